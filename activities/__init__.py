@@ -1,0 +1,49 @@
+"""One Azure call each: thin, typed, safe to run twice. This is the list of them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from activities import health, inventory, machine, network, operation, preflight, records, removal, role, secret, storage
+from cloud.connection import Cloud
+from environments.operations import BuildRequest
+from environments.outcomes import Progress
+from environments.plan import Kind
+
+Activity = Callable[[Any, Cloud], Awaitable[Any]]
+Put = Callable[[BuildRequest, Cloud], Awaitable[Progress]]
+
+PUT: dict[Kind, Put] = {
+    Kind.RESOURCE_GROUP: storage.put_resource_group,
+    Kind.VIRTUAL_NETWORK: network.put_virtual_network,
+    Kind.SECURITY_GROUP: network.put_security_group,
+    Kind.PUBLIC_ADDRESS: network.put_public_address,
+    Kind.NETWORK_INTERFACE: network.put_network_interface,
+    Kind.STORAGE_ACCOUNT: storage.put_storage_account,
+    Kind.BLOB_CONTAINER: storage.put_blob_container,
+    Kind.PASSWORD: secret.put_password,
+    Kind.VIRTUAL_MACHINE: machine.put_virtual_machine,
+    Kind.MACHINE_EXTENSION: machine.put_machine_extension,
+    Kind.ROLE_ASSIGNMENT: role.put_role_assignment,
+}
+
+# What must be read of a resource once it is there, because later steps need to know it.
+LEARN: dict[Kind, Put] = {Kind.VIRTUAL_MACHINE: machine.read_virtual_machine}
+
+ALL: tuple[Activity, ...] = (
+    *PUT.values(),
+    *LEARN.values(),
+    machine.begin_power_change,
+    machine.read_machine,
+    health.begin_health_check,
+    health.read_health_check,
+    operation.check_operation,
+    removal.remove_resource,
+    secret.remove_secret,
+    inventory.find_remains,
+    inventory.read_group_owner,
+    preflight.survey_existing,
+    preflight.survey_size,
+    preflight.survey_quota,
+    records.open_environment,
+    records.close_operation,
+)

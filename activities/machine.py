@@ -1,0 +1,62 @@
+"""Machines: put, extended, started, stopped, looked at, removed."""
+
+import base64
+import copy
+from dataclasses import dataclass
+
+from cloud.connection import Cloud
+from cloud.inventory import Inventory
+from environments.lifecycle import State, Verb
+from environments.operations import BuildRequest, ChangePower
+from environments.outcomes import Progress
+from guest.cloud_init import cloud_config
+
+
+@dataclass(frozen=True, slots=True)
+class MachineView:
+    """How a machine stands: its state, and Azure's words if something is wrong with it."""
+
+    state: State
+    problem: str = ""
+
+
+async def put_virtual_machine(request: BuildRequest, cloud: Cloud) -> Progress:
+    """Begin a machine; its password is read from the key vault here and goes to Azure only."""
+    step = request.step
+    secret = await cloud.secrets.get_secret(step.inputs["secret"])
+    body = copy.deepcopy(step.body)
+    login = body["properties"]["osProfile"]
+    login["adminPassword"] = secret.value
+    if step.setup is not None:
+        text = cloud_config(step.setup, keys_only="ssh" in login["linuxConfiguration"])
+        login["customData"] = base64.b64encode(text.encode()).decode()
+    return await cloud.begin(cloud.compute.virtual_machines.begin_create_or_update, step.group, *step.names, body)
+
+
+async def read_virtual_machine(request: BuildRequest, cloud: Cloud) -> Progress:
+    """Learn what later steps need to know of a machine: the principal of its identity."""
+    machine = await cloud.compute.virtual_machines.get(request.step.group, *request.step.names)
+    identity = machine.get("identity") or {}
+    return Progress.done(principal=str(identity.get("principalId", "")))
+
+
+async def put_machine_extension(request: BuildRequest, cloud: Cloud) -> Progress:
+    """Begin an extension on a machine."""
+    step = request.step
+    put = cloud.compute.virtual_machine_extensions.begin_create_or_update
+    return await cloud.begin(put, step.group, *step.names, step.body)
+
+
+
+
+async def begin_power_change(request: ChangePower, cloud: Cloud) -> Progress:
+    """Begin to start, deallocate or restart a machine; a machine that is there already is no trouble."""
+    machines = cloud.compute.virtual_machines
+    begin = {Verb.START: machines.begin_start, Verb.STOP: machines.begin_deallocate, Verb.RESTART: machines.begin_restart}
+    return await cloud.begin(begin[request.verb], request.group, request.machine)
+
+
+async def read_machine(request: ChangePower, cloud: Cloud) -> MachineView:
+    """How a machine stands by its instance view, which is always fresh."""
+    seen = await Inventory(cloud).observe(request.group, request.machine, request.environment)
+    return MachineView(seen.state, seen.problem)

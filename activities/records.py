@@ -1,0 +1,33 @@
+"""The trail: what was begun and what came of it."""
+
+from dataclasses import replace
+
+from cloud.connection import Cloud
+from environments.operations import Closing, EnvironmentRecord
+from records.store import Records
+
+
+async def open_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
+    """Remember what was asked for, before anything is built."""
+    await Records(cloud.tables).remember_environment(request)
+    return request.operation
+
+
+async def close_operation(request: Closing, cloud: Cloud) -> str:
+    """Write an operation's outcome, forget the environment if nothing of it is left, and release its lock, in that order."""
+    records = Records(cloud.tables)
+    record = await records.operation(request.operation)
+    if record is not None:
+        await records.remember_operation(
+            replace(
+                record,
+                steps=request.steps,
+                began_at=request.began_at,
+                ended_at=request.ended_at,
+                outcome=request.outcome,
+            )
+        )
+    if request.forget_environment:
+        await records.forget_environment(request.environment)
+    await records.release_lock(request.environment, request.operation)
+    return request.outcome.verdict

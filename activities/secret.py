@@ -1,0 +1,47 @@
+"""Passwords: made, kept and read inside activities; only their names go anywhere else."""
+
+import secrets
+import string
+
+from cloud.connection import Cloud
+from environments.operations import BuildRequest
+from environments.outcomes import Progress, Refusal, RefusalReason
+
+LENGTH = 24
+# Azure wants three of four classes, 12 to 72 characters; none of these needs quoting in a shell.
+# https://learn.microsoft.com/azure/virtual-machines/linux/faq
+CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.+=")
+
+
+async def put_password(request: BuildRequest, cloud: Cloud) -> Progress:
+    """Make a password and keep it in the key vault, unless its secret exists; the answer carries no password."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    name, tags = request.step.names[0], request.step.body["tags"]
+    try:
+        await cloud.secrets.get_secret(name)
+    except ResourceNotFoundError:
+        return await cloud.put(cloud.secrets.set_secret, name, new_password(), content_type="password", tags=tags)
+    return Progress.done()
+
+
+async def remove_secret(request: str, cloud: Cloud) -> Progress:
+    """Delete a secret by name; the vault keeps it for its retention period, under a name that is never used again."""
+    from azure.core.rest import HttpRequest
+
+    # The client's own delete_secret polls, and may poll for ever; one request is all that is wanted here.
+    response = await cloud.secrets.send_request(HttpRequest("DELETE", f"secrets/{request}"))
+    if response.status_code in (200, 404):
+        return Progress.done()
+    if response.status_code in (408, 409, 429) or response.status_code >= 500:
+        return Progress.waiting(5.0)
+    detail = f"The secret {request} could not be deleted (HTTP {response.status_code})."
+    return Progress.refused(Refusal(RefusalReason.FORBIDDEN, detail))
+
+
+def new_password() -> str:
+    """A password of 24 characters from a cryptographic source, with at least one of each class."""
+    characters = [secrets.choice(kind) for kind in CLASSES]
+    characters += [secrets.choice("".join(CLASSES)) for _ in range(LENGTH - len(characters))]
+    secrets.SystemRandom().shuffle(characters)
+    return "".join(characters)

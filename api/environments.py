@@ -1,0 +1,155 @@
+"""Routes about environments: wish, look, list, start, stop, restart, delete."""
+
+from http import HTTPStatus
+
+import azure.durable_functions as df
+import azure.functions as func
+
+import wire
+from api.answers import accepted, answer, page
+from api.pictures import Picture, picture_of
+from api.reads import Reads
+from api.requests import KEY_HOLDER, body_of, caller_address, flag, page_size
+from api.starting import now, running_operation, same_command, start
+from api.wishes import Wish, dry_run, wish_of
+from environments.errors import EnvironmentBusy, EnvironmentNotFound
+from environments.identifiers import new_operation_id, verb_of
+from environments.lifecycle import State, Verb, require, satisfied
+from environments.operations import ChangePower, EnvironmentRecord, OperationRecord, Provision, Teardown
+from orchestrators.power import change_power
+from orchestrators.provision import provision_environment
+from orchestrators.teardown import delete_environment
+
+Client = df.DurableOrchestrationClient
+
+
+async def put_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Build an environment, or change it: the body is the wish; with `dry_run=true` only say what would happen."""
+    name = req.route_params["name"]
+    wish = await wish_of(name, body_of(req), caller_address(req), KEY_HOLDER, reads)
+    if flag(req, "dry_run"):
+        return answer(await dry_run(wish, reads))
+    if not wish.changes and not await running_operation(client, reads.records, name):
+        return answer(await _look(name, client, reads))
+    operation = OperationRecord(wish.plan.operation, name, Verb.PROVISION, KEY_HOLDER, now())
+    await start(client, reads.records, operation, provision_environment, Provision(wish.plan, _record(wish)))
+    return accepted(operation.id)
+
+
+async def get_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """One environment, as Azure shows it at this moment."""
+    return answer(await _look(req.route_params["name"], client, reads))
+
+
+async def list_environments(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Every environment, from one question to Resource Graph: may be some seconds old, and says so."""
+    limit = page_size(req)
+    records, after = await reads.records.environments(limit=limit, after=req.params.get("after", ""))
+    seen, locks = await reads.inventory.list_machines(), await reads.records.locks()
+    pictures = [await picture_of(record, seen.get(record.name), locks.get(record.name, ""), reads) for record in records]
+    return page(pictures, "/api/environments", after, {"limit": str(limit)})
+
+
+async def start_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Start the environment's machine."""
+    return await _change_power(req, client, reads, Verb.START)
+
+
+async def stop_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Deallocate the environment's machine, so that it is no longer billed."""
+    return await _change_power(req, client, reads, Verb.STOP)
+
+
+async def restart_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Restart the environment's machine."""
+    return await _change_power(req, client, reads, Verb.RESTART)
+
+
+async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Delete an environment with everything that belongs to it."""
+    name = req.route_params["name"]
+    record = await reads.records.environment(name)
+    group = record.group if record else f"rg-dormouse-{name}"
+    if record is None and not await _is_ours(name, group, reads):
+        return await _already_gone(name, client, reads)
+    operation = OperationRecord(new_operation_id(name, Verb.DELETE), name, Verb.DELETE, KEY_HOLDER, now())
+    try:
+        request = Teardown(operation.id, name, group)
+        await start(client, reads.records, operation, delete_environment, request)
+    except EnvironmentBusy as busy:
+        return _again(busy, operation)
+    return accepted(operation.id)
+
+
+async def get_password(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Where the password is kept: the caller reads it from the key vault with their own rights."""
+    record = await _known(req.route_params["name"], reads)
+    return answer({"secret_uri": f"{reads.vault_url}/secrets/{record.secret}"})
+
+
+async def _change_power(req: func.HttpRequest, client: Client, reads: Reads, verb: Verb) -> func.HttpResponse:
+    record = await _known(req.route_params["name"], reads)
+    operation = OperationRecord(new_operation_id(record.name, verb), record.name, verb, KEY_HOLDER, now())
+    busy = await running_operation(client, reads.records, record.name)
+    if not busy:
+        seen = await reads.inventory.observe(record.group, record.machine, record.name)
+        require(seen.state, verb)
+        if satisfied(seen.state, verb):
+            return answer(await picture_of(record, seen, "", reads))
+    request = ChangePower(operation.id, record.name, verb, record.group, record.machine)
+    try:
+        await start(client, reads.records, operation, change_power, request)
+    except EnvironmentBusy as holder:
+        return _again(holder, operation)
+    return accepted(operation.id)
+
+
+async def _look(name: str, client: Client, reads: Reads) -> Picture:
+    record = await _known(name, reads)
+    seen = await reads.inventory.observe(record.group, record.machine, name)
+    return await picture_of(record, seen, await running_operation(client, reads.records, name), reads)
+
+
+async def _known(name: str, reads: Reads) -> EnvironmentRecord:
+    record = await reads.records.environment(name)
+    if record is None:
+        raise EnvironmentNotFound(f"There is no environment {name!r}.")
+    return record
+
+
+async def _is_ours(name: str, group: str, reads: Reads) -> bool:
+    tags = await reads.inventory.group_tags(group)
+    return tags is not None and tags.get("dormouse") == name
+
+
+async def _already_gone(name: str, client: Client, reads: Reads) -> func.HttpResponse:
+    """An environment that was there and is gone needs no further deletion; one that never was is not found."""
+    busy = await running_operation(client, reads.records, name)
+    if busy and verb_of(busy) is Verb.DELETE:
+        return accepted(busy)
+    trail, _ = await reads.records.operations(limit=1, environment=name)
+    if not trail:
+        raise EnvironmentNotFound(f"There is no environment {name!r}, and there was none.")
+    return answer({"name": name, "state": State.ABSENT, "last_operation": trail[0].id}, HTTPStatus.OK)
+
+
+def _again(busy: EnvironmentBusy, operation: OperationRecord) -> func.HttpResponse:
+    if same_command(busy, operation):
+        return accepted(busy.operation)
+    raise busy
+
+
+def _record(wish: Wish) -> EnvironmentRecord:
+    plan, spec = wish.plan, wish.spec
+    return EnvironmentRecord(
+        name=plan.environment,
+        blueprint=plan.blueprint,
+        owner=spec.owner,
+        region=plan.region,
+        group=plan.group,
+        machine=plan.machine.name,
+        secret=wish.secret,
+        spec=wire.text_of(spec),
+        operation=plan.operation,
+        asked_at=now(),
+    )

@@ -1,0 +1,123 @@
+"""Routes about operations: one with its steps, or the trail of many."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+
+import wire
+from api.answers import answer, page
+from api.reads import Reads
+from api.requests import moment, page_size
+from api.starting import ENDED
+from environments.errors import OperationNotFound
+from environments.graph import critical_path
+from environments.lifecycle import Verb
+from environments.operations import OperationRecord, StepReport
+from environments.outcomes import Finding, Refusal
+
+Client = df.DurableOrchestrationClient
+
+LOST = "The orchestration ended without writing down what came of it. Look at the environment, then repeat the command."
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step of an operation as a caller wants to see it; times count in seconds from the operation's start."""
+
+    name: str
+    state: str
+    needs: tuple[str, ...]
+    began: float | None
+    ended: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OperationView:
+    """An operation: who asked for what, where it stands, and what came of it."""
+
+    id: str
+    environment: str
+    verb: Verb
+    by: str
+    state: str
+    accepted_at: str
+    began_at: str
+    ended_at: str
+    steps: tuple[StepView, ...]
+    makespan_seconds: float
+    critical_path_seconds: float
+    explanation: str
+    refusals: tuple[Refusal, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    leftovers: tuple[str, ...] = ()
+
+
+async def get_operation(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """One operation with its steps, as it stands now."""
+    identifier = req.route_params["id"]
+    record = await reads.records.operation(identifier)
+    if record is None:
+        raise OperationNotFound(f"There is no operation {identifier!r}.")
+    return answer(_ended(record) if record.outcome else await _under_way(record, client))
+
+
+async def list_operations(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """The trail, newest first: `environment` and `since` narrow it."""
+    limit, environment, since = page_size(req), req.params.get("environment", ""), moment(req, "since")
+    records, after = await reads.records.operations(
+        limit=limit, after=req.params.get("after", ""), environment=environment, since=since
+    )
+    views = [_ended(record) if record.outcome else _view(record, "running", record.steps) for record in records]
+    given = {"environment": environment, "since": req.params.get("since", "")}
+    query = {"limit": str(limit), **{name: value for name, value in given.items() if value}}
+    return page(views, "/api/operations", after, query)
+
+
+def _ended(record: OperationRecord) -> OperationView:
+    outcome = record.outcome
+    assert outcome is not None
+    return _view(
+        record,
+        outcome.verdict,
+        record.steps,
+        explanation=outcome.explanation,
+        refusals=outcome.refusals,
+        findings=outcome.findings,
+        leftovers=outcome.leftovers,
+    )
+
+
+async def _under_way(record: OperationRecord, client: Client) -> OperationView:
+    status = await client.get_status(record.id)
+    runtime = status.runtime_status.value if status and status.runtime_status else "Pending"
+    published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
+    steps = tuple(wire.decode(StepReport, step) for step in published.get("steps", []))
+    if runtime in ENDED:
+        return _view(record, "lost", steps, explanation=LOST)
+    state = "pending" if runtime == "Pending" else "running"
+    return _view(record, state, steps, began_at=str(published.get("began_at", "")))
+
+
+def _view(record: OperationRecord, state: str, steps: tuple[StepReport, ...], **more: Any) -> OperationView:
+    seconds = {step.name: step.seconds for step in steps}
+    known = {step.name for step in steps}
+    linked = [StepReport(s.name, s.state, tuple(n for n in s.needs if n in known), s.began, s.ended) for s in steps]
+    began_at = more.pop("began_at", record.began_at)
+    return OperationView(
+        id=record.id,
+        environment=record.environment,
+        verb=record.verb,
+        by=record.by,
+        state=state,
+        accepted_at=record.accepted_at,
+        began_at=began_at,
+        ended_at=record.ended_at,
+        steps=tuple(StepView(s.name, s.state, s.needs, s.began, s.ended, round(s.seconds, 1)) for s in steps),
+        makespan_seconds=max((step.ended or 0.0 for step in steps), default=0.0),
+        critical_path_seconds=round(critical_path(linked, seconds), 1),
+        explanation=more.pop("explanation", "It is under way."),
+        **more,
+    )

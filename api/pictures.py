@@ -1,0 +1,85 @@
+"""Pictures: an environment as a caller wants to see it, from what was asked and what Azure shows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import wire
+from api.reads import Reads
+from cloud.inventory import Observation
+from cloud.prices import Price
+from environments.errors import CloudUnavailable
+from environments.identifiers import verb_of
+from environments.lifecycle import BILLED, State, Verb
+from environments.operations import EnvironmentRecord
+from environments.specs import SPECS, WorkstationSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An environment: what was asked for, what Azure shows, how to get in, what it costs, what is being done to it."""
+
+    name: str
+    blueprint: str
+    owner: str
+    region: str
+    state: State
+    billed: bool
+    observed_at: str
+    fresh: bool
+    size: str
+    price: Price | None
+    address: str
+    connect: dict[str, str]
+    password_secret: str
+    operation: str | None
+    problem: str
+    spec: dict[str, Any]
+
+
+async def picture_of(record: EnvironmentRecord, seen: Observation | None, operation: str, reads: Reads) -> Picture:
+    """The picture of one environment."""
+    spec = wire.read_text(SPECS[record.blueprint], record.spec)
+    state = _state(seen, operation)
+    size = seen.size if seen and seen.size else spec.size
+    address = seen.address if seen else ""
+    return Picture(
+        name=record.name,
+        blueprint=record.blueprint,
+        owner=record.owner,
+        region=record.region,
+        state=state,
+        billed=state in BILLED,
+        observed_at=seen.observed_at if seen else "",
+        fresh=bool(seen and seen.fresh),
+        size=size,
+        price=await _price(record.region, size, reads),
+        address=address,
+        connect=_connect(spec, address, state),
+        password_secret=f"{reads.vault_url}/secrets/{record.secret}",
+        operation=operation or None,
+        problem=seen.problem if seen else "",
+        spec=spec.model_dump(mode="json"),
+    )
+
+
+def _state(seen: Observation | None, operation: str) -> State:
+    verb = verb_of(operation) if operation else None
+    if verb is Verb.DELETE:
+        return State.DELETING
+    state = seen.state if seen else State.ABSENT
+    if verb is Verb.PROVISION and state in (State.ABSENT, State.INCOMPLETE):
+        return State.CREATING
+    return state
+
+
+def _connect(spec: WorkstationSpec, address: str, state: State) -> dict[str, str]:
+    if not address or state is not State.RUNNING:
+        return {}
+    return {"rdp": f"mstsc /v:{address}", "ssh": f"ssh {spec.admin_username}@{address}", "username": spec.admin_username}
+
+
+async def _price(region: str, size: str, reads: Reads) -> Price | None:
+    try:
+        return await reads.prices.of_machine(region, size)
+    except CloudUnavailable:
+        return None  # a price list that cannot be reached must not hide a machine

@@ -1,0 +1,92 @@
+"""Errors as answers: `application/problem+json` by RFC 9457, from one table, at one door."""
+
+import functools
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, ParamSpec
+
+import azure.functions as func
+
+import wire
+from environments.errors import (
+    BlueprintNotFound,
+    CloudUnavailable,
+    CommandNotPossible,
+    ControlPlaneError,
+    EnvironmentBusy,
+    EnvironmentNotFound,
+    InvalidRequest,
+    InvalidSpec,
+    OperationNotFound,
+)
+
+P = ParamSpec("P")
+Route = Callable[P, Awaitable[func.HttpResponse]]
+
+CONTENT_TYPE = "application/problem+json"
+
+STATUS_OF: dict[type[ControlPlaneError], HTTPStatus] = {
+    InvalidRequest: HTTPStatus.BAD_REQUEST,
+    InvalidSpec: HTTPStatus.UNPROCESSABLE_ENTITY,
+    BlueprintNotFound: HTTPStatus.NOT_FOUND,
+    EnvironmentNotFound: HTTPStatus.NOT_FOUND,
+    OperationNotFound: HTTPStatus.NOT_FOUND,
+    EnvironmentBusy: HTTPStatus.CONFLICT,
+    CommandNotPossible: HTTPStatus.CONFLICT,
+    CloudUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+TITLE_OF: dict[type[ControlPlaneError], str] = {
+    InvalidRequest: "The request cannot be read",
+    InvalidSpec: "The request is not valid",
+    BlueprintNotFound: "No such blueprint",
+    EnvironmentNotFound: "No such environment",
+    OperationNotFound: "No such operation",
+    EnvironmentBusy: "The environment is busy",
+    CommandNotPossible: "Not possible in this state",
+    CloudUnavailable: "Azure cannot be asked right now",
+}
+
+log = logging.getLogger(__name__)
+
+
+def answers_problems(route: Route[P]) -> Route[P]:
+    """Turn what a route raises into a problem; what nobody expected is logged whole and answered opaquely."""
+
+    @functools.wraps(route)
+    async def answering(*args: P.args, **kwargs: P.kwargs) -> func.HttpResponse:
+        try:
+            return await route(*args, **kwargs)
+        except ControlPlaneError as error:
+            return problem_of(error)
+        except Exception:  # the last door: a caller must never see a traceback
+            log.exception("A request failed in a way nobody expected.")
+            detail = "Something went wrong on our side; it has been logged."
+            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Unexpected error", detail)
+
+    return answering
+
+
+def problem_of(error: ControlPlaneError) -> func.HttpResponse:
+    """The problem that tells a caller about this error."""
+    more: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    if isinstance(error, InvalidSpec):
+        more["errors"] = [wire.encode(fault) for fault in error.faults]
+    if isinstance(error, EnvironmentBusy):
+        more["operation"] = error.operation
+        headers["Location"] = f"/api/operations/{error.operation}"
+    if isinstance(error, CloudUnavailable):
+        headers["Retry-After"] = "10"
+    status, title = STATUS_OF[type(error)], TITLE_OF[type(error)]
+    return problem(status, title, str(error), headers=headers, **more)
+
+
+def problem(
+    status: HTTPStatus, title: str, detail: str, *, headers: dict[str, str] | None = None, **more: Any
+) -> func.HttpResponse:
+    """One problem, whatever it is about."""
+    body = {"type": "about:blank", "title": title, "status": status.value, "detail": detail, **more}
+    return func.HttpResponse(json.dumps(body), status_code=status, headers=headers or {}, mimetype=CONTENT_TYPE)

@@ -1,0 +1,67 @@
+"""Requests read: bodies, query parameters, who asks, and from where."""
+
+import ipaddress
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import azure.functions as func
+
+from environments.errors import InvalidRequest
+
+LARGEST_BODY = 64 * 1024
+LARGEST_PAGE = 200
+
+# The host does not tell which function key opened the door.
+KEY_HOLDER = "function-key"
+
+
+def body_of(req: func.HttpRequest) -> dict[str, Any]:
+    """The JSON object that a request carries; raises InvalidRequest."""
+    raw = req.get_body()
+    if len(raw) > LARGEST_BODY:
+        raise InvalidRequest(f"The body is larger than {LARGEST_BODY} bytes.")
+    try:
+        body = json.loads(raw)
+    except ValueError as error:
+        raise InvalidRequest(f"The body is not JSON: {error}.") from None
+    if not isinstance(body, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    return body
+
+
+def flag(req: func.HttpRequest, name: str) -> bool:
+    """A query parameter that is true or false (the default); raises InvalidRequest."""
+    value = req.params.get(name, "false").lower()
+    if value not in ("true", "false", "1", "0"):
+        raise InvalidRequest(f"{name} must be true or false, not {value!r}.")
+    return value in ("true", "1")
+
+
+def page_size(req: func.HttpRequest) -> int:
+    """How many rows a caller wants at most (`limit`, 1 to 200, 50 if not said); raises InvalidRequest."""
+    value = req.params.get("limit", "50")
+    if not value.isdigit() or not 1 <= int(value) <= LARGEST_PAGE:
+        raise InvalidRequest(f"limit must be a number from 1 to {LARGEST_PAGE}, not {value!r}.")
+    return int(value)
+
+
+def moment(req: func.HttpRequest, name: str) -> float:
+    """A query parameter that is a moment in ISO 8601, as seconds since 1970, 0.0 if not given; raises InvalidRequest."""
+    value = req.params.get(name, "")
+    try:
+        parsed = datetime.fromisoformat(value) if value else datetime.fromtimestamp(0, UTC)
+    except ValueError:
+        raise InvalidRequest(f"{name} must be a moment like 2026-05-01T12:00:00Z, not {value!r}.") from None
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+
+
+def caller_address(req: func.HttpRequest) -> str:
+    """The caller's address as the front end saw it: the last of `X-Forwarded-For`, for callers can claim the others."""
+    last = req.headers.get("X-Forwarded-For", "").split(",")[-1].strip()
+    for candidate in (last, last.rpartition(":")[0].strip("[]")):  # the front end may add the port
+        try:
+            return str(ipaddress.ip_address(candidate))
+        except ValueError:
+            continue
+    raise InvalidRequest("The front end does not say from which address this request came; name networks in allow_from.")

@@ -1,0 +1,43 @@
+"""The table of routes."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import azure.functions as func
+
+from api import blueprints, environments, operations
+
+Handler = Callable[..., Awaitable[func.HttpResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: its method, its template below the prefix, who answers, and whether it is open to everybody."""
+
+    method: str
+    template: str
+    handler: Handler
+    open: bool = False
+
+    @property
+    def level(self) -> Any:
+        """The key a caller needs."""
+        return func.AuthLevel.ANONYMOUS if self.open else func.AuthLevel.FUNCTION
+
+
+ROUTES = (
+    Route("PUT", "environments/{name}", environments.put_environment),
+    Route("GET", "environments/{name}", environments.get_environment),
+    Route("DELETE", "environments/{name}", environments.remove_environment),
+    Route("GET", "environments", environments.list_environments),
+    Route("POST", "environments/{name}/start", environments.start_environment),
+    Route("POST", "environments/{name}/stop", environments.stop_environment),
+    Route("POST", "environments/{name}/restart", environments.restart_environment),
+    Route("GET", "environments/{name}/password", environments.get_password),
+    Route("GET", "operations", operations.list_operations),
+    Route("GET", "operations/{id}", operations.get_operation),
+    Route("GET", "blueprints", blueprints.list_blueprints),
+    Route("GET", "blueprints/{name}", blueprints.get_blueprint),
+    Route("GET", "health", blueprints.get_health, open=True),
+)

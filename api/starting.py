@@ -1,0 +1,74 @@
+"""Starting an operation: take the lock, write the trail, start the orchestration; or say who holds the lock."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import azure.durable_functions as df
+
+import wire
+from environments.errors import CloudUnavailable, EnvironmentBusy
+from environments.identifiers import verb_of
+from environments.operations import OperationRecord
+from records.store import Lock, Records
+
+ENDED = frozenset({"Completed", "Failed", "Canceled", "Terminated"})
+# A lock is written before its orchestration is started: a young one may have none yet.
+YOUNG = 120.0
+TRIES = 3
+
+
+async def start(
+    client: df.DurableOrchestrationClient,
+    records: Records,
+    operation: OperationRecord,
+    orchestrator: Callable[[Any], Any],
+    request: Any,
+) -> None:
+    """Start an operation; raises EnvironmentBusy naming the holder, or CloudUnavailable with everything undone."""
+    await _take_lock(client, records, operation)
+    try:
+        await records.remember_operation(operation)
+        await client.start_new(orchestrator.__name__, operation.id, wire.encode(request))
+    except Exception as error:  # the SDK raises bare Exception; the lock must not outlive a start that failed
+        await records.release_lock(operation.environment, operation.id)
+        raise CloudUnavailable("The operation could not be started; nothing was changed. Try again.") from error
+
+
+async def running_operation(client: df.DurableOrchestrationClient, records: Records, environment: str) -> str:
+    """The operation that holds the environment and is alive, or ""."""
+    held = await records.lock(environment)
+    return "" if held is None or await _is_stale(client, held) else held.operation
+
+
+def same_command(busy: EnvironmentBusy, operation: OperationRecord) -> bool:
+    """Whether the holder of the lock is doing just what is asked again."""
+    return verb_of(busy.operation) is operation.verb
+
+
+def now() -> str:
+    """This moment, as ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+async def _take_lock(client: df.DurableOrchestrationClient, records: Records, operation: OperationRecord) -> None:
+    wanted = Lock(operation.id, time.time())
+    for _ in range(TRIES):
+        if await records.take_lock(operation.environment, wanted):
+            return
+        held = await records.lock(operation.environment)
+        if held is None:
+            continue
+        if not await _is_stale(client, held):
+            raise EnvironmentBusy(operation.environment, held.operation)
+        if await records.take_over_lock(operation.environment, held, wanted):
+            return
+    raise CloudUnavailable("The environment changes hands too fast; try again.")
+
+
+async def _is_stale(client: df.DurableOrchestrationClient, held: Lock) -> bool:
+    status = await client.get_status(held.operation)
+    if not status or status.runtime_status is None:
+        return time.time() - held.taken_at > YOUNG
+    return status.runtime_status.value in ENDED

@@ -1,0 +1,131 @@
+"""Wishes: what a PUT asks for, beside what was asked before and what exists; the difference is the plan."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import wire
+from api.reads import Reads
+from cloud.prices import Price
+from environments.blueprints import changed_steps, plan_for
+from environments.errors import CloudUnavailable, Fault, InvalidSpec
+from environments.graph import in_order
+from environments.identifiers import new_operation_id, ulid_of
+from environments.lifecycle import Verb
+from environments.operations import EnvironmentRecord
+from environments.outcomes import Refusal
+from environments.plan import Kind, Place, Plan
+from environments.specs import SPECS, WorkstationSpec, change_faults, read_spec
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A checked spec, its plan, and whether anything would change."""
+
+    spec: WorkstationSpec
+    plan: Plan
+    secret: str
+    existing: tuple[str, ...]
+
+    @property
+    def changes(self) -> bool:
+        """Whether carrying the plan out would change anything."""
+        # An assignment cannot be looked up before its principal is known; it comes and goes with its neighbours.
+        wanted = {step.name for step in self.plan.steps if step.kind is not Kind.ROLE_ASSIGNMENT}
+        return bool(self.plan.changed) or not wanted.issubset(self.existing)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step of a plan as a caller wants to see it."""
+
+    name: str
+    kind: Kind
+    id: str
+    needs: tuple[str, ...]
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a PUT would do: steps, price of the machine, and what would be refused."""
+
+    environment: str
+    blueprint: str
+    region: str
+    would: str
+    steps: tuple[PlannedStep, ...]
+    price: Price | None
+    price_covers: str
+    refusals: tuple[Refusal, ...]
+
+
+COVERS = "the machine while it is allocated; its disk, public address, storage and traffic are billed on top"
+
+
+async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: str, reads: Reads) -> Wish:
+    """The wish in a request; raises InvalidSpec with everything that is wrong with it."""
+    record = await reads.records.environment(name)
+    taken = _taken(record, body, caller)
+    try:
+        spec = read_spec(name, body, caller_address=address, caller=caller)
+    except InvalidSpec as error:
+        raise InvalidSpec([*taken, *error.faults]) from None
+    old = wire.read_text(SPECS[record.blueprint], record.spec) if record else None
+    faults = taken or (change_faults(old, spec) if old else [])
+    if faults:
+        raise InvalidSpec(faults)
+
+    operation = new_operation_id(name, Verb.PROVISION)
+    secret = record.secret if record else f"dormouse-{name}-{ulid_of(operation).lower()}"
+    place = Place(reads.subscription, name, operation, secret)
+    plan = plan_for(spec, place)
+    if old is None:
+        return Wish(spec, plan, secret, ())
+    survey = await reads.preflight.existing(plan)
+    return Wish(spec, replace(plan, changed=changed_steps(plan_for(old, place), plan)), secret, survey.existing)
+
+
+async def dry_run(wish: Wish, reads: Reads) -> DryRun:
+    """What carrying a wish out would do, without doing any of it."""
+    plan, preflight = wish.plan, reads.preflight
+    price, *surveys = await asyncio.gather(
+        _price(plan, reads), preflight.existing(plan), preflight.size_offered(plan), preflight.quota_left(plan)
+    )
+    existing = surveys[0].existing
+    steps = tuple(
+        PlannedStep(step.name, step.kind, step.id, step.needs, _action(step.name, existing, plan))
+        for step in in_order(plan.steps)
+    )
+    refusals = tuple(refusal for survey in surveys for refusal in survey.refusals)
+    would = "nothing" if wish.existing and not wish.changes else "change" if existing else "create"
+    return DryRun(plan.environment, plan.blueprint, plan.region, would, steps, price, COVERS, refusals)
+
+
+async def _price(plan: Plan, reads: Reads) -> Price | None:
+    try:
+        return await reads.prices.of_machine(plan.region, plan.machine.size)
+    except CloudUnavailable:
+        return None
+
+
+def _action(name: str, existing: tuple[str, ...], plan: Plan) -> str:
+    if name not in existing:
+        return "create"
+    return "update" if name in plan.changed else "unchanged"
+
+
+def _taken(record: EnvironmentRecord | None, body: Mapping[str, Any], caller: str) -> list[Fault]:
+    """A name is taken when it belongs to an environment that this wish is not a change of."""
+    if record is None:
+        return []
+    region = str(body.get("region", "")).replace(" ", "").lower()
+    asked = (body.get("blueprint"), region, body.get("owner") or caller)
+    if asked == (record.blueprint, record.region, record.owner):
+        return []
+    detail = (
+        f"{record.name!r} is taken: it is a {record.blueprint} of {record.owner} in {record.region}, and neither "
+        "blueprint, region nor owner can change in place."
+    )
+    return [Fault("/name", detail)]

@@ -1,0 +1,72 @@
+"""What machines cost by the hour, from Azure's public price list, remembered for a day.
+
+https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-prices
+"""
+
+import time
+from dataclasses import dataclass
+
+from cloud.connection import Cloud
+from environments.errors import CloudUnavailable
+
+DAY = 24 * 3600.0
+CURRENCY = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one machine costs by the hour, pay-as-you-go, Linux, before tax and discounts."""
+
+    per_hour: float
+    currency: str
+    meter: str
+    effective_since: str
+
+
+class Prices:
+    """Prices by region and size; each is asked for once a day at most."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        """Ask over the connections of this cloud; nothing of our identity goes along."""
+        self._cloud = cloud
+        self._known: dict[tuple[str, str], tuple[float, Price | None]] = {}
+
+    async def of_machine(self, region: str, size: str) -> Price | None:
+        """The price of a size in a region, or None when the list has none; raises CloudUnavailable."""
+        key = (region, size.lower())
+        asked_at, price = self._known.get(key, (-DAY, None))
+        if time.monotonic() - asked_at >= DAY:
+            price = await self._ask(region, size)
+            self._known[key] = (time.monotonic(), price)
+        return price
+
+    async def _ask(self, region: str, size: str) -> Price | None:
+        from azure.core.exceptions import AzureError
+        from azure.core.rest import HttpRequest
+
+        wanted = (
+            f"serviceName eq 'Virtual Machines' and armRegionName eq '{region}' and armSkuName eq '{size}'"
+            " and priceType eq 'Consumption'"
+        )
+        request = HttpRequest(
+            "GET",
+            f"{self._cloud.settings.retail_prices_url}/api/retail/prices",
+            params={"api-version": "2023-01-01-preview", "currencyCode": CURRENCY, "$filter": wanted},
+        )
+        try:
+            response = await self._cloud.transport.send(request, connection_timeout=5, read_timeout=10)
+            await response.load_body()  # type: ignore[attr-defined]
+        except AzureError as error:
+            raise CloudUnavailable("The price list cannot be reached right now.") from error
+        if response.status_code != 200:
+            raise CloudUnavailable(f"The price list cannot be read right now (HTTP {response.status_code}).")
+        return _cheapest(response.json())
+
+
+def _cheapest(answer: dict[str, list[dict[str, object]]]) -> Price | None:
+    prices = [
+        Price(float(str(item["retailPrice"])), CURRENCY, str(item["meterName"]), str(item["effectiveStartDate"]))
+        for item in answer.get("Items", [])
+        if not any(word in f"{item['productName']} {item['skuName']}" for word in ("Windows", "Spot", "Low Priority"))
+    ]
+    return min(prices, key=lambda price: price.per_hour, default=None)

@@ -1,0 +1,72 @@
+"""What the control plane refuses, as one tree.
+
+ControlPlaneError
+├── InvalidRequest          the request cannot be read
+├── InvalidSpec             the request can be read, and is wrong in one or more places
+├── NotFound
+│   ├── BlueprintNotFound
+│   ├── EnvironmentNotFound
+│   └── OperationNotFound
+├── EnvironmentBusy         another operation holds the environment
+├── CommandNotPossible      the environment is in a state that does not take the command
+└── CloudUnavailable        Azure cannot be asked right now
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong in a request: where (a JSON pointer, RFC 6901) and why."""
+
+    pointer: str
+    detail: str
+
+
+class ControlPlaneError(Exception):
+    """A "no" of the control plane, in words for the caller."""
+
+
+class InvalidRequest(ControlPlaneError):
+    """The request cannot be read at all."""
+
+
+class InvalidSpec(ControlPlaneError):
+    """The request is wrong in one or more places; every one of them is named."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(f"{len(faults)} thing(s) in the request are wrong.")
+        self.faults = tuple(faults)
+
+
+class NotFound(ControlPlaneError):
+    """What the caller names does not exist."""
+
+
+class BlueprintNotFound(NotFound):
+    """There is no blueprint of that name."""
+
+
+class EnvironmentNotFound(NotFound):
+    """There is no environment of that name."""
+
+
+class OperationNotFound(NotFound):
+    """There is no operation of that id."""
+
+
+class EnvironmentBusy(ControlPlaneError):
+    """Another operation holds the environment; it is named, so that the caller can watch it."""
+
+    def __init__(self, environment: str, operation: str) -> None:
+        super().__init__(f"Environment {environment} is held by operation {operation}. Wait until it has ended.")
+        self.operation = operation
+
+
+class CommandNotPossible(ControlPlaneError):
+    """The environment is in a state that does not take this command."""
+
+
+class CloudUnavailable(ControlPlaneError):
+    """Azure or the record store cannot be asked right now; the same request may work later."""

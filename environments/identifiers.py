@@ -1,0 +1,41 @@
+"""The ids of operations: environment, verb, and a ULID, so that they sort by time. https://github.com/ulid/spec"""
+
+import secrets
+import time
+
+from environments.lifecycle import Verb
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ULID_LENGTH = 26
+
+
+def new_operation_id(environment: str, verb: Verb) -> str:
+    """An operation id: environment, verb and a ULID, so that ids sort by time within an environment."""
+    return f"{environment}-{verb}-{_new_ulid(time.time_ns() // 1_000_000)}"
+
+
+def ulid_of(operation: str) -> str:
+    """The ULID at the end of an operation id; raises ValueError when there is none."""
+    ulid = operation.rsplit("-", 1)[-1]
+    if len(ulid) != ULID_LENGTH or not set(ulid) <= set(CROCKFORD):
+        raise ValueError(f"{operation!r} is not an operation id")
+    return ulid
+
+
+def verb_of(operation: str) -> Verb:
+    """The verb in an operation id; raises ValueError when there is none."""
+    return Verb(operation.rsplit("-", 2)[-2])
+
+
+def first_ulid(milliseconds: int) -> str:
+    """The smallest ULID of a moment in milliseconds since 1970: a border for questions about time."""
+    return _base32(milliseconds, 10) + "0" * 16
+
+
+def _new_ulid(milliseconds: int) -> str:
+    return _base32(milliseconds, 10) + _base32(secrets.randbits(80), 16)
+
+
+def _base32(number: int, length: int) -> str:
+    digits = [CROCKFORD[(number >> (5 * place)) & 31] for place in range(length)]
+    return "".join(reversed(digits))

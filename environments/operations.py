@@ -1,0 +1,138 @@
+"""Operations: what is asked of an orchestration and its activities, and what is remembered of it."""
+
+from dataclasses import dataclass, field
+
+from environments.lifecycle import Verb
+from environments.outcomes import Finding, Outcome, Refusal
+from environments.plan import Machine, Plan, Step
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRecord:
+    """What was asked for: the spec as JSON text, who owns it, and under which names it was built."""
+
+    name: str
+    blueprint: str
+    owner: str
+    region: str
+    group: str
+    machine: str
+    secret: str
+    spec: str
+    operation: str
+    asked_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """Input of `provision_environment`."""
+
+    plan: Plan
+    record: EnvironmentRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePower:
+    """Input of `change_power`."""
+
+    operation: str
+    environment: str
+    verb: Verb
+    group: str
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Teardown:
+    """Input of `delete_environment`."""
+
+    operation: str
+    environment: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """Input of every activity that puts a resource: the step, and what the steps it needs have found out.
+
+    `put` is False for a resource that exists and needs no change, but about which later steps must know something.
+    """
+
+    step: Step
+    put: bool = True
+    facts: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PollRequest:
+    """Input of the activity that asks how a long operation of Azure stands."""
+
+    url: str
+    machine: Machine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What `build_resource` answers."""
+
+    step: str
+    facts: dict[str, str] = field(default_factory=dict)
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Input of the health check inside a machine."""
+
+    machine: Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the health check inside a machine has found."""
+
+    findings: tuple[Finding, ...] = ()
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """How one step of an operation stands; seconds count from the operation's start."""
+
+    name: str
+    state: str
+    needs: tuple[str, ...] = ()
+    began: float | None = None
+    ended: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the step took, or 0.0 while it has not ended."""
+        return 0.0 if self.began is None or self.ended is None else self.ended - self.began
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Input of the activity that closes an operation: its trail, its outcome, and what becomes of the environment."""
+
+    operation: str
+    environment: str
+    outcome: Outcome
+    began_at: str
+    ended_at: str
+    steps: tuple[StepReport, ...] = ()
+    forget_environment: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRecord:
+    """What was done to an environment, by whom, and what came of it; `outcome` is None while it runs."""
+
+    id: str
+    environment: str
+    verb: Verb
+    by: str
+    accepted_at: str
+    steps: tuple[StepReport, ...] = ()
+    began_at: str = ""
+    ended_at: str = ""
+    outcome: Outcome | None = None

@@ -1,0 +1,132 @@
+"""What comes back from Azure and from operations: progress, refusals, findings, outcomes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class RefusalReason(StrEnum):
+    """Why Azure, or we, said no."""
+
+    NO_CAPACITY = "no_capacity"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    NOT_OFFERED = "not_offered"
+    NAME_TAKEN = "name_taken"
+    FORBIDDEN = "forbidden"
+    BAD_REQUEST = "bad_request"
+    CONFLICT = "conflict"
+    FAILED_LATE = "failed_late"
+    GAVE_UP = "gave_up"
+
+
+ADVICE = {
+    RefusalReason.NO_CAPACITY: "Azure has no room for this size here now; try another size, zone or region, or later.",
+    RefusalReason.QUOTA_EXCEEDED: "The subscription's quota is used up; ask for more quota or free some.",
+    RefusalReason.NOT_OFFERED: "This size is not offered to this subscription in this region.",
+    RefusalReason.NAME_TAKEN: "Something with this name exists and is not ours; choose another name.",
+    RefusalReason.FORBIDDEN: "The control plane's identity may not do this, or a policy forbids it.",
+    RefusalReason.BAD_REQUEST: "Azure does not accept the request as it stands.",
+    RefusalReason.CONFLICT: "The resource is in a state that does not take this change.",
+    RefusalReason.FAILED_LATE: "Azure accepted the request and reported later that it failed.",
+    RefusalReason.GAVE_UP: "Azure did not answer usefully in the time and number of tries we give it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A considered "no": asking for the same again changes nothing."""
+
+    reason: RefusalReason
+    detail: str
+    code: str = ""
+    step: str = ""
+
+    def explained(self) -> str:
+        """Say in words what was refused, why, and what to do about it."""
+        subject = f"{self.step}: " if self.step else ""
+        code = f" ({self.code})" if self.code else ""
+        return f"{subject}{ADVICE[self.reason]} Azure said: {self.detail}{code}"
+
+
+class Check(StrEnum):
+    """How one check inside a machine came out."""
+
+    PASSED = "passed"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check inside a machine found."""
+
+    name: str
+    result: Check
+    detail: str = ""
+
+
+class Stage(StrEnum):
+    """Where a request to Azure stands."""
+
+    DONE = "done"
+    WAITING = "waiting"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a request to Azure stands: done, to be asked again in some seconds, or refused.
+
+    While it waits, `url` is where to ask; without one the request itself has to be made again.
+    """
+
+    stage: Stage
+    url: str = ""
+    ask_again_in: float = 0.0
+    facts: dict[str, str] = field(default_factory=dict)
+    refusal: Refusal | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def done(cls, **facts: str) -> "Progress":
+        """Nothing is left to wait for; `facts` are what later steps need to know."""
+        return cls(Stage.DONE, facts=facts)
+
+    @classmethod
+    def waiting(cls, seconds: float, *, url: str = "") -> "Progress":
+        """Ask again in so many seconds."""
+        return cls(Stage.WAITING, url=url, ask_again_in=seconds)
+
+    @classmethod
+    def refused(cls, refusal: Refusal) -> "Progress":
+        """Azure said no."""
+        return cls(Stage.REFUSED, refusal=refusal)
+
+
+class Verdict(StrEnum):
+    """How an operation ended."""
+
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an operation ended and everything worth knowing about it."""
+
+    verdict: Verdict
+    explanation: str
+    refusals: tuple[Refusal, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    leftovers: tuple[str, ...] = ()
+
+    @classmethod
+    def failed(cls, refusals: Iterable[Refusal], leftovers: Iterable[str] = (), *, undone: str = "") -> "Outcome":
+        """Something was refused after work had begun; `undone` says what became of that work."""
+        said, left = tuple(refusals), tuple(leftovers)
+        words = [refusal.explained() for refusal in said] + ([undone] if undone else [])
+        if left:
+            words.append(f"These are left and may cost money: {', '.join(left)}.")
+        return cls(Verdict.FAILED, " ".join(words), refusals=said, leftovers=left)

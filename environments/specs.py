@@ -1,0 +1,200 @@
+"""Specs: what a caller may ask for, checked whole, every fault named at once."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from environments.errors import Fault, InvalidSpec
+from environments.machine_sizes import find_size
+
+CALLER = "caller"
+
+ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
+# https://learn.microsoft.com/azure/virtual-machines/linux/faq
+BANNED_USERNAMES = frozenset(
+    "1 123 a actuser adm admin admin1 admin2 administrator aspnet backup console david guest john owner root server sql "
+    "support support_388945a0 sys test test1 test2 test3 user user1 user2 user3 user4 user5 video".split()
+)
+WIDEST_SOURCE = 8
+AZURE_RESERVES = 5  # addresses in every subnet
+
+
+def _region(value: Any) -> Any:
+    return value.replace(" ", "").lower() if isinstance(value, str) else value
+
+
+def _size(value: str) -> str:
+    return find_size(value).name
+
+
+def _username(value: str) -> str:
+    if value in BANNED_USERNAMES:
+        raise ValueError(f"Azure does not allow {value!r} as the name of an administrator")
+    return value
+
+
+def _public_key(value: str) -> str:
+    kind, _, rest = value.strip().partition(" ")
+    if kind not in ("ssh-rsa", "ssh-ed25519") or not re.match(r"[A-Za-z0-9+/]{40,}={0,3}(\s|$)", rest):
+        raise ValueError("must be an OpenSSH public key that starts with 'ssh-rsa' or 'ssh-ed25519'")
+    return value.strip()
+
+
+def _network(value: str) -> str:
+    try:
+        network = ipaddress.IPv4Network(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not an IPv4 network like 10.0.0.0/16 ({error})") from None
+    if not network.is_private:
+        raise ValueError(f"{value} is not a private network (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16)")
+    return str(network)
+
+
+def _source(value: str) -> str:
+    if value.lower() == CALLER:
+        return CALLER
+    if value.lower() in ("*", "any", "internet"):
+        raise ValueError(f"{value!r} would open the machine to everybody; name the networks that may reach it")
+    try:
+        network = ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is neither 'caller' nor a network like 203.0.113.7/32 ({error})") from None
+    if network.prefixlen < WIDEST_SOURCE:
+        raise ValueError(f"{value} would open the machine to a large part of the internet; /{WIDEST_SOURCE} is the widest")
+    return str(network)
+
+
+Region = Annotated[str, BeforeValidator(_region), Field(pattern=r"^[a-z][a-z0-9]{2,30}$", examples=["polandcentral"])]
+Size = Annotated[str, AfterValidator(_size), Field(examples=["Standard_NV6ads_A10_v5"])]
+Username = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$"), AfterValidator(_username)]
+PublicKey = Annotated[str, AfterValidator(_public_key)]
+PrivateNetwork = Annotated[str, AfterValidator(_network), Field(examples=["10.0.0.0/16"])]
+Source = Annotated[str, AfterValidator(_source), Field(examples=["caller", "203.0.113.7/32"])]
+Container = Annotated[str, Field(pattern=r"^[a-z0-9](?:-?[a-z0-9]){2,62}$", max_length=63)]
+Package = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?((==|>=|<=|~=|!=|<|>)[A-Za-z0-9.*+!_-]+)?$")]
+ImagePart = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+
+
+class Part(BaseModel):
+    """A part of a spec: unknown fields are faults, values never change after the check."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Image(Part):
+    """A marketplace image; the default is Ubuntu 24.04 LTS, generation 2."""
+
+    publisher: ImagePart = "Canonical"
+    offer: ImagePart = "ubuntu-24_04-lts"
+    sku: ImagePart = "server"
+    version: ImagePart = "latest"
+
+
+class Disk(Part):
+    """The disk of the operating system, in GiB."""
+
+    size_gib: Annotated[int, Field(ge=30, le=4095)] = 64
+    type: Literal["Standard_LRS", "StandardSSD_LRS", "Premium_LRS"] = "Standard_LRS"
+
+
+class Network(Part):
+    """The private network of an environment and the subnet its machine lives in."""
+
+    address_space: PrivateNetwork = "10.0.0.0/16"
+    subnet: PrivateNetwork = "10.0.0.0/28"
+
+    @model_validator(mode="after")
+    def _subnet_fits(self) -> "Network":
+        space, subnet = ipaddress.IPv4Network(self.address_space), ipaddress.IPv4Network(self.subnet)
+        if not subnet.subnet_of(space):
+            raise ValueError(f"subnet {subnet} does not lie inside address_space {space}")
+        if subnet.num_addresses <= AZURE_RESERVES:
+            raise ValueError(f"subnet {subnet} is too small: Azure keeps {AZURE_RESERVES} addresses, /29 is the smallest")
+        return self
+
+
+class WorkstationSpec(Part):
+    """One GPU machine with a desktop over RDP and a blob container mounted, open to its owner's address only."""
+
+    blueprint: Literal["workstation"]
+    region: Region
+    owner: Annotated[str, Field(max_length=128)] = ""
+    size: Size = "Standard_NV6ads_A10_v5"
+    image: Image = Image()
+    disk: Disk = Disk()
+    network: Network = Network()
+    allow_from: Annotated[tuple[Source, ...], Field(min_length=1, max_length=20)] = (CALLER,)
+    container: Container = "deeplearning"
+    admin_username: Username = "azureuser"
+    ssh_public_key: PublicKey | None = None
+    driver_version: Annotated[str, Field(pattern=r"^(\d+(\.\d+){1,3})?$")] = ""
+    python_packages: Annotated[tuple[Package, ...], Field(max_length=50)] = (
+        "torch",
+        "torchvision",
+        "opencv-python-headless",
+        "matplotlib",
+        "numpy",
+        "tqdm",
+        "jupyter",
+    )
+
+
+SPECS: dict[str, type[WorkstationSpec]] = {"workstation": WorkstationSpec}
+
+CHANGEABLE = frozenset({"allow_from"})
+
+
+def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller: str) -> WorkstationSpec:
+    """The checked spec of an environment, with 'caller' replaced by the caller's own address; raises InvalidSpec."""
+    faults = name_faults(name)
+    blueprint = body.get("blueprint")
+    kind = SPECS.get(blueprint) if isinstance(blueprint, str) else None
+    if kind is None:
+        known = ", ".join(sorted(SPECS))
+        raise InvalidSpec([*faults, Fault("/blueprint", f"{blueprint!r} is not a blueprint; there are: {known}.")])
+    try:
+        spec = kind.model_validate(body)
+    except ValidationError as error:
+        raise InvalidSpec([*faults, *_faults_of(error)]) from None
+    if faults:
+        raise InvalidSpec(faults)
+    allow_from = tuple(dict.fromkeys(_own_address(caller_address) if s == CALLER else s for s in spec.allow_from))
+    return spec.model_copy(update={"allow_from": allow_from, "owner": spec.owner or caller})
+
+
+def name_faults(name: str) -> list[Fault]:
+    """What is wrong with an environment's name: 2 to 24 characters, a letter first, then letters, digits and hyphens."""
+    if ENVIRONMENT_NAME.fullmatch(name) and "--" not in name:
+        return []
+    rule = "2 to 24 characters: a lower-case letter, then lower-case letters, digits and single hyphens, no hyphen at the end"
+    return [Fault("/name", f"{name!r} is not a name for an environment ({rule}).")]
+
+
+def change_faults(old: WorkstationSpec, new: WorkstationSpec) -> list[Fault]:
+    """The changes between two specs of one environment that cannot be made in place."""
+    before, after = old.model_dump(), new.model_dump()
+    return [
+        Fault(f"/{field}", f"cannot change in place from {before[field]!r} to {after[field]!r}; delete and build again.")
+        for field in before
+        if before[field] != after[field] and field not in CHANGEABLE
+    ]
+
+
+def _own_address(address: str) -> str:
+    network = ipaddress.ip_network(address)
+    return str(network)
+
+
+def _faults_of(error: ValidationError) -> list[Fault]:
+    return [Fault(_pointer(item["loc"]), _words(item["msg"])) for item in error.errors(include_url=False)]
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def _words(message: str) -> str:
+    return message.removeprefix("Value error, ")

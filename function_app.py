@@ -1,0 +1,82 @@
+"""What the Functions host loads: every orchestrator, activity and route, put together in one place."""
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, get_type_hints
+
+import azure.durable_functions as df
+import azure.functions as func
+
+import activities
+import orchestrators
+import wire
+from api.problems import answers_problems
+from api.reads import Reads
+from api.routes import ROUTES, Route
+from cloud.connection import Cloud
+from cloud.inventory import Inventory
+from cloud.preflight import Preflight
+from cloud.prices import Prices
+from records.store import Records
+from settings import Settings
+
+# The SDKs log every request with its headers; our own trail says what matters.
+logging.getLogger("azure").setLevel(logging.WARNING)
+
+
+def build_app(connect: Callable[[], Cloud]) -> df.DFApp:
+    """Put the app together around a way to reach the cloud, which is first used when a function runs."""
+    app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
+    cloud = functools.cache(connect)
+    reads = functools.cache(lambda: _reads(cloud()))
+    for orchestrator in orchestrators.ALL:
+        app.orchestration_trigger(context_name="context")(orchestrator)
+    for activity in activities.ALL:
+        app.activity_trigger(input_name="request")(_on_the_wire(activity, cloud))
+    for route in ROUTES:
+        wired = app.durable_client_input(client_name="client")(_with_reads(route, reads))
+        app.route(route=route.template, methods=[route.method], auth_level=route.level)(wired)
+    return app
+
+
+def _on_the_wire(activity: activities.Activity, cloud: Callable[[], Cloud]) -> Callable[..., Awaitable[Any]]:
+    """An activity as the worker wants it: plain JSON in and out, its cloud already at hand."""
+    kind = get_type_hints(activity)["request"]
+
+    # The worker refuses any annotation but a plain class, and history holds nothing but plain values.
+    async def on_the_wire(request) -> Any:  # type: ignore[no-untyped-def]
+        return wire.encode(await activity(wire.decode(kind, request), cloud()))
+
+    on_the_wire.__name__ = activity.__name__
+    return on_the_wire
+
+
+def _with_reads(route: Route, reads: Callable[[], Reads]) -> Callable[..., Awaitable[func.HttpResponse]]:
+    """A route as the worker wants it: request and client in, what it reads from already at hand."""
+
+    @answers_problems
+    async def with_reads(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+        return await route.handler(req, client, reads())
+
+    handler = with_reads
+
+    async def function(req: func.HttpRequest, client) -> func.HttpResponse:  # type: ignore[no-untyped-def]
+        return await handler(req, client)
+
+    function.__name__ = route.handler.__name__
+    return function
+
+
+def _reads(cloud: Cloud) -> Reads:
+    return Reads(
+        records=Records(cloud.tables),
+        inventory=Inventory(cloud),
+        prices=Prices(cloud),
+        preflight=Preflight(cloud),
+        subscription=cloud.settings.azure_subscription_id,
+        vault_url=cloud.settings.key_vault_url,
+    )
+
+
+app = build_app(lambda: Cloud(Settings.from_environment()))

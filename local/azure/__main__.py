@@ -1,0 +1,31 @@
+"""`python -m local.azure`: serve the simulated Azure until interrupted."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from local.azure.server import Place, SimulatedAzure
+
+
+def main() -> int:
+    """Read the command line and serve. IDENTITY_HEADER in the environment is what the app's identity shows to get tokens."""
+    parser = argparse.ArgumentParser(prog="local.azure", description=__doc__)
+    parser.add_argument("--home", type=Path, default=Path(".local/azure"), help="where certificates go")
+    parser.add_argument("--port", type=int, default=7443)
+    parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds in a real second")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same durations")
+    parser.add_argument("--state", type=Path, help="a file to keep the state in; without one it is forgotten")
+    given = parser.parse_args()
+    secret = os.environ.get("IDENTITY_HEADER") or secrets.token_urlsafe(32)
+    state = given.state.resolve() if given.state else ":memory:"
+    azure = SimulatedAzure(Place(given.home.resolve(), given.port, given.speed, given.seed, state, secret))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(azure.serve(lambda: print(f"listening on https://management.localhost:{given.port}", flush=True)))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,79 @@
+"""Faults on demand: the simulated Azure can be told to refuse, to throttle, to fail late, to lose an answer."""
+
+from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from local.azure.answers import Refused
+
+
+@dataclass(slots=True)
+class Fault:
+    """What to spoil, and how.
+
+    `method`, `path` (a part of it, any case) and `kind` (a resource type) choose requests; "" matches all. `every` spoils
+    every n-th of them only, `times` ends it after so many (0: never). `effect` is "refuse" (answer with the error at once),
+    "fail" (accept, and fail the long operation at its end), or "lose" (do it, and close the connection without an answer).
+    """
+
+    effect: str = "refuse"
+    method: str = ""
+    path: str = ""
+    kind: str = ""
+    status: int = HTTPStatus.CONFLICT
+    code: str = "SkuNotAvailable"
+    message: str = "The simulated Azure was told to refuse this."
+    retry_after: int = 0
+    every: int = 1
+    times: int = 0
+    seen: int = field(default=0)
+    spoilt: int = field(default=0)
+
+    def strikes(self, method: str, path: str, kind: str) -> bool:
+        """Whether this request is to be spoilt; counts it if it is one of those that were chosen."""
+        chosen = (
+            (not self.method or self.method == method)
+            and self.path.lower() in path.lower()
+            and (not self.kind or self.kind.lower() == kind.lower())
+        )
+        if not chosen or (self.times and self.spoilt >= self.times):
+            return False
+        self.seen += 1
+        if self.seen % self.every:
+            return False
+        self.spoilt += 1
+        return True
+
+    @property
+    def refusal(self) -> Refused:
+        """The error as Azure words it."""
+        headers = {"Retry-After": str(self.retry_after)} if self.retry_after else {}
+        return Refused(self.status, self.code, self.message, headers=headers)
+
+
+class Faults:
+    """Every fault that the simulated Azure was told of."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+
+    def add(self, description: dict[str, Any]) -> Fault:
+        """Take a fault; raises TypeError for a field that is none."""
+        fault = Fault(**description)
+        self._faults.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        self._faults.clear()
+
+    def striking(self, effect: str, method: str, path: str, kind: str = "") -> Fault | None:
+        """The first fault of this effect that strikes a request."""
+        for fault in self._faults:
+            if fault.effect == effect and fault.strikes(method, path, kind):
+                return fault
+        return None
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Every fault, with how often it struck."""
+        return [asdict(fault) for fault in self._faults]

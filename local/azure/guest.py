@@ -1,0 +1,155 @@
+"""The inside of a simulated machine: what its cloud-init asked for happens in time, and scripts find what is there.
+
+Scripts run in a restricted shell of this computer that knows no commands but the few functions defined here: nothing of
+this computer can be reached or changed by them.
+"""
+
+import base64
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from local.azure.store import Document
+
+if TYPE_CHECKING:
+    from local.azure.world import World
+
+STORAGE = "Microsoft.Storage/storageAccounts"
+TIME_FOR_A_SCRIPT = 20
+
+# What a machine's commands answer. PATH leads nowhere, so that there are no others.
+PRELUDE = r"""
+PATH=/nonexistent
+timeout() { shift; "$@"; }
+cloud-init() { printf 'status: %s\n' "@CLOUD_INIT@"; }
+mountpoint() { case "${!#}" in @MOUNTED@) return 0 ;; *) return 1 ;; esac; }
+systemctl() {
+  [ "$1" = is-active ] || return 1
+  case "$2" in
+    dormouse-setup.service) printf '%s\n' "@SETUP@" ;;
+    xrdp|xrdp.service) printf '%s\n' "@XRDP@" ;;
+    *) printf 'inactive\n' ;;
+  esac
+}
+nvidia-smi() {
+  [ "@DRIVER@" = installed ] || { printf 'nvidia-smi: command not found\n' >&2; return 127; }
+  printf '%s\n' "@GPU@"
+}
+"""
+
+
+class Guest:
+    """What goes on inside one machine."""
+
+    def __init__(self, world: "World", machine: Document) -> None:
+        """Look into a machine."""
+        self._world, self._machine = world, machine
+        self._inside: dict[str, Any] = dict(machine.get("_guest") or {})
+
+    def first_boot(self, at: float) -> Document:
+        """The machine has been created: it boots, and cloud-init begins what it was told."""
+        up = at + self._world.draw("guest boot", self._machine["id"])
+        config = _cloud_config(self._machine.get("_custom_data", ""))
+        self._inside = {"up": up, "first_up": up, "setup_takes": self._world.draw("guest first setup", self._machine["id"]), **config}
+        return self._written()
+
+    def booted(self, at: float) -> Document:
+        """The machine has been started again: what was set up comes back by itself."""
+        self._inside["up"] = at + self._world.draw("guest boot", self._machine["id"])
+        return self._written()
+
+    def driver_settled(self, at: float, *, installed: bool) -> Document:
+        """The driver's installation has ended; the setup has been waiting for that."""
+        self._inside |= {"driver_at": at, "driver": installed}
+        return self._written()
+
+    def run(self, script: str) -> tuple[str, str]:
+        """Run a script as the machine would, and answer what it prints and complains."""
+        shell = shutil.which("bash")
+        if shell is None:
+            return "", "bash is needed on this computer to simulate scripts in machines"
+        text = _filled(PRELUDE, self._state()) + script
+        command = [shell, "--restricted", "--noprofile", "--norc", "-c", text]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, env={}, timeout=TIME_FOR_A_SCRIPT, check=False)  # noqa: S603
+        except subprocess.TimeoutExpired:
+            return "", "the script took too long"
+        return done.stdout, done.stderr
+
+    def _state(self) -> dict[str, str]:
+        now = self._world.seconds()
+        up = self._machine["_power"] == "running" and now >= self._inside.get("up", now + 1)
+        share, broken = self._setup_share(now) if up else 0.0, bool(self._inside.get("broken"))
+        return {
+            "CLOUD_INIT": "error" if broken else "done" if share > 0.1 else "running",
+            "SETUP": "failed" if broken else "active" if share >= 1.0 else "activating",
+            "XRDP": "active" if self._inside.get("desktop") and share > 0.7 else "inactive",
+            "MOUNTED": self._inside.get("mount", "") if share > 0.4 and self._may_mount() else "/nowhere",
+            "DRIVER": "installed" if up and self._inside.get("driver") else "missing",
+            "GPU": f"{self._gpu()}, 570.211.01, 4096 MiB",
+        }
+
+    def _setup_share(self, now: float) -> float:
+        """How much of the first setup is done, from 0 to 1 and beyond; it waits for the driver if it was told to."""
+        if self._inside.get("waits") and "driver_at" not in self._inside:
+            return 0.0
+        begun = max(self._inside["first_up"], self._inside.get("driver_at", 0.0))
+        return max(now - begun, 0.0) / max(self._inside["setup_takes"], 1.0)
+
+    def _may_mount(self) -> bool:
+        principal = self._machine.get("identity", {}).get("principalId", "")
+        account = next((a for a in self._world.resources(STORAGE) if a["name"] == self._inside.get("account")), None)
+        if account is None:
+            return False
+        container = f"{account['id']}/blobServices/default/containers/{self._inside.get('container')}"
+        return self._world.resource(container) is not None and _may_write(self._world, principal, account["id"])
+
+    def _gpu(self) -> str:
+        size = str(self._machine["properties"]["hardwareProfile"]["vmSize"])
+        model = size.removeprefix("Standard_").split("_")
+        return f"NVIDIA {model[1] if len(model) > 2 else 'GPU'}"
+
+    def _written(self) -> Document:
+        return {**self._machine, "_guest": self._inside}
+
+
+def _may_write(world: "World", principal: str, account: str) -> bool:
+    from local.azure.providers.roles import may_write_blobs
+
+    return may_write_blobs(world, principal, account)
+
+
+def _cloud_config(custom_data: str) -> dict[str, Any]:
+    """What a machine's custom data asks for, as far as a health check would notice."""
+    try:
+        text = base64.b64decode(custom_data).decode()
+        config = yaml.safe_load(text) if text.startswith("#cloud-config") else None
+    except (ValueError, yaml.YAMLError):
+        config = None
+    if not isinstance(config, dict):
+        return {"broken": bool(custom_data)}
+    files = {str(item["path"]): str(item.get("content", "")) for item in config.get("write_files") or []}
+    blobs = next((yaml.safe_load(content) for path, content in files.items() if path.endswith("blobfuse2.yaml")), {})
+    scripts = "\n".join(content for content in files.values() if content.startswith("#!"))
+    units = "\n".join(content for path, content in files.items() if path.endswith(".service"))
+    storage = (blobs or {}).get("azstorage", {})
+    return {
+        "account": storage.get("account-name", ""),
+        "container": storage.get("container", ""),
+        "mount": _word_after(units, "blobfuse2 mount "),
+        "desktop": "xrdp" in scripts,
+        "waits": "NvidiaGpuDriverLinux" in scripts,
+    }
+
+
+def _word_after(text: str, what: str) -> str:
+    _, _, rest = text.partition(what)
+    return rest.split()[0] if rest else ""
+
+
+def _filled(template: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        template = template.replace(f"@{name}@", value)
+    return template

@@ -1,0 +1,61 @@
+"""Resource ids taken apart."""
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceId:
+    """An id of Azure Resource Manager: scope, provider, and pairs of type and name."""
+
+    subscription: str
+    group: str
+    provider: str
+    types: tuple[str, ...]
+    names: tuple[str, ...]
+    scope: str = ""
+
+    @property
+    def type(self) -> str:
+        """The full type, like Microsoft.Compute/virtualMachines/extensions."""
+        return "/".join((self.provider, *self.types))
+
+    @property
+    def name(self) -> str:
+        """The last name."""
+        return self.names[-1]
+
+    @property
+    def group_id(self) -> str:
+        """The id of the group."""
+        return f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
+
+    @property
+    def parent(self) -> "ResourceId | None":
+        """What this is a child of, if it is one."""
+        if len(self.names) < 2:
+            return None
+        return ResourceId(self.subscription, self.group, self.provider, self.types[:-1], self.names[:-1], self.scope)
+
+    @property
+    def text(self) -> str:
+        """The id as text."""
+        pairs = "/".join(f"{kind}/{name}" for kind, name in zip(self.types, self.names, strict=False))
+        return f"{self.scope or self.group_id}/providers/{self.provider}/{pairs}"
+
+    @property
+    def collection(self) -> bool:
+        """Whether this names all resources of a type."""
+        return len(self.types) > len(self.names)
+
+
+def parse(path: str) -> ResourceId | None:
+    """The id in a path, or None if the path names nothing below a provider in a group."""
+    scope, separator, rest = path.rpartition("/providers/")
+    parts = [unquote(part) for part in rest.split("/") if part]
+    head = scope.partition("/providers/")[0].split("/")
+    if not separator or len(head) < 5 or head[1].lower() != "subscriptions" or head[3].lower() != "resourcegroups":
+        return None
+    types, names = tuple(parts[1::2]), tuple(parts[2::2])
+    extension = scope if "/providers/" in scope else ""
+    return ResourceId(head[2], head[4], parts[0], types, names, extension)

@@ -1,0 +1,1 @@
+"""Resource providers: what each type of resource makes of a request."""

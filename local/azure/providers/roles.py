@@ -1,0 +1,102 @@
+"""Microsoft.Authorization: role assignments."""
+
+import uuid
+
+from local.azure.answers import Answer, Refused
+from local.azure.identifiers import ResourceId
+from local.azure.providers.common import Body
+from local.azure.world import TENANT, World, visible
+
+TYPE = "Microsoft.Authorization/roleAssignments"
+PRINCIPALS = "principals"
+
+
+def put(world: World, rid: ResourceId, body: Body) -> Answer:
+    """Assign a role to a principal that the directory knows by now."""
+    if world.resource(rid.scope) is None:
+        raise Refused(404, "ResourceNotFound", f"The resource {rid.scope} was not found.")
+    given = body["properties"]
+    _known(world, str(given["principalId"]))
+    same = next((a for a in world.resources(TYPE) if _triple(a["properties"]) == _triple({**given, "scope": rid.scope})), None)
+    if same is not None and same["name"] != rid.name:
+        raise Refused(409, "RoleAssignmentExists", "The role assignment already exists.")
+    existing = world.resource(rid.text)
+    if existing is not None and existing is not same:
+        text = "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."
+        raise Refused(400, "RoleAssignmentUpdateNotPermitted", text)
+    now = world.text()
+    properties = {
+        "roleDefinitionId": given["roleDefinitionId"],
+        "principalId": given["principalId"],
+        "principalType": given.get("principalType", "ServicePrincipal"),
+        "scope": rid.scope,
+        "condition": None,
+        "conditionVersion": None,
+        "createdOn": now,
+        "updatedOn": now,
+        "createdBy": None,
+        "updatedBy": world.guid("control plane"),
+        "delegatedManagedIdentityResourceId": None,
+        "description": None,
+    }
+    effective = existing["_effective"] if existing else world.seconds() + world.draw("role propagation", rid.text)
+    document = {"properties": properties, "id": rid.text, "type": TYPE, "name": rid.name, "_effective": effective}
+    return Answer(200 if existing else 201, visible(world.keep(document)))
+
+
+def get(world: World, rid: ResourceId) -> Answer:
+    """An assignment."""
+    document = world.resource(rid.text)
+    if document is None:
+        raise Refused(404, "RoleAssignmentNotFound", f"The role assignment '{rid.name}' is not found.")
+    return Answer(200, visible(document))
+
+
+def delete(world: World, rid: ResourceId) -> Answer:
+    """Take an assignment back: at once."""
+    document = world.resource(rid.text)
+    if document is None:
+        return Answer(204)
+    world.forget(rid.text)
+    return Answer(200, visible(document))
+
+
+def new_principal(world: World, owner: str) -> str:
+    """The identity of a resource; the directory knows it only after a while."""
+    principal = world.guid("principal", owner, str(world.seconds()))
+    known_at = world.seconds() + world.draw("identity replication", owner)
+    world.store.put(PRINCIPALS, principal, {"id": principal, "known_at": known_at})
+    return principal
+
+
+def may_write_blobs(world: World, principal: str, account: str) -> bool:
+    """Whether a principal's right to write an account's blobs is effective by now."""
+    role = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+    return any(
+        assignment["properties"]["principalId"] == principal
+        and assignment["properties"]["roleDefinitionId"].endswith(role)
+        and account.lower().startswith(assignment["properties"]["scope"].lower())
+        and assignment["_effective"] <= world.seconds()
+        for assignment in world.resources(TYPE)
+    )
+
+
+def _known(world: World, principal: str) -> None:
+    try:
+        uuid.UUID(principal)
+    except ValueError:
+        raise Refused(400, "InvalidPrincipalId", f"The Principal ID '{principal}' is not valid. Principal ID must be a GUID.") from None
+    record = world.store.get(PRINCIPALS, principal)
+    if record is None or record["known_at"] > world.seconds():
+        text = (
+            f"Principal {principal.replace('-', '')} does not exist in the directory {TENANT}. Check that you have the correct "
+            "principal ID. If you are creating this principal and then immediately assigning a role, this error might be "
+            "related to a replication delay. In this case, set the role assignment principalType property to a value, such as "
+            "ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype"
+        )
+        raise Refused(400, "PrincipalNotFound", text)
+
+
+def _triple(properties: Body) -> tuple[str, str, str]:
+    role = str(properties["roleDefinitionId"]).rsplit("/", 1)[-1]
+    return (str(properties["scope"]).lower(), str(properties["principalId"]).lower(), role.lower())

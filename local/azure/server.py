@@ -1,0 +1,132 @@
+"""The simulated Azure over HTTPS: one port, one name for each service."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+from aiohttp import web
+
+from local.azure import arm, operations, prices, simulation, tables, vault
+from local.azure.answers import JSON, Answer, Refused, not_simulated
+from local.azure.requests import Request
+from local.azure.store import Store
+from local.azure.tokens import Issuer, managed_identity
+from local.azure.world import TENANT, World
+
+MANAGEMENT, VAULT, TABLES = "management.localhost", "dormouse.vault.localhost", "records.table.localhost"
+PRICES, IDENTITY, LOGIN, SIMULATION = "prices.localhost", "identity.localhost", "login.localhost", "simulation.localhost"
+NAMES = (MANAGEMENT, VAULT, TABLES, PRICES, IDENTITY, LOGIN, SIMULATION)
+SPOILABLE = (MANAGEMENT, VAULT, TABLES, PRICES)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the simulated Azure lives: its folder for certificates and state, its port, its speed, its chance."""
+
+    home: Path
+    port: int
+    speed: float
+    seed: int
+    state: Path | str
+    identity_secret: str
+
+
+class SimulatedAzure:
+    """One running simulation."""
+
+    def __init__(self, place: Place) -> None:
+        """Make certificates and open the state."""
+        self._place = place
+        place.home.mkdir(parents=True, exist_ok=True)
+        self._store = Store(place.state)
+        self.world = World(self._store, speed=place.speed, seed=place.seed)
+        self._tls = _certificates(place.home)
+        self._issuer = Issuer(self._store, f"https://{LOGIN}:{place.port}", self.world.guid("control plane"))
+
+    async def serve(self, started: Callable[[], None]) -> None:
+        """Serve until cancelled; `started` is called when requests are answered."""
+        server = web.Server(self._handle)
+        runner = web.ServerRunner(server)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", self._place.port, ssl_context=self._tls).start()
+            started()
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+            self._store.close()
+
+    async def _handle(self, received: web.BaseRequest) -> web.StreamResponse:
+        name = (received.host or "").partition(":")[0].lower()
+        raw_path, _, _ = received.raw_path.partition("?")
+        request = Request(
+            method=received.method,
+            path=raw_path,
+            query=dict(received.query),
+            headers=received.headers,
+            body=await received.read(),
+            base=f"https://{name}:{self._place.port}",
+            url=f"https://{name}:{self._place.port}{received.raw_path}",
+            issuer=self._issuer,
+        )
+        operations.settle(self.world)
+        said = self._answered(name, request)
+        lost = name in SPOILABLE and self.world.faults.striking("lose", request.method, raw_path, arm.kind_of(raw_path))
+        if lost and received.transport is not None:
+            received.transport.abort()
+        headers = {"x-ms-request-id": self.world.guid("request", str(sum(self.world.calls.values()))), **said.headers}
+        if said.body is not None:
+            headers.setdefault("Content-Type", JSON)
+        return web.Response(status=said.status, body=said.content, headers=headers)
+
+    def _answered(self, name: str, request: Request) -> Answer:
+        self.world.calls[name] = self.world.calls.get(name, 0) + (name != SIMULATION)
+        try:
+            kind = arm.kind_of(request.path) if name == MANAGEMENT else name
+            spoilt = name in SPOILABLE and self.world.faults.striking("refuse", request.method, request.path, kind)
+            if spoilt:
+                raise spoilt.refusal
+            return self._service(name, request)
+        except Refused as refused:
+            return refused.answer
+
+    def _service(self, name: str, request: Request) -> Answer:
+        if name == MANAGEMENT:
+            return arm.answer(self.world, request)
+        if name == VAULT:
+            return vault.answer(self.world, request)
+        if name == TABLES:
+            return tables.answer(self.world, request)
+        if name == PRICES and request.path == "/api/retail/prices":
+            return prices.answer(self.world, dict(request.query))
+        if name == IDENTITY and request.path == "/msi/token":
+            header = request.headers.get("X-IDENTITY-HEADER", "")
+            return managed_identity(self._issuer, self._place.identity_secret, header, request.query.get("resource", ""))
+        if name == LOGIN and request.path == f"/{TENANT}/discovery/v2.0/keys":
+            return self._issuer.keys()
+        if name == LOGIN and request.path == f"/{TENANT}/v2.0/.well-known/openid-configuration":
+            return self._issuer.configuration()
+        if name == SIMULATION:
+            return simulation.answer(self.world, request)
+        raise not_simulated(f"{request.method} https://{name}{request.path}")
+
+
+def _certificates(home: Path) -> ssl.SSLContext:
+    authority = _authority(home / "ca.pem", home / "ca-key.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # A star does not cover the name right below .localhost: every name is listed.
+    authority.issue_cert(*NAMES).configure_cert(context)
+    return context
+
+
+def _authority(certificate: Path, key: Path) -> trustme.CA:
+    if certificate.exists() and key.exists():
+        return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
+    authority = trustme.CA(organization_name="Simulated Azure")
+    key.touch(mode=0o600)
+    key.write_bytes(authority.private_key_pem.bytes())
+    certificate.write_bytes(authority.cert_pem.bytes())
+    return authority

@@ -1,0 +1,47 @@
+"""What the simulated Azure knows, as JSON documents in one SQLite file, or in memory only."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+Document = dict[str, Any]
+
+
+class Store:
+    """Documents by shelf and key; keys are compared in lower case, as Azure compares names."""
+
+    def __init__(self, path: Path | str = ":memory:") -> None:
+        """Open or create the file and read it whole; ":memory:" forgets everything in the end."""
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+            "CREATE TABLE IF NOT EXISTS documents (shelf TEXT, key TEXT, document TEXT, PRIMARY KEY (shelf, key))"
+        )
+        self._shelves: dict[str, dict[str, Document]] = {}
+        for shelf, key, text in self._db.execute("SELECT shelf, key, document FROM documents ORDER BY rowid"):
+            self._shelves.setdefault(shelf, {})[key] = json.loads(text)
+
+    def get(self, shelf: str, key: str) -> Document | None:
+        """The document under this key, or None; change it only through `put`."""
+        return self._shelves.get(shelf, {}).get(key.lower())
+
+    def put(self, shelf: str, key: str, document: Document) -> Document:
+        """Write a document."""
+        self._shelves.setdefault(shelf, {})[key.lower()] = document
+        self._db.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (shelf, key.lower(), json.dumps(document)))
+        return document
+
+    def delete(self, shelf: str, key: str) -> None:
+        """Delete a document, if it is there."""
+        self._shelves.get(shelf, {}).pop(key.lower(), None)
+        self._db.execute("DELETE FROM documents WHERE shelf = ? AND key = ?", (shelf, key.lower()))
+
+    def items(self, shelf: str) -> Iterator[tuple[str, Document]]:
+        """Every document of a shelf with its key."""
+        return iter(list(self._shelves.get(shelf, {}).items()))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

@@ -1,0 +1,99 @@
+"""The world of the simulated Azure: its time, its chance, what it knows, what it was told to spoil."""
+
+import json
+import math
+import random
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from local.azure.faults import Faults
+from local.azure.store import Document, Store
+from local.clock import Clock
+
+HERE = Path(__file__).parent
+RESOURCES, COUNTS = "resources", "counts"
+SUBSCRIPTION = "0d0e5e00-0000-4000-8000-000000000001"
+TENANT = "0d0e5e00-0000-4000-8000-00000000000f"
+NAMESPACE = uuid.UUID("8c7a4c1e-9f0b-5b52-8f6d-2f5b8f7f0a55")
+
+
+class World:
+    """Everything that all services of the simulated Azure share."""
+
+    def __init__(self, store: Store, *, speed: float, seed: int) -> None:
+        """Go on in the time that the store remembers, or begin a new one."""
+        self.store = store
+        remembered = store.get("facts", "clock") or store.put("facts", "clock", {"origin": Clock().origin, "speed": speed})
+        self.clock = Clock(float(remembered["speed"]), float(remembered["origin"]))
+        self.faults = Faults()
+        self.calls: dict[str, int] = {}
+        self._seed = seed
+        figures = json.loads((HERE / "durations.json").read_text())
+        self._durations: dict[str, dict[str, float]] = figures["operations"] | figures["assumed"]["operations"]
+        self.catalogue: dict[str, Any] = json.loads((HERE / "catalogue.json").read_text())["sizes"]
+
+    def seconds(self) -> float:
+        """This moment, in simulated seconds since 1970."""
+        return self.clock.seconds()
+
+    def text(self, seconds: float | None = None) -> str:
+        """A moment (this one by default) as Azure writes it."""
+        moment = datetime.fromtimestamp(self.seconds() if seconds is None else seconds, UTC)
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0+00:00"
+
+    def guid(self, *what: str) -> str:
+        """A GUID that is always the same for the same thing."""
+        return str(uuid.uuid5(NAMESPACE, "|".join(what).lower()))
+
+    def draw(self, operation: str, subject: str) -> float:
+        """How long an operation takes, in seconds: drawn between the recorded percentiles, the same in every run."""
+        count = self._count(f"{operation}|{subject}")
+        chance = random.Random(f"{self._seed}|{operation}|{_short(subject)}|{count}").random()  # noqa: S311 - no secret
+        return _quantile(self._durations[operation], chance)
+
+    def resource(self, identifier: str) -> Document | None:
+        """The resource of this id, or None."""
+        return self.store.get(RESOURCES, identifier)
+
+    def keep(self, document: Document) -> Document:
+        """Write a resource under its id."""
+        return self.store.put(RESOURCES, document["id"], document)
+
+    def forget(self, identifier: str) -> None:
+        """Remove a resource and everything below it."""
+        below = identifier.lower() + "/"
+        for key, _ in self.store.items(RESOURCES):
+            if key == identifier.lower() or key.startswith(below):
+                self.store.delete(RESOURCES, key)
+
+    def resources(self, kind: str = "", below: str = "") -> Iterator[Document]:
+        """Every resource of a type, below an id."""
+        for key, document in self.store.items(RESOURCES):
+            if (not kind or document["type"].lower() == kind.lower()) and key.startswith(below.lower()):
+                yield document
+
+    def _count(self, what: str) -> int:
+        known = self.store.get(COUNTS, what) or {"count": 0}
+        self.store.put(COUNTS, what, {"count": known["count"] + 1})
+        return int(known["count"])
+
+
+def visible(document: Document) -> Document:
+    """A resource as callers see it: what begins with an underscore is the simulation's own business."""
+    return {name: value for name, value in document.items() if not name.startswith("_")}
+
+
+def _quantile(figures: dict[str, float], chance: float) -> float:
+    low, middle, high = (math.log(max(figures[name], 0.05)) for name in ("p10", "p50", "p90"))
+    if chance < 0.5:
+        share = max(chance - 0.1, 0.0) / 0.4
+        return math.exp(low + (middle - low) * share)
+    share = min(chance - 0.5, 0.4) / 0.4
+    return math.exp(middle + (high - middle) * share)
+
+
+def _short(identifier: str) -> str:
+    return identifier.rsplit("/", 1)[-1].lower()

@@ -1,0 +1,39 @@
+"""A clock that may run faster than real time, so that waiting costs little."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """Simulated time: `speed` simulated seconds pass in one real second, counted from a fixed origin."""
+
+    def __init__(self, speed: float = 1.0, origin: float | None = None) -> None:
+        """Start at this moment, or go on from an origin (real seconds since 1970) that an earlier run began with."""
+        self.speed = speed
+        self.origin = time.time() if origin is None else origin
+
+    def seconds(self) -> float:
+        """Simulated seconds since 1970."""
+        return self.origin + (time.time() - self.origin) * self.speed
+
+    def now(self) -> datetime:
+        """The simulated moment, in UTC."""
+        return datetime.fromtimestamp(self.seconds(), UTC)
+
+    async def sleep(self, simulated_seconds: float) -> None:
+        """Sleep for some simulated seconds."""
+        await asyncio.sleep(max(simulated_seconds, 0.0) / self.speed)
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as .NET writes it: ISO 8601 in UTC with seven digits of a second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
+
+
+def moment(text: str) -> datetime:
+    """A timestamp read back."""
+    cut = text.rstrip("Z")
+    head, _, fraction = cut.partition(".")
+    whole = datetime.fromisoformat(head).replace(tzinfo=UTC)
+    return whole + timedelta(microseconds=int(fraction[:6].ljust(6, "0"))) if fraction else whole

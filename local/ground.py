@@ -1,0 +1,153 @@
+"""The ground to stand on: the simulated Azure and the embedded host as two processes, and how to reach them."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from local.azure.server import IDENTITY, MANAGEMENT, PRICES, SIMULATION, TABLES, VAULT
+from local.azure.world import SUBSCRIPTION
+
+ROOT = Path(__file__).resolve().parent.parent
+TIME_TO_START = 30.0
+
+
+class GroundError(Exception):
+    """One of the processes does not come up; what it said is in the message."""
+
+
+@dataclass(slots=True)
+class Process:
+    """One of the two processes."""
+
+    command: list[str]
+    environment: dict[str, str]
+    log: Path
+    running: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it says that it listens; raises GroundError."""
+        with self.log.open("ab") as log:
+            log.write(b"\n")
+            beginning = log.tell()
+            self.running = subprocess.Popen(  # noqa: S603 - our own modules
+                self.command, env=self.environment, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT
+            )
+        deadline = time.monotonic() + TIME_TO_START
+        while b"listening on" not in self._said(beginning):
+            if self.running.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise GroundError(f"{' '.join(self.command[1:3])} did not start:\n{self._said(beginning).decode()}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        if self.running is not None:
+            self.running.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+            self.running.wait()
+            self.running = None
+
+    def _said(self, beginning: int) -> bytes:
+        return self.log.read_bytes()[beginning:]
+
+
+class Ground:
+    """A simulated Azure and a host that runs the app against it."""
+
+    def __init__(self, home: Path, *, speed: float, seed: int = 1, port: int = 0, azure_port: int = 0) -> None:
+        """Prepare both processes; nothing runs before `start`. Port 0 means any free one."""
+        home.mkdir(parents=True, exist_ok=True)
+        self.home, self.port, self.azure_port = home, port or _free_port(), azure_port or _free_port()
+        self._identity_header = secrets.token_urlsafe(24)
+        here = [sys.executable, "-m"]
+        azure = [*here, "local.azure", "--home", str(home / "azure"), "--port", str(self.azure_port)]
+        azure += ["--speed", str(speed), "--seed", str(seed), "--state", str(home / "azure.sqlite")]
+        host = [*here, "local.host", "--app", str(ROOT), "--home", str(home / "host"), "--port", str(self.port)]
+        self.azure = Process(azure, self._plain_environment, home / "azure.log")
+        self.host = Process([*host, "--speed", str(speed)], self.app_environment, home / "host.log")
+
+    def start(self) -> None:
+        """Start both; raises GroundError."""
+        self.azure.start()
+        self.host.start()
+
+    def stop(self) -> None:
+        """End both."""
+        self.host.kill()
+        self.azure.kill()
+
+    @property
+    def key(self) -> str:
+        """The function key of the host."""
+        return str(json.loads((self.home / "host" / "keys.json").read_text())["function"])
+
+    @property
+    def api(self) -> str:
+        """Where the control plane answers."""
+        return f"http://127.0.0.1:{self.port}/api"
+
+    @property
+    def app_environment(self) -> dict[str, str]:
+        """The settings of the app: the same as in Azure, with other addresses."""
+        return {
+            **self._plain_environment,
+            "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
+            "AZURE_RESOURCE_MANAGER_URL": self._url(MANAGEMENT),
+            "KEY_VAULT_URL": self._url(VAULT),
+            "RECORDS_TABLES_URL": self._url(TABLES),
+            "RETAIL_PRICES_URL": self._url(PRICES),
+            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+            "IDENTITY_ENDPOINT": self._url(IDENTITY) + "/msi/token",
+            "SSL_CERT_FILE": str(self.home / "azure" / "ca.pem"),
+        }
+
+    def client(self) -> httpx.Client:
+        """A client of the control plane, with its key."""
+        return httpx.Client(base_url=self.api, headers={"x-functions-key": self.key}, timeout=30, trust_env=False)
+
+    def simulation(self) -> httpx.Client:
+        """A client of the simulation itself, to tell it what to do."""
+        trust = ssl.create_default_context(cafile=str(self.home / "azure" / "ca.pem"))
+        address, name = f"https://127.0.0.1:{self.azure_port}", f"{SIMULATION}:{self.azure_port}"
+        trust.check_hostname = False  # reached by its number, for not every resolver knows the name
+        return httpx.Client(base_url=address, headers={"Host": name}, verify=trust, timeout=30, trust_env=False)
+
+    @property
+    def _plain_environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT") if name in os.environ}
+        return {**kept, "IDENTITY_HEADER": self._identity_header, "PYTHONUNBUFFERED": "1"}
+
+    def _url(self, name: str) -> str:
+        return f"https://{name}:{self.azure_port}"
+
+
+@contextlib.contextmanager
+def temporary_ground(*, speed: float, seed: int = 1) -> Iterator[Ground]:
+    """A running ground that is gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="dormouse-"))
+    ground = Ground(home, speed=speed, seed=seed)
+    try:
+        ground.start()
+        yield ground
+    finally:
+        ground.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,36 @@
+"""`python -m local.host`: serve the app in a folder until interrupted."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import sys
+from pathlib import Path
+
+from local.host.server import Host, Place
+from local.host.worker import AppError
+from local.names import resolve_localhost_names
+
+
+def main() -> int:
+    """Read the command line, load the app, serve."""
+    parser = argparse.ArgumentParser(prog="local.host", description=__doc__)
+    parser.add_argument("--app", type=Path, default=Path(), help="the folder that holds function_app.py and host.json")
+    parser.add_argument("--home", type=Path, default=Path(".local/host"), help="where the host keeps its memory and keys")
+    parser.add_argument("--port", type=int, default=7071)
+    parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds in a real second")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    resolve_localhost_names()
+    try:
+        host = Host(Place(given.app.resolve(), given.home.resolve(), given.port, given.speed))
+    except AppError as error:
+        print(f"The app cannot be loaded: {error}", file=sys.stderr)
+        return 1
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(host.serve(lambda: print(f"listening on http://127.0.0.1:{given.port}", flush=True)))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,133 @@
+"""One episode of an orchestration: its new messages, the orchestrator's answer, and what follows from both."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from local.clock import timestamp
+from local.host.events import Event, EventType, event
+from local.host.replay import Decision, NonDeterministic, Replay, Unsupported
+from local.host.store import ENDED, Instance
+from local.host.worker import Function, Worker
+
+LABEL = "\n\n$OutOfProcData$:"
+
+
+@dataclass(slots=True)
+class Episode:
+    """What an episode comes to: events to append, work to begin, and how the instance stands afterwards."""
+
+    status: str
+    events: list[Event] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    output: str | None = None
+    custom_status: str | None = None
+    continued: bool = False
+    next_input: str | None = None
+    unheard: list[Event] = field(default_factory=list)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the instance is over."""
+        return self.status in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an orchestrator said: its actions, and whether it has returned, failed, or goes on."""
+
+    actions: list[dict[str, Any]]
+    done: bool
+    output: Any
+    error: str | None
+    custom_status: Any
+
+
+def run_episode(worker: Worker, instance: Instance, history: list[Event], messages: list[Event], now: datetime) -> Episode:
+    """Run the orchestrator over its history and its new messages; whatever it does wrong fails the instance."""
+    fresh = [event(EventType.ORCHESTRATOR_STARTED, now), *messages]
+    end = next((item for item in messages if item["EventType"] == EventType.EXECUTION_TERMINATED), None)
+    if end is not None:
+        return Episode("Terminated", fresh, output=_json_or_text(end.get("Input")))
+    function = worker.find(instance.name, "orchestrationTrigger")
+    if function is None:
+        return _failed(instance, fresh, f"The function '{instance.name}' doesn't exist.")
+    # What was there before has been played; the last "orchestrator started" marks where the new begins.
+    whole = [{**item, "IsPlayed": True} for item in history] + fresh
+    try:
+        answer = _ask(worker, function, instance, whole)
+        replay = Replay(answer.actions).run(whole)
+    except (NonDeterministic, Unsupported) as error:
+        return _failed(instance, fresh, str(error))
+    episode = _episode(instance, answer, replay, fresh, now)
+    if answer.custom_status is not None:
+        episode.custom_status = json.dumps(answer.custom_status)
+    return episode
+
+
+def failure(kind: EventType, now: datetime, task: int, reason: str, details: str) -> Event:
+    """The event that tells an orchestration that something it waits for has failed."""
+    return event(kind, now, TaskScheduledId=task, Reason=reason, Details=details)
+
+
+def _episode(instance: Instance, answer: Answer, replay: Replay, fresh: list[Event], now: datetime) -> Episode:
+    scheduled = [_scheduled(decision, instance, now) for decision in replay.decisions]
+    events = [*fresh, *scheduled, event(EventType.ORCHESTRATOR_COMPLETED, now)]
+    over = answer.done or answer.error is not None or replay.continued is not None
+    if not over or not replay.settled:
+        # Over, but something is still open: the official host waits for it before it lets the instance end.
+        return Episode("Running", events, replay.decisions)
+    if replay.continued is not None:
+        given = replay.continued.get("input")
+        raw = json.dumps(given) if given is not None else None
+        unheard = [item for item in replay.unheard if item in fresh]
+        return Episode("Running", continued=True, next_input=raw, unheard=unheard)
+    if answer.error is not None:
+        return _failed(instance, events, answer.error)
+    return Episode("Completed", events, output=json.dumps(answer.output))
+
+
+def _failed(instance: Instance, events: list[Event], error: str) -> Episode:
+    return Episode("Failed", events, output=f"Orchestrator function '{instance.name}' failed: {error}")
+
+
+def _ask(worker: Worker, function: Function, instance: Instance, history: list[Event]) -> Answer:
+    context = {
+        "history": history,
+        "input": json.loads(instance.input) if instance.input else None,
+        "instanceId": instance.id,
+        "parentInstanceId": json.loads(instance.parent)["InstanceId"] if instance.parent else None,
+        "isReplaying": len(history) > 2,
+        "upperSchemaVersion": 1,
+        "upperSchemaVersionNew": 2,
+        "defaultHttpAsyncRequestSleepTimeMillseconds": 30000,
+    }
+    try:
+        return _read(json.loads(worker.call_orchestrator(function, context)), None)
+    except Exception as error:  # the SDK tells of a failed orchestrator by raising
+        text, _, data = str(error).partition(LABEL)
+        said = json.loads(data) if data else {"actions": [[]], "isDone": False}
+        return _read(said, text or type(error).__name__)
+
+
+def _read(said: dict[str, Any], error: str | None) -> Answer:
+    actions = said.get("actions") or [[]]
+    return Answer(actions[0], bool(said["isDone"]), said.get("output"), error, said.get("customStatus"))
+
+
+def _scheduled(decision: Decision, instance: Instance, now: datetime) -> Event:
+    if decision.kind is EventType.TIMER_CREATED and decision.fire_at is not None:
+        return event(decision.kind, now, decision.identifier, FireAt=timestamp(decision.fire_at))
+    more: dict[str, Any] = {"Name": decision.name, "Input": decision.input}
+    if decision.kind is EventType.SUB_ORCHESTRATION_CREATED:
+        more["InstanceId"] = decision.instance or f"{instance.execution}:{decision.identifier}"
+    return event(decision.kind, now, decision.identifier, **more)
+
+
+def _json_or_text(text: str | None) -> str:
+    try:
+        json.loads(text or "")
+    except ValueError:
+        return json.dumps(text or "")
+    return text or ""

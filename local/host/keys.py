@@ -1,0 +1,46 @@
+"""Keys and what they open (Azure/azure-functions-host, AuthenticationLevelHandler.cs)."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from hmac import compare_digest
+from pathlib import Path
+
+
+class Level(IntEnum):
+    """How far a key reaches."""
+
+    ANONYMOUS = 0
+    FUNCTION = 1
+    SYSTEM = 2
+    ADMIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The host's keys: one for functions, one for the durable interface, one for everything."""
+
+    function: str
+    durable: str
+    master: str
+
+    @classmethod
+    def at(cls, path: Path) -> "Keys":
+        """The keys in a file, which is made on first use and readable by its owner only."""
+        if path.exists():
+            return cls(**json.loads(path.read_text()))
+        keys = cls(*(secrets.token_urlsafe(32) for _ in range(3)))
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(keys)))
+        return keys
+
+    def level_of(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Level:
+        """What a request may open: the header counts if it is there, else the query; compared in constant time."""
+        given = headers.get("x-functions-key") or query.get("code") or ""
+        opened = Level.ANONYMOUS
+        for key, level in ((self.function, Level.FUNCTION), (self.durable, Level.SYSTEM), (self.master, Level.ADMIN)):
+            if compare_digest(given.encode(), key.encode()):
+                opened = level
+        return opened

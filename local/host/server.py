@@ -1,0 +1,177 @@
+"""The host over HTTP: the app's routes, the admin pages, and the durable interface."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+from aiohttp import web
+
+from local.clock import Clock
+from local.host.engine import Engine, Limits
+from local.host.keys import Keys, Level
+from local.host.management import Management
+from local.host.routing import Route, find
+from local.host.schedules import Timer
+from local.host.store import Store
+from local.host.worker import Worker
+
+log = logging.getLogger(__name__)
+
+VERSION = "4.1048.200"  # the official host whose behaviour this one follows
+LARGEST_REQUEST = 100 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a host lives: the app's root, its own folder for memory and keys, its port, its speed."""
+
+    app: Path
+    home: Path
+    port: int
+    speed: float
+
+
+class Host:
+    """One running host."""
+
+    def __init__(self, place: Place) -> None:
+        """Load the app and open the memory; raises AppError."""
+        self._place = place
+        place.home.mkdir(parents=True, exist_ok=True)
+        self.keys = Keys.at(place.home / "keys.json")
+        self._store = Store(place.home / "host.sqlite")
+        self._clock = self._remembered_clock()
+        self._settings = json.loads((place.app / "host.json").read_text())
+        self._worker = Worker(place.app)
+        self._engine = Engine(self._worker, self._store, self._clock, Limits(self._settings))
+        prefix = str(self._settings.get("extensions", {}).get("http", {}).get("routePrefix", "api"))
+        self._routes = [Route.of(function, prefix) for function in self._worker.of_kind("httpTrigger")]
+        hub = str(self._settings.get("extensions", {}).get("durableTask", {}).get("hubName", "TestHubName"))
+        self._management = Management(self._engine, self._store, hub, self._outside, self.keys.durable)
+        timers = self._worker.of_kind("timerTrigger")
+        self._timers = {timer.name: Timer(timer, self._worker, self._store, self._clock) for timer in timers}
+        self._inside_port = 0
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def serve(self, started: Callable[[], None]) -> None:
+        """Serve until cancelled; `started` is called when requests are answered."""
+        inside, outside = web.Application(), web.Application(client_max_size=LARGEST_REQUEST)
+        inside.router.add_route("*", "/durabletask/{tail:.*}", self._management.handle)
+        outside.router.add_route("*", "/runtime/webhooks/{extension}/{tail:.*}", self._webhook)
+        outside.router.add_route("*", "/admin/{tail:.*}", self._admin)
+        outside.router.add_route("*", "/{path:.*}", self._function)
+        runners = [web.AppRunner(app, access_log=None) for app in (inside, outside)]
+        try:
+            for runner, port in zip(runners, (0, self._place.port), strict=True):
+                await runner.setup()
+                await web.TCPSite(runner, "127.0.0.1", port).start()
+            self._inside_port = runners[0].addresses[0][1]
+            self._engine.resume()
+            for timer in self._timers.values():
+                self._spawn(timer.run(self._client))
+            started()
+            await asyncio.Event().wait()
+        finally:
+            await self._engine.close()
+            for runner in runners:
+                await runner.cleanup()
+            self._store.close()
+
+    async def _function(self, request: web.Request) -> web.StreamResponse:
+        found = find(self._routes, request.method, request.path)
+        if found is None:
+            return web.Response(status=200 if request.path == "/" else 404)
+        route, parameters = found
+        level = self.keys.level_of(request.headers, request.query)
+        if not _opens(level, route.level):
+            return web.Response(status=401)
+        try:
+            answer = await self._worker.call_route(route.function, await _given(request, parameters), self._client)
+        except Exception:  # the host answers what the app did not catch with an empty 500
+            log.exception("The function %s has failed.", route.function.name)
+            return web.Response(status=500)
+        return _answer(answer)
+
+    async def _webhook(self, request: web.Request) -> web.Response:
+        if request.match_info["extension"].lower() != "durabletask":
+            return web.Response(status=404)
+        return await self._guarded(request, {Level.SYSTEM, Level.ADMIN}, self._management.handle)
+
+    async def _admin(self, request: web.Request) -> web.Response:
+        if request.match_info["tail"] == "host/ping":
+            return web.Response()
+        return await self._guarded(request, {Level.ADMIN}, self._administer)
+
+    async def _guarded(
+        self, request: web.Request, levels: set[Level], handle: Callable[[web.Request], Awaitable[web.Response]]
+    ) -> web.Response:
+        level = self.keys.level_of(request.headers, request.query)
+        if level is Level.ANONYMOUS:
+            return web.Response(status=401)
+        return await handle(request) if level in levels else web.Response(status=403)
+
+    async def _administer(self, request: web.Request) -> web.Response:
+        match (request.method, request.match_info["tail"].split("/")):
+            case ("GET", ["host", "status"]):
+                return web.json_response({"id": "dormouse-local", "state": "Running", "version": VERSION})
+            case ("GET", ["functions"]):
+                names = sorted(self._worker.functions)
+                return web.json_response([{"name": name} for name in names])
+            case ("POST", ["functions", name]) if name in self._timers:
+                self._spawn(self._timers[name].fire(self._client, past_due=False))
+                return web.Response(status=202)
+        return web.Response(status=404)
+
+    def _outside(self) -> str:
+        return f"http://127.0.0.1:{self._place.port}/runtime/webhooks/durabletask"
+
+    @property
+    def _client(self) -> str:
+        return self._management.client_binding(f"http://127.0.0.1:{self._inside_port}/durabletask/")
+
+    def _remembered_clock(self) -> Clock:
+        fresh = Clock(self._place.speed)
+        origin, speed = self._store.fact("clock origin", str(fresh.origin)), self._store.fact("clock speed", str(fresh.speed))
+        return Clock(float(speed), float(origin))
+
+    def _spawn(self, job: Any) -> None:
+        task = asyncio.get_running_loop().create_task(job)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _opens(level: Level, needed: Level) -> bool:
+    if needed is Level.ANONYMOUS or level is Level.ADMIN:
+        return True
+    return needed is Level.FUNCTION and level is Level.FUNCTION
+
+
+async def _given(request: web.Request, parameters: dict[str, str]) -> func.HttpRequest:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    seen = [part for part in (headers.get("x-forwarded-for"), request.remote) if part]
+    headers["x-forwarded-for"] = ", ".join(seen)  # the front end adds the address that it sees
+    return func.HttpRequest(
+        method=request.method,
+        url=str(request.url),
+        headers=headers,
+        params=dict(request.query),
+        route_params=parameters,
+        body=await request.read(),
+    )
+
+
+def _answer(answer: func.HttpResponse) -> web.Response:
+    headers = dict(answer.headers)
+    headers.pop("Content-Type", None)
+    return web.Response(
+        body=answer.get_body(),
+        status=answer.status_code,
+        headers=headers,
+        content_type=answer.mimetype,
+        charset=answer.charset,
+    )

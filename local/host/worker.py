@@ -1,0 +1,136 @@
+"""The worker: loads an app as the Functions worker for Python does, and calls its functions with what they are bound to."""
+
+import asyncio
+import importlib
+import inspect
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+from azure.functions import meta
+from azure.functions.decorators.function_app import FunctionRegister
+from azure.functions.durable_functions import ActivityTriggerConverter
+from azure.functions.timer import TimerRequest
+
+ENTRY = "function_app"
+
+
+class AppError(Exception):
+    """The app cannot be loaded; the host does not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function of an app: its trigger, its other bindings, and the code."""
+
+    name: str
+    trigger: dict[str, Any]
+    code: Callable[..., Any]
+    clients: tuple[str, ...] = ()
+    bindings: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+
+    @property
+    def kind(self) -> str:
+        """The type of the trigger, in lower case."""
+        return str(self.trigger["type"]).lower()
+
+
+class Worker:
+    """The functions of one app, by name."""
+
+    def __init__(self, root: Path) -> None:
+        """Import the app below `root` and index it; raises AppError."""
+        self.functions = {function.name: function for function in _index(_import(root))}
+
+    def of_kind(self, kind: str) -> list[Function]:
+        """Every function with a trigger of this type, in the order of registration."""
+        return [function for function in self.functions.values() if function.kind == kind.lower()]
+
+    def find(self, name: str, kind: str) -> Function | None:
+        """The function of this name if it has such a trigger; names are compared without case."""
+        wanted = name.lower()
+        return next((f for f in self.of_kind(kind) if f.name.lower() == wanted), None)
+
+    async def call_route(self, function: Function, request: func.HttpRequest, client: str) -> func.HttpResponse:
+        """Call a function with an HTTP request; raises whatever the function raises."""
+        answer = await self._call(function, request, client)
+        if isinstance(answer, str):
+            return func.HttpResponse(answer, mimetype="text/plain")
+        if not isinstance(answer, func.HttpResponse):
+            raise TypeError(f"function {function.name} returned {type(answer).__name__}, not an HttpResponse")
+        return answer
+
+    async def call_activity(self, function: Function, text: str | None) -> str:
+        """Call an activity with JSON text and get JSON text back; raises whatever the activity raises."""
+        given = ActivityTriggerConverter.decode(meta.Datum(text or "null", "json"), trigger_metadata={})
+        answer = await self._call(function, given, "")
+        return str(ActivityTriggerConverter.encode(answer, expected_type=None).value)
+
+    async def call_timer(self, function: Function, payload: dict[str, Any], client: str) -> None:
+        """Call a timer's function."""
+        request = TimerRequest(
+            past_due=payload["IsPastDue"], schedule_status=payload["ScheduleStatus"], schedule=payload["Schedule"]
+        )
+        await self._call(function, request, client)
+
+    def call_orchestrator(self, function: Function, context: dict[str, Any]) -> str:
+        """Replay an orchestrator over its history and get its answer as JSON text; raises what it raises."""
+        return str(function.code(json.dumps(context)))
+
+    async def _call(self, function: Function, given: Any, client: str) -> Any:
+        arguments = {str(function.trigger["name"]): given} | dict.fromkeys(function.clients, client)
+        if inspect.iscoroutinefunction(function.code):
+            return await function.code(**arguments)
+        return await asyncio.to_thread(function.code, **arguments)
+
+
+def _import(root: Path) -> FunctionRegister:
+    sys.path.insert(0, str(root))
+    try:
+        module = importlib.import_module(ENTRY)
+    except Exception as error:
+        raise AppError(f"{ENTRY}.py cannot be imported: {type(error).__name__}: {error}") from error
+    apps = {id(value): value for value in vars(module).values() if isinstance(value, FunctionRegister)}
+    if len(apps) != 1:
+        raise AppError(f"{ENTRY}.py must hold exactly one app, and holds {len(apps)}")
+    return next(iter(apps.values()))
+
+
+def _index(app: FunctionRegister) -> list[Function]:
+    functions = [_function(built) for built in app.get_functions()]
+    names = [function.name for function in functions]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise AppError(f"more than one function is called {', '.join(twice)}")
+    return functions
+
+
+def _function(built: Any) -> Function:
+    bindings = [json.loads(text) for text in built.get_raw_bindings()]
+    name = built.get_function_name()
+    trigger = next((b for b in bindings if str(b["type"]).lower().endswith("trigger")), None)
+    if trigger is None:
+        raise AppError(f"function {name} has no trigger")
+    clients = tuple(str(b["name"]) for b in bindings if str(b["type"]).lower() == "durableclient")
+    code = built.get_user_function()
+    _check_parameters(name, code, trigger, clients)
+    return Function(name, trigger, code, clients, tuple(bindings))
+
+
+def _check_parameters(name: str, code: Callable[..., Any], trigger: dict[str, Any], clients: tuple[str, ...]) -> None:
+    if str(trigger["type"]).lower() == "orchestrationtrigger":
+        return  # the SDK wraps the generator: what is called takes the history
+    bound = {str(trigger["name"]), *clients}
+    parameters = inspect.signature(code).parameters
+    if set(parameters) - {"context"} != bound - {"context"}:
+        raise AppError(f"function {name} takes {sorted(parameters)}, but is bound to {sorted(bound)}")
+    for parameter in parameters.values():
+        kind = parameter.annotation
+        if kind is not inspect.Parameter.empty and not isinstance(kind, (type, str)):
+            raise AppError(f"parameter {parameter.name} of function {name} must be a plain class, not {kind}")
+    if clients and not inspect.iscoroutinefunction(code):
+        raise AppError(f"function {name} uses a durable client and must be async")

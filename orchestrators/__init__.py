@@ -1,0 +1,11 @@
+"""In which order: generators that read as lists of steps. This is the list of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from orchestrators.building import build_resource
+from orchestrators.power import change_power
+from orchestrators.provision import provision_environment
+from orchestrators.teardown import delete_environment
+
+ALL: tuple[Callable[[Any], Any], ...] = (provision_environment, change_power, delete_environment, build_resource)

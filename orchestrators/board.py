@@ -1,0 +1,67 @@
+"""The board of an operation: which step stands where, for everybody who asks while it runs and for the trail afterwards."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+import wire
+from environments.graph import Node
+from environments.operations import StepReport
+from orchestrators.steps import Context
+
+WAITING, RUNNING, DONE, UNCHANGED, REFUSED = "waiting", "running", "done", "unchanged", "refused"
+
+
+class Board:
+    """The steps of one operation and how they stand; every change is published as the orchestration's status."""
+
+    def __init__(self, context: Context) -> None:
+        """Begin to count seconds."""
+        self._context = context
+        self._began: datetime = context.current_utc_datetime
+        self._reports: dict[str, StepReport] = {}
+
+    def expect(self, *nodes: Node) -> None:
+        """Put steps on the board that are still to come."""
+        self._reports |= {node.name: StepReport(node.name, WAITING, node.needs) for node in nodes}
+        self._publish()
+
+    def begin(self, *names: str, needs: Iterable[str] = ()) -> None:
+        """Steps are being worked on."""
+        for name in names:
+            report = self._reports.get(name, StepReport(name, WAITING, tuple(needs)))
+            self._reports[name] = replace(report, state=RUNNING, began=self._seconds())
+        self._publish()
+
+    def end(self, name: str, state: str = DONE) -> None:
+        """A step has come to its end."""
+        report = self._reports[name]
+        now = self._seconds()
+        self._reports[name] = replace(report, state=state, began=now if report.began is None else report.began, ended=now)
+        self._publish()
+
+    @property
+    def reports(self) -> tuple[StepReport, ...]:
+        """Every step in the order in which it came onto the board."""
+        return tuple(self._reports.values())
+
+    @property
+    def began_at(self) -> str:
+        """When the operation began, as ISO 8601 in UTC."""
+        return _text(self._began)
+
+    @property
+    def now(self) -> str:
+        """The operation's present moment, as ISO 8601 in UTC."""
+        return _text(self._context.current_utc_datetime)
+
+    def _seconds(self) -> float:
+        return round((self._context.current_utc_datetime - self._began).total_seconds(), 1)
+
+    def _publish(self) -> None:
+        steps = [wire.encode(report) for report in self._reports.values()]
+        self._context.set_custom_status({"began_at": self.began_at, "steps": steps})
+
+
+def _text(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "+00:00"

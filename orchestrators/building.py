@@ -1,0 +1,159 @@
+"""Building and taking back: the steps of a plan, each as soon as its needs are met, and the same in reverse."""
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+from typing import Any
+
+import wire
+from activities import LEARN, PUT
+from activities.inventory import Search, find_remains
+from activities.removal import remove_resource
+from activities.secret import remove_secret
+from environments.graph import ready
+from environments.operations import BuildRequest, Built
+from environments.outcomes import Refusal, RefusalReason
+from environments.plan import Kind, Plan, Step
+from orchestrators.board import DONE, REFUSED, UNCHANGED, Board
+from orchestrators.steps import Context, GaveUp, Story, follow, refusal_in, run
+
+
+@dataclass(slots=True)
+class Building:
+    """What has come of a plan so far."""
+
+    built: dict[str, Built] = field(default_factory=dict)
+    running: dict[str, Any] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """Every "no", in the order of the steps' names."""
+        return [built.refusal for _, built in sorted(self.built.items()) if built.refusal is not None]
+
+    @property
+    def done(self) -> Set[str]:
+        """The steps that later ones can build upon."""
+        return {name for name, built in self.built.items() if built.refusal is None}
+
+
+def build_resource(context: Context) -> Story[Any]:
+    """Put one resource, follow it until Azure says that it is there, and learn what later steps must know of it."""
+    request = wire.decode(BuildRequest, context.get_input())
+    step = request.step
+    try:
+        facts: dict[str, str] = {}
+        if request.put:
+            progress = yield from follow(context, PUT[step.kind], request)
+            refusal = refusal_in(progress, step.name)
+            if refusal:
+                return wire.encode(Built(step.name, refusal=refusal))
+            facts |= progress.facts
+        if step.kind in LEARN:
+            learnt = yield from run(context, LEARN[step.kind], request)
+            facts |= learnt.facts
+        return wire.encode(Built(step.name, facts))
+    except GaveUp as gave_up:
+        said = gave_up.refusal
+        return wire.encode(Built(step.name, refusal=Refusal(said.reason, said.detail, said.code, step.name)))
+
+
+def build_all(context: Context, plan: Plan, existing: Set[str], board: Board) -> Story[Building]:
+    """Build every step of a plan as soon as its needs are met; after a refusal nothing new begins."""
+    building = Building()
+    while True:
+        started = [] if building.refusals else _start(context, plan, existing, building, board)
+        if not building.running:
+            return building
+        yield context.task_any([*building.running.values(), *_tick(context, started, building)])
+        _collect(building, board)
+
+
+def take_back(context: Context, plan: Plan, building: Building, existing: Set[str], board: Board) -> Story[list[str]]:
+    """Remove what this operation began to build, in reverse, look whether it is gone, and name what is left."""
+    ours = [step for step in plan.steps if step.name in building.begun and step.name not in existing]
+    names = {step.name for step in ours}
+    for step in reversed([step for step in ours if step.inside not in names]):
+        built = building.built.get(step.name, Built(step.name))
+        yield from _remove(context, step, built, board)
+    board.begin("verify")
+    left = yield from _left(context, plan, ours, existing)
+    board.end("verify", REFUSED if left else DONE)
+    return left
+
+
+def _start(context: Context, plan: Plan, existing: Set[str], building: Building, board: Board) -> list[str]:
+    started = []
+    while True:
+        startable = ready(plan.steps, building.done, building.begun)
+        unchanged = [step for step in startable if not _needs_work(step, plan, existing)]
+        for step in unchanged:
+            building.begun.add(step.name)
+            building.built[step.name] = Built(step.name)
+            board.end(step.name, UNCHANGED)
+        for step in startable:
+            if step not in unchanged:
+                building.begun.add(step.name)
+                building.running[step.name] = _build(context, step, plan, existing, building)
+                started.append(step.name)
+        if not unchanged:
+            board.begin(*started)
+            return started
+
+
+def _needs_work(step: Step, plan: Plan, existing: Set[str]) -> bool:
+    return step.name not in existing or step.name in plan.changed or step.kind in LEARN
+
+
+def _build(context: Context, step: Step, plan: Plan, existing: Set[str], building: Building) -> Any:
+    facts = {need: building.built[need].facts for need in step.needs if building.built[need].facts}
+    put = step.name not in existing or step.name in plan.changed
+    return context.call_sub_orchestrator(build_resource.__name__, wire.encode(BuildRequest(step, put, facts)))
+
+
+def _tick(context: Context, started: list[str], building: Building) -> list[Any]:
+    # The host makes a call only when the one before it has ended, and "any of these" ends with one of the tasks that
+    # are new in it, not with one of the older tasks beside them. A timer that fires at once lets the next call through.
+    if not started or len(started) == len(building.running):
+        return []
+    return [context.create_timer(context.current_utc_datetime)]
+
+
+def _collect(building: Building, board: Board) -> None:
+    for name in [name for name, task in building.running.items() if task.is_completed]:
+        answer = building.running.pop(name).result
+        if isinstance(answer, Exception):
+            first_line = str(answer).strip().partition("\n")[0]
+            built = Built(name, refusal=Refusal(RefusalReason.GAVE_UP, first_line, step=name))
+        else:
+            built = wire.decode(Built, answer)
+        building.built[name] = built
+        board.end(name, REFUSED if built.refusal else DONE)
+
+
+def _remove(context: Context, step: Step, built: Built, board: Board) -> Story[None]:
+    identifier = built.facts.get("id", step.id)
+    if not identifier:
+        return
+    name = f"take back {step.name}"
+    board.begin(name)
+    try:
+        if step.kind is Kind.PASSWORD:
+            progress = yield from follow(context, remove_secret, step.names[0])
+        else:
+            progress = yield from follow(context, remove_resource, identifier)
+        board.end(name, REFUSED if progress.refusal else DONE)
+    except GaveUp:
+        board.end(name, REFUSED)  # what is left is found and named when everything has been tried
+
+
+def _left(context: Context, plan: Plan, ours: list[Step], existing: Set[str]) -> Story[list[str]]:
+    group = "" if "group" in existing else plan.group
+    try:
+        remains = yield from run(context, find_remains, Search(plan.environment, group))
+    except GaveUp as gave_up:
+        return [f"unknown, because it could not be looked up: {gave_up.refusal.detail}"]
+    if group:
+        return list(remains.all)
+    mine = {step.id.lower() for step in ours} | {step.names[0] for step in ours if step.kind is Kind.PASSWORD}
+    secrets = [name for name in remains.secrets if name in mine]
+    return [*(identifier for identifier in remains.resources if identifier.lower() in mine), *secrets]

@@ -1,0 +1,109 @@
+"""The few words orchestrators are written in."""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from datetime import timedelta
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
+
+import azure.durable_functions as df
+
+import wire
+from activities.operation import check_operation
+from environments.operations import PollRequest
+from environments.outcomes import Progress, Refusal, RefusalReason, Stage
+from environments.plan import Machine
+
+T = TypeVar("T")
+Context = df.DurableOrchestrationContext
+Story = Generator[Any, Any, T]
+Activity = Callable[[Any, Any], Awaitable[T]]
+
+# The SDK sends no back-off to the host: tries are evenly spaced.
+TRANSIENT = df.RetryOptions(5_000, 24)
+STUBBORN = df.RetryOptions(15_000, 240)
+
+PATIENCE = timedelta(minutes=45)
+
+
+class GaveUp(Exception):
+    """An activity went on failing until its tries were used up."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.detail)
+        self.refusal = refusal
+
+
+def run(context: Context, activity: Activity[T], request: Any, retries: df.RetryOptions = TRANSIENT) -> Story[T]:
+    """Run an activity, again while it raises; raises GaveUp when its tries are used up."""
+    try:
+        answer = yield _call(context, activity, request, retries)
+    except Exception as error:  # the SDK raises bare Exception when the retries are used up
+        raise GaveUp(_gave_up(error)) from None
+    return wire.decode(_answer_type(activity), answer)
+
+
+def run_all(context: Context, requests: Sequence[tuple[Activity[T], Any]]) -> Story[list[T]]:
+    """Run activities side by side and wait for every one of them; raises GaveUp if one of them gave up."""
+    tasks = [_call(context, activity, request, TRANSIENT) for activity, request in requests]
+    with contextlib.suppress(Exception):  # told apart below, task by task
+        yield context.task_all(tasks)
+    answers, trouble = [], []
+    for (activity, _), task in zip(requests, tasks, strict=True):
+        try:
+            answer = yield task  # has been waited for already: nothing is scheduled twice
+        except Exception as error:  # the SDK raises bare Exception when the retries are used up
+            trouble.append(_gave_up(error))
+        else:
+            answers.append(wire.decode(_answer_type(activity), answer))
+    if trouble:
+        raise GaveUp(trouble[0])
+    return answers
+
+
+def follow(
+    context: Context,
+    begin: Activity[Progress],
+    request: Any,
+    *,
+    ask: Activity[Progress] = check_operation,
+    machine: Machine | None = None,
+) -> Story[Progress]:
+    """Make a request of Azure and follow it to its end, sleeping durably in between: no thread waits."""
+    deadline = context.current_utc_datetime + PATIENCE
+    progress = yield from run(context, begin, request)
+    while progress.stage is Stage.WAITING:
+        if context.current_utc_datetime >= deadline:
+            detail = f"Azure has not finished within {PATIENCE.total_seconds() / 60:.0f} minutes."
+            return Progress.refused(Refusal(RefusalReason.GAVE_UP, detail))
+        yield from sleep(context, progress.ask_again_in)
+        if progress.url:
+            progress = yield from run(context, ask, PollRequest(progress.url, machine))
+        else:
+            progress = yield from run(context, begin, request)
+    return progress
+
+
+def sleep(context: Context, seconds: float) -> Story[None]:
+    """Sleep durably."""
+    yield context.create_timer(context.current_utc_datetime + timedelta(seconds=seconds))
+
+
+def refusal_in(progress: Progress, step: str) -> Refusal | None:
+    """The refusal of a step, if it was refused."""
+    said = progress.refusal
+    return None if said is None else Refusal(said.reason, said.detail, said.code, step)
+
+
+def _call(context: Context, activity: Activity[Any], request: Any, retries: df.RetryOptions) -> Any:
+    return context.call_activity_with_retry(activity.__name__, retries, wire.encode(request))
+
+
+def _gave_up(error: Exception) -> Refusal:
+    first_line = str(error).strip().partition("\n")[0]
+    return Refusal(RefusalReason.GAVE_UP, first_line)
+
+
+@cache
+def _answer_type(activity: Activity[Any]) -> Any:
+    return get_type_hints(activity)["return"]

@@ -1,0 +1,1 @@
+"""Records: what people asked for and what came of it, in Azure Table Storage."""

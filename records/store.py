@@ -1,0 +1,108 @@
+"""The records: environments asked for, operations done, and the locks that keep operations apart."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import wire
+from environments.identifiers import CROCKFORD, first_ulid, ulid_of
+from environments.operations import EnvironmentRecord, OperationRecord
+from records.table import Table
+
+if TYPE_CHECKING:
+    from azure.data.tables.aio import TableServiceClient
+
+ENVIRONMENTS, OPERATIONS, LOCKS = "environments", "operations", "locks"
+NEWEST_FIRST = str.maketrans(CROCKFORD, CROCKFORD[::-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Who holds an environment since when (seconds since 1970); `etag` tells whether that has changed."""
+
+    operation: str
+    taken_at: float
+    etag: str = field(default="", compare=False)
+
+
+class Records:
+    """Everything the control plane remembers, over one table service."""
+
+    def __init__(self, service: "TableServiceClient") -> None:
+        """Use the tables of this service, which are created when first missed."""
+        self._environments = Table(service, ENVIRONMENTS)
+        self._operations = Table(service, OPERATIONS)
+        self._locks = Table(service, LOCKS)
+
+    async def environment(self, name: str) -> EnvironmentRecord | None:
+        """What was asked for under this name, or None."""
+        row = await self._environments.read(ENVIRONMENTS, name)
+        return wire.read_text(EnvironmentRecord, row.document) if row else None
+
+    async def environments(self, *, limit: int, after: str = "") -> tuple[list[EnvironmentRecord], str]:
+        """A page of environments by name, and where the next page begins."""
+        page = await self._environments.page(ENVIRONMENTS, limit=limit, after=after)
+        return [wire.read_text(EnvironmentRecord, row.document) for row in page.rows], page.after
+
+    async def remember_environment(self, record: EnvironmentRecord) -> None:
+        """Write what was asked for; writing the same twice is harmless."""
+        await self._environments.write(ENVIRONMENTS, record.name, wire.text_of(record))
+
+    async def forget_environment(self, name: str) -> None:
+        """Forget what was asked for under this name."""
+        await self._environments.delete(ENVIRONMENTS, name)
+
+    async def operation(self, identifier: str) -> OperationRecord | None:
+        """The trail of one operation, or None."""
+        try:
+            key = ulid_of(identifier).translate(NEWEST_FIRST)
+        except ValueError:
+            return None
+        row = await self._operations.read(OPERATIONS, key)
+        record = wire.read_text(OperationRecord, row.document) if row else None
+        return record if record and record.id == identifier else None
+
+    async def operations(
+        self, *, limit: int, after: str = "", environment: str = "", since: float = 0.0
+    ) -> tuple[list[OperationRecord], str]:
+        """A page of operations, newest first, of one environment or all, accepted since a moment (seconds since 1970)."""
+        until = first_ulid(int(since * 1000)).translate(NEWEST_FIRST) if since else ""
+        columns = {"Environment": environment} if environment else {}
+        page = await self._operations.page(OPERATIONS, limit=limit, after=after, until=until, **columns)
+        return [wire.read_text(OperationRecord, row.document) for row in page.rows], page.after
+
+    async def remember_operation(self, record: OperationRecord) -> None:
+        """Write an operation's trail; writing the same twice is harmless."""
+        key = ulid_of(record.id).translate(NEWEST_FIRST)
+        await self._operations.write(OPERATIONS, key, wire.text_of(record), Environment=record.environment)
+
+    async def lock(self, environment: str) -> Lock | None:
+        """Who holds the environment, or None."""
+        row = await self._locks.read(LOCKS, environment)
+        if row is None:
+            return None
+        held = wire.read_text(Lock, row.document)
+        return Lock(held.operation, held.taken_at, row.etag)
+
+    async def locks(self) -> dict[str, str]:
+        """The operations that hold environments, by environment."""
+        held: dict[str, str] = {}
+        after = ""
+        while True:
+            page = await self._locks.page(LOCKS, limit=1000, after=after)
+            held |= {row.key: wire.read_text(Lock, row.document).operation for row in page.rows}
+            if not (after := page.after):
+                return held
+
+    async def take_lock(self, environment: str, lock: Lock) -> bool:
+        """Take the environment if nobody holds it, and say whether that worked."""
+        return await self._locks.insert(LOCKS, environment, wire.text_of(lock))
+
+    async def take_over_lock(self, environment: str, stale: Lock, lock: Lock) -> bool:
+        """Take the environment from a holder that is gone, unless somebody else was faster."""
+        return await self._locks.replace(LOCKS, environment, wire.text_of(lock), stale.etag)
+
+    async def release_lock(self, environment: str, operation: str) -> None:
+        """Give the environment back, if this operation holds it."""
+        held = await self.lock(environment)
+        if held and held.operation == operation:
+            await self._locks.delete(LOCKS, environment, held.etag)
