@@ -45,7 +45,7 @@ def _on_the_wire(activity: activities.Activity, cloud: Callable[[], Cloud]) -> C
     kind = get_type_hints(activity)["request"]
 
     # The worker refuses any annotation but a plain class, and history holds nothing but plain values.
-    async def on_the_wire(request) -> Any:  # type: ignore[no-untyped-def]
+    async def on_the_wire(request) -> Any:  # type: ignore[no-untyped-def]  # noqa: ANN001
         return wire.encode(await activity(wire.decode(kind, request), cloud()))
 
     on_the_wire.__name__ = activity.__name__
@@ -61,7 +61,7 @@ def _with_reads(route: Route, reads: Callable[[], Reads]) -> Callable[..., Await
 
     handler = with_reads
 
-    async def function(req: func.HttpRequest, client) -> func.HttpResponse:  # type: ignore[no-untyped-def]
+    async def function(req: func.HttpRequest, client) -> func.HttpResponse:  # type: ignore[no-untyped-def]  # noqa: ANN001
         return await handler(req, client)
 
     function.__name__ = route.handler.__name__

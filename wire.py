@@ -1,6 +1,5 @@
 """Typed values to plain JSON values and back: what durable history and records hold."""
 
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -30,6 +29,11 @@ def read_text(kind: type[T], text: str) -> T:
     return result
 
 
-@cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+# Making an adapter takes a hundred times as long as using it.
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}

@@ -7,6 +7,7 @@ from cloud.connection import Cloud
 from cloud.inventory import Inventory
 from cloud.resource_types import is_known
 
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """Where to look for what an environment may have left: its tag, its group ("" for tagged things only), its secrets."""
@@ -62,8 +63,5 @@ async def _group(request: Search, cloud: Cloud) -> list[str]:
 
 
 async def _secrets(request: Search, cloud: Cloud) -> list[str]:
-    found = []
-    async for secret in cloud.secrets.list_properties_of_secrets():
-        if secret.name and (secret.tags or {}).get("dormouse") == request.environment:
-            found.append(secret.name)
-    return found
+    secrets = cloud.secrets.list_properties_of_secrets()
+    return [s.name async for s in secrets if s.name and (s.tags or {}).get("dormouse") == request.environment]

@@ -47,8 +47,6 @@ async def put_machine_extension(request: BuildRequest, cloud: Cloud) -> Progress
     return await cloud.begin(put, step.group, *step.names, step.body)
 
 
-
-
 async def begin_power_change(request: ChangePower, cloud: Cloud) -> Progress:
     """Begin to start, deallocate or restart a machine; a machine that is there already is no trouble."""
     machines = cloud.compute.virtual_machines

@@ -17,4 +17,6 @@ async def remove_resource(request: str, cloud: Cloud) -> Progress:
     return Progress.done() if gone else progress
 
 
-GONE = frozenset({"ResourceGroupNotFound", "ResourceNotFound", "NotFound", "ParentResourceNotFound", "RoleAssignmentNotFound"})
+GONE = frozenset(
+    {"ResourceGroupNotFound", "ResourceNotFound", "NotFound", "ParentResourceNotFound", "RoleAssignmentNotFound"}
+)

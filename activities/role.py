@@ -25,7 +25,6 @@ async def put_role_assignment(request: BuildRequest, cloud: Cloud) -> Progress:
     return progress
 
 
-
 def assignment_name(scope: str, principal: str, role: str) -> str:
     """The GUID of the one assignment of this role to this principal at this scope."""
     return str(uuid.uuid5(NAMESPACE, "|".join((scope, principal, role)).lower()))

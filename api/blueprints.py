@@ -1,13 +1,11 @@
 """Routes about blueprints: what can be built, with which parameters."""
 
-import azure.durable_functions as df
 import azure.functions as func
 
 from api.answers import answer, page
 from api.reads import Reads
+from api.starting import Client
 from environments.blueprints import BLUEPRINTS, card_of
-
-Client = df.DurableOrchestrationClient
 
 
 async def list_blueprints(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:

@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 
-import azure.durable_functions as df
 import azure.functions as func
 
 import wire
@@ -10,7 +9,7 @@ from api.answers import accepted, answer, page
 from api.pictures import Picture, picture_of
 from api.reads import Reads
 from api.requests import KEY_HOLDER, body_of, caller_address, flag, page_size
-from api.starting import now, running_operation, same_command, start
+from api.starting import Client, now, running_operation, same_command, start
 from api.wishes import Wish, dry_run, wish_of
 from environments.errors import EnvironmentBusy, EnvironmentNotFound
 from environments.identifiers import new_operation_id, verb_of
@@ -19,8 +18,6 @@ from environments.operations import ChangePower, EnvironmentRecord, OperationRec
 from orchestrators.power import change_power
 from orchestrators.provision import provision_environment
 from orchestrators.teardown import delete_environment
-
-Client = df.DurableOrchestrationClient
 
 
 async def put_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:

@@ -3,21 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
-import azure.durable_functions as df
 import azure.functions as func
 
 import wire
 from api.answers import answer, page
 from api.reads import Reads
 from api.requests import moment, page_size
-from api.starting import ENDED
+from api.starting import ENDED, Client
 from environments.errors import OperationNotFound
 from environments.graph import critical_path
 from environments.lifecycle import Verb
 from environments.operations import OperationRecord, StepReport
 from environments.outcomes import Finding, Refusal
-
-Client = df.DurableOrchestrationClient
 
 LOST = "The orchestration ended without writing down what came of it. Look at the environment, then repeat the command."
 

@@ -61,7 +61,7 @@ def answers_problems(route: Route[P]) -> Route[P]:
             return await route(*args, **kwargs)
         except ControlPlaneError as error:
             return problem_of(error)
-        except Exception:  # the last door: a caller must never see a traceback
+        except Exception:
             log.exception("A request failed in a way nobody expected.")
             detail = "Something went wrong on our side; it has been logged."
             return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Unexpected error", detail)

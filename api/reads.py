@@ -1,4 +1,4 @@
-"""What routes may ask: the records, what exists, what it costs, what would be refused. All of it reads, but for the trail."""
+"""What routes may ask: the records, what exists, what it costs, what would be refused."""
 
 from dataclasses import dataclass
 

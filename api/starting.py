@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import azure.durable_functions as df
 
@@ -13,6 +13,8 @@ from environments.identifiers import verb_of
 from environments.operations import OperationRecord
 from records.store import Lock, Records
 
+Client: TypeAlias = df.DurableOrchestrationClient
+
 ENDED = frozenset({"Completed", "Failed", "Canceled", "Terminated"})
 # A lock is written before its orchestration is started: a young one may have none yet.
 YOUNG = 120.0
@@ -20,7 +22,7 @@ TRIES = 3
 
 
 async def start(
-    client: df.DurableOrchestrationClient,
+    client: Client,
     records: Records,
     operation: OperationRecord,
     orchestrator: Callable[[Any], Any],
@@ -31,12 +33,12 @@ async def start(
     try:
         await records.remember_operation(operation)
         await client.start_new(orchestrator.__name__, operation.id, wire.encode(request))
-    except Exception as error:  # the SDK raises bare Exception; the lock must not outlive a start that failed
+    except Exception as error:
         await records.release_lock(operation.environment, operation.id)
         raise CloudUnavailable("The operation could not be started; nothing was changed. Try again.") from error
 
 
-async def running_operation(client: df.DurableOrchestrationClient, records: Records, environment: str) -> str:
+async def running_operation(client: Client, records: Records, environment: str) -> str:
     """The operation that holds the environment and is alive, or ""."""
     held = await records.lock(environment)
     return "" if held is None or await _is_stale(client, held) else held.operation
@@ -48,11 +50,11 @@ def same_command(busy: EnvironmentBusy, operation: OperationRecord) -> bool:
 
 
 def now() -> str:
-    """This moment, as ISO 8601 in UTC."""
+    """The present moment, as ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-async def _take_lock(client: df.DurableOrchestrationClient, records: Records, operation: OperationRecord) -> None:
+async def _take_lock(client: Client, records: Records, operation: OperationRecord) -> None:
     wanted = Lock(operation.id, time.time())
     for _ in range(TRIES):
         if await records.take_lock(operation.environment, wanted):
@@ -67,7 +69,7 @@ async def _take_lock(client: df.DurableOrchestrationClient, records: Records, op
     raise CloudUnavailable("The environment changes hands too fast; try again.")
 
 
-async def _is_stale(client: df.DurableOrchestrationClient, held: Lock) -> bool:
+async def _is_stale(client: Client, held: Lock) -> bool:
     status = await client.get_status(held.operation)
     if not status or status.runtime_status is None:
         return time.time() - held.taken_at > YOUNG

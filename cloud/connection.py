@@ -113,9 +113,7 @@ class Cloud:
     async def begin(self, begin: Callable[..., Awaitable[Any]], *request: Any, **options: Any) -> Progress:
         """Start a long operation and come back at once: done, refused, or where and when to ask again."""
         answers: list[Any] = []
-        return await self._answered(
-            begin(*request, polling=False, raw_response_hook=answers.append, **options), answers
-        )
+        return await self._answered(begin(*request, polling=False, raw_response_hook=answers.append, **options), answers)
 
     async def put(self, put: Callable[..., Awaitable[Any]], *request: Any, **options: Any) -> Progress:
         """Make a request that Azure answers in one go: done, refused, or when to ask again."""
@@ -138,9 +136,10 @@ class Cloud:
         try:
             await request
         except HttpResponseError as error:
-            if error.response is None:
+            said: Any = error.response
+            if said is None:
                 raise
-            return long_operations.failed(error.response.status_code, error.response.headers, _json(error.response))
+            return long_operations.failed(said.status_code, said.headers, _json(said))
         response = answers[-1].http_response
         return long_operations.begun(response.status_code, response.headers, _json(response))
 

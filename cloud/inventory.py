@@ -20,7 +20,9 @@ MACHINES = (
     " | where isnotempty(tags['dormouse'])"
     " | project id, name, type, location, resourceGroup, tags, properties | order by id asc"
 )
-BELONGINGS = "resources | where tags['dormouse'] =~ '{environment}' | project id, name, type, resourceGroup | order by id asc"
+BELONGINGS = (
+    "resources | where tags['dormouse'] =~ '{environment}' | project id, name, type, resourceGroup | order by id asc"
+)
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
@@ -115,7 +117,7 @@ class Inventory:
         while True:
             body: Any = {"subscriptions": subscriptions, "query": question, "options": options}
             try:
-                answer = await self._cloud.graph.resources(body)
+                answer: Any = await self._cloud.graph.resources(body)
             except HttpResponseError as error:
                 raise unavailable(error) from error
             rows += answer.data

@@ -10,6 +10,7 @@ from environments.machine_sizes import find_size
 from environments.outcomes import Refusal, RefusalReason
 from environments.plan import Kind, Plan, Step
 
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What was found before building: the steps that exist already, or why there is no point in beginning."""
@@ -104,4 +105,3 @@ def _restricted(plan: Plan, sku: Any) -> Survey:
             code = str(restriction.get("reasonCode", ""))
             return Survey(refusals=(Refusal(RefusalReason.NOT_OFFERED, detail, code, "vm"),))
     return Survey()
-

@@ -22,7 +22,7 @@ N = TypeVar("N", bound=Node)
 
 def ready(nodes: Iterable[N], done: Set[str], started: Set[str]) -> list[N]:
     """The nodes that can start now, sorted by name, because orchestrators must replay identically."""
-    startable = (node for node in nodes if node.name not in started and done.issuperset(node.needs))
+    startable = (node for node in nodes if node.name not in started and done >= set(node.needs))
     return sorted(startable, key=lambda node: node.name)
 
 

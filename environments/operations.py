@@ -6,6 +6,7 @@ from environments.lifecycle import Verb
 from environments.outcomes import Finding, Outcome, Refusal
 from environments.plan import Machine, Plan, Step
 
+
 @dataclass(frozen=True, slots=True)
 class EnvironmentRecord:
     """What was asked for: the spec as JSON text, who owns it, and under which names it was built."""

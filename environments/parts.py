@@ -302,4 +302,3 @@ class Parts:
             path = f"/home/{self._spec.admin_username}/.ssh/authorized_keys"
             login["ssh"] = {"publicKeys": [{"path": path, "keyData": self._spec.ssh_public_key}]}
         return login
-

@@ -15,7 +15,7 @@ CALLER = "caller"
 ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 # https://learn.microsoft.com/azure/virtual-machines/linux/faq
 BANNED_USERNAMES = frozenset(
-    "1 123 a actuser adm admin admin1 admin2 administrator aspnet backup console david guest john owner root server sql "
+    "1 123 a actuser adm admin admin1 admin2 administrator aspnet backup console david guest john owner root server sql "  # noqa: SIM905
     "support support_388945a0 sys test test1 test2 test3 user user1 user2 user3 user4 user5 video".split()
 )
 WIDEST_SOURCE = 8
@@ -74,7 +74,9 @@ PublicKey = Annotated[str, AfterValidator(_public_key)]
 PrivateNetwork = Annotated[str, AfterValidator(_network), Field(examples=["10.0.0.0/16"])]
 Source = Annotated[str, AfterValidator(_source), Field(examples=["caller", "203.0.113.7/32"])]
 Container = Annotated[str, Field(pattern=r"^[a-z0-9](?:-?[a-z0-9]){2,62}$", max_length=63)]
-Package = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?((==|>=|<=|~=|!=|<|>)[A-Za-z0-9.*+!_-]+)?$")]
+Package = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?((==|>=|<=|~=|!=|<|>)[A-Za-z0-9.*+!_-]+)?$")
+]
 ImagePart = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
 
@@ -169,7 +171,9 @@ def name_faults(name: str) -> list[Fault]:
     """What is wrong with an environment's name: 2 to 24 characters, a letter first, then letters, digits and hyphens."""
     if ENVIRONMENT_NAME.fullmatch(name) and "--" not in name:
         return []
-    rule = "2 to 24 characters: a lower-case letter, then lower-case letters, digits and single hyphens, no hyphen at the end"
+    rule = (
+        "2 to 24 characters: a lower-case letter, then lower-case letters, digits and single hyphens, no hyphen at the end"
+    )
     return [Fault("/name", f"{name!r} is not a name for an environment ({rule}).")]
 
 

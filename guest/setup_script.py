@@ -91,7 +91,7 @@ def _python(packages: tuple[str, ...]) -> str:
     if any(name.startswith("jupyter") for name in packages):
         lines += JUPYTER
     inner = "\n".join(["set -euo pipefail", "cd", *lines])
-    return f'\nsudo -H -u "$admin" bash <<\'DORMOUSE\'\n{inner}\nDORMOUSE\n'
+    return f"\nsudo -H -u \"$admin\" bash <<'DORMOUSE'\n{inner}\nDORMOUSE\n"
 
 
 # Jupyter listens on the machine itself only: its port is closed to the world, and an SSH tunnel reaches it.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import wire
 from environments.graph import Node
@@ -56,7 +56,8 @@ class Board:
         return _text(self._context.current_utc_datetime)
 
     def _seconds(self) -> float:
-        return round((self._context.current_utc_datetime - self._began).total_seconds(), 1)
+        passed: timedelta = self._context.current_utc_datetime - self._began
+        return round(passed.total_seconds(), 1)
 
     def _publish(self) -> None:
         steps = [wire.encode(report) for report in self._reports.values()]

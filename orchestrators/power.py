@@ -17,7 +17,7 @@ BETWEEN_LOOKS = 10.0
 
 SUCCESS = {
     Verb.START: "{name} is running; Azure shows it so.",
-    Verb.STOP: "{name} is deallocated; Azure shows it so. Its disk, address and storage are still billed, the machine is not.",
+    Verb.STOP: "{name} is deallocated; Azure shows it so. The machine is not billed, its disk, address and storage are.",
     Verb.RESTART: "{name} has been restarted and is running; Azure shows it so.",
 }
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeAlias, TypeVar, get_type_hints
 
 import azure.durable_functions as df
 
@@ -15,7 +15,7 @@ from environments.outcomes import Progress, Refusal, RefusalReason, Stage
 from environments.plan import Machine
 
 T = TypeVar("T")
-Context = df.DurableOrchestrationContext
+Context: TypeAlias = df.DurableOrchestrationContext
 Story = Generator[Any, Any, T]
 Activity = Callable[[Any, Any], Awaitable[T]]
 
@@ -36,11 +36,7 @@ class GaveUp(Exception):
 
 def run(context: Context, activity: Activity[T], request: Any, retries: df.RetryOptions = TRANSIENT) -> Story[T]:
     """Run an activity, again while it raises; raises GaveUp when its tries are used up."""
-    try:
-        answer = yield _call(context, activity, request, retries)
-    except Exception as error:  # the SDK raises bare Exception when the retries are used up
-        raise GaveUp(_gave_up(error)) from None
-    return wire.decode(_answer_type(activity), answer)
+    return (yield from _answered(activity, _call(context, activity, request, retries)))
 
 
 def run_all(context: Context, requests: Sequence[tuple[Activity[T], Any]]) -> Story[list[T]]:
@@ -48,16 +44,16 @@ def run_all(context: Context, requests: Sequence[tuple[Activity[T], Any]]) -> St
     tasks = [_call(context, activity, request, TRANSIENT) for activity, request in requests]
     with contextlib.suppress(Exception):  # told apart below, task by task
         yield context.task_all(tasks)
-    answers, trouble = [], []
+    answers: list[T] = []
+    trouble: list[GaveUp] = []
     for (activity, _), task in zip(requests, tasks, strict=True):
         try:
-            answer = yield task  # has been waited for already: nothing is scheduled twice
-        except Exception as error:  # the SDK raises bare Exception when the retries are used up
-            trouble.append(_gave_up(error))
-        else:
-            answers.append(wire.decode(_answer_type(activity), answer))
+            # Each task has been waited for already, if only until the first failed: nothing is scheduled twice.
+            answers.append((yield from _answered(activity, task)))
+        except GaveUp as gave_up:
+            trouble.append(gave_up)
     if trouble:
-        raise GaveUp(trouble[0])
+        raise trouble[0]
     return answers
 
 
@@ -97,6 +93,14 @@ def refusal_in(progress: Progress, step: str) -> Refusal | None:
 
 def _call(context: Context, activity: Activity[Any], request: Any, retries: df.RetryOptions) -> Any:
     return context.call_activity_with_retry(activity.__name__, retries, wire.encode(request))
+
+
+def _answered(activity: Activity[T], task: Any) -> Story[T]:
+    try:
+        answer = yield task
+    except Exception as error:  # noqa: BLE001 - the SDK raises bare Exception when the retries are used up
+        raise GaveUp(_gave_up(error)) from None
+    return wire.decode(_answer_type(activity), answer)  # type: ignore[no-any-return]
 
 
 def _gave_up(error: Exception) -> Refusal:

@@ -50,7 +50,7 @@ def _remove(context: Context, request: Teardown, found: Remains, board: Board) -
     outside = [identifier for identifier in found.resources if inside not in identifier.lower()]
     group = [identifier for identifier in found.resources if identifier.lower().endswith(inside)]
     work: list[tuple[str, Activity[Progress], str]] = [
-        *((f"secret {name}", remove_secret, name) for name in found.secrets),
+        *(("secrets", remove_secret, name) for name in found.secrets),
         *((identifier.rsplit("/", 1)[-1], remove_resource, identifier) for identifier in reversed(outside)),
         *(("group", remove_resource, identifier) for identifier in group),
     ]

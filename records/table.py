@@ -84,7 +84,7 @@ class Table:
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
-        condition = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
+        condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
         try:
             await self._made(lambda: self._client.delete_entity(partition, key, **condition))
         except (ResourceNotFoundError, ResourceModifiedError):

@@ -1,14 +1,13 @@
 """The front of Azure Resource Manager: who asks, for what, and which provider answers."""
 
 import re
-from typing import Any
 from urllib.parse import unquote
 
 from local.azure import graph, operations
 from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.identifiers import ResourceId, parse
 from local.azure.providers import catalogue, groups, machines, network, power, roles, storage
-from local.azure.providers.common import Body, Put, delete_later, found, group_of
+from local.azure.providers.common import Put, delete_later, found, group_of
 from local.azure.requests import Request
 from local.azure.world import SUBSCRIPTION, World, visible
 
@@ -204,5 +203,3 @@ def _canonical(rid: ResourceId) -> ResourceId:
         above = parse(scope)
         scope = _canonical(above).text if above else scope
     return ResourceId(rid.subscription, rid.group, provider, tuple(types), rid.names, scope)
-
-

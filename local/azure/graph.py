@@ -29,7 +29,13 @@ def answer(world: World, body: dict[str, Any]) -> Answer:
     options = body.get("options") or {}
     top, skip = int(options.get("$top", 1000)), int(options.get("$skipToken") or 0)
     page = rows[skip : skip + top]
-    said: dict[str, Any] = {"totalRecords": len(rows), "count": len(page), "data": page, "facets": [], "resultTruncated": "false"}
+    said: dict[str, Any] = {
+        "totalRecords": len(rows),
+        "count": len(page),
+        "data": page,
+        "facets": [],
+        "resultTruncated": "false",
+    }
     if skip + top < len(rows):
         said["$skipToken"] = str(skip + top)
     return Answer(200, said, {"x-ms-user-quota-remaining": "14", "x-ms-user-quota-resets-after": "00:00:05"})

@@ -52,7 +52,12 @@ class Guest:
         """The machine has been created: it boots, and cloud-init begins what it was told."""
         up = at + self._world.draw("guest boot", self._machine["id"])
         config = _cloud_config(self._machine.get("_custom_data", ""))
-        self._inside = {"up": up, "first_up": up, "setup_takes": self._world.draw("guest first setup", self._machine["id"]), **config}
+        self._inside = {
+            "up": up,
+            "first_up": up,
+            "setup_takes": self._world.draw("guest first setup", self._machine["id"]),
+            **config,
+        }
         return self._written()
 
     def booted(self, at: float) -> Document:
@@ -96,7 +101,7 @@ class Guest:
         if self._inside.get("waits") and "driver_at" not in self._inside:
             return 0.0
         begun = max(self._inside["first_up"], self._inside.get("driver_at", 0.0))
-        return max(now - begun, 0.0) / max(self._inside["setup_takes"], 1.0)
+        return float(max(now - begun, 0.0) / max(self._inside["setup_takes"], 1.0))
 
     def _may_mount(self) -> bool:
         principal = self._machine.get("identity", {}).get("principalId", "")
@@ -131,10 +136,10 @@ def _cloud_config(custom_data: str) -> dict[str, Any]:
     if not isinstance(config, dict):
         return {"broken": bool(custom_data)}
     files = {str(item["path"]): str(item.get("content", "")) for item in config.get("write_files") or []}
-    blobs = next((yaml.safe_load(content) for path, content in files.items() if path.endswith("blobfuse2.yaml")), {})
+    blobs = next((yaml.safe_load(text) for path, text in files.items() if path.endswith("blobfuse2.yaml")), None)
     scripts = "\n".join(content for content in files.values() if content.startswith("#!"))
     units = "\n".join(content for path, content in files.items() if path.endswith(".service"))
-    storage = (blobs or {}).get("azstorage", {})
+    storage = blobs.get("azstorage", {}) if isinstance(blobs, dict) else {}
     return {
         "account": storage.get("account-name", ""),
         "container": storage.get("container", ""),

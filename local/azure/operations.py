@@ -78,7 +78,7 @@ def status(world: World, identifier: str, *, monitor: bool, url: str) -> Answer:
     running = operation["status"] == "InProgress"
     pause = {"Retry-After": str(operation["pause"])} if running and operation.get("pause") else {}
     if monitor:
-        return _at_location(world, operation, running, {**pause, "Location": url})
+        return _at_location(world, operation, {**pause, "Location": url})
     body: dict[str, Any] = {"status": operation["status"]}
     if operation["provider"] == "Microsoft.Compute":
         body = {"startTime": world.text(operation["begun"]), "status": operation["status"], "name": operation["id"]}
@@ -91,8 +91,8 @@ def status(world: World, identifier: str, *, monitor: bool, url: str) -> Answer:
     return Answer(200, body, pause)
 
 
-def _at_location(world: World, operation: Document, running: bool, headers: dict[str, str]) -> Answer:
-    if running:
+def _at_location(world: World, operation: Document, headers: dict[str, str]) -> Answer:
+    if operation["status"] == "InProgress":
         return Answer(202, None, headers)
     if operation["status"] == "Failed":
         return Answer(409, {"error": operation["error"]})

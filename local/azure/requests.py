@@ -51,4 +51,6 @@ class Request:
             self.issuer.verify(token, audience)
         except jwt.PyJWTError as error:
             headers = {"WWW-Authenticate": challenge}
-            raise Refused(401, "InvalidAuthenticationToken", f"The access token is invalid: {error}.", headers=headers) from None
+            raise Refused(
+                401, "InvalidAuthenticationToken", f"The access token is invalid: {error}.", headers=headers
+            ) from None

@@ -83,7 +83,7 @@ class SimulatedAzure:
         return web.Response(status=said.status, body=said.content, headers=headers)
 
     def _answered(self, name: str, request: Request) -> Answer:
-        self.world.calls[name] = self.world.calls.get(name, 0) + (name != SIMULATION)
+        self.world.calls[name] = self.world.calls.get(name, 0) + 1
         try:
             kind = arm.kind_of(request.path) if name == MANAGEMENT else name
             spoilt = name in SPOILABLE and self.world.faults.striking("refuse", request.method, request.path, kind)

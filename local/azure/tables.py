@@ -12,7 +12,9 @@ from local.azure.world import World
 
 TABLES = "tables"
 LARGEST_PAGE = 1000
-ENTITY = re.compile(r"/(?P<table>[A-Za-z][A-Za-z0-9]{2,62})\(PartitionKey='(?P<partition>(?:[^']|'')*)',RowKey='(?P<row>(?:[^']|'')*)'\)")
+ENTITY = re.compile(
+    r"/(?P<table>[A-Za-z][A-Za-z0-9]{2,62})\(PartitionKey='(?P<partition>(?:[^']|'')*)',RowKey='(?P<row>(?:[^']|'')*)'\)"
+)
 TABLE = re.compile(r"/(?P<table>[A-Za-z][A-Za-z0-9]{2,62})(?P<query>\(\))?")
 
 
@@ -117,7 +119,9 @@ def _check_match(existing: Document | None, wanted: str) -> None:
     if existing is None:
         raise TableRefused(404, "ResourceNotFound", "The specified resource does not exist.")
     if wanted not in ("*", existing["odata.etag"]):
-        raise TableRefused(412, "UpdateConditionNotSatisfied", "The update condition specified in the request was not satisfied.")
+        raise TableRefused(
+            412, "UpdateConditionNotSatisfied", "The update condition specified in the request was not satisfied."
+        )
 
 
 def _shown(document: Document, selected: list[str] | None = None) -> Document:

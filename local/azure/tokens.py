@@ -56,7 +56,14 @@ class Issuer:
     def configuration(self) -> Answer:
         """What OpenID Connect clients want to know."""
         root = f"{self.base}/{TENANT}"
-        return Answer(200, {"issuer": self.issuer, "jwks_uri": f"{root}/discovery/v2.0/keys", "token_endpoint": f"{root}/oauth2/v2.0/token"})
+        return Answer(
+            200,
+            {
+                "issuer": self.issuer,
+                "jwks_uri": f"{root}/discovery/v2.0/keys",
+                "token_endpoint": f"{root}/oauth2/v2.0/token",
+            },
+        )
 
 
 def managed_identity(issuer: Issuer, secret: str, header: str, resource: str) -> Answer:
@@ -68,7 +75,14 @@ def managed_identity(issuer: Issuer, secret: str, header: str, resource: str) ->
         return Answer(401, {"statusCode": 401, "message": "X-IDENTITY-HEADER is missing or wrong."})
     token, expires = issuer.token(resource)
     return Answer(
-        200, {"access_token": token, "expires_on": str(expires), "resource": resource, "token_type": "Bearer", "client_id": TENANT}
+        200,
+        {
+            "access_token": token,
+            "expires_on": str(expires),
+            "resource": resource,
+            "token_type": "Bearer",
+            "client_id": TENANT,
+        },
     )
 
 

@@ -36,7 +36,7 @@ class World:
         self.catalogue: dict[str, Any] = json.loads((HERE / "catalogue.json").read_text())["sizes"]
 
     def seconds(self) -> float:
-        """This moment, in simulated seconds since 1970."""
+        """The present moment, in simulated seconds since 1970."""
         return self.clock.seconds()
 
     def text(self, seconds: float | None = None) -> str:

@@ -141,7 +141,9 @@ class Engine:
                 fire_at = timestamp(decision.fire_at)
                 jobs.append(self._ring(self._store.set_alarm(changed, decision.identifier, fire_at)))
             else:
-                woken.append(self._create_child(changed, decision.identifier, decision.name, decision.input, decision.instance))
+                woken.append(
+                    self._create_child(changed, decision.identifier, decision.name, decision.input, decision.instance)
+                )
         if episode.ended:
             woken += self._tell_parent(changed)
         return woken, jobs
@@ -171,7 +173,9 @@ class Engine:
         existing = self._store.instance(child)
         unknown = self._worker.find(name, "orchestrationTrigger") is None
         if unknown or (existing is not None and not existing.ended):
-            reason = MISSING.format(name=name, kind="an orchestrator") if unknown else f"Instance {child} is running already."
+            reason = (
+                MISSING.format(name=name, kind="an orchestrator") if unknown else f"Instance {child} is running already."
+            )
             failed = failure(EventType.SUB_ORCHESTRATION_FAILED, self._clock.now(), task, reason, "")
             self._store.send(parent.id, parent.execution, failed)
             return parent.id

@@ -32,12 +32,13 @@ class Management:
 
     def client_binding(self, inside: str) -> str:
         """What a function gets for its durable client: JSON that says where the interface is."""
+        start = f"{self._outside()}/orchestrators/{{functionName}}"
         return json.dumps(
             {
                 "taskHubName": self._hub,
                 "creationUrls": {
-                    "createNewInstancePostUri": f"{self._outside()}/orchestrators/{{functionName}}[/{{instanceId}}]?{self._query}",
-                    "createAndWaitOnNewInstancePostUri": f"{self._outside()}/orchestrators/{{functionName}}?{self._query}",
+                    "createNewInstancePostUri": f"{start}[/{{instanceId}}]?{self._query}",
+                    "createAndWaitOnNewInstancePostUri": f"{start}?{self._query}",
                 },
                 "managementUrls": self._links("INSTANCEID"),
                 "baseUrl": self._outside(),

@@ -132,7 +132,7 @@ class Replay:
         if decision is None or decision.kind is not kind or decision.name.lower() != named.lower():
             asked = f"{decision.kind.name} {decision.name}".strip() if decision else "nothing"
             raise NonDeterministic(
-                f"Non-deterministic orchestrator: number {item['EventId']} was {kind.name} {named} before, and is {asked} now."
+                f"Non-deterministic orchestrator: number {item['EventId']} was {kind.name} {named}, and is {asked} now."
             )
 
     def _raise(self, item: Event) -> None:

@@ -46,7 +46,9 @@ def find(routes: Sequence[Route], method: str, path: str) -> tuple[Route, dict[s
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile("".join(_segment(part, first=place == 0) for place, part in enumerate(template.split("/"))), re.IGNORECASE)
+    return re.compile(
+        "".join(_segment(part, first=place == 0) for place, part in enumerate(template.split("/"))), re.IGNORECASE
+    )
 
 
 def _segment(segment: str, *, first: bool) -> str:

@@ -136,7 +136,10 @@ class Host:
 
     def _remembered_clock(self) -> Clock:
         fresh = Clock(self._place.speed)
-        origin, speed = self._store.fact("clock origin", str(fresh.origin)), self._store.fact("clock speed", str(fresh.speed))
+        origin, speed = (
+            self._store.fact("clock origin", str(fresh.origin)),
+            self._store.fact("clock speed", str(fresh.speed)),
+        )
         return Clock(float(speed), float(origin))
 
     def _spawn(self, job: Any) -> None:

@@ -16,7 +16,12 @@ PAUSE = 15
 def put(world: World, identifier: str, body: Body) -> Answer:
     """Create or change a group: at once."""
     existing = world.resource(identifier)
-    document: Document = {"id": identifier, "name": identifier.rsplit("/", 1)[-1], "type": TYPE, "location": body["location"]}
+    document: Document = {
+        "id": identifier,
+        "name": identifier.rsplit("/", 1)[-1],
+        "type": TYPE,
+        "location": body["location"],
+    }
     if body.get("tags"):
         document["tags"] = body["tags"]
     document["properties"] = {"provisioningState": "Succeeded"}

@@ -213,7 +213,11 @@ def _machine(world: World, rid: ResourceId, body: Body, existing: Document | Non
         **given,
         "provisioningState": "Updating" if existing else "Creating",
         "vmId": world.guid("vm", rid.text),
-        "storageProfile": {"imageReference": image, "osDisk": {"osType": "Linux", **disk, "managedDisk": managed}, "dataDisks": []},
+        "storageProfile": {
+            "imageReference": image,
+            "osDisk": {"osType": "Linux", **disk, "managedDisk": managed},
+            "dataDisks": [],
+        },
         "osProfile": {**login, "secrets": [], "allowExtensionOperations": True, "requireGuestProvisionSignal": True},
         "timeCreated": existing["properties"]["timeCreated"] if existing else world.text(),
     }

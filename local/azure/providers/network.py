@@ -193,7 +193,9 @@ def _free(world: World, subnet: Body) -> str:
     for host in list(network.hosts())[3:]:  # Azure keeps the first three for itself
         if str(host) not in taken:
             return str(host)
-    raise Refused(400, "SubnetIsFull", f"Subnet {subnet['name']} does not have enough capacity for 1 IP addresses.", details=[])
+    raise Refused(
+        400, "SubnetIsFull", f"Subnet {subnet['name']} does not have enough capacity for 1 IP addresses.", details=[]
+    )
 
 
 def _subnet(world: World, rid: ResourceId, subnet: Body, space: list[ipaddress.IPv4Network]) -> Body:
@@ -218,7 +220,7 @@ def _subnet(world: World, rid: ResourceId, subnet: Body, space: list[ipaddress.I
 
 def _rule(world: World, rid: ResourceId, rule: Body, prefix: str = "") -> Body:
     kind = "defaultSecurityRules" if prefix else "securityRules"
-    properties = {"provisioningState": "Succeeded", **dict.fromkeys(LISTS, []), **rule["properties"]}
+    properties = {"provisioningState": "Succeeded", **{name: [] for name in LISTS}, **rule["properties"]}
     return {
         "name": rule["name"],
         "id": f"{rid.text}/{kind}/{rule['name']}",

@@ -15,7 +15,12 @@ AFTER = {"start": "running", "deallocate": "deallocated", "powerOff": "stopped",
 AT_ONCE = 0.3  # what is asked to be as it is already takes no time
 
 BUSY = "Run command extension execution is in progress. Please wait for completion before invoking a run command."
-SHOWN = {"succeeded": "Provisioning succeeded", "failed": "Provisioning failed", "creating": "Creating", "updating": "Updating"}
+SHOWN = {
+    "succeeded": "Provisioning succeeded",
+    "failed": "Provisioning failed",
+    "creating": "Creating",
+    "updating": "Updating",
+}
 
 
 def change(world: World, rid: ResourceId, action: str, base: str) -> Answer:
@@ -23,7 +28,9 @@ def change(world: World, rid: ResourceId, action: str, base: str) -> Answer:
     machine = found(world, rid)
     if machine["properties"]["provisioningState"] in ("Creating", "Deleting"):
         state = machine["properties"]["provisioningState"].lower()
-        raise Refused(409, "OperationNotAllowed", f"Operation '{action}' is not allowed on VM '{rid.name}' since the VM is {state}.")
+        raise Refused(
+            409, "OperationNotAllowed", f"Operation '{action}' is not allowed on VM '{rid.name}' since the VM is {state}."
+        )
     if action == "restart" and machine["_power"] != "running":
         raise Refused(409, "OperationNotAllowed", f"Cannot restart VM '{rid.name}' because it is not running.")
     fault = world.faults.striking("fail", "POST", f"{rid.text}/{action}", MACHINE)
@@ -116,7 +123,12 @@ def _extension(document: Document) -> Body:
     state = str(given["provisioningState"]).lower()
     status = {"code": f"ProvisioningState/{state}", "level": "Info", "displayStatus": SHOWN.get(state, state)}
     kind = f"{given.get('publisher')}.{given.get('type')}"
-    return {"name": document["name"], "type": kind, "typeHandlerVersion": given.get("typeHandlerVersion"), "statuses": [status]}
+    return {
+        "name": document["name"],
+        "type": kind,
+        "typeHandlerVersion": given.get("typeHandlerVersion"),
+        "statuses": [status],
+    }
 
 
 def _mark_disk(world: World, machine: Document) -> None:

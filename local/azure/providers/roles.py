@@ -17,7 +17,9 @@ def put(world: World, rid: ResourceId, body: Body) -> Answer:
         raise Refused(404, "ResourceNotFound", f"The resource {rid.scope} was not found.")
     given = body["properties"]
     _known(world, str(given["principalId"]))
-    same = next((a for a in world.resources(TYPE) if _triple(a["properties"]) == _triple({**given, "scope": rid.scope})), None)
+    same = next(
+        (a for a in world.resources(TYPE) if _triple(a["properties"]) == _triple({**given, "scope": rid.scope})), None
+    )
     if same is not None and same["name"] != rid.name:
         raise Refused(409, "RoleAssignmentExists", "The role assignment already exists.")
     existing = world.resource(rid.text)
@@ -85,7 +87,9 @@ def _known(world: World, principal: str) -> None:
     try:
         uuid.UUID(principal)
     except ValueError:
-        raise Refused(400, "InvalidPrincipalId", f"The Principal ID '{principal}' is not valid. Principal ID must be a GUID.") from None
+        raise Refused(
+            400, "InvalidPrincipalId", f"The Principal ID '{principal}' is not valid. Principal ID must be a GUID."
+        ) from None
     record = world.store.get(PRINCIPALS, principal)
     if record is None or record["known_at"] > world.seconds():
         text = (

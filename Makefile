@@ -1,0 +1,51 @@
+# Everything a developer does; `make` alone lists it.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHONS := python3.13 python3.12 python3.11 python3.14 python3 python
+RIGHT := import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+SPEED ?= 10
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test format clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: $(VENV)/.ready ## the whole story of a workstation on a simulated Azure, in about a minute
+	@$(BIN)/python -m local.demo --speed $(SPEED)
+
+run: $(VENV)/.ready ## serve the control plane at http://127.0.0.1:7071/api on a simulated Azure
+	@$(BIN)/python -m local.run --speed $(SPEED)
+
+test: $(VENV)/.ready ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/azure-functions-doctor doctor --path .
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.ready ## put imports and lines in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove what was installed and remembered
+	rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The newest file that says what to install is older than .ready, or everything is installed again.
+$(VENV)/.ready: requirements.txt requirements-dev.txt
+	@python=""; \
+	for candidate in $(PYTHON) $(PYTHONS); do \
+	  if $$candidate -c '$(RIGHT)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Dormouse needs Python 3.11, 3.12, 3.13 or 3.14, and none was found. Install one, or say: make PYTHON=/path/to/python" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$($$python --version) ..."; \
+	rm -rf $(VENV); \
+	$$python -m venv $(VENV) || { \
+	  echo "$$python cannot make a virtual environment; on Debian and Ubuntu install the package python3-venv." >&2; exit 1; }; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt || { \
+	  echo "The packages could not be installed; the lines above say why." >&2; exit 1; }
+	@touch $@
