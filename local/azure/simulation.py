@@ -8,6 +8,7 @@ POST   /names/take             {"name"}: somebody in the world takes this name f
 PUT    /limits                 {"region", "name", "limit"}: a quota
 PUT    /restrictions           {"region", "size"}: a size is closed to the subscription
 GET    /resources?below=       everything that exists below an id
+GET    /operations?below=      every long operation and how many seconds Azure itself needed for it
 GET    /secrets                the names of the vault's secrets
 GET    /calls                  how many requests each service has answered
 DELETE /calls                  count anew
@@ -15,6 +16,7 @@ DELETE /calls                  count anew
 
 from collections.abc import Callable
 
+from local.azure import operations
 from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.providers import catalogue
 from local.azure.requests import Request
@@ -79,6 +81,16 @@ def _resources(world: World, request: Request) -> Answer:
     return Answer(200, {"value": [visible(document) for document in world.resources(below=below)]})
 
 
+def _operations(world: World, request: Request) -> Answer:
+    below = request.query.get("below", "").lower()
+    shown = [
+        {"resource": item["resource"], "effect": item["effect"], "seconds": round(item["ends"] - item["begun"], 1)}
+        for _, item in world.store.items(operations.SHELF)
+        if item["resource"].lower().startswith(below)
+    ]
+    return Answer(200, {"value": shown})
+
+
 def _secrets(world: World, _: Request) -> Answer:
     return Answer(200, {"value": [document["name"] for _, document in world.store.items(SECRETS)]})
 
@@ -101,6 +113,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("PUT", "limits"): _limit,
     ("PUT", "restrictions"): _restrict,
     ("GET", "resources"): _resources,
+    ("GET", "operations"): _operations,
     ("GET", "secrets"): _secrets,
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _count_anew,
