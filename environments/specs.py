@@ -18,7 +18,7 @@ BANNED_USERNAMES = frozenset(
     "1 123 a actuser adm admin admin1 admin2 administrator aspnet backup console david guest john owner root server sql "  # noqa: SIM905
     "support support_388945a0 sys test test1 test2 test3 user user1 user2 user3 user4 user5 video".split()
 )
-WIDEST_SOURCE = 8
+WIDEST_SOURCE = {4: 8, 6: 32}  # by version: a large company, or one provider's customers
 AZURE_RESERVES = 5  # addresses in every subnet
 
 
@@ -62,8 +62,9 @@ def _source(value: str) -> str:
         network = ipaddress.ip_network(value)
     except ValueError as error:
         raise ValueError(f"{value!r} is neither 'caller' nor a network like 203.0.113.7/32 ({error})") from None
-    if network.prefixlen < WIDEST_SOURCE:
-        raise ValueError(f"{value} would open the machine to a large part of the internet; /{WIDEST_SOURCE} is the widest")
+    widest = WIDEST_SOURCE[network.version]
+    if network.prefixlen < widest:
+        raise ValueError(f"{value} would open the machine to a large part of the internet; /{widest} is the widest")
     return str(network)
 
 
@@ -193,7 +194,10 @@ def _own_address(address: str) -> str:
 
 
 def _faults_of(error: ValidationError) -> list[Fault]:
-    return [Fault(_pointer(item["loc"]), _words(item["msg"])) for item in error.errors(include_url=False)]
+    found = {_pointer(item["loc"]): _words(item["msg"]) for item in error.errors(include_url=False)}
+    # A list whose items are all wrong is counted as empty too; that would be said twice.
+    above = {pointer.rpartition("/")[0] for pointer in found}
+    return [Fault(pointer, words) for pointer, words in found.items() if pointer not in above]
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

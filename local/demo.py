@@ -162,7 +162,8 @@ def _bar(step: dict[str, Any], total: float) -> str:
 def _print_makespan(operation: dict[str, Any], planned: list[dict[str, Any]], ground: Ground) -> None:
     """The makespan beside the chain of steps that Azure itself, and the machine, could not have done faster."""
     with ground.simulation() as simulation:
-        needed = {item["resource"].lower(): item["seconds"] for item in _json(simulation.get("/operations"))["value"]}
+        operations = _json(simulation.get("/operations"))["value"]
+    needed = {item["resource"].lower(): item["seconds"] for item in reversed(operations)}  # the first made it
     identifiers = {step["name"]: step["id"].lower() for step in planned}
     finished: dict[str, float] = {}
     for step in operation["steps"]:

@@ -7,6 +7,8 @@ POST   /machines/shutdown      {"id"}: somebody shuts the machine down from insi
 POST   /names/take             {"name"}: somebody in the world takes this name for a storage account
 PUT    /limits                 {"region", "name", "limit"}: a quota
 PUT    /restrictions           {"region", "size"}: a size is closed to the subscription
+POST   /resources/appear       {"id", "type", "tags"}: somebody makes a resource by hand
+POST   /resources/vanish       {"id"}: somebody deletes a resource by hand, whatever uses it
 GET    /resources?below=       everything that exists below an id
 GET    /operations?below=      every long operation and how many seconds Azure itself needed for it
 GET    /secrets                the names of the vault's secrets
@@ -76,6 +78,18 @@ def _restrict(world: World, request: Request) -> Answer:
     return Answer(204)
 
 
+def _appear(world: World, request: Request) -> Answer:
+    body = request.json()
+    name = str(body["id"]).rsplit("/", 1)[-1]
+    world.keep({"name": name, "location": "", "properties": {"provisioningState": "Succeeded"}, **body})
+    return Answer(201)
+
+
+def _vanish(world: World, request: Request) -> Answer:
+    world.forget(str(request.json()["id"]))
+    return Answer(204)
+
+
 def _resources(world: World, request: Request) -> Answer:
     below = request.query.get("below", "")
     return Answer(200, {"value": [visible(document) for document in world.resources(below=below)]})
@@ -112,6 +126,8 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("POST", "names/take"): _take_name,
     ("PUT", "limits"): _limit,
     ("PUT", "restrictions"): _restrict,
+    ("POST", "resources/appear"): _appear,
+    ("POST", "resources/vanish"): _vanish,
     ("GET", "resources"): _resources,
     ("GET", "operations"): _operations,
     ("GET", "secrets"): _secrets,

@@ -1,0 +1,67 @@
+"""The ground that tests stand on, and a loud word about what could not be checked."""
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from local.ground import Ground, temporary_ground
+from tests.support import AzureSide, ControlPlane
+
+SPEED = 200.0
+UNCHECKED: list[str] = []
+_names = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def ground() -> Iterator[Ground]:
+    """One simulated Azure and one host for all tests that leave them as they were."""
+    with temporary_ground(speed=SPEED) as running:
+        with running.simulation() as simulation:
+            for name in ("cores", "StandardNVADSA10v5Family"):
+                body = {"region": "polandcentral", "name": name, "limit": 10_000}
+                simulation.put("/limits", json=body).raise_for_status()
+        yield running
+
+
+@pytest.fixture
+def control_plane(ground: Ground) -> Iterator[ControlPlane]:
+    with ground.client() as client:
+        yield ControlPlane(client)
+
+
+@pytest.fixture
+def azure(ground: Ground) -> Iterator[AzureSide]:
+    with ground.simulation() as client:
+        side = AzureSide(client)
+        yield side
+        side.behave()
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses."""
+    return f"t{next(_names)}"
+
+
+@pytest.fixture
+def cloud_init() -> str:
+    """The real cloud-init, which only apt has; without it CI fails and a laptop is told at the end."""
+    return _tool("cloud-init", "that the real cloud-init accepts our cloud-config (Debian, Ubuntu: apt install cloud-init)")
+
+
+def _tool(command: str, proves: str) -> str:
+    found = shutil.which(command)
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{command} is missing, and CI must prove {proves}")
+        UNCHECKED.append(proves)
+        pytest.skip(f"{command} is missing")  # said again, loudly, at the end; an error in CI
+    return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for what in sorted(set(UNCHECKED)):
+        terminalreporter.write_line(f"NOT CHECKED on this machine: {what}", red=True, bold=True)

@@ -1,0 +1,127 @@
+"""The HTTP interface: who gets in, what is answered, and how it says no."""
+
+import httpx
+import pytest
+
+from local.ground import Ground
+from tests.support import WORKSTATION, ControlPlane
+
+PROBLEM = "application/problem+json"
+
+
+def test_without_a_key_there_is_nothing_to_see(ground: Ground) -> None:
+    with httpx.Client(base_url=ground.api, trust_env=False) as stranger:
+        for path in ("/environments", "/environments/ml1", "/operations", "/blueprints"):
+            assert stranger.get(path).status_code == 401
+        assert stranger.put("/environments/ml1", json=WORKSTATION).status_code == 401
+        assert stranger.get("/environments", headers={"x-functions-key": "wrong"}).status_code == 401
+        assert stranger.get("/health").json() == {"status": "ok"}
+
+
+def test_everything_wrong_is_said_in_one_answer(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    answer = control_plane.put(
+        name,
+        {
+            **WORKSTATION,
+            "region": "westeurope",
+            "size": "Standard_NV6ads_A10_v6",
+            "network": {"address_space": "10.0.0.0/99"},
+            "allow_from": ["0.0.0.0/0"],
+        },
+    )
+    assert (answer.status_code, answer.headers["Content-Type"]) == (422, PROBLEM)
+    problem = answer.json()
+    pointers = {error["pointer"] for error in problem["errors"]}
+    assert pointers == {"/name", "/size", "/network/address_space", "/allow_from/0"}
+    taken = next(error["detail"] for error in problem["errors"] if error["pointer"] == "/name")
+    assert "taken" in taken
+    assert {"type", "title", "status", "detail"} <= set(problem)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff\xfe", b"{" + b" " * 70_000 + b"}"])
+def test_a_body_that_cannot_be_read_is_a_problem(control_plane: ControlPlane, body: bytes) -> None:
+    answer = control_plane.client.put("/environments/ml1", content=body)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, PROBLEM)
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=many", "since=yesterday"])
+def test_a_query_that_makes_no_sense_is_a_problem(control_plane: ControlPlane, query: str) -> None:
+    assert control_plane.client.get(f"/operations?{query}").status_code == 400
+
+
+def test_two_wishes_at_once_make_one_environment(control_plane: ControlPlane, name: str) -> None:
+    first, second = control_plane.put(name), control_plane.put(name)
+    assert (first.status_code, second.status_code) == (202, 409)
+    assert second.json()["operation"] == first.json()["operation"]
+    assert second.headers["Location"] == first.headers["Location"]
+    assert control_plane.follow(first)["state"] == "succeeded"
+
+
+def test_accepted_says_where_to_look_and_when(control_plane: ControlPlane, name: str) -> None:
+    accepted = control_plane.put(name)
+    assert accepted.headers["Location"] == f"/api/operations/{accepted.json()['operation']}"
+    assert int(accepted.headers["Retry-After"]) > 0
+    while_building = control_plane.get(name) if control_plane.known(name) else {"state": "creating"}
+    assert while_building["state"] in ("creating", "incomplete")
+    running = control_plane.operation(accepted.json()["operation"])
+    assert running["state"] in ("pending", "running")
+    control_plane.follow(accepted)
+
+
+def test_no_answer_shows_the_durable_interface(control_plane: ControlPlane, name: str) -> None:
+    accepted = control_plane.put(name)
+    control_plane.follow(accepted)
+    for text in (accepted.text, str(accepted.headers), control_plane.client.get(accepted.headers["Location"][4:]).text):
+        assert "runtime/webhooks" not in text
+        assert "code=" not in text
+
+
+def test_the_trail_is_newest_first_and_paged(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    control_plane.follow(control_plane.post(name, "stop"))
+    control_plane.down(name)
+    first = control_plane.client.get("/operations", params={"environment": name, "limit": 2}).json()
+    assert [item["verb"] for item in first["value"]] == ["delete", "stop"]
+    second = control_plane.client.get(first["next"].removeprefix("/api")).json()
+    assert ([item["verb"] for item in second["value"]], second["next"]) == (["provision"], None)
+
+
+def test_the_trail_can_begin_at_a_moment(control_plane: ControlPlane) -> None:
+    assert control_plane.client.get("/operations", params={"since": "2100-01-01T00:00:00Z"}).json()["value"] == []
+
+
+def test_what_is_not_there_is_404(control_plane: ControlPlane) -> None:
+    for path in (
+        "/environments/nobody",
+        "/operations/nobody",
+        "/operations/ml1-stop-01M80AKRESFYRXQ716J26R1AX0",
+        "/blueprints/none",
+    ):
+        answer = control_plane.client.get(path)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (404, PROBLEM)
+
+
+def test_blueprints_tell_what_can_be_asked_for(control_plane: ControlPlane) -> None:
+    (listed,) = control_plane.client.get("/blueprints").json()["value"]
+    assert listed == control_plane.client.get("/blueprints/workstation").json()
+    assert listed["parameters"]["properties"]["region"]["pattern"]
+
+
+def test_environments_are_listed_page_by_page(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    listed = control_plane.every_environment()
+    mine = next(item for item in listed if item["name"] == name)
+    assert (mine["state"], mine["fresh"]) == ("running", False)
+    assert [item["name"] for item in listed] == sorted(item["name"] for item in listed)
+
+
+def test_the_password_is_named_and_never_shown(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    answer = control_plane.client.get(f"/environments/{name}/password").json()
+    assert set(answer) == {"secret_uri"}
+    assert f"/secrets/dormouse-{name}-" in answer["secret_uri"]
+
+
+def test_a_method_that_is_not_there_is_not_there(control_plane: ControlPlane) -> None:
+    assert control_plane.client.patch("/environments/ml1", json={}).status_code == 404

@@ -1,0 +1,64 @@
+"""Start, stop, restart: done when Azure shows it, and idempotent."""
+
+from tests.support import AzureSide, ControlPlane
+
+
+def test_stop_means_deallocated_and_start_means_running(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    control_plane.up(name)
+    stopped = control_plane.follow(control_plane.post(name, "stop"))
+    assert stopped["state"] == "succeeded"
+    assert [step["name"] for step in stopped["steps"]] == ["stop", "verify"]
+    seen = control_plane.get(name)
+    assert (seen["state"], seen["billed"], seen["connect"]) == ("stopped", False, {})
+
+    assert control_plane.follow(control_plane.post(name, "start"))["state"] == "succeeded"
+    assert control_plane.get(name)["state"] == "running"
+    assert control_plane.follow(control_plane.post(name, "restart"))["state"] == "succeeded"
+
+
+def test_what_is_so_already_is_answered_at_once(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    assert control_plane.post(name, "start").status_code == 200
+    control_plane.follow(control_plane.post(name, "stop"))
+    again = control_plane.post(name, "stop")
+    assert (again.status_code, again.json()["state"]) == (200, "stopped")
+    refused = control_plane.post(name, "restart")
+    assert refused.status_code == 409
+    assert "start" in refused.json()["detail"]
+
+
+def test_the_same_command_twice_at_once_is_one_operation(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    first, second = control_plane.post(name, "stop"), control_plane.post(name, "stop")
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json()["operation"] == second.json()["operation"]
+    busy = control_plane.post(name, "start")
+    assert (busy.status_code, busy.json()["operation"]) == (409, first.json()["operation"])
+    control_plane.follow(first)
+
+
+def test_stopped_from_inside_is_still_billed_and_shown_as_that(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    azure.shut_down_from_inside(name)
+    seen = control_plane.get(name)
+    assert (seen["state"], seen["billed"]) == ("stopped_billed", True)
+    listed = {item["name"]: item["state"] for item in control_plane.every_environment()}
+    assert listed[name] == "stopped_billed"
+    assert control_plane.follow(control_plane.post(name, "stop"))["state"] == "succeeded"
+    assert control_plane.get(name)["billed"] is False
+
+
+def test_a_start_that_azure_has_no_room_for_says_so(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    control_plane.up(name)
+    control_plane.follow(control_plane.post(name, "stop"))
+    azure.spoil(effect="fail", method="POST", path=f"vm-{name}/start", code="AllocationFailed", message="no capacity")
+    operation = control_plane.follow(control_plane.post(name, "start"))
+    assert (operation["state"], operation["refusals"][0]["reason"]) == ("failed", "no_capacity")
+    assert control_plane.get(name)["state"] == "stopped"
+
+
+def test_a_command_for_an_environment_that_is_not_there_is_404(control_plane: ControlPlane) -> None:
+    for verb in ("start", "stop", "restart"):
+        assert control_plane.post("nobody", verb).status_code == 404

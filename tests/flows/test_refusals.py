@@ -1,0 +1,160 @@
+"""When Azure says no: everything that was built is taken back, and the answer explains itself."""
+
+from typing import Any
+
+import pytest
+
+from tests.support import WORKSTATION, AzureSide, ControlPlane
+
+MACHINE = "Microsoft.Compute/virtualMachines"
+
+
+def test_a_refused_machine_leaves_nothing_behind(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    azure.spoil(method="PUT", kind=MACHINE, path=f"rg-dormouse-{name}", code="SkuNotAvailable", message="no room here")
+    operation = control_plane.provision(name)
+
+    assert operation["state"] == "failed"
+    assert [(refusal["step"], refusal["reason"]) for refusal in operation["refusals"]] == [("vm", "no_capacity")]
+    assert "no room here" in operation["explanation"]
+    assert "try another size" in operation["explanation"]
+    assert "nothing of it is left" in operation["explanation"]
+    assert operation["leftovers"] == []
+    assert azure.resources(name) == []
+    assert azure.secrets(name) == []
+    assert control_plane.client.get(f"/environments/{name}").status_code == 404
+
+
+def test_after_a_refusal_the_name_is_free_again(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    azure.spoil(method="PUT", kind=MACHINE, path=f"rg-dormouse-{name}", times=1)
+    assert control_plane.provision(name)["state"] == "failed"
+    control_plane.up(name)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "Microsoft.Resources/resourceGroups",
+        "Microsoft.Network/virtualNetworks",
+        "Microsoft.Network/networkSecurityGroups",
+        "Microsoft.Network/publicIPAddresses",
+        "Microsoft.Network/networkInterfaces",
+        "Microsoft.Storage/storageAccounts",
+        "Microsoft.Storage/storageAccounts/blobServices/containers",
+        "Microsoft.Compute/virtualMachines/extensions",
+        "Microsoft.Authorization/roleAssignments",
+    ],
+)
+def test_a_refusal_of_any_step_leaves_nothing_behind(
+    control_plane: ControlPlane, azure: AzureSide, name: str, kind: str
+) -> None:
+    azure.spoil(method="PUT", kind=kind, path=f"rg-dormouse-{name}", status=403, code="RequestDisallowedByPolicy")
+    operation = control_plane.provision(name)
+    assert (operation["state"], operation["leftovers"]) == ("failed", [])
+    assert operation["refusals"][0]["reason"] == "forbidden"
+    assert azure.resources(name) == []
+    assert azure.secrets(name) == []
+
+
+@pytest.mark.parametrize("kind", [MACHINE, "Microsoft.Network/virtualNetworks", "Microsoft.Storage/storageAccounts"])
+def test_a_failure_that_azure_reports_late_leaves_nothing_behind(
+    control_plane: ControlPlane, azure: AzureSide, name: str, kind: str
+) -> None:
+    fault = {"effect": "fail", "method": "PUT", "kind": kind, "path": f"rg-dormouse-{name}", "code": "AllocationFailed"}
+    azure.spoil(**fault)
+    operation = control_plane.provision(name)
+    assert (operation["state"], operation["leftovers"]) == ("failed", [])
+    assert azure.resources(name) == []
+    assert azure.secrets(name) == []
+
+
+def test_a_refused_secret_leaves_nothing_behind(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    azure.spoil(method="PUT", path=f"/secrets/dormouse-{name}-", status=403, code="Forbidden", message="no right to set")
+    operation = control_plane.provision(name)
+    assert (operation["state"], operation["leftovers"]) == ("failed", [])
+    assert operation["refusals"][0]["step"] == "password"
+    assert azure.resources(name) == []
+
+
+def test_what_resists_being_taken_back_is_named_with_its_id(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    azure.spoil(method="PUT", kind=MACHINE, path=f"rg-dormouse-{name}", code="SkuNotAvailable")
+    azure.spoil(
+        method="DELETE", kind="Microsoft.Resources/resourceGroups", path=f"rg-dormouse-{name}", code="ScopeLocked", times=1
+    )
+    operation = control_plane.provision(name)
+    assert operation["state"] == "failed"
+    assert any(item.endswith(f"/resourceGroups/rg-dormouse-{name}") for item in operation["leftovers"])
+    assert "cost money" in operation["explanation"]
+
+    # What is left can be seen, and deleted with the ordinary command.
+    assert control_plane.get(name)["state"] == "incomplete"
+    assert control_plane.down(name)["state"] == "succeeded"
+    assert azure.resources(name) == []
+
+
+def test_a_failed_change_takes_back_what_it_added_and_nothing_else(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    azure.vanish(name, "publicIPAddresses")
+    azure.vanish(name, "networkInterfaces")
+    before = {resource["id"] for resource in azure.resources(name)}
+    azure.spoil(method="PUT", kind="Microsoft.Network/networkInterfaces", path=f"rg-dormouse-{name}", code="SomethingWrong")
+    operation = control_plane.provision(name)
+    assert (operation["state"], operation["leftovers"]) == ("failed", [])
+    assert {resource["id"] for resource in azure.resources(name)} == before
+    assert len(azure.secrets(name)) == 1
+
+
+def test_a_group_of_somebody_else_is_never_touched(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    azure.found_group(f"rg-dormouse-{name}", tags={"team": "others"})
+    operation = control_plane.provision(name)
+    assert operation["state"] == "refused"
+    assert operation["refusals"][0]["reason"] == "name_taken"
+    assert [resource["tags"] for resource in azure.resources(name)] == [{"team": "others"}]
+    assert control_plane.delete(name).status_code != 202
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"region": "westeurope", "size": "Standard_NV6ads_A10_v5"}, "not_offered"),
+        ({"region": "swedencentral", "size": "Standard_NV6ads_A10_v5"}, "quota_exceeded"),
+    ],
+)
+def test_preflight_says_early_what_azure_would_say_late(
+    control_plane: ControlPlane, azure: AzureSide, name: str, spec: dict[str, Any], reason: str
+) -> None:
+    azure.restrict("westeurope", "Standard_NV6ads_A10_v5")
+    azure.limit("swedencentral", "StandardNVADSA10v5Family", 5)
+    wish = {**WORKSTATION, **spec}
+    planned = control_plane.put(name, wish, dry_run="true").json()
+    assert [refusal["reason"] for refusal in planned["refusals"]] == [reason]
+    operation = control_plane.provision(name, wish)
+    assert operation["state"] == "refused"
+    assert operation["explanation"].startswith("Nothing was built.")
+    assert azure.resources(name) == []
+    assert azure.secrets(name) == []
+
+
+def test_a_storage_name_that_somebody_in_the_world_has_is_found_before_anything_is_built(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    plan = control_plane.put(name, dry_run="true").json()
+    account = next(step["id"].rsplit("/", 1)[-1] for step in plan["steps"] if step["name"] == "storage")
+    azure.take_name(account)
+    operation = control_plane.provision(name)
+    assert (operation["state"], operation["refusals"][0]["reason"]) == ("refused", "name_taken")
+    assert azure.resources(name) == []
+
+
+def test_a_machine_that_stays_unhealthy_is_reported_with_its_findings_and_kept_for_a_look(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    fault = {"effect": "fail", "method": "PUT", "kind": "Microsoft.Compute/virtualMachines/extensions"}
+    azure.spoil(**fault, path=f"rg-dormouse-{name}", code="VMExtensionProvisioningError", message="driver does not build")
+    operation = control_plane.provision(name)
+    assert operation["state"] == "failed"
+    assert "driver does not build" in operation["explanation"]
+    assert azure.resources(name) == []

@@ -1,0 +1,159 @@
+"""The two sides of a flow in the words of a test: the control plane's HTTP interface, and the simulated Azure behind it."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+SUBSCRIPTION = "/subscriptions/0d0e5e00-0000-4000-8000-000000000001"
+ROOT = Path(__file__).resolve().parent.parent
+WORKSTATION: dict[str, Any] = json.loads((ROOT / "examples" / "workstation.json").read_text())
+PATIENCE = 90.0
+UNDER_WAY = ("pending", "running")
+
+
+@dataclass(slots=True)
+class ControlPlane:
+    """What a caller with a function key can do."""
+
+    client: httpx.Client
+
+    def put(self, name: str, spec: dict[str, Any] | None = None, **query: str) -> httpx.Response:
+        return self.client.put(f"/environments/{name}", json=WORKSTATION if spec is None else spec, params=query)
+
+    def get(self, name: str) -> dict[str, Any]:
+        content: dict[str, Any] = self.client.get(f"/environments/{name}").raise_for_status().json()
+        return content
+
+    def post(self, name: str, verb: str) -> httpx.Response:
+        return self.client.post(f"/environments/{name}/{verb}")
+
+    def delete(self, name: str) -> httpx.Response:
+        return self.client.delete(f"/environments/{name}")
+
+    def known(self, name: str) -> bool:
+        return self.client.get(f"/environments/{name}").is_success
+
+    def every_environment(self) -> list[dict[str, Any]]:
+        """The whole list, page by page."""
+        found: list[dict[str, Any]] = []
+        path: str | None = "/environments?limit=7"
+        while path:
+            page = self.client.get(path.removeprefix("/api")).raise_for_status().json()
+            found += page["value"]
+            path = page["next"]
+        return found
+
+    def operation(self, identifier: str) -> dict[str, Any]:
+        content: dict[str, Any] = self.client.get(f"/operations/{identifier}").raise_for_status().json()
+        return content
+
+    def follow(self, accepted: httpx.Response) -> dict[str, Any]:
+        """The operation that was accepted, at its end."""
+        assert accepted.status_code == httpx.codes.ACCEPTED, accepted.text
+        identifier = accepted.json()["operation"]
+        return self.wait(identifier)
+
+    def wait(self, identifier: str) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            operation = self.operation(identifier)
+            if operation["state"] not in UNDER_WAY:
+                return operation
+            time.sleep(0.03)
+        raise AssertionError(f"{identifier} has not ended: {self.operation(identifier)}")
+
+    def until_step(self, identifier: str, step: str, *states: str) -> None:
+        """Wait until a step of a running operation stands so."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            steps = {item["name"]: item["state"] for item in self.operation(identifier)["steps"]}
+            if steps.get(step) in states:
+                return
+            time.sleep(0.005)
+        raise AssertionError(f"{step} of {identifier} was never {states}")
+
+    def provision(self, name: str, spec: dict[str, Any] | None = None) -> dict[str, Any]:
+        return self.follow(self.put(name, spec))
+
+    def up(self, name: str, spec: dict[str, Any] | None = None) -> dict[str, Any]:
+        """A healthy environment."""
+        operation = self.provision(name, spec)
+        assert operation["state"] == "succeeded", operation["explanation"]
+        return operation
+
+    def down(self, name: str) -> dict[str, Any]:
+        return self.follow(self.delete(name))
+
+
+@dataclass(slots=True)
+class AzureSide:
+    """What the simulated Azure can be told, and what it holds."""
+
+    client: httpx.Client
+
+    def spoil(self, **fault: Any) -> None:
+        self.client.post("/faults", json=fault).raise_for_status()
+
+    def faults(self) -> list[dict[str, Any]]:
+        return self._values("/faults")
+
+    def behave(self) -> None:
+        self.client.delete("/faults").raise_for_status()
+
+    def resources(self, name: str) -> list[dict[str, Any]]:
+        """Everything in an environment's group, the group included."""
+        group = f"/resourcegroups/rg-dormouse-{name}"
+        found = self._values("/resources")
+        return [item for item in found if f"{item['id'].lower()}/".partition("/providers/")[0].rstrip("/").endswith(group)]
+
+    def of_type(self, name: str, kind: str) -> list[dict[str, Any]]:
+        return [item for item in self.resources(name) if item["type"].lower() == kind.lower()]
+
+    def secrets(self, name: str) -> list[str]:
+        return [secret for secret in self._values("/secrets") if secret.startswith(f"dormouse-{name}-")]
+
+    def shut_down_from_inside(self, name: str) -> None:
+        machine = self.of_type(name, "Microsoft.Compute/virtualMachines")[0]["id"]
+        self.client.post("/machines/shutdown", json={"id": machine}).raise_for_status()
+
+    def everything(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._values("/resources")
+        return found
+
+    def vanish(self, name: str, kind: str) -> None:
+        """Somebody deletes the environment's resources of a kind by hand."""
+        for resource in self.resources(name):
+            if resource["type"].endswith(kind):
+                self.client.post("/resources/vanish", json={"id": resource["id"]}).raise_for_status()
+
+    def found_group(self, group: str, tags: dict[str, str]) -> None:
+        """Somebody makes a resource group."""
+        self._appear(
+            {"id": f"{SUBSCRIPTION}/resourceGroups/{group}", "type": "Microsoft.Resources/resourceGroups", "tags": tags}
+        )
+
+    def found_address(self, group: str, name: str, tags: dict[str, str]) -> str:
+        """Somebody makes a public address."""
+        kind = "Microsoft.Network/publicIPAddresses"
+        identifier = f"{SUBSCRIPTION}/resourceGroups/{group}/providers/{kind}/{name}"
+        self._appear({"id": identifier, "type": kind, "tags": tags})
+        return identifier
+
+    def take_name(self, name: str) -> None:
+        self.client.post("/names/take", json={"name": name}).raise_for_status()
+
+    def restrict(self, region: str, size: str) -> None:
+        self.client.put("/restrictions", json={"region": region, "size": size}).raise_for_status()
+
+    def limit(self, region: str, name: str, limit: int) -> None:
+        self.client.put("/limits", json={"region": region, "name": name, "limit": limit}).raise_for_status()
+
+    def _appear(self, resource: dict[str, Any]) -> None:
+        self.client.post("/resources/appear", json=resource).raise_for_status()
+
+    def _values(self, path: str) -> Any:
+        return self.client.get(path).raise_for_status().json()["value"]
