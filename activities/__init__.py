@@ -44,6 +44,6 @@ ALL: tuple[Activity, ...] = (
     preflight.survey_existing,
     preflight.survey_size,
     preflight.survey_quota,
-    records.open_environment,
+    records.remember_environment,
     records.close_operation,
 )

@@ -7,8 +7,8 @@ from environments.operations import Closing, EnvironmentRecord
 from records.store import Records
 
 
-async def open_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
-    """Remember what was asked for, before anything is built."""
+async def remember_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
+    """Remember what was asked for, now that it is built."""
     await Records(cloud.tables).remember_environment(request)
     return request.operation
 

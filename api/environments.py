@@ -12,7 +12,7 @@ from api.requests import KEY_HOLDER, body_of, caller_address, flag, page_size
 from api.starting import Client, now, running_operation, same_command, start
 from api.wishes import Wish, dry_run, wish_of
 from environments.errors import EnvironmentBusy, EnvironmentNotFound
-from environments.identifiers import new_operation_id, verb_of
+from environments.identifiers import new_operation_id
 from environments.lifecycle import State, Verb, require, satisfied
 from environments.operations import ChangePower, EnvironmentRecord, OperationRecord, Provision, Teardown
 from orchestrators.power import change_power
@@ -29,7 +29,9 @@ async def put_environment(req: func.HttpRequest, client: Client, reads: Reads) -
     if not wish.changes and not await running_operation(client, reads.records, name):
         return answer(await _look(name, client, reads))
     operation = OperationRecord(wish.plan.operation, name, Verb.PROVISION, KEY_HOLDER, now())
-    await start(client, reads.records, operation, provision_environment, Provision(wish.plan, _record(wish)))
+    record = _record(wish)
+    new = None if wish.known else record
+    await start(client, reads.records, operation, provision_environment, Provision(wish.plan, record), new=new)
     return accepted(operation.id)
 
 
@@ -68,7 +70,7 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
     record = await reads.records.environment(name)
     group = record.group if record else f"rg-dormouse-{name}"
     if record is None and not await _is_ours(name, group, reads):
-        return await _already_gone(name, client, reads)
+        return await _already_gone(name, reads)
     operation = OperationRecord(new_operation_id(name, Verb.DELETE), name, Verb.DELETE, KEY_HOLDER, now())
     try:
         request = Teardown(operation.id, name, group)
@@ -119,11 +121,8 @@ async def _is_ours(name: str, group: str, reads: Reads) -> bool:
     return tags is not None and tags.get("dormouse") == name
 
 
-async def _already_gone(name: str, client: Client, reads: Reads) -> func.HttpResponse:
+async def _already_gone(name: str, reads: Reads) -> func.HttpResponse:
     """An environment that was there and is gone needs no further deletion; one that never was is not found."""
-    busy = await running_operation(client, reads.records, name)
-    if busy and verb_of(busy) is Verb.DELETE:
-        return accepted(busy)
     trail, _ = await reads.records.operations(limit=1, environment=name)
     if not trail:
         raise EnvironmentNotFound(f"There is no environment {name!r}, and there was none.")

@@ -10,7 +10,7 @@ import azure.durable_functions as df
 import wire
 from environments.errors import CloudUnavailable, EnvironmentBusy
 from environments.identifiers import verb_of
-from environments.operations import OperationRecord
+from environments.operations import EnvironmentRecord, OperationRecord
 from records.store import Lock, Records
 
 Client: TypeAlias = df.DurableOrchestrationClient
@@ -27,13 +27,22 @@ async def start(
     operation: OperationRecord,
     orchestrator: Callable[[Any], Any],
     request: Any,
+    *,
+    new: EnvironmentRecord | None = None,
 ) -> None:
-    """Start an operation; raises EnvironmentBusy naming the holder, or CloudUnavailable with everything undone."""
+    """Start an operation; raises EnvironmentBusy naming the holder, or CloudUnavailable with everything undone.
+
+    `new` is remembered first, so that an environment can be seen from the moment it was accepted.
+    """
     await _take_lock(client, records, operation)
     try:
+        if new is not None:
+            await records.remember_environment(new)
         await records.remember_operation(operation)
         await client.start_new(orchestrator.__name__, operation.id, wire.encode(request))
     except Exception as error:
+        if new is not None:
+            await records.forget_environment(new.name)
         await records.release_lock(operation.environment, operation.id)
         raise CloudUnavailable("The operation could not be started; nothing was changed. Try again.") from error
 

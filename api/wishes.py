@@ -21,12 +21,13 @@ from environments.specs import SPECS, WorkstationSpec, change_faults, read_spec
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A checked spec, its plan, and whether anything would change."""
+    """A checked spec, its plan, and what was known and existed before."""
 
     spec: WorkstationSpec
     plan: Plan
     secret: str
     existing: tuple[str, ...]
+    known: bool
 
     @property
     def changes(self) -> bool:
@@ -82,9 +83,9 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: str,
     place = Place(reads.subscription, name, operation, secret)
     plan = plan_for(spec, place)
     if old is None:
-        return Wish(spec, plan, secret, ())
+        return Wish(spec, plan, secret, (), known=False)
     survey = await reads.preflight.existing(plan)
-    return Wish(spec, replace(plan, changed=changed_steps(plan_for(old, place), plan)), secret, survey.existing)
+    return Wish(spec, replace(plan, changed=changed_steps(plan_for(old, place), plan)), secret, survey.existing, known=True)
 
 
 async def dry_run(wish: Wish, reads: Reads) -> DryRun:

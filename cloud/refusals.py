@@ -42,12 +42,14 @@ NOT_NOW = frozenset(
     }
 )
 
+NOT_IMPLEMENTED = 501
+
 RUN_COMMAND_BUSY = "run command extension execution is in progress"
 
 
 def is_not_now(status: int, code: str, message: str) -> bool:
     """Whether an answer means "not now": the same request may well work later."""
-    if status in (408, 429) or status >= 500 or code in NOT_NOW:
+    if status in (408, 429) or (status >= 500 and status != NOT_IMPLEMENTED) or code in NOT_NOW:
         return True
     return code == "Conflict" and RUN_COMMAND_BUSY in message.lower()
 

@@ -68,12 +68,12 @@ def _source(value: str) -> str:
     return str(network)
 
 
-Region = Annotated[str, BeforeValidator(_region), Field(pattern=r"^[a-z][a-z0-9]{2,30}$", examples=["polandcentral"])]
-Size = Annotated[str, AfterValidator(_size), Field(examples=["Standard_NV6ads_A10_v5"])]
+Region = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{2,30}$", examples=["polandcentral"]), BeforeValidator(_region)]
+Size = Annotated[str, Field(examples=["Standard_NV6ads_A10_v5"]), AfterValidator(_size)]
 Username = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$"), AfterValidator(_username)]
 PublicKey = Annotated[str, AfterValidator(_public_key)]
-PrivateNetwork = Annotated[str, AfterValidator(_network), Field(examples=["10.0.0.0/16"])]
-Source = Annotated[str, AfterValidator(_source), Field(examples=["caller", "203.0.113.7/32"])]
+PrivateNetwork = Annotated[str, Field(examples=["10.0.0.0/16"]), AfterValidator(_network)]
+Source = Annotated[str, Field(examples=["caller", "203.0.113.7/32"]), AfterValidator(_source)]
 Container = Annotated[str, Field(pattern=r"^[a-z0-9](?:-?[a-z0-9]){2,62}$", max_length=63)]
 Package = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?((==|>=|<=|~=|!=|<|>)[A-Za-z0-9.*+!_-]+)?$")

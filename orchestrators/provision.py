@@ -7,7 +7,7 @@ from typing import Any
 import wire
 from activities.health import begin_health_check, read_health_check
 from activities.preflight import survey_existing, survey_quota, survey_size
-from activities.records import open_environment
+from activities.records import remember_environment
 from environments.operations import Probe, Provision
 from environments.outcomes import Check, Finding, Outcome, Refusal, Verdict
 from environments.plan import Plan
@@ -45,9 +45,7 @@ def _provision(context: Context, request: Provision, board: Board) -> Story[Endi
         board.end("preflight", REFUSED if refusals else DONE)
         if refusals:
             words = " ".join(refusal.explained() for refusal in refusals)
-            return Ending(Outcome(Verdict.REFUSED, f"Nothing was built. {words}", refusals))
-        if "group" not in existing:
-            yield from run(context, open_environment, request.record)
+            return Ending(Outcome(Verdict.REFUSED, f"Nothing was built. {words}", refusals), forget="group" not in existing)
     except GaveUp as gave_up:
         return Ending(Outcome.failed([gave_up.refusal], undone="Nothing was built."))
 
@@ -60,7 +58,7 @@ def _provision(context: Context, request: Provision, board: Board) -> Story[Endi
         outcome = Outcome.failed(building.refusals, left, undone=undone)
         return Ending(outcome, forget=not left and "group" not in existing)
 
-    yield from run(context, open_environment, request.record, STUBBORN)
+    yield from run(context, remember_environment, request.record, STUBBORN)
     board.begin(HEALTH)
     findings = yield from _check_until_healthy(context, plan)
     healthy = all(finding.result is Check.PASSED for finding in findings)

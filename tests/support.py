@@ -34,17 +34,14 @@ class ControlPlane:
     def delete(self, name: str) -> httpx.Response:
         return self.client.delete(f"/environments/{name}")
 
-    def known(self, name: str) -> bool:
-        return self.client.get(f"/environments/{name}").is_success
-
     def every_environment(self) -> list[dict[str, Any]]:
         """The whole list, page by page."""
         found: list[dict[str, Any]] = []
         path: str | None = "/environments?limit=7"
         while path:
-            page = self.client.get(path.removeprefix("/api")).raise_for_status().json()
-            found += page["value"]
-            path = page["next"]
+            content: dict[str, Any] = self.client.get(path.removeprefix("/api")).raise_for_status().json()
+            found += content["value"]
+            path = content["next"]
         return found
 
     def operation(self, identifier: str) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _restrict(world: World, request: Request) -> Answer:
 def _appear(world: World, request: Request) -> Answer:
     body = request.json()
     name = str(body["id"]).rsplit("/", 1)[-1]
-    world.keep({"name": name, "location": "", "properties": {"provisioningState": "Succeeded"}, **body})
+    world.keep({"name": name, "location": "westeurope", "properties": {"provisioningState": "Succeeded"}, **body})
     return Answer(201)
 
 

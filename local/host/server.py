@@ -169,12 +169,7 @@ async def _given(request: web.Request, parameters: dict[str, str]) -> func.HttpR
 
 
 def _answer(answer: func.HttpResponse) -> web.Response:
-    headers = dict(answer.headers)
-    headers.pop("Content-Type", None)
-    return web.Response(
-        body=answer.get_body(),
-        status=answer.status_code,
-        headers=headers,
-        content_type=answer.mimetype,
-        charset=answer.charset,
-    )
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    text = answer.mimetype.startswith("text/")
+    headers.setdefault("content-type", f"{answer.mimetype}; charset={answer.charset}" if text else answer.mimetype)
+    return web.Response(body=answer.get_body(), status=answer.status_code, headers=headers)

@@ -62,8 +62,8 @@ def test_accepted_says_where_to_look_and_when(control_plane: ControlPlane, name:
     accepted = control_plane.put(name)
     assert accepted.headers["Location"] == f"/api/operations/{accepted.json()['operation']}"
     assert int(accepted.headers["Retry-After"]) > 0
-    while_building = control_plane.get(name) if control_plane.known(name) else {"state": "creating"}
-    assert while_building["state"] in ("creating", "incomplete")
+    seen = control_plane.get(name)
+    assert (seen["state"], seen["operation"]) == ("creating", accepted.json()["operation"])
     running = control_plane.operation(accepted.json()["operation"])
     assert running["state"] in ("pending", "running")
     control_plane.follow(accepted)

@@ -117,6 +117,11 @@ def test_only_public_ssh_keys_are_accepted(key: str) -> None:
     assert "/ssh_public_key" in faults(ssh_public_key=key)
 
 
+@pytest.mark.parametrize("region", ["Poland!Central", "", "x' or 1 eq 1", "../x"])
+def test_a_region_is_a_plain_word(region: str) -> None:
+    assert "/region" in faults(region=region)
+
+
 def test_an_unknown_blueprint_is_named_beside_the_known_ones() -> None:
     assert "workstation" in faults(blueprint="spaceship")["/blueprint"]
 
