@@ -3,6 +3,7 @@
 import base64
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 from cloud.connection import Cloud
 from cloud.inventory import Inventory
@@ -45,6 +46,15 @@ async def put_machine_extension(request: BuildRequest, cloud: Cloud) -> Progress
     step = request.step
     put = cloud.compute.virtual_machine_extensions.begin_create_or_update
     return await cloud.begin(put, step.group, *step.names, step.body)
+
+
+async def release_network(request: BuildRequest, cloud: Cloud) -> Progress:
+    """Tell a machine that its network card outlives it; a machine that is not there has nothing to release."""
+    card = {"id": request.facts["nic"]["id"], "properties": {"primary": True, "deleteOption": "Detach"}}
+    body: Any = {"properties": {"networkProfile": {"networkInterfaces": [card]}}}
+    update = cloud.compute.virtual_machines.begin_update
+    progress = await cloud.begin(update, request.step.group, *request.step.names, body)
+    return Progress.done() if progress.refusal else progress
 
 
 async def begin_power_change(request: ChangePower, cloud: Cloud) -> Progress:

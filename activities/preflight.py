@@ -1,13 +1,19 @@
 """Looking before building: what exists, what is offered, what there is quota for."""
 
 from cloud.connection import Cloud
-from cloud.preflight import Preflight, Survey
-from environments.plan import Plan
+from cloud.preflight import Preflight
+from environments.outcomes import Look, Survey
+from environments.plan import Plan, Step
 
 
-async def survey_existing(request: Plan, cloud: Cloud) -> Survey:
-    """Which steps of a plan exist already, and whether its names are ours to take."""
-    return await Preflight(cloud).existing(request)
+async def survey_group(request: Plan, cloud: Cloud) -> Survey:
+    """Whether a plan's group exists, and is ours."""
+    return await Preflight(cloud).group(request)
+
+
+async def survey_storage_name(request: Plan, cloud: Cloud) -> Survey:
+    """Whether a plan's storage account can have its name."""
+    return await Preflight(cloud).storage_name(request)
 
 
 async def survey_size(request: Plan, cloud: Cloud) -> Survey:
@@ -18,3 +24,8 @@ async def survey_size(request: Plan, cloud: Cloud) -> Survey:
 async def survey_quota(request: Plan, cloud: Cloud) -> Survey:
     """Whether the subscription's quota has room for the machine."""
     return await Preflight(cloud).quota_left(request)
+
+
+async def look_at_step(request: Step, cloud: Cloud) -> Look:
+    """Whether the resource of a step exists, and is as it was put."""
+    return await Preflight(cloud).look_at(request)

@@ -14,7 +14,10 @@ async def remember_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
 
 
 async def close_operation(request: Closing, cloud: Cloud) -> str:
-    """Write an operation's outcome, forget the environment if nothing of it is left, and release its lock, in that order."""
+    """Write an operation's outcome, forget the environment if nothing of it is left, and release its lock, in that order.
+
+    Run again after the lock is released, it leaves alone what a later operation may have made under the same name.
+    """
     records = Records(cloud.tables)
     record = await records.operation(request.operation)
     if record is not None:
@@ -27,7 +30,8 @@ async def close_operation(request: Closing, cloud: Cloud) -> str:
                 outcome=request.outcome,
             )
         )
-    if request.forget_environment:
+    lock = await records.lock(request.environment)
+    if request.forget_environment and lock is not None and lock.operation == request.operation:
         await records.forget_environment(request.environment)
     await records.release_lock(request.environment, request.operation)
     return request.outcome.verdict

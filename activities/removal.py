@@ -1,22 +1,25 @@
-"""Removal of resources by their id."""
+"""Removal of groups and of single resources; removing what is gone is a success."""
 
 from cloud.connection import Cloud
-from cloud.resource_types import api_version, group_of
+from cloud.resource_types import api_version
 from environments.outcomes import Progress
-
-
-async def remove_resource(request: str, cloud: Cloud) -> Progress:
-    """Begin to remove what this id names, a group with everything in it; removing what is gone is a success."""
-    group = group_of(request)
-    if group:
-        progress = await cloud.begin(cloud.resources.resource_groups.begin_delete, group)
-    else:
-        delete = cloud.resources.resources.begin_delete_by_id
-        progress = await cloud.begin(delete, request, api_version=api_version(request))
-    gone = progress.refusal is not None and progress.refusal.code in GONE
-    return Progress.done() if gone else progress
-
 
 GONE = frozenset(
     {"ResourceGroupNotFound", "ResourceNotFound", "NotFound", "ParentResourceNotFound", "RoleAssignmentNotFound"}
 )
+
+
+async def remove_group(request: str, cloud: Cloud) -> Progress:
+    """Begin to remove a resource group with everything in it."""
+    return _gone_is_done(await cloud.begin(cloud.resources.resource_groups.begin_delete, request))
+
+
+async def remove_resource(request: str, cloud: Cloud) -> Progress:
+    """Begin to remove what this id names."""
+    delete = cloud.resources.resources.begin_delete_by_id
+    return _gone_is_done(await cloud.begin(delete, request, api_version=api_version(request)))
+
+
+def _gone_is_done(progress: Progress) -> Progress:
+    gone = progress.refusal is not None and progress.refusal.code in GONE
+    return Progress.done() if gone else progress

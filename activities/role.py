@@ -4,7 +4,7 @@ import uuid
 
 from cloud.connection import Cloud
 from environments.operations import BuildRequest
-from environments.outcomes import Progress, Stage
+from environments.outcomes import Progress
 
 NAMESPACE = uuid.UUID("0f4f5c0e-5f0e-5c38-9a0c-6c4b3a5c9b5e")
 EXISTS = "RoleAssignmentExists"
@@ -19,8 +19,9 @@ async def put_role_assignment(request: BuildRequest, cloud: Cloud) -> Progress:
     # https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
     properties = {"roleDefinitionId": role, "principalId": principal, "principalType": "ServicePrincipal"}
     progress = await cloud.put(cloud.authorization.role_assignments.create, scope, name, {"properties": properties})
-    there = progress.refusal is not None and progress.refusal.code == EXISTS
-    if there or progress.stage is Stage.DONE:
+    if progress.refusal is not None and progress.refusal.code == EXISTS:
+        return Progress.done()
+    if progress.created:  # only what was new with us is ours to take back
         return Progress.done(id=f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}")
     return progress
 

@@ -15,14 +15,24 @@ CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.+=
 
 async def put_password(request: BuildRequest, cloud: Cloud) -> Progress:
     """Make a password and keep it in the key vault, unless its secret exists; the answer carries no password."""
-    from azure.core.exceptions import ResourceNotFoundError
-
     name, tags = request.step.names[0], request.step.body["tags"]
-    try:
-        await cloud.secrets.get_secret(name)
-    except ResourceNotFoundError:
-        return await cloud.put(cloud.secrets.set_secret, name, new_password(), content_type="password", tags=tags)
-    return Progress.done()
+    there = await cloud.put(cloud.secrets.get_secret, name)
+    if there.refusal is None or there.refusal.code != "SecretNotFound":
+        return there
+    put = await cloud.put(cloud.secrets.set_secret, name, new_password(), content_type="password", tags=tags)
+    if put.refusal is not None and "deleted but recoverable" in put.refusal.detail:
+        return await _recover(name, cloud)  # somebody deleted it by hand: the machine knows the old one, and so must we
+    return put
+
+
+async def _recover(name: str, cloud: Cloud) -> Progress:
+    from azure.core.rest import HttpRequest
+
+    response = await cloud.secrets.send_request(HttpRequest("POST", f"deletedsecrets/{name}/recover"))
+    if response.status_code in (200, 404, 409, 429) or response.status_code >= 500:
+        return Progress.waiting(5.0)
+    detail = f"The secret {name} was deleted and could not be recovered (HTTP {response.status_code})."
+    return Progress.refused(Refusal(RefusalReason.FORBIDDEN, detail))
 
 
 async def remove_secret(request: str, cloud: Cloud) -> Progress:

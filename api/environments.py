@@ -31,7 +31,8 @@ async def put_environment(req: func.HttpRequest, client: Client, reads: Reads) -
     operation = OperationRecord(wish.plan.operation, name, Verb.PROVISION, KEY_HOLDER, now())
     record = _record(wish)
     new = None if wish.known else record
-    await start(client, reads.records, operation, provision_environment, Provision(wish.plan, record), new=new)
+    request = Provision(wish.plan, record, new=new is not None)
+    await start(client, reads.records, operation, provision_environment, request, new=new)
     return accepted(operation.id)
 
 
@@ -69,7 +70,11 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
     name = req.route_params["name"]
     record = await reads.records.environment(name)
     group = record.group if record else f"rg-dormouse-{name}"
-    if record is None and not await _is_ours(name, group, reads):
+    if (
+        record is None
+        and not await running_operation(client, reads.records, name)
+        and not await _is_ours(name, group, reads)
+    ):
         return await _already_gone(name, reads)
     operation = OperationRecord(new_operation_id(name, Verb.DELETE), name, Verb.DELETE, KEY_HOLDER, now())
     try:
@@ -117,8 +122,7 @@ async def _known(name: str, reads: Reads) -> EnvironmentRecord:
 
 
 async def _is_ours(name: str, group: str, reads: Reads) -> bool:
-    tags = await reads.inventory.group_tags(group)
-    return tags is not None and tags.get("dormouse") == name
+    return (await reads.inventory.group(group)).owner == name
 
 
 async def _already_gone(name: str, reads: Reads) -> func.HttpResponse:

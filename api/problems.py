@@ -80,7 +80,8 @@ def problem_of(error: ControlPlaneError) -> func.HttpResponse:
         headers["Location"] = f"/api/operations/{error.operation}"
     if isinstance(error, CloudUnavailable):
         headers["Retry-After"] = "10"
-    status, title = STATUS_OF[type(error)], TITLE_OF[type(error)]
+    kind = next(kind for kind in type(error).__mro__ if kind in STATUS_OF)
+    status, title = STATUS_OF[kind], TITLE_OF[kind]
     return problem(status, title, str(error), headers=headers, **more)
 
 

@@ -23,7 +23,7 @@ def body_of(req: func.HttpRequest) -> dict[str, Any]:
         raise InvalidRequest(f"The body is larger than {LARGEST_BODY} bytes.")
     try:
         body = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"The body is not JSON: {error}.") from None
     if not isinstance(body, dict):
         raise InvalidRequest("The body must be a JSON object.")
@@ -41,7 +41,7 @@ def flag(req: func.HttpRequest, name: str) -> bool:
 def page_size(req: func.HttpRequest) -> int:
     """How many rows a caller wants at most (`limit`, 1 to 200, 50 if not said); raises InvalidRequest."""
     value = req.params.get("limit", "50")
-    if not value.isdigit() or not 1 <= int(value) <= LARGEST_PAGE:
+    if not (value.isascii() and value.isdigit()) or not 1 <= int(value) <= LARGEST_PAGE:
         raise InvalidRequest(f"limit must be a number from 1 to {LARGEST_PAGE}, not {value!r}.")
     return int(value)
 
@@ -57,11 +57,16 @@ def moment(req: func.HttpRequest, name: str) -> float:
 
 
 def caller_address(req: func.HttpRequest) -> str:
-    """The caller's address as the front end saw it: the last of `X-Forwarded-For`, for callers can claim the others."""
+    """The caller's address as the front end saw it: the last of `X-Forwarded-For`, for callers can claim the others.
+
+    "" when the front end does not say.
+    """
     last = req.headers.get("X-Forwarded-For", "").split(",")[-1].strip()
     for candidate in (last, last.rpartition(":")[0].strip("[]")):  # the front end may add the port
         try:
-            return str(ipaddress.ip_address(candidate))
+            address = ipaddress.ip_address(candidate)
         except ValueError:
             continue
-    raise InvalidRequest("The front end does not say from which address this request came; name networks in allow_from.")
+        mapped = getattr(address, "ipv4_mapped", None)
+        return str(mapped or address)
+    return ""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -11,6 +12,7 @@ import wire
 from environments.errors import CloudUnavailable, EnvironmentBusy
 from environments.identifiers import verb_of
 from environments.operations import EnvironmentRecord, OperationRecord
+from environments.outcomes import Outcome, Verdict
 from records.store import Lock, Records
 
 Client: TypeAlias = df.DurableOrchestrationClient
@@ -41,10 +43,26 @@ async def start(
         await records.remember_operation(operation)
         await client.start_new(orchestrator.__name__, operation.id, wire.encode(request))
     except Exception as error:
-        if new is not None:
-            await records.forget_environment(new.name)
-        await records.release_lock(operation.environment, operation.id)
-        raise CloudUnavailable("The operation could not be started; nothing was changed. Try again.") from error
+        if not await _runs_all_the_same(client, operation):
+            await _undo(records, operation, new)
+            raise CloudUnavailable("The operation could not be started; nothing was changed. Try again.") from error
+
+
+async def _runs_all_the_same(client: Client, operation: OperationRecord) -> bool:
+    """Whether only the answer was lost; if not even that can be told, everything stays, and the lock ends as a stale one."""
+    try:
+        return bool(await client.get_status(operation.id))
+    except Exception as error:
+        words = f"It is not known whether the operation was started; look at /api/operations/{operation.id}."
+        raise CloudUnavailable(words) from error
+
+
+async def _undo(records: Records, operation: OperationRecord, new: EnvironmentRecord | None) -> None:
+    if new is not None:
+        await records.forget_environment(new.name)
+    await records.release_lock(operation.environment, operation.id)
+    outcome = Outcome(Verdict.REFUSED, "The operation could not be started; nothing was changed.")
+    await records.remember_operation(replace(operation, outcome=outcome))
 
 
 async def running_operation(client: Client, records: Records, environment: str) -> str:

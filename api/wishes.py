@@ -28,13 +28,14 @@ class Wish:
     secret: str
     existing: tuple[str, ...]
     known: bool
+    whole: bool
 
     @property
     def changes(self) -> bool:
         """Whether carrying the plan out would change anything."""
         # An assignment cannot be looked up before its principal is known; it comes and goes with its neighbours.
         wanted = {step.name for step in self.plan.steps if step.kind is not Kind.ROLE_ASSIGNMENT}
-        return bool(self.plan.changed) or not wanted.issubset(self.existing)
+        return not self.whole or bool(self.plan.changed) or not wanted.issubset(self.existing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,9 @@ class DryRun:
     refusals: tuple[Refusal, ...]
 
 
+# Putting these again would change what they are known by: a password, or the first boot of a machine.
+NOT_PUT_AGAIN = frozenset({Kind.PASSWORD, Kind.VIRTUAL_MACHINE})
+
 COVERS = "the machine while it is allocated; its disk, public address, storage and traffic are billed on top"
 
 
@@ -82,10 +86,14 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: str,
     secret = record.secret if record else f"dormouse-{name}-{ulid_of(operation).lower()}"
     place = Place(reads.subscription, name, operation, secret)
     plan = plan_for(spec, place)
-    if old is None:
-        return Wish(spec, plan, secret, (), known=False)
+    if record is None or old is None:
+        return Wish(spec, plan, secret, (), known=False, whole=False)
     survey = await reads.preflight.existing(plan)
-    return Wish(spec, replace(plan, changed=changed_steps(plan_for(old, place), plan)), secret, survey.existing, known=True)
+    changed = {*changed_steps(plan_for(old, place), plan), *survey.drifted}
+    if not record.whole:
+        changed |= {step.name for step in plan.steps if step.kind not in NOT_PUT_AGAIN}
+    ordered = tuple(step.name for step in plan.steps if step.name in changed)
+    return Wish(spec, replace(plan, changed=ordered), secret, survey.existing, known=True, whole=record.whole)
 
 
 async def dry_run(wish: Wish, reads: Reads) -> DryRun:
@@ -122,7 +130,8 @@ def _taken(record: EnvironmentRecord | None, body: Mapping[str, Any], caller: st
     if record is None:
         return []
     region = str(body.get("region", "")).replace(" ", "").lower()
-    asked = (body.get("blueprint"), region, body.get("owner") or caller)
+    owner = str(body.get("owner") or "").strip() or caller
+    asked = (body.get("blueprint"), region, owner)
     if asked == (record.blueprint, record.region, record.owner):
         return []
     detail = (

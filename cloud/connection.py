@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cloud import long_operations
-from cloud.refusals import is_not_now, refusal_of
-from environments.errors import CloudUnavailable
 from environments.outcomes import Progress
 from settings import Settings
 
 if TYPE_CHECKING:
-    from azure.core.exceptions import HttpResponseError
     from azure.core.pipeline.transport import AioHttpTransport
     from azure.data.tables.aio import TableServiceClient
     from azure.identity.aio import DefaultAzureCredential
@@ -27,6 +24,9 @@ if TYPE_CHECKING:
 
 # No client waits and repeats by itself: waiting is the orchestrators' business, and they do it without a thread.
 PATIENCE: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 10}
+
+
+HTTPS = 443
 
 
 class Cloud:
@@ -124,7 +124,8 @@ class Cloud:
         """Ask at an operation's address how it stands; the body of the answer comes along."""
         from azure.core.rest import HttpRequest
 
-        if urlsplit(url).netloc != urlsplit(self.settings.azure_resource_manager_url).netloc:
+        asked, ours = urlsplit(url), urlsplit(self.settings.azure_resource_manager_url)
+        if (asked.scheme, asked.hostname, asked.port or HTTPS) != (ours.scheme, ours.hostname, ours.port or HTTPS):
             raise ValueError("an operation's address must be the resource manager's: our token goes nowhere else")
         response = await self.resources.send_request(HttpRequest("GET", url))
         body = _json(response)
@@ -153,14 +154,6 @@ class Cloud:
             "transport": self.transport,
             **PATIENCE,
         }
-
-
-def unavailable(error: "HttpResponseError") -> CloudUnavailable:
-    """A question that Azure did not answer, in words; the same question may be answered later."""
-    code, status = str(getattr(error.error, "code", None) or ""), error.status_code or 0
-    if is_not_now(status, code, error.message):
-        return CloudUnavailable(f"Azure cannot answer right now ({code or status}); the same request may work later.")
-    return CloudUnavailable(refusal_of(status, code, error.message).explained())
 
 
 def _json(response: Any) -> Any:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cloud.connection import Cloud, unavailable
+from cloud.connection import Cloud
+from cloud.reading import found
 from cloud.resource_types import api_version
 from environments.lifecycle import State, state_of
 
@@ -20,8 +21,10 @@ MACHINES = (
     " | where isnotempty(tags['dormouse'])"
     " | project id, name, type, location, resourceGroup, tags, properties | order by id asc"
 )
+# A tag alone proves nothing: what is ours also names the operation that made it.
 BELONGINGS = (
-    "resources | where tags['dormouse'] =~ '{environment}' | project id, name, type, resourceGroup | order by id asc"
+    "resources | where tags['dormouse'] == '{environment}' | where isnotempty(tags['dormouse-operation'])"
+    " | project id, name, type, tags | order by id asc"
 )
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -40,6 +43,14 @@ class Observation:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A resource group: its id ("" if there is none), and the environment that its tag names ("" if it names none)."""
+
+    id: str = ""
+    owner: str = ""
+
+
 class Inventory:
     """Questions about what exists; nothing is changed."""
 
@@ -52,7 +63,7 @@ class Inventory:
         view, address = await asyncio.gather(self._machine(group, machine), self._address(group, f"pip-{name}"))
         now = _now()
         if view is None:
-            state = State.INCOMPLETE if await self.group_exists(group) else State.ABSENT
+            state = State.INCOMPLETE if (await self.group(group)).id else State.ABSENT
             return Observation(state, now, fresh=True, address=address)
         properties = view["properties"]
         statuses = (properties.get("instanceView") or {}).get("statuses") or []
@@ -75,51 +86,35 @@ class Inventory:
         """The ids of everything that carries the environment's tag, wherever it lives; may be some seconds old."""
         if not NAME.fullmatch(environment):
             raise ValueError(f"{environment!r} is not the name of an environment")
-        return [row["id"] for row in await self._ask(BELONGINGS.format(environment=environment))]
+        rows = await self._ask(BELONGINGS.format(environment=environment))
+        return [row["id"] for row in rows if str(row["tags"]["dormouse-operation"]).startswith(f"{environment}-")]
 
-    async def group_exists(self, group: str) -> bool:
-        """Whether a resource group exists."""
-        return bool(await self._cloud.resources.resource_groups.check_existence(group))
+    async def group(self, name: str) -> GroupView:
+        """A resource group and whose it is; without an id if there is no such group."""
+        there: Any = await found(self._cloud.resources.resource_groups.get(name))
+        return (
+            GroupView() if there is None else GroupView(str(there["id"]), str((there.get("tags") or {}).get("dormouse", "")))
+        )
 
-    async def group_tags(self, group: str) -> dict[str, str] | None:
-        """The tags of a resource group, or None if there is no such group."""
-        found = await self._found(self._cloud.resources.resource_groups.get(group))
-        return None if found is None else dict(found.get("tags") or {})
-
-    async def exists(self, identifier: str) -> bool:
-        """Whether a resource with this id exists; raises ValueError for a type we know nothing of."""
+    async def read(self, identifier: str) -> Any:
+        """A resource as Azure shows it, or None; raises ValueError for a type we know nothing of."""
         version = api_version(identifier)
-        return await self._found(self._cloud.resources.resources.get_by_id(identifier, api_version=version)) is not None
+        return await found(self._cloud.resources.resources.get_by_id(identifier, api_version=version))
 
     async def _machine(self, group: str, machine: str) -> Any:
-        return await self._found(self._cloud.compute.virtual_machines.get(group, machine, expand="instanceView"))
+        return await found(self._cloud.compute.virtual_machines.get(group, machine, expand="instanceView"))
 
     async def _address(self, group: str, address: str) -> str:
-        found = await self._found(self._cloud.network.public_ip_addresses.get(group, address))
-        return "" if found is None else str(found["properties"].get("ipAddress") or "")
-
-    async def _found(self, request: Any) -> Any:
-        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-
-        try:
-            return await request
-        except ResourceNotFoundError:
-            return None
-        except HttpResponseError as error:
-            raise unavailable(error) from error
+        there: Any = await found(self._cloud.network.public_ip_addresses.get(group, address))
+        return "" if there is None else str(there["properties"].get("ipAddress") or "")
 
     async def _ask(self, question: str) -> Sequence[dict[str, Any]]:
-        from azure.core.exceptions import HttpResponseError
-
         rows: list[dict[str, Any]] = []
         options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
         subscriptions = [self._cloud.settings.azure_subscription_id]
         while True:
             body: Any = {"subscriptions": subscriptions, "query": question, "options": options}
-            try:
-                answer: Any = await self._cloud.graph.resources(body)
-            except HttpResponseError as error:
-                raise unavailable(error) from error
+            answer: Any = await found(self._cloud.graph.resources(body))
             rows += answer.data
             if not answer.skip_token:
                 return rows

@@ -16,6 +16,7 @@ from environments.outcomes import Progress
 USUAL_PAUSE = 4.0
 PAUSE_AFTER_TROUBLE = 5.0
 LONGEST_PAUSE = 600.0
+CREATED, NOT_FOUND = 201, 404
 
 UNDER_WAY = frozenset({"inprogress", "running", "accepted", "creating", "updating", "deleting", "pending", "started"})
 
@@ -26,11 +27,13 @@ def begun(status: int, headers: Mapping[str, str], body: Any) -> Progress:
     url = lowered.get("azure-asyncoperation") or (lowered.get("location", "") if status == 202 else "")
     if url and _provisioning_state(body) != "succeeded":
         return Progress.waiting(pause(headers) or USUAL_PAUSE, url=url)
-    return Progress.done()
+    return Progress.done(created=status == CREATED)
 
 
 def asked(url: str, status: int, headers: Mapping[str, str], body: Any) -> Progress:
     """What the answer at an operation's address says; `Azure-AsyncOperation` and `Location` styles alike."""
+    if status == NOT_FOUND:
+        return Progress.waiting(PAUSE_AFTER_TROUBLE)  # Azure has forgotten the operation: ask for the thing itself again
     if status >= 400:
         return failed(status, headers, body, url=url)
     lowered = {name.lower(): value for name, value in headers.items()}
@@ -39,7 +42,7 @@ def asked(url: str, status: int, headers: Mapping[str, str], body: Any) -> Progr
         follow = lowered.get("location", url) if status == 202 else url
         return Progress.waiting(pause(headers) or USUAL_PAUSE, url=follow)
     if state in ("failed", "canceled"):
-        return Progress.refused(late_refusal(body.get("error")))
+        return _failed_late(body.get("error"))
     return Progress.done()
 
 
@@ -51,6 +54,14 @@ def failed(status: int, headers: Mapping[str, str], body: Any, *, url: str = "")
     if is_not_now(status, code, message):
         return Progress.waiting(pause(headers) or PAUSE_AFTER_TROUBLE, url=url)
     return Progress.refused(refusal_of(status, code, message))
+
+
+def _failed_late(error: Any) -> Progress:
+    details = error if isinstance(error, dict) else {}
+    code, message = str(details.get("code", "")), str(details.get("message", "no reason given"))
+    if is_not_now(0, code, message):
+        return Progress.waiting(PAUSE_AFTER_TROUBLE)  # without an address: the request itself is made again
+    return Progress.refused(late_refusal(code, message))
 
 
 def pause(headers: Mapping[str, str]) -> float:
@@ -69,7 +80,7 @@ def _until(date: str) -> float:
         moment = parsedate_to_datetime(date)
     except ValueError:
         return 0.0
-    return (moment - datetime.now(UTC)).total_seconds()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
 
 
 def _provisioning_state(body: Any) -> str:

@@ -1,22 +1,14 @@
 """What can be known before anything is built: is the size offered, is there quota, are the names ours to take?"""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
-from cloud.connection import Cloud, unavailable
+from cloud.connection import Cloud
 from cloud.inventory import Inventory
+from cloud.reading import found, listed
 from environments.machine_sizes import find_size
-from environments.outcomes import Refusal, RefusalReason
+from environments.outcomes import Look, Refusal, RefusalReason, Survey
 from environments.plan import Kind, Plan, Step
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What was found before building: the steps that exist already, or why there is no point in beginning."""
-
-    existing: tuple[str, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
 
 
 class Preflight:
@@ -30,8 +22,7 @@ class Preflight:
     async def size_offered(self, plan: Plan) -> Survey:
         """Whether the machine's size is offered to this subscription in the region."""
         size = plan.machine.size
-        wanted = f"location eq '{plan.region}'"
-        async for sku in self._cloud.compute.resource_skus.list(filter=wanted):
+        for sku in await listed(self._cloud.compute.resource_skus.list(filter=f"location eq '{plan.region}'")):
             if sku["resourceType"] == "virtualMachines" and sku["name"].lower() == size.lower():
                 return _restricted(plan, sku)
         detail = f"{size} is not offered in {plan.region}."
@@ -42,7 +33,7 @@ class Preflight:
         size = find_size(plan.machine.size)
         needed, limits = size.vcpus, {"cores", size.quota.lower()}
         short = []
-        async for usage in self._cloud.compute.usage.list(plan.region):
+        for usage in await listed(self._cloud.compute.usage.list(plan.region)):
             left = usage["limit"] - usage["currentValue"]
             if usage["name"]["value"].lower() in limits and left < needed:
                 short.append(
@@ -52,10 +43,20 @@ class Preflight:
         return Survey(refusals=tuple(Refusal(RefusalReason.QUOTA_EXCEEDED, text, step="vm") for text in short))
 
     async def existing(self, plan: Plan) -> Survey:
-        """Which steps exist already; a group that is not ours, or a storage name that is taken, is a refusal."""
-        group = await self._get(self._cloud.resources.resource_groups.get(plan.group))
+        """Which steps exist, which of them drifted, and whether the names are ours to take: everything in one answer."""
+        group, name = await asyncio.gather(self.group(plan), self.storage_name(plan))
+        if group.refusals or not group.existing:
+            return Survey(refusals=(*group.refusals, *name.refusals))
+        looks = await asyncio.gather(*(self.look_at(step) for step in plan.steps))
+        there = tuple(step.name for step, look in zip(plan.steps, looks, strict=True) if look is not Look.ABSENT)
+        drifted = tuple(step.name for step, look in zip(plan.steps, looks, strict=True) if look is Look.DRIFTED)
+        return Survey(there, () if "storage" in there else name.refusals, drifted)
+
+    async def group(self, plan: Plan) -> Survey:
+        """Whether the plan's group exists; one that is not ours, or is on its way out, is a refusal."""
+        group: Any = await found(self._cloud.resources.resource_groups.get(plan.group))
         if group is None:
-            return await self._storage_name_free(plan)
+            return Survey()
         owner = (group.get("tags") or {}).get("dormouse")
         if owner != plan.environment:
             detail = f"The resource group {plan.group} exists and does not carry the tag dormouse={plan.environment}."
@@ -63,39 +64,32 @@ class Preflight:
         if group["properties"]["provisioningState"].lower() == "deleting":
             detail = f"The resource group {plan.group} is still being deleted."
             return Survey(refusals=(Refusal(RefusalReason.CONFLICT, detail, step="group"),))
-        there = await asyncio.gather(*(self._exists(step) for step in plan.steps))
-        found = [step.name for step, exists in zip(plan.steps, there, strict=True) if exists]
-        taken = Survey() if "storage" in found else await self._storage_name_free(plan)
-        return Survey(tuple(found), taken.refusals)
+        return Survey(existing=("group",))
 
-    async def _exists(self, step: Step) -> bool:
+    async def look_at(self, step: Step) -> Look:
+        """Whether the resource of a step exists as it was put; a group counts as there, for it was looked at before."""
         if step.kind is Kind.RESOURCE_GROUP:
-            return True
+            return Look.AS_PUT
         if step.kind is Kind.PASSWORD:
-            return await self._get(self._cloud.secrets.get_secret(step.names[0])) is not None
+            secret = await found(self._cloud.secrets.get_secret(step.names[0]))
+            return Look.ABSENT if secret is None else Look.AS_PUT
         # An assignment has no name before its principal exists; putting the same one again is harmless.
-        return bool(step.id) and await self._inventory.exists(step.id)
+        there = await self._inventory.read(step.id) if step.id else None
+        if there is None:
+            return Look.ABSENT
+        return Look.DRIFTED if _drifted(step, there) else Look.AS_PUT
 
-    async def _storage_name_free(self, plan: Plan) -> Survey:
+    async def storage_name(self, plan: Plan) -> Survey:
+        """Whether the storage account's name is free in the world; the account itself takes it too, once it exists."""
         step = plan.of_kind(Kind.STORAGE_ACCOUNT)
         if step is None:
             return Survey()
         body: Any = {"name": step.names[0], "type": "Microsoft.Storage/storageAccounts"}
-        answer = await self._get(self._cloud.storage.storage_accounts.check_name_availability(body))
+        answer: Any = await found(self._cloud.storage.storage_accounts.check_name_availability(body))
         if answer is None or answer["nameAvailable"]:
             return Survey()
         refusal = Refusal(RefusalReason.NAME_TAKEN, str(answer["message"]), str(answer["reason"]), step.name)
         return Survey(refusals=(refusal,))
-
-    async def _get(self, request: Any) -> Any:
-        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-
-        try:
-            return await request
-        except ResourceNotFoundError:
-            return None
-        except HttpResponseError as error:
-            raise unavailable(error) from error
 
 
 def _restricted(plan: Plan, sku: Any) -> Survey:
@@ -105,3 +99,26 @@ def _restricted(plan: Plan, sku: Any) -> Survey:
             code = str(restriction.get("reasonCode", ""))
             return Survey(refusals=(Refusal(RefusalReason.NOT_OFFERED, detail, code, "vm"),))
     return Survey()
+
+
+def _drifted(step: Step, there: Any) -> bool:
+    """Whether a resource failed, or a firewall lets in what it was not told to."""
+    properties = there.get("properties") or {}
+    if str(properties.get("provisioningState", "")).lower() == "failed":
+        return True
+    if step.kind is not Kind.SECURITY_GROUP:
+        return False
+    wanted = [_essence(rule) for rule in step.body["properties"]["securityRules"]]
+    return sorted(wanted) != sorted(_essence(rule) for rule in properties.get("securityRules") or [])
+
+
+def _essence(rule: Any) -> tuple[str, ...]:
+    """What a rule lets through, whichever of Azure's two spellings (one value, or a list) it is written in."""
+    given = rule["properties"]
+    sources = [given.get("sourceAddressPrefix") or "", *(given.get("sourceAddressPrefixes") or [])]
+    ports = [given.get("destinationPortRange") or "", *(given.get("destinationPortRanges") or [])]
+    return (
+        *(str(given[name]).lower() for name in ("direction", "access", "protocol", "priority")),
+        ",".join(sorted(filter(None, sources))),
+        ",".join(sorted(filter(None, ports))),
+    )

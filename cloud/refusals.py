@@ -4,8 +4,6 @@ Codes: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/
 https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/error-messages
 """
 
-from typing import Any
-
 from environments.outcomes import Refusal, RefusalReason
 
 REASONS = {
@@ -59,10 +57,8 @@ def refusal_of(status: int, code: str, message: str) -> Refusal:
     return Refusal(_reason(status, code, message), message or f"HTTP {status}", code)
 
 
-def late_refusal(error: Any) -> Refusal:
-    """The "no" of an operation that Azure had accepted: the `error` of its status."""
-    details = error if isinstance(error, dict) else {}
-    code, message = str(details.get("code", "")), str(details.get("message", "no reason given"))
+def late_refusal(code: str, message: str) -> Refusal:
+    """The "no" of an operation that Azure had accepted."""
     reason = _reason(0, code, message)
     return Refusal(RefusalReason.FAILED_LATE if reason is RefusalReason.BAD_REQUEST else reason, message, code)
 

@@ -1,7 +1,5 @@
 """Resource ids read: their type, and the version of the interface that answers for it."""
 
-import re
-
 API_VERSIONS = {
     "microsoft.network/virtualnetworks": "2024-05-01",
     "microsoft.network/networksecuritygroups": "2024-05-01",
@@ -14,14 +12,6 @@ API_VERSIONS = {
     "microsoft.compute/disks": "2024-03-02",
     "microsoft.authorization/roleassignments": "2022-04-01",
 }
-
-GROUP = re.compile(r"^/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)$", re.IGNORECASE)
-
-
-def group_of(identifier: str) -> str:
-    """The name of the group that this is the id of, or "" if it is the id of something else."""
-    match = GROUP.match(identifier)
-    return match["name"] if match else ""
 
 
 def type_of(identifier: str) -> str:

@@ -106,8 +106,14 @@ def find_size(name: str) -> MachineSize:
     general = GENERAL.match(key)
     if general and int(general["version"]) >= 3:
         vcpus = int(general["vcpus"])
-        return MachineSize(name.strip(), vcpus, vcpus * GIB_PER_VCPU[general["family"]], 0, "", Driver.NONE)
+        return MachineSize(_spelt(key), vcpus, vcpus * GIB_PER_VCPU[general["family"]], 0, "", Driver.NONE)
     raise ValueError(f"{name!r} is not a machine size we know.{_suggestion(key)}")
+
+
+def _spelt(key: str) -> str:
+    """A size as Azure spells it: Standard_D4s_v5, whatever the caller's capitals."""
+    _, family, *rest = key.split("_")
+    return "_".join(["Standard", family[0].upper() + family[1:], *rest])
 
 
 def _suggestion(key: str) -> str:

@@ -9,7 +9,10 @@ from environments.plan import Machine, Plan, Step
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRecord:
-    """What was asked for: the spec as JSON text, who owns it, and under which names it was built."""
+    """What was asked for: the spec as JSON text, who owns it, and under which names it was built.
+
+    `whole` says whether the last provision of it came to a good end.
+    """
 
     name: str
     blueprint: str
@@ -21,6 +24,7 @@ class EnvironmentRecord:
     spec: str
     operation: str
     asked_at: str
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Provision:
 
     plan: Plan
     record: EnvironmentRecord
+    new: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,23 @@ class Finding:
     detail: str = ""
 
 
+class Look(StrEnum):
+    """How the resource of a step was found."""
+
+    ABSENT = "absent"
+    AS_PUT = "as_put"
+    DRIFTED = "drifted"
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found before building: the steps that exist, those of them that are not as they were put, and refusals."""
+
+    existing: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    drifted: tuple[str, ...] = ()
+
+
 class Stage(StrEnum):
     """Where a request to Azure stands."""
 
@@ -83,14 +100,15 @@ class Progress:
     stage: Stage
     url: str = ""
     ask_again_in: float = 0.0
+    created: bool = False
     facts: dict[str, str] = field(default_factory=dict)
     refusal: Refusal | None = None
     findings: tuple[Finding, ...] = ()
 
     @classmethod
-    def done(cls, **facts: str) -> "Progress":
+    def done(cls, *, created: bool = False, **facts: str) -> "Progress":
         """Nothing is left to wait for; `facts` are what later steps need to know."""
-        return cls(Stage.DONE, facts=facts)
+        return cls(Stage.DONE, created=created, facts=facts)
 
     @classmethod
     def waiting(cls, seconds: float, *, url: str = "") -> "Progress":

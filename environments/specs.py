@@ -16,9 +16,14 @@ ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 # https://learn.microsoft.com/azure/virtual-machines/linux/faq
 BANNED_USERNAMES = frozenset(
     "1 123 a actuser adm admin admin1 admin2 administrator aspnet backup console david guest john owner root server sql "  # noqa: SIM905
-    "support support_388945a0 sys test test1 test2 test3 user user1 user2 user3 user4 user5 video".split()
+    "support support_388945a0 sys test test1 test2 test3 user user1 user2 user3 user4 user5 video "
+    # accounts that Ubuntu, or what we install, has for itself
+    "bin daemon games gnats irc lp mail man messagebus news nobody polkitd proxy sshd sync syslog systemd-network "
+    "systemd-resolve systemd-timesync tcpdump ubuntu uucp uuidd www-data xrdp".split()
 )
-WIDEST_SOURCE = {4: 8, 6: 32}  # by version: a large company, or one provider's customers
+LONGEST_KEY = 2000
+WIDEST_SOURCE = {4: 16, 6: 48}  # by version: a large site
+PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))  # RFC 1918
 AZURE_RESERVES = 5  # addresses in every subnet
 
 
@@ -38,7 +43,12 @@ def _username(value: str) -> str:
 
 def _public_key(value: str) -> str:
     kind, _, rest = value.strip().partition(" ")
-    if kind not in ("ssh-rsa", "ssh-ed25519") or not re.match(r"[A-Za-z0-9+/]{40,}={0,3}(\s|$)", rest):
+    if (
+        "\n" in value.strip()
+        or len(value) > LONGEST_KEY
+        or kind not in ("ssh-rsa", "ssh-ed25519")
+        or not re.match(r"[A-Za-z0-9+/]{40,}={0,3}(\s|$)", rest)
+    ):
         raise ValueError("must be an OpenSSH public key that starts with 'ssh-rsa' or 'ssh-ed25519'")
     return value.strip()
 
@@ -48,8 +58,8 @@ def _network(value: str) -> str:
         network = ipaddress.IPv4Network(value)
     except ValueError as error:
         raise ValueError(f"{value!r} is not an IPv4 network like 10.0.0.0/16 ({error})") from None
-    if not network.is_private:
-        raise ValueError(f"{value} is not a private network (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16)")
+    if not any(network.subnet_of(private) for private in PRIVATE):
+        raise ValueError(f"{value} is not a private network ({', '.join(map(str, PRIVATE))})")
     return str(network)
 
 
@@ -59,9 +69,13 @@ def _source(value: str) -> str:
     if value.lower() in ("*", "any", "internet"):
         raise ValueError(f"{value!r} would open the machine to everybody; name the networks that may reach it")
     try:
+        if "%" in value:
+            raise ValueError("an address with a zone means something on one machine only")
         network = ipaddress.ip_network(value)
     except ValueError as error:
         raise ValueError(f"{value!r} is neither 'caller' nor a network like 203.0.113.7/32 ({error})") from None
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped:
+        raise ValueError(f"{value} is an IPv4 network in the clothes of IPv6; write it as IPv4")
     widest = WIDEST_SOURCE[network.version]
     if network.prefixlen < widest:
         raise ValueError(f"{value} would open the machine to a large part of the internet; /{widest} is the widest")
@@ -164,6 +178,9 @@ def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller
         raise InvalidSpec([*faults, *_faults_of(error)]) from None
     if faults:
         raise InvalidSpec(faults)
+    if CALLER in spec.allow_from and not caller_address:
+        words = "the front end does not say from which address this request came; name the networks instead of 'caller'"
+        raise InvalidSpec([Fault("/allow_from", words)])
     allow_from = tuple(dict.fromkeys(_own_address(caller_address) if s == CALLER else s for s in spec.allow_from))
     return spec.model_copy(update={"allow_from": allow_from, "owner": spec.owner or caller})
 

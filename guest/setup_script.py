@@ -1,5 +1,6 @@
 """The script that turns a fresh Ubuntu 24.04 into the machine that was asked for; safe to run again at any point."""
 
+import re
 import shlex
 
 from environments.plan import GuestSetup
@@ -13,7 +14,8 @@ MICROSOFT_KEY = "BC528686B50D79E339D3721CEB3E94ADBE1229CF"
 
 # PyPI's newest torch wants a newer driver than the GRID driver of an A10; this index keeps builds that do not.
 TORCH_INDEX = "https://download.pytorch.org/whl/cu126"
-TORCH_PACKAGES = ("torch", "torchvision", "torchaudio")
+TORCH_PACKAGES = frozenset({"torch", "torchvision", "torchaudio"})
+JUPYTER_PACKAGES = frozenset({"jupyter", "jupyterlab", "notebook", "jupyter-server"})
 
 BEGIN = r"""#!/bin/bash
 # Written by the control plane; runs at first boot until it has succeeded once.
@@ -81,14 +83,14 @@ def _who(setup: GuestSetup) -> str:
 
 def _python(packages: tuple[str, ...]) -> str:
     # Ubuntu 24.04 refuses system-wide pip (PEP 668): everything goes into an environment that the administrator owns.
-    torch = [name for name in packages if name.startswith(TORCH_PACKAGES)]
+    torch = [name for name in packages if _project(name) in TORCH_PACKAGES]
     others = [name for name in packages if name not in torch]
     lines = ["test -x venv/bin/pip || python3 -m venv venv", "venv/bin/pip install --retries 10 --upgrade pip"]
     if torch:
         lines.append(f"venv/bin/pip install --retries 10 --index-url {TORCH_INDEX} {_quoted(torch)}")
     if others:
         lines.append(f"venv/bin/pip install --retries 10 {_quoted(others)}")
-    if any(name.startswith("jupyter") for name in packages):
+    if any(_project(name) in JUPYTER_PACKAGES for name in packages):
         lines += JUPYTER
     inner = "\n".join(["set -euo pipefail", "cd", *lines])
     return f"\nsudo -H -u \"$admin\" bash <<'DORMOUSE'\n{inner}\nDORMOUSE\n"
@@ -100,6 +102,11 @@ JUPYTER = [
     "printf '%s\\n' \"c.ServerApp.ip = '127.0.0.1'\" 'c.ServerApp.open_browser = False' "
     "\"c.ServerApp.root_dir = '$HOME/jupyter_notebooks'\" > .jupyter/jupyter_server_config.py",
 ]
+
+
+def _project(requirement: str) -> str:
+    """The name of a project in a requirement, as PyPI compares names (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[=<>~!]", requirement)[0]).lower()
 
 
 def _quoted(names: list[str]) -> str:

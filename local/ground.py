@@ -92,7 +92,13 @@ class Ground:
     @property
     def key(self) -> str:
         """The function key of the host."""
-        return str(json.loads((self.home / "host" / "keys.json").read_text())["function"])
+        return self.keys["function"]
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Every key of the host."""
+        keys: dict[str, str] = json.loads((self.home / "host" / "keys.json").read_text())
+        return keys
 
     @property
     def api(self) -> str:

@@ -6,14 +6,15 @@ from typing import Any
 
 import wire
 from activities import LEARN, PUT
-from activities.inventory import Search, find_remains
-from activities.removal import remove_resource
+from activities.machine import release_network
+from activities.removal import remove_group, remove_resource
 from activities.secret import remove_secret
 from environments.graph import ready
 from environments.operations import BuildRequest, Built
 from environments.outcomes import Refusal, RefusalReason
 from environments.plan import Kind, Plan, Step
 from orchestrators.board import DONE, REFUSED, UNCHANGED, Board
+from orchestrators.remains import look_for_remains
 from orchestrators.steps import Context, GaveUp, Story, follow, refusal_in, run
 
 
@@ -72,7 +73,10 @@ def take_back(context: Context, plan: Plan, building: Building, existing: Set[st
     """Remove what this operation began to build, in reverse, look whether it is gone, and name what is left."""
     ours = [step for step in plan.steps if step.name in building.begun and step.name not in existing]
     names = {step.name for step in ours}
-    for step in reversed([step for step in ours if step.inside not in names]):
+    roots = [step for step in ours if step.inside not in names]
+    if any(step.kind is Kind.VIRTUAL_MACHINE for step in roots):
+        yield from _keep_network(context, plan)
+    for step in reversed(roots):
         built = building.built.get(step.name, Built(step.name))
         yield from _remove(context, step, built, board)
     board.begin("verify")
@@ -130,6 +134,17 @@ def _collect(building: Building, board: Board) -> None:
         board.end(name, REFUSED if built.refusal else DONE)
 
 
+def _keep_network(context: Context, plan: Plan) -> Story[None]:
+    """What a machine is told to take along when it goes, it must not take from before this operation."""
+    vm = plan.of_kind(Kind.VIRTUAL_MACHINE)
+    nic = plan.of_kind(Kind.NETWORK_INTERFACE)
+    if vm is not None and nic is not None:
+        try:
+            yield from follow(context, release_network, BuildRequest(vm, facts={"nic": {"id": nic.id}}))
+        except GaveUp:
+            return  # then it goes along: better that than a machine that stays
+
+
 def _remove(context: Context, step: Step, built: Built, board: Board) -> Story[None]:
     identifier = built.facts.get("id", step.id)
     if not identifier:
@@ -139,6 +154,8 @@ def _remove(context: Context, step: Step, built: Built, board: Board) -> Story[N
     try:
         if step.kind is Kind.PASSWORD:
             progress = yield from follow(context, remove_secret, step.names[0])
+        elif step.kind is Kind.RESOURCE_GROUP:
+            progress = yield from follow(context, remove_group, step.group)
         else:
             progress = yield from follow(context, remove_resource, identifier)
         board.end(name, REFUSED if progress.refusal else DONE)
@@ -147,12 +164,11 @@ def _remove(context: Context, step: Step, built: Built, board: Board) -> Story[N
 
 
 def _left(context: Context, plan: Plan, ours: list[Step], existing: Set[str]) -> Story[list[str]]:
-    group = "" if "group" in existing else plan.group
     try:
-        remains = yield from run(context, find_remains, Search(plan.environment, group))
+        remains = yield from look_for_remains(context, plan.environment, plan.group)
     except GaveUp as gave_up:
         return [f"unknown, because it could not be looked up: {gave_up.refusal.detail}"]
-    if group:
+    if "group" not in existing:
         return list(remains.all)
     mine = {step.id.lower() for step in ours} | {step.names[0] for step in ours if step.kind is Kind.PASSWORD}
     secrets = [name for name in remains.secrets if name in mine]

@@ -21,6 +21,7 @@ class Ending:
 
 def finish(context: Context, operation: str, environment: str, board: Board, ending: Ending) -> Story[Any]:
     """Write the outcome down, release the environment, and answer the outcome."""
+    board.close()
     closing = Closing(
         operation=operation,
         environment=environment,

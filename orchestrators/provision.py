@@ -1,24 +1,35 @@
 """Standing an environment up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import wire
 from activities.health import begin_health_check, read_health_check
-from activities.preflight import survey_existing, survey_quota, survey_size
+from activities.machine import read_machine
+from activities.preflight import (
+    look_at_step,
+    survey_group,
+    survey_quota,
+    survey_size,
+    survey_storage_name,
+)
 from activities.records import remember_environment
-from environments.operations import Probe, Provision
-from environments.outcomes import Check, Finding, Outcome, Refusal, Verdict
-from environments.plan import Plan
+from environments.lifecycle import State, Verb
+from environments.operations import ChangePower, Probe, Provision
+from environments.outcomes import Check, Finding, Look, Outcome, RefusalReason, Survey, Verdict
+from environments.plan import Kind, Plan
 from orchestrators.board import DONE, REFUSED, Board
-from orchestrators.building import build_all, take_back
+from orchestrators.building import Building, build_all, take_back
 from orchestrators.finish import Ending, finish
 from orchestrators.steps import STUBBORN, Context, GaveUp, Story, follow, run, run_all, sleep
 
 HEALTH = "health"
 HEALTHY_WITHIN = timedelta(minutes=60)
 BETWEEN_CHECKS = 15.0
+
+FRESH_IS_GONE = "What had been built was taken back; nothing of it is left."
+ADDED_IS_GONE = "What this operation had added was taken back; what was there before is still there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,46 +44,69 @@ def provision_environment(context: Context) -> Story[Any]:
     """Build an environment step by step; if it does not come up whole, take back what was built."""
     request = wire.decode(Provision, context.get_input())
     board = Board(context)
-    ending = yield from _provision(context, request, board)
+    try:
+        survey = yield from _preflight(context, request.plan, board)
+        ending = _refused(survey, request) if survey.refusals else (yield from _provision(context, request, survey, board))
+    except GaveUp as gave_up:
+        ending = Ending(Outcome.failed([gave_up.refusal]), forget=request.new and not board.has("group"))
     return (yield from finish(context, request.plan.operation, request.plan.environment, board, ending))
 
 
-def _provision(context: Context, request: Provision, board: Board) -> Story[Ending]:
-    plan = request.plan
-    try:
-        board.begin("preflight")
-        existing, refusals = yield from _preflight(context, plan)
-        board.end("preflight", REFUSED if refusals else DONE)
-        if refusals:
-            words = " ".join(refusal.explained() for refusal in refusals)
-            return Ending(Outcome(Verdict.REFUSED, f"Nothing was built. {words}", refusals), forget="group" not in existing)
-    except GaveUp as gave_up:
-        return Ending(Outcome.failed([gave_up.refusal], undone="Nothing was built."))
-
-    last = tuple(step.name for step in plan.steps)
-    board.expect(*plan.steps, Expected(HEALTH, last))
+def _provision(context: Context, request: Provision, survey: Survey, board: Board) -> Story[Ending]:
+    plan, existing = request.plan, frozenset(survey.existing)
+    # Remembered as not whole until it is: a change that breaks off half-way is taken up again by the next wish.
+    yield from run(context, remember_environment, request.record)
+    board.expect(*plan.steps, Expected(HEALTH, tuple(step.name for step in plan.steps)))
     building = yield from build_all(context, plan, existing, board)
     if building.refusals:
         left = yield from take_back(context, plan, building, existing, board)
-        undone = "" if left else "What had been built was taken back; nothing of it is left."
-        outcome = Outcome.failed(building.refusals, left, undone=undone)
-        return Ending(outcome, forget=not left and "group" not in existing)
+        return _taken_back(request, building, existing, left)
 
-    yield from run(context, remember_environment, request.record, STUBBORN)
     board.begin(HEALTH)
+    outcome = yield from _look_inside(context, plan, existing)
+    good = outcome.verdict is Verdict.SUCCEEDED
+    board.end(HEALTH, DONE if good else REFUSED)
+    if good:
+        yield from run(context, remember_environment, replace(request.record, whole=True), STUBBORN)
+    return Ending(outcome)
+
+
+def _preflight(context: Context, plan: Plan, board: Board) -> Story[Survey]:
+    board.begin("preflight")
+    asked = (survey_group, survey_storage_name, survey_size, survey_quota)
+    surveys = yield from run_all(context, [(survey, plan) for survey in asked])
+    steps = [step for step in plan.steps if surveys[0].existing or step.kind is Kind.PASSWORD]
+    looks = yield from run_all(context, [(look_at_step, step) for step in steps])
+    existing = tuple(step.name for step, look in zip(steps, looks, strict=True) if look is not Look.ABSENT)
+    # What is there already needs no new name, no new place and no new quota.
+    refusals = tuple(refusal for survey in surveys for refusal in survey.refusals if refusal.step not in existing)
+    board.end("preflight", REFUSED if refusals else DONE)
+    return Survey(existing, refusals)
+
+
+def _refused(survey: Survey, request: Provision) -> Ending:
+    words = " ".join(refusal.explained() for refusal in survey.refusals)
+    outcome = Outcome(Verdict.REFUSED, f"Nothing was built. {words}", survey.refusals)
+    return Ending(outcome, forget=request.new and not survey.existing)
+
+
+def _taken_back(request: Provision, building: Building, existing: frozenset[str], left: list[str]) -> Ending:
+    fresh = "group" not in existing
+    undone = FRESH_IS_GONE if fresh else ADDED_IS_GONE
+    outcome = Outcome.failed(building.refusals, left, undone="" if left else undone)
+    return Ending(outcome, forget=request.new and fresh and not left)
+
+
+def _look_inside(context: Context, plan: Plan, existing: frozenset[str]) -> Story[Outcome]:
+    """Ask inside the machine whether it works; a machine that is stopped on purpose is left in peace."""
+    if "vm" in existing:
+        look = ChangePower(plan.operation, plan.environment, Verb.START, plan.group, plan.machine.name)
+        view = yield from run(context, read_machine, look)
+        if view.state in (State.STOPPED, State.STOPPED_BILLED, State.STOPPING):
+            words = f"{plan.environment} is as wished; its machine is {view.state}, so nothing was asked inside it."
+            return Outcome(Verdict.SUCCEEDED, words)
     findings = yield from _check_until_healthy(context, plan)
-    healthy = all(finding.result is Check.PASSED for finding in findings)
-    board.end(HEALTH, DONE if healthy else REFUSED)
-    return Ending(_outcome(plan, findings))
-
-
-def _preflight(context: Context, plan: Plan) -> Story[tuple[frozenset[str], tuple[Refusal, ...]]]:
-    surveys = yield from run_all(context, [(survey, plan) for survey in (survey_existing, survey_size, survey_quota)])
-    existing = frozenset(name for survey in surveys for name in survey.existing)
-    refusals = tuple(refusal for survey in surveys for refusal in survey.refusals)
-    if "vm" in existing:  # what runs already needs no new place and no new quota
-        refusals = tuple(refusal for refusal in refusals if refusal.step != "vm")
-    return existing, refusals
+    return _outcome(plan, findings)
 
 
 def _check_until_healthy(context: Context, plan: Plan) -> Story[tuple[Finding, ...]]:
@@ -80,14 +114,13 @@ def _check_until_healthy(context: Context, plan: Plan) -> Story[tuple[Finding, .
     deadline = context.current_utc_datetime + HEALTHY_WITHIN
     probe, machine = Probe(plan.machine), plan.machine
     while True:
-        try:
-            progress = yield from follow(context, begin_health_check, probe, ask=read_health_check, machine=machine)
-        except GaveUp as gave_up:
-            return (Finding(HEALTH, Check.FAILED, gave_up.refusal.detail),)
-        if progress.refusal:
+        progress = yield from follow(context, begin_health_check, probe, ask=read_health_check, machine=machine)
+        late = context.current_utc_datetime >= deadline
+        # A machine that a driver restarts takes no commands for a while, and Azure calls that a conflict.
+        if progress.refusal and (late or progress.refusal.reason is not RefusalReason.CONFLICT):
             return (Finding(HEALTH, Check.FAILED, progress.refusal.explained()),)
         results = {finding.result for finding in progress.findings}
-        if Check.FAILED in results or Check.WAITING not in results or context.current_utc_datetime >= deadline:
+        if progress.findings and (late or Check.FAILED in results or Check.WAITING not in results):
             return progress.findings
         yield from sleep(context, BETWEEN_CHECKS)
 

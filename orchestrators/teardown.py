@@ -3,13 +3,14 @@
 from typing import Any
 
 import wire
-from activities.inventory import Remains, Search, find_remains, read_group_owner
-from activities.removal import remove_resource
+from activities.inventory import read_group
+from activities.removal import remove_group, remove_resource
 from activities.secret import remove_secret
 from environments.operations import Teardown
-from environments.outcomes import Outcome, Progress, Refusal, RefusalReason, Verdict
+from environments.outcomes import Outcome, Progress, Refusal, Verdict
 from orchestrators.board import DONE, REFUSED, Board
 from orchestrators.finish import Ending, finish
+from orchestrators.remains import Remains, lies_in, look_for_remains
 from orchestrators.steps import Activity, Context, GaveUp, Story, follow, refusal_in, run, sleep
 
 LOOKS = 12
@@ -28,31 +29,36 @@ def delete_environment(context: Context) -> Story[Any]:
 
 
 def _delete(context: Context, request: Teardown, board: Board) -> Story[Ending]:
-    owner = yield from run(context, read_group_owner, request.group)
-    if owner not in ("", request.environment):
-        detail = f"The resource group {request.group} does not carry the tag dormouse={request.environment}."
-        return Ending(Outcome.failed([Refusal(RefusalReason.NAME_TAKEN, detail, step="group")]))
-    board.begin("survey")
-    found = yield from _look(context, request)
-    board.end("survey")
+    found = yield from _survey(context, request, board)
     refusals = yield from _remove(context, request, found, board)
     board.begin("verify", needs=[report.name for report in board.reports])
     left = yield from _look_until_gone(context, request)
     board.end("verify", REFUSED if left.all else DONE)
-    if left.all or refusals:
-        return Ending(Outcome.failed(refusals, left.all), forget=not left.all)
+    if left.all:
+        return Ending(Outcome.failed(refusals, left.all))
     words = f"{request.environment} is gone: its group, its secrets and everything with its tag; nothing is left."
     return Ending(Outcome(Verdict.SUCCEEDED, words), forget=True)
 
 
+def _survey(context: Context, request: Teardown, board: Board) -> Story[Remains]:
+    """What there is to remove; what costs most must not stay only because something else cannot be looked up."""
+    board.begin("survey")
+    try:
+        found = yield from look_for_remains(context, request.environment, request.group)
+        board.end("survey")
+    except GaveUp:
+        view = yield from run(context, read_group, request.group)
+        found = Remains(group=view.id if view.owner == request.environment else "")
+        board.end("survey", REFUSED)
+    return found
+
+
 def _remove(context: Context, request: Teardown, found: Remains, board: Board) -> Story[list[Refusal]]:
-    inside = f"/resourcegroups/{request.group}".lower()
-    outside = [identifier for identifier in found.resources if inside not in identifier.lower()]
-    group = [identifier for identifier in found.resources if identifier.lower().endswith(inside)]
+    outside = [found_id for found_id in found.resources if not (found.group and lies_in(request.group, found_id))]
     work: list[tuple[str, Activity[Progress], str]] = [
         *(("secrets", remove_secret, name) for name in found.secrets),
         *((identifier.rsplit("/", 1)[-1], remove_resource, identifier) for identifier in reversed(outside)),
-        *(("group", remove_resource, identifier) for identifier in group),
+        *([("group", remove_group, request.group)] if found.group else []),
     ]
     refusals = []
     for name, remove, target in work:
@@ -71,13 +77,9 @@ def _removed(context: Context, remove: Activity[Progress], target: str) -> Story
         return Progress.refused(gave_up.refusal)
 
 
-def _look(context: Context, request: Teardown) -> Story[Remains]:
-    return (yield from run(context, find_remains, Search(request.environment, request.group)))
-
-
 def _look_until_gone(context: Context, request: Teardown) -> Story[Remains]:
     for _ in range(LOOKS):
-        remains = yield from _look(context, request)
+        remains = yield from look_for_remains(context, request.environment, request.group)
         if not remains.all:
             break
         yield from sleep(context, BETWEEN_LOOKS)

@@ -65,7 +65,7 @@ class Records:
         self, *, limit: int, after: str = "", environment: str = "", since: float = 0.0
     ) -> tuple[list[OperationRecord], str]:
         """A page of operations, newest first, of one environment or all, accepted since a moment (seconds since 1970)."""
-        until = first_ulid(int(since * 1000)).translate(NEWEST_FIRST) if since else ""
+        until = first_ulid(int(since * 1000)).translate(NEWEST_FIRST) if since > 0 else ""
         columns = {"Environment": environment} if environment else {}
         page = await self._operations.page(OPERATIONS, limit=limit, after=after, until=until, **columns)
         return [wire.read_text(OperationRecord, row.document) for row in page.rows], page.after

@@ -109,21 +109,31 @@ class Table:
         return found
 
     async def _made(self, request: Callable[[], Awaitable[R]]) -> R:
-        from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
-
         try:
-            return await request()
-        except ResourceNotFoundError as error:
-            if "TableNotFound" not in str(error):
-                raise
-        except HttpResponseError as error:
-            if error.status_code in (404, 409, 412):
-                raise
-            raise CloudUnavailable(f"The records cannot be reached right now (HTTP {error.status_code}).") from error
-        except AzureError as error:
-            raise CloudUnavailable("The records cannot be reached right now.") from error
-        await self._service.create_table_if_not_exists(self._name)
+            return await _asked(request)
+        except _TableMissing:
+            await _asked(lambda: self._service.create_table_if_not_exists(self._name))
+            return await _asked(request)
+
+
+class _TableMissing(Exception):
+    """The table has not been created yet."""
+
+
+async def _asked(request: Callable[[], Awaitable[R]]) -> R:
+    """An answer, one of the errors that say something about a row, or CloudUnavailable."""
+    from azure.core.exceptions import AzureError, HttpResponseError
+
+    try:
         return await request()
+    except HttpResponseError as error:
+        if error.status_code == 404 and "TableNotFound" in str(error):
+            raise _TableMissing from error
+        if error.status_code in (404, 409, 412):
+            raise
+        raise CloudUnavailable(f"The records cannot be reached right now (HTTP {error.status_code}).") from error
+    except AzureError as error:
+        raise CloudUnavailable("The records cannot be reached right now.") from error
 
 
 def _entity(partition: str, key: str, document: str, columns: dict[str, str]) -> dict[str, Any]:

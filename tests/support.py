@@ -39,7 +39,7 @@ class ControlPlane:
         found: list[dict[str, Any]] = []
         path: str | None = "/environments?limit=7"
         while path:
-            content: dict[str, Any] = self.client.get(path.removeprefix("/api")).raise_for_status().json()
+            content = self.client.get(path.removeprefix("/api")).raise_for_status().json()
             found += content["value"]
             path = content["next"]
         return found
@@ -96,7 +96,8 @@ class AzureSide:
         self.client.post("/faults", json=fault).raise_for_status()
 
     def faults(self) -> list[dict[str, Any]]:
-        return self._values("/faults")
+        known: list[dict[str, Any]] = self._values("/faults")
+        return known
 
     def behave(self) -> None:
         self.client.delete("/faults").raise_for_status()
@@ -104,8 +105,11 @@ class AzureSide:
     def resources(self, name: str) -> list[dict[str, Any]]:
         """Everything in an environment's group, the group included."""
         group = f"/resourcegroups/rg-dormouse-{name}"
-        found = self._values("/resources")
-        return [item for item in found if f"{item['id'].lower()}/".partition("/providers/")[0].rstrip("/").endswith(group)]
+        return [
+            item
+            for item in self.everything()
+            if f"{item['id'].lower()}/".partition("/providers/")[0].rstrip("/").endswith(group)
+        ]
 
     def of_type(self, name: str, kind: str) -> list[dict[str, Any]]:
         return [item for item in self.resources(name) if item["type"].lower() == kind.lower()]
@@ -139,6 +143,26 @@ class AzureSide:
         identifier = f"{SUBSCRIPTION}/resourceGroups/{group}/providers/{kind}/{name}"
         self._appear({"id": identifier, "type": kind, "tags": tags})
         return identifier
+
+    def open_firewall(self, name: str) -> None:
+        """Somebody opens the firewall to everybody by hand."""
+        (firewall,) = self.of_type(name, "Microsoft.Network/networkSecurityGroups")
+        for rule in firewall["properties"]["securityRules"]:
+            rule["properties"] |= {"sourceAddressPrefix": "*", "sourceAddressPrefixes": []}
+        self._appear(firewall)
+
+    def detach_card(self, name: str) -> None:
+        """The network card outlives its machine."""
+        (card,) = self.of_type(name, "Microsoft.Network/networkInterfaces")
+        card["properties"].pop("virtualMachine", None)
+        self._appear(card)
+
+    def disks(self, name: str) -> set[str]:
+        return {disk["id"] for disk in self.of_type(name, "Microsoft.Compute/disks")}
+
+    def delete_secret(self, name: str) -> None:
+        """Somebody deletes a secret by hand; the vault remembers it for a while."""
+        self.client.post("/secrets/delete", json={"name": name}).raise_for_status()
 
     def take_name(self, name: str) -> None:
         self.client.post("/names/take", json={"name": name}).raise_for_status()

@@ -119,6 +119,8 @@ def _resource(world: World, request: Request, rid: ResourceId) -> Answer:
     match request.method:
         case "PUT" if rid.type in PUT:
             return PUT[rid.type](world, rid, request.json(), request.base)
+        case "PATCH" if rid.type == machines.MACHINE:
+            return machines.patch_machine(world, rid, request.json(), request.base)
         case "GET":
             return _get(world, request, rid)
         case "DELETE":
@@ -160,7 +162,7 @@ def _delete(world: World, request: Request, rid: ResourceId) -> Answer:
 
 def _action(world: World, request: Request, rid: ResourceId) -> Answer:
     action = rid.types[-1] if rid.collection else ""
-    if rid.type.lower().startswith(machines.MACHINE.lower()) and len(rid.names) == 1:
+    if rid.type.lower() == f"{machines.MACHINE}/{action}".lower() and len(rid.names) == 1:
         machine = ResourceId(rid.subscription, rid.group, "Microsoft.Compute", ("virtualMachines",), rid.names)
         for known in POWER:
             if action.lower() == known.lower():
@@ -176,8 +178,11 @@ def _listed(world: World, request: Request, rid: ResourceId) -> Answer:
         return Answer(200, power.instance_view(world, found(world, machine)))
     if request.method == "GET" and rid.type.lower() in CANONICAL:
         group_of(world, rid.group_id)
-        kind = CANONICAL[rid.type.lower()]
-        return Answer(200, {"value": [visible(item) for item in world.resources(kind, rid.group_id + "/")]})
+        above = ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names, rid.scope)
+        if rid.names:
+            found(world, _canonical(above))
+        within = _canonical(above).text if rid.names else rid.scope or rid.group_id
+        return Answer(200, {"value": [visible(item) for item in world.resources(CANONICAL[rid.type.lower()], within + "/")]})
     raise not_simulated(f"{request.method} on all {rid.type}")
 
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 STORAGE = "Microsoft.Storage/storageAccounts"
 TIME_FOR_A_SCRIPT = 20
 
-# What a machine's commands answer. PATH leads nowhere, so that there are no others.
+# In a restricted shell PATH cannot be changed any more: it leads nowhere, so that there are no commands but these.
+NOWHERE = {"PATH": "/nonexistent"}
 PRELUDE = r"""
-PATH=/nonexistent
+enable -n kill exec source . cd
 timeout() { shift; "$@"; }
 cloud-init() { printf 'status: %s\n' "@CLOUD_INIT@"; }
 mountpoint() { case "${!#}" in @MOUNTED@) return 0 ;; *) return 1 ;; esac; }
@@ -78,10 +79,12 @@ class Guest:
         text = _filled(PRELUDE, self._state()) + script
         command = [shell, "--restricted", "--noprofile", "--norc", "-c", text]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, env={}, timeout=TIME_FOR_A_SCRIPT, check=False)  # noqa: S603
+            done = subprocess.run(  # noqa: S603 - a restricted shell that knows no commands but ours
+                command, capture_output=True, stdin=subprocess.DEVNULL, env=NOWHERE, timeout=TIME_FOR_A_SCRIPT, check=False
+            )
         except subprocess.TimeoutExpired:
             return "", "the script took too long"
-        return done.stdout, done.stderr
+        return done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
     def _state(self) -> dict[str, str]:
         now = self._world.seconds()
@@ -100,7 +103,7 @@ class Guest:
         """How much of the first setup is done, from 0 to 1 and beyond; it waits for the driver if it was told to."""
         if self._inside.get("waits") and "driver_at" not in self._inside:
             return 0.0
-        begun = max(self._inside["first_up"], self._inside.get("driver_at", 0.0))
+        begun = max(self._inside.get("first_up", now), self._inside.get("driver_at", 0.0))
         return float(max(now - begun, 0.0) / max(self._inside["setup_takes"], 1.0))
 
     def _may_mount(self) -> bool:
@@ -135,7 +138,7 @@ def _cloud_config(custom_data: str) -> dict[str, Any]:
         config = None
     if not isinstance(config, dict):
         return {"broken": bool(custom_data)}
-    files = {str(item["path"]): str(item.get("content", "")) for item in config.get("write_files") or []}
+    files = {str(item.get("path")): str(item.get("content", "")) for item in config.get("write_files") or []}
     blobs = next((yaml.safe_load(text) for path, text in files.items() if path.endswith("blobfuse2.yaml")), None)
     scripts = "\n".join(content for content in files.values() if content.startswith("#!"))
     units = "\n".join(content for path, content in files.items() if path.endswith(".service"))

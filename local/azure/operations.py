@@ -1,11 +1,14 @@
 """Long operations: accepted now, finished later, with an address to ask at; shapes as recorded for each provider."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from local.azure.answers import Answer, Refused
 from local.azure.store import Document
 from local.azure.world import SUBSCRIPTION, World
+
+log = logging.getLogger(__name__)
 
 SHELF = "operations"
 
@@ -29,6 +32,11 @@ def begin(
     """Accept a long operation that ends in some seconds and then has its effect, or its failure."""
     identifier = world.guid("operation", effect, resource, str(world.seconds()), str(len(list(world.store.items(SHELF)))))
     now = world.seconds()
+    # What changes the same resource happens one after the other.
+    others = [
+        doc["ends"] for _, doc in world.store.items(SHELF) if doc["resource"] == resource and doc["status"] == "InProgress"
+    ]
+    starts = now if effect == "command run" else max([now, *others])
     return world.store.put(
         SHELF,
         identifier,
@@ -38,7 +46,7 @@ def begin(
             "resource": resource,
             "provider": provider,
             "begun": now,
-            "ends": now + seconds,
+            "ends": starts + seconds,
             "status": "InProgress",
             "error": failure.error if failure else None,
             "output": None,
@@ -47,13 +55,25 @@ def begin(
     )
 
 
+def under_way(world: World, resource: str, *effects: str) -> Document | None:
+    """The operation of one of these effects that a resource has under way, if it has one."""
+    for _, operation in world.store.items(SHELF):
+        if operation["resource"] == resource and operation["status"] == "InProgress" and operation["effect"] in effects:
+            return operation
+    return None
+
+
 def settle(world: World) -> None:
     """Let everything that is due happen, in the order in which it is due."""
     now = world.seconds()
     due = [doc for _, doc in world.store.items(SHELF) if doc["status"] == "InProgress" and doc["ends"] <= now]
     for operation in sorted(due, key=lambda item: float(item["ends"])):
         done = {**operation, "status": "Failed" if operation["error"] else "Succeeded"}
-        FINISHERS[operation["effect"]](world, done)
+        try:
+            FINISHERS[operation["effect"]](world, done)
+        except Exception as error:  # one operation that stumbles must not stop the world
+            log.exception("An operation could not be ended: %s", operation["effect"])
+            done |= {"status": "Failed", "error": {"code": "InternalExecutionError", "message": str(error)}}
         world.store.put(SHELF, operation["id"], done)
 
 

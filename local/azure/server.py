@@ -92,6 +92,9 @@ class SimulatedAzure:
             return self._service(name, request)
         except Refused as refused:
             return refused.answer
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            text = f"The request content was invalid and could not be deserialized: {type(error).__name__} {error}."
+            return Refused(400, "InvalidRequestContent", text).answer
 
     def _service(self, name: str, request: Request) -> Answer:
         if name == MANAGEMENT:

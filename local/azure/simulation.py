@@ -12,6 +12,7 @@ POST   /resources/vanish       {"id"}: somebody deletes a resource by hand, what
 GET    /resources?below=       everything that exists below an id
 GET    /operations?below=      every long operation and how many seconds Azure itself needed for it
 GET    /secrets                the names of the vault's secrets
+POST   /secrets/delete         {"name"}: somebody deletes a secret by hand
 GET    /calls                  how many requests each service has answered
 DELETE /calls                  count anew
 """
@@ -22,7 +23,7 @@ from local.azure import operations
 from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.providers import catalogue
 from local.azure.requests import Request
-from local.azure.vault import SECRETS
+from local.azure.vault import SECRETS, delete
 from local.azure.world import World, visible
 
 
@@ -109,6 +110,11 @@ def _secrets(world: World, _: Request) -> Answer:
     return Answer(200, {"value": [document["name"] for _, document in world.store.items(SECRETS)]})
 
 
+def _delete_secret(world: World, request: Request) -> Answer:
+    delete(world, str(request.json()["name"]))
+    return Answer(204)
+
+
 def _calls(world: World, _: Request) -> Answer:
     return Answer(200, dict(world.calls))
 
@@ -131,6 +137,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "resources"): _resources,
     ("GET", "operations"): _operations,
     ("GET", "secrets"): _secrets,
+    ("POST", "secrets/delete"): _delete_secret,
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _count_anew,
 }

@@ -30,7 +30,10 @@ class Store:
     def put(self, shelf: str, key: str, document: Document) -> Document:
         """Write a document."""
         self._shelves.setdefault(shelf, {})[key.lower()] = document
-        self._db.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (shelf, key.lower(), json.dumps(document)))
+        self._db.execute(
+            "INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET document = excluded.document",
+            (shelf, key.lower(), json.dumps(document)),
+        )
         return document
 
     def delete(self, shelf: str, key: str) -> None:

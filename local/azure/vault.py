@@ -27,12 +27,15 @@ def answer(world: World, request: Request) -> Answer:
             return Answer(200, {"value": found, "nextLink": None})
         case ("PUT", ["secrets", name]):
             return Answer(200, _set(world, name, request))
-        case ("GET", ["secrets", name, *_]):
-            return Answer(200, _bundle(_found(world, name), request.base))
+        case ("GET", ["secrets", name, *version]) if version != ["versions"]:
+            return Answer(200, _bundle(_found(world, name, *version), request.base))
         case ("DELETE", ["secrets", name]):
-            return Answer(200, _delete(world, name, request))
+            delete(world, name)
+            return Answer(200, _deleted(world, name, request))
         case ("GET", ["deletedsecrets", name]):
             return Answer(200, _deleted(world, name, request))
+        case ("POST", ["deletedsecrets", name, "recover"]):
+            return Answer(200, _recover(world, name, request))
         case ("DELETE", ["deletedsecrets", name]):
             _deleted(world, name, request)
             world.store.delete(DELETED, name)
@@ -61,11 +64,19 @@ def _set(world: World, name: str, request: Request) -> Document:
     return _bundle(world.store.put(SECRETS, name, document), request.base)
 
 
-def _delete(world: World, name: str, request: Request) -> dict[str, Any]:
+def delete(world: World, name: str) -> None:
+    """Delete a secret; it can be recovered until it is purged."""
     document = _found(world, name)
     world.store.put(DELETED, name, {**document, "deleted": int(time.time())})
     world.store.delete(SECRETS, name)
-    return _deleted(world, name, request)
+
+
+def _recover(world: World, name: str, request: Request) -> dict[str, Any]:
+    _deleted(world, name, request)
+    document = dict(world.store.get(DELETED, name) or {})
+    document.pop("deleted", None)
+    world.store.delete(DELETED, name)
+    return _item(world.store.put(SECRETS, name, document), request.base)
 
 
 def _deleted(world: World, name: str, request: Request) -> dict[str, Any]:
@@ -79,9 +90,9 @@ def _deleted(world: World, name: str, request: Request) -> dict[str, Any]:
     return shown
 
 
-def _found(world: World, name: str) -> Document:
+def _found(world: World, name: str, version: str = "") -> Document:
     document = world.store.get(SECRETS, name)
-    if document is None:
+    if document is None or version not in ("", document["version"]):
         raise Refused(404, "SecretNotFound", f"Secret not found: {name}")
     return document
 

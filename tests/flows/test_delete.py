@@ -61,10 +61,14 @@ def test_what_azure_will_not_delete_is_named_and_can_be_deleted_later(
 def test_what_carries_the_tag_outside_the_group_goes_too(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     azure.found_group(f"other-{name}", tags={})
-    stray = azure.found_address(f"other-{name}", f"stray-{name}", tags={"dormouse": name})
+    tags = {"dormouse": name, "dormouse-operation": f"{name}-provision-01M80AKRESFYRXQ716J26R1AX0"}
+    stray = azure.found_address(f"other-{name}", f"stray-{name}", tags=tags)
+    foreign = azure.found_address(f"other-{name}", f"foreign-{name}", tags={"dormouse": name})
     operation = control_plane.down(name)
     assert operation["state"] == "succeeded", operation["explanation"]
-    assert stray not in {item["id"] for item in azure.everything()}
+    left = {item["id"] for item in azure.everything()}
+    assert stray not in left
+    assert foreign in left  # a tag that anybody can write proves nothing
 
 
 def test_a_group_without_a_record_can_still_be_deleted(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:

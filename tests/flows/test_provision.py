@@ -184,3 +184,59 @@ def test_an_ssh_key_reaches_the_machine(control_plane: ControlPlane, azure: Azur
     (machine,) = azure.of_type(name, MACHINE)
     keys = machine["properties"]["osProfile"]["linuxConfiguration"]["ssh"]["publicKeys"]
     assert keys == [{"path": "/home/azureuser/.ssh/authorized_keys", "keyData": key}]
+
+
+def test_a_firewall_that_somebody_opened_by_hand_is_closed_again(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    azure.open_firewall(name)
+    plan = control_plane.put(name, dry_run="true").json()
+    assert {step["name"] for step in plan["steps"] if step["action"] == "update"} == {"firewall"}
+    control_plane.up(name)
+    (firewall,) = azure.of_type(name, "Microsoft.Network/networkSecurityGroups")
+    sources = [rule["properties"]["sourceAddressPrefixes"] for rule in firewall["properties"]["securityRules"]]
+    assert sources == [["127.0.0.1/32"]] * 2
+
+
+def test_a_wish_for_a_machine_that_is_stopped_leaves_it_in_peace(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    control_plane.follow(control_plane.post(name, "stop"))
+    operation = control_plane.up(name, {**WORKSTATION, "allow_from": ["198.51.100.0/24"]})
+    assert "stopped" in operation["explanation"]
+    assert control_plane.get(name)["state"] == "stopped"
+
+
+def test_a_password_whose_secret_was_deleted_by_hand_comes_back_as_it_was(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    secret = azure.secrets(name)
+    azure.delete_secret(secret[0])
+    assert azure.secrets(name) == []
+    control_plane.up(name)
+    assert azure.secrets(name) == secret
+
+
+def test_a_machine_that_takes_no_commands_for_a_while_is_asked_again(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    azure.spoil(method="POST", path=f"vm-{name}/runCommand", code="OperationNotAllowed", times=3)
+    control_plane.up(name)
+
+
+def test_an_unhealthy_environment_is_not_good_enough_for_the_same_wish(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    azure.spoil(method="POST", path=f"vm-{name}/runCommand", status=403, code="AuthorizationFailed", times=1)
+    operation = control_plane.provision(name)
+    assert operation["state"] == "unhealthy"
+    assert "costs" in operation["explanation"]
+    again = control_plane.put(name)
+    assert control_plane.follow(again)["state"] == "succeeded"
+    assert control_plane.put(name).status_code == httpx.codes.OK
+
+
+def test_an_owner_is_the_same_with_blanks_around(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name, {**WORKSTATION, "owner": " ann "})
+    assert control_plane.put(name, {**WORKSTATION, "owner": " ann "}).status_code == httpx.codes.OK

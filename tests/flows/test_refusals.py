@@ -107,6 +107,37 @@ def test_a_failed_change_takes_back_what_it_added_and_nothing_else(
     assert len(azure.secrets(name)) == 1
 
 
+def test_a_change_that_breaks_off_is_taken_up_by_the_next_wish(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    azure.vanish(name, "extensions")
+    azure.spoil(method="PUT", kind="Microsoft.Compute/virtualMachines/extensions", path=f"rg-dormouse-{name}", times=1)
+    wish = {**WORKSTATION, "allow_from": ["198.51.100.0/24"]}
+    assert control_plane.provision(name, wish)["state"] == "failed"
+
+    # Whichever of the two wishes comes next, the firewall is what it says, and not what was half done.
+    control_plane.up(name)
+    (firewall,) = azure.of_type(name, "Microsoft.Network/networkSecurityGroups")
+    sources = {tuple(rule["properties"]["sourceAddressPrefixes"]) for rule in firewall["properties"]["securityRules"]}
+    assert sources == {("127.0.0.1/32",)}
+
+
+def test_a_failed_repair_keeps_the_role_the_address_and_the_card_that_were_there(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    azure.vanish(name, "virtualMachines")
+    azure.detach_card(name)
+    kept = {item["id"] for item in azure.resources(name) if "roleAssignments" not in item["id"]} - azure.disks(name)
+    fault = {"effect": "fail", "method": "PUT", "kind": MACHINE, "path": f"rg-dormouse-{name}", "code": "AllocationFailed"}
+    azure.spoil(**fault, times=1)
+    operation = control_plane.provision(name)
+    assert (operation["state"], operation["leftovers"]) == ("failed", [])
+    assert "what was there before" in operation["explanation"]
+    assert kept <= {item["id"] for item in azure.resources(name)}
+
+
 def test_a_group_of_somebody_else_is_never_touched(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     azure.found_group(f"rg-dormouse-{name}", tags={"team": "others"})
     operation = control_plane.provision(name)

@@ -19,8 +19,10 @@ nvidia-smi() { printf 'NVIDIA A10-4Q, 570.211.01, 4096 MiB\n'; }
 
 def run(commands: str, setup: GuestSetup = SETUP) -> dict[str, Check]:
     """Run the script in a shell that knows these commands only."""
-    text = f"PATH=/nonexistent\n{commands}\n{health_script(setup)}"
-    done = subprocess.run(["/bin/bash", "--restricted", "-c", text], capture_output=True, text=True, env={}, check=False)
+    text = f"{commands}\n{health_script(setup)}"
+    done = subprocess.run(
+        ["/bin/bash", "--restricted", "-c", text], capture_output=True, text=True, env={"PATH": "/nonexistent"}, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout) < 4096
     return {finding.name: finding.result for finding in findings_in(done.stdout, setup)}

@@ -71,6 +71,16 @@ def referenced(world: World, identifier: str, by: str) -> Document:
     return document
 
 
+def check_put(world: World, rid: ResourceId, body: Body) -> None:
+    """Raise the refusal for a resource that cannot be put: its group or itself on its way out, or no place named."""
+    live_group_of(world, rid.group_id)
+    if not body.get("location"):
+        raise Refused(400, "LocationRequired", "The location property is required for this definition.", headers=GATEWAY)
+    if operations.under_way(world, rid.text, "deleted"):
+        text = f"Operation on {rid.text} cannot be performed because the resource is being deleted."
+        raise Refused(409, "AnotherOperationInProgress", text, details=[])
+
+
 def tracked(rid: ResourceId, body: Body, properties: Body) -> Document:
     """A resource that has a place and tags of its own."""
     document: Document = {"name": rid.name, "id": rid.text, "type": rid.type, "location": body.get("location", "")}
@@ -85,6 +95,9 @@ def delete_later(world: World, document: Document, base: str, pause: int | None,
     refusal = in_use(world, document) if in_use else None
     if refusal:
         raise refusal
+    running = operations.under_way(world, document["id"], "deleted")
+    if running is not None:
+        return Answer(202, None, operations.addresses(running, base, document.get("location", "global")))
     seconds = world.draw(f"DELETE {document['type']}", document["id"])
     provider = document["type"].partition("/")[0]
     world.keep({**document, "properties": {**document["properties"], "provisioningState": "Deleting"}})

@@ -4,7 +4,7 @@ import base64
 import json
 
 from local.azure import operations
-from local.azure.answers import Answer
+from local.azure.answers import Answer, Refused
 from local.azure.providers.common import Body, group_of
 from local.azure.store import Document
 from local.azure.world import SUBSCRIPTION, World, visible
@@ -16,6 +16,13 @@ PAUSE = 15
 def put(world: World, identifier: str, body: Body) -> Answer:
     """Create or change a group: at once."""
     existing = world.resource(identifier)
+    name = identifier.rsplit("/", 1)[-1]
+    if existing and existing["properties"]["provisioningState"] == "Deleting":
+        text = f"The resource group '{name}' is in deprovisioning state and cannot perform this operation."
+        raise Refused(409, "ResourceGroupBeingDeleted", text)
+    if existing and existing["location"] != body["location"]:
+        text = f"Invalid resource group location '{body['location']}'. The Resource group already exists in location '{existing['location']}'."
+        raise Refused(409, "InvalidResourceGroupLocation", text)
     document: Document = {
         "id": identifier,
         "name": identifier.rsplit("/", 1)[-1],
@@ -41,6 +48,9 @@ def head(world: World, identifier: str) -> Answer:
 def delete(world: World, identifier: str, base: str) -> Answer:
     """Begin to delete a group with everything in it."""
     group = group_of(world, identifier)
+    running = operations.under_way(world, identifier, "group deleted")
+    if running is not None:
+        return _accepted(running, group, base)
     world.keep({**group, "properties": {"provisioningState": "Deleting"}})
     fault = world.faults.striking("fail", "DELETE", identifier, TYPE)
     operation = operations.begin(
@@ -52,6 +62,10 @@ def delete(world: World, identifier: str, base: str) -> Answer:
         failure=fault.refusal if fault else None,
         pause=PAUSE,
     )
+    return _accepted(operation, group, base)
+
+
+def _accepted(operation: Document, group: Document, base: str) -> Answer:
     job = json.dumps({"jobId": f"RESOURCEGROUPDELETIONJOB-{operation['id']}", "jobLocation": group["location"]})
     token = base64.urlsafe_b64encode(job.encode()).decode().rstrip("=")
     location = f"{base}/subscriptions/{SUBSCRIPTION}/operationresults/{token}?api-version=2020-06-01"

@@ -4,18 +4,18 @@ import re
 from typing import Any
 
 from local.azure import operations
-from local.azure.answers import Answer, Refused
+from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.guest import Guest
 from local.azure.identifiers import ResourceId
 from local.azure.providers import roles
-from local.azure.providers.catalogue import family_usage, regional_usage
+from local.azure.providers.catalogue import RESTRICTIONS, family_usage, regional_usage
 from local.azure.providers.common import (
     FAREWELLS,
     Body,
     InUse,
+    check_put,
     delete_later,
     found,
-    live_group_of,
     referenced,
     tracked,
 )
@@ -31,9 +31,10 @@ LARGEST_CUSTOM_DATA = 65535
 
 def put_machine(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
     """A machine: created or changed; its first answer does not tell the name of its disk."""
-    live_group_of(world, rid.group_id)
+    check_put(world, rid, body)
     existing = world.resource(rid.text)
     given = body["properties"]
+    _check_size(world, given["hardwareProfile"]["vmSize"], body["location"])
     if existing is None:
         _check_new(world, rid, body)
     fault = world.faults.striking("fail", "PUT", rid.text, MACHINE)
@@ -57,6 +58,21 @@ def put_machine(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
     return Answer(201, _without_disk_names(document), {**headers, "Retry-After": str(PAUSE)})
 
 
+def patch_machine(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
+    """A change of the cards that a machine has: whether they go with it."""
+    existing = found(world, rid)
+    cards = body.get("properties", {}).get("networkProfile")
+    if set(body) != {"properties"} or set(body["properties"]) != {"networkProfile"} or not cards:
+        raise not_simulated("a PATCH of machines that changes anything but their network cards")
+    world.keep(
+        {**existing, "properties": {**existing["properties"], "networkProfile": cards, "provisioningState": "Updating"}}
+    )
+    seconds = world.draw(f"UPDATE {MACHINE}", rid.text)
+    operation = operations.begin(world, "machine changed", rid.text, seconds, provider="Microsoft.Compute")
+    headers = operations.addresses(operation, base, existing["location"])
+    return Answer(200, visible(existing), {"Azure-AsyncOperation": headers["Azure-AsyncOperation"]})
+
+
 def delete_machine(world: World, rid: ResourceId, base: str) -> Answer:
     """Begin to delete a machine; what is marked so goes with it."""
     return delete_later(world, found(world, rid), base, PAUSE)
@@ -64,15 +80,15 @@ def delete_machine(world: World, rid: ResourceId, base: str) -> Answer:
 
 def put_extension(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
     """An extension on a machine that is there and runs."""
-    live_group_of(world, rid.group_id)
+    check_put(world, rid, body)
     assert rid.parent is not None
     machine = found(world, rid.parent)
     if machine["_power"] != "running":
         text = "Cannot modify extensions in the VM when the VM is not running."
         raise Refused(409, "OperationNotAllowed", text)
     existing = world.resource(rid.text)
-    properties = {**body["properties"], "provisioningState": "Updating" if existing else "Creating"}
-    world.keep(tracked(rid, body, properties))
+    shown = {name: value for name, value in body["properties"].items() if name != "protectedSettings"}
+    world.keep(tracked(rid, body, {**shown, "provisioningState": "Updating" if existing else "Creating"}))
     fault = world.faults.striking("fail", "PUT", rid.text, EXTENSION)
     seconds = world.draw(f"PUT {EXTENSION}", rid.text)
     failure = fault.refusal if fault else None
@@ -103,7 +119,8 @@ def _created(world: World, operation: Document) -> None:
         return
     properties = {**document["properties"], "provisioningState": operation["status"]}
     if operation["status"] == "Failed":
-        world.keep({**document, "properties": properties, "_power": "deallocated", "_problem": operation["error"]})
+        failed = {**document, "properties": properties, "_power": "deallocated", "_problem": operation["error"]}
+        world.keep(Guest(world, failed).first_boot(operation["ends"]))
         return
     _create_disk(world, document)
     running = {**document, "properties": properties, "_power": "running"}
@@ -160,16 +177,6 @@ FAREWELLS[MACHINE] = [delete_belongings]
 def _check_new(world: World, rid: ResourceId, body: Body) -> None:
     given = body["properties"]
     size, region = given["hardwareProfile"]["vmSize"], body["location"]
-    known = world.catalogue.get(size)
-    if known is None:
-        raise Refused(400, "InvalidParameter", f"The value {size} provided for the VM size is not valid.", target="vmSize")
-    if region not in known["usd_per_hour"]:
-        text = (
-            f"The requested VM size for resource 'Following SKUs have failed for Capacity Restrictions: {size}' is currently "
-            f"not available in location '{region}'. Please try another size or deploy to a different location or different "
-            "zone. See https://aka.ms/azureskunotavailable for details."
-        )
-        raise Refused(409, "SkuNotAvailable", text)
     _check_quota(world, size, region)
     _check_login(given["osProfile"])
     for nic in given["networkProfile"]["networkInterfaces"]:
@@ -177,6 +184,19 @@ def _check_new(world: World, rid: ResourceId, body: Body) -> None:
         user = card["properties"].get("virtualMachine", {}).get("id", rid.text)
         if user.lower() != rid.text.lower():
             raise Refused(409, "NicInUse", f"Network Interface {nic['id']} is used by existing resource {user}.")
+
+
+def _check_size(world: World, size: str, region: str) -> None:
+    known = world.catalogue.get(size)
+    if known is None:
+        raise Refused(400, "InvalidParameter", f"The value {size} provided for the VM size is not valid.", target="vmSize")
+    if region not in known["usd_per_hour"] or world.store.get(RESTRICTIONS, f"{region}/{size}"):
+        text = (
+            f"The requested VM size for resource 'Following SKUs have failed for Capacity Restrictions: {size}' is currently "
+            f"not available in location '{region}'. Please try another size or deploy to a different location or different "
+            "zone. See https://aka.ms/azureskunotavailable for details."
+        )
+        raise Refused(409, "SkuNotAvailable", text)
 
 
 def _check_quota(world: World, size: str, region: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from local.azure import operations
 from local.azure.answers import Answer, Refused
 from local.azure.identifiers import ResourceId
-from local.azure.providers.common import Body, live_group_of, referenced, tracked
+from local.azure.providers.common import Body, check_put, referenced, tracked
 from local.azure.store import Document
 from local.azure.world import World, visible
 
@@ -70,7 +70,7 @@ def put_address(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
 
 def put_interface(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
     """A network interface: made at once, with a private address out of its subnet."""
-    live_group_of(world, rid.group_id)
+    check_put(world, rid, body)
     given = body["properties"]
     if "networkSecurityGroup" in given:
         referenced(world, given["networkSecurityGroup"]["id"], rid.text)
@@ -122,7 +122,7 @@ IN_USE = {
 
 
 def _put(world: World, rid: ResourceId, body: Body, properties: Body, base: str, **more: Any) -> Answer:
-    live_group_of(world, rid.group_id)
+    check_put(world, rid, body)
     existing = world.resource(rid.text)
     properties = {"provisioningState": "Updating", "resourceGuid": world.guid(rid.text), **properties}
     if existing and "ipAddress" in existing["properties"]:

@@ -1,7 +1,7 @@
 """Microsoft.Compute: starting, stopping and looking at machines, and running commands in them."""
 
 from local.azure import operations
-from local.azure.answers import Answer, Refused
+from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.guest import Guest
 from local.azure.identifiers import ResourceId
 from local.azure.providers.common import Body, found
@@ -72,6 +72,8 @@ def _changed(world: World, operation: Document) -> None:
 def run_command(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
     """Begin to run a script inside a machine: one at a time, and only while it runs."""
     machine = found(world, rid)
+    if body.get("commandId") != "RunShellScript" or body.get("parameters"):
+        raise not_simulated(f"the run command {body.get('commandId')} with parameters {body.get('parameters')}")
     if machine["_power"] != "running" or machine["properties"]["provisioningState"] == "Creating":
         raise Refused(409, "OperationNotAllowed", "Cannot modify extensions in the VM when the VM is not running.")
     for _, other in world.store.items(operations.SHELF):

@@ -16,7 +16,7 @@ def put(world: World, rid: ResourceId, body: Body) -> Answer:
     if world.resource(rid.scope) is None:
         raise Refused(404, "ResourceNotFound", f"The resource {rid.scope} was not found.")
     given = body["properties"]
-    _known(world, str(given["principalId"]))
+    _check_principal(world, given)
     same = next(
         (a for a in world.resources(TYPE) if _triple(a["properties"]) == _triple({**given, "scope": rid.scope})), None
     )
@@ -83,15 +83,16 @@ def may_write_blobs(world: World, principal: str, account: str) -> bool:
     )
 
 
-def _known(world: World, principal: str) -> None:
+def _check_principal(world: World, given: Body) -> None:
+    principal = str(given["principalId"])
     try:
         uuid.UUID(principal)
     except ValueError:
-        raise Refused(
-            400, "InvalidPrincipalId", f"The Principal ID '{principal}' is not valid. Principal ID must be a GUID."
-        ) from None
+        text = f"The Principal ID '{principal}' is not valid. Principal ID must be a GUID."
+        raise Refused(400, "InvalidPrincipalId", text) from None
     record = world.store.get(PRINCIPALS, principal)
-    if record is None or record["known_at"] > world.seconds():
+    # Who says what kind of principal it is, is not looked up in a directory that may not know it yet.
+    if record is None or (record["known_at"] > world.seconds() and "principalType" not in given):
         text = (
             f"Principal {principal.replace('-', '')} does not exist in the directory {TENANT}. Check that you have the correct "
             "principal ID. If you are creating this principal and then immediately assigning a role, this error might be "

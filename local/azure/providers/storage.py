@@ -5,7 +5,7 @@ import re
 from local.azure import operations
 from local.azure.answers import Answer, Refused
 from local.azure.identifiers import ResourceId
-from local.azure.providers.common import Body, absent, found, live_group_of, tracked
+from local.azure.providers.common import Body, absent, check_put, found, live_group_of, tracked
 from local.azure.store import Document
 from local.azure.world import SUBSCRIPTION, World, visible
 
@@ -18,7 +18,7 @@ ENDPOINTS = ("dfs", "web", "blob", "queue", "table", "file")
 
 def put_account(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
     """An account: accepted with an empty answer, and shown at the operation's address when it is ready."""
-    live_group_of(world, rid.group_id)
+    check_put(world, rid, body)
     if not NAME.fullmatch(rid.name):
         text = (
             f"{rid.name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in "
@@ -28,7 +28,8 @@ def put_account(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
     existing = world.resource(rid.text)
     if existing is None and name_taken(world, rid.name):
         raise Refused(409, "StorageAccountAlreadyTaken", f"The storage account named {rid.name} is already taken.")
-    document = _account(world, rid, body, "Succeeded" if existing else "Creating")
+    state = existing["properties"]["provisioningState"] if existing else "Creating"
+    document = _account(world, rid, body, state)
     world.keep(document)
     if existing:
         return Answer(200, visible(document))
