@@ -70,7 +70,7 @@ class Ground:
     def __init__(self, home: Path, *, speed: float, seed: int = 1, port: int = 0, azure_port: int = 0) -> None:
         """Prepare both processes; nothing runs before `start`. Port 0 means any free one."""
         home.mkdir(parents=True, exist_ok=True)
-        self.home, self.port, self.azure_port = home, port or _free_port(), azure_port or _free_port()
+        self.home, self.port, self.azure_port = home, port or free_port(), azure_port or free_port()
         self._identity_header = secrets.token_urlsafe(24)
         here = [sys.executable, "-m"]
         azure = [*here, "local.azure", "--home", str(home / "azure"), "--port", str(self.azure_port)]
@@ -153,7 +153,8 @@ def temporary_ground(*, speed: float, seed: int = 1) -> Iterator[Ground]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody uses at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import re
+import sqlite3
 import traceback
 import uuid
 from dataclasses import replace
@@ -19,6 +21,7 @@ log = logging.getLogger(__name__)
 
 MISSING = "The function '{name}' doesn't exist, is disabled, or is not {kind} function."
 OVERDUE = 0.0
+GOOD_ID = re.compile(r"(?!@)[^/\\#?\x00-\x1f\x7f-\x9f]{1,256}")
 
 
 class Engine:
@@ -52,6 +55,8 @@ class Engine:
         if self._worker.find(name, "orchestrationTrigger") is None:
             raise ValueError(MISSING.format(name=name, kind="an orchestrator"))
         chosen = identifier or uuid.uuid4().hex
+        if not GOOD_ID.fullmatch(chosen):
+            raise ValueError(f"{chosen!r} cannot be the id of an instance.")
         existing = self._store.instance(chosen)
         if existing and not existing.ended:
             raise KeyError(f"An Orchestration instance with the status {existing.status} already exists.")
@@ -109,9 +114,16 @@ class Engine:
         mine = [message.event for message in messages if message.execution in (None, instance.execution)]
         history = self._histories.get(identifier) or self._store.history(identifier)
         episode = run_episode(self._worker, instance, history, mine, self._clock.now())
-        with self._store.transaction():
-            self._store.take(messages)
-            woken, started = self._commit(instance, len(history), episode)
+        try:
+            with self._store.transaction():
+                self._store.take(messages)
+                woken, started = self._commit(instance, len(history), episode)
+        except (ValueError, TypeError, sqlite3.DataError) as error:
+            # What cannot be written down must not leave the instance running for ever.
+            episode = Episode("Failed", output=f"The orchestration cannot be recorded: {type(error).__name__}")
+            with self._store.transaction():
+                self._store.take(messages)
+                woken, started = self._commit(instance, len(history), episode)
         self._histories[identifier] = [] if episode.continued else [*history, *episode.events]
         for job in started:
             self._spawn(job)
@@ -211,7 +223,10 @@ class Engine:
             return failure(EventType.TASK_FAILED, self._clock.now(), work.task, reason, "")
         try:
             result = await self._worker.call_activity(function, work.input)
-        except Exception as error:  # whatever an activity raises becomes an event of its orchestration
+        except (Exception, SystemExit, asyncio.CancelledError) as error:  # whatever it raises is news for its orchestration
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # the host itself is ending: the activity is called again after the next start
             reason = f"Activity function '{work.name}' failed:  {type(error).__name__}: {error}"
             return failure(EventType.TASK_FAILED, self._clock.now(), work.task, reason, traceback.format_exc())
         return event(EventType.TASK_COMPLETED, self._clock.now(), TaskScheduledId=work.task, Result=result)

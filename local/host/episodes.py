@@ -78,13 +78,12 @@ def _episode(instance: Instance, answer: Answer, replay: Replay, fresh: list[Eve
     if not over or not replay.settled:
         # Over, but something is still open: the official host waits for it before it lets the instance end.
         return Episode("Running", events, replay.decisions)
+    if answer.error is not None:
+        return _failed(instance, events, answer.error)
     if replay.continued is not None:
         given = replay.continued.get("input")
         raw = json.dumps(given) if given is not None else None
-        unheard = [item for item in replay.unheard if item in fresh]
-        return Episode("Running", continued=True, next_input=raw, unheard=unheard)
-    if answer.error is not None:
-        return _failed(instance, events, answer.error)
+        return Episode("Running", continued=True, next_input=raw, unheard=replay.carried)
     return Episode("Completed", events, output=json.dumps(answer.output))
 
 
@@ -105,10 +104,12 @@ def _ask(worker: Worker, function: Function, instance: Instance, history: list[E
     }
     try:
         return _read(json.loads(worker.call_orchestrator(function, context)), None)
-    except Exception as error:  # the SDK tells of a failed orchestrator by raising
-        text, _, data = str(error).partition(LABEL)
-        said = json.loads(data) if data else {"actions": [[]], "isDone": False}
-        return _read(said, text or type(error).__name__)
+    except (Exception, SystemExit) as error:  # the SDK tells of a failed orchestrator by raising
+        text, label, data = str(error).rpartition(LABEL)
+        said = json.loads(data) if label else {"actions": [[]], "isDone": False}
+        # A lone surrogate cannot be written down.
+        words = (text if label else data).encode(errors="backslashreplace").decode()
+        return _read(said, words or type(error).__name__)
 
 
 def _read(said: dict[str, Any], error: str | None) -> Answer:

@@ -32,8 +32,10 @@ class Keys:
         if path.exists():
             return cls(**json.loads(path.read_text()))
         keys = cls(*(secrets.token_urlsafe(32) for _ in range(3)))
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(asdict(keys)))
+        fresh = path.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps(asdict(keys)))
+        fresh.replace(path)  # whole or not at all
         return keys
 
     def level_of(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Level:
@@ -41,6 +43,6 @@ class Keys:
         given = headers.get("x-functions-key") or query.get("code") or ""
         opened = Level.ANONYMOUS
         for key, level in ((self.function, Level.FUNCTION), (self.durable, Level.SYSTEM), (self.master, Level.ADMIN)):
-            if compare_digest(given.encode(), key.encode()):
+            if compare_digest(given.encode(errors="surrogateescape"), key.encode()):
                 opened = level
         return opened

@@ -64,8 +64,7 @@ class Management:
             case ("DELETE", ["instances", identifier]):
                 return self._purge(identifier)
             case ("POST", ["instances", identifier, "raiseEvent", name]):
-                text = await request.text()
-                return self._tell(identifier, lambda: self._engine.raise_event(identifier, name, text or "null"))
+                return await self._raise(request, identifier, name)
             case ("POST", ["instances", identifier, "terminate"]):
                 reason = request.query.get("reason", "")
                 return self._tell(identifier, lambda: self._engine.terminate(identifier, reason))
@@ -84,6 +83,16 @@ class Management:
         links = self._links(started)
         headers = {"Location": links["statusQueryGetUri"], "Retry-After": POLL_AGAIN_IN}
         return web.json_response(links, status=202, headers=headers)
+
+    async def _raise(self, request: web.Request, identifier: str, name: str) -> web.Response:
+        text = await request.text() or "null"
+        if request.content_type != "application/json":
+            return _error(400, "Only application/json request content is supported")
+        try:
+            json.loads(text)
+        except ValueError:
+            return _error(400, "Invalid JSON content")
+        return self._tell(identifier, lambda: self._engine.raise_event(identifier, name, text))
 
     def _status(self, request: web.Request, identifier: str) -> web.Response:
         instance = self._store.instance(identifier)

@@ -87,6 +87,7 @@ class Replay:
         self._waiting: dict[str, list[Task]] = {}
         self._early: dict[str, list[Event]] = {}
         self.continued: Action | None = None
+        self.carried: list[Event] = []
 
     def run(self, history: Sequence[Event]) -> "Replay":
         """Process the history in order; raises NonDeterministic or Unsupported."""
@@ -104,11 +105,6 @@ class Replay:
         """Whether every call was made and has ended: only then may the orchestration end."""
         current_ended = self._current is None or self._current.ended
         return self._cursor == len(self._actions) and current_ended and not self._open
-
-    @property
-    def unheard(self) -> list[Event]:
-        """The external events that nobody has waited for."""
-        return [item for events in self._early.values() for item in events]
 
     def _process(self, item: Event) -> None:
         kind = EventType(item["EventType"])
@@ -137,6 +133,9 @@ class Replay:
 
     def _raise(self, item: Event) -> None:
         name = str(item["Name"]).lower()
+        if self.continued is not None:
+            self.carried.append(item)  # it came after the call: the next generation hears it
+            return
         waiting = self._waiting.get(name)
         if waiting:
             waiting.pop().end()

@@ -54,18 +54,21 @@ class Timer:
         """Remember what to call; raises ValueError for a schedule that cannot be read."""
         self._function, self._worker, self._store, self._clock = function, worker, store, clock
         self.schedule = Schedule(str(function.trigger["schedule"]))
-        self._monitored = function.trigger.get("useMonitor", True) is not False
+        # What ticks more than once a minute is not worth remembering.
+        first = self.schedule.after(clock.now())
+        frequent = self.schedule.after(first) - first < timedelta(minutes=1)
+        self._monitored = function.trigger.get("useMonitor", True) is not False and not frequent
         self._at_start = bool(function.trigger.get("runOnStartup", False))
 
     async def run(self, client: str) -> None:
         """Fire for ever: at once if a run was missed, then whenever the schedule says."""
         status = self._store.schedule_status(self._function.name) if self._monitored else None
         now = self._clock.now()
-        if status and now > moment(status["Next"]):
+        if status and self._was_planned_so(status) and now > moment(status["Next"]):
             await self.fire(client, past_due=True)
         elif self._at_start:
             await self.fire(client, past_due=False)
-        elif not status:
+        elif not status or not self._was_planned_so(status):
             self._remember(None)
         while True:
             following = self.schedule.after(self._clock.now())
@@ -73,9 +76,13 @@ class Timer:
                 await self._clock.sleep(min(left, timedelta(days=24).total_seconds()))
             await self.fire(client, past_due=False)
 
+    def _was_planned_so(self, status: dict[str, Any]) -> bool:
+        """Whether the remembered next time is what the schedule says today; a schedule that was changed was not missed."""
+        return timestamp(self.schedule.after(moment(status["LastUpdated"]))) == str(status["Next"])
+
     async def fire(self, client: str, *, past_due: bool) -> None:
         """Call the function once; an error never stops the schedule."""
-        status = self._store.schedule_status(self._function.name)
+        status = self._store.schedule_status(self._function.name) if self._monitored else None
         payload = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": status, "IsPastDue": past_due}
         ran_at = self._clock.now()
         try:
@@ -85,6 +92,8 @@ class Timer:
         self._remember(ran_at)
 
     def _remember(self, last: datetime | None) -> None:
+        if not self._monitored:
+            return
         now = self._clock.now()
         status: dict[str, Any] = {
             "Last": timestamp(last) if last else "0001-01-01T00:00:00.0000000Z",

@@ -60,7 +60,7 @@ class Host:
 
     async def serve(self, started: Callable[[], None]) -> None:
         """Serve until cancelled; `started` is called when requests are answered."""
-        inside, outside = web.Application(), web.Application(client_max_size=LARGEST_REQUEST)
+        inside, outside = (web.Application(client_max_size=LARGEST_REQUEST) for _ in range(2))
         inside.router.add_route("*", "/durabletask/{tail:.*}", self._management.handle)
         outside.router.add_route("*", "/runtime/webhooks/{extension}/{tail:.*}", self._webhook)
         outside.router.add_route("*", "/admin/{tail:.*}", self._admin)

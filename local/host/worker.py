@@ -5,6 +5,8 @@ import importlib
 import inspect
 import json
 import sys
+import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,12 +33,51 @@ class Function:
     trigger: dict[str, Any]
     code: Callable[..., Any]
     clients: tuple[str, ...] = ()
+    wants_context: bool = False
     bindings: tuple[dict[str, Any], ...] = field(default=(), repr=False)
 
     @property
     def kind(self) -> str:
         """The type of the trigger, in lower case."""
         return str(self.trigger["type"]).lower()
+
+
+class Invocation(func.Context):
+    """What a function may know of the call it is in."""
+
+    def __init__(self, name: str) -> None:
+        """Give the call an id of its own."""
+        self._name, self._id = name, uuid.uuid4().hex
+
+    @property
+    def invocation_id(self) -> str:
+        """The id of this call."""
+        return self._id
+
+    @property
+    def function_name(self) -> str:
+        """The function that is called."""
+        return self._name
+
+    @property
+    def function_directory(self) -> str:
+        """The app's root."""
+        return str(Path.cwd())
+
+    @property
+    def trace_context(self) -> Any:
+        """This host does not trace."""
+        return None
+
+    @property
+    def thread_local_storage(self) -> Any:
+        """Every call has storage of its own."""
+        return threading.local()
+
+    @property
+    def retry_context(self) -> Any:
+        """This host does not retry by policy."""
+        return None
 
 
 class Worker:
@@ -83,6 +124,8 @@ class Worker:
 
     async def _call(self, function: Function, given: Any, client: str) -> Any:
         arguments = {str(function.trigger["name"]): given} | dict.fromkeys(function.clients, client)
+        if function.wants_context:
+            arguments["context"] = Invocation(function.name)
         if inspect.iscoroutinefunction(function.code):
             return await function.code(**arguments)
         return await asyncio.to_thread(function.code, **arguments)
@@ -118,7 +161,8 @@ def _function(built: Any) -> Function:
     clients = tuple(str(b["name"]) for b in bindings if str(b["type"]).lower() == "durableclient")
     code = built.get_user_function()
     _check_parameters(name, code, trigger, clients)
-    return Function(name, trigger, code, clients, tuple(bindings))
+    wants_context = "context" in inspect.signature(code).parameters and trigger["name"] != "context"
+    return Function(name, trigger, code, clients, wants_context, tuple(bindings))
 
 
 def _check_parameters(name: str, code: Callable[..., Any], trigger: dict[str, Any], clients: tuple[str, ...]) -> None:

@@ -1,0 +1,265 @@
+"""The embedded host behaves as the official one: loading, routes, keys, timers, durable orchestrations, and after a kill."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from local.ground import Process, free_port
+from tests.support import ROOT
+
+APP = Path(__file__).parent / "app"
+OVER = ("Completed", "Failed", "Terminated")
+
+
+@dataclass
+class Host:
+    process: Process
+    port: int
+    home: Path
+
+    @property
+    def keys(self) -> dict[str, str]:
+        keys: dict[str, str] = json.loads((self.home / "keys.json").read_text())
+        return keys
+
+    @property
+    def calls(self) -> list[str]:
+        path = self.home / "calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def ask(self, method: str, path: str, *, key: str | None = "function", **more: Any) -> httpx.Response:
+        headers = {"x-functions-key": self.keys[key]} | more.pop("headers", {}) if key else more.pop("headers", {})
+        return httpx.request(method, f"http://127.0.0.1:{self.port}{path}", headers=headers, trust_env=False, **more)
+
+    def start(self, name: str, given: Any = None, identifier: str = "") -> str:
+        answer = self.ask("POST", f"/api/start/{name}/{identifier}".rstrip("/"), json=given)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def status(self, identifier: str) -> dict[str, Any]:
+        content: dict[str, Any] = self.ask("GET", f"/api/status/{identifier}").json()
+        return content
+
+    def until(self, identifier: str, *states: str) -> dict[str, Any]:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            status = self.status(identifier)
+            if status["runtimeStatus"] in states:
+                return status
+            time.sleep(0.01)
+        raise AssertionError(f"{identifier} is {self.status(identifier)}")
+
+    def result(self, name: str, given: Any = None) -> Any:
+        status = self.until(self.start(name, given), *OVER)
+        assert status["runtimeStatus"] == "Completed", status
+        return status["output"]
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    home, port = tmp_path_factory.mktemp("host"), free_port()
+    command = [sys.executable, "-m", "local.host", "--app", str(APP), "--home", str(home), "--port", str(port)]
+    environment = {"PATH": os.environ["PATH"], "CALLS_FILE": str(home / "calls"), "TICK": "0 0 */6 * * *"}
+    process = Process([*command, "--speed", "100"], environment, home / "log")
+    process.start()
+    yield Host(process, port, home)
+    process.kill()
+
+
+def test_activities_run_one_after_the_other_and_side_by_side(host: Host) -> None:
+    assert host.result("chain") == 13
+    assert host.result("fan_out", 40) == sum(range(1, 41))
+
+
+def test_children_answer_and_their_failures_are_told(host: Host) -> None:
+    family = host.result("family")
+    assert [item["doubled"] for item in family["results"]] == [2, 4]
+    assert family["named"] == {"input": 3, "doubled": 6}
+    assert "I do not want to" in family["trouble"]
+
+
+def test_a_failing_activity_is_tried_again_as_often_as_it_was_told(host: Host) -> None:
+    result, trouble = host.result("stubborn")
+    assert result == "at last"
+    assert "Activity function 'always_fail' failed" in trouble
+
+
+def test_an_old_task_does_not_hold_up_a_new_one_and_a_cancelled_timer_does_not_hold_up_the_end(host: Host) -> None:
+    assert host.result("first_of_two", 100_000) == [2, 4, True]
+
+
+def test_an_event_from_outside_is_heard_and_the_status_says_what_is_waited_for(host: Host) -> None:
+    identifier = host.start("waits_for_approval")
+    waiting = host.until(identifier, "Running")
+    deadline = time.monotonic() + 10
+    while waiting["customStatus"] is None and time.monotonic() < deadline:
+        waiting = host.status(identifier)
+    assert waiting["customStatus"] == {"waiting": "approval"}
+    host.ask("POST", f"/api/tell/{identifier}/Approval", json={"by": "ann"})
+    done = host.until(identifier, *OVER)
+    assert (done["customStatus"], json.loads(done["output"])) == ("approved", {"by": "ann"})
+
+
+def test_a_generation_follows_the_other_and_hears_what_came_in_between(host: Host) -> None:
+    assert host.result("counts_down", 5) == "lift-off"
+    identifier = host.start("collects")
+    for word in ("one", "two", "three"):
+        host.ask("POST", f"/api/tell/{identifier}/Word", json=word)
+        time.sleep(0.05)
+    heard = host.until(identifier, *OVER)["output"]
+    assert [json.loads(word) for word in heard] == ["one", "two", "three"]
+
+
+def test_an_orchestrator_that_changes_its_mind_fails_and_does_not_hang(host: Host) -> None:
+    status = host.until(host.start("fickle"), *OVER)
+    assert status["runtimeStatus"] == "Failed"
+    assert "Non-deterministic" in status["output"]
+
+
+def test_a_function_that_does_not_exist_fails_cleanly(host: Host) -> None:
+    status = host.until(host.start("calls_nobody"), *OVER)
+    assert (status["runtimeStatus"], "doesn't exist" in status["output"]) == ("Failed", True)
+    assert host.ask("POST", "/api/start/nobody").status_code == 409
+
+
+def test_an_error_that_cannot_be_written_down_still_ends_the_orchestration(host: Host) -> None:
+    assert host.until(host.start("unspeakable"), *OVER)["runtimeStatus"] == "Failed"
+
+
+def test_an_instance_can_be_terminated_and_purged(host: Host) -> None:
+    identifier = host.start("waits_for_approval")
+    host.until(identifier, "Running")
+    host.ask("POST", f"/api/end/{identifier}")
+    ended = host.until(identifier, *OVER)
+    assert (ended["runtimeStatus"], ended["output"]) == ("Terminated", "enough")
+    assert host.ask("POST", f"/api/purge/{identifier}").text == "1"
+    assert host.ask("GET", f"/api/status/{identifier}").json() is None
+
+
+def test_an_id_that_is_running_cannot_be_started_again(host: Host) -> None:
+    host.start("waits_for_approval", identifier="only-one")
+    assert host.ask("POST", "/api/start/waits_for_approval/only-one").status_code == 409
+
+
+def test_the_management_interface_lists_and_counts(host: Host) -> None:
+    identifier = host.start("chain", identifier="listed-1")
+    host.until(identifier, *OVER)
+    root = "/runtime/webhooks/durabletask/instances"
+    found = host.ask("GET", root, key="durable", params={"instanceIdPrefix": "listed-", "runtimeStatus": "Completed"}).json()
+    assert [item["instanceId"] for item in found] == ["listed-1"]
+    one = host.ask("GET", f"{root}/listed-1", key="durable", params={"showHistory": "true"})
+    assert (one.status_code, one.json()["output"]) == (200, 13)
+    assert one.json()["historyEvents"]
+    assert host.ask("GET", f"{root}/nobody", key="durable").status_code == 404
+    assert host.ask("POST", f"{root}/listed-1/raiseEvent/x", key="durable", json=1).status_code == 410
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "status"),
+    [
+        ("/api/number/7", None, 401),
+        ("/api/number/7", "function", 200),
+        ("/api/number/7", "master", 200),
+        ("/api/number/7", "durable", 401),
+        ("/api/open", None, 200),
+        ("/runtime/webhooks/durabletask/instances", None, 401),
+        ("/runtime/webhooks/durabletask/instances", "function", 403),
+        ("/runtime/webhooks/durabletask/instances", "durable", 200),
+        ("/runtime/webhooks/durabletask/instances", "master", 200),
+        ("/runtime/webhooks/nothing/x", "master", 404),
+        ("/admin/host/status", None, 401),
+        ("/admin/host/status", "function", 403),
+        ("/admin/host/status", "master", 200),
+        ("/admin/host/ping", None, 200),
+        ("/durabletask/instances", "master", 404),
+    ],
+)
+def test_a_key_opens_what_it_is_for(host: Host, path: str, key: str | None, status: int) -> None:
+    assert host.ask("GET", path, key=key).status_code == status
+
+
+def test_the_header_beats_the_query(host: Host) -> None:
+    good = host.keys["function"]
+    assert host.ask("GET", f"/api/number/1?code={good}", key=None).status_code == 200
+    assert host.ask("GET", f"/api/number/1?code={good}", key=None, headers={"x-functions-key": "wrong"}).status_code == 401
+
+
+def test_routes_match_as_their_templates_say(host: Host) -> None:
+    assert host.ask("GET", "/API/Number/7").text == "number 7"
+    assert host.ask("GET", "/api/number/seven").status_code == 404
+    assert host.ask("POST", "/api/number/7").status_code == 404
+    assert host.ask("GET", "/number/7").status_code == 404
+    assert host.ask("GET", "/").status_code == 200
+
+
+def test_what_is_no_http_answer_is_a_500(host: Host) -> None:
+    answer = host.ask("GET", "/api/wrong")
+    assert (answer.status_code, answer.content) == (500, b"")
+
+
+def test_a_timer_fires_by_itself_and_by_hand(host: Host) -> None:
+    before = host.calls.count("tick False")
+    assert host.ask("POST", "/admin/functions/tick", key="master", json={}).status_code == 202
+    deadline = time.monotonic() + 5
+    while host.calls.count("tick False") == before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert host.calls.count("tick False") == before + 1
+
+
+@pytest.mark.parametrize("kills", [1, 3])
+def test_a_killed_host_goes_on_and_no_step_is_lost(host: Host, kills: int) -> None:
+    identifier = host.start("steps", identifier=f"steps-{kills}")
+    for number in range(kills):
+        deadline = time.monotonic() + 10
+        while f"{identifier} {number}" not in host.calls and time.monotonic() < deadline:
+            time.sleep(0.005)
+        host.process.kill()
+        host.process.start()
+    done = host.until(identifier, *OVER)
+    assert (done["runtimeStatus"], done["output"]) == ("Completed", [0, 2, 4])
+    noted = [line for line in host.calls if line.startswith(identifier)]
+    assert sorted(set(noted)) == [f"{identifier} {number}" for number in range(4)]
+
+
+BROKEN = {
+    "no app at all": "x = 1",
+    "two apps": "import azure.functions as f\na = f.FunctionApp()\nb = f.FunctionApp()",
+    "cannot be imported": "raise RuntimeError('no')",
+    "takes another parameter": (
+        "import azure.functions as f\napp = f.FunctionApp()\n"
+        "@app.route(route='x')\ndef x(req: f.HttpRequest, more: str) -> str:\n    return ''"
+    ),
+    "a generic annotation": (
+        "import azure.durable_functions as d\nfrom typing import Any\napp = d.DFApp()\n"
+        "@app.activity_trigger(input_name='given')\ndef x(given: dict[str, Any]) -> str:\n    return ''"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_an_app_that_the_worker_would_not_load_is_not_loaded(tmp_path: Path, what: str) -> None:
+    (tmp_path / "function_app.py").write_text(BROKEN[what])
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    command = [
+        sys.executable,
+        "-m",
+        "local.host",
+        "--app",
+        str(tmp_path),
+        "--home",
+        str(tmp_path / "home"),
+        "--port",
+        str(free_port()),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "cannot be loaded" in done.stderr
