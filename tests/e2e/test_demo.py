@@ -1,0 +1,45 @@
+"""What the README tells people to type."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support import ROOT, WORKSTATION
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "local.demo", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_demo_tells_the_whole_story_and_ends_well() -> None:
+    done = demo("--speed", "60")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = " ".join(done.stdout.split())
+    for part in ("Plan of ml1", "0.59 USD an hour", "provision ml1: succeeded", "Makespan", "stop ml1: succeeded", "404"):
+        assert part in said
+    assert "The simulated Azure agrees: no resources, no secrets." in said
+
+
+def test_the_demo_fails_loudly_when_what_it_shows_does_not_work(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text(json.dumps({**WORKSTATION, "size": "Standard_NV6ads_A10_v6"}))
+    done = demo("--speed", "60", "--spec", str(wrong))
+    assert done.returncode == 1
+    assert "failed" in done.stdout
+    assert "Standard_NV6ads_A10_v5" in done.stdout  # the suggestion
+
+
+def test_make_alone_lists_every_target() -> None:
+    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line.split()[1] for line in listed.splitlines()] == ["help", "demo", "run", "test", "format", "clean"]
+
+
+def test_make_says_clearly_what_it_needs_when_there_is_no_python(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / "requirements-dev.txt").touch()
+    command = ["make", "-f", str(ROOT / "Makefile"), "PYTHONS=nothing-of-that-name", "PYTHON=", "demo"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "needs Python 3.11, 3.12, 3.13 or 3.14" in done.stderr
