@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from environments.bodies import RDP, SSH
 from environments.errors import BlueprintNotFound
 from environments.graph import in_order
-from environments.parts import RDP, SSH, Parts
+from environments.parts import MACHINES, Parts
 from environments.plan import Machine, Place, Plan, Step
 from environments.specs import SPECS, WorkstationSpec
 
@@ -42,7 +43,7 @@ def plan_for(spec: WorkstationSpec, place: Place) -> Plan:
     parts = Parts(spec, place)
     steps = tuple(in_order(BLUEPRINTS[spec.blueprint](parts)))
     machine = Machine(
-        id=parts.id("Microsoft.Compute/virtualMachines", parts.machine_name),
+        id=parts.id(MACHINES, parts.machine_name),
         group=parts.group,
         name=parts.machine_name,
         size=spec.size,

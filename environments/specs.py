@@ -98,7 +98,8 @@ ImagePart = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_le
 class Part(BaseModel):
     """A part of a spec: unknown fields are faults, values never change after the check."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    # The schema is built at first use: a cold start that answers something else need not wait for it.
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, defer_build=True)
 
 
 class Image(Part):
