@@ -32,7 +32,7 @@ async def put_environment(req: func.HttpRequest, client: Client, reads: Reads) -
     record = _record(wish)
     new = None if wish.known else record
     request = Provision(wish.plan, record, new=new is not None)
-    await start(client, reads.records, operation, provision_environment, request, new=new)
+    await start(client, reads.records, operation, provision_environment, request, new=new, seen=wish.known)
     return accepted(operation.id)
 
 
@@ -79,7 +79,7 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
     operation = OperationRecord(new_operation_id(name, Verb.DELETE), name, Verb.DELETE, KEY_HOLDER, now())
     try:
         request = Teardown(operation.id, name, group)
-        await start(client, reads.records, operation, delete_environment, request)
+        await start(client, reads.records, operation, delete_environment, request, seen=record)
     except EnvironmentBusy as busy:
         return _again(busy, operation)
     return accepted(operation.id)
@@ -102,7 +102,7 @@ async def _change_power(req: func.HttpRequest, client: Client, reads: Reads, ver
             return answer(await picture_of(record, seen, "", reads))
     request = ChangePower(operation.id, record.name, verb, record.group, record.machine)
     try:
-        await start(client, reads.records, operation, change_power, request)
+        await start(client, reads.records, operation, change_power, request, seen=record)
     except EnvironmentBusy as holder:
         return _again(holder, operation)
     return accepted(operation.id)

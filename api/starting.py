@@ -31,20 +31,26 @@ async def start(
     request: Any,
     *,
     new: EnvironmentRecord | None = None,
+    seen: EnvironmentRecord | None = None,
 ) -> None:
     """Start an operation; raises EnvironmentBusy naming the holder, or CloudUnavailable with everything undone.
 
-    `new` is remembered first, so that an environment can be seen from the moment it was accepted.
+    `new` is remembered first, so that an environment can be seen from the moment it was accepted. `seen` is what the request
+    rests on: if another operation has changed it meanwhile, nothing is started.
     """
     await _take_lock(client, records, operation)
+    written: EnvironmentRecord | None = None
     try:
+        if await records.environment(operation.environment) != seen:
+            raise CloudUnavailable("The environment has changed meanwhile.")
         if new is not None:
+            written = new
             await records.remember_environment(new)
         await records.remember_operation(operation)
         await client.start_new(orchestrator.__name__, operation.id, wire.encode(request))
     except Exception as error:
         if not await _runs_all_the_same(client, operation):
-            await _undo(records, operation, new)
+            await _undo(records, operation, written)
             raise CloudUnavailable("The operation could not be started; nothing was changed. Try again.") from error
 
 
@@ -57,9 +63,9 @@ async def _runs_all_the_same(client: Client, operation: OperationRecord) -> bool
         raise CloudUnavailable(words) from error
 
 
-async def _undo(records: Records, operation: OperationRecord, new: EnvironmentRecord | None) -> None:
-    if new is not None:
-        await records.forget_environment(new.name)
+async def _undo(records: Records, operation: OperationRecord, written: EnvironmentRecord | None) -> None:
+    if written is not None:
+        await records.forget_environment(written.name)
     await records.release_lock(operation.environment, operation.id)
     outcome = Outcome(Verdict.REFUSED, "The operation could not be started; nothing was changed.")
     await records.remember_operation(replace(operation, outcome=outcome))

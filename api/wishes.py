@@ -27,15 +27,15 @@ class Wish:
     plan: Plan
     secret: str
     existing: tuple[str, ...]
-    known: bool
-    whole: bool
+    known: EnvironmentRecord | None
 
     @property
     def changes(self) -> bool:
         """Whether carrying the plan out would change anything."""
         # An assignment cannot be looked up before its principal is known; it comes and goes with its neighbours.
         wanted = {step.name for step in self.plan.steps if step.kind is not Kind.ROLE_ASSIGNMENT}
-        return not self.whole or bool(self.plan.changed) or not wanted.issubset(self.existing)
+        whole = self.known is not None and self.known.whole
+        return not whole or bool(self.plan.changed) or not wanted.issubset(self.existing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,13 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: str,
     place = Place(reads.subscription, name, operation, secret)
     plan = plan_for(spec, place)
     if record is None or old is None:
-        return Wish(spec, plan, secret, (), known=False, whole=False)
+        return Wish(spec, plan, secret, (), None)
     survey = await reads.preflight.existing(plan)
     changed = {*changed_steps(plan_for(old, place), plan), *survey.drifted}
     if not record.whole:
         changed |= {step.name for step in plan.steps if step.kind not in NOT_PUT_AGAIN}
     ordered = tuple(step.name for step in plan.steps if step.name in changed)
-    return Wish(spec, replace(plan, changed=ordered), secret, survey.existing, known=True, whole=record.whole)
+    return Wish(spec, replace(plan, changed=ordered), secret, survey.existing, record)
 
 
 async def dry_run(wish: Wish, reads: Reads) -> DryRun:

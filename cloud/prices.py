@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cloud.connection import Cloud
 from environments.errors import CloudUnavailable
 
-DAY = 24 * 3600.0
+DAY, MINUTE = 24 * 3600.0, 60.0
 CURRENCY = "USD"
 
 
@@ -24,20 +24,28 @@ class Price:
 
 
 class Prices:
-    """Prices by region and size; each is asked for once a day at most."""
+    """Prices by region and size; each is asked for once a day at most, and in vain once a minute at most."""
 
     def __init__(self, cloud: Cloud) -> None:
         """Ask over the connections of this cloud; nothing of our identity goes along."""
         self._cloud = cloud
         self._known: dict[tuple[str, str], tuple[float, Price | None]] = {}
+        self._in_vain_until = 0.0
 
     async def of_machine(self, region: str, size: str) -> Price | None:
         """The price of a size in a region, or None when the list has none; raises CloudUnavailable."""
-        key = (region, size.lower())
-        asked_at, price = self._known.get(key, (-DAY, None))
-        if time.monotonic() - asked_at >= DAY:
+        key, now = (region, size.lower()), time.monotonic()
+        good_until, price = self._known.get(key, (-DAY, None))
+        if now < good_until:
+            return price
+        if now < self._in_vain_until:
+            raise CloudUnavailable("The price list could not be reached a moment ago.")
+        try:
             price = await self._ask(region, size)
-            self._known[key] = (time.monotonic(), price)
+        except CloudUnavailable:
+            self._in_vain_until = now + MINUTE
+            raise
+        self._known[key] = (now + DAY, price)
         return price
 
     async def _ask(self, region: str, size: str) -> Price | None:

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import ssl
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,10 +202,18 @@ def test_prices_are_those_of_the_published_list(azure: Azure) -> None:
     assert [item["retailPrice"] for item in answer["Items"]] == [0.59]
 
 
+@pytest.fixture
+def world() -> Iterator[World]:
+    store = Store()
+    yield World(store, speed=1.0, seed=1)
+    store.close()
+
+
 def test_the_same_seed_draws_the_same_durations() -> None:
     def durations(seed: int) -> list[float]:
-        world = World(Store(), speed=1.0, seed=seed)
-        return [world.draw("PUT Microsoft.Compute/virtualMachines", f"vm{number}") for number in range(50)]
+        with closing(Store()) as store:
+            world = World(store, speed=1.0, seed=seed)
+            return [world.draw("PUT Microsoft.Compute/virtualMachines", f"vm{number}") for number in range(50)]
 
     assert durations(1) == durations(1)
     assert durations(1) != durations(2)
@@ -218,8 +227,7 @@ def test_what_was_there_is_there_after_a_restart(azure: Azure) -> None:
     assert azure.manage("GET", f"{NETWORK}/virtualNetworks/v1").json() == before
 
 
-def test_a_script_in_a_machine_reaches_nothing_of_this_computer(tmp_path: Any) -> None:
-    world = World(Store(), speed=1.0, seed=1)
+def test_a_script_in_a_machine_reaches_nothing_of_this_computer(world: World, tmp_path: Any) -> None:
     machine = {"id": "/vm", "_power": "running", "properties": {"hardwareProfile": {"vmSize": "Standard_NV6ads_A10_v5"}}}
     target = tmp_path / "touched"
     for script in (
@@ -237,8 +245,7 @@ def test_a_script_in_a_machine_reaches_nothing_of_this_computer(tmp_path: Any) -
     assert not target.exists()
 
 
-def test_a_script_may_print_anything_and_the_world_goes_on() -> None:
-    world = World(Store(), speed=1.0, seed=1)
+def test_a_script_may_print_anything_and_the_world_goes_on(world: World) -> None:
     machine = {"id": "/vm", "_power": "running", "properties": {"hardwareProfile": {"vmSize": "Standard_NV6ads_A10_v5"}}}
     out, err = Guest(world, machine).run("printf '\\xff\\xfe'; cloud-init status")
     assert "status: running" in out
