@@ -15,10 +15,11 @@ def test_nothing_is_left_after_a_delete(control_plane: ControlPlane, azure: Azur
 
 
 def test_deleting_what_is_deleted_is_a_success_and_deleting_what_never_was_is_404(
-    control_plane: ControlPlane, name: str
+    control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     assert control_plane.delete(name).status_code == 404
     control_plane.up(name)
+    azure.hold_up("DELETE", f"rg-dormouse-{name}")
     first, second = control_plane.delete(name), control_plane.delete(name)
     assert first.json()["operation"] == second.json()["operation"]
     control_plane.follow(first)

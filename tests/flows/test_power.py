@@ -27,8 +27,9 @@ def test_what_is_so_already_is_answered_at_once(control_plane: ControlPlane, nam
     assert "start" in refused.json()["detail"]
 
 
-def test_the_same_command_twice_at_once_is_one_operation(control_plane: ControlPlane, name: str) -> None:
+def test_the_same_command_twice_at_once_is_one_operation(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
+    azure.hold_up("POST", f"vm-{name}/deallocate")
     first, second = control_plane.post(name, "stop"), control_plane.post(name, "stop")
     assert (first.status_code, second.status_code) == (202, 202)
     assert first.json()["operation"] == second.json()["operation"]
