@@ -18,8 +18,11 @@ from cloud.connection import Cloud
 from cloud.inventory import Inventory
 from cloud.preflight import Preflight
 from cloud.prices import Prices
+from environments.errors import CloudUnavailable
 from records.store import Records
-from settings import Settings
+from settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
 
 # The SDKs log every request with its headers; our own trail says what matters.
 logging.getLogger("azure").setLevel(logging.WARNING)
@@ -29,7 +32,7 @@ def build_app(connect: Callable[[], Cloud]) -> df.DFApp:
     """Put the app together around a way to reach the cloud, which is first used when a function runs."""
     app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
     cloud = functools.cache(connect)
-    reads = functools.cache(lambda: _reads(cloud()))
+    reads = functools.cache(lambda: _reads(cloud))
     for orchestrator in orchestrators.ALL:
         app.orchestration_trigger(context_name="context")(orchestrator)
     for activity in activities.ALL:
@@ -68,7 +71,12 @@ def _with_reads(route: Route, reads: Callable[[], Reads]) -> Callable[..., Await
     return function
 
 
-def _reads(cloud: Cloud) -> Reads:
+def _reads(connect: Callable[[], Cloud]) -> Reads:
+    try:
+        cloud = connect()
+    except SettingsError as error:
+        log.error("The settings are not whole: %s", error)
+        raise CloudUnavailable("The control plane's settings are not whole; its log says what is missing.") from error
     return Reads(
         records=Records(cloud.tables),
         inventory=Inventory(cloud),

@@ -38,7 +38,6 @@ class Observation:
     fresh: bool
     size: str = ""
     address: str = ""
-    private_address: str = ""
     provisioning: str = ""
     problem: str = ""
 

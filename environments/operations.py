@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from environments.lifecycle import Verb
-from environments.outcomes import Finding, Outcome, Refusal
+from environments.outcomes import Outcome, Refusal
 from environments.plan import Machine, Plan, Step
 
 
@@ -90,14 +90,6 @@ class Probe:
     """Input of the health check inside a machine."""
 
     machine: Machine
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What the health check inside a machine has found."""
-
-    findings: tuple[Finding, ...] = ()
-    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)

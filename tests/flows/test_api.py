@@ -1,10 +1,14 @@
 """The HTTP interface: who gets in, what is answered, and how it says no."""
 
+import os
+import sys
+from pathlib import Path
+
 import httpx
 import pytest
 
-from local.ground import Ground
-from tests.support import WORKSTATION, ControlPlane
+from local.ground import Ground, Process, free_port
+from tests.support import ROOT, WORKSTATION, ControlPlane
 
 PROBLEM = "application/problem+json"
 
@@ -125,3 +129,17 @@ def test_the_password_is_named_and_never_shown(control_plane: ControlPlane, name
 
 def test_a_method_that_is_not_there_is_not_there(control_plane: ControlPlane) -> None:
     assert control_plane.client.patch("/environments/ml1", json={}).status_code == 404
+
+
+def test_an_app_whose_settings_are_not_whole_says_so_and_says_where_to_look(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "local.host", "--app", str(ROOT), "--home", str(tmp_path), "--port", str(port)]
+    host = Process(command, {"PATH": os.environ["PATH"], "KEY_VAULT_URL": "http://not-safe"}, tmp_path / "log")
+    host.start()
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{port}/api/health", trust_env=False)
+    finally:
+        host.kill()
+    assert (answer.status_code, answer.headers["Content-Type"]) == (503, PROBLEM)
+    said = (tmp_path / "log").read_text()
+    assert all(name in said for name in ("AZURE_SUBSCRIPTION_ID", "RECORDS_TABLES_URL", "KEY_VAULT_URL must be an https"))
