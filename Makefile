@@ -18,7 +18,7 @@ demo: $(VENV)/.ready ## the whole story of a workstation on a simulated Azure, i
 run: $(VENV)/.ready ## serve the control plane at http://127.0.0.1:7071/api on a simulated Azure
 	@$(BIN)/python -m local.run --speed $(SPEED)
 
-test: $(VENV)/.ready ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
+test: $(VENV)/.ready $(VENV)-worker/.ready ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -30,7 +30,7 @@ format: $(VENV)/.ready ## put imports and lines in order
 	$(BIN)/ruff format .
 
 clean: ## remove what was installed and remembered
-	rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-worker .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The newest file that says what to install is older than .ready, or everything is installed again.
 $(VENV)/.ready: requirements.txt requirements-dev.txt
@@ -48,4 +48,17 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt
 	  echo "$$python cannot make a virtual environment; on Debian and Ubuntu install the package python3-venv." >&2; exit 1; }; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt || { \
 	  echo "The packages could not be installed; the lines above say why." >&2; exit 1; }
+	@touch $@
+
+# Microsoft's worker library needs Python 3.13. Without one, the tests say at the end what they could not check.
+$(VENV)-worker/.ready: requirements.txt requirements-worker.txt
+	@mkdir -p $(@D); \
+	for candidate in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python "$$(pyenv root 2>/dev/null)"/versions/3.13*/bin/python; do \
+	  if "$$candidate" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 13))' >/dev/null 2>&1; then \
+	    echo "Setting up $(@D) with $$("$$candidate" --version) for Microsoft's worker library ..."; \
+	    "$$candidate" -m venv $(@D) && \
+	    $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-worker.txt || exit 1; \
+	    break; \
+	  fi; \
+	done
 	@touch $@

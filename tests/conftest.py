@@ -49,17 +49,18 @@ def name() -> str:
 @pytest.fixture
 def cloud_init() -> str:
     """The real cloud-init, which only apt has; without it CI fails and a laptop is told at the end."""
-    return _tool("cloud-init", "that the real cloud-init accepts our cloud-config (Debian, Ubuntu: apt install cloud-init)")
-
-
-def _tool(command: str, proves: str) -> str:
-    found = shutil.which(command)
+    found = shutil.which("cloud-init")
     if found is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{command} is missing, and CI must prove {proves}")
-        UNCHECKED.append(proves)
-        pytest.skip(f"{command} is missing")  # said again, loudly, at the end; an error in CI
-    return found
+        unchecked("cloud-init", "that the real cloud-init accepts our cloud-config (Debian, Ubuntu: apt install cloud-init)")
+    return str(found)
+
+
+def unchecked(what: str, proves: str) -> None:
+    """This machine lacks something to prove something with: an error in CI, elsewhere said loudly at the end."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing, and CI must prove {proves}")
+    UNCHECKED.append(proves)
+    pytest.skip(f"{what} is missing")  # said again, loudly, at the end
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
