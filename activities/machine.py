@@ -7,6 +7,7 @@ from typing import Any
 
 from cloud.connection import Cloud
 from cloud.inventory import Inventory
+from cloud.refusals import GONE
 from environments.lifecycle import State, Verb
 from environments.operations import BuildRequest, ChangePower
 from environments.outcomes import Progress
@@ -54,7 +55,8 @@ async def release_network(request: BuildRequest, cloud: Cloud) -> Progress:
     body: Any = {"properties": {"networkProfile": {"networkInterfaces": [card]}}}
     update = cloud.compute.virtual_machines.begin_update
     progress = await cloud.begin(update, request.step.group, *request.step.names, body)
-    return Progress.done() if progress.refusal else progress
+    gone = progress.refusal is not None and progress.refusal.code in GONE
+    return Progress.done() if gone else progress
 
 
 async def begin_power_change(request: ChangePower, cloud: Cloud) -> Progress:

@@ -14,24 +14,18 @@ async def remember_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
 
 
 async def close_operation(request: Closing, cloud: Cloud) -> str:
-    """Write an operation's outcome, forget the environment if nothing of it is left, and release its lock, in that order.
+    """Forget the environment if nothing of it is left, release its lock, and write the outcome, in that order.
 
-    Run again after the lock is released, it leaves alone what a later operation may have made under the same name.
+    Who reads the outcome finds everything else done. Run again after the lock is released, it leaves alone what a later
+    operation may have made under the same name.
     """
     records = Records(cloud.tables)
-    record = await records.operation(request.operation)
-    if record is not None:
-        await records.remember_operation(
-            replace(
-                record,
-                steps=request.steps,
-                began_at=request.began_at,
-                ended_at=request.ended_at,
-                outcome=request.outcome,
-            )
-        )
     lock = await records.lock(request.environment)
     if request.forget_environment and lock is not None and lock.operation == request.operation:
         await records.forget_environment(request.environment)
     await records.release_lock(request.environment, request.operation)
+    record = await records.operation(request.operation)
+    if record is not None:
+        ended = replace(record, began_at=request.began_at, ended_at=request.ended_at, outcome=request.outcome)
+        await records.remember_operation(replace(ended, steps=request.steps))
     return request.outcome.verdict

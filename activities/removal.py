@@ -1,12 +1,9 @@
 """Removal of groups and of single resources; removing what is gone is a success."""
 
 from cloud.connection import Cloud
+from cloud.refusals import GONE
 from cloud.resource_types import api_version
 from environments.outcomes import Progress
-
-GONE = frozenset(
-    {"ResourceGroupNotFound", "ResourceNotFound", "NotFound", "ParentResourceNotFound", "RoleAssignmentNotFound"}
-)
 
 
 async def remove_group(request: str, cloud: Cloud) -> Progress:

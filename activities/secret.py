@@ -19,18 +19,22 @@ async def put_password(request: BuildRequest, cloud: Cloud) -> Progress:
     there = await cloud.put(cloud.secrets.get_secret, name)
     if there.refusal is None or there.refusal.code != "SecretNotFound":
         return there
+    if request.machine_exists:  # it knows the password that was in the secret, and no other
+        return await _recover(name, cloud)
     put = await cloud.put(cloud.secrets.set_secret, name, new_password(), content_type="password", tags=tags)
-    if put.refusal is not None and "deleted but recoverable" in put.refusal.detail:
-        return await _recover(name, cloud)  # somebody deleted it by hand: the machine knows the old one, and so must we
-    return put
+    recoverable = put.refusal is not None and "deleted but recoverable" in put.refusal.detail
+    return await _recover(name, cloud) if recoverable else put
 
 
 async def _recover(name: str, cloud: Cloud) -> Progress:
     from azure.core.rest import HttpRequest
 
     response = await cloud.secrets.send_request(HttpRequest("POST", f"deletedsecrets/{name}/recover"))
-    if response.status_code in (200, 404, 409, 429) or response.status_code >= 500:
+    if response.status_code in (200, 409, 429) or response.status_code >= 500:
         return Progress.waiting(5.0)
+    if response.status_code == 404:
+        detail = f"The secret {name} is gone for good, and with it the password of the machine. Delete and build again."
+        return Progress.refused(Refusal(RefusalReason.CONFLICT, detail))
     detail = f"The secret {name} was deleted and could not be recovered (HTTP {response.status_code})."
     return Progress.refused(Refusal(RefusalReason.FORBIDDEN, detail))
 

@@ -31,7 +31,8 @@ async def put_environment(req: func.HttpRequest, client: Client, reads: Reads) -
     operation = OperationRecord(wish.plan.operation, name, Verb.PROVISION, KEY_HOLDER, now())
     record = _record(wish)
     new = None if wish.known else record
-    request = Provision(wish.plan, record, new=new is not None)
+    was_whole = wish.known is not None and wish.known.whole
+    request = Provision(wish.plan, record, new=new is not None, was_whole=was_whole)
     await start(client, reads.records, operation, provision_environment, request, new=new, seen=wish.known)
     return accepted(operation.id)
 

@@ -31,6 +31,7 @@ class Picture:
     connect: dict[str, str]
     password_secret: str
     operation: str | None
+    whole: bool
     problem: str
     spec: dict[str, Any]
 
@@ -56,6 +57,7 @@ async def picture_of(record: EnvironmentRecord, seen: Observation | None, operat
         connect=_connect(spec, address, state),
         password_secret=f"{reads.vault_url}/secrets/{record.secret}",
         operation=operation or None,
+        whole=record.whole,
         problem=seen.problem if seen else "",
         spec=spec,
     )

@@ -89,9 +89,10 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: str,
     if record is None or old is None:
         return Wish(spec, plan, secret, (), None)
     survey = await reads.preflight.existing(plan)
-    changed = {*changed_steps(plan_for(old, place), plan), *survey.drifted}
+    kept = {step.name for step in plan.steps if step.kind in NOT_PUT_AGAIN}
+    changed = {*changed_steps(plan_for(old, place), plan), *survey.drifted} - kept
     if not record.whole:
-        changed |= {step.name for step in plan.steps if step.kind not in NOT_PUT_AGAIN}
+        changed |= {step.name for step in plan.steps} - kept
     ordered = tuple(step.name for step in plan.steps if step.name in changed)
     return Wish(spec, replace(plan, changed=ordered), secret, survey.existing, record)
 

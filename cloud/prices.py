@@ -68,7 +68,10 @@ class Prices:
             raise CloudUnavailable("The price list cannot be reached right now.") from error
         if response.status_code != 200:
             raise CloudUnavailable(f"The price list cannot be read right now (HTTP {response.status_code}).")
-        return _cheapest(response.json())
+        try:
+            return _cheapest(response.json())
+        except (ValueError, KeyError, TypeError) as error:
+            raise CloudUnavailable("The price list says what nobody can read.") from error
 
 
 def _cheapest(answer: dict[str, list[dict[str, object]]]) -> Price | None:

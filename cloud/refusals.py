@@ -40,6 +40,11 @@ NOT_NOW = frozenset(
     }
 )
 
+# What is not there needs no removal.
+GONE = frozenset(
+    {"ResourceGroupNotFound", "ResourceNotFound", "NotFound", "ParentResourceNotFound", "RoleAssignmentNotFound"}
+)
+
 NOT_IMPLEMENTED = 501
 
 RUN_COMMAND_BUSY = "run command extension execution is in progress"

@@ -34,6 +34,7 @@ class Provision:
     plan: Plan
     record: EnvironmentRecord
     new: bool = True
+    was_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class BuildRequest:
     step: Step
     put: bool = True
     facts: dict[str, dict[str, str]] = field(default_factory=dict)
+    machine_exists: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import wire
 from activities import LEARN, PUT
+from activities.inventory import list_secrets
 from activities.machine import release_network
 from activities.removal import remove_group, remove_resource
 from activities.secret import remove_secret
@@ -14,7 +15,7 @@ from environments.operations import BuildRequest, Built
 from environments.outcomes import Refusal, RefusalReason
 from environments.plan import Kind, Plan, Step
 from orchestrators.board import DONE, REFUSED, UNCHANGED, Board
-from orchestrators.remains import look_for_remains
+from orchestrators.remains import look_for_remains, still_there
 from orchestrators.steps import Context, GaveUp, Story, follow, refusal_in, run
 
 
@@ -71,11 +72,12 @@ def build_all(context: Context, plan: Plan, existing: Set[str], board: Board) ->
 
 def take_back(context: Context, plan: Plan, building: Building, existing: Set[str], board: Board) -> Story[list[str]]:
     """Remove what this operation began to build, in reverse, look whether it is gone, and name what is left."""
-    ours = [step for step in plan.steps if step.name in building.begun and step.name not in existing]
+    ours = [step for step in plan.steps if step.name in building.begun and _is_ours(step, existing)]
     names = {step.name for step in ours}
     roots = [step for step in ours if step.inside not in names]
-    if any(step.kind is Kind.VIRTUAL_MACHINE for step in roots):
-        yield from _keep_network(context, plan)
+    if any(step.kind is Kind.VIRTUAL_MACHINE for step in roots) and not (yield from _keeps_network(context, plan)):
+        # It would take along what was there before it: better a failed machine that is named than that.
+        roots = [step for step in roots if step.kind is not Kind.VIRTUAL_MACHINE]
     for step in reversed(roots):
         built = building.built.get(step.name, Built(step.name))
         yield from _remove(context, step, built, board)
@@ -83,6 +85,11 @@ def take_back(context: Context, plan: Plan, building: Building, existing: Set[st
     left = yield from _left(context, plan, ours, existing)
     board.end("verify", REFUSED if left else DONE)
     return left
+
+
+def _is_ours(step: Step, existing: Set[str]) -> bool:
+    # The password of a machine that was there before is that machine's, even if its secret had to be recovered.
+    return step.name not in existing and not (step.kind is Kind.PASSWORD and "vm" in existing)
 
 
 def _start(context: Context, plan: Plan, existing: Set[str], building: Building, board: Board) -> list[str]:
@@ -111,7 +118,8 @@ def _needs_work(step: Step, plan: Plan, existing: Set[str]) -> bool:
 def _build(context: Context, step: Step, plan: Plan, existing: Set[str], building: Building) -> Any:
     facts = {need: building.built[need].facts for need in step.needs if building.built[need].facts}
     put = step.name not in existing or step.name in plan.changed
-    return context.call_sub_orchestrator(build_resource.__name__, wire.encode(BuildRequest(step, put, facts)))
+    request = BuildRequest(step, put, facts, machine_exists="vm" in existing)
+    return context.call_sub_orchestrator(build_resource.__name__, wire.encode(request))
 
 
 def _tick(context: Context, started: list[str], building: Building) -> list[Any]:
@@ -134,15 +142,14 @@ def _collect(building: Building, board: Board) -> None:
         board.end(name, REFUSED if built.refusal else DONE)
 
 
-def _keep_network(context: Context, plan: Plan) -> Story[None]:
-    """What a machine is told to take along when it goes, it must not take from before this operation."""
-    vm = plan.of_kind(Kind.VIRTUAL_MACHINE)
-    nic = plan.of_kind(Kind.NETWORK_INTERFACE)
-    if vm is not None and nic is not None:
-        try:
-            yield from follow(context, release_network, BuildRequest(vm, facts={"nic": {"id": nic.id}}))
-        except GaveUp:
-            return  # then it goes along: better that than a machine that stays
+def _keeps_network(context: Context, plan: Plan) -> Story[bool]:
+    """Whether a machine was told not to take along the card that was there before it."""
+    vm, nic = plan.step("vm"), plan.step("nic")
+    try:
+        progress = yield from follow(context, release_network, BuildRequest(vm, facts={"nic": {"id": nic.id}}))
+    except GaveUp:
+        return False
+    return progress.refusal is None
 
 
 def _remove(context: Context, step: Step, built: Built, board: Board) -> Story[None]:
@@ -165,11 +172,12 @@ def _remove(context: Context, step: Step, built: Built, board: Board) -> Story[N
 
 def _left(context: Context, plan: Plan, ours: list[Step], existing: Set[str]) -> Story[list[str]]:
     try:
-        remains = yield from look_for_remains(context, plan.environment, plan.group)
+        if "group" not in existing:
+            remains = yield from look_for_remains(context, plan.environment, plan.group)
+            return list(remains.all)
+        there = yield from still_there(context, [step.id for step in ours if step.id and step.kind is not Kind.PASSWORD])
+        secrets = yield from run(context, list_secrets, plan.environment)
     except GaveUp as gave_up:
         return [f"unknown, because it could not be looked up: {gave_up.refusal.detail}"]
-    if "group" not in existing:
-        return list(remains.all)
-    mine = {step.id.lower() for step in ours} | {step.names[0] for step in ours if step.kind is Kind.PASSWORD}
-    secrets = [name for name in remains.secrets if name in mine]
-    return [*(identifier for identifier in remains.resources if identifier.lower() in mine), *secrets]
+    mine = {step.names[0] for step in ours if step.kind is Kind.PASSWORD}
+    return [*there, *(f"key vault secret {name}" for name in secrets if name in mine)]

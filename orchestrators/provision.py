@@ -17,7 +17,7 @@ from activities.preflight import (
 from activities.records import remember_environment
 from environments.lifecycle import State, Verb
 from environments.operations import ChangePower, Probe, Provision
-from environments.outcomes import Check, Finding, Look, Outcome, RefusalReason, Survey, Verdict
+from environments.outcomes import Check, Finding, Look, Outcome, Refusal, RefusalReason, Survey, Verdict
 from environments.plan import Kind, Plan
 from orchestrators.board import DONE, REFUSED, Board
 from orchestrators.building import Building, build_all, take_back
@@ -29,7 +29,10 @@ HEALTHY_WITHIN = timedelta(minutes=60)
 BETWEEN_CHECKS = 15.0
 
 FRESH_IS_GONE = "What had been built was taken back; nothing of it is left."
-ADDED_IS_GONE = "What this operation had added was taken back; what was there before is still there."
+ADDED_IS_GONE = (
+    "What this operation had added was taken back; what was there before is still there. What it had changed stays changed "
+    "until the next wish."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,11 @@ def provision_environment(context: Context) -> Story[Any]:
 
 
 def _provision(context: Context, request: Provision, survey: Survey, board: Board) -> Story[Ending]:
-    plan, existing = request.plan, frozenset(survey.existing)
+    existing = frozenset(survey.existing)
+    awake, refusal = yield from _is_awake(context, request.plan, existing)
+    if refusal:
+        return _refused(Survey(survey.existing, (refusal,)), request)
+    plan = request.plan if awake else _without_inside(request.plan)
     # Remembered as not whole until it is: a change that breaks off half-way is taken up again by the next wish.
     yield from run(context, remember_environment, request.record)
     board.expect(*plan.steps, Expected(HEALTH, tuple(step.name for step in plan.steps)))
@@ -61,14 +68,39 @@ def _provision(context: Context, request: Provision, survey: Survey, board: Boar
     if building.refusals:
         left = yield from take_back(context, plan, building, existing, board)
         return _taken_back(request, building, existing, left)
+    if not awake:
+        yield from run(context, remember_environment, replace(request.record, whole=request.was_whole), STUBBORN)
+        words = f"{plan.environment} is as wished; its machine is stopped, so nothing was asked inside it."
+        return Ending(Outcome(Verdict.SUCCEEDED, words))
 
     board.begin(HEALTH)
-    outcome = yield from _look_inside(context, plan, existing)
+    outcome = yield from _look_inside(context, plan)
     good = outcome.verdict is Verdict.SUCCEEDED
     board.end(HEALTH, DONE if good else REFUSED)
     if good:
         yield from run(context, remember_environment, replace(request.record, whole=True), STUBBORN)
     return Ending(outcome)
+
+
+def _is_awake(context: Context, plan: Plan, existing: frozenset[str]) -> Story[tuple[bool, Refusal | None]]:
+    """Whether the machine runs, or will; one that stands there failed can only be started or deleted."""
+    if "vm" not in existing:
+        return True, None
+    look = ChangePower(plan.operation, plan.environment, Verb.START, plan.group, plan.machine.name)
+    view = yield from run(context, read_machine, look)
+    awake = view.state not in (State.STOPPED, State.STOPPED_BILLED, State.STOPPING)
+    if awake or not view.problem:
+        return awake, None
+    detail = (
+        f"The machine is {view.state}, and its last operation failed: {view.problem}. Start it, or delete and build again."
+    )
+    return awake, Refusal(RefusalReason.CONFLICT, detail, step="vm")
+
+
+def _without_inside(plan: Plan) -> Plan:
+    """The plan without what can only be done inside a machine that runs."""
+    steps = tuple(step for step in plan.steps if step.kind is not Kind.MACHINE_EXTENSION)
+    return replace(plan, steps=steps)
 
 
 def _preflight(context: Context, plan: Plan, board: Board) -> Story[Survey]:
@@ -97,15 +129,12 @@ def _taken_back(request: Provision, building: Building, existing: frozenset[str]
     return Ending(outcome, forget=request.new and fresh and not left)
 
 
-def _look_inside(context: Context, plan: Plan, existing: frozenset[str]) -> Story[Outcome]:
-    """Ask inside the machine whether it works; a machine that is stopped on purpose is left in peace."""
-    if "vm" in existing:
-        look = ChangePower(plan.operation, plan.environment, Verb.START, plan.group, plan.machine.name)
-        view = yield from run(context, read_machine, look)
-        if view.state in (State.STOPPED, State.STOPPED_BILLED, State.STOPPING):
-            words = f"{plan.environment} is as wished; its machine is {view.state}, so nothing was asked inside it."
-            return Outcome(Verdict.SUCCEEDED, words)
-    findings = yield from _check_until_healthy(context, plan)
+def _look_inside(context: Context, plan: Plan) -> Story[Outcome]:
+    """Ask inside the machine whether it works."""
+    try:
+        findings = yield from _check_until_healthy(context, plan)
+    except GaveUp as gave_up:
+        findings = (Finding(HEALTH, Check.FAILED, gave_up.refusal.detail),)
     return _outcome(plan, findings)
 
 
@@ -122,6 +151,8 @@ def _check_until_healthy(context: Context, plan: Plan) -> Story[tuple[Finding, .
         results = {finding.result for finding in progress.findings}
         if progress.findings and (late or Check.FAILED in results or Check.WAITING not in results):
             return progress.findings
+        if late:
+            return (Finding(HEALTH, Check.FAILED, "The machine has never answered."),)
         yield from sleep(context, BETWEEN_CHECKS)
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import wire
-from activities.inventory import read_group
 from activities.removal import remove_group, remove_resource
 from activities.secret import remove_secret
 from environments.operations import Teardown
@@ -11,7 +10,7 @@ from environments.outcomes import Outcome, Progress, Refusal, Verdict
 from orchestrators.board import DONE, REFUSED, Board
 from orchestrators.finish import Ending, finish
 from orchestrators.remains import Remains, lies_in, look_for_remains
-from orchestrators.steps import Activity, Context, GaveUp, Story, follow, refusal_in, run, sleep
+from orchestrators.steps import Activity, Context, GaveUp, Story, follow, refusal_in, sleep
 
 LOOKS = 12
 BETWEEN_LOOKS = 10.0
@@ -29,7 +28,9 @@ def delete_environment(context: Context) -> Story[Any]:
 
 
 def _delete(context: Context, request: Teardown, board: Board) -> Story[Ending]:
-    found = yield from _survey(context, request, board)
+    board.begin("survey")
+    found = yield from look_for_remains(context, request.environment, request.group)
+    board.end("survey", REFUSED if found.unknown else DONE)
     refusals = yield from _remove(context, request, found, board)
     board.begin("verify", needs=[report.name for report in board.reports])
     left = yield from _look_until_gone(context, request)
@@ -38,19 +39,6 @@ def _delete(context: Context, request: Teardown, board: Board) -> Story[Ending]:
         return Ending(Outcome.failed(refusals, left.all))
     words = f"{request.environment} is gone: its group, its secrets and everything with its tag; nothing is left."
     return Ending(Outcome(Verdict.SUCCEEDED, words), forget=True)
-
-
-def _survey(context: Context, request: Teardown, board: Board) -> Story[Remains]:
-    """What there is to remove; what costs most must not stay only because something else cannot be looked up."""
-    board.begin("survey")
-    try:
-        found = yield from look_for_remains(context, request.environment, request.group)
-        board.end("survey")
-    except GaveUp:
-        view = yield from run(context, read_group, request.group)
-        found = Remains(group=view.id if view.owner == request.environment else "")
-        board.end("survey", REFUSED)
-    return found
 
 
 def _remove(context: Context, request: Teardown, found: Remains, board: Board) -> Story[list[Refusal]]:
@@ -80,7 +68,7 @@ def _removed(context: Context, remove: Activity[Progress], target: str) -> Story
 def _look_until_gone(context: Context, request: Teardown) -> Story[Remains]:
     for _ in range(LOOKS):
         remains = yield from look_for_remains(context, request.environment, request.group)
-        if not remains.all:
+        if not remains.found:
             break
         yield from sleep(context, BETWEEN_LOOKS)
     return remains

@@ -1,5 +1,6 @@
 """The two sides of a flow in the words of a test: the control plane's HTTP interface, and the simulated Azure behind it."""
 
+import base64
 import json
 import time
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ SUBSCRIPTION = "/subscriptions/0d0e5e00-0000-4000-8000-000000000001"
 ROOT = Path(__file__).resolve().parent.parent
 WORKSTATION: dict[str, Any] = json.loads((ROOT / "examples" / "workstation.json").read_text())
 PATIENCE = 90.0
+SSH_KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519" + b"\0\0\0 " + bytes(range(32))).decode()
 UNDER_WAY = ("pending", "running")
 
 
@@ -167,6 +169,10 @@ class AzureSide:
     def delete_secret(self, name: str) -> None:
         """Somebody deletes a secret by hand; the vault remembers it for a while."""
         self.client.post("/secrets/delete", json={"name": name}).raise_for_status()
+
+    def purge_secret(self, name: str) -> None:
+        """Somebody purges a deleted secret: it is gone for good."""
+        self.client.post("/secrets/purge", json={"name": name}).raise_for_status()
 
     def take_name(self, name: str) -> None:
         self.client.post("/names/take", json={"name": name}).raise_for_status()

@@ -13,6 +13,7 @@ GET    /resources?below=       everything that exists below an id
 GET    /operations?below=      every long operation and how many seconds Azure itself needed for it
 GET    /secrets                the names of the vault's secrets
 POST   /secrets/delete         {"name"}: somebody deletes a secret by hand
+POST   /secrets/purge          {"name"}: and purges it: it is gone for good
 GET    /calls                  how many requests each service has answered
 DELETE /calls                  count anew
 """
@@ -23,7 +24,7 @@ from local.azure import operations
 from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.providers import catalogue
 from local.azure.requests import Request
-from local.azure.vault import SECRETS, delete
+from local.azure.vault import DELETED, SECRETS, delete
 from local.azure.world import World, visible
 
 
@@ -115,6 +116,11 @@ def _delete_secret(world: World, request: Request) -> Answer:
     return Answer(204)
 
 
+def _purge_secret(world: World, request: Request) -> Answer:
+    world.store.delete(DELETED, str(request.json()["name"]))
+    return Answer(204)
+
+
 def _calls(world: World, _: Request) -> Answer:
     return Answer(200, dict(world.calls))
 
@@ -138,6 +144,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "operations"): _operations,
     ("GET", "secrets"): _secrets,
     ("POST", "secrets/delete"): _delete_secret,
+    ("POST", "secrets/purge"): _purge_secret,
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _count_anew,
 }

@@ -76,3 +76,17 @@ def test_a_group_without_a_record_can_still_be_deleted(control_plane: ControlPla
     azure.found_group(f"rg-dormouse-{name}", tags={"dormouse": name})
     assert control_plane.down(name)["state"] == "succeeded"
     assert azure.resources(name) == []
+
+
+def test_what_cannot_be_looked_up_keeps_nothing_else_alive_and_is_said(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    azure.spoil(method="POST", path="Microsoft.ResourceGraph", status=403, code="AuthorizationFailed")
+    operation = control_plane.down(name)
+    assert operation["state"] == "failed"
+    assert [item.partition(",")[0] for item in operation["leftovers"]] == ["unknown"]
+    assert azure.resources(name) == []
+    assert azure.secrets(name) == []
+    azure.behave()
+    assert control_plane.down(name)["state"] == "succeeded"

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from local.ground import temporary_ground
-from tests.support import WORKSTATION, AzureSide, ControlPlane
+from tests.support import SSH_KEY, WORKSTATION, AzureSide, ControlPlane
 
 MACHINE = "Microsoft.Compute/virtualMachines"
 NIC = "Microsoft.Network/networkInterfaces"
@@ -180,11 +180,10 @@ def test_a_machine_without_a_gpu_gets_no_driver(control_plane: ControlPlane, azu
 
 
 def test_an_ssh_key_reaches_the_machine(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
-    key = "ssh-ed25519 " + "A" * 68
-    control_plane.up(name, {**WORKSTATION, "ssh_public_key": key})
+    control_plane.up(name, {**WORKSTATION, "ssh_public_key": SSH_KEY})
     (machine,) = azure.of_type(name, MACHINE)
     keys = machine["properties"]["osProfile"]["linuxConfiguration"]["ssh"]["publicKeys"]
-    assert keys == [{"path": "/home/azureuser/.ssh/authorized_keys", "keyData": key}]
+    assert keys == [{"path": "/home/azureuser/.ssh/authorized_keys", "keyData": SSH_KEY}]
 
 
 def test_a_firewall_that_somebody_opened_by_hand_is_closed_again(
@@ -241,3 +240,30 @@ def test_an_unhealthy_environment_is_not_good_enough_for_the_same_wish(
 def test_an_owner_is_the_same_with_blanks_around(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name, {**WORKSTATION, "owner": " ann "})
     assert control_plane.put(name, {**WORKSTATION, "owner": " ann "}).status_code == httpx.codes.OK
+
+
+def test_an_unhealthy_machine_that_was_stopped_can_still_be_wished_for_and_is_asked_when_it_runs(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    azure.spoil(method="POST", path=f"vm-{name}/runCommand", status=403, code="AuthorizationFailed", times=1)
+    assert control_plane.provision(name)["state"] == "unhealthy"
+    control_plane.follow(control_plane.post(name, "stop"))
+    assert "stopped" in control_plane.up(name)["explanation"]
+    assert control_plane.get(name)["whole"] is False
+    control_plane.follow(control_plane.post(name, "start"))
+    assert control_plane.up(name)["findings"]
+    assert control_plane.get(name)["whole"] is True
+
+
+def test_a_password_that_is_gone_for_good_is_not_replaced_behind_the_machines_back(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    (secret,) = azure.secrets(name)
+    azure.delete_secret(secret)
+    azure.purge_secret(secret)
+    operation = control_plane.provision(name)
+    assert operation["state"] == "failed"
+    assert "gone for good" in operation["explanation"]
+    assert azure.secrets(name) == []
+    assert control_plane.get(name)["state"] == "running"

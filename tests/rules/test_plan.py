@@ -9,6 +9,7 @@ from environments.errors import BlueprintNotFound
 from environments.graph import in_order
 from environments.plan import Kind, Place, Plan
 from environments.specs import WorkstationSpec
+from tests.support import SSH_KEY
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 
@@ -26,7 +27,7 @@ def test_the_workstation_creates_exactly_what_the_document_creates() -> None:
 
 
 def test_a_plan_survives_the_wire() -> None:
-    original = plan(ssh_public_key="ssh-ed25519 " + "A" * 68)
+    original = plan(ssh_public_key=SSH_KEY)
     assert wire.decode(Plan, json.loads(json.dumps(wire.encode(original)))) == original
 
 

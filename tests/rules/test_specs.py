@@ -112,7 +112,9 @@ def test_a_package_name_cannot_carry_a_command(package: str) -> None:
     assert "/python_packages/0" in faults(python_packages=[package])
 
 
-@pytest.mark.parametrize("key", ["ssh-rsa", "ssh-rsa short", "-----BEGIN PRIVATE KEY-----", "ssh-dss " + "A" * 60])
+@pytest.mark.parametrize(
+    "key", ["ssh-rsa", "ssh-rsa short", "-----BEGIN PRIVATE KEY-----", "ssh-dss " + "A" * 60, "ssh-rsa " + "A" * 68]
+)
 def test_only_public_ssh_keys_are_accepted(key: str) -> None:
     assert "/ssh_public_key" in faults(ssh_public_key=key)
 
