@@ -104,14 +104,17 @@ def _without_inside(plan: Plan) -> Plan:
 
 
 def _preflight(context: Context, plan: Plan, board: Board) -> Story[Survey]:
+    """What exists, and for what does not: is the name free, the size offered, the quota left?"""
     board.begin("preflight")
-    asked = (survey_group, survey_storage_name, survey_size, survey_quota)
-    surveys = yield from run_all(context, [(survey, plan) for survey in asked])
-    steps = [step for step in plan.steps if surveys[0].existing or step.kind is Kind.PASSWORD]
+    group = yield from run(context, survey_group, plan)
+    steps = [step for step in plan.steps if group.existing or step.kind is Kind.PASSWORD]
     looks = yield from run_all(context, [(look_at_step, step) for step in steps])
     existing = tuple(step.name for step, look in zip(steps, looks, strict=True) if look is not Look.ABSENT)
     # What is there already needs no new name, no new place and no new quota.
-    refusals = tuple(refusal for survey in surveys for refusal in survey.refusals if refusal.step not in existing)
+    asked = [survey_storage_name] if "storage" not in existing else []
+    asked += [survey_size, survey_quota] if "vm" not in existing else []
+    surveys = yield from run_all(context, [(survey, plan) for survey in asked])
+    refusals = (*group.refusals, *(refusal for survey in surveys for refusal in survey.refusals))
     board.end("preflight", REFUSED if refusals else DONE)
     return Survey(existing, refusals)
 

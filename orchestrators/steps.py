@@ -41,6 +41,8 @@ def run(context: Context, activity: Activity[T], request: Any, retries: df.Retry
 
 def run_all(context: Context, requests: Sequence[tuple[Activity[T], Any]]) -> Story[list[T]]:
     """Run activities side by side and wait for every one of them; raises GaveUp if one of them gave up."""
+    if not requests:
+        return []
     tasks = [_call(context, activity, request, TRANSIENT) for activity, request in requests]
     with contextlib.suppress(Exception):  # told apart below, task by task
         yield context.task_all(tasks)
