@@ -108,7 +108,8 @@ def test_independent_steps_run_side_by_side_and_no_step_waits_for_a_stranger(nam
     for step in steps.values():
         needs = [steps[need]["ended"] for need in step["needs"]]
         assert not needs or step["began"] - max(needs) < 15.0, step["name"]
-    assert steps["container"]["began"] < steps["vm"]["ended"]
+    # The container is ready long before the machine, although the machine was begun before it: see `building._tick`.
+    assert steps["container"]["ended"] < steps["vm"]["ended"] - 10.0
     assert operation["makespan_seconds"] <= operation["critical_path_seconds"] * 1.10 + 10.0
 
 
