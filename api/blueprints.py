@@ -1,23 +1,60 @@
-"""Routes about blueprints: what can be built, with which parameters."""
+"""Routes about blueprints: what can be built, with which parameters, and what it costs; and whether anybody is at home."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
 
 import azure.functions as func
 
 from api.answers import answer, page
 from api.reads import Reads
 from api.starting import Client
-from environments.blueprints import BLUEPRINTS, card_of
+from api.wishes import COVERS
+from cloud.prices import Price
+from environments.blueprints import BLUEPRINTS, BlueprintCard, card_of
+from environments.errors import InvalidRequest
+from environments.machine_sizes import find_size
+
+REGION = re.compile(r"[a-z][a-z0-9]{2,30}")
+
+
+@dataclass(frozen=True, slots=True)
+class PricedCard:
+    """What can be asked of a blueprint, and what its machine costs where the caller asked; without a region, no price."""
+
+    name: str
+    summary: str
+    parameters: dict[str, Any]
+    defaults: dict[str, Any]
+    size: str
+    region: str
+    price: Price | None
+    price_covers: str
 
 
 async def list_blueprints(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
-    """Every kind of environment that can be built."""
-    return page([card_of(name) for name in sorted(BLUEPRINTS)], "/api/blueprints", "", {})
+    """Every kind of environment that can be built; with `region`, what each costs there."""
+    cards = [await _priced(card_of(name), req, reads) for name in sorted(BLUEPRINTS)]
+    return page(cards, "/api/blueprints", "", {})
 
 
 async def get_blueprint(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
-    """One kind of environment: the JSON Schema of its parameters, and its defaults."""
-    return answer(card_of(req.route_params["name"]))
+    """One kind of environment: the JSON Schema of its parameters, its defaults; with `region` and `size`, what it costs."""
+    return answer(await _priced(card_of(req.route_params["name"]), req, reads))
 
 
 async def get_health(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
     """Whether the control plane is up and its settings are whole."""
     return answer({"status": "ok"})
+
+
+async def _priced(card: BlueprintCard, req: func.HttpRequest, reads: Reads) -> PricedCard:
+    region = req.params.get("region", "").replace(" ", "").lower()
+    if region and not REGION.fullmatch(region):
+        raise InvalidRequest(f"region must be the name of a region like polandcentral, not {region!r}.")
+    try:
+        size = find_size(req.params.get("size") or str(card.defaults["size"])).name
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
+    price = await reads.prices.of_machine(region, size) if region else None
+    return PricedCard(card.name, card.summary, card.parameters, card.defaults, size, region, price, COVERS)

@@ -112,6 +112,18 @@ def test_blueprints_tell_what_can_be_asked_for(control_plane: ControlPlane) -> N
     assert listed["parameters"]["properties"]["region"]["pattern"]
 
 
+def test_a_blueprint_tells_what_it_costs_where(control_plane: ControlPlane) -> None:
+    def card(**query: str) -> httpx.Response:
+        return control_plane.client.get("/blueprints/workstation", params=query)
+
+    assert card().json()["price"] is None
+    assert card(region="Poland Central").json()["price"]["per_hour"] == 0.59
+    assert card(region="eastus", size="standard_nc4as_t4_v3").json()["price"]["currency"] == "USD"
+    assert card(region="nowhere").json()["price"] is None
+    assert card(region="x' or 1 eq 1").status_code == 400
+    assert card(region="eastus", size="Standard_NC6").status_code == 400
+
+
 def test_environments_are_listed_page_by_page(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name)
     listed = control_plane.every_environment()
