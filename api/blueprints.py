@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import azure.functions as func
 
@@ -19,13 +18,9 @@ REGION = re.compile(r"[a-z][a-z0-9]{2,30}")
 
 
 @dataclass(frozen=True, slots=True)
-class PricedCard:
-    """What can be asked of a blueprint, and what its machine costs where the caller asked; without a region, no price."""
+class PricedCard(BlueprintCard):
+    """A blueprint's card with what its machine costs where the caller asked; without a region, no price."""
 
-    name: str
-    summary: str
-    parameters: dict[str, Any]
-    defaults: dict[str, Any]
     size: str
     region: str
     price: Price | None

@@ -30,7 +30,7 @@ def begin(
     world: World, effect: str, resource: str, seconds: float, *, provider: str, failure: Refused | None = None, **more: Any
 ) -> Document:
     """Accept a long operation that ends in some seconds and then has its effect, or its failure."""
-    identifier = world.guid("operation", effect, resource, str(world.seconds()), str(len(list(world.store.items(SHELF)))))
+    identifier = world.fresh_guid("operation", effect, resource)
     now = world.seconds()
     # What changes the same resource happens one after the other.
     others = [

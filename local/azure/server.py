@@ -77,7 +77,7 @@ class SimulatedAzure:
         lost = name in SPOILABLE and self.world.faults.striking("lose", request.method, raw_path, arm.kind_of(raw_path))
         if lost and received.transport is not None:
             received.transport.abort()
-        headers = {"x-ms-request-id": self.world.guid("request", str(sum(self.world.calls.values()))), **said.headers}
+        headers = {"x-ms-request-id": self.world.fresh_guid("request"), **said.headers}
         if said.body is not None:
             headers.setdefault("Content-Type", JSON)
         return web.Response(status=said.status, body=said.content, headers=headers)

@@ -102,8 +102,7 @@ def _query(world: World, table: str, request: Request) -> Answer:
 
 def _write(world: World, table: str, key: str, body: dict[str, Any]) -> Document:
     written = world.text()[:-6] + "Z"
-    version = world.guid(table, key, str(world.seconds()), str(world.calls.get("writes", 0)))
-    world.calls["writes"] = world.calls.get("writes", 0) + 1
+    version = world.fresh_guid(table, key)
     document = {**body, "Timestamp": written, "odata.etag": f"W/\"datetime'{version}'\""}
     return world.store.put(f"table {table}", key, document)
 

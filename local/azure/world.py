@@ -1,5 +1,6 @@
 """The world of the simulated Azure: its time, its chance, what it knows, what it was told to spoil."""
 
+import itertools
 import json
 import math
 import random
@@ -30,6 +31,7 @@ class World:
         self.clock = Clock(float(remembered["speed"]), float(remembered["origin"]))
         self.faults = Faults()
         self.calls: dict[str, int] = {}
+        self._numbers = itertools.count()
         self._seed = seed
         figures = json.loads((HERE / "durations.json").read_text())
         self._durations: dict[str, dict[str, float]] = figures["operations"] | figures["assumed"]["operations"]
@@ -43,6 +45,10 @@ class World:
         """A moment (this one by default) as Azure writes it."""
         moment = datetime.fromtimestamp(self.seconds() if seconds is None else seconds, UTC)
         return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0+00:00"
+
+    def fresh_guid(self, *what: str) -> str:
+        """A GUID that is another one every time."""
+        return self.guid(*what, str(self.seconds()), str(next(self._numbers)))
 
     def guid(self, *what: str) -> str:
         """A GUID that is always the same for the same thing."""

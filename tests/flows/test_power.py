@@ -16,6 +16,14 @@ def test_stop_means_deallocated_and_start_means_running(control_plane: ControlPl
     assert control_plane.follow(control_plane.post(name, "restart"))["state"] == "succeeded"
 
 
+def test_an_operation_that_has_ended_holds_the_environment_no_longer(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    control_plane.follow(control_plane.post(name, "stop"))
+    # The list shows every lock there is, also one whose operation is gone and that would be taken over.
+    holders = {item["name"]: item["operation"] for item in control_plane.every_environment()}
+    assert holders[name] is None
+
+
 def test_what_is_so_already_is_answered_at_once(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name)
     assert control_plane.post(name, "start").status_code == 200
