@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 
 class Clock:
@@ -32,8 +32,6 @@ def timestamp(moment: datetime) -> str:
 
 
 def moment(text: str) -> datetime:
-    """A timestamp read back."""
-    cut = text.rstrip("Z")
-    head, _, fraction = cut.partition(".")
-    whole = datetime.fromisoformat(head).replace(tzinfo=UTC)
-    return whole + timedelta(microseconds=int(fraction[:6].ljust(6, "0"))) if fraction else whole
+    """A timestamp read back, whatever its zone; one without a zone is in UTC. Raises ValueError."""
+    read = datetime.fromisoformat(text)
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)

@@ -8,61 +8,24 @@ TaskOrchestrationContext.cs, RetryInterceptor.cs).
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from local.clock import moment
 from local.host.events import ActionType, Event, EventType
+from local.host.tasks import Decision, NonDeterministic, Task, Unsupported
 
 Action = dict[str, Any]
 
-
-class NonDeterministic(Exception):
-    """The orchestrator does not ask for what its history says it asked for."""
+HTTP_ACTIVITY = "BuiltIn::HttpActivity"
 
 
-class Unsupported(Exception):
-    """The orchestrator asks for something this host cannot do."""
-
-
-@dataclass(slots=True)
-class Task:
-    """Something being waited for; told to everybody who waits when it ends."""
-
-    ended: bool = False
-    failed: bool = False
-    waiters: list[Callable[["Task"], None]] = field(default_factory=list)
-
-    def end(self, *, failed: bool = False) -> None:
-        """End once; later ends are ignored."""
-        if self.ended:
-            return
-        self.ended, self.failed = True, failed
-        for waiter in self.waiters:
-            waiter(self)
-
-    def then(self, waiter: Callable[["Task"], None]) -> None:
-        """Call back when it ends, or at once if it has ended."""
-        if self.ended:
-            waiter(self)
-        else:
-            self.waiters.append(waiter)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Something new to do: `kind` is the history event that it becomes."""
-
-    kind: EventType
-    identifier: int
-    name: str = ""
-    input: str | None = None
-    instance: str = ""
-    fire_at: datetime | None = None
-
-
-SCHEDULING = {EventType.TASK_SCHEDULED, EventType.SUB_ORCHESTRATION_CREATED, EventType.TIMER_CREATED}
+SCHEDULING = {
+    EventType.TASK_SCHEDULED,
+    EventType.SUB_ORCHESTRATION_CREATED,
+    EventType.TIMER_CREATED,
+    EventType.EVENT_SENT,
+}
 ENDING = {
     EventType.TASK_COMPLETED: ("TaskScheduledId", False),
     EventType.TASK_FAILED: ("TaskScheduledId", True),
@@ -86,6 +49,8 @@ class Replay:
         self._pending: dict[int, Decision] = {}
         self._waiting: dict[str, list[Task]] = {}
         self._early: dict[str, list[Event]] = {}
+        self._calls: dict[int, Task] = {}
+        self.cancelled: list[int] = []
         self.continued: Action | None = None
         self.carried: list[Event] = []
 
@@ -123,6 +88,10 @@ class Replay:
             self._raise(item)
 
     def _confirm(self, kind: EventType, item: Event) -> None:
+        if kind is EventType.EVENT_SENT and item["EventId"] in self._calls:
+            # The answer of an entity comes as an event whose name is the id of the call.
+            call = str(json.loads(item["Input"])["id"])
+            self._waiting.setdefault(call, []).append(self._calls.pop(item["EventId"]))
         decision = self._pending.pop(item["EventId"], None)
         named = item.get("Name") or ""
         if decision is None or decision.kind is not kind or decision.name.lower() != named.lower():
@@ -155,22 +124,31 @@ class Replay:
         kind = ActionType(action["actionType"])
         if kind in (ActionType.WHEN_ANY, ActionType.WHEN_ALL):
             return self._together(kind, [self._make(child) for child in action["compoundActions"]])
-        if kind is ActionType.CALL_ACTIVITY:
-            return self._activity(action)
-        if kind is ActionType.CALL_SUB_ORCHESTRATOR:
-            return self._sub_orchestration(action)
-        if kind is ActionType.CALL_ACTIVITY_WITH_RETRY:
-            return self._again(action, self._activity)
-        if kind is ActionType.CALL_SUB_ORCHESTRATOR_WITH_RETRY:
-            return self._again(action, self._sub_orchestration)
-        if kind is ActionType.CREATE_TIMER:
-            return self._timer(moment(action["fireAt"]), cancelled=bool(action.get("isCanceled")))
-        if kind is ActionType.WAIT_FOR_EXTERNAL_EVENT:
-            return self._external_event(str(action["externalEventName"]))
         if kind is ActionType.CONTINUE_AS_NEW:
             self.continued = action
             return Task(ended=True)
-        raise Unsupported(f"this host does not do {kind.name} yet")
+        return self._single(kind, action)
+
+    def _single(self, kind: ActionType, action: Action) -> Task:
+        make: dict[ActionType, Callable[[Action], Task]] = {
+            ActionType.CALL_ACTIVITY: self._activity,
+            ActionType.CALL_ACTIVITY_WITH_RETRY: lambda given: self._again(given, self._activity),
+            ActionType.CALL_SUB_ORCHESTRATOR: self._sub_orchestration,
+            ActionType.CALL_SUB_ORCHESTRATOR_WITH_RETRY: lambda given: self._again(given, self._sub_orchestration),
+            ActionType.CREATE_TIMER: lambda given: self._timer(
+                moment(given["fireAt"]), cancelled=bool(given.get("isCanceled"))
+            ),
+            ActionType.WAIT_FOR_EXTERNAL_EVENT: lambda given: self._external_event(str(given["externalEventName"])),
+            ActionType.CALL_ENTITY: lambda given: self._entity(given, signal=False),
+            ActionType.SIGNAL_ENTITY: lambda given: self._entity(given, signal=True),
+            ActionType.CALL_HTTP: self._http,
+        }
+        if kind not in make:
+            raise Unsupported(f"this host does not know the action {kind.name}")
+        return make[kind](action)
+
+    def _http(self, action: Action) -> Task:
+        return self._schedule(EventType.TASK_SCHEDULED, name=HTTP_ACTIVITY, given=json.dumps(action["httpRequest"]))
 
     def _activity(self, action: Action) -> Task:
         return self._schedule(EventType.TASK_SCHEDULED, name=action["functionName"], given=_text(action.get("input")))
@@ -187,8 +165,27 @@ class Replay:
     def _timer(self, fire_at: datetime, *, cancelled: bool = False) -> Task:
         task = self._schedule(EventType.TIMER_CREATED, fire_at=fire_at)
         if cancelled:
-            self._open = {number: other for number, other in self._open.items() if other is not task}
+            number = self._next_id - 1
+            self.cancelled.append(number)
+            del self._open[number]
             task.end()
+        return task
+
+    def _entity(self, action: Action, *, signal: bool) -> Task:
+        self._schedule(
+            EventType.EVENT_SENT,
+            name="op",
+            # What is said to an entity is JSON text in JSON, as the input of a child is.
+            given=json.dumps({"op": action["operation"], "input": json.dumps(_text(action.get("input")))}),
+            instance=str(action["instanceId"]),
+            signal=signal,
+        )
+        number = self._next_id - 1
+        task = self._open.pop(number)
+        if signal:
+            task.end()
+        else:
+            self._calls[number] = task
         return task
 
     def _schedule(
@@ -199,9 +196,10 @@ class Replay:
         given: str | None = None,
         instance: str = "",
         fire_at: datetime | None = None,
+        signal: bool = False,
     ) -> Task:
         identifier, self._next_id = self._next_id, self._next_id + 1
-        self._pending[identifier] = Decision(kind, identifier, name, given, instance, fire_at)
+        self._pending[identifier] = Decision(kind, identifier, name, given, instance, fire_at, signal)
         task = self._open[identifier] = Task()
         return task
 

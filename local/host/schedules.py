@@ -3,6 +3,7 @@
 (Azure/azure-webjobs-sdk-extensions, Extensions/Timers: TimerListener.cs, ScheduleMonitor.cs, CronSchedule.cs)
 """
 
+import asyncio
 import logging
 import os
 import re
@@ -52,7 +53,8 @@ class Timer:
 
     def __init__(self, function: Function, worker: Worker, store: Store, clock: Clock) -> None:
         """Remember what to call; raises ValueError for a schedule that cannot be read."""
-        self._function, self._worker, self._store, self._clock = function, worker, store, clock
+        self.function, self._worker, self._store, self._clock = function, worker, store, clock
+        self._running = asyncio.Lock()
         self.schedule = Schedule(str(function.trigger["schedule"]))
         # What ticks more than once a minute is not worth remembering.
         first = self.schedule.after(clock.now())
@@ -62,7 +64,7 @@ class Timer:
 
     async def run(self, client: str) -> None:
         """Fire for ever: at once if a run was missed, then whenever the schedule says."""
-        status = self._store.schedule_status(self._function.name) if self._monitored else None
+        status = self._store.schedule_status(self.function.name) if self._monitored else None
         now = self._clock.now()
         if status and self._was_planned_so(status) and now > moment(status["Next"]):
             await self.fire(client, past_due=True)
@@ -81,14 +83,18 @@ class Timer:
         return timestamp(self.schedule.after(moment(status["LastUpdated"]))) == str(status["Next"])
 
     async def fire(self, client: str, *, past_due: bool) -> None:
-        """Call the function once; an error never stops the schedule."""
-        status = self._store.schedule_status(self._function.name) if self._monitored else None
+        """Call the function once, and never twice at a time; an error never stops the schedule."""
+        async with self._running:
+            await self._fire(client, past_due=past_due)
+
+    async def _fire(self, client: str, *, past_due: bool) -> None:
+        status = self._store.schedule_status(self.function.name) if self._monitored else None
         payload = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": status, "IsPastDue": past_due}
         ran_at = self._clock.now()
         try:
-            await self._worker.call_timer(self._function, payload, client)
+            await self._worker.call_timer(self.function, payload, client)
         except Exception:  # a schedule outlives the errors of what it calls
-            log.exception("The timer %s has failed.", self._function.name)
+            log.exception("The timer %s has failed.", self.function.name)
         self._remember(ran_at)
 
     def _remember(self, last: datetime | None) -> None:
@@ -100,4 +106,4 @@ class Timer:
             "Next": timestamp(self.schedule.after(last or now)),
             "LastUpdated": timestamp(last or now),
         }
-        self._store.save_schedule_status(self._function.name, status)
+        self._store.save_schedule_status(self.function.name, status)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +13,20 @@ import azure.functions as func
 from aiohttp import web
 
 from local.clock import Clock
-from local.host.engine import Engine, Limits
+from local.host.configuration import HostJson
+from local.host.engine import Engine
 from local.host.keys import Keys, Level
+from local.host.links import Links
 from local.host.management import Management
 from local.host.routing import Route, find
 from local.host.schedules import Timer
 from local.host.store import Store
-from local.host.worker import Worker
+from local.host.worker import AppError, Function, Worker
 
 log = logging.getLogger(__name__)
 
 VERSION = "4.1048.200"  # the official host whose behaviour this one follows
+NO_HOMEPAGE = "AzureWebJobsDisableHomepage"
 LARGEST_REQUEST = 100 * 1024 * 1024
 
 
@@ -46,16 +50,19 @@ class Host:
         self.keys = Keys.at(place.home / "keys.json")
         self._store = Store(place.home / "host.sqlite")
         self._clock = self._remembered_clock()
-        self._settings = json.loads((place.app / "host.json").read_text())
-        self._worker = Worker(place.app)
-        self._engine = Engine(self._worker, self._store, self._clock, Limits(self._settings))
-        prefix = str(self._settings.get("extensions", {}).get("http", {}).get("routePrefix", "api"))
-        self._routes = [Route.of(function, prefix) for function in self._worker.of_kind("httpTrigger")]
-        hub = str(self._settings.get("extensions", {}).get("durableTask", {}).get("hubName", "TestHubName"))
-        self._management = Management(self._engine, self._store, hub, self._outside, self.keys.durable)
-        timers = self._worker.of_kind("timerTrigger")
-        self._timers = {timer.name: Timer(timer, self._worker, self._store, self._clock) for timer in timers}
-        self._inside_port = 0
+        self._configuration = HostJson.at(place.app / "host.json")
+        self._http = self._configuration.extensions.http
+        self._worker = Worker.at(place.app)
+        self._engine = Engine(self._worker, self._store, self._clock, self._configuration)
+        self._routes = [Route.of(function, self._http.route_prefix) for function in self._worker.of_kind("httpTrigger")]
+        hub = self._configuration.extensions.durable_task.hub_name
+        outside = f"http://127.0.0.1:{place.port}/runtime/webhooks/durabletask"
+        self._links = Links(outside, hub, self.keys.durable)
+        self._management = Management(self._engine, self._store, self._links)
+        self._timers = {timer.name.lower(): self._timer(timer) for timer in self._worker.of_kind("timerTrigger")}
+        self._places = asyncio.Semaphore(self._http.max_concurrent_requests)
+        self._outstanding = self._inside_port = 0
+        self._began = self._clock.now()
         self._background: set[asyncio.Task[None]] = set()
 
     async def serve(self, started: Callable[[], None]) -> None:
@@ -65,37 +72,63 @@ class Host:
         outside.router.add_route("*", "/runtime/webhooks/{extension}/{tail:.*}", self._webhook)
         outside.router.add_route("*", "/admin/{tail:.*}", self._admin)
         outside.router.add_route("*", "/{path:.*}", self._function)
-        runners = [web.AppRunner(app, access_log=None) for app in (inside, outside)]
+        runners = [web.AppRunner(app, access_log=None, shutdown_timeout=1) for app in (inside, outside)]
         try:
             for runner, port in zip(runners, (0, self._place.port), strict=True):
                 await runner.setup()
                 await web.TCPSite(runner, "127.0.0.1", port).start()
             self._inside_port = runners[0].addresses[0][1]
-            self._engine.resume()
+            self._engine.take_up()
             for timer in self._timers.values():
-                self._spawn(timer.run(self._client))
+                if not timer.function.disabled:
+                    self._spawn(timer.run(self._client))
             started()
             await asyncio.Event().wait()
         finally:
+            for job in list(self._background):
+                job.cancel()
             await self._engine.close()
             for runner in runners:
                 await runner.cleanup()
+            self._worker.close()
             self._store.close()
 
     async def _function(self, request: web.Request) -> web.StreamResponse:
         found = find(self._routes, request.method, request.path)
         if found is None:
-            return web.Response(status=200 if request.path == "/" else 404)
+            return _homepage() if request.path == "/" else web.Response(status=404)
         route, parameters = found
         level = self.keys.level_of(request.headers, request.query)
+        if route.function.disabled and level is not Level.ADMIN:
+            return web.Response(status=404)
         if not _opens(level, route.level):
             return web.Response(status=401)
+        if self._outstanding >= self._http.max_outstanding_requests:
+            return web.Response(status=429)
+        self._outstanding += 1
         try:
-            answer = await self._worker.call_route(route.function, await _given(request, parameters), self._client)
-        except Exception:  # the host answers what the app did not catch with an empty 500
-            log.exception("The function %s has failed.", route.function.name)
+            async with self._places:
+                answer = await self._called(route.function, request, parameters)
+        finally:
+            self._outstanding -= 1
+        for name, value in self._http.custom_headers.items():
+            answer.headers[name] = value
+        return answer
+
+    async def _called(self, function: Function, request: web.Request, parameters: dict[str, str]) -> web.Response:
+        limit = self._configuration.function_timeout
+        try:
+            async with asyncio.timeout(limit.total_seconds() if limit else None):
+                return _answer(await self._worker.call_route(function, await _given(request, parameters), self._client))
+        except (Exception, SystemExit):  # the host answers what the app did not catch with an empty 500
+            log.exception("The function %s has failed.", function.name)
             return web.Response(status=500)
-        return _answer(answer)
+
+    def _timer(self, function: Function) -> Timer:
+        try:
+            return Timer(function, self._worker, self._store, self._clock)
+        except ValueError as error:
+            raise AppError(f"timer {function.name}: {error}") from None
 
     async def _webhook(self, request: web.Request) -> web.Response:
         if request.match_info["extension"].lower() != "durabletask":
@@ -103,7 +136,7 @@ class Host:
         return await self._guarded(request, {Level.SYSTEM, Level.ADMIN}, self._management.handle)
 
     async def _admin(self, request: web.Request) -> web.Response:
-        if request.match_info["tail"] == "host/ping":
+        if request.match_info["tail"].lower() == "host/ping":
             return web.Response()
         return await self._guarded(request, {Level.ADMIN}, self._administer)
 
@@ -116,23 +149,40 @@ class Host:
         return await handle(request) if level in levels else web.Response(status=403)
 
     async def _administer(self, request: web.Request) -> web.Response:
-        match (request.method, request.match_info["tail"].split("/")):
+        known = {name.lower(): function for name, function in self._worker.functions.items()}
+        match (request.method, request.match_info["tail"].lower().split("/")):
             case ("GET", ["host", "status"]):
-                return web.json_response({"id": "dormouse-local", "state": "Running", "version": VERSION})
+                return web.json_response(self._status())
             case ("GET", ["functions"]):
-                names = sorted(self._worker.functions)
-                return web.json_response([{"name": name} for name in names])
-            case ("POST", ["functions", name]) if name in self._timers:
-                self._spawn(self._timers[name].fire(self._client, past_due=False))
-                return web.Response(status=202)
+                return web.json_response([_described(function) for _, function in sorted(known.items())])
+            case ("GET", ["functions", name]) if name in known:
+                return web.json_response(_described(known[name]))
+            case ("GET", ["functions", name, "status"]) if name in known:
+                return web.json_response({})
+            case ("POST", ["functions", name]) if name in known:
+                return await self._fired_by_hand(request, name)
         return web.Response(status=404)
 
-    def _outside(self) -> str:
-        return f"http://127.0.0.1:{self._place.port}/runtime/webhooks/durabletask"
+    async def _fired_by_hand(self, request: web.Request, name: str) -> web.Response:
+        try:
+            given = json.loads(await request.read())
+        except ValueError:
+            return web.Response(status=400)
+        if not isinstance(given, dict):
+            return web.Response(status=400)
+        if name not in self._timers:
+            return web.Response(status=501, text="This host fires only timers by hand.")
+        self._spawn(self._timers[name].fire(self._client, past_due=False))
+        return web.Response(status=202)
+
+    def _status(self) -> dict[str, Any]:
+        up = int((self._clock.now() - self._began).total_seconds() * 1000)
+        told = {"id": "dormouse-local", "state": "Running", "version": VERSION, "versionDetails": VERSION}
+        return {**told, "platformVersion": "", "instanceId": "", "computerName": "", "processUptime": up}
 
     @property
     def _client(self) -> str:
-        return self._management.client_binding(f"http://127.0.0.1:{self._inside_port}/durabletask/")
+        return self._links.client_binding(f"http://127.0.0.1:{self._inside_port}/durabletask/")
 
     def _remembered_clock(self) -> Clock:
         fresh = Clock(self._place.speed)
@@ -146,6 +196,16 @@ class Host:
         task = asyncio.get_running_loop().create_task(job)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _homepage() -> web.Response:
+    if os.environ.get(NO_HOMEPAGE, "").lower() == "true":
+        return web.Response(status=204)
+    return web.Response(text="<!DOCTYPE html><title>Functions</title><p>The host is running.", content_type="text/html")
+
+
+def _described(function: Function) -> dict[str, Any]:
+    return {"name": function.name, "isDisabled": function.disabled, "config": {"bindings": list(function.bindings)}}
 
 
 def _opens(level: Level, needed: Level) -> bool:

@@ -7,11 +7,11 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local.host.events import Event
+from local.host.rows import Alarm, Entity, Instance, Message, Work
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -34,64 +34,10 @@ CREATE TABLE IF NOT EXISTS timers (
     number INTEGER PRIMARY KEY AUTOINCREMENT, instance TEXT NOT NULL, execution TEXT NOT NULL,
     task INTEGER NOT NULL, fire_at TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS timers_by_time ON timers (fire_at);
+CREATE TABLE IF NOT EXISTS entities (id TEXT PRIMARY KEY, state TEXT, updated TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS schedules (name TEXT PRIMARY KEY, status TEXT NOT NULL);
 """
-
-
-@dataclass(slots=True)
-class Instance:
-    """One orchestration instance as it stands; texts are JSON."""
-
-    id: str
-    execution: str
-    name: str
-    status: str
-    input: str | None
-    output: str | None
-    custom_status: str | None
-    created: str
-    updated: str
-    parent: str | None
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.status in ENDED
-
-
-ENDED = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """An activity to be called."""
-
-    number: int
-    instance: str
-    execution: str
-    task: int
-    name: str
-    input: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """A durable timer."""
-
-    number: int
-    instance: str
-    execution: str
-    task: int
-    fire_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """Something that happened to an instance and that it does not know yet."""
-
-    number: int
-    execution: str | None
-    event: Event
 
 
 class Store:
@@ -99,7 +45,7 @@ class Store:
 
     def __init__(self, path: Path | str) -> None:
         """Open or create the file; ":memory:" forgets everything in the end."""
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=60)
         self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {SCHEMA}")
 
     def close(self) -> None:
@@ -112,10 +58,11 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def fact(self, name: str, default: str) -> str:
         """A fact about the host that holds across restarts; the first value that is offered stays."""
@@ -199,9 +146,37 @@ class Store:
         """Strike a timer off; False if it is not on the list any more."""
         return self._db.execute("DELETE FROM timers WHERE number = ?", (alarm.number,)).rowcount == 1
 
-    def alarms(self) -> list[Alarm]:
-        """Every durable timer."""
-        return [Alarm(*row) for row in self._db.execute("SELECT * FROM timers ORDER BY fire_at")]
+    def next_alarm(self) -> Alarm | None:
+        """The durable timer that fires first, or None."""
+        row = self._db.execute("SELECT * FROM timers ORDER BY fire_at, number LIMIT 1").fetchone()
+        return Alarm(*row) if row else None
+
+    def cancel_alarms(self, instance: Instance, tasks: Iterable[int]) -> None:
+        """Forget timers of an instance that nobody waits for any more."""
+        rows = [(instance.id, instance.execution, task) for task in tasks]
+        self._db.executemany("DELETE FROM timers WHERE instance = ? AND execution = ? AND task = ?", rows)
+
+    def cancel_all_alarms(self, identifier: str) -> None:
+        """Forget every timer of an instance."""
+        self._db.execute("DELETE FROM timers WHERE instance = ?", (identifier,))
+
+    def entity(self, identifier: str) -> Entity | None:
+        """The entity of this id, or None."""
+        row = self._db.execute("SELECT * FROM entities WHERE id = ?", (identifier,)).fetchone()
+        return Entity(*row) if row else None
+
+    def entities(self) -> list[Entity]:
+        """Every entity that exists, by id."""
+        return [Entity(*row) for row in self._db.execute("SELECT * FROM entities ORDER BY id")]
+
+    def save_entity(self, entity: Entity) -> None:
+        """Write an entity as it stands."""
+        values = (entity.id, entity.state, entity.updated)
+        self._db.execute("INSERT OR REPLACE INTO entities VALUES (?, ?, ?)", values)
+
+    def delete_entity(self, identifier: str) -> None:
+        """An entity exists no more."""
+        self._db.execute("DELETE FROM entities WHERE id = ?", (identifier,))
 
     def drop_work(self, identifier: str) -> None:
         """Forget what an instance had under way."""

@@ -1,14 +1,18 @@
 """The worker: loads an app as the Functions worker for Python does, and calls its functions with what they are bound to."""
 
 import asyncio
+import contextvars
 import importlib
 import inspect
 import json
+import os
 import sys
 import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,8 @@ from azure.functions.durable_functions import ActivityTriggerConverter
 from azure.functions.timer import TimerRequest
 
 ENTRY = "function_app"
+MISSING = "The function '{name}' doesn't exist, is disabled, or is not {kind} function."
+THREADS = "PYTHON_THREADPOOL_THREAD_COUNT"
 
 
 class AppError(Exception):
@@ -35,6 +41,7 @@ class Function:
     clients: tuple[str, ...] = ()
     wants_context: bool = False
     bindings: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    disabled: bool = False
 
     @property
     def kind(self) -> str:
@@ -83,9 +90,20 @@ class Invocation(func.Context):
 class Worker:
     """The functions of one app, by name."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, app: FunctionRegister) -> None:
+        """Index an app; raises AppError."""
+        self.functions = {function.name: function for function in _index(app)}
+        threads = os.environ.get(THREADS)
+        self._threads = ThreadPoolExecutor(int(threads) if threads else None)
+
+    @classmethod
+    def at(cls, root: Path) -> "Worker":
         """Import the app below `root` and index it; raises AppError."""
-        self.functions = {function.name: function for function in _index(_import(root))}
+        return cls(_import(root))
+
+    def close(self) -> None:
+        """Wait for nothing that still runs in a thread."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def of_kind(self, kind: str) -> list[Function]:
         """Every function with a trigger of this type, in the order of registration."""
@@ -94,7 +112,7 @@ class Worker:
     def find(self, name: str, kind: str) -> Function | None:
         """The function of this name if it has such a trigger; names are compared without case."""
         wanted = name.lower()
-        return next((f for f in self.of_kind(kind) if f.name.lower() == wanted), None)
+        return next((f for f in self.of_kind(kind) if f.name.lower() == wanted and not f.disabled), None)
 
     async def call_route(self, function: Function, request: func.HttpRequest, client: str) -> func.HttpResponse:
         """Call a function with an HTTP request; raises whatever the function raises."""
@@ -118,6 +136,10 @@ class Worker:
         )
         await self._call(function, request, client)
 
+    async def call_entity(self, function: Function, context: str) -> str:
+        """Hand a batch of operations to an entity and get its answer as JSON text; raises what it raises."""
+        return str(await self._in_thread(partial(function.code, context)))
+
     def call_orchestrator(self, function: Function, context: dict[str, Any]) -> str:
         """Replay an orchestrator over its history and get its answer as JSON text; raises what it raises."""
         return str(function.code(json.dumps(context)))
@@ -128,7 +150,10 @@ class Worker:
             arguments["context"] = Invocation(function.name)
         if inspect.iscoroutinefunction(function.code):
             return await function.code(**arguments)
-        return await asyncio.to_thread(function.code, **arguments)
+        return await self._in_thread(partial(function.code, **arguments))
+
+    async def _in_thread(self, call: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, contextvars.copy_context().run, call)
 
 
 def _import(root: Path) -> FunctionRegister:
@@ -162,12 +187,13 @@ def _function(built: Any) -> Function:
     code = built.get_user_function()
     _check_parameters(name, code, trigger, clients)
     wants_context = "context" in inspect.signature(code).parameters and trigger["name"] != "context"
-    return Function(name, trigger, code, clients, wants_context, tuple(bindings))
+    disabled = os.environ.get(f"AzureWebJobs.{name}.Disabled", "").lower() in ("true", "1")
+    return Function(name, trigger, code, clients, wants_context, tuple(bindings), disabled)
 
 
 def _check_parameters(name: str, code: Callable[..., Any], trigger: dict[str, Any], clients: tuple[str, ...]) -> None:
-    if str(trigger["type"]).lower() == "orchestrationtrigger":
-        return  # the SDK wraps the generator: what is called takes the history
+    if str(trigger["type"]).lower() in ("orchestrationtrigger", "entitytrigger"):
+        return  # the SDK wraps it: what is called takes the history, or the batch
     bound = {str(trigger["name"]), *clients}
     parameters = inspect.signature(code).parameters
     if set(parameters) - {"context"} != bound - {"context"}:

@@ -56,7 +56,7 @@ def real(interpreter: str, ground: Ground, *invocations: dict[str, Any]) -> dict
 @pytest.fixture(scope="module")
 def embedded() -> Worker:
     os.environ.setdefault("AZURE_SUBSCRIPTION_ID", "00000000-0000-0000-0000-000000000000")
-    return Worker(ROOT)
+    return Worker.at(ROOT)
 
 
 def test_both_index_the_same_functions_with_the_same_bindings(interpreter: str, ground: Ground, embedded: Worker) -> None:
