@@ -1,78 +1,16 @@
 """The embedded host behaves as the official one: loading, routes, keys, timers, durable orchestrations, and after a kill."""
 
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-from local.ground import Process, free_port
+from local.ground import free_port
+from tests.host.support import OVER, Host, eventually
 from tests.support import ROOT
-
-APP = Path(__file__).parent / "app"
-OVER = ("Completed", "Failed", "Terminated")
-
-
-@dataclass
-class Host:
-    process: Process
-    port: int
-    home: Path
-
-    @property
-    def keys(self) -> dict[str, str]:
-        keys: dict[str, str] = json.loads((self.home / "keys.json").read_text())
-        return keys
-
-    @property
-    def calls(self) -> list[str]:
-        path = self.home / "calls"
-        return path.read_text().splitlines() if path.exists() else []
-
-    def ask(self, method: str, path: str, *, key: str | None = "function", **more: Any) -> httpx.Response:
-        headers = {"x-functions-key": self.keys[key]} | more.pop("headers", {}) if key else more.pop("headers", {})
-        return httpx.request(method, f"http://127.0.0.1:{self.port}{path}", headers=headers, trust_env=False, **more)
-
-    def start(self, name: str, given: Any = None, identifier: str = "") -> str:
-        answer = self.ask("POST", f"/api/start/{name}/{identifier}".rstrip("/"), json=given)
-        assert answer.status_code == 200, answer.text
-        return answer.text
-
-    def status(self, identifier: str) -> dict[str, Any]:
-        content: dict[str, Any] = self.ask("GET", f"/api/status/{identifier}").json()
-        return content
-
-    def until(self, identifier: str, *states: str) -> dict[str, Any]:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            status = self.status(identifier)
-            if status["runtimeStatus"] in states:
-                return status
-            time.sleep(0.01)
-        raise AssertionError(f"{identifier} is {self.status(identifier)}")
-
-    def result(self, name: str, given: Any = None) -> Any:
-        status = self.until(self.start(name, given), *OVER)
-        assert status["runtimeStatus"] == "Completed", status
-        return status["output"]
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    home, port = tmp_path_factory.mktemp("host"), free_port()
-    command = [sys.executable, "-m", "local.host", "--app", str(APP), "--home", str(home), "--port", str(port)]
-    environment = {"PATH": os.environ["PATH"], "CALLS_FILE": str(home / "calls"), "TICK": "0 0 */6 * * *"}
-    process = Process([*command, "--speed", "100"], environment, home / "log")
-    process.start()
-    yield Host(process, port, home)
-    process.kill()
 
 
 def test_activities_run_one_after_the_other_and_side_by_side(host: Host) -> None:
@@ -209,10 +147,9 @@ def test_what_is_no_http_answer_is_a_500(host: Host) -> None:
 def test_a_timer_fires_by_itself_and_by_hand(host: Host) -> None:
     before = host.calls.count("tick False")
     assert host.ask("POST", "/admin/functions/tick", key="master", json={}).status_code == 202
-    deadline = time.monotonic() + 5
-    while host.calls.count("tick False") == before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert host.calls.count("tick False") == before + 1
+    assert eventually(lambda: host.calls.count("tick False") == before + 1)
+    assert host.ask("POST", "/admin/functions/Tick", key="master").status_code == 400
+    assert host.ask("POST", "/admin/functions/nobody", key="master", json={}).status_code == 404
 
 
 @pytest.mark.parametrize("kills", [1, 3])

@@ -72,6 +72,88 @@ def tick(timer: func.TimerRequest) -> None:
         calls.write(f"tick {timer.past_due}\n")
 
 
+@app.route(route="signal/{key}/{operation}", methods=["POST"])
+@app.durable_client_input(client_name="client")
+async def signal(req: func.HttpRequest, client) -> func.HttpResponse:
+    entity = df.EntityId("Counter", req.route_params["key"])
+    await client.signal_entity(entity, req.route_params["operation"], json.loads(req.get_body()))
+    return func.HttpResponse("said")
+
+
+@app.route(route="state/{key}", methods=["GET"])
+@app.durable_client_input(client_name="client")
+async def state(req: func.HttpRequest, client) -> func.HttpResponse:
+    found = await client.read_entity_state(df.EntityId("Counter", req.route_params["key"]))
+    return func.HttpResponse(json.dumps(found.entity_state if found.entity_exists else None))
+
+
+@app.route(route="errand/{left:int}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def errand(req: func.HttpRequest) -> func.HttpResponse:
+    """Accepted, and accepted, and done."""
+    left = int(req.route_params["left"])
+    if left:
+        return func.HttpResponse(status_code=202, headers={"Location": f"/api/errand/{left - 1}", "Retry-After": "5"})
+    return func.HttpResponse("done", headers={"X-Seen": req.headers.get("x-mine", "")})
+
+
+@app.entity_trigger(context_name="counter_context", entity_name="Counter")
+def counter(counter_context):
+    total = counter_context.get_state(lambda: 0)
+    match counter_context.operation_name:
+        case "add":
+            total += counter_context.get_input()
+        case "refuse":
+            raise ValueError("I never do that")
+        case "delete":
+            counter_context.destruct_on_exit()
+            return
+    counter_context.set_state(total)
+    counter_context.set_result(total)
+
+
+@app.orchestration_trigger(context_name="context")
+def counts(context):
+    """Calls an entity, signals it, is refused, and signals it once more on leaving."""
+    entity = df.EntityId("Counter", context.get_input())
+    first = yield context.call_entity(entity, "add", 5)
+    context.signal_entity(entity, "add", 10)
+    second = yield context.call_entity(entity, "get")
+    try:
+        yield context.call_entity(entity, "refuse")
+    except Exception as error:
+        trouble = str(error)
+    context.signal_entity(entity, "add", 100)
+    return [first, second, trouble]
+
+
+@app.orchestration_trigger(context_name="context")
+def runs_an_errand(context):
+    answer = yield context.call_http("GET", context.get_input(), headers={"x-mine": "yes", "x-functions-key": "secret"})
+    return answer
+
+
+@app.orchestration_trigger(context_name="context")
+def hears_three(context):
+    heard = []
+    for word in ("one", "two", "three"):
+        heard.append((yield context.wait_for_external_event(word)))
+        yield context.call_activity("note", f"heard {context.instance_id} {word}")
+    return heard
+
+
+@app.orchestration_trigger(context_name="context")
+def fails_while_told_to(context):
+    """Fails, and its child with it, for as long as a file says so."""
+    kept = yield context.call_activity("note", f"kept {context.instance_id}")
+    child = yield context.call_sub_orchestrator("child_that_fails", context.get_input())
+    return [kept, child]
+
+
+@app.orchestration_trigger(context_name="context")
+def child_that_fails(context):
+    return (yield context.call_activity("fail_while_told_to", context.get_input()))
+
+
 @app.orchestration_trigger(context_name="context")
 def chain(context):
     first = yield context.call_activity("add", [1, 2])
@@ -207,6 +289,13 @@ def note(text: str) -> str:
     with CALLS.open("a") as calls:
         calls.write(f"{text}\n")
     return text
+
+
+@app.activity_trigger(input_name="path")
+def fail_while_told_to(path: str) -> str:
+    if Path(path).exists():
+        raise RuntimeError("I was told to")
+    return "well"
 
 
 @app.activity_trigger(input_name="key")

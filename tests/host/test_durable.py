@@ -1,0 +1,164 @@
+"""What durable orchestrations may use beyond calls and timers: entities, pauses, rewinding, restarting, HTTP."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.host.support import OVER, Host, eventually
+
+FIELDS = {"EventId", "IsPlayed", "TaskScheduledId", "TimerId"}
+
+
+def test_an_entity_remembers_answers_and_refuses(host: Host) -> None:
+    first, second, trouble = host.result("counts", "a")
+    assert (first, second) == (5, 15)
+    assert "I never do that" in trouble
+    assert eventually(lambda: host.manage("GET", "entities/counter/a").text == "115")  # the signal sent on leaving
+
+
+def test_entities_are_signalled_listed_and_deleted_from_outside(host: Host) -> None:
+    for number in (1, 2, 3):
+        assert host.ask("POST", "/api/signal/b/add", json=number).status_code == 200
+    assert eventually(lambda: host.manage("GET", "entities/counter/b").text == "6")
+    assert host.ask("GET", "/api/state/b").json() == 6
+    found = host.manage("GET", "entities/counter", params={"fetchState": "true"}).json()
+    assert {"name": "counter", "key": "b"} in [item["entityId"] for item in found]
+    assert next(item["state"] for item in found if item["entityId"]["key"] == "b") == 6
+    assert host.manage("DELETE", "entities/counter/b").status_code == 202
+    assert eventually(lambda: host.manage("GET", "entities/counter/b").status_code == 404)
+    assert host.manage("POST", "entities/nobody/b", params={"op": "add"}).status_code == 400
+
+
+def test_an_entity_keeps_its_state_through_a_kill(host: Host) -> None:
+    assert host.ask("POST", "/api/signal/kept/add", json=7).status_code == 200
+    assert eventually(lambda: host.manage("GET", "entities/counter/kept").status_code == 200)
+    host.process.kill()
+    host.process.start()
+    assert host.manage("GET", "entities/counter/kept").json() == 7
+
+
+def test_a_suspended_instance_hears_nothing_until_it_is_resumed(host: Host) -> None:
+    identifier = host.start("hears_three")
+    host.until(identifier, "Running")
+    host.manage("POST", f"instances/{identifier}/raiseEvent/one", json=1)
+    assert eventually(lambda: f"heard {identifier} one" in host.calls)
+    assert host.manage("POST", f"instances/{identifier}/suspend", params={"reason": "lunch"}).status_code == 202
+    host.until(identifier, "Suspended")
+    assert host.manage("POST", f"instances/{identifier}/suspend").status_code == 500
+    for number, word in ((2, "two"), (3, "three")):
+        assert host.manage("POST", f"instances/{identifier}/raiseEvent/{word}", json=number).status_code == 202
+    host.process.kill()
+    host.process.start()
+    assert host.status(identifier)["runtimeStatus"] == "Suspended"
+    assert f"heard {identifier} two" not in host.calls
+    assert host.manage("POST", f"instances/{identifier}/resume").status_code == 202
+    assert host.until(identifier, *OVER)["output"] == [1, 2, 3]
+    assert host.manage("POST", f"instances/{identifier}/resume").status_code == 410
+
+
+def test_a_suspended_instance_can_be_terminated(host: Host) -> None:
+    identifier = host.start("hears_three")
+    host.until(identifier, "Running")
+    host.manage("POST", f"instances/{identifier}/suspend")
+    host.until(identifier, "Suspended")
+    host.manage("POST", f"instances/{identifier}/terminate", params={"reason": "enough"})
+    assert host.until(identifier, *OVER)["runtimeStatus"] == "Terminated"
+
+
+def test_a_failed_instance_is_rewound_with_its_child_and_keeps_what_had_succeeded(host: Host, tmp_path: Path) -> None:
+    trouble = tmp_path / "trouble"
+    trouble.touch()
+    identifier = host.start("fails_while_told_to", str(trouble))
+    assert "I was told to" in host.until(identifier, *OVER)["output"]
+    trouble.unlink()
+    assert host.manage("POST", f"instances/{identifier}/rewind", params={"reason": "mended"}).status_code == 202
+    done = host.until(identifier, "Completed")
+    assert done["output"] == [f"kept {identifier}", "well"]
+    assert host.calls.count(f"kept {identifier}") == 1
+    assert host.manage("POST", f"instances/{identifier}/rewind").status_code == 410
+    assert host.manage("POST", "instances/nobody/rewind").status_code == 404
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_an_instance_is_started_again_with_the_same_input(host: Host, new: bool) -> None:
+    identifier = host.start("fan_out", 3)
+    before = host.until(identifier, *OVER)
+    answer = host.manage("POST", f"instances/{identifier}/restart", params={"restartWithNewInstanceId": str(new).lower()})
+    assert answer.status_code == 202
+    again = answer.json()["id"]
+    assert (again != identifier) is new
+    assert host.until(again, *OVER)["output"] == before["output"]
+    assert host.manage("POST", "instances/nobody/restart").status_code == 400
+
+
+def test_durable_http_follows_what_was_accepted_and_keeps_the_key_to_itself(host: Host) -> None:
+    answer = host.result("runs_an_errand", f"http://127.0.0.1:{host.port}/api/errand/2")
+    assert (answer["statusCode"], answer["content"]) == (200, "done")
+    assert answer["headers"]["x-seen"] == "yes"
+
+
+def test_a_history_is_shown_as_events_with_names_and_what_came_of_them(host: Host) -> None:
+    identifier = host.start("chain")
+    host.until(identifier, *OVER)
+    path = f"instances/{identifier}"
+    shown = host.manage("GET", path, params={"showHistory": "true", "showHistoryOutput": "true"}).json()["historyEvents"]
+    kinds = [item["EventType"] for item in shown]
+    assert kinds == ["ExecutionStarted", "TaskCompleted", "TaskCompleted", "ExecutionCompleted"]
+    assert (shown[0]["FunctionName"], shown[1]["FunctionName"], shown[1]["Result"]) == ("chain", "add", 3)
+    assert all(not FIELDS & set(item) for item in shown)
+    plain = host.manage("GET", path, params={"showHistory": "true", "showInput": "false"}).json()["historyEvents"]
+    assert all("Result" not in item and "Input" not in item for item in plain)
+
+
+def test_a_cancelled_timer_is_forgotten_at_once(host: Host) -> None:
+    identifier = host.start("first_of_two", 100_000)
+    host.until(identifier, *OVER)
+    assert all(identifier not in row for row in host.rows("timers"))
+
+
+def test_lists_come_in_pages(host: Host) -> None:
+    for number in range(5):
+        host.until(host.start("fan_out", 1, f"paged-{number}"), *OVER)
+    seen: list[str] = []
+    token = ""
+    while True:
+        query = {"instanceIdPrefix": "paged-", "top": "2", "runtimeStatus": "Completed,Unheard"}
+        answer = host.manage("GET", "instances", params=query, headers={"x-ms-continuation-token": token})
+        assert len(answer.json()) <= 2
+        seen += [item["instanceId"] for item in answer.json()]
+        token = answer.headers["x-ms-continuation-token"]
+        if not token:
+            break
+    assert seen == [f"paged-{number}" for number in range(5)]
+
+
+def test_a_start_may_wait_for_the_result(host: Host) -> None:
+    answer = host.manage("POST", "orchestrators/chain", params={"timeout": "20", "pollingInterval": "0.05"})
+    assert (answer.status_code, answer.json()) == (200, 13)
+    slow = host.manage("POST", "orchestrators/hears_three", params={"timeout": "0.1", "pollingInterval": "0.05"})
+    assert slow.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more", "status"),
+    [
+        ("GET", "instances?createdTimeFrom=yesterday", {}, 400),
+        ("GET", "instances?top=none", {}, 400),
+        ("DELETE", "instances", {}, 400),
+        ("DELETE", "instances?createdTimeFrom=2100-01-01T00:00:00Z", {}, 404),
+        ("POST", "orchestrators/chain", {"content": b"{"}, 400),
+        ("POST", "orchestrators/chain", {"content": b"\xff"}, 400),
+        ("POST", "orchestrators/nobody", {}, 400),
+        ("POST", "orchestrators/chain/@not@an-id", {}, 400),
+        ("PUT", "instances", {}, 404),
+        ("POST", "instances/nobody/terminate", {}, 404),
+        ("POST", "instances/nobody/dance", {}, 404),
+        ("GET", "entities/counter/nobody", {}, 404),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_by_name(
+    host: Host, method: str, path: str, more: dict[str, bytes], status: int
+) -> None:
+    answer = host.manage(method, path, content=more.get("content"))
+    assert answer.status_code == status
+    assert status != 400 or answer.json()["ExceptionMessage"]
