@@ -7,7 +7,7 @@ RIGHT := import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3,
 SPEED ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test format clean
+.PHONY: help demo run test bench format clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -24,6 +24,9 @@ test: $(VENV)/.ready $(VENV)-worker/.ready ## everything that must hold: ruff, f
 	$(BIN)/mypy
 	$(BIN)/azure-functions-doctor doctor --path .
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/.ready ## measure the figures we promise; also written to benchmarks/latest.json
+	@$(BIN)/python -m benchmarks
 
 format: $(VENV)/.ready ## put imports and lines in order
 	$(BIN)/ruff check --fix .

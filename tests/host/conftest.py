@@ -1,6 +1,8 @@
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,12 +10,19 @@ from local.ground import Process, free_port
 from tests.host.support import APP, Host
 
 
-@pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    home, port = tmp_path_factory.mktemp("host"), free_port()
+@contextlib.contextmanager
+def running(home: Path, **settings: str) -> Iterator[Host]:
+    """A host of its own, with more settings for the app."""
+    port = free_port()
     command = [sys.executable, "-m", "local.host", "--app", str(APP), "--home", str(home), "--port", str(port)]
-    environment = {"PATH": os.environ["PATH"], "CALLS_FILE": str(home / "calls"), "TICK": "0 0 */6 * * *"}
+    environment = {"PATH": os.environ["PATH"], "CALLS_FILE": str(home / "calls"), "TICK": "0 0 */6 * * *", **settings}
     process = Process([*command, "--speed", "100"], environment, home / "log")
     process.start()
     yield Host(process, port, home)
     process.kill()
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    with running(tmp_path_factory.mktemp("host"), **{"AzureWebJobs.asleep.Disabled": "true"}) as started:
+        yield started

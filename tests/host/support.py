@@ -42,6 +42,12 @@ class Host:
         with contextlib.closing(sqlite3.connect(f"file:{self.home / 'host.sqlite'}?mode=ro", uri=True)) as memory:
             return memory.execute(f"SELECT * FROM {table}").fetchall()
 
+    def change(self, statement: str) -> None:
+        """Change the memory of a host that does not run."""
+        with contextlib.closing(sqlite3.connect(self.home / "host.sqlite")) as memory:
+            memory.execute(statement)
+            memory.commit()
+
     def start(self, name: str, given: Any = None, identifier: str = "") -> str:
         answer = self.ask("POST", f"/api/start/{name}/{identifier}".rstrip("/"), json=given)
         assert answer.status_code == 200, answer.text

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.ground import free_port
+from tests.host.conftest import running
 from tests.host.support import OVER, Host, eventually
 from tests.support import ROOT
 
@@ -139,6 +140,17 @@ def test_routes_match_as_their_templates_say(host: Host) -> None:
     assert host.ask("GET", "/").status_code == 200
 
 
+def test_a_disabled_function_is_there_for_the_master_only(host: Host) -> None:
+    assert host.ask("GET", "/api/asleep").status_code == 404
+    assert host.ask("GET", "/api/asleep", key="master").status_code == 200
+    described = host.ask("GET", "/admin/functions/Asleep", key="master").json()
+    assert (described["name"], described["isDisabled"]) == ("asleep", True)
+
+
+def test_host_json_adds_its_headers_to_every_answer(host: Host) -> None:
+    assert host.ask("GET", "/api/open", key=None).headers["x-content-type-options"] == "nosniff"
+
+
 def test_what_is_no_http_answer_is_a_500(host: Host) -> None:
     answer = host.ask("GET", "/api/wrong")
     assert (answer.status_code, answer.content) == (500, b"")
@@ -150,6 +162,20 @@ def test_a_timer_fires_by_itself_and_by_hand(host: Host) -> None:
     assert eventually(lambda: host.calls.count("tick False") == before + 1)
     assert host.ask("POST", "/admin/functions/Tick", key="master").status_code == 400
     assert host.ask("POST", "/admin/functions/nobody", key="master", json={}).status_code == 404
+
+
+def test_a_timer_that_was_missed_is_caught_up_once_and_says_so(tmp_path: Path) -> None:
+    with running(tmp_path, TICK="0 0 * * * *") as host:
+        assert eventually(lambda: bool(host.rows("schedules")))
+        host.process.kill()
+        # The host is down for three hours: its clock, which counts from the day it was first started, goes on.
+        host.change("UPDATE facts SET value = value - 3 * 3600 / 99 WHERE name = 'clock origin'")
+        host.process.start()
+        assert eventually(lambda: host.calls.count("tick True") == 1)
+        host.process.kill()
+        host.process.start()
+        host.result("chain")
+        assert host.calls.count("tick True") == 1
 
 
 @pytest.mark.parametrize("kills", [1, 3])
@@ -167,10 +193,46 @@ def test_a_killed_host_goes_on_and_no_step_is_lost(host: Host, kills: int) -> No
     assert sorted(set(noted)) == [f"{identifier} {number}" for number in range(4)]
 
 
+FINE = "import azure.functions as f\napp = f.FunctionApp()"
+REFUSED = {
+    "not JSON": ("{", "not JSON"),
+    "another version": ('{"version": "1.0"}', "version"),
+    "a retry policy, which Durable does not heed": ('{"version": "2.0", "retry": {}}', "retry"),
+    "extended sessions, which only .NET has": (
+        '{"version": "2.0", "extensions": {"durableTask": {"extendedSessionsEnabled": true}}}',
+        "extensions.durableTask.extendedSessionsEnabled",
+    ),
+    "a misspelt limit": (
+        '{"version": "2.0", "extensions": {"durableTask": {"maxConcurrentActivities": 5}}}',
+        "extensions.durableTask.maxConcurrentActivities",
+    ),
+    "no room for requests": (
+        '{"version": "2.0", "queues": 1, "extensions": {"http": {"maxOutstandingRequests": 0}}}',
+        "extensions.http.maxOutstandingRequests",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_host_json_that_cannot_be_honoured_is_refused_aloud(tmp_path: Path, what: str) -> None:
+    text, named = REFUSED[what]
+    assert named in loading_fails(tmp_path, FINE, text)
+
+
+def test_every_fault_of_a_host_json_is_named_at_once(tmp_path: Path) -> None:
+    said = loading_fails(tmp_path, FINE, REFUSED["no room for requests"][0])
+    assert "queues" in said
+    assert "maxOutstandingRequests" in said
+
+
 BROKEN = {
     "no app at all": "x = 1",
     "two apps": "import azure.functions as f\na = f.FunctionApp()\nb = f.FunctionApp()",
     "cannot be imported": "raise RuntimeError('no')",
+    "a schedule that is none": (
+        "import azure.functions as f\napp = f.FunctionApp()\n"
+        "@app.timer_trigger(schedule='never', arg_name='t')\ndef x(t: f.TimerRequest) -> None:\n    pass"
+    ),
     "takes another parameter": (
         "import azure.functions as f\napp = f.FunctionApp()\n"
         "@app.route(route='x')\ndef x(req: f.HttpRequest, more: str) -> str:\n    return ''"
@@ -184,19 +246,15 @@ BROKEN = {
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_an_app_that_the_worker_would_not_load_is_not_loaded(tmp_path: Path, what: str) -> None:
-    (tmp_path / "function_app.py").write_text(BROKEN[what])
-    (tmp_path / "host.json").write_text('{"version": "2.0"}')
-    command = [
-        sys.executable,
-        "-m",
-        "local.host",
-        "--app",
-        str(tmp_path),
-        "--home",
-        str(tmp_path / "home"),
-        "--port",
-        str(free_port()),
-    ]
+    assert "cannot be loaded" in loading_fails(tmp_path, BROKEN[what], '{"version": "2.0"}')
+
+
+def loading_fails(folder: Path, app: str, host_json: str) -> str:
+    """What a host complains of that does not come up."""
+    (folder / "function_app.py").write_text(app)
+    (folder / "host.json").write_text(host_json)
+    command = [sys.executable, "-m", "local.host", "--app", str(folder), "--home", str(folder / "home")]
+    command += ["--port", str(free_port())]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1
-    assert "cannot be loaded" in done.stderr
+    return done.stderr

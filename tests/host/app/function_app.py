@@ -56,6 +56,11 @@ def open_to_all(req: func.HttpRequest) -> str:
     return "come in"
 
 
+@app.route(route="asleep", methods=["GET"])
+def asleep(req: func.HttpRequest) -> str:
+    return "awake after all"
+
+
 @app.route(route="number/{value:int}", methods=["GET"])
 def number(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     return func.HttpResponse(f"{context.function_name} {req.route_params['value']}")
