@@ -6,14 +6,14 @@ from typing import Any
 import azure.functions as func
 
 import wire
-from api.answers import answer, page
+from api.answers import accepted, answer, page
 from api.reads import Reads
-from api.requests import moment, page_size
-from api.starting import ENDED, Client
+from api.requests import KEY_HOLDER, moment, page_size
+from api.starting import ENDED, Client, cancel
 from environments.errors import OperationNotFound
 from environments.graph import critical_path
 from environments.lifecycle import Verb
-from environments.operations import OperationRecord, StepReport
+from environments.operations import Cancellation, OperationRecord, StepReport
 from environments.outcomes import Finding, Refusal
 
 LOST = "The orchestration ended without writing down what came of it. Look at the environment, then repeat the command."
@@ -54,11 +54,15 @@ class OperationView:
 
 async def get_operation(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
     """One operation with its steps, as it stands now."""
-    identifier = req.route_params["id"]
-    record = await reads.records.operation(identifier)
-    if record is None:
-        raise OperationNotFound(f"There is no operation {identifier!r}.")
+    record = await _known(req.route_params["id"], reads)
     return answer(_ended(record) if record.outcome else await _under_way(record, client))
+
+
+async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Stop building and take back what was built; the operation tells when that is done."""
+    record = await _known(req.route_params["id"], reads)
+    await cancel(client, record, Cancellation(KEY_HOLDER))
+    return accepted(record.id)
 
 
 async def list_operations(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
@@ -71,6 +75,13 @@ async def list_operations(req: func.HttpRequest, client: Client, reads: Reads) -
     given = {"environment": environment, "since": req.params.get("since", "")}
     query = {"limit": str(limit), **{name: value for name, value in given.items() if value}}
     return page(views, "/api/operations", after, query)
+
+
+async def _known(identifier: str, reads: Reads) -> OperationRecord:
+    record = await reads.records.operation(identifier)
+    if record is None:
+        raise OperationNotFound(f"There is no operation {identifier!r}.")
+    return record
 
 
 def _ended(record: OperationRecord) -> OperationView:

@@ -37,6 +37,7 @@ ROUTES = (
     Route("GET", "environments/{name}/password", environments.get_password),
     Route("GET", "operations", operations.list_operations),
     Route("GET", "operations/{id}", operations.get_operation),
+    Route("POST", "operations/{id}/cancel", operations.cancel_operation),
     Route("GET", "blueprints", blueprints.list_blueprints),
     Route("GET", "blueprints/{name}", blueprints.get_blueprint),
     Route("GET", "health", blueprints.get_health, open=True),

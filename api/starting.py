@@ -1,5 +1,6 @@
 """Starting an operation: take the lock, write the trail, start the orchestration; or say who holds the lock."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,10 +10,13 @@ from typing import Any, TypeAlias
 import azure.durable_functions as df
 
 import wire
-from environments.errors import CloudUnavailable, EnvironmentBusy
-from environments.identifiers import verb_of
-from environments.operations import EnvironmentRecord, OperationRecord
+from environments.errors import CloudUnavailable, CommandNotPossible, EnvironmentBusy
+from environments.identifiers import child_of, verb_of
+from environments.lifecycle import CANCELLABLE
+from environments.operations import Cancellation, EnvironmentRecord, OperationRecord, StepReport
 from environments.outcomes import Outcome, Verdict
+from orchestrators.board import RUNNING
+from orchestrators.steps import CANCEL
 from records.store import Lock, Records
 
 Client: TypeAlias = df.DurableOrchestrationClient
@@ -71,6 +75,34 @@ async def _undo(records: Records, operation: OperationRecord, written: Environme
     await records.remember_operation(replace(operation, outcome=outcome))
 
 
+async def cancel(client: Client, operation: OperationRecord, cancellation: Cancellation) -> None:
+    """Tell an operation, and every step that it is building, that nobody wants it any more.
+
+    Raises CommandNotPossible if it has ended or is one that Azure would finish all the same.
+    """
+    status = await client.get_status(operation.id)
+    if operation.outcome is not None or (status and status.runtime_status and status.runtime_status.value in ENDED):
+        raise CommandNotPossible(f"Operation {operation.id} has ended; there is nothing to cancel.")
+    if operation.verb not in CANCELLABLE:
+        words = f"Azure would finish a {operation.verb} all the same. Wait until it has ended, then ask for something else."
+        raise CommandNotPossible(words)
+    told = wire.encode(cancellation)
+    try:
+        await client.raise_event(operation.id, CANCEL, told)
+    except Exception as error:
+        raise CloudUnavailable("The operation could not be reached; try again.") from error
+    for child in _building(operation.id, status):
+        with contextlib.suppress(Exception):  # it may have ended by itself in this moment
+            await client.raise_event(child, CANCEL, told)
+
+
+def _building(operation: str, status: Any) -> list[str]:
+    """The orchestrations that build the steps of an operation at this moment."""
+    published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
+    steps = [wire.decode(StepReport, step) for step in published.get("steps", [])]
+    return [child_of(operation, step.name) for step in steps if step.state == RUNNING]
+
+
 async def running_operation(client: Client, records: Records, environment: str) -> str:
     """The operation that holds the environment and is alive, or ""."""
     held = await records.lock(environment)
@@ -98,8 +130,17 @@ async def _take_lock(client: Client, records: Records, operation: OperationRecor
         if not await _is_stale(client, held):
             raise EnvironmentBusy(operation.environment, held.operation)
         if await records.take_over_lock(operation.environment, held, wanted):
+            await _end_what_it_left(client, held.operation)
             return
     raise CloudUnavailable("The environment changes hands too fast; try again.")
+
+
+async def _end_what_it_left(client: Client, operation: str) -> None:
+    """An operation that was ended from outside may have left steps behind that go on building: nobody waits for them."""
+    status = await client.get_status(operation)
+    for child in _building(operation, status):
+        with contextlib.suppress(Exception):  # it may have ended by itself
+            await client.terminate(child, "Its operation has ended.")
 
 
 async def _is_stale(client: Client, held: Lock) -> bool:

@@ -27,6 +27,11 @@ def verb_of(operation: str) -> Verb:
     return Verb(operation.rsplit("-", 2)[-2])
 
 
+def child_of(operation: str, step: str) -> str:
+    """The id of the orchestration that builds one step of an operation: whoever knows the operation can reach it."""
+    return f"{operation}:{step}"
+
+
 def first_ulid(milliseconds: int) -> str:
     """The smallest ULID of a moment in milliseconds since 1970: a border for questions about time."""
     return _base32(milliseconds, 10) + "0" * 16

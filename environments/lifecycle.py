@@ -59,6 +59,9 @@ TAKES: dict[State, frozenset[Verb]] = {
     State.UNKNOWN: ALWAYS | {Verb.START, Verb.STOP, Verb.RESTART},
 }
 
+# What Azure does to a machine's power it finishes, and what is half deleted is nothing that anybody wants back.
+CANCELLABLE = frozenset({Verb.PROVISION})
+
 SATISFIED = {Verb.START: State.RUNNING, Verb.STOP: State.STOPPED}
 
 

@@ -95,6 +95,13 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancellation:
+    """What an operation is told that nobody wants any more: by whom."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepReport:
     """How one step of an operation stands; seconds count from the operation's start."""
 

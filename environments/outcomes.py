@@ -17,6 +17,7 @@ class RefusalReason(StrEnum):
     CONFLICT = "conflict"
     FAILED_LATE = "failed_late"
     GAVE_UP = "gave_up"
+    CANCELLED = "cancelled"
 
 
 ADVICE = {
@@ -29,6 +30,7 @@ ADVICE = {
     RefusalReason.CONFLICT: "The resource is in a state that does not take this change.",
     RefusalReason.FAILED_LATE: "Azure accepted the request and reported later that it failed.",
     RefusalReason.GAVE_UP: "Azure did not answer usefully in the time and number of tries we give it.",
+    RefusalReason.CANCELLED: "Somebody cancelled the operation before this was begun.",
 }
 
 
@@ -128,6 +130,7 @@ class Verdict(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     UNHEALTHY = "unhealthy"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,16 @@ class Outcome:
     def failed(cls, refusals: Iterable[Refusal], leftovers: Iterable[str] = (), *, undone: str = "") -> "Outcome":
         """Something was refused after work had begun; `undone` says what became of that work."""
         said, left = tuple(refusals), tuple(leftovers)
-        words = [refusal.explained() for refusal in said] + ([undone] if undone else [])
-        if left:
-            words.append(f"These are left and may cost money: {', '.join(left)}.")
-        return cls(Verdict.FAILED, " ".join(words), refusals=said, leftovers=left)
+        words = [refusal.explained() for refusal in said]
+        return cls(Verdict.FAILED, _sentences(words, left, undone), refusals=said, leftovers=left)
+
+    @classmethod
+    def cancelled(cls, by: str, leftovers: Iterable[str] = (), *, undone: str = "") -> "Outcome":
+        """Somebody wanted it no more; `undone` says what became of the work until then."""
+        left = tuple(leftovers)
+        return cls(Verdict.CANCELLED, _sentences([f"Cancelled by {by}."], left, undone), leftovers=left)
+
+
+def _sentences(words: list[str], left: tuple[str, ...], undone: str) -> str:
+    costs = [f"These are left and may cost money: {', '.join(left)}."] if left else []
+    return " ".join([*words, *([undone] if undone else []), *costs])

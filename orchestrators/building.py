@@ -11,12 +11,13 @@ from activities.machine import release_network
 from activities.removal import remove_group, remove_resource
 from activities.secret import remove_secret
 from environments.graph import ready
+from environments.identifiers import child_of
 from environments.operations import BuildRequest, Built
 from environments.outcomes import Refusal, RefusalReason
 from environments.plan import Kind, Plan, Step
 from orchestrators.board import DONE, REFUSED, UNCHANGED, Board
 from orchestrators.remains import look_for_remains, still_there
-from orchestrators.steps import Context, GaveUp, Story, follow, refusal_in, run
+from orchestrators.steps import CANCEL, Context, GaveUp, Story, follow, heard, refusal_in, run
 
 
 @dataclass(slots=True)
@@ -42,10 +43,11 @@ def build_resource(context: Context) -> Story[Any]:
     """Put one resource, follow it until Azure says that it is there, and learn what later steps must know of it."""
     request = wire.decode(BuildRequest, context.get_input())
     step = request.step
+    cancel = context.wait_for_external_event(CANCEL)
     try:
         facts: dict[str, str] = {}
         if request.put:
-            progress = yield from follow(context, PUT[step.kind], request)
+            progress = yield from follow(context, PUT[step.kind], request, cancel=cancel)
             refusal = refusal_in(progress, step.name)
             if refusal:
                 return wire.encode(Built(step.name, refusal=refusal))
@@ -59,14 +61,16 @@ def build_resource(context: Context) -> Story[Any]:
         return wire.encode(Built(step.name, refusal=Refusal(said.reason, said.detail, said.code, step.name)))
 
 
-def build_all(context: Context, plan: Plan, existing: Set[str], board: Board) -> Story[Building]:
-    """Build every step of a plan as soon as its needs are met; after a refusal nothing new begins."""
+def build_all(context: Context, plan: Plan, existing: Set[str], board: Board, cancel: Any) -> Story[Building]:
+    """Build every step of a plan as soon as its needs are met; after a refusal, or a cancellation, nothing new begins."""
     building = Building()
     while True:
-        started = [] if building.refusals else _start(context, plan, existing, building, board)
+        ending = bool(building.refusals) or heard(cancel)
+        started = [] if ending else _start(context, plan, existing, building, board)
         if not building.running:
             return building
-        yield context.task_any([*building.running.values(), *_tick(context, started, building)])
+        listening = [] if heard(cancel) else [cancel]
+        yield context.task_any([*building.running.values(), *_tick(context, started, building), *listening])
         _collect(building, board)
 
 
@@ -119,7 +123,8 @@ def _build(context: Context, step: Step, plan: Plan, existing: Set[str], buildin
     facts = {need: building.built[need].facts for need in step.needs if building.built[need].facts}
     put = step.name not in existing or step.name in plan.changed
     request = BuildRequest(step, put, facts, machine_exists="vm" in existing)
-    return context.call_sub_orchestrator(build_resource.__name__, wire.encode(request))
+    child = child_of(plan.operation, step.name)
+    return context.call_sub_orchestrator(build_resource.__name__, wire.encode(request), child)
 
 
 def _tick(context: Context, started: list[str], building: Building) -> list[Any]:

@@ -22,7 +22,7 @@ from environments.plan import Kind, Plan
 from orchestrators.board import DONE, REFUSED, Board
 from orchestrators.building import Building, build_all, take_back
 from orchestrators.finish import Ending, finish
-from orchestrators.steps import STUBBORN, Context, GaveUp, Story, follow, run, run_all, sleep
+from orchestrators.steps import STUBBORN, Context, GaveUp, Story, by_whom, follow, heard, listen, run, run_all, sleep
 
 HEALTH = "health"
 HEALTHY_WITHIN = timedelta(minutes=60)
@@ -47,15 +47,21 @@ def provision_environment(context: Context) -> Story[Any]:
     """Build an environment step by step; if it does not come up whole, take back what was built."""
     request = wire.decode(Provision, context.get_input())
     board = Board(context)
+    cancel = yield from listen(context)
     try:
         survey = yield from _preflight(context, request.plan, board)
-        ending = _refused(survey, request) if survey.refusals else (yield from _provision(context, request, survey, board))
+        if survey.refusals:
+            ending = _refused(survey, request)
+        elif heard(cancel):
+            ending = _cancelled_early(cancel, survey, request)
+        else:
+            ending = yield from _provision(context, request, survey, board, cancel)
     except GaveUp as gave_up:
         ending = Ending(Outcome.failed([gave_up.refusal]), forget=request.new and not board.has("group"))
     return (yield from finish(context, request.plan.operation, request.plan.environment, board, ending))
 
 
-def _provision(context: Context, request: Provision, survey: Survey, board: Board) -> Story[Ending]:
+def _provision(context: Context, request: Provision, survey: Survey, board: Board, cancel: Any) -> Story[Ending]:
     existing = frozenset(survey.existing)
     awake, refusal = yield from _is_awake(context, request.plan, existing)
     if refusal:
@@ -64,17 +70,21 @@ def _provision(context: Context, request: Provision, survey: Survey, board: Boar
     # Remembered as not whole until it is: a change that breaks off half-way is taken up again by the next wish.
     yield from run(context, remember_environment, request.record)
     board.expect(*plan.steps, Expected(HEALTH, tuple(step.name for step in plan.steps)))
-    building = yield from build_all(context, plan, existing, board)
-    if building.refusals:
+    building = yield from build_all(context, plan, existing, board, cancel)
+    if building.refusals or heard(cancel):
         left = yield from take_back(context, plan, building, existing, board)
-        return _taken_back(request, building, existing, left)
+        return _taken_back(request, building, existing, left, cancel)
     if not awake:
         yield from run(context, remember_environment, replace(request.record, whole=request.was_whole), STUBBORN)
         words = f"{plan.environment} is as wished; its machine is stopped, so nothing was asked inside it."
         return Ending(Outcome(Verdict.SUCCEEDED, words))
 
     board.begin(HEALTH)
-    outcome = yield from _look_inside(context, plan)
+    outcome = yield from _look_inside(context, plan, cancel)
+    if heard(cancel):
+        board.end(HEALTH, REFUSED)
+        left = yield from take_back(context, plan, building, existing, board)
+        return _taken_back(request, building, existing, left, cancel)
     good = outcome.verdict is Verdict.SUCCEEDED
     board.end(HEALTH, DONE if good else REFUSED)
     if good:
@@ -125,28 +135,40 @@ def _refused(survey: Survey, request: Provision) -> Ending:
     return Ending(outcome, forget=request.new and not survey.existing)
 
 
-def _taken_back(request: Provision, building: Building, existing: frozenset[str], left: list[str]) -> Ending:
+def _cancelled_early(cancel: Any, survey: Survey, request: Provision) -> Ending:
+    outcome = Outcome.cancelled(by_whom(cancel), undone="Nothing was built.")
+    return Ending(outcome, forget=request.new and not survey.existing)
+
+
+def _taken_back(request: Provision, building: Building, existing: frozenset[str], left: list[str], cancel: Any) -> Ending:
     fresh = "group" not in existing
-    undone = FRESH_IS_GONE if fresh else ADDED_IS_GONE
-    outcome = Outcome.failed(building.refusals, left, undone="" if left else undone)
+    undone = "" if left else FRESH_IS_GONE if fresh else ADDED_IS_GONE
+    if heard(cancel):
+        outcome = Outcome.cancelled(by_whom(cancel), left, undone=undone)
+    else:
+        outcome = Outcome.failed(building.refusals, left, undone=undone)
     return Ending(outcome, forget=request.new and fresh and not left)
 
 
-def _look_inside(context: Context, plan: Plan) -> Story[Outcome]:
+def _look_inside(context: Context, plan: Plan, cancel: Any) -> Story[Outcome]:
     """Ask inside the machine whether it works."""
     try:
-        findings = yield from _check_until_healthy(context, plan)
+        findings = yield from _check_until_healthy(context, plan, cancel)
     except GaveUp as gave_up:
         findings = (Finding(HEALTH, Check.FAILED, gave_up.refusal.detail),)
     return _outcome(plan, findings)
 
 
-def _check_until_healthy(context: Context, plan: Plan) -> Story[tuple[Finding, ...]]:
-    """Ask inside the machine until every check has passed, one has failed for good, or the time is up."""
+def _check_until_healthy(context: Context, plan: Plan, cancel: Any) -> Story[tuple[Finding, ...]]:
+    """Ask inside the machine until every check has passed, one has failed for good, the time is up, or it is cancelled."""
     deadline = context.current_utc_datetime + HEALTHY_WITHIN
     probe, machine = Probe(plan.machine), plan.machine
     while True:
-        progress = yield from follow(context, begin_health_check, probe, ask=read_health_check, machine=machine)
+        progress = yield from follow(
+            context, begin_health_check, probe, ask=read_health_check, machine=machine, cancel=cancel
+        )
+        if heard(cancel):
+            return progress.findings
         late = context.current_utc_datetime >= deadline
         # A machine that a driver restarts takes no commands for a while, and Azure calls that a conflict.
         if progress.refusal and (late or progress.refusal.reason is not RefusalReason.CONFLICT):
@@ -156,7 +178,7 @@ def _check_until_healthy(context: Context, plan: Plan) -> Story[tuple[Finding, .
             return progress.findings
         if late:
             return (Finding(HEALTH, Check.FAILED, "The machine has never answered."),)
-        yield from sleep(context, BETWEEN_CHECKS)
+        yield from sleep(context, BETWEEN_CHECKS, cancel)
 
 
 def _outcome(plan: Plan, findings: tuple[Finding, ...]) -> Outcome:

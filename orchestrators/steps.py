@@ -1,6 +1,7 @@
 """The few words orchestrators are written in."""
 
 import contextlib
+import json
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from datetime import timedelta
 from functools import cache
@@ -10,7 +11,7 @@ import azure.durable_functions as df
 
 import wire
 from activities.operation import check_operation
-from environments.operations import PollRequest
+from environments.operations import Cancellation, PollRequest
 from environments.outcomes import Progress, Refusal, RefusalReason, Stage
 from environments.plan import Machine
 
@@ -24,6 +25,7 @@ TRANSIENT = df.RetryOptions(5_000, 24)
 STUBBORN = df.RetryOptions(15_000, 240)
 
 PATIENCE = timedelta(minutes=45)
+CANCEL = "cancel"
 
 
 class GaveUp(Exception):
@@ -66,25 +68,56 @@ def follow(
     *,
     ask: Activity[Progress] = check_operation,
     machine: Machine | None = None,
+    cancel: Any = None,
 ) -> Story[Progress]:
-    """Make a request of Azure and follow it to its end, sleeping durably in between: no thread waits."""
+    """Make a request of Azure and follow it to its end, sleeping durably in between: no thread waits.
+
+    What Azure has accepted is followed to its end even if `cancel` is heard; what it has not is not asked for again.
+    """
     deadline = context.current_utc_datetime + PATIENCE
     progress = yield from run(context, begin, request)
     while progress.stage is Stage.WAITING:
         if context.current_utc_datetime >= deadline:
             detail = f"Azure has not finished within {PATIENCE.total_seconds() / 60:.0f} minutes."
             return Progress.refused(Refusal(RefusalReason.GAVE_UP, detail))
-        yield from sleep(context, progress.ask_again_in)
         if progress.url:
+            yield from sleep(context, progress.ask_again_in)
             progress = yield from run(context, ask, PollRequest(progress.url, machine))
         else:
+            yield from sleep(context, progress.ask_again_in, cancel)
+            if heard(cancel):
+                return Progress.refused(Refusal(RefusalReason.CANCELLED, "It was not begun."))
             progress = yield from run(context, begin, request)
     return progress
 
 
-def sleep(context: Context, seconds: float) -> Story[None]:
-    """Sleep durably."""
-    yield context.create_timer(context.current_utc_datetime + timedelta(seconds=seconds))
+def sleep(context: Context, seconds: float, cancel: Any = None) -> Story[None]:
+    """Sleep durably, but no longer than until `cancel` is heard."""
+    if heard(cancel):
+        return
+    alarm = context.create_timer(context.current_utc_datetime + timedelta(seconds=seconds))
+    yield alarm if cancel is None else context.task_any([alarm, cancel])
+    if heard(cancel) and not alarm.is_completed:
+        alarm.cancel()
+
+
+def listen(context: Context) -> Story[Any]:
+    """A task that ends when somebody cancels; hear it with `heard`."""
+    cancel = context.wait_for_external_event(CANCEL)
+    # Only what has been waited for once is heard: wait for a moment.
+    yield context.task_any([cancel, context.create_timer(context.current_utc_datetime)])
+    return cancel
+
+
+def heard(cancel: Any) -> bool:
+    """Whether somebody has cancelled."""
+    return cancel is not None and bool(cancel.is_completed)
+
+
+def by_whom(cancel: Any) -> str:
+    """Who has cancelled; what a client tells arrives as the text that it sent."""
+    told = cancel.result
+    return wire.decode(Cancellation, json.loads(told) if isinstance(told, str) else told).by
 
 
 def refusal_in(progress: Progress, step: str) -> Refusal | None:

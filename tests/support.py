@@ -46,6 +46,9 @@ class ControlPlane:
             path = content["next"]
         return found
 
+    def cancel(self, operation: str) -> httpx.Response:
+        return self.client.post(f"/operations/{operation}/cancel")
+
     def operation(self, identifier: str) -> dict[str, Any]:
         content: dict[str, Any] = self.client.get(f"/operations/{identifier}").raise_for_status().json()
         return content

@@ -86,6 +86,17 @@ def test_both_killed_and_restarted_still_finish(shaky: Ground, plane: ControlPla
     assert_whole(side, name)
 
 
+def test_a_cancelled_provision_is_taken_back_though_the_host_is_killed(
+    shaky: Ground, plane: ControlPlane, side: AzureSide, name: str
+) -> None:
+    accepted = plane.put(name).json()["operation"]
+    plane.until_step(accepted, "vm", "running")
+    plane.cancel(accepted)
+    kill_and_restart(shaky)
+    assert plane.wait(accepted)["state"] == "cancelled"
+    assert side.resources(name) == []
+
+
 def test_every_third_call_throttled_only_takes_longer(plane: ControlPlane, side: AzureSide, name: str) -> None:
     throttled = {"status": 429, "code": "TooManyRequests", "message": "slow down", "retry_after": 2}
     side.spoil(path="/subscriptions/", every=3, **throttled)

@@ -1,0 +1,70 @@
+"""Cancel: what was built is taken back, what was there before stays, and what Azure finishes anyway cannot be cancelled."""
+
+import pytest
+
+from tests.support import AzureSide, ControlPlane
+
+
+@pytest.mark.parametrize("step", ["preflight", "group", "storage", "vm", "driver", "health"])
+def test_a_provision_that_is_cancelled_leaves_nothing_and_frees_the_name(
+    control_plane: ControlPlane, azure: AzureSide, name: str, step: str
+) -> None:
+    accepted = control_plane.put(name).json()["operation"]
+    control_plane.until_step(accepted, step, "running", "done")
+    answer = control_plane.cancel(accepted)
+    assert (answer.status_code, answer.headers["Location"]) == (202, f"/api/operations/{accepted}")
+    operation = control_plane.wait(accepted)
+    assert operation["state"] == "cancelled", operation
+    assert operation["explanation"].startswith("Cancelled by function-key.")
+    assert (operation["refusals"], operation["leftovers"]) == ([], [])
+    assert azure.resources(name) == []
+    assert azure.secrets(name) == []
+    assert control_plane.client.get(f"/environments/{name}").status_code == 404
+    assert control_plane.cancel(accepted).status_code == 409
+    control_plane.up(name)
+
+
+def test_a_step_that_azure_puts_off_is_not_waited_for(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    azure.hold_up("PUT", f"vm-{name}")
+    accepted = control_plane.put(name).json()["operation"]
+    control_plane.until_step(accepted, "vm", "running")
+    control_plane.cancel(accepted)
+    operation = control_plane.wait(accepted)
+    assert operation["state"] == "cancelled"
+    assert operation["makespan_seconds"] < 350  # it would have been asked again after 400 seconds
+    assert azure.resources(name) == []
+
+
+def test_a_change_that_is_cancelled_keeps_what_was_there(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    control_plane.up(name)
+    before = {resource["id"] for resource in azure.resources(name)}
+    azure.vanish(name, "extensions")
+    azure.hold_up("PUT", "/extensions/")
+    accepted = control_plane.put(name).json()["operation"]
+    control_plane.until_step(accepted, "driver", "running")
+    control_plane.cancel(accepted)
+    operation = control_plane.wait(accepted)
+    assert operation["state"] == "cancelled"
+    assert "what was there before is still there" in operation["explanation"]
+    kept = {resource["id"] for resource in azure.resources(name)}
+    assert kept == {identifier for identifier in before if "/extensions/" not in identifier}
+    control_plane.up(name)
+
+
+def test_what_azure_finishes_anyway_cannot_be_cancelled(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    control_plane.up(name)
+    azure.hold_up("POST", f"vm-{name}/deallocate")
+    stopping = control_plane.post(name, "stop").json()["operation"]
+    refused = control_plane.cancel(stopping)
+    assert (refused.status_code, "stop" in refused.json()["detail"]) == (409, True)
+    assert control_plane.wait(stopping)["state"] == "succeeded"
+    assert control_plane.cancel(stopping).status_code == 409
+    assert control_plane.cancel("nobody-provision-01").status_code == 404
+
+
+def test_cancelling_twice_is_cancelling_once(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    accepted = control_plane.put(name).json()["operation"]
+    control_plane.until_step(accepted, "vm", "running")
+    assert {control_plane.cancel(accepted).status_code for _ in range(3)} == {202}
+    assert control_plane.wait(accepted)["state"] == "cancelled"
+    assert azure.resources(name) == []
