@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -122,17 +122,28 @@ def now() -> str:
 async def _take_lock(client: Client, records: Records, operation: OperationRecord) -> None:
     wanted = Lock(operation.id, time.time())
     for _ in range(TRIES):
-        if await records.take_lock(operation.environment, wanted):
+        if await _holds_after(records, operation, records.take_lock(operation.environment, wanted)):
             return
         held = await records.lock(operation.environment)
         if held is None:
             continue
         if not await _is_stale(client, held):
             raise EnvironmentBusy(operation.environment, held.operation)
-        if await records.take_over_lock(operation.environment, held, wanted):
+        if await _holds_after(records, operation, records.take_over_lock(operation.environment, held, wanted)):
             await _end_what_it_left(client, held.operation)
             return
     raise CloudUnavailable("The environment changes hands too fast; try again.")
+
+
+async def _holds_after(records: Records, operation: OperationRecord, taking: Awaitable[bool]) -> bool:
+    """Whether the operation holds the lock now; when the answer is lost, the lock itself is asked."""
+    try:
+        return await taking
+    except CloudUnavailable:
+        held = await records.lock(operation.environment)
+        if held is None or held.operation != operation.id:
+            raise
+        return True
 
 
 async def _end_what_it_left(client: Client, operation: str) -> None:

@@ -126,6 +126,15 @@ class AzureSide:
     def secrets(self, name: str) -> list[str]:
         return [secret for secret in self._values("/secrets") if secret.startswith(f"dormouse-{name}-")]
 
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """What a table of the records holds."""
+        found: list[dict[str, Any]] = self.client.get("/rows", params={"table": table}).raise_for_status().json()["value"]
+        return found
+
+    def locks(self, name: str) -> list[dict[str, Any]]:
+        """The locks that are held on an environment."""
+        return [row for row in self.rows("locks") if row["RowKey"] == name]
+
     def shut_down_from_inside(self, name: str) -> None:
         machine = self.of_type(name, "Microsoft.Compute/virtualMachines")[0]["id"]
         self.client.post("/machines/shutdown", json={"id": machine}).raise_for_status()

@@ -33,10 +33,9 @@ def begin(
     identifier = world.fresh_guid("operation", effect, resource)
     now = world.seconds()
     # What changes the same resource happens one after the other.
-    others = [
-        doc["ends"] for _, doc in world.store.items(SHELF) if doc["resource"] == resource and doc["status"] == "InProgress"
-    ]
+    others = [other["ends"] for other in _running(world) if other["resource"] == resource]
     starts = now if effect == "command run" else max([now, *others])
+    world.running.add(identifier)
     return world.store.put(
         SHELF,
         identifier,
@@ -57,8 +56,8 @@ def begin(
 
 def under_way(world: World, resource: str, *effects: str) -> Document | None:
     """The operation of one of these effects that a resource has under way, if it has one."""
-    for _, operation in world.store.items(SHELF):
-        if operation["resource"] == resource and operation["status"] == "InProgress" and operation["effect"] in effects:
+    for operation in _running(world):
+        if operation["resource"] == resource and operation["effect"] in effects:
             return operation
     return None
 
@@ -66,7 +65,7 @@ def under_way(world: World, resource: str, *effects: str) -> Document | None:
 def settle(world: World) -> None:
     """Let everything that is due happen, in the order in which it is due."""
     now = world.seconds()
-    due = [doc for _, doc in world.store.items(SHELF) if doc["status"] == "InProgress" and doc["ends"] <= now]
+    due = [operation for operation in _running(world) if operation["ends"] <= now]
     for operation in sorted(due, key=lambda item: float(item["ends"])):
         done = {**operation, "status": "Failed" if operation["error"] else "Succeeded"}
         try:
@@ -75,6 +74,12 @@ def settle(world: World) -> None:
             log.exception("An operation could not be ended: %s", operation["effect"])
             done |= {"status": "Failed", "error": {"code": "InternalExecutionError", "message": str(error)}}
         world.store.put(SHELF, operation["id"], done)
+        world.running.discard(operation["id"])
+
+
+def _running(world: World) -> list[Document]:
+    found = (world.store.get(SHELF, identifier) for identifier in list(world.running))
+    return [operation for operation in found if operation is not None]
 
 
 def addresses(operation: Document, base: str, location: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ GET    /operations?below=      every long operation and how many seconds Azure i
 GET    /secrets                the names of the vault's secrets
 POST   /secrets/delete         {"name"}: somebody deletes a secret by hand
 POST   /secrets/purge          {"name"}: and purges it: it is gone for good
+GET    /rows?table=            what a table of the records holds
 GET    /calls                  how many requests each service has answered
 DELETE /calls                  count anew
 """
@@ -121,6 +122,10 @@ def _purge_secret(world: World, request: Request) -> Answer:
     return Answer(204)
 
 
+def _rows(world: World, request: Request) -> Answer:
+    return Answer(200, {"value": [document for _, document in world.store.items(f"table {request.query['table']}")]})
+
+
 def _calls(world: World, _: Request) -> Answer:
     return Answer(200, dict(world.calls))
 
@@ -145,6 +150,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "secrets"): _secrets,
     ("POST", "secrets/delete"): _delete_secret,
     ("POST", "secrets/purge"): _purge_secret,
+    ("GET", "rows"): _rows,
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _count_anew,
 }

@@ -31,6 +31,8 @@ class World:
         self.clock = Clock(float(remembered["speed"]), float(remembered["origin"]))
         self.faults = Faults()
         self.calls: dict[str, int] = {}
+        # Long operations that have not ended: everything that happens later.
+        self.running = {key for key, document in store.items("operations") if document["status"] == "InProgress"}
         self._numbers = itertools.count()
         self._seed = seed
         figures = json.loads((HERE / "durations.json").read_text())

@@ -43,16 +43,16 @@ class Place:
 class Host:
     """One running host."""
 
-    def __init__(self, place: Place) -> None:
-        """Load the app and open the memory; raises AppError."""
+    def __init__(self, place: Place, worker: Worker | None = None, store: Store | None = None) -> None:
+        """Load the app and open the memory, unless they are given; raises AppError."""
         self._place = place
         place.home.mkdir(parents=True, exist_ok=True)
         self.keys = Keys.at(place.home / "keys.json")
-        self._store = Store(place.home / "host.sqlite")
+        self._store = store or Store(place.home / "host.sqlite")
         self._clock = self._remembered_clock()
         self._configuration = HostJson.at(place.app / "host.json")
         self._http = self._configuration.extensions.http
-        self._worker = Worker.at(place.app)
+        self._worker = worker or Worker.at(place.app)
         self._engine = Engine(self._worker, self._store, self._clock, self._configuration)
         self._routes = [Route.of(function, self._http.route_prefix) for function in self._worker.of_kind("httpTrigger")]
         hub = self._configuration.extensions.durable_task.hub_name

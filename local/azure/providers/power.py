@@ -76,9 +76,8 @@ def run_command(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
         raise not_simulated(f"the run command {body.get('commandId')} with parameters {body.get('parameters')}")
     if machine["_power"] != "running" or machine["properties"]["provisioningState"] == "Creating":
         raise Refused(409, "OperationNotAllowed", "Cannot modify extensions in the VM when the VM is not running.")
-    for _, other in world.store.items(operations.SHELF):
-        if other["effect"] == "command run" and other["resource"] == rid.text and other["status"] == "InProgress":
-            raise Refused(409, "Conflict", BUSY)
+    if operations.under_way(world, rid.text, "command run"):
+        raise Refused(409, "Conflict", BUSY)
     seconds = world.draw(f"POST {MACHINE}/runCommand", rid.text)
     script = "\n".join(body.get("script") or [])
     operation = operations.begin(world, "command run", rid.text, seconds, provider="Microsoft.Compute", script=script)
