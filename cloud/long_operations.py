@@ -48,12 +48,18 @@ def asked(url: str, status: int, headers: Mapping[str, str], body: Any) -> Progr
 
 def failed(status: int, headers: Mapping[str, str], body: Any, *, url: str = "") -> Progress:
     """What an error answer says: ask again in a while, or a refusal."""
-    error = body.get("error", {}) if isinstance(body, dict) else {}
-    error = error if isinstance(error, dict) else {}
+    error = _error(body)
     code, message = str(error.get("code", "")), str(error.get("message", ""))
     if is_not_now(status, code, message):
         return Progress.waiting(pause(headers) or PAUSE_AFTER_TROUBLE, url=url)
     return Progress.refused(refusal_of(status, code, message))
+
+
+def _error(body: Any) -> dict[str, Any]:
+    """The error in an answer; the deletion of a group writes it with capital letters, and nothing else does."""
+    lowered = {name.lower(): value for name, value in body.items()} if isinstance(body, dict) else {}
+    error = lowered.get("error")
+    return {name.lower(): value for name, value in error.items()} if isinstance(error, dict) else {}
 
 
 def _failed_late(error: Any) -> Progress:

@@ -1,64 +1,78 @@
-"""The front of Azure Resource Manager: who asks, for what, and which provider answers."""
+"""The front of Azure Resource Manager: who asks, in which version, how often, for what, and which provider answers."""
 
 import re
 from urllib.parse import unquote
 
-from local.azure import graph, operations
+from local.azure import graph, operations, versions
 from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.identifiers import ResourceId, parse
-from local.azure.providers import catalogue, groups, machines, network, power, roles, storage
-from local.azure.providers.common import Put, delete_later, found, group_of
+from local.azure.providers import catalogue, groups, power, roles, storage, vaults
+from local.azure.providers.common import found, group_of, shown
+from local.azure.providers.kinds import BLOB_SERVICE, CONTAINER, EXTENSION, GROUP, MACHINE, ROLE
 from local.azure.requests import Request
-from local.azure.world import SUBSCRIPTION, World, visible
+from local.azure.throttling import policy_of
+from local.azure.verbs import DELETE, FORGETTABLE, GET, LIST, PATCH, PUT, SERVED, Handler
+from local.azure.world import SUBSCRIPTION, World
 
-PUT: dict[str, Put] = {
-    network.VNET: network.put_network,
-    network.FIREWALL: network.put_firewall,
-    network.ADDRESS: network.put_address,
-    network.NIC: network.put_interface,
-    storage.ACCOUNT: storage.put_account,
-    storage.CONTAINER: storage.put_container,
-    machines.MACHINE: machines.put_machine,
-    machines.EXTENSION: machines.put_extension,
-}
-CANONICAL = {kind.lower(): kind for kind in (*PUT, machines.DISK, roles.TYPE)}
-POWER = ("start", "deallocate", "powerOff", "restart")
+POWER = {action.lower(): action for action in ("start", "deallocate", "powerOff", "restart")}
 
-GROUP = re.compile(r"/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)", re.IGNORECASE)
+ROOT = re.compile(r"/subscriptions/[^/]+", re.IGNORECASE)
+GROUPS = re.compile(r"/subscriptions/[^/]+/resourcegroups", re.IGNORECASE)
+ONE_GROUP = re.compile(r"/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)", re.IGNORECASE)
 POLL = re.compile(
     r"/subscriptions/[^/]+/providers/(?P<provider>[^/]+)/locations/[^/]+/"
-    r"(?P<style>operations|operationResults|asyncoperations)/(?P<id>[^/]+)"
+    r"(?P<style>operations|DiskOperations|operationResults|asyncoperations)/(?P<id>[^/]+)"
 )
 GROUP_POLL = re.compile(r"/subscriptions/[^/]+/operationresults/(?P<token>[^/]+)")
 USAGES = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Compute/locations/(?P<region>[^/]+)/usages", re.IGNORECASE)
+SKUS = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Compute/skus", re.IGNORECASE)
+FREE_NAME = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Storage/checkNameAvailability", re.IGNORECASE)
+DELETED_VAULTS = re.compile(
+    r"/subscriptions/[^/]+/providers/Microsoft\.KeyVault/(?:deletedVaults|locations/(?P<region>[^/]+)/deletedVaults/(?P<name>[^/]+)(?P<purge>/purge)?)",
+    re.IGNORECASE,
+)
 LOCATION = re.compile(r"location eq '(?P<region>[^']*)'")
+GRAPH = "/providers/microsoft.resourcegraph/resources"
+NAME = re.compile(r"\w(?:[\w.-]*\w)?")
+LONGEST_NAME = 80
 
 
 def answer(world: World, request: Request) -> Answer:
     """Answer one request to Azure Resource Manager; raises Refused."""
     request.check_token(world, "https://management.azure.com")
-    if "api-version" not in request.query:
-        text = "The api-version query parameter (?api-version=) is required for all requests."
-        raise Refused(400, "MissingApiVersionParameter", text)
     path = unquote(request.path.rstrip("/"))
-    if path.lower() == "/providers/microsoft.resourcegraph/resources":
+    versions.check(request.query.get("api-version"), kind_of(path))
+    if path.lower() == GRAPH and request.method == "POST":
         return graph.answer(world, request.json())
     _check_subscription(path)
-    polled = _polled(world, request, path)
-    if polled is not None:
-        return polled
-    group = GROUP.fullmatch(path)
-    if group:
-        return _group(world, request, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group['name']}")
-    return _provider(world, request, path)
+    headers = world.throttle.resource_manager(request.method, f"{request.method}/{path}")
+    headers |= _compute_headers(world, request, path)
+    said = _answered(world, request, path)
+    return Answer(said.status, said.body, {**headers, **said.headers})
 
 
 def kind_of(path: str) -> str:
     """The resource type that a path is about, or ""."""
     rid = parse(unquote(path))
     if rid is None:
-        return groups.TYPE if GROUP.fullmatch(unquote(path)) else ""
+        return GROUP if ONE_GROUP.fullmatch(unquote(path)) or GROUPS.fullmatch(unquote(path)) else ""
     return _canonical(rid).type
+
+
+def _answered(world: World, request: Request, path: str) -> Answer:
+    said = _polled(world, request, path)
+    if said is None:
+        said = _groups(world, request, path)
+    if said is None:
+        said = _catalogue(world, request, path)
+    if said is None:
+        said = _vaults(world, request, path)
+    if said is not None:
+        return said
+    rid = parse(path)
+    if rid is None or not rid.types:
+        raise not_simulated(f"{request.method} {path}")
+    return _resource(world, request, _canonical(rid))
 
 
 def _check_subscription(path: str) -> None:
@@ -69,42 +83,78 @@ def _check_subscription(path: str) -> None:
         raise Refused(404, "SubscriptionNotFound", f"The subscription '{parts[2]}' could not be found.")
 
 
+def _compute_headers(world: World, request: Request, path: str) -> dict[str, str]:
+    poll = POLL.fullmatch(path)
+    if poll and poll["provider"] == "Microsoft.Compute":
+        operation = world.store.get(operations.SHELF, poll["id"]) or {}
+        return world.throttle.compute("GetOperation", str(operation.get("resource", "")), "")
+    rid = parse(path)
+    if rid is None:
+        return {}
+    action = rid.types[-1] if rid.collection and len(rid.types) > 1 else ""
+    policy = policy_of(request.method, rid.type, collection=rid.collection and not action, action=action)
+    if not policy:
+        return {}
+    machine = f"{rid.group_id}/{rid.names[0]}" if rid.names else ""
+    return world.throttle.compute(policy, machine, "")
+
+
 def _polled(world: World, request: Request, path: str) -> Answer | None:
     match, group = POLL.fullmatch(path), GROUP_POLL.fullmatch(path)
-    if match:
-        monitor = match["style"] != "operations" or request.query.get("monitor") == "true"
-        return operations.status(world, match["id"], monitor=monitor, url=request.url)
     if group:
-        return operations.status(world, groups.operation_of(group["token"]), monitor=True, url=request.url)
-    return None
+        return groups.poll(world, group["token"], request)
+    if match is None:
+        return None
+    if match["provider"] == "Microsoft.Storage":
+        return storage.poll(world, match["id"], request)
+    monitor = match["style"] == "operationResults" or request.query.get("monitor") == "true"
+    return operations.status(world, match["id"], request, monitor=monitor)
 
 
-def _group(world: World, request: Request, identifier: str) -> Answer:
+def _groups(world: World, request: Request, path: str) -> Answer | None:
+    if GROUPS.fullmatch(path) and request.method == "GET":
+        return groups.listed(world)
+    one = ONE_GROUP.fullmatch(path)
+    if one is None:
+        return None
+    identifier = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{one['name']}"
     match request.method:
         case "PUT":
             return groups.put(world, identifier, request.json())
+        case "PATCH":
+            return groups.patch(world, identifier, request.json())
         case "GET":
             return groups.get(world, identifier)
         case "HEAD":
             return groups.head(world, identifier)
         case "DELETE":
-            return groups.delete(world, identifier, request.base)
+            return groups.delete(world, identifier, request)
     raise not_simulated(f"{request.method} on resource groups")
 
 
-def _provider(world: World, request: Request, path: str) -> Answer:
+def _catalogue(world: World, request: Request, path: str) -> Answer | None:
     usages = USAGES.fullmatch(path)
     if usages and request.method == "GET":
         return catalogue.usages(world, usages["region"])
-    if path.lower().endswith("/providers/microsoft.compute/skus"):
+    if SKUS.fullmatch(path) and request.method == "GET":
         region = LOCATION.search(request.query.get("$filter", ""))
         return catalogue.skus(world, region["region"] if region else "")
-    if path.lower().endswith("/providers/microsoft.storage/checknameavailability"):
+    if FREE_NAME.fullmatch(path) and request.method == "POST":
         return storage.check_name(world, str(request.json()["name"]))
-    rid = parse(path)
-    if rid is None:
-        raise not_simulated(f"{request.method} {path}")
-    return _resource(world, request, _canonical(rid))
+    return None
+
+
+def _vaults(world: World, request: Request, path: str) -> Answer | None:
+    match = DELETED_VAULTS.fullmatch(path)
+    if match is None:
+        return None
+    if match["name"] is None and request.method == "GET":
+        return vaults.list_deleted(world)
+    if match["purge"] and request.method == "POST":
+        return vaults.purge(world, match["region"], match["name"], request)
+    if match["name"] and request.method == "GET":
+        return Answer(200, {k: v for k, v in vaults.deleted(world, match["region"], match["name"]).items() if k[0] != "_"})
+    return None
 
 
 def _resource(world: World, request: Request, rid: ResourceId) -> Answer:
@@ -112,94 +162,66 @@ def _resource(world: World, request: Request, rid: ResourceId) -> Answer:
         return _action(world, request, rid)
     if rid.collection:
         return _listed(world, request, rid)
-    if rid.type == roles.TYPE:
-        return _role(world, request, rid)
-    if rid.type.lower() not in CANONICAL:
-        raise not_simulated(f"resources of type {rid.type}")
-    match request.method:
-        case "PUT" if rid.type in PUT:
-            return PUT[rid.type](world, rid, request.json(), request.base)
-        case "PATCH" if rid.type == machines.MACHINE:
-            return machines.patch_machine(world, rid, request.json(), request.base)
-        case "GET":
-            return _get(world, request, rid)
-        case "DELETE":
-            return _delete(world, request, rid)
-    raise not_simulated(f"{request.method} on {rid.type}")
-
-
-def _get(world: World, request: Request, rid: ResourceId) -> Answer:
-    if rid.type == storage.CONTAINER:
+    verbs = {"PUT": PUT, "PATCH": PATCH, "GET": GET, "DELETE": DELETE}
+    if rid.type == ROLE and request.method == "DELETE":
+        return roles.delete(world, rid)
+    if rid.type == BLOB_SERVICE or rid.type not in verbs.get(request.method, {}):
+        raise not_simulated(f"{request.method} on {rid.type}")
+    if rid.type == CONTAINER and rid.names[1] != "default":
+        raise not_simulated(f"a blob service called {rid.names[1]}")
+    if request.method == "PUT":
+        _check_name(rid)
+    if request.method == "DELETE":
         group_of(world, rid.group_id)
-        return storage.get_container(world, rid)
-    if rid.type == machines.MACHINE and rid.names[1:] == ():
-        return _machine(world, request, rid)
-    return Answer(200, visible(found(world, rid)))
-
-
-def _machine(world: World, request: Request, rid: ResourceId) -> Answer:
-    document = found(world, rid)
-    shown = visible(document)
-    if request.query.get("$expand", "").lower() == "instanceview":
-        view = power.instance_view(world, document)
-        shown = {**shown, "properties": {**shown["properties"], "instanceView": view}}
-    return Answer(200, shown)
-
-
-def _delete(world: World, request: Request, rid: ResourceId) -> Answer:
-    group_of(world, rid.group_id)
-    if rid.type == storage.CONTAINER:
-        return storage.delete_container(world, rid)
-    if world.resource(rid.text) is None:
-        return Answer(204)
-    if rid.type == storage.ACCOUNT:
-        return storage.delete_account(world, rid)
-    if rid.type == machines.MACHINE:
-        return machines.delete_machine(world, rid, request.base)
-    in_use = network.in_use if rid.provider == "Microsoft.Network" else machines.IN_USE.get(rid.type)
-    return delete_later(world, found(world, rid), request.base, network.DELETE_PAUSES.get(rid.type), in_use)
+        if rid.type in FORGETTABLE and world.resource(rid.text) is None:
+            return Answer(204)
+    handle: Handler = verbs[request.method][rid.type]
+    return handle(world, rid, request)
 
 
 def _action(world: World, request: Request, rid: ResourceId) -> Answer:
-    action = rid.types[-1] if rid.collection else ""
-    if rid.type.lower() == f"{machines.MACHINE}/{action}".lower() and len(rid.names) == 1:
+    action = rid.types[-1].lower() if rid.collection else ""
+    if rid.type.lower() == f"{MACHINE}/{action}".lower() and len(rid.names) == 1:
         machine = ResourceId(rid.subscription, rid.group, "Microsoft.Compute", ("virtualMachines",), rid.names)
-        for known in POWER:
-            if action.lower() == known.lower():
-                return power.change(world, machine, known, request.base)
-        if action.lower() == "runcommand":
-            return power.run_command(world, machine, request.json(), request.base)
+        if action in POWER:
+            return power.change(world, machine, POWER[action], request)
+        if action == "runcommand":
+            return power.run_command(world, machine, request)
     raise not_simulated(f"POST {rid.type}")
 
 
 def _listed(world: World, request: Request, rid: ResourceId) -> Answer:
-    if request.method == "GET" and rid.type.lower() == f"{machines.MACHINE}/instanceView".lower():
+    if request.method == "GET" and rid.type.lower() == f"{MACHINE}/instanceView".lower():
         machine = ResourceId(rid.subscription, rid.group, "Microsoft.Compute", ("virtualMachines",), rid.names)
         return Answer(200, power.instance_view(world, found(world, machine)))
-    if request.method == "GET" and rid.type.lower() in CANONICAL:
+    kind = SERVED.get(rid.type.lower(), "")
+    if request.method != "GET" or kind not in LIST or (not rid.group and kind in (EXTENSION, CONTAINER)):
+        raise not_simulated(f"{request.method} on all {rid.type}")
+    if kind == ROLE:
+        return roles.listed(world, rid, request.query.get("$filter", ""))
+    if kind == CONTAINER:
+        return storage.list_containers(world, rid)
+    if rid.group:
         group_of(world, rid.group_id)
-        above = ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names, rid.scope)
-        if rid.names:
-            found(world, _canonical(above))
-        within = _canonical(above).text if rid.names else rid.scope or rid.group_id
-        return Answer(200, {"value": [visible(item) for item in world.resources(CANONICAL[rid.type.lower()], within + "/")]})
-    raise not_simulated(f"{request.method} on all {rid.type}")
+    above = _canonical(ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names, rid.scope))
+    within = found(world, above)["id"] if rid.names else rid.root
+    return Answer(200, {"value": [shown(world, item, request) for item in world.resources(kind, within + "/")]})
 
 
-def _role(world: World, request: Request, rid: ResourceId) -> Answer:
-    match request.method:
-        case "PUT":
-            return roles.put(world, rid, request.json())
-        case "GET":
-            return roles.get(world, rid)
-        case "DELETE":
-            return roles.delete(world, rid)
-    raise not_simulated(f"{request.method} on role assignments")
+def _check_name(rid: ResourceId) -> None:
+    if rid.provider in ("Microsoft.Network", "Microsoft.Compute") and not (
+        NAME.fullmatch(rid.name) and len(rid.name) <= LONGEST_NAME
+    ):
+        text = (
+            f"Resource name {rid.name} is invalid. The name can be up to {LONGEST_NAME} characters long. It must begin with a word "
+            "character, and it must end with a word character or with '_'. The name may contain word characters or '.', '-', '_'."
+        )
+        raise Refused(400, "InvalidResourceName", text, details=[])
 
 
 def _canonical(rid: ResourceId) -> ResourceId:
     """The id with provider and types spelt as Azure spells them, whatever the caller's spelling."""
-    kind = CANONICAL.get(rid.type.lower())
+    kind = SERVED.get(rid.type.lower())
     if kind is None:
         return rid
     provider, *types = kind.split("/")

@@ -1,19 +1,25 @@
-"""Faults on demand: the simulated Azure can be told to refuse, to throttle, to fail late, to lose an answer."""
+"""Faults, on demand or at random: refusals, throttling, lost answers, slowness, failures that come late, and timeouts that lie."""
 
+import random
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 from local.azure.answers import Refused
 
+EFFECTS = ("refuse", "drop", "lose", "slow", "fail", "late")
+
 
 @dataclass(slots=True)
 class Fault:
     """What to spoil, and how.
 
-    `method`, `path` (a part of it, any case) and `kind` (a resource type) choose requests; "" matches all. `every` spoils
-    every n-th of them only, `times` ends it after so many (0: never). `effect` is "refuse" (answer with the error at once),
-    "fail" (accept, and fail the long operation at its end), or "lose" (do it, and close the connection without an answer).
+    `method`, `path` (a part of it, any case) and `kind` (a resource type) choose requests; "" matches all. Of those, `every` spoils
+    every n-th only, or `chance` (0 to 1, drawn from `seed`) so many at random; `times` ends it after so many (0: never).
+
+    `effect` is "refuse" (answer with the error at once), "drop" (close the connection and do nothing), "lose" (do it, and close
+    the connection without an answer), "slow" (answer after so many simulated `seconds`), "fail" (accept, and fail the long
+    operation at its end), or "late" (as "fail", but so many `seconds` later it has succeeded all the same).
     """
 
     effect: str = "refuse"
@@ -24,10 +30,17 @@ class Fault:
     code: str = "SkuNotAvailable"
     message: str = "The simulated Azure was told to refuse this."
     retry_after: int = 0
+    seconds: float = 60.0
     every: int = 1
+    chance: float = 1.0
+    seed: int = 1
     times: int = 0
     seen: int = field(default=0)
     spoilt: int = field(default=0)
+
+    def __post_init__(self) -> None:
+        if self.effect not in EFFECTS:
+            raise TypeError(f"effect must be one of {', '.join(EFFECTS)}")
 
     def strikes(self, method: str, path: str, kind: str) -> bool:
         """Whether this request is to be spoilt; counts it if it is one of those that were chosen."""
@@ -39,7 +52,7 @@ class Fault:
         if not chosen or (self.times and self.spoilt >= self.times):
             return False
         self.seen += 1
-        if self.seen % self.every:
+        if self.seen % self.every or not self._drawn():
             return False
         self.spoilt += 1
         return True
@@ -50,6 +63,10 @@ class Fault:
         headers = {"Retry-After": str(self.retry_after)} if self.retry_after else {}
         return Refused(self.status, self.code, self.message, headers=headers)
 
+    def _drawn(self) -> bool:
+        # The n-th request is spoilt or not, in every run alike.
+        return self.chance >= 1.0 or random.Random(f"{self.seed}|{self.seen}").random() < self.chance  # noqa: S311
+
 
 class Faults:
     """Every fault that the simulated Azure was told of."""
@@ -58,7 +75,7 @@ class Faults:
         self._faults: list[Fault] = []
 
     def add(self, description: dict[str, Any]) -> Fault:
-        """Take a fault; raises TypeError for a field that is none."""
+        """Take a fault; raises TypeError for a field or an effect that is none."""
         fault = Fault(**description)
         self._faults.append(fault)
         return fault

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.azure.answers import Answer, Refused
-from local.azure.providers.groups import TYPE as GROUP
-from local.azure.providers.machines import MACHINE
+from local.azure.providers.kinds import GROUP, MACHINE
 from local.azure.store import Document
 from local.azure.world import SUBSCRIPTION, TENANT, World
 
@@ -22,6 +21,7 @@ UNLISTED = frozenset({GROUP.lower(), "microsoft.authorization/roleassignments"})
 
 def answer(world: World, body: dict[str, Any]) -> Answer:
     """Answer one query; raises the refusal for what the query language, or this part of it, does not know."""
+    headers = world.throttle.resource_graph()
     if SUBSCRIPTION not in [str(item).lower() for item in body.get("subscriptions", [SUBSCRIPTION])]:
         rows: list[Row] = []
     else:
@@ -38,14 +38,14 @@ def answer(world: World, body: dict[str, Any]) -> Answer:
     }
     if skip + top < len(rows):
         said["$skipToken"] = str(skip + top)
-    return Answer(200, said, {"x-ms-user-quota-remaining": "14", "x-ms-user-quota-resets-after": "00:00:05"})
+    return Answer(200, said, headers)
 
 
 def _evaluated(world: World, query: str) -> list[Row]:
     source, *stages = [part.strip() for part in query.split("|")]
     if source.lower() != "resources":
         raise _unknown(source)
-    rows = [_row(document) for document in world.resources() if _listed(document)]
+    rows = [_row(document) for document in world.indexed() if _listed(document)]
     for stage in stages:
         verb, _, rest = stage.partition(" ")
         if verb == "where":

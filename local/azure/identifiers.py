@@ -31,6 +31,11 @@ class ResourceId:
         return f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
 
     @property
+    def root(self) -> str:
+        """The id of the group, or of the subscription for what lies in none."""
+        return self.group_id if self.group else f"/subscriptions/{self.subscription}"
+
+    @property
     def parent(self) -> "ResourceId | None":
         """What this is a child of, if it is one."""
         if len(self.names) < 2:
@@ -41,7 +46,7 @@ class ResourceId:
     def text(self) -> str:
         """The id as text."""
         pairs = "/".join(f"{kind}/{name}" for kind, name in zip(self.types, self.names, strict=False))
-        return f"{self.scope or self.group_id}/providers/{self.provider}/{pairs}"
+        return f"{self.scope or self.root}/providers/{self.provider}/{pairs}"
 
     @property
     def collection(self) -> bool:
@@ -49,13 +54,20 @@ class ResourceId:
         return len(self.types) > len(self.names)
 
 
+def type_of(identifier: str) -> str:
+    """The type in an id as it is spelt there, or "" for an id of no provider."""
+    rid = parse(identifier)
+    return rid.type if rid else ""
+
+
 def parse(path: str) -> ResourceId | None:
-    """The id in a path, or None if the path names nothing below a provider in a group."""
+    """The id in a path, or None if the path names nothing below a provider in a group or a subscription."""
     scope, separator, rest = path.rpartition("/providers/")
     parts = [unquote(part) for part in rest.split("/") if part]
     head = scope.partition("/providers/")[0].split("/")
-    if not separator or len(head) < 5 or head[1].lower() != "subscriptions" or head[3].lower() != "resourcegroups":
+    in_group = len(head) == 5 and head[3].lower() == "resourcegroups"
+    if not separator or len(head) < 3 or head[1].lower() != "subscriptions" or not (in_group or len(head) == 3) or not parts:
         return None
     types, names = tuple(parts[1::2]), tuple(parts[2::2])
     extension = scope if "/providers/" in scope else ""
-    return ResourceId(head[2], head[4], parts[0], types, names, extension)
+    return ResourceId(head[2], head[4] if in_group else "", parts[0], types, names, extension)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from local.azure.answers import Answer, Refused
+from local.azure.identifiers import type_of
+from local.azure.requests import Request
 from local.azure.store import Document
 from local.azure.world import SUBSCRIPTION, World
 
@@ -27,37 +29,59 @@ def finisher(name: str) -> Callable[[Finish], Finish]:
 
 
 def begin(
-    world: World, effect: str, resource: str, seconds: float, *, provider: str, failure: Refused | None = None, **more: Any
+    world: World,
+    effect: str,
+    resource: str,
+    duration: str | float,
+    *,
+    request: tuple[str, str],
+    failure: Refused | None = None,
+    **more: Any,
 ) -> Document:
-    """Accept a long operation that ends in some seconds and then has its effect, or its failure."""
+    """Accept a long operation, which later has its effect, or its failure.
+
+    `duration` is in seconds, or names the recorded durations to draw from; `request` is the method and the path that asked for it, for faults to
+    strike. More fields are kept with it: `provider`, and `pause` (what to wait between polls, in seconds) among them.
+    """
+    kind = type_of(resource)
+    late = world.faults.striking("late", *request, kind)
+    fault = late or world.faults.striking("fail", *request, kind)
+    refusal = failure or (fault.refusal if fault else None)
+    seconds = world.draw(duration, resource) if isinstance(duration, str) else duration
+    operation = _accepted(world, effect, resource, seconds, error=refusal.error if refusal else None, **more)
+    if late:
+        # It has reported a timeout, and succeeds all the same, when nobody looks any more.
+        _accepted(
+            world, effect, resource, operation["ends"] - world.seconds() + late.seconds, hidden=True, error=None, **more
+        )
+    return operation
+
+
+def _accepted(world: World, effect: str, resource: str, seconds: float, **more: Any) -> Document:
     identifier = world.fresh_guid("operation", effect, resource)
     now = world.seconds()
     # What changes the same resource happens one after the other.
-    others = [other["ends"] for other in _running(world) if other["resource"] == resource]
-    starts = now if effect == "command run" else max([now, *others])
+    others = [other["ends"] for other in _running(world) if other["resource"] == resource and not other.get("hidden")]
+    starts = now if effect == "command run" or more.get("hidden") else max([now, *others])
     world.running.add(identifier)
-    return world.store.put(
-        SHELF,
-        identifier,
-        {
-            "id": identifier,
-            "effect": effect,
-            "resource": resource,
-            "provider": provider,
-            "begun": now,
-            "ends": starts + seconds,
-            "status": "InProgress",
-            "error": failure.error if failure else None,
-            "output": None,
-            **more,
-        },
-    )
+    document = {
+        "id": identifier,
+        "effect": effect,
+        "resource": resource,
+        "provider": "",
+        "begun": now,
+        "ends": starts + seconds,
+        "status": "InProgress",
+        "output": None,
+        **more,
+    }
+    return world.store.put(SHELF, identifier, document)
 
 
 def under_way(world: World, resource: str, *effects: str) -> Document | None:
     """The operation of one of these effects that a resource has under way, if it has one."""
     for operation in _running(world):
-        if operation["resource"] == resource and operation["effect"] in effects:
+        if operation["resource"] == resource and operation["effect"] in effects and not operation.get("hidden"):
             return operation
     return None
 
@@ -82,12 +106,13 @@ def _running(world: World) -> list[Document]:
     return [operation for operation in found if operation is not None]
 
 
-def addresses(operation: Document, base: str, location: str) -> dict[str, str]:
-    """The headers that say where to ask: both styles."""
-    version = "api-version=2024-07-01"
-    root = f"{base}/subscriptions/{SUBSCRIPTION}/providers/{operation['provider']}/locations/{location}"
+def addresses(operation: Document, request: Request, location: str) -> dict[str, str]:
+    """The headers that say where to ask: both styles. They carry the caller's API version."""
+    version = f"api-version={request.version}"
+    root = f"{request.base}/subscriptions/{SUBSCRIPTION}/providers/{operation['provider']}/locations/{location}"
     if operation["provider"] == "Microsoft.Compute":
-        asynchronous = f"{root}/operations/{operation['id']}?{version}"
+        style = "DiskOperations" if "/disks/" in operation["resource"].lower() else "operations"
+        asynchronous = f"{root}/{style}/{operation['id']}?p={SUBSCRIPTION}&{version}"
         return {"Azure-AsyncOperation": asynchronous, "Location": f"{asynchronous}&monitor=true"}
     return {
         "Azure-AsyncOperation": f"{root}/operations/{operation['id']}?{version}",
@@ -95,7 +120,7 @@ def addresses(operation: Document, base: str, location: str) -> dict[str, str]:
     }
 
 
-def status(world: World, identifier: str, *, monitor: bool, url: str) -> Answer:
+def status(world: World, identifier: str, request: Request, *, monitor: bool) -> Answer:
     """How an operation stands, asked at one of its two addresses."""
     operation = world.store.get(SHELF, identifier)
     if operation is None:
@@ -103,7 +128,7 @@ def status(world: World, identifier: str, *, monitor: bool, url: str) -> Answer:
     running = operation["status"] == "InProgress"
     pause = {"Retry-After": str(operation["pause"])} if running and operation.get("pause") else {}
     if monitor:
-        return _at_location(world, operation, {**pause, "Location": url})
+        return _at_location(operation, request, pause)
     body: dict[str, Any] = {"status": operation["status"]}
     if operation["provider"] == "Microsoft.Compute":
         body = {"startTime": world.text(operation["begun"]), "status": operation["status"], "name": operation["id"]}
@@ -116,12 +141,14 @@ def status(world: World, identifier: str, *, monitor: bool, url: str) -> Answer:
     return Answer(200, body, pause)
 
 
-def _at_location(world: World, operation: Document, headers: dict[str, str]) -> Answer:
+def _at_location(operation: Document, request: Request, headers: dict[str, str]) -> Answer:
+    repeated = {"Location": request.url}
+    if operation["provider"] == "Microsoft.Network":
+        repeated["Azure-AsyncOperation"] = request.url.replace("/operationResults/", "/operations/")
     if operation["status"] == "InProgress":
-        return Answer(202, None, headers)
+        return Answer(202, None, {**repeated, **headers})
     if operation["status"] == "Failed":
         return Answer(409, {"error": operation["error"]})
-    if operation["effect"] == "storage account created":
-        account = world.resource(operation["resource"])
-        return Answer(200, account and {k: v for k, v in account.items() if not k.startswith("_")})
+    if operation["provider"] == "Microsoft.Network" and operation["effect"] == "deleted":
+        return Answer(204, None, repeated)
     return Answer(200, operation["output"])

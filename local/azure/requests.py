@@ -30,6 +30,11 @@ class Request:
     url: str
     issuer: Issuer
 
+    @property
+    def version(self) -> str:
+        """The API version that was asked for."""
+        return self.query.get("api-version", "")
+
     def json(self) -> dict[str, Any]:
         """The body as a JSON object; raises the refusal for anything else."""
         try:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from local.azure import arm, operations, prices, simulation, tables, vault
 from local.azure.answers import JSON, Answer, Refused, not_simulated
+from local.azure.faults import Fault
 from local.azure.requests import Request
 from local.azure.store import Store
 from local.azure.tokens import Issuer, managed_identity
@@ -73,9 +74,14 @@ class SimulatedAzure:
             issuer=self._issuer,
         )
         operations.settle(self.world)
+        if self._spoilt("drop", name, request) and received.transport is not None:
+            received.transport.abort()
+            return web.Response(status=500)
+        slow = self._spoilt("slow", name, request)
+        if slow:
+            await self.world.clock.sleep(slow.seconds)
         said = self._answered(name, request)
-        lost = name in SPOILABLE and self.world.faults.striking("lose", request.method, raw_path, arm.kind_of(raw_path))
-        if lost and received.transport is not None:
+        if self._spoilt("lose", name, request) and received.transport is not None:
             received.transport.abort()
         headers = {"x-ms-request-id": self.world.fresh_guid("request"), **said.headers}
         if said.body is not None:
@@ -85,8 +91,7 @@ class SimulatedAzure:
     def _answered(self, name: str, request: Request) -> Answer:
         self.world.calls[name] = self.world.calls.get(name, 0) + 1
         try:
-            kind = arm.kind_of(request.path) if name == MANAGEMENT else name
-            spoilt = name in SPOILABLE and self.world.faults.striking("refuse", request.method, request.path, kind)
+            spoilt = self._spoilt("refuse", name, request)
             if spoilt:
                 raise spoilt.refusal
             return self._service(name, request)
@@ -95,6 +100,12 @@ class SimulatedAzure:
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             text = f"The request content was invalid and could not be deserialized: {type(error).__name__} {error}."
             return Refused(400, "InvalidRequestContent", text).answer
+
+    def _spoilt(self, effect: str, name: str, request: Request) -> Fault | None:
+        if name not in SPOILABLE:
+            return None
+        kind = arm.kind_of(request.path) if name == MANAGEMENT else name
+        return self.world.faults.striking(effect, request.method, request.path, kind)
 
     def _service(self, name: str, request: Request) -> Answer:
         if name == MANAGEMENT:

@@ -6,6 +6,8 @@ DELETE /faults                 no more faults
 POST   /machines/shutdown      {"id"}: somebody shuts the machine down from inside: stopped, and billed
 POST   /names/take             {"name"}: somebody in the world takes this name for a storage account
 PUT    /limits                 {"region", "name", "limit"}: a quota
+PUT    /capacity               {"region", "zone", "size"}: there is no room for a size in a region, or in a zone ("": the region)
+DELETE /capacity               there is room again
 PUT    /restrictions           {"region", "size"}: a size is closed to the subscription
 POST   /resources/appear       {"id", "type", "tags"}: somebody makes a resource by hand
 POST   /resources/vanish       {"id"}: somebody deletes a resource by hand, whatever uses it
@@ -72,6 +74,18 @@ def _take_name(world: World, request: Request) -> Answer:
 def _limit(world: World, request: Request) -> Answer:
     body = request.json()
     world.store.put(catalogue.LIMITS, f"{body['region']}/{body['name']}", {"limit": body["limit"]})
+    return Answer(204)
+
+
+def _no_room(world: World, request: Request) -> Answer:
+    body = request.json()
+    world.store.put(catalogue.NO_CAPACITY, f"{body['region']}/{body.get('zone', '')}/{body['size']}", body)
+    return Answer(204)
+
+
+def _room(world: World, _: Request) -> Answer:
+    for key, _document in world.store.items(catalogue.NO_CAPACITY):
+        world.store.delete(catalogue.NO_CAPACITY, key)
     return Answer(204)
 
 
@@ -143,6 +157,8 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("POST", "names/take"): _take_name,
     ("PUT", "limits"): _limit,
     ("PUT", "restrictions"): _restrict,
+    ("PUT", "capacity"): _no_room,
+    ("DELETE", "capacity"): _room,
     ("POST", "resources/appear"): _appear,
     ("POST", "resources/vanish"): _vanish,
     ("GET", "resources"): _resources,

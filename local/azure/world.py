@@ -5,6 +5,7 @@ import json
 import math
 import random
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from local.azure.faults import Faults
 from local.azure.store import Document, Store
+from local.azure.throttling import Throttle
 from local.clock import Clock
 
 HERE = Path(__file__).parent
@@ -34,10 +36,15 @@ class World:
         # Long operations that have not ended: everything that happens later.
         self.running = {key for key, document in store.items("operations") if document["status"] == "InProgress"}
         self._numbers = itertools.count()
+        # What was there when the simulation started has long been indexed.
+        self._index: dict[str, Document] = dict(store.items(RESOURCES))
+        self._news: deque[tuple[float, str, Document | None]] = deque()
         self._seed = seed
         figures = json.loads((HERE / "durations.json").read_text())
         self._durations: dict[str, dict[str, float]] = figures["operations"] | figures["assumed"]["operations"]
         self.catalogue: dict[str, Any] = json.loads((HERE / "catalogue.json").read_text())["sizes"]
+        self.regions = {region for facts in self.catalogue.values() for region in facts["usd_per_hour"]}
+        self.throttle = Throttle(self.seconds)
 
     def seconds(self) -> float:
         """The present moment, in simulated seconds since 1970."""
@@ -47,6 +54,10 @@ class World:
         """A moment (this one by default) as Azure writes it."""
         moment = datetime.fromtimestamp(self.seconds() if seconds is None else seconds, UTC)
         return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0+00:00"
+
+    def zulu(self, seconds: float | None = None) -> str:
+        """A moment (this one by default) as storage and authorization write it: seven digits and a Z."""
+        return self.text(seconds).removesuffix("+00:00") + "Z"
 
     def fresh_guid(self, *what: str) -> str:
         """A GUID that is another one every time."""
@@ -68,6 +79,7 @@ class World:
 
     def keep(self, document: Document) -> Document:
         """Write a resource under its id."""
+        self._tell_index(document["id"].lower(), document)
         return self.store.put(RESOURCES, document["id"], document)
 
     def forget(self, identifier: str) -> None:
@@ -75,6 +87,7 @@ class World:
         below = identifier.lower() + "/"
         for key, _ in self.store.items(RESOURCES):
             if key == identifier.lower() or key.startswith(below):
+                self._tell_index(key, None)
                 self.store.delete(RESOURCES, key)
 
     def resources(self, kind: str = "", below: str = "") -> Iterator[Document]:
@@ -82,6 +95,21 @@ class World:
         for key, document in self.store.items(RESOURCES):
             if (not kind or document["type"].lower() == kind.lower()) and key.startswith(below.lower()):
                 yield document
+
+    def indexed(self) -> list[Document]:
+        """Every resource as Resource Graph knows it: some seconds late, and each change after the one before."""
+        now = self.seconds()
+        while self._news and self._news[0][0] <= now:
+            _, key, document = self._news.popleft()
+            if document is None:
+                self._index.pop(key, None)
+            else:
+                self._index[key] = document
+        return list(self._index.values())
+
+    def _tell_index(self, key: str, document: Document | None) -> None:
+        late = self.seconds() + self.draw("graph lag", "news")
+        self._news.append((max(late, self._news[-1][0] if self._news else 0.0), key, document))
 
     def _count(self, what: str) -> int:
         known = self.store.get(COUNTS, what) or {"count": 0}

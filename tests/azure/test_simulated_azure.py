@@ -12,6 +12,7 @@ import httpx
 import jwt
 import pytest
 
+from local.azure import arm, versions
 from local.azure.filters import matches
 from local.azure.guest import Guest
 from local.azure.store import Store
@@ -42,7 +43,8 @@ class Azure:
 
     def manage(self, method: str, path: str, body: Any = None, **query: str) -> httpx.Response:
         token = self.token("https://management.azure.com")
-        params = {"api-version": "2024-07-01", **query}
+        known = versions.KNOWN.get(arm.kind_of(path.partition("?")[0]).lower(), ["2024-07-01"])
+        params = {"api-version": max(version for version in known if "preview" not in version), **query}
         headers = {"Authorization": f"Bearer {token}"}
         return self.ask("management.localhost", method, path, params=params, json=body, headers=headers)
 

@@ -3,13 +3,15 @@
 from typing import Any
 
 from local.azure.answers import Answer
+from local.azure.providers.common import check_location
+from local.azure.providers.kinds import MACHINE
 from local.azure.world import World
 
-MACHINE = "Microsoft.Compute/virtualMachines"
 REGIONAL_LIMIT = 100
 FAMILY_LIMIT = 48
 LIMITS = "limits"
 RESTRICTIONS = "restrictions"
+NO_CAPACITY = "no capacity"
 
 
 def skus(world: World, region: str) -> Answer:
@@ -19,7 +21,8 @@ def skus(world: World, region: str) -> Answer:
 
 
 def usages(world: World, region: str) -> Answer:
-    """How many vCPUs are used in a region, in all and by family."""
+    """How many vCPUs are used in a region, in all and by family; raises Refused for a region that is none."""
+    check_location(world, "locations/usages", region)
     families = {facts["family"]: size for size, facts in world.catalogue.items() if region in facts["usd_per_hour"]}
     by_family = [family_usage(world, size, region) for size in families.values()]
     return Answer(200, {"value": [regional_usage(world, region), *by_family]})
@@ -27,13 +30,13 @@ def usages(world: World, region: str) -> Answer:
 
 def regional_usage(world: World, region: str) -> dict[str, Any]:
     """The vCPUs of all machines in a region."""
-    return _usage(world, region, "cores", "Total Regional Cores", "", REGIONAL_LIMIT)
+    return _usage(world, region, "cores", "Total Regional vCPUs", "", REGIONAL_LIMIT)
 
 
 def family_usage(world: World, size: str, region: str) -> dict[str, Any]:
     """The vCPUs of one family in a region."""
     family = world.catalogue[size]["family"]
-    return _usage(world, region, family, f"{family} Cores", family, FAMILY_LIMIT)
+    return _usage(world, region, family, f"{family} vCPUs", family, FAMILY_LIMIT)
 
 
 def _usage(world: World, region: str, name: str, words: str, family: str, limit: int) -> dict[str, Any]:

@@ -6,18 +6,24 @@ from typing import Any
 from local.azure import operations
 from local.azure.answers import Answer, Refused
 from local.azure.identifiers import ResourceId
+from local.azure.requests import Request
+from local.azure.shapes import check
 from local.azure.store import Document
-from local.azure.world import World
+from local.azure.world import World, visible
 
 Body = dict[str, Any]
-Put = Callable[[World, ResourceId, Body, str], Answer]
+Put = Callable[[World, ResourceId, Request], Answer]
+View = Callable[[World, Document, str], Document]
 InUse = Callable[[World, Document], Refused | None]
+
+# What callers see of a resource of a type, beyond what is kept of it: world, resource, API version.
+VIEWS: dict[str, View] = {}
 
 # What else happens when a resource of a type goes.
 FAREWELLS: dict[str, list[Callable[[World, Document], None]]] = {}
 
 MORE = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
-GATEWAY = {"x-ms-failure-cause": "gateway"}
+GATEWAY, SERVICE = {"x-ms-failure-cause": "gateway"}, {"x-ms-failure-cause": "service"}
 
 
 def group_of(world: World, group_id: str) -> Document:
@@ -38,9 +44,16 @@ def live_group_of(world: World, group_id: str) -> Document:
     return group
 
 
+def shown(world: World, document: Document, request: Request) -> Document:
+    """A resource as callers of an API version see it."""
+    view = VIEWS.get(document["type"])
+    return visible(view(world, document, request.version) if view else document)
+
+
 def absent(rid: ResourceId) -> Refused:
     """The refusal for a resource that is not there, as the gateway words it."""
-    text = f"The Resource '{rid.type}/{'/'.join(rid.names)}' under resource group '{rid.group}' was not found. {MORE}"
+    pairs = "/".join(f"{kind}/{name}" for kind, name in zip(rid.types, rid.names, strict=False))
+    text = f"The Resource '{rid.provider}/{pairs}' under resource group '{rid.group}' was not found. {MORE}"
     return Refused(404, "ResourceNotFound", text, headers=GATEWAY)
 
 
@@ -51,23 +64,28 @@ def found(world: World, rid: ResourceId) -> Document:
     if document is not None:
         return document
     if rid.parent is not None and world.resource(rid.parent.text) is not None:
+        if rid.provider == "Microsoft.Compute":
+            raise Refused(404, "NotFound", "The entity was not found in this Azure location.", target="extensionName")
         raise Refused(404, "NotFound", f"Resource {rid.text} not found.", details=[])
     raise absent(rid)
 
 
-def referenced(world: World, identifier: str, by: str) -> Document:
-    """A resource that another one points to; raises the refusals for one that is not there or not ready."""
+def referenced(world: World, identifier: str, by: str, named: str = "") -> Document:
+    """A resource that another one points to; raises the refusals for one that is not there or not ready.
+
+    `named` is the id that the caller knows it by, if that is a part of it.
+    """
     document = world.resource(identifier)
     if document is None:
         raise Refused(404, "NotFound", f"Resource {identifier} not found.", details=[])
     state = document["properties"].get("provisioningState", "Succeeded")
     if state not in ("Succeeded", "Failed"):
         text = (
-            f"Cannot proceed with operation because resource {identifier} used by resource {by} is not in Succeeded "
-            f"state. Resource is in {state} state."
+            f"Cannot proceed with operation because resource {named or identifier} used by resource {by} is not in Succeeded "
+            f"state. Resource is in {state} state and the last operation that updated/is updating the resource is PutSubnetOperation."
         )
         details = [{"code": "ReferencedResourceNotProvisioned", "message": text}]
-        raise Refused(429, "RetryableError", "A retryable error occurred.", details=details)
+        raise Refused(429, "RetryableError", "A retryable error occurred.", details=details, headers=SERVICE)
     return document
 
 
@@ -76,37 +94,71 @@ def check_put(world: World, rid: ResourceId, body: Body) -> None:
     live_group_of(world, rid.group_id)
     if not body.get("location"):
         raise Refused(400, "LocationRequired", "The location property is required for this definition.", headers=GATEWAY)
+    check_location(world, rid.type, str(body["location"]))
+    check(rid.type, body)
     if operations.under_way(world, rid.text, "deleted"):
-        text = f"Operation on {rid.text} cannot be performed because the resource is being deleted."
-        raise Refused(409, "AnotherOperationInProgress", text, details=[])
+        text = (
+            "Another operation on this or dependent resource is in progress. To retrieve status of the operation use uri: "
+        )
+        raise Refused(409, "AnotherOperationInProgress", text + rid.text, details=[])
 
 
 def tracked(rid: ResourceId, body: Body, properties: Body) -> Document:
     """A resource that has a place and tags of its own."""
-    document: Document = {"name": rid.name, "id": rid.text, "type": rid.type, "location": body.get("location", "")}
-    if body.get("tags"):
+    document: Document = {
+        "name": rid.name,
+        "id": rid.text,
+        "type": rid.type,
+        "location": canonical(body.get("location", "")),
+    }
+    if body.get("tags") is not None:
         document["tags"] = body["tags"]
     document["properties"] = properties
     return document
 
 
-def delete_later(world: World, document: Document, base: str, pause: int | None, in_use: InUse | None = None) -> Answer:
-    """Begin to delete a resource: 202, and gone when the operation ends."""
+def canonical(location: str) -> str:
+    """A region as Azure spells it: "West US" is "westus"."""
+    return location.replace(" ", "").lower()
+
+
+def check_location(world: World, kind: str, location: str) -> None:
+    """Raise the refusal for a region that does not exist."""
+    if canonical(location) not in world.regions:
+        regions = ",".join(sorted(world.regions))
+        text = f"The provided location '{location}' is not available for resource type '{kind}'. List of available regions for the resource type is '{regions}'."
+        raise Refused(400, "LocationNotAvailableForResourceType", text, headers=GATEWAY)
+
+
+def delete_later(
+    world: World,
+    document: Document,
+    request: Request,
+    pauses: tuple[int, int] | None = None,
+    in_use: InUse | None = None,
+) -> Answer:
+    """Begin to delete a resource: 202, and gone when the operation ends. `pauses`: the first answer's, and the polls'."""
     refusal = in_use(world, document) if in_use else None
     if refusal:
         raise refusal
+    location = document.get("location", "global")
     running = operations.under_way(world, document["id"], "deleted")
     if running is not None:
-        return Answer(202, None, operations.addresses(running, base, document.get("location", "global")))
-    seconds = world.draw(f"DELETE {document['type']}", document["id"])
-    provider = document["type"].partition("/")[0]
+        return Answer(202, None, operations.addresses(running, request, location))
+    first, later = pauses or (0, 0)
+    operation = operations.begin(
+        world,
+        "deleted",
+        document["id"],
+        f"DELETE {document['type']}",
+        request=("DELETE", document["id"]),
+        provider=document["type"].partition("/")[0],
+        pause=later,
+    )
     world.keep({**document, "properties": {**document["properties"], "provisioningState": "Deleting"}})
-    fault = world.faults.striking("fail", "DELETE", document["id"], document["type"])
-    failure = fault.refusal if fault else None
-    operation = operations.begin(world, "deleted", document["id"], seconds, provider=provider, failure=failure)
-    headers = operations.addresses(operation, base, document.get("location", "global"))
-    if pause:
-        headers["Retry-After"] = str(pause)
+    headers = operations.addresses(operation, request, location)
+    if first:
+        headers["Retry-After"] = str(first)
     return Answer(202, None, headers)
 
 

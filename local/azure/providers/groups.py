@@ -2,37 +2,54 @@
 
 import base64
 import json
+import re
 
 from local.azure import operations
 from local.azure.answers import Answer, Refused
-from local.azure.providers.common import Body, group_of
+from local.azure.providers.common import GATEWAY, Body, canonical, group_of
+from local.azure.providers.kinds import GROUP
+from local.azure.requests import Request
+from local.azure.shapes import check
 from local.azure.store import Document
 from local.azure.world import SUBSCRIPTION, World, visible
 
-TYPE = "Microsoft.Resources/resourceGroups"
 PAUSE = 15
+FORBIDDEN = re.compile(r"[^\w.()-]")
+LONGEST_NAME = 90
 
 
 def put(world: World, identifier: str, body: Body) -> Answer:
     """Create or change a group: at once."""
     existing = world.resource(identifier)
     name = identifier.rsplit("/", 1)[-1]
+    _check_name(name)
     if existing and existing["properties"]["provisioningState"] == "Deleting":
         text = f"The resource group '{name}' is in deprovisioning state and cannot perform this operation."
-        raise Refused(409, "ResourceGroupBeingDeleted", text)
-    if existing and existing["location"] != body["location"]:
-        text = f"Invalid resource group location '{body['location']}'. The Resource group already exists in location '{existing['location']}'."
+        raise Refused(409, "ResourceGroupBeingDeleted", text, headers=GATEWAY)
+    if not body.get("location"):
+        raise Refused(400, "LocationRequired", "The location property is required for this definition.", headers=GATEWAY)
+    location = canonical(str(body["location"]))
+    if location not in world.regions:
+        regions = ",".join(sorted(world.regions))
+        text = f"The provided location '{body['location']}' is not available for resource group. List of available regions is '{regions}'."
+        raise Refused(400, "LocationNotAvailableForResourceGroup", text, headers=GATEWAY)
+    if existing and existing["location"] != location:
+        text = f"Invalid resource group location '{location}'. The Resource group already exists in location '{existing['location']}'."
         raise Refused(409, "InvalidResourceGroupLocation", text)
-    document: Document = {
-        "id": identifier,
-        "name": identifier.rsplit("/", 1)[-1],
-        "type": TYPE,
-        "location": body["location"],
-    }
-    if body.get("tags"):
-        document["tags"] = body["tags"]
+    check(GROUP, body)
+    document: Document = {"id": identifier, "name": name, "type": GROUP, "location": location}
+    document |= {field: body[field] for field in ("tags", "managedBy") if body.get(field) is not None}
     document["properties"] = {"provisioningState": "Succeeded"}
     return Answer(200 if existing else 201, visible(world.keep(document)))
+
+
+def patch(world: World, identifier: str, body: Body) -> Answer:
+    """Change a group's tags: at once."""
+    group = group_of(world, identifier)
+    check(GROUP, body)
+    return Answer(
+        200, visible(world.keep({**group, **{field: body[field] for field in ("tags", "managedBy") if field in body}}))
+    )
 
 
 def get(world: World, identifier: str) -> Answer:
@@ -42,40 +59,60 @@ def get(world: World, identifier: str) -> Answer:
 
 def head(world: World, identifier: str) -> Answer:
     """Whether a group is there."""
-    return Answer(204 if world.resource(identifier) else 404)
+    return Answer(204) if world.resource(identifier) else Answer(404, None, GATEWAY)
 
 
-def delete(world: World, identifier: str, base: str) -> Answer:
+def listed(world: World) -> Answer:
+    """Every group of the subscription."""
+    return Answer(200, {"value": [visible(group) for group in world.resources(GROUP)]})
+
+
+def delete(world: World, identifier: str, request: Request) -> Answer:
     """Begin to delete a group with everything in it."""
     group = group_of(world, identifier)
     running = operations.under_way(world, identifier, "group deleted")
     if running is not None:
-        return _accepted(running, group, base)
-    world.keep({**group, "properties": {"provisioningState": "Deleting"}})
-    fault = world.faults.striking("fail", "DELETE", identifier, TYPE)
+        return _accepted(running, group, request)
     operation = operations.begin(
         world,
         "group deleted",
         identifier,
-        world.draw(f"DELETE {TYPE}", identifier),
+        f"DELETE {GROUP}",
+        request=("DELETE", identifier),
         provider="Microsoft.Resources",
-        failure=fault.refusal if fault else None,
         pause=PAUSE,
     )
-    return _accepted(operation, group, base)
+    world.keep({**group, "properties": {"provisioningState": "Deleting"}})
+    return _accepted(operation, group, request)
 
 
-def _accepted(operation: Document, group: Document, base: str) -> Answer:
+def poll(world: World, token: str, request: Request) -> Answer:
+    """How a deletion stands; one that is blocked says so with capital letters, as nothing else does."""
+    job = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    identifier = str(job["jobId"]).partition("-")[2]
+    said = operations.status(world, identifier, request, monitor=True)
+    if isinstance(said.body, dict) and "error" in said.body:
+        error = said.body["error"]
+        blocked = {"Code": error["code"], "Target": None, "Message": error["message"], "Details": []}
+        return Answer(said.status, {"Error": blocked}, said.headers)
+    return said
+
+
+def _accepted(operation: Document, group: Document, request: Request) -> Answer:
     job = json.dumps({"jobId": f"RESOURCEGROUPDELETIONJOB-{operation['id']}", "jobLocation": group["location"]})
     token = base64.urlsafe_b64encode(job.encode()).decode().rstrip("=")
-    location = f"{base}/subscriptions/{SUBSCRIPTION}/operationresults/{token}?api-version=2020-06-01"
-    return Answer(202, None, {"Location": location, "Retry-After": str(PAUSE)})
+    root = f"{request.base}/subscriptions/{SUBSCRIPTION}/operationresults/{token}"
+    return Answer(202, None, {"Location": f"{root}?api-version={request.version}", "Retry-After": str(PAUSE)})
 
 
-def operation_of(token: str) -> str:
-    """The operation in a token that `delete` gave out."""
-    job = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    return str(job["jobId"]).partition("-")[2]
+def _check_name(name: str) -> None:
+    invalid = "".join(dict.fromkeys(FORBIDDEN.findall(name)))
+    if invalid:
+        text = f"The provided resource group name '{name}' has these invalid characters: '{invalid}'. The name can only be a letter, digit, '-', '.', '(', ')' or '_'."
+        raise Refused(400, "InvalidResourceGroup", text, headers=GATEWAY)
+    if name.endswith(".") or len(name) > LONGEST_NAME:
+        text = f"The provided resource group name '{name}' is not valid: at most {LONGEST_NAME} characters, and no period at the end."
+        raise Refused(400, "InvalidResourceGroup", text, headers=GATEWAY)
 
 
 @operations.finisher("group deleted")

@@ -1,115 +1,93 @@
-"""Microsoft.Compute: virtual machines, their disks and extensions."""
+"""Microsoft.Compute: virtual machines and their extensions."""
 
-import re
 from typing import Any
 
 from local.azure import operations
 from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.guest import Guest
 from local.azure.identifiers import ResourceId
-from local.azure.providers import roles
-from local.azure.providers.catalogue import RESTRICTIONS, family_usage, regional_usage
-from local.azure.providers.common import (
-    FAREWELLS,
-    Body,
-    InUse,
-    check_put,
-    delete_later,
-    found,
-    referenced,
-    tracked,
-)
+from local.azure.providers import disks, roles
+from local.azure.providers.admission import check_change, check_new, check_size, no_capacity
+from local.azure.providers.common import FAREWELLS, VIEWS, Body, check_put, delete_later, found, shown, tracked
+from local.azure.providers.kinds import EXTENSION, MACHINE, NIC
+from local.azure.requests import Request
+from local.azure.shapes import check
 from local.azure.store import Document
 from local.azure.world import TENANT, World, visible
 
-MACHINE = "Microsoft.Compute/virtualMachines"
-EXTENSION = "Microsoft.Compute/virtualMachines/extensions"
-DISK = "Microsoft.Compute/disks"
-PAUSE = 10
-LARGEST_CUSTOM_DATA = 65535
+PAUSE, POLL_PAUSE, DELETE_PAUSES = 10, 30, (10, 30)
+ETAG_SINCE = "2024-07-01"
+HIDDEN = ("adminPassword", "customData")
+PATCH_SETTINGS = {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"}
 
 
-def put_machine(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
+def put_machine(world: World, rid: ResourceId, request: Request) -> Answer:
     """A machine: created or changed; its first answer does not tell the name of its disk."""
+    body = request.json()
     check_put(world, rid, body)
     existing = world.resource(rid.text)
+    if existing is not None:
+        return _change(world, rid, body, existing, request)
     given = body["properties"]
-    _check_size(world, given["hardwareProfile"]["vmSize"], body["location"])
-    if existing is None:
-        _check_new(world, rid, body)
-    fault = world.faults.striking("fail", "PUT", rid.text, MACHINE)
-    document = _machine(world, rid, body, existing)
-    world.keep(document)
-    for nic in given["networkProfile"]["networkInterfaces"]:
-        _attach(world, nic["id"], rid.text)
-    verb = "UPDATE" if existing else "PUT"
+    check_size(world, given["hardwareProfile"]["vmSize"], body["location"])
+    check_new(world, rid, body)
+    document = _machine(world, rid, body)
     operation = operations.begin(
         world,
-        "machine changed" if existing else "machine created",
+        "machine created",
         rid.text,
-        world.draw(f"{verb} {MACHINE}", rid.text),
+        f"PUT {MACHINE}",
+        request=("PUT", rid.text),
         provider="Microsoft.Compute",
-        failure=fault.refusal if fault else None,
-        pause=0 if existing else 30,
+        failure=no_capacity(world, document),
+        pause=POLL_PAUSE,
     )
-    headers = {"Azure-AsyncOperation": operations.addresses(operation, base, body["location"])["Azure-AsyncOperation"]}
-    if existing:
-        return Answer(200, visible(document), headers)
-    return Answer(201, _without_disk_names(document), {**headers, "Retry-After": str(PAUSE)})
+    world.keep(document)
+    _attach(world, document)
+    where = operations.addresses(operation, request, document["location"])["Azure-AsyncOperation"]
+    answered = _without_disk_names(shown(world, document, request))
+    return Answer(201, answered, {"Azure-AsyncOperation": where, "Retry-After": str(PAUSE), **_etag(answered)})
 
 
-def patch_machine(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
-    """A change of the cards that a machine has: whether they go with it."""
-    existing = found(world, rid)
-    cards = body.get("properties", {}).get("networkProfile")
-    if set(body) != {"properties"} or set(body["properties"]) != {"networkProfile"} or not cards:
-        raise not_simulated("a PATCH of machines that changes anything but their network cards")
-    world.keep(
-        {**existing, "properties": {**existing["properties"], "networkProfile": cards, "provisioningState": "Updating"}}
-    )
-    seconds = world.draw(f"UPDATE {MACHINE}", rid.text)
-    operation = operations.begin(world, "machine changed", rid.text, seconds, provider="Microsoft.Compute")
-    headers = operations.addresses(operation, base, existing["location"])
-    return Answer(200, visible(existing), {"Azure-AsyncOperation": headers["Azure-AsyncOperation"]})
+def patch_machine(world: World, rid: ResourceId, request: Request) -> Answer:
+    """A change of a machine's tags, or of the cards that it has."""
+    body, existing = request.json(), found(world, rid)
+    unknown = set(body) - {"tags", "properties", "location"} or set(body.get("properties") or {}) - {"networkProfile"}
+    if unknown:
+        raise not_simulated(f"a PATCH of machines that changes {', '.join(sorted(unknown))}")
+    return _change(world, rid, {**body, "location": existing["location"]}, existing, request)
 
 
-def delete_machine(world: World, rid: ResourceId, base: str) -> Answer:
+def delete_machine(world: World, rid: ResourceId, request: Request) -> Answer:
     """Begin to delete a machine; what is marked so goes with it."""
-    return delete_later(world, found(world, rid), base, PAUSE)
+    return delete_later(world, found(world, rid), request, DELETE_PAUSES)
 
 
-def put_extension(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
+def put_extension(world: World, rid: ResourceId, request: Request) -> Answer:
     """An extension on a machine that is there and runs."""
-    check_put(world, rid, body)
+    body = request.json()
     assert rid.parent is not None
     machine = found(world, rid.parent)
+    check_put(world, rid, {"location": machine["location"], **body})
     if machine["_power"] != "running":
-        text = "Cannot modify extensions in the VM when the VM is not running."
-        raise Refused(409, "OperationNotAllowed", text)
+        raise Refused(409, "OperationNotAllowed", "Cannot modify extensions in the VM when the VM is not running.")
     existing = world.resource(rid.text)
-    shown = {name: value for name, value in body["properties"].items() if name != "protectedSettings"}
-    world.keep(tracked(rid, body, {**shown, "provisioningState": "Updating" if existing else "Creating"}))
-    fault = world.faults.striking("fail", "PUT", rid.text, EXTENSION)
-    seconds = world.draw(f"PUT {EXTENSION}", rid.text)
-    failure = fault.refusal if fault else None
+    given = {name: value for name, value in body["properties"].items() if name != "protectedSettings"}
+    before = existing["properties"] if existing else {"autoUpgradeMinorVersion": False, "settings": {}}
+    properties = {**before, **given, "provisioningState": "Updating" if existing else "Creating"}
+    document = tracked(rid, {"location": machine["location"], **body}, properties)
     operation = operations.begin(
-        world, "extension ready", rid.text, seconds, provider="Microsoft.Compute", failure=failure, machine=machine["id"]
+        world,
+        "extension ready",
+        rid.text,
+        f"PUT {EXTENSION}",
+        request=("PUT", rid.text),
+        provider="Microsoft.Compute",
+        machine=machine["id"],
     )
-    headers = {"Azure-AsyncOperation": operations.addresses(operation, base, body["location"])["Azure-AsyncOperation"]}
-    document = world.resource(rid.text)
-    assert document is not None
-    return Answer(200 if existing else 201, visible(document), headers)
-
-
-def disk_in_use(world: World, document: Document) -> Refused | None:
-    """Why a disk cannot be deleted, if it cannot."""
-    user = document.get("managedBy")
-    if not user:
-        return None
-    return Refused(409, "OperationNotAllowed", f"Disk {document['name']} is attached to VM {user}.")
-
-
-IN_USE: dict[str, InUse] = {DISK: disk_in_use}
+    world.keep(document)
+    where = operations.addresses(operation, request, document["location"])["Azure-AsyncOperation"]
+    return Answer(200 if existing else 201, visible(document), {"Azure-AsyncOperation": where})
 
 
 @operations.finisher("machine created")
@@ -122,9 +100,11 @@ def _created(world: World, operation: Document) -> None:
         failed = {**document, "properties": properties, "_power": "deallocated", "_problem": operation["error"]}
         world.keep(Guest(world, failed).first_boot(operation["ends"]))
         return
-    _create_disk(world, document)
-    running = {**document, "properties": properties, "_power": "running"}
+    disks.create(world, document)
+    running = {name: value for name, value in document.items() if name != "_problem"}
+    running |= {"properties": properties, "_power": "running"}
     world.keep(Guest(world, running).first_boot(operation["ends"]))
+    _name_cards(world, document)
 
 
 @operations.finisher("machine changed")
@@ -147,21 +127,13 @@ def _extension_ready(world: World, operation: Document) -> None:
 
 def delete_belongings(world: World, machine: Document) -> None:
     """What goes with a machine: the disks, cards and addresses that are marked so; the others are set free."""
-    profile = machine["properties"]["storageProfile"]["osDisk"]
-    disk_id = f"{_group_id(machine)}/providers/{DISK}/{profile['name']}"
-    disk = world.resource(disk_id)
-    if disk is not None:
-        if profile.get("deleteOption") == "Delete":
-            world.forget(disk_id)
-        else:
-            properties = {**disk["properties"], "diskState": "Unattached"}
-            world.keep({**{k: v for k, v in disk.items() if k != "managedBy"}, "properties": properties})
+    disks.set_free(world, machine)
     for item in machine["properties"]["networkProfile"]["networkInterfaces"]:
         nic = world.resource(item["id"])
         if nic is None:
             continue
         if item.get("properties", {}).get("deleteOption") != "Delete":
-            rest = {k: v for k, v in nic["properties"].items() if k != "virtualMachine"}
+            rest = {k: v for k, v in nic["properties"].items() if k not in ("virtualMachine", "primary", "macAddress")}
             world.keep({**nic, "properties": rest})
             continue
         for configuration in nic["properties"]["ipConfigurations"]:
@@ -171,125 +143,97 @@ def delete_belongings(world: World, machine: Document) -> None:
         world.forget(item["id"])
 
 
+def _seen(world: World, document: Document, version: str) -> Document:
+    extensions = [visible(item) for item in world.resources(EXTENSION, document["id"] + "/")]
+    more: Body = {"resources": extensions} if extensions else {}
+    if version >= ETAG_SINCE:
+        more["etag"] = f'"{document.get("_changes", 1)}"'
+    return {**document, **more}
+
+
 FAREWELLS[MACHINE] = [delete_belongings]
+VIEWS[MACHINE] = _seen
 
 
-def _check_new(world: World, rid: ResourceId, body: Body) -> None:
+def _change(world: World, rid: ResourceId, body: Body, existing: Document, request: Request) -> Answer:
+    check(MACHINE, body)
+    given, before = body.get("properties") or {}, existing["properties"]
+    check_change(given, before)
+    if "hardwareProfile" in given:
+        check_size(world, given["hardwareProfile"]["vmSize"], existing["location"])
+    login = {name: value for name, value in (given.get("osProfile") or {}).items() if name not in HIDDEN}
+    changed = {name: value for name, value in given.items() if name not in ("storageProfile", "osProfile")}
+    properties = {**before, **changed, "osProfile": {**before["osProfile"], **login}, "provisioningState": "Updating"}
+    more = {name: body[name] for name in ("tags",) if name in body}
+    operation = operations.begin(
+        world,
+        "machine changed",
+        rid.text,
+        f"UPDATE {MACHINE}",
+        request=(request.method, rid.text),
+        provider="Microsoft.Compute",
+    )
+    document = {**existing, **more, "properties": properties, "_changes": existing.get("_changes", 1) + 1}
+    world.keep(document)
+    _attach(world, document)
+    where = operations.addresses(operation, request, document["location"])["Azure-AsyncOperation"]
+    answered = shown(world, document, request)
+    return Answer(200, answered, {"Azure-AsyncOperation": where, **_etag(answered)})
+
+
+def _machine(world: World, rid: ResourceId, body: Body) -> Document:
     given = body["properties"]
-    size, region = given["hardwareProfile"]["vmSize"], body["location"]
-    _check_quota(world, size, region)
-    _check_login(given["osProfile"])
-    for nic in given["networkProfile"]["networkInterfaces"]:
-        card = referenced(world, nic["id"], rid.text)
-        user = card["properties"].get("virtualMachine", {}).get("id", rid.text)
-        if user.lower() != rid.text.lower():
-            raise Refused(409, "NicInUse", f"Network Interface {nic['id']} is used by existing resource {user}.")
-
-
-def _check_size(world: World, size: str, region: str) -> None:
-    known = world.catalogue.get(size)
-    if known is None:
-        raise Refused(400, "InvalidParameter", f"The value {size} provided for the VM size is not valid.", target="vmSize")
-    if region not in known["usd_per_hour"] or world.store.get(RESTRICTIONS, f"{region}/{size}"):
-        text = (
-            f"The requested VM size for resource 'Following SKUs have failed for Capacity Restrictions: {size}' is currently "
-            f"not available in location '{region}'. Please try another size or deploy to a different location or different "
-            "zone. See https://aka.ms/azureskunotavailable for details."
-        )
-        raise Refused(409, "SkuNotAvailable", text)
-
-
-def _check_quota(world: World, size: str, region: str) -> None:
-    for usage in (family_usage(world, size, region), regional_usage(world, region)):
-        needed = world.catalogue[size]["vcpus"]
-        if usage["currentValue"] + needed > usage["limit"]:
-            text = (
-                f"Operation could not be completed as it results in exceeding approved {usage['name']['localizedValue']} quota. "
-                f"Additional details - Deployment Model: Resource Manager, Location: {region}, Current Limit: {usage['limit']}, "
-                f"Current Usage: {usage['currentValue']}, Additional Required: {needed}, (Minimum) New Limit Required: "
-                f"{usage['currentValue'] + needed}."
-            )
-            raise Refused(409, "OperationNotAllowed", text)
-
-
-def _check_login(profile: Body) -> None:
-    linux = profile.get("linuxConfiguration", {})
-    password = profile.get("adminPassword", "")
-    classes = sum(bool(re.search(kind, password)) for kind in ("[a-z]", "[A-Z]", "[0-9]", r"[\W_]"))
-    if not linux.get("disablePasswordAuthentication", False) and not (12 <= len(password) <= 72 and classes >= 3):
-        text = "The supplied password must be between 12-72 characters long and must satisfy at least 3 of password complexity requirements."
-        raise Refused(400, "InvalidParameter", text, target="adminPassword")
-    if len(profile.get("customData", "")) > LARGEST_CUSTOM_DATA * 4 // 3 + 4:
-        raise Refused(400, "InvalidParameter", "Custom data is too long.", target="customData")
-
-
-def _machine(world: World, rid: ResourceId, body: Body, existing: Document | None) -> Document:
-    given = body["properties"]
-    login = {k: v for k, v in given.get("osProfile", {}).items() if k not in ("adminPassword", "customData")}
-    disk = given["storageProfile"]["osDisk"]
-    managed = {**disk.get("managedDisk", {}), "id": f"{rid.group_id}/providers/{DISK}/{disk['name']}"}
-    image = {**given["storageProfile"]["imageReference"], "exactVersion": "24.04.202610010"}
+    profile = given.get("osProfile") or {}
+    login = {name: value for name, value in profile.items() if name not in HIDDEN}
+    linux = {"disablePasswordAuthentication": False, "provisionVMAgent": True, "patchSettings": PATCH_SETTINGS}
     properties: dict[str, Any] = {
         **given,
-        "provisioningState": "Updating" if existing else "Creating",
-        "vmId": world.guid("vm", rid.text),
-        "storageProfile": {
-            "imageReference": image,
-            "osDisk": {"osType": "Linux", **disk, "managedDisk": managed},
-            "dataDisks": [],
+        "provisioningState": "Creating",
+        "vmId": world.guid("vm", rid.text, str(world.seconds())),
+        "storageProfile": disks.storage_profile(world, rid, given["storageProfile"], trusted="securityProfile" in given),
+        "osProfile": {
+            **login,
+            "linuxConfiguration": {**linux, **(login.get("linuxConfiguration") or {})},
+            "secrets": [],
+            "allowExtensionOperations": True,
+            "requireGuestProvisionSignal": True,
         },
-        "osProfile": {**login, "secrets": [], "allowExtensionOperations": True, "requireGuestProvisionSignal": True},
-        "timeCreated": existing["properties"]["timeCreated"] if existing else world.text(),
+        "timeCreated": world.text(),
     }
     document = tracked(rid, body, properties)
-    if existing:
-        kept = {name: value for name, value in existing.items() if name.startswith("_") or name == "identity"}
-        return {**document, **kept}
-    document |= {"_power": "creating", "_custom_data": given.get("osProfile", {}).get("customData", "")}
-    if body.get("identity", {}).get("type") == "SystemAssigned":
+    document |= {"_power": "creating", "_custom_data": profile.get("customData", "")}
+    if body.get("zones"):
+        document["zones"] = body["zones"]
+    if (body.get("identity") or {}).get("type") == "SystemAssigned":
         principal = roles.new_principal(world, rid.text)
         document["identity"] = {"type": "SystemAssigned", "principalId": principal, "tenantId": TENANT}
     return document
 
 
-def _create_disk(world: World, machine: Document) -> None:
-    profile = machine["properties"]["storageProfile"]["osDisk"]
-    identifier = f"{_group_id(machine)}/providers/{DISK}/{profile['name']}"
-    properties = {
-        "osType": "Linux",
-        "creationData": {"createOption": "FromImage"},
-        "diskSizeGB": profile.get("diskSizeGB", 30),
-        "provisioningState": "Succeeded",
-        "diskState": "Attached",
-        "timeCreated": world.text(),
-    }
-    document = {
-        "name": profile["name"],
-        "id": identifier,
-        "type": DISK,
-        "location": machine["location"],
-        "managedBy": machine["id"],
-        "sku": {"name": profile.get("managedDisk", {}).get("storageAccountType", "Standard_LRS"), "tier": "Standard"},
-        "properties": properties,
-    }
-    if machine.get("tags"):
-        document["tags"] = machine["tags"]
-    world.keep(document)
+def _attach(world: World, machine: Document) -> None:
+    for item in machine["properties"]["networkProfile"]["networkInterfaces"]:
+        nic = world.resource(item["id"])
+        if nic is not None and nic["type"] == NIC:
+            more = {"virtualMachine": {"id": machine["id"]}, "primary": True}
+            world.keep({**nic, "properties": {**nic["properties"], **more}})
 
 
-def _attach(world: World, nic_id: str, machine_id: str) -> None:
-    nic = world.resource(nic_id)
-    if nic is not None:
-        world.keep({**nic, "properties": {**nic["properties"], "virtualMachine": {"id": machine_id}, "primary": True}})
+def _name_cards(world: World, machine: Document) -> None:
+    """A card has an address of its own since its machine has been started."""
+    for item in machine["properties"]["networkProfile"]["networkInterfaces"]:
+        nic = world.resource(item["id"])
+        if nic is not None:
+            digits = world.guid("mac", nic["id"]).replace("-", "").upper()[:6]
+            address = "-".join(["7C", "1E", "52", digits[:2], digits[2:4], digits[4:]])
+            world.keep({**nic, "properties": {**nic["properties"], "macAddress": address}})
+
+
+def _etag(answered: Document) -> dict[str, str]:
+    return {"ETag": answered["etag"]} if "etag" in answered else {}
 
 
 def _without_disk_names(document: Document) -> Document:
-    shown = visible(document)
-    profile = shown["properties"]["storageProfile"]
+    profile = document["properties"]["storageProfile"]
     disk = {k: v for k, v in profile["osDisk"].items() if k != "name"}
     disk["managedDisk"] = {k: v for k, v in disk["managedDisk"].items() if k != "id"}
-    return {**shown, "properties": {**shown["properties"], "storageProfile": {**profile, "osDisk": disk}}}
-
-
-def _group_id(document: Document) -> str:
-    return str(document["id"].partition("/providers/")[0])
+    return {**document, "properties": {**document["properties"], "storageProfile": {**profile, "osDisk": disk}}}

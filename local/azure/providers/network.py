@@ -1,147 +1,177 @@
 """Microsoft.Network: virtual networks, security groups, public addresses, network interfaces."""
 
-import ipaddress
 from typing import Any
 
 from local.azure import operations
-from local.azure.answers import Answer, Refused
+from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.identifiers import ResourceId
-from local.azure.providers.common import Body, check_put, referenced, tracked
+from local.azure.providers.addresses import address_of, configurations, subnet_of
+from local.azure.providers.common import Body, check_put, found, referenced, shown, tracked
+from local.azure.providers.kinds import ADDRESS, FIREWALL, NIC, VNET
+from local.azure.providers.rules import DEFAULT_RULES, check_rules, rule_of
+from local.azure.requests import Request
 from local.azure.store import Document
-from local.azure.world import World, visible
-
-VNET = "Microsoft.Network/virtualNetworks"
-FIREWALL = "Microsoft.Network/networkSecurityGroups"
-ADDRESS = "Microsoft.Network/publicIPAddresses"
-NIC = "Microsoft.Network/networkInterfaces"
+from local.azure.world import World
 
 PAUSES = {VNET: 3, FIREWALL: 1, ADDRESS: 1}
-DELETE_PAUSES = {VNET: 10, FIREWALL: 10, ADDRESS: 10, NIC: 4}
-
-DEFAULT_RULES = (
-    ("AllowVnetInBound", 65000, "VirtualNetwork", "VirtualNetwork", "Allow", "Inbound"),
-    ("AllowAzureLoadBalancerInBound", 65001, "AzureLoadBalancer", "*", "Allow", "Inbound"),
-    ("DenyAllInBound", 65500, "*", "*", "Deny", "Inbound"),
-    ("AllowVnetOutBound", 65000, "VirtualNetwork", "VirtualNetwork", "Allow", "Outbound"),
-    ("AllowInternetOutBound", 65001, "*", "Internet", "Allow", "Outbound"),
-    ("DenyAllOutBound", 65500, "*", "*", "Deny", "Outbound"),
-)
-LISTS = ("sourcePortRanges", "destinationPortRanges", "sourceAddressPrefixes", "destinationAddressPrefixes")
+DELETE_PAUSES = {VNET: (10, 10), FIREWALL: (10, 10), ADDRESS: (10, 10), NIC: (4, 10)}
+AT_ONCE = 0.3
+VOLATILE = ("provisioningState", "etag")
 
 
-def put_network(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
+def put_network(world: World, rid: ResourceId, request: Request) -> Answer:
     """A virtual network with the subnets in its body."""
+    body = _checked(world, rid, request)
     given = body["properties"]
-    space = [_network(prefix) for prefix in given["addressSpace"]["addressPrefixes"]]
-    subnets = [_subnet(world, rid, subnet, space) for subnet in given.get("subnets", [])]
+    subnets = [subnet_of(rid, subnet, given["addressSpace"]["addressPrefixes"]) for subnet in given.get("subnets", [])]
     properties = {
         "addressSpace": given["addressSpace"],
         "subnets": subnets,
         "virtualNetworkPeerings": [],
         "enableDdosProtection": False,
     }
-    return _put(world, rid, body, properties, base)
+    if "dhcpOptions" in given:
+        properties["dhcpOptions"] = given["dhcpOptions"]
+    return _put(world, rid, body, properties, request)
 
 
-def put_firewall(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
+def put_firewall(world: World, rid: ResourceId, request: Request) -> Answer:
     """A security group with the rules in its body, and those that every one has."""
-    rules = [_rule(world, rid, rule) for rule in body.get("properties", {}).get("securityRules", [])]
-    places = [(rule["properties"]["direction"], rule["properties"]["priority"]) for rule in rules]
-    if len(set(places)) < len(places):
-        raise Refused(400, "SecurityRuleConflict", "Security rules have the same priority and direction.", details=[])
-    defaults = [
-        _rule(world, rid, {"name": name, "properties": _default(priority, source, target, access, direction)}, "default")
-        for name, priority, source, target, access, direction in DEFAULT_RULES
-    ]
-    return _put(world, rid, body, {"securityRules": rules, "defaultSecurityRules": defaults}, base)
+    body = _checked(world, rid, request)
+    rules = [rule_of(rid, rule) for rule in body.get("properties", {}).get("securityRules", [])]
+    check_rules(rules)
+    defaults = [rule_of(rid, rule, default=True) for rule in DEFAULT_RULES]
+    return _put(world, rid, body, {"securityRules": rules, "defaultSecurityRules": defaults}, request)
 
 
-def put_address(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
+def put_address(world: World, rid: ResourceId, request: Request) -> Answer:
     """A public address; a static one gets its number when it is ready."""
-    given = body.get("properties", {})
-    properties = {
-        "publicIPAddressVersion": "IPv4",
-        "publicIPAllocationMethod": given.get("publicIPAllocationMethod", "Dynamic"),
-        "idleTimeoutInMinutes": 4,
-        "ipTags": [],
-    }
-    return _put(world, rid, body, properties, base, sku={"tier": "Regional", **body.get("sku", {"name": "Basic"})})
+    body = _checked(world, rid, request)
+    properties, more = address_of(world, rid, body)
+    return _put(world, rid, body, properties, request, **more)
 
 
-def put_interface(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
-    """A network interface: made at once, with a private address out of its subnet."""
-    check_put(world, rid, body)
+def put_interface(world: World, rid: ResourceId, request: Request) -> Answer:
+    """A network interface: made at once, with a private address out of its subnet; changed by and by."""
+    body = _checked(world, rid, request)
     given = body["properties"]
     if "networkSecurityGroup" in given:
         referenced(world, given["networkSecurityGroup"]["id"], rid.text)
     existing = world.resource(rid.text)
-    configurations = [_configuration(world, rid, item, existing) for item in given["ipConfigurations"]]
     properties = {
-        "provisioningState": "Succeeded",
         "resourceGuid": world.guid(rid.text),
-        "ipConfigurations": configurations,
-        "dnsSettings": {"dnsServers": [], "appliedDnsServers": []},
+        "ipConfigurations": configurations(world, rid, given["ipConfigurations"], existing),
+        "dnsSettings": {
+            "dnsServers": [],
+            "appliedDnsServers": [],
+            "internalDomainNameSuffix": f"{world.guid('domain', rid.group_id).replace('-', '')[:26]}.dx.internal.cloudapp.net",
+        },
         "enableAcceleratedNetworking": False,
+        "vnetEncryptionSupported": False,
         "enableIPForwarding": False,
+        "disableTcpStateTracking": False,
+        "hostedWorkloads": [],
+        "tapConfigurations": [],
         "nicType": "Standard",
+        "allowPort25Out": True,
+        "auxiliaryMode": "None",
+        "auxiliarySku": "None",
     }
     if "networkSecurityGroup" in given:
-        properties["networkSecurityGroup"] = given["networkSecurityGroup"]
-    if existing and "virtualMachine" in existing["properties"]:
-        properties["virtualMachine"] = existing["properties"]["virtualMachine"]
-    document = {**tracked(rid, body, properties), "etag": _etag(world, rid), "kind": "Regular"}
-    return Answer(200 if existing else 201, visible(world.keep(document)))
+        properties["networkSecurityGroup"] = {"id": given["networkSecurityGroup"]["id"]}
+    kept = ("virtualMachine", "primary", "macAddress")
+    properties |= {name: existing["properties"][name] for name in kept if existing and name in existing["properties"]}
+    if existing is None:
+        document = {
+            **tracked(rid, body, {"provisioningState": "Succeeded", **properties}),
+            "etag": _etag(world, rid),
+            "kind": "Regular",
+        }
+        return Answer(201, shown(world, world.keep(document), request))
+    return _put(world, rid, body, properties, request, kind="Regular")
+
+
+def patch_tags(world: World, rid: ResourceId, request: Request) -> Answer:
+    """Change the tags of anything in the network: at once."""
+    document, body = found(world, rid), request.json()
+    if set(body) != {"tags"}:
+        raise not_simulated(f"a PATCH of {rid.type} that changes more than tags")
+    changed = {**document, "tags": body["tags"], "etag": _etag(world, rid)}
+    return Answer(200, shown(world, world.keep(changed), request))
 
 
 def in_use(world: World, document: Document) -> Refused | None:
     """Why something of the network cannot be deleted, if it cannot."""
     kind, identifier = document["type"], document["id"]
-    if kind == NIC and "virtualMachine" in document["properties"]:
-        machine = document["properties"]["virtualMachine"]["id"]
-        text = f"Network Interface {identifier} is used by existing resource {machine}."
+    if kind == NIC:
+        machine = document["properties"].get("virtualMachine", {}).get("id")
+        if machine is None:
+            return None
+        text = f"Network Interface {identifier} is used by existing resource {machine}. In order to delete the network interface, it must be dissociated from the resource. To learn more, see aka.ms/deletenic."
         return Refused(400, "NicInUse", text, details=[])
     for nic in world.resources(NIC):
-        if identifier.lower() in _references(nic):
-            code, text = IN_USE[kind]
-            return Refused(400, code, text.format(id=identifier, user=nic["id"]), details=[])
+        for configuration in nic["properties"]["ipConfigurations"]:
+            if identifier.lower() in _references(nic, configuration):
+                code, text = IN_USE[kind]
+                subnet = configuration["properties"]["subnet"]["id"].rpartition("/")[2]
+                said = text.format(id=identifier, nic=nic["id"], configuration=configuration["id"], subnet=subnet)
+                return Refused(400, code, said, details=[])
     return None
 
 
 IN_USE = {
-    VNET: ("InUseSubnetCannotBeDeleted", "Subnet of {id} is in use by {user} and cannot be deleted."),
+    VNET: (
+        "InUseSubnetCannotBeDeleted",
+        "Subnet {subnet} is in use by {configuration} and cannot be deleted. In order to delete the subnet, delete all the resources within the subnet. See aka.ms/deletesubnet.",
+    ),
     FIREWALL: (
         "InUseNetworkSecurityGroupCannotBeDeleted",
-        "Network security group {id} cannot be deleted because it is in use by the following resources: {user}.",
+        "Network security group {id} cannot be deleted because it is in use by the following resources: {nic}. In order to delete the Network security group, remove the association with the resource(s). To learn how to do this, see aka.ms/deletensg.",
     ),
     ADDRESS: (
         "PublicIPAddressCannotBeDeleted",
-        "Public IP address {id} can not be deleted since it is still allocated to resource {user}.",
+        "Public IP address {id} can not be deleted since it is still allocated to resource {configuration}. In order to delete the public IP, disassociate/detach the Public IP address from the resource.  To learn how to do this, see aka.ms/deletepublicip.",
     ),
-    NIC: ("NicInUse", "Network Interface {id} is used by existing resource {user}."),
 }
 
 
-def _put(world: World, rid: ResourceId, body: Body, properties: Body, base: str, **more: Any) -> Answer:
+def _checked(world: World, rid: ResourceId, request: Request) -> Body:
+    body = request.json()
     check_put(world, rid, body)
+    return body
+
+
+def _put(world: World, rid: ResourceId, body: Body, properties: Body, request: Request, **more: Any) -> Answer:
     existing = world.resource(rid.text)
-    properties = {"provisioningState": "Updating", "resourceGuid": world.guid(rid.text), **properties}
     if existing and "ipAddress" in existing["properties"]:
         properties["ipAddress"] = existing["properties"]["ipAddress"]
+    properties = {"provisioningState": "Updating", "resourceGuid": world.guid(rid.text), **properties}
     document = {**tracked(rid, body, properties), "etag": _etag(world, rid), **more}
-    world.keep(document)
-    fault = world.faults.striking("fail", "PUT", rid.text, rid.type)
+    same = existing is not None and _settled(existing) == _settled(document)
+    begun = ("PUT", rid.text)
     operation = operations.begin(
         world,
         "network resource ready",
         rid.text,
-        world.draw(f"PUT {rid.type}", rid.text),
+        AT_ONCE if same else f"PUT {rid.type if rid.type in PAUSES else FIREWALL}",
+        request=begun,
         provider="Microsoft.Network",
-        failure=fault.refusal if fault else None,
         pause=10,
     )
-    addresses = operations.addresses(operation, base, body.get("location", ""))
-    headers = {"Azure-AsyncOperation": addresses["Azure-AsyncOperation"], "Retry-After": str(PAUSES[rid.type])}
-    return Answer(200 if existing else 201, visible(document), headers)
+    where = operations.addresses(operation, request, document["location"])
+    headers = {"Azure-AsyncOperation": where["Azure-AsyncOperation"]}
+    if same and existing is not None:
+        return Answer(200, shown(world, existing, request), headers)
+    if rid.type in PAUSES:
+        headers["Retry-After"] = str(PAUSES[rid.type])
+    return Answer(200 if existing else 201, shown(world, world.keep(document), request), headers)
+
+
+def _settled(document: Document) -> Document:
+    """A resource without what changes from one moment to the next."""
+    properties = {name: value for name, value in document["properties"].items() if name != "provisioningState"}
+    tags = document.get("tags") or {}
+    return {**{n: v for n, v in document.items() if n not in ("etag", "name", "id")}, "properties": properties, "tags": tags}
 
 
 @operations.finisher("network resource ready")
@@ -156,107 +186,12 @@ def _ready(world: World, operation: Document) -> None:
     world.keep({**document, "properties": properties})
 
 
-def _configuration(world: World, rid: ResourceId, item: Body, existing: Document | None) -> Body:
-    given = item["properties"]
-    subnet = given["subnet"]["id"]
-    network = referenced(world, subnet.rpartition("/subnets/")[0], rid.text)
-    place = next((s for s in network["properties"]["subnets"] if s["id"].lower() == subnet.lower()), None)
-    if place is None:
-        raise Refused(404, "NotFound", f"Resource {subnet} not found.", details=[])
-    if "publicIPAddress" in given:
-        referenced(world, given["publicIPAddress"]["id"], rid.text)
-    before = existing["properties"]["ipConfigurations"][0]["properties"] if existing else {}
+def _references(nic: Document, configuration: Document) -> set[str]:
     return {
-        "name": item["name"],
-        "id": f"{rid.text}/ipConfigurations/{item['name']}",
-        "type": f"{NIC}/ipConfigurations",
-        "properties": {
-            "provisioningState": "Succeeded",
-            "privateIPAddress": before.get("privateIPAddress") or _free(world, place),
-            "privateIPAllocationMethod": "Dynamic",
-            "subnet": given["subnet"],
-            "primary": True,
-            "privateIPAddressVersion": "IPv4",
-            **({"publicIPAddress": given["publicIPAddress"]} if "publicIPAddress" in given else {}),
-        },
+        nic["properties"].get("networkSecurityGroup", {}).get("id", "").lower(),
+        configuration["properties"]["subnet"]["id"].lower().rpartition("/subnets/")[0],
+        configuration["properties"].get("publicIPAddress", {}).get("id", "").lower(),
     }
-
-
-def _free(world: World, subnet: Body) -> str:
-    network = ipaddress.IPv4Network(subnet["properties"]["addressPrefix"])
-    taken = {
-        item["properties"]["privateIPAddress"]
-        for nic in world.resources(NIC)
-        for item in nic["properties"]["ipConfigurations"]
-        if item["properties"]["subnet"]["id"].lower() == subnet["id"].lower()
-    }
-    for host in list(network.hosts())[3:]:  # Azure keeps the first three for itself
-        if str(host) not in taken:
-            return str(host)
-    raise Refused(
-        400, "SubnetIsFull", f"Subnet {subnet['name']} does not have enough capacity for 1 IP addresses.", details=[]
-    )
-
-
-def _subnet(world: World, rid: ResourceId, subnet: Body, space: list[ipaddress.IPv4Network]) -> Body:
-    prefix = subnet["properties"]["addressPrefix"]
-    if not any(_network(prefix).subnet_of(whole) for whole in space):
-        text = f"Subnet '{subnet['name']}' is not valid because its IP address range is outside the IP address range of virtual network '{rid.name}'."
-        raise Refused(400, "NetcfgSubnetRangeOutsideVnet", text, details=[])
-    return {
-        "name": subnet["name"],
-        "id": f"{rid.text}/subnets/{subnet['name']}",
-        "etag": _etag(world, rid),
-        "properties": {
-            "provisioningState": "Succeeded",
-            **subnet["properties"],
-            "delegations": [],
-            "privateEndpointNetworkPolicies": "Disabled",
-            "privateLinkServiceNetworkPolicies": "Enabled",
-        },
-        "type": f"{VNET}/subnets",
-    }
-
-
-def _rule(world: World, rid: ResourceId, rule: Body, prefix: str = "") -> Body:
-    kind = "defaultSecurityRules" if prefix else "securityRules"
-    properties = {"provisioningState": "Succeeded", **{name: [] for name in LISTS}, **rule["properties"]}
-    return {
-        "name": rule["name"],
-        "id": f"{rid.text}/{kind}/{rule['name']}",
-        "etag": _etag(world, rid),
-        "type": f"{FIREWALL}/{kind}",
-        "properties": properties,
-    }
-
-
-def _default(priority: int, source: str, target: str, access: str, direction: str) -> Body:
-    return {
-        "protocol": "*",
-        "sourcePortRange": "*",
-        "destinationPortRange": "*",
-        "sourceAddressPrefix": source,
-        "destinationAddressPrefix": target,
-        "access": access,
-        "priority": priority,
-        "direction": direction,
-    }
-
-
-def _network(prefix: str) -> ipaddress.IPv4Network:
-    try:
-        return ipaddress.IPv4Network(prefix)
-    except ValueError:
-        text = f"The address prefix {prefix} in resource has an invalid CIDR notation."
-        raise Refused(400, "InvalidCIDRNotation", text, details=[]) from None
-
-
-def _references(nic: Document) -> set[str]:
-    wanted = {nic["properties"].get("networkSecurityGroup", {}).get("id", "").lower()}
-    for item in nic["properties"]["ipConfigurations"]:
-        wanted.add(item["properties"]["subnet"]["id"].lower().rpartition("/subnets/")[0])
-        wanted.add(item["properties"].get("publicIPAddress", {}).get("id", "").lower())
-    return wanted
 
 
 def _etag(world: World, rid: ResourceId) -> str:

@@ -4,12 +4,15 @@ from local.azure import operations
 from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.guest import Guest
 from local.azure.identifiers import ResourceId
+from local.azure.providers import disks
+from local.azure.providers.admission import no_capacity
 from local.azure.providers.common import Body, found
-from local.azure.providers.machines import DISK, EXTENSION, MACHINE
+from local.azure.providers.kinds import EXTENSION, MACHINE
+from local.azure.requests import Request
 from local.azure.store import Document
 from local.azure.world import World
 
-PAUSES = {"start": 10, "deallocate": 10}
+PAUSES = {"start": (10, 9), "deallocate": (10, 36)}
 WHILE = {"start": "starting", "deallocate": "deallocating", "powerOff": "stopping", "restart": "running"}
 AFTER = {"start": "running", "deallocate": "deallocated", "powerOff": "stopped", "restart": "running"}
 AT_ONCE = 0.3  # what is asked to be as it is already takes no time
@@ -23,7 +26,7 @@ SHOWN = {
 }
 
 
-def change(world: World, rid: ResourceId, action: str, base: str) -> Answer:
+def change(world: World, rid: ResourceId, action: str, request: Request) -> Answer:
     """Begin to start, deallocate, power off or restart a machine."""
     machine = found(world, rid)
     if machine["properties"]["provisioningState"] in ("Creating", "Deleting"):
@@ -33,23 +36,26 @@ def change(world: World, rid: ResourceId, action: str, base: str) -> Answer:
         )
     if action == "restart" and machine["_power"] != "running":
         raise Refused(409, "OperationNotAllowed", f"Cannot restart VM '{rid.name}' because it is not running.")
-    fault = world.faults.striking("fail", "POST", f"{rid.text}/{action}", MACHINE)
     there = machine["_power"] == AFTER[action] and action != "restart"
-    seconds = AT_ONCE if there else world.draw(f"POST {MACHINE}/{action}", rid.text)
-    world.keep({**machine, "_power": machine["_power"] if there else WHILE[action]})
+    # What is deallocated has given its place away: there may be none when it comes back.
+    placeless = action == "start" and machine["_power"] == "deallocated"
+    first, later = PAUSES.get(action, (0, 0))
     operation = operations.begin(
         world,
         "power changed",
         rid.text,
-        seconds,
+        AT_ONCE if there else f"POST {MACHINE}/{action}",
+        request=("POST", f"{rid.text}/{action}"),
         provider="Microsoft.Compute",
-        failure=fault.refusal if fault else None,
+        failure=no_capacity(world, machine) if placeless else None,
+        pause=later,
         action=action,
         before=machine["_power"],
     )
-    headers = operations.addresses(operation, base, machine["location"])
-    if action in PAUSES:
-        headers["Retry-After"] = str(PAUSES[action])
+    world.keep({**machine, "_power": machine["_power"] if there else WHILE[action]})
+    headers = operations.addresses(operation, request, machine["location"])
+    if first:
+        headers["Retry-After"] = str(first)
     return Answer(202, None, headers)
 
 
@@ -66,11 +72,12 @@ def _changed(world: World, operation: Document) -> None:
     if AFTER[action] == "running" and (action == "restart" or operation["before"] != "running"):
         changed = Guest(world, changed).booted(operation["ends"])
     world.keep(changed)
-    _mark_disk(world, changed)
+    disks.mark(world, changed)
 
 
-def run_command(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
+def run_command(world: World, rid: ResourceId, request: Request) -> Answer:
     """Begin to run a script inside a machine: one at a time, and only while it runs."""
+    body = request.json()
     machine = found(world, rid)
     if body.get("commandId") != "RunShellScript" or body.get("parameters"):
         raise not_simulated(f"the run command {body.get('commandId')} with parameters {body.get('parameters')}")
@@ -78,16 +85,22 @@ def run_command(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
         raise Refused(409, "OperationNotAllowed", "Cannot modify extensions in the VM when the VM is not running.")
     if operations.under_way(world, rid.text, "command run"):
         raise Refused(409, "Conflict", BUSY)
-    seconds = world.draw(f"POST {MACHINE}/runCommand", rid.text)
-    script = "\n".join(body.get("script") or [])
-    operation = operations.begin(world, "command run", rid.text, seconds, provider="Microsoft.Compute", script=script)
-    return Answer(202, None, operations.addresses(operation, base, machine["location"]))
+    operation = operations.begin(
+        world,
+        "command run",
+        rid.text,
+        f"POST {MACHINE}/runCommand",
+        request=("POST", f"{rid.text}/runCommand"),
+        provider="Microsoft.Compute",
+        script="\n".join(body.get("script") or []),
+    )
+    return Answer(202, None, operations.addresses(operation, request, machine["location"]))
 
 
 @operations.finisher("command run")
 def _command_run(world: World, operation: Document) -> None:
     machine = world.resource(operation["resource"])
-    if machine is None:
+    if machine is None or operation["status"] == "Failed":
         return
     out, err = Guest(world, machine).run(operation["script"])
     message = f"Enable succeeded: \n[stdout]\n{out[-4096:]}\n[stderr]\n{err[-4096:]}"
@@ -98,42 +111,44 @@ def _command_run(world: World, operation: Document) -> None:
 def instance_view(world: World, machine: Document) -> Body:
     """How a machine looks from outside at this moment."""
     power, state = machine["_power"], str(machine["properties"]["provisioningState"]).lower()
+    now = world.text(float(int(world.seconds()))).replace(".0000000", "")
+    settled = {"code": "ProvisioningState/succeeded", "level": "Info"}
     view: Body = {}
     if power == "running":
-        ready = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Ready"}
+        ready = {**settled, "displayStatus": "Ready", "message": "Guest Agent is running", "time": now}
         view["computerName"] = machine["properties"]["osProfile"].get("computerName", machine["name"])
         view["osName"], view["osVersion"] = "ubuntu", "24.04"
-        view["vmAgent"] = {"vmAgentVersion": "2.12.0.2", "statuses": [{**ready, "message": "Guest Agent is running"}]}
+        view["vmAgent"] = {"vmAgentVersion": "2.12.0.2", "statuses": [ready], "extensionHandlers": []}
+    disk = world.resource(machine["properties"]["storageProfile"]["osDisk"]["managedDisk"]["id"])
+    if disk is not None:
+        status = {**settled, "displayStatus": "Provisioning succeeded", "time": disk["properties"]["timeCreated"]}
+        view["disks"] = [{"name": disk["name"], "statuses": [status]}]
     view["hyperVGeneration"] = "V2"
     extensions = [_extension(item) for item in world.resources(EXTENSION, machine["id"] + "/")]
     if extensions:
         view["extensions"] = extensions
-    problem = machine.get("_problem")
-    code = f"ProvisioningState/{state}" + (f"/{problem['code']}" if problem and state == "failed" else "")
-    status = {"code": code, "level": "Error" if state == "failed" else "Info", "displayStatus": SHOWN.get(state, state)}
-    if problem and state == "failed":
-        status["message"] = problem["message"]
-    view["statuses"] = [status]
+    view["statuses"] = [_provisioning(machine, state, now)]
     if power != "creating":
         view["statuses"].append({"code": f"PowerState/{power}", "level": "Info", "displayStatus": f"VM {power}"})
     return view
+
+
+def _provisioning(machine: Document, state: str, now: str) -> Body:
+    problem = machine.get("_problem") if state == "failed" else None
+    code = f"ProvisioningState/{state}" + (f"/{problem['code']}" if problem else "")
+    status = {"code": code, "level": "Error" if state == "failed" else "Info", "displayStatus": SHOWN.get(state, state)}
+    return {**status, **({"message": problem["message"]} if problem else {}), "time": now}
 
 
 def _extension(document: Document) -> Body:
     given = document["properties"]
     state = str(given["provisioningState"]).lower()
     status = {"code": f"ProvisioningState/{state}", "level": "Info", "displayStatus": SHOWN.get(state, state)}
+    settled = {"message": "Enable succeeded."} if state == "succeeded" else {}
     kind = f"{given.get('publisher')}.{given.get('type')}"
     return {
         "name": document["name"],
         "type": kind,
         "typeHandlerVersion": given.get("typeHandlerVersion"),
-        "statuses": [status],
+        "statuses": [{**status, **settled}],
     }
-
-
-def _mark_disk(world: World, machine: Document) -> None:
-    for disk in world.resources(DISK):
-        if disk.get("managedBy", "").lower() == machine["id"].lower():
-            state = "Reserved" if machine["_power"] == "deallocated" else "Attached"
-            world.keep({**disk, "properties": {**disk["properties"], "diskState": state}})

@@ -1,53 +1,63 @@
 """Microsoft.Authorization: role assignments."""
 
+import re
 import uuid
 
-from local.azure.answers import Answer, Refused
-from local.azure.identifiers import ResourceId
-from local.azure.providers.common import Body
-from local.azure.world import TENANT, World, visible
+from local.azure.answers import Answer, Refused, not_simulated
+from local.azure.identifiers import ResourceId, parse
+from local.azure.providers.common import Body, absent, group_of
+from local.azure.providers.kinds import ROLE
+from local.azure.shapes import check
+from local.azure.world import SUBSCRIPTION, TENANT, World, visible
 
-TYPE = "Microsoft.Authorization/roleAssignments"
+TYPE = ROLE
 PRINCIPALS = "principals"
+PRINCIPAL = re.compile(r"(?:principalId eq|assignedTo\()\s*'(?P<id>[0-9a-fA-F-]+)'")
 
 
 def put(world: World, rid: ResourceId, body: Body) -> Answer:
     """Assign a role to a principal that the directory knows by now."""
-    if world.resource(rid.scope) is None:
-        raise Refused(404, "ResourceNotFound", f"The resource {rid.scope} was not found.")
+    scope = _scope(world, rid)
+    try:
+        uuid.UUID(rid.name)
+    except ValueError:
+        text = f"The role assignment ID '{rid.name}' is not valid. The role assignment ID must be a GUID."
+        raise Refused(400, "InvalidRoleAssignmentId", text) from None
+    check(ROLE, body)
     given = body["properties"]
     _check_principal(world, given)
-    same = next(
-        (a for a in world.resources(TYPE) if _triple(a["properties"]) == _triple({**given, "scope": rid.scope})), None
-    )
+    same = next((a for a in world.resources(TYPE) if _triple(a["properties"]) == _triple({**given, "scope": scope})), None)
     if same is not None and same["name"] != rid.name:
         raise Refused(409, "RoleAssignmentExists", "The role assignment already exists.")
     existing = world.resource(rid.text)
     if existing is not None and existing is not same:
         text = "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."
         raise Refused(400, "RoleAssignmentUpdateNotPermitted", text)
-    now = world.text()
+    now, whom = world.zulu(), world.guid("control plane")
     properties = {
         "roleDefinitionId": given["roleDefinitionId"],
         "principalId": given["principalId"],
         "principalType": given.get("principalType", "ServicePrincipal"),
-        "scope": rid.scope,
+        "scope": scope,
         "condition": None,
         "conditionVersion": None,
         "createdOn": now,
         "updatedOn": now,
-        "createdBy": None,
-        "updatedBy": world.guid("control plane"),
+        "createdBy": whom,
+        "updatedBy": whom,
         "delegatedManagedIdentityResourceId": None,
         "description": None,
     }
     effective = existing["_effective"] if existing else world.seconds() + world.draw("role propagation", rid.text)
     document = {"properties": properties, "id": rid.text, "type": TYPE, "name": rid.name, "_effective": effective}
-    return Answer(200 if existing else 201, visible(world.keep(document)))
+    world.keep(document)
+    # Only the first answer does not know who has made it.
+    return Answer(200 if existing else 201, visible({**document, "properties": {**properties, "createdBy": None}}))
 
 
 def get(world: World, rid: ResourceId) -> Answer:
     """An assignment."""
+    _scope(world, rid)
     document = world.resource(rid.text)
     if document is None:
         raise Refused(404, "RoleAssignmentNotFound", f"The role assignment '{rid.name}' is not found.")
@@ -56,11 +66,43 @@ def get(world: World, rid: ResourceId) -> Answer:
 
 def delete(world: World, rid: ResourceId) -> Answer:
     """Take an assignment back: at once."""
+    _scope(world, rid)
     document = world.resource(rid.text)
     if document is None:
         return Answer(204)
     world.forget(rid.text)
     return Answer(200, visible(document))
+
+
+def listed(world: World, rid: ResourceId, asked: str) -> Answer:
+    """The assignments at a scope and below it, or with `atScope()` at the scope and above it; or those of a principal."""
+    scope, wanted = _scope(world, rid).lower(), PRINCIPAL.search(asked)
+    if asked and wanted is None and asked.replace(" ", "") != "atScope()":
+        raise not_simulated(f"the filter {asked!r} on role assignments")
+    found = []
+    for assignment in world.resources(TYPE):
+        at = assignment["properties"]["scope"].lower()
+        near = (
+            at == scope or (scope + "/").startswith(at + "/") if "atScope" in asked else (at + "/").startswith(scope + "/")
+        )
+        mine = wanted is None or assignment["properties"]["principalId"].lower() == wanted["id"].lower()
+        if near and mine:
+            found.append(visible(assignment))
+    return Answer(200, {"value": found})
+
+
+def _scope(world: World, rid: ResourceId) -> str:
+    """Where an assignment is made; raises the refusals for a scope that is not there."""
+    if rid.scope:
+        above = parse(rid.scope)
+        group_of(world, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{rid.group}")
+        if world.resource(rid.scope) is None:
+            raise absent(above) if above else Refused(404, "ResourceNotFound", f"The resource {rid.scope} was not found.")
+        return rid.scope
+    if rid.group:
+        group_of(world, rid.group_id)
+        return rid.group_id
+    return f"/subscriptions/{SUBSCRIPTION}"
 
 
 def new_principal(world: World, owner: str) -> str:

@@ -5,95 +5,166 @@ import re
 from local.azure import operations
 from local.azure.answers import Answer, Refused
 from local.azure.identifiers import ResourceId
-from local.azure.providers.common import Body, absent, check_put, found, live_group_of, tracked
+from local.azure.providers.common import GATEWAY, VIEWS, Body, absent, check_put, found, live_group_of, shown, tracked
+from local.azure.providers.kinds import ACCOUNT, CONTAINER
+from local.azure.requests import Request
+from local.azure.shapes import check
 from local.azure.store import Document
 from local.azure.world import SUBSCRIPTION, World, visible
 
-ACCOUNT = "Microsoft.Storage/storageAccounts"
-CONTAINER = "Microsoft.Storage/storageAccounts/blobServices/containers"
-PAUSE = 17
+FIRST_PAUSE, PAUSE = 17, 3
+PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
 NAME = re.compile(r"[a-z0-9]{3,24}")
+CONTAINER_NAME = re.compile(r"(?=.{3,63}$)(\$root|\$logs|[a-z0-9](?:-?[a-z0-9])*)")
 ENDPOINTS = ("dfs", "web", "blob", "queue", "table", "file")
+WEB_ZONE = "z6."
+ECHOED = (
+    "allowSharedKeyAccess",
+    "defaultToOAuthAuthentication",
+    "publicNetworkAccess",
+    "isHnsEnabled",
+    "isNfsV3Enabled",
+    "isSftpEnabled",
+)
 
 
-def put_account(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
+def put_account(world: World, rid: ResourceId, request: Request) -> Answer:
     """An account: accepted with an empty answer, and shown at the operation's address when it is ready."""
-    check_put(world, rid, body)
+    body = request.json()
     if not NAME.fullmatch(rid.name):
         text = (
             f"{rid.name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in "
             "length and use numbers and lower-case letters only."
         )
         raise Refused(400, "AccountNameInvalid", text)
+    check_put(world, rid, body)
+    for needed in ("sku", "kind"):
+        if needed not in body:
+            text = f"The request content was invalid and could not be deserialized: 'Required property '{needed}' not found in JSON.'."
+            raise Refused(400, "InvalidRequestContent", text, headers=GATEWAY)
     existing = world.resource(rid.text)
     if existing is None and name_taken(world, rid.name):
         raise Refused(409, "StorageAccountAlreadyTaken", f"The storage account named {rid.name} is already taken.")
     state = existing["properties"]["provisioningState"] if existing else "Creating"
-    document = _account(world, rid, body, state)
-    world.keep(document)
+    document = _account(world, rid, body, state, existing)
     if existing:
-        return Answer(200, visible(document))
-    fault = world.faults.striking("fail", "PUT", rid.text, rid.type)
+        return Answer(200, shown(world, world.keep(document), request))
     operation = operations.begin(
         world,
         "storage account created",
         rid.text,
-        world.draw(f"PUT {ACCOUNT}", rid.text),
+        f"PUT {ACCOUNT}",
+        request=("PUT", rid.text),
         provider="Microsoft.Storage",
-        failure=fault.refusal if fault else None,
         pause=PAUSE,
     )
-    root = f"{base}/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Storage/locations/{body.get('location', '')}"
-    location = f"{root}/asyncoperations/{operation['id']}?monitor=true&api-version=2023-05-01"
-    return Answer(202, None, {"Location": location, "Retry-After": str(PAUSE)})
+    world.keep(document)
+    root = f"{request.base}/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Storage/locations/{document['location']}"
+    location = f"{root}/asyncoperations/{operation['id']}?monitor=true&api-version={request.version}"
+    return Answer(202, None, {"Location": location, "Retry-After": str(FIRST_PAUSE), **PLAIN})
+
+
+def poll(world: World, identifier: str, request: Request) -> Answer:
+    """How the making of an account stands: the account itself, when it is ready."""
+    said = operations.status(world, identifier, request, monitor=True)
+    operation = world.store.get(operations.SHELF, identifier)
+    account = world.resource(operation["resource"]) if operation and said.status == 200 else None
+    return Answer(200, shown(world, account, request)) if account else said
+
+
+def patch_tags(world: World, rid: ResourceId, request: Request) -> Answer:
+    """Change an account's tags: at once."""
+    body, account = request.json(), found(world, rid)
+    check(ACCOUNT, body)
+    given = {name: value for name, value in body.get("properties", {}).items() if value is not None}
+    changed = {
+        **account,
+        "tags": body.get("tags", account.get("tags", {})),
+        "properties": {**account["properties"], **given},
+    }
+    return Answer(200, shown(world, world.keep(changed), request))
 
 
 def delete_account(world: World, rid: ResourceId) -> Answer:
     """Delete an account with everything in it: at once."""
     found(world, rid)
     world.forget(rid.text)
-    return Answer(200)
+    return Answer(200, None, PLAIN)
 
 
-def put_container(world: World, rid: ResourceId, body: Body, base: str) -> Answer:
+def put_container(world: World, rid: ResourceId, request: Request) -> Answer:
     """A blob container in an account that is ready."""
+    body = request.json()
     live_group_of(world, rid.group_id)
     account = world.resource(_account_id(rid))
     if account is None:
-        text = (
-            "Failed to perform 'write' on resource(s) of type 'storageAccounts/blobServices/containers', because the parent "
-            f"resource '{_account_id(rid)}' could not be found."
+        raise _parent_absent(rid, "write")
+    if not CONTAINER_NAME.fullmatch(rid.name):
+        raise Refused(
+            400,
+            "ContainerNameInvalid",
+            "The specified container name is not valid: 3 to 63 lower-case letters, numbers and single hyphens.",
         )
-        raise Refused(404, "ParentResourceNotFound", text)
+    check(CONTAINER, body)
     if account["properties"]["provisioningState"] != "Succeeded":
         text = "The storage account provisioning state must be 'Succeeded' before executing the operation."
         raise Refused(409, "StorageAccountIsNotProvisioned", text)
     existing = world.resource(rid.text)
-    properties = {"deleted": False, "publicAccess": "None", "leaseStatus": "Unlocked", "leaseState": "Available"}
-    world.keep({"id": rid.text, "name": rid.name, "type": CONTAINER, "properties": properties})
-    return Answer(200 if existing else 201, {"id": rid.text, "name": rid.name, "type": CONTAINER})
+    asked = {name: value for name, value in (body.get("properties") or {}).items() if value is not None}
+    now = world.seconds()
+    properties = {
+        "deleted": False,
+        "remainingRetentionDays": 0,
+        "defaultEncryptionScope": "$account-encryption-key",
+        "denyEncryptionScopeOverride": False,
+        "publicAccess": "None",
+        **asked,
+        "leaseStatus": "Unlocked",
+        "leaseState": "Available",
+        "lastModifiedTime": world.zulu(float(int(now))),
+        "legalHold": {"hasLegalHold": False, "tags": []},
+        "hasImmutabilityPolicy": False,
+        "hasLegalHold": False,
+    }
+    etag = f'"0x{world.guid("container", rid.text, str(now)).replace("-", "")[:15].upper()}"'
+    world.keep({"id": rid.text, "name": rid.name, "type": CONTAINER, "etag": etag, "properties": properties})
+    answered = {"id": rid.text, "name": rid.name, "type": CONTAINER, **({"properties": properties} if asked else {})}
+    return Answer(200 if existing else 201, answered, {"ETag": etag})
 
 
 def get_container(world: World, rid: ResourceId) -> Answer:
     """A blob container, if its account is there and has it."""
     if world.resource(_account_id(rid)) is None:
-        raise absent(rid)
+        raise _parent_absent(rid, "read")
     document = world.resource(rid.text)
     if document is None:
-        raise Refused(404, "ContainerNotFound", "The specified container does not exist.")
-    return Answer(200, visible(document))
+        text = f"The specified container does not exist.\nRequestId:{world.fresh_guid('request')}\nTime:{world.zulu()}"
+        raise Refused(404, "ContainerNotFound", text)
+    return Answer(200, visible(document), {"ETag": document["etag"]})
+
+
+def list_containers(world: World, rid: ResourceId) -> Answer:
+    """Every container of an account."""
+    if world.resource(_account_id(rid)) is None:
+        raise _parent_absent(rid, "read")
+    return Answer(200, {"value": [visible(item) for item in world.resources(CONTAINER, _account_id(rid) + "/")]})
 
 
 def delete_container(world: World, rid: ResourceId) -> Answer:
     """Delete a blob container with everything in it: at once."""
+    if world.resource(_account_id(rid)) is None:
+        raise _parent_absent(rid, "delete")
     if world.resource(rid.text) is None:
         return Answer(204)
     world.forget(rid.text)
-    return Answer(200)
+    return Answer(200, None, PLAIN)
 
 
 def check_name(world: World, name: str) -> Answer:
     """Whether a name is free in the world."""
+    if not NAME.fullmatch(name):
+        text = f"{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in length and use numbers and lower-case letters only."
+        return Answer(200, {"nameAvailable": False, "reason": "AccountNameInvalid", "message": text})
     if not name_taken(world, name):
         return Answer(200, {"nameAvailable": True})
     text = f"The storage account named {name} is already taken."
@@ -107,25 +178,42 @@ def name_taken(world: World, name: str) -> bool:
     return any(account["name"] == name for account in world.resources(ACCOUNT))
 
 
-def _account(world: World, rid: ResourceId, body: Body, state: str) -> Document:
-    given = body.get("properties", {})
-    now = world.text()
+def _account(world: World, rid: ResourceId, body: Body, state: str, existing: Document | None) -> Document:
+    given = body.get("properties") or {}
+    now = existing["properties"]["creationTime"] if existing else world.zulu()
+    service = {"keyType": "Account", "enabled": True, "lastEnabledTime": now}
+    location = body["location"].replace(" ", "").lower()
     properties = {
         "keyCreationTime": {"key1": now, "key2": now},
-        "minimumTlsVersion": given.get("minimumTlsVersion", "TLS1_0"),
+        "allowCrossTenantReplication": given.get("allowCrossTenantReplication", False),
+        "privateEndpointConnections": [],
+        "minimumTlsVersion": given.get("minimumTlsVersion", "TLS1_2"),
         "allowBlobPublicAccess": given.get("allowBlobPublicAccess", False),
-        "allowSharedKeyAccess": given.get("allowSharedKeyAccess", True),
+        "networkAcls": {"bypass": "AzureServices", "virtualNetworkRules": [], "ipRules": [], "defaultAction": "Allow"},
         "supportsHttpsTrafficOnly": given.get("supportsHttpsTrafficOnly", True),
-        "accessTier": "Hot",
+        "encryption": {"services": {"file": service, "blob": service}, "keySource": "Microsoft.Storage"},
+        "accessTier": given.get("accessTier", "Hot"),
         "provisioningState": state,
         "creationTime": now,
-        "primaryEndpoints": {name: f"https://{rid.name}.{name}.core.windows.net/" for name in ENDPOINTS},
-        "primaryLocation": body.get("location", ""),
+        "primaryEndpoints": {
+            name: f"https://{rid.name}.{WEB_ZONE if name == 'web' else ''}{name}.core.windows.net/" for name in ENDPOINTS
+        },
+        "primaryLocation": location,
         "statusOfPrimary": "available",
+        **{name: given[name] for name in ECHOED if given.get(name) is not None},
     }
-    sku = {"tier": "Standard", **body.get("sku", {"name": "Standard_LRS"})}
     document = tracked(rid, body, properties)
-    return {"sku": sku, "kind": body.get("kind", "StorageV2"), "tags": {}, **document}
+    return {"sku": {"name": body["sku"]["name"], "tier": "Standard"}, "kind": body["kind"], "tags": {}, **document}
+
+
+def _account_seen(_: World, document: Document, version: str) -> Document:
+    properties = document["properties"]
+    if version >= "2023-01-01":
+        properties = {**properties, "networkAcls": {"ipv6Rules": [], **properties["networkAcls"]}}
+    return {**document, "properties": properties}
+
+
+VIEWS[ACCOUNT] = _account_seen
 
 
 @operations.finisher("storage account created")
@@ -137,6 +225,16 @@ def _created(world: World, operation: Document) -> None:
         world.forget(operation["resource"])
         return
     world.keep({**document, "properties": {**document["properties"], "provisioningState": "Succeeded"}})
+
+
+def _parent_absent(rid: ResourceId, verb: str) -> Refused:
+    if verb == "read" and len(rid.types) == 1:
+        return absent(rid)
+    text = (
+        f"Failed to perform '{verb}' on resource(s) of type 'storageAccounts/blobServices', because the parent "
+        f"resource '{_account_id(rid)}' could not be found."
+    )
+    return Refused(404, "ParentResourceNotFound", text, headers=GATEWAY)
 
 
 def _account_id(rid: ResourceId) -> str:

@@ -1,0 +1,150 @@
+"""Microsoft.KeyVault: vaults as Azure Resource Manager knows them, and their soft delete. What is in them is `vault.py`'s."""
+
+import re
+
+from local.azure import operations
+from local.azure.answers import Answer, Refused
+from local.azure.identifiers import ResourceId
+from local.azure.providers.common import GATEWAY, Body, canonical, check_put, found, tracked
+from local.azure.providers.kinds import KEY_VAULT
+from local.azure.requests import Request
+from local.azure.store import Document
+from local.azure.world import SUBSCRIPTION, World, visible
+
+DELETED = "deleted vaults"
+NAME = re.compile(r"(?!.*--)[a-zA-Z][a-zA-Z0-9-]{1,22}[a-zA-Z0-9]")
+DAY = 86400.0
+RBAC_BY_DEFAULT_SINCE = "2026-02-01"
+MORE = "https://go.microsoft.com/fwlink/?linkid=2149745"
+
+
+def put_vault(world: World, rid: ResourceId, request: Request) -> Answer:
+    """A vault: made or changed at once; its name must be nobody's, not even a deleted one's."""
+    body = request.json()
+    check_put(world, rid, body)
+    if not NAME.fullmatch(rid.name):
+        text = f"The vault name '{rid.name}' is invalid. A vault's name must be between 3-24 alphanumeric characters. The name must begin with a letter, end with a letter or digit, and not contain consecutive hyphens."
+        raise Refused(400, "VaultNameNotValid", text)
+    given, existing = body["properties"], world.resource(rid.text)
+    held = world.store.get(DELETED, rid.name)
+    if existing is None and held is not None and given.get("createMode") != "recover":
+        text = f"A vault with the same name already exists in deleted state. You need to either recover or purge existing key vault. Follow this link {MORE} for more information on soft delete."
+        raise Refused(409, "ConflictError", text)
+    if existing is None and held is None and name_taken(world, rid.name):
+        text = f"The vault name '{rid.name}' is already in use. Vault names are globaly unique so it is possible that the name is already taken."
+        raise Refused(409, "VaultAlreadyExists", text)
+    if held is not None:
+        world.store.delete(DELETED, rid.name)
+    document = {**tracked(rid, body, _properties(rid, given, request.version)), "systemData": _who(world, existing)}
+    return Answer(200, visible(world.keep({"tags": {}, **document})))
+
+
+def delete_vault(world: World, rid: ResourceId) -> Answer:
+    """Delete a vault: its name is held until it is purged, or its days are over."""
+    vault = found(world, rid)
+    days = vault["properties"]["softDeleteRetentionInDays"]
+    now = float(int(world.seconds()))
+    gone = {
+        "id": f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{vault['location']}/deletedVaults/{rid.name}",
+        "name": rid.name,
+        "type": "Microsoft.KeyVault/deletedVaults",
+        "properties": {
+            "vaultId": vault["id"],
+            "location": vault["location"],
+            "tags": vault.get("tags") or {},
+            "deletionDate": _seconds(world, now),
+            "scheduledPurgeDate": _seconds(world, now + days * DAY),
+        },
+        "_until": now + days * DAY,
+    }
+    world.store.put(DELETED, rid.name, gone)
+    world.forget(rid.text)
+    return Answer(200)
+
+
+def deleted(world: World, location: str, name: str) -> Document:
+    """A deleted vault that can be recovered; raises the refusal for one that cannot."""
+    document = world.store.get(DELETED, name)
+    if (
+        document is None
+        or canonical(document["properties"]["location"]) != canonical(location)
+        or document["_until"] <= world.seconds()
+    ):
+        text = f"The specified deleted vault '{name}' does not exist. Ensure that the vault was indeed deleted and that it is in recoverable state. If soft delete was not enabled then the vault is permanently deleted. Follow this link for more information: {MORE}"
+        raise Refused(404, "DeletedVaultNotFound", text)
+    return document
+
+
+def list_deleted(world: World) -> Answer:
+    """Every deleted vault of the subscription."""
+    return Answer(
+        200, {"value": [visible(item) for _, item in world.store.items(DELETED) if item["_until"] > world.seconds()]}
+    )
+
+
+def purge(world: World, location: str, name: str, request: Request) -> Answer:
+    """Begin to purge a deleted vault: then its name is free."""
+    document = deleted(world, location, name)
+    operation = operations.begin(
+        world,
+        "vault purged",
+        document["id"],
+        5.0,
+        request=("POST", f"{document['id']}/purge"),
+        provider="Microsoft.KeyVault",
+        name=name,
+    )
+    headers = operations.addresses(operation, request, canonical(location))
+    return Answer(202, None, {"Location": headers["Location"]})
+
+
+def name_taken(world: World, name: str) -> bool:
+    """Whether a vault has this name, here or anywhere in the world."""
+    if world.store.get("taken names", name):
+        return True
+    return any(vault["name"].lower() == name.lower() for vault in world.resources(KEY_VAULT))
+
+
+@operations.finisher("vault purged")
+def _purged(world: World, operation: Document) -> None:
+    if operation["status"] == "Succeeded":
+        world.store.delete(DELETED, operation["name"])
+
+
+def _properties(rid: ResourceId, given: Body, version: str) -> Body:
+    wanted = ("sku", "tenantId")
+    missing = [name for name in wanted if name not in given]
+    if missing:
+        text = f"The parameter '{missing[0]}' is not specified."
+        raise Refused(400, "BadRequest", text, headers=GATEWAY)
+    flags = ("enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment", "enablePurgeProtection")
+    return {
+        "sku": given["sku"],
+        "tenantId": given["tenantId"],
+        "accessPolicies": [],
+        **{name: given[name] for name in flags if given.get(name) is not None},
+        "enableSoftDelete": True,
+        "softDeleteRetentionInDays": given.get("softDeleteRetentionInDays", 90),
+        # https://learn.microsoft.com/azure/key-vault/general/access-control-default
+        "enableRbacAuthorization": given.get("enableRbacAuthorization", version >= RBAC_BY_DEFAULT_SINCE),
+        "vaultUri": f"https://{rid.name.lower()}.vault.azure.net/",
+        "provisioningState": "Succeeded",
+        "publicNetworkAccess": "Enabled",
+    }
+
+
+def _who(world: World, existing: Document | None) -> Body:
+    now, whom = world.zulu()[:-5] + "Z", world.guid("control plane")
+    made = existing["systemData"] if existing else {}
+    return {
+        "createdBy": made.get("createdBy", whom),
+        "createdByType": "Application",
+        "createdAt": made.get("createdAt", now),
+        "lastModifiedBy": whom,
+        "lastModifiedByType": "Application",
+        "lastModifiedAt": now,
+    }
+
+
+def _seconds(world: World, moment: float) -> str:
+    return world.zulu(moment).partition(".")[0] + "Z"
