@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PYTHONS := python3.13 python3.12 python3.11 python3.14 python3 python
 RIGHT := import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 SPEED ?= 10
+AZURITE := azurite@3.35.0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test bench format clean
@@ -18,7 +19,7 @@ demo: $(VENV)/.ready ## the whole story of a workstation on a simulated Azure, i
 run: $(VENV)/.ready ## serve the control plane at http://127.0.0.1:7071/api on a simulated Azure
 	@$(BIN)/python -m local.run --speed $(SPEED)
 
-test: $(VENV)/.ready $(VENV)-worker/.ready ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
+test: $(VENV)/.ready $(VENV)-worker/.ready .azurite/.ready ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -33,7 +34,7 @@ format: $(VENV)/.ready ## put imports and lines in order
 	$(BIN)/ruff format .
 
 clean: ## remove what was installed and remembered
-	rm -rf $(VENV) $(VENV)-worker .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-worker .azurite .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The newest file that says what to install is older than .ready, or everything is installed again.
 $(VENV)/.ready: requirements.txt requirements-dev.txt
@@ -51,6 +52,15 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt
 	  echo "$$python cannot make a virtual environment; on Debian and Ubuntu install the package python3-venv." >&2; exit 1; }; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt || { \
 	  echo "The packages could not be installed; the lines above say why." >&2; exit 1; }
+	@touch $@
+
+# Microsoft's storage emulator, which the simulated tables and blobs are compared with. Without npm, the tests say so at the end.
+.azurite/.ready: Makefile
+	@mkdir -p $(@D); \
+	if command -v npm >/dev/null 2>&1; then \
+	  echo "Installing $(AZURITE) ..."; \
+	  npm install --prefix $(@D) --no-audit --no-fund --loglevel=error $(AZURITE) || exit 1; \
+	fi
 	@touch $@
 
 # Microsoft's worker library needs Python 3.13. Without one, the tests say at the end what they could not check.

@@ -18,7 +18,9 @@ class Answer:
 
     @property
     def content(self) -> bytes:
-        """The body as bytes; None is an empty body."""
+        """The body as bytes; None is an empty body, and bytes are sent as they are."""
+        if isinstance(self.body, bytes):
+            return self.body
         return b"" if self.body is None else json.dumps(self.body).encode()
 
 

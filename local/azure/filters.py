@@ -1,26 +1,30 @@
-"""Filters of Table Storage (OData 3): comparisons with and, or, not and parentheses."""
+"""Filters of Table Storage (OData 3): comparisons of typed values with and, or, not and parentheses."""
 
+import base64
+import operator
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from local.azure.answers import Refused
+from local.azure.edm import BINARY, BOOLEAN, DATETIME, DOUBLE, GUID, INT32, INT64, NUMBERS, STRING, Value, invalid
 
 TOKEN = re.compile(
     r"\s*(?:(?P<open>\()|(?P<close>\))|(?P<typed>(?:datetime|guid|X|binary)'[^']*')|(?P<text>'(?:[^']|'')*')"
     r"|(?P<number>-?\d+(?:\.\d+)?L?)|(?P<word>[A-Za-z_]\w*))"
 )
-COMPARE = {
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
 }
+TYPED = {"datetime": DATETIME, "guid": GUID, "x": BINARY, "binary": BINARY}
 
 
-def matches(question: str, entity: dict[str, Any]) -> bool:
-    """Whether an entity matches a filter; an empty one matches everything. Raises Refused for one that cannot be read."""
+def matches(question: str, entity: Mapping[str, Value]) -> bool:
+    """Whether an entity matches a filter; an empty one matches everything. Raises the refusal of one that cannot be read."""
     if not question.strip():
         return True
     reader = _Reader(question)
@@ -41,7 +45,7 @@ class _Reader:
             place = match.end()
         self._question, self._place = question, 0
 
-    def either(self, entity: dict[str, Any]) -> bool:
+    def either(self, entity: Mapping[str, Value]) -> bool:
         result = self._both(entity)
         while self._take("or"):
             result = self._both(entity) or result
@@ -51,13 +55,13 @@ class _Reader:
         if self._place != len(self._tokens):
             raise _unreadable(self._question)
 
-    def _both(self, entity: dict[str, Any]) -> bool:
+    def _both(self, entity: Mapping[str, Value]) -> bool:
         result = self._one(entity)
         while self._take("and"):
             result = self._one(entity) and result
         return result
 
-    def _one(self, entity: dict[str, Any]) -> bool:
+    def _one(self, entity: Mapping[str, Value]) -> bool:
         if self._take("not"):
             return not self._one(entity)
         kind, text = self._next()
@@ -68,11 +72,18 @@ class _Reader:
             return result
         if kind != "word":
             raise _unreadable(self._question)
-        operator, value = self._next()[1], _literal(*self._next())
-        if operator not in COMPARE:
+        comparison, literal = self._next()[1], self._literal(*self._next())
+        if comparison not in COMPARE:
             raise _unreadable(self._question)
-        known = entity.get(text)
-        return known is not None and type(known) is type(value) and bool(COMPARE[operator](known, value))
+        return _compared(COMPARE[comparison], entity.get(text), literal)
+
+    def _literal(self, kind: str, text: str) -> Value:
+        try:
+            value = _value(kind, text)
+            value.comparable  # noqa: B018 - what cannot be compared cannot be asked for
+        except (ValueError, KeyError):
+            raise _unreadable(self._question) from None
+        return value
 
     def _take(self, word: str) -> bool:
         if self._place < len(self._tokens) and self._tokens[self._place] == ("word", word):
@@ -87,15 +98,29 @@ class _Reader:
         return self._tokens[self._place - 1]
 
 
-def _literal(kind: str, text: str) -> Any:
+def _compared(compare: Callable[[Any, Any], bool], known: Value | None, literal: Value) -> bool:
+    """What is missing, or of another type, is neither equal nor unequal."""
+    if known is None:
+        return False
+    both = {known.kind, literal.kind}
+    return (len(both) == 1 or both <= set(NUMBERS)) and compare(known.comparable, literal.comparable)
+
+
+def _value(kind: str, text: str) -> Value:
     if kind == "text":
-        return text[1:-1].replace("''", "'")
-    if kind == "typed":
-        return text.partition("'")[2][:-1]
+        return Value(STRING, text[1:-1].replace("''", "'"))
     if kind == "number":
-        return text[:-1] if text.endswith("L") else float(text) if "." in text else int(text)
-    return text == "true"
+        if text.endswith("L"):
+            return Value(INT64, text[:-1])
+        return Value(DOUBLE, float(text)) if "." in text else Value(INT32, int(text))
+    if kind == "typed":
+        name, _, rest = text.partition("'")
+        bare = rest[:-1]
+        if TYPED[name.lower()] == BINARY:
+            bare = base64.b64encode(bytes.fromhex(bare)).decode()
+        return Value(TYPED[name.lower()], bare)
+    return Value(BOOLEAN, {"true": True, "false": False}[text])
 
 
-def _unreadable(question: str) -> Refused:
-    return Refused(400, "InvalidInput", f"One of the request inputs is not valid: {question}")
+def _unreadable(question: str) -> Exception:
+    return invalid(f"One of the request inputs is not valid: {question}")

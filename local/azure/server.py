@@ -5,11 +5,12 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import trustme
 from aiohttp import web
 
-from local.azure import arm, operations, prices, simulation, tables, vault
+from local.azure import arm, blobs, operations, prices, simulation, tables, vault
 from local.azure.answers import JSON, Answer, Refused, not_simulated
 from local.azure.faults import Fault
 from local.azure.requests import Request
@@ -17,10 +18,12 @@ from local.azure.store import Store
 from local.azure.tokens import Issuer, managed_identity
 from local.azure.world import TENANT, World
 
-MANAGEMENT, VAULT, TABLES = "management.localhost", "dormouse.vault.localhost", "records.table.localhost"
+MANAGEMENT, VAULT = "management.localhost", "dormouse.vault.localhost"
+TABLES, BLOBS = "records.table.localhost", "records.blob.localhost"
 PRICES, IDENTITY, LOGIN, SIMULATION = "prices.localhost", "identity.localhost", "login.localhost", "simulation.localhost"
-NAMES = (MANAGEMENT, VAULT, TABLES, PRICES, IDENTITY, LOGIN, SIMULATION)
-SPOILABLE = (MANAGEMENT, VAULT, TABLES, PRICES)
+NAMES = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, IDENTITY, LOGIN, SIMULATION)
+LARGEST_REQUEST = 16 * 2**20
+SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class SimulatedAzure:
 
     async def serve(self, started: Callable[[], None]) -> None:
         """Serve until cancelled; `started` is called when requests are answered."""
-        server = web.Server(self._handle)
+        server = web.Server(self._handle, request_factory=_large)
         runner = web.ServerRunner(server)
         await runner.setup()
         try:
@@ -114,6 +117,8 @@ class SimulatedAzure:
             return vault.answer(self.world, request)
         if name == TABLES:
             return tables.answer(self.world, request)
+        if name == BLOBS:
+            return blobs.answer(self.world, request)
         if name == PRICES and request.path == "/api/retail/prices":
             return prices.answer(self.world, dict(request.query))
         if name == IDENTITY and request.path == "/msi/token":
@@ -126,6 +131,12 @@ class SimulatedAzure:
         if name == SIMULATION:
             return simulation.answer(self.world, request)
         raise not_simulated(f"{request.method} https://{name}{request.path}")
+
+
+def _large(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    """A request that may be as large as the largest blob here."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=LARGEST_REQUEST)
 
 
 def _certificates(home: Path) -> ssl.SSLContext:

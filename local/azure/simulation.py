@@ -99,6 +99,7 @@ def _appear(world: World, request: Request) -> Answer:
     body = request.json()
     name = str(body["id"]).rsplit("/", 1)[-1]
     world.keep({"name": name, "location": "westeurope", "properties": {"provisioningState": "Succeeded"}, **body})
+    world.index_everything()  # it has been there for a while
     return Answer(201)
 
 

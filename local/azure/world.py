@@ -107,6 +107,11 @@ class World:
                 self._index[key] = document
         return list(self._index.values())
 
+    def index_everything(self) -> None:
+        """Let Resource Graph catch up at once."""
+        self._news.clear()
+        self._index = dict(self.store.items(RESOURCES))
+
     def _tell_index(self, key: str, document: Document | None) -> None:
         late = self.seconds() + self.draw("graph lag", "news")
         self._news.append((max(late, self._news[-1][0] if self._news else 0.0), key, document))

@@ -12,7 +12,7 @@ import httpx
 import jwt
 import pytest
 
-from local.azure import arm, versions
+from local.azure import arm, edm, versions
 from local.azure.filters import matches
 from local.azure.guest import Guest
 from local.azure.store import Store
@@ -267,7 +267,8 @@ def test_a_script_may_print_anything_and_the_world_goes_on(world: World) -> None
     ],
 )
 def test_filters_of_tables_compare_as_odata_says(question: str, matched: bool) -> None:
-    entity = {"PartitionKey": "p", "RowKey": "b", "Text": "it's", "Count": 3, "Flag": True}
+    given = {"PartitionKey": "p", "RowKey": "b", "Text": "it's", "Count": 3, "Flag": True}
+    entity = {name: edm.read(name, value, None) for name, value in given.items()}
     assert matches(question, entity) is matched
 
 
