@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from local.azure.answers import Answer, Refused
+from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.providers.kinds import GROUP, MACHINE
 from local.azure.store import Document
 from local.azure.world import SUBSCRIPTION, TENANT, World
@@ -16,6 +16,24 @@ EQUALS = re.compile(r"^(?P<field>[\w.]+(?:\['[^']+'\])?) *(?P<operator>=~|==|!=|
 ONE_OF = re.compile(r"^(?P<field>[\w.]+(?:\['[^']+'\])?) *(?P<operator>in~|in) *\((?P<values>[^)]*)\)$")
 NOT_EMPTY = re.compile(r"^isnotempty\((?P<field>[\w.]+(?:\['[^']+'\])?)\)$")
 FIELD = re.compile(r"\w+|'[^']+'")
+STAGES = ("where", "project", "order", "limit", "take")
+# What the language knows besides, and this part of it does not.
+REAL_STAGES = frozenset(
+    {
+        "extend",
+        "summarize",
+        "join",
+        "union",
+        "mv-expand",
+        "mvexpand",
+        "distinct",
+        "count",
+        "top",
+        "parse",
+        "sort",
+        "project-away",
+    }
+)
 UNLISTED = frozenset({GROUP.lower(), "microsoft.authorization/roleassignments"})
 
 
@@ -43,23 +61,32 @@ def answer(world: World, body: dict[str, Any]) -> Answer:
 
 def _evaluated(world: World, query: str) -> list[Row]:
     source, *stages = [part.strip() for part in query.split("|")]
+    if source.partition(" ")[0].lower() in STAGES:
+        source, stages = "resources", [source, *stages]  # a query without a table asks the first one
     if source.lower() != "resources":
-        raise _unknown(source)
+        raise not_simulated(f"the table {source} of Resource Graph")
     rows = [_row(document) for document in world.indexed() if _listed(document)]
     for stage in stages:
-        verb, _, rest = stage.partition(" ")
-        if verb == "where":
-            tests = [_test(condition.strip()) for condition in rest.split(" and ")]
-            rows = [row for row in rows if all(test(row) for test in tests)]
-        elif verb == "project":
-            names = [name.strip() for name in rest.split(",")]
-            rows = [{name: row.get(name) for name in names} for row in rows]
-        elif verb == "order":
-            name, *direction = rest.removeprefix("by ").split()
-            rows.sort(key=lambda row, name=name: str(row.get(name)), reverse=direction != ["asc"])  # type: ignore[misc]
-        else:
-            raise _unknown(stage)
+        rows = _stage(rows, stage)
     return rows
+
+
+def _stage(rows: list[Row], stage: str) -> list[Row]:
+    verb, _, rest = stage.partition(" ")
+    if verb == "where":
+        tests = [_test(condition.strip()) for condition in rest.split(" and ")]
+        return [row for row in rows if all(test(row) for test in tests)]
+    if verb == "project":
+        names = [name.strip() for name in rest.split(",")]
+        return [{name: row.get(name) for name in names} for row in rows]
+    if verb == "order" and rest.startswith("by "):
+        name, *direction = rest.removeprefix("by ").split()
+        return sorted(rows, key=lambda row: str(row.get(name)), reverse=direction != ["asc"])
+    if verb in ("limit", "take") and rest.strip().isdigit():
+        return rows[: int(rest)]
+    if verb in REAL_STAGES:
+        raise not_simulated(f"{verb} in queries of Resource Graph")
+    raise _invalid(stage)
 
 
 def _test(condition: str) -> Test:
@@ -75,7 +102,7 @@ def _test(condition: str) -> Test:
         field, fold = one_of["field"], one_of["operator"] == "in~"
         values = [item.strip().strip("'") for item in one_of["values"].split(",")]
         return lambda row: any(_same(_value(row, field), value, fold=fold) for value in values)
-    raise _unknown(condition)
+    raise _invalid(condition)
 
 
 def _value(row: Row, field: str) -> Any:
@@ -118,6 +145,7 @@ def _listed(document: Document) -> bool:
     return kind not in UNLISTED and "blobservices" not in kind
 
 
-def _unknown(what: str) -> Refused:
-    details = [{"code": "InvalidQuery", "message": f"The simulated Resource Graph does not know: {what}"}]
+def _invalid(what: str) -> Refused:
+    text = "Query is invalid. Please refer to the documentation for the Azure Resource Graph service and fix the error before retrying."
+    details = [{"code": "InvalidQuery", "message": text}, {"code": "ParserFailure", "message": f"ParserFailure: {what}"}]
     return Refused(400, "BadRequest", "Please provide below info when asking for support.", details=details)

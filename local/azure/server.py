@@ -83,7 +83,7 @@ class SimulatedAzure:
         slow = self._spoilt("slow", name, request)
         if slow:
             await self.world.clock.sleep(slow.seconds)
-        said = self._answered(name, request)
+        said = self.answered(name, request)
         if self._spoilt("lose", name, request) and received.transport is not None:
             received.transport.abort()
         headers = {"x-ms-request-id": self.world.fresh_guid("request"), **said.headers}
@@ -91,7 +91,8 @@ class SimulatedAzure:
             headers.setdefault("Content-Type", JSON)
         return web.Response(status=said.status, body=said.content, headers=headers)
 
-    def _answered(self, name: str, request: Request) -> Answer:
+    def answered(self, name: str, request: Request) -> Answer:
+        """What a service says to a request; whatever goes wrong is said as Azure would."""
         self.world.calls[name] = self.world.calls.get(name, 0) + 1
         try:
             spoilt = self._spoilt("refuse", name, request)

@@ -172,7 +172,7 @@ ASKED: dict[str, Mapping[str, Any]] = {
     },
     ACCOUNT: {
         **TAGGED,
-        "sku": {"name": Only("Standard_LRS", "Standard_ZRS"), "tier": ANY},
+        "sku": {"name": Only("Standard_LRS", "Standard_ZRS", "Standard_GRS", "Standard_RAGRS"), "tier": ANY},
         "kind": Only("StorageV2"),
         "properties": ACCOUNT_PROPERTIES,
     },
@@ -193,7 +193,7 @@ ASKED: dict[str, Mapping[str, Any]] = {
             **dict.fromkeys(("enableAutomaticUpgrade", "forceUpdateTag", "suppressFailures"), ANY),
         },
     },
-    ROLE: {"properties": dict.fromkeys(("roleDefinitionId", "principalId", "principalType", "description"), ANY)},
+    ROLE: {**PART, "properties": dict.fromkeys(("roleDefinitionId", "principalId", "principalType", "description"), ANY)},
     KEY_VAULT: {
         **TAGGED,
         "properties": {
@@ -206,6 +206,7 @@ ASKED: dict[str, Mapping[str, Any]] = {
             "enableSoftDelete": Only(True),
             "publicNetworkAccess": Only("Enabled"),
             "createMode": Only("default", "recover"),
+            "vaultUri": ANY,
         },
     },
 }

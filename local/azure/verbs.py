@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from local.azure.answers import Answer
+from local.azure.answers import Answer, not_simulated
 from local.azure.identifiers import ResourceId
 from local.azure.providers import disks, machines, network, power, roles, storage, vaults
 from local.azure.providers.common import Put, delete_later, found, shown
@@ -27,6 +27,8 @@ Handler = Callable[[World, ResourceId, Request], Answer]
 
 
 def _shown(world: World, rid: ResourceId, request: Request) -> Answer:
+    if "$expand" in request.query:
+        raise not_simulated(f"$expand of {rid.type}")
     seen = shown(world, found(world, rid), request)
     return Answer(200, seen, {"ETag": seen["etag"]} if "etag" in seen else {})
 

@@ -17,6 +17,7 @@ from local.azure.throttling import Throttle
 from local.clock import Clock
 
 HERE = Path(__file__).parent
+TRIAL_REGIONS = {"centraluseuap", "eastus2euap"}
 RESOURCES, COUNTS = "resources", "counts"
 SUBSCRIPTION = "0d0e5e00-0000-4000-8000-000000000001"
 TENANT = "0d0e5e00-0000-4000-8000-00000000000f"
@@ -43,7 +44,8 @@ class World:
         figures = json.loads((HERE / "durations.json").read_text())
         self._durations: dict[str, dict[str, float]] = figures["operations"] | figures["assumed"]["operations"]
         self.catalogue: dict[str, Any] = json.loads((HERE / "catalogue.json").read_text())["sizes"]
-        self.regions = {region for facts in self.catalogue.values() for region in facts["usd_per_hour"]}
+        # Regions for early trials are offered no machines, and take everything else.
+        self.regions = TRIAL_REGIONS | {region for facts in self.catalogue.values() for region in facts["usd_per_hour"]}
         self.throttle = Throttle(self.seconds)
 
     def seconds(self) -> float:

@@ -173,7 +173,7 @@ def _firewall_seen(world: World, document: Document, _: str) -> Document:
 
 def _address_seen(world: World, document: Document, version: str) -> Document:
     more: Body = {}
-    if version >= "2022-11-01" and document["sku"]["name"] == "Standard":
+    if version >= "2022-11-01" and document.get("sku", {}).get("name") == "Standard":
         more["ddosSettings"] = {"protectionMode": "VirtualNetworkInherited"}
     for _, item in _cards(world):
         if item["properties"].get("publicIPAddress", {}).get("id", "").lower() == document["id"].lower():

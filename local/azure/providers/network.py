@@ -31,7 +31,7 @@ def put_network(world: World, rid: ResourceId, request: Request) -> Answer:
         "enableDdosProtection": False,
     }
     if "dhcpOptions" in given:
-        properties["dhcpOptions"] = given["dhcpOptions"]
+        properties["dhcpOptions"] = {"dnsServers": [], **(given["dhcpOptions"] or {})}
     return _put(world, rid, body, properties, request)
 
 

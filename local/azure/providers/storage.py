@@ -3,9 +3,20 @@
 import re
 
 from local.azure import operations
-from local.azure.answers import Answer, Refused
+from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.identifiers import ResourceId
-from local.azure.providers.common import GATEWAY, VIEWS, Body, absent, check_put, found, live_group_of, shown, tracked
+from local.azure.providers.common import (
+    GATEWAY,
+    VIEWS,
+    Body,
+    absent,
+    check_put,
+    found,
+    group_of,
+    live_group_of,
+    shown,
+    tracked,
+)
 from local.azure.providers.kinds import ACCOUNT, CONTAINER
 from local.azure.requests import Request
 from local.azure.shapes import check
@@ -18,6 +29,12 @@ NAME = re.compile(r"[a-z0-9]{3,24}")
 CONTAINER_NAME = re.compile(r"(?=.{3,63}$)(\$root|\$logs|[a-z0-9](?:-?[a-z0-9])*)")
 ENDPOINTS = ("dfs", "web", "blob", "queue", "table", "file")
 WEB_ZONE = "z6."
+# https://learn.microsoft.com/azure/reliability/regions-paired
+PAIRS = (
+    *(("eastus", "westus"), ("eastus2", "centralus"), ("northcentralus", "southcentralus"), ("westus2", "westcentralus")),
+    *(("northeurope", "westeurope"), ("uksouth", "ukwest"), ("eastasia", "southeastasia"), ("japaneast", "japanwest")),
+)
+ANSWERED = ("deleted", "remainingRetentionDays", "metadata", "hasImmutabilityPolicy", "hasLegalHold")
 ECHOED = (
     "allowSharedKeyAccess",
     "defaultToOAuthAuthentication",
@@ -128,12 +145,14 @@ def put_container(world: World, rid: ResourceId, request: Request) -> Answer:
     }
     etag = f'"0x{world.guid("container", rid.text, str(now)).replace("-", "")[:15].upper()}"'
     world.keep({"id": rid.text, "name": rid.name, "type": CONTAINER, "etag": etag, "properties": properties})
-    answered = {"id": rid.text, "name": rid.name, "type": CONTAINER, **({"properties": properties} if asked else {})}
+    told = {name: value for name, value in properties.items() if name in ANSWERED}
+    answered = {"id": rid.text, "name": rid.name, "type": CONTAINER, **({"properties": told} if asked else {})}
     return Answer(200 if existing else 201, answered, {"ETag": etag})
 
 
 def get_container(world: World, rid: ResourceId) -> Answer:
     """A blob container, if its account is there and has it."""
+    group_of(world, rid.group_id)
     if world.resource(_account_id(rid)) is None:
         raise _parent_absent(rid, "read")
     document = world.resource(rid.text)
@@ -145,6 +164,7 @@ def get_container(world: World, rid: ResourceId) -> Answer:
 
 def list_containers(world: World, rid: ResourceId) -> Answer:
     """Every container of an account."""
+    group_of(world, rid.group_id)
     if world.resource(_account_id(rid)) is None:
         raise _parent_absent(rid, "read")
     return Answer(200, {"value": [visible(item) for item in world.resources(CONTAINER, _account_id(rid) + "/")]})
@@ -202,8 +222,21 @@ def _account(world: World, rid: ResourceId, body: Body, state: str, existing: Do
         "statusOfPrimary": "available",
         **{name: given[name] for name in ECHOED if given.get(name) is not None},
     }
+    if "GRS" in body["sku"]["name"]:
+        properties |= _second_place(rid, location, readable=body["sku"]["name"].startswith("Standard_RA"))
     document = tracked(rid, body, properties)
     return {"sku": {"name": body["sku"]["name"], "tier": "Standard"}, "kind": body["kind"], "tags": {}, **document}
+
+
+def _second_place(rid: ResourceId, location: str, *, readable: bool) -> Body:
+    """Where an account is kept once more."""
+    pairs = {**dict(PAIRS), **{second: first for first, second in PAIRS}}
+    if location not in pairs:
+        raise not_simulated(f"the region that {location} is paired with")
+    told = {"secondaryLocation": pairs[location], "statusOfSecondary": "available"}
+    names = [name for name in ENDPOINTS if name != "file"]
+    ends = {n: f"https://{rid.name}-secondary.{WEB_ZONE if n == 'web' else ''}{n}.core.windows.net/" for n in names}
+    return {**told, **({"secondaryEndpoints": ends} if readable else {})}
 
 
 def _account_seen(_: World, document: Document, version: str) -> Document:

@@ -95,7 +95,7 @@ def purge(world: World, location: str, name: str, request: Request) -> Answer:
         name=name,
     )
     headers = operations.addresses(operation, request, canonical(location))
-    return Answer(202, None, {"Location": headers["Location"]})
+    return Answer(202, None, {"Location": headers["Location"], "Retry-After": "5"})
 
 
 def name_taken(world: World, name: str) -> bool:
