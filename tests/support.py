@@ -162,6 +162,14 @@ class AzureSide:
         self._appear({"id": identifier, "type": kind, "tags": tags})
         return identifier
 
+    def found_network(self, identifier: str) -> None:
+        """Somebody makes a virtual network with a subnet in it."""
+        subnet = {"name": "default", "id": f"{identifier}/subnets/default", "properties": {"addressPrefix": "10.9.0.0/24"}}
+        properties = {"addressSpace": {"addressPrefixes": ["10.9.0.0/16"]}, "subnets": [subnet]}
+        kind = "Microsoft.Network/virtualNetworks"
+        given = {"etag": 'W/"1"', "properties": {"provisioningState": "Succeeded", **properties}}
+        self._appear({"id": identifier, "type": kind, **given})
+
     def open_firewall(self, name: str) -> None:
         """Somebody opens the firewall to everybody by hand."""
         (firewall,) = self.of_type(name, "Microsoft.Network/networkSecurityGroups")

@@ -4,6 +4,7 @@ POST   /faults                 a fault, with the fields of `faults.Fault`
 GET    /faults                 the faults and how often they struck
 DELETE /faults                 no more faults
 POST   /machines/shutdown      {"id"}: somebody shuts the machine down from inside: stopped, and billed
+POST   /machines/start         {"id"}: somebody starts the machine in the portal
 POST   /names/take             {"name"}: somebody in the world takes this name for a storage account
 PUT    /limits                 {"region", "name", "limit"}: a quota
 PUT    /capacity               {"region", "zone", "size"}: there is no room for a size in a region, or in a zone ("": the region)
@@ -27,6 +28,7 @@ from local.azure import operations
 from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.providers import catalogue
 from local.azure.requests import Request
+from local.azure.store import Document
 from local.azure.vault import DELETED, SECRETS, delete
 from local.azure.world import World, visible
 
@@ -49,11 +51,20 @@ def _add_fault(world: World, request: Request) -> Answer:
 
 def _shut_down(world: World, request: Request) -> Answer:
     identifier = str(request.json()["id"])
+    world.keep({**_machine(world, identifier), "_power": "stopped"})
+    return Answer(204)
+
+
+def _start(world: World, request: Request) -> Answer:
+    world.keep({**_machine(world, str(request.json()["id"])), "_power": "running"})
+    return Answer(204)
+
+
+def _machine(world: World, identifier: str) -> Document:
     machine = world.resource(identifier)
     if machine is None:
         raise Refused(404, "ResourceNotFound", f"There is no machine {identifier}.")
-    world.keep({**machine, "_power": "stopped"})
-    return Answer(204)
+    return machine
 
 
 def _faults(world: World, _: Request) -> Answer:
@@ -155,6 +166,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "faults"): _faults,
     ("DELETE", "faults"): _clear_faults,
     ("POST", "machines/shutdown"): _shut_down,
+    ("POST", "machines/start"): _start,
     ("POST", "names/take"): _take_name,
     ("PUT", "limits"): _limit,
     ("PUT", "restrictions"): _restrict,

@@ -70,17 +70,37 @@ def test_every_answer_is_lost_once_after_its_effect(
     _walk(side, undisturbed, spoilt, "the n-th answer of Azure is lost after its effect")
 
 
-@pytest.mark.parametrize("every", [2, 3])
-def test_azure_throttles_hard(
-    workbench: Workbench, side: AzureSide, undisturbed: dict[str, dict[str, Any]], every: int
+HARD: dict[str, dict[str, Any]] = {
+    "throttled": {"status": 429, "code": "TooManyRequests", "message": "slow down", "retry_after": 3},
+    "stumbling": {"status": 503, "code": "ServerTimeout", "message": "try again"},
+    "hanging up before it has done anything": {"effect": "drop"},
+    "hanging up after it has done it": {"effect": "lose"},
+}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("how", HARD)
+def test_two_answers_of_five_are_spoilt_at_random(
+    workbench: Workbench, side: AzureSide, undisturbed: dict[str, dict[str, Any]], how: str, seed: int
 ) -> None:
     name = next(names)
     for verb in VERBS:
-        side.spoil(every=every, status=429, code="TooManyRequests", message="slow down", retry_after=3)
+        for path in ("/subscriptions/", "/secrets"):
+            side.spoil(path=path, chance=0.4, seed=seed, **HARD[how])
         done = workbench.command(name, verb)
         side.behave()
         _same_end(side, undisturbed, name, verb, done)
-        PASSED[f"{verb}: every answer but {every - 1} of {every} is 429"] += 1
+        PASSED[f"{verb}: two answers of five at random, Azure {how}"] += 1
+
+
+def test_a_slow_azure_is_waited_for(workbench: Workbench, side: AzureSide, undisturbed: dict[str, dict[str, Any]]) -> None:
+    name = next(names)
+    for verb in VERBS:
+        side.spoil(effect="slow", every=3, seconds=4)
+        done = workbench.command(name, verb)
+        side.behave()
+        _same_end(side, undisturbed, name, verb, done)
+        PASSED[f"{verb}: every third answer takes four seconds longer"] += 1
 
 
 Spoilt = Callable[[int], Callable[[str, str], tuple[Done, bool]]]

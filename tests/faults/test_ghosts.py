@@ -1,0 +1,171 @@
+"""Nothing bills that nobody knows of: late successes, terminated operations, what others made, everything at once."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections import Counter
+from typing import Any
+
+import httpx
+
+from local.ground import Ground
+from tests.conftest import SPEED
+from tests.flows.test_shaking_ground import terminate
+from tests.support import SUBSCRIPTION, WORKSTATION, AzureSide, ControlPlane
+
+MACHINES = "Microsoft.Compute/virtualMachines"
+LATE: dict[str, Any] = {
+    "effect": "late",
+    "method": "PUT",
+    "kind": MACHINES,
+    "code": "OperationTimedOut",
+    "message": "It took too long.",
+}
+
+
+def wait_simulated(seconds: float) -> None:
+    time.sleep(seconds / SPEED)
+
+
+def test_a_machine_that_succeeds_after_a_reported_timeout_is_taken_back(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    azure.spoil(**LATE, path=f"vm-{name}", seconds=120)
+    operation = control_plane.provision(name)
+    assert operation["state"] == "failed"
+    assert operation["leftovers"] == []
+    wait_simulated(300)
+    assert azure.resources(name) == []
+    assert azure.secrets(name) == []
+
+
+def test_a_machine_that_succeeds_late_in_an_environment_that_stays_is_taken_back_too(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    for kind in ("virtualMachines/extensions", "virtualMachines", "disks", "networkInterfaces"):
+        azure.vanish(name, kind)
+    azure.spoil(**LATE, path=f"vm-{name}", seconds=120)
+    operation = control_plane.provision(name)
+    assert (operation["state"], operation["leftovers"]) == ("failed", [])
+    wait_simulated(300)
+    assert azure.of_type(name, MACHINES) == []
+    seen = control_plane.get(name)
+    assert (seen["state"], seen["billed"]) == ("incomplete", False)
+
+
+def test_a_machine_that_appears_behind_our_back_is_shown(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    """However it came to run, whoever looks sees it running, and what it costs."""
+    control_plane.up(name)
+    control_plane.follow(control_plane.post(name, "stop"))
+    (machine,) = azure.of_type(name, MACHINES)
+    azure.client.post("/machines/start", json={"id": machine["id"]}).raise_for_status()
+    seen = control_plane.get(name)
+    assert (seen["state"], seen["billed"]) == ("running", True)
+
+
+def test_taking_back_leaves_a_network_of_the_same_name_that_was_there_before(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    group = f"{SUBSCRIPTION}/resourceGroups/rg-dormouse-{name}"
+    network = f"{group}/providers/Microsoft.Network/virtualNetworks/vnet-{name}"
+    azure.found_group(f"rg-dormouse-{name}", tags={"dormouse": name})
+    azure.found_network(network)
+    azure.spoil(path=f"vm-{name}", kind=MACHINES, method="PUT", status=409, code="SkuNotAvailable")
+    operation = control_plane.provision(name)
+    assert operation["state"] == "failed"
+    left = {resource["id"] for resource in azure.resources(name)}
+    assert left == {group, network}
+
+
+def test_an_operation_terminated_from_outside_leaves_nothing_locked_and_nothing_behind(
+    ground: Ground, control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    azure.hold_up("PUT", "/storageAccounts/")
+    accepted = control_plane.put(name).json()["operation"]
+    control_plane.until_step(accepted, "vm", "running")
+    terminate(ground, accepted)
+    assert control_plane.wait(accepted)["state"] == "lost"
+    assert control_plane.down(name)["state"] == "succeeded"
+    wait_simulated(900)  # a step that had been left behind would have asked for its storage account again
+    assert azure.resources(name) == []
+    assert azure.secrets(name) == []
+    assert azure.locks(name) == []
+
+
+COMMANDS = (
+    ("PUT", ""),
+    ("POST", "/start"),
+    ("POST", "/stop"),
+    ("POST", "/restart"),
+    ("DELETE", ""),
+    ("GET", ""),
+    ("CANCEL", ""),
+)
+ANSWERS = {200, 202, 404, 409}
+
+
+def test_two_hundred_mixed_commands_at_once_end_in_a_consistent_state(
+    ground: Ground, control_plane: ControlPlane, azure: AzureSide
+) -> None:
+    names, chance = [f"mixed{number}" for number in range(10)], random.Random(5)
+    commands = [(chance.choice(names), *chance.choice(COMMANDS)) for _ in range(200)]
+    answers = asyncio.run(_all_at_once(ground, commands))
+    assert len(answers) == len(commands)
+    assert {status for status, _ in answers} <= ANSWERS
+    accepted = {operation for status, operation in answers if status == 202}
+    ends = {operation: control_plane.wait(operation)["state"] for operation in accepted}
+    assert set(ends.values()) <= {"succeeded", "failed", "refused", "cancelled"}, Counter(ends.values())
+    for name in names:
+        trail = control_plane.client.get("/operations", params={"environment": name, "limit": 200}).json()["value"]
+        known = {operation["id"]: operation["state"] for operation in trail}
+        mine = {operation for operation in accepted if operation.startswith(f"{name}-")}
+        assert mine <= set(known)
+        # Whoever lost a race was told so with 503, and came back with another operation.
+        assert {known[operation] for operation in set(known) - mine} <= {"refused"}
+        assert azure.locks(name) == []
+        _assert_consistent(control_plane, azure, name)
+    for name in names:
+        if control_plane.client.get(f"/environments/{name}").status_code == 200:
+            assert control_plane.down(name)["state"] == "succeeded"
+        assert azure.resources(name) == []
+        assert azure.secrets(name) == []
+
+
+async def _all_at_once(ground: Ground, commands: list[tuple[str, str, str]]) -> list[tuple[int, str]]:
+    headers = {"x-functions-key": ground.key}
+    running: dict[str, str] = {}
+    async with httpx.AsyncClient(base_url=ground.api, headers=headers, timeout=120, trust_env=False) as client:
+
+        async def give(place: int, name: str, method: str, path: str) -> tuple[int, str]:
+            await asyncio.sleep(place * 0.02)
+            for _ in range(60):
+                if method == "CANCEL":
+                    answer = await client.post(f"/operations/{running.get(name, 'nobody-provision-0')}/cancel")
+                else:
+                    body: Any = WORKSTATION if method == "PUT" else None
+                    answer = await client.request(method, f"/environments/{name}{path}", json=body)
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    break
+                await asyncio.sleep(0.1)  # as an answer of 503 asks a caller to
+            operation = str(answer.json().get("operation", "")) if answer.status_code == httpx.codes.ACCEPTED else ""
+            running.update({name: operation} if operation else {})
+            return answer.status_code, operation
+
+        return await asyncio.gather(
+            *(give(place, *command) for place, command in zip(itertools.count(), commands, strict=False))
+        )
+
+
+def _assert_consistent(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    """Either nothing is there and nothing is remembered, or what is there is what Azure shows, and once."""
+    answer = control_plane.client.get(f"/environments/{name}")
+    kinds = Counter(resource["type"] for resource in azure.resources(name))
+    if answer.status_code == 404:
+        assert kinds == Counter()
+        assert azure.secrets(name) == []
+        return
+    assert answer.json()["operation"] is None
+    assert max(kinds.values()) == 1, kinds
+    assert answer.json()["state"] in ("running", "stopped", "incomplete")
