@@ -191,7 +191,9 @@ def test_a_deleted_secret_keeps_its_name_until_it_is_purged(azure: Azure) -> Non
 
 def test_a_graph_query_it_does_not_know_is_refused(azure: Azure) -> None:
     path = "/providers/Microsoft.ResourceGraph/resources"
-    assert azure.manage("POST", path, {"query": "resources | summarize count()"}).status_code == 400
+    assert error(azure.manage("POST", path, {"query": "resources | where where"})) == (400, "BadRequest")
+    assert error(azure.manage("POST", path, {"query": "resources | summarize count()"})) == (501, "NotSimulated")
+    assert error(azure.manage("POST", path, {"query": "healthresources | project id"})) == (501, "NotSimulated")
     known = azure.manage(
         "POST", path, {"query": "resources | where type =~ 'MICROSOFT.NETWORK/virtualnetworks' | project id, type"}
     )

@@ -40,7 +40,7 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_make_alone_lists_every_target() -> None:
     listed = make(ROOT).stdout
-    assert [line.split()[1] for line in listed.splitlines()] == ["help", "demo", "run", "test", "format", "clean"]
+    assert [line.split()[1] for line in listed.splitlines()] == ["help", "demo", "run", "test", "bench", "format", "clean"]
 
 
 def test_make_says_clearly_what_it_needs_when_there_is_no_python(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.support import ControlPlane
 def password_in_the_vault(ground: Ground, name: str) -> str:
     """The password itself, taken out of the simulated vault's own memory."""
     database = sqlite3.connect(ground.home / "azure.sqlite")
-    query = "SELECT json_extract(document, '$.value') FROM documents WHERE shelf = 'secrets' AND key LIKE ?"
+    query = "SELECT json_extract(document, '$.versions[0].value') FROM documents WHERE shelf = 'secrets' AND key LIKE ?"
     (row,) = database.execute(query, (f"dormouse-{name}-%",)).fetchall()
     database.close()
     return str(row[0])

@@ -4,7 +4,6 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,13 +73,3 @@ class Host:
     def manage(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Ask the management interface, with its key."""
         return self.ask(method, f"/runtime/webhooks/durabletask/{path}", key="durable", **more)
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    """Whether something comes true within some seconds."""
-    deadline = time.monotonic() + 10
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.support import OVER, Host, eventually
+from tests.host.support import OVER, Host
+from tests.support import eventually
 
 FIELDS = {"EventId", "IsPlayed", "TaskScheduledId", "TimerId"}
 

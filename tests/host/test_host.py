@@ -10,8 +10,8 @@ import pytest
 
 from local.ground import free_port
 from tests.host.conftest import running
-from tests.host.support import OVER, Host, eventually
-from tests.support import ROOT
+from tests.host.support import OVER, Host
+from tests.support import ROOT, eventually
 
 
 def test_activities_run_one_after_the_other_and_side_by_side(host: Host) -> None:
