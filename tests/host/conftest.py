@@ -18,8 +18,10 @@ def running(home: Path, **settings: str) -> Iterator[Host]:
     environment = {"PATH": os.environ["PATH"], "CALLS_FILE": str(home / "calls"), "TICK": "0 0 */6 * * *", **settings}
     process = Process([*command, "--speed", "100"], environment, home / "log")
     process.start()
-    yield Host(process, port, home)
-    process.kill()
+    try:
+        yield Host(process, port, home)
+    finally:
+        process.kill()
 
 
 @pytest.fixture(scope="session")
