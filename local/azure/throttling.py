@@ -92,7 +92,7 @@ class Throttle:
     def compute(self, policy: str, machine: str, region: str) -> dict[str, str]:
         """Take a token of Compute and answer the header that tells what is left; raises Refused."""
         per_machine, per_region = COMPUTE[policy]
-        buckets = {f"{policy}Subscription": self._named(f"{policy}|{region}", per_region)}
+        buckets = {f"{policy}SubscriptionMaximum": self._named(f"{policy}|{region}", per_region)}
         if machine:
             buckets[f"{policy}Resource"] = self._named(f"{policy}|{machine.lower()}", per_machine)
         waits = {name: bucket.take(self._now()) for name, bucket in buckets.items()}

@@ -4,11 +4,12 @@ from collections import defaultdict
 from typing import Any
 
 from local.azure.answers import Answer
-from tests.contract.recordings import Recording
+from tests.contract.recordings import Poll, Recording
 
 HEADERS = ("azure-asyncoperation", "location", "retry-after", "www-authenticate", "x-ms-failure-cause", "etag")
 # Below these the keys are the caller's own.
 OPEN = frozenset({"tags", "settings", "userAssignedIdentities", "parameters", "data", "metadata"})
+OWN = ("properties", "error")
 TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
@@ -21,6 +22,26 @@ def differences(real: Recording, ours: Answer) -> list[str]:
     if real.status >= 400:
         return found + _errors(real.answered, ours.body)
     return found + _shapes(real, ours.body) + _states(real.answered, ours.body)
+
+
+def poll_differences(real: Poll, ours: Answer) -> list[str]:
+    """How two answers to the question how an operation stands differ; outputs are the operation's own."""
+    found = []
+    if ours.status != real.status:
+        found.append(f"status: {real.status}, ours {ours.status}")
+    mine = {name.lower() for name, value in ours.headers.items() if value}
+    found += [f"lacks {name}" for name in ("location", "azure-asyncoperation") if name in real.headers and name not in mine]
+    if real.style == "azure-asyncoperation":
+        theirs, keys = set(paths(_bare(real.answered))), set(paths(_bare(ours.body)))
+        found += [f"missing: {path}" for path in sorted(theirs - keys)] + [
+            f"extra: {path}" for path in sorted(keys - theirs)
+        ]
+    where = f"poll at {real.style}, {'running' if real.running else 'ended'}: "
+    return [where + line for line in found]
+
+
+def _bare(body: Any) -> Any:
+    return {name: value for name, value in body.items() if name not in OWN} if isinstance(body, dict) else None
 
 
 def _headers(real: Recording, ours: dict[str, str]) -> list[str]:

@@ -36,6 +36,18 @@ SERVED = re.compile(
 TRUSTED_WITH_RETRY_AFTER = ("azure-service-operator", "azure-xplat-cli", "azure-sdk-for-node", "azure-libraries-for-net")
 DATA_PLANE = re.compile(r"7\.\d")
 GRAPH_SINCE = "2021-03-01"
+UNDER_WAY = ("inprogress", "running", "accepted", "creating", "updating", "deleting")
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One question how a long operation stands, and the answer: at which of its addresses, and whether it still ran."""
+
+    style: str
+    running: bool
+    status: int
+    headers: dict[str, str]
+    answered: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,7 @@ class Recording:
     cut: bool
     trusted: bool
     code: str
+    polls: tuple[Poll, ...]
 
     @property
     def bare(self) -> str:
@@ -109,7 +122,17 @@ def _recording(whole: dict[str, Any], number: int) -> Recording:
         cut=bool(said.get("body_cut")),
         trusted=any(name in f"{whole['source']['client']} {whole['source']['repo']}" for name in TRUSTED_WITH_RETRY_AFTER),
         code=str(error.get("code", "")) if isinstance(error, dict) else "",
+        polls=tuple(_poll(poll) for poll in whole.get("polls", []) if "response" in poll),
     )
+
+
+def _poll(poll: dict[str, Any]) -> Poll:
+    said, bare = poll["response"], poll["path"].partition("?")[0].lower()
+    at_location = "monitor=true" in poll["path"] or "operationresults" in bare
+    running = said["status"] == 202 or str(poll.get("state", "")).lower() in UNDER_WAY
+    headers = {name.lower(): value for name, value in (said.get("headers") or {}).items()}
+    style = "location" if at_location else "azure-asyncoperation"
+    return Poll(style, running, said["status"], headers, said.get("body"))
 
 
 def _adapted(op: str, body: Any) -> Any:

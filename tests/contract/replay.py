@@ -9,7 +9,7 @@ from local.azure.identifiers import ResourceId, parse
 from local.azure.providers.kinds import ACCOUNT, EXTENSION, MACHINE, ROLE
 from local.azure.server import VAULT
 from tests.contract.azure import Azure
-from tests.contract.comparison import differences
+from tests.contract.comparison import differences, poll_differences
 from tests.contract.preparation import Preparation
 from tests.contract.recordings import Recording
 
@@ -42,6 +42,7 @@ class Outcome:
     answer: Answer
     differences: tuple[str, ...]
     trouble: tuple[str, ...]
+    polls: int
 
     @property
     def served(self) -> bool:
@@ -59,10 +60,27 @@ def replay(azure: Azure, recording: Recording) -> Outcome:
     else:
         _prepare(prepare, recording)
         answer = azure.manage(recording.method, recording.path, recording.body)
+    polls, polled = _polled(azure, recording, answer) if answer.status < 300 else (0, [])
     azure.finish()
     azure.forget_everything()
-    found = differences(recording, answer) if answer.status != 501 else []
-    return Outcome(recording, answer, tuple(found), tuple(prepare.trouble))
+    found = differences(recording, answer) + polled if answer.status != 501 else []
+    return Outcome(recording, answer, tuple(found), tuple(prepare.trouble), polls)
+
+
+def _polled(azure: Azure, recording: Recording, answer: Answer) -> tuple[int, list[str]]:
+    """How many recorded polls ours was asked as well, while the operation ran and when it had ended, and how they differ."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    found: list[str] = []
+    count = 0
+    for running in (True, False):
+        if not running:
+            azure.finish()
+        for poll in recording.polls:
+            if poll.running is running and poll.style in headers:
+                path = "/" + headers[poll.style].split("/", 3)[3]
+                found += poll_differences(poll, azure.manage("GET", path))
+                count += 1
+    return count, list(dict.fromkeys(found))
 
 
 def _prepare(prepare: Preparation, recording: Recording) -> None:
@@ -159,7 +177,8 @@ def _prepare_one(prepare: Preparation, recording: Recording, rid: ResourceId, an
         return
     whole = not action and recording.status < 300 and recording.method in ("GET", "PATCH")
     prepare.make(path, answered if whole else None)
-    if action and rid.type.lower().startswith(MACHINE.lower()) and "start" in recording.op.rpartition("/")[2]:
+    if recording.op.endswith(f"{MACHINE.lower()}/{{}}/start"):
+        prepare.azure.manage("POST", f"{path}/deallocate?api-version={recording.version}")
         prepare.azure.finish()
 
 

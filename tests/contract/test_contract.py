@@ -8,6 +8,7 @@ from tests.contract.explained import EXPLAINED, explains, unexplained
 from tests.contract.recordings import DATA
 from tests.contract.replay import Outcome
 
+POLLS = 100
 PROVES = "that the simulated Azure answers as the recordings in ../shared/data do"
 
 
@@ -20,6 +21,7 @@ def outcomes() -> list[Outcome]:
 
 def test_hundreds_of_recordings_are_replayed(outcomes: list[Outcome]) -> None:
     assert sum(outcome.served for outcome in outcomes) > 400
+    assert sum(outcome.polls for outcome in outcomes) > POLLS
 
 
 def test_every_recording_that_is_served_is_answered_alike(outcomes: list[Outcome]) -> None:
