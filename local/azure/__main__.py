@@ -5,9 +5,11 @@ import asyncio
 import contextlib
 import os
 import secrets
+import sys
 from pathlib import Path
 
 from local.azure.server import Place, SimulatedAzure
+from local.azure.world import StateError
 
 
 def main() -> int:
@@ -21,7 +23,11 @@ def main() -> int:
     given = parser.parse_args()
     secret = os.environ.get("IDENTITY_HEADER") or secrets.token_urlsafe(32)
     state = given.state.resolve() if given.state else ":memory:"
-    azure = SimulatedAzure(Place(given.home.resolve(), given.port, given.speed, given.seed, state, secret))
+    try:
+        azure = SimulatedAzure(Place(given.home.resolve(), given.port, given.speed, given.seed, state, secret))
+    except StateError as error:
+        print(f"The simulated Azure cannot start: {error}", file=sys.stderr)
+        return 1
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(azure.serve(lambda: print(f"listening on https://management.localhost:{given.port}", flush=True)))
     return 0

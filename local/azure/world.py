@@ -18,10 +18,15 @@ from local.clock import Clock
 
 HERE = Path(__file__).parent
 TRIAL_REGIONS = {"centraluseuap", "eastus2euap"}
+FORMAT = {"version": 2}
 RESOURCES, COUNTS = "resources", "counts"
 SUBSCRIPTION = "0d0e5e00-0000-4000-8000-000000000001"
 TENANT = "0d0e5e00-0000-4000-8000-00000000000f"
 NAMESPACE = uuid.UUID("8c7a4c1e-9f0b-5b52-8f6d-2f5b8f7f0a55")
+
+
+class StateError(Exception):
+    """What was remembered cannot be read any more."""
 
 
 class World:
@@ -30,6 +35,7 @@ class World:
     def __init__(self, store: Store, *, speed: float, seed: int) -> None:
         """Go on in the time that the store remembers, or begin a new one."""
         self.store = store
+        self._check_format(store)
         remembered = store.get("facts", "clock") or store.put("facts", "clock", {"origin": Clock().origin, "speed": speed})
         self.clock = Clock(float(remembered["speed"]), float(remembered["origin"]))
         self.faults = Faults()
@@ -47,6 +53,13 @@ class World:
         # Regions for early trials are offered no machines, and take everything else.
         self.regions = TRIAL_REGIONS | {region for facts in self.catalogue.values() for region in facts["usd_per_hour"]}
         self.throttle = Throttle(self.seconds)
+
+    @staticmethod
+    def _check_format(store: Store) -> None:
+        known = store.get("facts", "format")
+        if known != FORMAT and store.get("facts", "clock"):
+            raise StateError("what the simulated Azure remembers was written by another version; delete it (make clean)")
+        store.put("facts", "format", FORMAT)
 
     def seconds(self) -> float:
         """The present moment, in simulated seconds since 1970."""

@@ -8,7 +8,8 @@ import pytest
 
 from local.azure.answers import Answer
 from local.azure.faults import Fault
-from local.azure.world import SUBSCRIPTION
+from local.azure.store import Store
+from local.azure.world import SUBSCRIPTION, StateError, World
 from tests.contract.azure import Azure
 from tests.contract.preparation import Preparation
 
@@ -290,6 +291,14 @@ def test_a_timeout_that_lies_is_a_failure_now_and_a_machine_later(azure: Azure) 
         manage(azure, "GET", path).body["properties"]["provisioningState"] == "Succeeded"
     )  # everything has come to its end
     assert azure.world.faults.listed()[0]["spoilt"] == 1
+
+
+def test_a_memory_of_another_version_is_not_misread(tmp_path: Path) -> None:
+    store = Store(tmp_path / "azure.sqlite")
+    store.put("facts", "clock", {"origin": 0, "speed": 1})
+    with pytest.raises(StateError, match="another version"):
+        World(store, speed=1, seed=1)
+    store.close()
 
 
 def test_a_fault_of_no_known_effect_is_refused() -> None:

@@ -12,7 +12,7 @@ import httpx
 from local.ground import Ground
 from tests.conftest import SPEED
 from tests.flows.test_shaking_ground import terminate
-from tests.support import SUBSCRIPTION, WORKSTATION, AzureSide, ControlPlane
+from tests.support import SUBSCRIPTION, WORKSTATION, AzureSide, ControlPlane, eventually
 
 MACHINES = "Microsoft.Compute/virtualMachines"
 LATE: dict[str, Any] = {
@@ -92,6 +92,26 @@ def test_an_operation_terminated_from_outside_leaves_nothing_locked_and_nothing_
     assert azure.resources(name) == []
     assert azure.secrets(name) == []
     assert azure.locks(name) == []
+
+
+def test_a_lock_whose_operation_only_sleeps_is_not_taken_over(
+    ground: Ground, control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    accepted = control_plane.put(name).json()["operation"]
+    control_plane.until_step(accepted, "group", "done")
+    manage(ground, accepted, "suspend")
+    assert eventually(lambda: manage(ground, accepted, "suspend").status_code == 500)  # it is suspended by now
+    refused = control_plane.delete(name)
+    assert (refused.status_code, refused.json()["operation"]) == (409, accepted)
+    assert control_plane.cancel(accepted).status_code == 202  # heard when it wakes
+    manage(ground, accepted, "resume")
+    assert control_plane.wait(accepted)["state"] == "cancelled"
+    assert azure.resources(name) == []
+
+
+def manage(ground: Ground, instance: str, what: str) -> httpx.Response:
+    url = f"http://127.0.0.1:{ground.port}/runtime/webhooks/durabletask/instances/{instance}/{what}"
+    return httpx.post(url, headers={"x-functions-key": ground.keys["durable"]}, trust_env=False)
 
 
 COMMANDS = (

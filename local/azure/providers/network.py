@@ -16,7 +16,6 @@ from local.azure.world import World
 PAUSES = {VNET: 3, FIREWALL: 1, ADDRESS: 1}
 DELETE_PAUSES = {VNET: (10, 10), FIREWALL: (10, 10), ADDRESS: (10, 10), NIC: (4, 10)}
 AT_ONCE = 0.3
-VOLATILE = ("provisioningState", "etag")
 
 
 def put_network(world: World, rid: ResourceId, request: Request) -> Answer:
