@@ -39,18 +39,17 @@ class Activities:
 
     async def _outcome(self, work: Work) -> Event:
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds) as limit:
                 result = await self._result(work)
-        except TimeoutError:
-            reason = f"Timeout value of {self._seconds:.0f} s exceeded by function: {work.name}"
-            return failure(EventType.TASK_FAILED, self._clock.now(), work.task, reason, traceback.format_exc())
-        except LookupError as error:
-            return failure(EventType.TASK_FAILED, self._clock.now(), work.task, str(error.args[0]), "")
+        except Missing as error:
+            return failure(EventType.TASK_FAILED, self._clock.now(), work.task, str(error), "")
         except (Exception, SystemExit, asyncio.CancelledError) as error:  # whatever it raises is news for its orchestration
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise  # the host itself is ending: the activity is called again after the next start
             reason = f"Activity function '{work.name}' failed:  {type(error).__name__}: {error}"
+            if limit.expired():
+                reason = f"Timeout value of {self._seconds} s exceeded by function: {work.name}"
             return failure(EventType.TASK_FAILED, self._clock.now(), work.task, reason, traceback.format_exc())
         return event(EventType.TASK_COMPLETED, self._clock.now(), TaskScheduledId=work.task, Result=result)
 
@@ -59,5 +58,9 @@ class Activities:
             return json.dumps(await call_http(json.loads(work.input or "{}"), self._clock.sleep))
         function = self._worker.find(work.name, "activityTrigger")
         if function is None:
-            raise LookupError(MISSING.format(name=work.name, kind="an activity"))
+            raise Missing(MISSING.format(name=work.name, kind="an activity"))
         return await self._worker.call_activity(function, work.input)
+
+
+class Missing(Exception):
+    """The app has no such activity."""

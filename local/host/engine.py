@@ -102,6 +102,7 @@ class Engine:
         """Let a failed instance go on as if its failures had not been."""
         with self._store.transaction():
             woken = rewind(self._store, identifier, reason, self._clock.now())
+        self._alarms.changed()
         for other in woken:
             self._histories.pop(other, None)
             self._wake(other)
@@ -163,7 +164,7 @@ class Engine:
             return messages
         kinds = [message.event["EventType"] for message in messages]
         if instance.status == "Suspended":
-            waking = (EventType.EXECUTION_RESUMED, EventType.EXECUTION_TERMINATED)
+            waking = (*PAUSES, EventType.EXECUTION_TERMINATED)
             return [message for message, kind in zip(messages, kinds, strict=True) if kind in waking][:1]
         pause = next((place for place, kind in enumerate(kinds) if kind in PAUSES), len(messages))
         return messages[: pause or 1]
@@ -178,7 +179,11 @@ class Engine:
             return Consequences()
         history = self._history(instance)
         limit = self._durable.max_orchestration_actions
-        episode = run_episode(self._worker, instance, history, mine, self._clock.now(), limit)
+        try:
+            episode = run_episode(self._worker, instance, history, mine, self._clock.now(), limit)
+        except (Exception, SystemExit, asyncio.CancelledError) as error:  # nothing is awaited there: it is the app's own
+            log.exception("An orchestration cannot be asked: %s", identifier)
+            episode = Episode("Failed", output=f"The orchestration cannot be asked: {type(error).__name__}: {error}")
         try:
             follows = self._committed(instance, messages, len(history), episode)
         except (ValueError, TypeError, sqlite3.DataError) as error:

@@ -60,7 +60,10 @@ class Entities:
             try:
                 async with self._places:
                     said = json.loads(await self._worker.call_entity(function, json.dumps(context)))
-            except Exception as error:  # whatever it raises is news for those who called it
+            except (Exception, SystemExit, asyncio.CancelledError) as error:  # is news for those who called it
+                task = asyncio.current_task()
+                if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                    raise  # the host itself is ending
                 log.exception("The entity %s has failed.", identifier)
                 said = _failures(len(operations), f"{type(error).__name__}: {error}", before)
         return self._written(identifier, messages, said)

@@ -37,6 +37,10 @@ class Episode:
         return self.status in ENDED
 
 
+class Outright(Exception):
+    """The orchestrator failed without saying what it had asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What an orchestrator said: its actions, and whether it has returned, failed, or goes on."""
@@ -70,7 +74,7 @@ def run_episode(
     try:
         answer = _ask(worker, function, instance, whole)
         replay = Replay(answer.actions[:limit]).run(whole)
-    except (NonDeterministic, Unsupported) as error:
+    except (NonDeterministic, Unsupported, Outright) as error:
         return _failed(instance, fresh, str(error), now)
     if len(answer.actions) > limit:
         return _failed(instance, fresh, f"It asks for more than {limit} actions (maxOrchestrationActions).", now)
@@ -130,9 +134,12 @@ def _ask(worker: Worker, function: Function, instance: Instance, history: list[E
         return _read(json.loads(worker.call_orchestrator(function, context)), None)
     except (Exception, SystemExit) as error:  # the SDK tells of a failed orchestrator by raising
         text, label, data = str(error).rpartition(LABEL)
-        said = json.loads(data) if label else {"actions": [[]], "isDone": False}
+        if not label or isinstance(error, SystemExit):
+            words = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
+            raise Outright(words) from error
+        said = json.loads(data)
         # A lone surrogate cannot be written down.
-        words = (text if label else data).encode(errors="backslashreplace").decode()
+        words = text.encode(errors="backslashreplace").decode()
         return _read(said, words or type(error).__name__)
 
 

@@ -27,8 +27,8 @@ async def call_http(request: dict[str, Any], sleep: Callable[[float], Awaitable[
             headers["Authorization"] = f"Bearer {await _token(session, request['tokenSource'])}"
         method, uri, content = str(request["method"]), str(request["uri"]), request.get("content")
         while True:
-            async with session.request(method, uri, headers=headers, data=content, allow_redirects=False) as answer:
-                text, location = await answer.text(), answer.headers.get("Location")
+            async with session.request(method, uri, headers=headers, data=content) as answer:
+                text, location = await answer.text(errors="replace"), answer.headers.get("Location")
                 if answer.status != HTTPStatus.ACCEPTED or not location:
                     return {"statusCode": answer.status, "headers": dict(answer.headers), "content": text}
                 pause = answer.headers.get("Retry-After", "")

@@ -37,8 +37,8 @@ class Management:
             return await self._handled(request, parts)
         except BadQuery as error:
             return problem(HTTPStatus.BAD_REQUEST, str(error))
-        except UnicodeDecodeError:
-            return problem(HTTPStatus.BAD_REQUEST, "The request content is not UTF-8.")
+        except (UnicodeDecodeError, LookupError, RecursionError):
+            return problem(HTTPStatus.BAD_REQUEST, "The request content cannot be read.")
 
     async def _handled(self, request: web.Request, parts: list[str]) -> web.Response:
         match (request.method, [part.lower() if place % 2 == 0 else part for place, part in enumerate(parts)]):
@@ -88,6 +88,7 @@ class Management:
 
     async def _waited(self, request: web.Request, accepted: web.Response, wait: float, pause: float) -> web.Response:
         identifier = json.loads(accepted.text or "{}")["id"]
+        instance: Instance | None = None
         deadline = asyncio.get_running_loop().time() + wait
         while asyncio.get_running_loop().time() < deadline:
             instance = self._store.instance(identifier)

@@ -61,16 +61,20 @@ def query_of(request: web.Request) -> Query:
 
 def page(request: web.Request, items: Sequence[Item]) -> tuple[Sequence[Item], str]:
     """The page of a list that was asked for, and the token of the next one ("" at the end). Raises BadQuery."""
-    top = int(seconds_of(request, "top") or LARGEST_PAGE)
+    top = max(int(seconds_of(request, "top") or LARGEST_PAGE), 1)
     token = request.headers.get("x-ms-continuation-token", "")
     try:
         after = base64.urlsafe_b64decode(token).decode()
     except ValueError:
         raise BadQuery("The continuation token cannot be read.") from None
-    place = next((n for n, item in enumerate(items) if item.id == after), -1) + 1 if after else 0
-    found = items[place : place + top]
-    more = place + top < len(items)
-    return found, base64.urlsafe_b64encode(found[-1].id.encode()).decode() if more and found else ""
+    rest = [item for item in items if _place(item) > after]
+    found = rest[:top]
+    return found, base64.urlsafe_b64encode(_place(found[-1]).encode()).decode() if len(rest) > top else ""
+
+
+def _place(item: Item) -> str:
+    """Where an item stands in its list, whatever becomes of the others."""
+    return f"{getattr(item, 'created', '')} {item.id}"
 
 
 def flag(request: web.Request, name: str, *, default: bool = False) -> bool:
@@ -96,5 +100,5 @@ def _moment(request: web.Request, name: str) -> datetime | None:
     text = request.query.get(name, "")
     try:
         return moment(text) if text else None
-    except ValueError:
+    except (ValueError, OverflowError):
         raise BadQuery(f"{name} must be a time in ISO 8601, and is {text!r}.") from None

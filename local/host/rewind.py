@@ -4,10 +4,12 @@
 the failure cannot be rewound: they fail again, as non-deterministic.)
 """
 
+import json
 from dataclasses import replace
 from datetime import datetime
 
-from local.host.events import EventType, event
+from local.host.events import Event, EventType, event
+from local.host.rows import Instance
 from local.host.store import Store
 
 FAILURES = (EventType.TASK_FAILED, EventType.SUB_ORCHESTRATION_FAILED, EventType.EXECUTION_COMPLETED)
@@ -32,12 +34,32 @@ def rewind(store: Store, identifier: str, reason: str, now: datetime) -> list[st
             continue
         if kind == EventType.SUB_ORCHESTRATION_CREATED and again:
             child = store.instance(item["InstanceId"])
-            if child is None or child.status != "Failed":
+            if child is None or child.status != "Failed" or not _is_child(child, instance, item["EventId"]):
                 continue  # it is made anew
             woken += rewind(store, child.id, reason, now)
         kept.append(item)
+    kept = [item for item in kept if not _is_lost(item, kept)]
+    for item in kept:
+        if item["EventType"] == EventType.TIMER_CREATED and not _has_ended(item, kept):
+            store.set_alarm(instance, item["EventId"], item["FireAt"])
     store.forget_history(identifier)
     store.append(identifier, 0, kept)
     store.save(replace(instance, status="Running", output=None))
     store.send(identifier, instance.execution, event(EventType.GENERIC, now, Data=f"Rewound: {reason}"))
     return [*woken, identifier]
+
+
+def _is_lost(item: Event, history: list[Event]) -> bool:
+    """Whether an activity's answer was dropped when its instance failed: it is called again."""
+    return item["EventType"] == EventType.TASK_SCHEDULED and not _has_ended(item, history)
+
+
+def _has_ended(item: Event, history: list[Event]) -> bool:
+    key = "TimerId" if item["EventType"] == EventType.TIMER_CREATED else "TaskScheduledId"
+    return any(other.get(key) == item["EventId"] for other in history)
+
+
+def _is_child(child: Instance, parent: Instance, task: int) -> bool:
+    origin = json.loads(child.parent) if child.parent else {}
+    known = (origin.get("InstanceId"), origin.get("ExecutionId"), origin.get("TaskScheduleId"))
+    return known == (parent.id, parent.execution, task)

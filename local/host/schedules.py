@@ -93,7 +93,7 @@ class Timer:
         ran_at = self._clock.now()
         try:
             await self._worker.call_timer(self.function, payload, client)
-        except Exception:  # a schedule outlives the errors of what it calls
+        except (Exception, SystemExit):  # a schedule outlives the errors of what it calls
             log.exception("The timer %s has failed.", self.function.name)
         self._remember(ran_at)
 

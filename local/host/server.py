@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import azure.functions as func
 from aiohttp import web
@@ -48,6 +48,7 @@ class Host:
         self._place = place
         place.home.mkdir(parents=True, exist_ok=True)
         self.keys = Keys.at(place.home / "keys.json")
+        self._lock = _locked(place.home / "lock")
         self._store = store or Store(place.home / "host.sqlite")
         self._clock = self._remembered_clock()
         self._configuration = HostJson.at(place.app / "host.json")
@@ -92,6 +93,7 @@ class Host:
                 await runner.cleanup()
             self._worker.close()
             self._store.close()
+            self._lock.close()
 
     async def _function(self, request: web.Request) -> web.StreamResponse:
         found = find(self._routes, request.method, request.path)
@@ -196,6 +198,21 @@ class Host:
         task = asyncio.get_running_loop().create_task(job)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _locked(path: Path) -> IO[str]:
+    """An open file that nobody else has locked; raises AppError. It is let go when the process ends, however it ends."""
+    held = path.open("w")
+    try:
+        import fcntl
+
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        pass  # a system without such locks
+    except OSError:
+        held.close()
+        raise AppError(f"another host is at work in {path.parent}") from None
+    return held
 
 
 def _homepage() -> web.Response:

@@ -183,6 +183,8 @@ def _function(built: Any) -> Function:
     trigger = next((b for b in bindings if str(b["type"]).lower().endswith("trigger")), None)
     if trigger is None:
         raise AppError(f"function {name} has no trigger")
+    # Durable knows a function by the name in its trigger, if there is one.
+    name = next((str(trigger[key]) for key in ("orchestration", "activity", "entityName") if trigger.get(key)), name)
     clients = tuple(str(b["name"]) for b in bindings if str(b["type"]).lower() == "durableclient")
     code = built.get_user_function()
     _check_parameters(name, code, trigger, clients)

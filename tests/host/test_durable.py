@@ -1,11 +1,13 @@
 """What durable orchestrations may use beyond calls and timers: entities, pauses, rewinding, restarting, HTTP."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from local.ground import free_port
 from tests.host.support import OVER, Host
-from tests.support import eventually
+from tests.support import ROOT, eventually
 
 FIELDS = {"EventId", "IsPlayed", "TaskScheduledId", "TimerId"}
 
@@ -163,3 +165,59 @@ def test_what_cannot_be_asked_is_refused_by_name(
     answer = host.manage(method, path, content=more.get("content"))
     assert answer.status_code == status
     assert status != 400 or answer.json()["ExceptionMessage"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("activity", "times_out", "TimeoutError: mine"),
+        ("activity", "looks_in_vain", "KeyError"),
+        ("activity", "leaves_the_house", "SystemExit: 5"),
+        ("entity", "Quitter", "SystemExit: 3"),
+    ],
+)
+def test_whatever_a_function_raises_is_news_for_who_called_it(host: Host, kind: str, name: str, said: str) -> None:
+    assert said in host.result("calls_what_it_is_told", [kind, name])
+
+
+@pytest.mark.parametrize("how", ["exit", "yields", "number", "retries"])
+def test_an_orchestrator_that_fails_oddly_fails_and_says_why(host: Host, how: str) -> None:
+    status = host.until(host.start("fails_oddly", how), *OVER)
+    assert status["runtimeStatus"] == "Failed"
+    assert "Non-deterministic" not in status["output"]
+
+
+def test_durable_knows_a_function_by_the_name_in_its_trigger(host: Host) -> None:
+    assert host.result("CalledByItsTrigger") == 2
+
+
+def test_a_resume_is_not_lost_after_two_suspensions(host: Host) -> None:
+    identifier = host.start("hears_three")
+    host.until(identifier, "Running")
+    for _ in range(2):
+        host.manage("POST", f"instances/{identifier}/suspend")
+    host.until(identifier, "Suspended")
+    host.manage("POST", f"instances/{identifier}/resume")
+    for number, word in enumerate(("one", "two", "three")):
+        host.manage("POST", f"instances/{identifier}/raiseEvent/{word}", json=number)
+    assert host.until(identifier, *OVER)["output"] == [0, 1, 2]
+
+
+def test_a_page_goes_on_where_it_was_though_the_list_has_changed(host: Host) -> None:
+    for number in range(4):
+        host.until(host.start("fan_out", 1, f"torn-{number}"), *OVER)
+    query = {"instanceIdPrefix": "torn-", "top": "2"}
+    first = host.manage("GET", "instances", params=query)
+    host.manage("DELETE", "instances/torn-1")
+    following = {"x-ms-continuation-token": first.headers["x-ms-continuation-token"]}
+    second = host.manage("GET", "instances", params=query, headers=following)
+    assert [item["instanceId"] for item in second.json()] == ["torn-2", "torn-3"]
+
+
+def test_a_second_host_keeps_off_the_memory_of_the_first(host: Host) -> None:
+    command = [*host.process.command[:-4], "--port", str(free_port())]
+    done = subprocess.run(
+        command, cwd=ROOT, env=host.process.environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 1
+    assert "another host is at work" in done.stderr

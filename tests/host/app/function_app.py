@@ -116,6 +116,43 @@ def counter(counter_context):
     counter_context.set_result(total)
 
 
+@app.entity_trigger(context_name="context", entity_name="Quitter")
+def leaves(context):
+    raise SystemExit(3)
+
+
+@app.orchestration_trigger(context_name="context", orchestration="CalledByItsTrigger")
+def called_otherwise(context):
+    return (yield context.call_activity("add", [1, 1]))
+
+
+@app.orchestration_trigger(context_name="context")
+def calls_what_it_is_told(context):
+    """Calls an activity or an entity that fails in an odd way, and tells how."""
+    kind, name = context.get_input()
+    try:
+        if kind == "entity":
+            yield context.call_entity(df.EntityId(name, "x"), "go")
+        else:
+            yield context.call_activity(name, None)
+    except Exception as error:
+        return str(error).splitlines()[0]
+
+
+@app.orchestration_trigger(context_name="context")
+def fails_oddly(context):
+    yield context.call_activity("add", [1, 1])
+    match context.get_input():
+        case "exit":
+            raise SystemExit(4)
+        case "yields":
+            yield 5
+        case "number":
+            yield context.call_activity(123)
+        case "retries":
+            yield context.call_activity_with_retry("always_fail", df.RetryOptions(10**18, 3), "x")
+
+
 @app.orchestration_trigger(context_name="context")
 def counts(context):
     """Calls an entity, signals it, is refused, and signals it once more on leaving."""
@@ -294,6 +331,21 @@ def note(text: str) -> str:
     with CALLS.open("a") as calls:
         calls.write(f"{text}\n")
     return text
+
+
+@app.activity_trigger(input_name="nothing")
+async def times_out(nothing) -> None:
+    raise TimeoutError("mine")
+
+
+@app.activity_trigger(input_name="nothing")
+def looks_in_vain(nothing) -> None:
+    raise KeyError
+
+
+@app.activity_trigger(input_name="nothing")
+def leaves_the_house(nothing) -> None:
+    raise SystemExit(5)
 
 
 @app.activity_trigger(input_name="path")
