@@ -5,6 +5,7 @@ Options/DurableTaskOptions.cs)
 """
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -78,7 +79,11 @@ class HostJson(Section):
     @field_validator("function_timeout", mode="before")
     @classmethod
     def _endless(cls, given: Any) -> Any:
-        return None if str(given) == "-1" else given
+        if str(given) in ("-1", "-1.00:00:00"):
+            return None
+        if not re.fullmatch(r"\d{2,}:\d{2}:\d{2}", str(given)) or str(given) == "00:00:00":
+            raise ValueError("must be a time like 00:05:00, or -1")
+        return given
 
     @classmethod
     def at(cls, path: Path) -> "HostJson":

@@ -58,7 +58,8 @@ class Engine:
         """Stop at once, as a host that is killed would: what is under way is done again after `take_up`."""
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1)  # what will not end is not waited for
 
     def start(self, name: str, identifier: str | None, raw_input: str | None) -> str:
         """Start an instance and answer its id; raises KeyError if one of that id is running, ValueError if it cannot be."""

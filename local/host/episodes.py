@@ -76,12 +76,17 @@ def run_episode(
         replay = Replay(answer.actions[:limit]).run(whole)
     except (NonDeterministic, Unsupported, Outright) as error:
         return _failed(instance, fresh, str(error), now)
-    if len(answer.actions) > limit:
+    if _count(answer.actions) > limit:
         return _failed(instance, fresh, f"It asks for more than {limit} actions (maxOrchestrationActions).", now)
     episode = _episode(instance, answer, replay, fresh, now)
     if answer.custom_status is not None:
         episode.custom_status = json.dumps(answer.custom_status)
     return episode
+
+
+def _count(actions: list[dict[str, Any]]) -> int:
+    """How many calls there are in actions; those that are made together count one by one."""
+    return sum(_count(action["compoundActions"]) if "compoundActions" in action else 1 for action in actions)
 
 
 def failure(kind: EventType, now: datetime, task: int, reason: str, details: str) -> Event:

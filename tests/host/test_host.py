@@ -207,6 +207,7 @@ REFUSED = {
         '{"version": "2.0", "extensions": {"durableTask": {"maxConcurrentActivities": 5}}}',
         "extensions.durableTask.maxConcurrentActivities",
     ),
+    "no time for functions": ('{"version": "2.0", "functionTimeout": "00:00:00"}', "functionTimeout"),
     "no room for requests": (
         '{"version": "2.0", "queues": 1, "extensions": {"http": {"maxOutstandingRequests": 0}}}',
         "extensions.http.maxOutstandingRequests",
