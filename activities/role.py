@@ -4,7 +4,7 @@ import uuid
 
 from cloud.connection import Cloud
 from environments.operations import BuildRequest
-from environments.outcomes import Progress
+from environments.outcomes import Progress, Stage
 
 NAMESPACE = uuid.UUID("0f4f5c0e-5f0e-5c38-9a0c-6c4b3a5c9b5e")
 EXISTS = "RoleAssignmentExists"
@@ -19,11 +19,14 @@ async def put_role_assignment(request: BuildRequest, cloud: Cloud) -> Progress:
     # https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
     properties = {"roleDefinitionId": role, "principalId": principal, "principalType": "ServicePrincipal"}
     progress = await cloud.put(cloud.authorization.role_assignments.create, scope, name, {"properties": properties})
-    if progress.refusal is not None and progress.refusal.code == EXISTS:
-        return Progress.done()
-    if progress.created:  # only what was new with us is ours to take back
+    there = progress.refusal is not None and progress.refusal.code == EXISTS
+    if not there and progress.stage is not Stage.DONE:
+        return progress
+    # Only what was new with us is ours to take back: what a new machine may do is new, whatever this answer says,
+    # which may be that of a second try.
+    if (progress.created and not there) or not request.machine_exists:
         return Progress.done(id=f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}")
-    return progress
+    return Progress.done()
 
 
 def assignment_name(scope: str, principal: str, role: str) -> str:

@@ -9,7 +9,7 @@ from api.answers import accepted, answer, page
 from api.pictures import Picture, picture_of
 from api.reads import Reads
 from api.requests import KEY_HOLDER, body_of, caller_address, flag, page_size
-from api.starting import Client, now, running_operation, same_command, start
+from api.starting import Client, now, running_operation, running_operations, same_command, start
 from api.wishes import Wish, dry_run, wish_of
 from environments.errors import EnvironmentBusy, EnvironmentNotFound
 from environments.identifiers import new_operation_id
@@ -46,7 +46,7 @@ async def list_environments(req: func.HttpRequest, client: Client, reads: Reads)
     """Every environment, from one question to Resource Graph: may be some seconds old, and says so."""
     limit = page_size(req)
     records, after = await reads.records.environments(limit=limit, after=req.params.get("after", ""))
-    seen, locks = await reads.inventory.list_machines(), await reads.records.locks()
+    seen, locks = await reads.inventory.list_machines(), await running_operations(client, reads.records)
     pictures = [await picture_of(record, seen.get(record.name), locks.get(record.name, ""), reads) for record in records]
     return page(pictures, "/api/environments", after, {"limit": str(limit)})
 

@@ -9,14 +9,12 @@ import wire
 from api.answers import accepted, answer, page
 from api.reads import Reads
 from api.requests import KEY_HOLDER, moment, page_size
-from api.starting import ENDED, Client, cancel
+from api.starting import ENDED, LOST, Client, cancel
 from environments.errors import OperationNotFound
 from environments.graph import critical_path
 from environments.lifecycle import Verb
 from environments.operations import Cancellation, OperationRecord, StepReport
-from environments.outcomes import Finding, Refusal
-
-LOST = "The orchestration ended without writing down what came of it. Look at the environment, then repeat the command."
+from environments.outcomes import Finding, Refusal, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ async def _under_way(record: OperationRecord, client: Client) -> OperationView:
     published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
     steps = tuple(wire.decode(StepReport, step) for step in published.get("steps", []))
     if runtime in ENDED:
-        return _view(record, "lost", steps, explanation=LOST)
+        return _view(record, Verdict.LOST, steps, explanation=LOST)
     state = "pending" if runtime == "Pending" else "running"
     return _view(record, state, steps, began_at=str(published.get("began_at", "")))
 

@@ -48,7 +48,7 @@ async def picture_of(record: EnvironmentRecord, seen: Observation | None, operat
         owner=record.owner,
         region=record.region,
         state=state,
-        billed=state in BILLED,
+        billed=seen is not None and seen.state in BILLED,  # what is on its way out costs until it is gone
         observed_at=seen.observed_at if seen else "",
         fresh=bool(seen and seen.fresh),
         size=size,

@@ -1,5 +1,6 @@
 """Starting an operation: take the lock, write the trail, start the orchestration; or say who holds the lock."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,7 @@ import wire
 from environments.errors import CloudUnavailable, CommandNotPossible, EnvironmentBusy
 from environments.identifiers import child_of, verb_of
 from environments.lifecycle import CANCELLABLE
-from environments.operations import Cancellation, EnvironmentRecord, OperationRecord, StepReport
+from environments.operations import Cancellation, EnvironmentRecord, OperationRecord, StepReport, Teardown
 from environments.outcomes import Outcome, Verdict
 from orchestrators.board import RUNNING
 from orchestrators.steps import CANCEL
@@ -24,6 +25,9 @@ Client: TypeAlias = df.DurableOrchestrationClient
 ENDED = frozenset({"Completed", "Failed", "Canceled", "Terminated"})
 # A lock is written before its orchestration is started: a young one may have none yet.
 YOUNG = 120.0
+# What a step of a lost operation has asked of Azure just before it was ended, arrives within so many seconds.
+SETTLE = 30.0
+LOST = "The orchestration ended without writing down what came of it. Look at the environment, then repeat the command."
 TRIES = 3
 
 
@@ -42,7 +46,9 @@ async def start(
     `new` is remembered first, so that an environment can be seen from the moment it was accepted. `seen` is what the request
     rests on: if another operation has changed it meanwhile, nothing is started.
     """
-    await _take_lock(client, records, operation)
+    took_over = await _take_lock(client, records, operation)
+    if took_over and isinstance(request, Teardown):
+        request = replace(request, settle=SETTLE)
     written: EnvironmentRecord | None = None
     try:
         if await records.environment(operation.environment) != seen:
@@ -80,8 +86,8 @@ async def cancel(client: Client, operation: OperationRecord, cancellation: Cance
 
     Raises CommandNotPossible if it has ended or is one that Azure would finish all the same.
     """
-    status = await client.get_status(operation.id)
-    if operation.outcome is not None or (status and status.runtime_status and status.runtime_status.value in ENDED):
+    status = await _status(client, operation.id)
+    if operation.outcome is not None or _has_ended(status):
         raise CommandNotPossible(f"Operation {operation.id} has ended; there is nothing to cancel.")
     if operation.verb not in CANCELLABLE:
         words = f"Azure would finish a {operation.verb} all the same. Wait until it has ended, then ask for something else."
@@ -91,9 +97,22 @@ async def cancel(client: Client, operation: OperationRecord, cancellation: Cance
         await client.raise_event(operation.id, CANCEL, told)
     except Exception as error:
         raise CloudUnavailable("The operation could not be reached; try again.") from error
-    for child in _building(operation.id, status):
+    # It begins nothing more from now on: what it is building is what it was, and what it began in this moment.
+    for child in _building(operation.id, await _status(client, operation.id)):
         with contextlib.suppress(Exception):  # it may have ended by itself in this moment
             await client.raise_event(child, CANCEL, told)
+
+
+async def _status(client: Client, operation: str) -> Any:
+    """How an orchestration stands, or None; raises CloudUnavailable."""
+    try:
+        return await client.get_status(operation)
+    except Exception as error:
+        raise CloudUnavailable("The state of an operation cannot be asked right now.") from error
+
+
+def _has_ended(status: Any) -> bool:
+    return bool(status and status.runtime_status and status.runtime_status.value in ENDED)
 
 
 def _building(operation: str, status: Any) -> list[str]:
@@ -109,6 +128,13 @@ async def running_operation(client: Client, records: Records, environment: str) 
     return "" if held is None or await _is_stale(client, held) else held.operation
 
 
+async def running_operations(client: Client, records: Records) -> dict[str, str]:
+    """The operations that hold environments and are alive, by environment."""
+    locks = await records.locks()
+    stale = await asyncio.gather(*(_is_stale(client, held) for held in locks.values()))
+    return {name: held.operation for (name, held), gone in zip(locks.items(), stale, strict=True) if not gone}
+
+
 def same_command(busy: EnvironmentBusy, operation: OperationRecord) -> bool:
     """Whether the holder of the lock is doing just what is asked again."""
     return verb_of(busy.operation) is operation.verb
@@ -119,19 +145,22 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-async def _take_lock(client: Client, records: Records, operation: OperationRecord) -> None:
+async def _take_lock(client: Client, records: Records, operation: OperationRecord) -> bool:
+    """Take the lock, and say whether it was taken over from an operation that was still building; raises as `start` does."""
     wanted = Lock(operation.id, time.time())
     for _ in range(TRIES):
         if await _holds_after(records, operation, records.take_lock(operation.environment, wanted)):
-            return
+            return False
         held = await records.lock(operation.environment)
         if held is None:
             continue
         if not await _is_stale(client, held):
             raise EnvironmentBusy(operation.environment, held.operation)
+        # Before the lock changes hands, so that whoever comes next does it again if this breaks off.
+        left = await _end_what_it_left(client, held.operation)
         if await _holds_after(records, operation, records.take_over_lock(operation.environment, held, wanted)):
-            await _end_what_it_left(client, held.operation)
-            return
+            await _close_the_trail(records, held.operation)
+            return left
     raise CloudUnavailable("The environment changes hands too fast; try again.")
 
 
@@ -146,16 +175,24 @@ async def _holds_after(records: Records, operation: OperationRecord, taking: Awa
         return True
 
 
-async def _end_what_it_left(client: Client, operation: str) -> None:
-    """An operation that was ended from outside may have left steps behind that go on building: nobody waits for them."""
-    status = await client.get_status(operation)
-    for child in _building(operation, status):
+async def _end_what_it_left(client: Client, operation: str) -> bool:
+    """End the steps that an operation ended from outside has left behind, and say whether there were any."""
+    children = _building(operation, await _status(client, operation))
+    for child in children:
         with contextlib.suppress(Exception):  # it may have ended by itself
             await client.terminate(child, "Its operation has ended.")
+    return bool(children)
+
+
+async def _close_the_trail(records: Records, operation: str) -> None:
+    """Write down that an operation is lost, so that the trail does not call it running for ever."""
+    record = await records.operation(operation)
+    if record is not None and record.outcome is None:
+        await records.remember_operation(replace(record, outcome=Outcome(Verdict.LOST, LOST)))
 
 
 async def _is_stale(client: Client, held: Lock) -> bool:
-    status = await client.get_status(held.operation)
+    status = await _status(client, held.operation)
     if not status or status.runtime_status is None:
         return time.time() - held.taken_at > YOUNG
-    return status.runtime_status.value in ENDED
+    return _has_ended(status)

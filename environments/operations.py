@@ -50,11 +50,12 @@ class ChangePower:
 
 @dataclass(frozen=True, slots=True)
 class Teardown:
-    """Input of `delete_environment`."""
+    """Input of `delete_environment`; it begins after `settle` seconds, in which what is under way may arrive."""
 
     operation: str
     environment: str
     group: str
+    settle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

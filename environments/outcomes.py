@@ -131,6 +131,7 @@ class Verdict(StrEnum):
     FAILED = "failed"
     UNHEALTHY = "unhealthy"
     CANCELLED = "cancelled"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ class Building:
         return [built.refusal for _, built in sorted(self.built.items()) if built.refusal is not None]
 
     @property
+    def failures(self) -> list[Refusal]:
+        """Every "no" that is not only the echo of a cancellation."""
+        return [refusal for refusal in self.refusals if refusal.reason is not RefusalReason.CANCELLED]
+
+    @property
     def done(self) -> Set[str]:
         """The steps that later ones can build upon."""
         return {name for name, built in self.built.items() if built.refusal is None}
@@ -86,7 +91,7 @@ def take_back(context: Context, plan: Plan, building: Building, existing: Set[st
         built = building.built.get(step.name, Built(step.name))
         yield from _remove(context, step, built, board)
     board.begin("verify")
-    left = yield from _left(context, plan, ours, existing)
+    left = yield from _left(context, plan, ours, building, existing)
     board.end("verify", REFUSED if left else DONE)
     return left
 
@@ -175,12 +180,13 @@ def _remove(context: Context, step: Step, built: Built, board: Board) -> Story[N
         board.end(name, REFUSED)  # what is left is found and named when everything has been tried
 
 
-def _left(context: Context, plan: Plan, ours: list[Step], existing: Set[str]) -> Story[list[str]]:
+def _left(context: Context, plan: Plan, ours: list[Step], building: Building, existing: Set[str]) -> Story[list[str]]:
     try:
         if "group" not in existing:
             remains = yield from look_for_remains(context, plan.environment, plan.group)
             return list(remains.all)
-        there = yield from still_there(context, [step.id for step in ours if step.id and step.kind is not Kind.PASSWORD])
+        known = [building.built.get(step.name, Built(step.name)).facts.get("id", step.id) for step in ours]
+        there = yield from still_there(context, [identifier for identifier in known if identifier])
         secrets = yield from run(context, list_secrets, plan.environment)
     except GaveUp as gave_up:
         return [f"unknown, because it could not be looked up: {gave_up.refusal.detail}"]

@@ -57,7 +57,8 @@ def provision_environment(context: Context) -> Story[Any]:
         else:
             ending = yield from _provision(context, request, survey, board, cancel)
     except GaveUp as gave_up:
-        ending = Ending(Outcome.failed([gave_up.refusal]), forget=request.new and not board.has("group"))
+        # What exists is not known if not even that could be asked: then nothing is forgotten.
+        ending = Ending(Outcome.failed([gave_up.refusal]))
     return (yield from finish(context, request.plan.operation, request.plan.environment, board, ending))
 
 
@@ -72,8 +73,9 @@ def _provision(context: Context, request: Provision, survey: Survey, board: Boar
     board.expect(*plan.steps, Expected(HEALTH, tuple(step.name for step in plan.steps)))
     building = yield from build_all(context, plan, existing, board, cancel)
     if building.refusals or heard(cancel):
+        cancelled = heard(cancel) and not building.failures
         left = yield from take_back(context, plan, building, existing, board)
-        return _taken_back(request, building, existing, left, cancel)
+        return _taken_back(request, building, existing, left, cancel if cancelled else None)
     if not awake:
         yield from run(context, remember_environment, replace(request.record, whole=request.was_whole), STUBBORN)
         words = f"{plan.environment} is as wished; its machine is stopped, so nothing was asked inside it."
@@ -163,7 +165,7 @@ def _check_until_healthy(context: Context, plan: Plan, cancel: Any) -> Story[tup
     """Ask inside the machine until every check has passed, one has failed for good, the time is up, or it is cancelled."""
     deadline = context.current_utc_datetime + HEALTHY_WITHIN
     probe, machine = Probe(plan.machine), plan.machine
-    while True:
+    while not heard(cancel):
         progress = yield from follow(
             context, begin_health_check, probe, ask=read_health_check, machine=machine, cancel=cancel
         )
@@ -179,6 +181,7 @@ def _check_until_healthy(context: Context, plan: Plan, cancel: Any) -> Story[tup
         if late:
             return (Finding(HEALTH, Check.FAILED, "The machine has never answered."),)
         yield from sleep(context, BETWEEN_CHECKS, cancel)
+    return ()
 
 
 def _outcome(plan: Plan, findings: tuple[Finding, ...]) -> Outcome:

@@ -28,6 +28,8 @@ def delete_environment(context: Context) -> Story[Any]:
 
 
 def _delete(context: Context, request: Teardown, board: Board) -> Story[Ending]:
+    if request.settle:
+        yield from sleep(context, request.settle)
     board.begin("survey")
     found = yield from look_for_remains(context, request.environment, request.group)
     board.end("survey", REFUSED if found.unknown else DONE)

@@ -83,13 +83,13 @@ class Records:
         held = wire.read_text(Lock, row.document)
         return Lock(held.operation, held.taken_at, row.etag)
 
-    async def locks(self) -> dict[str, str]:
-        """The operations that hold environments, by environment."""
-        held: dict[str, str] = {}
+    async def locks(self) -> dict[str, Lock]:
+        """Who holds environments, by environment."""
+        held: dict[str, Lock] = {}
         after = ""
         while True:
             page = await self._locks.page(LOCKS, limit=1000, after=after)
-            held |= {row.key: wire.read_text(Lock, row.document).operation for row in page.rows}
+            held |= {row.key: wire.read_text(Lock, row.document) for row in page.rows}
             if not (after := page.after):
                 return held
 

@@ -87,7 +87,11 @@ def test_an_operation_terminated_from_outside_leaves_nothing_locked_and_nothing_
     control_plane.until_step(accepted, "vm", "running")
     terminate(ground, accepted)
     assert control_plane.wait(accepted)["state"] == "lost"
+    listed = {item["name"]: item["operation"] for item in control_plane.every_environment()}
+    assert listed[name] is None  # its lock is there, and holds nobody up
     assert control_plane.down(name)["state"] == "succeeded"
+    trail = control_plane.client.get("/operations", params={"environment": name}).json()["value"]
+    assert [operation["state"] for operation in trail] == ["succeeded", "lost"]
     wait_simulated(900)  # a step that had been left behind would have asked for its storage account again
     assert azure.resources(name) == []
     assert azure.secrets(name) == []
