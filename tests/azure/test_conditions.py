@@ -1,6 +1,6 @@
 """What makes the real Azure hard: buckets, staleness, names, versions, capacity, soft delete, and faults at random."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ VERSIONS = {"Compute": "2024-07-01", "Network": "2024-05-01", "KeyVault": "2024-
 
 
 @pytest.fixture
-def azure(tmp_path: Path) -> Azure:
+def azure(tmp_path: Path) -> Iterator[Azure]:
     fresh = Azure(tmp_path)
     assert fresh.manage("PUT", f"{GROUP}?api-version=2024-11-01", {"location": "polandcentral"}).status == 201
     fresh.finish()
-    return fresh
+    yield fresh
+    fresh.close()
 
 
 def manage(azure: Azure, method: str, path: str, body: Any = None, version: str = "") -> Answer:

@@ -67,6 +67,9 @@ class Azure:
             self.pass_time(600)
         self.pass_time(600)
 
+    def close(self) -> None:
+        self.world.store.close()
+
     def forget_everything(self) -> None:
         """A new world for the next recording, in the same time."""
         for shelf in ("resources", "deleted vaults", "taken names", "secrets", "deleted secrets", "principals"):

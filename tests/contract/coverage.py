@@ -42,7 +42,10 @@ def replayed() -> list[Outcome]:
     """Every recording that the simulation claims to serve, replayed."""
     with tempfile.TemporaryDirectory() as home:
         azure = Azure(Path(home))
-        return [replay(azure, recording) for recording in recordings()]
+        try:
+            return [replay(azure, recording) for recording in recordings()]
+        finally:
+            azure.close()
 
 
 def place_of(recording: Recording) -> tuple[str, str]:

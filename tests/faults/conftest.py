@@ -46,5 +46,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if PASSED:
         terminalreporter.section("the ground shook, and everything came to the same end")
         for what, cases in sorted(PASSED.items()):
-            terminalreporter.write_line(f"{what:<70} {cases:>4} cases, {cases:>4} passed")
-        terminalreporter.write_line(f"{'in all':<70} {PASSED.total():>4} cases")
+            terminalreporter.write_line(f"{what:<84} {cases:>4} cases, {cases:>4} passed")
+        terminalreporter.write_line(f"{'in all':<84} {PASSED.total():>4} cases")
