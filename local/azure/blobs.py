@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import unquote
-from xml.sax.saxutils import escape
 
 from local.azure.answers import Answer, not_simulated
+from local.azure.blob_lists import list_blobs, list_containers
 from local.azure.leases import BlobRefused, check_lease, lease, lease_headers
 from local.azure.requests import Request
 from local.azure.store import Document
 from local.azure.world import TENANT, World
 
-CONTAINERS, XML = "blob containers", "application/xml"
-LARGEST_PAGE = 5000
+CONTAINERS = "blob containers"
 NAME = re.compile(r"(?=.{3,63}$)[a-z0-9](?:-?[a-z0-9])*")
 METADATA_NAME = re.compile(r"[A-Za-z_]\w*")
 RANGE = re.compile(r"bytes=(?P<first>\d+)-(?P<last>\d*)")
@@ -73,39 +72,6 @@ def _delete_container(world: World, _: Request, name: str) -> Answer:
         world.store.delete("blobs", key)
     world.store.delete(CONTAINERS, name)
     return Answer(202)
-
-
-def _list_containers(world: World, request: Request, _: str) -> Answer:
-    prefix, after, top = request.query.get("prefix", ""), request.query.get("marker", ""), _top(request)
-    names = sorted(name for name, _ in world.store.items(CONTAINERS) if name.startswith(prefix) and name >= after)
-    items = []
-    for name in names[:top]:
-        document = _container(world, name)
-        etag = f"<Etag>{escape(document['etag'])}</Etag>"
-        told = f"<Last-Modified>{document['modified']}</Last-Modified>{etag}<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState>"
-        meta = _meta_xml(document) if "metadata" in request.query.get("include", "") else ""
-        items.append(f"<Container><Name>{escape(name)}</Name><Properties>{told}</Properties>{meta}</Container>")
-    following = names[top] if len(names) > top else ""
-    return _list(request, "", prefix, top, f"<Containers>{''.join(items)}</Containers>", following)
-
-
-def _list_blobs(world: World, request: Request, container: str) -> Answer:
-    _container(world, container)
-    prefix, after, top = request.query.get("prefix", ""), request.query.get("marker", ""), _top(request)
-    delimiter = request.query.get("delimiter", "")
-    found: dict[str, Document | None] = {}
-    for key, document in sorted(_blobs(world, container)):
-        name = key.partition("/")[2]
-        if not name.startswith(prefix):
-            continue
-        head, cut, _ = name.removeprefix(prefix).partition(delimiter) if delimiter else (name, "", "")
-        shown = prefix + head + cut if cut else name
-        if shown >= after:
-            found.setdefault(shown, None if cut else document)
-    names = sorted(found)
-    items = [_blob_xml(name, found[name], request) for name in names[:top]]
-    following = names[top] if len(names) > top else ""
-    return _list(request, container, prefix, top, f"<Blobs>{''.join(items)}</Blobs>", following)
 
 
 def _put(world: World, request: Request, key: str) -> Answer:
@@ -181,6 +147,15 @@ def _lease(world: World, request: Request, key: str) -> Answer:
     status, held, headers = lease(world, request, document)
     world.store.put("blobs", _shelf_key(key), {**document, "lease": held})
     return Answer(status, None, {**_tags(document), **headers})
+
+
+def _list_containers(world: World, request: Request, _: str) -> Answer:
+    return list_containers(request, dict(world.store.items(CONTAINERS)))
+
+
+def _list_blobs(world: World, request: Request, container: str) -> Answer:
+    _container(world, container)
+    return list_blobs(request, container, {key.partition("/")[2]: blob for key, blob in _blobs(world, container)})
 
 
 CONTAINER_VERBS: dict[tuple[str, str, str], Handler] = {
@@ -266,48 +241,6 @@ def _metadata(request: Request) -> dict[str, str]:
 
 def _meta_headers(document: Document) -> dict[str, str]:
     return {f"x-ms-meta-{name}": value for name, value in document["metadata"].items()}
-
-
-def _meta_xml(document: Document) -> str:
-    items = (f"<{name}>{escape(value)}</{name}>" for name, value in document["metadata"].items())
-    return f"<Metadata>{''.join(items)}</Metadata>"
-
-
-def _blob_xml(name: str, document: Document | None, request: Request) -> str:
-    if document is None:
-        return f"<BlobPrefix><Name>{escape(name)}</Name></BlobPrefix>"
-    told = {
-        "Creation-Time": document["created"],
-        "Last-Modified": document["modified"],
-        "Etag": document["etag"].strip('"'),
-        "Content-Length": document["size"],
-        "Content-Type": document["type"],
-        "Content-MD5": document["md5"],
-        "BlobType": "BlockBlob",
-    }
-    items = "".join(f"<{field}>{escape(str(value))}</{field}>" for field, value in told.items())
-    meta = _meta_xml(document) if "metadata" in request.query.get("include", "") else ""
-    return f"<Blob><Name>{escape(name)}</Name><Properties>{items}</Properties>{meta}</Blob>"
-
-
-def _list(request: Request, container: str, prefix: str, top: int, items: str, following: str) -> Answer:
-    where = f' ServiceEndpoint="{request.base}/"' + (f' ContainerName="{escape(container)}"' if container else "")
-    told = (
-        f"<Prefix>{escape(prefix)}</Prefix><MaxResults>{top}</MaxResults>{items}<NextMarker>{escape(following)}</NextMarker>"
-    )
-    text = f'<?xml version="1.0" encoding="utf-8"?><EnumerationResults{where}>{told}</EnumerationResults>'
-    return Answer(200, text.encode(), {"Content-Type": XML})
-
-
-def _top(request: Request) -> int:
-    text = request.query.get("maxresults", str(LARGEST_PAGE))
-    if not text.isdigit() or int(text) == 0:
-        raise BlobRefused(
-            400,
-            "OutOfRangeQueryParameterValue",
-            "One of the query parameters specified in the request URI is outside the permissible range.",
-        )
-    return min(int(text), LARGEST_PAGE)
 
 
 def _version(world: World, key: str) -> dict[str, str]:

@@ -3,11 +3,12 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from local.azure.answers import Refused, not_simulated
 
-TYPES: dict[str, dict[str, object]] = json.loads((Path(__file__).parent / "versions.json").read_text())["types"]
-KNOWN = {kind.lower(): list(map(str, facts["known"])) for kind, facts in TYPES.items()}  # type: ignore[call-overload]
+TYPES: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "versions.json").read_text())["types"]
+KNOWN = {kind.lower(): [str(version) for version in facts["known"]] for kind, facts in TYPES.items()}
 SERVED_SINCE = {kind.lower(): str(facts["served"]) for kind, facts in TYPES.items()}
 WELL_FORMED = re.compile(r"\d{4}-\d{2}-\d{2}(-preview|-alpha|-beta)?")
 GROUPS = "microsoft.resources/resourcegroups"
