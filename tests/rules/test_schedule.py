@@ -1,0 +1,155 @@
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from environments.schedule import DAYS, Schedule, Transition, due, is_on, next_transition, read_schedule, transitions
+
+BERLIN = ZoneInfo("Europe/Berlin")
+OFFICE = read_schedule("mon-fri 08:00-19:00 Europe/Berlin")
+MONDAY = datetime(2026, 11, 23, tzinfo=BERLIN)
+WEEK = timedelta(days=7)
+
+
+def at(day: int, hour: int, minute: int = 0) -> datetime:
+    """A time of the week that begins on Monday, 23 November 2026, on the clocks of Berlin."""
+    return MONDAY + timedelta(days=day, hours=hour, minutes=minute)
+
+
+@st.composite
+def schedules(draw: st.DrawFn, zone: str | None = None) -> Schedule:
+    """Any schedule that people could write, in a zone with and without changing clocks."""
+    parts = []
+    for _ in range(draw(st.integers(1, 4))):
+        days = f"{draw(st.sampled_from(DAYS))}-{draw(st.sampled_from(DAYS))}"
+        begin, end = draw(st.lists(st.integers(0, 24 * 4 - 1), min_size=2, max_size=2, unique=True))
+        parts.append(f"{days} {begin // 4:02}:{begin % 4 * 15:02}-{end // 4:02}:{end % 4 * 15:02}")
+    zones = st.sampled_from(["UTC", "Europe/Berlin", "Africa/Cairo", "Australia/Lord_Howe", "Pacific/Kiritimati"])
+    holidays = draw(st.frozensets(st.dates(date(2026, 1, 1), date(2027, 12, 31)), max_size=5))
+    return read_schedule(f"{', '.join(parts)} {zone or draw(zones)}", frozenset() if zone else holidays)
+
+
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+def test_a_machine_is_on_in_its_hours_and_off_outside_of_them() -> None:
+    assert not is_on(OFFICE, at(0, 7, 59))
+    assert is_on(OFFICE, at(0, 8))
+    assert is_on(OFFICE, at(4, 18, 59))
+    assert not is_on(OFFICE, at(4, 19))
+    assert not is_on(OFFICE, at(5, 12))
+
+
+def test_hours_that_end_before_they_begin_reach_into_the_next_day() -> None:
+    night = read_schedule("fri 22:00-06:00 Europe/Berlin")
+    assert transitions(night, MONDAY, MONDAY + WEEK) == [Transition(at(4, 22), True), Transition(at(5, 6), False)]
+
+
+def test_days_wrap_around_the_weekend() -> None:
+    weekend = read_schedule("Sat-Mon 09:00-10:00 Europe/Berlin")
+    assert [is_on(weekend, at(day, 9)) for day in range(7)] == [True, False, False, False, False, True, True]
+
+
+def test_hours_that_touch_are_one_and_hours_without_end_never_change() -> None:
+    split = read_schedule("mon 08:00-12:00, mon 12:00-24:00, tue 00:00-01:00 Europe/Berlin")
+    assert transitions(split, MONDAY, MONDAY + WEEK) == [Transition(at(0, 8), True), Transition(at(1, 1), False)]
+    assert next_transition(read_schedule("mon-sun 00:00-24:00 Europe/Berlin"), MONDAY) is None
+
+
+def test_a_holiday_has_no_on_hours_and_the_night_before_it_ends_as_ever() -> None:
+    holiday = frozenset({at(1, 12).date()})
+    night = read_schedule("mon-wed 22:00-06:00 Europe/Berlin", holiday)
+    assert [one.at for one in transitions(night, MONDAY, at(3, 12))] == [at(0, 22), at(1, 6), at(2, 22), at(3, 6)]
+
+
+def test_the_next_transition_is_found_behind_a_fortnight_of_holidays() -> None:
+    closed = frozenset(at(day, 12).date() for day in range(14))
+    schedule = read_schedule("mon-fri 08:00-19:00 Europe/Berlin", closed)
+    assert next_transition(schedule, MONDAY) == Transition(at(14, 8), True)
+
+
+def test_a_start_after_hours_holds_until_the_next_transition() -> None:
+    started = at(0, 21)
+    assert due(OFFICE, started, at(1, 7, 59)) is None
+    assert due(OFFICE, started, at(1, 8)) == Transition(at(1, 8), True)
+
+
+def test_a_sweep_that_comes_late_acts_on_the_newest_transition_only() -> None:
+    assert due(OFFICE, at(0, 7), at(2, 7)) == Transition(at(1, 19), False)
+
+
+def test_a_schedule_set_after_hours_does_not_act_on_the_past() -> None:
+    assert due(OFFICE, at(5, 12), at(5, 12, 5)) is None
+
+
+def test_a_time_that_does_not_exist_is_read_in_favour_of_the_machine() -> None:
+    spring = datetime(2026, 3, 28, 12, tzinfo=BERLIN), datetime(2026, 3, 29, 12, tzinfo=BERLIN)
+    in_the_gap = read_schedule("sun 02:15-02:45 Europe/Berlin")  # clocks go from 02:00 to 03:00 at 01:00 UTC
+    begin, end = transitions(in_the_gap, *spring)
+    assert begin == Transition(datetime(2026, 3, 29, 0, 15, tzinfo=UTC), True)
+    assert end == Transition(datetime(2026, 3, 29, 1, 45, tzinfo=UTC), False)
+
+
+def test_a_time_that_comes_twice_is_read_in_favour_of_the_machine() -> None:
+    autumn = datetime(2026, 10, 24, 12, tzinfo=BERLIN), datetime(2026, 10, 25, 12, tzinfo=BERLIN)
+    repeated = read_schedule("sun 02:15-02:45 Europe/Berlin")  # clocks go from 03:00 to 02:00 at 01:00 UTC
+    begin, end = transitions(repeated, *autumn)
+    assert begin == Transition(datetime(2026, 10, 25, 0, 15, tzinfo=UTC), True)
+    assert end == Transition(datetime(2026, 10, 25, 1, 45, tzinfo=UTC), False)
+
+
+def test_office_hours_stay_at_eight_on_the_clock_when_clocks_change() -> None:
+    spring, winter = datetime(2026, 3, 30, 7, tzinfo=BERLIN), datetime(2026, 3, 27, 7, tzinfo=BERLIN)
+    for morning, utc in ((winter, 7), (spring, 6)):
+        coming = next_transition(OFFICE, morning)
+        assert coming == Transition(morning.replace(hour=8).astimezone(UTC), True)
+        assert coming.at.hour == utc
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(ValueError, match="schedule") as refusal:
+        read_schedule("funday 08:00-19:00, mon 25:00-26:00, tue 08:00-08:00 Mars/Olympus")
+    for wrong in ("'funday 08:00-19:00'", "'mon 25:00-26:00'", "'tue 08:00-08:00'", "'Mars/Olympus'"):
+        assert wrong in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "UTC", "mon 08:00-19:00", "mon 08:00-19:00 ../../etc/passwd", "mon 08:00-19:00 Europe"]
+)
+def test_what_is_not_a_schedule_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a schedule"):
+        read_schedule(text)
+
+
+def test_a_text_that_no_tag_can_hold_is_not_read() -> None:
+    with pytest.raises(ValueError, match="256 characters"):
+        read_schedule("mon 08:00-19:00," * 100 + " UTC")
+
+
+@given(schedules(), moments, st.integers(1, 60 * 24 * 20))
+def test_transitions_alternate_and_tell_what_is_on(schedule: Schedule, since: datetime, minutes: int) -> None:
+    until = since + timedelta(minutes=minutes)
+    on = is_on(schedule, since)
+    for transition in transitions(schedule, since, until):
+        assert transition.on is not on
+        assert is_on(schedule, transition.at) is transition.on
+        on = transition.on
+    assert is_on(schedule, until) is on
+
+
+@given(schedules(), moments, st.integers(0, 5000), st.integers(0, 5000))
+def test_no_sweep_misses_or_repeats_a_transition(schedule: Schedule, start: datetime, first: int, second: int) -> None:
+    middle = start + timedelta(minutes=first)
+    end = middle + timedelta(minutes=second)
+    assert transitions(schedule, start, middle) + transitions(schedule, middle, end) == transitions(schedule, start, end)
+
+
+@given(schedules(zone="UTC"), moments, st.integers(-52, 52))
+def test_whole_weeks_change_nothing_but_dates(schedule: Schedule, now: datetime, weeks: int) -> None:
+    then = now + weeks * WEEK
+    assert is_on(schedule, now) is is_on(schedule, then)
+    assert [one.at + weeks * WEEK for one in transitions(schedule, now, now + WEEK)] == [
+        one.at for one in transitions(schedule, then, then + WEEK)
+    ]
