@@ -59,7 +59,7 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt
 	@mkdir -p $(@D); \
 	if command -v npm >/dev/null 2>&1; then \
 	  echo "Installing $(AZURITE) ..."; \
-	  npm install --prefix $(@D) --no-audit --no-fund --loglevel=error $(AZURITE) || [ -z "$$CI" ] || exit 1; \
+	  npm install --prefix $(@D) --no-audit --no-fund --loglevel=error --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 $(AZURITE) || [ -z "$$CI" ] || exit 1; \
 	fi
 	@touch $@
 

@@ -60,8 +60,9 @@ def unchecked(what: str, proves: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing, and CI must prove {proves}")
     UNCHECKED.append(proves)
-    # A laptop need not have what only apt or another Python brings; CI never comes here, and nothing else is ever skipped.
-    pytest.skip(f"{what} is missing")
+    # What the project's own files cannot install (a system package, another Python, third parties' recordings) a laptop may
+    # lack. Such a test has nothing to compare with there; CI has everything and never comes here.
+    pytest.skip(f"{what} is missing here, and `make test` cannot install it: not checked is {proves}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,8 +1,18 @@
 """Cancel: what was built is taken back, what was there before stays, and what Azure finishes anyway cannot be cancelled."""
 
+from typing import Any
+
 import pytest
 
 from tests.support import AzureSide, ControlPlane
+
+
+def cancelled_at(control_plane: ControlPlane, name: str, step: str, state: str) -> dict[str, Any]:
+    """What came of a provision that was cancelled as soon as one of its steps stood so."""
+    accepted = control_plane.put(name).json()["operation"]
+    control_plane.until_step(accepted, step, state)
+    control_plane.cancel(accepted)
+    return control_plane.wait(accepted)
 
 
 @pytest.mark.parametrize("step", ["preflight", "group", "storage", "vm", "driver", "health"])
@@ -26,10 +36,7 @@ def test_a_provision_that_is_cancelled_leaves_nothing_and_frees_the_name(
 
 def test_a_step_that_azure_puts_off_is_not_waited_for(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     azure.hold_up("PUT", f"vm-{name}")
-    accepted = control_plane.put(name).json()["operation"]
-    control_plane.until_step(accepted, "vm", "running")
-    control_plane.cancel(accepted)
-    operation = control_plane.wait(accepted)
+    operation = cancelled_at(control_plane, name, "vm", "running")
     assert operation["state"] == "cancelled"
     (vm,) = [step for step in operation["steps"] if step["name"] == "vm"]
     assert vm["seconds"] < 300  # it would have been asked again after 400 seconds
@@ -41,10 +48,7 @@ def test_a_change_that_is_cancelled_keeps_what_was_there(control_plane: ControlP
     before = {resource["id"] for resource in azure.resources(name)}
     azure.vanish(name, "extensions")
     azure.hold_up("PUT", "/extensions/")
-    accepted = control_plane.put(name).json()["operation"]
-    control_plane.until_step(accepted, "driver", "running")
-    control_plane.cancel(accepted)
-    operation = control_plane.wait(accepted)
+    operation = cancelled_at(control_plane, name, "driver", "running")
     assert operation["state"] == "cancelled"
     assert "what was there before is still there" in operation["explanation"]
     kept = {resource["id"] for resource in azure.resources(name)}
@@ -75,10 +79,7 @@ def test_a_refusal_is_not_hidden_by_a_cancellation_that_comes_later(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     azure.spoil(method="PUT", path=f"vm-{name}", code="SkuNotAvailable", status=409)
-    accepted = control_plane.put(name).json()["operation"]
-    control_plane.until_step(accepted, "vm", "refused")
-    control_plane.cancel(accepted)
-    operation = control_plane.wait(accepted)
+    operation = cancelled_at(control_plane, name, "vm", "refused")
     assert (operation["state"], operation["refusals"][0]["code"]) == ("failed", "SkuNotAvailable")
     assert azure.resources(name) == []
 
@@ -92,10 +93,7 @@ def test_the_role_of_a_new_machine_is_taken_back_whatever_became_of_the_answer(
         azure.vanish(name, kind)
     azure.spoil(**spoilt, method="PUT", path="/roleAssignments/", times=1)
     azure.hold_up("PUT", "/extensions/")
-    accepted = control_plane.put(name).json()["operation"]
-    control_plane.until_step(accepted, "role", "done")
-    control_plane.cancel(accepted)
-    operation = control_plane.wait(accepted)
+    operation = cancelled_at(control_plane, name, "role", "done")
     assert (operation["state"], operation["leftovers"]) == ("cancelled", [])
     assert azure.of_type(name, "Microsoft.Authorization/roleAssignments") == []
 
@@ -106,9 +104,6 @@ def test_a_role_that_cannot_be_taken_back_is_named(control_plane: ControlPlane, 
         azure.vanish(name, kind)
     azure.spoil(method="DELETE", path="/roleAssignments/", status=403, code="AuthorizationFailed")
     azure.hold_up("PUT", "/extensions/")
-    accepted = control_plane.put(name).json()["operation"]
-    control_plane.until_step(accepted, "role", "done")
-    control_plane.cancel(accepted)
-    operation = control_plane.wait(accepted)
+    operation = cancelled_at(control_plane, name, "role", "done")
     assert operation["state"] == "cancelled"
     assert any("roleAssignments" in item for item in operation["leftovers"])

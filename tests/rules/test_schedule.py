@@ -84,20 +84,19 @@ def test_a_schedule_set_after_hours_does_not_act_on_the_past() -> None:
     assert due(OFFICE, at(5, 12), at(5, 12, 5)) is None
 
 
-def test_a_time_that_does_not_exist_is_read_in_favour_of_the_machine() -> None:
-    spring = datetime(2026, 3, 28, 12, tzinfo=BERLIN), datetime(2026, 3, 29, 12, tzinfo=BERLIN)
-    in_the_gap = read_schedule("sun 02:15-02:45 Europe/Berlin")  # clocks go from 02:00 to 03:00 at 01:00 UTC
-    begin, end = transitions(in_the_gap, *spring)
-    assert begin == Transition(datetime(2026, 3, 29, 0, 15, tzinfo=UTC), True)
-    assert end == Transition(datetime(2026, 3, 29, 1, 45, tzinfo=UTC), False)
-
-
-def test_a_time_that_comes_twice_is_read_in_favour_of_the_machine() -> None:
-    autumn = datetime(2026, 10, 24, 12, tzinfo=BERLIN), datetime(2026, 10, 25, 12, tzinfo=BERLIN)
-    repeated = read_schedule("sun 02:15-02:45 Europe/Berlin")  # clocks go from 03:00 to 02:00 at 01:00 UTC
-    begin, end = transitions(repeated, *autumn)
-    assert begin == Transition(datetime(2026, 10, 25, 0, 15, tzinfo=UTC), True)
-    assert end == Transition(datetime(2026, 10, 25, 1, 45, tzinfo=UTC), False)
+@pytest.mark.parametrize(
+    "night",
+    [
+        pytest.param(date(2026, 3, 29), id="02:00 becomes 03:00, and the time does not exist"),
+        pytest.param(date(2026, 10, 25), id="03:00 becomes 02:00, and the time comes twice"),
+    ],
+)
+def test_where_clocks_change_a_time_is_read_in_favour_of_the_machine(night: date) -> None:
+    noon = datetime(night.year, night.month, night.day, 12, tzinfo=BERLIN)
+    begin, end = transitions(read_schedule("sun 02:15-02:45 Europe/Berlin"), noon - timedelta(days=1), noon)
+    change = datetime(night.year, night.month, night.day, 1, tzinfo=UTC)
+    assert begin == Transition(change - timedelta(minutes=45), True)
+    assert end == Transition(change + timedelta(minutes=45), False)
 
 
 def test_office_hours_stay_at_eight_on_the_clock_when_clocks_change() -> None:
