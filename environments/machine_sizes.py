@@ -110,6 +110,11 @@ def find_size(name: str) -> MachineSize:
     raise ValueError(f"{name!r} is not a machine size we know.{_suggestion(key)}")
 
 
+def has_gpu(name: str) -> bool:
+    """Whether machines of this size have a GPU or another accelerator: the letter N begins the names of those families."""
+    return name.strip().lower().startswith("standard_n")
+
+
 def _spelt(key: str) -> str:
     """A size as Azure spells it: Standard_D4s_v5, whatever the caller's capitals."""
     _, family, *rest = key.split("_")

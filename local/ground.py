@@ -72,12 +72,13 @@ class Ground:
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.port, self.azure_port = home, port or free_port(), azure_port or free_port()
         self._identity_header = secrets.token_urlsafe(24)
-        here = [sys.executable, "-m"]
-        azure = [*here, "local.azure", "--home", str(home / "azure"), "--port", str(self.azure_port)]
-        azure += ["--speed", str(speed), "--seed", str(seed), "--state", str(home / "azure.sqlite")]
-        host = [*here, "local.host", "--app", str(ROOT), "--home", str(home / "host"), "--port", str(self.port)]
+        # Both live in the same simulated time: what they remember of an earlier run was the same too.
+        here, pace = [sys.executable, "-m"], ["--speed", str(speed), "--origin", repr(time.time())]
+        azure = [*here, "local.azure", "--home", str(home / "azure"), "--port", str(self.azure_port), *pace]
+        azure += ["--seed", str(seed), "--state", str(home / "azure.sqlite")]
+        host = [*here, "local.host", "--app", str(ROOT), "--home", str(home / "host"), "--port", str(self.port), *pace]
         self.azure = Process(azure, self._plain_environment, home / "azure.log")
-        self.host = Process([*host, "--speed", str(speed)], self.app_environment, home / "host.log")
+        self.host = Process(host, self.app_environment, home / "host.log")
 
     def start(self) -> None:
         """Start both; raises GroundError."""

@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from local.host.server import Host, Place
-from local.host.worker import AppError
+from local.clock import live_by
+from local.host.store import Store
 from local.names import resolve_localhost_names
 
 
@@ -20,11 +20,20 @@ def main() -> int:
     parser.add_argument("--home", type=Path, default=Path(".local/host"), help="where the host keeps its memory and keys")
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds in a real second")
+    parser.add_argument("--origin", type=float, help="when simulated time began to run at that speed, in seconds since 1970")
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     resolve_localhost_names()
+    home = given.home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    store = Store(home / "host.sqlite")
+    live_by(store.clock(given.speed, given.origin))
+
+    from local.host.server import Host, Place  # whatever asks what time it is, is imported in simulated time
+    from local.host.worker import AppError
+
     try:
-        host = Host(Place(given.app.resolve(), given.home.resolve(), given.port, given.speed))
+        host = Host(Place(given.app.resolve(), home, given.port, given.speed), store=store)
     except AppError as error:
         print(f"The app cannot be loaded: {error}", file=sys.stderr)
         return 1

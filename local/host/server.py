@@ -12,7 +12,6 @@ from typing import IO, Any
 import azure.functions as func
 from aiohttp import web
 
-from local.clock import Clock
 from local.host.configuration import HostJson
 from local.host.engine import Engine
 from local.host.keys import Keys, Level
@@ -50,7 +49,7 @@ class Host:
         self.keys = Keys.at(place.home / "keys.json")
         self._lock = _locked(place.home / "lock")
         self._store = store or Store(place.home / "host.sqlite")
-        self._clock = self._remembered_clock()
+        self._clock = self._store.clock(place.speed)
         self._configuration = HostJson.at(place.app / "host.json")
         self._http = self._configuration.extensions.http
         self._worker = worker or Worker.at(place.app)
@@ -185,14 +184,6 @@ class Host:
     @property
     def _client(self) -> str:
         return self._links.client_binding(f"http://127.0.0.1:{self._inside_port}/durabletask/")
-
-    def _remembered_clock(self) -> Clock:
-        fresh = Clock(self._place.speed)
-        origin, speed = (
-            self._store.fact("clock origin", str(fresh.origin)),
-            self._store.fact("clock speed", str(fresh.speed)),
-        )
-        return Clock(float(speed), float(origin))
 
     def _spawn(self, job: Any) -> None:
         task = asyncio.get_running_loop().create_task(job)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from local.clock import Clock
 from local.host.events import Event
 from local.host.rows import Alarm, Entity, Instance, Message, Work
 
@@ -68,6 +69,12 @@ class Store:
         """A fact about the host that holds across restarts; the first value that is offered stays."""
         self._db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, default))
         return str(self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()[0])
+
+    def clock(self, speed: float, origin: float | None = None) -> Clock:
+        """The clock that the host has gone by since its first start; then it began with these."""
+        fresh = Clock(speed, origin)
+        began, ran = self.fact("clock origin", repr(fresh.origin)), self.fact("clock speed", repr(fresh.speed))
+        return Clock(float(ran), float(began))
 
     def instance(self, identifier: str) -> Instance | None:
         """The instance of this id, or None."""

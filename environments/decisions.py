@@ -1,0 +1,162 @@
+"""Decisions: what is done about a machine, when, and what its owner is told about it.
+
+Nobody is put to sleep unwarned: a warning has a lead, which counts from when it reached somebody.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from environments.evidence import MINUTE, Case, moment_text
+from environments.idle import IdleVerdict, Kind
+from environments.lifecycle import State
+from environments.memory import Ending, Reason, Warned
+from environments.policy import Action
+from environments.schedule import due, next_transition
+
+# What was shut down from inside is seen twice before it is deallocated.
+BILLED_FOR = 10 * MINUTE
+WINDOWS_BEFORE_ALARM = 4
+UNKNOWN_BEFORE_ALARM = 24 * 60 * MINUTE
+BETWEEN_ALARMS = 24 * 60 * MINUTE
+AT_REST = frozenset({State.STOPPED, State.STOPPED_BILLED})
+
+
+class Step(StrEnum):
+    """What a sweep does about a machine."""
+
+    NOTHING = "nothing"
+    WARN = "warn"
+    WITHDRAW = "withdraw"
+    STOP = "stop"
+    START = "start"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is done now, or planned for a moment (`at`, seconds since 1970, 0.0 when nothing is), why, and in which words."""
+
+    step: Step
+    then: str = ""
+    at: float = 0.0
+    reason: Reason | None = None
+
+
+NOTHING = Decision(Step.NOTHING)
+
+
+def decide(case: Case, verdict: IdleVerdict) -> Decision:
+    """What is done about a machine: the first of lease, schedule, billed sleep and idleness that has anything to say."""
+    decision = NOTHING
+    if verdict.kind is Kind.HELD:
+        decision = Decision(
+            Step.NOTHING, "It is left alone until then.", case.memory.hold.until if case.memory.hold else 0.0
+        )
+    elif verdict.kind is not Kind.NOT_OURS:
+        found = (rule(case, verdict) for rule in RULES)
+        decision = next((said for said in found if said is not None), NOTHING)
+    warned = case.memory.warned
+    if warned and decision.step in (Step.NOTHING, Step.START) and decision.reason is not warned.reason:
+        return Decision(Step.WITHDRAW, f"The warning is withdrawn. {decision.then}".strip(), decision.at, warned.reason)
+    return decision
+
+
+def alarm(case: Case, verdict: IdleVerdict, decision: Decision) -> str:
+    """What people should be told because it goes on for too long, or "" (also when they were told within a day)."""
+    memory, now = case.memory, case.now
+    if now - memory.alarmed_at < BETWEEN_ALARMS:
+        return ""
+    patience = WINDOWS_BEFORE_ALARM * case.policy.window * MINUTE + case.policy.lead * MINUTE
+    if verdict.kind is Kind.IDLE and memory.idle_since and now - memory.idle_since > patience:
+        why = memory.warned.undelivered if memory.warned and memory.warned.undelivered else decision.then
+        return f"It has been idle since {moment_text(memory.idle_since)} and still runs. {why}".strip()
+    if verdict.kind is Kind.UNKNOWN and memory.unknown_since and now - memory.unknown_since > UNKNOWN_BEFORE_ALARM:
+        return f"Since {moment_text(memory.unknown_since)} nobody can tell whether it is used. {verdict.sentence}"
+    return ""
+
+
+def _lease(case: Case, verdict: IdleVerdict) -> Decision | None:
+    lease, state = case.memory.lease, case.machine.state
+    if lease is None or (lease.then is Ending.STOP and state not in (State.RUNNING, State.STOPPED_BILLED)):
+        return None
+    if lease.then is Ending.DELETE and not case.machine.environment:
+        return None  # what others have made, others delete
+    deletes = lease.then is Ending.DELETE
+    act, words = (Step.DELETE, "deleted") if deletes else (Step.STOP, "stopped")
+    return _in_time(case, Reason.LEASE, lease.until, act, f"{words}, because its lease has run out")
+
+
+def _schedule(case: Case, verdict: IdleVerdict) -> Decision | None:
+    if case.schedule is None:
+        return None
+    memory, state = case.memory, case.machine.state
+    since = datetime.fromtimestamp(max(memory.state_since, memory.schedule_since, memory.first_seen), UTC)
+    missed, following = due(case.schedule, since, case.clock), next_transition(case.schedule, case.clock)
+    if missed and missed.on and state in AT_REST:
+        return Decision(Step.START, "Its schedule starts it now.", case.now, Reason.SCHEDULE)
+    if state is State.STOPPED and following and following.on:
+        at = following.at.timestamp()
+        return Decision(Step.NOTHING, f"Its schedule starts it at {moment_text(at)}.", at, Reason.SCHEDULE)
+    if state is not State.RUNNING:
+        return None
+    if missed and not missed.on:
+        if verdict.kind is Kind.BUSY:
+            return Decision(
+                Step.NOTHING, f"Its schedule wants it off since {moment_text(missed.at.timestamp())}: when it is done."
+            )
+        return _in_time(case, Reason.SCHEDULE, missed.at.timestamp(), Step.STOP, "stopped by its schedule")
+    if following and not following.on:
+        return _in_time(case, Reason.SCHEDULE, following.at.timestamp(), Step.STOP, "stopped by its schedule")
+    return None
+
+
+def _billed(case: Case, verdict: IdleVerdict) -> Decision | None:
+    if verdict.kind is not Kind.STOPPED_BILLED:
+        return None
+    if case.machine.ephemeral_disk or case.policy.action is Action.NOTIFY:
+        return Decision(Step.NOTHING, "Nothing is done about it: start it, or delete it.", 0.0, Reason.BILLED)
+    at = max(case.memory.state_since + BILLED_FOR, case.now)
+    step = Step.STOP if at == case.now else Step.NOTHING
+    return Decision(step, f"It is deallocated at {moment_text(at)}.", at, Reason.BILLED)
+
+
+def _idle(case: Case, verdict: IdleVerdict) -> Decision | None:
+    if verdict.kind is not Kind.IDLE:
+        return None
+    if case.policy.action is Action.NOTIFY:
+        step = Step.NOTHING if case.memory.warned else Step.WARN
+        return Decision(step, "Its policy only notifies: nobody stops it.", 0.0, Reason.IDLE)
+    words = "hibernated" if case.policy.action is Action.HIBERNATE and case.machine.can_hibernate else "deallocated"
+    return _in_time(case, Reason.IDLE, case.now, Step.STOP, words)
+
+
+def _in_time(case: Case, reason: Reason, due_at: float, act: Step, words: str) -> Decision | None:
+    """Warn a lead before the moment that is due, or now; act when the lead is over; None while it is too early to warn."""
+    now, lead, warned = case.now, case.policy.lead * MINUTE, case.memory.warned
+    if warned is None or warned.reason is not reason:
+        if now < due_at - lead:
+            return None
+        if not lead:
+            return Decision(act, f"It is {words} now.", now, reason)
+        stop_at = max(due_at, now + lead)
+        return Decision(Step.WARN, f"It is warned now, and {words} at {moment_text(stop_at)}.", stop_at, reason)
+    ready = _ready(case, warned)
+    if ready is None:
+        why = warned.undelivered or "nobody has seen the warning yet"
+        return Decision(Step.WARN, f"It is not {words} yet: {why}. It is warned again.", now + lead, reason)
+    at = max(ready, warned.stop_at, now)
+    step = act if at == now else Step.NOTHING
+    return Decision(step, f"It was warned, and is {words} at {moment_text(at)}.", at, reason)
+
+
+def _ready(case: Case, warned: Warned) -> float | None:
+    """From when on a warning allows to act, or None while it has reached nobody and the policy wants it to."""
+    lead = case.policy.lead * MINUTE
+    if warned.delivered_at:
+        return warned.delivered_at + lead
+    return warned.given_at + lead if case.policy.undeliverable == "proceed" else None
+
+
+RULES: tuple[Callable[[Case, IdleVerdict], Decision | None], ...] = (_lease, _schedule, _billed, _idle)

@@ -1,0 +1,156 @@
+"""Evidence: what was measured on a machine minute by minute, and what of it is missing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from environments.fleet import FleetMachine
+from environments.memory import MachineMemory
+from environments.policy import IdlePolicy
+from environments.schedule import Schedule
+from environments.signals import GPU, HOST, INSIDE, Signal, Values
+
+MINUTE = 60.0
+STALE = 10 * MINUTE
+# The agent tells every minute; what is newer than this may still be on its way.
+ON_ITS_WAY = 3  # minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One signal by minutes, oldest first: the window, and what is already known of the minutes after it."""
+
+    window: Values = ()
+    recent: Values = ()
+
+    @property
+    def peak(self) -> float | None:
+        """The highest value that is known."""
+        return max((value for value in (*self.window, *self.recent) if value is not None), default=None)
+
+    @property
+    def missing(self) -> int:
+        """How many minutes of the window nobody knows anything about."""
+        return sum(value is None for value in self.window)
+
+    def last_at(self, limit: float) -> int | None:
+        """How many minutes before the newest one the limit was last reached."""
+        values = (*self.window, *self.recent)
+        ago = (number for number, value in enumerate(reversed(values)) if value is not None and value >= limit)
+        return next(ago, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was measured: by Azure Monitor from outside, and by the agent inside, if there ever was one.
+
+    `host_end` is the moment up to which Azure Monitor has told anything of the machines beside this one.
+    """
+
+    host: dict[str, Track] = field(default_factory=dict)
+    host_end: float = 0.0
+    host_problem: str = ""
+    inside: dict[str, Track] | None = None
+    heard_at: float = 0.0
+    booted_at: float = 0.0
+    gpu: str = ""
+    gpu_problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One machine with everything that a verdict on it rests on; `fault` says what cannot be read in its tags."""
+
+    machine: FleetMachine
+    memory: MachineMemory
+    policy: IdlePolicy
+    now: float
+    schedule: Schedule | None = None
+    evidence: Evidence = field(default_factory=Evidence)
+    fault: str = ""
+
+    @property
+    def clock(self) -> datetime:
+        """The present moment."""
+        return datetime.fromtimestamp(self.now, UTC)
+
+
+def tracks(case: Case) -> Iterator[tuple[Signal, Track]]:
+    """Every signal that was ever told of a machine, the most convincing first."""
+    inside = case.evidence.inside or {}
+    for signals, told in ((INSIDE, inside), (HOST, case.evidence.host)):
+        for signal in signals:
+            if signal.name in told:
+                yield signal, told[signal.name]
+
+
+def numbers(case: Case) -> dict[str, float]:
+    """The peak of every signal that is known, from inside if it is known there and higher."""
+    peaks: dict[str, float] = {}
+    for signal, track in tracks(case):
+        if track.peak is not None:
+            peaks[signal.name] = round(max(track.peak, peaks.get(signal.name, 0.0)), 1)
+    return peaks
+
+
+def missing(case: Case) -> list[str]:
+    """Everything that would have to be known before a machine may be called idle, and is not."""
+    return [*_missing_outside(case), *_missing_inside(case), *_missing_gpu(case)]
+
+
+def _missing_outside(case: Case) -> Iterator[str]:
+    evidence = case.evidence
+    if evidence.host_problem:
+        yield evidence.host_problem
+    elif case.now - evidence.host_end > STALE:
+        yield "Azure Monitor has told nothing for more than 10 minutes"
+    else:
+        gaps = [_gap(evidence.host.get(signal.name), case) for signal in HOST]
+        if any(gaps):
+            yield f"Azure Monitor has no data for {max(gaps)} of {case.policy.window} minutes"
+
+
+def _missing_inside(case: Case) -> Iterator[str]:
+    evidence = case.evidence
+    if evidence.inside is None:
+        if case.policy.agent == "required":
+            yield "its policy asks for an agent, and none has ever reported"
+        return
+    if case.now - evidence.heard_at > STALE:
+        yield f"its agent was last heard {minutes_text(case.now - evidence.heard_at)} ago"
+        return
+    needed = [signal.name for signal in INSIDE if signal.limit(case.policy) is not None and signal.name not in GPU]
+    gaps = {name: gap for name in needed if (gap := _gap(evidence.inside.get(name), case))}
+    if gaps:
+        worst = max(gaps, key=lambda name: gaps[name])
+        yield f"the agent could not tell {worst} for {gaps[worst]} of {case.policy.window} minutes"
+
+
+def _missing_gpu(case: Case) -> Iterator[str]:
+    evidence = case.evidence
+    if case.policy.gpu == "optional" or not (case.machine.has_gpu or evidence.gpu in ("ok", "broken")):
+        return
+    if evidence.inside is None:
+        yield "no agent tells what its GPU does"
+        return
+    gaps = [_gap(evidence.inside.get(name), case) for name in sorted(GPU)]
+    if any(gaps):
+        why = f" ({evidence.gpu_problem or 'nvidia-smi finds none'})" if evidence.gpu != "ok" else ""
+        yield f"nothing is known of its GPU for {max(gaps)} of {case.policy.window} minutes{why}"
+
+
+def _gap(track: Track | None, case: Case) -> int:
+    """How many minutes of the window are missing; a track that is not as long as the window misses its beginning."""
+    if track is None:
+        return case.policy.window
+    return track.missing + max(case.policy.window - len(track.window), 0)
+
+
+def minutes_text(seconds: float) -> str:
+    """A length of time in words."""
+    return f"{seconds / MINUTE:.0f} minutes"
+
+
+def moment_text(moment: float) -> str:
+    """A moment in words, to the minute, in UTC."""
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,55 @@
+"""The fleet: machines as the sweep sees them, whoever made them."""
+
+from dataclasses import dataclass, field
+
+from environments.lifecycle import State
+from environments.machine_sizes import has_gpu
+
+ENVIRONMENT, IDLE, SCHEDULE, KEEP = "dormouse", "dormouse-idle", "dormouse-schedule", "dormouse-keep"
+
+
+@dataclass(frozen=True, slots=True)
+class FleetMachine:
+    """One machine as Resource Graph shows it; `created` in seconds since 1970, 0.0 if unknown."""
+
+    id: str
+    name: str
+    subscription: str
+    group: str
+    region: str
+    size: str
+    state: State
+    created: float = 0.0
+    tags: dict[str, str] = field(default_factory=dict)
+    ephemeral_disk: bool = False
+    can_hibernate: bool = False
+    managed_by_others: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name under which it is remembered: its id without what all ids share, in lower case."""
+        return key_of(self.id)
+
+    @property
+    def environment(self) -> str:
+        """The environment that it belongs to, or ""."""
+        return self.tags.get(ENVIRONMENT, "")
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether its size has a GPU."""
+        return has_gpu(self.size)
+
+
+def key_of(identifier: str) -> str:
+    """The key of a machine's resource id: subscription, group and name; raises ValueError for any other id."""
+    parts = identifier.strip().lower().split("/")
+    if len(parts) != 9 or (parts[1], parts[3], parts[5], parts[6], parts[7]) != (
+        "subscriptions",
+        "resourcegroups",
+        "providers",
+        "microsoft.compute",
+        "virtualmachines",
+    ):
+        raise ValueError(f"{identifier!r} is not the resource id of a virtual machine")
+    return ":".join((parts[2], parts[4], parts[8]))

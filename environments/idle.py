@@ -1,0 +1,172 @@
+"""Verdicts: what the evidence on a machine says, and the sentence that explains it.
+
+A machine is idle only if every signal that is known stayed low for the whole window, and everything that must be known is.
+One signal that speaks against sleep is enough; a single minute that nobody knows anything about is enough, too.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from environments.evidence import MINUTE, Case, minutes_text, missing, moment_text, numbers, tracks
+from environments.fleet import IDLE, KEEP
+from environments.lifecycle import State
+from environments.memory import IN_BETWEEN
+from environments.policy import OFF
+from environments.schedule import is_on, next_transition
+from environments.signals import shown
+
+REASONS_TOLD = 3
+
+
+class Kind(StrEnum):
+    """What a verdict can be."""
+
+    BUSY = "busy"
+    IDLE = "idle"
+    UNKNOWN = "unknown"
+    HELD = "held"
+    YOUNG = "young"
+    SCHEDULED_ON = "scheduled_on"
+    NOT_OURS = "not_ours"
+    STOPPED = "stopped"
+    STOPPED_BILLED = "stopped_billed"
+    UNSTOPPABLE = "unstoppable"
+
+
+@dataclass(frozen=True, slots=True)
+class IdleVerdict:
+    """What follows from the evidence, why, and the numbers that it rests on."""
+
+    kind: Kind
+    sentence: str
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+def judge(case: Case) -> IdleVerdict:
+    """The verdict on a machine: the first of these questions that has an answer."""
+    for question in QUESTIONS:
+        verdict = question(case)
+        if verdict is not None:
+            return verdict
+    return _idle(case)
+
+
+def _not_ours(case: Case) -> IdleVerdict | None:
+    tags = case.machine.tags
+    if case.machine.managed_by_others:
+        return IdleVerdict(Kind.NOT_OURS, "It belongs to a scale set, which starts and stops its machines itself.")
+    if KEEP in tags and tags[KEEP].strip().lower() not in OFF:
+        return IdleVerdict(Kind.NOT_OURS, f"Its tag {KEEP} says that nobody but people stops it.")
+    if not case.policy.enabled:
+        return IdleVerdict(Kind.NOT_OURS, f"Its policy ({IDLE}) is off.")
+    return None
+
+
+def _at_rest(case: Case) -> IdleVerdict | None:
+    state = case.machine.state
+    if state is State.STOPPED:
+        return IdleVerdict(Kind.STOPPED, "It is deallocated and costs nothing but its disks and addresses.")
+    if state in IN_BETWEEN:
+        return IdleVerdict(Kind.UNKNOWN, "Azure shows it between two states at the moment.")
+    if case.fault:
+        return IdleVerdict(Kind.UNKNOWN, f"What was written about it cannot be read: {case.fault}.")
+    return None
+
+
+def _unstoppable(case: Case) -> IdleVerdict | None:
+    if not case.machine.ephemeral_disk:
+        return None
+    return IdleVerdict(
+        Kind.UNSTOPPABLE, "Its disk is ephemeral: Azure cannot deallocate it without losing everything on it."
+    )
+
+
+def _held(case: Case) -> IdleVerdict | None:
+    hold = case.memory.hold
+    if hold is None or hold.until <= case.now:
+        return None
+    reason = f", because: {hold.reason}" if hold.reason else ""
+    sentence = f"{hold.by} wants it awake until {moment_text(hold.until)}{reason}."
+    return IdleVerdict(Kind.HELD, sentence, {"held_for_minutes": round((hold.until - case.now) / MINUTE)})
+
+
+def _billed(case: Case) -> IdleVerdict | None:
+    if case.machine.state is not State.STOPPED_BILLED:
+        return None
+    return IdleVerdict(Kind.STOPPED_BILLED, "It was shut down from inside: it does nothing, and is billed as if it ran.")
+
+
+def _scheduled_on(case: Case) -> IdleVerdict | None:
+    if case.schedule is None or not is_on(case.schedule, case.clock):
+        return None
+    following = next_transition(case.schedule, case.clock)
+    until = f" until {following.at:%Y-%m-%d %H:%M} UTC" if following else ""
+    return IdleVerdict(Kind.SCHEDULED_ON, f"Its schedule wants it on{until}.")
+
+
+def _young(case: Case) -> IdleVerdict | None:
+    memory, evidence = case.memory, case.evidence
+    born = max(memory.first_seen, memory.state_since, case.machine.created, evidence.booted_at)
+    left = born + case.policy.grace * MINUTE - case.now
+    if left <= 0:
+        return None
+    ago, until = minutes_text(case.now - born), moment_text(case.now + left)
+    sentence = f"It was started, changed or first seen {ago} ago; until {until} it is left alone."
+    return IdleVerdict(Kind.YOUNG, sentence, {"left_alone_for_minutes": round(left / MINUTE, 1)})
+
+
+def _busy(case: Case) -> IdleVerdict | None:
+    vetoes = sorted(_vetoes(case), key=lambda veto: veto[0])[:REASONS_TOLD]
+    if not vetoes:
+        return None
+    told = "; ".join(f"{words}{f' {ago} min ago' if ago else ''}" for _, words, ago in vetoes)
+    return IdleVerdict(Kind.BUSY, f"In the last {case.policy.window} minutes {told}.", numbers(case))
+
+
+def _vetoes(case: Case) -> Iterator[tuple[int, str, int]]:
+    """Everything that speaks against sleep: how convincing (0 is most), in which words, and how many minutes ago."""
+    for rank, (signal, track) in enumerate(tracks(case)):
+        limit = signal.limit(case.policy)
+        ago = None if limit is None else track.last_at(limit)
+        if ago is not None:
+            yield rank, shown(signal.words, signal.name, track.peak or 0.0), ago
+
+
+def _unknown(case: Case) -> IdleVerdict | None:
+    reasons = missing(case)
+    if not reasons:
+        return None
+    return IdleVerdict(Kind.UNKNOWN, f"It stays on, because {'; '.join(reasons[:REASONS_TOLD])}.", numbers(case))
+
+
+def _idle(case: Case) -> IdleVerdict:
+    peaks = numbers(case)
+    gpu = f"GPU at most {peaks['gpu_percent']:.0f} %, " if "gpu_percent" in peaks else ""
+    cpu, network = peaks.get("cpu_percent", 0.0), peaks.get("network_bytes_per_second", 0.0)
+    people = "nobody was there" if case.evidence.inside is not None else "nobody can be seen from outside"
+    words = (
+        f"For {case.policy.window} minutes nothing went on: {gpu}CPU at most {cpu:.0f} %, "
+        f"{shown('network {peak} a second', 'network_bytes_per_second', network)}, {people}."
+    )
+    return IdleVerdict(Kind.IDLE, words + _would_be_lost(peaks), peaks)
+
+
+def _would_be_lost(numbers: dict[str, float]) -> str:
+    kernels, containers = numbers.get("kernels", 0.0), numbers.get("containers", 0.0)
+    lost = [f"{kernels:.0f} notebook kernel(s) with what they remember"] if kernels else []
+    lost += [f"{containers:.0f} container(s)"] if containers else []
+    return f" Stopping it ends {' and '.join(lost)}." if lost else ""
+
+
+QUESTIONS: tuple[Callable[[Case], IdleVerdict | None], ...] = (
+    _not_ours,
+    _at_rest,
+    _held,
+    _billed,
+    _unstoppable,
+    _scheduled_on,
+    _young,
+    _busy,
+    _unknown,
+)

@@ -1,0 +1,118 @@
+"""What the sweep remembers of a machine between two looks; moments are seconds since 1970, 0.0 is never."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from environments.fleet import FleetMachine
+from environments.lifecycle import State
+
+HOUR = 3600.0
+IN_BETWEEN = frozenset({State.STARTING, State.STOPPING, State.CREATING, State.UNKNOWN, State.DELETING})
+
+
+class Reason(StrEnum):
+    """Why a machine is to be stopped or started."""
+
+    IDLE = "idle"
+    SCHEDULE = "schedule"
+    LEASE = "lease"
+    BILLED = "stopped_billed"
+
+
+class Ending(StrEnum):
+    """What becomes of a machine when its lease has run out."""
+
+    STOP = "stop"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Somebody wants the machine awake until a moment."""
+
+    by: str
+    reason: str
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What happens at a moment unless somebody extends it."""
+
+    until: float
+    then: Ending
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A warning: why, since when, until when, when it reached anybody, and the secret of its snooze link."""
+
+    id: str
+    reason: Reason
+    text: str
+    given_at: float
+    stop_at: float
+    delivered_at: float = 0.0
+    undelivered: str = ""
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nap:
+    """A time asleep because of us, and what the machine would have cost by the hour."""
+
+    since: float
+    per_hour: float
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class MachineMemory:
+    """Everything that is remembered of one machine."""
+
+    id: str
+    first_seen: float
+    state: State
+    state_since: float
+    schedule: str = ""
+    schedule_since: float = 0.0
+    idle_since: float = 0.0
+    unknown_since: float = 0.0
+    alarmed_at: float = 0.0
+    warned: Warned | None = None
+    hold: Hold | None = None
+    lease: Lease | None = None
+    nap: Nap | None = None
+    slept_hours: float = 0.0
+    saved: float = 0.0
+
+    def hours_asleep(self, now: float) -> float:
+        """How long the machine has slept because of us, this time included."""
+        return self.slept_hours + ((now - self.nap.since) / HOUR if self.nap else 0.0)
+
+    def money_saved(self, now: float) -> float:
+        """What that would have cost."""
+        return self.saved + ((now - self.nap.since) / HOUR * self.nap.per_hour if self.nap else 0.0)
+
+
+def observed(known: MachineMemory | None, machine: FleetMachine, now: float) -> MachineMemory:
+    """The memory after a look at a machine: when its power or its schedule changed, and what its sleep has saved."""
+    schedule = machine.tags.get("dormouse-schedule", "")
+    if known is None:
+        return MachineMemory(machine.id, now, machine.state, now, schedule, now)
+    memory = known if known.schedule == schedule else replace(known, schedule=schedule, schedule_since=now)
+    if memory.hold and memory.hold.until <= now:
+        memory = replace(memory, hold=None)
+    if machine.state is memory.state or machine.state in IN_BETWEEN:
+        return memory
+    memory = replace(memory, state=machine.state, state_since=now, idle_since=0.0, unknown_since=0.0)
+    return woken(memory, now) if machine.state is State.RUNNING else memory
+
+
+def woken(memory: MachineMemory, now: float) -> MachineMemory:
+    """The memory of a machine that runs again: its sleep is added up."""
+    if memory.nap is None:
+        return memory
+    return replace(memory, nap=None, slept_hours=memory.hours_asleep(now), saved=memory.money_saved(now))

@@ -1,0 +1,97 @@
+"""Signals: what is measured on a machine, minute by minute, and when a minute speaks against sleep."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from environments.policy import IdlePolicy
+
+Values = tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One thing that is measured: its limit by policy (None: never speaks against sleep), and the words for reaching it."""
+
+    name: str
+    limit: Callable[[IdlePolicy], float | None]
+    words: str
+    # Where the system itself peaks for a second now and then, the 95th percentile of a minute is kept instead.
+    peaks: bool = True
+
+
+def _once(_: IdlePolicy) -> float:
+    return 1.0
+
+
+def _never(_: IdlePolicy) -> None:
+    return None
+
+
+HOST = (
+    Signal("cpu_percent", lambda policy: policy.cpu_percent, "the CPU was at {peak:.0f} %"),
+    Signal(
+        "network_bytes_per_second", lambda policy: policy.network_bytes_per_second, "the network carried {peak} a second"
+    ),
+    Signal("disk_bytes_per_second", lambda policy: policy.disk_bytes_per_second, "disks moved {peak} a second"),
+)
+
+# In the order in which they convince people.
+INSIDE = (
+    Signal("jobs", _once, "{peak:.0f} job marker(s) were set"),
+    Signal("gpu_percent", lambda policy: policy.gpu_percent, "a GPU was at {peak:.0f} %"),
+    Signal("gpu_processes", _once, "{peak:.0f} program(s) held a GPU"),
+    Signal("kernels_busy", _once, "{peak:.0f} notebook kernel(s) were executing a cell"),
+    Signal("kernels_active", _once, "{peak:.0f} notebook kernel(s) had just been used"),
+    Signal("kernels", lambda policy: 1.0 if policy.kernels == "alive" else None, "{peak:.0f} notebook kernel(s) were alive"),
+    Signal("multiplexer_jobs", _once, "{peak:.0f} program(s) ran in tmux or screen"),
+    Signal("terminals_active", _once, "somebody typed in {peak:.0f} terminal(s)"),
+    Signal("logins", lambda policy: 1.0 if policy.sessions == "connected" else None, "{peak:.0f} session(s) were open"),
+    Signal(
+        "connections",
+        lambda policy: 1.0 if policy.sessions == "connected" else None,
+        "{peak:.0f} SSH or RDP connection(s) were open",
+    ),
+    Signal("cpu_percent", lambda policy: policy.cpu_percent, "the CPU was at {peak:.0f} %", peaks=False),
+    Signal("cpu_cores", lambda policy: policy.cpu_cores, "{peak:.1f} CPU core(s) were busy", peaks=False),
+    Signal(
+        "network_bytes_per_second",
+        lambda policy: policy.network_bytes_per_second,
+        "the network carried {peak} a second",
+        peaks=False,
+    ),
+    Signal("disk_bytes_per_second", lambda policy: policy.disk_bytes_per_second, "disks moved {peak} a second", peaks=False),
+    Signal("gpu_memory_percent", _never, "GPU memory was {peak:.0f} % full"),
+    Signal("gpu_watts", _never, "GPUs drew {peak:.0f} W"),
+    Signal("gpu_kernel_processes", _never, "{peak:.0f} notebook kernel(s) held a GPU"),
+    Signal("kernel_connections", _never, "{peak:.0f} notebook page(s) were open"),
+    Signal("containers", _never, "{peak:.0f} container(s) were running"),
+)
+INSIDE_BY_NAME = {signal.name: signal for signal in INSIDE}
+GPU = frozenset({"gpu_percent", "gpu_processes"})
+# Without these nothing is known of work and of people; what a machine cannot have (no Jupyter) is told as 0.
+NEEDED_INSIDE = (
+    "cpu_percent",
+    "network_bytes_per_second",
+    "disk_bytes_per_second",
+    "jobs",
+    "kernels_busy",
+    "kernels_active",
+    "multiplexer_jobs",
+    "terminals_active",
+    "logins",
+    "connections",
+)
+NEEDED_HOST = tuple(signal.name for signal in HOST)
+
+
+def shown(words: str, name: str, peak: float) -> str:
+    """The words for a peak, with bytes as people read them."""
+    return words.format(peak=_bytes(peak) if name.endswith("bytes_per_second") else peak)
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
