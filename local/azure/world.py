@@ -32,11 +32,13 @@ class StateError(Exception):
 class World:
     """Everything that all services of the simulated Azure share."""
 
-    def __init__(self, store: Store, *, speed: float, seed: int) -> None:
-        """Go on in the time that the store remembers, or begin a new one."""
+    def __init__(self, store: Store, *, speed: float, seed: int, origin: float | None = None) -> None:
+        """Go on in the time that the store remembers, or begin a new one: at this origin, or now."""
         self.store = store
         self._check_format(store)
-        remembered = store.get("facts", "clock") or store.put("facts", "clock", {"origin": Clock().origin, "speed": speed})
+        remembered = store.get("facts", "clock") or store.put(
+            "facts", "clock", {"origin": Clock(origin=origin).origin, "speed": speed}
+        )
         self.clock = Clock(float(remembered["speed"]), float(remembered["origin"]))
         self.faults = Faults()
         self.calls: dict[str, int] = {}
