@@ -18,13 +18,15 @@ def main() -> int:
     parser.add_argument("--home", type=Path, default=Path(".local/azure"), help="where certificates go")
     parser.add_argument("--port", type=int, default=7443)
     parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds in a real second")
+    parser.add_argument("--origin", type=float, help="when simulated time begins, in real seconds since 1970; default: now")
     parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same durations")
     parser.add_argument("--state", type=Path, help="a file to keep the state in; without one it is forgotten")
     given = parser.parse_args()
     secret = os.environ.get("IDENTITY_HEADER") or secrets.token_urlsafe(32)
     state = given.state.resolve() if given.state else ":memory:"
     try:
-        azure = SimulatedAzure(Place(given.home.resolve(), given.port, given.speed, given.seed, state, secret))
+        place = Place(given.home.resolve(), given.port, given.speed, given.seed, state, secret, given.origin)
+        azure = SimulatedAzure(place)
     except StateError as error:
         print(f"The simulated Azure cannot start: {error}", file=sys.stderr)
         return 1

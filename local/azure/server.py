@@ -28,7 +28,7 @@ SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the simulated Azure lives: its folder for certificates and state, its port, its speed, its chance."""
+    """Where the simulated Azure lives: its folder for certificates and state, its port, its speed, its chance, its time."""
 
     home: Path
     port: int
@@ -36,6 +36,7 @@ class Place:
     seed: int
     state: Path | str
     identity_secret: str
+    origin: float | None = None
 
 
 class SimulatedAzure:
@@ -46,9 +47,10 @@ class SimulatedAzure:
         self._place = place
         place.home.mkdir(parents=True, exist_ok=True)
         self._store = Store(place.state)
-        self.world = World(self._store, speed=place.speed, seed=place.seed)
+        self.world = World(self._store, speed=place.speed, seed=place.seed, origin=place.origin)
         self._tls = _certificates(place.home)
-        self._issuer = Issuer(self._store, f"https://{LOGIN}:{place.port}", self.world.guid("control plane"))
+        base = f"https://{LOGIN}:{place.port}"
+        self._issuer = Issuer(self._store, base, self.world.guid("control plane"), self.world.seconds)
 
     async def serve(self, started: Callable[[], None]) -> None:
         """Serve until cancelled; `started` is called when requests are answered."""

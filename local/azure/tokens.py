@@ -1,7 +1,7 @@
 """Identities and tokens: the managed-identity endpoint, the issuer, and the keys to verify its signatures with."""
 
 import json
-import time
+from collections.abc import Callable
 from hmac import compare_digest
 from typing import Any
 
@@ -13,16 +13,20 @@ from local.azure.answers import Answer
 from local.azure.store import Store
 from local.azure.world import TENANT
 
-LIFETIME = 3600
+# https://learn.microsoft.com/azure/app-service/overview-managed-identity: such tokens are cached for 24 hours, and live as long.
+LIFETIME = 24 * 3600
+LEEWAY = 60
 KEY_ID = "simulated-azure"
+# The library compares with the time of this computer; tokens live in simulated time.
+OTHER_TIME: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "require": ["exp", "nbf"]}
 
 
 class Issuer:
     """Signs tokens for identities and verifies them again."""
 
-    def __init__(self, store: Store, base: str, principal: str) -> None:
-        """Use the key that the store remembers, or make one."""
-        self.base, self._principal = base, principal
+    def __init__(self, store: Store, base: str, principal: str, now: Callable[[], float]) -> None:
+        """Use the key that the store remembers, or make one; `now` tells the simulated seconds."""
+        self.base, self._principal, self._now = base, principal, now
         remembered = store.get("facts", "signing key") or store.put("facts", "signing key", {"pem": _new_key()})
         key = serialization.load_pem_private_key(remembered["pem"].encode(), None)
         assert isinstance(key, rsa.RSAPrivateKey)
@@ -33,19 +37,29 @@ class Issuer:
         """The issuer's name in tokens."""
         return f"{self.base}/{TENANT}/v2.0"
 
-    def token(self, audience: str, **claims: Any) -> tuple[str, int]:
-        """A signed token for an audience, and when it expires (seconds since 1970)."""
-        now = int(time.time())
-        content = {"iss": self.issuer, "aud": audience, "iat": now, "nbf": now, "exp": now + LIFETIME, "tid": TENANT}
+    def token(self, audience: str, lifetime: int = LIFETIME, **claims: Any) -> tuple[str, int]:
+        """A signed token for an audience, and when it expires (simulated seconds since 1970)."""
+        now = int(self._now())
+        expires = now + lifetime
+        content = {"iss": self.issuer, "aud": audience, "iat": now, "nbf": min(now, expires), "exp": expires, "tid": TENANT}
         content |= {"oid": self._principal, "sub": self._principal, **claims}
-        return jwt.encode(content, self._key, algorithm="RS256", headers={"kid": KEY_ID}), now + LIFETIME
+        return jwt.encode(content, self._key, algorithm="RS256", headers={"kid": KEY_ID}), expires
 
     def verify(self, token: str, audience: str) -> dict[str, Any]:
         """The claims of a token; raises jwt.PyJWTError. An audience may end in a slash or not."""
-        audiences = [audience, audience + "/"]
         claims: dict[str, Any] = jwt.decode(
-            token, self._key.public_key(), algorithms=["RS256"], audience=audiences, issuer=self.issuer
+            token,
+            self._key.public_key(),
+            algorithms=["RS256"],
+            audience=[audience, audience + "/"],
+            issuer=self.issuer,
+            options=OTHER_TIME,
         )
+        now = self._now()
+        if float(claims["exp"]) + LEEWAY < now:
+            raise jwt.ExpiredSignatureError("Signature has expired")
+        if float(claims["nbf"]) - LEEWAY > now:
+            raise jwt.ImmatureSignatureError("The token is not yet valid (nbf)")
         return claims
 
     def keys(self) -> Answer:

@@ -3,7 +3,6 @@
 https://learn.microsoft.com/rest/api/keyvault/secrets
 """
 
-import time
 from typing import Any
 
 from local.azure.answers import Answer, Refused, not_simulated
@@ -80,7 +79,7 @@ def _deleted_secrets(world: World, request: Request, parts: list[str]) -> Answer
 def delete(world: World, name: str) -> None:
     """Delete a secret; it can be recovered until it is purged."""
     document = _found(world, name)
-    world.store.put(DELETED, name, {**document, "deleted": int(time.time())})
+    world.store.put(DELETED, name, {**document, "deleted": int(world.seconds())})
     world.store.delete(SECRETS, name)
 
 
@@ -91,7 +90,7 @@ def _set(world: World, name: str, request: Request) -> Document:
             "secret can only be recovered or purged."
         )
         raise Refused(409, "Conflict", text, innererror={"code": "ObjectIsDeletedButRecoverable"})
-    body, now = request.json(), int(time.time())
+    body, now = request.json(), int(world.seconds())
     given = body.get("attributes") or {}
     version = {
         "name": name,
@@ -111,7 +110,7 @@ def _set(world: World, name: str, request: Request) -> Document:
 def _patch(world: World, name: str, request: Request, version: str = "") -> Document:
     body, document, old = request.json(), _found(world, name), _version(world, name, version, reading=False)
     given = body.get("attributes") or {}
-    fresh = {**old, "updated": int(time.time()), **{f: given[f] for f in ATTRIBUTES if given.get(f) is not None}}
+    fresh = {**old, "updated": int(world.seconds()), **{f: given[f] for f in ATTRIBUTES if given.get(f) is not None}}
     fresh |= {field: body[field] for field in ("tags", "contentType") if field in body}
     versions = [fresh if item["version"] == old["version"] else item for item in document["versions"]]
     world.store.put(SECRETS, name, {**document, "versions": versions})

@@ -32,11 +32,13 @@ class StateError(Exception):
 class World:
     """Everything that all services of the simulated Azure share."""
 
-    def __init__(self, store: Store, *, speed: float, seed: int) -> None:
-        """Go on in the time that the store remembers, or begin a new one."""
+    def __init__(self, store: Store, *, speed: float, seed: int, origin: float | None = None) -> None:
+        """Go on in the time that the store remembers, or begin a new one: at this origin, or now."""
         self.store = store
         self._check_format(store)
-        remembered = store.get("facts", "clock") or store.put("facts", "clock", {"origin": Clock().origin, "speed": speed})
+        remembered = store.get("facts", "clock") or store.put(
+            "facts", "clock", {"origin": Clock(origin=origin).origin, "speed": speed}
+        )
         self.clock = Clock(float(remembered["speed"]), float(remembered["origin"]))
         self.faults = Faults()
         self.calls: dict[str, int] = {}
@@ -45,6 +47,7 @@ class World:
         self._numbers = itertools.count()
         # What was there when the simulation started has long been indexed.
         self._index: dict[str, Document] = dict(store.items(RESOURCES))
+        self._index_version = 0
         self._news: deque[tuple[float, str, Document | None]] = deque()
         self._seed = seed
         figures = json.loads((HERE / "durations.json").read_text())
@@ -111,21 +114,23 @@ class World:
             if (not kind or document["type"].lower() == kind.lower()) and key.startswith(below.lower()):
                 yield document
 
-    def indexed(self) -> list[Document]:
-        """Every resource as Resource Graph knows it: some seconds late, and each change after the one before."""
+    def indexed(self) -> tuple[dict[str, Document], int]:
+        """Every resource as Resource Graph knows it, and the number of this state: it is late, and tells changes in their order."""
         now = self.seconds()
         while self._news and self._news[0][0] <= now:
             _, key, document = self._news.popleft()
+            self._index_version += 1
             if document is None:
                 self._index.pop(key, None)
             else:
                 self._index[key] = document
-        return list(self._index.values())
+        return self._index, self._index_version
 
     def index_everything(self) -> None:
         """Let Resource Graph catch up at once."""
         self._news.clear()
         self._index = dict(self.store.items(RESOURCES))
+        self._index_version += 1
 
     def _tell_index(self, key: str, document: Document | None) -> None:
         late = self.seconds() + self.draw("graph lag", "news")

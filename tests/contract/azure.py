@@ -35,12 +35,12 @@ class Azure:
         self.world = self.simulation.world
         self.clock = HandSetClock()
         self.world.clock = self.clock
-        self._issuer = Issuer(self.world.store, f"https://login.localhost:{PORT}", "somebody")
-        self._tokens = {audience: self._issuer.token(audience)[0] for audience in AUDIENCES.values()}
+        self._issuer = Issuer(self.world.store, f"https://login.localhost:{PORT}", "somebody", self.world.seconds)
+        self._tokens: dict[str, tuple[str, int]] = {}
 
     def ask(self, host: str, method: str, path: str, body: Any = None, *, token: bool = True) -> Answer:
         bare, _, query = path.partition("?")
-        headers = {"Authorization": f"Bearer {self._tokens[AUDIENCES[host]]}"} if token else {}
+        headers = {"Authorization": f"Bearer {self._token(AUDIENCES[host])}"} if token else {}
         request = Request(
             method=method,
             path=bare,
@@ -53,6 +53,12 @@ class Azure:
         )
         self.pass_time(1)
         return self.simulation.answered(host, request)
+
+    def _token(self, audience: str) -> str:
+        token, expires = self._tokens.get(audience, ("", 0))
+        if expires < self.world.seconds():
+            token, expires = self._tokens[audience] = self._issuer.token(audience)
+        return token
 
     def manage(self, method: str, path: str, body: Any = None) -> Answer:
         return self.ask(MANAGEMENT, method, path, body)
