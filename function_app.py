@@ -14,11 +14,13 @@ import wire
 from api.problems import answers_problems
 from api.reads import Reads
 from api.routes import ROUTES, Route
+from api.tokens import Tokens
 from cloud.connection import Cloud
 from cloud.inventory import Inventory
 from cloud.preflight import Preflight
-from cloud.prices import Prices
+from cloud.signing_keys import SigningKeys
 from environments.errors import CloudUnavailable
+from records.fleet import FleetRecords
 from records.store import Records
 from settings import Settings, SettingsError
 
@@ -80,10 +82,11 @@ def _reads(connect: Callable[[], Cloud]) -> Reads:
     return Reads(
         records=Records(cloud.tables),
         inventory=Inventory(cloud),
-        prices=Prices(cloud),
+        prices=cloud.prices,
         preflight=Preflight(cloud),
-        subscription=cloud.settings.azure_subscription_id,
-        vault_url=cloud.settings.key_vault_url,
+        fleet=FleetRecords(cloud.tables),
+        tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id),
+        settings=cloud.settings,
     )
 
 

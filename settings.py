@@ -2,9 +2,13 @@
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from datetime import date
 from urllib.parse import urlsplit
+
+from environments.fleet import read_scopes
+from environments.policy import IdlePolicy, minutes_in, read_policy
 
 
 class SettingsError(Exception):
@@ -21,32 +25,100 @@ class Settings:
     azure_resource_manager_url: str = "https://management.azure.com"
     azure_resource_manager_scope: str = "https://management.azure.com/.default"
     retail_prices_url: str = "https://prices.azure.com"
+    monitor_metrics_url: str = "https://{region}.metrics.monitor.azure.com"
+    entra_authority_url: str = "https://login.microsoftonline.com"
+    entra_tenant_id: str = ""
+    heartbeat_audience: str = "api://dormouse"
+    control_plane_url: str = ""
+    idle_policy: str = ""
+    idle_scopes: str = ""
+    holidays: str = ""
+    longest_hold: str = "7d"
+    notify_webhook_url: str = ""
+    notify_slack_url: str = ""
+    notify_teams_url: str = ""
+
+    @property
+    def policy(self) -> IdlePolicy:
+        """The policy of machines and environments that say nothing else."""
+        return read_policy(self.idle_policy)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Ids of subscriptions and resource groups all of whose machines are watched, in lower case."""
+        return read_scopes(self.idle_scopes)
+
+    @property
+    def days_off(self) -> frozenset[date]:
+        """Days on which no schedule begins."""
+        return frozenset(date.fromisoformat(day) for day in _listed(self.holidays))
+
+    @property
+    def longest_hold_minutes(self) -> int:
+        """How long anybody may keep a machine awake at once."""
+        return minutes_in(self.longest_hold)
+
+    @property
+    def notify_urls(self) -> dict[str, str]:
+        """Where people are told what happens, by the kind of place."""
+        named = {"webhook": self.notify_webhook_url, "slack": self.notify_slack_url, "teams": self.notify_teams_url}
+        return {name: url for name, url in named.items() if url}
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read every setting, or raise SettingsError that names all that is missing or wrong."""
         given = {field.name: environ.get(field.name.upper(), "").strip() for field in fields(cls)}
+        if not given["control_plane_url"] and environ.get("WEBSITE_HOSTNAME"):
+            given["control_plane_url"] = f"https://{environ['WEBSITE_HOSTNAME']}/api"  # as App Service calls itself
         values = {name: value.rstrip("/") for name, value in given.items() if value}
         required = ("azure_subscription_id", "key_vault_url", "records_tables_url")
         complaints = [f"{name.upper()} is not set" for name in required if name not in values]
         for name, value in values.items():
             complaints += _url_complaints(name, value) if name.endswith("_url") else []
-        complaints += _subscription_complaints(values.get("azure_subscription_id", ""))
+        for name in ("azure_subscription_id", "entra_tenant_id"):
+            complaints += _guid_complaints(name, values.get(name, ""))
+        for name, read in READ_AS.items():
+            complaints += _text_complaints(name, values.get(name, ""), read)
         if complaints:
             raise SettingsError("; ".join(complaints))
         return cls(**values)
 
 
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+READ_AS: dict[str, Callable[[str], object]] = {
+    "idle_policy": read_policy,
+    "idle_scopes": read_scopes,
+    "holidays": lambda text: [date.fromisoformat(day) for day in _listed(text)],
+    "longest_hold": minutes_in,
+}
+
+
+def _text_complaints(name: str, value: str, read: Callable[[str], object]) -> list[str]:
+    try:
+        if value:
+            read(value)
+    except ValueError as error:
+        return [f"{name.upper()}: {error}"]
+    return []
+
+
 def _url_complaints(name: str, value: str) -> list[str]:
     parts = urlsplit(value)
-    if parts.scheme == "https" and parts.hostname:
+    # What machines report to themselves on this computer needs no encryption (RFC 8252, 8.3 reasons alike).
+    own = name == "control_plane_url" and parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
+    if own or (parts.scheme == "https" and parts.hostname):
         return []
-    return [f"{name.upper()} must be an https address, not {value!r}"]
+    # What a secret address holds is not repeated in a log.
+    shown = "" if name.startswith("notify_") else f", not {value!r}"
+    return [f"{name.upper()} must be an https address{shown}"]
 
 
-def _subscription_complaints(value: str) -> list[str]:
+def _guid_complaints(name: str, value: str) -> list[str]:
     try:
         uuid.UUID(value or str(uuid.UUID(int=0)))
     except ValueError:
-        return [f"AZURE_SUBSCRIPTION_ID must be a GUID, not {value!r}"]
+        return [f"{name.upper()} must be a GUID, not {value!r}"]
     return []

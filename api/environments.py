@@ -89,7 +89,7 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
 async def get_password(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
     """Where the password is kept: the caller reads it from the key vault with their own rights."""
     record = await _known(req.route_params["name"], reads)
-    return answer({"secret_uri": f"{reads.vault_url}/secrets/{record.secret}"})
+    return answer({"secret_uri": f"{reads.settings.key_vault_url}/secrets/{record.secret}"})
 
 
 async def _change_power(req: func.HttpRequest, client: Client, reads: Reads, verb: Verb) -> func.HttpResponse:

@@ -97,7 +97,7 @@ def _ended(record: OperationRecord) -> OperationView:
 
 
 async def _under_way(record: OperationRecord, client: Client) -> OperationView:
-    status = await client.get_status(record.id)
+    status = await client.get_status(record.carrier or record.id)
     runtime = status.runtime_status.value if status and status.runtime_status else "Pending"
     published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
     steps = tuple(wire.decode(StepReport, step) for step in published.get("steps", []))

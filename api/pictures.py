@@ -55,7 +55,7 @@ async def picture_of(record: EnvironmentRecord, seen: Observation | None, operat
         price=await _price(record.region, size, reads),
         address=address,
         connect=_connect(spec, address, state),
-        password_secret=f"{reads.vault_url}/secrets/{record.secret}",
+        password_secret=f"{reads.settings.key_vault_url}/secrets/{record.secret}",
         operation=operation or None,
         whole=record.whole,
         problem=seen.problem if seen else "",

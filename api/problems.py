@@ -19,7 +19,12 @@ from environments.errors import (
     EnvironmentNotFound,
     InvalidRequest,
     InvalidSpec,
+    MachineNotFound,
+    NotAllowed,
+    NotAuthenticated,
     OperationNotFound,
+    RequestTooLarge,
+    SweepNotFound,
 )
 
 P = ParamSpec("P")
@@ -33,6 +38,11 @@ STATUS_OF: dict[type[ControlPlaneError], HTTPStatus] = {
     BlueprintNotFound: HTTPStatus.NOT_FOUND,
     EnvironmentNotFound: HTTPStatus.NOT_FOUND,
     OperationNotFound: HTTPStatus.NOT_FOUND,
+    MachineNotFound: HTTPStatus.NOT_FOUND,
+    SweepNotFound: HTTPStatus.NOT_FOUND,
+    RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    NotAuthenticated: HTTPStatus.UNAUTHORIZED,
+    NotAllowed: HTTPStatus.FORBIDDEN,
     EnvironmentBusy: HTTPStatus.CONFLICT,
     CommandNotPossible: HTTPStatus.CONFLICT,
     CloudUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -44,6 +54,11 @@ TITLE_OF: dict[type[ControlPlaneError], str] = {
     BlueprintNotFound: "No such blueprint",
     EnvironmentNotFound: "No such environment",
     OperationNotFound: "No such operation",
+    MachineNotFound: "No such machine",
+    SweepNotFound: "No such sweep",
+    RequestTooLarge: "The request is too large",
+    NotAuthenticated: "Not authenticated",
+    NotAllowed: "Not allowed",
     EnvironmentBusy: "The environment is busy",
     CommandNotPossible: "Not possible in this state",
     CloudUnavailable: "Azure cannot be asked right now",
@@ -80,6 +95,8 @@ def problem_of(error: ControlPlaneError) -> func.HttpResponse:
         headers["Location"] = f"/api/operations/{error.operation}"
     if isinstance(error, CloudUnavailable):
         headers["Retry-After"] = "10"
+    if isinstance(error, NotAuthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
     kind = next(kind for kind in type(error).__mro__ if kind in STATUS_OF)
     status, title = STATUS_OF[kind], TITLE_OF[kind]
     return problem(status, title, str(error), headers=headers, **more)

@@ -1,11 +1,15 @@
 """What routes may ask: the records, what exists, what it costs, what would be refused."""
 
+import time
 from dataclasses import dataclass
 
+from api.tokens import Tokens
 from cloud.inventory import Inventory
 from cloud.preflight import Preflight
 from cloud.prices import Prices
+from records.fleet import FleetRecords
 from records.store import Records
+from settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,5 +20,11 @@ class Reads:
     inventory: Inventory
     prices: Prices
     preflight: Preflight
-    subscription: str
-    vault_url: str
+    fleet: FleetRecords
+    tokens: Tokens
+    settings: Settings
+
+    @staticmethod
+    def now() -> float:
+        """The present moment, in seconds since 1970."""
+        return time.time()

@@ -3,11 +3,15 @@
 import ipaddress
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import azure.functions as func
+from pydantic import BaseModel, ValidationError
 
-from environments.errors import InvalidRequest
+from environments.errors import InvalidRequest, InvalidSpec, RequestTooLarge
+from environments.specs import faults_of
+
+M = TypeVar("M", bound=BaseModel)
 
 LARGEST_BODY = 64 * 1024
 LARGEST_PAGE = 200
@@ -16,11 +20,11 @@ LARGEST_PAGE = 200
 KEY_HOLDER = "function-key"
 
 
-def body_of(req: func.HttpRequest) -> dict[str, Any]:
-    """The JSON object that a request carries; raises InvalidRequest."""
+def body_of(req: func.HttpRequest, *, largest: int = LARGEST_BODY) -> dict[str, Any]:
+    """The JSON object that a request carries; raises InvalidRequest, or RequestTooLarge beyond so many bytes."""
     raw = req.get_body()
-    if len(raw) > LARGEST_BODY:
-        raise InvalidRequest(f"The body is larger than {LARGEST_BODY} bytes.")
+    if len(raw) > largest:
+        raise RequestTooLarge(f"The body is larger than {largest} bytes.")
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -28,6 +32,14 @@ def body_of(req: func.HttpRequest) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidRequest("The body must be a JSON object.")
     return body
+
+
+def model_of(kind: type[M], body: dict[str, Any]) -> M:
+    """The body as a checked model; raises InvalidSpec with everything that is wrong with it."""
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        raise InvalidSpec(faults_of(error)) from None
 
 
 def flag(req: func.HttpRequest, name: str) -> bool:

@@ -46,7 +46,7 @@ async def start(
     `new` is remembered first, so that an environment can be seen from the moment it was accepted. `seen` is what the request
     rests on: if another operation has changed it meanwhile, nothing is started.
     """
-    took_over = await _take_lock(client, records, operation)
+    took_over = await take_lock(client, records, operation.environment, operation.id)
     if took_over and isinstance(request, Teardown):
         request = replace(request, settle=SETTLE)
     written: EnvironmentRecord | None = None
@@ -145,32 +145,32 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-async def _take_lock(client: Client, records: Records, operation: OperationRecord) -> bool:
-    """Take the lock, and say whether it was taken over from an operation that was still building; raises as `start` does."""
-    wanted = Lock(operation.id, time.time())
+async def take_lock(client: Client, records: Records, name: str, holder: str) -> bool:
+    """Take a lock, and say whether it was taken over from an operation that was still building; raises as `start` does."""
+    wanted = Lock(holder, time.time())
     for _ in range(TRIES):
-        if await _holds_after(records, operation, records.take_lock(operation.environment, wanted)):
+        if await _holds_after(records, name, holder, records.take_lock(name, wanted)):
             return False
-        held = await records.lock(operation.environment)
+        held = await records.lock(name)
         if held is None:
             continue
         if not await _is_stale(client, held):
-            raise EnvironmentBusy(operation.environment, held.operation)
+            raise EnvironmentBusy(name, held.operation)
         # Before the lock changes hands, so that whoever comes next does it again if this breaks off.
         left = await _end_what_it_left(client, held.operation)
-        if await _holds_after(records, operation, records.take_over_lock(operation.environment, held, wanted)):
+        if await _holds_after(records, name, holder, records.take_over_lock(name, held, wanted)):
             await _close_the_trail(records, held.operation)
             return left
     raise CloudUnavailable("The environment changes hands too fast; try again.")
 
 
-async def _holds_after(records: Records, operation: OperationRecord, taking: Awaitable[bool]) -> bool:
-    """Whether the operation holds the lock now; when the answer is lost, the lock itself is asked."""
+async def _holds_after(records: Records, name: str, holder: str, taking: Awaitable[bool]) -> bool:
+    """Whether the holder holds the lock now; when the answer is lost, the lock itself is asked."""
     try:
         return await taking
     except CloudUnavailable:
-        held = await records.lock(operation.environment)
-        if held is None or held.operation != operation.id:
+        held = await records.lock(name)
+        if held is None or held.operation != holder:
             raise
         return True
 
@@ -192,7 +192,7 @@ async def _close_the_trail(records: Records, operation: str) -> None:
 
 
 async def _is_stale(client: Client, held: Lock) -> bool:
-    status = await _status(client, held.operation)
+    status = await _status(client, held.orchestration)
     if not status or status.runtime_status is None:
         return time.time() - held.taken_at > YOUNG
     return _has_ended(status)

@@ -84,7 +84,7 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: str,
 
     operation = new_operation_id(name, Verb.PROVISION)
     secret = record.secret if record else f"dormouse-{name}-{ulid_of(operation).lower()}"
-    place = Place(reads.subscription, name, operation, secret)
+    place = Place(reads.settings.azure_subscription_id, name, operation, secret)
     plan = plan_for(spec, place)
     if record is None or old is None:
         return Wish(spec, plan, secret, (), None)

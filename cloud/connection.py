@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from azure.mgmt.resource.resources.aio import ResourceManagementClient
     from azure.mgmt.resourcegraph.aio import ResourceGraphClient
     from azure.mgmt.storage.aio import StorageManagementClient
+    from azure.monitor.querymetrics.aio import MetricsClient
+
+    from cloud.prices import Prices
 
 # No client waits and repeats by itself: waiting is the orchestrators' business, and they do it without a thread.
 PATIENCE: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 10}
@@ -35,6 +38,8 @@ class Cloud:
     def __init__(self, settings: Settings) -> None:
         """Remember where Azure is; nothing is reached before it is needed."""
         self.settings = settings
+        self._metrics: dict[str, MetricsClient] = {}
+        self._compute: dict[str, ComputeManagementClient] = {}
 
     @cached_property
     def transport(self) -> "AioHttpTransport":
@@ -66,12 +71,34 @@ class Cloud:
 
         return StorageManagementClient(**self._manager)
 
-    @cached_property
+    @property
     def compute(self) -> "ComputeManagementClient":
-        """Machines, their extensions and what is offered where."""
+        """Machines, their extensions and what is offered where, in our own subscription."""
+        return self.compute_in(self.settings.azure_subscription_id)
+
+    def compute_in(self, subscription: str) -> "ComputeManagementClient":
+        """Machines of any subscription that our identity may see."""
         from azure.mgmt.compute.aio import ComputeManagementClient
 
-        return ComputeManagementClient(**self._manager)
+        if subscription not in self._compute:
+            self._compute[subscription] = ComputeManagementClient(**{**self._manager, "subscription_id": subscription})
+        return self._compute[subscription]
+
+    def metrics(self, region: str) -> "MetricsClient":
+        """Azure Monitor's metrics of one region."""
+        from azure.monitor.querymetrics.aio import MetricsClient
+
+        if region not in self._metrics:
+            where = self.settings.monitor_metrics_url.replace("{region}", region)
+            self._metrics[region] = MetricsClient(where, self.credential, transport=self.transport, **PATIENCE)
+        return self._metrics[region]
+
+    @cached_property
+    def prices(self) -> "Prices":
+        """What machines cost, remembered for a day."""
+        from cloud.prices import Prices
+
+        return Prices(self)
 
     @cached_property
     def authorization(self) -> "AuthorizationManagementClient":

@@ -54,7 +54,7 @@ def decide(case: Case, verdict: IdleVerdict) -> Decision:
         decision = Decision(
             Step.NOTHING, "It is left alone until then.", case.memory.hold.until if case.memory.hold else 0.0
         )
-    elif verdict.kind is not Kind.NOT_OURS:
+    elif not case.hands_off:
         found = (rule(case, verdict) for rule in RULES)
         decision = next((said for said in found if said is not None), NOTHING)
     warned = case.memory.warned

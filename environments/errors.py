@@ -3,10 +3,15 @@
 ControlPlaneError
 ├── InvalidRequest          the request cannot be read
 ├── InvalidSpec             the request can be read, and is wrong in one or more places
+├── RequestTooLarge         the request is larger than anybody needs
+├── NotAuthenticated        nobody knows who asks
+├── NotAllowed              whoever asks may not do this
 ├── NotFound
 │   ├── BlueprintNotFound
 │   ├── EnvironmentNotFound
-│   └── OperationNotFound
+│   ├── OperationNotFound
+│   ├── MachineNotFound
+│   └── SweepNotFound
 ├── EnvironmentBusy         another operation holds the environment
 ├── CommandNotPossible      the environment is in a state that does not take the command
 └── CloudUnavailable        Azure cannot be asked right now
@@ -40,6 +45,18 @@ class InvalidSpec(ControlPlaneError):
         self.faults = tuple(faults)
 
 
+class RequestTooLarge(ControlPlaneError):
+    """The request is larger than anybody needs."""
+
+
+class NotAuthenticated(ControlPlaneError):
+    """The request does not prove who sends it."""
+
+
+class NotAllowed(ControlPlaneError):
+    """Whoever sends the request may not do this."""
+
+
 class NotFound(ControlPlaneError):
     """What the caller names does not exist."""
 
@@ -54,6 +71,14 @@ class EnvironmentNotFound(NotFound):
 
 class OperationNotFound(NotFound):
     """There is no operation of that id."""
+
+
+class MachineNotFound(NotFound):
+    """There is no such machine among those that are watched."""
+
+
+class SweepNotFound(NotFound):
+    """There is no sweep of that id."""
 
 
 class EnvironmentBusy(ControlPlaneError):

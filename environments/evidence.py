@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from environments.fleet import FleetMachine
+from environments.fleet import KEEP, FleetMachine
 from environments.memory import MachineMemory
-from environments.policy import IdlePolicy
+from environments.policy import OFF, IdlePolicy
 from environments.schedule import Schedule
 from environments.signals import GPU, HOST, INSIDE, Signal, Values
 
@@ -68,6 +68,15 @@ class Case:
     schedule: Schedule | None = None
     evidence: Evidence = field(default_factory=Evidence)
     fault: str = ""
+
+    @property
+    def hands_off(self) -> str:
+        """Why nobody but people stops or starts this machine, or ""."""
+        if self.machine.managed_by_others:
+            return "It belongs to a scale set, which starts and stops its machines itself."
+        if KEEP in self.machine.tags and self.machine.tags[KEEP].strip().lower() not in OFF:
+            return f"Its tag {KEEP} says that nobody but people stops it."
+        return ""
 
     @property
     def clock(self) -> datetime:

@@ -1,10 +1,12 @@
 """The fleet: machines as the sweep sees them, whoever made them."""
 
+import re
 from dataclasses import dataclass, field
 
 from environments.lifecycle import State
 from environments.machine_sizes import has_gpu
 
+SCOPE = re.compile(r"/subscriptions/[0-9a-f-]{36}(/resourcegroups/[\w.()-]{1,90})?")
 ENVIRONMENT, IDLE, SCHEDULE, KEEP = "dormouse", "dormouse-idle", "dormouse-schedule", "dormouse-keep"
 
 
@@ -53,3 +55,12 @@ def key_of(identifier: str) -> str:
     ):
         raise ValueError(f"{identifier!r} is not the resource id of a virtual machine")
     return ":".join((parts[2], parts[4], parts[8]))
+
+
+def read_scopes(text: str) -> tuple[str, ...]:
+    """The ids of subscriptions and resource groups in a list with commas, in lower case; raises ValueError."""
+    scopes = tuple(part.strip().lower().rstrip("/") for part in text.split(",") if part.strip())
+    for scope in scopes:
+        if not SCOPE.fullmatch(scope):
+            raise ValueError(f"{scope!r} is not like /subscriptions/{{id}} or /subscriptions/{{id}}/resourceGroups/{{name}}")
+    return scopes

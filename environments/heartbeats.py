@@ -20,6 +20,7 @@ BOOTS_REMEMBERED = 8
 SHOWN_REMEMBERED = 20
 # By so many minutes the way of a heartbeat may differ, and by so many an agent's clock may be taken to run fast or slow.
 JITTER, DRIFT = 1, 3
+SAME = 2 * MINUTE  # the end of a hold is told anew every minute, and arrives now sooner, now later
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -79,10 +80,11 @@ class Boot:
 
 @dataclass(frozen=True, slots=True)
 class HoldInside:
-    """A hold made on the machine itself, until a moment (seconds since 1970)."""
+    """A hold made on the machine itself, first told of at a moment and ending at another (seconds since 1970)."""
 
     by: str
     reason: str
+    since: float
     until: float
 
 
@@ -136,9 +138,16 @@ def merged(known: AgentRecord | None, beat: Heartbeat, now: float) -> AgentRecor
         boots=tuple(boots[-BOOTS_REMEMBERED:]),
         names=names,
         minutes={place: minutes[place] for place in sorted(minutes) if place > oldest},
-        holds=tuple(HoldInside(hold.by, hold.reason, now + hold.until_in_seconds) for hold in beat.holds),
+        holds=tuple(_hold(hold, record.holds, now) for hold in beat.holds),
         shown=dict(list(shown.items())[-SHOWN_REMEMBERED:]),
     )
+
+
+def _hold(wish: HoldWish, known: Iterable[HoldInside], now: float) -> HoldInside:
+    """A hold as it is told now: the same that was told before, or a new one."""
+    until = now + wish.until_in_seconds
+    same = (hold for hold in known if (hold.by, hold.reason) == (wish.by, wish.reason) and abs(hold.until - until) < SAME)
+    return HoldInside(wish.by, wish.reason, next((hold.since for hold in same), now), until)
 
 
 def _placed(minute: Minute, boot: Boot | None, identifier: str, now: float) -> tuple[int, Boot]:

@@ -1,5 +1,6 @@
 """The ids of operations: environment, verb, and a ULID, so that they sort by time. https://github.com/ulid/spec"""
 
+import hashlib
 import secrets
 import time
 
@@ -12,6 +13,17 @@ ULID_LENGTH = 26
 def new_operation_id(environment: str, verb: Verb) -> str:
     """An operation id: environment, verb and a ULID, so that ids sort by time within an environment."""
     return f"{environment}-{verb}-{_new_ulid(time.time_ns() // 1_000_000)}"
+
+
+def operation_id_at(environment: str, verb: Verb, seconds: float, unique: str) -> str:
+    """The operation id that belongs to a moment (seconds since 1970) and a unique text: the same whenever it is asked for."""
+    chance = int.from_bytes(hashlib.sha256(unique.encode()).digest()[:10], "big")
+    return f"{environment}-{verb}-{_base32(int(seconds * 1000), 10)}{_base32(chance, 16)}"
+
+
+def new_sweep_id() -> str:
+    """The id of a sweep; ids sort by time."""
+    return f"sweep-{_new_ulid(time.time_ns() // 1_000_000)}"
 
 
 def ulid_of(operation: str) -> str:

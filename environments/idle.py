@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from environments.evidence import MINUTE, Case, minutes_text, missing, moment_text, numbers, tracks
-from environments.fleet import IDLE, KEEP
+from environments.fleet import IDLE
 from environments.lifecycle import State
 from environments.memory import IN_BETWEEN
-from environments.policy import OFF
 from environments.schedule import is_on, next_transition
 from environments.signals import shown
 
@@ -53,13 +52,10 @@ def judge(case: Case) -> IdleVerdict:
 
 
 def _not_ours(case: Case) -> IdleVerdict | None:
-    tags = case.machine.tags
-    if case.machine.managed_by_others:
-        return IdleVerdict(Kind.NOT_OURS, "It belongs to a scale set, which starts and stops its machines itself.")
-    if KEEP in tags and tags[KEEP].strip().lower() not in OFF:
-        return IdleVerdict(Kind.NOT_OURS, f"Its tag {KEEP} says that nobody but people stops it.")
+    if case.hands_off:
+        return IdleVerdict(Kind.NOT_OURS, case.hands_off)
     if not case.policy.enabled:
-        return IdleVerdict(Kind.NOT_OURS, f"Its policy ({IDLE}) is off.")
+        return IdleVerdict(Kind.NOT_OURS, f"Nobody asked to have it watched for idleness ({IDLE}).")
     return None
 
 
@@ -116,7 +112,8 @@ def _young(case: Case) -> IdleVerdict | None:
     return IdleVerdict(Kind.YOUNG, sentence, {"left_alone_for_minutes": round(left / MINUTE, 1)})
 
 
-def _busy(case: Case) -> IdleVerdict | None:
+def busy(case: Case) -> IdleVerdict | None:
+    """What speaks against sleep, or None."""
     vetoes = sorted(_vetoes(case), key=lambda veto: veto[0])[:REASONS_TOLD]
     if not vetoes:
         return None
@@ -167,6 +164,6 @@ QUESTIONS: tuple[Callable[[Case], IdleVerdict | None], ...] = (
     _unstoppable,
     _scheduled_on,
     _young,
-    _busy,
+    busy,
     _unknown,
 )

@@ -97,9 +97,8 @@ class MachineMemory:
         return self.saved + ((now - self.nap.since) / HOUR * self.nap.per_hour if self.nap else 0.0)
 
 
-def observed(known: MachineMemory | None, machine: FleetMachine, now: float) -> MachineMemory:
+def observed(known: MachineMemory | None, machine: FleetMachine, schedule: str, now: float) -> MachineMemory:
     """The memory after a look at a machine: when its power or its schedule changed, and what its sleep has saved."""
-    schedule = machine.tags.get("dormouse-schedule", "")
     if known is None:
         return MachineMemory(machine.id, now, machine.state, now, schedule, now)
     memory = known if known.schedule == schedule else replace(known, schedule=schedule, schedule_since=now)
@@ -109,6 +108,18 @@ def observed(known: MachineMemory | None, machine: FleetMachine, now: float) -> 
         return memory
     memory = replace(memory, state=machine.state, state_since=now, idle_since=0.0, unknown_since=0.0)
     return woken(memory, now) if machine.state is State.RUNNING else memory
+
+
+def judged(memory: MachineMemory, *, idle: bool, unknown: bool, now: float) -> MachineMemory:
+    """The memory after a verdict: since when the machine has been idle, or unknown, without a break."""
+    idle_since = (memory.idle_since or now) if idle else 0.0
+    unknown_since = (memory.unknown_since or now) if unknown else 0.0
+    return replace(memory, idle_since=idle_since, unknown_since=unknown_since)
+
+
+def asleep(memory: MachineMemory, nap: Nap) -> MachineMemory:
+    """The memory of a machine that was put to sleep."""
+    return replace(memory, state=State.STOPPED, state_since=nap.since, warned=None, nap=nap, idle_since=0.0)
 
 
 def woken(memory: MachineMemory, now: float) -> MachineMemory:

@@ -46,6 +46,8 @@ class ChangePower:
     verb: Verb
     group: str
     machine: str
+    subscription: str = ""
+    hibernate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,10 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class OperationRecord:
-    """What was done to an environment, by whom, and what came of it; `outcome` is None while it runs."""
+    """What was done to an environment, by whom, and what came of it; `outcome` is None while it runs.
+
+    `carrier` is the orchestration that does it, where that is not one of its own.
+    """
 
     id: str
     environment: str
@@ -144,3 +149,4 @@ class OperationRecord:
     began_at: str = ""
     ended_at: str = ""
     outcome: Outcome | None = None
+    carrier: str = ""

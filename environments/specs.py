@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from environments.errors import Fault, InvalidSpec
 from environments.machine_sizes import find_size
+from environments.policy import IdlePolicy
+from environments.schedule import LONGEST, read_schedule
 
 CALLER = "caller"
 
@@ -60,6 +62,12 @@ def _holds(blob: str, kind: str) -> bool:
     return content.startswith(len(kind).to_bytes(4, "big") + kind.encode()) and len(content) > SHORTEST_KEY
 
 
+def _schedule(value: str) -> str:
+    if value:
+        read_schedule(value)
+    return value
+
+
 def _network(value: str) -> str:
     try:
         network = ipaddress.IPv4Network(value)
@@ -104,6 +112,9 @@ Package = Annotated[
         max_length=100,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?((==|>=|<=|~=|!=|<|>)[A-Za-z0-9.*+!_-]+)?$",
     ),
+]
+WeeklyHours = Annotated[
+    str, Field(max_length=LONGEST, examples=["mon-fri 08:00-19:00 Europe/Berlin"]), AfterValidator(_schedule)
 ]
 ImagePart = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
@@ -161,6 +172,8 @@ class WorkstationSpec(Part):
     container: Container = "deeplearning"
     admin_username: Username = "azureuser"
     ssh_public_key: PublicKey | None = None
+    idle: IdlePolicy | None = None
+    schedule: WeeklyHours = ""
     driver_version: Annotated[str, Field(pattern=r"^(\d+(\.\d+){1,3})?$")] = ""
     python_packages: Annotated[tuple[Package, ...], Field(max_length=50)] = (
         "torch",
@@ -175,7 +188,7 @@ class WorkstationSpec(Part):
 
 SPECS: dict[str, type[WorkstationSpec]] = {"workstation": WorkstationSpec}
 
-CHANGEABLE = frozenset({"allow_from"})
+CHANGEABLE = frozenset({"allow_from", "idle", "schedule"})
 
 
 def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller: str) -> WorkstationSpec:
@@ -189,7 +202,7 @@ def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller
     try:
         spec = kind.model_validate(body)
     except ValidationError as error:
-        raise InvalidSpec([*faults, *_faults_of(error)]) from None
+        raise InvalidSpec([*faults, *faults_of(error)]) from None
     if faults:
         raise InvalidSpec(faults)
     if CALLER in spec.allow_from and not caller_address:
@@ -224,7 +237,8 @@ def _own_address(address: str) -> str:
     return str(network)
 
 
-def _faults_of(error: ValidationError) -> list[Fault]:
+def faults_of(error: ValidationError) -> list[Fault]:
+    """Everything that a model found wrong, with where it is."""
     found = {_pointer(item["loc"]): _words(item["msg"]) for item in error.errors(include_url=False)}
     # A list whose items are all wrong is counted as empty too; that would be said twice.
     above = {pointer.rpartition("/")[0] for pointer in found}

@@ -1,6 +1,6 @@
 """The records: environments asked for, operations done, and the locks that keep operations apart."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import wire
@@ -17,11 +17,20 @@ NEWEST_FIRST = str.maketrans(CROCKFORD, CROCKFORD[::-1])
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Who holds an environment since when (seconds since 1970); `etag` tells whether that has changed."""
+    """Who holds an environment since when (seconds since 1970); `etag` tells whether that has changed.
+
+    `carrier` is the orchestration that does the operation, where that is not one of its own.
+    """
 
     operation: str
     taken_at: float
     etag: str = field(default="", compare=False)
+    carrier: str = ""
+
+    @property
+    def orchestration(self) -> str:
+        """The orchestration whose end is the end of the lock."""
+        return self.carrier or self.operation
 
 
 class Records:
@@ -42,6 +51,11 @@ class Records:
         """A page of environments by name, and where the next page begins."""
         page = await self._environments.page(ENVIRONMENTS, limit=limit, after=after)
         return [wire.read_text(EnvironmentRecord, row.document) for row in page.rows], page.after
+
+    async def environments_between(self, first: str, last: str) -> dict[str, EnvironmentRecord]:
+        """What was asked for under the names from one to another, by name."""
+        rows = await self._environments.range(ENVIRONMENTS, first, last)
+        return {row.key: wire.read_text(EnvironmentRecord, row.document) for row in rows}
 
     async def remember_environment(self, record: EnvironmentRecord) -> None:
         """Write what was asked for; writing the same twice is harmless."""
@@ -81,7 +95,7 @@ class Records:
         if row is None:
             return None
         held = wire.read_text(Lock, row.document)
-        return Lock(held.operation, held.taken_at, row.etag)
+        return replace(held, etag=row.etag)
 
     async def locks(self) -> dict[str, Lock]:
         """Who holds environments, by environment."""

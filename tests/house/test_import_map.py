@@ -8,21 +8,22 @@ import pytest
 
 from tests.support import ROOT
 
-READS = ("cloud.inventory", "cloud.prices", "cloud.preflight")
+READS = ("cloud.inventory", "cloud.prices", "cloud.preflight", "cloud.signing_keys")
 ALLOWED: dict[str, tuple[str, ...]] = {
     "environments": (),
     "wire": (),
-    "settings": (),
+    "settings": ("environments",),
     "guest": ("environments",),
     "records": ("environments", "wire", "settings"),
     "cloud": ("environments", "settings"),
     "activities": ("environments", "cloud", "records", "guest"),
     "orchestrators": ("environments", "wire", "activities"),
-    "api": ("environments", "wire", "records", "orchestrators", *READS),
-    "function_app": ("environments", "wire", "settings", "records", "cloud", "activities", "orchestrators", "api"),
+    "api": ("environments", "wire", "settings", "records", "orchestrators", *READS),
+    "timers": ("environments", "wire", "records", "orchestrators", "api"),
+    "function_app": ("environments", "wire", "settings", "records", "cloud", "activities", "orchestrators", "api", "timers"),
     "local": (),
 }
-HEAVY = ("azure.mgmt", "azure.identity", "azure.keyvault", "azure.data", "azure.core", "aiohttp")
+HEAVY = ("jwt", "cryptography", "azure.mgmt", "azure.identity", "azure.keyvault", "azure.data", "azure.core", "aiohttp")
 STANDARD_AND_PYDANTIC_ONLY = ("environments",)
 
 

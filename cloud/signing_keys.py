@@ -1,0 +1,50 @@
+"""The keys that Microsoft Entra signs tokens with: fetched when first needed, and again when a token names an unknown one.
+
+https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-signature
+"""
+
+import asyncio
+import time
+from typing import Any
+
+from cloud.connection import Cloud
+from environments.errors import CloudUnavailable
+
+DAY, MINUTE = 24 * 3600.0, 60.0
+
+
+class SigningKeys:
+    """The keys of one tenant, by the id that tokens name them with."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        """Ask over the connections of this cloud; nothing of our identity goes along."""
+        self._cloud = cloud
+        self._keys: dict[str, Any] = {}
+        self._asked_at = -DAY
+        self._asking = asyncio.Lock()
+
+    async def key(self, identifier: str) -> Any:
+        """The key of that id, or None if the tenant has none; asks at most once a minute; raises CloudUnavailable."""
+        known, age = self._keys.get(identifier), time.monotonic() - self._asked_at
+        if (known is not None and age < DAY) or (known is None and age < MINUTE):
+            return known
+        async with self._asking:
+            if time.monotonic() - self._asked_at >= MINUTE:
+                self._keys = await self._fetched()
+                self._asked_at = time.monotonic()
+        return self._keys.get(identifier)
+
+    async def _fetched(self) -> dict[str, Any]:
+        import jwt
+        from azure.core.exceptions import AzureError
+        from azure.core.rest import HttpRequest
+
+        settings = self._cloud.settings
+        url = f"{settings.entra_authority_url}/{settings.entra_tenant_id}/discovery/v2.0/keys"
+        try:
+            response = await self._cloud.transport.send(HttpRequest("GET", url), connection_timeout=5, read_timeout=10)
+            await response.load_body()
+            keys = jwt.PyJWKSet.from_dict(response.json()).keys
+        except (AzureError, jwt.PyJWTError, ValueError, KeyError, TypeError) as error:
+            raise CloudUnavailable("The keys that tokens are signed with cannot be fetched right now.") from error
+        return {key.key_id: key for key in keys if key.key_id and key.key_type == "RSA"}

@@ -1,0 +1,59 @@
+"""Holds and leases: who wants a machine awake until when, and what becomes of it when its time is over."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from environments.heartbeats import HoldInside
+from environments.memory import Ending, Hold, Lease, MachineMemory
+from environments.policy import DAY, Minutes
+
+MINUTE = 60.0
+LONGEST_LEASE = 90 * DAY  # minutes
+SNOOZE = 120  # minutes
+
+
+class Asked(BaseModel):
+    """What a request may ask for; unknown fields are faults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, defer_build=True)
+
+
+class HoldRequest(Asked):
+    """Keep a machine awake for so long (minutes, or texts like `2h30m`), and why; 0 ends the hold."""
+
+    minutes: Annotated[Minutes, Field(ge=0, alias="for", examples=["2h"])]
+    reason: Annotated[str, Field(max_length=300)] = ""
+
+
+class LeaseRequest(Asked):
+    """Stop or delete a machine in so long (minutes, or texts like `3d`) unless somebody asks again; 0 ends the lease."""
+
+    minutes: Annotated[Minutes, Field(ge=0, le=LONGEST_LEASE, alias="for", examples=["8h"])]
+    then: Literal["stop", "delete"] = "stop"
+
+
+def held(memory: MachineMemory, request: HoldRequest, by: str, now: float, longest: int) -> MachineMemory:
+    """The memory with a hold of at most `longest` minutes from now, or without one."""
+    if not request.minutes:
+        return replace(memory, hold=None)
+    until = now + min(request.minutes, longest) * MINUTE
+    return replace(memory, hold=Hold(by, request.reason, now, until))
+
+
+def leased(memory: MachineMemory, request: LeaseRequest, by: str, now: float) -> MachineMemory:
+    """The memory with a lease that runs out after so many minutes from now, or without one."""
+    if not request.minutes:
+        return replace(memory, lease=None)
+    return replace(memory, lease=Lease(now + request.minutes * MINUTE, Ending(request.then), by))
+
+
+def longest_hold(own: Hold | None, inside: Iterable[HoldInside], machine: str, now: float, longest: int) -> Hold | None:
+    """The hold that lasts longest, of those on record and those made on the machine (for at most `longest` minutes)."""
+    holds = [own] if own else []
+    for made in inside:
+        until = min(made.until, made.since + longest * MINUTE)
+        holds.append(Hold(f"{made.by} (on {machine})", made.reason, made.since, until))
+    return max((hold for hold in holds if hold.until > now), key=lambda hold: hold.until, default=None)

@@ -1,0 +1,139 @@
+"""The fleet's records: what agents tell, what the sweep remembers of each machine, and what it last found."""
+
+import base64
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import wire
+from environments.errors import CloudUnavailable
+from environments.heartbeats import AgentRecord
+from environments.memory import MachineMemory
+from environments.reports import ReportHead, ReportPage
+from records.table import Change, Row, Table
+
+if TYPE_CHECKING:
+    from azure.data.tables.aio import TableServiceClient
+
+HEARTBEATS, MACHINES, REPORTS = "heartbeats", "machines", "reports"
+HEAD = "head"
+# A property holds 32,767 characters. https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
+LONGEST_TEXT = 30_000
+TRIES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The memory of a machine, and the tag that tells whether it has changed since it was read."""
+
+    memory: MachineMemory
+    etag: str
+
+
+class FleetRecords:
+    """Everything that is remembered of machines, over one table service."""
+
+    def __init__(self, service: "TableServiceClient") -> None:
+        """Use the tables of this service, which are created when first missed."""
+        self._heartbeats = Table(service, HEARTBEATS)
+        self._machines = Table(service, MACHINES)
+        self._reports = Table(service, REPORTS)
+
+    async def heard(self, key: str) -> AgentRecord | None:
+        """What the agent of a machine has told, or None."""
+        row = await self._heartbeats.read(HEARTBEATS, key)
+        return _unpacked(row) if row else None
+
+    async def heard_between(self, first: str, last: str) -> dict[str, AgentRecord]:
+        """What the agents of machines between two keys have told, by key."""
+        return {row.key: _unpacked(row) for row in await self._heartbeats.range(HEARTBEATS, first, last)}
+
+    async def change_heard(self, key: str, change: Callable[[AgentRecord | None], AgentRecord]) -> AgentRecord:
+        """Change what is known from an agent, again if somebody else changes it meanwhile; raises CloudUnavailable."""
+        for _ in range(TRIES):
+            row = await self._heartbeats.read(HEARTBEATS, key)
+            record = change(_unpacked(row) if row else None)
+            if await _put(self._heartbeats, HEARTBEATS, key, _packed(wire.text_of(record)), row):
+                return record
+        raise CloudUnavailable("Too many heartbeats of one machine come at once; try again.")
+
+    async def forget_heard(self, key: str) -> None:
+        """Forget what an agent has told: there is none any more."""
+        await self._heartbeats.delete(HEARTBEATS, key)
+
+    async def memory(self, key: str) -> MachineMemory | None:
+        """What is remembered of a machine, or None."""
+        row = await self._machines.read(MACHINES, key)
+        return wire.read_text(MachineMemory, row.document) if row else None
+
+    async def memories_between(self, first: str, last: str) -> dict[str, Remembered]:
+        """What is remembered of machines between two keys, by key."""
+        rows = await self._machines.range(MACHINES, first, last)
+        return {row.key: Remembered(wire.read_text(MachineMemory, row.document), row.etag) for row in rows}
+
+    async def write_memories(self, changed: Mapping[str, tuple[MachineMemory, str]]) -> None:
+        """Write memories by key, each with the tag it was read with; who was faster with one of them wins."""
+        await self._machines.write_all(
+            MACHINES, [Change(key, wire.text_of(memory), etag or NEW) for key, (memory, etag) in changed.items()]
+        )
+
+    async def change_memory(self, key: str, change: Callable[[MachineMemory | None], MachineMemory]) -> MachineMemory:
+        """Change what is remembered of a machine, again if somebody else changes it meanwhile; raises CloudUnavailable."""
+        for _ in range(TRIES):
+            row = await self._machines.read(MACHINES, key)
+            memory = change(wire.read_text(MachineMemory, row.document) if row else None)
+            if await _put(self._machines, MACHINES, key, wire.text_of(memory), row):
+                return memory
+        raise CloudUnavailable("The machine's record changes too fast; try again.")
+
+    async def write_report(self, page: ReportPage) -> None:
+        """Write one page of what a sweep has found, in the place of the page of the sweep before."""
+        text = _packed(wire.text_of(page))
+        parts = {
+            f"Part{number:03}": text[begin : begin + LONGEST_TEXT]
+            for number, begin in enumerate(range(0, len(text), LONGEST_TEXT))
+        }
+        await self._reports.write(REPORTS, _page_key(page.number), "{}", **parts)
+
+    async def finish_report(self, head: ReportHead) -> None:
+        """Write what a sweep has found as a whole: now its pages are the report."""
+        await self._reports.write(REPORTS, HEAD, wire.text_of(head))
+
+    async def report_head(self) -> ReportHead | None:
+        """What the last sweep has found as a whole, or None before the first one."""
+        row = await self._reports.read(REPORTS, HEAD)
+        return wire.read_text(ReportHead, row.document) if row else None
+
+    async def report_page(self, number: int) -> ReportPage | None:
+        """One page of what the last sweep has found, or None."""
+        row = await self._reports.read(REPORTS, _page_key(number))
+        if row is None:
+            return None
+        text = "".join(row.columns[name] for name in sorted(row.columns) if name.startswith("Part"))
+        return wire.read_text(ReportPage, _text(text))
+
+
+NEW = ""
+
+
+async def _put(table: Table, partition: str, key: str, document: str, read: Row | None) -> bool:
+    if read is None:
+        return await table.insert(partition, key, document)
+    return await table.replace(partition, key, document, read.etag)
+
+
+def _page_key(number: int) -> str:
+    return f"page-{number:05}"
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(zlib.compress(text.encode())).decode()
+
+
+def _text(packed: str) -> str:
+    return zlib.decompress(base64.b64decode(packed)).decode()
+
+
+def _unpacked(row: Row) -> AgentRecord:
+    return wire.read_text(AgentRecord, _text(row.document))
