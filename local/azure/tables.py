@@ -3,7 +3,7 @@
 import base64
 import re
 
-from local.azure import entities
+from local.azure import entities, table_batches
 from local.azure.answers import Answer, not_simulated
 from local.azure.edm import STRING, TableRefused, Value, invalid
 from local.azure.entities import NAME, TABLE, TABLES
@@ -34,6 +34,8 @@ def _answered(world: World, request: Request) -> Answer:
     if "comp" in request.query or "restype" in request.query:
         raise not_simulated("the properties and access policies of tables")
     path = entities.readable(request.path)
+    if path == "/$batch" and request.method == "POST":
+        return table_batches.answer(world, request)
     if path in ("/Tables", "/Tables()"):
         return _create_table(world, request) if request.method == "POST" else _list_tables(world, request)
     one = ONE_TABLE.fullmatch(path)

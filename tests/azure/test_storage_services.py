@@ -1,17 +1,25 @@
 """Tables and blobs: the same questions to the simulated services and to Azurite, and the same answers.
 
 Only what both of them, and Azure itself, agree on is asked: Azurite's known quirks (missing selected columns, codes of bad
-names, status of unauthenticated requests) are accepted either way.
+names, status of unauthenticated requests, a transaction of too many operations) are accepted either way.
 """
 
+import asyncio
 import base64
 import itertools
 import uuid
-from typing import Any
+from collections.abc import Awaitable, Callable
+from http.client import BadStatusLine
+from typing import Any, TypeVar
 
 import pytest
+from azure.core import MatchConditions
+from azure.data.tables import TableTransactionError, UpdateMode
+from azure.data.tables.aio import TableServiceClient
 
 from tests.azure.conftest import Storage
+
+T = TypeVar("T")
 
 _names = itertools.count(1)
 KEYS = [
@@ -67,6 +75,24 @@ def rows(storage: Storage, table: str, wanted: str = "") -> list[str]:
 
 def code(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.headers.get("x-ms-error-code", "")
+
+
+def told(storage: Storage, ask: Callable[[TableServiceClient], Awaitable[T]]) -> T:
+    """What the tables tell the SDK."""
+
+    async def asked() -> T:
+        async with storage.service() as service:
+            return await ask(service)
+
+    return asyncio.run(asked())
+
+
+def transact(storage: Storage, table: str, *operations: Any) -> list[Any]:
+    return told(storage, lambda service: service.get_table_client(table).submit_transaction(operations))
+
+
+def if_unchanged(etag: str) -> dict[str, Any]:
+    return {"mode": UpdateMode.REPLACE, "etag": etag, "match_condition": MatchConditions.IfNotModified}
 
 
 def test_a_table_is_made_once_found_and_deleted(storage: Storage) -> None:
@@ -258,6 +284,126 @@ def test_pages_follow_each_other_in_the_order_of_keys(storage: Storage, table: s
 @pytest.mark.parametrize("top", ["-1", "x"])
 def test_a_number_of_rows_that_is_none_is_400(storage: Storage, table: str, top: str) -> None:
     assert storage.ask("tables", "GET", f"/{table}()", params={"$top": top}).status_code == 400
+
+
+def test_a_transaction_makes_replaces_merges_and_deletes(storage: Storage, table: str) -> None:
+    first = storage.table("POST", f"/{table}", entity("changed", A=1, B=1)).headers["ETag"]
+    for row in ("replaced", "merged", "deleted"):
+        storage.table("POST", f"/{table}", entity(row, A=1, B=1))
+    done = transact(
+        storage,
+        table,
+        ("create", entity("made", A="ü")),
+        ("update", entity("changed", A=2), if_unchanged(first)),
+        ("upsert", entity("replaced", A=2), {"mode": UpdateMode.REPLACE}),
+        ("upsert", entity("merged", A=2), {"mode": UpdateMode.MERGE}),
+        ("upsert", entity("unheard of", A=2)),
+        ("delete", entity("deleted")),
+    )
+    shown = {row: storage.table("GET", at(table, row)) for row in rows(storage, table)}
+    assert {row: (answer.json()["A"], answer.json().get("B")) for row, answer in shown.items()} == {
+        "made": ("ü", None),
+        "changed": (2, None),
+        "replaced": (2, None),
+        "merged": (2, 1),
+        "unheard of": (2, None),
+    }
+    tags = [done[place]["etag"] for place in range(5)]
+    assert [shown[row].headers["ETag"] for row in ("made", "changed", "replaced", "merged", "unheard of")] == tags
+    assert len(done) == 6
+
+
+REFUSED: dict[str, tuple[Any, int, str]] = {
+    "a row that is there": (("create", entity("there")), 409, "EntityAlreadyExists"),
+    "a change of what has changed": (
+        ("update", entity("there", A=2), if_unchanged("old")),
+        412,
+        "UpdateConditionNotSatisfied",
+    ),
+    "a change of what is gone": (("update", entity("gone"), if_unchanged("old")), 404, "ResourceNotFound"),
+    "a deletion of what has changed": (("delete", entity("there"), if_unchanged("old")), 412, "UpdateConditionNotSatisfied"),
+    "a deletion of what is gone": (("delete", entity("gone")), 404, "ResourceNotFound"),
+    "a row twice": (("upsert", entity("new")), 400, "InvalidDuplicateRow"),
+    "too much text": (("upsert", entity("large", T="x" * 32769)), 400, "PropertyValueTooLarge"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_transaction_that_is_refused_changes_nothing(storage: Storage, table: str, what: str) -> None:
+    operation, status, code_ = REFUSED[what]
+    old = storage.table("POST", f"/{table}", entity("there", A=0)).headers["ETag"]
+    now = storage.table("PUT", at(table, "there"), {"A": 1}).headers["ETag"]
+    storage.table("POST", f"/{table}", entity("other", A=1))
+    if len(operation) > 2:
+        how = {**operation[2], "etag": old}
+        operation = (*operation[:2], {name: how[name] for name in how if operation[0] == "update" or name != "mode"})
+    before = [("create", entity("new")), ("upsert", entity("other", A=2)), ("delete", entity("leaving"))]
+    storage.table("POST", f"/{table}", entity("leaving"))
+    with pytest.raises(TableTransactionError) as refused:
+        transact(storage, table, *before, operation, ("create", entity("later")))
+    error: Any = refused.value
+    assert (error.index, error.status_code, error.error_code) == (3, status, code_)
+    assert str(error.message).startswith("3:")
+    assert rows(storage, table) == ["leaving", "other", "there"]
+    assert storage.table("GET", at(table, "other")).json()["A"] == 1
+    assert storage.table("GET", at(table, "there")).headers["ETag"] == now
+
+
+def test_odd_keys_are_kept_apart_in_transactions(storage: Storage, table: str) -> None:
+    transact(storage, table, *(("upsert", entity(key, Key=key)) for key in [*KEYS, "A", "a"]))
+    answer = storage.table("GET", f"/{table}()").json()["value"]
+    assert {row["RowKey"]: row["Key"] for row in answer} == {key: key for key in [*KEYS, "A", "a"]}
+    transact(storage, table, *(("delete", entity(key)) for key in [*KEYS, "A"]))
+    assert rows(storage, table) == ["a"]
+
+
+def test_a_transaction_has_a_hundred_operations_at_most(storage: Storage, table: str) -> None:
+    wanted = [("create", entity(f"{number:03}")) for number in range(101)]
+    with pytest.raises((TableTransactionError, BadStatusLine), match=r"^(99:The batch request|changesetresponse_)"):
+        transact(storage, table, *wanted)  # Azurite's refusal is not well formed
+    assert rows(storage, table) == []
+    assert len(transact(storage, table, *wanted[:100])) == 100
+
+
+def test_a_transaction_that_is_too_large_is_refused(storage: Storage) -> None:
+    headers = {"Content-Type": "multipart/mixed; boundary=batch_1"}
+    answer = storage.ask("tables", "POST", "/$batch", content=b"x" * (4 * 2**20 + 1), headers=headers)
+    assert code(answer) == (413, "RequestBodyTooLarge")
+
+
+def test_a_transaction_needs_its_table(storage: Storage) -> None:
+    with pytest.raises(TableTransactionError) as refused:
+        transact(storage, "nosuchtable", ("create", entity("r")))
+    error: Any = refused.value
+    assert (error.status_code, error.error_code) == (404, "TableNotFound")
+
+
+def batch(storage: Storage, *requests: str) -> Any:
+    """A transaction as no SDK would send it."""
+    part = "--c\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n{}\r\n"
+    changes = "".join(part.format(request) for request in requests)
+    body = f"--batch_1\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n{changes}--c--\r\n--batch_1--\r\n"
+    headers = {"Content-Type": "multipart/mixed; boundary=batch_1"}
+    return storage.ask("tables", "POST", "/$batch", content=body.encode(), headers=headers)
+
+
+def test_a_transaction_keeps_to_one_partition(simulated_storage: Storage) -> None:
+    """Azurite does not look."""
+    assert simulated_storage.table("POST", "/Tables", {"TableName": "divided"}).status_code == 201
+    made = (f'POST https://x/divided HTTP/1.1\r\n\r\n{{"PartitionKey": "{name}", "RowKey": "r"}}' for name in "pq")
+    answer = batch(simulated_storage, *made)
+    assert (answer.status_code, "HTTP/1.1 400 Bad Request" in answer.text) == (202, True)
+    assert "1:All commands in a batch must operate on same entity group." in answer.text
+    assert rows(simulated_storage, "divided") == []
+
+
+def test_what_a_simulated_transaction_does_not_know_is_said_and_not_done(simulated_storage: Storage) -> None:
+    assert simulated_storage.table("POST", "/Tables", {"TableName": "asked"}).status_code == 201
+    made = 'POST https://x/asked HTTP/1.1\r\n\r\n{"PartitionKey": "p", "RowKey": "r"}'
+    for request in ("GET https://x/asked() HTTP/1.1\r\n\r\n", "PUT https://x/asked HTTP/1.1\r\n\r\n{}"):
+        assert batch(simulated_storage, made, request).status_code == 501
+    assert rows(simulated_storage, "asked") == []
+    assert batch(simulated_storage).status_code == 400
 
 
 def test_an_error_of_tables_says_what_and_why(storage: Storage) -> None:
