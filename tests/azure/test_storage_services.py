@@ -17,6 +17,9 @@ from azure.core import MatchConditions
 from azure.data.tables import TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableServiceClient
 
+from environments.errors import CloudUnavailable
+from records.table import Page, Row, Table
+from records.transactions import LARGEST_TRANSACTION, MOST_ROWS, NEW, Change, transactions
 from tests.azure.conftest import Storage
 
 T = TypeVar("T")
@@ -85,6 +88,11 @@ def told(storage: Storage, ask: Callable[[TableServiceClient], Awaitable[T]]) ->
             return await ask(service)
 
     return asyncio.run(asked())
+
+
+def recorded(storage: Storage, table: str, ask: Callable[[Table], Awaitable[T]]) -> T:
+    """What our own records make of the tables."""
+    return told(storage, lambda service: ask(Table(service, table)))
 
 
 def transact(storage: Storage, table: str, *operations: Any) -> list[Any]:
@@ -404,6 +412,103 @@ def test_what_a_simulated_transaction_does_not_know_is_said_and_not_done(simulat
         assert batch(simulated_storage, made, request).status_code == 501
     assert rows(simulated_storage, "asked") == []
     assert batch(simulated_storage).status_code == 400
+
+
+def test_a_row_comes_back_with_its_columns(storage: Storage, table: str) -> None:
+    async def asked(records: Table) -> tuple[Row | None, Page]:
+        await records.write("p", "r", "{}", Log="Zeile 1\nZeile 2 'ü'", Owner="ann")
+        return await records.read("p", "r"), await records.page("p", limit=5, Owner="ann")
+
+    row, page = recorded(storage, table, asked)
+    assert row is not None
+    assert (row.key, row.document, row.columns) == ("r", "{}", {"Log": "Zeile 1\nZeile 2 'ü'", "Owner": "ann"})
+    assert page == Page((row,), "")
+
+
+def test_many_rows_are_written_and_read_as_a_range(storage: Storage) -> None:
+    changes = [Change(f"{number:04}", str(number), columns={"N": f"n{number}"}) for number in range(1234)]
+    name = f"many{next(_names)}"  # made when it is first missed
+
+    async def asked(records: Table) -> tuple[list[bool], list[Row], list[Row], Page]:
+        written = await records.write_all("p", changes)
+        every, some = await records.range("p", "", "9999"), await records.range("p", "0007", "1007")
+        return written, every, some, await records.page("p", first="0010", limit=1000)
+
+    written, every, some, page = recorded(storage, name, asked)
+    assert written == [True] * 1234
+    assert [(row.key, row.document, row.columns) for row in every] == [
+        (one.key, one.document, one.columns) for one in changes
+    ]
+    assert [row.key for row in some] == [f"{number:04}" for number in range(7, 1008)]
+    assert ([row.key for row in page.rows], page.after) == ([f"{number:04}" for number in range(10, 1010)], "1009")
+    assert recorded(storage, name, lambda records: records.range("q", "", "9999")) == []
+
+
+def test_a_page_begins_with_its_first_key(storage: Storage, table: str) -> None:
+    async def asked(records: Table) -> list[list[str]]:
+        await records.write_all("p", [Change(key, "{}", columns={"Odd": str(int(key) % 2)}) for key in "12345"])
+        pages = [
+            await records.page("p", limit=2, first="2"),
+            await records.page("p", limit=2, first="2", after="3"),
+            await records.page("p", limit=5, first="3", until="4"),
+            await records.page("p", limit=5, first="2", Odd="1"),
+        ]
+        return [[*(row.key for row in page.rows), page.after] for page in pages]
+
+    assert recorded(storage, table, asked) == [["2", "3", "3"], ["4", "5", ""], ["3", "4", ""], ["3", "5", ""]]
+
+
+def test_the_conflict_of_one_row_sinks_no_other(storage: Storage, table: str) -> None:
+    """Those beside it in its transaction are written, and those of other transactions too."""
+    others = [Change(f"other{number:03}", "new", NEW) for number in range(150)]
+
+    async def asked(records: Table) -> tuple[list[bool], dict[str, str]]:
+        await records.write_all("p", [Change(key, "old") for key in ("changed", "exists", "same", "whatever")])
+        tags = {row.key: row.etag for row in await records.range("p", "", "")}
+        await records.write("p", "changed", "elsewhere")
+        changes = [
+            Change("changed", "new", tags["changed"]),
+            Change("same", "new", tags["same"]),
+            Change("exists", "new", NEW),
+            Change("gone", "new", tags["changed"]),
+            Change("whatever", "new"),
+            Change("made", "new", NEW, {"Owner": "ann"}),
+        ]
+        written = await records.write_all("p", [*changes, *others])
+        return written, {row.key: row.document for row in await records.range("p", "", "")}
+
+    written, documents = recorded(storage, table, asked)
+    assert written == [False, True, False, False, True, True] + [True] * 150
+    expected = {"changed": "elsewhere", "same": "new", "exists": "old", "whatever": "new", "made": "new"}
+    assert documents == expected | {one.key: "new" for one in others}
+
+
+def test_rows_too_large_for_one_transaction_are_written_in_several(storage: Storage, table: str) -> None:
+    large = {f"T{number}": "ü" * 10_000 for number in range(12)}
+    changes = [Change(str(number), "x" * 30_000, columns=large) for number in range(8)]
+    assert len(transactions("p", changes)) == 8
+    assert recorded(storage, table, lambda records: records.write_all("p", changes)) == [True] * 8
+    assert rows(storage, table) == [one.key for one in changes]
+
+
+def test_what_tables_cannot_take_is_no_conflict(storage: Storage) -> None:
+    """The trouble of one transaction is not hidden by what others have done."""
+    changes = [Change(str(number), "{}") for number in range(101)] + [Change("bad\nkey", "{}")]
+    with pytest.raises(CloudUnavailable):
+        recorded(storage, f"bad{next(_names)}", lambda records: records.write_all("p", changes))
+    assert recorded(storage, f"none{next(_names)}", lambda records: records.write_all("p", [])) == []
+
+
+def test_transactions_have_as_many_rows_as_fit_and_keep_their_order() -> None:
+    large = [Change(str(number), "x" * 20_000) for number in range(90)]
+    changes = large + [Change(f"small{number}", "") for number in range(120)]
+    sets = transactions("p", changes)
+    assert [change for some in sets for change in some] == changes
+    assert all(0 < len(some) <= MOST_ROWS for some in sets)
+    assert all(sum(change.size("p") for change in some) <= LARGEST_TRANSACTION for some in sets)
+    assert [len(some) for some in sets] == [47, 100, 63]
+    with pytest.raises(ValueError, match="once"):
+        transactions("p", [Change("a", "1"), Change("b", "1"), Change("a", "2")])
 
 
 def test_an_error_of_tables_says_what_and_why(storage: Storage) -> None:
