@@ -112,9 +112,9 @@ def _query(world: World, table: str, request: Request) -> Answer:
 
 def _top(request: Request) -> int:
     text = request.query.get("$top", str(LARGEST_PAGE))
-    if not text.isdigit():
-        raise invalid(f"$top is no number: {text}.")
-    return min(int(text), LARGEST_PAGE)
+    if not text.isdigit() or int(text) > LARGEST_PAGE:
+        raise invalid(f"$top is no number from 0 to {LARGEST_PAGE}: {text}.")
+    return int(text)
 
 
 def _encoded(key: str) -> str:

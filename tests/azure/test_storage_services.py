@@ -414,6 +414,13 @@ def test_what_a_simulated_transaction_does_not_know_is_said_and_not_done(simulat
     assert batch(simulated_storage).status_code == 400
 
 
+def test_a_page_is_not_larger_than_tables_answer(simulated_storage: Storage) -> None:
+    """Azurite answers a thousand rows, Azure refuses."""
+    assert simulated_storage.ask("tables", "GET", "/any()", params={"$top": "1001"}).status_code == 404
+    assert simulated_storage.table("POST", "/Tables", {"TableName": "paged"}).status_code == 201
+    assert simulated_storage.ask("tables", "GET", "/paged()", params={"$top": "1001"}).status_code == 400
+
+
 def test_a_row_comes_back_with_its_columns(storage: Storage, table: str) -> None:
     async def asked(records: Table) -> tuple[Row | None, Page]:
         await records.write("p", "r", "{}", Log="Zeile 1\nZeile 2 'ü'", Owner="ann")
