@@ -1,26 +1,30 @@
 """One table: rows of JSON text under two keys, created when first missed."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from environments.errors import CloudUnavailable
+from records.transactions import DOCUMENT, NEW, Change, transactions
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableServiceClient
 
 R = TypeVar("R")
 
-DOCUMENT = "Document"
+LARGEST_PAGE, SIDE_BY_SIDE = 1000, 8
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it was read: its key, its JSON text, and the tag that tells whether it has changed since."""
+    """A row as it was read: its key, its JSON text, the tag that tells whether it has changed since, its columns of text."""
 
     key: str
     document: str
     etag: str
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +48,16 @@ class Table:
         """Insert a row and say whether it is new; False means that a row with this key exists already."""
         from azure.core.exceptions import ResourceExistsError
 
+        entity = Change(key, document, columns=columns).entity(partition)
         try:
-            await self._made(lambda: self._client.create_entity(_entity(partition, key, document, columns)))
+            await self._made(lambda: self._client.create_entity(entity))
         except ResourceExistsError:
             return False
         return True
 
     async def write(self, partition: str, key: str, document: str, **columns: str) -> None:
         """Write a row, whatever was there before."""
-        entity = _entity(partition, key, document, columns)
+        entity = Change(key, document, columns=columns).entity(partition)
         await self._made(lambda: self._client.upsert_entity(entity, mode=_replace()))
 
     async def replace(self, partition: str, key: str, document: str, etag: str, **columns: str) -> bool:
@@ -60,13 +65,47 @@ class Table:
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
-        entity, unmodified = _entity(partition, key, document, columns), MatchConditions.IfNotModified
+        entity, unmodified = Change(key, document, columns=columns).entity(partition), MatchConditions.IfNotModified
         try:
             await self._made(
                 lambda: self._client.update_entity(entity, mode=_replace(), etag=etag, match_condition=unmodified)
             )
         except (ResourceModifiedError, ResourceNotFoundError):
             return False
+        return True
+
+    async def write_all(self, partition: str, rows: Sequence[Change]) -> list[bool]:
+        """Write many rows, a hundred at a time, and say of each whether it was written: no row's conflict sinks another."""
+        sets = transactions(partition, rows)
+        written: list[list[bool]] = [[] for _ in sets]
+        waiting = iter(enumerate(sets))
+
+        async def write() -> None:
+            for place, changes in waiting:
+                written[place] = await self._write_together(partition, changes)
+
+        # All of them are awaited before anyone gives up: what is under way is never left behind.
+        ends = await asyncio.gather(*(write() for _ in sets[:SIDE_BY_SIDE]), return_exceptions=True)
+        for trouble in filter(None, ends):
+            raise trouble
+        return list(itertools.chain.from_iterable(written))
+
+    async def _write_together(self, partition: str, changes: list[Change]) -> list[bool]:
+        from azure.core.exceptions import HttpResponseError
+
+        operations = [change.operation(partition) for change in changes]
+        try:
+            await self._made(lambda: self._client.submit_transaction(operations))
+        except HttpResponseError:  # one of the rows has changed, exists or is gone
+            return [await self._write_one(partition, change) for change in changes]
+        return [True] * len(changes)
+
+    async def _write_one(self, partition: str, change: Change) -> bool:
+        if change.etag == NEW:
+            return await self.insert(partition, change.key, change.document, **change.columns)
+        if change.etag:
+            return await self.replace(partition, change.key, change.document, change.etag, **change.columns)
+        await self.write(partition, change.key, change.document, **change.columns)
         return True
 
     async def read(self, partition: str, key: str) -> Row | None:
@@ -90,19 +129,23 @@ class Table:
         except (ResourceNotFoundError, ResourceModifiedError):
             return
 
-    async def page(self, partition: str, *, limit: int, after: str = "", until: str = "", **columns: str) -> Page:
-        """Up to `limit` rows with keys above `after` and up to `until`, whose columns have the given values."""
-        conditions = ["PartitionKey eq @partition"]
-        values = {"partition": partition, "after": after, "until": until, **columns}
-        conditions += ["RowKey gt @after"] if after else []
-        conditions += ["RowKey le @until"] if until else []
-        conditions += [f"{column} eq @{column}" for column in columns]
-        rows = await self._made(lambda: self._first(" and ".join(conditions), values, limit + 1))
+    async def page(
+        self, partition: str, *, limit: int, first: str = "", after: str = "", until: str = "", **columns: str
+    ) -> Page:
+        """Up to `limit` rows with such columns, and with keys from `first` on, above `after`, up to and with `until`."""
+        question, values = _question(partition, {"ge": first, "gt": after, "le": until}, columns)
+        rows = await self._made(lambda: self._rows(question, values, limit + 1))
         return Page(tuple(rows[:limit]), rows[limit - 1].key if len(rows) > limit else "")
 
-    async def _first(self, question: str, values: dict[str, str], limit: int) -> list[Row]:
+    async def range(self, partition: str, first: str, last: str) -> list[Row]:
+        """Every row whose key is from `first` to `last`, both included, in the order of keys."""
+        question, values = _question(partition, {"ge": first, "le": last}, {})
+        return await self._made(lambda: self._rows(question, values))
+
+    async def _rows(self, question: str, values: dict[str, str], limit: int = 0) -> list[Row]:
         found: list[Row] = []
-        async for entity in self._client.query_entities(question, parameters=values, results_per_page=limit):
+        at_once = min(limit or LARGEST_PAGE, LARGEST_PAGE)  # Azure refuses to be asked for more
+        async for entity in self._client.query_entities(question, parameters=values, results_per_page=at_once):
             found.append(_row(entity))
             if len(found) == limit:
                 break
@@ -136,12 +179,19 @@ async def _asked(request: Callable[[], Awaitable[R]]) -> R:
         raise CloudUnavailable("The records cannot be reached right now.") from error
 
 
-def _entity(partition: str, key: str, document: str, columns: dict[str, str]) -> dict[str, Any]:
-    return {"PartitionKey": partition, "RowKey": key, DOCUMENT: document, **columns}
+def _question(partition: str, keys: dict[str, str], columns: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """A filter and its values: the rows of a partition with keys that compare so, where a key is given, and such columns."""
+    wanted = {comparison: key for comparison, key in keys.items() if key}
+    conditions = ["PartitionKey eq @partition"]
+    conditions += [f"RowKey {comparison} @{comparison}" for comparison in wanted]
+    conditions += [f"{column} eq @{column}" for column in columns]
+    return " and ".join(conditions), {"partition": partition, **wanted, **columns}
 
 
 def _row(entity: Any) -> Row:
-    return Row(entity["RowKey"], entity[DOCUMENT], entity.metadata["etag"])
+    text = {name: value for name, value in entity.items() if isinstance(value, str)}
+    columns = {name: value for name, value in text.items() if name not in ("PartitionKey", "RowKey", DOCUMENT)}
+    return Row(entity["RowKey"], entity[DOCUMENT], entity.metadata["etag"], columns)
 
 
 def _replace() -> Any:

@@ -4,18 +4,23 @@ import shutil
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import jwt
 import pytest
 import trustme
+from azure.core.credentials import AccessToken
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.data.tables.aio import TableServiceClient
 
 from local.azure.server import BLOBS, IDENTITY, TABLES
 from local.ground import Ground, free_port, temporary_ground
+from local.names import resolve_localhost_names
 from tests.conftest import unchecked
 from tests.support import ROOT
 
@@ -32,6 +37,8 @@ class Storage:
     name: str
     client: httpx.Client
     roots: dict[str, str]
+    authority: Path
+    token: str
     hosts: dict[str, str] = field(default_factory=dict)
 
     def ask(self, service: str, method: str, path: str, **more: Any) -> httpx.Response:
@@ -51,6 +58,27 @@ class Storage:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.ask("blobs", method, path, content=content, headers=named)
 
+    @contextlib.asynccontextmanager
+    async def service(self) -> AsyncIterator[TableServiceClient]:
+        """The tables as the app reaches them: through the SDK, which repeats nothing by itself."""
+        address = f"https://{self.hosts['tables']}" if self.hosts else self.roots["tables"]
+        connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=self.authority))
+        async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
+            transport: Any = AioHttpTransport(session=session, session_owner=False)
+            credential: Any = _Bearer(self.token)
+            async with TableServiceClient(address, credential=credential, transport=transport, retry_total=0) as service:
+                yield service
+
+
+@dataclass(frozen=True, slots=True)
+class _Bearer:
+    """A credential that has its token already."""
+
+    token: str
+
+    async def get_token(self, *scopes: str, **more: Any) -> AccessToken:
+        return AccessToken(self.token, int(time.time()) + 3600)
+
 
 @pytest.fixture(scope="session")
 def simulated_storage() -> Iterator[Storage]:
@@ -61,10 +89,13 @@ def simulated_storage() -> Iterator[Storage]:
             params={"resource": AUDIENCE},
             headers={"Host": f"{IDENTITY}:{ground.azure_port}", "X-IDENTITY-HEADER": header},
         )
-        client.headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"
+        token = answer.raise_for_status().json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        resolve_localhost_names()
         root = f"https://127.0.0.1:{ground.azure_port}"
         hosts = {"tables": f"{TABLES}:{ground.azure_port}", "blobs": f"{BLOBS}:{ground.azure_port}"}
-        yield Storage("simulated", client, {"tables": root, "blobs": root}, hosts)
+        roots = {"tables": root, "blobs": root}
+        yield Storage("simulated", client, roots, ground.home / "azure" / "ca.pem", token, hosts)
 
 
 @contextlib.contextmanager
@@ -101,7 +132,7 @@ def azurite_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storag
         trust = ssl.create_default_context(cafile=str(home / "ca.pem"))
         with httpx.Client(verify=trust, trust_env=False, timeout=30, headers={"Authorization": f"Bearer {token}"}) as client:
             roots = {service: f"https://127.0.0.1:{port}/{ACCOUNT}" for service, port in ports.items()}
-            yield Storage("azurite", client, roots)
+            yield Storage("azurite", client, roots, home / "ca.pem", token)
     finally:
         running.terminate()
         running.wait()

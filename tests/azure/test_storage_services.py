@@ -1,17 +1,28 @@
 """Tables and blobs: the same questions to the simulated services and to Azurite, and the same answers.
 
 Only what both of them, and Azure itself, agree on is asked: Azurite's known quirks (missing selected columns, codes of bad
-names, status of unauthenticated requests) are accepted either way.
+names, status of unauthenticated requests, a transaction of too many operations) are accepted either way.
 """
 
+import asyncio
 import base64
 import itertools
 import uuid
-from typing import Any
+from collections.abc import Awaitable, Callable
+from http.client import BadStatusLine
+from typing import Any, TypeVar
 
 import pytest
+from azure.core import MatchConditions
+from azure.data.tables import TableTransactionError, UpdateMode
+from azure.data.tables.aio import TableServiceClient
 
+from environments.errors import CloudUnavailable
+from records.table import Page, Row, Table
+from records.transactions import LARGEST_TRANSACTION, MOST_ROWS, NEW, Change, transactions
 from tests.azure.conftest import Storage
+
+T = TypeVar("T")
 
 _names = itertools.count(1)
 KEYS = [
@@ -67,6 +78,29 @@ def rows(storage: Storage, table: str, wanted: str = "") -> list[str]:
 
 def code(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.headers.get("x-ms-error-code", "")
+
+
+def told(storage: Storage, ask: Callable[[TableServiceClient], Awaitable[T]]) -> T:
+    """What the tables tell the SDK."""
+
+    async def asked() -> T:
+        async with storage.service() as service:
+            return await ask(service)
+
+    return asyncio.run(asked())
+
+
+def recorded(storage: Storage, table: str, ask: Callable[[Table], Awaitable[T]]) -> T:
+    """What our own records make of the tables."""
+    return told(storage, lambda service: ask(Table(service, table)))
+
+
+def transact(storage: Storage, table: str, *operations: Any) -> list[Any]:
+    return told(storage, lambda service: service.get_table_client(table).submit_transaction(operations))
+
+
+def if_unchanged(etag: str) -> dict[str, Any]:
+    return {"mode": UpdateMode.REPLACE, "etag": etag, "match_condition": MatchConditions.IfNotModified}
 
 
 def test_a_table_is_made_once_found_and_deleted(storage: Storage) -> None:
@@ -258,6 +292,230 @@ def test_pages_follow_each_other_in_the_order_of_keys(storage: Storage, table: s
 @pytest.mark.parametrize("top", ["-1", "x"])
 def test_a_number_of_rows_that_is_none_is_400(storage: Storage, table: str, top: str) -> None:
     assert storage.ask("tables", "GET", f"/{table}()", params={"$top": top}).status_code == 400
+
+
+def test_a_transaction_makes_replaces_merges_and_deletes(storage: Storage, table: str) -> None:
+    first = storage.table("POST", f"/{table}", entity("changed", A=1, B=1)).headers["ETag"]
+    for row in ("replaced", "merged", "deleted"):
+        storage.table("POST", f"/{table}", entity(row, A=1, B=1))
+    done = transact(
+        storage,
+        table,
+        ("create", entity("made", A="ü")),
+        ("update", entity("changed", A=2), if_unchanged(first)),
+        ("upsert", entity("replaced", A=2), {"mode": UpdateMode.REPLACE}),
+        ("upsert", entity("merged", A=2), {"mode": UpdateMode.MERGE}),
+        ("upsert", entity("unheard of", A=2)),
+        ("delete", entity("deleted")),
+    )
+    shown = {row: storage.table("GET", at(table, row)) for row in rows(storage, table)}
+    assert {row: (answer.json()["A"], answer.json().get("B")) for row, answer in shown.items()} == {
+        "made": ("ü", None),
+        "changed": (2, None),
+        "replaced": (2, None),
+        "merged": (2, 1),
+        "unheard of": (2, None),
+    }
+    tags = [done[place]["etag"] for place in range(5)]
+    assert [shown[row].headers["ETag"] for row in ("made", "changed", "replaced", "merged", "unheard of")] == tags
+    assert len(done) == 6
+
+
+REFUSED: dict[str, tuple[Any, int, str]] = {
+    "a row that is there": (("create", entity("there")), 409, "EntityAlreadyExists"),
+    "a change of what has changed": (
+        ("update", entity("there", A=2), if_unchanged("old")),
+        412,
+        "UpdateConditionNotSatisfied",
+    ),
+    "a change of what is gone": (("update", entity("gone"), if_unchanged("old")), 404, "ResourceNotFound"),
+    "a deletion of what has changed": (("delete", entity("there"), if_unchanged("old")), 412, "UpdateConditionNotSatisfied"),
+    "a deletion of what is gone": (("delete", entity("gone")), 404, "ResourceNotFound"),
+    "a row twice": (("upsert", entity("new")), 400, "InvalidDuplicateRow"),
+    "too much text": (("upsert", entity("large", T="x" * 32769)), 400, "PropertyValueTooLarge"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_transaction_that_is_refused_changes_nothing(storage: Storage, table: str, what: str) -> None:
+    operation, status, code_ = REFUSED[what]
+    old = storage.table("POST", f"/{table}", entity("there", A=0)).headers["ETag"]
+    now = storage.table("PUT", at(table, "there"), {"A": 1}).headers["ETag"]
+    storage.table("POST", f"/{table}", entity("other", A=1))
+    if len(operation) > 2:
+        how = {**operation[2], "etag": old}
+        operation = (*operation[:2], {name: how[name] for name in how if operation[0] == "update" or name != "mode"})
+    before = [("create", entity("new")), ("upsert", entity("other", A=2)), ("delete", entity("leaving"))]
+    storage.table("POST", f"/{table}", entity("leaving"))
+    with pytest.raises(TableTransactionError) as refused:
+        transact(storage, table, *before, operation, ("create", entity("later")))
+    error: Any = refused.value
+    assert (error.index, error.status_code, error.error_code) == (3, status, code_)
+    assert str(error.message).startswith("3:")
+    assert rows(storage, table) == ["leaving", "other", "there"]
+    assert storage.table("GET", at(table, "other")).json()["A"] == 1
+    assert storage.table("GET", at(table, "there")).headers["ETag"] == now
+
+
+def test_odd_keys_are_kept_apart_in_transactions(storage: Storage, table: str) -> None:
+    transact(storage, table, *(("upsert", entity(key, Key=key)) for key in [*KEYS, "A", "a"]))
+    answer = storage.table("GET", f"/{table}()").json()["value"]
+    assert {row["RowKey"]: row["Key"] for row in answer} == {key: key for key in [*KEYS, "A", "a"]}
+    transact(storage, table, *(("delete", entity(key)) for key in [*KEYS, "A"]))
+    assert rows(storage, table) == ["a"]
+
+
+def test_a_transaction_has_a_hundred_operations_at_most(storage: Storage, table: str) -> None:
+    wanted = [("create", entity(f"{number:03}")) for number in range(101)]
+    with pytest.raises((TableTransactionError, BadStatusLine), match=r"^(99:The batch request|changesetresponse_)"):
+        transact(storage, table, *wanted)  # Azurite's refusal is not well formed
+    assert rows(storage, table) == []
+    assert len(transact(storage, table, *wanted[:100])) == 100
+
+
+def test_a_transaction_that_is_too_large_is_refused(storage: Storage) -> None:
+    headers = {"Content-Type": "multipart/mixed; boundary=batch_1"}
+    answer = storage.ask("tables", "POST", "/$batch", content=b"x" * (4 * 2**20 + 1), headers=headers)
+    assert code(answer) == (413, "RequestBodyTooLarge")
+
+
+def test_a_transaction_needs_its_table(storage: Storage) -> None:
+    with pytest.raises(TableTransactionError) as refused:
+        transact(storage, "nosuchtable", ("create", entity("r")))
+    error: Any = refused.value
+    assert (error.status_code, error.error_code) == (404, "TableNotFound")
+
+
+def batch(storage: Storage, *requests: str) -> Any:
+    """A transaction as no SDK would send it."""
+    part = "--c\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n{}\r\n"
+    changes = "".join(part.format(request) for request in requests)
+    body = f"--batch_1\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n{changes}--c--\r\n--batch_1--\r\n"
+    headers = {"Content-Type": "multipart/mixed; boundary=batch_1"}
+    return storage.ask("tables", "POST", "/$batch", content=body.encode(), headers=headers)
+
+
+def test_a_transaction_keeps_to_one_partition(simulated_storage: Storage) -> None:
+    """Azurite does not look."""
+    assert simulated_storage.table("POST", "/Tables", {"TableName": "divided"}).status_code == 201
+    made = (f'POST https://x/divided HTTP/1.1\r\n\r\n{{"PartitionKey": "{name}", "RowKey": "r"}}' for name in "pq")
+    answer = batch(simulated_storage, *made)
+    assert (answer.status_code, "HTTP/1.1 400 Bad Request" in answer.text) == (202, True)
+    assert "1:All commands in a batch must operate on same entity group." in answer.text
+    assert rows(simulated_storage, "divided") == []
+
+
+def test_what_a_simulated_transaction_does_not_know_is_said_and_not_done(simulated_storage: Storage) -> None:
+    assert simulated_storage.table("POST", "/Tables", {"TableName": "asked"}).status_code == 201
+    made = 'POST https://x/asked HTTP/1.1\r\n\r\n{"PartitionKey": "p", "RowKey": "r"}'
+    for request in ("GET https://x/asked() HTTP/1.1\r\n\r\n", "PUT https://x/asked HTTP/1.1\r\n\r\n{}"):
+        assert batch(simulated_storage, made, request).status_code == 501
+    assert rows(simulated_storage, "asked") == []
+    assert batch(simulated_storage).status_code == 400
+
+
+def test_a_page_is_not_larger_than_tables_answer(simulated_storage: Storage) -> None:
+    """Azurite answers a thousand rows, Azure refuses."""
+    assert simulated_storage.ask("tables", "GET", "/any()", params={"$top": "1001"}).status_code == 404
+    assert simulated_storage.table("POST", "/Tables", {"TableName": "paged"}).status_code == 201
+    assert simulated_storage.ask("tables", "GET", "/paged()", params={"$top": "1001"}).status_code == 400
+
+
+def test_a_row_comes_back_with_its_columns(storage: Storage, table: str) -> None:
+    async def asked(records: Table) -> tuple[Row | None, Page]:
+        await records.write("p", "r", "{}", Log="Zeile 1\nZeile 2 'ü'", Owner="ann")
+        return await records.read("p", "r"), await records.page("p", limit=5, Owner="ann")
+
+    row, page = recorded(storage, table, asked)
+    assert row is not None
+    assert (row.key, row.document, row.columns) == ("r", "{}", {"Log": "Zeile 1\nZeile 2 'ü'", "Owner": "ann"})
+    assert page == Page((row,), "")
+
+
+def test_many_rows_are_written_and_read_as_a_range(storage: Storage) -> None:
+    changes = [Change(f"{number:04}", str(number), columns={"N": f"n{number}"}) for number in range(1234)]
+    name = f"many{next(_names)}"  # made when it is first missed
+
+    async def asked(records: Table) -> tuple[list[bool], list[Row], list[Row], Page]:
+        written = await records.write_all("p", changes)
+        every, some = await records.range("p", "", "9999"), await records.range("p", "0007", "1007")
+        return written, every, some, await records.page("p", first="0010", limit=1000)
+
+    written, every, some, page = recorded(storage, name, asked)
+    assert written == [True] * 1234
+    assert [(row.key, row.document, row.columns) for row in every] == [
+        (one.key, one.document, one.columns) for one in changes
+    ]
+    assert [row.key for row in some] == [f"{number:04}" for number in range(7, 1008)]
+    assert ([row.key for row in page.rows], page.after) == ([f"{number:04}" for number in range(10, 1010)], "1009")
+    assert recorded(storage, name, lambda records: records.range("q", "", "9999")) == []
+
+
+def test_a_page_begins_with_its_first_key(storage: Storage, table: str) -> None:
+    async def asked(records: Table) -> list[list[str]]:
+        await records.write_all("p", [Change(key, "{}", columns={"Odd": str(int(key) % 2)}) for key in "12345"])
+        pages = [
+            await records.page("p", limit=2, first="2"),
+            await records.page("p", limit=2, first="2", after="3"),
+            await records.page("p", limit=5, first="3", until="4"),
+            await records.page("p", limit=5, first="2", Odd="1"),
+        ]
+        return [[*(row.key for row in page.rows), page.after] for page in pages]
+
+    assert recorded(storage, table, asked) == [["2", "3", "3"], ["4", "5", ""], ["3", "4", ""], ["3", "5", ""]]
+
+
+def test_the_conflict_of_one_row_sinks_no_other(storage: Storage, table: str) -> None:
+    """Those beside it in its transaction are written, and those of other transactions too."""
+    others = [Change(f"other{number:03}", "new", NEW) for number in range(150)]
+
+    async def asked(records: Table) -> tuple[list[bool], dict[str, str]]:
+        await records.write_all("p", [Change(key, "old") for key in ("changed", "exists", "same", "whatever")])
+        tags = {row.key: row.etag for row in await records.range("p", "", "")}
+        await records.write("p", "changed", "elsewhere")
+        changes = [
+            Change("changed", "new", tags["changed"]),
+            Change("same", "new", tags["same"]),
+            Change("exists", "new", NEW),
+            Change("gone", "new", tags["changed"]),
+            Change("whatever", "new"),
+            Change("made", "new", NEW, {"Owner": "ann"}),
+        ]
+        written = await records.write_all("p", [*changes, *others])
+        return written, {row.key: row.document for row in await records.range("p", "", "")}
+
+    written, documents = recorded(storage, table, asked)
+    assert written == [False, True, False, False, True, True] + [True] * 150
+    expected = {"changed": "elsewhere", "same": "new", "exists": "old", "whatever": "new", "made": "new"}
+    assert documents == expected | {one.key: "new" for one in others}
+
+
+def test_rows_too_large_for_one_transaction_are_written_in_several(storage: Storage, table: str) -> None:
+    large = {f"T{number}": "ü" * 10_000 for number in range(12)}
+    changes = [Change(str(number), "x" * 30_000, columns=large) for number in range(8)]
+    assert len(transactions("p", changes)) == 8
+    assert recorded(storage, table, lambda records: records.write_all("p", changes)) == [True] * 8
+    assert rows(storage, table) == [one.key for one in changes]
+
+
+def test_what_tables_cannot_take_is_no_conflict(storage: Storage) -> None:
+    """The trouble of one transaction is not hidden by what others have done."""
+    changes = [Change(str(number), "{}") for number in range(101)] + [Change("bad\nkey", "{}")]
+    with pytest.raises(CloudUnavailable):
+        recorded(storage, f"bad{next(_names)}", lambda records: records.write_all("p", changes))
+    assert recorded(storage, f"none{next(_names)}", lambda records: records.write_all("p", [])) == []
+
+
+def test_transactions_have_as_many_rows_as_fit_and_keep_their_order() -> None:
+    large = [Change(str(number), "x" * 20_000) for number in range(90)]
+    changes = large + [Change(f"small{number}", "") for number in range(120)]
+    sets = transactions("p", changes)
+    assert [change for some in sets for change in some] == changes
+    assert all(0 < len(some) <= MOST_ROWS for some in sets)
+    assert all(sum(change.size("p") for change in some) <= LARGEST_TRANSACTION for some in sets)
+    assert [len(some) for some in sets] == [47, 100, 63]
+    with pytest.raises(ValueError, match="once"):
+        transactions("p", [Change("a", "1"), Change("b", "1"), Change("a", "2")])
 
 
 def test_an_error_of_tables_says_what_and_why(storage: Storage) -> None:
