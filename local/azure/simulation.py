@@ -20,15 +20,18 @@ POST   /secrets/purge          {"name"}: and purges it: it is gone for good
 GET    /rows?table=            what a table of the records holds
 GET    /calls                  how many requests each service has answered
 DELETE /calls                  count anew
+PUT    /metrics/lag            {"minutes"}: how late the newest points of Azure Monitor are
 """
 
 from collections.abc import Callable
 
-from local.azure import operations
+from local.azure import metrics, operations
 from local.azure.answers import Answer, Refused, not_simulated
+from local.azure.guest import Guest
 from local.azure.providers import catalogue
 from local.azure.requests import Request
 from local.azure.store import Document
+from local.azure.timelines import with_power
 from local.azure.vault import DELETED, SECRETS, delete
 from local.azure.world import World, visible
 
@@ -51,12 +54,13 @@ def _add_fault(world: World, request: Request) -> Answer:
 
 def _shut_down(world: World, request: Request) -> Answer:
     identifier = str(request.json()["id"])
-    world.keep({**_machine(world, identifier), "_power": "stopped"})
+    world.keep(with_power(_machine(world, identifier), "stopped", world.seconds()))
     return Answer(204)
 
 
 def _start(world: World, request: Request) -> Answer:
-    world.keep({**_machine(world, str(request.json()["id"])), "_power": "running"})
+    now = world.seconds()
+    world.keep(Guest(world, with_power(_machine(world, str(request.json()["id"])), "running", now)).booted(now))
     return Answer(204)
 
 
@@ -156,6 +160,11 @@ def _calls(world: World, _: Request) -> Answer:
     return Answer(200, dict(world.calls))
 
 
+def _lag(world: World, request: Request) -> Answer:
+    world.store.put("facts", metrics.LAG, {"minutes": int(request.json()["minutes"])})
+    return Answer(204)
+
+
 def _count_anew(world: World, _: Request) -> Answer:
     world.calls.clear()
     return Answer(204)
@@ -182,4 +191,5 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "rows"): _rows,
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _count_anew,
+    ("PUT", "metrics/lag"): _lag,
 }
