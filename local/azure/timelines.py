@@ -2,42 +2,41 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 from zlib import crc32
 
 from local.azure.store import Document
-from local.azure.world import World
+from local.azure.world import SIGNALS, World
 
-SIGNALS = "signals"
 MINUTE = 60
 FOUR_BYTES = 2**32 - 1
 
-HOST = frozenset(
-    {
-        "cpu_percent",
-        "network_in_bytes_per_second",
-        "network_out_bytes_per_second",
-        "disk_read_bytes_per_second",
-        "disk_write_bytes_per_second",
-    }
-)
-OF_GPU = frozenset({"gpu_percent", "gpu_memory_percent", "gpu_watts", "gpu_processes", "gpu_kernel_processes"})
-BUSY = frozenset({"cpu_percent", "cpu_cores", "disk_bytes_per_second", "network_bytes_per_second"})
-COUNTED = frozenset(
-    {
-        "logins",
-        "connections",
-        "terminals_active",
-        "multiplexer_jobs",
-        "kernels",
-        "kernels_busy",
-        "kernels_active",
-        "kernel_connections",
-        "containers",
-        "jobs",
-    }
-)
-INSIDE = OF_GPU | BUSY | COUNTED
+HostSignal = Literal[
+    "cpu_percent",
+    "network_in_bytes_per_second",
+    "network_out_bytes_per_second",
+    "disk_read_bytes_per_second",
+    "disk_write_bytes_per_second",
+]
+GpuSignal = Literal["gpu_percent", "gpu_memory_percent", "gpu_watts", "gpu_processes", "gpu_kernel_processes"]
+InsideSignal = Literal[
+    GpuSignal,
+    "cpu_percent",
+    "cpu_cores",
+    "disk_bytes_per_second",
+    "network_bytes_per_second",
+    "logins",
+    "connections",
+    "terminals_active",
+    "multiplexer_jobs",
+    "kernels",
+    "kernels_busy",
+    "kernels_active",
+    "kernel_connections",
+    "containers",
+    "jobs",
+]
+OF_GPU = frozenset(get_args(GpuSignal))
 
 # One kept timeline: from each of `starts` (minutes since 1970) on the value at the same place in `values` holds; before: nothing.
 # A value is a number, [low, high] (drawn anew every minute), {"max", "p95"}, or None: no data.
@@ -58,7 +57,7 @@ QUIET: dict[str, dict[str, Timeline]] = {
         "disk_write_bytes_per_second": _always([200, 4000]),
     },
     "inside": {
-        **{name: _always(0) for name in sorted(OF_GPU | COUNTED)},
+        **{name: _always(0) for name in get_args(InsideSignal)},
         "cpu_percent": _always([1, 2]),
         "cpu_cores": _always([0.01, 0.05]),
         "disk_bytes_per_second": _always([200, 4000]),
@@ -70,7 +69,7 @@ QUIET: dict[str, dict[str, Timeline]] = {
 def ending(items: Iterable[tuple[Any, int]], last: int) -> Timeline:
     """The timeline of (value, minutes) whose last minute is this one; the last value goes on."""
     listed = list(items)
-    start = last + 1 - sum(minutes for _, minutes in listed)
+    start = max(last + 1 - sum(minutes for _, minutes in listed), 0)
     return beginning(listed, start)
 
 
