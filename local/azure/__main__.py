@@ -8,6 +8,8 @@ import secrets
 import sys
 from pathlib import Path
 
+from local.azure import estates, population
+from local.azure.estates import EstateError
 from local.azure.server import Place, SimulatedAzure
 from local.azure.world import StateError
 
@@ -21,13 +23,16 @@ def main() -> int:
     parser.add_argument("--origin", type=float, help="when simulated time begins, in real seconds since 1970; default: now")
     parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same durations")
     parser.add_argument("--state", type=Path, help="a file to keep the state in; without one it is forgotten")
+    parser.add_argument("--estate", type=Path, help="a file (YAML or JSON) of machines that exist already: docs/estates.md")
     given = parser.parse_args()
     secret = os.environ.get("IDENTITY_HEADER") or secrets.token_urlsafe(32)
     state = given.state.resolve() if given.state else ":memory:"
     try:
         place = Place(given.home.resolve(), given.port, given.speed, given.seed, state, secret, given.origin)
         azure = SimulatedAzure(place)
-    except StateError as error:
+        if given.estate:
+            population.load(azure.world, estates.read(given.estate))
+    except (StateError, EstateError) as error:
         print(f"The simulated Azure cannot start: {error}", file=sys.stderr)
         return 1
     with contextlib.suppress(KeyboardInterrupt):

@@ -104,7 +104,7 @@ class Guest:
         if self._inside.get("waits") and "driver_at" not in self._inside:
             return 0.0
         begun = max(self._inside.get("first_up", now), self._inside.get("driver_at", 0.0))
-        return float(max(now - begun, 0.0) / max(self._inside["setup_takes"], 1.0))
+        return float(max(now - begun, 0.0) / max(self._inside.get("setup_takes", 0.0), 1.0))
 
     def _may_mount(self) -> bool:
         principal = self._machine.get("identity", {}).get("principalId", "")

@@ -10,7 +10,7 @@ from typing import Any
 import trustme
 from aiohttp import web
 
-from local.azure import arm, blobs, operations, prices, simulation, tables, vault
+from local.azure import arm, blobs, metrics, operations, prices, simulation, tables, vault
 from local.azure.answers import JSON, Answer, Refused, not_simulated
 from local.azure.faults import Fault
 from local.azure.requests import Request
@@ -22,8 +22,16 @@ MANAGEMENT, VAULT = "management.localhost", "dormouse.vault.localhost"
 TABLES, BLOBS = "records.table.localhost", "records.blob.localhost"
 PRICES, IDENTITY, LOGIN, SIMULATION = "prices.localhost", "identity.localhost", "login.localhost", "simulation.localhost"
 NAMES = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, IDENTITY, LOGIN, SIMULATION)
+SERVICES: dict[str, Callable[[World, Request], Answer]] = {
+    MANAGEMENT: arm.answer,
+    VAULT: vault.answer,
+    TABLES: tables.answer,
+    BLOBS: blobs.answer,
+    SIMULATION: simulation.answer,
+}
 LARGEST_REQUEST = 16 * 2**20
-SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES)
+METRICS = "metrics.localhost"  # each region has a name below it
+SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,7 @@ class SimulatedAzure:
 
     def __init__(self, place: Place) -> None:
         """Make certificates and open the state."""
-        self._place = place
+        self._place, self.port = place, place.port
         place.home.mkdir(parents=True, exist_ok=True)
         self._store = Store(place.state)
         self.world = World(self._store, speed=place.speed, seed=place.seed, origin=place.origin)
@@ -95,7 +103,8 @@ class SimulatedAzure:
 
     def answered(self, name: str, request: Request) -> Answer:
         """What a service says to a request; whatever goes wrong is said as Azure would."""
-        self.world.calls[name] = self.world.calls.get(name, 0) + 1
+        service = _service_of(name)
+        self.world.calls[service] = self.world.calls.get(service, 0) + 1
         try:
             spoilt = self._spoilt("refuse", name, request)
             if spoilt:
@@ -108,20 +117,17 @@ class SimulatedAzure:
             return Refused(400, "InvalidRequestContent", text).answer
 
     def _spoilt(self, effect: str, name: str, request: Request) -> Fault | None:
-        if name not in SPOILABLE:
+        service = _service_of(name)
+        if service not in SPOILABLE:
             return None
-        kind = arm.kind_of(request.path) if name == MANAGEMENT else name
+        kind = arm.kind_of(request.path) if service == MANAGEMENT else service
         return self.world.faults.striking(effect, request.method, request.path, kind)
 
     def _service(self, name: str, request: Request) -> Answer:
-        if name == MANAGEMENT:
-            return arm.answer(self.world, request)
-        if name == VAULT:
-            return vault.answer(self.world, request)
-        if name == TABLES:
-            return tables.answer(self.world, request)
-        if name == BLOBS:
-            return blobs.answer(self.world, request)
+        if name in SERVICES:
+            return SERVICES[name](self.world, request)
+        if name.endswith(metrics.SUFFIX):
+            return metrics.answer(self.world, name.removesuffix(metrics.SUFFIX), request)
         if name == PRICES and request.path == "/api/retail/prices":
             return prices.answer(self.world, dict(request.query))
         if name == IDENTITY and request.path == "/msi/token":
@@ -131,9 +137,11 @@ class SimulatedAzure:
             return self._issuer.keys()
         if name == LOGIN and request.path == f"/{TENANT}/v2.0/.well-known/openid-configuration":
             return self._issuer.configuration()
-        if name == SIMULATION:
-            return simulation.answer(self.world, request)
         raise not_simulated(f"{request.method} https://{name}{request.path}")
+
+
+def _service_of(name: str) -> str:
+    return METRICS if name.endswith(metrics.SUFFIX) else name
 
 
 def _large(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
@@ -145,8 +153,8 @@ def _large(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) ->
 def _certificates(home: Path) -> ssl.SSLContext:
     authority = _authority(home / "ca.pem", home / "ca-key.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # A star does not cover the name right below .localhost: every name is listed.
-    authority.issue_cert(*NAMES).configure_cert(context)
+    # A star does not cover the name right below .localhost: every name is listed. It does cover regions below a service.
+    authority.issue_cert(*NAMES, f"*{metrics.SUFFIX}").configure_cert(context)
     return context
 
 

@@ -20,15 +20,21 @@ POST   /secrets/purge          {"name"}: and purges it: it is gone for good
 GET    /rows?table=            what a table of the records holds
 GET    /calls                  how many requests each service has answered
 DELETE /calls                  count anew
+POST   /estate                 machines that exist already, as docs/estates.md has it
+PUT    /signals                {"id", "host": {...}, "inside": {...}}: from this minute on these signals go like this
+PUT    /metrics/lag            {"minutes"}: how late the newest points of Azure Monitor are
 """
 
 from collections.abc import Callable
 
-from local.azure import operations
+from local.azure import metrics, operations, population
 from local.azure.answers import Answer, Refused, not_simulated
+from local.azure.estates import EstateError
+from local.azure.guest import Guest
 from local.azure.providers import catalogue
 from local.azure.requests import Request
 from local.azure.store import Document
+from local.azure.timelines import with_power
 from local.azure.vault import DELETED, SECRETS, delete
 from local.azure.world import World, visible
 
@@ -51,12 +57,13 @@ def _add_fault(world: World, request: Request) -> Answer:
 
 def _shut_down(world: World, request: Request) -> Answer:
     identifier = str(request.json()["id"])
-    world.keep({**_machine(world, identifier), "_power": "stopped"})
+    world.keep(with_power(_machine(world, identifier), "stopped", world.seconds()))
     return Answer(204)
 
 
 def _start(world: World, request: Request) -> Answer:
-    world.keep({**_machine(world, str(request.json()["id"])), "_power": "running"})
+    now = world.seconds()
+    world.keep(Guest(world, with_power(_machine(world, str(request.json()["id"])), "running", now)).booted(now))
     return Answer(204)
 
 
@@ -156,6 +163,26 @@ def _calls(world: World, _: Request) -> Answer:
     return Answer(200, dict(world.calls))
 
 
+def _estate(world: World, request: Request) -> Answer:
+    try:
+        return Answer(201, {"loaded": population.load(world, request.json())})
+    except EstateError as error:
+        raise Refused(400, "InvalidEstate", str(error), faults=error.faults) from None
+
+
+def _signals(world: World, request: Request) -> Answer:
+    try:
+        population.change(world, request.json())
+    except EstateError as error:
+        raise Refused(400, "InvalidSignals", str(error), faults=error.faults) from None
+    return Answer(204)
+
+
+def _lag(world: World, request: Request) -> Answer:
+    world.store.put("facts", metrics.LAG, {"minutes": int(request.json()["minutes"])})
+    return Answer(204)
+
+
 def _count_anew(world: World, _: Request) -> Answer:
     world.calls.clear()
     return Answer(204)
@@ -182,4 +209,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "rows"): _rows,
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _count_anew,
+    ("PUT", "metrics/lag"): _lag,
+    ("POST", "estate"): _estate,
+    ("PUT", "signals"): _signals,
 }

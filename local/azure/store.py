@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 Document = dict[str, Any]
+WRITE = "INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET document = excluded.document"
 
 
 class Store:
@@ -30,11 +31,17 @@ class Store:
     def put(self, shelf: str, key: str, document: Document) -> Document:
         """Write a document."""
         self._shelves.setdefault(shelf, {})[key.lower()] = document
-        self._db.execute(
-            "INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET document = excluded.document",
-            (shelf, key.lower(), json.dumps(document)),
-        )
+        self._db.execute(WRITE, (shelf, key.lower(), json.dumps(document)))
         return document
+
+    def put_all(self, shelf: str, documents: Mapping[str, Document]) -> None:
+        """Write many documents at once, all or none."""
+        lower = {key.lower(): document for key, document in documents.items()}
+        rows = [(shelf, key, json.dumps(document)) for key, document in lower.items()]
+        self._db.execute("BEGIN")
+        self._db.executemany(WRITE, rows)
+        self._db.execute("COMMIT")
+        self._shelves.setdefault(shelf, {}).update(lower)
 
     def delete(self, shelf: str, key: str) -> None:
         """Delete a document, if it is there."""

@@ -6,7 +6,7 @@ import math
 import random
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 TRIAL_REGIONS = {"centraluseuap", "eastus2euap"}
 FORMAT = {"version": 2}
 RESOURCES, COUNTS = "resources", "counts"
+SIGNALS, AGENTS = OF_MACHINES = ("signals", "agents")  # what is kept of machines besides, under their ids
 SUBSCRIPTION = "0d0e5e00-0000-4000-8000-000000000001"
 TENANT = "0d0e5e00-0000-4000-8000-00000000000f"
 NAMESPACE = uuid.UUID("8c7a4c1e-9f0b-5b52-8f6d-2f5b8f7f0a55")
@@ -45,6 +46,8 @@ class World:
         # Long operations that have not ended: everything that happens later.
         self.running = {key for key, document in store.items("operations") if document["status"] == "InProgress"}
         self._numbers = itertools.count()
+        # What was written since the agents looked last.
+        self.stirred: set[str] = set()
         # What was there when the simulation started has long been indexed.
         self._index: dict[str, Document] = dict(store.items(RESOURCES))
         self._index_version = 0
@@ -98,7 +101,16 @@ class World:
     def keep(self, document: Document) -> Document:
         """Write a resource under its id."""
         self._tell_index(document["id"].lower(), document)
+        self.stirred.add(document["id"].lower())
         return self.store.put(RESOURCES, document["id"], document)
+
+    def adopt(self, documents: Iterable[Document]) -> None:
+        """Write many resources at once that have been there for long: Resource Graph knows them."""
+        known = {document["id"].lower(): document for document in documents}
+        self.store.put_all(RESOURCES, known)
+        self._index.update(known)
+        self._index_version += 1
+        self.stirred.update(known)
 
     def forget(self, identifier: str) -> None:
         """Remove a resource and everything below it."""
@@ -106,12 +118,14 @@ class World:
         for key, _ in self.store.items(RESOURCES):
             if key == identifier.lower() or key.startswith(below):
                 self._tell_index(key, None)
-                self.store.delete(RESOURCES, key)
+                for shelf in (RESOURCES, *OF_MACHINES):
+                    self.store.delete(shelf, key)
 
     def resources(self, kind: str = "", below: str = "") -> Iterator[Document]:
         """Every resource of a type, below an id."""
+        kind, below = kind.lower(), below.lower()
         for key, document in self.store.items(RESOURCES):
-            if (not kind or document["type"].lower() == kind.lower()) and key.startswith(below.lower()):
+            if key.startswith(below) and (not kind or document["type"].lower() == kind):
                 yield document
 
     def indexed(self) -> tuple[dict[str, Document], int]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from local.azure import operations
+from local.azure import metrics, operations
 from local.azure.answers import Answer
 from local.azure.requests import Request
 from local.azure.server import MANAGEMENT, VAULT, Place, SimulatedAzure
@@ -84,4 +84,9 @@ class Azure:
         self.world.index_everything()
 
 
-AUDIENCES = {MANAGEMENT: "https://management.azure.com", VAULT: f"https://vault.localhost:{PORT}"}
+METRICS = f"westeurope{metrics.SUFFIX}"
+AUDIENCES = {
+    MANAGEMENT: "https://management.azure.com",
+    VAULT: f"https://vault.localhost:{PORT}",
+    METRICS: metrics.AUDIENCE,
+}

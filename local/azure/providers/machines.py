@@ -13,6 +13,7 @@ from local.azure.providers.kinds import EXTENSION, MACHINE, NIC
 from local.azure.requests import Request
 from local.azure.shapes import check
 from local.azure.store import Document
+from local.azure.timelines import with_power
 from local.azure.world import TENANT, World, visible
 
 PAUSE, POLL_PAUSE, DELETE_PAUSES = 10, 30, (10, 30)
@@ -102,7 +103,7 @@ def _created(world: World, operation: Document) -> None:
         return
     disks.create(world, document)
     running = {name: value for name, value in document.items() if name != "_problem"}
-    running |= {"properties": properties, "_power": "running"}
+    running = with_power({**running, "properties": properties}, "running", operation["ends"])
     world.keep(Guest(world, running).first_boot(operation["ends"]))
     _name_cards(world, document)
 

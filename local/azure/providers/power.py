@@ -10,6 +10,7 @@ from local.azure.providers.common import Body, found
 from local.azure.providers.kinds import EXTENSION, MACHINE
 from local.azure.requests import Request
 from local.azure.store import Document
+from local.azure.timelines import with_power
 from local.azure.world import World
 
 PAUSES = {"start": (10, 9), "deallocate": (10, 36)}
@@ -52,7 +53,7 @@ def change(world: World, rid: ResourceId, action: str, request: Request) -> Answ
         action=action,
         before=machine["_power"],
     )
-    world.keep({**machine, "_power": machine["_power"] if there else WHILE[action]})
+    world.keep(with_power(machine, machine["_power"] if there else WHILE[action], world.seconds()))
     headers = operations.addresses(operation, request, machine["location"])
     if first:
         headers["Retry-After"] = str(first)
@@ -65,10 +66,10 @@ def _changed(world: World, operation: Document) -> None:
     if machine is None:
         return
     if operation["status"] == "Failed":
-        world.keep({**machine, "_power": operation["before"]})
+        world.keep(with_power(machine, operation["before"], operation["ends"]))
         return
     action = operation["action"]
-    changed = {**machine, "_power": AFTER[action]}
+    changed = with_power(machine, AFTER[action], operation["ends"])
     if AFTER[action] == "running" and (action == "restart" or operation["before"] != "running"):
         changed = Guest(world, changed).booted(operation["ends"])
     world.keep(changed)
