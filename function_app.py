@@ -23,6 +23,7 @@ from environments.errors import CloudUnavailable
 from records.fleet import FleetRecords
 from records.store import Records
 from settings import Settings, SettingsError
+from timers import TIMERS, Timer
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,9 @@ def build_app(connect: Callable[[], Cloud]) -> df.DFApp:
     for route in ROUTES:
         wired = app.durable_client_input(client_name="client")(_with_reads(route, reads))
         app.route(route=route.template, methods=[route.method], auth_level=route.level)(wired)
+    for timer in TIMERS:
+        timed = app.durable_client_input(client_name="client")(_at_its_time(timer, reads))
+        app.timer_trigger(arg_name="timer", schedule=timer.schedule, run_on_startup=False)(timed)
     return app
 
 
@@ -71,6 +75,17 @@ def _with_reads(route: Route, reads: Callable[[], Reads]) -> Callable[..., Await
 
     function.__name__ = route.handler.__name__
     return function
+
+
+def _at_its_time(timer: Timer, reads: Callable[[], Reads]) -> Callable[..., Awaitable[None]]:
+    """A timer's handler as the worker wants it: what it reads from already at hand."""
+
+    async def at_its_time(timer: func.TimerRequest, client) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+        await handler(timer, client, reads())
+
+    handler = timer.handler
+    at_its_time.__name__ = handler.__name__
+    return at_its_time
 
 
 def _reads(connect: Callable[[], Cloud]) -> Reads:

@@ -3,7 +3,21 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from activities import health, inventory, machine, network, operation, preflight, records, removal, role, secret, storage
+from activities import (
+    acting,
+    health,
+    inventory,
+    judging,
+    machine,
+    network,
+    operation,
+    preflight,
+    records,
+    removal,
+    role,
+    secret,
+    storage,
+)
 from cloud.connection import Cloud
 from environments.operations import BuildRequest
 from environments.outcomes import Progress
@@ -52,4 +66,13 @@ ALL: tuple[Activity, ...] = (
     preflight.survey_quota,
     records.remember_environment,
     records.close_operation,
+    judging.count_machines,
+    judging.judge_page,
+    acting.warn_machine,
+    acting.claim_machine,
+    acting.look_again,
+    acting.confirm_states,
+    acting.close_sweep_operation,
+    acting.tell_people,
+    acting.finish_sweep,
 )

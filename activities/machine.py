@@ -2,24 +2,15 @@
 
 import base64
 import copy
-from dataclasses import dataclass
 from typing import Any
 
 from cloud.connection import Cloud
 from cloud.inventory import Inventory
 from cloud.refusals import GONE
-from environments.lifecycle import State, Verb
+from environments.lifecycle import Verb
 from environments.operations import BuildRequest, ChangePower
-from environments.outcomes import Progress
+from environments.outcomes import MachineView, Progress
 from guest.cloud_init import cloud_config
-
-
-@dataclass(frozen=True, slots=True)
-class MachineView:
-    """How a machine stands: its state, and Azure's words if something is wrong with it."""
-
-    state: State
-    problem: str = ""
 
 
 async def put_virtual_machine(request: BuildRequest, cloud: Cloud) -> Progress:
@@ -61,12 +52,12 @@ async def release_network(request: BuildRequest, cloud: Cloud) -> Progress:
 
 async def begin_power_change(request: ChangePower, cloud: Cloud) -> Progress:
     """Begin to start, deallocate or restart a machine; a machine that is there already is no trouble."""
-    machines = cloud.compute.virtual_machines
+    machines = cloud.compute_in(request.subscription or cloud.settings.azure_subscription_id).virtual_machines
     begin = {Verb.START: machines.begin_start, Verb.STOP: machines.begin_deallocate, Verb.RESTART: machines.begin_restart}
-    return await cloud.begin(begin[request.verb], request.group, request.machine)
+    options: dict[str, Any] = {"hibernate": True} if request.hibernate and request.verb is Verb.STOP else {}
+    return await cloud.begin(begin[request.verb], request.group, request.machine, **options)
 
 
 async def read_machine(request: ChangePower, cloud: Cloud) -> MachineView:
     """How a machine stands by its instance view, which is always fresh."""
-    seen = await Inventory(cloud).observe(request.group, request.machine, request.environment)
-    return MachineView(seen.state, seen.problem)
+    return await Inventory(cloud).look(request.group, request.machine, request.subscription)

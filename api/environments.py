@@ -6,14 +6,18 @@ import azure.functions as func
 
 import wire
 from api.answers import accepted, answer, page
-from api.pictures import Picture, picture_of
+from api.machines import hold, lease
+from api.pictures import Picture, machine_id, memories_of, memory_of, picture_of
 from api.reads import Reads
-from api.requests import KEY_HOLDER, body_of, caller_address, flag, page_size
+from api.requests import KEY_HOLDER, body_of, caller_address, flag, model_of, page_size
 from api.starting import Client, now, running_operation, running_operations, same_command, start
 from api.wishes import Wish, dry_run, wish_of
 from environments.errors import EnvironmentBusy, EnvironmentNotFound
+from environments.fleet import key_of
 from environments.identifiers import new_operation_id
+from environments.leases import HoldRequest, LeaseRequest
 from environments.lifecycle import State, Verb, require, satisfied
+from environments.memory import MachineMemory
 from environments.operations import ChangePower, EnvironmentRecord, OperationRecord, Provision, Teardown
 from orchestrators.power import change_power
 from orchestrators.provision import provision_environment
@@ -47,7 +51,11 @@ async def list_environments(req: func.HttpRequest, client: Client, reads: Reads)
     limit = page_size(req)
     records, after = await reads.records.environments(limit=limit, after=req.params.get("after", ""))
     seen, locks = await reads.inventory.list_machines(), await running_operations(client, reads.records)
-    pictures = [await picture_of(record, seen.get(record.name), locks.get(record.name, ""), reads) for record in records]
+    memories = await memories_of(records, reads)
+    pictures = [
+        await picture_of(record, seen.get(record.name), locks.get(record.name, ""), reads, memories.get(record.name))
+        for record in records
+    ]
     return page(pictures, "/api/environments", after, {"limit": str(limit)})
 
 
@@ -77,6 +85,8 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
         and not await _is_ours(name, group, reads)
     ):
         return await _already_gone(name, reads)
+    if flag(req, "dry_run"):
+        return answer({"environment": name, "would": Verb.DELETE, "group": group})
     operation = OperationRecord(new_operation_id(name, Verb.DELETE), name, Verb.DELETE, KEY_HOLDER, now())
     try:
         request = Teardown(operation.id, name, group)
@@ -92,15 +102,38 @@ async def get_password(req: func.HttpRequest, client: Client, reads: Reads) -> f
     return answer({"secret_uri": f"{reads.settings.key_vault_url}/secrets/{record.secret}"})
 
 
+async def hold_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Keep the environment's machine awake for a while, or no longer."""
+    known = await _remembered(req.route_params["name"], reads)
+    return await hold(key_of(known.id), model_of(HoldRequest, body_of(req)), req, reads, known)
+
+
+async def extend_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Say when the environment is to be stopped or deleted unless somebody asks again."""
+    known = await _remembered(req.route_params["name"], reads)
+    return await lease(key_of(known.id), model_of(LeaseRequest, body_of(req)), req, reads, known)
+
+
+async def _remembered(name: str, reads: Reads) -> MachineMemory:
+    """What is remembered of an environment's machine, if no sweep has seen it: that it is there."""
+    record = await _known(name, reads)
+    return MachineMemory(machine_id(record, reads), reads.now(), State.UNKNOWN, reads.now())
+
+
 async def _change_power(req: func.HttpRequest, client: Client, reads: Reads, verb: Verb) -> func.HttpResponse:
     record = await _known(req.route_params["name"], reads)
     operation = OperationRecord(new_operation_id(record.name, verb), record.name, verb, KEY_HOLDER, now())
+    dry_run = flag(req, "dry_run")
     busy = await running_operation(client, reads.records, record.name)
     if not busy:
         seen = await reads.inventory.observe(record.group, record.machine, record.name)
         require(seen.state, verb)
         if satisfied(seen.state, verb):
-            return answer(await picture_of(record, seen, "", reads))
+            return answer(await picture_of(record, seen, "", reads, await memory_of(record, reads)))
+    elif dry_run:
+        raise EnvironmentBusy(record.name, busy)
+    if dry_run:
+        return answer({"environment": record.name, "would": verb, "state": seen.state})
     request = ChangePower(operation.id, record.name, verb, record.group, record.machine)
     try:
         await start(client, reads.records, operation, change_power, request, seen=record)
@@ -112,7 +145,8 @@ async def _change_power(req: func.HttpRequest, client: Client, reads: Reads, ver
 async def _look(name: str, client: Client, reads: Reads) -> Picture:
     record = await _known(name, reads)
     seen = await reads.inventory.observe(record.group, record.machine, name)
-    return await picture_of(record, seen, await running_operation(client, reads.records, name), reads)
+    operation, memory = await running_operation(client, reads.records, name), await memory_of(record, reads)
+    return await picture_of(record, seen, operation, reads, memory)
 
 
 async def _known(name: str, reads: Reads) -> EnvironmentRecord:

@@ -1,6 +1,7 @@
 """Pictures: an environment as a caller wants to see it, from what was asked and what Azure shows."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +9,10 @@ from api.reads import Reads
 from cloud.inventory import Observation
 from cloud.prices import Price
 from environments.errors import CloudUnavailable
+from environments.fleet import key_of
 from environments.identifiers import verb_of
 from environments.lifecycle import BILLED, State, Verb
+from environments.memory import Hold, Lease, MachineMemory
 from environments.operations import EnvironmentRecord
 
 
@@ -31,12 +34,18 @@ class Picture:
     connect: dict[str, str]
     password_secret: str
     operation: str | None
+    hold: Hold | None
+    lease: Lease | None
+    schedule: str
+    verdict: str
     whole: bool
     problem: str
     spec: dict[str, Any]
 
 
-async def picture_of(record: EnvironmentRecord, seen: Observation | None, operation: str, reads: Reads) -> Picture:
+async def picture_of(
+    record: EnvironmentRecord, seen: Observation | None, operation: str, reads: Reads, memory: MachineMemory | None
+) -> Picture:
     """The picture of one environment."""
     spec: dict[str, Any] = json.loads(record.spec)  # as it was asked, also where newer rules would not accept it
     state = _state(seen, operation)
@@ -57,10 +66,34 @@ async def picture_of(record: EnvironmentRecord, seen: Observation | None, operat
         connect=_connect(spec, address, state),
         password_secret=f"{reads.settings.key_vault_url}/secrets/{record.secret}",
         operation=operation or None,
+        hold=memory.hold if memory and memory.hold and memory.hold.until > reads.now() else None,
+        lease=memory.lease if memory else None,
+        schedule=str(spec.get("schedule", "")),
+        verdict=memory.verdict if memory else "",
         whole=record.whole,
         problem=seen.problem if seen else "",
         spec=spec,
     )
+
+
+def machine_id(record: EnvironmentRecord, reads: Reads) -> str:
+    """The resource id of an environment's machine."""
+    group = f"/subscriptions/{reads.settings.azure_subscription_id}/resourceGroups/{record.group}"
+    return f"{group}/providers/Microsoft.Compute/virtualMachines/{record.machine}"
+
+
+async def memory_of(record: EnvironmentRecord, reads: Reads) -> MachineMemory | None:
+    """What sweeps remember of an environment's machine."""
+    return await reads.fleet.memory(key_of(machine_id(record, reads)))
+
+
+async def memories_of(records: Sequence[EnvironmentRecord], reads: Reads) -> dict[str, MachineMemory]:
+    """What sweeps remember of the machines of some environments, by the environments' names."""
+    keys = {record.name: key_of(machine_id(record, reads)) for record in records}
+    if not keys:
+        return {}
+    known = await reads.fleet.memories_between(min(keys.values()), max(keys.values()))
+    return {name: known[key].memory for name, key in keys.items() if key in known}
 
 
 def _state(seen: Observation | None, operation: str) -> State:

@@ -25,6 +25,7 @@ from environments.errors import (
     OperationNotFound,
     RequestTooLarge,
     SweepNotFound,
+    SweepUnderWay,
 )
 
 P = ParamSpec("P")
@@ -44,6 +45,7 @@ STATUS_OF: dict[type[ControlPlaneError], HTTPStatus] = {
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotAllowed: HTTPStatus.FORBIDDEN,
     EnvironmentBusy: HTTPStatus.CONFLICT,
+    SweepUnderWay: HTTPStatus.CONFLICT,
     CommandNotPossible: HTTPStatus.CONFLICT,
     CloudUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -60,6 +62,7 @@ TITLE_OF: dict[type[ControlPlaneError], str] = {
     NotAuthenticated: "Not authenticated",
     NotAllowed: "Not allowed",
     EnvironmentBusy: "The environment is busy",
+    SweepUnderWay: "A sweep is under way",
     CommandNotPossible: "Not possible in this state",
     CloudUnavailable: "Azure cannot be asked right now",
 }
@@ -93,6 +96,8 @@ def problem_of(error: ControlPlaneError) -> func.HttpResponse:
     if isinstance(error, EnvironmentBusy):
         more["operation"] = error.operation
         headers["Location"] = f"/api/operations/{error.operation}"
+    if isinstance(error, SweepUnderWay):
+        headers["Location"] = f"/api/sweeps/{error.sweep}"
     if isinstance(error, CloudUnavailable):
         headers["Retry-After"] = "10"
     if isinstance(error, NotAuthenticated):

@@ -6,7 +6,7 @@ from typing import Any
 
 import azure.functions as func
 
-from api import blueprints, environments, operations
+from api import blueprints, environments, heartbeats, machines, operations, snoozing, sweeping
 
 Handler = Callable[..., Awaitable[func.HttpResponse]]
 
@@ -35,6 +35,17 @@ ROUTES = (
     Route("POST", "environments/{name}/stop", environments.stop_environment),
     Route("POST", "environments/{name}/restart", environments.restart_environment),
     Route("GET", "environments/{name}/password", environments.get_password),
+    Route("POST", "environments/{name}/hold", environments.hold_environment),
+    Route("POST", "environments/{name}/extend", environments.extend_environment),
+    Route("GET", "machines", machines.list_machines),
+    Route("GET", "machines/idle-report", machines.idle_report),
+    Route("POST", "machines/hold", machines.hold_machine),
+    Route("POST", "machines/extend", machines.lease_machine),
+    Route("POST", "sweeps", sweeping.post_sweep),
+    Route("GET", "sweeps/{id}", sweeping.get_sweep),
+    Route("POST", "heartbeats", heartbeats.receive_heartbeat, open=True),
+    Route("GET", "snooze/{link}", snoozing.show_snooze, open=True),
+    Route("POST", "snooze/{link}", snoozing.snooze, open=True),
     Route("GET", "operations", operations.list_operations),
     Route("GET", "operations/{id}", operations.get_operation),
     Route("POST", "operations/{id}/cancel", operations.cancel_operation),

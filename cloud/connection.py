@@ -1,6 +1,7 @@
 """The way to Azure: official SDK clients, each made when first asked for, all over one credential and one transport."""
 
 import json
+import time
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -136,6 +137,11 @@ class Cloud:
 
         where = self.settings.records_tables_url
         return TableServiceClient(where, credential=self.credential, transport=self.transport, **PATIENCE)
+
+    @staticmethod
+    def now() -> float:
+        """The present moment, in seconds since 1970."""
+        return time.time()
 
     async def begin(self, begin: Callable[..., Awaitable[Any]], *request: Any, **options: Any) -> Progress:
         """Start a long operation and come back at once: done, refused, or where and when to ask again."""

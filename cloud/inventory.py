@@ -11,6 +11,7 @@ from cloud.connection import Cloud
 from cloud.reading import found
 from cloud.resource_types import api_version
 from environments.lifecycle import State, state_of
+from environments.outcomes import MachineView
 
 # Resource Graph answers at most 1,000 rows a page.
 # https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
@@ -59,19 +60,20 @@ class Inventory:
 
     async def observe(self, group: str, machine: str, name: str) -> Observation:
         """One environment, fresh: its machine's instance view and its public address."""
-        view, address = await asyncio.gather(self._machine(group, machine), self._address(group, f"pip-{name}"))
+        there, address = await asyncio.gather(self._machine(group, machine), self._address(group, f"pip-{name}"))
         now = _now()
-        if view is None:
+        if there is None:
             state = State.INCOMPLETE if (await self.group(group)).id else State.ABSENT
             return Observation(state, now, fresh=True, address=address)
-        properties = view["properties"]
-        statuses = (properties.get("instanceView") or {}).get("statuses") or []
-        power = next((item["code"] for item in statuses if item["code"].startswith("PowerState/")), "")
-        problem = next((_words(item) for item in statuses if item["code"].startswith("ProvisioningState/failed")), "")
+        properties, view = there["properties"], _view(there)
         provisioning = str(properties.get("provisioningState", ""))
         size = str(properties.get("hardwareProfile", {}).get("vmSize", ""))
-        state = state_of(power, provisioning)
-        return Observation(state, now, True, size, address, provisioning=provisioning, problem=problem)
+        return Observation(view.state, now, True, size, address, provisioning=provisioning, problem=view.problem)
+
+    async def look(self, group: str, machine: str, subscription: str = "") -> MachineView:
+        """How one machine stands, fresh; in another subscription than ours if one is named."""
+        there = await self._machine(group, machine, subscription)
+        return MachineView(State.ABSENT) if there is None else _view(there)
 
     async def list_machines(self) -> dict[str, Observation]:
         """Every environment with a machine, by name, from Resource Graph: may be some seconds old."""
@@ -100,8 +102,9 @@ class Inventory:
         version = api_version(identifier)
         return await found(self._cloud.resources.resources.get_by_id(identifier, api_version=version))
 
-    async def _machine(self, group: str, machine: str) -> Any:
-        return await found(self._cloud.compute.virtual_machines.get(group, machine, expand="instanceView"))
+    async def _machine(self, group: str, machine: str, subscription: str = "") -> Any:
+        compute = self._cloud.compute_in(subscription or self._cloud.settings.azure_subscription_id)
+        return await found(compute.virtual_machines.get(group, machine, expand="instanceView"))
 
     async def _address(self, group: str, address: str) -> str:
         there: Any = await found(self._cloud.network.public_ip_addresses.get(group, address))
@@ -118,6 +121,14 @@ class Inventory:
             if not answer.skip_token:
                 return rows
             options = {**options, "$skipToken": answer.skip_token}
+
+
+def _view(machine: Any) -> MachineView:
+    properties = machine["properties"]
+    statuses = (properties.get("instanceView") or {}).get("statuses") or []
+    power = next((item["code"] for item in statuses if item["code"].startswith("PowerState/")), "")
+    problem = next((_words(item) for item in statuses if item["code"].startswith("ProvisioningState/failed")), "")
+    return MachineView(state_of(power, str(properties.get("provisioningState", ""))), problem)
 
 
 def _observation(row: dict[str, Any], address: str, now: str) -> Observation:

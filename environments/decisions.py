@@ -4,7 +4,7 @@ Nobody is put to sleep unwarned: a warning has a lead, which counts from when it
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -51,12 +51,15 @@ def decide(case: Case, verdict: IdleVerdict) -> Decision:
     """What is done about a machine: the first of lease, schedule, billed sleep and idleness that has anything to say."""
     decision = NOTHING
     if verdict.kind is Kind.HELD:
-        decision = Decision(
-            Step.NOTHING, "It is left alone until then.", case.memory.hold.until if case.memory.hold else 0.0
-        )
+        decision = Decision(Step.NOTHING, "It is left alone until then.", case.hold.until if case.hold else 0.0)
     elif not case.hands_off:
         found = (rule(case, verdict) for rule in RULES)
         decision = next((said for said in found if said is not None), NOTHING)
+    until = case.memory.refused_until
+    if decision.step in (Step.STOP, Step.START, Step.DELETE) and case.now < until:
+        return replace(
+            decision, step=Step.NOTHING, at=until, then=f"It failed a while ago; tried again at {moment_text(until)}."
+        )
     warned = case.memory.warned
     if warned and decision.step in (Step.NOTHING, Step.START) and decision.reason is not warned.reason:
         return Decision(Step.WITHDRAW, f"The warning is withdrawn. {decision.then}".strip(), decision.at, warned.reason)
@@ -69,11 +72,12 @@ def alarm(case: Case, verdict: IdleVerdict, decision: Decision) -> str:
     if now - memory.alarmed_at < BETWEEN_ALARMS:
         return ""
     patience = WINDOWS_BEFORE_ALARM * case.policy.window * MINUTE + case.policy.lead * MINUTE
-    if verdict.kind is Kind.IDLE and memory.idle_since and now - memory.idle_since > patience:
+    since = memory.since(verdict.kind) or now
+    if verdict.kind is Kind.IDLE and now - since > patience:
         why = memory.warned.undelivered if memory.warned and memory.warned.undelivered else decision.then
-        return f"It has been idle since {moment_text(memory.idle_since)} and still runs. {why}".strip()
-    if verdict.kind is Kind.UNKNOWN and memory.unknown_since and now - memory.unknown_since > UNKNOWN_BEFORE_ALARM:
-        return f"Since {moment_text(memory.unknown_since)} nobody can tell whether it is used. {verdict.sentence}"
+        return f"It has been idle since {moment_text(since)} and still runs. {why}".strip()
+    if verdict.kind is Kind.UNKNOWN and now - since > UNKNOWN_BEFORE_ALARM:
+        return f"Since {moment_text(since)} nobody can tell whether it is used. {verdict.sentence}"
     return ""
 
 

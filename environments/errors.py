@@ -13,6 +13,7 @@ ControlPlaneError
 │   ├── MachineNotFound
 │   └── SweepNotFound
 ├── EnvironmentBusy         another operation holds the environment
+├── SweepUnderWay           another sweep has not ended yet
 ├── CommandNotPossible      the environment is in a state that does not take the command
 └── CloudUnavailable        Azure cannot be asked right now
 """
@@ -87,6 +88,14 @@ class EnvironmentBusy(ControlPlaneError):
     def __init__(self, environment: str, operation: str) -> None:
         super().__init__(f"Environment {environment} is held by operation {operation}. Wait until it has ended.")
         self.operation = operation
+
+
+class SweepUnderWay(ControlPlaneError):
+    """Another sweep has not ended yet; it is named, so that the caller can watch it."""
+
+    def __init__(self, sweep: str) -> None:
+        super().__init__(f"Sweep {sweep} has not ended yet.")
+        self.sweep = sweep
 
 
 class CommandNotPossible(ControlPlaneError):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from environments.fleet import KEEP, FleetMachine
-from environments.memory import MachineMemory
+from environments.memory import Hold, MachineMemory
 from environments.policy import OFF, IdlePolicy
 from environments.schedule import Schedule
 from environments.signals import GPU, HOST, INSIDE, Signal, Values
@@ -66,6 +66,7 @@ class Case:
     policy: IdlePolicy
     now: float
     schedule: Schedule | None = None
+    hold: Hold | None = None
     evidence: Evidence = field(default_factory=Evidence)
     fault: str = ""
 

@@ -16,7 +16,7 @@ def new_operation_id(environment: str, verb: Verb) -> str:
 
 
 def operation_id_at(environment: str, verb: Verb, seconds: float, unique: str) -> str:
-    """The operation id that belongs to a moment (seconds since 1970) and a unique text: the same whenever it is asked for."""
+    """The operation id of a moment (seconds since 1970) and a unique text: the same whenever it is asked for."""
     chance = int.from_bytes(hashlib.sha256(unique.encode()).digest()[:10], "big")
     return f"{environment}-{verb}-{_base32(int(seconds * 1000), 10)}{_base32(chance, 16)}"
 

@@ -79,7 +79,7 @@ def _unstoppable(case: Case) -> IdleVerdict | None:
 
 
 def _held(case: Case) -> IdleVerdict | None:
-    hold = case.memory.hold
+    hold = case.hold
     if hold is None or hold.until <= case.now:
         return None
     reason = f", because: {hold.reason}" if hold.reason else ""

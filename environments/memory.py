@@ -6,7 +6,8 @@ from enum import StrEnum
 from environments.fleet import FleetMachine
 from environments.lifecycle import State
 
-HOUR = 3600.0
+HOUR, DAY = 3600.0, 86400.0
+LEFT_ALONE = HOUR / 2
 IN_BETWEEN = frozenset({State.STARTING, State.STOPPING, State.CREATING, State.UNKNOWN, State.DELETING})
 
 
@@ -78,15 +79,20 @@ class MachineMemory:
     state_since: float
     schedule: str = ""
     schedule_since: float = 0.0
-    idle_since: float = 0.0
-    unknown_since: float = 0.0
+    verdict: str = ""
+    verdict_since: float = 0.0
     alarmed_at: float = 0.0
+    refused_until: float = 0.0
     warned: Warned | None = None
     hold: Hold | None = None
     lease: Lease | None = None
     nap: Nap | None = None
     slept_hours: float = 0.0
     saved: float = 0.0
+
+    def since(self, verdict: str) -> float:
+        """Since when the verdict has been this one, or 0.0 if it is another."""
+        return self.verdict_since if self.verdict == verdict else 0.0
 
     def hours_asleep(self, now: float) -> float:
         """How long the machine has slept because of us, this time included."""
@@ -106,20 +112,24 @@ def observed(known: MachineMemory | None, machine: FleetMachine, schedule: str, 
         memory = replace(memory, hold=None)
     if machine.state is memory.state or machine.state in IN_BETWEEN:
         return memory
-    memory = replace(memory, state=machine.state, state_since=now, idle_since=0.0, unknown_since=0.0)
+    memory = replace(memory, state=machine.state, state_since=now)
     return woken(memory, now) if machine.state is State.RUNNING else memory
 
 
-def judged(memory: MachineMemory, *, idle: bool, unknown: bool, now: float) -> MachineMemory:
-    """The memory after a verdict: since when the machine has been idle, or unknown, without a break."""
-    idle_since = (memory.idle_since or now) if idle else 0.0
-    unknown_since = (memory.unknown_since or now) if unknown else 0.0
-    return replace(memory, idle_since=idle_since, unknown_since=unknown_since)
+def judged(memory: MachineMemory, verdict: str, now: float) -> MachineMemory:
+    """The memory after a verdict: since when it has been the same without a break."""
+    return memory if memory.verdict == verdict else replace(memory, verdict=verdict, verdict_since=now)
+
+
+def refused(memory: MachineMemory, now: float) -> MachineMemory:
+    """The memory of a machine with which nothing could be done: left alone for a while, and people are told once a day."""
+    alarmed = memory.alarmed_at if now - memory.alarmed_at < DAY else now
+    return replace(memory, refused_until=now + LEFT_ALONE, alarmed_at=alarmed)
 
 
 def asleep(memory: MachineMemory, nap: Nap) -> MachineMemory:
     """The memory of a machine that was put to sleep."""
-    return replace(memory, state=State.STOPPED, state_since=nap.since, warned=None, nap=nap, idle_since=0.0)
+    return replace(memory, state=State.STOPPED, state_since=nap.since, warned=None, nap=nap)
 
 
 def woken(memory: MachineMemory, now: float) -> MachineMemory:

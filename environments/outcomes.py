@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from environments.lifecycle import State
+
 
 class RefusalReason(StrEnum):
     """Why Azure, or we, said no."""
@@ -65,6 +67,14 @@ class Finding:
     name: str
     result: Check
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineView:
+    """How a machine stands: its state, and Azure's words if something is wrong with it."""
+
+    state: State
+    problem: str = ""
 
 
 class Look(StrEnum):

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from environments.decisions import Decision, Step
-from environments.fleet import FleetMachine
+from environments.evidence import Case
 from environments.idle import IdleVerdict, Kind
 from environments.lifecycle import State
-from environments.memory import Hold, Lease, MachineMemory
+from environments.memory import Hold, Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Line:
     step: Step
     then: str
     at: float
-    idle_since: float
+    since: float
     hold: Hold | None
     lease: Lease | None
     hours_asleep: float
@@ -35,10 +35,9 @@ class Line:
     currency: str
 
     @classmethod
-    def of(
-        cls, machine: FleetMachine, memory: MachineMemory, verdict: IdleVerdict, decision: Decision, now: float
-    ) -> "Line":
+    def of(cls, case: Case, verdict: IdleVerdict, decision: Decision) -> "Line":
         """The line of a machine."""
+        machine, memory, now = case.machine, case.memory, case.now
         return cls(
             id=machine.id,
             name=machine.name,
@@ -52,8 +51,8 @@ class Line:
             step=decision.step,
             then=decision.then,
             at=decision.at,
-            idle_since=memory.idle_since,
-            hold=memory.hold,
+            since=memory.since(verdict.kind),
+            hold=case.hold,
             lease=memory.lease,
             hours_asleep=round(memory.hours_asleep(now), 2),
             saved=round(memory.money_saved(now), 2),

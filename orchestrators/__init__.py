@@ -6,6 +6,14 @@ from typing import Any
 from orchestrators.building import build_resource
 from orchestrators.power import change_power
 from orchestrators.provision import provision_environment
+from orchestrators.sweep import sweep, sweep_page
 from orchestrators.teardown import delete_environment
 
-ALL: tuple[Callable[[Any], Any], ...] = (provision_environment, change_power, delete_environment, build_resource)
+ALL: tuple[Callable[[Any], Any], ...] = (
+    provision_environment,
+    change_power,
+    delete_environment,
+    build_resource,
+    sweep,
+    sweep_page,
+)

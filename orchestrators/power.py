@@ -3,10 +3,10 @@
 from typing import Any
 
 import wire
-from activities.machine import MachineView, begin_power_change, read_machine
+from activities.machine import begin_power_change, read_machine
 from environments.lifecycle import State, Verb
 from environments.operations import ChangePower
-from environments.outcomes import Outcome, Refusal, RefusalReason, Verdict
+from environments.outcomes import MachineView, Outcome, Refusal, RefusalReason, Verdict
 from orchestrators.board import DONE, REFUSED, Board
 from orchestrators.finish import Ending, finish
 from orchestrators.steps import Context, GaveUp, Story, follow, refusal_in, run, sleep

@@ -43,21 +43,29 @@ def run(context: Context, activity: Activity[T], request: Any, retries: df.Retry
 
 def run_all(context: Context, requests: Sequence[tuple[Activity[T], Any]]) -> Story[list[T]]:
     """Run activities side by side and wait for every one of them; raises GaveUp if one of them gave up."""
+    answers = yield from run_each(context, requests)
+    for answer in answers:
+        if isinstance(answer, GaveUp):
+            raise answer
+    return [answer for answer in answers if not isinstance(answer, GaveUp)]
+
+
+def run_each(
+    context: Context, requests: Sequence[tuple[Activity[T], Any]], retries: df.RetryOptions = TRANSIENT
+) -> Story[list[T | GaveUp]]:
+    """Run activities side by side and wait for every one of them; the answer of each, or how it gave up."""
     if not requests:
         return []
-    tasks = [_call(context, activity, request, TRANSIENT) for activity, request in requests]
+    tasks = [_call(context, activity, request, retries) for activity, request in requests]
     with contextlib.suppress(Exception):  # told apart below, task by task
         yield context.task_all(tasks)
-    answers: list[T] = []
-    trouble: list[GaveUp] = []
+    answers: list[T | GaveUp] = []
     for (activity, _), task in zip(requests, tasks, strict=True):
         try:
             # Each task has been waited for already, if only until the first failed: nothing is scheduled twice.
             answers.append((yield from _answered(activity, task)))
         except GaveUp as gave_up:
-            trouble.append(gave_up)
-    if trouble:
-        raise trouble[0]
+            answers.append(gave_up)
     return answers
 
 

@@ -11,7 +11,8 @@ from environments.errors import CloudUnavailable
 from environments.heartbeats import AgentRecord
 from environments.memory import MachineMemory
 from environments.reports import ReportHead, ReportPage
-from records.table import Change, Row, Table
+from records.table import Row, Table
+from records.transactions import NEW, Change
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableServiceClient
@@ -112,9 +113,6 @@ class FleetRecords:
             return None
         text = "".join(row.columns[name] for name in sorted(row.columns) if name.startswith("Part"))
         return wire.read_text(ReportPage, _text(text))
-
-
-NEW = ""
 
 
 async def _put(table: Table, partition: str, key: str, document: str, read: Row | None) -> bool:

@@ -1,0 +1,187 @@
+"""What a sweep does about one machine: warn, claim, look again, close. Its power is the business of `machine`."""
+
+import asyncio
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from activities.judging import with_agent
+from cloud.connection import Cloud
+from cloud.fleet import Fleet
+from cloud.hooks import Hooks
+from cloud.inventory import Inventory
+from environments.decisions import Step
+from environments.errors import CloudUnavailable
+from environments.evidence import STALE, Case, Evidence
+from environments.fleet import FleetMachine
+from environments.idle import busy
+from environments.leases import longest_hold
+from environments.lifecycle import State
+from environments.memory import MachineMemory, Nap, Reason, Warned, asleep, refused
+from environments.operations import OperationRecord
+from environments.outcomes import Verdict
+from environments.reports import ReportHead
+from environments.snoozing import snooze_link
+from environments.sweeps import SWEEP_LOCK, Claim, Delivery, Notice, Planned, SecondLook, SweepClosing, SweepEnd
+from records.fleet import FleetRecords
+from records.store import Lock, Records
+
+
+async def warn_machine(request: Planned, cloud: Cloud) -> Delivery:
+    """Write the warning down, where the agent finds it, and tell it wherever people are told; again, if nobody heard it."""
+    records, now = FleetRecords(cloud.tables), cloud.now()
+    warned = await _written(request, records, now)
+    link = snooze_link(cloud.settings.control_plane_url, request.key, warned.token)
+    notice = Notice("warned", request.machine, request.name, warned.text, now)
+    told = Delivery() if warned.delivered_at else await Hooks(cloud).tell(notice, link=link)
+    why = "; ".join(told.failed) or "no webhook is set, and the agent has not shown it yet"
+
+    def noted(memory: MachineMemory | None) -> MachineMemory:
+        assert memory is not None
+        if memory.warned is None or memory.warned.id != warned.id or memory.warned.delivered_at:
+            return memory
+        heard = replace(memory.warned, delivered_at=now) if told.delivered else replace(memory.warned, undelivered=why)
+        return replace(memory, warned=heard)
+
+    await records.change_memory(request.key, noted)
+    return told
+
+
+async def _written(request: Planned, records: FleetRecords, now: float) -> Warned:
+    """The warning on record: the same as before if it is for the same reason, with a new end if nobody has heard it."""
+    fresh = Warned(
+        id=secrets.token_hex(8),
+        reason=request.reason,
+        text=f"{request.name}: {request.sentence} {request.then}",
+        given_at=now,
+        stop_at=request.at,
+        token=secrets.token_urlsafe(16),
+    )
+
+    def warned(memory: MachineMemory | None) -> MachineMemory:
+        assert memory is not None
+        known = memory.warned
+        if known is None or known.reason is not request.reason:
+            return replace(memory, warned=fresh)
+        return memory if known.delivered_at else replace(memory, warned=replace(known, text=fresh.text, stop_at=request.at))
+
+    written = (await records.change_memory(request.key, warned)).warned
+    assert written is not None
+    return written
+
+
+async def claim_machine(request: Claim, cloud: Cloud) -> str:
+    """Take the machine and write the operation into the trail; the operation that holds the machine now, whoever's it is."""
+    records, planned = Records(cloud.tables), request.planned
+    lock = Lock(request.operation, request.accepted_at, carrier=request.carrier)
+    if not await records.take_lock(planned.subject, lock):
+        held = await records.lock(planned.subject)
+        if held is None:
+            raise CloudUnavailable("The machine changed hands in this moment.")
+        if held.operation != request.operation:
+            return held.operation
+    verb, by = planned.verb, f"sweep ({planned.reason})"
+    at = _text(request.accepted_at)
+    record = OperationRecord(request.operation, planned.subject, verb, by, at, carrier=request.carrier)
+    await records.remember_operation(record)
+    return request.operation
+
+
+async def look_again(request: Planned, cloud: Cloud) -> SecondLook:
+    """Whether what was planned is still right in this moment: by the instance view, the newest heartbeat and the holds."""
+    records, now = FleetRecords(cloud.tables), cloud.now()
+    view, memory, record = await asyncio.gather(
+        Inventory(cloud).look(request.group, request.name, request.subscription),
+        records.memory(request.key),
+        records.heard(request.key),
+    )
+    if view.state not in _expected(request):
+        return SecondLook(go=False, why=f"It is {view.state} meanwhile.")
+    if request.step is Step.START:
+        return SecondLook(go=True)
+    hold = longest_hold(
+        memory.hold if memory else None,
+        record.holds if record else (),
+        request.name,
+        now,
+        cloud.settings.longest_hold_minutes,
+    )
+    if hold is not None:
+        return SecondLook(go=False, why=f"{hold.by} wants it awake now.")
+    if record is None or memory is None or request.reason not in (Reason.IDLE, Reason.SCHEDULE):
+        return SecondLook(go=True)
+    if request.reason is Reason.IDLE and now - record.heard_at > STALE:
+        return SecondLook(go=False, why="Its agent has fallen silent.")
+    machine = FleetMachine(
+        request.machine, request.name, request.subscription, request.group, request.region, request.size, view.state
+    )
+    evidence = with_agent(Evidence(), record, request.policy.window, now)
+    found = busy(Case(machine, memory, request.policy, now, evidence=evidence))
+    return SecondLook(go=True) if found is None else SecondLook(go=False, why=found.sentence)
+
+
+def _expected(request: Planned) -> frozenset[State]:
+    """The states in which what is planned makes sense."""
+    if request.step is Step.START:
+        return frozenset({State.STOPPED, State.STOPPED_BILLED})
+    if request.step is Step.DELETE:
+        return frozenset(State)
+    if request.reason is Reason.LEASE:
+        return frozenset({State.RUNNING, State.STOPPED_BILLED})
+    return frozenset({State.STOPPED_BILLED if request.reason is Reason.BILLED else State.RUNNING})
+
+
+async def confirm_states(request: list, cloud: Cloud) -> dict[str, State]:  # type: ignore[type-arg]
+    """The states of some machines, from one question to Resource Graph; may be some seconds old."""
+    return await Fleet(cloud).states(request)
+
+
+async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
+    """Remember what became of the machine, write it into the trail, release the machine; whether people should be told."""
+    planned, outcome, fleet = request.planned, request.outcome, FleetRecords(cloud.tables)
+    tell = outcome.verdict is not Verdict.CANCELLED
+    if outcome.verdict is Verdict.SUCCEEDED and planned.step is Step.STOP:
+        nap = await _nap(planned, request.ended_at, cloud)
+        await fleet.change_memory(planned.key, lambda memory: asleep(_known(memory), nap))
+    elif outcome.verdict is Verdict.FAILED:
+        memory = await fleet.change_memory(planned.key, lambda memory: refused(_known(memory), request.ended_at))
+        tell = memory.alarmed_at == request.ended_at
+    records = Records(cloud.tables)
+    record = await records.operation(request.operation)
+    if record is not None:
+        began, ended = _text(request.began_at), _text(request.ended_at)
+        await records.remember_operation(replace(record, began_at=began, ended_at=ended, outcome=outcome))
+    await records.release_lock(planned.subject, request.operation)
+    return tell
+
+
+def _text(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
+
+
+def _known(memory: MachineMemory | None) -> MachineMemory:
+    assert memory is not None
+    return memory
+
+
+async def _nap(planned: Planned, now: float, cloud: Cloud) -> Nap:
+    try:
+        price = await cloud.prices.of_machine(planned.region, planned.size)
+    except CloudUnavailable:
+        price = None  # the hours count all the same
+    return Nap(now, price.per_hour if price else 0.0, price.currency if price else "USD")
+
+
+async def tell_people(request: Notice, cloud: Cloud) -> Delivery:
+    """Tell people what happened, wherever the settings say."""
+    return await Hooks(cloud).tell(request)
+
+
+async def finish_sweep(request: SweepEnd, cloud: Cloud) -> str:
+    """Make what was found the report, and let the next sweep begin."""
+    asked = request.request
+    head = ReportHead(asked.id, asked.dry_run, request.began_at, request.ended_at, request.pages, request.tally)
+    await FleetRecords(cloud.tables).finish_report(head)
+    if not asked.dry_run:
+        await Records(cloud.tables).release_lock(SWEEP_LOCK, asked.id)
+    return asked.id

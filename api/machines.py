@@ -1,0 +1,178 @@
+"""Routes about machines, whoever made them: what the last sweep has found, holds and leases."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import azure.functions as func
+from pydantic import Field
+
+from api.answers import answer, page
+from api.reads import Reads
+from api.requests import KEY_HOLDER, body_of, flag, model_of, page_size
+from api.starting import Client
+from environments.errors import InvalidRequest, MachineNotFound
+from environments.fleet import key_of
+from environments.idle import Kind
+from environments.leases import HoldRequest, LeaseRequest, held, leased
+from environments.memory import MachineMemory
+from environments.reports import Line, ReportHead, Tally
+
+CURSOR = "after"
+MachineId = Annotated[str, Field(max_length=512)]
+
+
+class MachineHold(HoldRequest):
+    """Keep one machine awake."""
+
+    machine: MachineId
+
+
+class MachineLease(LeaseRequest):
+    """Stop one machine in a while unless somebody asks again."""
+
+    machine: MachineId
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the last sweep has found: when that was, counted, and some of the machines."""
+
+    sweep: str
+    dry_run: bool
+    as_of: str
+    tally: Tally
+    value: tuple[Line, ...]
+    next: str | None
+
+
+async def list_machines(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Every machine in scope as the last sweep saw it; `verdict` narrows it."""
+    limit, wanted = page_size(req), _verdict(req)
+    lines, after = await _lines(reads, limit, req.params.get(CURSOR, ""), wanted)
+    query = {"limit": str(limit), **({"verdict": wanted} if wanted else {})}
+    return page(list(lines), "/api/machines", after, query)
+
+
+async def idle_report(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """What the last sweep has found and what sleep has saved; as CSV with every machine, if that is asked for."""
+    head = await _head(reads)
+    if req.params.get("format") == "csv" or "text/csv" in req.headers.get("Accept", ""):
+        return func.HttpResponse(await _as_csv(reads), mimetype="text/csv", headers={"Content-Disposition": "attachment"})
+    limit = page_size(req)
+    lines, after = await _lines(reads, limit, req.params.get(CURSOR, ""), "")
+    following = f"/api/machines/idle-report?limit={limit}&{CURSOR}={after}" if after else None
+    as_of = datetime.fromtimestamp(head.ended_at, UTC).isoformat(timespec="seconds")
+    return answer(Report(head.sweep, head.dry_run, as_of, head.tally, lines, following))
+
+
+async def hold_machine(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Keep a machine awake for a while, or no longer."""
+    asked = model_of(MachineHold, body_of(req))
+    return await hold(_key(asked.machine), asked, req, reads)
+
+
+async def lease_machine(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Say when a machine is to be stopped unless somebody asks again."""
+    asked = model_of(MachineLease, body_of(req))
+    if asked.then == "delete":
+        raise InvalidRequest("Only environments are deleted; a machine that others have made can only be stopped.")
+    return await lease(_key(asked.machine), asked, req, reads)
+
+
+async def hold(
+    key: str, asked: HoldRequest, req: func.HttpRequest, reads: Reads, known: MachineMemory | None = None
+) -> func.HttpResponse:
+    """Put a hold on record and answer it; `known` is what is remembered of a machine that no sweep has seen yet."""
+    now, longest = reads.now(), reads.settings.longest_hold_minutes
+    memory = await _change(key, lambda memory: held(memory, asked, KEY_HOLDER, now, longest), req, reads, known)
+    return answer({"machine": memory.id, "hold": memory.hold})
+
+
+async def lease(
+    key: str, asked: LeaseRequest, req: func.HttpRequest, reads: Reads, known: MachineMemory | None = None
+) -> func.HttpResponse:
+    """Put a lease on record and answer it."""
+    now = reads.now()
+    memory = await _change(key, lambda memory: leased(memory, asked, KEY_HOLDER, now), req, reads, known)
+    return answer({"machine": memory.id, "lease": memory.lease})
+
+
+async def _change(
+    key: str,
+    change: Callable[[MachineMemory], MachineMemory],
+    req: func.HttpRequest,
+    reads: Reads,
+    known: MachineMemory | None,
+) -> MachineMemory:
+    memory = await reads.fleet.memory(key) or known
+    if memory is None:
+        raise MachineNotFound("No sweep has seen this machine yet; tag it with dormouse-idle, or adopt it.")
+    if flag(req, "dry_run"):
+        return change(memory)
+    return await reads.fleet.change_memory(key, lambda seen: change(seen or memory))
+
+
+async def _head(reads: Reads) -> ReportHead:
+    head = await reads.fleet.report_head()
+    return head or ReportHead("", False, 0.0, 0.0, 0, Tally(problems=("No sweep has ended yet.",)))
+
+
+async def _lines(reads: Reads, limit: int, after: str, verdict: str) -> tuple[tuple[Line, ...], str]:
+    """Some lines of the report after a cursor, and where the next ones begin."""
+    begin = int(after) if after.isascii() and after.isdigit() else 0
+    if after and not begin:
+        raise InvalidRequest(f"{CURSOR} must be what an answer named as the next page.")
+    found: list[Line] = []
+    async for number, line in _report(reads, begin):
+        if not verdict or line.verdict == verdict:
+            if len(found) == limit:
+                return tuple(found), str(number)
+            found.append(line)
+    return tuple(found), ""
+
+
+async def _report(reads: Reads, begin: int = 0) -> AsyncIterator[tuple[int, Line]]:
+    """Every line from a number on, with its number."""
+    head = await _head(reads)
+    for number in range(begin // PAGE, head.pages):
+        content = await reads.fleet.report_page(number)
+        for place, line in enumerate(content.lines if content else ()):
+            if number * PAGE + place >= begin:
+                yield number * PAGE + place, line
+
+
+PAGE = 1000
+COLUMNS = ("id", "name", "environment", "region", "size", "state", "verdict", "sentence", "step", "then", "hours_asleep")
+
+
+async def _as_csv(reads: Reads) -> str:
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow([*COLUMNS, "at", "saved", "currency"])
+    async for _, line in _report(reads):
+        at = datetime.fromtimestamp(line.at, UTC).isoformat(timespec="seconds") if line.at else ""
+        table.writerow([_harmless(str(getattr(line, name))) for name in COLUMNS] + [at, line.saved, line.currency])
+    return text.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula. https://owasp.org/www-community/attacks/CSV_Injection"""
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+
+
+def _verdict(req: func.HttpRequest) -> str:
+    wanted = str(req.params.get("verdict", ""))
+    if wanted and wanted not in {kind.value for kind in Kind}:
+        raise InvalidRequest(f"verdict must be one of {', '.join(Kind)}, not {wanted!r}.")
+    return wanted
+
+
+def _key(machine: str) -> str:
+    try:
+        return key_of(machine)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None

@@ -1,0 +1,70 @@
+"""Snooze links: whoever was warned keeps the machine awake with one click, and needs no key for it."""
+
+import html
+
+import azure.functions as func
+
+from api.reads import Reads
+from api.starting import Client
+from environments.errors import MachineNotFound
+from environments.evidence import moment_text
+from environments.leases import SNOOZE, HoldRequest, held
+from environments.memory import MachineMemory
+from environments.snoozing import opens, read_link
+
+BY_LINK = "somebody with the snooze link"
+OVER = ("This warning is over", "Nothing is about to be stopped by it any more.", 404)
+
+
+async def show_snooze(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """A page with one button: what only looks at links (chats do) changes nothing."""
+    key, token = _link(req)
+    memory = await reads.fleet.memory(key)
+    if memory is None or not opens(memory, token):
+        return _page(*OVER)
+    name = key.rpartition(":")[2]
+    text = memory.warned.text if memory.warned else ""
+    return _page(f"Keep {name} awake?", text, button=f"Keep it awake for {SNOOZE // 60} hours")
+
+
+async def snooze(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Keep the machine of a warning awake for two hours; the link is worth nothing after that."""
+    key, token = _link(req)
+    now, longest = reads.now(), reads.settings.longest_hold_minutes
+    asked = HoldRequest.model_validate({"for": SNOOZE, "reason": "snoozed"})
+    done = False
+
+    def snoozed(memory: MachineMemory | None) -> MachineMemory:
+        nonlocal done
+        done = opens(memory, token)
+        if memory is None:
+            raise MachineNotFound("There is no such machine.")
+        return held(memory, asked, BY_LINK, now, longest) if done else memory
+
+    if await reads.fleet.memory(key) is None:
+        return _page(*OVER)
+    memory = await reads.fleet.change_memory(key, snoozed)
+    if not done or memory.hold is None:
+        return _page(*OVER)
+    return _page("It stays awake", f"{key.rpartition(':')[2]} is left alone until {moment_text(memory.hold.until)}.")
+
+
+def _link(req: func.HttpRequest) -> tuple[str, str]:
+    try:
+        return read_link(req.route_params["link"])
+    except ValueError:
+        raise MachineNotFound("This is no snooze link.") from None
+
+
+def _page(title: str, text: str, status: int = 200, *, button: str = "") -> func.HttpResponse:
+    form = f'<form method="post"><button>{html.escape(button)}</button></form>' if button else ""
+    body = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="robots" content="noindex">'
+        f"<title>{html.escape(title)}</title><h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>{form}</html>"
+    )
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+    }
+    return func.HttpResponse(body, status_code=status, mimetype="text/html", headers=headers)

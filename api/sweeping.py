@@ -1,0 +1,76 @@
+"""Sweeps begun and watched: by the timer, or by somebody who does not want to wait for it."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import azure.functions as func
+
+import wire
+from api.answers import POLL_AGAIN_IN, answer
+from api.reads import Reads
+from api.requests import KEY_HOLDER, body_of, flag, model_of
+from api.starting import ENDED, Client, take_lock
+from environments.errors import CloudUnavailable, EnvironmentBusy, SweepNotFound, SweepUnderWay
+from environments.identifiers import new_sweep_id
+from environments.leases import Asked
+from environments.reports import Tally
+from environments.sweeps import SWEEP_LOCK, SweepRequest
+from orchestrators.sweep import sweep
+from records.store import Records
+
+
+class SweepAsked(Asked):
+    """A sweep that is asked for: only to look, or also to act."""
+
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SweepView:
+    """A sweep: whether it only looks, where it stands, and what it has found."""
+
+    id: str
+    dry_run: bool
+    by: str
+    state: str
+    tally: Tally | None
+
+
+async def begin_sweep(client: Client, records: Records, *, dry_run: bool, by: str) -> str:
+    """Begin a sweep, and answer its id; raises SweepUnderWay while another one acts; looking keeps nobody off."""
+    identifier = new_sweep_id()
+    if not dry_run:
+        try:
+            await take_lock(client, records, SWEEP_LOCK, identifier)
+        except EnvironmentBusy as busy:
+            raise SweepUnderWay(busy.operation) from None
+    try:
+        await client.start_new(sweep.__name__, identifier, wire.encode(SweepRequest(identifier, dry_run, by)))
+    except Exception as error:
+        # If it runs all the same, it ends without the lock: the next one is kept off for no longer than that.
+        await records.release_lock(SWEEP_LOCK, identifier)
+        raise CloudUnavailable("The sweep could not be started; try again.") from error
+    return identifier
+
+
+async def post_sweep(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Sweep now; with `dry_run` only look and say what would be done."""
+    asked = model_of(SweepAsked, body_of(req) if req.get_body() else {})
+    dry_run = asked.dry_run or flag(req, "dry_run")
+    identifier = await begin_sweep(client, reads.records, dry_run=dry_run, by=KEY_HOLDER)
+    headers = {"Location": f"/api/sweeps/{identifier}", "Retry-After": POLL_AGAIN_IN}
+    return answer({"sweep": identifier, "href": headers["Location"]}, HTTPStatus.ACCEPTED, **headers)
+
+
+async def get_sweep(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """One sweep, as it stands now."""
+    identifier = req.route_params["id"]
+    status: Any = await client.get_status(identifier, show_input=True)
+    if not status or not status.runtime_status or status.name != sweep.__name__:
+        raise SweepNotFound(f"There is no sweep {identifier!r} (those of long ago are forgotten).")
+    asked = wire.decode(SweepRequest, status.input_)
+    runtime = status.runtime_status.value
+    tally = wire.decode(Tally, status.output) if runtime == "Completed" else None
+    state = "running" if runtime not in ENDED else "ended" if tally else "lost"
+    return answer(SweepView(identifier, asked.dry_run, asked.by, state, tally))

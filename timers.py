@@ -1,0 +1,35 @@
+"""The timers: what the control plane does by itself. Times are UTC, whatever zone the host thinks it is in."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import azure.functions as func
+
+from api.reads import Reads
+from api.starting import Client
+from api.sweeping import begin_sweep
+from environments.errors import ControlPlaneError, SweepUnderWay
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """What is done when: an NCRONTAB expression with seconds. A run that was missed is made up for once."""
+
+    schedule: str
+    handler: Callable[[func.TimerRequest, Client, Reads], Awaitable[None]]
+
+
+async def sweep_timer(timer: func.TimerRequest, client: Client, reads: Reads) -> None:
+    """Sweep every five minutes, unless the sweep before has not ended."""
+    try:
+        await begin_sweep(client, reads.records, dry_run=False, by="timer")
+    except SweepUnderWay as busy:
+        log.info("No sweep begins now: %s", busy)
+    except ControlPlaneError as error:
+        log.warning("No sweep begins now, the next one will: %s", error)
+
+
+TIMERS = (Timer("0 */5 * * * *", sweep_timer),)
