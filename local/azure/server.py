@@ -11,6 +11,7 @@ import trustme
 from aiohttp import web
 
 from local.azure import arm, blobs, metrics, operations, prices, simulation, tables, vault
+from local.azure.agents import Agents
 from local.azure.answers import JSON, Answer, Refused, not_simulated
 from local.azure.faults import Fault
 from local.azure.requests import Request
@@ -29,6 +30,7 @@ SERVICES: dict[str, Callable[[World, Request], Answer]] = {
     BLOBS: blobs.answer,
     SIMULATION: simulation.answer,
 }
+AUDIENCE = "api://dormouse"
 LARGEST_REQUEST = 16 * 2**20
 METRICS = "metrics.localhost"  # each region has a name below it
 SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS)
@@ -36,7 +38,10 @@ SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the simulated Azure lives: its folder for certificates and state, its port, its speed, its chance, its time."""
+    """Where the simulated Azure lives: its folder for certificates and state, its port, its speed, its chance, its time.
+
+    `control_plane` and `audience` are for agents in machines that nobody has told otherwise; without the first they are silent.
+    """
 
     home: Path
     port: int
@@ -45,6 +50,8 @@ class Place:
     state: Path | str
     identity_secret: str
     origin: float | None = None
+    control_plane: str = ""
+    audience: str = AUDIENCE
 
 
 class SimulatedAzure:
@@ -59,17 +66,22 @@ class SimulatedAzure:
         self._tls = _certificates(place.home)
         base = f"https://{LOGIN}:{place.port}"
         self._issuer = Issuer(self._store, base, self.world.guid("control plane"), self.world.seconds)
+        self._agents = Agents(self.world, self._issuer, place.control_plane.rstrip("/"), place.audience)
+        self.world.pending_agents = self._agents.pending
 
     async def serve(self, started: Callable[[], None]) -> None:
         """Serve until cancelled; `started` is called when requests are answered."""
         server = web.Server(self._handle, request_factory=_large)
         runner = web.ServerRunner(server)
         await runner.setup()
+        reporting = asyncio.create_task(self._agents.run())
         try:
             await web.TCPSite(runner, "127.0.0.1", self._place.port, ssl_context=self._tls).start()
             started()
-            await asyncio.Event().wait()
+            await reporting
         finally:
+            reporting.cancel()
+            await asyncio.gather(reporting, return_exceptions=True)
             await runner.cleanup()
             self._store.close()
 

@@ -4,6 +4,7 @@ from local.azure import operations
 from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.guest import Guest
 from local.azure.identifiers import ResourceId
+from local.azure.installed import changed_by
 from local.azure.providers import disks
 from local.azure.providers.admission import no_capacity
 from local.azure.providers.common import Body, found
@@ -103,7 +104,10 @@ def _command_run(world: World, operation: Document) -> None:
     machine = world.resource(operation["resource"])
     if machine is None or operation["status"] == "Failed":
         return
-    out, err = Guest(world, machine).run(operation["script"])
+    changed = changed_by(operation["script"], machine, operation["ends"])
+    if changed is not None:
+        world.keep(changed[0])
+    out, err = (changed[1], "") if changed else Guest(world, machine).run(operation["script"])
     message = f"Enable succeeded: \n[stdout]\n{out[-4096:]}\n[stderr]\n{err[-4096:]}"
     status = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded"}
     operation["output"] = {"value": [{**status, "message": message}]}
