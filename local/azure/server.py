@@ -10,7 +10,7 @@ from typing import Any
 import trustme
 from aiohttp import web
 
-from local.azure import arm, blobs, metrics, operations, prices, simulation, tables, vault
+from local.azure import arm, blobs, hooks, metrics, operations, prices, simulation, tables, vault
 from local.azure.agents import Agents
 from local.azure.answers import JSON, Answer, Refused, not_simulated
 from local.azure.faults import Fault
@@ -21,19 +21,26 @@ from local.azure.world import TENANT, World
 
 MANAGEMENT, VAULT = "management.localhost", "dormouse.vault.localhost"
 TABLES, BLOBS = "records.table.localhost", "records.blob.localhost"
-PRICES, IDENTITY, LOGIN, SIMULATION = "prices.localhost", "identity.localhost", "login.localhost", "simulation.localhost"
-NAMES = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, IDENTITY, LOGIN, SIMULATION)
+HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION = (
+    "hooks.localhost",
+    "prices.localhost",
+    "identity.localhost",
+    "login.localhost",
+    "simulation.localhost",
+)
+NAMES = (MANAGEMENT, VAULT, TABLES, BLOBS, HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION)
 SERVICES: dict[str, Callable[[World, Request], Answer]] = {
     MANAGEMENT: arm.answer,
     VAULT: vault.answer,
     TABLES: tables.answer,
     BLOBS: blobs.answer,
+    HOOKS: hooks.answer,
     SIMULATION: simulation.answer,
 }
 AUDIENCE = "api://dormouse"
 LARGEST_REQUEST = 16 * 2**20
 METRICS = "metrics.localhost"  # each region has a name below it
-SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS)
+SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS, HOOKS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,10 @@ POST   /machines/awake         {"id", "by", "reason", "for_seconds"}: somebody a
 POST   /machines/agent         {"id", "agent"}: somebody starts the agent (true), or kills it (false)
 POST   /machines/token         {"id", "audience", "expires_in"?, "claims"?}: a token of the machine's identity
 GET    /agents                 how many agents have not yet told what they could
+GET    /messages?path=         what was posted to https://hooks.localhost, to one path or to all
+DELETE /messages               forget it
+GET    /buckets                how low each bucket of tokens has been since the levels were reset
+DELETE /buckets                reset the levels
 PUT    /metrics/lag            {"minutes"}: how late the newest points of Azure Monitor are
 """
 
@@ -180,6 +184,25 @@ def _agents(world: World, _: Request) -> Answer:
     return Answer(200, {"pending": world.pending_agents()})
 
 
+def _messages(world: World, request: Request) -> Answer:
+    path = request.query.get("path")
+    return Answer(200, {"value": [message for message in world.messages if path in (None, message["path"])]})
+
+
+def _forget_messages(world: World, _: Request) -> Answer:
+    world.messages.clear()
+    return Answer(204)
+
+
+def _buckets(world: World, _: Request) -> Answer:
+    return Answer(200, {"value": world.throttle.levels()})
+
+
+def _reset_buckets(world: World, _: Request) -> Answer:
+    world.throttle.reset_levels()
+    return Answer(204)
+
+
 def _lag(world: World, request: Request) -> Answer:
     world.store.put("facts", metrics.LAG, {"minutes": int(request.json()["minutes"])})
     return Answer(204)
@@ -214,6 +237,10 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("PUT", "metrics/lag"): _lag,
     ("POST", "estate"): _estate,
     ("GET", "agents"): _agents,
+    ("GET", "messages"): _messages,
+    ("DELETE", "messages"): _forget_messages,
+    ("GET", "buckets"): _buckets,
+    ("DELETE", "buckets"): _reset_buckets,
     **inside.HANDLERS,
     ("PUT", "signals"): _signals,
 }
