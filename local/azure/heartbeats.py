@@ -2,7 +2,9 @@
 
 import json
 import uuid
+from bisect import bisect_right
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from local.azure import timelines
@@ -14,6 +16,7 @@ from local.azure.world import AGENTS, World
 VERSION, AGENT_VERSION = 1, "1.0"
 MOST_MINUTES = 360
 LARGEST_HEARTBEAT = 256 * 1024
+AROUND_MINUTES = ',"minutes":[]'
 BROKEN = "nvidia-smi: command not found"
 
 
@@ -63,14 +66,14 @@ def heartbeat(world: World, machine: Document, memory: Memory) -> Heartbeat:
     over = int(now // MINUTE) - 1
     untold = range(max(memory.told + 1, memory.first, over + 1 - MOST_MINUTES), over + 1)
     minutes = _minutes(world, machine, memory, untold, now)
-    body = _body(machine, memory, minutes, now) if minutes else b""
-    while len(body) > LARGEST_HEARTBEAT:
-        minutes = minutes[: len(minutes) // 2]
-        over_told = memory.first + minutes[-1]["sequence"]
-        body = _body(machine, memory, minutes, now)
-        if len(body) <= LARGEST_HEARTBEAT:
-            return Heartbeat(body, over_told, over, list(memory.to_report))
-    return Heartbeat(body, over, over, list(memory.to_report))
+    if not minutes:
+        return Heartbeat(b"", over, over, [])
+    about = _about(machine, memory, now)
+    sizes = list(accumulate((len(text) + 1 for _, text in minutes), initial=len(about) + len(AROUND_MINUTES)))
+    fitting = bisect_right(sizes, LARGEST_HEARTBEAT) - 1
+    until = over if fitting == len(minutes) else minutes[fitting - 1][0]
+    told = ",".join(text for _, text in minutes[:fitting])
+    return Heartbeat(f'{about[:-1]},"minutes":[{told}]}}'.encode(), until, over, list(memory.to_report))
 
 
 def holds_of(machine: Document, now: float) -> list[dict[str, Any]]:
@@ -82,7 +85,7 @@ def holds_of(machine: Document, now: float) -> list[dict[str, Any]]:
     ]
 
 
-def _body(machine: Document, memory: Memory, minutes: list[dict[str, Any]], now: float) -> bytes:
+def _about(machine: Document, memory: Memory, now: float) -> str:
     gpu = gpu_of(machine)
     said = {
         "version": VERSION,
@@ -90,38 +93,42 @@ def _body(machine: Document, memory: Memory, minutes: list[dict[str, Any]], now:
         "agent": AGENT_VERSION,
         "boot": memory.boot,
         "uptime_seconds": round(now - float(machine["_guest"].get("up", memory.begun)), 1),
-        "minutes": minutes,
         "gpu": gpu,
         "gpu_problem": BROKEN if gpu == "broken" else "",
         "holds": holds_of(machine, now),
         "shown": memory.to_report,
     }
-    return json.dumps(said).encode()
+    return json.dumps(said)
 
 
-def _minutes(world: World, machine: Document, memory: Memory, minutes: range, now: float) -> list[dict[str, Any]]:
+def _minutes(world: World, machine: Document, memory: Memory, minutes: range, now: float) -> list[tuple[int, str]]:
+    """Each minute that can be told, and how: as text, for a fleet that has hours to tell is slow otherwise."""
     blind = gpu_of(machine) != "ok"
-    inside = timelines.signals_of(world, machine)["inside"]
-    seen = {
-        name: _seen(timeline, timelines.seed_of(machine["id"], name), minutes)
-        for name, timeline in inside.items()
+    seen = [
+        _seen(name, timeline, timelines.seed_of(machine["id"], name), minutes)
+        for name, timeline in timelines.signals_of(world, machine)["inside"].items()
         if not (blind and name in OF_GPU)
-    }
+    ]
     told = []
-    for place, (minute, running) in enumerate(zip(minutes, timelines.ran(machine, minutes), strict=True)):
-        signals = {name: values[place] for name, values in seen.items() if values[place] is not None} if running else {}
+    for minute, running, *texts in zip(minutes, timelines.ran(machine, minutes), *seen, strict=True):
+        signals = ",".join([text for text in texts if text]) if running else ""
         if signals:  # a minute in which nothing could be seen is left out
             age = round(now - (minute + 1) * MINUTE, 1)
-            told.append({"sequence": minute - memory.first, "age_seconds": age, "signals": signals})
+            text = f'{{"sequence":{minute - memory.first},"age_seconds":{age},"signals":{{{signals}}}}}'
+            told.append((minute, text))
     return told
 
 
-def _seen(timeline: Timeline, seed: int, minutes: range) -> list[dict[str, float] | None]:
+def _seen(name: str, timeline: Timeline, seed: int, minutes: range) -> list[str]:
+    """What a signal shows in each of these minutes, as text; "" is nothing."""
     peaks = timelines.shown(timeline, seed, minutes)
-    usual = (
-        timelines.shown(timeline, seed, minutes, "p95") if any(isinstance(v, dict) for v in timeline["values"]) else peaks
-    )
-    return [
-        None if peak is None or most is None else {"max": round(peak, 3), "p95": round(most, 3)}
-        for peak, most in zip(peaks, usual, strict=True)
-    ]
+    if any(isinstance(value, dict) for value in timeline["values"]):
+        pairs = zip(peaks, timelines.shown(timeline, seed, minutes, "p95"), strict=True)
+    else:
+        pairs = zip(peaks, peaks, strict=True)
+    known: dict[Any, str] = {(None, None): ""}
+    for pair in (listed := list(pairs)):
+        if pair not in known:
+            peak, most = pair
+            known[pair] = f'"{name}":{{"max":{round(peak or 0, 3)},"p95":{round(most or 0, 3)}}}'
+    return [known[pair] for pair in listed]

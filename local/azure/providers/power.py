@@ -74,7 +74,7 @@ def _changed(world: World, operation: Document) -> None:
     action = operation["action"]
     awake = {name: value for name, value in machine.items() if name != "_hibernated"}
     changed = with_power(awake, AFTER[action], operation["ends"])
-    if operation["hibernate"]:
+    if operation.get("hibernate"):
         changed["_hibernated"] = True
     if AFTER[action] == "running" and (action == "restart" or operation["before"] != "running"):
         changed = Guest(world, changed).booted(operation["ends"], resumed=bool(machine.get("_hibernated")))
