@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local.azure import estates, population
 from local.azure.estates import EstateError
-from local.azure.server import Place, SimulatedAzure
+from local.azure.server import AUDIENCE, Place, SimulatedAzure
 from local.azure.world import StateError
 
 
@@ -23,12 +23,17 @@ def main() -> int:
     parser.add_argument("--origin", type=float, help="when simulated time begins, in real seconds since 1970; default: now")
     parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same durations")
     parser.add_argument("--state", type=Path, help="a file to keep the state in; without one it is forgotten")
+    parser.add_argument(
+        "--control-plane", default="", help="where the agents of an estate report, like http://127.0.0.1:7071/api"
+    )
+    parser.add_argument("--audience", default=AUDIENCE, help="what their tokens are for")
     parser.add_argument("--estate", type=Path, help="a file (YAML or JSON) of machines that exist already: docs/estates.md")
     given = parser.parse_args()
     secret = os.environ.get("IDENTITY_HEADER") or secrets.token_urlsafe(32)
     state = given.state.resolve() if given.state else ":memory:"
     try:
-        place = Place(given.home.resolve(), given.port, given.speed, given.seed, state, secret, given.origin)
+        whom = (given.control_plane, given.audience)
+        place = Place(given.home.resolve(), given.port, given.speed, given.seed, state, secret, given.origin, *whom)
         azure = SimulatedAzure(place)
         if given.estate:
             population.load(azure.world, estates.read(given.estate))

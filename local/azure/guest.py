@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from local.azure.installed import CONFIGURATION, agent_of, configuration_in
 from local.azure.store import Document
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ mountpoint() { case "${!#}" in @MOUNTED@) return 0 ;; *) return 1 ;; esac; }
 systemctl() {
   [ "$1" = is-active ] || return 1
   case "$2" in
+    dormouse-agent.service) printf '%s\n' "@AGENT@" ;;
     dormouse-setup.service) printf '%s\n' "@SETUP@" ;;
     xrdp|xrdp.service) printf '%s\n' "@XRDP@" ;;
     *) printf 'inactive\n' ;;
@@ -61,9 +63,9 @@ class Guest:
         }
         return self._written()
 
-    def booted(self, at: float) -> Document:
-        """The machine has been started again: what was set up comes back by itself."""
-        self._inside["up"] = at + self._world.draw("guest boot", self._machine["id"])
+    def booted(self, at: float, *, resumed: bool = False) -> Document:
+        """The machine has been started again: what was set up comes back by itself; what slept goes on where it was."""
+        self._inside["resumed" if resumed else "up"] = at + self._world.draw("guest boot", self._machine["id"])
         return self._written()
 
     def driver_settled(self, at: float, *, installed: bool) -> Document:
@@ -88,11 +90,14 @@ class Guest:
 
     def _state(self) -> dict[str, str]:
         now = self._world.seconds()
-        up = self._machine["_power"] == "running" and now >= self._inside.get("up", now + 1)
+        up = self._machine["_power"] == "running" and now >= max(
+            self._inside.get("up", now + 1), self._inside.get("resumed", 0.0)
+        )
         share, broken = self._setup_share(now) if up else 0.0, bool(self._inside.get("broken"))
         return {
             "CLOUD_INIT": "error" if broken else "done" if share > 0.1 else "running",
             "SETUP": "failed" if broken else "active" if share >= 1.0 else "activating",
+            "AGENT": "active" if up and agent_of(self._machine) else "inactive",
             "XRDP": "active" if self._inside.get("desktop") and share > 0.7 else "inactive",
             "MOUNTED": self._inside.get("mount", "") if share > 0.4 and self._may_mount() else "/nowhere",
             "DRIVER": "installed" if up and self._inside.get("driver") else "missing",
@@ -140,6 +145,7 @@ def _cloud_config(custom_data: str) -> dict[str, Any]:
         return {"broken": bool(custom_data)}
     files = {str(item.get("path")): str(item.get("content", "")) for item in config.get("write_files") or []}
     blobs = next((yaml.safe_load(text) for path, text in files.items() if path.endswith("blobfuse2.yaml")), None)
+    agent = configuration_in(files.get(CONFIGURATION, ""))
     scripts = "\n".join(content for content in files.values() if content.startswith("#!"))
     units = "\n".join(content for path, content in files.items() if path.endswith(".service"))
     storage = blobs.get("azstorage", {}) if isinstance(blobs, dict) else {}
@@ -149,6 +155,7 @@ def _cloud_config(custom_data: str) -> dict[str, Any]:
         "mount": _word_after(units, "blobfuse2 mount "),
         "desktop": "xrdp" in scripts,
         "waits": "NvidiaGpuDriverLinux" in scripts,
+        **({"agent": {**agent, "since": 0.0, "running": True}} if agent else {}),
     }
 
 

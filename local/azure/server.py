@@ -10,7 +10,8 @@ from typing import Any
 import trustme
 from aiohttp import web
 
-from local.azure import arm, blobs, metrics, operations, prices, simulation, tables, vault
+from local.azure import arm, blobs, hooks, metrics, operations, prices, simulation, tables, vault
+from local.azure.agents import Agents
 from local.azure.answers import JSON, Answer, Refused, not_simulated
 from local.azure.faults import Fault
 from local.azure.requests import Request
@@ -20,23 +21,34 @@ from local.azure.world import TENANT, World
 
 MANAGEMENT, VAULT = "management.localhost", "dormouse.vault.localhost"
 TABLES, BLOBS = "records.table.localhost", "records.blob.localhost"
-PRICES, IDENTITY, LOGIN, SIMULATION = "prices.localhost", "identity.localhost", "login.localhost", "simulation.localhost"
-NAMES = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, IDENTITY, LOGIN, SIMULATION)
+HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION = (
+    "hooks.localhost",
+    "prices.localhost",
+    "identity.localhost",
+    "login.localhost",
+    "simulation.localhost",
+)
+NAMES = (MANAGEMENT, VAULT, TABLES, BLOBS, HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION)
 SERVICES: dict[str, Callable[[World, Request], Answer]] = {
     MANAGEMENT: arm.answer,
     VAULT: vault.answer,
     TABLES: tables.answer,
     BLOBS: blobs.answer,
+    HOOKS: hooks.answer,
     SIMULATION: simulation.answer,
 }
+AUDIENCE = "api://dormouse"
 LARGEST_REQUEST = 16 * 2**20
 METRICS = "metrics.localhost"  # each region has a name below it
-SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS)
+SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS, HOOKS)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the simulated Azure lives: its folder for certificates and state, its port, its speed, its chance, its time."""
+    """Where the simulated Azure lives: its folder for certificates and state, its port, its speed, its chance, its time.
+
+    `control_plane` and `audience` are for agents in machines that nobody has told otherwise; without the first they are silent.
+    """
 
     home: Path
     port: int
@@ -45,6 +57,8 @@ class Place:
     state: Path | str
     identity_secret: str
     origin: float | None = None
+    control_plane: str = ""
+    audience: str = AUDIENCE
 
 
 class SimulatedAzure:
@@ -59,17 +73,22 @@ class SimulatedAzure:
         self._tls = _certificates(place.home)
         base = f"https://{LOGIN}:{place.port}"
         self._issuer = Issuer(self._store, base, self.world.guid("control plane"), self.world.seconds)
+        self._agents = Agents(self.world, self._issuer, place.control_plane.rstrip("/"), place.audience)
+        self.world.pending_agents = self._agents.pending
 
     async def serve(self, started: Callable[[], None]) -> None:
         """Serve until cancelled; `started` is called when requests are answered."""
         server = web.Server(self._handle, request_factory=_large)
         runner = web.ServerRunner(server)
         await runner.setup()
+        reporting = asyncio.create_task(self._agents.run())
         try:
             await web.TCPSite(runner, "127.0.0.1", self._place.port, ssl_context=self._tls).start()
             started()
-            await asyncio.Event().wait()
+            await reporting
         finally:
+            reporting.cancel()
+            await asyncio.gather(reporting, return_exceptions=True)
             await runner.cleanup()
             self._store.close()
 

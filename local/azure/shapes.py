@@ -93,6 +93,7 @@ MACHINE_PROPERTIES: dict[str, Any] = {
     "securityProfile": {"securityType": Only("TrustedLaunch", "Standard"), "uefiSettings": ANY},
     "networkProfile": {"networkInterfaces": [{"id": ANY, "properties": {"primary": Only(True), "deleteOption": ANY}}]},
     "priority": Only("Regular"),
+    "additionalCapabilities": {"hibernationEnabled": ANY, "ultraSSDEnabled": Only(False)},
     "vmId": ANY,
     "timeCreated": ANY,
 }

@@ -22,18 +22,27 @@ GET    /calls                  how many requests each service has answered
 DELETE /calls                  count anew
 POST   /estate                 machines that exist already, as docs/estates.md has it
 PUT    /signals                {"id", "host": {...}, "inside": {...}}: from this minute on these signals go like this
+GET    /machines/inside?id=    whether an agent runs, the warnings it has shown, the status of its last answer, holds
+POST   /machines/awake         {"id", "by", "reason", "for_seconds"}: somebody asks on the machine that it stays awake
+POST   /machines/agent         {"id", "agent"}: somebody starts the agent (true), or kills it (false)
+POST   /machines/token         {"id", "audience", "expires_in"?, "claims"?}: a token of the machine's identity
+GET    /agents                 how many agents have not yet told what they could
+GET    /messages?path=         what was posted to https://hooks.localhost, to one path or to all
+DELETE /messages               forget it
+GET    /buckets                how low each bucket of tokens has been since the levels were reset
+DELETE /buckets                reset the levels
 PUT    /metrics/lag            {"minutes"}: how late the newest points of Azure Monitor are
 """
 
 from collections.abc import Callable
 
-from local.azure import metrics, operations, population
+from local.azure import inside, metrics, operations, population
 from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.estates import EstateError
 from local.azure.guest import Guest
+from local.azure.inside import machine_of
 from local.azure.providers import catalogue
 from local.azure.requests import Request
-from local.azure.store import Document
 from local.azure.timelines import with_power
 from local.azure.vault import DELETED, SECRETS, delete
 from local.azure.world import World, visible
@@ -57,21 +66,14 @@ def _add_fault(world: World, request: Request) -> Answer:
 
 def _shut_down(world: World, request: Request) -> Answer:
     identifier = str(request.json()["id"])
-    world.keep(with_power(_machine(world, identifier), "stopped", world.seconds()))
+    world.keep(with_power(machine_of(world, identifier), "stopped", world.seconds()))
     return Answer(204)
 
 
 def _start(world: World, request: Request) -> Answer:
     now = world.seconds()
-    world.keep(Guest(world, with_power(_machine(world, str(request.json()["id"])), "running", now)).booted(now))
+    world.keep(Guest(world, with_power(machine_of(world, str(request.json()["id"])), "running", now)).booted(now))
     return Answer(204)
-
-
-def _machine(world: World, identifier: str) -> Document:
-    machine = world.resource(identifier)
-    if machine is None:
-        raise Refused(404, "ResourceNotFound", f"There is no machine {identifier}.")
-    return machine
 
 
 def _faults(world: World, _: Request) -> Answer:
@@ -178,6 +180,29 @@ def _signals(world: World, request: Request) -> Answer:
     return Answer(204)
 
 
+def _agents(world: World, _: Request) -> Answer:
+    return Answer(200, {"pending": world.pending_agents()})
+
+
+def _messages(world: World, request: Request) -> Answer:
+    path = request.query.get("path")
+    return Answer(200, {"value": [message for message in world.messages if path in (None, message["path"])]})
+
+
+def _forget_messages(world: World, _: Request) -> Answer:
+    world.messages.clear()
+    return Answer(204)
+
+
+def _buckets(world: World, _: Request) -> Answer:
+    return Answer(200, {"value": world.throttle.levels()})
+
+
+def _reset_buckets(world: World, _: Request) -> Answer:
+    world.throttle.reset_levels()
+    return Answer(204)
+
+
 def _lag(world: World, request: Request) -> Answer:
     world.store.put("facts", metrics.LAG, {"minutes": int(request.json()["minutes"])})
     return Answer(204)
@@ -211,5 +236,11 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("DELETE", "calls"): _count_anew,
     ("PUT", "metrics/lag"): _lag,
     ("POST", "estate"): _estate,
+    ("GET", "agents"): _agents,
+    ("GET", "messages"): _messages,
+    ("DELETE", "messages"): _forget_messages,
+    ("GET", "buckets"): _buckets,
+    ("DELETE", "buckets"): _reset_buckets,
+    **inside.HANDLERS,
     ("PUT", "signals"): _signals,
 }

@@ -8,6 +8,7 @@ https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-fo
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from local.azure.answers import Refused
 from local.azure.providers.kinds import EXTENSION, MACHINE
@@ -25,17 +26,26 @@ class Bucket:
     refill: float
     tokens: float = field(default=-1.0)
     at: float = 0.0
+    lowest: float = math.inf
 
     def take(self, now: float) -> float:
         """Take a token and answer 0.0, or answer the seconds until there is one."""
+        self._fill(now)
+        enough = self.tokens >= 1
+        self.tokens -= 1 if enough else 0
+        self.lowest = min(self.lowest, self.tokens)
+        return 0.0 if enough else (1 - self.tokens) / self.refill
+
+    def reset_level(self, now: float) -> None:
+        """Forget how low it has been."""
+        self._fill(now)
+        self.lowest = self.tokens
+
+    def _fill(self, now: float) -> None:
         if self.tokens < 0:
             self.tokens, self.at = self.size, now
         self.tokens = min(self.size, self.tokens + (now - self.at) * self.refill)
         self.at = now
-        if self.tokens >= 1:
-            self.tokens -= 1
-            return 0.0
-        return (1 - self.tokens) / self.refill
 
     @property
     def left(self) -> int:
@@ -127,6 +137,19 @@ class Throttle:
         if self._bucket("metrics", 360_000, 100).take(self._now()):
             self.refused += 1
             raise Refused(529, "TooManyRequests", "The request was throttled. Please retry with an exponential back-off.")
+
+    def levels(self) -> list[dict[str, Any]]:
+        """How low each bucket has been since the levels were reset."""
+        lows = [(name, bucket.size, min(bucket.lowest, bucket.size)) for name, bucket in self._buckets.items()]
+        return [
+            {"name": name, "size": size, "lowest": round(low, 3), "share_used": round((size - low) / size, 4)}
+            for name, size, low in lows
+        ]
+
+    def reset_levels(self) -> None:
+        """Forget how low the buckets have been."""
+        for bucket in self._buckets.values():
+            bucket.reset_level(self._now())
 
     def _bucket(self, name: str, size: float, refill: float) -> Bucket:
         return self._buckets.setdefault(name, Bucket(size, refill))

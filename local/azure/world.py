@@ -6,7 +6,7 @@ import math
 import random
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,9 @@ class World:
         self._numbers = itertools.count()
         # What was written since the agents looked last.
         self.stirred: set[str] = set()
+        # What was posted to webhooks, newest last.
+        self.messages: deque[dict[str, Any]] = deque(maxlen=10_000)
+        self.pending_agents: Callable[[], int] = lambda: 0
         # What was there when the simulation started has long been indexed.
         self._index: dict[str, Document] = dict(store.items(RESOURCES))
         self._index_version = 0

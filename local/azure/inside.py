@@ -1,0 +1,62 @@
+"""The part of the simulation's own interface that is about the inside of machines: agents, holds, tokens."""
+
+from collections.abc import Callable
+
+from local.azure.agents import claims_of
+from local.azure.answers import Answer, Refused
+from local.azure.heartbeats import holds_of
+from local.azure.installed import agent_of, with_agent
+from local.azure.requests import Request
+from local.azure.store import Document
+from local.azure.tokens import LIFETIME
+from local.azure.world import AGENTS, World
+
+
+def machine_of(world: World, identifier: str) -> Document:
+    """The machine of an id; raises the refusal for one that is not there."""
+    machine = world.resource(identifier)
+    if machine is None:
+        raise Refused(404, "ResourceNotFound", f"There is no machine {identifier}.")
+    return machine
+
+
+def _inside(world: World, request: Request) -> Answer:
+    machine = machine_of(world, request.query["id"])
+    memory = world.store.get(AGENTS, machine["id"]) or {}
+    seen = {"agent": agent_of(machine) is not None, "holds": holds_of(machine, world.seconds())}
+    return Answer(
+        200, {**seen, "warnings": memory.get("warnings", []), **{name: memory.get(name) for name in ("status", "hold")}}
+    )
+
+
+def _stay_awake(world: World, request: Request) -> Answer:
+    body = request.json()
+    machine = machine_of(world, str(body["id"]))
+    guest = machine.get("_guest") or {}
+    if "agent" not in guest:
+        raise Refused(409, "NoAgent", f"There is no agent in {machine['id']}.")
+    hold = {"by": str(body["by"]), "reason": str(body["reason"]), "until": world.seconds() + float(body["for_seconds"])}
+    world.keep({**machine, "_guest": {**guest, "holds": [*guest.get("holds", []), hold]}})
+    return Answer(204)
+
+
+def _agent(world: World, request: Request) -> Answer:
+    body = request.json()
+    machine = machine_of(world, str(body["id"]))
+    world.keep(with_agent(machine, None, world.seconds(), running=body["agent"] is True))
+    return Answer(204)
+
+
+def _token(world: World, request: Request) -> Answer:
+    body = request.json()
+    claims = {**claims_of(world, machine_of(world, str(body["id"]))), **(body.get("claims") or {})}
+    lifetime = int(body.get("expires_in", LIFETIME))
+    return Answer(200, {"access_token": request.issuer.token(str(body["audience"]), lifetime, **claims)[0]})
+
+
+HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
+    ("GET", "machines/inside"): _inside,
+    ("POST", "machines/awake"): _stay_awake,
+    ("POST", "machines/agent"): _agent,
+    ("POST", "machines/token"): _token,
+}
