@@ -1,10 +1,11 @@
 """One page of the fleet: seen, measured, judged, remembered. Evidence stays in here; only what is to be done gets out."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-import wire
 from cloud.connection import Cloud
 from cloud.fleet import Fleet
 from cloud.metrics import FromOutside, HostMetrics, Question
@@ -20,7 +21,6 @@ from environments.operations import EnvironmentRecord
 from environments.policy import Action, IdlePolicy, read_policy
 from environments.reports import Line, ReportPage, Tally
 from environments.schedule import Schedule, read_schedule
-from environments.specs import SPECS
 from environments.sweeps import Alarm, PageFound, PageRequest, Planned
 from records.fleet import FleetRecords, Remembered
 from records.store import Records
@@ -97,10 +97,10 @@ async def _none() -> dict[str, EnvironmentRecord]:
 def _case(machine: FleetMachine, known: Known, cloud: Cloud, now: float) -> Case:
     """A machine with what is remembered of it and what people want of it; the evidence is still to come."""
     record = known.environments.get(machine.environment)
-    spec = wire.read_text(SPECS[record.blueprint], record.spec) if record and record.blueprint in SPECS else None
-    written = machine.tags.get(SCHEDULE, spec.schedule if spec else "").strip()
+    spec: dict[str, Any] = json.loads(record.spec) if record else {}  # as it was asked, whatever newer rules would say
     faults: list[str] = []
-    policy = _policy(machine, spec.idle if spec else None, cloud, faults)
+    policy = _policy(machine, spec.get("idle"), cloud, faults)
+    written = machine.tags.get(SCHEDULE, str(spec.get("schedule", ""))).strip()
     schedule: Schedule | None = None
     if written:
         try:
@@ -112,15 +112,15 @@ def _case(machine: FleetMachine, known: Known, cloud: Cloud, now: float) -> Case
     return Case(machine, memory, policy, now, schedule, fault="; ".join(faults))
 
 
-def _policy(machine: FleetMachine, wished: IdlePolicy | None, cloud: Cloud, faults: list[str]) -> IdlePolicy:
+def _policy(machine: FleetMachine, wished: dict[str, Any] | None, cloud: Cloud, faults: list[str]) -> IdlePolicy:
     """The machine's tag before its environment's spec before the settings; nobody is watched whom nobody named."""
-    base = wished or cloud.settings.policy
-    if IDLE in machine.tags:
-        try:
+    base = cloud.settings.policy
+    try:
+        base = IdlePolicy.model_validate(wished) if wished else base
+        if IDLE in machine.tags:
             return read_policy(machine.tags[IDLE], base)
-        except ValueError as error:
-            faults.append(str(error))
-            return base
+    except ValueError as error:
+        faults.append(str(error))
     inside = any(f"{machine.id.lower()}/".startswith(f"{scope}/") for scope in cloud.settings.scopes)
     return base if machine.environment or inside else base.model_copy(update={"enabled": False})
 

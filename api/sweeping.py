@@ -1,5 +1,6 @@
 """Sweeps begun and watched: by the timer, or by somebody who does not want to wait for it."""
 
+import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -69,7 +70,8 @@ async def get_sweep(req: func.HttpRequest, client: Client, reads: Reads) -> func
     status: Any = await client.get_status(identifier, show_input=True)
     if not status or not status.runtime_status or status.name != sweep.__name__:
         raise SweepNotFound(f"There is no sweep {identifier!r} (those of long ago are forgotten).")
-    asked = wire.decode(SweepRequest, status.input_)
+    told = status.input_
+    asked = wire.decode(SweepRequest, json.loads(told) if isinstance(told, str) else told)
     runtime = status.runtime_status.value
     tally = wire.decode(Tally, status.output) if runtime == "Completed" else None
     state = "running" if runtime not in ENDED else "ended" if tally else "lost"

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import httpx
 
-from local.azure.server import IDENTITY, MANAGEMENT, PRICES, SIMULATION, TABLES, VAULT
-from local.azure.world import SUBSCRIPTION
+from local.azure.server import HOOKS, IDENTITY, LOGIN, MANAGEMENT, METRICS, PRICES, SIMULATION, TABLES, VAULT
+from local.azure.world import SUBSCRIPTION, TENANT
 
 ROOT = Path(__file__).resolve().parent.parent
 TIME_TO_START = 30.0
+TIMERS = ("sweep_timer",)
 
 
 class GroundError(Exception):
@@ -67,18 +68,33 @@ class Process:
 class Ground:
     """A simulated Azure and a host that runs the app against it."""
 
-    def __init__(self, home: Path, *, speed: float, seed: int = 1, port: int = 0, azure_port: int = 0) -> None:
-        """Prepare both processes; nothing runs before `start`. Port 0 means any free one."""
+    def __init__(
+        self,
+        home: Path,
+        *,
+        speed: float,
+        seed: int = 1,
+        port: int = 0,
+        azure_port: int = 0,
+        timers: bool = True,
+        estate: Path | None = None,
+    ) -> None:
+        """Prepare both processes; nothing runs before `start`. Port 0 means any free one.
+
+        Without `timers` nothing happens that nobody asks for; `estate` is a file of machines that exist already.
+        """
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.port, self.azure_port = home, port or free_port(), azure_port or free_port()
         self._identity_header = secrets.token_urlsafe(24)
         # Both live in the same simulated time: what they remember of an earlier run was the same too.
         here, pace = [sys.executable, "-m"], ["--speed", str(speed), "--origin", repr(time.time())]
         azure = [*here, "local.azure", "--home", str(home / "azure"), "--port", str(self.azure_port), *pace]
-        azure += ["--seed", str(seed), "--state", str(home / "azure.sqlite")]
+        azure += ["--seed", str(seed), "--state", str(home / "azure.sqlite"), "--control-plane", self.api]
+        azure += ["--estate", str(estate.resolve())] if estate else []
         host = [*here, "local.host", "--app", str(ROOT), "--home", str(home / "host"), "--port", str(self.port), *pace]
         self.azure = Process(azure, self._plain_environment, home / "azure.log")
-        self.host = Process(host, self.app_environment, home / "host.log")
+        idle_timers = {} if timers else {f"AzureWebJobs.{name}.Disabled": "true" for name in TIMERS}
+        self.host = Process(host, {**self.app_environment, **idle_timers}, home / "host.log")
 
     def start(self) -> None:
         """Start both; raises GroundError."""
@@ -116,6 +132,11 @@ class Ground:
             "KEY_VAULT_URL": self._url(VAULT),
             "RECORDS_TABLES_URL": self._url(TABLES),
             "RETAIL_PRICES_URL": self._url(PRICES),
+            "MONITOR_METRICS_URL": self._url(f"{{region}}.{METRICS}"),
+            "ENTRA_AUTHORITY_URL": self._url(LOGIN),
+            "ENTRA_TENANT_ID": TENANT,
+            "CONTROL_PLANE_URL": self.api,
+            "NOTIFY_WEBHOOK_URL": f"{self._url(HOOKS)}/dormouse",
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
             "IDENTITY_ENDPOINT": self._url(IDENTITY) + "/msi/token",
             "SSL_CERT_FILE": str(self.home / "azure" / "ca.pem"),
@@ -142,10 +163,10 @@ class Ground:
 
 
 @contextlib.contextmanager
-def temporary_ground(*, speed: float, seed: int = 1) -> Iterator[Ground]:
+def temporary_ground(*, speed: float, seed: int = 1, timers: bool = True, estate: Path | None = None) -> Iterator[Ground]:
     """A running ground that is gone afterwards."""
     home = Path(tempfile.mkdtemp(prefix="dormouse-"))
-    ground = Ground(home, speed=speed, seed=seed)
+    ground = Ground(home, speed=speed, seed=seed, timers=timers, estate=estate)
     try:
         ground.start()
         yield ground

@@ -129,6 +129,9 @@ class Stage:
         if operator == "startswith":
             beginning = self._text().lower()
             return lambda row: text_of(value(row)).lower().startswith(beginning)
+        if operator == "contains":
+            part = self._text().lower()
+            return lambda row: part in text_of(value(row)).lower()
         fold = "~" in operator
         if operator in ("in", "in~"):
             self._need("(")
