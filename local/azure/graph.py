@@ -1,5 +1,6 @@
 """Azure Resource Graph: what the table of resources answers to a query, page by page."""
 
+from itertools import takewhile
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -23,6 +24,7 @@ class Table:
         self._version = -1
         self._rows: dict[str, tuple[Document, Row]] = {}
         self._answers: dict[str, list[Row]] = {}
+        self._by_row: dict[str, dict[str, tuple[Row, list[Row]]]] = {}
 
     def ask(self, world: World, query: str) -> list[Row]:
         """All rows that answer a query; raises the refusal for what is not understood."""
@@ -36,8 +38,9 @@ class Table:
             }
             self._version, self._answers = version, {}
         if query not in self._answers:
-            if len(self._answers) >= REMEMBERED_ANSWERS:
+            if len(self._by_row) >= REMEMBERED_ANSWERS:
                 self._answers.clear()
+                self._by_row.clear()
             self._answers[query] = self._evaluated(query)
         return self._answers[query]
 
@@ -45,10 +48,20 @@ class Table:
         table, stages = kusto.read(query)
         if table != kusto.FIRST_TABLE:
             raise not_simulated(f"the table {table} of Resource Graph")
-        rows = [row for _, row in self._rows.values()]
-        for stage in stages:
-            rows = stage.apply(rows)
-        return rows
+        first = list(takewhile(lambda stage: stage.by_row, stages))
+        # Of most rows it is known what becomes of them: only what has changed is looked at again.
+        before, after = self._by_row.get(query, {}), {}
+        for key, (_, row) in self._rows.items():
+            known = before.get(key)
+            after[key] = known if known and known[0] is row else (row, _applied(first, [row]))
+        self._by_row[query] = after
+        return _applied(stages[len(first) :], [row for _, rows in after.values() for row in rows])
+
+
+def _applied(stages: list[kusto.Stage], rows: list[Row]) -> list[Row]:
+    for stage in stages:
+        rows = stage.apply(rows)
+    return rows
 
 
 TABLES: WeakKeyDictionary[World, Table] = WeakKeyDictionary()

@@ -44,6 +44,8 @@ class Stage:
         """Read it; raises the refusal for what is not understood."""
         self._tokens, self._place = tokens, 0
         verb = self._next().lower()
+        # Whether each row is looked at by itself.
+        self.by_row = verb in ("where", "project")
         if OTHER_STAGES.fullmatch(verb):
             raise not_simulated(f"{verb} in queries of Resource Graph")
         readers = {"where": self._where, "project": self._project, "order": self._order, "limit": self._limit}
