@@ -133,6 +133,12 @@ def _idle(case: Case, verdict: IdleVerdict) -> Decision | None:
         step = Step.NOTHING if case.memory.warned else Step.WARN
         return Decision(step, "Its policy only notifies: nobody stops it.", 0.0, Reason.IDLE)
     words = "hibernated" if case.policy.action is Action.HIBERNATE and case.machine.can_hibernate else "deallocated"
+    # Who has just been noticed is left alone for a while, however idle.
+    known_since = case.memory.first_seen + case.policy.grace * MINUTE
+    if case.now < known_since:
+        return Decision(
+            Step.NOTHING, f"It was first seen a moment ago, and is left alone until {moment_text(known_since)}.", known_since
+        )
     return _in_time(case, Reason.IDLE, case.now, Step.STOP, words)
 
 

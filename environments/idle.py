@@ -103,12 +103,13 @@ def _scheduled_on(case: Case) -> IdleVerdict | None:
 
 def _young(case: Case) -> IdleVerdict | None:
     memory, evidence = case.memory, case.evidence
-    born = max(memory.first_seen, memory.state_since, case.machine.created, evidence.booted_at)
+    changed = memory.state_since if memory.state_since > memory.first_seen else 0.0
+    born = max(changed, case.machine.created, evidence.booted_at)
     left = born + case.policy.grace * MINUTE - case.now
     if left <= 0:
         return None
     ago, until = minutes_text(case.now - born), moment_text(case.now + left)
-    sentence = f"It was started, changed or first seen {ago} ago; until {until} it is left alone."
+    sentence = f"It was started {ago} ago; until {until} it is left alone."
     return IdleVerdict(Kind.YOUNG, sentence, {"left_alone_for_minutes": round(left / MINUTE, 1)})
 
 
