@@ -69,7 +69,7 @@ def _wish_in(content: bytes, moment: float) -> Wish:
     try:
         said = json.loads(content)
         made, seconds, reason = float(said["made"]), float(said["seconds"]), plain(said["reason"])
-    except (KeyError, TypeError, RecursionError) as error:
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
         raise Unknown("this is not a wish") from error
     if not (math.isfinite(made) and made <= moment + SLACK_SECONDS and seconds > 0):
         raise Unknown("this wish was not made before now")

@@ -84,22 +84,25 @@ def heartbeat(
 
 def reply_in(content: bytes, moment: float) -> Reply:
     """Read an answer; raises ValueError for one that cannot be understood."""
-    said = json.loads(content)
-    if not isinstance(said, dict):
-        raise ValueError("the answer is not an object")
-    warning, hold = said.get("warning"), said.get("hold")
     try:
+        said = json.loads(content)
+        warning, hold = said.get("warning"), said.get("hold")
         return Reply(
             said.get("confirmed") is True,
             _seconds(said["next_in_seconds"]),
-            warning
-            and Warned(
-                str(warning["id"])[:200], plain(warning["text"], 1000), moment + _seconds(warning["stop_in_seconds"])
-            ),
-            hold and Hold(plain(hold["by"]), plain(hold["reason"]), moment + _seconds(hold["until_in_seconds"])),
+            _warned(warning, moment) if warning else None,
+            _hold(hold, moment) if hold else None,
         )
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"the answer lacks something: {error}") from error
+    except (AttributeError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"the answer cannot be understood: {type(error).__name__}") from error
+
+
+def _warned(said: dict[str, Any], moment: float) -> Warned:
+    return Warned(str(said["id"])[:200], plain(said["text"], 1000), moment + _seconds(said["stop_in_seconds"]))
+
+
+def _hold(said: dict[str, Any], moment: float) -> Hold:
+    return Hold(plain(said["by"]), plain(said["reason"]), moment + _seconds(said["until_in_seconds"]))
 
 
 def _minute(minute: Minute, moment: float) -> dict[str, Any]:

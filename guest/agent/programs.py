@@ -126,10 +126,19 @@ class Brief:
         try:
             printed, _ = child.communicate(said.encode(), timeout=seconds)
         except subprocess.TimeoutExpired:
-            child.kill()
-            self._dying = child
+            self._end(child)
             raise Unknown(f"{command[0]} did not end within {seconds:.0f} seconds") from None
         text = printed.decode("utf-8", "replace").strip()
         if child.returncode != 0:
             raise Unknown(f"{command[0]} failed with {child.returncode}: {text[-200:]}".rstrip(": "))
         return text
+
+    def _end(self, child: subprocess.Popen[bytes]) -> None:
+        child.kill()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            child.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            self._dying = child
