@@ -3,7 +3,6 @@
 import base64
 import json
 import posixpath
-import shlex
 from dataclasses import dataclass
 from textwrap import dedent
 
@@ -56,7 +55,7 @@ UNIT = dedent(f"""\
     RuntimeDirectoryPreserve=yes
     Nice=5
     CPUQuota=20%
-    MemoryMax=256M
+    MemoryMax=512M
     TasksMax=64
     NoNewPrivileges=yes
     PrivateTmp=yes
@@ -77,14 +76,14 @@ fail() { say failed "$1"; exit 1; }
 
 PREPARE = r"""
 put() {
-  mkdir -p "$root$(dirname "$1")" && cat > "$root$1.new" && chmod "$2" "$root$1.new" && mv -f "$root$1.new" "$root$1" ||
-    fail "$1 cannot be written"
+  mkdir -p "$root$(dirname "$1")" && cat > "$root$1.new" && chmod "$2" "$root$1.new" && mv -f "$root$1.new" "$root$1"
 }
 command -v systemctl > /dev/null || fail "this machine has no systemd"
 /usr/bin/python3 -c 'import sys; raise SystemExit(sys.version_info < (3, 8))' || fail "there is no Python 3.8 or newer"
 """
 
 START = rf"""
+/usr/bin/python3 -I "$root{AGENT_PATH}" --version > /dev/null || fail "the agent does not run on this machine"
 systemctl daemon-reload || fail "systemd does not answer"
 systemctl try-restart {AGENT_UNIT}
 if ! systemctl enable --now {AGENT_UNIT}; then fail "systemd does not start the agent"; fi
@@ -122,7 +121,7 @@ def _under_root(paths: list[str]) -> str:
 
 
 def _put(file: InstalledFile) -> str:
-    target = f"put {shlex.quote(file.path)} {file.permissions}"
+    put, or_fail = f"put {file.path} {file.permissions}", f'|| fail "{file.path} cannot be written"'
     if file.is_text:
-        return f"{target} <<'DORMOUSE'\n{file.content.decode()}DORMOUSE\n"
-    return f"base64 -d <<'DORMOUSE' | gunzip | {target}\n{base64.encodebytes(file.content).decode()}DORMOUSE\n"
+        return f"{put} <<'DORMOUSE' {or_fail}\n{file.content.decode()}DORMOUSE\n"
+    return f"base64 -d <<'DORMOUSE' | gunzip | {put} {or_fail}\n{base64.encodebytes(file.content).decode()}DORMOUSE\n"

@@ -27,7 +27,10 @@ class Answer:
 
 def may_have_token(url: str) -> bool:
     """Whether a token may be sent there: encrypted, or to this very machine."""
-    parts = urllib.parse.urlsplit(url)
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        return False
     if parts.username is not None or parts.query or parts.fragment or not parts.hostname:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)

@@ -190,6 +190,7 @@ def test_a_redirect_is_not_followed(start: Start, control_plane: ControlPlane) -
         "ftp://127.0.0.1",
         "",
         "https://u:p@x.net",
+        "https://[x",
     ],
 )
 def test_a_control_plane_that_must_not_have_a_token_is_refused_at_once(archive: Path, machine: Machine, url: str) -> None:
