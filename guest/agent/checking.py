@@ -32,13 +32,17 @@ def check(places: Places, metadata: str) -> Iterator[str]:
         state, problem = eyes.gpus.state(now())
         yield f"GPUs: {state}{': ' if problem else ''}{problem}"
         for source in (*eyes.quick, *eyes.slow):
-            signals, why = ask(source, now(), began)
-            known = ", ".join(f"{name} {value:.10g}" for name, value in ((n, round(v, 2)) for n, v in signals.items()))
-            yield f"{source.name}: {known or ('unknown, because ' + why if why else 'nothing to report')}"
+            yield f"{source.name}: {_in_words(*ask(source, now(), began))}"
     finally:
         eyes.gpus.end()
     for hold in wishes(places, now()):
         yield f"{hold.by} wishes that the machine stays awake: {hold.reason or 'no reason given'}"
+
+
+def _in_words(signals: dict[str, float], why: str) -> str:
+    if why:
+        return f"unknown, because {why}"
+    return ", ".join(f"{name} {round(value, 2):.12g}" for name, value in signals.items()) or "nothing to report"
 
 
 def _whom(places: Places, metadata: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .pace import now
 from .places import Unknown, plain
-from .web import ask
+from .web import ask, fits_in_a_header
 
 METADATA = "http://169.254.169.254"
 SPARE_SECONDS = 300
@@ -41,7 +41,7 @@ class Identity:
             query = {"api-version": "2018-02-01", "resource": self._audience}
             said = self._ask("/metadata/identity/oauth2/token", query)
             token = said.get("access_token")
-            if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+            if not isinstance(token, str) or not fits_in_a_header(token):
                 raise Unknown("the metadata service gives no token")
             self._token, self._token_until = token, now() + _lifetime(said) - SPARE_SECONDS
         return self._token

@@ -23,10 +23,11 @@ class Processor:
         lines = [line.split() for line in self._places.text("/proc/stat").splitlines() if line.startswith("cpu")]
         user, nice, system, idle, waiting, interrupts, soft_interrupts, stolen = (int(word) for word in lines[0][1:9])
         busy = user + nice + system + interrupts + soft_interrupts
-        before, self._before = self._before, (busy, busy + idle + waiting + stolen)
+        total = busy + idle + waiting + stolen
+        before, self._before = self._before, (busy, total)
         if before is None:
             return {}
-        worked, passed = (after - earlier for after, earlier in ((self._before[0], before[0]), (self._before[1], before[1])))
+        worked, passed = busy - before[0], total - before[1]
         if worked < 0 or passed <= 0:
             return {}
         share = min(1.0, worked / passed)

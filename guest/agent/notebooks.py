@@ -13,7 +13,7 @@ from .pace import now
 from .places import Places, Unknown, read_note
 from .processes import Processes
 from .sources import Changes
-from .web import ask
+from .web import ask, fits_in_a_header
 
 RUNTIME = ".local/share/jupyter/runtime"
 FILE = re.compile(r"(jpserver|nbserver)-\d+\.json")
@@ -70,10 +70,7 @@ class Notebooks:
         return list(found.values())
 
     def _runtime_files(self, home: str) -> list[str]:
-        try:
-            return [name for name in self._places.names(f"{home}/{RUNTIME}") if FILE.fullmatch(name)]
-        except NotADirectoryError:
-            return []
+        return [name for name in self._places.names(f"{home}/{RUNTIME}") if FILE.fullmatch(name)]
 
     def _kernels(self, server: Server) -> list[dict[str, Any]]:
         # Whatever address the file names, only this machine is asked. Without `no_track_activity` our asking would keep a
@@ -108,4 +105,7 @@ def _server(content: bytes) -> Server:
     base = urllib.parse.quote(str(said.get("base_url") or "/"), safe="/%")
     if not (base.startswith("/") and base.endswith("/")):
         raise Unknown("a Jupyter server has a strange address")
-    return Server(int(said["pid"]), int(said["port"]), bool(said.get("secure")), base, str(said.get("token") or ""))
+    token = str(said.get("token") or "")
+    if not fits_in_a_header(token):
+        raise Unknown("a Jupyter server has a token that cannot be sent")
+    return Server(int(said["pid"]), int(said["port"]), bool(said.get("secure")), base, token)

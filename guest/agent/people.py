@@ -58,7 +58,10 @@ def _is_login(line: str) -> bool:
 
 
 class Terminals:
-    """Terminals in which somebody types: the kernel moves a terminal's access time when its input is read."""
+    """Terminals in which somebody types: the kernel moves a terminal's access time when its input is read.
+
+    It does so in steps of eight seconds, to hide how long passwords are: a single key may stay unseen.
+    """
 
     name = "terminals"
 

@@ -31,7 +31,7 @@ class Places:
         """What is in a folder; nothing if there is no such folder."""
         try:
             return sorted(entry.name for entry in os.scandir(self.at(path)))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
 

@@ -36,6 +36,11 @@ def may_have_token(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
+def fits_in_a_header(token: str) -> bool:
+    """Whether a token can be sent; complaints about one that cannot would quote it."""
+    return token.isascii() and token.isprintable()
+
+
 def ask(
     request: urllib.request.Request,
     *,

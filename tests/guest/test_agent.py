@@ -171,6 +171,24 @@ def test_minutes_that_cannot_be_digested_are_dropped_by_halves(start: Start, con
     assert refused["minutes"][-1]["sequence"] in kept
 
 
+def test_a_control_plane_that_wants_to_be_left_alone_is(start: Start, control_plane: ControlPlane) -> None:
+    control_plane.answers = [answered({"title": "too many"}, 429, **{"Retry-After": "2"})]
+    start()
+    assert eventually(lambda: len(control_plane.received) == 1)
+    time.sleep(1.5)
+    assert len(control_plane.received) == 1
+    assert eventually(lambda: len(control_plane.minutes) >= 3)
+    assert control_plane.minutes[0]["sequence"] == 0
+
+
+def test_a_disk_that_takes_nothing_does_not_keep_the_agent_from_its_work(
+    start: Start, machine: Machine, control_plane: ControlPlane
+) -> None:
+    machine.write("/run/dormouse", "a file where the folder of the agent must be")
+    start()
+    assert eventually(lambda: len(control_plane.minutes) >= 2)
+
+
 def test_a_redirect_is_not_followed(start: Start, control_plane: ControlPlane) -> None:
     elsewhere = ControlPlane()
     with serving(elsewhere) as port:

@@ -196,13 +196,15 @@ def test_a_file_whose_process_number_somebody_else_has_now_is_no_server(
     unknown(Notebooks(places, processes))
 
 
-@pytest.mark.parametrize("more", [{"sock": "/tmp/x"}, {"base_url": "@evil.example/"}, {"base_url": "/a"}])
+@pytest.mark.parametrize(
+    "more", [{"sock": "/tmp/x"}, {"base_url": "@evil.example/"}, {"base_url": "/a"}, {"token": "secret\nword"}]
+)
 def test_a_strange_runtime_file_makes_kernels_unknown(
     machine: Machine, places: Places, processes: Processes, more: dict[str, str]
 ) -> None:
     machine.process(500, "jupyter-lab")
     machine.jupyter(500, 1, **more)
-    unknown(Notebooks(places, processes))
+    assert "secret" not in unknown(Notebooks(places, processes))
 
 
 @contextmanager
