@@ -23,7 +23,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GuestSetup:
-    """What the inside of a machine is to become: input of cloud-init and of the health check."""
+    """What the inside of a machine is to become: input of cloud-init and of the health check.
+
+    With a `control_plane` (a URL), an agent tells it what goes on in the machine, by tokens for `audience`.
+    """
 
     admin_username: str
     storage_account: str
@@ -33,6 +36,8 @@ class GuestSetup:
     python_packages: tuple[str, ...] = ()
     desktop: bool = True
     gpu: bool = True
+    control_plane: str = ""
+    audience: str = ""
 
 
 @dataclass(frozen=True, slots=True)

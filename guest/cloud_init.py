@@ -1,10 +1,12 @@
 """The first boot of a machine as cloud-config: files, and a service that finishes the job even across reboots."""
 
+import base64
 import json
 import posixpath
 from textwrap import dedent, indent
 
 from environments.plan import GuestSetup
+from guest.installation import AGENT_UNIT, InstalledFile, installed_files
 from guest.setup_script import SETUP_PATH, setup_script
 
 BLOBFUSE_CONFIG = "/etc/blobfuse2.yaml"
@@ -32,6 +34,9 @@ def cloud_config(setup: GuestSetup, *, keys_only: bool = False) -> str:
         ["systemctl", "enable", SETUP_UNIT],
         ["systemctl", "start", "--no-block", SETUP_UNIT],
     ]
+    if setup.control_plane:
+        files += map(_installed, installed_files(setup.control_plane, setup.audience))
+        commands.append(["systemctl", "enable", "--now", AGENT_UNIT])
     lines = "".join(f"  - {json.dumps(command)}\n" for command in commands)
     return f"#cloud-config\n{password_login}package_update: true\nwrite_files:\n{''.join(files)}runcmd:\n{lines}"
 
@@ -39,6 +44,13 @@ def cloud_config(setup: GuestSetup, *, keys_only: bool = False) -> str:
 def _file(path: str, content: str, permissions: str) -> str:
     head = f"  - path: {json.dumps(path)}\n    permissions: '{permissions}'\n    content: |\n"
     return head + indent(content, "      ", lambda line: line.strip() != "")
+
+
+def _installed(file: InstalledFile) -> str:
+    if file.is_text:
+        return _file(file.path, file.content.decode(), file.permissions)
+    head = f"  - path: {json.dumps(file.path)}\n    permissions: '{file.permissions}'\n    encoding: gz+b64\n"
+    return f"{head}    content: {base64.b64encode(file.content).decode()}\n"
 
 
 def _blobfuse_config(setup: GuestSetup) -> str:

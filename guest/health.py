@@ -58,6 +58,13 @@ check_gpu() {
 }
 """
 
+AGENT = r"""
+check_agent() {
+  if [ "$(systemctl is-active dormouse-agent.service)" = active ]; then say agent passed "the agent is reporting"
+  else say agent waiting "the agent is not running yet"; fi
+}
+"""
+
 
 def health_script(setup: GuestSetup) -> str:
     """The script for one machine."""
@@ -69,13 +76,16 @@ def health_script(setup: GuestSetup) -> str:
     if setup.gpu:
         parts.append(GPU)
         checks.append("check_gpu")
+    if setup.control_plane:
+        parts.append(AGENT)
+        checks.append("check_agent")
     return "".join(parts) + "\n" + "\n".join(checks) + "\nexit 0\n"
 
 
 def expected_checks(setup: GuestSetup) -> tuple[str, ...]:
     """The names of the checks that the script must report on."""
-    names = ["cloud-init", "setup", "blob-mount"]
-    return (*names, *(["xrdp"] if setup.desktop else []), *(["gpu"] if setup.gpu else []))
+    asked = {"xrdp": setup.desktop, "gpu": setup.gpu, "agent": bool(setup.control_plane)}
+    return ("cloud-init", "setup", "blob-mount", *(name for name, wanted in asked.items() if wanted))
 
 
 def findings_in(output: str, setup: GuestSetup) -> tuple[Finding, ...]:

@@ -1,5 +1,7 @@
 """The cloud-config of a machine: accepted by the real validator, and by bash, whatever was asked for."""
 
+import base64
+import gzip
 import itertools
 import subprocess
 from pathlib import Path
@@ -12,24 +14,38 @@ from hypothesis import strategies as st
 from environments.plan import GuestSetup
 from environments.specs import WorkstationSpec
 from guest.cloud_init import cloud_config
+from guest.packaging import agent_archive
 from guest.setup_script import setup_script
 
 KEYS = {"package_update", "write_files", "runcmd", "ssh_pwauth"}
+URL = "https://dormouse.azurewebsites.net/api"
 COMBINATIONS = list(
-    itertools.product((True, False), (True, False), (True, False), ((), ("torch", "jupyter"), ("numpy>=2,<3",)))
+    itertools.product((True, False), (True, False), (True, False), ((), ("torch", "jupyter"), ("numpy>=2,<3",)), ("", URL))
 )
 
 
-def setup(*, desktop: bool = True, gpu: bool = True, packages: tuple[str, ...] = ("torch", "jupyter")) -> GuestSetup:
-    return GuestSetup("azureuser", "stml1abc", "deeplearning", python_packages=packages, desktop=desktop, gpu=gpu)
+def setup(
+    *, desktop: bool = True, gpu: bool = True, packages: tuple[str, ...] = ("torch", "jupyter"), control_plane: str = ""
+) -> GuestSetup:
+    return GuestSetup(
+        "azureuser",
+        "stml1abc",
+        "deeplearning",
+        python_packages=packages,
+        desktop=desktop,
+        gpu=gpu,
+        control_plane=control_plane,
+        audience="api://dormouse" if control_plane else "",
+    )
 
 
-@pytest.mark.parametrize(("desktop", "gpu", "keys_only", "packages"), COMBINATIONS)
+@pytest.mark.parametrize(("desktop", "gpu", "keys_only", "packages", "control_plane"), COMBINATIONS)
 def test_the_real_cloud_init_accepts_every_combination(
-    cloud_init: str, tmp_path: Path, desktop: bool, gpu: bool, keys_only: bool, packages: tuple[str, ...]
+    cloud_init: str, tmp_path: Path, desktop: bool, gpu: bool, keys_only: bool, packages: tuple[str, ...], control_plane: str
 ) -> None:
     path = tmp_path / "cloud-config.yaml"
-    path.write_text(cloud_config(setup(desktop=desktop, gpu=gpu, packages=packages), keys_only=keys_only))
+    wanted = setup(desktop=desktop, gpu=gpu, packages=packages, control_plane=control_plane)
+    path.write_text(cloud_config(wanted, keys_only=keys_only))
     checked = subprocess.run([cloud_init, "schema", "--config-file", str(path)], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert "deprecat" not in (checked.stdout + checked.stderr).lower()
@@ -87,8 +103,29 @@ def test_a_key_closes_ssh_to_passwords() -> None:
     assert "ssh_pwauth" not in yaml.safe_load(cloud_config(setup()))
 
 
+def test_the_agent_comes_with_the_machine_when_there_is_somebody_to_tell() -> None:
+    config = yaml.safe_load(cloud_config(setup(control_plane=URL)))
+    files = {item["path"]: item for item in config["write_files"]}
+    assert files["/etc/dormouse/agent.json"]["content"] == f'{{"control_plane": "{URL}", "audience": "api://dormouse"}}\n'
+    assert "encoding" not in files["/etc/dormouse/agent.json"]
+    packed = files["/usr/local/lib/dormouse/agent.pyz"]
+    assert packed["encoding"] == "gz+b64"
+    assert gzip.decompress(base64.b64decode(packed["content"])) == agent_archive()
+    assert files["/usr/local/bin/dormouse-awake"]["permissions"] == "0755"
+    assert "/etc/systemd/system/dormouse-agent.service" in files
+    commands = config["runcmd"]
+    assert commands.index(["systemctl", "daemon-reload"]) < commands.index(
+        ["systemctl", "enable", "--now", "dormouse-agent.service"]
+    )
+
+
+def test_without_somebody_to_tell_there_is_no_agent() -> None:
+    assert "dormouse-agent" not in cloud_config(setup())
+
+
 def test_the_largest_spec_fits_into_custom_data() -> None:
     packages = WorkstationSpec.model_fields["python_packages"].metadata
     assert packages
-    text = cloud_config(setup(packages=tuple(f"package-with-a-long-name-{number}==10.20.30" for number in range(50))))
-    assert len(text.encode()) < 65_535
+    names = tuple(f"package-with-a-long-name-{number}==10.20.30" for number in range(50))
+    text = cloud_config(setup(packages=names, control_plane=URL))
+    assert len(base64.b64encode(text.encode())) < 50_000 < 65_535

@@ -6,7 +6,7 @@ from environments.outcomes import Check
 from environments.plan import GuestSetup
 from guest.health import expected_checks, findings_in, health_script
 
-SETUP = GuestSetup("azureuser", "stml1abc", "deeplearning")
+SETUP = GuestSetup("azureuser", "stml1abc", "deeplearning", control_plane="https://dormouse.azurewebsites.net/api")
 
 HEALTHY = r"""
 timeout() { shift; "$@"; }
@@ -42,6 +42,7 @@ def test_a_healthy_machine_passes_every_check() -> None:
         ("nvidia-smi() { printf 'No devices were found\\n'; return 6; }", "gpu", Check.WAITING),
         ("systemctl() { printf 'failed\\n'; return 3; }", "setup", Check.FAILED),
         ("systemctl() { printf 'activating\\n'; return 3; }", "xrdp", Check.WAITING),
+        ("systemctl() { printf 'failed\\n'; return 3; }", "agent", Check.WAITING),
     ],
 )
 def test_what_is_broken_is_found(broken: str, check: str, result: Check) -> None:
@@ -55,6 +56,12 @@ def test_a_machine_without_any_of_the_commands_is_never_healthy() -> None:
 def test_a_check_that_says_nothing_has_not_passed() -> None:
     found = findings_in("Enable succeeded: \n[stdout]\n\n[stderr]\n", SETUP)
     assert {finding.result for finding in found} == {Check.WAITING}
+
+
+def test_a_machine_that_has_nobody_to_tell_is_not_asked_for_an_agent() -> None:
+    silent = GuestSetup("azureuser", "stml1abc", "deeplearning")
+    assert "agent" in run(HEALTHY)
+    assert "agent" not in run(HEALTHY, silent)
 
 
 def test_a_machine_without_gpu_or_desktop_is_not_asked_for_them() -> None:

@@ -86,3 +86,19 @@ def test_the_simulated_azure_knows_nothing_of_the_control_plane() -> None:
     for path in sorted((ROOT / "local").rglob("*.py")):
         for module, _ in imports(path):
             assert not under(module, ours), f"{path.relative_to(ROOT)} imports {module}"
+
+
+def test_the_agent_is_packaged_and_never_imported() -> None:
+    agent = ROOT / "guest" / "agent"
+    for room in ALLOWED:
+        for path in modules(room):
+            if not path.is_relative_to(agent):
+                for module, _ in imports(path):
+                    assert not under(module, ("guest.agent",)), f"{path.relative_to(ROOT)} imports {module}"
+
+
+def test_the_agent_imports_nothing_of_ours() -> None:
+    for path in sorted((ROOT / "guest" / "agent").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                assert not under(str(node.module), tuple(ALLOWED)), f"{path.name} imports {node.module}"

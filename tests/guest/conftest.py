@@ -1,0 +1,65 @@
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from guest.packaging import agent_archive
+from tests.guest.fakes import Agent, ControlPlane, Machine, Metadata, command, environment, serving
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A quiet machine without a GPU."""
+    made = Machine(tmp_path / "root", tmp_path / "programs")
+    made.programs.mkdir()
+    made.plain()
+    return made
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("agent") / "agent.pyz"
+    path.write_bytes(agent_archive())
+    return path
+
+
+@pytest.fixture
+def metadata() -> Metadata:
+    return Metadata()
+
+
+@pytest.fixture
+def control_plane() -> ControlPlane:
+    return ControlPlane()
+
+
+@pytest.fixture
+def start(
+    machine: Machine, archive: Path, metadata: Metadata, control_plane: ControlPlane, tmp_path: Path
+) -> Iterator[Callable[[], Agent]]:
+    """Start the agent, whose minute lasts less than a second; it is ended with the test."""
+    with ExitStack() as stack:
+        metadata_port = stack.enter_context(serving(metadata))
+        port = stack.enter_context(serving(control_plane))
+        machine.write(
+            "/etc/dormouse/agent.json", json.dumps({"control_plane": f"http://127.0.0.1:{port}/api", "audience": "api://us"})
+        )
+
+        (machine.root / "proc/stat").unlink()
+        (machine.root / "proc/stat").symlink_to("/proc/stat")  # a processor's counters always move
+
+        def begin() -> Agent:
+            log = tmp_path / "log.txt"
+            words = ("--metadata", f"http://127.0.0.1:{metadata_port}", "--minute", "0.6")
+            with log.open("w") as errors:
+                process = subprocess.Popen(
+                    command(archive, machine, *words), env=environment(machine), stdout=errors, stderr=errors, text=True
+                )
+            agent = Agent(process, log)
+            stack.callback(agent.end)
+            return agent
+
+        yield begin

@@ -1,0 +1,208 @@
+"""What surrounds an agent: a machine's files, its metadata service, and a control plane, all of them pretended."""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+MACHINE = "/subscriptions/0d0e/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm1"
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass(slots=True)
+class Request:
+    """What somebody was asked."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+    content: bytes
+
+
+def _handler(respond: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            parts = urlsplit(self.path)
+            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status, said, body = respond(Request(self.command, parts.path, parse_qs(parts.query), headers, content))
+            if status:
+                self.send_response(status)
+                for name, value in {**said, "Content-Length": str(len(body))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            self.answer()
+
+        def do_POST(self) -> None:
+            self.answer()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    return Handler
+
+
+@contextmanager
+def serving(respond: Callable[[Request], Answer]) -> Iterator[int]:
+    """A server on this machine; its port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(respond))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def answered(value: Any, status: int = 200, **headers: str) -> Answer:
+    return status, {"Content-Type": "application/json", **headers}, json.dumps(value).encode()
+
+
+@dataclass(slots=True)
+class Metadata:
+    """The host's metadata service; every token that it gives is another one."""
+
+    asked: list[Request] = field(default_factory=list)
+    tokens: int = 0
+    expires_in: int = 86_400
+    away: bool = False
+
+    def __call__(self, request: Request) -> Answer:
+        self.asked.append(request)
+        if self.away:
+            return answered({"error": "unavailable"}, 503)
+        if request.headers.get("metadata") != "true":
+            return answered({"error": "invalid_request"}, 400)
+        if request.path == "/metadata/instance/compute":
+            return answered({"resourceId": MACHINE})
+        self.tokens += 1
+        token = {"access_token": f"token-{self.tokens}", "expires_in": str(self.expires_in), "expires_on": "99999999999"}
+        return answered(token)
+
+
+@dataclass(slots=True)
+class ControlPlane:
+    """The control plane; `answers` are given in turn before the usual one is."""
+
+    received: list[Request] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    away: bool = False
+    warning: dict[str, Any] | None = None
+    hold: dict[str, Any] | None = None
+
+    def __call__(self, request: Request) -> Answer:
+        if self.away:
+            return 0, {}, b""
+        self.received.append(request)
+        if self.answers:
+            return self.answers.pop(0)
+        said = {"next_in_seconds": 0.2, "confirmed": True, "warning": self.warning, "hold": self.hold}
+        return answered(said)
+
+    @property
+    def heartbeats(self) -> list[dict[str, Any]]:
+        return [json.loads(request.content) for request in self.received]
+
+    @property
+    def minutes(self) -> list[dict[str, Any]]:
+        return [minute for heartbeat in self.heartbeats for minute in heartbeat["minutes"]]
+
+
+@dataclass(slots=True)
+class Machine:
+    """The files of a machine, and the programs that it has."""
+
+    root: Path
+    programs: Path
+
+    def write(self, path: str, text: str | bytes = "") -> Path:
+        target = self.root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text.encode() if isinstance(text, str) else text)
+        return target
+
+    def program(self, name: str, script: str) -> None:
+        path = self.programs / name
+        path.write_text(f"#!/bin/bash\n{script}\n")
+        path.chmod(0o755)
+
+    def process(self, pid: int, name: str, parent: int = 1, command: str = "", state: str = "S") -> None:
+        self.write(f"/proc/{pid}/stat", f"{pid} ({name}) {state} {parent} 0 0 0")
+        self.write(f"/proc/{pid}/cmdline", command.replace(" ", "\0"))
+
+    def gpu(self, name: str = "0000:00:1e.0") -> None:
+        self.write(f"/sys/bus/pci/devices/{name}/vendor", "0x10de\n")
+        self.write(f"/sys/bus/pci/devices/{name}/class", "0x030200\n")
+
+    def logged_in(self, *people: tuple[int, int, str]) -> None:
+        """Records of utmp: kind, process and name."""
+        records = [
+            struct.pack("=hxxi32s4s32s256s52x", kind, pid, b"pts/0", b"ts/0", user.encode(), b"10.0.0.1")
+            for kind, pid, user in people
+        ]
+        self.write("/var/run/utmp", b"".join(records))
+
+    def connected(self, *lines: tuple[str, str, str], file: str = "tcp") -> None:
+        """Rows of /proc/net/tcp: local and remote address, and state."""
+        rows = [f"   {n}: {local} {remote} {state} 0 0 0" for n, (local, remote, state) in enumerate(lines)]
+        self.write(f"/proc/net/{file}", "\n".join(["  sl  local_address rem_address   st", *rows]) + "\n")
+
+    def jupyter(self, pid: int, port: int, home: str = "/home/alice", **more: Any) -> None:
+        said = {
+            "pid": pid,
+            "port": port,
+            "secure": False,
+            "base_url": "/lab/",
+            "token": "t0k",
+            "url": "http://evil.example/",
+        }
+        self.write(f"{home}/.local/share/jupyter/runtime/jpserver-{pid}.json", json.dumps({**said, **more}))
+
+    def plain(self) -> None:
+        """A quiet machine without a GPU."""
+        (self.root / "sys/bus/pci/devices").mkdir(parents=True)
+        self.write(
+            "/proc/stat", "cpu 100 0 50 1000 10 0 0 0 0 0\ncpu0 50 0 25 500 5 0 0 0\ncpu1 50 0 25 500 5 0 0 0\nintr 1\n"
+        )
+        self.write("/proc/diskstats", "8 0 sda 1 0 100 0 1 0 100 0 0 0 0\n8 1 sda1 1 0 100 0 1 0 100 0 0 0 0\n")
+        (self.root / "sys/block/sda/device").mkdir(parents=True)
+        self.write("/proc/net/dev", "Inter-|\n face |\n    lo: 9 1 0 0 0 0 0 0 9 1 0\n  eth0: 1000 1 0 0 0 0 0 0 500 1 0\n")
+        self.logged_in()
+        self.connected()
+        self.write("/dev/pts/ptmx")
+        self.process(1, "systemd", 0)
+
+
+@dataclass(slots=True)
+class Agent:
+    """An agent that runs as the program it is."""
+
+    process: subprocess.Popen[str]
+    log: Path
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=10)
+
+
+def command(archive: Path, machine: Machine, *words: str) -> list[str]:
+    return [sys.executable, "-I", str(archive), "--root", str(machine.root), *words]
+
+
+def environment(machine: Machine) -> dict[str, str]:
+    return {"PATH": f"{machine.programs}:{os.defpath}"}

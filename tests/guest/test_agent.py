@@ -1,0 +1,384 @@
+"""The agent as the program it is: over real HTTP, with programs and files that are pretended."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from tests.guest.fakes import MACHINE, Agent, ControlPlane, Machine, Metadata, answered, command, environment, serving
+from tests.support import eventually
+
+Start = Callable[[], Agent]
+Signal = Literal[
+    "gpu_percent", "gpu_memory_percent", "gpu_watts", "gpu_processes", "gpu_kernel_processes", "cpu_percent", "cpu_cores",
+    "disk_bytes_per_second", "network_bytes_per_second", "logins", "connections", "terminals_active", "multiplexer_jobs",
+    "kernels", "kernels_busy", "kernels_active", "kernel_connections", "containers", "jobs",
+]  # fmt: skip
+GPU_SIGNALS = {"gpu_percent", "gpu_memory_percent", "gpu_watts", "gpu_processes", "gpu_kernel_processes"}
+ALL_SIGNALS = set(Signal.__args__)  # type: ignore[attr-defined]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+TWO_GPUS = """
+case "$*" in *compute-apps*) echo "4242, 100"; echo "4343, 100"; exit;; esac
+while :; do echo "0, 12, 1024, 4096, 30.5"; echo "1, 97, 512, 4096, [N/A]"; sleep 0.1; done
+"""
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class Summary(Strict):
+    max: NotNegative
+    p95: NotNegative
+
+
+class Minute(Strict):
+    sequence: Annotated[int, Field(ge=0)]
+    age_seconds: NotNegative
+    signals: dict[Signal, Summary]
+
+
+class Hold(Strict):
+    by: str
+    reason: str
+    until_in_seconds: NotNegative
+
+
+class Heartbeat(Strict):
+    version: Literal[1]
+    machine: str
+    agent: str
+    boot: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    uptime_seconds: NotNegative
+    minutes: Annotated[list[Minute], Field(max_length=360)]
+    gpu: Literal["ok", "absent", "broken"]
+    gpu_problem: str
+    holds: list[Hold]
+    shown: list[str]
+
+
+def test_heartbeats_follow_the_contract_to_the_letter(start: Start, machine: Machine, control_plane: ControlPlane) -> None:
+    machine.gpu()
+    machine.program("nvidia-smi", TWO_GPUS)
+    machine.process(4242, "python", command="python -m ipykernel_launcher -f kernel.json")
+    machine.process(4343, "python", command="python train.py")
+    start()
+    assert eventually(lambda: len(control_plane.minutes) >= 3)
+    for request in control_plane.received:
+        heartbeat = Heartbeat.model_validate_json(request.content)
+        assert (request.method, request.path) == ("POST", "/api/heartbeats")
+        assert request.headers["content-type"] == "application/json"
+        assert heartbeat.machine == MACHINE
+    assert len({heartbeat["boot"] for heartbeat in control_plane.heartbeats}) == 1
+    minute = control_plane.minutes[-1]
+    # The power of one of two GPUs is not known, so the sum is not.
+    assert set(minute["signals"]) == ALL_SIGNALS - {"gpu_watts"}
+    assert minute["signals"]["gpu_percent"] == {"max": 97, "p95": 97}
+    assert minute["signals"]["gpu_memory_percent"] == {"max": 25, "p95": 25}
+    assert minute["signals"]["gpu_processes"]["max"] == 1
+    assert minute["signals"]["gpu_kernel_processes"]["max"] == 1
+    assert control_plane.heartbeats[-1]["gpu"] == "ok"
+
+
+def test_minutes_are_counted_confirmed_and_not_sent_again(start: Start, control_plane: ControlPlane) -> None:
+    start()
+    assert eventually(lambda: len(control_plane.minutes) >= 3)
+    numbers = [minute["sequence"] for minute in control_plane.minutes]
+    assert numbers == sorted(set(numbers))
+    assert all(minute["age_seconds"] < 2 for minute in control_plane.minutes)
+
+
+def test_nothing_is_lost_or_doubled_while_the_control_plane_is_away(start: Start, control_plane: ControlPlane) -> None:
+    start()
+    assert eventually(lambda: len(control_plane.minutes) >= 1)
+    control_plane.away = True
+    time.sleep(1.5)  # more than two minutes of the agent
+    control_plane.away = False
+    assert eventually(lambda: len(control_plane.minutes) >= 5)
+    numbers = [minute["sequence"] for minute in control_plane.minutes]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_what_was_not_confirmed_is_sent_again_in_order(start: Start, control_plane: ControlPlane) -> None:
+    unconfirmed = answered({"next_in_seconds": 0.2, "confirmed": False, "warning": None, "hold": None})
+    control_plane.answers = [unconfirmed] * 12
+    start()
+    assert eventually(lambda: len(control_plane.minutes) >= 3)
+    last = max(control_plane.heartbeats[:12], key=lambda heartbeat: len(heartbeat["minutes"]))
+    numbers = [minute["sequence"] for minute in last["minutes"]]
+    assert numbers[0] == min(minute["sequence"] for minute in control_plane.minutes)
+    assert numbers == sorted(numbers)
+
+
+def test_the_token_goes_to_the_control_plane_only_and_is_asked_anew_when_refused(
+    start: Start, metadata: Metadata, control_plane: ControlPlane
+) -> None:
+    control_plane.answers = [answered({"title": "who are you?"}, 401)]
+    agent = start()
+    assert eventually(lambda: len(control_plane.received) >= 3)
+    tokens = [request.headers["authorization"] for request in control_plane.received]
+    assert tokens == ["Bearer token-1", *["Bearer token-2"] * (len(tokens) - 1)]
+    assert all("authorization" not in request.headers for request in metadata.asked)
+    asked = [request for request in metadata.asked if request.path == "/metadata/identity/oauth2/token"]
+    assert all(request.query == {"api-version": ["2018-02-01"], "resource": ["api://us"]} for request in asked)
+    assert "token-" not in agent.log.read_text()
+
+
+def test_a_token_that_soon_ends_is_not_used_again(start: Start, metadata: Metadata, control_plane: ControlPlane) -> None:
+    metadata.expires_in = 299
+    start()
+    assert eventually(lambda: len(control_plane.received) >= 3)
+    tokens = [request.headers["authorization"] for request in control_plane.received]
+    assert len(set(tokens)) == len(tokens)
+
+
+def test_a_metadata_service_that_is_away_is_waited_for(
+    start: Start, metadata: Metadata, control_plane: ControlPlane
+) -> None:
+    metadata.away = True
+    start()
+    assert eventually(lambda: len(metadata.asked) >= 2)
+    assert control_plane.received == []
+    metadata.away = False
+    assert eventually(lambda: len(control_plane.minutes) >= 1)
+    assert control_plane.minutes[0]["sequence"] == 0
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>", b"[]", b'{"confirmed": true}', b'{"next_in_seconds": NaN}', b"[" * 100_000]
+)
+def test_an_answer_that_cannot_be_read_confirms_nothing(start: Start, control_plane: ControlPlane, content: bytes) -> None:
+    control_plane.answers = [(200, {}, content)] * 3
+    start()
+    assert eventually(lambda: len(control_plane.minutes) >= 2 and not control_plane.answers)
+    assert control_plane.minutes[-1]["sequence"] >= 1
+
+
+def test_minutes_that_cannot_be_digested_are_dropped_by_halves(start: Start, control_plane: ControlPlane) -> None:
+    control_plane.answers = [answered({"next_in_seconds": 1.9, "confirmed": True}), answered({"title": "no"}, 422)]
+    start()
+    assert eventually(lambda: len(control_plane.heartbeats) >= 3)
+    refused, after = control_plane.heartbeats[1:3]
+    kept = [minute["sequence"] for minute in after["minutes"]]
+    assert len(refused["minutes"]) >= 2
+    assert refused["minutes"][0]["sequence"] not in kept
+    assert refused["minutes"][-1]["sequence"] in kept
+
+
+def test_a_control_plane_that_wants_to_be_left_alone_is(start: Start, control_plane: ControlPlane) -> None:
+    control_plane.answers = [answered({"title": "too many"}, 429, **{"Retry-After": "2"})]
+    start()
+    assert eventually(lambda: len(control_plane.received) == 1)
+    time.sleep(1.5)
+    assert len(control_plane.received) == 1
+    assert eventually(lambda: len(control_plane.minutes) >= 3)
+    assert control_plane.minutes[0]["sequence"] == 0
+
+
+def test_a_disk_that_takes_nothing_does_not_keep_the_agent_from_its_work(
+    start: Start, machine: Machine, control_plane: ControlPlane
+) -> None:
+    machine.write("/run/dormouse", "a file where the folder of the agent must be")
+    start()
+    assert eventually(lambda: len(control_plane.minutes) >= 2)
+
+
+def test_a_redirect_is_not_followed(start: Start, control_plane: ControlPlane) -> None:
+    elsewhere = ControlPlane()
+    with serving(elsewhere) as port:
+        there = {"Location": f"http://127.0.0.1:{port}/"}
+        control_plane.answers = [(307, there, b""), (302, there, b"")]
+        start()
+        assert eventually(lambda: len(control_plane.received) >= 3)
+    assert elsewhere.received == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/api",
+        "http://127.0.0.1@example.com/",
+        "http://127.0.0.1.example.com",
+        "ftp://127.0.0.1",
+        "",
+        "https://u:p@x.net",
+        "https://[x",
+    ],
+)
+def test_a_control_plane_that_must_not_have_a_token_is_refused_at_once(archive: Path, machine: Machine, url: str) -> None:
+    machine.write("/etc/dormouse/agent.json", json.dumps({"control_plane": url, "audience": "a"}))
+    done = subprocess.run(
+        command(archive, machine), env=environment(machine), capture_output=True, text=True, timeout=20, check=False
+    )
+    assert done.returncode == 2
+    assert "https" in done.stderr
+
+
+BROKEN = {
+    "missing": (None, "no nvidia-smi"),
+    "fails": ("echo 'NVIDIA-SMI has failed because it could not communicate'; exit 9", "could not communicate"),
+    "hangs": ("exec sleep 100", "hangs"),
+    "rubbish": ("while :; do echo 'GPU is lost'; sleep 0.1; done", "GPU is lost"),
+    "one of two lost": ("while :; do echo 'Unable to read GPU 0'; echo '1, 0, 1, 2, 3'; sleep 0.1; done", "Unable"),
+    "negative": ("while :; do echo '0, -1, 0, 0, 0'; sleep 0.1; done", "-1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_gpu_is_never_an_idle_one(start: Start, machine: Machine, control_plane: ControlPlane, how: str) -> None:
+    script, problem = BROKEN[how]
+    machine.gpu()
+    if script:
+        machine.program("nvidia-smi", script)
+    start()
+    assert eventually(lambda: len(control_plane.minutes) >= 2 and problem in control_plane.heartbeats[-1]["gpu_problem"])
+    assert {heartbeat["gpu"] for heartbeat in control_plane.heartbeats} == {"broken"}
+    assert not GPU_SIGNALS & {name for minute in control_plane.minutes for name in minute["signals"]}
+
+
+def test_a_gpu_that_does_not_say_how_busy_it_is_is_not_idle(
+    start: Start, machine: Machine, control_plane: ControlPlane
+) -> None:
+    machine.gpu()
+    machine.program(
+        "nvidia-smi",
+        'case "$*" in *compute-apps*) echo "[Not Supported]";; '
+        '*) while :; do echo "0, [N/A], 100, 400, [Not Supported]"; sleep 0.1; done;; esac',
+    )
+    start()
+    assert eventually(lambda: len(control_plane.minutes) >= 2)
+    signals = control_plane.minutes[-1]["signals"]
+    assert GPU_SIGNALS & set(signals) == {"gpu_memory_percent"}
+    assert control_plane.heartbeats[-1]["gpu"] == "ok"
+
+
+def test_a_machine_without_a_gpu_has_none(start: Start, control_plane: ControlPlane) -> None:
+    start()
+    assert eventually(lambda: len(control_plane.minutes) >= 1)
+    assert set(control_plane.minutes[-1]["signals"]) == ALL_SIGNALS - GPU_SIGNALS
+    assert {(beat["gpu"], beat["gpu_problem"]) for beat in control_plane.heartbeats} == {("absent", "")}
+
+
+def test_an_nvidia_smi_that_recovers_is_heard_again(start: Start, machine: Machine, control_plane: ControlPlane) -> None:
+    machine.gpu()
+    machine.program("nvidia-smi", "exit 1")
+    start()
+    assert eventually(lambda: bool(control_plane.heartbeats) and control_plane.heartbeats[-1]["gpu"] == "broken")
+    machine.program("nvidia-smi", TWO_GPUS)
+    assert eventually(lambda: control_plane.heartbeats[-1]["gpu"] == "ok")
+
+
+def test_a_warning_is_shown_once_in_plain_text_and_reported_once(
+    start: Start, machine: Machine, control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    machine.program("wall", f"cat >> {tmp_path}/wall.txt")
+    text = "The machine \x1b[31mstops\x07\r\nin 15 minutes\u202e \u0085 Ä"
+    control_plane.warning = {"id": "w1", "text": text, "stop_in_seconds": 900.0}
+    start()
+    assert eventually(lambda: any(beat["shown"] for beat in control_plane.heartbeats))
+    assert eventually(lambda: len(control_plane.minutes) >= 3)
+    assert [beat["shown"] for beat in control_plane.heartbeats if beat["shown"]] == [["w1"]]
+    said = (tmp_path / "wall.txt").read_text()
+    assert said == 'The machine [31mstops in 15 minutes Ä\nTo keep the machine awake: dormouse-awake 2h "reason"\n'
+
+
+def test_a_warning_that_could_not_be_shown_is_not_reported_but_tried_again(
+    start: Start, machine: Machine, control_plane: ControlPlane
+) -> None:
+    machine.program("wall", "exit 1")
+    control_plane.warning = {"id": "w1", "text": "Good night", "stop_in_seconds": 900.0}
+    start()
+    assert eventually(lambda: len(control_plane.heartbeats) >= 4)
+    assert not any(beat["shown"] for beat in control_plane.heartbeats)
+    machine.program("wall", "exit 0")
+    assert eventually(lambda: any(beat["shown"] == ["w1"] for beat in control_plane.heartbeats))
+
+
+def awake(archive: Path, machine: Machine, *words: str) -> tuple[int, str]:
+    asked = command(archive, machine, "awake", *words)
+    done = subprocess.run(asked, env=environment(machine), capture_output=True, text=True, timeout=20, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_wish_to_stay_awake_is_told_and_what_became_of_it_is_shown(
+    start: Start, machine: Machine, archive: Path, control_plane: ControlPlane
+) -> None:
+    start()
+    assert eventually(lambda: len(control_plane.heartbeats) >= 1)
+    assert awake(archive, machine, "2h", "training", "\x1b[1movernight") == (
+        0,
+        "You wish that this machine stays awake for 2 h. The control plane may shorten that; "
+        "dormouse-awake says in a minute what it made of it.\n",
+    )
+    assert eventually(lambda: bool(control_plane.heartbeats[-1]["holds"]))
+    (hold,) = Heartbeat.model_validate_json(control_plane.received[-1].content).holds
+    assert hold.reason == "training [1movernight"
+    assert 7100 < hold.until_in_seconds <= 7200
+    control_plane.hold = {"by": hold.by, "reason": hold.reason, "until_in_seconds": 3600.0}
+    assert eventually(lambda: "another 1 h, by" in awake(archive, machine)[1])
+    assert awake(archive, machine, "off")[0] == 0
+    assert eventually(lambda: not control_plane.heartbeats[-1]["holds"])
+    assert awake(archive, machine, "off") == (0, "You had no wish to take back.\n")
+
+
+def test_a_later_wish_takes_the_place_of_an_earlier_one(start: Start, machine: Machine, archive: Path) -> None:
+    start()
+    folder = machine.root / "run/dormouse/awake.d"
+    assert eventually(folder.exists)
+    assert folder.stat().st_mode & 0o7777 == 0o1777
+    for words in (("8h", "a"), ("90m", "b"), ("1d",)):
+        assert awake(archive, machine, *words)[0] == 0
+    assert len(list(folder.iterdir())) == 1
+    assert "another 1 d, by" in awake(archive, machine)[1]
+
+
+@pytest.mark.parametrize("duration", ["soon", "8d", "-1", "0", "2x", "1e9", "nan", "10s", "999999999999999999999d", "²h"])
+def test_a_time_that_makes_no_sense_is_refused_in_words(machine: Machine, archive: Path, duration: str) -> None:
+    (machine.root / "run/dormouse/awake.d").mkdir(parents=True)
+    code, said = awake(archive, machine, duration, "why not")
+    assert code == 2
+    assert duration in said
+
+
+def test_without_an_agent_the_command_says_so(machine: Machine, archive: Path) -> None:
+    for words in ((), ("2h",), ("off",)):
+        code, said = awake(archive, machine, *words)
+        assert code == 1
+        assert "does the agent run" in said
+
+
+def test_check_says_in_words_what_is_known_and_why_the_rest_is_not(machine: Machine, archive: Path) -> None:
+    machine.write("/etc/dormouse/agent.json", '{"control_plane": "https://x.azurewebsites.net/api", "audience": "api://us"}')
+    (machine.root / "var/run/utmp").unlink()
+    asked = command(archive, machine, "--metadata", "http://127.0.0.1:9", "check")
+    done = subprocess.run(asked, env=environment(machine), capture_output=True, text=True, timeout=20, check=True)
+    lines = done.stdout.splitlines()
+    assert "control plane: https://x.azurewebsites.net/api" in lines
+    assert "GPUs: absent" in lines
+    assert "connections: connections 0" in lines
+    assert any(line.startswith("logins: unknown, because ") for line in lines)
+    assert any(line.startswith("machine: unknown, because ") for line in lines)
+
+
+def test_an_agent_that_is_ended_leaves_no_nvidia_smi_behind(start: Start, machine: Machine, tmp_path: Path) -> None:
+    machine.gpu()
+    machine.program("nvidia-smi", f"echo $$ > {tmp_path}/pid; exec sleep 100")
+    agent = start()
+    assert eventually(lambda: (tmp_path / "pid").exists() and bool((tmp_path / "pid").read_text().strip()))
+    agent.end()
+    child = int((tmp_path / "pid").read_text())
+    assert eventually(lambda: not _runs(child))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return ") Z " not in Path(f"/proc/{pid}/stat").read_text()

@@ -1,0 +1,230 @@
+"""The pure parts of the agent, with a clock in the test's hand."""
+
+import ast
+import itertools
+import json
+import os
+import sys
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from guest.agent.awake import LONGEST_SECONDS, WISHES, wishes
+from guest.agent.delivery import _retry_after
+from guest.agent.heartbeat import MOST_BYTES, fitting, heartbeat, reply_in
+from guest.agent.minutes import Ledger, Minute, Unconfirmed, in_short
+from guest.agent.pace import Pace
+from guest.agent.places import Places, plain
+from guest.agent.programs import Brief, KeptRunning
+from guest.agent.sources import Rates
+from guest.packaging import SOURCES
+from tests.guest.fakes import Machine
+
+PACE = Pace()
+
+
+def seen(ledger: Ledger, ticks: int, **signals: float) -> None:
+    for _ in range(ticks):
+        ledger.tick(signals)
+
+
+def test_a_minute_comes_to_its_maximum_and_its_95th_percentile() -> None:
+    assert in_short(range(1, 101)) == {"max": 100, "p95": 95}
+    assert in_short([7.0]) == {"max": 7.0, "p95": 7.0}
+    assert in_short([0.0] * 59 + [100.0]) == {"max": 100.0, "p95": 0.0}
+
+
+def test_a_minute_ends_when_it_is_over_and_not_before() -> None:
+    ledger = Ledger(1000.0, PACE)
+    seen(ledger, 60, cpu_percent=5.0)
+    assert ledger.turn(1059.9) is None
+    assert ledger.turn(1060.2) == Minute(0, 1060.0, {"cpu_percent": {"max": 5.0, "p95": 5.0}})
+    assert ledger.minute_began == 1060.0
+
+
+def test_what_was_seen_for_less_than_half_of_a_minute_is_left_out() -> None:
+    ledger = Ledger(0.0, PACE)
+    seen(ledger, 29, cpu_percent=5.0)
+    assert ledger.turn(60.0) is None
+    seen(ledger, 29, gpu_percent=0.0)
+    seen(ledger, 31, cpu_percent=5.0)
+    for _ in range(2):
+        ledger.look({"kernels": 1.0})
+    for _ in range(3):
+        ledger.look({"logins": 1.0})
+    minute = ledger.turn(120.0)
+    assert minute is not None
+    assert minute.sequence == 1
+    assert set(minute.signals) == {"cpu_percent", "logins"}
+
+
+def test_a_machine_that_slept_leaves_a_gap_in_the_numbers() -> None:
+    ledger = Ledger(0.0, PACE)
+    seen(ledger, 10, cpu_percent=5.0)
+    assert ledger.turn(8 * 3600.0) is None
+    seen(ledger, 60, cpu_percent=5.0)
+    minute = ledger.turn(8 * 3600.0 + 60)
+    assert minute is not None
+    assert (minute.sequence, minute.ended) == (480, 8 * 3600.0 + 60)
+
+
+def test_only_the_newest_360_minutes_are_kept_and_halves_are_the_older() -> None:
+    kept = Unconfirmed()
+    for number in range(400):
+        kept.keep(Minute(number, 60.0 * number, {}))
+    assert [minute.sequence for minute in kept.oldest_first()] == list(range(40, 400))
+    kept.confirm({40, 41})
+    kept.forget_older_half()
+    assert [minute.sequence for minute in kept.oldest_first()] == list(range(221, 400))
+    for number in range(400, 800):
+        kept.keep(Minute(number, 60.0 * number, {}))
+    assert len(kept.oldest_first()) == 360
+    Unconfirmed().forget_older_half()
+
+
+def test_even_the_longest_silence_fits_into_requests_of_256_kib() -> None:
+    signals = {f"a_signal_with_a_long_name_{number}": {"max": 1234567.89, "p95": 1234567.89} for number in range(19)}
+    minutes = [Minute(number, 0.0, signals) for number in range(360)]
+    sent = fitting(minutes)
+    assert minutes[: len(sent)] == sent
+    assert 100 < len(sent) < 360
+    body = heartbeat(machine="m" * 300, boot="0" * 32, minutes=sent, gpu=("ok", ""), holds=[], shown=[], moment=1e7)
+    assert len(body) < MOST_BYTES + 1000 < 256 * 1024
+
+
+def test_counters_that_go_backwards_and_clocks_that_stand_still_give_no_rate() -> None:
+    rates = Rates()
+    assert rates.per_second({"a": 10}, 1.0) is None
+    assert rates.per_second({"a": 30, "new": 10_000}, 3.0) == 10.0
+    assert rates.per_second({"a": 20, "new": 10_000}, 4.0) is None
+    assert rates.per_second({"a": 21, "new": 10_000}, 4.0) is None
+    assert rates.per_second({"a": 22, "new": 10_000}, 5.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 0.0), ({"Retry-After": "120"}, 120.0), ({"Retry-After": "soon"}, 0.0), ({"Retry-After": "999999999"}, 3600.0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:30 GMT", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 30.0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:30 GMT"}, 0.0), ({"Retry-After": "-5"}, 0.0),
+    ],
+)  # fmt: skip
+def test_the_control_plane_can_ask_to_be_left_alone(headers: dict[str, str], seconds: float) -> None:
+    message = Message()
+    for name, value in headers.items():
+        message[name] = value
+    assert _retry_after(message) == seconds
+
+
+def test_an_answer_is_understood_whole_or_not_at_all() -> None:
+    said = {
+        "next_in_seconds": 60, "confirmed": True, "warning": {"id": "w", "text": "a\x1b\nb", "stop_in_seconds": 900},
+        "hold": {"by": "alice", "reason": "", "until_in_seconds": 60.0}, "something new": {},
+    }  # fmt: skip
+    reply = reply_in(json.dumps(said).encode(), 1000.0)
+    assert reply.warning is not None
+    assert (reply.warning.text, reply.warning.stops_at) == ("a b", 1900.0)
+    assert reply.hold is not None
+    assert reply.hold.until == 1060.0
+    for key, value in (("warning", {"id": "w"}), ("warning", 3), ("hold", ["x"]), ("next_in_seconds", None)):
+        with pytest.raises(ValueError, match="understood"):
+            reply_in(json.dumps({**said, key: value}).encode(), 0.0)
+
+
+def test_control_characters_never_reach_a_terminal() -> None:
+    assert plain("a\x1b[2J\x9b\u202eb\n\tc\0\u2028d\ud800") == "a [2J b c d"
+    assert plain("x" * 999) == "x" * 200
+
+
+@pytest.fixture
+def spool(machine: Machine) -> Machine:
+    (machine.root / WISHES[1:]).mkdir(parents=True)
+    return machine
+
+
+def wish(made: float = 100.0, seconds: float = 3600.0, reason: str = "because") -> str:
+    return json.dumps({"made": made, "seconds": seconds, "reason": reason})
+
+
+def test_who_wishes_is_the_owner_of_the_file_and_nobody_whom_it_names(spool: Machine) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can give files away")
+    places = Places(str(spool.root))
+    mine = spool.write(f"{WISHES}/a", json.dumps({**json.loads(wish()), "by": "root", "owner": 0}))
+    os.chown(mine, 54_321, 54_321)
+    spool.write(f"{WISHES}/54321-b", wish(reason="mine"))
+    assert [(hold.by, hold.reason) for hold in wishes(places, 101.0)] == [("root", "mine"), ("user 54321", "because")]
+
+
+def test_the_wish_that_was_made_last_counts_until_it_is_over(spool: Machine) -> None:
+    places = Places(str(spool.root))
+    spool.write(f"{WISHES}/z", wish(100.0, 7200.0))
+    spool.write(f"{WISHES}/a", wish(200.0, 60.0, "\x1b]0;shorter"))
+    (hold,) = wishes(places, 201.0)
+    assert (hold.until, hold.reason) == (260.0, "]0;shorter")
+    assert wishes(places, 260.0) == []
+
+
+def test_nobody_wishes_for_longer_than_a_week(spool: Machine) -> None:
+    spool.write(f"{WISHES}/a", wish(100.0, 1e300))
+    (hold,) = wishes(Places(str(spool.root)), 100.0)
+    assert hold.until == 100.0 + LONGEST_SECONDS
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\xff", b"[]", b"{}", b"null", wish(made=9999.0).encode(), wish(seconds=-1.0).encode(),
+        wish(made=float("nan")).encode(),
+        wish(seconds=float("nan")).encode(), b'{"made": 1%s, "seconds": 1, "reason": ""}' % (b"0" * 400), b"[" * 4000,
+        wish(reason="x" * 5000).encode(),
+    ],
+)  # fmt: skip
+def test_nonsense_is_no_wish(spool: Machine, content: bytes) -> None:
+    spool.write(f"{WISHES}/a", content)
+    assert wishes(Places(str(spool.root)), 101.0) == []
+
+
+def test_links_pipes_and_folders_are_no_wishes(spool: Machine, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text(wish())
+    folder = spool.root / WISHES[1:]
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(folder / "pipe")
+    (folder / "folder").mkdir()
+    assert wishes(Places(str(spool.root)), 101.0) == []
+
+
+def test_a_program_that_dies_is_started_again_less_and_less_often() -> None:
+    starts: list[float] = []
+    moment = 0.0
+
+    def command() -> list[str]:
+        starts.append(moment)
+        return ["/nonexistent/nvidia-smi"]
+
+    child = KeptRunning("nvidia-smi", command, tick=1.0)
+    for second in range(2000):
+        moment = float(second)
+        assert child.lines(moment) == []
+    pauses = [later - earlier for earlier, later in itertools.pairwise(starts)]
+    assert pauses[:4] == [5, 10, 20, 40]
+    assert max(pauses) == 300
+    assert "cannot be started" in child.problem
+
+
+def test_a_program_that_hangs_is_not_waited_for() -> None:
+    with pytest.raises(ValueError, match="did not end within"):
+        Brief().output(["sleep", "100"], seconds=0.1)
+
+
+@pytest.mark.parametrize("path", sorted(SOURCES.glob("*.py")), ids=lambda path: path.stem)
+def test_python_3_8_and_its_standard_library_are_enough(path: Path) -> None:
+    tree = ast.parse(path.read_text(), feature_version=(3, 8))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert {alias.name.split(".")[0] for alias in node.names} <= sys.stdlib_module_names
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            assert (node.module or "").split(".")[0] in sys.stdlib_module_names
+    if path.stem != "__init__":
+        assert any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)

@@ -1,0 +1,170 @@
+"""The scripts that put the agent on a machine and take it away, really run, with a systemd that is pretended."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from guest.installation import install_script, installed_files, remove_script
+from guest.packaging import SOURCES, agent_archive, bare, packed_agent
+from tests.guest.fakes import Machine
+
+URL, AUDIENCE = "https://dormouse.azurewebsites.net/api", 'api://it\'s $(a) "name"'
+SYSTEMCTL = """
+echo "$*" >> {log}
+case "$1" in is-active) cat {state};; disable) echo inactive > {state};; enable) echo {becomes} > {state};; esac
+exit 0
+"""
+
+
+class Site:
+    """A machine on which the scripts run."""
+
+    def __init__(self, machine: Machine, folder: Path) -> None:
+        self.machine, self.log, self.state = machine, folder / "systemctl.txt", folder / "state.txt"
+        self.state.write_text("inactive\n")
+        self.systemd()
+        machine.program("sleep", "exit 0")
+
+    def systemd(self, becomes: str = "active") -> None:
+        self.machine.program("systemctl", SYSTEMCTL.format(log=self.log, state=self.state, becomes=becomes))
+
+    def run(self, script: str) -> tuple[int, list[str]]:
+        environment = {"PATH": f"{self.machine.programs}:{os.defpath}", "DESTDIR": str(self.machine.root)}
+        done = subprocess.run(["bash"], input=script, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout.splitlines()
+
+    def files(self) -> dict[str, int]:
+        """What is there, with permissions."""
+        found = [path for path in self.machine.root.rglob("*") if path.is_file()]
+        return {f"/{path.relative_to(self.machine.root)}": path.stat().st_mode & 0o777 for path in found}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    machine = Machine(tmp_path / "root", tmp_path / "programs")
+    machine.programs.mkdir()
+    machine.root.mkdir()
+    return Site(machine, tmp_path)
+
+
+@pytest.mark.parametrize("script", [install_script(URL, AUDIENCE), remove_script()], ids=["install", "remove"])
+def test_bash_can_read_the_scripts(script: str) -> None:
+    checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    if shellcheck := shutil.which("shellcheck"):
+        checked = subprocess.run([shellcheck, "-"], input=script, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stdout
+
+
+def test_installing_twice_leaves_what_installing_once_does(site: Site) -> None:
+    for _ in range(2):
+        code, said = site.run(install_script(URL, AUDIENCE))
+        assert (code, said[-1]) == (0, "dormouse-check agent passed the agent is running")
+    wanted = {file.path: int(file.permissions, 8) for file in installed_files(URL, AUDIENCE)}
+    assert site.files() == wanted
+    assert (site.machine.root / "usr/local/lib/dormouse/agent.pyz").read_bytes() == agent_archive()
+    configuration = (site.machine.root / "etc/dormouse/agent.json").read_text()
+    assert json.loads(configuration) == {"control_plane": URL, "audience": AUDIENCE}
+    assert configuration in install_script(URL, AUDIENCE)
+    orders = site.log.read_text().splitlines()
+    assert orders.index("daemon-reload") < orders.index("try-restart dormouse-agent.service")
+    assert "enable --now dormouse-agent.service" in orders
+
+
+def test_what_was_installed_runs(site: Site) -> None:
+    site.run(install_script(URL, AUDIENCE))
+    archive = site.machine.root / "usr/local/lib/dormouse/agent.pyz"
+    done = subprocess.run([sys.executable, "-I", str(archive), "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == "1.0\n"
+
+
+def test_removing_leaves_nothing_and_can_be_done_again(site: Site) -> None:
+    site.run(install_script(URL, AUDIENCE))
+    site.machine.write("/run/dormouse/awake.d/0-a", "{}")
+    site.machine.write("/usr/local/bin/somebody-elses")
+    site.machine.write("/usr/local/sbin/dormouse-setup")
+    for _ in range(2):
+        code, said = site.run(remove_script())
+        assert (code, said) == (0, ["dormouse-check agent passed the agent has been removed"])
+        assert set(site.files()) == {"/usr/local/bin/somebody-elses", "/usr/local/sbin/dormouse-setup"}
+    assert not (site.machine.root / "etc/dormouse").exists()
+    assert not (site.machine.root / "usr/local/lib/dormouse").exists()
+    assert "disable --now dormouse-agent.service" in site.log.read_text()
+
+
+def test_an_agent_that_ends_at_once_has_failed(site: Site) -> None:
+    site.systemd(becomes="failed")
+    code, said = site.run(install_script(URL, AUDIENCE))
+    assert code == 1
+    assert said[-1].startswith("dormouse-check agent failed the agent has ended again")
+
+
+def test_a_disk_that_takes_nothing_has_failed(site: Site) -> None:
+    site.machine.write("/etc/dormouse", "a file where a folder must be")
+    code, said = site.run(install_script(URL, AUDIENCE))
+    assert code == 1
+    assert said[-1] == "dormouse-check agent failed /etc/dormouse/agent.json cannot be written"
+
+
+@pytest.mark.parametrize("missing", ["gunzip", "base64"])
+def test_an_agent_that_cannot_be_unpacked_has_failed(site: Site, missing: str) -> None:
+    site.machine.program(missing, "cat > /dev/null; exit 1")
+    code, said = site.run(install_script(URL, AUDIENCE))
+    assert code == 1
+    assert said == ["dormouse-check agent failed /usr/local/lib/dormouse/agent.pyz cannot be written"]
+    assert not site.log.exists()
+
+
+def test_a_machine_without_systemd_has_failed(site: Site) -> None:
+    (site.machine.programs / "systemctl").unlink()
+    for name in ("bash", "mkdir"):
+        (site.machine.programs / name).symlink_to(str(shutil.which(name)))
+    environment = {"PATH": str(site.machine.programs), "DESTDIR": str(site.machine.root)}
+    script = install_script(URL, AUDIENCE)
+    done = subprocess.run(["/bin/bash"], input=script, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["dormouse-check agent failed this machine has no systemd"]
+    assert site.files() == {}
+
+
+def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+    script = "from guest.packaging import *; print(hash_of(agent_archive()), hash_of(packed_agent()))"
+    before = "import hashlib; hash_of = lambda content: hashlib.sha256(content).hexdigest(); "
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", before + script],
+            cwd=SOURCES.parent.parent,
+            env={"PATH": os.defpath, "TZ": zone, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for zone, seed in (("UTC", "1"), ("Asia/Tokyo", "2"))
+    ]
+    assert runs[0] == runs[1]
+
+
+def test_the_agent_is_small() -> None:
+    assert len(packed_agent()) < 24 * 1024
+
+
+def test_a_traceback_names_the_lines_of_the_sources() -> None:
+    source = (SOURCES / "delivery.py").read_text()
+    stripped = bare(source).split("\n")
+    assert len(stripped) == len(source.split("\n"))
+    assert all(line in ("", original) for line, original in zip(stripped, source.split("\n"), strict=True))
+
+
+def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    verify = shutil.which("systemd-analyze")
+    if verify is None:
+        pytest.skip("systemd-analyze is missing here; what the unit says is in the sources")
+    (unit,) = (file for file in installed_files(URL, AUDIENCE) if file.path.endswith(".service"))
+    path = tmp_path / "dormouse-agent.service"
+    path.write_bytes(unit.content)
+    done = subprocess.run([verify, "verify", "--man=no", str(path)], capture_output=True, text=True, check=False)
+    assert "dormouse-agent.service:" not in done.stderr, done.stderr

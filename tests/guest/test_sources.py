@@ -1,0 +1,295 @@
+"""What the agent sees, source by source, on a machine that is made of files, a pretended Jupyter and a pretended Docker."""
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from guest.agent.jobs import Containers, Markers
+from guest.agent.load import Disks, Network, Processor
+from guest.agent.notebooks import Notebooks
+from guest.agent.people import Connections, Logins, Terminals
+from guest.agent.places import Places
+from guest.agent.processes import MultiplexerJobs, Processes
+from guest.agent.sources import Observer, Source, ask
+from tests.guest.fakes import Machine, Request, answered, serving
+
+IDLE = {"id": "a", "name": "python3", "last_activity": "2026-01-01T00:00:00Z", "execution_state": "idle", "connections": 0}
+BUSY = {**IDLE, "id": "b", "execution_state": "busy", "connections": 2}
+
+
+@pytest.fixture
+def places(machine: Machine) -> Places:
+    return Places(str(machine.root))
+
+
+@pytest.fixture
+def processes(places: Places) -> Processes:
+    return Processes(places)
+
+
+def known(source: Source, moment: float = 0.0, since: float = 0.0) -> dict[str, float]:
+    signals, why = ask(source, moment, since)
+    assert not why
+    return signals
+
+
+def unknown(source: Source, moment: float = 0.0) -> str:
+    signals, why = ask(source, moment, 0.0)
+    assert signals == {}
+    assert why
+    return why
+
+
+def test_a_processor_is_as_busy_as_its_counters_say(machine: Machine, places: Places) -> None:
+    source = Processor(places)
+    assert known(source) == {}
+    machine.write("/proc/stat", "cpu 150 0 50 1040 20 0 0 0 0 0\ncpu0 1 1 1 1 1\ncpu1 1 1 1 1 1\n")
+    assert known(source, 1.0) == {"cpu_percent": 50.0, "cpu_cores": 1.0}
+    machine.write("/proc/stat", "cpu 10 0 50 1040 20 0 0 0 0 0\ncpu0 1 1 1 1 1\n")
+    assert known(source, 2.0) == {}
+
+
+def test_only_whole_real_disks_count_and_counters_that_go_back_give_nothing(machine: Machine, places: Places) -> None:
+    row = "{} 0 {} 1 0 {} 0 1 0 {} 0 0 0 0\n"
+    virtual = ("loop0", "ram0", "dm-0", "md0", "zram0")
+    for name in virtual:
+        (machine.root / "sys/block" / name).mkdir(parents=True)
+    (machine.root / "sys/block/sr0/device").mkdir(parents=True)
+
+    def counters(real: int, other: int) -> None:
+        others = "".join(row.format(7, name, other, other) for name in (*virtual, "sr0", "sda1"))
+        machine.write("/proc/diskstats", row.format(8, "sda", real, real) + others)
+
+    source = Disks(places)
+    counters(100, 100)
+    assert known(source, 10.0) == {}
+    counters(110, 9000)
+    assert known(source, 12.0) == {"disk_bytes_per_second": 20 * 512 / 2}
+    counters(5, 9000)
+    assert known(source, 13.0) == {}
+    counters(6, 9000)
+    assert known(source, 14.0) == {"disk_bytes_per_second": 1024}
+    machine.write("/proc/diskstats", "")
+    unknown(source, 15.0)
+
+
+def test_bytes_are_counted_once_wherever_they_pass_by(machine: Machine, places: Places) -> None:
+    (machine.root / "sys/class/net/enP1/master").mkdir(parents=True)
+
+    def counters(count: int) -> None:
+        names = ("lo", "docker0", "veth1", "br-12", "enP1", "eth0")
+        rows = "".join(f"  {name}: {count} 1 0 0 0 0 0 0 {count} 1 0\n" for name in names)
+        machine.write("/proc/net/dev", f"Inter\n face\n{rows}")
+
+    source = Network(places)
+    counters(1000)
+    assert known(source, 1.0) == {}
+    counters(1500)
+    assert known(source, 3.0) == {"network_bytes_per_second": 500}
+
+
+def test_people_are_those_whose_session_lives(machine: Machine, places: Places) -> None:
+    machine.process(77, "sshd")
+    machine.logged_in((2, 0, "reboot"), (7, 77, "alice"), (7, 78, "gone"), (8, 77, ""), (6, 77, "LOGIN"))
+    assert known(Logins(places)) == {"logins": 1}
+    machine.write("/var/run/utmp", b"x" * 383)
+    unknown(Logins(places))
+    (machine.root / "var/run/utmp").unlink()
+    unknown(Logins(places))
+
+
+def test_connections_are_those_that_came_in_to_log_in_by(machine: Machine, places: Places) -> None:
+    ssh, rdp, web, far = "0400000A:0016", "0400000A:0D3D", "0400000A:01BB", "0500000A:C000"
+    machine.connected((ssh, far, "01"), (ssh, far, "0A"), (web, far, "01"), (far, ssh, "01"), (ssh, far, "06"))
+    assert known(Connections(places)) == {"connections": 1}
+    machine.connected(("0" * 32 + ":0D3D", "0" * 32 + ":C000", "01"), (rdp, far, "08"), file="tcp6")
+    assert known(Connections(places)) == {"connections": 2}
+
+
+def test_typing_is_a_change_of_the_access_time_whatever_the_clock_does(machine: Machine, places: Places) -> None:
+    pts = machine.write("/dev/pts/0")
+    source = Terminals(places)
+    for path in (pts, machine.write("/dev/pts/1")):
+        os.utime(path, (5_000, 5_000))
+    assert known(source, 100.0, since=60.0) == {"terminals_active": 0}
+    os.utime(pts, (4_000, 5_000))  # somebody types, and the clock was set back
+    assert known(source, 110.0, since=60.0) == {"terminals_active": 1}
+    assert known(source, 115.0, since=60.0) == {"terminals_active": 1}
+    assert known(source, 125.0, since=120.0) == {"terminals_active": 0}
+    os.utime(pts, (4_000, 9_000))  # output, not input
+    assert known(source, 130.0, since=120.0) == {"terminals_active": 0}
+    machine.write("/dev/pts/2")
+    assert known(source, 135.0, since=120.0) == {"terminals_active": 1}
+
+
+def test_jobs_of_tmux_and_screen_are_what_is_not_a_shell(machine: Machine, processes: Processes) -> None:
+    tree = [
+        (10, "tmux: server", 1), (11, "bash", 10), (12, "python (a) b", 11), (13, "python", 12), (14, "sudo", 11),
+        (20, "screen", 1), (21, "zsh", 20), (22, "vim", 21), (30, "bash", 1), (31, "python", 30),
+        (40, "loop", 41), (41, "loop", 40),
+    ]  # fmt: skip
+    for pid, name, parent in tree:
+        machine.process(pid, name, parent)
+    machine.process(15, "python", 11, state="Z")
+    assert known(MultiplexerJobs(processes)) == {"multiplexer_jobs": 3}
+
+
+def test_a_quiet_machine_is_known_to_be_quiet(places: Places, processes: Processes) -> None:
+    assert known(Notebooks(places, processes)) == dict.fromkeys(
+        ("kernels", "kernels_busy", "kernels_active", "kernel_connections"), 0
+    )
+    assert known(Containers(places, processes)) == {"containers": 0}
+    assert known(Markers(places, processes)) == {"jobs": 0}
+    assert known(MultiplexerJobs(processes)) == {"multiplexer_jobs": 0}
+
+
+def test_kernels_are_asked_for_on_this_machine_only_and_without_keeping_the_server_alive(
+    machine: Machine, places: Places, processes: Processes
+) -> None:
+    asked: list[Request] = []
+    kernels = [dict(IDLE), dict(BUSY)]
+
+    def respond(request: Request) -> tuple[int, dict[str, str], bytes]:
+        asked.append(request)
+        return answered(kernels)
+
+    with serving(respond) as port:
+        machine.process(500, "python", command="python -m jupyterlab")
+        machine.jupyter(500, port)
+        machine.jupyter(501, port + 1)  # died without a word
+        source = Notebooks(places, processes)
+        seen = {"kernels": 2, "kernels_busy": 1, "kernels_active": 0, "kernel_connections": 2}
+        assert known(source, 100.0, since=60.0) == seen
+        kernels[0]["last_activity"] = "2026-01-01T00:01:00Z"
+        assert known(source, 110.0, since=60.0) == {**seen, "kernels_active": 1}
+        assert known(source, 130.0, since=120.0) == seen
+    assert {request.path for request in asked} == {"/lab/api/kernels"}
+    assert {request.headers["authorization"] for request in asked} == {"token t0k"}
+    assert asked[0].query == {"no_track_activity": ["1"]}
+
+
+@pytest.mark.parametrize(
+    "said", [answered({}, 403), answered({}), (200, {}, b"<"), (302, {"Location": "/"}, b""), (0, {}, b"")]
+)
+def test_a_jupyter_server_that_does_not_tell_makes_kernels_unknown(
+    machine: Machine, places: Places, processes: Processes, said: tuple[int, dict[str, str], bytes]
+) -> None:
+    with serving(lambda _: said) as port:
+        machine.process(500, "jupyter-lab", command="jupyter-lab")
+        machine.jupyter(500, port)
+        unknown(Notebooks(places, processes))
+
+
+def test_a_file_whose_process_number_somebody_else_has_now_is_no_server(
+    machine: Machine, places: Places, processes: Processes
+) -> None:
+    machine.jupyter(500, 1)
+    machine.process(500, "cron", command="/usr/sbin/cron -f")
+    assert known(Notebooks(places, processes))["kernels"] == 0
+    machine.process(500, "jupyter-lab", command="/usr/bin/jupyter-lab")
+    unknown(Notebooks(places, processes))
+
+
+@pytest.mark.parametrize(
+    "more", [{"sock": "/tmp/x"}, {"base_url": "@evil.example/"}, {"base_url": "/a"}, {"token": "secret\nword"}]
+)
+def test_a_strange_runtime_file_makes_kernels_unknown(
+    machine: Machine, places: Places, processes: Processes, more: dict[str, str]
+) -> None:
+    machine.process(500, "jupyter-lab")
+    machine.jupyter(500, 1, **more)
+    assert "secret" not in unknown(Notebooks(places, processes))
+
+
+@contextmanager
+def docker(path: Path, respond: Callable[[], bytes]) -> Iterator[None]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The path of a socket may have 107 characters only; the way through /proc is short.
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            listening.bind(f"/proc/self/fd/{folder}/{path.name}")
+        finally:
+            os.close(folder)
+        listening.listen()
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                assert connection.recv(65536).startswith(b"GET /containers/json HTTP/1.1\r\n")
+                connection.sendall(respond())
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield
+        thread.join()
+
+
+@pytest.fixture
+def short(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """A machine whose files have short names, as sockets need them."""
+    return Machine(Path(tmp_path_factory.mktemp("m")), Path())
+
+
+def test_containers_are_those_of_docker_and_of_podman(short: Machine) -> None:
+    places = Places(str(short.root))
+    short.process(600, "conmon")
+    source = Containers(places, Processes(places))
+    body = json.dumps([{"Id": "a"}, {"Id": "b"}]).encode()
+    head = b"HTTP/1.1 %d OK\r\nContent-Length: %d\r\n\r\n"
+    with docker(short.root / "var/run/docker.sock", lambda: head % (200, len(body)) + body):
+        assert known(source) == {"containers": 3}
+    unknown(source)  # the socket is left, and nobody listens
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n{}", b"rubbish\r\n\r\n", b""])
+def test_a_docker_that_does_not_tell_makes_containers_unknown(short: Machine, said: bytes) -> None:
+    places = Places(str(short.root))
+    short.process(1, "systemd", 0)
+    with docker(short.root / "var/run/docker.sock", lambda: said):
+        unknown(Containers(places, Processes(places)))
+
+
+def test_a_marked_job_lasts_as_long_as_its_file_or_its_process(
+    machine: Machine, places: Places, processes: Processes
+) -> None:
+    machine.process(700, "python")
+    machine.process(701, "python", state="Z")
+    for name, content in {
+        "a": "",
+        "b": "training",
+        "c": "700\n",
+        "d": "701",
+        "e": "702",
+        ".hidden": "",
+        "f": "x" * 5000,
+    }.items():
+        machine.write(f"/run/dormouse/jobs/{name}", content)
+    (machine.root / "run/dormouse/jobs/link").symlink_to("a")
+    (machine.root / "run/dormouse/jobs/folder").mkdir()
+    os.mkfifo(machine.root / "run/dormouse/jobs/pipe")
+    assert known(Markers(places, processes)) == {"jobs": 4}
+
+
+def test_a_source_that_stumbles_blinds_no_other_and_is_complained_about_once(
+    machine: Machine, places: Places, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        name = "broken"
+        fails = True
+
+        def look(self, moment: float, since: float) -> dict[str, float]:
+            return {"fine": 1 // (not self.fails)}
+
+    broken, observer = Broken(), Observer()
+    for _ in range(3):
+        assert observer.look([broken, Connections(places)], lambda: 0.0, 0.0) == {"connections": 0}
+    broken.fails = False
+    assert observer.look([broken], lambda: 0.0, 0.0) == {"fine": 1}
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == ["broken: unknown", "broken: known again"]
