@@ -11,7 +11,7 @@ from cloud.fleet import Fleet
 from cloud.metrics import FromOutside, HostMetrics, Question
 from environments.decisions import Decision, Step, alarm, decide
 from environments.evidence import MINUTE, ON_ITS_WAY, Case, Evidence, Track
-from environments.fleet import IDLE, SCHEDULE, FleetMachine
+from environments.fleet import IDLE, SCHEDULE, FleetMachine, subject_of
 from environments.heartbeats import AgentRecord
 from environments.idle import IdleVerdict, judge
 from environments.leases import longest_hold
@@ -22,8 +22,9 @@ from environments.policy import Action, IdlePolicy, read_policy
 from environments.reports import Line, ReportPage, Tally
 from environments.schedule import Schedule, read_schedule
 from environments.sweeps import Alarm, PageFound, PageRequest, Planned
-from records.fleet import FleetRecords, Remembered
+from records.fleet import FleetRecords, Remembered, heard_in
 from records.store import Records
+from records.table import Row
 
 # What one page begins in one sweep; the rest is done by the next ones.
 MOST_AT_ONCE = 200
@@ -44,7 +45,7 @@ class Judged:
 class Known:
     """What the records know of the machines of one page, by key or by environment."""
 
-    heard: Mapping[str, AgentRecord]
+    heard: Mapping[str, Row]
     remembered: Mapping[str, Remembered]
     environments: Mapping[str, EnvironmentRecord]
 
@@ -122,14 +123,16 @@ def _policy(machine: FleetMachine, wished: dict[str, Any] | None, cloud: Cloud, 
     except ValueError as error:
         faults.append(str(error))
     inside = any(f"{machine.id.lower()}/".startswith(f"{scope}/") for scope in cloud.settings.scopes)
-    return base if machine.environment or inside else base.model_copy(update={"enabled": False})
+    named = machine.environment or inside or IDLE in machine.tags
+    return base if named else base.model_copy(update={"enabled": False})
 
 
 def _with_evidence(case: Case, known: Known, outside: Mapping[str, FromOutside], longest: int) -> Case:
-    record, told = known.heard.get(case.machine.key), outside.get(case.machine.id.lower(), FromOutside())
+    row, told = known.heard.get(case.machine.key), outside.get(case.machine.id.lower(), FromOutside())
     evidence = Evidence(told.tracks, told.end, told.problem)
-    if record is None:
+    if row is None:
         return replace(case, evidence=evidence, hold=case.memory.hold)
+    record = heard_in(row, int(case.now // MINUTE) - ON_ITS_WAY - case.policy.window)
     hold = longest_hold(case.memory.hold, record.holds, case.machine.name, case.now, longest)
     evidence, memory = with_agent(evidence, record, case.policy.window, case.now), with_agents_word(case.memory, record)
     return replace(case, memory=memory, evidence=evidence, hold=hold)
@@ -186,11 +189,10 @@ def _urgency(one: Judged) -> tuple[int, float]:
 def _planned(one: Judged, home: str) -> Planned:
     case, machine, decision = one.case, one.case.machine, one.decision
     assert decision.reason is not None
-    elsewhere = "" if machine.subscription.lower() == home.lower() else f"{machine.subscription}:"
     return Planned(
         step=decision.step,
         reason=decision.reason,
-        subject=machine.environment or f"{elsewhere}{machine.group}:{machine.name}".lower(),
+        subject=subject_of(machine.id, machine.environment, home),
         environment=machine.environment,
         machine=machine.id,
         key=machine.key,
