@@ -1,25 +1,36 @@
 """`python -m benchmarks`: measure, print a table, and write the figures to benchmarks/latest.json."""
 
 import json
+import time
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import host
+from benchmarks import host, provision, sweep
+from local.names import resolve_localhost_names
 
 LATEST = Path(__file__).parent / "latest.json"
+
+console = Console()
 
 
 def main() -> None:
     """Measure everything."""
-    figures = {"host": {name: round(value, 3) for name, value in host.measure().items()}}
-    LATEST.write_text(json.dumps(figures, indent=2) + "\n")
-    table = Table("room", "figure", "measured")
-    for room, measured in figures.items():
-        for name, value in measured.items():
-            table.add_row(room, name.replace("_", " "), f"{value:g}")
-    Console().print(table)
+    begun = time.monotonic()
+    resolve_localhost_names()
+    rooms = []
+    for room in (host, provision, sweep):
+        console.print(f"Measuring: {room.__name__.rpartition('.')[2]} …")
+        rooms.append(room.measure())
+    LATEST.write_text(json.dumps({room.name: room.numbers for room in rooms}, indent=2) + "\n")
+    table = Table("room", "figure", "measured", "promised", "kept")
+    for room in rooms:
+        for figure in room.figures:
+            kept = ("[green]yes[/]" if figure.kept else "[red bold]NO[/]") if figure.promise else ""
+            table.add_row(room.name, figure.name, figure.measured, figure.promise, kept)
+    console.print(table)
+    console.print(f"All of it took {time.monotonic() - begun:.0f} s.")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.figures import Figure, Room
 from local.clock import moment
 from local.ground import Process, free_port
 from local.host.store import Store
@@ -21,7 +22,7 @@ WIDE = 1000
 PATIENCE = 120.0
 
 
-def measure() -> dict[str, float]:
+def measure() -> Room:
     """Chains of five activities per second and their 95th percentile, and seconds for a fan-out of a thousand."""
     with tempfile.TemporaryDirectory() as folder:
         home, port = Path(folder), free_port()
@@ -33,7 +34,8 @@ def measure() -> dict[str, float]:
             figures = asyncio.run(_measured(f"http://127.0.0.1:{port}/runtime/webhooks/durabletask", key))
         finally:
             host.kill()
-        return figures | {"p95_seconds": _ninety_fifth(home / "host.sqlite")}
+        numbers = {n: round(v, 3) for n, v in {**figures, "p95_seconds": _ninety_fifth(home / "host.sqlite")}.items()}
+    return Room("host", numbers, tuple(Figure(name.replace("_", " "), f"{value:g}") for name, value in numbers.items()))
 
 
 async def _measured(root: str, key: str) -> dict[str, float]:

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from local.demo_idle import IdleError, SecondAct
 from local.ground import ROOT, Ground, GroundError, temporary_ground
+from local.measures import makespan
 
 NAME = "ml1"
 EXAMPLE = ROOT / "examples" / "workstation.json"
@@ -165,19 +166,10 @@ def _bar(step: dict[str, Any], total: float) -> str:
 def _print_makespan(operation: dict[str, Any], planned: list[dict[str, Any]], ground: Ground) -> None:
     """The makespan beside the chain of steps that Azure itself, and the machine, could not have done faster."""
     with ground.simulation() as simulation:
-        operations = _json(simulation.get("/operations"))["value"]
-    needed = {item["resource"].lower(): item["seconds"] for item in reversed(operations)}  # the first made it
-    identifiers = {step["name"]: step["id"].lower() for step in planned}
-    finished: dict[str, float] = {}
-    for step in operation["steps"]:
-        begin = max((finished[need] for need in step["needs"]), default=0.0)
-        resource = identifiers.get(step["name"])
-        finished[step["name"]] = begin + (step["seconds"] if resource is None else needed.get(resource, 0.0))
-    makespan, path = operation["makespan_seconds"], max(finished.values())
-    work = sum(step["seconds"] for step in operation["steps"])
+        found = makespan(operation, planned, _json(simulation.get("/operations"))["value"])
     console.print(
-        f"Makespan {makespan:.0f} s beside a critical path of {path:.0f} s by Azure's own durations "
-        f"(ratio {makespan / path:.2f}); one after the other the steps would have taken {work:.0f} s.",
+        f"Makespan {found.took:.0f} s beside a critical path of {found.path:.0f} s by Azure's own durations "
+        f"(ratio {found.ratio:.2f}); one after the other the steps would have taken {found.work:.0f} s.",
         highlight=False,
     )
 

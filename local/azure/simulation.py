@@ -29,8 +29,8 @@ POST   /machines/token         {"id", "audience", "expires_in"?, "claims"?}: a t
 GET    /agents                 how many agents have not yet told what they could
 GET    /messages?path=         what was posted to https://hooks.localhost, to one path or to all
 DELETE /messages               forget it
-GET    /buckets                how low each bucket of tokens has been since the levels were reset
-DELETE /buckets                reset the levels
+GET    /buckets                how low each bucket of tokens has been since the levels were reset, and how often one was empty
+DELETE /buckets                reset the levels, and count anew
 PUT    /metrics/lag            {"minutes"}: how late the newest points of Azure Monitor are
 """
 
@@ -195,7 +195,7 @@ def _forget_messages(world: World, _: Request) -> Answer:
 
 
 def _buckets(world: World, _: Request) -> Answer:
-    return Answer(200, {"value": world.throttle.levels()})
+    return Answer(200, {"value": world.throttle.levels(), "refused": world.throttle.refused})
 
 
 def _reset_buckets(world: World, _: Request) -> Answer:

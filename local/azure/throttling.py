@@ -147,7 +147,8 @@ class Throttle:
         ]
 
     def reset_levels(self) -> None:
-        """Forget how low the buckets have been."""
+        """Forget how low the buckets have been, and how often one was empty."""
+        self.refused = 0
         for bucket in self._buckets.values():
             bucket.reset_level(self._now())
 

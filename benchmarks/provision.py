@@ -1,0 +1,90 @@
+"""How long environments take to stand, beside how long they had to take: one alone, and twenty asked for at once."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from benchmarks.figures import Figure, Room, at_most
+from local.ground import ROOT, temporary_ground
+from local.measures import makespan
+
+SPEED = 10.0
+MANY = 20
+PATIENCE = 240.0  # real seconds
+EXAMPLE = ROOT / "examples" / "workstation.json"
+REGION, QUOTAS = "polandcentral", ("cores", "StandardNVADSA10v5Family")
+# Makespan over critical path, and simulated seconds that a chain of steps may lose besides; how much more for many.
+RATIO, SECONDS, GROWTH = 1.10, 10.0, 1.10
+
+
+def measure() -> Room:
+    """Makespans and critical paths of one environment and of many, in simulated seconds."""
+    with temporary_ground(speed=SPEED, timers=False) as ground, ground.client() as client, ground.simulation() as azure:
+        for name in QUOTAS:
+            azure.put("/limits", json={"region": REGION, "name": name, "limit": 10_000}).raise_for_status()
+        _provisioned(client, azure, ["warm"])
+        one = _provisioned(client, azure, ["alone"])
+        azure.delete("/buckets").raise_for_status()
+        many = _provisioned(client, azure, [f"many-{number}" for number in range(1, MANY + 1)])
+        refused = azure.get("/buckets").json()["refused"]
+    return Room("provision", {"makespan_ratio": {"1": one.ratio, str(MANY): many.ratio}}, (*_figures(one, many, refused),))
+
+
+class Wave:
+    """Environments asked for at once: from the first acceptance to the last end, beside the longest path of all."""
+
+    def __init__(self, operations: Sequence[Mapping[str, Any]], paths: Sequence[float]) -> None:
+        first = min(datetime.fromisoformat(operation["accepted_at"]) for operation in operations)
+        last = max(datetime.fromisoformat(operation["ended_at"]) for operation in operations)
+        self.took, self.path = (last - first).total_seconds(), max(paths)
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long as it had to take."""
+        return round(self.took / self.path, 4)
+
+
+def _figures(one: Wave, many: Wave, refused: int) -> list[Figure]:
+    figures = []
+    for count, wave in (1, one), (MANY, many):
+        allowed = RATIO * wave.path + SECONDS
+        words = f"{wave.took:.0f} s, {wave.ratio:.3f} of {wave.path:.0f} s"
+        promise = f"≤ {RATIO:.2f} of the critical path + {SECONDS:g} s"
+        figures.append(Figure(f"makespan of {count}", words, promise, kept=wave.took <= allowed))
+    growth = many.ratio / one.ratio
+    figures.append(Figure(f"growth of the ratio from 1 to {MANY}", f"{growth - 1:+.1%}", "< 10 %", kept=growth < GROWTH))
+    figures.append(at_most("requests refused because a bucket was empty", refused, 0))
+    return figures
+
+
+def _provisioned(client: httpx.Client, azure: httpx.Client, names: list[str]) -> Wave:
+    spec = json.loads(EXAMPLE.read_text())
+    plans = {name: _put(client, name, spec, dry_run=True).json()["steps"] for name in names}
+    with ThreadPoolExecutor(len(names)) as threads:
+        answers = list(threads.map(lambda name: _put(client, name, spec), names))
+    operations = [_ended(client, answer.headers["Location"].removeprefix("/api")) for answer in answers]
+    azures = azure.get("/operations").json()["value"]
+    paths = [makespan(operation, plans[operation["environment"]], azures).path for operation in operations]
+    return Wave(operations, paths)
+
+
+def _put(client: httpx.Client, name: str, spec: dict[str, Any], *, dry_run: bool = False) -> httpx.Response:
+    answer = client.put(f"/environments/{name}", params={"dry_run": "true"} if dry_run else {}, json=spec)
+    answer.raise_for_status()
+    return answer
+
+
+def _ended(client: httpx.Client, path: str) -> dict[str, Any]:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        operation: dict[str, Any] = client.get(path).json()
+        if operation["state"] == "succeeded":
+            return operation
+        if operation["state"] not in ("pending", "running") or time.monotonic() > deadline:
+            raise RuntimeError(f"{operation['id']} is {operation['state']}: {operation['explanation']}")
+        time.sleep(0.5)
