@@ -69,9 +69,7 @@ class SecondAct:
             self._console.print(f"By webhook ({told['event']}): {told['text']}", style="dim", highlight=False)
         self._console.print(_table("\nGET /machines, afterwards", self._lines()))
         (asleep,) = [line for line in self._lines() if line["id"] == idle["id"]]
-        self._console.print(
-            f"{asleep['name']} sleeps: {asleep['per_hour']} {asleep['currency']} an hour saved."
-        )
+        self._console.print(f"{asleep['name']} sleeps: {asleep['per_hour']} {asleep['currency']} an hour saved.")
         power = {identifier.rsplit("/", 1)[-1]: inside["power"] for identifier, inside in seen.items()}
         self._console.print(f"The simulated Azure agrees: {power}.", highlight=False)
         awake = [name for name, state in power.items() if state == "running"]
