@@ -1,0 +1,40 @@
+"""One hazard after the other with its setting: what a sweep says, and what is asleep in the end."""
+
+import contextlib
+from dataclasses import dataclass
+
+from tests.hazards.corpus import ABSENT, Hazard
+from tests.hazards.fleet import Fleet, identifier_of
+from tests.hazards.settings import SETTINGS
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was found of the machines of a hazard, and which of them sleep."""
+
+    verdicts: dict[str, str]
+    sentences: dict[str, str]
+    asleep: frozenset[str]
+
+
+def tried(fleet: Fleet, hazard: Hazard) -> Outcome:
+    """Load a hazard, set its setting, look, act, and look what has come of it."""
+    fleet.load([hazard])
+    setting = contextlib.contextmanager(SETTINGS[hazard.setting])
+    try:
+        with setting(fleet, hazard):
+            fleet.sweep(dry_run=True)
+            lines = {name[1]: line for name, line in fleet.lines().items() if name[0] == hazard.name}
+            fleet.sweep()
+        fleet.pass_minutes(0.5)  # Resource Graph is some seconds late
+        fleet.sweep(dry_run=True)
+        after = {name[1]: line["state"] for name, line in fleet.lines().items() if name[0] == hazard.name}
+    finally:
+        for machine in hazard.machines:
+            fleet.azure.post("/resources/vanish", json={"id": identifier_of((hazard.name, machine["id"]))})
+        fleet.pass_minutes(0.5)
+    return Outcome(
+        {name: lines[name]["verdict"] if name in lines else ABSENT for name in hazard.expect},
+        {name: line["sentence"] for name, line in lines.items()},
+        frozenset(name for name, state in after.items() if state == "stopped"),
+    )
