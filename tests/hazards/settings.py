@@ -19,7 +19,7 @@ GETTING_METRICS, ASKING_GRAPH = "metrics:getBatch", "Microsoft.ResourceGraph"
 # Where the sweep writes that it has taken a machine: between the decision and the second look.
 TRAIL = "/operations"
 # For how long the sweep is kept there: what happens meanwhile is told by agents within a minute, and in real time at once.
-KEPT = 400.0
+KEPT = 240.0
 AUDIENCE = "api://dormouse"
 
 
@@ -43,7 +43,7 @@ def _agent(fleet: Fleet, name: Name, *, runs: bool) -> None:
 def agents_killed(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     for name in _names(hazard):
         _agent(fleet, name, runs=False)
-    fleet.pass_minutes(12)
+    fleet.pass_minutes(11.5)
     yield
 
 
@@ -149,6 +149,17 @@ def webhooks_refuse(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
         yield
 
 
+def people_are_warned(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+    fleet.sweep()
+    fleet.pass_minutes(3)
+    fleet.sweep()
+    (name,) = _names(hazard)
+    assert [m["event"] for m in fleet.messages() if m["machine"] == identifier_of(name)] == ["warned"]
+    assert name not in fleet.touched()
+    fleet.pass_minutes(3)
+    yield
+
+
 def the_control_plane_is_away(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     fleet.ground.host.kill()
     fleet.pass_minutes(15)
@@ -169,7 +180,7 @@ def the_control_plane_dies(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
 
 def _beat(fleet: Fleet, name: Name, ages: list[float], *, gpu: Callable[[int], float] = lambda _: 0.0) -> dict[str, Any]:
     """A heartbeat of quiet minutes that ended so many seconds ago; `gpu` tells what the GPU did in which of them."""
-    quiet = {signal: 0.0 for signal in QUIET["inside"]}
+    quiet = dict.fromkeys(QUIET["inside"], 0.0)
     minutes = [
         {
             "sequence": number,
@@ -203,7 +214,7 @@ def an_old_heartbeat_is_repeated(fleet: Fleet, hazard: Hazard) -> Iterator[None]
 
 
 def heartbeats_come_late_from_a_fast_clock(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
-    late = random.Random(1)  # noqa: S311 - no secret
+    late = random.Random(1)
     for name in _names(hazard):
         ages = [ago * 60.6 + late.uniform(0, 20) for ago in range(60, -1, -1)]
         worked = 60 - 28 if name[1] == "working" else -1
@@ -239,7 +250,7 @@ def it_is_held(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
 def a_lease_runs_out(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     fleet.sweep()
     body = {"machine": identifier_of(_names(hazard)[0]), "for": "10m"}
-    fleet.plane.post("/machines/lease", json=body).raise_for_status()
+    fleet.plane.post("/machines/extend", json=body).raise_for_status()
     fleet.pass_minutes(6)
     fleet.sweep()
     told = [m["event"] for m in fleet.messages() if m["machine"] == identifier_of(_names(hazard)[0])]
@@ -278,6 +289,7 @@ SETTINGS: dict[str, Setting] = {
     "work begins between decision and action": _meanwhile(_work),
     "one machine is deleted between decision and action": _meanwhile(_delete),
     "webhooks refuse": webhooks_refuse,
+    "people are warned by a webhook": people_are_warned,
     "the control plane is away for 15 minutes": the_control_plane_is_away,
     "the control plane dies between decision and action": the_control_plane_dies,
     "an old heartbeat is repeated": an_old_heartbeat_is_repeated,

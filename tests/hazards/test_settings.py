@@ -1,4 +1,4 @@
-"""Hazards in which something or somebody misbehaves: the verdict, and what is asleep after a sweep that would act at once."""
+"""Hazards in which something or somebody misbehaves: the verdict, and what sleeps after a sweep that would act at once."""
 
 from collections.abc import Iterator
 
