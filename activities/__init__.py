@@ -5,6 +5,7 @@ from typing import Any
 
 from activities import (
     acting,
+    adoption,
     health,
     inventory,
     judging,
@@ -75,4 +76,10 @@ ALL: tuple[Activity, ...] = (
     acting.close_sweep_operation,
     acting.tell_people,
     acting.finish_sweep,
+    adoption.tag_machine,
+    adoption.untag_machine,
+    adoption.begin_agent_setup,
+    adoption.begin_agent_removal,
+    adoption.read_agent_setup,
+    adoption.forget_agent,
 )

@@ -61,9 +61,12 @@ async def _written(request: Planned, records: FleetRecords, now: float) -> Warne
     def warned(memory: MachineMemory | None) -> MachineMemory:
         assert memory is not None
         known = memory.warned
-        if known is None or known.reason is not request.reason:
-            return replace(memory, warned=fresh)
-        return memory if known.delivered_at else replace(memory, warned=replace(known, text=fresh.text, stop_at=request.at))
+        same = known is not None and known.reason is request.reason
+        if known is not None and same and known.stop_at == request.at:
+            return memory  # this very activity has run before
+        if known is not None and same and not known.delivered_at:
+            return replace(memory, warned=replace(known, text=fresh.text, stop_at=request.at))
+        return replace(memory, warned=fresh)
 
     written = (await records.change_memory(request.key, warned)).warned
     assert written is not None

@@ -21,10 +21,10 @@ async def read_health_check(request: PollRequest, cloud: Cloud) -> Progress:
     progress, body = await cloud.ask(request.url)
     if progress.stage is not Stage.DONE or request.machine is None:
         return progress
-    return replace(progress, findings=findings_in(_output(body), request.machine.setup))
+    return replace(progress, findings=findings_in(script_output(body), request.machine.setup))
 
 
-def _output(body: Any) -> str:
+def script_output(body: Any) -> str:
     """The text the script printed: Azure gives it under `properties.output` or bare, by the address it was asked at."""
     body = body if isinstance(body, dict) else {}
     output = (body.get("properties") or {}).get("output") or body

@@ -11,7 +11,7 @@ from cloud.fleet import Fleet
 from cloud.metrics import FromOutside, HostMetrics, Question
 from environments.decisions import Decision, Step, alarm, decide
 from environments.evidence import MINUTE, ON_ITS_WAY, Case, Evidence, Track
-from environments.fleet import IDLE, SCHEDULE, FleetMachine
+from environments.fleet import IDLE, SCHEDULE, FleetMachine, subject_of
 from environments.heartbeats import AgentRecord
 from environments.idle import IdleVerdict, judge
 from environments.leases import longest_hold
@@ -122,7 +122,8 @@ def _policy(machine: FleetMachine, wished: dict[str, Any] | None, cloud: Cloud, 
     except ValueError as error:
         faults.append(str(error))
     inside = any(f"{machine.id.lower()}/".startswith(f"{scope}/") for scope in cloud.settings.scopes)
-    return base if machine.environment or inside else base.model_copy(update={"enabled": False})
+    named = machine.environment or inside or IDLE in machine.tags
+    return base if named else base.model_copy(update={"enabled": False})
 
 
 def _with_evidence(case: Case, known: Known, outside: Mapping[str, FromOutside], longest: int) -> Case:
@@ -186,11 +187,10 @@ def _urgency(one: Judged) -> tuple[int, float]:
 def _planned(one: Judged, home: str) -> Planned:
     case, machine, decision = one.case, one.case.machine, one.decision
     assert decision.reason is not None
-    elsewhere = "" if machine.subscription.lower() == home.lower() else f"{machine.subscription}:"
     return Planned(
         step=decision.step,
         reason=decision.reason,
-        subject=machine.environment or f"{elsewhere}{machine.group}:{machine.name}".lower(),
+        subject=subject_of(machine.id, machine.environment, home),
         environment=machine.environment,
         machine=machine.id,
         key=machine.key,

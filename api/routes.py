@@ -6,7 +6,7 @@ from typing import Any
 
 import azure.functions as func
 
-from api import blueprints, environments, heartbeats, machines, operations, snoozing, sweeping
+from api import adoption, blueprints, environments, heartbeats, machines, operations, snoozing, sweeping
 
 Handler = Callable[..., Awaitable[func.HttpResponse]]
 
@@ -41,6 +41,8 @@ ROUTES = (
     Route("GET", "machines/idle-report", machines.idle_report),
     Route("POST", "machines/hold", machines.hold_machine),
     Route("POST", "machines/extend", machines.lease_machine),
+    Route("POST", "machines/adopt", adoption.adopt),
+    Route("POST", "machines/release", adoption.release),
     Route("POST", "sweeps", sweeping.post_sweep),
     Route("GET", "sweeps/{id}", sweeping.get_sweep),
     Route("POST", "heartbeats", heartbeats.receive_heartbeat, open=True),

@@ -85,7 +85,9 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: str,
 
     operation = new_operation_id(name, Verb.PROVISION)
     secret = record.secret if record else f"dormouse-{name}-{ulid_of(operation).lower()}"
-    place = Place(reads.settings.azure_subscription_id, name, operation, secret)
+    settings = reads.settings
+    agent = (settings.control_plane_url, settings.heartbeat_audience)
+    place = Place(settings.azure_subscription_id, name, operation, secret, *agent)
     plan = plan_for(spec, place)
     if record is None or old is None:
         return Wish(spec, plan, secret, (), None)

@@ -34,7 +34,6 @@ class Hooks:
             response = await self._cloud.transport.send(
                 HttpRequest("POST", url, json=body), connection_timeout=5, read_timeout=5
             )
-            await response.load_body()
         except (AzureError, OSError) as error:
             return f"{urlsplit(url).hostname} cannot be reached ({type(error).__name__})"
         return "" if 200 <= response.status_code < 300 else f"{urlsplit(url).hostname} answered HTTP {response.status_code}"

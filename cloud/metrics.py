@@ -107,7 +107,6 @@ class HostMetrics:
         try:
             async with places:
                 response = await self._cloud.metrics(region).send_request(request)
-                await response.read()
         except (AzureError, OSError) as error:
             return f"Azure Monitor in {region} cannot be reached ({type(error).__name__})"
         if response.status_code in OVERLOADED:

@@ -63,7 +63,6 @@ class Prices:
         )
         try:
             response = await self._cloud.transport.send(request, connection_timeout=5, read_timeout=10)
-            await response.load_body()
         except AzureError as error:
             raise CloudUnavailable("The price list cannot be reached right now.") from error
         if response.status_code != 200:

@@ -43,7 +43,6 @@ class SigningKeys:
         url = f"{settings.entra_authority_url}/{settings.entra_tenant_id}/discovery/v2.0/keys"
         try:
             response = await self._cloud.transport.send(HttpRequest("GET", url), connection_timeout=5, read_timeout=10)
-            await response.load_body()
             keys = jwt.PyJWKSet.from_dict(response.json()).keys
         except (AzureError, jwt.PyJWTError, ValueError, KeyError, TypeError) as error:
             raise CloudUnavailable("The keys that tokens are signed with cannot be fetched right now.") from error

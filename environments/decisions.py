@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from environments.evidence import MINUTE, Case, moment_text
-from environments.idle import IdleVerdict, Kind
+from environments.idle import IdleVerdict, Kind, busy
 from environments.lifecycle import State
 from environments.memory import Ending, Reason, Warned
 from environments.policy import Action
@@ -19,6 +19,8 @@ from environments.schedule import due, next_transition
 BILLED_FOR = 10 * MINUTE
 WINDOWS_BEFORE_ALARM = 4
 UNKNOWN_BEFORE_ALARM = 24 * 60 * MINUTE
+# After so long nobody remembers a warning that came to nothing: it is given again.
+FORGOTTEN = 30 * MINUTE
 BETWEEN_ALARMS = 24 * 60 * MINUTE
 AT_REST = frozenset({State.STOPPED, State.STOPPED_BILLED})
 
@@ -61,6 +63,9 @@ def decide(case: Case, verdict: IdleVerdict) -> Decision:
             decision, step=Step.NOTHING, at=until, then=f"It failed a while ago; tried again at {moment_text(until)}."
         )
     warned = case.memory.warned
+    if warned and warned.reason is Reason.IDLE and verdict.kind is Kind.UNKNOWN and decision.step is Step.NOTHING:
+        # A minute that nobody knows anything about is no sign of life: neither stopped nor withdrawn.
+        return Decision(Step.NOTHING, "It was warned, and is not stopped while nobody can tell.", 0.0, Reason.IDLE)
     if warned and decision.step in (Step.NOTHING, Step.START) and decision.reason is not warned.reason:
         return Decision(Step.WITHDRAW, f"The warning is withdrawn. {decision.then}".strip(), decision.at, warned.reason)
     return decision
@@ -106,7 +111,7 @@ def _schedule(case: Case, verdict: IdleVerdict) -> Decision | None:
     if state is not State.RUNNING:
         return None
     if missed and not missed.on:
-        if verdict.kind is Kind.BUSY:
+        if busy(case) is not None:  # also where nobody watches for idleness
             return Decision(
                 Step.NOTHING, f"Its schedule wants it off since {moment_text(missed.at.timestamp())}: when it is done."
             )
@@ -145,7 +150,7 @@ def _idle(case: Case, verdict: IdleVerdict) -> Decision | None:
 def _in_time(case: Case, reason: Reason, due_at: float, act: Step, words: str) -> Decision | None:
     """Warn a lead before the moment that is due, or now; act when the lead is over; None while it is too early to warn."""
     now, lead, warned = case.now, case.policy.lead * MINUTE, case.memory.warned
-    if warned is None or warned.reason is not reason:
+    if warned is None or warned.reason is not reason or now > warned.stop_at + FORGOTTEN:
         if now < due_at - lead:
             return None
         if not lead:

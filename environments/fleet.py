@@ -57,6 +57,16 @@ def key_of(identifier: str) -> str:
     return ":".join((parts[2], parts[4], parts[8]))
 
 
+def subject_of(identifier: str, environment: str, home: str) -> str:
+    """The name that a machine's lock and trail go by: its environment, or its group and name (and, away from home, more).
+
+    A colon keeps it apart from every name of an environment.
+    """
+    subscription, group, name = key_of(identifier).split(":")
+    elsewhere = [] if subscription == home.lower() else [subscription]
+    return environment or ":".join((*elsewhere, group, name))
+
+
 def read_scopes(text: str) -> tuple[str, ...]:
     """The ids of subscriptions and resource groups in a list with commas, in lower case; raises ValueError."""
     scopes = tuple(part.strip().lower().rstrip("/") for part in text.split(",") if part.strip())

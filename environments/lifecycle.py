@@ -13,6 +13,8 @@ class Verb(StrEnum):
     STOP = "stop"
     RESTART = "restart"
     DELETE = "delete"
+    ADOPT = "adopt"
+    RELEASE = "release"
 
 
 class State(StrEnum):

@@ -51,6 +51,20 @@ class ChangePower:
 
 
 @dataclass(frozen=True, slots=True)
+class Adoption:
+    """Input of `adopt_machine` and `release_machine`: the machine, its new tags, and whether an agent comes along."""
+
+    operation: str
+    subject: str
+    machine: str
+    group: str
+    name: str
+    subscription: str
+    tags: dict[str, str] = field(default_factory=dict)
+    agent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Teardown:
     """Input of `delete_environment`; it begins after `settle` seconds, in which what is under way may arrive."""
 

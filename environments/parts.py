@@ -131,6 +131,8 @@ class Parts:
             container=self._spec.container,
             python_packages=self._spec.python_packages,
             gpu=find_size(self._spec.size).driver is not Driver.NONE,
+            control_plane=self._place.control_plane,
+            audience=self._place.audience,
         )
 
     def _step(

@@ -73,12 +73,17 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a plan is carried out: the subscription, the environment's name, and the operation that does it."""
+    """Where a plan is carried out: the subscription, the environment's name, and the operation that does it.
+
+    `control_plane` is where its machine reports to ("": nowhere), and `audience` what it shows tokens for.
+    """
 
     subscription: str
     environment: str
     operation: str
     secret: str
+    control_plane: str = ""
+    audience: str = ""
 
 
 @dataclass(frozen=True, slots=True)

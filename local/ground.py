@@ -77,11 +77,13 @@ class Ground:
         port: int = 0,
         azure_port: int = 0,
         timers: bool = True,
+        agents: bool = True,
         estate: Path | None = None,
     ) -> None:
         """Prepare both processes; nothing runs before `start`. Port 0 means any free one.
 
-        Without `timers` nothing happens that nobody asks for; `estate` is a file of machines that exist already.
+        Without `timers` nothing happens that nobody asks for, and without `agents` machines that are built do not report.
+        `estate` is a file of machines that exist already.
         """
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.port, self.azure_port = home, port or free_port(), azure_port or free_port()
@@ -93,8 +95,9 @@ class Ground:
         azure += ["--estate", str(estate.resolve())] if estate else []
         host = [*here, "local.host", "--app", str(ROOT), "--home", str(home / "host"), "--port", str(self.port), *pace]
         self.azure = Process(azure, self._plain_environment, home / "azure.log")
-        idle_timers = {} if timers else {f"AzureWebJobs.{name}.Disabled": "true" for name in TIMERS}
-        self.host = Process(host, {**self.app_environment, **idle_timers}, home / "host.log")
+        changed = {} if timers else {f"AzureWebJobs.{name}.Disabled": "true" for name in TIMERS}
+        changed |= {} if agents else {"CONTROL_PLANE_URL": ""}
+        self.host = Process(host, {**self.app_environment, **changed}, home / "host.log")
 
     def start(self) -> None:
         """Start both; raises GroundError."""
@@ -163,10 +166,12 @@ class Ground:
 
 
 @contextlib.contextmanager
-def temporary_ground(*, speed: float, seed: int = 1, timers: bool = True, estate: Path | None = None) -> Iterator[Ground]:
+def temporary_ground(
+    *, speed: float, seed: int = 1, timers: bool = True, agents: bool = True, estate: Path | None = None
+) -> Iterator[Ground]:
     """A running ground that is gone afterwards."""
     home = Path(tempfile.mkdtemp(prefix="dormouse-"))
-    ground = Ground(home, speed=speed, seed=seed, timers=timers, estate=estate)
+    ground = Ground(home, speed=speed, seed=seed, timers=timers, agents=agents, estate=estate)
     try:
         ground.start()
         yield ground

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from orchestrators.adoption import adopt_machine, release_machine
 from orchestrators.building import build_resource
 from orchestrators.power import change_power
 from orchestrators.provision import provision_environment
@@ -16,4 +17,6 @@ ALL: tuple[Callable[[Any], Any], ...] = (
     build_resource,
     sweep,
     sweep_page,
+    adopt_machine,
+    release_machine,
 )

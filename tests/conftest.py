@@ -18,7 +18,7 @@ _names = itertools.count(1)
 @pytest.fixture(scope="session")
 def ground() -> Iterator[Ground]:
     """One simulated Azure and one host for all tests that leave them as they were."""
-    with temporary_ground(speed=SPEED, timers=False) as running:
+    with temporary_ground(speed=SPEED, timers=False, agents=False) as running:
         with running.simulation() as simulation:
             for name in ("cores", "StandardNVADSA10v5Family"):
                 body = {"region": "polandcentral", "name": name, "limit": 10_000}

@@ -69,7 +69,8 @@ def names(azure: Azure, condition: str) -> list[str]:
         ("tostring(properties.additionalCapabilities.hibernationEnabled) == 'true'", ["a"]),
         ("tags['dormouse'] == 'o\\'clock'", []),
         ("(name == 'a'", "InvalidQuery"),
-        ("name contains 'a'", "NotSimulated"),
+        ("tostring(tags) contains '\"dormouse-IDLE'", ["b"]),
+        ("name endswith 'a'", "NotSimulated"),
         ("strlen(name) == '1'", "NotSimulated"),
     ],
 )

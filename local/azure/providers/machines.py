@@ -51,9 +51,11 @@ def put_machine(world: World, rid: ResourceId, request: Request) -> Answer:
 
 
 def patch_machine(world: World, rid: ResourceId, request: Request) -> Answer:
-    """A change of a machine's tags, or of the cards that it has."""
+    """A change of a machine's tags or identity, or of the cards that it has."""
     body, existing = request.json(), found(world, rid)
-    unknown = set(body) - {"tags", "properties", "location"} or set(body.get("properties") or {}) - {"networkProfile"}
+    unknown = set(body) - {"tags", "properties", "location", "identity"} or set(body.get("properties") or {}) - {
+        "networkProfile"
+    }
     if unknown:
         raise not_simulated(f"a PATCH of machines that changes {', '.join(sorted(unknown))}")
     return _change(world, rid, {**body, "location": existing["location"]}, existing, request)
@@ -165,7 +167,7 @@ def _change(world: World, rid: ResourceId, body: Body, existing: Document, reque
     login = {name: value for name, value in (given.get("osProfile") or {}).items() if name not in HIDDEN}
     changed = {name: value for name, value in given.items() if name not in ("storageProfile", "osProfile")}
     properties = {**before, **changed, "osProfile": {**before["osProfile"], **login}, "provisioningState": "Updating"}
-    more = {name: body[name] for name in ("tags",) if name in body}
+    more = {name: body[name] for name in ("tags",) if name in body} | _identity(world, rid, body)
     operation = operations.begin(
         world,
         "machine changed",
@@ -205,10 +207,16 @@ def _machine(world: World, rid: ResourceId, body: Body) -> Document:
     document |= {"_power": "creating", "_custom_data": profile.get("customData", "")}
     if body.get("zones"):
         document["zones"] = body["zones"]
-    if (body.get("identity") or {}).get("type") == "SystemAssigned":
-        principal = roles.new_principal(world, rid.text)
-        document["identity"] = {"type": "SystemAssigned", "principalId": principal, "tenantId": TENANT}
-    return document
+    return {**document, **_identity(world, rid, body)}
+
+
+def _identity(world: World, rid: ResourceId, body: Body) -> Document:
+    """The identity that a machine gets, if it asks for one of its own; it keeps the one that it has."""
+    if (body.get("identity") or {}).get("type") != "SystemAssigned":
+        return {}
+    there = (world.resource(rid.text) or {}).get("identity")
+    principal = there["principalId"] if there else roles.new_principal(world, rid.text)
+    return {"identity": {"type": "SystemAssigned", "principalId": principal, "tenantId": TENANT}}
 
 
 def _attach(world: World, machine: Document) -> None:

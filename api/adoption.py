@@ -1,0 +1,81 @@
+"""Routes that take machines into the sweep's care and let them go again."""
+
+from typing import Annotated, Any
+
+import azure.functions as func
+from pydantic import AfterValidator, Field
+
+from api.answers import accepted, answer
+from api.reads import Reads
+from api.requests import KEY_HOLDER, body_of, flag, model_of
+from api.starting import Client, now, start
+from environments.errors import CommandNotPossible, Fault, InvalidSpec, MachineNotFound
+from environments.fleet import ENVIRONMENT, IDLE, SCHEDULE, key_of, subject_of
+from environments.identifiers import new_operation_id
+from environments.leases import Asked
+from environments.lifecycle import Verb
+from environments.operations import Adoption, OperationRecord
+from environments.policy import read_policy
+from environments.schedule import LONGEST
+from environments.specs import WeeklyHours
+from orchestrators.adoption import adopt_machine, release_machine
+
+ORCHESTRATORS = {Verb.ADOPT: adopt_machine, Verb.RELEASE: release_machine}
+
+
+def _machine(value: str) -> str:
+    key_of(value)
+    return value
+
+
+def _policy(value: str) -> str:
+    read_policy(value)
+    return value
+
+
+class ReleaseRequest(Asked):
+    """A machine that is to be watched no longer, and whether its agent goes, too."""
+
+    machine: Annotated[str, Field(max_length=512), AfterValidator(_machine)]
+    agent: bool = True
+
+
+class AdoptRequest(ReleaseRequest):
+    """A machine that is to be watched, by which policy and schedule, and whether it gets an agent."""
+
+    idle: Annotated[str, Field(max_length=LONGEST, examples=["window=45m, lead=10m"]), AfterValidator(_policy)] = "on"
+    schedule: WeeklyHours = ""
+
+
+async def adopt(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Watch a machine that others have made, from the next sweep on."""
+    asked = model_of(AdoptRequest, body_of(req))
+    if asked.agent and not reads.settings.control_plane_url:
+        words = "CONTROL_PLANE_URL is not set, so an agent would not know where to report; adopt it without one."
+        raise InvalidSpec([Fault("/agent", words)])
+    tags = {IDLE: asked.idle, **({SCHEDULE: asked.schedule} if asked.schedule else {})}
+    return await _begin(Verb.ADOPT, asked, tags, req, client, reads)
+
+
+async def release(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+    """Watch a machine no longer, and leave nothing of us on it."""
+    return await _begin(Verb.RELEASE, model_of(ReleaseRequest, body_of(req)), {}, req, client, reads)
+
+
+async def _begin(
+    verb: Verb, asked: ReleaseRequest, tags: dict[str, str], req: func.HttpRequest, client: Client, reads: Reads
+) -> func.HttpResponse:
+    parts: Any = asked.machine.strip().strip("/").split("/")
+    subscription, group, name = parts[1], parts[3], parts[7]
+    known = await reads.inventory.tags_of(subscription, group, name)
+    if known is None:
+        raise MachineNotFound(f"There is no machine {asked.machine}.")
+    if ENVIRONMENT in known:
+        raise CommandNotPossible(f"It belongs to the environment {known[ENVIRONMENT]}, which is watched as it is.")
+    subject = subject_of(asked.machine, "", reads.settings.azure_subscription_id)
+    if flag(req, "dry_run"):
+        return answer({"machine": asked.machine, "would": verb, "tags": tags, "agent": asked.agent})
+    operation = OperationRecord(new_operation_id(subject, verb), subject, verb, KEY_HOLDER, now())
+    request = Adoption(operation.id, subject, asked.machine, group, name, subscription, tags, asked.agent)
+    await start(client, reads.records, operation, ORCHESTRATORS[verb], request)
+    return accepted(operation.id)

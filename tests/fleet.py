@@ -1,0 +1,160 @@
+"""Machines that exist already, in the words of a test: loaded into the simulated Azure, swept, looked at."""
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tests.support import PATIENCE, SUBSCRIPTION
+
+GPU_SIZE, CPU_SIZE = "Standard_NC24ads_A100_v4", "Standard_D4s_v5"
+# Acts soon: five minutes of quiet are enough, and a warning leads by one.
+SOON = "window=5m, grace=0m, lead=1m"
+QUIET_OUTSIDE: dict[str, Any] = {
+    "cpu_percent": 1,
+    "network_in_bytes_per_second": 300,
+    "network_out_bytes_per_second": 200,
+    "disk_read_bytes_per_second": 10,
+    "disk_write_bytes_per_second": 2000,
+}
+QUIET_INSIDE: dict[str, Any] = {
+    "gpu_percent": 0,
+    "gpu_memory_percent": 0,
+    "gpu_watts": 60,
+    "gpu_processes": 0,
+    "gpu_kernel_processes": 0,
+    "cpu_percent": 1,
+    "cpu_cores": 0.05,
+    "disk_bytes_per_second": 2000,
+    "network_bytes_per_second": 500,
+    "logins": 0,
+    "connections": 0,
+    "terminals_active": 0,
+    "multiplexer_jobs": 0,
+    "kernels": 0,
+    "kernels_busy": 0,
+    "kernels_active": 0,
+    "kernel_connections": 0,
+    "containers": 0,
+    "jobs": 0,
+}
+_groups = itertools.count(1)
+
+
+def machine(*, idle: str | None = SOON, agent: bool = True, size: str = GPU_SIZE, **more: Any) -> dict[str, Any]:
+    """A machine on which nothing goes on, unless `inside` or `host` say otherwise."""
+    inside, host = {**QUIET_INSIDE, **more.pop("inside", {})}, {**QUIET_OUTSIDE, **more.pop("host", {})}
+    if size == CPU_SIZE:
+        inside = {name: value for name, value in inside.items() if not name.startswith("gpu_")}
+    tags = {**({"dormouse-idle": idle} if idle is not None else {}), **more.pop("tags", {})}
+    return {"size": size, "agent": agent, "tags": tags, "host": host, "inside": inside, **more}
+
+
+@dataclass(slots=True)
+class FleetSide:
+    """A group of machines of its own, and the control plane that sweeps it."""
+
+    control_plane: httpx.Client
+    simulation: httpx.Client
+    group: str = field(default_factory=lambda: f"fleet{next(_groups)}")
+    names: list[str] = field(default_factory=list)
+
+    def load(self, **machines: dict[str, Any]) -> None:
+        """Machines exist from now on, and their agents have told what they remember."""
+        content = [{"id": f"{self.group}/{name}", **content} for name, content in machines.items()]
+        self.simulation.post("/estate", json={"machines": content}).raise_for_status()
+        self.names += machines
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Every agent has told what it knows."""
+        self.until(lambda: self.simulation.get("/agents").json()["pending"] == 0, "agents have not caught up")
+
+    def id(self, name: str) -> str:
+        return f"{SUBSCRIPTION}/resourceGroups/{self.group}/providers/Microsoft.Compute/virtualMachines/{name}"
+
+    def sweep(self, **asked: Any) -> dict[str, Any]:
+        """A sweep from beginning to end."""
+        return self.sweep_ended(self.control_plane.post("/sweeps", json=asked))
+
+    def sweep_ended(self, accepted: httpx.Response) -> dict[str, Any]:
+        assert accepted.status_code == httpx.codes.ACCEPTED, accepted.text
+        path = accepted.headers["Location"].removeprefix("/api")
+        seen: dict[str, Any] = {}
+
+        def ended() -> bool:
+            seen.update(self.control_plane.get(path).raise_for_status().json())
+            return bool(seen["state"] != "running")
+
+        self.until(ended, "the sweep has not ended")
+        assert seen["state"] == "ended", seen
+        return seen
+
+    def lines(self) -> dict[str, dict[str, Any]]:
+        """What the last sweep has found of our machines, by name."""
+        found: dict[str, dict[str, Any]] = {}
+        path: str | None = "/machines?limit=200"
+        while path:
+            content = self.control_plane.get(path.removeprefix("/api")).raise_for_status().json()
+            found |= {item["name"]: item for item in content["value"] if f"/{self.group}/" in item["id"].lower()}
+            path = content["next"]
+        return found
+
+    def verdicts(self) -> dict[str, str]:
+        """The verdicts of a sweep that only looks."""
+        self.sweep(dry_run=True)
+        return {name: line["verdict"] for name, line in self.lines().items()}
+
+    def power(self, name: str) -> str:
+        """The power state that Azure really has."""
+        return str(self._inside(name)["power"])
+
+    def _inside(self, name: str) -> dict[str, Any]:
+        content: dict[str, Any] = self.simulation.get("/machines/inside", params={"id": self.id(name)}).json()
+        return content
+
+    def signals(self, name: str, **signals: Any) -> None:
+        """From now on these signals inside a machine go like this."""
+        self.simulation.put("/signals", json={"id": self.id(name), "inside": signals}).raise_for_status()
+
+    def warnings(self, name: str) -> list[dict[str, Any]]:
+        """What was shown on the machine."""
+        shown: list[dict[str, Any]] = self._inside(name)["warnings"]
+        return shown
+
+    def notices(self, name: str) -> list[dict[str, Any]]:
+        """What people were told of a machine by webhook."""
+        told = self.simulation.get("/messages").json()["value"]
+        return [item["body"] for item in told if item["body"]["machine"].lower() == self.id(name).lower()]
+
+    def operations(self, name: str) -> list[dict[str, Any]]:
+        """The trail of a machine, newest first."""
+        query = {"environment": f"{self.group}:{name}"}
+        trail: list[dict[str, Any]] = self.control_plane.get("/operations", params=query).json()["value"]
+        return trail
+
+    def spoil(self, **fault: Any) -> None:
+        self.simulation.post("/faults", json=fault).raise_for_status()
+
+    def until(self, holds: Any, otherwise: str) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + PATIENCE
+        while not holds():
+            assert time.monotonic() < deadline, otherwise
+            time.sleep(0.02)
+
+    def gone(self) -> None:
+        """The machines are deleted by hand, and nothing is spoilt any more."""
+        self.simulation.delete("/faults").raise_for_status()
+        for name in self.names:
+            self.simulation.post("/resources/vanish", json={"id": self.id(name)}).raise_for_status()
+
+
+def side(control_plane: httpx.Client, simulation: httpx.Client) -> Iterator[FleetSide]:
+    """A group of machines that is gone afterwards."""
+    fleet = FleetSide(control_plane, simulation)
+    yield fleet
+    fleet.gone()

@@ -1,0 +1,223 @@
+"""The sweep acts: warned, stopped after a second look, verified, written down; and nothing else is touched."""
+
+import csv
+import io
+
+import httpx
+import pytest
+
+from tests.fleet import CPU_SIZE, SOON, FleetSide, machine
+
+MINUTE = 60
+
+
+def lead_over(fleet: FleetSide, name: str) -> None:
+    """Sweep until the machine is no longer warned only."""
+
+    def decided() -> bool:
+        fleet.sweep()
+        return fleet.power(name) != "running" or fleet.lines()[name]["step"] == "withdraw"
+
+    fleet.until(decided, "nothing was decided")
+
+
+def test_an_idle_machine_is_warned_then_stopped_and_the_others_are_not(fleet: FleetSide) -> None:
+    fleet.load(
+        idle=machine(),
+        training=machine(inside={"gpu_percent": "91..99", "gpu_processes": 1}),
+        silent=machine(agent=False),
+        stranger=machine(idle=None),
+    )
+    assert fleet.verdicts() == {"idle": "idle", "training": "busy", "silent": "unknown"}
+    assert fleet.power("idle") == "running", "a dry run changes nothing"
+    assert fleet.warnings("idle") == []
+
+    fleet.sweep()
+    line = fleet.lines()["idle"]
+    assert (line["verdict"], line["step"]) == ("idle", "warn")
+    assert fleet.power("idle") == "running"
+    fleet.until(lambda: bool(fleet.warnings("idle")), "the agent has not shown the warning")
+    lead_over(fleet, "idle")
+    assert {name: fleet.power(name) for name in fleet.names} == {
+        "idle": "deallocated",
+        "training": "running",
+        "silent": "running",
+        "stranger": "running",
+    }
+
+    (operation,) = fleet.operations("idle")
+    assert (operation["verb"], operation["state"], operation["by"]) == ("stop", "succeeded", "sweep (idle)")
+    assert "GPU at most 0 %" in operation["explanation"]
+    assert [notice["event"] for notice in fleet.notices("idle")] == ["warned", "stopped"]
+    assert fleet.sweep()["tally"]["verdicts"]["stopped"] >= 1
+    fleet.until(lambda: fleet.sweep()["tally"]["saved"] > 0, "sleep saves nothing")
+
+
+def test_work_that_begins_after_the_warning_keeps_the_machine_awake(fleet: FleetSide) -> None:
+    fleet.load(worker=machine(idle="window=5m, grace=0m, lead=4m"))
+    fleet.sweep()
+    fleet.signals("worker", gpu_percent=88)
+    fleet.until(lambda: fleet.verdicts()["worker"] == "busy", "work is not seen")
+    fleet.sweep()
+    assert fleet.lines()["worker"]["step"] == "withdraw"
+    fleet.until(lambda: fleet.sweep() is not None and fleet.lines()["worker"]["step"] == "nothing", "still withdrawing")
+    assert fleet.power("worker") == "running"
+    assert fleet.operations("worker") == []
+
+
+def test_work_that_begins_between_the_verdict_and_the_stop_is_seen_by_the_second_look(fleet: FleetSide) -> None:
+    fleet.load(late=machine(idle="window=5m, grace=0m, lead=0m"))
+    # The agent's word is read before Azure Monitor is asked; while that takes its time, somebody begins to work.
+    fleet.spoil(effect="slow", path="metrics:getBatch", seconds=240, times=1)
+    accepted = fleet.control_plane.post("/sweeps")
+    fleet.until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] == 1, "nobody asked for metrics")
+    fleet.signals("late", gpu_percent=88, gpu_processes=1)
+    fleet.sweep_ended(accepted)
+    assert fleet.lines()["late"]["verdict"] == "idle", "the verdict rests on what was known before"
+    assert fleet.power("late") == "running"
+    (operation,) = fleet.operations("late")
+    assert (operation["state"], "a GPU was at 88 %" in operation["explanation"]) == ("cancelled", True)
+
+
+def test_a_snooze_link_takes_a_click_and_nothing_less(fleet: FleetSide) -> None:
+    fleet.load(dear=machine(idle="window=5m, grace=0m, lead=30m"))
+    fleet.sweep()
+    (notice,) = fleet.notices("dear")
+    assert "dear" in notice["text"]
+    link = notice["snooze_url"]
+    looked = httpx.get(link)  # as a chat does that previews links
+    assert (looked.status_code, "<button>" in looked.text) == (200, True)
+    assert fleet.verdicts()["dear"] == "idle"
+
+    clicked = httpx.post(link)
+    assert (clicked.status_code, "stays awake" in clicked.text) == (200, True)
+    line = fleet.sweep() and fleet.lines()["dear"]
+    assert (line["verdict"], line["hold"]["by"]) == ("held", "somebody with the snooze link")
+    assert httpx.post(link).status_code == 404, "the warning is over, and so is its link"
+    assert httpx.post(link[:-3] + "AAA").status_code == 404
+
+
+def test_a_hold_ends_by_itself_and_is_never_longer_than_allowed(fleet: FleetSide) -> None:
+    fleet.load(held=machine(), inside=machine())
+    fleet.sweep(dry_run=True)
+    refused = fleet.control_plane.post("/machines/hold", json={"machine": fleet.id("held"), "for": "2h"})
+    assert refused.status_code == 404, "a dry run remembers nothing, so nobody knows this machine yet"
+    fleet.sweep()
+    body = {"machine": fleet.id("held"), "for": "30d", "reason": "a long one"}
+    answer = fleet.control_plane.post("/machines/hold", json=body).raise_for_status().json()
+    assert round((answer["hold"]["until"] - answer["hold"]["since"]) / MINUTE) == 7 * 24 * 60
+    wish = {"id": fleet.id("inside"), "by": "alice", "reason": "thesis", "for_seconds": 7200}
+    fleet.simulation.post("/machines/awake", json=wish).raise_for_status()
+    fleet.until(lambda: fleet.verdicts() == {"held": "held", "inside": "held"}, "nobody is held")
+    assert "alice (on inside) wants it awake" in fleet.lines()["inside"]["sentence"]
+
+    released = {"machine": fleet.id("held"), "for": 0}
+    assert fleet.control_plane.post("/machines/hold", json=released).json()["hold"] is None
+    assert fleet.verdicts()["held"] == "idle"
+
+
+@pytest.mark.parametrize(("rule", "ends"), [("keep", "running"), ("proceed", "deallocated")])
+def test_a_warning_that_reaches_nobody_is_a_question_of_policy(fleet: FleetSide, rule: str, ends: str) -> None:
+    fleet.spoil(effect="refuse", path="/dormouse", kind="hooks.localhost", status=503)
+    fleet.load(lonely=machine(idle=f"{SOON}, undeliverable={rule}", size=CPU_SIZE, agent=False))
+    for _ in range(40):  # several leads long
+        fleet.sweep()
+    assert fleet.power("lonely") == ends
+    if ends == "running":
+        line = fleet.lines()["lonely"]
+        assert (line["step"], "answered HTTP 503" in line["then"]) == ("warn", True)
+    # Once somebody can be told again, it goes to sleep all the same.
+    fleet.simulation.delete("/faults")
+    lead_over(fleet, "lonely")
+    assert fleet.power("lonely") == "deallocated"
+
+
+def test_a_stop_that_azure_refuses_is_told_once_and_spoils_no_other(fleet: FleetSide) -> None:
+    now = "window=5m, grace=0m, lead=0m"
+    fleet.load(sick=machine(idle=now), well=machine(idle=now))
+    fleet.spoil(path="sick/deallocate", status=403, code="AuthorizationFailed", message="no right to do this")
+    fleet.sweep()
+    assert (fleet.power("sick"), fleet.power("well")) == ("running", "deallocated")
+    for _ in range(3):
+        fleet.sweep()
+    assert len(fleet.operations("sick")) == 1, "it is left alone for a while"
+    assert "It failed a while ago" in fleet.lines()["sick"]["then"]
+    (notice,) = fleet.notices("sick")
+    assert (notice["event"], "no right to do this" in notice["text"]) == ("stop not confirmed", True)
+
+
+def test_a_stop_that_never_comes_is_called_not_confirmed(fleet: FleetSide) -> None:
+    fleet.load(stuck=machine(idle="window=5m, grace=0m, lead=0m"))
+    fleet.spoil(effect="fail", method="POST", path="stuck/deallocate", code="InternalExecutionError", message="it broke")
+    fleet.sweep()
+    (operation,) = fleet.operations("stuck")
+    assert (operation["state"], fleet.power("stuck")) == ("failed", "running")
+    assert "NOT CONFIRMED" in operation["explanation"]
+    assert "it broke" in operation["explanation"]
+
+
+def test_what_was_shut_down_from_inside_is_deallocated(fleet: FleetSide) -> None:
+    fleet.load(halted=machine(power="stopped"), frozen=machine(power="stopped", ephemeral_disk=True))
+    assert fleet.verdicts() == {"halted": "stopped_billed", "frozen": "stopped_billed"}
+
+    def deallocated() -> bool:
+        fleet.sweep()
+        return fleet.power("halted") == "deallocated"
+
+    fleet.until(deallocated, "it is still billed")
+    assert fleet.power("frozen") == "stopped"
+    assert fleet.operations("halted")[0]["by"] == "sweep (stopped_billed)"
+
+
+def test_a_machine_that_can_hibernate_does_if_its_policy_says_so(fleet: FleetSide) -> None:
+    policy = "window=5m, grace=0m, lead=0m, action=hibernate"
+    fleet.load(dreamer=machine(idle=policy, hibernation=True), plain=machine(idle=policy))
+    fleet.sweep()
+    assert (fleet.power("dreamer"), fleet.power("plain")) == ("deallocated", "deallocated")
+    path = fleet.id("dreamer")
+    assert fleet.simulation.get("/operations", params={"below": path}).json()["value"], "Azure was asked"
+
+
+def test_a_machine_that_somebody_works_on_by_operation_is_left_alone(fleet: FleetSide) -> None:
+    fleet.load(taken=machine(idle="window=5m, grace=0m, lead=0m"))
+    fleet.sweep(dry_run=True)
+    fleet.spoil(method="PATCH", path="/taken", status=429, code="TooManyRequests", retry_after=2000, times=1)
+    adoption = fleet.control_plane.post("/machines/adopt", json={"machine": fleet.id("taken"), "idle": SOON, "agent": False})
+    assert adoption.status_code == 202
+    problems = fleet.sweep()["tally"]["problems"]
+    assert [f"taken is held by operation {adoption.json()['operation']}"] == [p for p in problems if p.startswith("taken")]
+    assert fleet.power("taken") == "running"
+
+
+def test_two_sweeps_never_act_at_once(fleet: FleetSide) -> None:
+    fleet.load(one=machine())
+    fleet.spoil(effect="slow", path="metrics:getBatch", seconds=120, times=1)
+    first = fleet.control_plane.post("/sweeps")
+    second = fleet.control_plane.post("/sweeps")
+    assert (second.status_code, second.headers["Location"]) == (409, first.headers["Location"])
+    looking = fleet.control_plane.post("/sweeps", json={"dry_run": True})
+    assert looking.status_code == 202, "who only looks is in nobody's way"
+    fleet.sweep_ended(first)
+    fleet.sweep_ended(looking)
+    assert fleet.sweep()["state"] == "ended"
+
+
+def test_the_report_is_told_page_by_page_and_as_a_table(fleet: FleetSide) -> None:
+    fleet.load(b=machine(), a=machine(inside={"jobs": 1}))
+    fleet.sweep()
+    page = fleet.control_plane.get("/machines", params={"limit": 1}).json()
+    assert len(page["value"]) == 1
+    assert page["next"]
+    rest = fleet.control_plane.get(page["next"].removeprefix("/api")).json()
+    assert rest["value"][0]["id"] != page["value"][0]["id"]
+    report = fleet.control_plane.get("/machines/idle-report").json()
+    assert report["tally"]["machines"] >= 2
+    text = fleet.control_plane.get("/machines/idle-report", params={"format": "csv"})
+    assert text.headers["Content-Type"].startswith("text/csv")
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(text.text))}
+    assert (rows["a"]["verdict"], rows["b"]["verdict"]) == ("busy", "idle")
+    busy = fleet.control_plane.get("/machines", params={"verdict": "busy"}).json()["value"]
+    assert {line["verdict"] for line in busy} == {"busy"}
+    for query in ({"verdict": "lazy"}, {"after": "x"}, {"limit": "0"}):
+        assert fleet.control_plane.get("/machines", params=query).status_code == 400
+    assert fleet.control_plane.get("/sweeps/sweep-0").status_code == 404
