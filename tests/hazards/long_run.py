@@ -39,9 +39,9 @@ def run(fleet: Fleet, hazards: Sequence[Hazard], enough: Event) -> LongRun:
     quiet_since: dict[Name, float] = {}
     while (passed := (fleet.now() - seen.began) / 60) < MINUTES and not enough.is_set():
         if passed > BUSY_FOR + len(quiet_since) and len(quiet_since) < MANY and fleet.now() % 60 < 30:
-            name = (GROUP, f"node-{len(quiet_since)}")
-            quiet_since[name] = fleet.now() // 60 * 60
-            fleet.change(name, {"inside": {"gpu_percent": 0, "gpu_processes": 0}})
+            node = (GROUP, f"node-{len(quiet_since)}")
+            quiet_since[node] = fleet.now() // 60 * 60
+            fleet.change(node, {"inside": {"gpu_percent": 0, "gpu_processes": 0}})
         _look(fleet, seen, quiet_since)
         fleet.pass_minutes(0.5)
     seen.touched = fleet.touched()

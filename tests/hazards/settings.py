@@ -247,15 +247,29 @@ def it_is_held(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     yield
 
 
-def a_lease_runs_out(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+def _lease(fleet: Fleet, name: Name, lasts: str) -> None:
+    fleet.plane.post("/machines/extend", json={"machine": identifier_of(name), "for": lasts}).raise_for_status()
+
+
+def _warned_of_its_lease(fleet: Fleet, hazard: Hazard) -> Name:
+    (name,) = _names(hazard)
     fleet.sweep()
-    body = {"machine": identifier_of(_names(hazard)[0]), "for": "10m"}
-    fleet.plane.post("/machines/extend", json=body).raise_for_status()
+    _lease(fleet, name, "10m")
     fleet.pass_minutes(6)
     fleet.sweep()
-    told = [m["event"] for m in fleet.messages() if m["machine"] == identifier_of(_names(hazard)[0])]
-    assert told == ["warned"]
-    assert _names(hazard)[0] not in fleet.touched()
+    assert [told["event"] for told in fleet.messages() if told["machine"] == identifier_of(name)] == ["warned"]
+    assert name not in fleet.touched()
+    return name
+
+
+def a_lease_runs_out(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+    _warned_of_its_lease(fleet, hazard)
+    fleet.pass_minutes(6)
+    yield
+
+
+def a_lease_is_extended(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+    _lease(fleet, _warned_of_its_lease(fleet, hazard), "8h")
     fleet.pass_minutes(6)
     yield
 
@@ -298,5 +312,6 @@ SETTINGS: dict[str, Setting] = {
     "the snooze link is clicked": the_link_is_clicked,
     "it is held for an hour": it_is_held,
     "a lease runs out": a_lease_runs_out,
+    "a lease is extended after its warning": a_lease_is_extended,
     "somebody starts it after hours": somebody_starts_it_after_hours,
 }

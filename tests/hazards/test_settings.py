@@ -7,9 +7,8 @@ import pytest
 from tests.hazards.corpus import Hazard, read_all
 from tests.hazards.fleet import Fleet, fleet_on_a_ground
 from tests.hazards.settings import SETTINGS
-from tests.hazards.trials import tried
+from tests.hazards.trials import FAST, tried
 
-FAST = 200.0
 HAZARDS = [hazard for hazard in read_all() if hazard.setting]
 
 

@@ -7,6 +7,9 @@ from tests.hazards.corpus import ABSENT, Hazard
 from tests.hazards.fleet import Fleet, identifier_of
 from tests.hazards.settings import SETTINGS
 
+# An agent tells at least twice in a second of ours: at a higher speed its newest minutes would be missing.
+FAST = 200.0
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
