@@ -22,8 +22,9 @@ from environments.policy import Action, IdlePolicy, read_policy
 from environments.reports import Line, ReportPage, Tally
 from environments.schedule import Schedule, read_schedule
 from environments.sweeps import Alarm, PageFound, PageRequest, Planned
-from records.fleet import FleetRecords, Remembered
+from records.fleet import FleetRecords, Remembered, heard_in
 from records.store import Records
+from records.table import Row
 
 # What one page begins in one sweep; the rest is done by the next ones.
 MOST_AT_ONCE = 200
@@ -44,7 +45,7 @@ class Judged:
 class Known:
     """What the records know of the machines of one page, by key or by environment."""
 
-    heard: Mapping[str, AgentRecord]
+    heard: Mapping[str, Row]
     remembered: Mapping[str, Remembered]
     environments: Mapping[str, EnvironmentRecord]
 
@@ -127,10 +128,11 @@ def _policy(machine: FleetMachine, wished: dict[str, Any] | None, cloud: Cloud, 
 
 
 def _with_evidence(case: Case, known: Known, outside: Mapping[str, FromOutside], longest: int) -> Case:
-    record, told = known.heard.get(case.machine.key), outside.get(case.machine.id.lower(), FromOutside())
+    row, told = known.heard.get(case.machine.key), outside.get(case.machine.id.lower(), FromOutside())
     evidence = Evidence(told.tracks, told.end, told.problem)
-    if record is None:
+    if row is None:
         return replace(case, evidence=evidence, hold=case.memory.hold)
+    record = heard_in(row, int(case.now // MINUTE) - ON_ITS_WAY - case.policy.window)
     hold = longest_hold(case.memory.hold, record.holds, case.machine.name, case.now, longest)
     evidence, memory = with_agent(evidence, record, case.policy.window, case.now), with_agents_word(case.memory, record)
     return replace(case, memory=memory, evidence=evidence, hold=hold)

@@ -22,6 +22,11 @@ UNKNOWN_BEFORE_ALARM = 24 * 60 * MINUTE
 # After so long nobody remembers a warning that came to nothing: it is given again.
 FORGOTTEN = 30 * MINUTE
 BETWEEN_ALARMS = 24 * 60 * MINUTE
+UNLESS = {
+    Reason.IDLE: " unless somebody uses it or keeps it awake",
+    Reason.SCHEDULE: " unless somebody keeps it awake",
+    Reason.LEASE: " unless somebody extends it",
+}
 AT_REST = frozenset({State.STOPPED, State.STOPPED_BILLED})
 
 
@@ -156,14 +161,14 @@ def _in_time(case: Case, reason: Reason, due_at: float, act: Step, words: str) -
         if not lead:
             return Decision(act, f"It is {words} now.", now, reason)
         stop_at = max(due_at, now + lead)
-        return Decision(Step.WARN, f"It is warned now, and {words} at {moment_text(stop_at)}.", stop_at, reason)
+        return Decision(Step.WARN, f"It is going to be {words} at {moment_text(stop_at)}{UNLESS[reason]}.", stop_at, reason)
     ready = _ready(case, warned)
     if ready is None:
         why = warned.undelivered or "nobody has seen the warning yet"
         return Decision(Step.WARN, f"It is not {words} yet: {why}. It is warned again.", now + lead, reason)
     at = max(ready, warned.stop_at, now)
     step = act if at == now else Step.NOTHING
-    return Decision(step, f"It was warned, and is {words} at {moment_text(at)}.", at, reason)
+    return Decision(step, f"It was warned, and is going to be {words} at {moment_text(at)}{UNLESS[reason]}.", at, reason)
 
 
 def _ready(case: Case, warned: Warned) -> float | None:

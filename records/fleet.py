@@ -3,7 +3,7 @@
 import base64
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import wire
@@ -11,6 +11,7 @@ from environments.errors import CloudUnavailable
 from environments.heartbeats import AgentRecord
 from environments.memory import MachineMemory
 from environments.reports import ReportHead, ReportPage
+from records import minutes
 from records.table import Row, Table
 from records.transactions import NEW, Change
 
@@ -32,6 +33,15 @@ class Remembered:
     etag: str
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What is known from an agent as it is written down: its minutes packed, and the place of the first of them."""
+
+    record: AgentRecord
+    first: int
+    minutes: str
+
+
 class FleetRecords:
     """Everything that is remembered of machines, over one table service."""
 
@@ -44,18 +54,18 @@ class FleetRecords:
     async def heard(self, key: str) -> AgentRecord | None:
         """What the agent of a machine has told, or None."""
         row = await self._heartbeats.read(HEARTBEATS, key)
-        return _unpacked(row) if row else None
+        return heard_in(row) if row else None
 
-    async def heard_between(self, first: str, last: str) -> dict[str, AgentRecord]:
-        """What the agents of machines between two keys have told, by key."""
-        return {row.key: _unpacked(row) for row in await self._heartbeats.range(HEARTBEATS, first, last)}
+    async def heard_between(self, first: str, last: str) -> dict[str, Row]:
+        """What the agents of machines between two keys have told, by key, to be read by `heard_in` one by one."""
+        return {row.key: row for row in await self._heartbeats.range(HEARTBEATS, first, last)}
 
     async def change_heard(self, key: str, change: Callable[[AgentRecord | None], AgentRecord]) -> AgentRecord:
         """Change what is known from an agent, again if somebody else changes it meanwhile; raises CloudUnavailable."""
         for _ in range(TRIES):
             row = await self._heartbeats.read(HEARTBEATS, key)
-            record = change(_unpacked(row) if row else None)
-            if await _put(self._heartbeats, HEARTBEATS, key, _packed(wire.text_of(record)), row):
+            record = change(heard_in(row) if row else None)
+            if await _put(self._heartbeats, HEARTBEATS, key, _document(record), row):
                 return record
         raise CloudUnavailable("Too many heartbeats of one machine come at once; try again.")
 
@@ -133,5 +143,12 @@ def _text(packed: str) -> str:
     return zlib.decompress(base64.b64decode(packed)).decode()
 
 
-def _unpacked(row: Row) -> AgentRecord:
-    return wire.read_text(AgentRecord, _text(row.document))
+def _document(record: AgentRecord) -> str:
+    first, text = minutes.packed(record.minutes, len(record.names))
+    return wire.text_of(Heard(replace(record, minutes={}), first, text))
+
+
+def heard_in(row: Row, since: int = 0) -> AgentRecord:
+    """What an agent has told, of the minutes from a place on: a thousand whole records would fill the memory."""
+    heard = wire.read_text(Heard, row.document)
+    return replace(heard.record, minutes=minutes.unpacked(heard.first, heard.minutes, len(heard.record.names), since))

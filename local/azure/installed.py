@@ -11,6 +11,7 @@ CONFIGURATION = "/etc/dormouse/agent.json"
 UNIT = "dormouse-agent.service"
 REMOVING = f"systemctl disable --now {UNIT}"
 INSTALLED = "dormouse-check agent passed the agent is reporting\n"
+REMOVED = "dormouse-check agent passed the agent has been removed\n"
 OBJECT = re.compile(r"\{[^{}]*\}")
 
 
@@ -33,7 +34,7 @@ def changed_by(script: str, machine: Document, at: float) -> tuple[Document, str
     """
     if REMOVING in script:
         guest = {name: value for name, value in (machine.get("_guest") or {}).items() if name != "agent"}
-        return {**machine, "_guest": guest}, ""
+        return {**machine, "_guest": guest}, REMOVED
     configuration = configuration_in(script) if UNIT in script else None
     if configuration is None:
         return None

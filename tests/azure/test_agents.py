@@ -12,7 +12,7 @@ import jwt
 import pytest
 
 from local.azure.guest import Guest
-from local.azure.installed import INSTALLED, changed_by, configuration_in, gpu_of
+from local.azure.installed import INSTALLED, REMOVED, changed_by, configuration_in, gpu_of
 from local.azure.providers.power import AFTER
 from local.azure.tokens import LIFETIME
 from local.azure.world import SUBSCRIPTION
@@ -246,7 +246,7 @@ def test_tokens_for_tests_may_say_anything(tmp_path: Path) -> None:
     [
         (f"cat >x <<'E'\n{json.dumps(CONFIGURATION)}\nE\nsystemctl enable --now dormouse-agent.service", INSTALLED, True),
         (f"printf '%s' '{json.dumps(CONFIGURATION)}' >x; systemctl start dormouse-agent.service", INSTALLED, True),
-        ("systemctl disable --now dormouse-agent.service || true", "", False),
+        ("systemctl disable --now dormouse-agent.service || true", REMOVED, False),
     ],
 )
 def test_scripts_that_install_or_remove_the_agent_are_recognised(script: str, said: str, installed: bool) -> None:

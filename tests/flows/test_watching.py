@@ -85,7 +85,12 @@ def test_adopting_puts_an_agent_on_a_machine_and_releasing_takes_it_away(fleet: 
     assert [(step["name"], step["state"]) for step in adopted["steps"]] == [("tag", "done"), ("agent", "done")]
     fleet.catch_up()
     fleet.until(lambda: fleet.verdicts().get("foundling") == "unknown", "nobody watches it")
-    fleet.until(lambda: bool(fleet.lines()["foundling"]["numbers"].get("cpu_cores")), "its agent does not report")
+
+    def reported() -> bool:
+        fleet.sweep(dry_run=True)
+        return "cpu_cores" in fleet.lines()["foundling"]["numbers"]
+
+    fleet.until(reported, "its agent does not report")
 
     released = plane.follow(fleet.control_plane.post("/machines/release", json={"machine": fleet.id("foundling")}))
     assert released["state"] == "succeeded", released
