@@ -8,20 +8,16 @@ import pytest
 from tests.hazards.corpus import read_all
 from tests.hazards.fleet import Name, fleet_on_a_ground
 from tests.hazards.long_run import SPEED, LongRun, run
+from tests.hazards.trials import SLOW, looked_at
 
-# As good as no time passes between a look at an estate and the verdict on it.
-SLOW = 1.0
+NOT_SET = [hazard for hazard in read_all() if not hazard.setting]
 
 
 @pytest.fixture(scope="package")
-def verdicts() -> Iterator[dict[Name, dict[str, Any]]]:
+def verdicts() -> dict[Name, dict[str, Any]]:
     """What one sweep that only looks finds, with all hazards side by side."""
     with fleet_on_a_ground(speed=SLOW, timers=False) as fleet:
-        fleet.load(hazard for hazard in read_all() if not hazard.setting)
-        tally = fleet.sweep(dry_run=True)["tally"]
-        assert tally["problems"] == []
-        yield fleet.lines()
-        assert fleet.touched() == set()
+        return looked_at(fleet, NOT_SET)
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -44,4 +40,4 @@ def long_run(running: "Future[LongRun]") -> LongRun:
 
 def _long_run(enough: Event) -> LongRun:
     with fleet_on_a_ground(speed=SPEED, timers=True) as fleet:
-        return run(fleet, [hazard for hazard in read_all() if not hazard.setting], enough)
+        return run(fleet, NOT_SET, enough)

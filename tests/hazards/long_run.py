@@ -17,10 +17,9 @@ WINDOW, BETWEEN_SWEEPS, LAG = 30, 5, 3
 
 @dataclass(slots=True)
 class LongRun:
-    """What was seen: for each machine its first verdict and when it was asleep, and how long quiet ones took to be found."""
+    """What was seen: when machines were asleep, and how long quiet ones took to be found."""
 
     began: float
-    verdicts: dict[Name, str] = field(default_factory=dict)
     asleep_after: dict[Name, float] = field(default_factory=dict)
     touched: set[Name] = field(default_factory=set)
     found_after: dict[Name, float] = field(default_factory=dict)
@@ -51,7 +50,6 @@ def run(fleet: Fleet, hazards: Sequence[Hazard], enough: Event) -> LongRun:
 
 def _look(fleet: Fleet, seen: LongRun, quiet_since: dict[Name, float]) -> None:
     for name, line in fleet.lines().items():
-        seen.verdicts.setdefault(name, line["verdict"])
         if line["state"] == "stopped" and name not in seen.asleep_after:
             seen.asleep_after[name] = (fleet.now() - seen.began) / 60
         if line["verdict"] == "idle" and name in quiet_since and name not in seen.found_after:

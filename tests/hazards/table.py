@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Iterator
 from threading import Event
+from typing import Any
 
-from tests.hazards.corpus import Hazard, read_all
-from tests.hazards.fleet import fleet_on_a_ground
+from tests.hazards.corpus import ABSENT, Hazard, read_all
+from tests.hazards.fleet import Name, fleet_on_a_ground
 from tests.hazards.long_run import BETWEEN_SWEEPS, LAG, SPEED, WINDOW, LongRun, run
-from tests.hazards.trials import FAST, tried
+from tests.hazards.trials import FAST, SLOW, looked_at, tried
 from tests.support import ROOT
 
 DOCUMENT = ROOT / "docs" / "hazards.md"
@@ -16,11 +17,11 @@ HEAD = """# Hazards: ways to stop the wrong machine, and what becomes of them he
 Written by `python -m tests.hazards.table` from a run on the simulated Azure; each hazard is a file in
 [tests/hazards/estates](../tests/hazards/estates), and `pytest tests/hazards` tries them all.
 
-- {hazards} hazards, {machines} machines; {false} were stopped that may not be, {missed} were not stopped that should.
+- {hazards} hazards, {machines} machines; stopped that may not be: {false}, not stopped that should be: {missed}.
 - {long} hazards lived through {lasted:.0f} minutes with a sweep every {between}. The others need somebody or something to
   misbehave; they were tried one by one with a policy that acts at once.
-- Machines that became quiet at a known minute were called idle after {found} minutes (promised: a window of {window}, a sweep,
-  and {lag} for measurements to arrive).
+- Machines that became quiet at a known minute were called idle after {found} minutes (promised: a window of {window}, a
+  sweep, and {lag} for measurements to arrive).
 
 | hazard | verdict | stopped | after (minutes) |
 |---|---|---|---|
@@ -40,13 +41,15 @@ def rows_of(hazard: Hazard, verdicts: dict[str, str], asleep: dict[str, float | 
 def main() -> int:
     """Try, and write; 1 if a machine was stopped that may not be, or was not that should."""
     hazards = read_all()
+    with fleet_on_a_ground(speed=SLOW, timers=False) as fleet:
+        at_once = looked_at(fleet, [hazard for hazard in hazards if not hazard.setting])
     with fleet_on_a_ground(speed=SPEED, timers=True) as fleet:
         seen = run(fleet, [hazard for hazard in hazards if not hazard.setting], Event())
     rows: list[str] = []
     false, missed = 0, 0
     with fleet_on_a_ground(speed=FAST, timers=False) as fleet:
         for hazard in hazards:
-            verdicts, asleep = _lived(hazard, seen)
+            verdicts, asleep = _lived(hazard, at_once, seen)
             if hazard.setting:
                 outcome = tried(fleet, hazard)
                 verdicts, asleep = outcome.verdicts, dict.fromkeys(outcome.asleep)
@@ -71,8 +74,11 @@ def main() -> int:
     return 1 if false or missed else 0
 
 
-def _lived(hazard: Hazard, seen: LongRun) -> tuple[dict[str, str], dict[str, float | None]]:
-    verdicts = {name: seen.verdicts.get((hazard.name, name), "absent") for name in hazard.expect}
+def _lived(
+    hazard: Hazard, at_once: dict[Name, dict[str, Any]], seen: LongRun
+) -> tuple[dict[str, str], dict[str, float | None]]:
+    lines = {name: at_once.get((hazard.name, name)) for name in hazard.expect}
+    verdicts = {name: str(line["verdict"]) if line else ABSENT for name, line in lines.items()}
     return verdicts, {name: after for (group, name), after in seen.asleep_after.items() if group == hazard.name}
 
 

@@ -1,14 +1,18 @@
-"""One hazard after the other with its setting: what a sweep says, and what is asleep in the end."""
+"""Hazards tried: all at once to look at them, or one after the other with its setting, to see what sleeps in the end."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tests.hazards.corpus import ABSENT, Hazard
-from tests.hazards.fleet import Fleet, identifier_of
+from tests.hazards.fleet import Fleet, Name, identifier_of
 from tests.hazards.settings import SETTINGS
 
-# An agent tells at least twice in a second of ours: at a higher speed its newest minutes would be missing.
+# An agent tells at most twice in a second of ours: at a higher speed its newest minutes would be missing.
 FAST = 200.0
+# As good as no time passes between a look at an estate and the verdict on it.
+SLOW = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,15 @@ class Outcome:
     verdicts: dict[str, str]
     sentences: dict[str, str]
     asleep: frozenset[str]
+
+
+def looked_at(fleet: Fleet, hazards: Sequence[Hazard]) -> dict[Name, dict[str, Any]]:
+    """What one sweep that only looks finds, with all of them side by side."""
+    fleet.load(hazards)
+    tally = fleet.sweep(dry_run=True)["tally"]
+    assert tally["problems"] == []
+    assert fleet.touched() == set()
+    return fleet.lines()
 
 
 def tried(fleet: Fleet, hazard: Hazard) -> Outcome:
