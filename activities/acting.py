@@ -102,6 +102,9 @@ async def look_again(request: Planned, cloud: Cloud) -> SecondLook:
         return SecondLook(go=False, why=f"It is {view.state} meanwhile.")
     if request.step is Step.START:
         return SecondLook(go=True)
+    lease = memory.lease if memory else None
+    if request.reason is Reason.LEASE and (lease is None or lease.until > now):
+        return SecondLook(go=False, why="Its lease has been extended meanwhile.")
     hold = longest_hold(
         memory.hold if memory else None,
         record.holds if record else (),
