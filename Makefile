@@ -13,18 +13,18 @@ AZURITE := azurite@3.35.0
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
-demo: $(VENV)/.ready ## the whole story of a workstation on a simulated Azure, in about a minute
+demo: $(VENV)/.ready ## the whole story on a simulated Azure, in about a minute and a half
 	@$(BIN)/python -m local.demo --speed $(SPEED)
 
-run: $(VENV)/.ready ## serve the control plane at http://127.0.0.1:7071/api on a simulated Azure
-	@$(BIN)/python -m local.run --speed $(SPEED)
+run: $(VENV)/.ready ## serve the control plane at http://127.0.0.1:7071/api on a simulated Azure (ESTATE=file.yaml: with machines)
+	@$(BIN)/python -m local.run --speed $(SPEED) $(if $(ESTATE),--estate "$(ESTATE)")
 
 test: $(VENV)/.ready $(VENV)-worker/.ready .azurite/.ready ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/azure-functions-doctor doctor --path .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: $(VENV)/.ready ## measure the figures we promise; also written to benchmarks/latest.json
 	@$(BIN)/python -m benchmarks

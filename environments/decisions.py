@@ -22,6 +22,11 @@ UNKNOWN_BEFORE_ALARM = 24 * 60 * MINUTE
 # After so long nobody remembers a warning that came to nothing: it is given again.
 FORGOTTEN = 30 * MINUTE
 BETWEEN_ALARMS = 24 * 60 * MINUTE
+UNLESS = {
+    Reason.IDLE: " unless somebody uses it or keeps it awake",
+    Reason.SCHEDULE: " unless somebody keeps it awake",
+    Reason.LEASE: " unless somebody extends it",
+}
 AT_REST = frozenset({State.STOPPED, State.STOPPED_BILLED})
 
 
@@ -52,8 +57,8 @@ NOTHING = Decision(Step.NOTHING)
 def decide(case: Case, verdict: IdleVerdict) -> Decision:
     """What is done about a machine: the first of lease, schedule, billed sleep and idleness that has anything to say."""
     decision = NOTHING
-    if verdict.kind is Kind.HELD:
-        decision = Decision(Step.NOTHING, "It is left alone until then.", case.hold.until if case.hold else 0.0)
+    if case.hold is not None and case.hold.until > case.now:  # also where nobody watches for idleness
+        decision = Decision(Step.NOTHING, "It is left alone until then.", case.hold.until)
     elif not case.hands_off:
         found = (rule(case, verdict) for rule in RULES)
         decision = next((said for said in found if said is not None), NOTHING)
@@ -150,20 +155,20 @@ def _idle(case: Case, verdict: IdleVerdict) -> Decision | None:
 def _in_time(case: Case, reason: Reason, due_at: float, act: Step, words: str) -> Decision | None:
     """Warn a lead before the moment that is due, or now; act when the lead is over; None while it is too early to warn."""
     now, lead, warned = case.now, case.policy.lead * MINUTE, case.memory.warned
+    if now < due_at - lead:
+        return None
     if warned is None or warned.reason is not reason or now > warned.stop_at + FORGOTTEN:
-        if now < due_at - lead:
-            return None
         if not lead:
             return Decision(act, f"It is {words} now.", now, reason)
         stop_at = max(due_at, now + lead)
-        return Decision(Step.WARN, f"It is warned now, and {words} at {moment_text(stop_at)}.", stop_at, reason)
+        return Decision(Step.WARN, f"It is going to be {words} at {moment_text(stop_at)}{UNLESS[reason]}.", stop_at, reason)
     ready = _ready(case, warned)
     if ready is None:
         why = warned.undelivered or "nobody has seen the warning yet"
         return Decision(Step.WARN, f"It is not {words} yet: {why}. It is warned again.", now + lead, reason)
-    at = max(ready, warned.stop_at, now)
+    at = max(ready, warned.stop_at, due_at, now)
     step = act if at == now else Step.NOTHING
-    return Decision(step, f"It was warned, and is {words} at {moment_text(at)}.", at, reason)
+    return Decision(step, f"It was warned, and is going to be {words} at {moment_text(at)}{UNLESS[reason]}.", at, reason)
 
 
 def _ready(case: Case, warned: Warned) -> float | None:

@@ -118,8 +118,8 @@ def busy(case: Case) -> IdleVerdict | None:
     vetoes = sorted(_vetoes(case), key=lambda veto: veto[0])[:REASONS_TOLD]
     if not vetoes:
         return None
-    told = "; ".join(f"{words}{f' {ago} min ago' if ago else ''}" for _, words, ago in vetoes)
-    return IdleVerdict(Kind.BUSY, f"In the last {case.policy.window} minutes {told}.", numbers(case))
+    told = "; ".join(f"{words}{f' ({ago} min ago)' if ago else ''}" for _, words, ago in vetoes)
+    return IdleVerdict(Kind.BUSY, f"It is used: {told}.", numbers(case))
 
 
 def _vetoes(case: Case) -> Iterator[tuple[int, str, int]]:

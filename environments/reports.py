@@ -32,6 +32,7 @@ class Line:
     lease: Lease | None
     hours_asleep: float
     saved: float
+    per_hour: float
     currency: str
 
     @classmethod
@@ -56,6 +57,7 @@ class Line:
             lease=memory.lease,
             hours_asleep=round(memory.hours_asleep(now), 2),
             saved=round(memory.money_saved(now), 2),
+            per_hour=memory.nap.per_hour if memory.nap else 0.0,
             currency=memory.nap.currency if memory.nap else "USD",
         )
 

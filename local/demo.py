@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from local.demo_idle import IdleError, SecondAct
 from local.ground import ROOT, Ground, GroundError, temporary_ground
 from local.measures import makespan
 
@@ -41,11 +42,13 @@ def main() -> int:
     given = parser.parse_args()
     begun = time.monotonic()
     try:
-        with temporary_ground(speed=given.speed, seed=given.seed) as ground, ground.client() as client:
+        with temporary_ground(speed=given.speed, seed=given.seed, timers=False) as ground, ground.client() as client:
             console.print(f"[bold]Dormouse[/] on a simulated Azure, {given.speed:g} times as fast as the real one.\n")
             Story(client, json.loads(given.spec.read_text()), time.monotonic() + PATIENCE, ground).tell()
             _audit(ground)
-    except (DemoError, GroundError, httpx.HTTPError, OSError, ValueError) as error:
+            console.print("\n[bold]Second act[/]: three machines that were there before, one of them used by nobody.\n")
+            SecondAct(client, ground, console, time.monotonic() + PATIENCE).tell()
+    except (DemoError, IdleError, GroundError, httpx.HTTPError, OSError, ValueError) as error:
         console.print(f"[red bold]The demo failed:[/] {error}", highlight=False)
         return 1
     console.print(f"\nAll of it took {time.monotonic() - begun:.0f} real seconds.")

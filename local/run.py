@@ -15,8 +15,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="local.run", description=__doc__)
     parser.add_argument("--speed", type=float, default=10.0, help="simulated seconds in a real second")
     parser.add_argument("--home", type=Path, default=Path(".local"), help="where state, keys and logs are kept")
+    parser.add_argument("--estate", type=Path, help="a file of machines that exist already: docs/estates.md")
     given = parser.parse_args()
-    ground = Ground(given.home.resolve(), speed=given.speed, port=PORT, azure_port=AZURE_PORT)
+    home = given.home.resolve()
+    ground = Ground(home, speed=given.speed, port=PORT, azure_port=AZURE_PORT, estate=given.estate)
     try:
         ground.start()
         print(_welcome(ground), flush=True)
@@ -47,6 +49,7 @@ Try:
   curl {key} {ground.api}/blueprints
   curl {key} -X PUT -d @examples/workstation.json {ground.api}/environments/ml1
   curl {key} {ground.api}/environments/ml1
+  curl {key} {ground.api}/machines
 
 State, keys and logs are in {ground.home}; delete that folder to begin anew. Ctrl-C ends it."""
 

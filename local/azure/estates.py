@@ -98,9 +98,18 @@ class Machine(Written):
 
 
 class Estate(Written):
-    """The machines that exist already."""
+    """The machines that exist already; what begins with `x-` is left alone, and holds what YAML's aliases point to."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"patternProperties": {"^x-": {}}})
 
     machines: list[Machine]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_anchors(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        return {name: value for name, value in content.items() if not str(name).startswith("x-")}
 
 
 class Signals(Written):

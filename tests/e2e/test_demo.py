@@ -21,6 +21,9 @@ def test_the_demo_tells_the_whole_story_and_ends_well() -> None:
     for part in ("Plan of ml1", "0.59 USD an hour", "provision ml1: succeeded", "Makespan", "stop ml1: succeeded", "404"):
         assert part in said
     assert "The simulated Azure agrees: no resources, no secrets." in said
+    asleep = "'forgotten': 'deallocated', 'silent': 'running', 'trainer': 'running'"
+    assert f"The simulated Azure agrees: {{{asleep}}}." in said
+    assert "Shown on the machine" in said
 
 
 def test_the_demo_fails_loudly_when_what_it_shows_does_not_work(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""The second act of the demo: three machines that somebody else has made, one of which nobody uses."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from local.ground import ROOT, Ground
+
+ESTATE = ROOT / "examples" / "estate.yaml"
+STYLES = {"busy": "green", "idle": "yellow", "unknown": "magenta", "stopped": "dim"}
+
+
+class IdleError(Exception):
+    """The second act does not go as it should."""
+
+
+class SecondAct:
+    """A dry run that explains itself, a warning, and one machine asleep; the others are left alone."""
+
+    def __init__(self, client: httpx.Client, ground: Ground, console: Console, deadline: float) -> None:
+        """Prepare to tell it until a deadline (monotonic seconds)."""
+        self._client, self._ground, self._console, self._deadline = client, ground, console, deadline
+
+    def tell(self, estate: Path = ESTATE) -> None:
+        """Tell it; raises IdleError where it goes wrong."""
+        content = yaml.safe_load(estate.read_text())
+        with self._ground.simulation() as simulation:
+            simulation.post("/estate", json={"machines": content["machines"]}).raise_for_status()
+            self._until(lambda: simulation.get("/agents").json()["pending"] == 0, "the agents report")
+            self._look()
+            idle = self._warn()
+            self._asleep(idle)
+            self._prove(simulation, idle)
+
+    def _look(self) -> None:
+        self._sweep(dry_run=True)
+        lines = self._lines()
+        self._console.print(_table("POST /sweeps (dry run: nothing is done)", lines))
+        verdicts = sorted(line["verdict"] for line in lines)
+        if verdicts != ["busy", "idle", "unknown"]:
+            raise IdleError(f"one machine should be busy, one idle, one unknown, and they are {verdicts}")
+
+    def _warn(self) -> dict[str, Any]:
+        self._sweep()
+        (idle,) = [line for line in self._lines() if line["step"] == "warn"]
+        self._console.print(f"\nThe sweep, which a timer begins every five minutes: [bold]{idle['name']}[/] {idle['then']}")
+        return idle
+
+    def _asleep(self, idle: dict[str, Any]) -> None:
+        def asleep() -> bool:
+            self._sweep()
+            (line,) = [line for line in self._lines() if line["id"] == idle["id"]]
+            return bool(line["verdict"] == "stopped")
+
+        self._until(asleep, f"{idle['name']} falls asleep")
+
+    def _prove(self, simulation: httpx.Client, idle: dict[str, Any]) -> None:
+        """What was told and done, and what Azure itself says about it."""
+        seen = {line["id"]: simulation.get("/machines/inside", params={"id": line["id"]}).json() for line in self._lines()}
+        for warning in seen[idle["id"]]["warnings"]:
+            self._console.print(f"Shown on the machine: {warning['text']}", style="dim", highlight=False)
+        for message in simulation.get("/messages").json()["value"]:
+            told = message["body"]
+            self._console.print(f"By webhook ({told['event']}): {told['text']}", style="dim", highlight=False)
+        self._console.print(_table("\nGET /machines, afterwards", self._lines()))
+        (asleep,) = [line for line in self._lines() if line["id"] == idle["id"]]
+        self._console.print(f"{asleep['name']} sleeps: {asleep['per_hour']} {asleep['currency']} an hour saved.")
+        power = {identifier.rsplit("/", 1)[-1]: inside["power"] for identifier, inside in seen.items()}
+        self._console.print(f"The simulated Azure agrees: {power}.", highlight=False)
+        awake = [name for name, state in power.items() if state == "running"]
+        if power[idle["name"]] != "deallocated" or len(awake) != len(power) - 1:
+            raise IdleError(f"only {idle['name']} should be asleep, and Azure shows {power}")
+
+    def _sweep(self, **asked: Any) -> None:
+        accepted = self._client.post("/sweeps", json=asked)
+        if accepted.status_code != httpx.codes.ACCEPTED:
+            raise IdleError(f"a sweep was answered with {accepted.status_code}: {accepted.text}")
+        path = accepted.headers["Location"].removeprefix("/api")
+        self._until(lambda: self._json(path)["state"] != "running", "the sweep ends")
+
+    def _lines(self) -> list[dict[str, Any]]:
+        lines: list[dict[str, Any]] = self._json("/machines")["value"]
+        return lines
+
+    def _json(self, path: str) -> dict[str, Any]:
+        content: dict[str, Any] = self._client.get(path).raise_for_status().json()
+        return content
+
+    def _until(self, holds: Any, what: str) -> None:
+        while not holds():
+            if time.monotonic() > self._deadline:
+                raise IdleError(f"waited in vain until {what}")
+            time.sleep(0.1)
+
+
+def _table(title: str, lines: list[dict[str, Any]]) -> Table:
+    table = Table("machine", "verdict", "why", "what happens", title=title)
+    for line in lines:
+        table.add_row(line["name"], line["verdict"], line["sentence"], line["then"], style=STYLES.get(line["verdict"], ""))
+    return table

@@ -1,0 +1,89 @@
+"""The agent as it is installed, on this very computer, reports to the control plane, and is believed."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guest.packaging import agent_archive
+from local.ground import Ground, temporary_ground
+from tests.fleet import CPU_SIZE, FleetSide, machine
+from tests.guest.fakes import Answer, Request, answered, serving
+
+AUDIENCE = "api://dormouse"
+
+
+@pytest.fixture
+def ground() -> Iterator[Ground]:
+    """In real time, for the agent lives in it."""
+    with temporary_ground(speed=1, timers=False) as running:
+        yield running
+
+
+@pytest.fixture
+def fleet(ground: Ground) -> Iterator[FleetSide]:
+    with ground.client() as client, ground.simulation() as simulation:
+        yield FleetSide(client, simulation)
+
+
+def metadata_of(fleet: FleetSide, name: str, request: Request) -> Answer:
+    """What the host of a simulated machine tells it about itself: its id, and tokens of its own identity."""
+    if request.path == "/metadata/instance/compute":
+        return answered({"resourceId": fleet.id(name)})
+    body = {"id": fleet.id(name), "audience": request.query["resource"][0]}
+    token = fleet.simulation.post("/machines/token", json=body).raise_for_status().json()["access_token"]
+    return answered({"access_token": token, "expires_in": "86400", "expires_on": "99999999999"})
+
+
+@contextmanager
+def agent(root: Path, fleet: FleetSide, name: str) -> Iterator[list[str]]:
+    """The program that cloud-init installs, started without systemd; the command that dormouse-awake is."""
+    archive = root / "agent.pyz"
+    archive.write_bytes(agent_archive())
+    for folder in ("proc", "dev", "sys", "var", "home"):
+        (root / folder).symlink_to(f"/{folder}")
+    (root / "etc/dormouse").mkdir(parents=True)
+    (root / "run/dormouse").mkdir(parents=True)
+    address = {"control_plane": str(fleet.control_plane.base_url).rstrip("/"), "audience": AUDIENCE}
+    (root / "etc/dormouse/agent.json").write_text(json.dumps(address))
+    program = [sys.executable, "-I", str(archive), "--root", str(root)]
+    with serving(lambda request: metadata_of(fleet, name, request)) as port, (root / "log").open("w") as log:
+        words = ["--metadata", f"http://127.0.0.1:{port}", "--minute", "2"]
+        running = subprocess.Popen([*program, *words], stdout=log, stderr=log, env={"PATH": os.environ["PATH"]})
+        try:
+            yield [*program, "awake"]
+        finally:
+            running.terminate()
+            running.wait(10)
+
+
+def test_the_real_agent_is_heard_and_what_people_wish_on_the_machine_is_kept(fleet: FleetSide, tmp_path: Path) -> None:
+    fleet.load(here=machine(size=CPU_SIZE, agent=False))
+    assert "logins" not in fleet_line(fleet, "here")["numbers"]
+    with agent(tmp_path, fleet, "here") as awake:
+        # A wish is told at once, together with the minutes that are over; without one the agent waits until it is asked.
+        fleet.until(lambda: subprocess.run([*awake, "2h", "a long proof"], check=False).returncode == 0, "nobody can wish")
+        fleet.until(lambda: fleet_line(fleet, "here")["verdict"] == "held", "nobody heard the wish")
+        assert "a long proof" in fleet_line(fleet, "here")["sentence"]
+
+        def told() -> bool:
+            for wish in ("1h", "off"):  # each is told at once, with the minutes that are over by then
+                assert subprocess.run([*awake, wish], check=False).returncode == 0
+                time.sleep(0.5)
+            signals = set(fleet_line(fleet, "here")["numbers"])
+            return {"cpu_percent", "cpu_cores", "jobs", "kernels", "containers", "multiplexer_jobs"} <= signals
+
+        fleet.until(told, "the agent's minutes never arrive")
+    assert "Bearer" not in (tmp_path / "log").read_text()
+
+
+def fleet_line(fleet: FleetSide, name: str) -> dict[str, Any]:
+    fleet.sweep(dry_run=True)
+    return fleet.lines()[name]

@@ -1,0 +1,117 @@
+"""The corpus of hazards: each a file with a sentence, an estate, and what must and must not become of its machines."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ESTATES = Path(__file__).parent / "estates"
+HEADER = frozenset({"hazard", "source", "expect", "stopped", "says", "setting", "later", "machines"})
+# A machine that nobody uses: everything is known of it, and everything is low.
+QUIET: dict[str, Any] = {
+    "size": "Standard_NC24ads_A100_v4",
+    "agent": True,
+    "tags": {"dormouse-idle": "on"},
+    "host": {
+        "cpu_percent": "1..2",
+        "network_in_bytes_per_second": "200..900",
+        "network_out_bytes_per_second": "200..900",
+        "disk_read_bytes_per_second": "0..100",
+        "disk_write_bytes_per_second": "200..4000",
+    },
+    "inside": {
+        "gpu_percent": 0,
+        "gpu_memory_percent": 0,
+        "gpu_watts": "50..55",
+        "gpu_processes": 0,
+        "gpu_kernel_processes": 0,
+        "cpu_percent": "1..2",
+        "cpu_cores": "0.02..0.1",
+        "disk_bytes_per_second": "200..4000",
+        "network_bytes_per_second": "400..1800",
+        "logins": 0,
+        "connections": 0,
+        "terminals_active": 0,
+        "multiplexer_jobs": 0,
+        "kernels": 0,
+        "kernels_busy": 0,
+        "kernels_active": 0,
+        "kernel_connections": 0,
+        "containers": 0,
+        "jobs": 0,
+    },
+}
+# On-hours by minutes from now: no file knows at what time of day it is read.
+HOURS = re.compile(r"now([+-]\d+)\.\.now([+-]\d+)")
+ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """One way to go wrong.
+
+    `expect` has the verdict for each machine by its short name (`absent`: no sweep may see it); `stopped` names those that
+    are to be put to sleep in the end, and no others; `says` has words of a verdict's sentence; `later` is how signals go on.
+    """
+
+    name: str
+    sentence: str
+    source: str
+    expect: Mapping[str, str]
+    stopped: frozenset[str]
+    says: Mapping[str, str]
+    setting: str
+    later: Mapping[str, Any]
+    machines: tuple[Mapping[str, Any], ...]
+
+    def estate(self, now: float) -> dict[str, Any]:
+        """What the simulation is to load: its machines in a group that is named after the hazard."""
+        return {"machines": [_whole(machine, self.name, now) for machine in self.machines]}
+
+
+def read_all() -> tuple[Hazard, ...]:
+    """Every hazard, in the order of their names."""
+    return tuple(_read(path) for path in sorted(ESTATES.glob("*.yaml")))
+
+
+def _read(path: Path) -> Hazard:
+    content = yaml.safe_load(path.read_text())
+    assert set(content) <= HEADER, f"{path.name}: {sorted(set(content) - HEADER)}"
+    hazard = Hazard(
+        name=path.stem,
+        sentence=content["hazard"],
+        source=content["source"],
+        expect=content["expect"],
+        stopped=frozenset(content.get("stopped", ())),
+        says=content.get("says", {}),
+        setting=content.get("setting", ""),
+        later=content.get("later", {}),
+        machines=tuple(content["machines"]),
+    )
+    names = {machine["id"] for machine in hazard.machines}
+    for what in (hazard.expect, hazard.stopped, hazard.says, hazard.later):
+        assert set(what) <= names, f"{path.name}: {sorted(set(what) - names)}"
+    assert set(hazard.expect) == names, f"{path.name} expects nothing of {sorted(names - set(hazard.expect))}"
+    return hazard
+
+
+def _whole(machine: Mapping[str, Any], group: str, now: float) -> dict[str, Any]:
+    """A machine as the simulation takes it: what is said of a quiet one is laid over the quiet one."""
+    given = {**machine, "id": f"{group}/{machine['id']}"}
+    if given.pop("quiet", False):
+        signals = {
+            side: {**QUIET[side], **given.get(side, {})} for side in ("host", "inside") if given.get(side, {}) is not None
+        }
+        given = {**QUIET, **given, **signals}
+    given = {name: value for name, value in given.items() if value is not None}
+    given["tags"] = {name: HOURS.sub(lambda match: _hours(match, now), text) for name, text in given.get("tags", {}).items()}
+    return given
+
+
+def _hours(match: re.Match[str], now: float) -> str:
+    begin, end = (datetime.fromtimestamp(now, UTC) + timedelta(minutes=int(minutes)) for minutes in match.groups())
+    return f"mon-sun {begin:%H:%M}-{end:%H:%M} UTC"
