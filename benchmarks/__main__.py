@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from local.names import resolve_localhost_names
 LATEST = Path(__file__).parent / "latest.json"
 
 BUSY = 0.5
+WIDE = 140
 
-console = Console()
+# A file is as wide as it must be, a terminal is as wide as it is.
+console = Console(width=None if sys.stdout.isatty() else WIDE)
 
 
 def main() -> None:
@@ -34,7 +37,7 @@ def main() -> None:
     table = Table("room", "figure", "measured", "promised", "kept")
     for room in rooms:
         for figure in room.figures:
-            kept = ("[green]yes[/]" if figure.kept else "[red bold]NO[/]") if figure.promise else ""
+            kept = "" if not figure.promise else "[green]yes[/]" if figure.kept else "[red bold]NO[/]"
             table.add_row(room.name, figure.name, figure.measured, figure.promise, kept)
     console.print(table)
     console.print(f"All of it took {time.monotonic() - begun:.0f} s.")
