@@ -12,7 +12,7 @@ from pydantic import Field
 
 from api.answers import answer, page
 from api.reads import Reads
-from api.requests import KEY_HOLDER, body_of, flag, model_of, page_size
+from api.requests import KEY_HOLDER, LONGEST_NUMBER, body_of, flag, model_of, page_size
 from api.starting import Client
 from environments.errors import InvalidRequest, MachineNotFound
 from environments.fleet import key_of
@@ -123,7 +123,7 @@ async def _head(reads: Reads) -> ReportHead:
 
 async def _lines(reads: Reads, limit: int, after: str, verdict: str) -> tuple[tuple[Line, ...], str]:
     """Some lines of the report after a cursor, and where the next ones begin."""
-    begin = int(after) if after.isascii() and after.isdigit() else 0
+    begin = int(after) if after.isascii() and after.isdigit() and len(after) < LONGEST_NUMBER else 0
     if after and not begin:
         raise InvalidRequest(f"{CURSOR} must be what an answer named as the next page.")
     found: list[Line] = []

@@ -1,6 +1,7 @@
 """Snooze links: whoever was warned keeps the machine awake with one click, and needs no key for it."""
 
 import html
+from dataclasses import replace
 
 import azure.functions as func
 
@@ -39,7 +40,11 @@ async def snooze(req: func.HttpRequest, client: Client, reads: Reads) -> func.Ht
         done = opens(memory, token)
         if memory is None:
             raise MachineNotFound("There is no such machine.")
-        return held(memory, asked, BY_LINK, now, longest) if done else memory
+        if not done:
+            return memory
+        snoozed = replace(held(memory, asked, BY_LINK, now, longest), warned=None)
+        longer = memory.hold is not None and snoozed.hold is not None and memory.hold.until > snoozed.hold.until
+        return replace(snoozed, hold=memory.hold) if longer else snoozed
 
     if await reads.fleet.memory(key) is None:
         return _page(*OVER)

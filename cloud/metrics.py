@@ -115,7 +115,10 @@ class HostMetrics:
             return f"the control plane may not read metrics: it needs Monitoring Reader on subscription {subscription}"
         if response.status_code != 200:
             return f"Azure Monitor in {region} does not answer the question (HTTP {response.status_code})"
-        return _read(response.json())
+        try:
+            return _read(response.json())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return f"Azure Monitor in {region} says what nobody can read"
 
 
 def _read(answer: dict[str, Any]) -> dict[str, Minutes]:

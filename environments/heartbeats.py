@@ -22,7 +22,7 @@ SHOWN_REMEMBERED = 20
 JITTER, DRIFT = 1, 3
 SAME = 2 * MINUTE  # the end of a hold is told anew every minute, and arrives now sooner, now later
 
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=1e18, allow_inf_nan=False)]
 
 
 class Told(BaseModel):

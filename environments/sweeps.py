@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from environments.decisions import Step
 from environments.lifecycle import Verb
 from environments.memory import Reason
-from environments.outcomes import Outcome
+from environments.outcomes import Outcome, Progress
 from environments.policy import IdlePolicy
 from environments.reports import Tally
 
@@ -56,6 +56,7 @@ class Planned:
     then: str
     at: float
     policy: IdlePolicy
+    judged_at: float
     hibernate: bool = False
     numbers: dict[str, float] = field(default_factory=dict)
 
@@ -94,10 +95,10 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class SecondLook:
-    """Whether what was planned is still right, and if not, why."""
+class Begun:
+    """What came of beginning what was planned: how Azure took it, or why it would have been wrong by then."""
 
-    go: bool
+    progress: Progress | None = None
     why: str = ""
 
 
