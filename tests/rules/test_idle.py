@@ -251,5 +251,5 @@ def test_what_keeps_a_machine_awake_longest_ago_and_most_convincingly_is_told_wi
     evidence = with_value(quiet(), "inside", "gpu_percent", 20, 88.0)
     evidence = with_value(evidence, "host", "cpu_percent", 29, 50.0)
     sentence = judge(case(evidence=evidence)).sentence
-    assert "a GPU was at 88 % 12 min ago" in sentence
+    assert "a GPU was at 88 % (12 min ago)" in sentence
     assert sentence.index("GPU") < sentence.index("CPU")
