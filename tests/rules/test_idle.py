@@ -198,6 +198,16 @@ def test_a_single_minute_that_nobody_knows_keeps_a_machine_awake(side: str, name
     assert "1 of 30 minutes" in verdict.sentence
 
 
+@pytest.mark.parametrize(("side", "name"), [("host", "cpu_percent"), ("inside", "jobs"), ("inside", "gpu_percent")])
+def test_a_past_that_begins_within_the_window_is_not_all_of_it(side: str, name: str) -> None:
+    evidence = quiet()
+    tracks: dict[str, Track] = getattr(evidence, side)
+    shorter = replace(tracks[name], window=tracks[name].window[2:])
+    verdict = judge(case(evidence=with_tracks(evidence, side, {**tracks, name: shorter})))
+    assert verdict.kind is Kind.UNKNOWN
+    assert "2 of 30 minutes" in verdict.sentence
+
+
 def test_minutes_that_may_still_be_on_their_way_need_not_be_known() -> None:
     evidence = quiet()
     for place in (30, 31, 32):
