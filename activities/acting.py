@@ -12,15 +12,15 @@ from cloud.hooks import Hooks
 from cloud.inventory import Inventory
 from environments.decisions import Step
 from environments.errors import CloudUnavailable
-from environments.evidence import STALE, Case, Evidence
+from environments.evidence import Case, Evidence
 from environments.fleet import FleetMachine
-from environments.idle import busy
 from environments.leases import longest_hold
 from environments.lifecycle import State
-from environments.memory import MachineMemory, Nap, Reason, Warned, asleep, refused
+from environments.memory import MachineMemory, Nap, Warned, asleep, refused
 from environments.operations import OperationRecord
 from environments.outcomes import Verdict
 from environments.reports import ReportHead
+from environments.second_thoughts import second_thoughts
 from environments.snoozing import snooze_link
 from environments.sweeps import SWEEP_LOCK, Claim, Delivery, Notice, Planned, SecondLook, SweepClosing, SweepEnd
 from records.fleet import FleetRecords
@@ -91,47 +91,23 @@ async def claim_machine(request: Claim, cloud: Cloud) -> str:
 
 
 async def look_again(request: Planned, cloud: Cloud) -> SecondLook:
-    """Whether what was planned is still right in this moment: by the instance view, the newest heartbeat and the holds."""
+    """Whether what was planned is still right now: by the instance view, the newest heartbeat, and what people wish."""
     records, now = FleetRecords(cloud.tables), cloud.now()
     view, memory, record = await asyncio.gather(
         Inventory(cloud).look(request.group, request.name, request.subscription),
         records.memory(request.key),
         records.heard(request.key),
     )
-    if view.state not in _expected(request):
-        return SecondLook(go=False, why=f"It is {view.state} meanwhile.")
-    if request.step is Step.START:
-        return SecondLook(go=True)
-    hold = longest_hold(
-        memory.hold if memory else None,
-        record.holds if record else (),
-        request.name,
-        now,
-        cloud.settings.longest_hold_minutes,
-    )
-    if hold is not None:
-        return SecondLook(go=False, why=f"{hold.by} wants it awake now.")
-    if record is None or memory is None or request.reason not in (Reason.IDLE, Reason.SCHEDULE):
-        return SecondLook(go=True)
-    if request.reason is Reason.IDLE and now - record.heard_at > STALE:
-        return SecondLook(go=False, why="Its agent has fallen silent.")
-    machine = FleetMachine(
-        request.machine, request.name, request.subscription, request.group, request.region, request.size, view.state
-    )
-    evidence = with_agent(Evidence(), record, request.policy.window, now)
-    found = busy(Case(machine, memory, request.policy, now, evidence=evidence))
-    return SecondLook(go=True) if found is None else SecondLook(go=False, why=found.sentence)
-
-
-def _expected(request: Planned) -> frozenset[State]:
-    """The states in which what is planned makes sense."""
-    if request.step is Step.START:
-        return frozenset({State.STOPPED, State.STOPPED_BILLED})
-    if request.step is Step.DELETE:
-        return frozenset(State)
-    if request.reason is Reason.LEASE:
-        return frozenset({State.RUNNING, State.STOPPED_BILLED})
-    return frozenset({State.STOPPED_BILLED if request.reason is Reason.BILLED else State.RUNNING})
+    if memory is None:
+        return SecondLook(go=False, why="Nothing is known of it any more.")
+    longest = cloud.settings.longest_hold_minutes
+    hold = longest_hold(memory.hold, record.holds if record else (), request.name, now, longest)
+    place = (request.machine, request.name, request.subscription, request.group, request.region, request.size)
+    machine = FleetMachine(*place, state=view.state, tags=view.tags)
+    evidence = with_agent(Evidence(), record, request.policy.window, now) if record else Evidence()
+    case = Case(machine, memory, request.policy, now, hold=hold, evidence=evidence)
+    why = second_thoughts(request, case)
+    return SecondLook(go=not why, why=why)
 
 
 async def confirm_states(request: list, cloud: Cloud) -> dict[str, State]:  # type: ignore[type-arg]

@@ -133,6 +133,8 @@ def _with_evidence(case: Case, known: Known, outside: Mapping[str, FromOutside],
     if row is None:
         return replace(case, evidence=evidence, hold=case.memory.hold)
     record = heard_in(row, int(case.now // MINUTE) - ON_ITS_WAY - case.policy.window)
+    if record.heard_at < case.machine.created:  # it spoke of another machine of that name
+        return replace(case, evidence=evidence, hold=case.memory.hold)
     hold = longest_hold(case.memory.hold, record.holds, case.machine.name, case.now, longest)
     evidence, memory = with_agent(evidence, record, case.policy.window, case.now), with_agents_word(case.memory, record)
     return replace(case, memory=memory, evidence=evidence, hold=hold)

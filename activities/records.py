@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from cloud.connection import Cloud
+from environments.fleet import key_of
 from environments.operations import Closing, EnvironmentRecord
+from records.fleet import FleetRecords
 from records.store import Records
 
 
@@ -11,6 +13,11 @@ async def remember_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
     """Remember what was asked for, now that it is built."""
     await Records(cloud.tables).remember_environment(request)
     return request.operation
+
+
+def _key(known: EnvironmentRecord, cloud: Cloud) -> str:
+    group = f"/subscriptions/{cloud.settings.azure_subscription_id}/resourceGroups/{known.group}"
+    return key_of(f"{group}/providers/Microsoft.Compute/virtualMachines/{known.machine}")
 
 
 async def close_operation(request: Closing, cloud: Cloud) -> str:
@@ -22,6 +29,9 @@ async def close_operation(request: Closing, cloud: Cloud) -> str:
     records = Records(cloud.tables)
     lock = await records.lock(request.environment)
     if request.forget_environment and lock is not None and lock.operation == request.operation:
+        known = await records.environment(request.environment)
+        if known is not None:
+            await FleetRecords(cloud.tables).forget(_key(known, cloud))
         await records.forget_environment(request.environment)
     await records.release_lock(request.environment, request.operation)
     record = await records.operation(request.operation)

@@ -53,7 +53,11 @@ class OperationView:
 async def get_operation(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
     """One operation with its steps, as it stands now."""
     record = await _known(req.route_params["id"], reads)
-    return answer(_ended(record) if record.outcome else await _under_way(record, client))
+    view = _ended(record) if record.outcome else await _under_way(record, client)
+    if view.state == Verdict.LOST:  # it may have written its outcome down and ended between the two questions
+        record = await _known(record.id, reads)
+        view = _ended(record) if record.outcome else view
+    return answer(view)
 
 
 async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:

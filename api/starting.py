@@ -135,6 +135,15 @@ async def running_operations(client: Client, records: Records) -> dict[str, str]
     return {name: held.operation for (name, held), gone in zip(locks.items(), stale, strict=True) if not gone}
 
 
+async def free_stale_locks(client: Client, records: Records) -> None:
+    """Release what ended operations hold, so that nobody has to ask for each; what a living one holds stays as it is."""
+    for name, held in (await records.locks()).items():
+        if await _is_stale(client, held):
+            await _end_what_it_left(client, held.operation)
+            await _close_the_trail(records, held.operation)
+            await records.release_lock(name, held.operation)
+
+
 def same_command(busy: EnvironmentBusy, operation: OperationRecord) -> bool:
     """Whether the holder of the lock is doing just what is asked again."""
     return verb_of(busy.operation) is operation.verb

@@ -1,5 +1,6 @@
 """Sweeps begun and watched: by the timer, or by somebody who does not want to wait for it."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,8 +12,8 @@ import wire
 from api.answers import POLL_AGAIN_IN, answer
 from api.reads import Reads
 from api.requests import KEY_HOLDER, body_of, flag, model_of
-from api.starting import ENDED, Client, take_lock
-from environments.errors import CloudUnavailable, EnvironmentBusy, SweepNotFound, SweepUnderWay
+from api.starting import ENDED, Client, free_stale_locks, take_lock
+from environments.errors import CloudUnavailable, ControlPlaneError, EnvironmentBusy, SweepNotFound, SweepUnderWay
 from environments.identifiers import new_sweep_id
 from environments.leases import Asked
 from environments.reports import Tally
@@ -46,6 +47,8 @@ async def begin_sweep(client: Client, records: Records, *, dry_run: bool, by: st
             await take_lock(client, records, SWEEP_LOCK, identifier)
         except EnvironmentBusy as busy:
             raise SweepUnderWay(busy.operation) from None
+        with contextlib.suppress(ControlPlaneError):  # then the next sweep does it
+            await free_stale_locks(client, records)
     try:
         await client.start_new(sweep.__name__, identifier, wire.encode(SweepRequest(identifier, dry_run, by)))
     except Exception as error:

@@ -133,7 +133,8 @@ def _view(machine: Any) -> MachineView:
     statuses = (properties.get("instanceView") or {}).get("statuses") or []
     power = next((item["code"] for item in statuses if item["code"].startswith("PowerState/")), "")
     problem = next((_words(item) for item in statuses if item["code"].startswith("ProvisioningState/failed")), "")
-    return MachineView(state_of(power, str(properties.get("provisioningState", ""))), problem)
+    tags = {str(name).lower(): str(value) for name, value in (machine.get("tags") or {}).items()}
+    return MachineView(state_of(power, str(properties.get("provisioningState", ""))), problem, tags)
 
 
 def _observation(row: dict[str, Any], address: str, now: str) -> Observation:

@@ -47,7 +47,7 @@ def leased(memory: MachineMemory, request: LeaseRequest, by: str, now: float) ->
     """The memory with a lease that runs out after so many minutes from now, or without one."""
     if not request.minutes:
         return replace(memory, lease=None)
-    return replace(memory, lease=Lease(now + request.minutes * MINUTE, Ending(request.then), by))
+    return replace(memory, lease=Lease(now + request.minutes * MINUTE, Ending(request.then), by, now))
 
 
 def longest_hold(own: Hold | None, inside: Iterable[HoldInside], machine: str, now: float, longest: int) -> Hold | None:

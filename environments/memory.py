@@ -39,11 +39,12 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What happens at a moment unless somebody extends it."""
+    """What happens at a moment unless somebody extends it; `since` is when that was said."""
 
     until: float
     then: Ending
     by: str
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +108,30 @@ def observed(known: MachineMemory | None, machine: FleetMachine, schedule: str, 
     """The memory after a look at a machine: when its power or its schedule changed, and what its sleep has saved."""
     if known is None:
         return MachineMemory(machine.id, now, machine.state, now, schedule, now)
+    if machine.created > known.first_seen:
+        known = reborn(known, machine, now)
     memory = known if known.schedule == schedule else replace(known, schedule=schedule, schedule_since=now)
-    if memory.hold and memory.hold.until <= now:
-        memory = replace(memory, hold=None)
+    memory = _without_what_is_over(memory, now)
     if machine.state is memory.state or machine.state in IN_BETWEEN:
         return memory
     memory = replace(memory, state=machine.state, state_since=now)
     return woken(memory, now) if machine.state is State.RUNNING else memory
+
+
+def reborn(known: MachineMemory, machine: FleetMachine, now: float) -> MachineMemory:
+    """The memory of a machine that was made anew under an old id: nothing but what was wished for the new one."""
+    hold = known.hold if known.hold and known.hold.since >= machine.created else None
+    lease = known.lease if known.lease and known.lease.since >= machine.created else None
+    return MachineMemory(machine.id, now, machine.state, now, hold=hold, lease=lease)
+
+
+def _without_what_is_over(memory: MachineMemory, now: float) -> MachineMemory:
+    """A hold ends by itself; a lease that a sleeping machine has outlived stops it no more when somebody wakes it."""
+    if memory.hold and memory.hold.until <= now:
+        memory = replace(memory, hold=None)
+    lease = memory.lease
+    outlived = lease is not None and lease.then is Ending.STOP and lease.until <= now and memory.state is State.STOPPED
+    return replace(memory, lease=None) if outlived else memory
 
 
 def judged(memory: MachineMemory, verdict: str, now: float) -> MachineMemory:

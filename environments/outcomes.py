@@ -71,10 +71,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class MachineView:
-    """How a machine stands: its state, and Azure's words if something is wrong with it."""
+    """How a machine stands: its state, Azure's words if something is wrong with it, and its tags (names in lower case)."""
 
     state: State
     problem: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 class Look(StrEnum):

@@ -16,7 +16,7 @@ from environments.lifecycle import State
 from environments.operations import ChangePower, PollRequest, Teardown
 from environments.outcomes import Outcome, Progress, Refusal, RefusalReason, Stage, Verdict
 from environments.sweeps import Claim, Notice, PageRequest, Planned, SweepClosing
-from orchestrators.steps import Context, GaveUp, Story, run, run_each, sleep
+from orchestrators.steps import STUBBORN, Context, GaveUp, Story, run, run_each, sleep
 from orchestrators.teardown import delete_environment
 
 # Resource Manager takes 200 writes at once and 10 a second after that; six of ten are ours, whatever page they come from.
@@ -177,7 +177,7 @@ def _close(context: Context, jobs: Sequence[Job]) -> Story[None]:
     closings = [
         SweepClosing(job.operation, job.planned, job.outcome, job.began_at, ended) for job in jobs if job.outcome is not None
     ]
-    told = yield from run_each(context, [(close_sweep_operation, closing) for closing in closings])
+    told = yield from run_each(context, [(close_sweep_operation, closing) for closing in closings], STUBBORN)
     worth = [closing for closing, tell in zip(closings, told, strict=True) if tell is True]
     notices = [_notice(closing) for closing in worth]
     if len(notices) > TOLD_ONE_BY_ONE:

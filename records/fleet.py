@@ -98,6 +98,11 @@ class FleetRecords:
                 return memory
         raise CloudUnavailable("The machine's record changes too fast; try again.")
 
+    async def forget(self, key: str) -> None:
+        """Forget everything about a machine that is gone."""
+        await self._heartbeats.delete(HEARTBEATS, key)
+        await self._machines.delete(MACHINES, key)
+
     async def write_report(self, page: ReportPage) -> None:
         """Write one page of what a sweep has found, in the place of the page of the sweep before."""
         text = _packed(wire.text_of(page))

@@ -3,7 +3,9 @@
 import itertools
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.support import AzureSide, ControlPlane
 
 SPEED = 200.0
 UNCHECKED: list[str] = []
+PASSED: Counter[str] = Counter()  # cases of faults by what was spoilt
 _names = itertools.count(1)
 
 
@@ -65,6 +68,24 @@ def unchecked(what: str, proves: str) -> None:
     pytest.skip(f"{what} is missing here, and `make test` cannot install it: not checked is {proves}")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a worker process has to say at the end is said by the process that started it."""
+    said = getattr(node, "workeroutput", {})
+    UNCHECKED.extend(said.get("unchecked", []))
+    PASSED.update(said.get("passed", {}))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput |= {"unchecked": UNCHECKED, "passed": dict(PASSED)}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if PASSED:
+        terminalreporter.section("the ground shook, and everything came to the same end")
+        for what, cases in sorted(PASSED.items()):
+            terminalreporter.write_line(f"{what:<84} {cases:>4} cases, {cases:>4} passed")
+        terminalreporter.write_line(f"{'in all':<84} {PASSED.total():>4} cases")
     for what in sorted(set(UNCHECKED)):
         terminalreporter.write_line(f"NOT CHECKED on this machine: {what}", red=True, bold=True)

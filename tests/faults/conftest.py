@@ -1,5 +1,4 @@
 import asyncio
-from collections import Counter
 from collections.abc import Iterator
 
 import aiohttp.connector
@@ -12,7 +11,6 @@ from tests.faults.harness import Workbench
 from tests.support import AzureSide
 
 SPEED = 800.0
-PASSED: Counter[str] = Counter()
 
 
 @pytest.fixture(scope="package")
@@ -40,11 +38,3 @@ def side(workbench: Workbench) -> Iterator[AzureSide]:
         side = AzureSide(client)
         yield side
         side.behave()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if PASSED:
-        terminalreporter.section("the ground shook, and everything came to the same end")
-        for what, cases in sorted(PASSED.items()):
-            terminalreporter.write_line(f"{what:<84} {cases:>4} cases, {cases:>4} passed")
-        terminalreporter.write_line(f"{'in all':<84} {PASSED.total():>4} cases")

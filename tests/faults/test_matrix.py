@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import PASSED
+from tests.conftest import PASSED
 from tests.faults.harness import Cut, Done, Workbench, snapshot
 from tests.support import AzureSide
 
