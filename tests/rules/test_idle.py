@@ -181,6 +181,19 @@ def test_every_signal_at_its_limit_in_any_minute_keeps_a_machine_awake(side: str
     assert judge(case(policy=policy, evidence=below)).kind is Kind.IDLE
 
 
+def test_what_speaks_against_sleep_is_no_less_than_this() -> None:
+    work = {"jobs", "gpu_percent", "gpu_processes", "kernels_busy", "kernels_active", "multiplexer_jobs"}
+    people = {"terminals_active", "logins", "connections"}
+    load = {"cpu_percent", "cpu_cores", "network_bytes_per_second", "disk_bytes_per_second"}
+    assert {signal.name for signal in SPEAKING} == work | people | load
+    assert {signal.name for signal in HOST} == load - {"cpu_cores"}
+    brisk = IdlePolicy(sessions="active")
+    assert {signal.name for signal in INSIDE if signal.limit(brisk) is not None} == (work | people | load) - {
+        "logins",
+        "connections",
+    }
+
+
 @pytest.mark.parametrize("signal", SPEAKING, ids=lambda one: one.name)
 @pytest.mark.parametrize("place", [30, 31, 32])
 def test_what_is_newer_than_the_window_counts_too(signal: Signal, place: int) -> None:
@@ -196,6 +209,16 @@ def test_a_single_minute_that_nobody_knows_keeps_a_machine_awake(side: str, name
     verdict = judge(case(evidence=with_value(quiet(), side, name, place, None)))
     assert verdict.kind is Kind.UNKNOWN
     assert "1 of 30 minutes" in verdict.sentence
+
+
+@pytest.mark.parametrize(("side", "name"), [("host", "cpu_percent"), ("inside", "jobs"), ("inside", "gpu_percent")])
+def test_a_past_that_begins_within_the_window_is_not_all_of_it(side: str, name: str) -> None:
+    evidence = quiet()
+    tracks: dict[str, Track] = getattr(evidence, side)
+    shorter = replace(tracks[name], window=tracks[name].window[2:])
+    verdict = judge(case(evidence=with_tracks(evidence, side, {**tracks, name: shorter})))
+    assert verdict.kind is Kind.UNKNOWN
+    assert "2 of 30 minutes" in verdict.sentence
 
 
 def test_minutes_that_may_still_be_on_their_way_need_not_be_known() -> None:
