@@ -1,6 +1,7 @@
 """`python -m benchmarks`: measure, print a table, and write the figures to benchmarks/latest.json."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from local.names import resolve_localhost_names
 
 LATEST = Path(__file__).parent / "latest.json"
 
+BUSY = 0.5
+
 console = Console()
 
 
@@ -19,7 +22,11 @@ def main() -> None:
     """Measure everything."""
     begun = time.monotonic()
     resolve_localhost_names()
-    rooms = []
+    rooms, load = [], os.getloadavg()[0]
+    if load > BUSY:
+        console.print(
+            f"[yellow]This machine is busy with other things (load {load:.1f}): seconds are longer than they need be.[/]"
+        )
     for room in (host, provision, sweep):
         console.print(f"Measuring: {room.__name__.rpartition('.')[2]} …")
         rooms.append(room.measure())

@@ -27,7 +27,7 @@ def measure() -> Room:
     with temporary_ground(speed=SPEED, timers=False) as ground, ground.client() as client, ground.simulation() as azure:
         for name in QUOTAS:
             azure.put("/limits", json={"region": REGION, "name": name, "limit": 10_000}).raise_for_status()
-        _provisioned(client, azure, ["warm"])
+        _put(client, "warm", json.loads(EXAMPLE.read_text()), dry_run=True)  # clients and tokens are there
         one = _provisioned(client, azure, ["alone"])
         azure.delete("/buckets").raise_for_status()
         many = _provisioned(client, azure, [f"many-{number}" for number in range(1, MANY + 1)])
