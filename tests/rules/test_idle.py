@@ -15,7 +15,7 @@ from environments.lifecycle import State
 from environments.memory import Hold, MachineMemory
 from environments.policy import IdlePolicy
 from environments.schedule import read_schedule
-from environments.signals import HOST, INSIDE, Signal
+from environments.signals import GPU, HOST, INSIDE, Signal
 
 NOW = 1_800_000_000.0  # a Friday, 08:00 UTC
 WEEK = 7 * 86400.0
