@@ -317,7 +317,7 @@ def test_a_lease_is_warned_of_a_lead_before_it_is_over_and_ends_whatever_the_mac
 
 @pytest.mark.parametrize("then", Ending)
 def test_a_lease_that_is_extended_after_its_warning_ends_later(then: Ending) -> None:
-    told, lab = warned(Reason.LEASE, stop_at=NOW, delivered_at=NOW - 900), machine(tags={"dormouse": "lab"})
+    told, lab = warned(Reason.LEASE, stop_at=NOW, delivered_at=NOW - 900), machine(environment="lab")
     policy = IdlePolicy(enabled=False)
 
     def extended_by(minutes: float) -> Decision:
@@ -341,7 +341,7 @@ def test_hours_that_are_extended_after_the_warning_end_later() -> None:
 
 def test_a_lease_that_deletes_deletes_environments_only() -> None:
     over = remembered(lease=Lease(NOW, Ending.DELETE, "alice"))
-    lab = machine(tags={"dormouse": "lab"}, state=State.STOPPED)
+    lab = machine(environment="lab", state=State.STOPPED)
     policy = IdlePolicy(lead=0)
     assert decided(case(memory=over, machine=lab, policy=policy))[1].step is Step.DELETE
     assert decided(case(memory=over, machine=machine(state=State.STOPPED), policy=policy))[1].step is Step.NOTHING

@@ -202,7 +202,7 @@ def test_what_is_newer_than_the_window_counts_too(signal: Signal, place: int) ->
 
 
 @pytest.mark.parametrize(
-    ("side", "name"), [("host", name) for name in NEEDED_HOST] + [("inside", name) for name in (*NEEDED_INSIDE, *GPU)]
+    ("side", "name"), [("host", name) for name in NEEDED_HOST] + [("inside", name) for name in (*NEEDED_INSIDE, *sorted(GPU))]
 )
 @pytest.mark.parametrize("place", [0, 15, 29])
 def test_a_single_minute_that_nobody_knows_keeps_a_machine_awake(side: str, name: str, place: int) -> None:
@@ -267,7 +267,8 @@ def test_a_machine_is_left_alone_for_its_grace_after_whatever_was_last() -> None
         case(evidence=quiet(booted_at=NOW - 29 * MINUTE)),
     ):
         assert judge(young).kind is Kind.YOUNG
-        assert judge(replace(young, policy=IdlePolicy(grace=29))).kind is Kind.IDLE
+        assert judge(replace(young, policy=IdlePolicy(grace=29))).kind is Kind.YOUNG, "no window has passed"
+        assert judge(replace(young, policy=IdlePolicy(grace=29), now=NOW + MINUTE)).kind is not Kind.YOUNG
 
 
 def test_what_keeps_a_machine_awake_longest_ago_and_most_convincingly_is_told_with_its_time() -> None:
