@@ -76,7 +76,12 @@ def situations(draw: st.DrawFn) -> Case:
         place, value = draw(st.integers(0, 29)), draw(st.sampled_from([None, 99.0]))
         evidence = with_value(evidence, "inside", "gpu_percent", place, value)
     return case(
-        machine=machine(state=state, tags=tags, managed_by_others=draw(st.sampled_from([False] * 5 + [True]))),
+        machine=machine(
+            state=state,
+            tags=tags,
+            environment=tags.get("dormouse", ""),
+            managed_by_others=draw(st.sampled_from([False] * 5 + [True])),
+        ),
         memory=draw(memories()),
         policy=draw(policies),
         schedule=read_schedule(text) if text else None,
