@@ -71,7 +71,7 @@ ALL: tuple[Activity, ...] = (
     judging.judge_page,
     acting.warn_machine,
     acting.claim_machine,
-    acting.look_again,
+    acting.begin_if_still_right,
     acting.confirm_states,
     acting.close_sweep_operation,
     acting.tell_people,

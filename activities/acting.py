@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from activities.judging import with_agent
+from activities.machine import begin_power_change
 from cloud.connection import Cloud
 from cloud.fleet import Fleet
 from cloud.hooks import Hooks
@@ -18,11 +19,11 @@ from environments.leases import longest_hold
 from environments.lifecycle import State
 from environments.memory import MachineMemory, Nap, Warned, asleep, refused
 from environments.operations import OperationRecord
-from environments.outcomes import Verdict
+from environments.outcomes import Progress, Verdict
 from environments.reports import ReportHead
-from environments.second_thoughts import second_thoughts
+from environments.second_thoughts import is_on_its_way, second_thoughts
 from environments.snoozing import snooze_link
-from environments.sweeps import SWEEP_LOCK, Claim, Delivery, Notice, Planned, SecondLook, SweepClosing, SweepEnd
+from environments.sweeps import SWEEP_LOCK, Begun, Claim, Delivery, Notice, Planned, SweepClosing, SweepEnd
 from records.fleet import FleetRecords
 from records.store import Lock, Records
 
@@ -90,24 +91,36 @@ async def claim_machine(request: Claim, cloud: Cloud) -> str:
     return request.operation
 
 
-async def look_again(request: Planned, cloud: Cloud) -> SecondLook:
-    """Whether what was planned is still right now: by the instance view, the newest heartbeat, and what people wish."""
+async def begin_if_still_right(request: Claim, cloud: Cloud) -> Begun:
+    """Look again at a machine, and begin what was planned if it is still right: every try looks anew."""
+    planned = request.planned
+    case = await _seen_again(planned, cloud)
+    if case is None:
+        return Begun(why="Nothing is known of it any more.")
+    if is_on_its_way(planned, case):
+        return Begun(Progress.done())
+    why = second_thoughts(planned, case)
+    if why or planned.step is Step.DELETE:
+        return Begun(None if why else Progress.done(), why)
+    return Begun(await begin_power_change(request.power, cloud))
+
+
+async def _seen_again(planned: Planned, cloud: Cloud) -> Case | None:
+    """The machine as it is now: its instance view, its newest heartbeat, what people wish; None if nothing is known."""
     records, now = FleetRecords(cloud.tables), cloud.now()
     view, memory, record = await asyncio.gather(
-        Inventory(cloud).look(request.group, request.name, request.subscription),
-        records.memory(request.key),
-        records.heard(request.key),
+        Inventory(cloud).look(planned.group, planned.name, planned.subscription),
+        records.memory(planned.key),
+        records.heard(planned.key),
     )
     if memory is None:
-        return SecondLook(go=False, why="Nothing is known of it any more.")
+        return None
     longest = cloud.settings.longest_hold_minutes
-    hold = longest_hold(memory.hold, record.holds if record else (), request.name, now, longest)
-    place = (request.machine, request.name, request.subscription, request.group, request.region, request.size)
+    hold = longest_hold(memory.hold, record.holds if record else (), planned.name, now, longest)
+    place = (planned.machine, planned.name, planned.subscription, planned.group, planned.region, planned.size)
     machine = FleetMachine(*place, state=view.state, tags=view.tags)
-    evidence = with_agent(Evidence(), record, request.policy.window, now) if record else Evidence()
-    case = Case(machine, memory, request.policy, now, hold=hold, evidence=evidence)
-    why = second_thoughts(request, case)
-    return SecondLook(go=not why, why=why)
+    evidence = with_agent(Evidence(), record, planned.policy.window, now) if record else Evidence()
+    return Case(machine, memory, planned.policy, now, hold=hold, evidence=evidence)
 
 
 async def confirm_states(request: list, cloud: Cloud) -> dict[str, State]:  # type: ignore[type-arg]
@@ -152,8 +165,11 @@ async def _nap(planned: Planned, now: float, cloud: Cloud) -> Nap:
 
 
 async def tell_people(request: Notice, cloud: Cloud) -> Delivery:
-    """Tell people what happened, wherever the settings say."""
-    return await Hooks(cloud).tell(request)
+    """Tell people what happened, wherever the settings say; raises CloudUnavailable if nobody can be told."""
+    told = await Hooks(cloud).tell(request)
+    if told.failed and not told.delivered:
+        raise CloudUnavailable("; ".join(told.failed))
+    return told
 
 
 async def finish_sweep(request: SweepEnd, cloud: Cloud) -> str:

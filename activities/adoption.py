@@ -18,7 +18,8 @@ SYSTEM, USER = "SystemAssigned", "UserAssigned"
 async def tag_machine(request: Adoption, cloud: Cloud) -> Progress:
     """Begin to tag a machine, and to give it an identity of its own if its agent needs one and it has none."""
     machine: Any = await _machines(request, cloud).get(request.group, request.name)
-    change: dict[str, Any] = {"tags": {**(machine.get("tags") or {}), **request.tags}}
+    kept = {name: value for name, value in (machine.get("tags") or {}).items() if name.lower() not in request.tags}
+    change: dict[str, Any] = {"tags": {**kept, **request.tags}}  # Azure takes no notice of capitals in names of tags
     kind = str((machine.get("identity") or {}).get("type", ""))
     if request.agent and SYSTEM not in kind:
         change["identity"] = {"type": f"{SYSTEM}, {USER}" if USER in kind else SYSTEM}

@@ -16,7 +16,7 @@ from environments.heartbeats import AgentRecord
 from environments.idle import IdleVerdict, judge
 from environments.leases import longest_hold
 from environments.lifecycle import State
-from environments.memory import MachineMemory, judged, observed
+from environments.memory import MachineMemory, Reason, judged, observed
 from environments.operations import EnvironmentRecord
 from environments.policy import Action, IdlePolicy, read_policy
 from environments.reports import Line, ReportPage, Tally
@@ -28,6 +28,7 @@ from records.table import Row
 
 # What one page begins in one sweep; the rest is done by the next ones.
 MOST_AT_ONCE = 200
+BECAUSE = {Reason.SCHEDULE: "Its schedule wants it so.", Reason.LEASE: "Its lease has run out."}
 FIRST_DONE = (Step.STOP, Step.START, Step.DELETE, Step.WARN)
 
 
@@ -82,7 +83,7 @@ async def _known(machines: Sequence[FleetMachine], fleet: FleetRecords, records:
     if not machines:
         return Known({}, {}, {})
     keys = sorted(machine.key for machine in machines)
-    names = sorted({machine.environment for machine in machines if machine.environment})
+    names = sorted({machine.claimed for machine in machines if machine.claimed})
     heard, remembered, environments = await asyncio.gather(
         fleet.heard_between(keys[0], keys[-1]),
         fleet.memories_between(keys[0], keys[-1]),
@@ -97,7 +98,11 @@ async def _none() -> dict[str, EnvironmentRecord]:
 
 def _case(machine: FleetMachine, known: Known, cloud: Cloud, now: float) -> Case:
     """A machine with what is remembered of it and what people want of it; the evidence is still to come."""
-    record = known.environments.get(machine.environment)
+    record = known.environments.get(machine.claimed)
+    if record and (record.group.lower(), record.machine.lower()) == (machine.group.lower(), machine.name.lower()):
+        machine = replace(machine, environment=record.name)
+    else:
+        record = None
     spec: dict[str, Any] = json.loads(record.spec) if record else {}  # as it was asked, whatever newer rules would say
     faults: list[str] = []
     policy = _policy(machine, spec.get("idle"), cloud, faults)
@@ -203,10 +208,11 @@ def _planned(one: Judged, home: str) -> Planned:
         subscription=machine.subscription,
         region=machine.region,
         size=machine.size,
-        sentence=one.verdict.sentence,
+        sentence=BECAUSE.get(decision.reason, one.verdict.sentence),
         then=decision.then,
         at=decision.at,
         policy=case.policy,
+        judged_at=case.now,
         hibernate=case.policy.action is Action.HIBERNATE and machine.can_hibernate,
         numbers=one.verdict.numbers,
     )

@@ -3,7 +3,7 @@
 import json
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import azure.functions as func
 
@@ -21,7 +21,7 @@ def answer(content: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> 
 
 def accepted(operation: str) -> func.HttpResponse:
     """202: the command is on its way, and where to watch it."""
-    location = f"/api/operations/{operation}"
+    location = quote(f"/api/operations/{operation}", safe="/:")
     headers = {"Location": location, "Retry-After": POLL_AGAIN_IN}
     body = json.dumps({"operation": operation, "href": location})
     return func.HttpResponse(body, status_code=HTTPStatus.ACCEPTED, headers=headers, mimetype="application/json")

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, ParamSpec
+from urllib.parse import quote
 
 import azure.functions as func
 
@@ -95,7 +96,7 @@ def problem_of(error: ControlPlaneError) -> func.HttpResponse:
         more["errors"] = [wire.encode(fault) for fault in error.faults]
     if isinstance(error, EnvironmentBusy):
         more["operation"] = error.operation
-        headers["Location"] = f"/api/operations/{error.operation}"
+        headers["Location"] = quote(f"/api/operations/{error.operation}", safe="/:")
     if isinstance(error, SweepUnderWay):
         headers["Location"] = f"/api/sweeps/{error.sweep}"
     if isinstance(error, CloudUnavailable):

@@ -14,10 +14,9 @@ from environments.specs import faults_of
 M = TypeVar("M", bound=BaseModel)
 
 LARGEST_BODY = 64 * 1024
-LARGEST_PAGE = 200
+LARGEST_PAGE, LONGEST_NUMBER = 200, 10
 
-# The host does not tell which function key opened the door.
-KEY_HOLDER = "function-key"
+LONGEST_NAME = 128
 
 
 def body_of(req: func.HttpRequest, *, largest: int = LARGEST_BODY) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def flag(req: func.HttpRequest, name: str) -> bool:
 def page_size(req: func.HttpRequest) -> int:
     """How many rows a caller wants at most (`limit`, 1 to 200, 50 if not said); raises InvalidRequest."""
     value = req.params.get("limit", "50")
-    if not (value.isascii() and value.isdigit()) or not 1 <= int(value) <= LARGEST_PAGE:
+    if not (value.isascii() and value.isdigit() and len(value) < LONGEST_NUMBER) or not 1 <= int(value) <= LARGEST_PAGE:
         raise InvalidRequest(f"limit must be a number from 1 to {LARGEST_PAGE}, not {value!r}.")
     return int(value)
 

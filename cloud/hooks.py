@@ -1,10 +1,14 @@
 """Where people are told what happens: webhooks, each in the form that it takes."""
 
+import html
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from cloud.connection import Cloud
 from environments.sweeps import Delivery, Notice
+
+MARKS = re.compile(r"([\[\]()*_`<>])")  # what Markdown would make more of than others have written
 
 
 class Hooks:
@@ -54,7 +58,8 @@ def _plain(notice: Notice, link: str) -> dict[str, Any]:
 def _slack(notice: Notice, link: str) -> dict[str, Any]:
     # Nobody but a person may follow the link: https://docs.slack.dev/messaging/unfurling-links-in-messages
     action = f" <{link}|Keep it awake for two hours>" if link else ""
-    return {"text": f"*{notice.name}*: {notice.text}{action}", "unfurl_links": False, "unfurl_media": False}
+    name, text = (html.escape(part, quote=False) for part in (notice.name, notice.text))
+    return {"text": f"*{name}*: {text}{action}", "unfurl_links": False, "unfurl_media": False}
 
 
 def _teams(notice: Notice, link: str) -> dict[str, Any]:
@@ -64,8 +69,8 @@ def _teams(notice: Notice, link: str) -> dict[str, Any]:
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": [
-            {"type": "TextBlock", "weight": "Bolder", "text": notice.name},
-            {"type": "TextBlock", "wrap": True, "text": notice.text},
+            {"type": "TextBlock", "weight": "Bolder", "text": MARKS.sub(r"\\\1", notice.name)},
+            {"type": "TextBlock", "wrap": True, "text": MARKS.sub(r"\\\1", notice.text)},
         ],
     }
     if link:

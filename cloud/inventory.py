@@ -76,9 +76,9 @@ class Inventory:
         return MachineView(State.ABSENT) if there is None else _view(there)
 
     async def tags_of(self, subscription: str, group: str, machine: str) -> dict[str, str] | None:
-        """The tags of a machine, or None if there is no such machine."""
+        """The tags of a machine (names in lower case), or None if there is no such machine."""
         there = await self._machine(group, machine, subscription)
-        return None if there is None else {str(name): str(value) for name, value in (there.get("tags") or {}).items()}
+        return None if there is None else _view(there).tags
 
     async def list_machines(self) -> dict[str, Observation]:
         """Every environment with a machine, by name, from Resource Graph: may be some seconds old."""

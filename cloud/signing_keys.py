@@ -20,19 +20,28 @@ class SigningKeys:
         """Ask over the connections of this cloud; nothing of our identity goes along."""
         self._cloud = cloud
         self._keys: dict[str, Any] = {}
-        self._asked_at = -DAY
+        self._asked_at, self._in_vain = -DAY, False
         self._asking = asyncio.Lock()
 
     async def key(self, identifier: str) -> Any:
-        """The key of that id, or None if the tenant has none; asks at most once a minute; raises CloudUnavailable."""
-        known, age = self._keys.get(identifier), time.monotonic() - self._asked_at
-        if (known is not None and age < DAY) or (known is None and age < MINUTE):
+        """The key of that id, or None if the tenant has none; raises CloudUnavailable.
+
+        Asks at most once a minute, whoever names whatever; a key that is known is good for as long as nobody can be asked.
+        """
+        known = self._keys.get(identifier)
+        if known is not None and time.monotonic() - self._asked_at < DAY:
             return known
         async with self._asking:
             if time.monotonic() - self._asked_at >= MINUTE:
-                self._keys = await self._fetched()
                 self._asked_at = time.monotonic()
-        return self._keys.get(identifier)
+                try:
+                    self._keys, self._in_vain = await self._fetched(), False
+                except CloudUnavailable:
+                    self._in_vain = True
+        key = self._keys.get(identifier)
+        if key is None and self._in_vain:
+            raise CloudUnavailable("The keys that tokens are signed with cannot be fetched right now.")
+        return key
 
     async def _fetched(self) -> dict[str, Any]:
         import jwt

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from environments.evidence import MINUTE, Case, moment_text
+from environments.evidence import MINUTE, Case, missing, moment_text
 from environments.idle import IdleVerdict, Kind, busy
 from environments.lifecycle import State
 from environments.memory import Ending, Reason, Warned
@@ -79,7 +79,7 @@ def decide(case: Case, verdict: IdleVerdict) -> Decision:
 def alarm(case: Case, verdict: IdleVerdict, decision: Decision) -> str:
     """What people should be told because it goes on for too long, or "" (also when they were told within a day)."""
     memory, now = case.memory, case.now
-    if now - memory.alarmed_at < BETWEEN_ALARMS:
+    if memory.alarmed_at != now and now - memory.alarmed_at < BETWEEN_ALARMS:  # at this very moment: judged once more
         return ""
     patience = WINDOWS_BEFORE_ALARM * case.policy.window * MINUTE + case.policy.lead * MINUTE
     since = memory.since(verdict.kind) or now
@@ -116,6 +116,8 @@ def _schedule(case: Case, verdict: IdleVerdict) -> Decision | None:
     if state is not State.RUNNING:
         return None
     if missed and not missed.on:
+        if case.evidence.inside is not None and missing(case):
+            return Decision(Step.NOTHING, "Its schedule wants it off; it stays on while nobody can tell whether it works.")
         if busy(case) is not None:  # also where nobody watches for idleness
             return Decision(
                 Step.NOTHING, f"Its schedule wants it off since {moment_text(missed.at.timestamp())}: when it is done."
@@ -157,7 +159,7 @@ def _in_time(case: Case, reason: Reason, due_at: float, act: Step, words: str) -
     now, lead, warned = case.now, case.policy.lead * MINUTE, case.memory.warned
     if now < due_at - lead:
         return None
-    if warned is None or warned.reason is not reason or now > warned.stop_at + FORGOTTEN:
+    if warned is None or warned.reason is not reason or now > max(warned.stop_at, case.memory.refused_until) + FORGOTTEN:
         if not lead:
             return Decision(act, f"It is {words} now.", now, reason)
         stop_at = max(due_at, now + lead)

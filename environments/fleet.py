@@ -7,12 +7,16 @@ from environments.lifecycle import State
 from environments.machine_sizes import has_gpu
 
 SCOPE = re.compile(r"/subscriptions/[0-9a-f-]{36}(/resourcegroups/[\w.()-]{1,90})?")
+NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 ENVIRONMENT, IDLE, SCHEDULE, KEEP = "dormouse", "dormouse-idle", "dormouse-schedule", "dormouse-keep"
 
 
 @dataclass(frozen=True, slots=True)
 class FleetMachine:
-    """One machine as Resource Graph shows it; `created` in seconds since 1970, 0.0 if unknown."""
+    """One machine as Resource Graph shows it; `created` in seconds since 1970, 0.0 if unknown.
+
+    `environment` is the one that it really is the machine of, by our records; what its tag says is a claim.
+    """
 
     id: str
     name: str
@@ -26,6 +30,7 @@ class FleetMachine:
     ephemeral_disk: bool = False
     can_hibernate: bool = False
     managed_by_others: bool = False
+    environment: str = ""
 
     @property
     def key(self) -> str:
@@ -33,9 +38,10 @@ class FleetMachine:
         return key_of(self.id)
 
     @property
-    def environment(self) -> str:
-        """The environment that it belongs to, or ""."""
-        return self.tags.get(ENVIRONMENT, "")
+    def claimed(self) -> str:
+        """The environment that its tag names, or "" if that is no environment's name."""
+        tag = self.tags.get(ENVIRONMENT, "")
+        return tag if NAME.fullmatch(tag) else ""
 
     @property
     def has_gpu(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from environments.policy import LONGEST_WINDOW
-from environments.signals import INSIDE, INSIDE_BY_NAME, Values
+from environments.signals import INSIDE, Values
 
 MINUTE = 60.0
 KEPT = LONGEST_WINDOW + 15  # minutes
@@ -22,7 +22,7 @@ SHOWN_REMEMBERED = 20
 JITTER, DRIFT = 1, 3
 SAME = 2 * MINUTE  # the end of a hold is told anew every minute, and arrives now sooner, now later
 
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=1e18, allow_inf_nan=False)]
 
 
 class Told(BaseModel):
@@ -165,7 +165,7 @@ def _placed(minute: Minute, boot: Boot | None, identifier: str, now: float) -> t
 
 
 def _row(minute: Minute) -> Values:
-    return tuple(_kept(minute.signals.get(name), peaks=signal.peaks) for name, signal in INSIDE_BY_NAME.items())
+    return tuple(_kept(minute.signals.get(signal.name), peaks=signal.peaks) for signal in INSIDE)
 
 
 def _kept(reading: Reading | None, *, peaks: bool) -> float | None:

@@ -105,7 +105,8 @@ def _young(case: Case) -> IdleVerdict | None:
     memory, evidence = case.memory, case.evidence
     changed = memory.state_since if memory.state_since > memory.first_seen else 0.0
     born = max(changed, case.machine.created, evidence.booted_at)
-    left = born + case.policy.grace * MINUTE - case.now
+    # However short the grace: who has not been up for a whole window cannot have been idle for one.
+    left = born + max(case.policy.grace, case.policy.window) * MINUTE - case.now
     if left <= 0:
         return None
     ago, until = minutes_text(case.now - born), moment_text(case.now + left)

@@ -84,6 +84,7 @@ class MachineMemory:
     verdict_since: float = 0.0
     alarmed_at: float = 0.0
     refused_until: float = 0.0
+    refusals: int = 0
     warned: Warned | None = None
     hold: Hold | None = None
     lease: Lease | None = None
@@ -114,7 +115,7 @@ def observed(known: MachineMemory | None, machine: FleetMachine, schedule: str, 
     memory = _without_what_is_over(memory, now)
     if machine.state is memory.state or machine.state in IN_BETWEEN:
         return memory
-    memory = replace(memory, state=machine.state, state_since=now)
+    memory = replace(memory, state=machine.state, state_since=now, refusals=0, refused_until=0.0)
     return woken(memory, now) if machine.state is State.RUNNING else memory
 
 
@@ -142,7 +143,8 @@ def judged(memory: MachineMemory, verdict: str, now: float) -> MachineMemory:
 def refused(memory: MachineMemory, now: float) -> MachineMemory:
     """The memory of a machine with which nothing could be done: left alone for a while, and people are told once a day."""
     alarmed = memory.alarmed_at if now - memory.alarmed_at < DAY else now
-    return replace(memory, refused_until=now + LEFT_ALONE, alarmed_at=alarmed)
+    pause = min(LEFT_ALONE * 2**memory.refusals, DAY)
+    return replace(memory, refused_until=now + pause, refusals=memory.refusals + 1, alarmed_at=alarmed)
 
 
 def asleep(memory: MachineMemory, nap: Nap) -> MachineMemory:

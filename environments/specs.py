@@ -2,20 +2,19 @@
 
 import base64
 import ipaddress
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from environments.errors import Fault, InvalidSpec
+from environments.fleet import NAME
 from environments.machine_sizes import find_size
 from environments.policy import IdlePolicy
 from environments.schedule import LONGEST, read_schedule
 
 CALLER = "caller"
 
-ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 # https://learn.microsoft.com/azure/virtual-machines/linux/faq
 BANNED_USERNAMES = frozenset(
     "1 123 a actuser adm admin admin1 admin2 administrator aspnet backup console david guest john owner root server sql "  # noqa: SIM905
@@ -214,7 +213,7 @@ def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller
 
 def name_faults(name: str) -> list[Fault]:
     """What is wrong with an environment's name: 2 to 24 characters, a letter first, then letters, digits and hyphens."""
-    if ENVIRONMENT_NAME.fullmatch(name) and "--" not in name:
+    if NAME.fullmatch(name) and "--" not in name:
         return []
     rule = (
         "2 to 24 characters: a lower-case letter, then lower-case letters, digits and single hyphens, no hyphen at the end"

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from environments.decisions import Step
 from environments.lifecycle import Verb
 from environments.memory import Reason
-from environments.outcomes import Outcome
+from environments.operations import ChangePower
+from environments.outcomes import Outcome, Progress
 from environments.policy import IdlePolicy
 from environments.reports import Tally
 
@@ -56,6 +57,7 @@ class Planned:
     then: str
     at: float
     policy: IdlePolicy
+    judged_at: float
     hibernate: bool = False
     numbers: dict[str, float] = field(default_factory=dict)
 
@@ -92,12 +94,19 @@ class Claim:
     carrier: str
     accepted_at: float
 
+    @property
+    def power(self) -> ChangePower:
+        """What is asked of Azure, if the machine is to be stopped or started."""
+        plan = self.planned
+        where = (plan.group, plan.name, plan.subscription)
+        return ChangePower(self.operation, plan.subject, plan.verb, *where, hibernate=plan.hibernate)
+
 
 @dataclass(frozen=True, slots=True)
-class SecondLook:
-    """Whether what was planned is still right, and if not, why."""
+class Begun:
+    """What came of beginning what was planned: how Azure took it, or why it would have been wrong by then."""
 
-    go: bool
+    progress: Progress | None = None
     why: str = ""
 
 

@@ -1,19 +1,25 @@
 """What a sweep does: warn, put to sleep, wake, delete. Many machines are begun at a measured pace and confirmed together."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import azure.durable_functions as df
 
 import wire
-from activities.acting import claim_machine, close_sweep_operation, confirm_states, look_again, tell_people, warn_machine
-from activities.machine import begin_power_change, read_machine
+from activities.acting import (
+    begin_if_still_right,
+    claim_machine,
+    close_sweep_operation,
+    confirm_states,
+    tell_people,
+    warn_machine,
+)
+from activities.machine import read_machine
 from activities.operation import check_operation
 from environments.decisions import Step
 from environments.identifiers import operation_id_at
 from environments.lifecycle import State
-from environments.operations import ChangePower, PollRequest, Teardown
+from environments.operations import PollRequest, Teardown
 from environments.outcomes import Outcome, Progress, Refusal, RefusalReason, Stage, Verdict
 from environments.sweeps import Claim, Notice, PageRequest, Planned, SweepClosing
 from orchestrators.steps import STUBBORN, Context, GaveUp, Story, run, run_each, sleep
@@ -25,7 +31,7 @@ BURST, EVERY, EVERY_SECONDS = 120, 30, 5.0
 # A deallocation takes half a minute; Resource Graph hears of it some seconds later.
 FIRST_LOOK, BETWEEN_LOOKS, LOOKS = 40.0, 20.0, 12
 APART = 0.6  # pages ask one after the other
-TOLD_ONE_BY_ONE = 5
+TOLD_ONE_BY_ONE, LONGEST_NOTICE = 5, 3000
 # People are told soon or not at all.
 TELLING = df.RetryOptions(5_000, 3)
 
@@ -37,18 +43,20 @@ DONE = {Step.STOP: "It is deallocated; Azure shows it so.", Step.START: "It is r
 class Job:
     """One machine that the sweep has taken, and what has come of that so far."""
 
-    planned: Planned
-    operation: str
+    claim: Claim
     began_at: float
     url: str = ""
     outcome: Outcome | None = None
 
     @property
-    def power(self) -> ChangePower:
-        """What is asked of Azure."""
-        plan = self.planned
-        where = (plan.group, plan.name, plan.subscription)
-        return ChangePower(self.operation, plan.subject, plan.verb, *where, hibernate=plan.hibernate)
+    def planned(self) -> Planned:
+        """What the machine was taken for."""
+        return self.claim.planned
+
+    @property
+    def operation(self) -> str:
+        """The operation that has taken it."""
+        return self.claim.operation
 
 
 def act(context: Context, planned: Sequence[Planned], page: PageRequest) -> Story[tuple[str, ...]]:
@@ -60,10 +68,9 @@ def act(context: Context, planned: Sequence[Planned], page: PageRequest) -> Stor
         if not first:
             yield from sleep(context, EVERY_SECONDS)
         first = False
-        yield from _look_again(context, group)
-        yield from _begin(context, [job for job in group if job.outcome is None and job.planned.step in WANTED])
+        yield from _begin(context, group)
+    yield from _delete(context, [job for job in jobs if job.outcome is None and job.planned.step is Step.DELETE])
     yield from _confirm(context, [job for job in jobs if job.outcome is None and job.planned.step in WANTED], page)
-    yield from _delete(context, [job for job in jobs if job.outcome is None])
     yield from _close(context, [job for job in jobs if job.outcome is not None])
     return problems
 
@@ -84,7 +91,7 @@ def _claim(context: Context, planned: Sequence[Planned]) -> Story[tuple[list[Job
     jobs, problems = [], []
     for claim, holder in zip(claims, holders, strict=True):
         if holder == claim.operation:
-            jobs.append(Job(claim.planned, claim.operation, now))
+            jobs.append(Job(claim, now))
         elif isinstance(holder, GaveUp):
             problems.append(f"{claim.planned.name} could not be taken: {holder.refusal.detail}")
         else:
@@ -100,26 +107,21 @@ def _paced(jobs: Sequence[Job], pages: int) -> Iterator[list[Job]]:
         begin, count = begin + count, max(EVERY // max(pages, 1), 1)
 
 
-def _look_again(context: Context, jobs: Sequence[Job]) -> Story[None]:
-    looks = yield from run_each(context, [(look_again, job.planned) for job in jobs])
-    for job, look in zip(jobs, looks, strict=True):
-        if isinstance(look, GaveUp):
-            job.outcome = Outcome.failed([look.refusal], undone="Nothing was done.")
-        elif not look.go:
-            job.outcome = Outcome(Verdict.CANCELLED, f"Nothing was done. {look.why}")
-
-
 def _begin(context: Context, jobs: Sequence[Job]) -> Story[None]:
-    answers = yield from run_each(context, [(begin_power_change, job.power) for job in jobs])
-    for job, answer in zip(jobs, answers, strict=True):
-        refusal = answer.refusal
-        if refusal is not None:
-            job.outcome = Outcome.failed([refusal])
-        elif isinstance(answer, Progress) and answer.stage is Stage.WAITING and not answer.url:
+    """Look again and begin, machine by machine: whoever comes to work meanwhile is seen by the next try."""
+    begun = yield from run_each(context, [(begin_if_still_right, job.claim) for job in jobs])
+    for job, answer in zip(jobs, begun, strict=True):
+        if isinstance(answer, GaveUp):
+            job.outcome = Outcome.failed([answer.refusal])
+        elif answer.progress is None:
+            job.outcome = Outcome(Verdict.CANCELLED, f"Nothing was done. {answer.why}")
+        elif answer.progress.refusal is not None:
+            job.outcome = Outcome.failed([answer.progress.refusal])
+        elif answer.progress.stage is Stage.WAITING and not answer.progress.url:
             words = "Azure was asked too much at once; the next sweep tries again."
             job.outcome = Outcome.failed([Refusal(RefusalReason.GAVE_UP, words, step=job.planned.step)])
-        elif isinstance(answer, Progress):
-            job.url = answer.url
+        else:
+            job.url = answer.progress.url
 
 
 def _confirm(context: Context, jobs: Sequence[Job], page: PageRequest) -> Story[None]:
@@ -142,7 +144,7 @@ def _confirm(context: Context, jobs: Sequence[Job], page: PageRequest) -> Story[
 
 def _ask_one_by_one(context: Context, jobs: Sequence[Job]) -> Story[None]:
     """What Resource Graph does not confirm is asked of each machine, and of the operation that Azure began."""
-    views = yield from run_each(context, [(read_machine, job.power) for job in jobs])
+    views = yield from run_each(context, [(read_machine, job.claim.power) for job in jobs])
     asked = [job for job in jobs if job.url]
     answers = yield from run_each(context, [(check_operation, PollRequest(job.url)) for job in asked])
     refusals = {job.operation: said.refusal for job, said in zip(asked, answers, strict=True) if isinstance(said, Progress)}
@@ -158,18 +160,12 @@ def _ask_one_by_one(context: Context, jobs: Sequence[Job]) -> Story[None]:
 
 
 def _delete(context: Context, jobs: Sequence[Job]) -> Story[None]:
-    """Environments whose lease has run out are deleted by the same orchestration as by people; it closes its own trail."""
-    tasks = [
-        context.call_sub_orchestrator(
-            delete_environment.__name__,
-            wire.encode(Teardown(job.operation, job.planned.environment, job.planned.group)),
-            job.operation,
-        )
-        for job in jobs
-    ]
-    if tasks:
-        with suppress(Exception):  # its own trail says what came of each
-            yield context.task_all(tasks)
+    """Begin to delete environments whose lease has run out, as people do; each closes its own trail, and nobody waits."""
+    if jobs:
+        requests = [Teardown(job.operation, job.planned.environment, job.planned.group) for job in jobs]
+        name = delete_environment.__name__
+        tasks = [context.call_sub_orchestrator(name, wire.encode(request), request.operation) for request in requests]
+        yield context.task_any([*tasks, context.create_timer(context.current_utc_datetime)])
 
 
 def _close(context: Context, jobs: Sequence[Job]) -> Story[None]:
@@ -179,10 +175,14 @@ def _close(context: Context, jobs: Sequence[Job]) -> Story[None]:
     ]
     told = yield from run_each(context, [(close_sweep_operation, closing) for closing in closings], STUBBORN)
     worth = [closing for closing, tell in zip(closings, told, strict=True) if tell is True]
-    notices = [_notice(closing) for closing in worth]
+    yield from tell(context, [_notice(closing) for closing in worth])
+
+
+def tell(context: Context, notices: Sequence[Notice]) -> Story[None]:
+    """Tell people; many notices become one, for nobody reads a hundred. Who cannot be told blocks nobody."""
     if len(notices) > TOLD_ONE_BY_ONE:
-        words = "; ".join(f"{notice.name}: {notice.event}" for notice in notices)
-        notices = [Notice("many", "", f"{len(notices)} machines", words[:3000], ended)]
+        words = "; ".join(f"{notice.name}: {notice.event}" for notice in notices)[:LONGEST_NOTICE]
+        notices = [Notice("many", "", f"{len(notices)} machines", words, notices[0].at)]
     yield from run_each(context, [(tell_people, notice) for notice in notices], TELLING)
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import wire
-from activities.acting import finish_sweep, tell_people
+from activities.acting import finish_sweep
 from activities.judging import count_machines, judge_page
 from environments.reports import Tally
 from environments.sweeps import Alarm, Notice, PageRequest, SweepEnd, SweepRequest
-from orchestrators.acting import TELLING, act
-from orchestrators.steps import STUBBORN, Context, GaveUp, Story, run, run_each, sleep
+from orchestrators.acting import act, tell
+from orchestrators.steps import STUBBORN, Context, GaveUp, Story, run, sleep
 
 # A page is one question to Resource Graph, which takes 15 in 5 seconds: more than half of that would be unfair to others.
 PAGE = 1000
@@ -62,7 +62,7 @@ def sweep_page(context: Context) -> Story[Any]:
     found = yield from run(context, judge_page, replace(request, now=now))
     if request.dry_run:
         return wire.encode(found.tally)
-    yield from run_each(context, [(tell_people, _notice(alarm, now)) for alarm in found.alarms], TELLING)
+    yield from tell(context, [_notice(alarm, now) for alarm in found.alarms])
     problems = yield from act(context, found.planned, request)
     return wire.encode(found.tally.plus(Tally(problems=problems)))
 

@@ -3,7 +3,8 @@
 import base64
 import zlib
 from array import array
-from math import isnan, nan
+from functools import lru_cache
+from math import nan
 
 from environments.signals import Values
 
@@ -31,7 +32,13 @@ def unpacked(first: int, text: str, width: int, since: int = 0) -> dict[int, Val
     numbers.frombytes(zlib.decompress(base64.b64decode(text)))
     minutes: dict[int, Values] = {}
     for row in range(max(since - first, 0), len(numbers) // width):
-        values = tuple(None if isnan(value) else round(value, 3) for value in numbers[row * width : (row + 1) * width])
+        values = tuple(_number(value) if value == value else None for value in numbers[row * width : (row + 1) * width])
         if any(value is not None for value in values):
             minutes[first + row] = values
     return minutes
+
+
+@lru_cache(65536)
+def _number(value: float) -> float:
+    """A number as it was before it was packed: the same few come again and again."""
+    return round(value, 3)

@@ -79,6 +79,20 @@ def test_taking_back_leaves_a_network_of_the_same_name_that_was_there_before(
     assert left == {group, network}
 
 
+def test_a_sweep_frees_what_a_lost_operation_holds(
+    ground: Ground, control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    azure.hold_up("PUT", "/storageAccounts/")
+    accepted = control_plane.put(name).json()["operation"]
+    control_plane.until_step(accepted, "vm", "running")
+    terminate(ground, accepted)
+    assert len(azure.locks(name)) == 1
+    swept = control_plane.client.post("/sweeps")
+    assert swept.status_code == 202
+    assert eventually(lambda: azure.locks(name) == [])
+    assert control_plane.down(name)["state"] == "succeeded"
+
+
 def test_an_operation_terminated_from_outside_leaves_nothing_locked_and_nothing_behind(
     ground: Ground, control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:

@@ -92,6 +92,8 @@ def test_a_heartbeat_that_cannot_be_read_names_every_fault(told: FleetSide) -> N
     answer = send(told, wrong, bearer)
     assert answer.status_code == 422
     assert {fault["pointer"] for fault in answer.json()["errors"]} == {"/boot", "/gpu", "/minutes/0/sequence"}
+    endless = beat(told, "mine", minutes=[{"sequence": 1, "age_seconds": 1, "signals": {"jobs": {"max": 1e308, "p95": 0}}}])
+    assert send(told, endless, bearer).status_code == 422
     nan = json.dumps(beat(told, "mine", uptime_seconds=float("nan"))).encode()
     assert send(told, nan, bearer).status_code == 422
     assert send(told, b"{", bearer).status_code == 400

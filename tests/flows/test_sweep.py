@@ -221,3 +221,44 @@ def test_the_report_is_told_page_by_page_and_as_a_table(fleet: FleetSide) -> Non
     for query in ({"verdict": "lazy"}, {"after": "x"}, {"limit": "0"}):
         assert fleet.control_plane.get("/machines", params=query).status_code == 400
     assert fleet.control_plane.get("/sweeps/sweep-0").status_code == 404
+
+
+def test_every_try_to_stop_looks_anew(fleet: FleetSide) -> None:
+    fleet.load(shaky=machine(idle="window=5m, grace=0m, lead=0m"))
+    fleet.spoil(effect="drop", method="POST", path="shaky/deallocate", times=20)
+    accepted = fleet.control_plane.post("/sweeps")
+    fleet.until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] >= 1, "nobody tried to stop it")
+    fleet.signals("shaky", gpu_percent=95, gpu_processes=1)
+    fleet.sweep_ended(accepted)
+    assert fleet.power("shaky") == "running"
+    assert fleet.operations("shaky")[0]["state"] in ("cancelled", "failed")
+
+
+def test_a_snooze_link_never_shortens_what_somebody_asked_for(fleet: FleetSide) -> None:
+    fleet.load(both=machine(idle="window=5m, grace=0m, lead=30m"))
+    fleet.sweep()
+    (notice,) = fleet.notices("both")
+    asked = {"machine": fleet.id("both"), "for": "5d", "reason": "long"}
+    until = fleet.control_plane.post("/machines/hold", json=asked).json()["hold"]["until"]
+    assert httpx.post(notice["snooze_url"]).status_code == 200
+    fleet.sweep()
+    assert fleet.lines()["both"]["hold"]["until"] == until
+    assert httpx.post(notice["snooze_url"]).status_code == 404
+
+
+def test_a_tag_makes_nobody_the_machine_of_anothers_environment(fleet: FleetSide) -> None:
+    now = "window=5m, grace=0m, lead=0m"
+    fleet.load(
+        odd=machine(idle=now, tags={"dormouse": "team/a"}),
+        liar=machine(idle=now, tags={"dormouse": ":sweep"}),
+        claims=machine(idle=now, tags={"dormouse": "ours"}),
+    )
+    fleet.sweep()
+    assert {fleet.power(name) for name in fleet.names} == {"deallocated"}
+    assert [len(fleet.operations(name)) for name in fleet.names] == [1, 1, 1], "each under its own name"
+
+
+def test_numbers_without_end_are_400(fleet: FleetSide) -> None:
+    for path in ("/machines", "/machines/idle-report", "/operations"):
+        assert fleet.control_plane.get(path, params={"limit": "9" * 5000}).status_code == 400
+    assert fleet.control_plane.get("/machines", params={"after": "9" * 5000}).status_code == 400

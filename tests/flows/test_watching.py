@@ -28,7 +28,7 @@ def test_a_schedule_starts_and_stops_at_its_times_and_never_acts_on_the_past(fle
     policy = "off"
     fleet.load(
         rises=machine(idle=policy, power="deallocated", tags={"dormouse-schedule": on_soon}),
-        rests=machine(idle="window=6h, lead=1m, grace=0m", tags={"dormouse-schedule": off_soon}),
+        rests=machine(idle="lead=1m, grace=6h", tags={"dormouse-schedule": off_soon}),
         late=machine(idle=policy, tags={"dormouse-schedule": past}),
         works=machine(idle="enabled=false, lead=1m", inside={"gpu_percent": 90}, tags={"dormouse-schedule": off_soon}),
     )

@@ -11,9 +11,8 @@ import httpx
 from local.clock import Clock
 from local.ground import Ground, temporary_ground
 from tests.hazards.corpus import Hazard
-from tests.support import SUBSCRIPTION
+from tests.support import PATIENCE, SUBSCRIPTION
 
-PATIENCE = 40.0
 LIMIT = 200
 
 Name = tuple[str, str]  # the hazard, and the short name of the machine
@@ -37,7 +36,11 @@ class Fleet:
 
     def caught_up(self) -> None:
         """Wait until every agent has told what it could."""
-        self.wait(lambda: self.azure.get("/agents").raise_for_status().json()["pending"] == 0, "agents are behind")
+        self.wait(lambda: not self.behind(), "agents are behind")
+
+    def behind(self) -> int:
+        """How many agents have not told what they could."""
+        return int(self.azure.get("/agents").raise_for_status().json()["pending"])
 
     def sweep(self, *, dry_run: bool = False) -> dict[str, Any]:
         """Sweep, and answer the sweep as it ended."""

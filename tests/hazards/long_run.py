@@ -17,13 +17,18 @@ WINDOW, BETWEEN_SWEEPS, LAG = 30, 5, 3
 
 @dataclass(slots=True)
 class LongRun:
-    """What was seen: when machines were asleep, and how long quiet ones took to be found."""
+    """What was seen, in minutes: when machines were asleep, and how long quiet ones took to be found.
+
+    How slow this computer was is seen, too: the longest time between two looks, and whether agents ever fell behind.
+    """
 
     began: float
     asleep_after: dict[Name, float] = field(default_factory=dict)
     touched: set[Name] = field(default_factory=set)
     found_after: dict[Name, float] = field(default_factory=dict)
     lasted: float = 0.0
+    slowest_look: float = 0.0
+    were_behind: bool = False
 
 
 def run(fleet: Fleet, hazards: Sequence[Hazard], enough: Event) -> LongRun:
@@ -43,12 +48,14 @@ def run(fleet: Fleet, hazards: Sequence[Hazard], enough: Event) -> LongRun:
             fleet.change(node, {"inside": {"gpu_percent": 0, "gpu_processes": 0}})
         _look(fleet, seen, quiet_since)
         fleet.pass_minutes(0.5)
+        seen.slowest_look = max((fleet.now() - seen.began) / 60 - passed, seen.slowest_look)
     seen.touched = fleet.touched()
     seen.lasted = (fleet.now() - seen.began) / 60
     return seen
 
 
 def _look(fleet: Fleet, seen: LongRun, quiet_since: dict[Name, float]) -> None:
+    seen.were_behind |= fleet.behind() > 0
     for name, line in fleet.lines().items():
         if line["state"] == "stopped" and name not in seen.asleep_after:
             seen.asleep_after[name] = (fleet.now() - seen.began) / 60

@@ -6,8 +6,6 @@ from tests.hazards.long_run import BETWEEN_SWEEPS, GROUP, LAG, MANY, MINUTES, WI
 
 NOT_SET = [hazard for hazard in read_all() if not hazard.setting]
 QUIET_IN_TIME = {(GROUP, f"node-{number}") for number in range(MANY)}
-# Half a second of this computer is a minute there: heartbeats and sweeps may be that late.
-HASTE = 1
 
 
 def wanted() -> set[Name]:
@@ -25,8 +23,10 @@ def test_every_machine_that_is_idle_is_stopped(long_run: LongRun) -> None:
 
 def test_what_becomes_quiet_is_found_after_a_window_a_sweep_and_the_lag_of_measurements(long_run: LongRun) -> None:
     assert set(long_run.found_after) == QUIET_IN_TIME
+    # A second of this computer is more than a minute there: what it is late is not the sweep's fault.
+    slow = long_run.slowest_look + (BETWEEN_SWEEPS if long_run.were_behind else 0)
     for name, minutes in long_run.found_after.items():
-        assert WINDOW <= minutes <= WINDOW + BETWEEN_SWEEPS + LAG + HASTE, name
+        assert WINDOW <= minutes <= WINDOW + BETWEEN_SWEEPS + LAG + slow, name
 
 
 def test_nobody_is_stopped_before_the_lead_of_a_warning_is_over(long_run: LongRun) -> None:

@@ -42,13 +42,13 @@ def tried(fleet: Fleet, hazard: Hazard) -> Outcome:
             fleet.sweep(dry_run=True)
             lines = {name[1]: line for name, line in fleet.lines().items() if name[0] == hazard.name}
             fleet.sweep()
-        fleet.pass_minutes(0.5)  # Resource Graph is some seconds late
+        fleet.pass_minutes(0.3)  # Resource Graph is some seconds late
         fleet.sweep(dry_run=True)
         after = {name[1]: line["state"] for name, line in fleet.lines().items() if name[0] == hazard.name}
     finally:
         for machine in hazard.machines:
             fleet.azure.post("/resources/vanish", json={"id": identifier_of((hazard.name, machine["id"]))})
-        fleet.pass_minutes(0.5)
+        fleet.pass_minutes(0.3)
     return Outcome(
         {name: lines[name]["verdict"] if name in lines else ABSENT for name in hazard.expect},
         {name: line["sentence"] for name, line in lines.items()},

@@ -18,6 +18,8 @@ from environments.schedule import next_transition, read_schedule
 from tests.rules.test_idle import LONG_AGO, NOW, WEEK, case, machine, quiet, remembered, with_value
 
 ACTING = frozenset({Step.STOP, Step.START, Step.DELETE})
+# A machine that Resource Graph shows is never absent, and only environments can be incomplete.
+SHOWN = [state for state in State if state not in (State.ABSENT, State.INCOMPLETE)]
 CLOCK = datetime.fromtimestamp(NOW, UTC)
 ago = st.integers(0, 180).map(lambda minutes: NOW - minutes * MINUTE)
 moments = st.integers(-180, 180).map(lambda minutes: NOW + minutes * MINUTE)
@@ -68,13 +70,18 @@ def situations(draw: st.DrawFn) -> Case:
     """Machines of all kinds in all states, with any memory and any wish."""
     text = draw(st.none() | schedules())
     tags = draw(st.sampled_from([{}, {"dormouse": "lab"}, {"dormouse-keep": "yes"}]))
-    state = draw(st.sampled_from([State.RUNNING] * 4 + list(State)))
+    state = draw(st.sampled_from([State.RUNNING] * 4 + SHOWN))
     evidence = quiet()
     if draw(st.booleans()):
         place, value = draw(st.integers(0, 29)), draw(st.sampled_from([None, 99.0]))
         evidence = with_value(evidence, "inside", "gpu_percent", place, value)
     return case(
-        machine=machine(state=state, tags=tags, managed_by_others=draw(st.sampled_from([False] * 5 + [True]))),
+        machine=machine(
+            state=state,
+            tags=tags,
+            environment=tags.get("dormouse", ""),
+            managed_by_others=draw(st.sampled_from([False] * 5 + [True])),
+        ),
         memory=draw(memories()),
         policy=draw(policies),
         schedule=read_schedule(text) if text else None,
@@ -145,9 +152,9 @@ def test_nothing_is_stopped_for_idleness_but_what_is_idle(one: Case) -> None:
     verdict, decision = decided(one)
     if decision.reason is Reason.IDLE and decision.step in (Step.WARN, Step.STOP):
         assert verdict.kind is Kind.IDLE
-        assert one.now >= one.memory.first_seen + one.policy.grace * MINUTE
-    if decision.reason is Reason.IDLE and decision.step is Step.STOP:
-        assert one.policy.action is not Action.NOTIFY
+        notified_only = one.policy.action is Action.NOTIFY
+        assert notified_only or one.now >= one.memory.first_seen + one.policy.grace * MINUTE
+        assert not (notified_only and decision.step is Step.STOP)
 
 
 @given(situations())
@@ -179,6 +186,38 @@ def test_enabling_a_schedule_or_meeting_a_machine_never_acts_on_the_past(one: Ca
         _, decision = decided(replace(one, memory=memory))
         if decision.reason is Reason.SCHEDULE:
             assert decision.step not in ACTING
+
+
+def test_after_a_refusal_an_idle_machine_is_tried_again_when_its_time_has_come() -> None:
+    told = remembered(warned=warned(stop_at=NOW, delivered_at=NOW - 900))
+    waiting = decided(case(memory=replace(told, refused_until=NOW + 60)))[1]
+    assert (waiting.step, waiting.at) == (Step.NOTHING, NOW + 60)
+    assert decided(case(memory=replace(told, refused_until=NOW)))[1].step is Step.STOP
+
+
+@pytest.mark.parametrize("tags", [{"dormouse-keep": "yes"}, {"dormouse-keep": ""}])
+def test_who_opted_out_is_neither_stopped_nor_started_nor_warned(tags: dict[str, str]) -> None:
+    policy, hours = IdlePolicy(lead=0, grace=0), read_schedule("fri 06:00-08:00 UTC")
+    memory = remembered(state_since=NOW - 7200, lease=Lease(NOW, Ending.STOP, "alice"))
+    assert decided(case(memory=memory, policy=policy, schedule=hours))[1].step is Step.STOP
+    for known in (machine(tags=tags), machine(managed_by_others=True)):
+        assert decided(case(machine=known, memory=memory, policy=policy, schedule=hours))[1].step is Step.NOTHING
+
+
+def test_who_was_just_met_is_left_alone_for_the_grace() -> None:
+    policy = IdlePolicy(lead=0, grace=30)
+    met = decided(case(policy=policy, memory=remembered(first_seen=NOW - 60)))[1]
+    assert (met.step, met.at) == (Step.NOTHING, NOW - 60 + 1800)
+    assert decided(case(policy=policy, memory=remembered(first_seen=NOW - 1800)))[1].step is Step.STOP
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_hours_that_are_over_stop_what_rests_and_wait_for_what_works(*, enabled: bool) -> None:
+    policy, hours = IdlePolicy(lead=0, grace=0, enabled=enabled), read_schedule("fri 06:00-08:00 UTC")
+    memory = remembered(state_since=NOW - 7200)
+    working = with_value(quiet(), "inside", "gpu_percent", 20, 99.0)
+    assert decided(case(policy=policy, memory=memory, schedule=hours))[1].step is Step.STOP
+    assert decided(case(policy=policy, memory=memory, schedule=hours, evidence=working))[1].step is Step.NOTHING
 
 
 @given(schedules(), st.integers(0, 179), st.sampled_from([0, 15]))
@@ -283,7 +322,7 @@ def test_a_lease_is_warned_of_a_lead_before_it_is_over_and_ends_whatever_the_mac
 
 @pytest.mark.parametrize("then", Ending)
 def test_a_lease_that_is_extended_after_its_warning_ends_later(then: Ending) -> None:
-    told, lab = warned(Reason.LEASE, stop_at=NOW, delivered_at=NOW - 900), machine(tags={"dormouse": "lab"})
+    told, lab = warned(Reason.LEASE, stop_at=NOW, delivered_at=NOW - 900), machine(environment="lab")
     policy = IdlePolicy(enabled=False)
 
     def extended_by(minutes: float) -> Decision:
@@ -307,7 +346,7 @@ def test_hours_that_are_extended_after_the_warning_end_later() -> None:
 
 def test_a_lease_that_deletes_deletes_environments_only() -> None:
     over = remembered(lease=Lease(NOW, Ending.DELETE, "alice"))
-    lab = machine(tags={"dormouse": "lab"}, state=State.STOPPED)
+    lab = machine(environment="lab", state=State.STOPPED)
     policy = IdlePolicy(lead=0)
     assert decided(case(memory=over, machine=lab, policy=policy))[1].step is Step.DELETE
     assert decided(case(memory=over, machine=machine(state=State.STOPPED), policy=policy))[1].step is Step.NOTHING

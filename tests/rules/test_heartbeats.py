@@ -67,7 +67,7 @@ def test_a_captured_heartbeat_changes_nothing(work: list[float], numbers: list[i
         assert gpu(again) == gpu(record)
 
 
-@given(st.randoms(use_true_random=False), st.floats(-0.005, 0.005), st.floats(0, 59), st.sets(st.integers(5, 190)))
+@given(st.randoms(use_true_random=False), st.floats(-0.02, 0.02), st.floats(0, 59), st.sets(st.integers(5, 190)))
 def test_minutes_that_follow_each_other_leave_no_hole_whatever_the_jitter_and_the_drift(
     chance: random.Random, drift: float, offset: float, lost: set[int]
 ) -> None:
@@ -125,6 +125,17 @@ def test_of_what_has_peaks_the_95th_percentile_is_kept_and_of_all_else_the_peak(
     told = beat([]).model_dump() | {"minutes": [{"sequence": 0, "age_seconds": 30, "signals": signals}]}
     (row,) = merged(None, Heartbeat.model_validate(told), NOW).minutes.values()
     assert dict(zip(NAMES, row, strict=True)) == {signal.name: 7 if signal.peaks else 2 for signal in INSIDE}
+
+
+@pytest.mark.parametrize("drift", [-0.02, 0.02])
+def test_a_clock_that_drifts_by_minutes_leaves_no_hole_and_is_followed(drift: float) -> None:
+    record: AgentRecord | None = None
+    for number in range(300):
+        record = merged(record, beat([(number, 0.0, 1.0)]), BEGIN + (number + 1) * 60 * (1 + drift))
+    assert record is not None
+    places = sorted(record.minutes)
+    assert places == list(range(places[0], places[-1] + 1))
+    assert abs(places[-1] - (BEGIN + 299.5 * 60 * (1 + drift)) // 60) <= 2
 
 
 def test_a_machine_that_has_slept_leaves_a_hole() -> None:

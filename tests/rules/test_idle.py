@@ -15,7 +15,7 @@ from environments.lifecycle import State
 from environments.memory import Hold, MachineMemory
 from environments.policy import IdlePolicy
 from environments.schedule import read_schedule
-from environments.signals import GPU, HOST, INSIDE, NEEDED_HOST, NEEDED_INSIDE, Signal
+from environments.signals import GPU, HOST, INSIDE, Signal
 
 NOW = 1_800_000_000.0  # a Friday, 08:00 UTC
 WEEK = 7 * 86400.0
@@ -181,6 +181,19 @@ def test_every_signal_at_its_limit_in_any_minute_keeps_a_machine_awake(side: str
     assert judge(case(policy=policy, evidence=below)).kind is Kind.IDLE
 
 
+def test_what_speaks_against_sleep_is_no_less_than_this() -> None:
+    work = {"jobs", "gpu_percent", "gpu_processes", "kernels_busy", "kernels_active", "multiplexer_jobs"}
+    people = {"terminals_active", "logins", "connections"}
+    load = {"cpu_percent", "cpu_cores", "network_bytes_per_second", "disk_bytes_per_second"}
+    assert {signal.name for signal in SPEAKING} == work | people | load
+    assert {signal.name for signal in HOST} == load - {"cpu_cores"}
+    brisk = IdlePolicy(sessions="active")
+    assert {signal.name for signal in INSIDE if signal.limit(brisk) is not None} == (work | people | load) - {
+        "logins",
+        "connections",
+    }
+
+
 @pytest.mark.parametrize("signal", SPEAKING, ids=lambda one: one.name)
 @pytest.mark.parametrize("place", [30, 31, 32])
 def test_what_is_newer_than_the_window_counts_too(signal: Signal, place: int) -> None:
@@ -189,13 +202,24 @@ def test_what_is_newer_than_the_window_counts_too(signal: Signal, place: int) ->
 
 
 @pytest.mark.parametrize(
-    ("side", "name"), [("host", name) for name in NEEDED_HOST] + [("inside", name) for name in (*NEEDED_INSIDE, *GPU)]
+    ("side", "name"),
+    [(side, signal.name) for side, signal in SIGNALS if signal.limit(IdlePolicy()) is not None],
 )
 @pytest.mark.parametrize("place", [0, 15, 29])
 def test_a_single_minute_that_nobody_knows_keeps_a_machine_awake(side: str, name: str, place: int) -> None:
     verdict = judge(case(evidence=with_value(quiet(), side, name, place, None)))
     assert verdict.kind is Kind.UNKNOWN
     assert "1 of 30 minutes" in verdict.sentence
+
+
+@pytest.mark.parametrize(("side", "name"), [("host", "cpu_percent"), ("inside", "jobs"), ("inside", "gpu_percent")])
+def test_a_past_that_begins_within_the_window_is_not_all_of_it(side: str, name: str) -> None:
+    evidence = quiet()
+    tracks: dict[str, Track] = getattr(evidence, side)
+    shorter = replace(tracks[name], window=tracks[name].window[2:])
+    verdict = judge(case(evidence=with_tracks(evidence, side, {**tracks, name: shorter})))
+    assert verdict.kind is Kind.UNKNOWN
+    assert "2 of 30 minutes" in verdict.sentence
 
 
 def test_minutes_that_may_still_be_on_their_way_need_not_be_known() -> None:
@@ -244,7 +268,8 @@ def test_a_machine_is_left_alone_for_its_grace_after_whatever_was_last() -> None
         case(evidence=quiet(booted_at=NOW - 29 * MINUTE)),
     ):
         assert judge(young).kind is Kind.YOUNG
-        assert judge(replace(young, policy=IdlePolicy(grace=29))).kind is Kind.IDLE
+        assert judge(replace(young, policy=IdlePolicy(grace=29))).kind is Kind.YOUNG, "no window has passed"
+        assert judge(replace(young, policy=IdlePolicy(grace=29), now=NOW + MINUTE)).kind is not Kind.YOUNG
 
 
 def test_what_keeps_a_machine_awake_longest_ago_and_most_convincingly_is_told_with_its_time() -> None:

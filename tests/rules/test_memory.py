@@ -80,7 +80,7 @@ def test_what_failed_is_left_alone_for_a_while_and_told_once_a_day() -> None:
     once = refused(remembered(), NOW)
     again = refused(once, NOW + 3 * HOUR)
     assert (once.refused_until, once.alarmed_at) == (NOW + LEFT_ALONE, NOW)
-    assert (again.refused_until, again.alarmed_at) == (NOW + 3 * HOUR + LEFT_ALONE, NOW)
+    assert (again.refused_until, again.alarmed_at) == (NOW + 3 * HOUR + 2 * LEFT_ALONE, NOW)
     assert refused(again, NOW + 24 * HOUR).alarmed_at == NOW + 24 * HOUR
 
 
