@@ -3,6 +3,7 @@
 https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-prices
 """
 
+import asyncio
 import time
 from dataclasses import dataclass
 
@@ -30,11 +31,17 @@ class Prices:
         """Ask over the connections of this cloud; nothing of our identity goes along."""
         self._cloud = cloud
         self._known: dict[tuple[str, str], tuple[float, Price | None]] = {}
+        self._asking: dict[tuple[str, str], asyncio.Lock] = {}
         self._in_vain_until = 0.0
 
     async def of_machine(self, region: str, size: str) -> Price | None:
         """The price of a size in a region, or None when the list has none; raises CloudUnavailable."""
-        key, now = (region, size.lower()), time.monotonic()
+        key = (region, size.lower())
+        async with self._asking.setdefault(key, asyncio.Lock()):  # who asks for the same meanwhile hears the same answer
+            return await self._known_or_asked(key, region, size)
+
+    async def _known_or_asked(self, key: tuple[str, str], region: str, size: str) -> Price | None:
+        now = time.monotonic()
         good_until, price = self._known.get(key, (-DAY, None))
         if now < good_until:
             return price

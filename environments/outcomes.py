@@ -107,7 +107,8 @@ class Stage(StrEnum):
 class Progress:
     """Where a request to Azure stands: done, to be asked again in some seconds, or refused.
 
-    While it waits, `url` is where to ask; without one the request itself has to be made again.
+    While it waits, `url` is where to ask; without one the request itself has to be made again. `held_up` says that Azure was
+    asked too much, or is in trouble: then it is not asked any sooner than it wants to be.
     """
 
     stage: Stage
@@ -117,6 +118,7 @@ class Progress:
     facts: dict[str, str] = field(default_factory=dict)
     refusal: Refusal | None = None
     findings: tuple[Finding, ...] = ()
+    held_up: bool = False
 
     @classmethod
     def done(cls, *, created: bool = False, **facts: str) -> "Progress":
@@ -124,9 +126,9 @@ class Progress:
         return cls(Stage.DONE, created=created, facts=facts)
 
     @classmethod
-    def waiting(cls, seconds: float, *, url: str = "") -> "Progress":
+    def waiting(cls, seconds: float, *, url: str = "", held_up: bool = False) -> "Progress":
         """Ask again in so many seconds."""
-        return cls(Stage.WAITING, url=url, ask_again_in=seconds)
+        return cls(Stage.WAITING, url=url, ask_again_in=seconds, held_up=held_up)
 
     @classmethod
     def refused(cls, refusal: Refusal) -> "Progress":

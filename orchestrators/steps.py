@@ -25,6 +25,7 @@ TRANSIENT = df.RetryOptions(5_000, 24)
 STUBBORN = df.RetryOptions(15_000, 240)
 
 PATIENCE = timedelta(minutes=45)
+OFTEN = 5.0  # seconds; Compute allows 15 polls a minute of one operation
 CANCEL = "cancel"
 
 
@@ -82,14 +83,15 @@ def follow(
 
     What Azure has accepted is followed to its end even if `cancel` is heard; what it has not is not asked for again.
     """
-    deadline = context.current_utc_datetime + PATIENCE
+    began = context.current_utc_datetime
+    deadline = began + PATIENCE
     progress = yield from run(context, begin, request)
     while progress.stage is Stage.WAITING:
         if context.current_utc_datetime >= deadline:
             detail = f"Azure has not finished within {PATIENCE.total_seconds() / 60:.0f} minutes."
             return Progress.refused(Refusal(RefusalReason.GAVE_UP, detail))
         if progress.url:
-            yield from sleep(context, progress.ask_again_in)
+            yield from sleep(context, _pause(progress, (context.current_utc_datetime - began).total_seconds()))
             progress = yield from run(context, ask, PollRequest(progress.url, machine))
         else:
             yield from sleep(context, progress.ask_again_in, cancel)
@@ -97,6 +99,14 @@ def follow(
                 return Progress.refused(Refusal(RefusalReason.CANCELLED, "It was not begun."))
             progress = yield from run(context, begin, request)
     return progress
+
+
+def _pause(progress: Progress, waited: float) -> float:
+    """The seconds until an operation is asked for again: what Azure says, but no more than a tenth of what it has taken.
+
+    Azure's first answers say up to 30 seconds for what takes 20 (recorded). Who asks too much is told by 429, and obeys.
+    """
+    return progress.ask_again_in if progress.held_up else min(progress.ask_again_in, max(OFTEN, waited / 10))
 
 
 def sleep(context: Context, seconds: float, cancel: Any = None) -> Story[None]:
