@@ -18,7 +18,7 @@ from environments.fleet import FleetMachine
 from environments.leases import longest_hold
 from environments.lifecycle import State
 from environments.memory import MachineMemory, Nap, Warned, asleep, refused
-from environments.operations import ChangePower, OperationRecord
+from environments.operations import OperationRecord
 from environments.outcomes import Progress, Verdict
 from environments.reports import ReportHead
 from environments.second_thoughts import is_on_its_way, second_thoughts
@@ -102,9 +102,7 @@ async def begin_if_still_right(request: Claim, cloud: Cloud) -> Begun:
     why = second_thoughts(planned, case)
     if why or planned.step is Step.DELETE:
         return Begun(None if why else Progress.done(), why)
-    where = (planned.group, planned.name, planned.subscription)
-    power = ChangePower(request.operation, planned.subject, planned.verb, *where, hibernate=planned.hibernate)
-    return Begun(await begin_power_change(power, cloud))
+    return Begun(await begin_power_change(request.power, cloud))
 
 
 async def _seen_again(planned: Planned, cloud: Cloud) -> Case | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from environments.policy import LONGEST_WINDOW
-from environments.signals import INSIDE, INSIDE_BY_NAME, Values
+from environments.signals import INSIDE, Values
 
 MINUTE = 60.0
 KEPT = LONGEST_WINDOW + 15  # minutes
@@ -165,7 +165,7 @@ def _placed(minute: Minute, boot: Boot | None, identifier: str, now: float) -> t
 
 
 def _row(minute: Minute) -> Values:
-    return tuple(_kept(minute.signals.get(name), peaks=signal.peaks) for name, signal in INSIDE_BY_NAME.items())
+    return tuple(_kept(minute.signals.get(signal.name), peaks=signal.peaks) for signal in INSIDE)
 
 
 def _kept(reading: Reading | None, *, peaks: bool) -> float | None:

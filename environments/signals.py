@@ -66,22 +66,7 @@ INSIDE = (
     Signal("kernel_connections", _never, "{peak:.0f} notebook page(s) were open"),
     Signal("containers", _never, "{peak:.0f} container(s) were running"),
 )
-INSIDE_BY_NAME = {signal.name: signal for signal in INSIDE}
 GPU = frozenset({"gpu_percent", "gpu_processes"})
-# Without these nothing is known of work and of people; what a machine cannot have (no Jupyter) is told as 0.
-NEEDED_INSIDE = (
-    "cpu_percent",
-    "network_bytes_per_second",
-    "disk_bytes_per_second",
-    "jobs",
-    "kernels_busy",
-    "kernels_active",
-    "multiplexer_jobs",
-    "terminals_active",
-    "logins",
-    "connections",
-)
-NEEDED_HOST = tuple(signal.name for signal in HOST)
 
 
 def shown(words: str, name: str, peak: float) -> str:

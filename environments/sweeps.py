@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from environments.decisions import Step
 from environments.lifecycle import Verb
 from environments.memory import Reason
+from environments.operations import ChangePower
 from environments.outcomes import Outcome, Progress
 from environments.policy import IdlePolicy
 from environments.reports import Tally
@@ -92,6 +93,13 @@ class Claim:
     planned: Planned
     carrier: str
     accepted_at: float
+
+    @property
+    def power(self) -> ChangePower:
+        """What is asked of Azure, if the machine is to be stopped or started."""
+        plan = self.planned
+        where = (plan.group, plan.name, plan.subscription)
+        return ChangePower(self.operation, plan.subject, plan.verb, *where, hibernate=plan.hibernate)
 
 
 @dataclass(frozen=True, slots=True)

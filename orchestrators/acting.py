@@ -19,7 +19,7 @@ from activities.operation import check_operation
 from environments.decisions import Step
 from environments.identifiers import operation_id_at
 from environments.lifecycle import State
-from environments.operations import ChangePower, PollRequest, Teardown
+from environments.operations import PollRequest, Teardown
 from environments.outcomes import Outcome, Progress, Refusal, RefusalReason, Stage, Verdict
 from environments.sweeps import Claim, Notice, PageRequest, Planned, SweepClosing
 from orchestrators.steps import STUBBORN, Context, GaveUp, Story, run, run_each, sleep
@@ -57,13 +57,6 @@ class Job:
     def operation(self) -> str:
         """The operation that has taken it."""
         return self.claim.operation
-
-    @property
-    def power(self) -> ChangePower:
-        """What is asked of Azure."""
-        plan = self.planned
-        where = (plan.group, plan.name, plan.subscription)
-        return ChangePower(self.operation, plan.subject, plan.verb, *where, hibernate=plan.hibernate)
 
 
 def act(context: Context, planned: Sequence[Planned], page: PageRequest) -> Story[tuple[str, ...]]:
@@ -151,7 +144,7 @@ def _confirm(context: Context, jobs: Sequence[Job], page: PageRequest) -> Story[
 
 def _ask_one_by_one(context: Context, jobs: Sequence[Job]) -> Story[None]:
     """What Resource Graph does not confirm is asked of each machine, and of the operation that Azure began."""
-    views = yield from run_each(context, [(read_machine, job.power) for job in jobs])
+    views = yield from run_each(context, [(read_machine, job.claim.power) for job in jobs])
     asked = [job for job in jobs if job.url]
     answers = yield from run_each(context, [(check_operation, PollRequest(job.url)) for job in asked])
     refusals = {job.operation: said.refusal for job, said in zip(asked, answers, strict=True) if isinstance(said, Progress)}

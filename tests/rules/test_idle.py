@@ -15,7 +15,7 @@ from environments.lifecycle import State
 from environments.memory import Hold, MachineMemory
 from environments.policy import IdlePolicy
 from environments.schedule import read_schedule
-from environments.signals import GPU, HOST, INSIDE, NEEDED_HOST, NEEDED_INSIDE, Signal
+from environments.signals import GPU, HOST, INSIDE, Signal
 
 NOW = 1_800_000_000.0  # a Friday, 08:00 UTC
 WEEK = 7 * 86400.0
@@ -203,7 +203,11 @@ def test_what_is_newer_than_the_window_counts_too(signal: Signal, place: int) ->
 
 @pytest.mark.parametrize(
     ("side", "name"),
+<<<<<<< HEAD
     [("host", name) for name in NEEDED_HOST] + [("inside", name) for name in (*NEEDED_INSIDE, *sorted(GPU))],
+=======
+    [(side, signal.name) for side, signal in SIGNALS if signal.limit(IdlePolicy()) is not None],
+>>>>>>> main
 )
 @pytest.mark.parametrize("place", [0, 15, 29])
 def test_a_single_minute_that_nobody_knows_keeps_a_machine_awake(side: str, name: str, place: int) -> None:
