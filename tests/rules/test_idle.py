@@ -203,11 +203,7 @@ def test_what_is_newer_than_the_window_counts_too(signal: Signal, place: int) ->
 
 @pytest.mark.parametrize(
     ("side", "name"),
-<<<<<<< HEAD
-    [("host", name) for name in NEEDED_HOST] + [("inside", name) for name in (*NEEDED_INSIDE, *sorted(GPU))],
-=======
     [(side, signal.name) for side, signal in SIGNALS if signal.limit(IdlePolicy()) is not None],
->>>>>>> main
 )
 @pytest.mark.parametrize("place", [0, 15, 29])
 def test_a_single_minute_that_nobody_knows_keeps_a_machine_awake(side: str, name: str, place: int) -> None:
