@@ -11,6 +11,7 @@ import azure.functions as func
 import activities
 import orchestrators
 import wire
+from api.callers import caller_of
 from api.problems import answers_problems
 from api.reads import Reads
 from api.routes import ROUTES, Route
@@ -20,9 +21,10 @@ from cloud.inventory import Inventory
 from cloud.preflight import Preflight
 from cloud.signing_keys import SigningKeys
 from environments.errors import CloudUnavailable
+from environments.roles import require_right
 from records.fleet import FleetRecords
 from records.store import Records
-from settings import Settings, SettingsError
+from settings import Settings, SettingsError, wants_keys
 from timers import TIMERS, Timer
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ logging.getLogger("azure").setLevel(logging.WARNING)
 def build_app(connect: Callable[[], Cloud]) -> df.DFApp:
     """Put the app together around a way to reach the cloud, which is first used when a function runs."""
     app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
-    cloud = functools.cache(connect)
+    cloud, keys = functools.cache(connect), wants_keys()
     reads = functools.cache(lambda: _reads(cloud))
     for orchestrator in orchestrators.ALL:
         app.orchestration_trigger(context_name="context")(orchestrator)
@@ -42,7 +44,7 @@ def build_app(connect: Callable[[], Cloud]) -> df.DFApp:
         app.activity_trigger(input_name="request")(_on_the_wire(activity, cloud))
     for route in ROUTES:
         wired = app.durable_client_input(client_name="client")(_with_reads(route, reads))
-        app.route(route=route.template, methods=[route.method], auth_level=route.level)(wired)
+        app.route(route=route.template, methods=[route.method], auth_level=route.level(keys=keys))(wired)
     for timer in TIMERS:
         timed = app.durable_client_input(client_name="client")(_at_its_time(timer, reads))
         app.timer_trigger(arg_name="timer", schedule=timer.schedule, run_on_startup=False)(timed)
@@ -66,7 +68,10 @@ def _with_reads(route: Route, reads: Callable[[], Reads]) -> Callable[..., Await
 
     @answers_problems
     async def with_reads(req: func.HttpRequest, client: Any) -> func.HttpResponse:
-        return await route.handler(req, client, reads())
+        asked = reads()
+        caller = await caller_of(req, route.right, asked)
+        require_right(caller, route.right)
+        return await route.handler(req, client, asked, caller)
 
     handler = with_reads
 

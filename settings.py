@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 from environments.fleet import read_scopes
 from environments.policy import IdlePolicy, minutes_in, read_policy
+from environments.roles import Role
+
+KEYS, TOKENS = "function-key", "entra"
 
 
 class SettingsError(Exception):
@@ -28,6 +31,9 @@ class Settings:
     monitor_metrics_url: str = "https://{region}.metrics.monitor.azure.com"
     entra_authority_url: str = "https://login.microsoftonline.com"
     entra_tenant_id: str = ""
+    entra_audience: str = "api://dormouse"
+    http_auth: str = KEYS
+    function_key_role: str = "operator"
     heartbeat_audience: str = "api://dormouse"
     control_plane_url: str = ""
     idle_policy: str = ""
@@ -77,11 +83,28 @@ class Settings:
             complaints += _url_complaints(name, value) if name.endswith("_url") else []
         for name in ("azure_subscription_id", "entra_tenant_id"):
             complaints += _guid_complaints(name, values.get(name, ""))
+        complaints += _choice_complaints(values)
         for name, read in READ_AS.items():
             complaints += _text_complaints(name, values.get(name, ""), read)
         if complaints:
             raise SettingsError("; ".join(complaints))
         return cls(**values)
+
+
+def wants_keys(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the host is to ask callers for a key; it is, unless tokens alone open the doors."""
+    return environ.get("HTTP_AUTH", "").strip() != TOKENS
+
+
+def _choice_complaints(values: Mapping[str, str]) -> list[str]:
+    complaints = []
+    if values.get("http_auth", KEYS) not in (KEYS, TOKENS):
+        complaints.append(f"HTTP_AUTH must be {KEYS} or {TOKENS}, not {values['http_auth']!r}")
+    if values.get("http_auth") == TOKENS and not values.get("entra_tenant_id"):
+        complaints.append("ENTRA_TENANT_ID is not set, and HTTP_AUTH=entra cannot do without it")
+    if values.get("function_key_role", "operator") not in [role.value for role in Role]:
+        complaints.append(f"FUNCTION_KEY_ROLE must be one of {', '.join(Role)}, not {values['function_key_role']!r}")
+    return complaints
 
 
 def _listed(text: str) -> list[str]:

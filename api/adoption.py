@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from api.answers import accepted, answer
 from api.reads import Reads
-from api.requests import KEY_HOLDER, body_of, flag, model_of
+from api.requests import body_of, flag, model_of
 from api.starting import Client, now, start
 from environments.errors import CommandNotPossible, Fault, InvalidSpec, MachineNotFound
 from environments.fleet import ENVIRONMENT, IDLE, SCHEDULE, key_of, subject_of
@@ -16,6 +16,7 @@ from environments.leases import Asked
 from environments.lifecycle import Verb
 from environments.operations import Adoption, OperationRecord
 from environments.policy import read_policy
+from environments.roles import Caller
 from environments.schedule import LONGEST
 from environments.specs import WeeklyHours
 from orchestrators.adoption import adopt_machine, release_machine
@@ -47,24 +48,25 @@ class AdoptRequest(ReleaseRequest):
     schedule: WeeklyHours = ""
 
 
-async def adopt(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def adopt(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Watch a machine that others have made, from the next sweep on."""
     asked = model_of(AdoptRequest, body_of(req))
     if asked.agent and not reads.settings.control_plane_url:
         words = "CONTROL_PLANE_URL is not set, so an agent would not know where to report; adopt it without one."
         raise InvalidSpec([Fault("/agent", words)])
     tags = {IDLE: asked.idle, **({SCHEDULE: asked.schedule} if asked.schedule else {})}
-    return await _begin(Verb.ADOPT, asked, tags, req, client, reads)
+    return await _begin(Verb.ADOPT, asked, tags, req, (client, reads, caller))
 
 
-async def release(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def release(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Watch a machine no longer, and leave nothing of us on it."""
-    return await _begin(Verb.RELEASE, model_of(ReleaseRequest, body_of(req)), {}, req, client, reads)
+    return await _begin(Verb.RELEASE, model_of(ReleaseRequest, body_of(req)), {}, req, (client, reads, caller))
 
 
 async def _begin(
-    verb: Verb, asked: ReleaseRequest, tags: dict[str, str], req: func.HttpRequest, client: Client, reads: Reads
+    verb: Verb, asked: ReleaseRequest, tags: dict[str, str], req: func.HttpRequest, by: tuple[Client, Reads, Caller]
 ) -> func.HttpResponse:
+    client, reads, caller = by
     parts: Any = asked.machine.strip().strip("/").split("/")
     subscription, group, name = parts[1], parts[3], parts[7]
     known = await reads.inventory.tags_of(subscription, group, name)
@@ -75,7 +77,7 @@ async def _begin(
     subject = subject_of(asked.machine, "", reads.settings.azure_subscription_id)
     if flag(req, "dry_run"):
         return answer({"machine": asked.machine, "would": verb, "tags": tags, "agent": asked.agent})
-    operation = OperationRecord(new_operation_id(subject, verb), subject, verb, KEY_HOLDER, now())
+    operation = OperationRecord(new_operation_id(subject, verb), subject, verb, caller.name, now(), door=caller.door)
     request = Adoption(operation.id, subject, asked.machine, group, name, subscription, tags, asked.agent)
     await start(client, reads.records, operation, ORCHESTRATORS[verb], request)
     return accepted(operation.id)

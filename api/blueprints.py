@@ -13,6 +13,7 @@ from cloud.prices import Price
 from environments.blueprints import BLUEPRINTS, BlueprintCard, card_of
 from environments.errors import InvalidRequest
 from environments.machine_sizes import find_size
+from environments.roles import Caller
 
 REGION = re.compile(r"[a-z][a-z0-9]{2,30}")
 
@@ -27,18 +28,18 @@ class PricedCard(BlueprintCard):
     price_covers: str
 
 
-async def list_blueprints(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def list_blueprints(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Every kind of environment that can be built; with `region`, what each costs there."""
     cards = [await _priced(card_of(name), req, reads) for name in sorted(BLUEPRINTS)]
     return page(cards, "/api/blueprints", "", {})
 
 
-async def get_blueprint(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def get_blueprint(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """One kind of environment: the JSON Schema of its parameters, its defaults; with `region` and `size`, what it costs."""
     return answer(await _priced(card_of(req.route_params["name"]), req, reads))
 
 
-async def get_health(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def get_health(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Whether the control plane is up and its settings are whole."""
     return answer({"status": "ok"})
 

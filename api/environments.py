@@ -9,9 +9,9 @@ from api.answers import accepted, answer, page
 from api.machines import hold, lease
 from api.pictures import Picture, machine_id, memories_of, memory_of, picture_of
 from api.reads import Reads
-from api.requests import KEY_HOLDER, body_of, caller_address, flag, model_of, page_size
+from api.requests import body_of, caller_address, flag, model_of, page_size
 from api.starting import Client, now, running_operation, running_operations, same_command, start
-from api.wishes import Wish, dry_run, wish_of
+from api.wishes import Wish, dry_run, owner_id_of, wish_of
 from environments.errors import EnvironmentBusy, EnvironmentNotFound
 from environments.fleet import key_of
 from environments.identifiers import new_operation_id
@@ -19,21 +19,25 @@ from environments.leases import HoldRequest, LeaseRequest
 from environments.lifecycle import State, Verb, require, satisfied
 from environments.memory import MachineMemory
 from environments.operations import ChangePower, EnvironmentRecord, OperationRecord, Provision, Teardown
+from environments.roles import Caller, require_own
 from orchestrators.power import change_power
 from orchestrators.provision import provision_environment
 from orchestrators.teardown import delete_environment
 
 
-async def put_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def put_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Build an environment, or change it: the body is the wish; with `dry_run=true` only say what would happen."""
     name = req.route_params["name"]
-    wish = await wish_of(name, body_of(req), caller_address(req), KEY_HOLDER, reads)
+    known = await reads.records.environment(name)
+    if known is not None:
+        require_own(caller, known.owner_id)
+    wish = await wish_of(name, body_of(req), caller_address(req), caller, reads)
     if flag(req, "dry_run"):
         return answer(await dry_run(wish, reads))
     if not wish.changes and not await running_operation(client, reads.records, name):
         return answer(await _look(name, client, reads))
-    operation = OperationRecord(wish.plan.operation, name, Verb.PROVISION, KEY_HOLDER, now())
-    record = _record(wish)
+    operation = OperationRecord(wish.plan.operation, name, Verb.PROVISION, caller.name, now(), door=caller.door)
+    record = _record(wish, caller)
     new = None if wish.known else record
     was_whole = wish.known is not None and wish.known.whole
     request = Provision(wish.plan, record, new=new is not None, was_whole=was_whole)
@@ -41,12 +45,12 @@ async def put_environment(req: func.HttpRequest, client: Client, reads: Reads) -
     return accepted(operation.id)
 
 
-async def get_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def get_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """One environment, as Azure shows it at this moment."""
     return answer(await _look(req.route_params["name"], client, reads))
 
 
-async def list_environments(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def list_environments(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Every environment, from one question to Resource Graph: may be some seconds old, and says so."""
     limit = page_size(req)
     records, after = await reads.records.environments(limit=limit, after=req.params.get("after", ""))
@@ -59,25 +63,26 @@ async def list_environments(req: func.HttpRequest, client: Client, reads: Reads)
     return page(pictures, "/api/environments", after, {"limit": str(limit)})
 
 
-async def start_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def start_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Start the environment's machine."""
-    return await _change_power(req, client, reads, Verb.START)
+    return await _change_power(req, client, reads, caller, Verb.START)
 
 
-async def stop_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def stop_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Deallocate the environment's machine, so that it is no longer billed."""
-    return await _change_power(req, client, reads, Verb.STOP)
+    return await _change_power(req, client, reads, caller, Verb.STOP)
 
 
-async def restart_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def restart_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Restart the environment's machine."""
-    return await _change_power(req, client, reads, Verb.RESTART)
+    return await _change_power(req, client, reads, caller, Verb.RESTART)
 
 
-async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Delete an environment with everything that belongs to it."""
     name = req.route_params["name"]
     record = await reads.records.environment(name)
+    require_own(caller, record.owner_id if record else "")
     group = record.group if record else f"rg-dormouse-{name}"
     if (
         record is None
@@ -87,7 +92,7 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
         return await _already_gone(name, reads)
     if flag(req, "dry_run"):
         return answer({"environment": name, "would": Verb.DELETE, "group": group})
-    operation = OperationRecord(new_operation_id(name, Verb.DELETE), name, Verb.DELETE, KEY_HOLDER, now())
+    operation = OperationRecord(new_operation_id(name, Verb.DELETE), name, Verb.DELETE, caller.name, now(), door=caller.door)
     try:
         request = Teardown(operation.id, name, group)
         await start(client, reads.records, operation, delete_environment, request, seen=record)
@@ -96,33 +101,35 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
     return accepted(operation.id)
 
 
-async def get_password(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def get_password(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Where the password is kept: the caller reads it from the key vault with their own rights."""
-    record = await _known(req.route_params["name"], reads)
+    record = await _own(req.route_params["name"], reads, caller)
     return answer({"secret_uri": f"{reads.settings.key_vault_url}/secrets/{record.secret}"})
 
 
-async def hold_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def hold_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Keep the environment's machine awake for a while, or no longer."""
-    known = await _remembered(req.route_params["name"], reads)
-    return await hold(key_of(known.id), model_of(HoldRequest, body_of(req)), req, reads, known)
+    known = await _remembered(req.route_params["name"], reads, caller)
+    return await hold(key_of(known.id), model_of(HoldRequest, body_of(req)), req, reads, caller, known)
 
 
-async def extend_environment(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def extend_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Say when the environment is to be stopped or deleted unless somebody asks again."""
-    known = await _remembered(req.route_params["name"], reads)
-    return await lease(key_of(known.id), model_of(LeaseRequest, body_of(req)), req, reads, known)
+    known = await _remembered(req.route_params["name"], reads, caller)
+    return await lease(key_of(known.id), model_of(LeaseRequest, body_of(req)), req, reads, caller, known)
 
 
-async def _remembered(name: str, reads: Reads) -> MachineMemory:
+async def _remembered(name: str, reads: Reads, caller: Caller) -> MachineMemory:
     """What is remembered of an environment's machine, if no sweep has seen it: that it is there."""
-    record = await _known(name, reads)
+    record = await _own(name, reads, caller)
     return MachineMemory(machine_id(record, reads), reads.now(), State.UNKNOWN, reads.now())
 
 
-async def _change_power(req: func.HttpRequest, client: Client, reads: Reads, verb: Verb) -> func.HttpResponse:
-    record = await _known(req.route_params["name"], reads)
-    operation = OperationRecord(new_operation_id(record.name, verb), record.name, verb, KEY_HOLDER, now())
+async def _change_power(
+    req: func.HttpRequest, client: Client, reads: Reads, caller: Caller, verb: Verb
+) -> func.HttpResponse:
+    record = await _own(req.route_params["name"], reads, caller)
+    operation = OperationRecord(new_operation_id(record.name, verb), record.name, verb, caller.name, now(), door=caller.door)
     dry_run = flag(req, "dry_run")
     busy = await running_operation(client, reads.records, record.name)
     if not busy:
@@ -156,6 +163,12 @@ async def _known(name: str, reads: Reads) -> EnvironmentRecord:
     return record
 
 
+async def _own(name: str, reads: Reads, caller: Caller) -> EnvironmentRecord:
+    record = await _known(name, reads)
+    require_own(caller, record.owner_id)
+    return record
+
+
 async def _is_ours(name: str, group: str, reads: Reads) -> bool:
     return (await reads.inventory.group(group)).owner == name
 
@@ -174,8 +187,9 @@ def _again(busy: EnvironmentBusy, operation: OperationRecord) -> func.HttpRespon
     raise busy
 
 
-def _record(wish: Wish) -> EnvironmentRecord:
+def _record(wish: Wish, caller: Caller) -> EnvironmentRecord:
     plan, spec = wish.plan, wish.spec
+    owner_id = wish.known.owner_id if wish.known else owner_id_of(spec, caller)
     return EnvironmentRecord(
         name=plan.environment,
         blueprint=plan.blueprint,
@@ -187,4 +201,5 @@ def _record(wish: Wish) -> EnvironmentRecord:
         spec=wire.text_of(spec),
         operation=plan.operation,
         asked_at=now(),
+        owner_id=owner_id,
     )

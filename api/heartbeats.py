@@ -13,6 +13,7 @@ from environments.errors import NotAllowed
 from environments.fleet import key_of
 from environments.heartbeats import Heartbeat, merged
 from environments.leases import longest_hold
+from environments.roles import Caller
 
 LARGEST = 256 * 1024
 EVERY = 60  # seconds
@@ -48,7 +49,7 @@ class HeartbeatAnswer:
     hold: HoldOnRecord | None
 
 
-async def receive_heartbeat(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def receive_heartbeat(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Take a heartbeat; its token must have been issued to the very machine that it reports about."""
     settings, now = reads.settings, reads.now()
     claims = await reads.tokens.claims(req, settings.heartbeat_audience)

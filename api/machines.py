@@ -12,7 +12,7 @@ from pydantic import Field
 
 from api.answers import answer, page
 from api.reads import Reads
-from api.requests import KEY_HOLDER, LONGEST_NUMBER, body_of, flag, model_of, page_size
+from api.requests import LONGEST_NUMBER, body_of, flag, model_of, page_size
 from api.starting import Client
 from environments.errors import InvalidRequest, MachineNotFound
 from environments.fleet import key_of
@@ -20,6 +20,7 @@ from environments.idle import Kind
 from environments.leases import HoldRequest, LeaseRequest, held, leased
 from environments.memory import MachineMemory
 from environments.reports import Line, ReportHead, Tally
+from environments.roles import Caller
 
 CURSOR = "after"
 MachineId = Annotated[str, Field(max_length=512)]
@@ -49,7 +50,7 @@ class Report:
     next: str | None
 
 
-async def list_machines(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def list_machines(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Every machine in scope as the last sweep saw it; `verdict` narrows it."""
     limit, wanted = page_size(req), _verdict(req)
     lines, after = await _lines(reads, limit, req.params.get(CURSOR, ""), wanted)
@@ -57,7 +58,7 @@ async def list_machines(req: func.HttpRequest, client: Client, reads: Reads) -> 
     return page(list(lines), "/api/machines", after, query)
 
 
-async def idle_report(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def idle_report(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """What the last sweep has found and what sleep has saved; as CSV with every machine, if that is asked for."""
     head = await _head(reads)
     if req.params.get("format") == "csv" or "text/csv" in req.headers.get("Accept", ""):
@@ -69,35 +70,35 @@ async def idle_report(req: func.HttpRequest, client: Client, reads: Reads) -> fu
     return answer(Report(head.sweep, head.dry_run, as_of, head.tally, lines, following))
 
 
-async def hold_machine(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def hold_machine(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Keep a machine awake for a while, or no longer."""
     asked = model_of(MachineHold, body_of(req))
-    return await hold(_key(asked.machine), asked, req, reads)
+    return await hold(_key(asked.machine), asked, req, reads, caller)
 
 
-async def lease_machine(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def lease_machine(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Say when a machine is to be stopped unless somebody asks again."""
     asked = model_of(MachineLease, body_of(req))
     if asked.then == "delete":
         raise InvalidRequest("Only environments are deleted; a machine that others have made can only be stopped.")
-    return await lease(_key(asked.machine), asked, req, reads)
+    return await lease(_key(asked.machine), asked, req, reads, caller)
 
 
 async def hold(
-    key: str, asked: HoldRequest, req: func.HttpRequest, reads: Reads, known: MachineMemory | None = None
+    key: str, asked: HoldRequest, req: func.HttpRequest, reads: Reads, caller: Caller, known: MachineMemory | None = None
 ) -> func.HttpResponse:
     """Put a hold on record and answer it; `known` is what is remembered of a machine that no sweep has seen yet."""
     now, longest = reads.now(), reads.settings.longest_hold_minutes
-    memory = await _change(key, lambda memory: held(memory, asked, KEY_HOLDER, now, longest), req, reads, known)
+    memory = await _change(key, lambda memory: held(memory, asked, caller.name, now, longest), req, reads, known)
     return answer({"machine": memory.id, "hold": memory.hold})
 
 
 async def lease(
-    key: str, asked: LeaseRequest, req: func.HttpRequest, reads: Reads, known: MachineMemory | None = None
+    key: str, asked: LeaseRequest, req: func.HttpRequest, reads: Reads, caller: Caller, known: MachineMemory | None = None
 ) -> func.HttpResponse:
     """Put a lease on record and answer it."""
     now = reads.now()
-    memory = await _change(key, lambda memory: leased(memory, asked, KEY_HOLDER, now), req, reads, known)
+    memory = await _change(key, lambda memory: leased(memory, asked, caller.name, now), req, reads, known)
     return answer({"machine": memory.id, "lease": memory.lease})
 
 

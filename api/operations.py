@@ -8,13 +8,14 @@ import azure.functions as func
 import wire
 from api.answers import accepted, answer, page
 from api.reads import Reads
-from api.requests import KEY_HOLDER, moment, page_size
+from api.requests import moment, page_size
 from api.starting import ENDED, LOST, Client, cancel
 from environments.errors import OperationNotFound
 from environments.graph import critical_path
 from environments.lifecycle import Verb
 from environments.operations import Cancellation, OperationRecord, StepReport
 from environments.outcomes import Finding, Refusal, Verdict
+from environments.roles import Caller, require_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class OperationView:
     environment: str
     verb: Verb
     by: str
+    door: str
     state: str
     accepted_at: str
     began_at: str
@@ -50,7 +52,7 @@ class OperationView:
     leftovers: tuple[str, ...] = ()
 
 
-async def get_operation(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def get_operation(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """One operation with its steps, as it stands now."""
     record = await _known(req.route_params["id"], reads)
     view = _ended(record) if record.outcome else await _under_way(record, client)
@@ -60,14 +62,16 @@ async def get_operation(req: func.HttpRequest, client: Client, reads: Reads) -> 
     return answer(view)
 
 
-async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Stop building and take back what was built; the operation tells when that is done."""
     record = await _known(req.route_params["id"], reads)
-    await cancel(client, record, Cancellation(KEY_HOLDER))
+    known = await reads.records.environment(record.environment)
+    require_own(caller, known.owner_id if known else "")
+    await cancel(client, record, Cancellation(caller.name))
     return accepted(record.id)
 
 
-async def list_operations(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def list_operations(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """The trail, newest first: `environment` and `since` narrow it."""
     limit, environment, since = page_size(req), req.params.get("environment", ""), moment(req, "since")
     records, after = await reads.records.operations(
@@ -121,6 +125,7 @@ def _view(record: OperationRecord, state: str, steps: tuple[StepReport, ...], **
         environment=record.environment,
         verb=record.verb,
         by=record.by,
+        door=record.door,
         state=state,
         accepted_at=record.accepted_at,
         began_at=began_at,

@@ -16,8 +16,7 @@ M = TypeVar("M", bound=BaseModel)
 LARGEST_BODY = 64 * 1024
 LARGEST_PAGE, LONGEST_NUMBER = 200, 10
 
-# The host does not tell which function key opened the door.
-KEY_HOLDER = "function-key"
+LONGEST_NAME = 128
 
 
 def body_of(req: func.HttpRequest, *, largest: int = LARGEST_BODY) -> dict[str, Any]:

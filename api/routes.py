@@ -7,51 +7,51 @@ from typing import Any
 import azure.functions as func
 
 from api import adoption, blueprints, environments, heartbeats, machines, operations, snoozing, sweeping
+from environments.roles import Right
 
 Handler = Callable[..., Awaitable[func.HttpResponse]]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route: its method, its template below the prefix, who answers, and whether it is open to everybody."""
+    """One route: its method, its template below the prefix, who answers, and what it asks of its callers."""
 
     method: str
     template: str
     handler: Handler
-    open: bool = False
+    right: Right
 
-    @property
-    def level(self) -> Any:
-        """The key a caller needs."""
-        return func.AuthLevel.ANONYMOUS if self.open else func.AuthLevel.FUNCTION
+    def level(self, *, keys: bool) -> Any:
+        """The key that the host asks for; where tokens open the doors, it asks for none."""
+        return func.AuthLevel.FUNCTION if keys and self.right is not Right.NOTHING else func.AuthLevel.ANONYMOUS
 
 
 ROUTES = (
-    Route("PUT", "environments/{name}", environments.put_environment),
-    Route("GET", "environments/{name}", environments.get_environment),
-    Route("DELETE", "environments/{name}", environments.remove_environment),
-    Route("GET", "environments", environments.list_environments),
-    Route("POST", "environments/{name}/start", environments.start_environment),
-    Route("POST", "environments/{name}/stop", environments.stop_environment),
-    Route("POST", "environments/{name}/restart", environments.restart_environment),
-    Route("GET", "environments/{name}/password", environments.get_password),
-    Route("POST", "environments/{name}/hold", environments.hold_environment),
-    Route("POST", "environments/{name}/extend", environments.extend_environment),
-    Route("GET", "machines", machines.list_machines),
-    Route("GET", "machines/idle-report", machines.idle_report),
-    Route("POST", "machines/hold", machines.hold_machine),
-    Route("POST", "machines/extend", machines.lease_machine),
-    Route("POST", "machines/adopt", adoption.adopt),
-    Route("POST", "machines/release", adoption.release),
-    Route("POST", "sweeps", sweeping.post_sweep),
-    Route("GET", "sweeps/{id}", sweeping.get_sweep),
-    Route("POST", "heartbeats", heartbeats.receive_heartbeat, open=True),
-    Route("GET", "snooze/{link}", snoozing.show_snooze, open=True),
-    Route("POST", "snooze/{link}", snoozing.snooze, open=True),
-    Route("GET", "operations", operations.list_operations),
-    Route("GET", "operations/{id}", operations.get_operation),
-    Route("POST", "operations/{id}/cancel", operations.cancel_operation),
-    Route("GET", "blueprints", blueprints.list_blueprints),
-    Route("GET", "blueprints/{name}", blueprints.get_blueprint),
-    Route("GET", "health", blueprints.get_health, open=True),
+    Route("PUT", "environments/{name}", environments.put_environment, Right.OWN),
+    Route("GET", "environments/{name}", environments.get_environment, Right.LOOK),
+    Route("DELETE", "environments/{name}", environments.remove_environment, Right.OWN),
+    Route("GET", "environments", environments.list_environments, Right.LOOK),
+    Route("POST", "environments/{name}/start", environments.start_environment, Right.OWN),
+    Route("POST", "environments/{name}/stop", environments.stop_environment, Right.OWN),
+    Route("POST", "environments/{name}/restart", environments.restart_environment, Right.OWN),
+    Route("GET", "environments/{name}/password", environments.get_password, Right.OWN),
+    Route("POST", "environments/{name}/hold", environments.hold_environment, Right.OWN),
+    Route("POST", "environments/{name}/extend", environments.extend_environment, Right.OWN),
+    Route("GET", "machines", machines.list_machines, Right.LOOK),
+    Route("GET", "machines/idle-report", machines.idle_report, Right.LOOK),
+    Route("POST", "machines/hold", machines.hold_machine, Right.OPERATE),
+    Route("POST", "machines/extend", machines.lease_machine, Right.OPERATE),
+    Route("POST", "machines/adopt", adoption.adopt, Right.OPERATE),
+    Route("POST", "machines/release", adoption.release, Right.OPERATE),
+    Route("POST", "sweeps", sweeping.post_sweep, Right.OPERATE),
+    Route("GET", "sweeps/{id}", sweeping.get_sweep, Right.LOOK),
+    Route("POST", "heartbeats", heartbeats.receive_heartbeat, Right.NOTHING),
+    Route("GET", "snooze/{link}", snoozing.show_snooze, Right.NOTHING),
+    Route("POST", "snooze/{link}", snoozing.snooze, Right.NOTHING),
+    Route("GET", "operations", operations.list_operations, Right.LOOK),
+    Route("GET", "operations/{id}", operations.get_operation, Right.LOOK),
+    Route("POST", "operations/{id}/cancel", operations.cancel_operation, Right.OWN),
+    Route("GET", "blueprints", blueprints.list_blueprints, Right.LOOK),
+    Route("GET", "blueprints/{name}", blueprints.get_blueprint, Right.LOOK),
+    Route("GET", "health", blueprints.get_health, Right.NOTHING),
 )

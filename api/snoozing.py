@@ -11,13 +11,14 @@ from environments.errors import MachineNotFound
 from environments.evidence import moment_text
 from environments.leases import SNOOZE, HoldRequest, held
 from environments.memory import MachineMemory
+from environments.roles import Caller
 from environments.snoozing import opens, read_link
 
 BY_LINK = "somebody with the snooze link"
 OVER = ("This warning is over", "Nothing is about to be stopped by it any more.", 404)
 
 
-async def show_snooze(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def show_snooze(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """A page with one button: what only looks at links (chats do) changes nothing."""
     key, token = _link(req)
     memory = await reads.fleet.memory(key)
@@ -28,7 +29,7 @@ async def show_snooze(req: func.HttpRequest, client: Client, reads: Reads) -> fu
     return _page(f"Keep {name} awake?", text, button=f"Keep it awake for {SNOOZE // 60} hours")
 
 
-async def snooze(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def snooze(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Keep the machine of a warning awake for two hours; the link is worth nothing after that."""
     key, token = _link(req)
     now, longest = reads.now(), reads.settings.longest_hold_minutes

@@ -11,12 +11,13 @@ import azure.functions as func
 import wire
 from api.answers import POLL_AGAIN_IN, answer
 from api.reads import Reads
-from api.requests import KEY_HOLDER, body_of, flag, model_of
+from api.requests import body_of, flag, model_of
 from api.starting import ENDED, Client, free_stale_locks, take_lock
 from environments.errors import CloudUnavailable, ControlPlaneError, EnvironmentBusy, SweepNotFound, SweepUnderWay
 from environments.identifiers import new_sweep_id
 from environments.leases import Asked
 from environments.reports import Tally
+from environments.roles import Caller
 from environments.sweeps import SWEEP_LOCK, SweepRequest
 from orchestrators.sweep import sweep
 from records.store import Records
@@ -58,16 +59,16 @@ async def begin_sweep(client: Client, records: Records, *, dry_run: bool, by: st
     return identifier
 
 
-async def post_sweep(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def post_sweep(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Sweep now; with `dry_run` only look and say what would be done."""
     asked = model_of(SweepAsked, body_of(req) if req.get_body() else {})
     dry_run = asked.dry_run or flag(req, "dry_run")
-    identifier = await begin_sweep(client, reads.records, dry_run=dry_run, by=KEY_HOLDER)
+    identifier = await begin_sweep(client, reads.records, dry_run=dry_run, by=caller.name)
     headers = {"Location": f"/api/sweeps/{identifier}", "Retry-After": POLL_AGAIN_IN}
     return answer({"sweep": identifier, "href": headers["Location"]}, HTTPStatus.ACCEPTED, **headers)
 
 
-async def get_sweep(req: func.HttpRequest, client: Client, reads: Reads) -> func.HttpResponse:
+async def get_sweep(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """One sweep, as it stands now."""
     identifier = req.route_params["id"]
     status: Any = await client.get_status(identifier, show_input=True)

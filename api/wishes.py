@@ -1,6 +1,7 @@
 """Wishes: what a PUT asks for, beside what was asked before and what exists; the difference is the plan."""
 
 import asyncio
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from environments.lifecycle import Verb
 from environments.operations import EnvironmentRecord
 from environments.outcomes import Refusal
 from environments.plan import Kind, Place, Plan
+from environments.roles import Caller, Role
 from environments.specs import SPECS, WorkstationSpec, change_faults, read_spec
 
 
@@ -70,12 +72,12 @@ NOT_PUT_AGAIN = frozenset({Kind.PASSWORD, Kind.VIRTUAL_MACHINE})
 COVERS = "the machine while it is allocated; its disk, public address, storage and traffic are billed on top"
 
 
-async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: str, reads: Reads) -> Wish:
+async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: Caller, reads: Reads) -> Wish:
     """The wish in a request; raises InvalidSpec with everything that is wrong with it."""
     record = await reads.records.environment(name)
-    taken = _taken(record, body, caller)
+    taken = [*_taken(record, body, caller.name), *_for_others(body, caller)]
     try:
-        spec = read_spec(name, body, caller_address=address, caller=caller)
+        spec = read_spec(name, body, caller_address=address, caller=caller.name)
     except InvalidSpec as error:
         raise InvalidSpec([*taken, *error.faults]) from None
     old = wire.read_text(SPECS[record.blueprint], record.spec) if record else None
@@ -127,6 +129,22 @@ def _action(name: str, existing: tuple[str, ...], plan: Plan) -> str:
     if name not in existing:
         return "create"
     return "update" if name in plan.changed else "unchanged"
+
+
+def owner_id_of(spec: WorkstationSpec, caller: Caller) -> str:
+    """Who may act on an environment: whom the spec names by object id, else whoever asks for it for themselves."""
+    try:
+        return str(uuid.UUID(spec.owner))
+    except ValueError:
+        return caller.object_id if spec.owner == caller.name else ""
+
+
+def _for_others(body: Mapping[str, Any], caller: Caller) -> list[Fault]:
+    """Users build for themselves; operators for anybody."""
+    owner = str(body.get("owner") or "").strip()
+    if caller.role is not Role.USER or owner in ("", caller.name, caller.object_id):
+        return []
+    return [Fault("/owner", "You may build environments for yourself only; leave the owner out.")]
 
 
 def _taken(record: EnvironmentRecord | None, body: Mapping[str, Any], caller: str) -> list[Fault]:

@@ -11,7 +11,7 @@ from environments.plan import Machine, Plan, Step
 class EnvironmentRecord:
     """What was asked for: the spec as JSON text, who owns it, and under which names it was built.
 
-    `whole` says whether the last provision of it came to a good end.
+    `whole` says whether the last provision of it came to a good end, `owner_id` who may act on it (an object id of Entra's).
     """
 
     name: str
@@ -25,6 +25,7 @@ class EnvironmentRecord:
     operation: str
     asked_at: str
     whole: bool = False
+    owner_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ class Closing:
 class OperationRecord:
     """What was done to an environment, by whom, and what came of it; `outcome` is None while it runs.
 
-    `carrier` is the orchestration that does it, where that is not one of its own.
+    `carrier` is the orchestration that does it, where that is not one of its own; `door` is how whoever asked came in.
     """
 
     id: str
@@ -164,3 +165,4 @@ class OperationRecord:
     ended_at: str = ""
     outcome: Outcome | None = None
     carrier: str = ""
+    door: str = ""

@@ -55,9 +55,21 @@ def _token(world: World, request: Request) -> Answer:
     return Answer(200, {"access_token": request.issuer.token(str(body["audience"]), lifetime, **claims)[0]})
 
 
+def _persons_token(world: World, request: Request) -> Answer:
+    """A token as Entra issues it to people for an application that has roles."""
+    body = request.json()
+    name = str(body["name"])
+    person = {"preferred_username": name, "oid": world.guid("person", name), "roles": body.get("roles") or []}
+    claims = {**person, "sub": person["oid"], **(body.get("claims") or {})}
+    lifetime = int(body.get("expires_in", 3600))
+    token, _ = request.issuer.token(str(body.get("audience", "api://dormouse")), lifetime, **claims)
+    return Answer(200, {"access_token": token, "object_id": person["oid"]})
+
+
 HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "machines/inside"): _inside,
     ("POST", "machines/awake"): _stay_awake,
     ("POST", "machines/agent"): _agent,
     ("POST", "machines/token"): _token,
+    ("POST", "people/token"): _persons_token,
 }

@@ -26,6 +26,7 @@ GET    /machines/inside?id=    whether an agent runs, the warnings it has shown,
 POST   /machines/awake         {"id", "by", "reason", "for_seconds"}: somebody asks on the machine that it stays awake
 POST   /machines/agent         {"id", "agent"}: somebody starts the agent (true), or kills it (false)
 POST   /machines/token         {"id", "audience", "expires_in"?, "claims"?}: a token of the machine's identity
+POST   /people/token           {"name", "roles"?, "audience"?, "expires_in"?, "claims"?}: a token of a person, and their object id
 GET    /agents                 how many agents have not yet told what they could
 GET    /messages?path=         what was posted to https://hooks.localhost, to one path or to all
 DELETE /messages               forget it

@@ -1,0 +1,68 @@
+"""Who may do what: roles, the right that each route asks for, and whose environment is whose."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from environments.errors import NotAllowed
+
+
+class Role(StrEnum):
+    """What somebody is to the control plane; each may do what those before it may."""
+
+    VIEWER = "viewer"
+    USER = "user"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+class Right(StrEnum):
+    """What a route asks of its callers: nothing, to look, to act on what is theirs, or to act on everything."""
+
+    NOTHING = "nothing"
+    LOOK = "look"
+    OWN = "own"
+    OPERATE = "operate"
+
+
+class Door(StrEnum):
+    """The way by which somebody came in."""
+
+    KEY = "function key"
+    TOKEN = "token"  # noqa: S105 - the name of a door
+    NOBODY = "open door"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever asks; `object_id` is what Microsoft Entra knows them by, "" if it does not."""
+
+    name: str
+    door: Door
+    role: Role | None = None
+    object_id: str = ""
+
+
+ANYBODY = Caller("anybody", Door.NOBODY)
+ORDER = tuple(Role)
+LEAST = {Right.LOOK: Role.VIEWER, Right.OWN: Role.USER, Right.OPERATE: Role.OPERATOR}
+
+
+def require_right(caller: Caller, right: Right) -> None:
+    """Raise NotAllowed unless the caller's role is enough; asked before anything is looked up."""
+    if right is Right.NOTHING:
+        return
+    if caller.role is None or ORDER.index(caller.role) < ORDER.index(LEAST[right]):
+        raise NotAllowed(f"This takes the role {LEAST[right]}, and you have {caller.role or 'none'}.")
+
+
+def require_own(caller: Caller, owner_id: str) -> None:
+    """Raise NotAllowed unless the caller may act on everything, or on this because it is theirs."""
+    if caller.role in (Role.OPERATOR, Role.ADMIN) or (caller.object_id and caller.object_id == owner_id):
+        return
+    raise NotAllowed("You may act on your own environments, and this one is not yours.")
+
+
+def highest(names: list[str]) -> Role | None:
+    """The role that allows most, of those that are known by their names."""
+    known = [role for role in ORDER if role.value in names]
+    return known[-1] if known else None
