@@ -74,17 +74,17 @@ class ControlPlane:
                 return self._send("GET", path, None, query)
             except NoServer as trouble:
                 wanted = pause if trouble.ask_again_in is None else trouble.ask_again_in
-                if not trouble.may_pass or wanted > LONGEST_PAUSE:
+                if not (trouble.may_pass and trouble.quick) or wanted > LONGEST_PAUSE:
                     raise
                 if wanted > BETWEEN_TRIES[-1]:
                     note(f"{trouble} Asking again in {wanted:.0f} s …")
                 time.sleep(wanted)
         return self._send("GET", path, None, query)
 
-    def read_all(self, path: str, *, at_most: int = 0, **query: str) -> Answer:
+    def read_all(self, path: str, query: dict[str, str] | None = None, *, at_most: int = 0) -> Answer:
         """A list with all its pages, or with so many rows, as one document; raises a CommandError."""
         size = min(at_most or LARGEST_PAGE, LARGEST_PAGE)
-        page = self.read(path, limit=str(size), **query).fields
+        page = self.read(path, limit=str(size), **(query or {})).fields
         whole, rows, seen = dict(page), list(page.get("value") or []), set[str]()
         while page.get("next") and page["next"] not in seen and (not at_most or len(rows) < at_most):
             seen.add(page["next"])
@@ -93,14 +93,15 @@ class ControlPlane:
         whole |= {"value": rows[: at_most or None], "next": None}
         return Answer(whole, json_text(whole))
 
-    def command(self, method: str, path: str, body: dict[str, Any] | None = None, **query: str) -> Answer:
+    def command(self, method: str, path: str, body: dict[str, Any] | None = None, *, dry_run: bool = False) -> Answer:
         """Send a command, once; raises a CommandError."""
+        query = {"dry_run": "true"} if dry_run else {}
         try:
             return self._send(method, path, body, query)
         except KeyboardInterrupt:
             raise Interrupted("Interrupted while the command was on its way.", UNCERTAIN) from None
         except NoServer as trouble:
-            if trouble.may_pass and query.get("dry_run") != "true":
+            if trouble.uncertain and not dry_run:
                 raise NoServer(str(trouble), *trouble.more, UNCERTAIN) from None
             raise
 
@@ -172,7 +173,7 @@ def _patience(read: Callable[[str], str | None] = os.environ.get) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= 3600:  # noqa: PLR2004
+    if not 0 < seconds <= 3600:
         raise Usage(f"{TIMEOUT} must be a number of seconds, not {text!r}.")
     return seconds
 

@@ -20,7 +20,7 @@ def main() -> None:
         # Nobody reads any more (`dormouse ls | head`), and the interpreter's own last flush must not complain of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.OK)
-    except Exception as error:  # noqa: BLE001 - a traceback helps nobody at this place, and its lines may quote a key
+    except Exception as error:
         if os.environ.get("DORMOUSE_DEBUG"):
             raise
         words = f"This is a defect of dormouse ({type(error).__name__}); DORMOUSE_DEBUG=1 shows where."

@@ -35,7 +35,7 @@ def read_secret(address: str) -> str:
 
         vault = SecretClient(f"https://{parts.netloc}", _credential(), **BRIEFLY)
         with vault:
-            return vault.get_secret(path[1], path[2] if len(path) == 3 else None).value or ""  # noqa: PLR2004
+            return vault.get_secret(path[1], path[2] if len(path) == 3 else None).value or ""
 
 
 def _credential() -> "DefaultAzureCredential":

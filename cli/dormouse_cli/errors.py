@@ -30,7 +30,7 @@ class ExitCode(IntEnum):
 
 MEANING = {
     ExitCode.OK: "done, or accepted",
-    ExitCode.ENDED_BADLY: "the operation ended as refused, failed, unhealthy, cancelled or lost; a plan would be refused; you said no",
+    ExitCode.ENDED_BADLY: "the operation ended as refused, failed, unhealthy, cancelled or lost, or would be refused",
     ExitCode.USAGE: "the command line, the spec or the settings are wrong",
     ExitCode.NO_SERVER: "the control plane cannot be reached, or does not answer usefully",
     ExitCode.NOT_ALLOWED: "not logged in, or not allowed",
@@ -64,13 +64,25 @@ class Usage(CommandError):
 
 
 class NoServer(CommandError):
-    """There was no useful answer; `may_pass` when asking again may help, `ask_again_in` when the server said so."""
+    """There was no useful answer.
+
+    It `may_pass` with time, and where it is `quick` to find out, that can be tried at once, or after `ask_again_in` seconds
+    where the server said so. It is `uncertain` when nobody knows whether the server has done what it was asked.
+    """
 
     code = ExitCode.NO_SERVER
 
-    def __init__(self, sentence: str, *more: str, may_pass: bool = False, ask_again_in: float | None = None) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *more: str,
+        may_pass: bool = False,
+        quick: bool = True,
+        uncertain: bool = False,
+        ask_again_in: float | None = None,
+    ) -> None:
         super().__init__(sentence, *more)
-        self.may_pass, self.ask_again_in = may_pass, ask_again_in
+        self.may_pass, self.quick, self.uncertain, self.ask_again_in = may_pass, quick, uncertain, ask_again_in
 
 
 class NotAllowed(CommandError):

@@ -39,9 +39,7 @@ Target = Annotated[
     ),
 ]
 Machine = Annotated[str, typer.Argument(metavar="MACHINE", help="GROUP/MACHINE, or the machine's resource id.")]
-File = Annotated[
-    str, typer.Option("--file", "-f", metavar="FILE", help="The spec: YAML or JSON; - reads YAML from stdin.")
-]
+File = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="The spec: YAML or JSON; - reads YAML from stdin.")]
 Blueprint = Annotated[str, typer.Option("--blueprint", "-b", metavar="BLUEPRINT", help="What kind of environment to build.")]
 Region = Annotated[str, typer.Option("--region", "-r", metavar="REGION", help="Where: polandcentral, for example.")]
 Settings = Annotated[

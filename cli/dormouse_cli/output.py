@@ -1,4 +1,4 @@
-"""What is printed, and where: results to stdout, everything about them to stderr, and no control codes of others to either."""
+"""What is printed, and where: results to stdout, everything about them to stderr, nobody else's control codes to either."""
 
 import json
 import re
@@ -78,12 +78,12 @@ def show_json(text: str) -> None:
     sys.stdout.flush()
 
 
-def json_text(content: Any) -> str:
+def json_text(content: Any, *, indent: int | None = None) -> str:
     """A value as one JSON document."""
-    return json.dumps(content)
+    return json.dumps(content, indent=indent)
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[str | Text]]) -> None:
+def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Print rows under their columns; long texts are folded on a terminal and left whole in a pipe."""
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:

@@ -16,7 +16,8 @@ from dormouse_cli.errors import CommandError, Conflict, NoServer, NotAllowed, No
 PROBLEM = "application/problem+json"
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 401, 403, 404, 409
 TOO_LARGE, UNPROCESSABLE, TOO_MANY = 413, 422, 429
-MAY_PASS = frozenset({TOO_MANY, 502, 503, 504})
+MAY_PASS = frozenset({TOO_MANY, 500, 502, 503, 504})
+UNCERTAIN = frozenset({500, 502, 504})
 WRONG_ADDRESS = "Is this the address of a control plane? Log in again: dormouse login https://…"
 KIND_OF: dict[int, type[CommandError]] = {
     BAD_REQUEST: Usage,
@@ -33,35 +34,42 @@ def no_connection(error: httpx.HTTPError, url: str, patience: float) -> NoServer
     """Why a request got no answer."""
     parts = urlsplit(url)
     where = parts.netloc
-    causes = list(_causes(error))
     if isinstance(error, httpx.ProxyError):
         return NoServer(f"The proxy on the way to {where} does not let the request through.", may_pass=False)
     if isinstance(error, httpx.ConnectTimeout):
-        return NoServer(f"{where} cannot be reached: nothing answered in time.", may_pass=True)
+        return NoServer(f"{where} cannot be reached: nothing answered in time.", may_pass=True, quick=False)
     if isinstance(error, httpx.TimeoutException):
         words = "DORMOUSE_TIMEOUT=120 would wait for two minutes."
-        return NoServer(f"{where} did not answer within {patience:g} s.", words, may_pass=True)
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            words = "If it is one of your organisation's own, SSL_CERT_FILE can name the authority to trust."
-            return NoServer(f"The certificate of {where} cannot be trusted: {cause.verify_message}.", words)
-        if isinstance(cause, ssl.SSLError):
-            return NoServer(f"{where} does not speak TLS as it should ({cause.reason or 'no reason is known'}).")
-        if isinstance(cause, socket.gaierror):
-            return NoServer(f"Nobody knows the name {parts.hostname}.", "Is the address right, and are you online?")
-        if isinstance(cause, ConnectionRefusedError):
-            return NoServer(f"Nothing listens at {where}.", may_pass=True)
+        return NoServer(f"{where} did not answer within {patience:g} s.", words, may_pass=True, quick=False, uncertain=True)
+    for cause in _causes(error):
+        found = _deep(cause, where, parts.hostname or "")
+        if found:
+            return found
     if isinstance(error, httpx.ConnectError):
         return NoServer(f"{where} cannot be reached: {_said(error)}.", may_pass=True)
     if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
-        return NoServer(f"{where} ended the connection before it had answered.", may_pass=True)
+        return NoServer(f"{where} ended the connection before it had answered.", may_pass=True, uncertain=True)
     return NoServer(f"{where} could not be asked ({type(error).__name__}).")
+
+
+def _deep(cause: BaseException, where: str, host: str) -> NoServer | None:
+    """What lies below httpx's words, where they alone would help nobody."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        words = "If it is one of your organisation's own, SSL_CERT_FILE can name the authority to trust."
+        return NoServer(f"The certificate of {where} cannot be trusted: {cause.verify_message}.", words)
+    if isinstance(cause, ssl.SSLError):
+        return NoServer(f"{where} does not speak TLS as it should ({cause.reason or 'no reason is known'}).")
+    if isinstance(cause, socket.gaierror):
+        return NoServer(f"Nobody knows the name {host}.", "Is the address right, and are you online?")
+    if isinstance(cause, ConnectionRefusedError):
+        return NoServer(f"Nothing listens at {where}.", may_pass=True)
+    return None
 
 
 def complaint_about(response: httpx.Response, text: str, kind: str, url: str) -> CommandError:
     """What an answer other than a success means."""
     status = response.status_code
-    if response.has_redirect_location or 300 <= status < 400:  # noqa: PLR2004
+    if response.has_redirect_location or 300 <= status < 400:
         target = urlsplit(response.headers.get("Location", ""))
         to = f"{target.scheme}://{target.netloc}" if target.netloc else "another path"
         words = f"{urlsplit(url).netloc} sends us on to {to}, and nobody follows with a key."
@@ -78,7 +86,8 @@ def complaint_about(response: httpx.Response, text: str, kind: str, url: str) ->
     trouble = "is asked too often" if status == TOO_MANY else "is in trouble"
     sentence, *more = _sentences(problem) if problem else [f"The control plane {trouble} (HTTP {status})."]
     later = [f"It asks to come back in {again:.0f} s."] if again else []
-    return NoServer(sentence, *more, *later, may_pass=status in MAY_PASS, ask_again_in=again)
+    flags = {"may_pass": status in MAY_PASS, "uncertain": status in UNCERTAIN}
+    return NoServer(sentence, *more, *later, ask_again_in=again, **flags)
 
 
 def not_json(response: httpx.Response, kind: str) -> NoServer:

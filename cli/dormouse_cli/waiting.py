@@ -79,5 +79,3 @@ def _look(plane: ControlPlane, path: str, identifier: str, shown: Board) -> Answ
 def _ways_on(identifier: str) -> list[str]:
     cancel = [f"Cancel it: dormouse cancel {identifier}"] if "-provision-" in identifier else []
     return [f"Watch it: dormouse watch {identifier}", *cancel]
-
-
