@@ -1,9 +1,11 @@
 """The table of commands."""
 
+import os
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from typer.completion import completion_init  # type: ignore[attr-defined]  # only its neighbours import it
 
 from dormouse_cli import __version__
 from dormouse_cli.commands import acting, caring, login, looking
@@ -38,6 +40,10 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (SETUP, login.completion),
 )
 EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
+
+# Typer makes itself ready for shells only where it adds options of its own for that.
+if "_DORMOUSE_COMPLETE" in os.environ:
+    completion_init()
 
 app = typer.Typer(
     name="dormouse",

@@ -22,7 +22,7 @@ TIMEOUT = "DORMOUSE_TIMEOUT"
 PATIENCE = 60.0  # seconds: a Functions app that was asleep needs some
 CONNECT = 10.0
 LARGEST = 64 * 1024 * 1024
-BETWEEN_TRIES = (0.5, 1.0, 2.0)
+BETWEEN_TRIES = (0.2, 0.5, 1.0)
 LONGEST_PAUSE = 30.0
 LARGEST_PAGE = 200
 UNCERTAIN = "It is not known whether the command arrived; look with: dormouse operations"
@@ -57,6 +57,7 @@ class ControlPlane:
             self._http = httpx.Client(
                 timeout=httpx.Timeout(self._patience, connect=min(CONNECT, self._patience)),
                 headers={"User-Agent": f"dormouse-cli/{__version__}", "Accept": "application/json"},
+                verify=httpx.create_ssl_context(),
                 follow_redirects=False,  # the key would go along
                 trust_env=not access.on_this_machine,  # a proxy would read what goes to this machine over http
             )

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -72,8 +73,8 @@ def complain(sentence: str, *more: str) -> None:
         _print(err, Text(plain(line)))
 
 
-def show_json(text: str) -> None:
-    """Print a JSON document as it was answered."""
+def write_out(text: str) -> None:
+    """Print a text as it is: a document that was answered, or a script."""
     sys.stdout.write(text.rstrip("\n") + "\n")
     sys.stdout.flush()
 
@@ -85,19 +86,16 @@ def json_text(content: Any, *, indent: int | None = None) -> str:
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Print rows under their columns; long texts are folded on a terminal and left whole in a pipe."""
+    lines = [[cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        _aligned([[column.upper() for column in columns], *([cell.plain for cell in line] for line in lines)])
+        return
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         grid.add_column(column.upper(), overflow="fold")
-    for row in rows:
-        grid.add_row(*(cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row))
-    out = console()
-    if out.is_terminal:
-        _print(out, grid)
-        return
-    with out.capture() as captured:
-        out.print(grid)
-    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
-    sys.stdout.flush()
+    for line in lines:
+        grid.add_row(*line)
+    _print(console(), grid)
 
 
 def facts(rows: Iterable[tuple[str, Any]]) -> None:
@@ -107,6 +105,15 @@ def facts(rows: Iterable[tuple[str, Any]]) -> None:
     out = console()
     for name, value in known:
         _print(out, Text.assemble((f"{name:<{width}}", "bold"), value))
+
+
+def _aligned(lines: list[list[str]]) -> None:
+    """Columns without their table, which rich would take long for where nobody looks at it."""
+    widths = [max(cell_len(line[place]) for line in lines) for place in range(len(lines[0]))]
+    for line in lines:
+        cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)]
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+    sys.stdout.flush()
 
 
 def _print(out: Console, what: Any) -> None:

@@ -6,15 +6,19 @@ from typing import Any
 
 from rich.text import Text
 
-from dormouse_cli.output import facts, say, styled, table
+from dormouse_cli.output import facts, plain, say, styled, table
 
 Fields = dict[str, Any]
 
 
 def blueprints(page: Fields) -> None:
     """The kinds of environment."""
-    rows = [[card.get("name"), card.get("size"), price(card), card.get("summary")] for card in _rows(page)]
-    table(("name", "size", "price", "what it is"), rows)
+    cards = _rows(page)
+    rows = [[card.get("name"), card.get("size"), price(card), card.get("summary")] for card in cards]
+    if any(card.get("price") for card in cards):
+        table(("name", "size", "price", "what it is"), rows)
+    else:
+        table(("name", "size", "what it is"), [[name, size, summary] for name, size, _, summary in rows])
 
 
 def blueprint(card: Fields) -> None:
@@ -93,7 +97,7 @@ def environment(picture: Fields) -> None:
             ("schedule", picture.get("schedule")),
             ("hold", _hold(picture.get("hold"))),
             ("lease", _lease(picture.get("lease"))),
-            ("seen", picture.get("observed_at")),
+            ("seen", _clock(picture.get("observed_at"))),
         ]
     )
 
@@ -109,7 +113,7 @@ def operations(page: Fields) -> None:
     """The trail."""
     rows = [
         [
-            row.get("accepted_at"),
+            _clock(row.get("accepted_at")),
             row.get("verb"),
             row.get("environment"),
             styled(row.get("state")),
@@ -132,7 +136,7 @@ def operation(view: Fields) -> None:
         table(("step", "state", "began", "ended"), rows)
         say("")
     say(f"{view.get('verb')} {view.get('environment')}: {view.get('state')}. {view.get('explanation')}")
-    say(f"By {view.get('by')}, {view.get('accepted_at')}.")
+    say(f"By {view.get('by')}, {_clock(view.get('accepted_at'))}.")
     for left in view.get("leftovers") or []:
         say(f"Left, and may cost money: {left}")
 
@@ -147,8 +151,11 @@ def machines(page: Fields) -> None:
 
 def report(page: Fields) -> None:
     """What sleeps, what will, and what that has saved."""
-    swept = f"{page.get('sweep')}{' (only looked)' if page.get('dry_run') else ''}, {page.get('as_of')}"
-    _tally(page.get("tally") or {}, swept if page.get("sweep") else "No sweep has ended yet")
+    if page.get("sweep"):
+        looked = " (only looked)" if page.get("dry_run") else ""
+        _tally(page.get("tally") or {}, f"{page['sweep']}{looked}, {_clock(page.get('as_of'))}")
+    else:
+        say("No sweep has ended yet.")
     rows = [
         [
             _machine(row),
@@ -166,6 +173,9 @@ def report(page: Fields) -> None:
 
 def sweep(view: Fields) -> None:
     """What one sweep has found."""
+    if view.get("state") == "lost":
+        say(f"{view.get('id')} has ended without telling what it found.")
+        return
     _tally(view.get("tally") or {}, f"{view.get('id')}{' (only looked)' if view.get('dry_run') else ''}")
 
 
@@ -178,7 +188,7 @@ def hold(answer: Fields, target: str) -> None:
 def lease(answer: Fields, target: str) -> None:
     """What is on record after a lease."""
     leased = _lease(answer.get("lease"))
-    say(f"{target}: {leased}." if leased else f"Nothing happens to {target} at a set time any more.")
+    say(f"{target} will be {leased}." if leased else f"Nothing happens to {target} at a set time any more.")
 
 
 def price(row: Fields) -> str:
@@ -217,7 +227,7 @@ def _machine(row: Fields) -> str:
 
 
 def _why(row: Fields) -> Text:
-    return Text(" ".join(str(row[word]) for word in ("sentence", "then") if row.get(word)))
+    return Text(" ".join(plain(row[word]) for word in ("sentence", "then") if row.get(word)))
 
 
 def _hold(held: Fields | None) -> str:
@@ -230,11 +240,20 @@ def _hold(held: Fields | None) -> str:
 def _lease(leased: Fields | None) -> str:
     if not leased:
         return ""
-    return f"{leased.get('then')} at {_time(leased.get('until'))} unless somebody extends that"
+    verb = {"stop": "stopped", "delete": "deleted"}.get(str(leased.get("then")), leased.get("then"))
+    return f"{verb} at {_time(leased.get('until'))} unless somebody extends that"
 
 
 def _time(seconds: Any) -> str:
     return f"{datetime.fromtimestamp(float(seconds or 0), UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _clock(text: Any) -> str:
+    """A moment in ISO 8601 as people read it."""
+    try:
+        return f"{datetime.fromisoformat(str(text)).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return str(text or "")
 
 
 def _moment(seconds: Any) -> str:
@@ -242,4 +261,6 @@ def _moment(seconds: Any) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {part}" for name, part in value.items())
     return "" if value in (None, "") else ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -15,9 +15,9 @@ from dormouse_cli.errors import CommandError, Conflict, NoServer, NotAllowed, No
 
 PROBLEM = "application/problem+json"
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 401, 403, 404, 409
-TOO_LARGE, UNPROCESSABLE, TOO_MANY = 413, 422, 429
-MAY_PASS = frozenset({TOO_MANY, 500, 502, 503, 504})
-UNCERTAIN = frozenset({500, 502, 504})
+TOO_LARGE, UNPROCESSABLE, TOO_MANY, BROKEN = 413, 422, 429, 500
+MAY_PASS = frozenset({TOO_MANY, BROKEN, 502, 503, 504})
+UNCERTAIN = frozenset({BROKEN, 502, 504})
 WRONG_ADDRESS = "Is this the address of a control plane? Log in again: dormouse login https://…"
 KIND_OF: dict[int, type[CommandError]] = {
     BAD_REQUEST: Usage,
@@ -86,7 +86,7 @@ def complaint_about(response: httpx.Response, text: str, kind: str, url: str) ->
     trouble = "is asked too often" if status == TOO_MANY else "is in trouble"
     sentence, *more = _sentences(problem) if problem else [f"The control plane {trouble} (HTTP {status})."]
     later = [f"It asks to come back in {again:.0f} s."] if again else []
-    flags = {"may_pass": status in MAY_PASS, "uncertain": status in UNCERTAIN}
+    flags = {"may_pass": status in MAY_PASS, "uncertain": status in UNCERTAIN, "quick": status != BROKEN}
     return NoServer(sentence, *more, *later, ask_again_in=again, **flags)
 
 

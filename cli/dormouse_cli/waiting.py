@@ -3,10 +3,11 @@
 import time
 from typing import Any
 
+from dormouse_cli import screens
 from dormouse_cli.board import Board, board
 from dormouse_cli.connection import Answer, ControlPlane
 from dormouse_cli.errors import EndedBadly, Interrupted, NoServer
-from dormouse_cli.output import say, show_json, table
+from dormouse_cli.output import note, say, table, write_out
 
 UNDER_WAY = ("pending", "running")
 WELL = ("succeeded", "ended")
@@ -15,13 +16,14 @@ LONGEST_PAUSE = 5.0
 PATIENCE = 180.0
 
 
-def follow(plane: ControlPlane, path: str, identifier: str, *, every: float | None, asked: float = 0.0) -> Answer:
+def follow(plane: ControlPlane, path: str, identifier: str, *, every: float | None, asked: float) -> Answer:
     """What is at a path, when it has ended; asks as often as the server wants, or `every` so many seconds.
 
     Raises Interrupted on Ctrl-C, NoServer when the server is away for long, and what else goes wrong.
     """
     pause = every or min(asked or LONGEST_PAUSE, LONGEST_PAUSE)
     try:
+        note(f"{identifier} is on its way; Ctrl-C stops the waiting, not the operation.")
         with board() as shown:
             while True:
                 answer = _look(plane, path, identifier, shown)
@@ -37,7 +39,7 @@ def finish(plane: ControlPlane, path: str, identifier: str, *, as_json: bool, ev
     """Follow something to its end and tell how it ended; raises EndedBadly, its sentence said already, if not well."""
     ended = follow(plane, path, identifier, every=every, asked=asked)
     if as_json:
-        show_json(ended.text)
+        write_out(ended.text)
     else:
         tell(ended.fields)
     if ended.fields.get("state") not in WELL:
@@ -48,7 +50,7 @@ def finish(plane: ControlPlane, path: str, identifier: str, *, as_json: bool, ev
 def tell(operation: dict[str, Any]) -> None:
     """Print how an operation stands: its explanation, what the machine said where it is not well, what is left."""
     if "tally" in operation:
-        say(f"{operation.get('id')}: {operation.get('state')}.")
+        screens.sweep(operation)
         return
     title = f"{operation.get('verb')} {operation.get('environment')}: {operation.get('state')}."
     say(f"{title} {operation.get('explanation') or ''}".strip())

@@ -10,7 +10,7 @@ from dormouse_cli import screens
 from dormouse_cli.connection import Answer, ControlPlane, at, connected
 from dormouse_cli.errors import CommandError, EndedBadly, NotFound, Usage
 from dormouse_cli.options import AsJson, Blueprint, DryRun, Every, File, Name, Region, Settings, Wait
-from dormouse_cli.output import note, say, show_json
+from dormouse_cli.output import note, say, write_out
 from dormouse_cli.specfiles import read_spec
 from dormouse_cli.waiting import finish
 
@@ -140,7 +140,7 @@ def see_through(
     """Tell what became of a command: accepted (and with `wait` how it ended), only tried, or not necessary."""
     if not answer.accepted:
         if as_json:
-            show_json(answer.text)
+            write_out(answer.text)
         elif "would" in answer.fields:
             screens.trial(answer.fields)
         elif nothing:
@@ -150,14 +150,13 @@ def see_through(
         accepted(answer, as_json=as_json)
         return
     identifier, path = _where(answer)
-    note(f"{identifier} is on its way; Ctrl-C stops the waiting, not the operation.")
     finish(plane, path, identifier, as_json=as_json, every=every, asked=answer.ask_again_in)
 
 
 def accepted(answer: Answer, *, as_json: bool) -> None:
     """Say that a command is on its way, and how to watch it."""
     if as_json:
-        show_json(answer.text)
+        write_out(answer.text)
         return
     identifier, _ = _where(answer)
     say(f"Accepted: {identifier}")
@@ -183,7 +182,7 @@ def _power(name: str, verb: str, *, wait: bool, every: float | None, dry_run: bo
 
 def _show_plan(answer: Answer, *, as_json: bool) -> None:
     if as_json:
-        show_json(answer.text)
+        write_out(answer.text)
     else:
         screens.plan(answer.fields)
     if answer.fields.get("refusals"):

@@ -9,7 +9,7 @@ from dormouse_cli.commands.acting import see_through
 from dormouse_cli.connection import Answer, ControlPlane, at, connected
 from dormouse_cli.errors import NotFound
 from dormouse_cli.options import AsJson, DryRun, Every, Machine, Target, Wait
-from dormouse_cli.output import show_json
+from dormouse_cli.output import write_out
 
 Duration = Annotated[str, typer.Argument(metavar="DURATION", help="45m, 2h30m, 3d, or minutes; 0 ends it.")]
 PARTS_OF_AN_ID = 8
@@ -28,7 +28,7 @@ def hold(
     with connected() as plane:
         answer = _of_target(plane, target, "hold", body, dry_run=dry_run)
     if as_json:
-        show_json(answer.text)
+        write_out(answer.text)
     else:
         screens.hold(answer.fields, target)
 
@@ -45,7 +45,7 @@ def extend(
     with connected() as plane:
         answer = _of_target(plane, target, "extend", {"for": duration, "then": then}, dry_run=dry_run)
     if as_json:
-        show_json(answer.text)
+        write_out(answer.text)
     else:
         screens.lease(answer.fields, target)
 
@@ -94,8 +94,6 @@ def sweep(*, wait: Wait = False, every: Every = None, dry_run: DryRun = False, a
     with connected() as plane:
         answer = plane.command("POST", "/sweeps", {"dry_run": dry_run})
         see_through(plane, answer, wait=wait, every=every, as_json=as_json)
-        if wait and not as_json:
-            screens.sweep(plane.read(answer.location).fields)
 
 
 def machine_id(plane: ControlPlane, machine: str) -> str:

@@ -9,7 +9,7 @@ import typer
 from dormouse_cli.access import Access, Entra, address_of, forget, sendable_key, store
 from dormouse_cli.connection import connected
 from dormouse_cli.errors import CommandError, NoServer, Usage
-from dormouse_cli.output import say
+from dormouse_cli.output import say, write_out
 
 AUDIENCE = "api://dormouse"
 Shell = Literal["bash", "zsh", "fish", "powershell", "pwsh"]
@@ -57,7 +57,7 @@ def completion(
     if chosen not in ("bash", "zsh", "fish", "powershell", "pwsh"):
         raise Usage(f"There is no completion for {chosen}; there is for bash, zsh, fish and powershell.")
     script: str = get_completion_script(prog_name="dormouse", complete_var="_DORMOUSE_COMPLETE", shell=chosen)
-    say(*script.splitlines())
+    write_out(script)
 
 
 def _try(access: Access) -> None:

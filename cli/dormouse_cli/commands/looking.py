@@ -9,7 +9,7 @@ from dormouse_cli.connection import at, connected
 from dormouse_cli.entra import read_secret
 from dormouse_cli.errors import NoServer
 from dormouse_cli.options import AsJson, Name
-from dormouse_cli.output import json_text, say, show_json
+from dormouse_cli.output import json_text, say, write_out
 
 Verdict = Annotated[str, typer.Option("--verdict", metavar="VERDICT", help="Only machines with this verdict: idle, busy, …")]
 
@@ -26,7 +26,7 @@ def blueprints(
     with connected() as plane:
         answer = plane.read(at("blueprints", name), **query) if name else plane.read_all("/blueprints", query)
     if as_json:
-        show_json(answer.text)
+        write_out(answer.text)
     elif name:
         screens.blueprint(answer.fields)
     else:
@@ -39,7 +39,7 @@ def schema(name: Annotated[str, typer.Argument(metavar="BLUEPRINT", help="Of whi
         published = plane.read(at("blueprints", name)).fields.get("parameters")
     if not isinstance(published, dict):
         raise NoServer(f"The control plane publishes no schema of {name}.")
-    show_json(json_text(published, indent=2))
+    write_out(json_text(published, indent=2))
 
 
 def ls(*, as_json: AsJson = False) -> None:
@@ -47,7 +47,7 @@ def ls(*, as_json: AsJson = False) -> None:
     with connected() as plane:
         answer = plane.read_all("/environments")
     if as_json:
-        show_json(answer.text)
+        write_out(answer.text)
     else:
         screens.environments(answer.fields)
 
@@ -57,7 +57,7 @@ def show(name: Name, *, as_json: AsJson = False) -> None:
     with connected() as plane:
         answer = plane.read(at("environments", name))
     if as_json:
-        show_json(answer.text)
+        write_out(answer.text)
     else:
         screens.environment(answer.fields)
 
@@ -76,7 +76,7 @@ def operations(
         path = at("operations", identifier) if identifier else "/operations"
         answer = plane.read(path) if identifier else plane.read_all(path, query, at_most=limit)
     if as_json:
-        show_json(answer.text)
+        write_out(answer.text)
     elif identifier:
         screens.operation(answer.fields)
     else:
@@ -88,7 +88,7 @@ def machines(*, verdict: Verdict = "", as_json: AsJson = False) -> None:
     with connected() as plane:
         answer = plane.read_all("/machines", {"verdict": verdict} if verdict else None)
     if as_json:
-        show_json(answer.text)
+        write_out(answer.text)
     else:
         screens.machines(answer.fields)
 
@@ -103,7 +103,7 @@ def idle(
     with connected() as plane:
         answer = plane.read(path, format="csv") if csv and not as_json else plane.read_all(path)
     if as_json or csv:
-        show_json(answer.text)
+        write_out(answer.text)
     else:
         screens.report(answer.fields)
 
@@ -122,6 +122,6 @@ def password(
         answer = plane.read(at("environments", name, "password"))
     address = str(answer.fields.get("secret_uri", ""))
     if as_json:
-        show_json(answer.text)
+        write_out(answer.text)
     else:
         say(address if where else read_secret(address))
