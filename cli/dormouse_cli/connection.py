@@ -25,6 +25,7 @@ LARGEST = 64 * 1024 * 1024
 BETWEEN_TRIES = (0.2, 0.5, 1.0)
 LONGEST_PAUSE = 30.0
 LARGEST_PAGE = 200
+NOT_UNDERSTOOD = "The control plane answered with something that this version of dormouse does not understand."
 UNCERTAIN = "It is not known whether the command arrived; look with: dormouse operations"
 
 
@@ -39,11 +40,19 @@ class Answer:
     ask_again_in: float = 0.0
 
     @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows where the content must be a list of objects, or a page of one; raises NoServer."""
+        rows = self.fields.get("value")
+        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+            return rows
+        raise NoServer(NOT_UNDERSTOOD)
+
+    @property
     def fields(self) -> dict[str, Any]:
         """The content where it must be an object; raises NoServer."""
         if isinstance(self.content, dict):
             return self.content
-        raise NoServer("The control plane answered with something that this version of dormouse does not understand.")
+        raise NoServer(NOT_UNDERSTOOD)
 
 
 class ControlPlane:
@@ -85,12 +94,14 @@ class ControlPlane:
     def read_all(self, path: str, query: dict[str, str] | None = None, *, at_most: int = 0) -> Answer:
         """A list with all its pages, or with so many rows, as one document; raises a CommandError."""
         size = min(at_most or LARGEST_PAGE, LARGEST_PAGE)
-        page = self.read(path, limit=str(size), **(query or {})).fields
-        whole, rows, seen = dict(page), list(page.get("value") or []), set[str]()
-        while page.get("next") and page["next"] not in seen and (not at_most or len(rows) < at_most):
-            seen.add(page["next"])
-            page = self.read(page["next"]).fields
-            rows += page.get("value") or []
+        page = self.read(path, limit=str(size), **(query or {}))
+        whole, rows, seen = dict(page.fields), list(page.rows), set[str]()
+        while (following := str(page.fields.get("next") or "")) and (not at_most or len(rows) < at_most):
+            if following in seen:
+                raise NoServer("The control plane's list goes round in circles.")
+            seen.add(following)
+            page = self.read(following)
+            rows += page.rows
         whole |= {"value": rows[: at_most or None], "next": None}
         return Answer(whole, json_text(whole))
 

@@ -1,5 +1,6 @@
 """The door of the command: whatever goes wrong inside comes out as a sentence and an exit code."""
 
+import io
 import os
 import sys
 
@@ -8,6 +9,9 @@ from dormouse_cli.errors import CommandError, ExitCode
 
 def main() -> None:
     """Run the command that the arguments name, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where a terminal cannot show a character, the others still count
     try:
         from dormouse_cli.app import app
 

@@ -14,8 +14,8 @@ def environments(incomplete: str) -> list[str]:
     """The names of environments that begin so; none where nobody can be asked."""
     try:
         with connected(patience=A_MOMENT) as plane:
-            rows = plane.read_all("/environments").fields["value"]
-    except (CommandError, KeyError, TypeError):
+            rows = plane.read_all("/environments").rows
+    except CommandError:
         return []
     return [str(row["name"]) for row in rows if str(row.get("name", "")).startswith(incomplete)]
 

@@ -23,7 +23,7 @@ def follow(plane: ControlPlane, path: str, identifier: str, *, every: float | No
     """
     pause = every or min(asked or LONGEST_PAUSE, LONGEST_PAUSE)
     try:
-        note(f"{identifier} is on its way; Ctrl-C stops the waiting, not the operation.")
+        note(f"Following {identifier}; Ctrl-C stops the waiting, not the operation.")
         with board() as shown:
             while True:
                 answer = _look(plane, path, identifier, shown)

@@ -61,7 +61,11 @@ def test_an_address_that_would_show_the_key_is_refused(stranger: Command, url: s
 @pytest.mark.parametrize("key", ["", "two words of it", "schlüssel", "\x1b[31m"])
 def test_what_cannot_be_a_key_is_not_taken_for_one(stranger: Command, server: FakeServer, key: str) -> None:
     assert stranger("login", server.url, "--key-stdin", stdin=f"{key}\n").code == 2
-    assert stranger("ls", DORMOUSE_URL=server.url, DORMOUSE_KEY=key or " ").code == 2
+    assert server.asked == []
+
+
+def test_a_variable_that_cannot_be_a_key_is_not_sent(dormouse: Command, server: FakeServer) -> None:
+    assert dormouse("ls", DORMOUSE_KEY="two words").code == 2
     assert server.asked == []
 
 
@@ -73,6 +77,13 @@ def test_a_stored_key_is_sent_to_nobody_else(stranger: Command, server: FakeServ
     assert server.asked == []
     assert stranger("ls", DORMOUSE_KEY="another").code == 0
     assert server.asked[0].headers["x-functions-key"] == "another"
+
+
+def test_without_the_extra_entra_is_said_to_be_missing(stranger: Command, server: FakeServer) -> None:
+    (stranger.home / "azure").mkdir()
+    (stranger.home / "azure" / "__init__.py").touch()
+    ended = stranger("login", server.url, "--entra", PYTHONPATH=str(stranger.home))
+    assert (ended.code, "pip install 'dormouse-cli[entra]'" in ended.err, server.asked) == (2, True, [])
 
 
 def test_a_file_that_cannot_be_understood_is_said_to_be_one(stranger: Command, server: FakeServer) -> None:

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from local.ground import Ground
-from tests.cli.support import Command, names_of_the_simulation
+from tests.cli.support import Command, fake_server, names_of_the_simulation
 from tests.support import ROOT, AzureSide, ControlPlane
 
 SPEC = ROOT / "examples" / "workstation.json"
@@ -94,22 +94,27 @@ def test_the_story_as_scripts_hear_it(at_home: Command, control_plane: ControlPl
     assert at_home.json("rm", name, "--yes")["state"] == "absent"
 
 
-def test_a_password_is_read_with_the_callers_own_rights(
+def test_passwords_and_tokens_come_with_the_callers_own_rights(
     at_home: Command, control_plane: ControlPlane, name: str, ground: Ground
 ) -> None:
     control_plane.up(name)
     address = control_plane.get(name)["password_secret"]
     assert at_home.json("password", name) == {"secret_uri": address}
     assert at_home("password", name, "--where").out == f"{address}\n"
-    nobody = at_home("password", name, AZURE_TOKEN_CREDENTIALS="EnvironmentCredential")
-    assert (nobody.code, nobody.out) == (4, "")
     # Whoever asks is the managed identity that the simulated vault knows.
     needed = ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS", "SSL_CERT_FILE")
     identity = {variable: ground.app_environment[variable] for variable in needed}
-    with names_of_the_simulation() as proxy:
-        trust = identity["SSL_CERT_FILE"]
-        read = at_home("password", name, **identity, REQUESTS_CA_BUNDLE=trust, HTTPS_PROXY=proxy)
+    with names_of_the_simulation() as proxy, fake_server() as front:
+        way = {"REQUESTS_CA_BUNDLE": identity["SSL_CERT_FILE"], "HTTPS_PROXY": proxy}
+        read = at_home("password", name, **identity, **way)
+        entered = at_home("login", front.url, "--entra", "--audience", "https://vault.azure.net", **identity, **way)
+        nobody = at_home("password", name, **way, AZURE_TOKEN_CREDENTIALS="EnvironmentCredential")
     assert (read.code, len(read.out.strip()) >= 20, read.err) == (0, True, ""), read.err
+    assert entered.code == 0, entered
+    assert front.asked[0].headers["Authorization"].startswith("Bearer ey")
+    assert "x-functions-key" not in front.asked[0].headers
+    assert json.loads(at_home.config.read_text())["entra"] == {"audience": "https://vault.azure.net", "tenant": ""}
+    assert (nobody.code, nobody.out, "az login" in nobody.err) == (4, "", True), nobody.err
 
 
 def test_what_is_wrong_has_an_exit_code_and_every_fault(
@@ -143,7 +148,7 @@ def test_ctrl_c_leaves_the_operation_running_which_is_busy_until_it_is_cancelled
     assert running.stderr
     first = running.stderr.readline()
     ended = at_home.interrupted(running, signal.SIGINT)
-    operation = first.split()[0]
+    operation = first.split()[1].rstrip(";")
     assert (ended.code, "the operation goes on" in ended.err, f"dormouse cancel {operation}" in ended.err) == (
         130,
         True,

@@ -201,7 +201,7 @@ def _operation(plane: ControlPlane, identifier: str) -> str:
     try:
         return str(plane.read(at("operations", identifier)).fields["id"])
     except NotFound:
-        rows = plane.read_all("/operations", {"environment": identifier}, at_most=1).fields["value"]
+        rows = plane.read_all("/operations", {"environment": identifier}, at_most=1).rows
     if not rows:
         raise NotFound(f"There is no operation {identifier!r}, and no environment of that name with one.")
     return str(rows[0]["id"])

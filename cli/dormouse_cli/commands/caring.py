@@ -100,7 +100,7 @@ def machine_id(plane: ControlPlane, machine: str) -> str:
     """The resource id of a machine that is named by it or as GROUP/MACHINE; raises NotFound."""
     if machine.startswith("/"):
         return machine
-    for line in plane.read_all("/machines").fields["value"]:
+    for line in plane.read_all("/machines").rows:
         parts = str(line.get("id", "")).split("/")
         if len(parts) > PARTS_OF_AN_ID and f"{parts[4]}/{parts[8]}".lower() == machine.lower():
             return str(line["id"])
