@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MISSING = "This needs the packages azure-identity and azure-keyvault-secrets, which are not installed."
 INSTALL = "Install them: pip install 'dormouse-cli[entra]' (from a checkout: pip install './cli[entra]')"
+LOG_IN = "Log in to Azure, for example with: az login"
 BRIEFLY = {"retry_total": 2, "connection_timeout": 10, "read_timeout": 30}
 
 
@@ -59,9 +60,9 @@ def _in_our_words(what: str) -> Iterator[None]:
     except CommandError:
         raise
     except CredentialUnavailableError:
-        raise NotAllowed("Nobody is logged in to Azure here.", "Log in, for example with: az login") from None
+        raise NotAllowed("Nobody is logged in to Azure here.", LOG_IN) from None
     except azure.ClientAuthenticationError as error:
-        raise NotAllowed(f"Microsoft Entra gives no token: {_first_line(error.message)}") from None
+        raise NotAllowed(f"Microsoft Entra gives no token: {_first_line(error.message)}", LOG_IN) from None
     except azure.ResourceNotFoundError:
         raise NotFound(f"There is no such secret in {what} (any more).") from None
     except azure.HttpResponseError as error:

@@ -97,7 +97,7 @@ def test_the_story_as_scripts_hear_it(at_home: Command, control_plane: ControlPl
 def test_passwords_and_tokens_come_with_the_callers_own_rights(
     at_home: Command, control_plane: ControlPlane, name: str, ground: Ground
 ) -> None:
-    control_plane.up(name)
+    control_plane.until_step(control_plane.put(name).json()["operation"], "password", "done")
     address = control_plane.get(name)["password_secret"]
     assert at_home.json("password", name) == {"secret_uri": address}
     assert at_home("password", name, "--where").out == f"{address}\n"
@@ -163,7 +163,7 @@ def test_ctrl_c_leaves_the_operation_running_which_is_busy_until_it_is_cancelled
 
 
 def test_names_are_completed_by_asking(at_home: Command, control_plane: ControlPlane, name: str) -> None:
-    control_plane.up(name)
+    assert control_plane.put(name).status_code == 202
     words = {"_DORMOUSE_COMPLETE": "complete_bash", "COMP_WORDS": f"dormouse show {name}", "COMP_CWORD": "2"}
     assert name in at_home(**words).out.split()
     assert at_home("logout").code == 0
