@@ -27,7 +27,6 @@ def accepted(request: Request) -> None:
     [
         (lambda request: time.sleep(2), 3, "did not answer within 0.5 s"),
         (Request.dribble, 3, "did not answer within 0.5 s"),
-        (Request.drop, 3, "ended the connection before it had answered"),
         (lambda request: request.problem(500, "Something went wrong on our side."), 3, "Something went wrong on our side."),
         (lambda request: request.answer(502, b"<h1>Bad gateway</h1>", "text/html"), 3, "in trouble (HTTP 502)"),
         (
@@ -99,7 +98,9 @@ def test_reads_are_asked_again_as_the_server_wants(dormouse: Command, server: Fa
 def test_a_command_is_sent_once_and_doubt_is_said(dormouse: Command, server: FakeServer) -> None:
     server.answers(Request.drop)
     ended = dormouse("stop", "ml1")
-    assert (ended.code, "It is not known whether the command arrived" in ended.err) == (3, True)
+    assert ended.code == 3
+    assert "ended the connection before it had answered" in ended.err
+    assert "It is not known whether the command arrived" in ended.err
     assert len(server.asked) == 1
 
 
@@ -124,7 +125,7 @@ def test_waiting_outlives_a_server_that_is_away_for_a_moment(dormouse: Command, 
     assert "asking again" in ended.err
 
 
-@pytest.mark.parametrize("state", ["refused", "failed", "unhealthy", "cancelled", "lost"])
+@pytest.mark.parametrize("state", ["refused", "unhealthy", "lost"])
 def test_the_exit_code_tells_how_it_ended(dormouse: Command, server: FakeServer, state: str) -> None:
     left = {"leftovers": ["/disk"], "findings": [{"name": "gpu", "result": "failed", "detail": "no GPU"}]}
     server.answers(accepted, lambda request: request.json({**OPERATION, **left, "state": state, "explanation": "Alas."}))
