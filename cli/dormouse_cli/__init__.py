@@ -1,0 +1,3 @@
+"""The command line of Dormouse: an HTTP client for people and scripts."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,6 @@
+"""`python -m dormouse_cli`: the same as `dormouse`."""
+
+from dormouse_cli.door import main
+
+if __name__ == "__main__":
+    main()

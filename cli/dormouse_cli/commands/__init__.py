@@ -1,0 +1,1 @@
+"""The commands, by what one wants to do."""

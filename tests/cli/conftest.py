@@ -1,0 +1,70 @@
+"""The command, built as a wheel and installed from it beside the packages that it needs."""
+
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.ground import Ground
+from tests.cli.support import KEY, Command, FakeServer, fake_server
+from tests.support import ROOT
+
+
+def pip(*arguments: str) -> None:
+    """Run pip, which asks no index and builds with what is here."""
+    command = [sys.executable, "-m", "pip", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `pip install ./cli` builds."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip("wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT / "cli"))
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The installed command."""
+    folder = tmp_path_factory.mktemp("installed")
+    venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
+    python = folder / "bin" / "python"
+    pip("--python", str(python), "install", "--quiet", "--no-deps", "--no-index", str(wheel))
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "needed.pth").write_text(sysconfig.get_paths()["purelib"])
+    return folder / "bin" / "dormouse"
+
+
+@pytest.fixture
+def stranger(program: Path, tmp_path: Path) -> Command:
+    """The command of somebody who is not logged in."""
+    return Command(program, tmp_path)
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with fake_server() as running:
+        yield running
+
+
+@pytest.fixture
+def dormouse(stranger: Command, server: FakeServer) -> Command:
+    """The command of somebody who uses the odd server."""
+    stranger.variables = {"DORMOUSE_URL": server.url, "DORMOUSE_KEY": KEY, "DORMOUSE_TIMEOUT": "5"}
+    return stranger
+
+
+@pytest.fixture
+def at_home(stranger: Command, ground: Ground) -> Command:
+    """The command of somebody who is logged in to the real control plane."""
+    stranger.key = ground.key
+    ended = stranger("login", ground.api, "--key-stdin", stdin=f"{ground.key}\n")
+    assert ended.code == 0, ended
+    return stranger
