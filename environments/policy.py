@@ -4,7 +4,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 DURATION = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?", re.ASCII)
 PAIR = re.compile(r"([a-z_0-9]+)=([^,;\s]+)", re.ASCII)
@@ -38,7 +38,8 @@ def _minutes(value: Any) -> Any:
     return minutes_in(value) if isinstance(value, str) else value
 
 
-Minutes = Annotated[int, BeforeValidator(_minutes)]
+WRITTEN = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "examples": ["45m", "2h30m", "1d"]}]}
+Minutes = Annotated[int, BeforeValidator(_minutes), WithJsonSchema(WRITTEN)]
 Share = Annotated[float, Field(gt=0, le=100)]
 
 

@@ -5,7 +5,16 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from environments.errors import Fault, InvalidSpec
 from environments.fleet import NAME
@@ -98,7 +107,12 @@ def _source(value: str) -> str:
     return str(network)
 
 
-Region = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{2,30}$", examples=["polandcentral"]), BeforeValidator(_region)]
+REGION_AS_WRITTEN = {
+    "type": "string",
+    "pattern": "^[A-Za-z][A-Za-z0-9 ]{2,40}$",
+    "examples": ["polandcentral", "Poland Central"],
+}
+Region = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{2,30}$"), BeforeValidator(_region), WithJsonSchema(REGION_AS_WRITTEN)]
 Size = Annotated[str, Field(examples=["Standard_NV6ads_A10_v5"]), AfterValidator(_size)]
 Username = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$"), AfterValidator(_username)]
 PublicKey = Annotated[str, AfterValidator(_public_key)]
