@@ -10,6 +10,7 @@ from api.reads import Reads
 from api.requests import body_of, flag, model_of
 from api.starting import Client, now, start
 from environments.errors import CommandNotPossible, Fault, InvalidSpec, MachineNotFound
+from environments.fields import WeeklyHours
 from environments.fleet import ENVIRONMENT, IDLE, SCHEDULE, key_of, subject_of
 from environments.identifiers import new_operation_id
 from environments.leases import Asked
@@ -18,7 +19,6 @@ from environments.operations import Adoption, OperationRecord
 from environments.policy import read_policy
 from environments.roles import Caller
 from environments.schedule import LONGEST
-from environments.specs import WeeklyHours
 from orchestrators.adoption import adopt_machine, release_machine
 
 ORCHESTRATORS = {Verb.ADOPT: adopt_machine, Verb.RELEASE: release_machine}
