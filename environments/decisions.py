@@ -58,7 +58,7 @@ def decide(case: Case, verdict: IdleVerdict) -> Decision:
     """What is done about a machine: the first of lease, schedule, billed sleep and idleness that has anything to say."""
     decision = NOTHING
     if case.hold is not None and case.hold.until > case.now:  # also where nobody watches for idleness
-        decision = Decision(Step.NOTHING, "It is left alone until then.", case.hold.until)
+        decision = Decision(Step.NOTHING, f"It is left alone until {moment_text(case.hold.until)}.", case.hold.until)
     elif not case.hands_off:
         found = (rule(case, verdict) for rule in RULES)
         decision = next((said for said in found if said is not None), NOTHING)
