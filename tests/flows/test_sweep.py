@@ -262,3 +262,13 @@ def test_numbers_without_end_are_400(fleet: FleetSide) -> None:
     for path in ("/machines", "/machines/idle-report", "/operations"):
         assert fleet.control_plane.get(path, params={"limit": "9" * 5000}).status_code == 400
     assert fleet.control_plane.get("/machines", params={"after": "9" * 5000}).status_code == 400
+
+
+def test_many_that_people_must_look_at_are_told_in_one_message(fleet: FleetSide) -> None:
+    now = "window=5m, grace=0m, lead=0m"
+    fleet.load(**{f"m{number}": machine(idle=now) for number in range(7)})
+    fleet.sweep()
+    told = [item["body"] for item in fleet.simulation.get("/messages").json()["value"]]
+    (folded,) = [body for body in told if body["event"] == "many"]
+    assert (folded["name"], all(f"m{number}: stopped" in folded["text"] for number in range(7))) == ("7 machines", True)
+    assert {fleet.power(name) for name in fleet.names} == {"deallocated"}

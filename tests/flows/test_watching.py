@@ -103,6 +103,16 @@ def test_adopting_puts_an_agent_on_a_machine_and_releasing_takes_it_away(fleet: 
     assert fleet.control_plane.post("/machines/adopt", json=nowhere).status_code == 404
 
 
+def test_adopting_replaces_what_is_written_in_other_capitals(fleet: FleetSide) -> None:
+    fleet.load(odd=machine(idle=None, agent=False, tags={"Dormouse-Idle": "off", "team": "a"}))
+    assert fleet.verdicts() == {"odd": "not_ours"}
+    body = {"machine": fleet.id("odd"), "idle": "window=2h", "agent": False}
+    adopted = ControlPlane(fleet.control_plane).follow(fleet.control_plane.post("/machines/adopt", json=body))
+    assert adopted["state"] == "succeeded", adopted
+    (there,) = fleet.simulation.get("/resources", params={"below": fleet.id("odd").lower()}).json()["value"]
+    assert there["tags"] == {"dormouse-idle": "window=2h", "team": "a"}
+
+
 def test_an_environment_is_watched_by_the_policy_in_its_spec(fleet: FleetSide) -> None:
     plane = ControlPlane(fleet.control_plane)
     spec = {**WORKSTATION, "idle": {"window": "5m", "grace": "0m", "lead": "1m"}}

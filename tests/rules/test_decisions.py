@@ -388,6 +388,8 @@ def test_what_goes_on_for_too_long_is_told_once_a_day() -> None:
     assert "It has been idle since" in alarm(one, *decided(one))
     told = replace(one, memory=replace(memory, alarmed_at=NOW - 3600))
     assert alarm(told, *decided(told)) == ""
+    again = replace(one, memory=replace(memory, alarmed_at=NOW))
+    assert alarm(again, *decided(again)), "judged once more in the same moment: nobody may have been told yet"
     fresh = replace(one, memory=replace(memory, verdict_since=NOW - patience))
     assert alarm(fresh, *decided(fresh)) == ""
     unknown = case(memory=remembered(verdict="unknown", verdict_since=NOW - 86401), evidence=quiet(inside=None))

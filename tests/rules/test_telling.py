@@ -1,0 +1,41 @@
+"""What others have written is told as they wrote it, and does nothing in the place where it is read."""
+
+import json
+
+from api.answers import accepted
+from cloud.hooks import FORMS
+from environments.sweeps import Notice
+
+EVIL = Notice(
+    "attention", "/id", "<!channel>", "see <https://evil.example|here> [there](https://evil.example) *now* & then", 0.0
+)
+
+
+def test_slack_makes_nothing_of_what_others_wrote() -> None:
+    text = FORMS["slack"](EVIL, "https://ours.example/snooze/x")["text"]
+    assert text.startswith("*&lt;!channel&gt;*: see &lt;https://evil.example|here&gt;")
+    assert "&amp; then" in text
+    assert text.count("<") == 1, "only our own link is one"
+    assert FORMS["slack"](EVIL, "")["unfurl_links"] is False
+
+
+def test_teams_makes_nothing_of_what_others_wrote() -> None:
+    card = FORMS["teams"](EVIL, "https://ours.example/snooze/x")["attachments"][0]["content"]
+    name, text = (block["text"] for block in card["body"])
+    assert name == r"\<!channel\>"
+    assert r"\[there\]\(https://evil.example\) \*now\*" in text
+    assert card["actions"][0]["url"] == "https://ours.example/snooze/x"
+
+
+def test_a_plain_webhook_gets_the_words_themselves() -> None:
+    body = FORMS["webhook"](EVIL, "")
+    assert (body["event"], body["text"]) == ("attention", EVIL.text)
+    assert "snooze_url" not in body
+
+
+def test_an_address_is_ascii_whatever_a_machine_is_called() -> None:
+    answer = accepted("grüppe:vm-stop-01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    location = answer.headers["Location"]
+    assert location.isascii()
+    assert location.startswith("/api/operations/gr%C3%BCppe:vm-stop-")
+    assert json.loads(answer.get_body())["operation"].startswith("grüppe")
