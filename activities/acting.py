@@ -3,22 +3,21 @@
 import asyncio
 import secrets
 from dataclasses import replace
-from datetime import UTC, datetime
 
-from activities.judging import with_agent
 from activities.machine import begin_power_change
+from activities.records import close_operation
 from cloud.connection import Cloud
 from cloud.fleet import Fleet
 from cloud.hooks import Hooks
 from cloud.inventory import Inventory
 from environments.decisions import Step
 from environments.errors import CloudUnavailable
-from environments.evidence import Case, Evidence
-from environments.fleet import FleetMachine
+from environments.evidence import Case, Evidence, with_agent
 from environments.leases import longest_hold
 from environments.lifecycle import State
 from environments.memory import MachineMemory, Nap, Warned, asleep, refused
-from environments.operations import OperationRecord
+from environments.moments import iso_text
+from environments.operations import Closing, OperationRecord
 from environments.outcomes import Progress, Verdict
 from environments.reports import ReportHead
 from environments.second_thoughts import is_on_its_way, second_thoughts
@@ -32,8 +31,8 @@ async def warn_machine(request: Planned, cloud: Cloud) -> Delivery:
     """Write the warning down, where the agent finds it, and tell it wherever people are told; again, if nobody heard it."""
     records, now = FleetRecords(cloud.tables), cloud.now()
     warned = await _written(request, records, now)
-    link = snooze_link(cloud.settings.control_plane_url, request.key, warned.token)
-    notice = Notice("warned", request.machine, request.name, warned.text, now)
+    link = snooze_link(cloud.settings.control_plane_url, request.machine.key, warned.token)
+    notice = Notice("warned", request.machine.id, request.machine.name, warned.text, now)
     told = Delivery() if warned.delivered_at else await Hooks(cloud).tell(notice, link=link)
     why = "; ".join(told.failed) or "no webhook is set, and the agent has not shown it yet"
 
@@ -44,7 +43,7 @@ async def warn_machine(request: Planned, cloud: Cloud) -> Delivery:
         heard = replace(memory.warned, delivered_at=now) if told.delivered else replace(memory.warned, undelivered=why)
         return replace(memory, warned=heard)
 
-    await records.change_memory(request.key, noted)
+    await records.change_memory(request.machine.key, noted)
     return told
 
 
@@ -53,7 +52,7 @@ async def _written(request: Planned, records: FleetRecords, now: float) -> Warne
     fresh = Warned(
         id=secrets.token_hex(8),
         reason=request.reason,
-        text=f"{request.name}: {request.sentence} {request.then}",
+        text=f"{request.machine.name}: {request.sentence} {request.then}",
         given_at=now,
         stop_at=request.at,
         token=secrets.token_urlsafe(16),
@@ -69,7 +68,7 @@ async def _written(request: Planned, records: FleetRecords, now: float) -> Warne
             return replace(memory, warned=replace(known, text=fresh.text, stop_at=request.at))
         return replace(memory, warned=fresh)
 
-    written = (await records.change_memory(request.key, warned)).warned
+    written = (await records.change_memory(request.machine.key, warned)).warned
     assert written is not None
     return written
 
@@ -85,7 +84,7 @@ async def claim_machine(request: Claim, cloud: Cloud) -> str:
         if held.operation != request.operation:
             return held.operation
     verb, by = planned.verb, f"sweep ({planned.reason})"
-    at = _text(request.accepted_at)
+    at = iso_text(request.accepted_at)
     record = OperationRecord(request.operation, planned.subject, verb, by, at, carrier=request.carrier)
     await records.remember_operation(record)
     return request.operation
@@ -107,19 +106,18 @@ async def begin_if_still_right(request: Claim, cloud: Cloud) -> Begun:
 
 async def _seen_again(planned: Planned, cloud: Cloud) -> Case | None:
     """The machine as it is now: its instance view, its newest heartbeat, what people wish; None if nothing is known."""
-    records, now = FleetRecords(cloud.tables), cloud.now()
+    records, machine, now = FleetRecords(cloud.tables), planned.machine, cloud.now()
     view, memory, record = await asyncio.gather(
-        Inventory(cloud).look(planned.group, planned.name, planned.subscription),
-        records.memory(planned.key),
-        records.heard(planned.key),
+        Inventory(cloud).look(machine.group, machine.name, machine.subscription),
+        records.memory(machine.key),
+        records.heard(machine.key),
     )
     if memory is None:
         return None
     longest = cloud.settings.longest_hold_minutes
-    hold = longest_hold(memory.hold, record.holds if record else (), planned.name, now, longest)
-    place = (planned.machine, planned.name, planned.subscription, planned.group, planned.region, planned.size)
-    machine = FleetMachine(*place, state=view.state, tags=view.tags)
+    hold = longest_hold(memory.hold, record.holds if record else (), machine.name, now, longest)
     evidence = with_agent(Evidence(), record, planned.policy.window, now) if record else Evidence()
+    machine = replace(machine, state=view.state, tags=view.tags)
     return Case(machine, memory, planned.policy, now, hold=hold, evidence=evidence)
 
 
@@ -134,21 +132,13 @@ async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
     tell = outcome.verdict is not Verdict.CANCELLED
     if outcome.verdict is Verdict.SUCCEEDED and planned.step is Step.STOP:
         nap = await _nap(planned, request.ended_at, cloud)
-        await fleet.change_memory(planned.key, lambda memory: asleep(_known(memory), nap))
+        await fleet.change_memory(planned.machine.key, lambda memory: asleep(_known(memory), nap))
     elif outcome.verdict is Verdict.FAILED:
-        memory = await fleet.change_memory(planned.key, lambda memory: refused(_known(memory), request.ended_at))
+        memory = await fleet.change_memory(planned.machine.key, lambda memory: refused(_known(memory), request.ended_at))
         tell = memory.alarmed_at == request.ended_at
-    records = Records(cloud.tables)
-    record = await records.operation(request.operation)
-    if record is not None:
-        began, ended = _text(request.began_at), _text(request.ended_at)
-        await records.remember_operation(replace(record, began_at=began, ended_at=ended, outcome=outcome))
-    await records.release_lock(planned.subject, request.operation)
+    began, ended = iso_text(request.began_at), iso_text(request.ended_at)
+    await close_operation(Closing(request.operation, planned.subject, outcome, began, ended), cloud)
     return tell
-
-
-def _text(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
 
 
 def _known(memory: MachineMemory | None) -> MachineMemory:
@@ -158,7 +148,7 @@ def _known(memory: MachineMemory | None) -> MachineMemory:
 
 async def _nap(planned: Planned, now: float, cloud: Cloud) -> Nap:
     try:
-        price = await cloud.prices.of_machine(planned.region, planned.size)
+        price = await cloud.prices.of_machine(planned.machine.region, planned.machine.size)
     except CloudUnavailable:
         price = None  # the hours count all the same
     return Nap(now, price.per_hour if price else 0.0, price.currency if price else "USD")

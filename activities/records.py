@@ -15,11 +15,6 @@ async def remember_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
     return request.operation
 
 
-def _key(known: EnvironmentRecord, cloud: Cloud) -> str:
-    group = f"/subscriptions/{cloud.settings.azure_subscription_id}/resourceGroups/{known.group}"
-    return key_of(f"{group}/providers/Microsoft.Compute/virtualMachines/{known.machine}")
-
-
 async def close_operation(request: Closing, cloud: Cloud) -> str:
     """Forget the environment if nothing of it is left, release its lock, and write the outcome, in that order.
 
@@ -27,11 +22,12 @@ async def close_operation(request: Closing, cloud: Cloud) -> str:
     operation may have made under the same name.
     """
     records = Records(cloud.tables)
-    lock = await records.lock(request.environment)
-    if request.forget_environment and lock is not None and lock.operation == request.operation:
+    lock = await records.lock(request.environment) if request.forget_environment else None
+    if lock is not None and lock.operation == request.operation:
         known = await records.environment(request.environment)
         if known is not None:
-            await FleetRecords(cloud.tables).forget(_key(known, cloud))
+            machine = known.machine_id(cloud.settings.azure_subscription_id)
+            await FleetRecords(cloud.tables).forget(key_of(machine))
         await records.forget_environment(request.environment)
     await records.release_lock(request.environment, request.operation)
     record = await records.operation(request.operation)

@@ -1,6 +1,6 @@
 """Routes that take machines into the sweep's care and let them go again."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import azure.functions as func
 from pydantic import AfterValidator, Field
@@ -11,7 +11,7 @@ from api.requests import body_of, flag, model_of
 from api.starting import Client, now, start
 from environments.errors import CommandNotPossible, Fault, InvalidSpec, MachineNotFound
 from environments.fields import WeeklyHours
-from environments.fleet import ENVIRONMENT, IDLE, SCHEDULE, key_of, subject_of
+from environments.fleet import ENVIRONMENT, IDLE, SCHEDULE, place_of, subject_of
 from environments.identifiers import new_operation_id
 from environments.leases import Asked
 from environments.lifecycle import Verb
@@ -25,7 +25,7 @@ ORCHESTRATORS = {Verb.ADOPT: adopt_machine, Verb.RELEASE: release_machine}
 
 
 def _machine(value: str) -> str:
-    key_of(value)
+    place_of(value)
     return value
 
 
@@ -67,8 +67,7 @@ async def _begin(
     verb: Verb, asked: ReleaseRequest, tags: dict[str, str], req: func.HttpRequest, by: tuple[Client, Reads, Caller]
 ) -> func.HttpResponse:
     client, reads, caller = by
-    parts: Any = asked.machine.strip().strip("/").split("/")
-    subscription, group, name = parts[1], parts[3], parts[7]
+    subscription, group, name = place_of(asked.machine)
     known = await reads.inventory.tags_of(subscription, group, name)
     if known is None:
         raise MachineNotFound(f"There is no machine {asked.machine}.")

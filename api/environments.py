@@ -7,7 +7,7 @@ import azure.functions as func
 import wire
 from api.answers import accepted, answer, page
 from api.machines import hold, lease
-from api.pictures import Picture, machine_id, memories_of, memory_of, picture_of
+from api.pictures import Picture, memories_of, memory_of, picture_of
 from api.reads import Reads
 from api.requests import body_of, caller_address, flag, model_of, page_size
 from api.starting import Client, now, running_operation, running_operations, same_command, start
@@ -122,7 +122,7 @@ async def extend_environment(req: func.HttpRequest, client: Client, reads: Reads
 async def _remembered(name: str, reads: Reads, caller: Caller) -> MachineMemory:
     """What is remembered of an environment's machine, if no sweep has seen it: that it is there."""
     record = await _own(name, reads, caller)
-    return MachineMemory(machine_id(record, reads), reads.now(), State.UNKNOWN, reads.now())
+    return MachineMemory(record.machine_id(reads.settings.azure_subscription_id), reads.now(), State.UNKNOWN, reads.now())
 
 
 async def _change_power(

@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated
 
 import azure.functions as func
@@ -15,10 +14,11 @@ from api.reads import Reads
 from api.requests import LONGEST_NUMBER, body_of, flag, model_of, page_size
 from api.starting import Client
 from environments.errors import InvalidRequest, MachineNotFound
-from environments.fleet import key_of
+from environments.fleet import PAGE, key_of
 from environments.idle import Kind
 from environments.leases import HoldRequest, LeaseRequest, held, leased
 from environments.memory import MachineMemory
+from environments.moments import iso_text
 from environments.reports import Line, ReportHead, Tally
 from environments.roles import Caller
 
@@ -66,7 +66,7 @@ async def idle_report(req: func.HttpRequest, client: Client, reads: Reads, calle
     limit = page_size(req)
     lines, after = await _lines(reads, limit, req.params.get(CURSOR, ""), "")
     following = f"/api/machines/idle-report?limit={limit}&{CURSOR}={after}" if after else None
-    as_of = datetime.fromtimestamp(head.ended_at, UTC).isoformat(timespec="seconds")
+    as_of = iso_text(head.ended_at)
     return answer(Report(head.sweep, head.dry_run, as_of, head.tally, lines, following))
 
 
@@ -146,7 +146,6 @@ async def _report(reads: Reads, begin: int = 0) -> AsyncIterator[tuple[int, Line
                 yield number * PAGE + place, line
 
 
-PAGE = 1000
 COLUMNS = ("id", "name", "environment", "region", "size", "state", "verdict", "sentence", "step", "then", "hours_asleep")
 
 
@@ -155,7 +154,7 @@ async def _as_csv(reads: Reads) -> str:
     table = csv.writer(text)
     table.writerow([*COLUMNS, "at", "saved", "currency"])
     async for _, line in _report(reads):
-        at = datetime.fromtimestamp(line.at, UTC).isoformat(timespec="seconds") if line.at else ""
+        at = iso_text(line.at) if line.at else ""
         table.writerow([_harmless(str(getattr(line, name))) for name in COLUMNS] + [at, line.saved, line.currency])
     return text.getvalue()
 

@@ -76,20 +76,14 @@ async def picture_of(
     )
 
 
-def machine_id(record: EnvironmentRecord, reads: Reads) -> str:
-    """The resource id of an environment's machine."""
-    group = f"/subscriptions/{reads.settings.azure_subscription_id}/resourceGroups/{record.group}"
-    return f"{group}/providers/Microsoft.Compute/virtualMachines/{record.machine}"
-
-
 async def memory_of(record: EnvironmentRecord, reads: Reads) -> MachineMemory | None:
     """What sweeps remember of an environment's machine."""
-    return await reads.fleet.memory(key_of(machine_id(record, reads)))
+    return await reads.fleet.memory(key_of(record.machine_id(reads.settings.azure_subscription_id)))
 
 
 async def memories_of(records: Sequence[EnvironmentRecord], reads: Reads) -> dict[str, MachineMemory]:
     """What sweeps remember of the machines of some environments, by the environments' names."""
-    keys = {record.name: key_of(machine_id(record, reads)) for record in records}
+    keys = {record.name: key_of(record.machine_id(reads.settings.azure_subscription_id)) for record in records}
     if not keys:
         return {}
     known = await reads.fleet.memories_between(min(keys.values()), max(keys.values()))

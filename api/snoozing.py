@@ -8,14 +8,18 @@ import azure.functions as func
 from api.reads import Reads
 from api.starting import Client
 from environments.errors import MachineNotFound
-from environments.evidence import moment_text
 from environments.leases import SNOOZE, HoldRequest, held
 from environments.memory import MachineMemory
+from environments.moments import moment_text
 from environments.roles import Caller
 from environments.snoozing import opens, read_link
 
 BY_LINK = "somebody with the snooze link"
 OVER = ("This warning is over", "Nothing is about to be stopped by it any more.", 404)
+
+
+class _OverError(Exception):
+    """The warning is over."""
 
 
 async def show_snooze(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
@@ -34,24 +38,19 @@ async def snooze(req: func.HttpRequest, client: Client, reads: Reads, caller: Ca
     key, token = _link(req)
     now, longest = reads.now(), reads.settings.longest_hold_minutes
     asked = HoldRequest.model_validate({"for": SNOOZE, "reason": "snoozed"})
-    done = False
 
     def snoozed(memory: MachineMemory | None) -> MachineMemory:
-        nonlocal done
-        done = opens(memory, token)
-        if memory is None:
-            raise MachineNotFound("There is no such machine.")
-        if not done:
-            return memory
+        if memory is None or not opens(memory, token):
+            raise _OverError
         snoozed = replace(held(memory, asked, BY_LINK, now, longest), warned=None)
         longer = memory.hold is not None and snoozed.hold is not None and memory.hold.until > snoozed.hold.until
         return replace(snoozed, hold=memory.hold) if longer else snoozed
 
-    if await reads.fleet.memory(key) is None:
+    try:
+        memory = await reads.fleet.change_memory(key, snoozed)
+    except _OverError:
         return _page(*OVER)
-    memory = await reads.fleet.change_memory(key, snoozed)
-    if not done or memory.hold is None:
-        return _page(*OVER)
+    assert memory.hold is not None
     return _page("It stays awake", f"{key.rpartition(':')[2]} is left alone until {moment_text(memory.hold.until)}.")
 
 

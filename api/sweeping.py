@@ -54,7 +54,8 @@ async def begin_sweep(client: Client, records: Records, *, dry_run: bool, by: st
         await client.start_new(sweep.__name__, identifier, wire.encode(SweepRequest(identifier, dry_run, by)))
     except Exception as error:
         # If it runs all the same, it ends without the lock: the next one is kept off for no longer than that.
-        await records.release_lock(SWEEP_LOCK, identifier)
+        if not dry_run:
+            await records.release_lock(SWEEP_LOCK, identifier)
         raise CloudUnavailable("The sweep could not be started; try again.") from error
     return identifier
 

@@ -6,12 +6,11 @@ from typing import Any
 
 from cloud.connection import Cloud
 from cloud.reading import found
-from environments.fleet import ENVIRONMENT, FleetMachine
+from environments.fleet import ENVIRONMENT, PAGE, FleetMachine
 from environments.lifecycle import State, state_of
 
-# A page of Resource Graph, and the ids that one question may name.
-# https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
-PAGE, NAMED_AT_ONCE = 1000, 200
+# The ids that one question may name.
+NAMED_AT_ONCE = 200
 MACHINES = "resources | where type =~ 'microsoft.compute/virtualmachines'"
 COLUMNS = (
     "id, name, subscriptionId, resourceGroup, location, tags"

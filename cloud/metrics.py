@@ -13,8 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 from cloud.connection import Cloud
-from environments.evidence import MINUTE, Track
+from environments.evidence import Track
 from environments.fleet import FleetMachine
+from environments.moments import MINUTE
 from environments.signals import Values
 
 BATCH, AT_ONCE = 50, 8

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from cloud.connection import Cloud
 from environments.errors import CloudUnavailable
+from environments.moments import DAY, MINUTE
 
-DAY, MINUTE = 24 * 3600.0, 60.0
 CURRENCY = "USD"
 
 

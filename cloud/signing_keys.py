@@ -9,8 +9,7 @@ from typing import Any
 
 from cloud.connection import Cloud
 from environments.errors import CloudUnavailable
-
-DAY, MINUTE = 24 * 3600.0, 60.0
+from environments.moments import DAY, MINUTE
 
 
 class SigningKeys:

@@ -8,20 +8,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from environments.evidence import MINUTE, Case, missing, moment_text
+from environments.evidence import Case, missing
+from environments.fleet import FleetMachine
 from environments.idle import IdleVerdict, Kind, busy
 from environments.lifecycle import State
 from environments.memory import Ending, Reason, Warned
-from environments.policy import Action
+from environments.moments import DAY, MINUTE, moment_text
+from environments.policy import Action, IdlePolicy
 from environments.schedule import due, next_transition
 
 # What was shut down from inside is seen twice before it is deallocated.
 BILLED_FOR = 10 * MINUTE
 WINDOWS_BEFORE_ALARM = 4
-UNKNOWN_BEFORE_ALARM = 24 * 60 * MINUTE
+UNKNOWN_BEFORE_ALARM = DAY
 # After so long nobody remembers a warning that came to nothing: it is given again.
 FORGOTTEN = 30 * MINUTE
-BETWEEN_ALARMS = 24 * 60 * MINUTE
+BETWEEN_ALARMS = DAY
 UNLESS = {
     Reason.IDLE: " unless somebody uses it or keeps it awake",
     Reason.SCHEDULE: " unless somebody keeps it awake",
@@ -74,6 +76,11 @@ def decide(case: Case, verdict: IdleVerdict) -> Decision:
     if warned and decision.step in (Step.NOTHING, Step.START) and decision.reason is not warned.reason:
         return Decision(Step.WITHDRAW, f"The warning is withdrawn. {decision.then}".strip(), decision.at, warned.reason)
     return decision
+
+
+def hibernates(policy: IdlePolicy, machine: FleetMachine) -> bool:
+    """Whether a machine is put to sleep with its memory."""
+    return policy.action is Action.HIBERNATE and machine.can_hibernate
 
 
 def alarm(case: Case, verdict: IdleVerdict, decision: Decision) -> str:
@@ -144,7 +151,7 @@ def _idle(case: Case, verdict: IdleVerdict) -> Decision | None:
     if case.policy.action is Action.NOTIFY:
         step = Step.NOTHING if case.memory.warned else Step.WARN
         return Decision(step, "Its policy only notifies: nobody stops it.", 0.0, Reason.IDLE)
-    words = "hibernated" if case.policy.action is Action.HIBERNATE and case.machine.can_hibernate else "deallocated"
+    words = "hibernated" if hibernates(case.policy, case.machine) else "deallocated"
     # Who has just been noticed is left alone for a while, however idle.
     known_since = case.memory.first_seen + case.policy.grace * MINUTE
     if case.now < known_since:

@@ -1,16 +1,17 @@
 """Evidence: what was measured on a machine minute by minute, and what of it is missing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from environments.fleet import KEEP, FleetMachine
+from environments.heartbeats import AgentRecord
 from environments.memory import Hold, MachineMemory
+from environments.moments import MINUTE, minutes_text
 from environments.policy import OFF, IdlePolicy
 from environments.schedule import Schedule
 from environments.signals import GPU, HOST, INSIDE, Signal, Values
 
-MINUTE = 60.0
 STALE = 10 * MINUTE
 # The agent tells every minute; what is newer than this may still be on its way.
 ON_ITS_WAY = 3  # minutes
@@ -85,6 +86,21 @@ class Case:
         return datetime.fromtimestamp(self.now, UTC)
 
 
+def with_agent(evidence: Evidence, record: AgentRecord, window: int, now: float) -> Evidence:
+    """The evidence together with what the agent has told of a window of minutes that ends now."""
+    end, last = int(now // MINUTE) - ON_ITS_WAY, int(now // MINUTE) + 1
+    series = record.series(end - window, last)
+    tracks = {name: Track(values[:window], values[window:]) for name, values in series.items()}
+    return replace(
+        evidence,
+        inside=tracks,
+        heard_at=record.heard_at,
+        booted_at=record.booted_at,
+        gpu=record.gpu,
+        gpu_problem=record.gpu_problem,
+    )
+
+
 def tracks(case: Case) -> Iterator[tuple[Signal, Track]]:
     """Every signal that was ever told of a machine, the most convincing first."""
     inside = case.evidence.inside or {}
@@ -155,13 +171,3 @@ def _gap(track: Track | None, case: Case) -> int:
     if track is None:
         return case.policy.window
     return track.missing + max(case.policy.window - len(track.window), 0)
-
-
-def minutes_text(seconds: float) -> str:
-    """A length of time in words."""
-    return f"{seconds / MINUTE:.0f} minutes"
-
-
-def moment_text(moment: float) -> str:
-    """A moment in words, to the minute, in UTC."""
-    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"

@@ -9,6 +9,9 @@ from environments.machine_sizes import has_gpu
 SCOPE = re.compile(r"/subscriptions/[0-9a-f-]{36}(/resourcegroups/[\w.()-]{1,90})?")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 ENVIRONMENT, IDLE, SCHEDULE, KEEP = "dormouse", "dormouse-idle", "dormouse-schedule", "dormouse-keep"
+# What Resource Graph shows at once is what a sweep judges at once, and a page of its report.
+# https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
+PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,15 @@ class FleetMachine:
         return has_gpu(self.size)
 
 
-def key_of(identifier: str) -> str:
-    """The key of a machine's resource id: subscription, group and name; raises ValueError for any other id."""
-    parts = identifier.strip().lower().split("/")
-    if len(parts) != 9 or (parts[1], parts[3], parts[5], parts[6], parts[7]) != (
+def machine_id(subscription: str, group: str, name: str) -> str:
+    """The resource id of a machine."""
+    return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines/{name}"
+
+
+def place_of(identifier: str) -> tuple[str, str, str]:
+    """Subscription, group and name in a machine's resource id; raises ValueError for any other id."""
+    parts = identifier.strip().split("/")
+    if len(parts) != 9 or tuple(parts[number].lower() for number in (1, 3, 5, 6, 7)) != (
         "subscriptions",
         "resourcegroups",
         "providers",
@@ -60,7 +68,12 @@ def key_of(identifier: str) -> str:
         "virtualmachines",
     ):
         raise ValueError(f"{identifier!r} is not the resource id of a virtual machine")
-    return ":".join((parts[2], parts[4], parts[8]))
+    return parts[2], parts[4], parts[8]
+
+
+def key_of(identifier: str) -> str:
+    """The key of a machine's resource id: its place in lower case; raises ValueError for any other id."""
+    return ":".join(place_of(identifier)).lower()
 
 
 def subject_of(identifier: str, environment: str, home: str) -> str:

@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from environments.moments import MINUTE
 from environments.policy import LONGEST_WINDOW
 from environments.signals import INSIDE, Values
 
-MINUTE = 60.0
 KEPT = LONGEST_WINDOW + 15  # minutes
 BOOTS_REMEMBERED = 8
 SHOWN_REMEMBERED = 20

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from environments.evidence import MINUTE, Case, minutes_text, missing, moment_text, numbers, tracks
+from environments.evidence import Case, missing, numbers, tracks
 from environments.fleet import IDLE
 from environments.lifecycle import State
 from environments.memory import IN_BETWEEN
+from environments.moments import MINUTE, minutes_text, moment_text
 from environments.schedule import is_on, next_transition
 from environments.signals import shown
 

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from environments.heartbeats import HoldInside
 from environments.memory import Ending, Hold, Lease, MachineMemory
+from environments.moments import MINUTE
 from environments.policy import DAY, Minutes
 
-MINUTE = 60.0
 LONGEST_LEASE = 90 * DAY  # minutes
 SNOOZE = 120  # minutes
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from environments.fleet import FleetMachine
+from environments.heartbeats import AgentRecord
 from environments.lifecycle import State
+from environments.moments import DAY, HOUR
 
-HOUR, DAY = 3600.0, 86400.0
 LEFT_ALONE = HOUR / 2
 IN_BETWEEN = frozenset({State.STARTING, State.STOPPING, State.CREATING, State.UNKNOWN, State.DELETING})
 
@@ -157,3 +158,11 @@ def woken(memory: MachineMemory, now: float) -> MachineMemory:
     if memory.nap is None:
         return memory
     return replace(memory, nap=None, slept_hours=memory.hours_asleep(now), saved=memory.money_saved(now))
+
+
+def with_agents_word(memory: MachineMemory, record: AgentRecord) -> MachineMemory:
+    """The memory with what the agent says of it: that the warning was shown."""
+    warned = memory.warned
+    if warned is None or warned.delivered_at or warned.id not in record.shown:
+        return memory
+    return replace(memory, warned=replace(warned, delivered_at=record.shown[warned.id], undelivered=""))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from environments.fleet import machine_id
 from environments.lifecycle import Verb
 from environments.outcomes import Outcome, Refusal
 from environments.plan import Machine, Plan, Step
@@ -26,6 +27,10 @@ class EnvironmentRecord:
     asked_at: str
     whole: bool = False
     owner_id: str = ""
+
+    def machine_id(self, subscription: str) -> str:
+        """The resource id of its machine."""
+        return machine_id(subscription, self.group, self.machine)
 
 
 @dataclass(frozen=True, slots=True)

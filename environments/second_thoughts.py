@@ -1,10 +1,11 @@
 """Second thoughts: what may have changed between a verdict and what follows from it."""
 
 from environments.decisions import Step
-from environments.evidence import MINUTE, STALE, Case, minutes_text
+from environments.evidence import STALE, Case
 from environments.idle import busy
 from environments.lifecycle import State
 from environments.memory import Ending, Reason
+from environments.moments import MINUTE, minutes_text
 from environments.sweeps import Planned
 
 # Seconds after which a verdict says nothing any more, whatever has kept it from being carried out.

@@ -1,8 +1,9 @@
 """Sweeps: what is asked of them and of their steps, and what they answer."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from environments.decisions import Step
+from environments.decisions import Step, hibernates
+from environments.fleet import FleetMachine
 from environments.lifecycle import Verb
 from environments.memory import Reason
 from environments.operations import ChangePower
@@ -45,21 +46,12 @@ class Planned:
     step: Step
     reason: Reason
     subject: str
-    environment: str
-    machine: str
-    key: str
-    name: str
-    group: str
-    subscription: str
-    region: str
-    size: str
+    machine: FleetMachine
     sentence: str
     then: str
     at: float
     policy: IdlePolicy
     judged_at: float
-    hibernate: bool = False
-    numbers: dict[str, float] = field(default_factory=dict)
 
     @property
     def verb(self) -> Verb:
@@ -97,9 +89,9 @@ class Claim:
     @property
     def power(self) -> ChangePower:
         """What is asked of Azure, if the machine is to be stopped or started."""
-        plan = self.planned
-        where = (plan.group, plan.name, plan.subscription)
-        return ChangePower(self.operation, plan.subject, plan.verb, *where, hibernate=plan.hibernate)
+        plan, machine = self.planned, self.planned.machine
+        where = (machine.group, machine.name, machine.subscription)
+        return ChangePower(self.operation, plan.subject, plan.verb, *where, hibernate=hibernates(plan.policy, machine))
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def _claim(context: Context, planned: Sequence[Planned]) -> Story[tuple[list[Job
     carrier = str(context.instance_id)
     claims = [
         Claim(
-            operation_id_at(plan.subject, plan.verb, now, f"{carrier}|{plan.key}"),
+            operation_id_at(plan.subject, plan.verb, now, f"{carrier}|{plan.machine.key}"),
             plan,
             "" if plan.step is Step.DELETE else carrier,
             now,
@@ -93,9 +93,9 @@ def _claim(context: Context, planned: Sequence[Planned]) -> Story[tuple[list[Job
         if holder == claim.operation:
             jobs.append(Job(claim, now))
         elif isinstance(holder, GaveUp):
-            problems.append(f"{claim.planned.name} could not be taken: {holder.refusal.detail}")
+            problems.append(f"{claim.planned.machine.name} could not be taken: {holder.refusal.detail}")
         else:
-            problems.append(f"{claim.planned.name} is held by operation {holder}")
+            problems.append(f"{claim.planned.machine.name} is held by operation {holder}")
     return jobs, tuple(problems)
 
 
@@ -130,11 +130,11 @@ def _confirm(context: Context, jobs: Sequence[Job], page: PageRequest) -> Story[
     for look in range(LOOKS if jobs else 0):
         yield from sleep(context, (BETWEEN_LOOKS if look else FIRST_LOOK + page.number * APART))
         try:
-            states = yield from run(context, confirm_states, [job.planned.machine for job in open_])
+            states = yield from run(context, confirm_states, [job.planned.machine.id for job in open_])
         except GaveUp:
             continue
         for job in open_:
-            if states.get(job.planned.machine.lower()) is WANTED[job.planned.step]:
+            if states.get(job.planned.machine.id.lower()) is WANTED[job.planned.step]:
                 job.outcome = Outcome(Verdict.SUCCEEDED, f"{job.planned.sentence} {DONE[job.planned.step]}")
         open_ = [job for job in open_ if job.outcome is None]
         if not open_:
@@ -162,7 +162,7 @@ def _ask_one_by_one(context: Context, jobs: Sequence[Job]) -> Story[None]:
 def _delete(context: Context, jobs: Sequence[Job]) -> Story[None]:
     """Begin to delete environments whose lease has run out, as people do; each closes its own trail, and nobody waits."""
     if jobs:
-        requests = [Teardown(job.operation, job.planned.environment, job.planned.group) for job in jobs]
+        requests = [Teardown(job.operation, job.planned.machine.environment, job.planned.machine.group) for job in jobs]
         name = delete_environment.__name__
         tasks = [context.call_sub_orchestrator(name, wire.encode(request), request.operation) for request in requests]
         yield context.task_any([*tasks, context.create_timer(context.current_utc_datetime)])
@@ -190,4 +190,4 @@ def _notice(closing: SweepClosing) -> Notice:
     plan, outcome = closing.planned, closing.outcome
     good = outcome.verdict is Verdict.SUCCEEDED
     event = {Step.STOP: "stopped", Step.START: "started"}[plan.step] if good else f"{plan.step} not confirmed"
-    return Notice(event, plan.machine, plan.name, outcome.explanation, closing.ended_at)
+    return Notice(event, plan.machine.id, plan.machine.name, outcome.explanation, closing.ended_at)

@@ -40,10 +40,6 @@ class Board:
         self._reports[name] = replace(report, state=state, began=now if report.began is None else report.began, ended=now)
         self._publish()
 
-    def has(self, name: str) -> bool:
-        """Whether a step is on the board."""
-        return name in self._reports
-
     def close(self) -> None:
         """The operation is over: what was still being worked on has not come to a good end."""
         for report in self.reports:

@@ -8,13 +8,13 @@ from typing import Any
 import wire
 from activities.acting import finish_sweep
 from activities.judging import count_machines, judge_page
+from environments.fleet import PAGE
 from environments.reports import Tally
 from environments.sweeps import Alarm, Notice, PageRequest, SweepEnd, SweepRequest
 from orchestrators.acting import act, tell
 from orchestrators.steps import STUBBORN, Context, GaveUp, Story, run, sleep
 
 # A page is one question to Resource Graph, which takes 15 in 5 seconds: more than half of that would be unfair to others.
-PAGE = 1000
 AT_ONCE, APART = 8, 5.0
 
 

@@ -4,7 +4,7 @@ import base64
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import wire
 from environments.errors import CloudUnavailable
@@ -23,6 +23,7 @@ HEAD = "head"
 # A property holds 32,767 characters. https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
 LONGEST_TEXT = 30_000
 TRIES = 6
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,9 @@ class FleetRecords:
 
     async def change_heard(self, key: str, change: Callable[[AgentRecord | None], AgentRecord]) -> AgentRecord:
         """Change what is known from an agent, again if somebody else changes it meanwhile; raises CloudUnavailable."""
-        for _ in range(TRIES):
-            row = await self._heartbeats.read(HEARTBEATS, key)
-            record = change(heard_in(row) if row else None)
-            if await _put(self._heartbeats, HEARTBEATS, key, _document(record), row):
-                return record
-        raise CloudUnavailable("Too many heartbeats of one machine come at once; try again.")
+        return await _changed(
+            self._heartbeats, HEARTBEATS, key, lambda row: change(heard_in(row) if row else None), _document
+        )
 
     async def forget_heard(self, key: str) -> None:
         """Forget what an agent has told: there is none any more."""
@@ -76,12 +74,12 @@ class FleetRecords:
     async def memory(self, key: str) -> MachineMemory | None:
         """What is remembered of a machine, or None."""
         row = await self._machines.read(MACHINES, key)
-        return wire.read_text(MachineMemory, row.document) if row else None
+        return _memory_in(row) if row else None
 
     async def memories_between(self, first: str, last: str) -> dict[str, Remembered]:
         """What is remembered of machines between two keys, by key."""
         rows = await self._machines.range(MACHINES, first, last)
-        return {row.key: Remembered(wire.read_text(MachineMemory, row.document), row.etag) for row in rows}
+        return {row.key: Remembered(_memory_in(row), row.etag) for row in rows}
 
     async def write_memories(self, changed: Mapping[str, tuple[MachineMemory, str]]) -> None:
         """Write memories by key, each with the tag it was read with; who was faster with one of them wins."""
@@ -91,16 +89,13 @@ class FleetRecords:
 
     async def change_memory(self, key: str, change: Callable[[MachineMemory | None], MachineMemory]) -> MachineMemory:
         """Change what is remembered of a machine, again if somebody else changes it meanwhile; raises CloudUnavailable."""
-        for _ in range(TRIES):
-            row = await self._machines.read(MACHINES, key)
-            memory = change(wire.read_text(MachineMemory, row.document) if row else None)
-            if await _put(self._machines, MACHINES, key, wire.text_of(memory), row):
-                return memory
-        raise CloudUnavailable("The machine's record changes too fast; try again.")
+        return await _changed(
+            self._machines, MACHINES, key, lambda row: change(_memory_in(row) if row else None), wire.text_of
+        )
 
     async def forget(self, key: str) -> None:
         """Forget everything about a machine that is gone."""
-        await self._heartbeats.delete(HEARTBEATS, key)
+        await self.forget_heard(key)
         await self._machines.delete(MACHINES, key)
 
     async def write_report(self, page: ReportPage) -> None:
@@ -130,10 +125,20 @@ class FleetRecords:
         return wire.read_text(ReportPage, _text(text))
 
 
-async def _put(table: Table, partition: str, key: str, document: str, read: Row | None) -> bool:
-    if read is None:
-        return await table.insert(partition, key, document)
-    return await table.replace(partition, key, document, read.etag)
+async def _changed(
+    table: Table, partition: str, key: str, change: Callable[[Row | None], T], document_of: Callable[[T], str]
+) -> T:
+    for _ in range(TRIES):
+        row = await table.read(partition, key)
+        changed = change(row)
+        document = document_of(changed)
+        if await (table.replace(partition, key, document, row.etag) if row else table.insert(partition, key, document)):
+            return changed
+    raise CloudUnavailable("The machine's record changes too fast; try again.")
+
+
+def _memory_in(row: Row) -> MachineMemory:
+    return wire.read_text(MachineMemory, row.document)
 
 
 def _page_key(number: int) -> str:

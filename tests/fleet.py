@@ -1,14 +1,13 @@
 """Machines that exist already, in the words of a test: loaded into the simulated Azure, swept, looked at."""
 
 import itertools
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-from tests.support import PATIENCE, SUBSCRIPTION
+from tests.support import SUBSCRIPTION, until
 
 GPU_SIZE, CPU_SIZE = "Standard_NC24ads_A100_v4", "Standard_D4s_v5"
 # Acts soon: five minutes of quiet are enough, and a warning leads by one.
@@ -44,6 +43,35 @@ QUIET_INSIDE: dict[str, Any] = {
 _groups = itertools.count(1)
 
 
+def caught_up(simulation: httpx.Client) -> None:
+    """Every agent has told what it knows."""
+    until(lambda: simulation.get("/agents").raise_for_status().json()["pending"] == 0, "agents have not caught up")
+
+
+def sweep_ended(control_plane: httpx.Client, accepted: httpx.Response) -> dict[str, Any]:
+    """A sweep that was accepted, as it ended."""
+    assert accepted.status_code == httpx.codes.ACCEPTED, accepted.text
+    path = accepted.headers["Location"].removeprefix("/api")
+    seen: dict[str, Any] = {}
+
+    def ended() -> bool:
+        seen.update(control_plane.get(path).raise_for_status().json())
+        return bool(seen["state"] != "running")
+
+    until(ended, "the sweep has not ended")
+    assert seen["state"] == "ended", seen
+    return seen
+
+
+def lines_of_the_report(control_plane: httpx.Client) -> Iterator[dict[str, Any]]:
+    """What the last sweep has found of every machine, page by page."""
+    path: str | None = "/machines?limit=200"
+    while path:
+        content = control_plane.get(path.removeprefix("/api")).raise_for_status().json()
+        yield from content["value"]
+        path = content["next"]
+
+
 def machine(*, idle: str | None = SOON, agent: bool = True, size: str = GPU_SIZE, **more: Any) -> dict[str, Any]:
     """A machine on which nothing goes on, unless `inside` or `host` say otherwise."""
     inside, host = {**QUIET_INSIDE, **more.pop("inside", {})}, {**QUIET_OUTSIDE, **more.pop("host", {})}
@@ -67,41 +95,19 @@ class FleetSide:
         content = [{"id": f"{self.group}/{name}", **content} for name, content in machines.items()]
         self.simulation.post("/estate", json={"machines": content}).raise_for_status()
         self.names += machines
-        self.catch_up()
-
-    def catch_up(self) -> None:
-        """Every agent has told what it knows."""
-        self.until(lambda: self.simulation.get("/agents").json()["pending"] == 0, "agents have not caught up")
+        caught_up(self.simulation)
 
     def id(self, name: str) -> str:
         return f"{SUBSCRIPTION}/resourceGroups/{self.group}/providers/Microsoft.Compute/virtualMachines/{name}"
 
     def sweep(self, **asked: Any) -> dict[str, Any]:
         """A sweep from beginning to end."""
-        return self.sweep_ended(self.control_plane.post("/sweeps", json=asked))
-
-    def sweep_ended(self, accepted: httpx.Response) -> dict[str, Any]:
-        assert accepted.status_code == httpx.codes.ACCEPTED, accepted.text
-        path = accepted.headers["Location"].removeprefix("/api")
-        seen: dict[str, Any] = {}
-
-        def ended() -> bool:
-            seen.update(self.control_plane.get(path).raise_for_status().json())
-            return bool(seen["state"] != "running")
-
-        self.until(ended, "the sweep has not ended")
-        assert seen["state"] == "ended", seen
-        return seen
+        return sweep_ended(self.control_plane, self.control_plane.post("/sweeps", json=asked))
 
     def lines(self) -> dict[str, dict[str, Any]]:
         """What the last sweep has found of our machines, by name."""
-        found: dict[str, dict[str, Any]] = {}
-        path: str | None = "/machines?limit=200"
-        while path:
-            content = self.control_plane.get(path.removeprefix("/api")).raise_for_status().json()
-            found |= {item["name"]: item for item in content["value"] if f"/{self.group}/" in item["id"].lower()}
-            path = content["next"]
-        return found
+        lines = lines_of_the_report(self.control_plane)
+        return {line["name"]: line for line in lines if f"/{self.group}/" in line["id"].lower()}
 
     def verdicts(self) -> dict[str, str]:
         """The verdicts of a sweep that only looks."""
@@ -138,13 +144,6 @@ class FleetSide:
 
     def spoil(self, **fault: Any) -> None:
         self.simulation.post("/faults", json=fault).raise_for_status()
-
-    def until(self, holds: Any, otherwise: str) -> None:
-        """Wait until something is so."""
-        deadline = time.monotonic() + PATIENCE
-        while not holds():
-            assert time.monotonic() < deadline, otherwise
-            time.sleep(0.02)
 
     def gone(self) -> None:
         """The machines are deleted by hand, and nothing is spoilt any more."""

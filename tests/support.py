@@ -211,6 +211,14 @@ class AzureSide:
         return self.client.get(path).raise_for_status().json()["value"]
 
 
+def until(holds: Callable[[], object], otherwise: str) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.02)
+
+
 def eventually(holds: Callable[[], bool]) -> bool:
     """Whether something comes true within some seconds."""
     deadline = time.monotonic() + 10

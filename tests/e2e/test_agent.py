@@ -16,6 +16,7 @@ from guest.packaging import agent_archive
 from local.ground import Ground, temporary_ground
 from tests.fleet import CPU_SIZE, FleetSide, machine
 from tests.guest.fakes import Answer, Request, answered, serving
+from tests.support import until
 
 AUDIENCE = "api://dormouse"
 
@@ -69,8 +70,8 @@ def test_the_real_agent_is_heard_and_what_people_wish_on_the_machine_is_kept(fle
     assert "logins" not in fleet_line(fleet, "here")["numbers"]
     with agent(tmp_path, fleet, "here") as awake:
         # A wish is told at once, together with the minutes that are over; without one the agent waits until it is asked.
-        fleet.until(lambda: subprocess.run([*awake, "2h", "a long proof"], check=False).returncode == 0, "nobody can wish")
-        fleet.until(lambda: fleet_line(fleet, "here")["verdict"] == "held", "nobody heard the wish")
+        until(lambda: subprocess.run([*awake, "2h", "a long proof"], check=False).returncode == 0, "nobody can wish")
+        until(lambda: fleet_line(fleet, "here")["verdict"] == "held", "nobody heard the wish")
         assert "a long proof" in fleet_line(fleet, "here")["sentence"]
 
         def told() -> bool:
@@ -80,7 +81,7 @@ def test_the_real_agent_is_heard_and_what_people_wish_on_the_machine_is_kept(fle
             signals = set(fleet_line(fleet, "here")["numbers"])
             return {"cpu_percent", "cpu_cores", "jobs", "kernels", "containers", "multiplexer_jobs"} <= signals
 
-        fleet.until(told, "the agent's minutes never arrive")
+        until(told, "the agent's minutes never arrive")
     assert "Bearer" not in (tmp_path / "log").read_text()
 
 

@@ -6,7 +6,8 @@ import io
 import httpx
 import pytest
 
-from tests.fleet import CPU_SIZE, SOON, FleetSide, machine
+from tests.fleet import CPU_SIZE, SOON, FleetSide, machine, sweep_ended
+from tests.support import until
 
 MINUTE = 60
 
@@ -18,7 +19,7 @@ def lead_over(fleet: FleetSide, name: str) -> None:
         fleet.sweep()
         return fleet.power(name) != "running" or fleet.lines()[name]["step"] == "withdraw"
 
-    fleet.until(decided, "nothing was decided")
+    until(decided, "nothing was decided")
 
 
 def test_an_idle_machine_is_warned_then_stopped_and_the_others_are_not(fleet: FleetSide) -> None:
@@ -36,7 +37,7 @@ def test_an_idle_machine_is_warned_then_stopped_and_the_others_are_not(fleet: Fl
     line = fleet.lines()["idle"]
     assert (line["verdict"], line["step"]) == ("idle", "warn")
     assert fleet.power("idle") == "running"
-    fleet.until(lambda: bool(fleet.warnings("idle")), "the agent has not shown the warning")
+    until(lambda: bool(fleet.warnings("idle")), "the agent has not shown the warning")
     lead_over(fleet, "idle")
     assert {name: fleet.power(name) for name in fleet.names} == {
         "idle": "deallocated",
@@ -50,17 +51,17 @@ def test_an_idle_machine_is_warned_then_stopped_and_the_others_are_not(fleet: Fl
     assert "GPU at most 0 %" in operation["explanation"]
     assert [notice["event"] for notice in fleet.notices("idle")] == ["warned", "stopped"]
     assert fleet.sweep()["tally"]["verdicts"]["stopped"] >= 1
-    fleet.until(lambda: fleet.sweep()["tally"]["saved"] > 0, "sleep saves nothing")
+    until(lambda: fleet.sweep()["tally"]["saved"] > 0, "sleep saves nothing")
 
 
 def test_work_that_begins_after_the_warning_keeps_the_machine_awake(fleet: FleetSide) -> None:
     fleet.load(worker=machine(idle="window=5m, grace=0m, lead=4m"))
     fleet.sweep()
     fleet.signals("worker", gpu_percent=88)
-    fleet.until(lambda: fleet.verdicts()["worker"] == "busy", "work is not seen")
+    until(lambda: fleet.verdicts()["worker"] == "busy", "work is not seen")
     fleet.sweep()
     assert fleet.lines()["worker"]["step"] == "withdraw"
-    fleet.until(lambda: fleet.sweep() is not None and fleet.lines()["worker"]["step"] == "nothing", "still withdrawing")
+    until(lambda: fleet.sweep() is not None and fleet.lines()["worker"]["step"] == "nothing", "still withdrawing")
     assert fleet.power("worker") == "running"
     assert fleet.operations("worker") == []
 
@@ -70,9 +71,9 @@ def test_work_that_begins_between_the_verdict_and_the_stop_is_seen_by_the_second
     # The agent's word is read before Azure Monitor is asked; while that takes its time, somebody begins to work.
     fleet.spoil(effect="slow", path="metrics:getBatch", seconds=240, times=1)
     accepted = fleet.control_plane.post("/sweeps")
-    fleet.until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] == 1, "nobody asked for metrics")
+    until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] == 1, "nobody asked for metrics")
     fleet.signals("late", gpu_percent=88, gpu_processes=1)
-    fleet.sweep_ended(accepted)
+    sweep_ended(fleet.control_plane, accepted)
     assert fleet.lines()["late"]["verdict"] == "idle", "the verdict rests on what was known before"
     assert fleet.power("late") == "running"
     (operation,) = fleet.operations("late")
@@ -108,7 +109,7 @@ def test_a_hold_ends_by_itself_and_is_never_longer_than_allowed(fleet: FleetSide
     assert round((answer["hold"]["until"] - answer["hold"]["since"]) / MINUTE) == 7 * 24 * 60
     wish = {"id": fleet.id("inside"), "by": "alice", "reason": "thesis", "for_seconds": 7200}
     fleet.simulation.post("/machines/awake", json=wish).raise_for_status()
-    fleet.until(lambda: fleet.verdicts() == {"held": "held", "inside": "held"}, "nobody is held")
+    until(lambda: fleet.verdicts() == {"held": "held", "inside": "held"}, "nobody is held")
     assert "alice (on inside) wants it awake" in fleet.lines()["inside"]["sentence"]
 
     released = {"machine": fleet.id("held"), "for": 0}
@@ -164,7 +165,7 @@ def test_what_was_shut_down_from_inside_is_deallocated(fleet: FleetSide) -> None
         fleet.sweep()
         return fleet.power("halted") == "deallocated"
 
-    fleet.until(deallocated, "it is still billed")
+    until(deallocated, "it is still billed")
     assert fleet.power("frozen") == "stopped"
     assert fleet.operations("halted")[0]["by"] == "sweep (stopped_billed)"
 
@@ -197,8 +198,8 @@ def test_two_sweeps_never_act_at_once(fleet: FleetSide) -> None:
     assert (second.status_code, second.headers["Location"]) == (409, first.headers["Location"])
     looking = fleet.control_plane.post("/sweeps", json={"dry_run": True})
     assert looking.status_code == 202, "who only looks is in nobody's way"
-    fleet.sweep_ended(first)
-    fleet.sweep_ended(looking)
+    sweep_ended(fleet.control_plane, first)
+    sweep_ended(fleet.control_plane, looking)
     assert fleet.sweep()["state"] == "ended"
 
 
@@ -227,9 +228,9 @@ def test_every_try_to_stop_looks_anew(fleet: FleetSide) -> None:
     fleet.load(shaky=machine(idle="window=5m, grace=0m, lead=0m"))
     fleet.spoil(effect="drop", method="POST", path="shaky/deallocate", times=20)
     accepted = fleet.control_plane.post("/sweeps")
-    fleet.until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] >= 1, "nobody tried to stop it")
+    until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] >= 1, "nobody tried to stop it")
     fleet.signals("shaky", gpu_percent=95, gpu_processes=1)
-    fleet.sweep_ended(accepted)
+    sweep_ended(fleet.control_plane, accepted)
     assert fleet.power("shaky") == "running"
     assert fleet.operations("shaky")[0]["state"] in ("cancelled", "failed")
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from local.ground import Ground
-from tests.fleet import CPU_SIZE, FleetSide, machine
-from tests.support import WORKSTATION, ControlPlane
+from tests.fleet import CPU_SIZE, FleetSide, caught_up, machine
+from tests.support import WORKSTATION, ControlPlane, until
 
 
 def now_there(fleet: FleetSide) -> datetime:
@@ -40,10 +40,10 @@ def test_a_schedule_starts_and_stops_at_its_times_and_never_acts_on_the_past(fle
         fleet.sweep()
         return (fleet.power("rises"), fleet.power("rests")) == ("running", "deallocated")
 
-    fleet.until(acted, "the schedules were not kept")
+    until(acted, "the schedules were not kept")
     assert fleet.power("late") == "running", "it was running after hours when its schedule was first seen"
     assert fleet.power("works") == "running", "what works is not stopped by the clock"
-    fleet.until(lambda: fleet.sweep() and "wants it off since" in fleet.lines()["works"]["then"], "it is not explained")
+    until(lambda: fleet.sweep() and "wants it off since" in fleet.lines()["works"]["then"], "it is not explained")
     assert fleet.operations("rises")[0]["by"] == "sweep (schedule)"
 
     # Somebody starts it after hours: that holds until the next transition.
@@ -66,7 +66,7 @@ def test_a_lease_stops_a_busy_machine_because_somebody_said_so(fleet: FleetSide)
         fleet.sweep()
         return fleet.power("guest") == "deallocated"
 
-    fleet.until(over, "the lease never ran out")
+    until(over, "the lease never ran out")
     (operation,) = fleet.operations("guest")
     began = datetime.fromisoformat(operation["began_at"]).timestamp()
     assert began >= longer["until"]
@@ -83,18 +83,18 @@ def test_adopting_puts_an_agent_on_a_machine_and_releasing_takes_it_away(fleet: 
     adopted = plane.follow(fleet.control_plane.post("/machines/adopt", json=body))
     assert adopted["state"] == "succeeded", adopted
     assert [(step["name"], step["state"]) for step in adopted["steps"]] == [("tag", "done"), ("agent", "done")]
-    fleet.catch_up()
-    fleet.until(lambda: fleet.verdicts().get("foundling") == "unknown", "nobody watches it")
+    caught_up(fleet.simulation)
+    until(lambda: fleet.verdicts().get("foundling") == "unknown", "nobody watches it")
 
     def reported() -> bool:
         fleet.sweep(dry_run=True)
         return "cpu_cores" in fleet.lines()["foundling"]["numbers"]
 
-    fleet.until(reported, "its agent does not report")
+    until(reported, "its agent does not report")
 
     released = plane.follow(fleet.control_plane.post("/machines/release", json={"machine": fleet.id("foundling")}))
     assert released["state"] == "succeeded", released
-    fleet.until(lambda: fleet.verdicts() == {}, "it is still watched")
+    until(lambda: fleet.verdicts() == {}, "it is still watched")
     rows = fleet.simulation.get("/rows", params={"table": "heartbeats"}).json()["value"]
     assert [row for row in rows if row["RowKey"].endswith(":foundling")] == []
 
@@ -130,7 +130,7 @@ def test_an_environment_is_watched_by_the_policy_in_its_spec(fleet: FleetSide) -
         fleet.sweep()
         return bool(plane.get("watched")["state"] == "stopped")
 
-    fleet.until(asleep, "it never fell asleep")
+    until(asleep, "it never fell asleep")
     trail = fleet.control_plane.get("/operations", params={"environment": "watched"}).json()["value"]
     assert (trail[0]["verb"], trail[0]["by"]) == ("stop", "sweep (idle)")
 
@@ -145,7 +145,7 @@ def test_an_environment_is_watched_by_the_policy_in_its_spec(fleet: FleetSide) -
         fleet.sweep()
         return fleet.control_plane.get("/environments/watched").status_code == 404
 
-    fleet.until(gone, "the lease has not ended it")
+    until(gone, "the lease has not ended it")
 
 
 def test_a_missed_timer_is_made_up_for_and_a_host_that_dies_while_stopping_goes_on(tmp_path: Path) -> None:
@@ -158,15 +158,15 @@ def test_a_missed_timer_is_made_up_for_and_a_host_that_dies_while_stopping_goes_
         with ground.client() as client, ground.simulation() as simulation:
             fleet = FleetSide(client, simulation, group="night", names=[f"m{number}" for number in range(5)])
             # The first sweep comes by itself; it is cut off in the middle of stopping.
-            fleet.until(lambda: "deallocating" in {fleet.power(name) for name in fleet.names}, "the timer never sweeps")
+            until(lambda: "deallocating" in {fleet.power(name) for name in fleet.names}, "the timer never sweeps")
             ground.host.kill()
             ground.host.start()
-            fleet.until(lambda: {fleet.power(name) for name in fleet.names} == {"deallocated"}, "they are not stopped")
+            until(lambda: {fleet.power(name) for name in fleet.names} == {"deallocated"}, "they are not stopped")
 
             def closed() -> bool:
                 trail = client.get("/operations?limit=200").json()["value"]
                 return [item["state"] for item in trail] == ["succeeded"] * 5
 
-            fleet.until(closed, "the trail is not whole, or something was done twice")
+            until(closed, "the trail is not whole, or something was done twice")
     finally:
         ground.stop()

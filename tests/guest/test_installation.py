@@ -5,12 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
 from guest.installation import install_script, installed_files, remove_script
 from guest.packaging import SOURCES, agent_archive, bare, packed_agent
+from tests.conftest import unchecked
 from tests.guest.fakes import Machine
 
 URL, AUDIENCE = "https://dormouse.azurewebsites.net/api", 'api://it\'s $(a) "name"'
@@ -56,9 +58,9 @@ def site(tmp_path: Path) -> Site:
 def test_bash_can_read_the_scripts(script: str) -> None:
     checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
-    if shellcheck := shutil.which("shellcheck"):
-        checked = subprocess.run([shellcheck, "-"], input=script, capture_output=True, text=True, check=False)
-        assert checked.returncode == 0, checked.stdout
+    shellcheck = Path(sysconfig.get_path("scripts"), "shellcheck")
+    checked = subprocess.run([shellcheck, "-"], input=script, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_installing_twice_leaves_what_installing_once_does(site: Site) -> None:
@@ -160,11 +162,10 @@ def test_a_traceback_names_the_lines_of_the_sources() -> None:
 
 
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
-    verify = shutil.which("systemd-analyze")
-    if verify is None:
-        pytest.skip("systemd-analyze is missing here; what the unit says is in the sources")
+    if shutil.which("systemd-analyze") is None:
+        unchecked("systemd-analyze", "that systemd understands the agent's unit (Debian, Ubuntu: apt install systemd)")
     (unit,) = (file for file in installed_files(URL, AUDIENCE) if file.path.endswith(".service"))
     path = tmp_path / "dormouse-agent.service"
     path.write_bytes(unit.content)
-    done = subprocess.run([verify, "verify", "--man=no", str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(path)], capture_output=True, text=True, check=False)
     assert "dormouse-agent.service:" not in done.stderr, done.stderr

@@ -9,11 +9,13 @@ from typing import Any
 
 import yaml
 
+from tests.fleet import GPU_SIZE, QUIET_INSIDE
+
 ESTATES = Path(__file__).parent / "estates"
 HEADER = frozenset({"hazard", "source", "expect", "stopped", "says", "setting", "later", "machines"})
 # A machine that nobody uses: everything is known of it, and everything is low.
 QUIET: dict[str, Any] = {
-    "size": "Standard_NC24ads_A100_v4",
+    "size": GPU_SIZE,
     "agent": True,
     "tags": {"dormouse-idle": "on"},
     "host": {
@@ -24,25 +26,12 @@ QUIET: dict[str, Any] = {
         "disk_write_bytes_per_second": "200..4000",
     },
     "inside": {
-        "gpu_percent": 0,
-        "gpu_memory_percent": 0,
+        **QUIET_INSIDE,
         "gpu_watts": "50..55",
-        "gpu_processes": 0,
-        "gpu_kernel_processes": 0,
         "cpu_percent": "1..2",
         "cpu_cores": "0.02..0.1",
         "disk_bytes_per_second": "200..4000",
         "network_bytes_per_second": "400..1800",
-        "logins": 0,
-        "connections": 0,
-        "terminals_active": 0,
-        "multiplexer_jobs": 0,
-        "kernels": 0,
-        "kernels_busy": 0,
-        "kernels_active": 0,
-        "kernel_connections": 0,
-        "containers": 0,
-        "jobs": 0,
     },
 }
 # On-hours by minutes from now: no file knows at what time of day it is read.

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,9 @@ import httpx
 
 from local.clock import Clock
 from local.ground import Ground, temporary_ground
+from tests.fleet import caught_up, lines_of_the_report, sweep_ended
 from tests.hazards.corpus import Hazard
-from tests.support import PATIENCE, SUBSCRIPTION
-
-LIMIT = 200
+from tests.support import SUBSCRIPTION, until
 
 Name = tuple[str, str]  # the hazard, and the short name of the machine
 
@@ -32,11 +31,7 @@ class Fleet:
         now = self.now()
         machines = [machine for hazard in hazards for machine in hazard.estate(now)["machines"]]
         self.azure.post("/estate", json={"machines": machines}).raise_for_status()
-        self.caught_up()
-
-    def caught_up(self) -> None:
-        """Wait until every agent has told what it could."""
-        self.wait(lambda: not self.behind(), "agents are behind")
+        caught_up(self.azure)
 
     def behind(self) -> int:
         """How many agents have not told what they could."""
@@ -50,22 +45,12 @@ class Fleet:
             said[:] = [self.plane.post("/sweeps", json={"dry_run": dry_run})]
             return said[0].status_code == httpx.codes.ACCEPTED
 
-        self.wait(begun, "no sweep begins")
-        path = str(said[0].json()["href"]).removeprefix("/api")
-        self.wait(lambda: self._read(path)["state"] != "running", "the sweep does not end")
-        ended: dict[str, Any] = self._read(path)
-        assert ended["state"] == "ended", ended
-        return ended
+        until(begun, "no sweep begins")
+        return sweep_ended(self.plane, said[0])
 
     def lines(self) -> dict[Name, dict[str, Any]]:
-        """What the last sweep has found, page by page."""
-        found: dict[Name, dict[str, Any]] = {}
-        path: str | None = f"/machines?limit={LIMIT}"
-        while path:
-            content = self._read(path.removeprefix("/api"))
-            found |= {name_of(line["id"]): line for line in content["value"]}
-            path = content["next"]
-        return found
+        """What the last sweep has found."""
+        return {name_of(line["id"]): line for line in lines_of_the_report(self.plane)}
 
     def touched(self) -> set[Name]:
         """The machines whose power Azure was asked to change."""
@@ -88,16 +73,6 @@ class Fleet:
     def pass_minutes(self, minutes: float) -> None:
         """Let simulated time pass."""
         time.sleep(minutes * 60 / self.speed)
-
-    def wait(self, true: Callable[[], bool], otherwise: str) -> None:
-        """Ask until something is true."""
-        deadline = time.monotonic() + PATIENCE
-        while not true():
-            assert time.monotonic() < deadline, otherwise
-            time.sleep(0.05)
-
-    def _read(self, path: str) -> Any:
-        return self.plane.get(path).raise_for_status().json()
 
 
 @contextlib.contextmanager

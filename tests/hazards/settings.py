@@ -10,8 +10,10 @@ from typing import Any
 import httpx
 
 from local.azure.server import HOOKS, TABLES
+from tests.fleet import caught_up
 from tests.hazards.corpus import QUIET, Hazard
 from tests.hazards.fleet import Fleet, Name, identifier_of
+from tests.support import until
 
 Setting = Callable[[Fleet, Hazard], Iterator[None]]
 MACHINES = "Microsoft.Compute/virtualMachines"
@@ -110,7 +112,7 @@ def _meanwhile(deed: Callable[[Fleet, Hazard], None], *, first: Callable[[Fleet,
 
 def _when_it_is_kept(fleet: Fleet, hazard: Hazard, deed: Callable[[Fleet, Hazard], None]) -> None:
     with fleet.ground.simulation() as azure:  # a connection of its own, for a thread of its own
-        fleet.wait(lambda: azure.get("/faults").json()["value"][0]["spoilt"] == 1, "nothing is decided")
+        until(lambda: azure.get("/faults").json()["value"][0]["spoilt"] == 1, "nothing is decided")
     deed(fleet, hazard)
 
 
@@ -164,17 +166,17 @@ def the_control_plane_is_away(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     fleet.ground.host.kill()
     fleet.pass_minutes(15)
     fleet.ground.host.start()
-    fleet.caught_up()
+    caught_up(fleet.azure)
     yield
 
 
 def the_control_plane_dies(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     with _fault(fleet, effect="slow", kind=TABLES, path=TRAIL, seconds=KEPT, times=1):
         fleet.plane.post("/sweeps").raise_for_status()
-        fleet.wait(lambda: fleet.azure.get("/faults").json()["value"][0]["spoilt"] == 1, "nothing is decided")
+        until(lambda: fleet.azure.get("/faults").json()["value"][0]["spoilt"] == 1, "nothing is decided")
         fleet.ground.host.kill()
     fleet.ground.host.start()
-    fleet.caught_up()
+    caught_up(fleet.azure)
     yield
 
 
@@ -281,7 +283,7 @@ def somebody_starts_it_after_hours(fleet: Fleet, hazard: Hazard) -> Iterator[Non
     assert _names(hazard)[0] in fleet.touched()
     _start_by_hand(fleet, hazard)
     fleet.pass_minutes(2)
-    fleet.caught_up()
+    caught_up(fleet.azure)
     yield
 
 

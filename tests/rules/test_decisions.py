@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from environments.decisions import BILLED_FOR, WINDOWS_BEFORE_ALARM, Decision, Step, alarm, decide
-from environments.evidence import MINUTE, Case
+from environments.evidence import Case
 from environments.idle import IdleVerdict, Kind, judge
 from environments.lifecycle import State
 from environments.memory import Ending, Hold, Lease, MachineMemory, Reason, Warned
+from environments.moments import MINUTE
 from environments.policy import Action, IdlePolicy
 from environments.schedule import next_transition, read_schedule
 from tests.rules.test_idle import LONG_AGO, NOW, WEEK, case, machine, quiet, remembered, with_value

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environments.evidence import MINUTE, STALE, Case, Evidence, Track
+from environments.evidence import STALE, Case, Evidence, Track
 from environments.fleet import FleetMachine
 from environments.idle import Kind, judge
 from environments.lifecycle import State
 from environments.memory import Hold, MachineMemory
+from environments.moments import MINUTE
 from environments.policy import IdlePolicy
 from environments.schedule import read_schedule
 from environments.signals import GPU, HOST, INSIDE, Signal

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from environments.heartbeats import HoldInside
-from environments.leases import LONGEST_LEASE, MINUTE, HoldRequest, LeaseRequest, held, leased, longest_hold
+from environments.leases import LONGEST_LEASE, HoldRequest, LeaseRequest, held, leased, longest_hold
 from environments.memory import Ending, Hold
+from environments.moments import MINUTE
 from tests.rules.test_idle import NOW, remembered
 
 LONGEST = 7 * 24 * 60

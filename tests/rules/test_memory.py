@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from environments.fleet import FleetMachine
 from environments.lifecycle import State
-from environments.memory import HOUR, IN_BETWEEN, LEFT_ALONE, Hold, Nap, asleep, judged, observed, refused, woken
+from environments.memory import IN_BETWEEN, LEFT_ALONE, Hold, Nap, asleep, judged, observed, refused, woken
+from environments.moments import HOUR
 from tests.rules.test_idle import NOW, machine, remembered
 
 hours = st.floats(0.01, 1000)

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from environments.decisions import Step
-from environments.evidence import MINUTE, Case, Evidence, Track
+from environments.evidence import Case, Evidence, Track
 from environments.fleet import FleetMachine
 from environments.lifecycle import State
 from environments.memory import Ending, Hold, Lease, MachineMemory, Reason, observed
+from environments.moments import MINUTE
 from environments.policy import IdlePolicy
 from environments.second_thoughts import VERDICT_LIVES, is_on_its_way, second_thoughts
 from environments.sweeps import Planned
@@ -27,14 +28,7 @@ def planned(step: Step = Step.STOP, reason: Reason = Reason.IDLE, age: float = 1
         step=step,
         reason=reason,
         subject="lab:vm",
-        environment="",
-        machine=ID,
-        key="k",
-        name="vm",
-        group="lab",
-        subscription="0d0e",
-        region="westeurope",
-        size="Standard_D4s_v5",
+        machine=machine(),
         sentence="",
         then="",
         at=NOW,
