@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -23,6 +24,8 @@ from local.azure.world import SUBSCRIPTION, TENANT
 
 ROOT = Path(__file__).resolve().parent.parent
 TIME_TO_START = 30.0
+# Systems take the ports of outgoing connections from 16000 upwards at the lowest, most of them from 32768.
+NEVER_GIVEN_AWAY = range(10_000, 16_000)
 TIMERS = ("sweep_timer",)
 
 
@@ -181,7 +184,9 @@ def temporary_ground(
 
 
 def free_port() -> int:
-    """A port of this machine that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of this machine that nobody uses at the moment, and that no outgoing connection is given meanwhile."""
+    while True:
+        port = random.choice(NEVER_GIVEN_AWAY)  # noqa: S311 - nothing secret hangs on it
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

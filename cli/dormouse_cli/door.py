@@ -20,10 +20,6 @@ def main() -> None:
         _end(error.code, str(error), *error.more)
     except KeyboardInterrupt:
         _end(ExitCode.INTERRUPTED, "Interrupted.")
-    except BrokenPipeError:
-        # Nobody reads any more (`dormouse ls | head`), and the interpreter's own last flush must not complain of it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
     except Exception as error:
         if os.environ.get("DORMOUSE_DEBUG"):
             raise

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import signal
 import socket
 import socketserver
 import ssl
@@ -80,13 +81,17 @@ class Command:
 
     def begun(self, *arguments: str) -> subprocess.Popen[str]:
         """It runs in pipes, and nobody waits for it."""
+        if (
+            signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        ):  # as in the background of a script; the command would inherit it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(
             [self.program, *arguments], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
-    def interrupted(self, running: subprocess.Popen[str], signal: int) -> Ended:
+    def interrupted(self, running: subprocess.Popen[str]) -> Ended:
         """How it ends when somebody presses Ctrl-C."""
-        running.send_signal(signal)
+        running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=PATIENCE)
         return self._checked(Ended(running.returncode, out, err))
 
@@ -132,6 +137,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     answerer: BaseHTTPRequestHandler
+    at: float = field(default_factory=time.monotonic)
 
     def answer(self, status: int, body: bytes, kind: str = "application/json", **headers: str) -> None:
         self.answerer.send_response(status)

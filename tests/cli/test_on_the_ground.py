@@ -1,7 +1,6 @@
 """The whole story on the real control plane, told by the command alone; and with --json as scripts hear it."""
 
 import json
-import signal
 from pathlib import Path
 
 from local.ground import Ground
@@ -147,7 +146,7 @@ def test_ctrl_c_leaves_the_operation_running_which_is_busy_until_it_is_cancelled
     running = at_home.begun("up", name, "-f", str(SPEC), "--wait")
     assert running.stderr
     first = running.stderr.readline()
-    ended = at_home.interrupted(running, signal.SIGINT)
+    ended = at_home.interrupted(running)
     operation = first.split()[1].rstrip(";")
     assert (ended.code, "the operation goes on" in ended.err, f"dormouse cancel {operation}" in ended.err) == (
         130,

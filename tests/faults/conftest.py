@@ -5,7 +5,7 @@ import aiohttp.connector
 import pytest
 from azure.durable_functions.models.utils import http_utils
 
-from local.ground import temporary_ground
+from local.ground import TIMERS, temporary_ground
 from local.names import resolve_localhost_names
 from tests.faults.harness import Workbench
 from tests.support import AzureSide
@@ -20,6 +20,9 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         ground.host.kill()  # only its Azure is needed
         for name, value in ground.app_environment.items():
             patch.setenv(name, value)
+        # A sweep's activities are not those of the command, and would move the place at which the power is cut.
+        for name in TIMERS:
+            patch.setenv(f"AzureWebJobs.{name}.Disabled", "true")
         # aiohttp has read SSL_CERT_FILE when it was imported, which was before there was a simulated Azure.
         aiohttp.connector._SSL_CONTEXT_VERIFIED.load_verify_locations(ground.app_environment["SSL_CERT_FILE"])
         with ground.simulation() as simulation:

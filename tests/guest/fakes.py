@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ class Request:
     query: dict[str, list[str]]
     headers: dict[str, str]
     content: bytes
+    at: float = field(default_factory=time.monotonic)
 
 
 def _handler(respond: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler]:
@@ -205,4 +207,5 @@ def command(archive: Path, machine: Machine, *words: str) -> list[str]:
 
 
 def environment(machine: Machine) -> dict[str, str]:
-    return {"PATH": f"{machine.programs}:{os.defpath}"}
+    proxies = {name: value for name, value in os.environ.items() if name == "http_proxy"}
+    return {"PATH": f"{machine.programs}:{os.defpath}", **proxies}

@@ -156,8 +156,30 @@ def test_a_metadata_service_that_is_away_is_waited_for(
 def test_an_answer_that_cannot_be_read_confirms_nothing(start: Start, control_plane: ControlPlane, content: bytes) -> None:
     control_plane.answers = [(200, {}, content)] * 3
     start()
-    assert eventually(lambda: len(control_plane.minutes) >= 2 and not control_plane.answers)
-    assert control_plane.minutes[-1]["sequence"] >= 1
+    assert eventually(lambda: len(control_plane.heartbeats) >= 5)
+    sent = [{minute["sequence"] for minute in heartbeat["minutes"]} for heartbeat in control_plane.heartbeats[:5]]
+    assert sent[0] <= sent[1] <= sent[2] <= sent[3]
+    assert 0 in sent[3]
+    assert 0 not in sent[4]
+
+
+def test_pauses_grow_while_nobody_answers_and_minutes_grow_older(start: Start, control_plane: ControlPlane) -> None:
+    control_plane.answers = [answered({"title": "later"}, 503)] * 6
+    start()
+    assert eventually(lambda: len(control_plane.received) >= 6)
+    moments = [request.at for request in control_plane.received]
+    assert moments[5] - moments[4] > 2 * (moments[1] - moments[0])
+    ages = [heartbeat["minutes"][0]["age_seconds"] for heartbeat in control_plane.heartbeats[3:6]]
+    assert ages[2] - ages[0] == pytest.approx(moments[5] - moments[3], abs=0.5)
+
+
+def test_no_proxy_sees_a_token_that_is_not_encrypted(
+    start: Start, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(lambda request: answered({"seen": request.path})) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy}")
+        start()
+        assert eventually(lambda: len(control_plane.received) >= 2)
 
 
 def test_minutes_that_cannot_be_digested_are_dropped_by_halves(start: Start, control_plane: ControlPlane) -> None:
@@ -325,6 +347,16 @@ def test_a_wish_to_stay_awake_is_told_and_what_became_of_it_is_shown(
     assert awake(archive, machine, "off")[0] == 0
     assert eventually(lambda: not control_plane.heartbeats[-1]["holds"])
     assert awake(archive, machine, "off") == (0, "You had no wish to take back.\n")
+
+
+def test_a_wish_is_told_at_once_however_long_the_pause(
+    start: Start, machine: Machine, archive: Path, control_plane: ControlPlane
+) -> None:
+    control_plane.answers = [answered({"next_in_seconds": 3000, "confirmed": True})] * 5
+    start()
+    assert eventually(lambda: len(control_plane.heartbeats) >= 1)
+    assert awake(archive, machine, "2h", "training")[0] == 0
+    assert eventually(lambda: bool(control_plane.heartbeats[-1]["holds"]))
 
 
 def test_a_later_wish_takes_the_place_of_an_earlier_one(start: Start, machine: Machine, archive: Path) -> None:

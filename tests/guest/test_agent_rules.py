@@ -5,12 +5,14 @@ import itertools
 import json
 import os
 import pwd
+import subprocess
 import sys
 from email.message import Message
 from pathlib import Path
 
 import pytest
 
+from guest.agent import watching
 from guest.agent.awake import LONGEST_SECONDS, WISHES, wishes
 from guest.agent.delivery import _retry_after
 from guest.agent.heartbeat import MOST_BYTES, fitting, heartbeat, reply_in
@@ -221,8 +223,15 @@ def test_a_program_that_hangs_is_not_waited_for() -> None:
         Brief().output(["sleep", "100"], seconds=0.1)
 
 
+def vermin(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    asked = [Path(sys.executable).parent / "vermin", *words]
+    return subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+
+
 @pytest.mark.parametrize("path", sorted(SOURCES.glob("*.py")), ids=lambda path: path.stem)
 def test_python_3_8_and_its_standard_library_are_enough(path: Path) -> None:
+    done = vermin("--target=3.8-", "--no-tips", "--violations", path)
+    assert done.returncode == 0, done.stdout
     tree = ast.parse(path.read_text(), feature_version=(3, 8))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -231,3 +240,20 @@ def test_python_3_8_and_its_standard_library_are_enough(path: Path) -> None:
             assert (node.module or "").split(".")[0] in sys.stdlib_module_names
     if path.stem != "__init__":
         assert any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)
+
+
+def test_beats_that_were_missed_are_not_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, slept = [100.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr(watching, "now", lambda: clock[0])
+    monkeypatch.setattr("time.sleep", sleep)
+    rhythm = watching.Rhythm(1.0)
+    rhythm.wait()
+    clock[0] += 10.5
+    for _ in range(3):
+        rhythm.wait()
+    assert slept == [1.0, 0.0, 1.0, 1.0]
