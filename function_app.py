@@ -12,6 +12,7 @@ import activities
 import orchestrators
 import wire
 from api.callers import caller_of
+from api.chatops.carrying_out import Routes
 from api.problems import answers_problems
 from api.reads import Reads
 from api.routes import ROUTES, Route
@@ -23,6 +24,7 @@ from cloud.signing_keys import SigningKeys
 from environments.errors import CloudUnavailable
 from environments.roles import require_right
 from records.fleet import FleetRecords
+from records.receipts import Receipts
 from records.store import Records
 from settings import Settings, SettingsError, wants_keys
 from timers import TIMERS, Timer
@@ -42,6 +44,9 @@ def build_app(connect: Callable[[], Cloud]) -> df.DFApp:
         app.orchestration_trigger(context_name="context")(orchestrator)
     for activity in activities.ALL:
         app.activity_trigger(input_name="request")(_on_the_wire(activity, cloud))
+    for by_routes in activities.BY_ROUTES:
+        fronted = app.durable_client_input(client_name="client")(_through_routes(by_routes, reads))
+        app.activity_trigger(input_name="request")(fronted)
     for route in ROUTES:
         wired = app.durable_client_input(client_name="client")(_with_reads(route, reads))
         app.route(route=route.template, methods=[route.method], auth_level=route.level(keys=keys))(wired)
@@ -61,6 +66,17 @@ def _on_the_wire(activity: activities.Activity, cloud: Callable[[], Cloud]) -> C
 
     on_the_wire.__name__ = activity.__name__
     return on_the_wire
+
+
+def _through_routes(activity: Callable[[Any, Any], Awaitable[Any]], reads: Callable[[], Reads]) -> Callable[..., Any]:
+    """An activity as the worker wants it, with the routes at hand."""
+    kind = get_type_hints(activity)["request"]
+
+    async def through_routes(request, client) -> Any:  # type: ignore[no-untyped-def]  # noqa: ANN001
+        return wire.encode(await activity(wire.decode(kind, request), Routes(client, reads())))
+
+    through_routes.__name__ = activity.__name__
+    return through_routes
 
 
 def _with_reads(route: Route, reads: Callable[[], Reads]) -> Callable[..., Awaitable[func.HttpResponse]]:
@@ -105,6 +121,7 @@ def _reads(connect: Callable[[], Cloud]) -> Reads:
         prices=cloud.prices,
         preflight=Preflight(cloud),
         fleet=FleetRecords(cloud.tables),
+        receipts=Receipts(cloud.tables),
         tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id),
         settings=cloud.settings,
     )

@@ -1,17 +1,28 @@
 """Settings: one frozen value, read from the environment in one place, all complaints at once."""
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from urllib.parse import urlsplit
 
+from environments.chat import read_defaults
 from environments.fleet import read_scopes
 from environments.policy import IdlePolicy, minutes_in, read_policy
-from environments.roles import Role
+from environments.roles import ChatPerson, Role, read_chat_users
+from environments.signatures import teams_signature
 
 KEYS, TOKENS = "function-key", "entra"
+HOST = re.compile(r"(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)*", re.ASCII)
+# Where the webhooks of these services are; Power Automate has moved its workflows from the one to the other.
+# https://learn.microsoft.com/power-automate/when-http-request-received-trigger
+WEBHOOK_HOSTS = {
+    "notify_webhook_url": (),
+    "notify_slack_url": ("hooks.slack.com",),
+    "notify_teams_url": ("logic.azure.com", "api.powerplatform.com"),
+}
 
 
 class SettingsError(Exception):
@@ -40,9 +51,18 @@ class Settings:
     idle_scopes: str = ""
     holidays: str = ""
     longest_hold: str = "7d"
-    notify_webhook_url: str = ""
-    notify_slack_url: str = ""
-    notify_teams_url: str = ""
+    notify_webhook_url: str = field(default="", repr=False)
+    notify_webhook_secret: str = field(default="", repr=False)
+    notify_slack_url: str = field(default="", repr=False)
+    notify_teams_url: str = field(default="", repr=False)
+    notify_hosts: str = ""
+    notify_private_hosts: str = ""
+    slack_signing_secret: str = field(default="", repr=False)
+    slack_hooks_url: str = "https://hooks.slack.com"
+    teams_webhook_secret: str = field(default="", repr=False)
+    chatops_secret: str = field(default="", repr=False)
+    chat_users: str = ""
+    chat_defaults: str = ""
 
     @property
     def policy(self) -> IdlePolicy:
@@ -70,6 +90,26 @@ class Settings:
         named = {"webhook": self.notify_webhook_url, "slack": self.notify_slack_url, "teams": self.notify_teams_url}
         return {name: url for name, url in named.items() if url}
 
+    @property
+    def private_hosts(self) -> frozenset[str]:
+        """Hosts of webhooks that may be on a private network."""
+        return frozenset(read_hosts(self.notify_private_hosts))
+
+    @property
+    def people_in_chats(self) -> dict[str, ChatPerson]:
+        """Who people in chats are to the control plane, by the name of the chat and the id that they have there."""
+        return read_chat_users(self.chat_users)
+
+    @property
+    def spec_defaults(self) -> dict[str, str]:
+        """What `up` in a chat asks for where nobody says anything else."""
+        return read_defaults(self.chat_defaults)
+
+    def takes_slack_answers(self, url: str) -> bool:
+        """Whether an address is one of Slack's for answers to commands."""
+        asked, theirs = urlsplit(url), urlsplit(self.slack_hooks_url)
+        return (asked.scheme, asked.netloc) == (theirs.scheme, theirs.netloc)
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read every setting, or raise SettingsError that names all that is missing or wrong."""
@@ -84,6 +124,7 @@ class Settings:
         for name in ("azure_subscription_id", "entra_tenant_id"):
             complaints += _guid_complaints(name, values.get(name, ""))
         complaints += _choice_complaints(values)
+        complaints += _host_complaints(values)
         for name, read in READ_AS.items():
             complaints += _text_complaints(name, values.get(name, ""), read)
         if complaints:
@@ -107,6 +148,29 @@ def _choice_complaints(values: Mapping[str, str]) -> list[str]:
     return complaints
 
 
+def read_hosts(text: str) -> list[str]:
+    """Names of hosts, in lower case; raises ValueError for what is none."""
+    hosts = [part.lower() for part in _listed(text)]
+    for host in hosts:
+        if not HOST.fullmatch(host):
+            raise ValueError(f"{host!r} is not the name of a host (addresses are not)")
+    return hosts
+
+
+def _host_complaints(values: Mapping[str, str]) -> list[str]:
+    """Webhooks go to the hosts of their service, or to those that the settings name: to nothing else."""
+    try:
+        named = read_hosts(values.get("notify_hosts", ""))
+    except ValueError:
+        named = []  # complained of elsewhere
+    complaints = []
+    for kind, known in WEBHOOK_HOSTS.items():
+        host = urlsplit(values.get(kind, "")).hostname
+        if host and host not in named and not any(host == each or host.endswith(f".{each}") for each in known):
+            complaints.append(f"{kind.upper()} leads to a host that NOTIFY_HOSTS does not name")
+    return complaints
+
+
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -116,6 +180,11 @@ READ_AS: dict[str, Callable[[str], object]] = {
     "idle_scopes": read_scopes,
     "holidays": lambda text: [date.fromisoformat(day) for day in _listed(text)],
     "longest_hold": minutes_in,
+    "notify_hosts": read_hosts,
+    "notify_private_hosts": read_hosts,
+    "chat_users": read_chat_users,
+    "chat_defaults": read_defaults,
+    "teams_webhook_secret": lambda text: teams_signature(text, b""),
 }
 
 

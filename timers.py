@@ -10,8 +10,12 @@ from api.reads import Reads
 from api.starting import Client
 from api.sweeping import begin_sweep
 from environments.errors import ControlPlaneError, SweepUnderWay
+from environments.moments import DAY
+from records.receipts import KINDS, MOST_AT_ONCE
 
 log = logging.getLogger(__name__)
+
+KEPT = DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +36,14 @@ async def sweep_timer(timer: func.TimerRequest, client: Client, reads: Reads) ->
         log.warning("No sweep begins now, the next one will: %s", error)
 
 
-TIMERS = (Timer("0 */5 * * * *", sweep_timer),)
+async def receipts_timer(timer: func.TimerRequest, client: Client, reads: Reads) -> None:
+    """Forget once an hour what was remembered only so that it has no second effect."""
+    try:
+        for kind in KINDS:
+            while await reads.receipts.forget_older(kind, reads.now() - KEPT) == MOST_AT_ONCE:
+                pass
+    except ControlPlaneError as error:
+        log.warning("Old receipts are kept for another hour: %s", error)
+
+
+TIMERS = (Timer("0 */5 * * * *", sweep_timer), Timer("0 40 * * * *", receipts_timer))

@@ -6,6 +6,7 @@ from typing import Any
 from activities import (
     acting,
     adoption,
+    chat,
     health,
     inventory,
     judging,
@@ -82,4 +83,12 @@ ALL: tuple[Activity, ...] = (
     adoption.begin_agent_removal,
     adoption.read_agent_setup,
     adoption.forget_agent,
+    chat.answer_in_chat,
+    chat.end_chat,
+)
+
+# What the routes do for whoever is not asking over HTTP.
+BY_ROUTES: tuple[Callable[[Any, chat.FrontDoor], Awaitable[Any]], ...] = (
+    chat.carry_out_command,
+    chat.look_at_operation,
 )

@@ -103,9 +103,16 @@ def problem_of(error: ControlPlaneError) -> func.HttpResponse:
         headers["Retry-After"] = "10"
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    kind = next(kind for kind in type(error).__mro__ if kind in STATUS_OF)
-    status, title = STATUS_OF[kind], TITLE_OF[kind]
-    return problem(status, title, str(error), headers=headers, **more)
+    return problem(STATUS_OF[_kind(error)], title_of(error), str(error), headers=headers, **more)
+
+
+def title_of(error: ControlPlaneError) -> str:
+    """What an error is about, in a few words."""
+    return TITLE_OF[_kind(error)]
+
+
+def _kind(error: ControlPlaneError) -> type[ControlPlaneError]:
+    return next(kind for kind in type(error).__mro__ if kind in STATUS_OF)
 
 
 def problem(

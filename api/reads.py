@@ -8,6 +8,7 @@ from cloud.inventory import Inventory
 from cloud.preflight import Preflight
 from cloud.prices import Prices
 from records.fleet import FleetRecords
+from records.receipts import Receipts
 from records.store import Records
 from settings import Settings
 
@@ -21,6 +22,7 @@ class Reads:
     prices: Prices
     preflight: Preflight
     fleet: FleetRecords
+    receipts: Receipts
     tokens: Tokens
     settings: Settings
 

@@ -24,6 +24,11 @@ def body_of(req: func.HttpRequest, *, largest: int = LARGEST_BODY) -> dict[str, 
     raw = req.get_body()
     if len(raw) > largest:
         raise RequestTooLarge(f"The body is larger than {largest} bytes.")
+    return json_object(raw)
+
+
+def json_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in some bytes; raises InvalidRequest."""
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError) as error:

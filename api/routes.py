@@ -7,6 +7,7 @@ from typing import Any
 import azure.functions as func
 
 from api import adoption, blueprints, environments, heartbeats, machines, operations, snoozing, sweeping
+from api.chatops import doors
 from environments.roles import Right
 
 Handler = Callable[..., Awaitable[func.HttpResponse]]
@@ -48,6 +49,10 @@ ROUTES = (
     Route("POST", "heartbeats", heartbeats.receive_heartbeat, Right.NOTHING),
     Route("GET", "snooze/{link}", snoozing.show_snooze, Right.NOTHING),
     Route("POST", "snooze/{link}", snoozing.snooze, Right.NOTHING),
+    Route("POST", "chatops/slack", doors.slack_command, Right.NOTHING),
+    Route("POST", "chatops/slack/interactions", doors.slack_interaction, Right.NOTHING),
+    Route("POST", "chatops/teams", doors.teams_message_in, Right.NOTHING),
+    Route("POST", "chatops/generic", doors.generic_message, Right.NOTHING),
     Route("GET", "operations", operations.list_operations, Right.LOOK),
     Route("GET", "operations/{id}", operations.get_operation, Right.LOOK),
     Route("POST", "operations/{id}/cancel", operations.cancel_operation, Right.OWN),

@@ -12,6 +12,7 @@ from environments.outcomes import Progress
 from settings import Settings
 
 if TYPE_CHECKING:
+    from aiohttp import ClientSession
     from azure.core.pipeline.transport import AioHttpTransport
     from azure.data.tables.aio import TableServiceClient
     from azure.identity.aio import DefaultAzureCredential
@@ -50,6 +51,20 @@ class Cloud:
 
         session = aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True)
         return AioHttpTransport(session=session, session_owner=False)
+
+    @cached_property
+    def outside(self) -> "ClientSession":
+        """Connections to places that are not Azure: webhooks and chats."""
+        from cloud.outside import session_to_the_outside
+
+        return session_to_the_outside(self.settings.private_hosts)
+
+    async def close(self) -> None:
+        """Let all connections go."""
+        if "transport" in self.__dict__ and self.transport.session is not None:
+            await self.transport.session.close()
+        if "outside" in self.__dict__:
+            await self.outside.close()
 
     @cached_property
     def credential(self) -> "DefaultAzureCredential":

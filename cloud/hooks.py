@@ -1,46 +1,64 @@
-"""Where people are told what happens: webhooks, each in the form that it takes."""
+"""Where people are told what happens: webhooks, each in the form that it takes, and none that leads anywhere else."""
 
-import html
-import re
+import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from cloud.connection import Cloud
+from environments.cards import Button, Card, slack_message, teams_message
+from environments.errors import CloudUnavailable
+from environments.signatures import hub_signature
 from environments.sweeps import Delivery, Notice
 
-MARKS = re.compile(r"([\[\]()*_`<>])")  # what Markdown would make more of than others have written
+SECONDS = 8.0
+SNOOZE_BUTTON = "Keep it awake for two hours"
 
 
 class Hooks:
-    """The webhooks that the settings name."""
+    """The webhooks that the settings name, and the addresses at which chats take answers."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Post over the connections of this cloud; nothing of our identity goes along."""
-        self._cloud = cloud
+        """Post over this cloud's connections to the outside; nothing of our identity goes along."""
+        self._cloud, self._settings = cloud, cloud.settings
 
     async def tell(self, notice: Notice, *, link: str = "") -> Delivery:
         """Tell everywhere; a place that cannot be reached is named and spoils no other one. `link` is a secret."""
         delivered, failed = [], []
-        for kind, url in self._cloud.settings.notify_urls.items():
-            problem = await self._post(url, FORMS[kind](notice, link))
+        for kind, url in self._settings.notify_urls.items():
+            secret = self._settings.notify_webhook_secret if kind == "webhook" else ""
+            problem = await self._post(url, FORMS[kind](notice, link), secret)
             if problem:
                 failed.append(f"{kind}: {problem}")
             else:
                 delivered.append(kind)
         return Delivery(tuple(delivered), tuple(failed))
 
-    async def _post(self, url: str, body: dict[str, Any]) -> str:
-        """Post, and answer what went wrong; addresses are secrets, and redirects are not followed."""
-        from azure.core.exceptions import AzureError
-        from azure.core.rest import HttpRequest
+    async def answer(self, url: str, card: Card) -> None:
+        """Answer a command where Slack wants it answered, and nowhere else; raises CloudUnavailable."""
+        if not self._settings.takes_slack_answers(url):
+            raise CloudUnavailable("Slack's answers go to Slack only.")
+        problem = await self._post(url, {"response_type": "ephemeral", "replace_original": False, **slack_message(card)}, "")
+        if problem:
+            raise CloudUnavailable(f"The answer did not arrive: {problem}.")
 
+    async def _post(self, url: str, body: dict[str, Any], secret: str) -> str:
+        """Post, and answer what went wrong; addresses are secrets, and redirects are not followed."""
+        import aiohttp
+
+        content, host = json.dumps(body).encode(), urlsplit(url).hostname
+        headers = {
+            "Content-Type": "application/json",
+            **({"X-Hub-Signature-256": hub_signature(secret, content)} if secret else {}),
+        }
+        limit = aiohttp.ClientTimeout(total=SECONDS)
         try:
-            response = await self._cloud.transport.send(
-                HttpRequest("POST", url, json=body), connection_timeout=5, read_timeout=5
-            )
-        except (AzureError, OSError) as error:
-            return f"{urlsplit(url).hostname} cannot be reached ({type(error).__name__})"
-        return "" if 200 <= response.status_code < 300 else f"{urlsplit(url).hostname} answered HTTP {response.status_code}"
+            session = self._cloud.outside
+            async with session.post(url, data=content, headers=headers, allow_redirects=False, timeout=limit) as response:
+                status = response.status
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            return f"{host} cannot be reached ({type(error).__name__})"
+        return "" if 200 <= status < 300 else f"{host} answered HTTP {status}"
 
 
 def _plain(notice: Notice, link: str) -> dict[str, Any]:
@@ -55,28 +73,12 @@ def _plain(notice: Notice, link: str) -> dict[str, Any]:
     }
 
 
-def _slack(notice: Notice, link: str) -> dict[str, Any]:
-    # Nobody but a person may follow the link: https://docs.slack.dev/messaging/unfurling-links-in-messages
-    action = f" <{link}|Keep it awake for two hours>" if link else ""
-    name, text = (html.escape(part, quote=False) for part in (notice.name, notice.text))
-    return {"text": f"*{name}*: {text}{action}", "unfurl_links": False, "unfurl_media": False}
+def _card(notice: Notice, link: str) -> Card:
+    return Card(notice.name, notice.text, buttons=(Button(SNOOZE_BUTTON, url=link),) if link else ())
 
 
-def _teams(notice: Notice, link: str) -> dict[str, Any]:
-    # https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook
-    card: dict[str, Any] = {
-        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-        "type": "AdaptiveCard",
-        "version": "1.4",
-        "body": [
-            {"type": "TextBlock", "weight": "Bolder", "text": MARKS.sub(r"\\\1", notice.name)},
-            {"type": "TextBlock", "wrap": True, "text": MARKS.sub(r"\\\1", notice.text)},
-        ],
-    }
-    if link:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Keep it awake for two hours", "url": link}]
-    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
-    return {"type": "message", "attachments": [attachment]}
-
-
-FORMS = {"webhook": _plain, "slack": _slack, "teams": _teams}
+FORMS: dict[str, Callable[[Notice, str], dict[str, Any]]] = {
+    "webhook": _plain,
+    "slack": lambda notice, link: slack_message(_card(notice, link)),
+    "teams": lambda notice, link: teams_message(_card(notice, link)),
+}

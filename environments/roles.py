@@ -1,5 +1,6 @@
 """Who may do what: roles, the right that each route asks for, and whose environment is whose."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,6 +28,9 @@ class Right(StrEnum):
 class Door(StrEnum):
     """The way by which somebody came in."""
 
+    SLACK = "slack"
+    TEAMS = "teams"
+    GENERIC = "generic"
     KEY = "function key"
     TOKEN = "token"  # noqa: S105 - the name of a door
     NOBODY = "open door"
@@ -42,7 +46,18 @@ class Caller:
     object_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ChatPerson:
+    """What somebody in a chat is to the control plane, and the object id that Microsoft Entra knows them by, if it is known."""
+
+    role: Role
+    object_id: str = ""
+
+
 ANYBODY = Caller("anybody", Door.NOBODY)
+CHAT_USER = re.compile(
+    r"(?P<who>(?:slack|teams|generic):[^=,\s]+)=(?P<role>[a-z]+)(?::(?P<object_id>[0-9a-fA-F-]{36}))?", re.ASCII
+)
 ORDER = tuple(Role)
 LEAST = {Right.LOOK: Role.VIEWER, Right.OWN: Role.USER, Right.OPERATE: Role.OPERATOR}
 
@@ -60,6 +75,17 @@ def require_own(caller: Caller, owner_id: str) -> None:
     if caller.role in (Role.OPERATOR, Role.ADMIN) or (caller.object_id and caller.object_id == owner_id):
         return
     raise NotAllowed("You may act on your own environments, and this one is not yours.")
+
+
+def read_chat_users(text: str) -> dict[str, ChatPerson]:
+    """People by door and id, from `slack:U012AB3CD=operator, slack:U45=user:<object id>`; raises ValueError."""
+    people: dict[str, ChatPerson] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = CHAT_USER.fullmatch(part)
+        if match is None or match["role"] not in list(Role):
+            raise ValueError(f"{part!r} does not say who is what, as slack:U012AB3CD=operator does")
+        people[match["who"]] = ChatPerson(Role(match["role"]), (match["object_id"] or "").lower())
+    return people
 
 
 def highest(names: list[str]) -> Role | None:

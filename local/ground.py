@@ -26,7 +26,12 @@ ROOT = Path(__file__).resolve().parent.parent
 TIME_TO_START = 30.0
 # Systems take the ports of outgoing connections from 16000 upwards at the lowest, most of them from 32768.
 NEVER_GIVEN_AWAY = range(10_000, 16_000)
-TIMERS = ("sweep_timer",)
+TIMERS = ("sweep_timer", "receipts_timer")
+
+
+# Everybody may know them: they open nothing but what runs on this computer.
+SLACK_SECRET, CHATOPS_SECRET, NOTIFY_SECRET = "local-slack-secret", "local-chatops-secret", "local-notify-secret"
+TEAMS_SECRET = "bG9jYWwtdGVhbXMtc2VjcmV0"
 
 
 class GroundError(Exception):
@@ -143,6 +148,15 @@ class Ground:
             "ENTRA_TENANT_ID": TENANT,
             "CONTROL_PLANE_URL": self.api,
             "NOTIFY_WEBHOOK_URL": f"{self._url(HOOKS)}/dormouse",
+            "NOTIFY_WEBHOOK_SECRET": NOTIFY_SECRET,
+            "NOTIFY_HOSTS": HOOKS,
+            "NOTIFY_PRIVATE_HOSTS": HOOKS,
+            "SLACK_HOOKS_URL": self._url(HOOKS),
+            "SLACK_SIGNING_SECRET": SLACK_SECRET,
+            "TEAMS_WEBHOOK_SECRET": TEAMS_SECRET,
+            "CHATOPS_SECRET": CHATOPS_SECRET,
+            "CHAT_USERS": "slack:UOPERATOR=operator, slack:UUSER=user, generic:operator=operator, generic:user=user",
+            "CHAT_DEFAULTS": "region=polandcentral allow_from=10.8.0.0/16",
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
             "IDENTITY_ENDPOINT": self._url(IDENTITY) + "/msi/token",
             "SSL_CERT_FILE": str(self.home / "azure" / "ca.pem"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from orchestrators.adoption import adopt_machine, release_machine
 from orchestrators.building import build_resource
+from orchestrators.chat import answer_command
 from orchestrators.power import change_power
 from orchestrators.provision import provision_environment
 from orchestrators.sweep import sweep, sweep_page
@@ -19,4 +20,5 @@ ALL: tuple[Callable[[Any], Any], ...] = (
     sweep_page,
     adopt_machine,
     release_machine,
+    answer_command,
 )

@@ -142,6 +142,12 @@ class Table:
         question, values = _question(partition, {"ge": first, "le": last}, {})
         return await self._made(lambda: self._rows(question, values))
 
+    async def older(self, partition: str, column: str, border: str, *, limit: int) -> list[Row]:
+        """Up to `limit` rows whose column says something below a border."""
+        question = f"PartitionKey eq @partition and {column} lt @border"
+        values = {"partition": partition, "border": border}
+        return await self._made(lambda: self._rows(question, values, limit))
+
     async def _rows(self, question: str, values: dict[str, str], limit: int = 0) -> list[Row]:
         found: list[Row] = []
         at_once = min(limit or LARGEST_PAGE, LARGEST_PAGE)  # Azure refuses to be asked for more

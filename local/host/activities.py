@@ -20,10 +20,17 @@ class Activities:
     """The activities that orchestrations have asked for."""
 
     def __init__(
-        self, worker: Worker, store: Store, clock: Clock, configuration: HostJson, wake: Callable[[str], None]
+        self,
+        worker: Worker,
+        store: Store,
+        clock: Clock,
+        configuration: HostJson,
+        *,
+        wake: Callable[[str], None],
+        client: Callable[[], str],
     ) -> None:
-        """`wake` is told which instance has a message."""
-        self._worker, self._store, self._clock, self._wake = worker, store, clock, wake
+        """`wake` is told which instance has a message; `client` is what an activity is bound to that starts others."""
+        self._worker, self._store, self._clock, self._wake, self._client = worker, store, clock, wake, client
         self._places = asyncio.Semaphore(configuration.extensions.durable_task.max_concurrent_activity_functions)
         limit = configuration.function_timeout
         self._seconds = limit.total_seconds() if limit else None
@@ -59,7 +66,7 @@ class Activities:
         function = self._worker.find(work.name, "activityTrigger")
         if function is None:
             raise Missing(MISSING.format(name=work.name, kind="an activity"))
-        return await self._worker.call_activity(function, work.input)
+        return await self._worker.call_activity(function, work.input, self._client() if function.clients else "")
 
 
 class Missing(Exception):

@@ -6,7 +6,7 @@ import re
 import sqlite3
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from local.clock import Clock
@@ -32,11 +32,13 @@ PAUSES = (EventType.EXECUTION_SUSPENDED, EventType.EXECUTION_RESUMED)
 class Engine:
     """Everything durable that one app does."""
 
-    def __init__(self, worker: Worker, store: Store, clock: Clock, configuration: HostJson) -> None:
-        """Nothing runs before `take_up`."""
+    def __init__(
+        self, worker: Worker, store: Store, clock: Clock, configuration: HostJson, client: Callable[[], str] = str
+    ) -> None:
+        """Nothing runs before `take_up`; `client` tells what a durable client is bound to."""
         self._worker, self._store, self._clock = worker, store, clock
         self._durable = configuration.extensions.durable_task
-        self._activities = Activities(worker, store, clock, configuration, self._wake)
+        self._activities = Activities(worker, store, clock, configuration, wake=self._wake, client=client)
         self._alarms = Alarms(store, clock, self._wake)
         batch, places = self._durable.max_entity_operation_batch_size, self._durable.max_concurrent_entity_functions
         self._entities = Entities(worker, store, clock, batch=batch, places=places)

@@ -53,7 +53,7 @@ class Host:
         self._configuration = HostJson.at(place.app / "host.json")
         self._http = self._configuration.extensions.http
         self._worker = worker or Worker.at(place.app)
-        self._engine = Engine(self._worker, self._store, self._clock, self._configuration)
+        self._engine = Engine(self._worker, self._store, self._clock, self._configuration, lambda: self._client)
         self._routes = [Route.of(function, self._http.route_prefix) for function in self._worker.of_kind("httpTrigger")]
         hub = self._configuration.extensions.durable_task.hub_name
         outside = f"http://127.0.0.1:{place.port}/runtime/webhooks/durabletask"

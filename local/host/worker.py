@@ -123,10 +123,10 @@ class Worker:
             raise TypeError(f"function {function.name} returned {type(answer).__name__}, not an HttpResponse")
         return answer
 
-    async def call_activity(self, function: Function, text: str | None) -> str:
+    async def call_activity(self, function: Function, text: str | None, client: str = "") -> str:
         """Call an activity with JSON text and get JSON text back; raises whatever the activity raises."""
         given = ActivityTriggerConverter.decode(meta.Datum(text or "null", "json"), trigger_metadata={})
-        answer = await self._call(function, given, "")
+        answer = await self._call(function, given, client)
         return str(ActivityTriggerConverter.encode(answer, expected_type=None).value)
 
     async def call_timer(self, function: Function, payload: dict[str, Any], client: str) -> None:

@@ -135,7 +135,7 @@ class Workbench:
             serving.cancel()
             with contextlib.suppress(asyncio.CancelledError, PowerCut):
                 await serving
-            await cloud.transport.session.close()
+            await cloud.close()
 
     def command(self, name: str, verb: str, cut: Cut | None = None) -> Done:
         """Give a command, on a host that is cut off once, and follow the operation to its end."""

@@ -1,0 +1,46 @@
+"""What chats ask for: carried out by the routes that everybody asks, and answered where it was said."""
+
+from typing import Protocol
+
+from cloud.connection import Cloud
+from cloud.hooks import Hooks
+from environments.chat import Answered, ChatAnswer, ChatLook, ChatRequest
+from records.receipts import CHAT, Receipts
+
+
+class FrontDoor(Protocol):
+    """The routes, as somebody who has been let in meets them."""
+
+    async def carry_out(self, request: ChatRequest) -> Answered:
+        """Do what a command says, with the rights of whoever gave it; raises CloudUnavailable."""
+
+    async def look(self, request: ChatLook) -> Answered:
+        """How an operation stands; raises CloudUnavailable."""
+
+
+async def carry_out_command(request: ChatRequest, front: FrontDoor) -> Answered:
+    """Do what a command says; run again, it finds what it did before."""
+    return await front.carry_out(request)
+
+
+async def look_at_operation(request: ChatLook, front: FrontDoor) -> Answered:
+    """Look how an operation stands."""
+    return await front.look(request)
+
+
+async def answer_in_chat(request: ChatAnswer, cloud: Cloud) -> str:
+    """Answer where a command was given; raises CloudUnavailable if that place cannot be reached."""
+    row = await Receipts(cloud.tables).read(CHAT, request.receipt)
+    if row is None or not row.document:
+        return "nowhere"
+    await Hooks(cloud).answer(row.document, request.card)
+    return "told"
+
+
+async def end_chat(request: str, cloud: Cloud) -> str:
+    """Forget where a command is answered: everything has been said."""
+    receipts = Receipts(cloud.tables)
+    row = await receipts.read(CHAT, request)
+    if row is not None and row.document:
+        await receipts.replace(CHAT, row, "", cloud.now())
+    return request

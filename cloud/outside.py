@@ -1,0 +1,54 @@
+"""The way to places that are not Azure: public addresses only, unless the settings name a host that may be private."""
+
+import ipaddress
+import socket
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+
+class PublicAddresses:
+    """Finds the addresses of names, and hides those that are not public: looked at when connecting, and so for good.
+
+    An aiohttp resolver (https://docs.aiohttp.org/en/stable/abc.html#aiohttp.abc.AbstractResolver).
+    """
+
+    def __init__(self, finder: Any, private: Collection[str]) -> None:
+        """Ask `finder`; the hosts in `private` may be wherever they are."""
+        self._finder, self._private = finder, frozenset(private)
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[Any]:
+        """The public addresses of a name; raises OSError if there are none."""
+        found: list[Any] = await self._finder.resolve(host, port, family)
+        if host.lower() in self._private:
+            return found
+        public = [each for each in found if is_public(each["host"])]
+        if not public:
+            raise OSError(f"{host} has no public address")
+        return public
+
+    async def close(self) -> None:
+        """Let the finder go."""
+        await self._finder.close()
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one that everybody may reach; what is no address is not."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    inner = getattr(parsed, "ipv4_mapped", None) or parsed
+    return bool(inner.is_global) and not inner.is_multicast
+
+
+def session_to_the_outside(private: Collection[str]) -> "ClientSession":
+    """A pool of connections that go to public addresses, and to the hosts in `private`; no proxy, no cookies."""
+    import aiohttp
+    from aiohttp.resolver import ThreadedResolver
+
+    resolver: Any = PublicAddresses(ThreadedResolver(), private)
+    connector = aiohttp.TCPConnector(resolver=resolver)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)

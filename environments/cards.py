@@ -1,0 +1,130 @@
+"""Cards: what people are told in chats, as plain data, and in the forms that chats take."""
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MARKS = re.compile(r"([\[\]()*_`<>])")  # what Markdown would make more of than others have written
+# https://docs.slack.dev/reference/block-kit/blocks says how long texts may be, and how many blocks a message has.
+LONGEST_TEXT, LONGEST_TITLE, MOST_FACTS, MOST_BUTTONS, MOST_LINES = 2800, 140, 10, 5, 30
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Something to click: a command that it says, or a page that it opens; `sure` is asked before a command is said."""
+
+    title: str
+    command: str = ""
+    url: str = ""
+    sure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What people are told: a title, a sentence, facts by name, lines of a list, and what they may do next."""
+
+    title: str
+    text: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    lines: tuple[str, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+
+def plain_card(card: Card) -> dict[str, Any]:
+    """A card for scripts."""
+    return {
+        "title": card.title,
+        "text": card.text,
+        "facts": dict(card.facts),
+        "lines": list(card.lines),
+        "next": [{"title": button.title, "say": button.command, "url": button.url} for button in card.buttons],
+    }
+
+
+def slack_message(card: Card) -> dict[str, Any]:
+    """A card as Block Kit. https://docs.slack.dev/block-kit"""
+    text = f"*{_mrkdwn(card.title, LONGEST_TITLE)}*\n{_mrkdwn(card.text)}".rstrip()
+    blocks = [_section(text)]
+    if card.facts:
+        facts = card.facts[:MOST_FACTS]
+        fields = [{"type": "mrkdwn", "text": f"*{_mrkdwn(name, 80)}*\n{_mrkdwn(value, 1800)}"} for name, value in facts]
+        blocks.append({"type": "section", "fields": fields})
+    if card.lines:
+        blocks.append(_section(_clipped("\n".join(_mrkdwn(line, 200) for line in _shown(card.lines)), LONGEST_TEXT)))
+    if card.buttons:
+        elements = [_slack_button(number, button) for number, button in enumerate(card.buttons[:MOST_BUTTONS])]
+        blocks.append({"type": "actions", "elements": elements})
+    # Nobody but a person may follow a link: https://docs.slack.dev/messaging/unfurling-links-in-messages
+    return {"text": text, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
+
+
+def teams_message(card: Card) -> dict[str, Any]:
+    """A card as an Adaptive Card in a message; its buttons open pages, what can be said is said in words.
+
+    https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook
+    """
+    body: list[dict[str, Any]] = [{"type": "TextBlock", "weight": "Bolder", "wrap": True, "text": _markdown(card.title)}]
+    body += [{"type": "TextBlock", "wrap": True, "text": _markdown(card.text)}] if card.text else []
+    if card.facts:
+        facts = [{"title": _markdown(name), "value": _markdown(value)} for name, value in card.facts]
+        body.append({"type": "FactSet", "facts": facts})
+    body += [{"type": "TextBlock", "wrap": True, "spacing": "None", "text": _markdown(line)} for line in _shown(card.lines)]
+    said = [button for button in card.buttons if button.command]
+    if said:
+        words = "  ·  ".join(f"{_markdown(button.title)}: **{_markdown(button.command)}**" for button in said)
+        body.append({"type": "TextBlock", "wrap": True, "isSubtle": True, "text": words})
+    opened = [button for button in card.buttons if button.url]
+    actions = [{"type": "Action.OpenUrl", "title": button.title, "url": button.url} for button in opened]
+    content = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": body,
+        **({"actions": actions} if actions else {}),
+    }
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": content}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _slack_button(number: int, button: Button) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "type": "button",
+        "action_id": f"say-{number}",
+        "text": {"type": "plain_text", "text": _clipped(button.title, 75)},
+    }
+    if button.url:
+        return {**made, "url": button.url}
+    made["value"] = button.command[:2000]
+    if button.sure:
+        made["style"] = "danger"
+        made["confirm"] = {
+            "title": {"type": "plain_text", "text": _clipped(button.title, 100)},
+            "text": {"type": "plain_text", "text": _clipped(button.sure, 300)},
+            "confirm": {"type": "plain_text", "text": "Yes"},
+            "deny": {"type": "plain_text", "text": "No"},
+        }
+    return made
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def _shown(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - MOST_LINES
+    return [*lines[:MOST_LINES], *([f"… and {more} more"] if more > 0 else [])]
+
+
+def _mrkdwn(text: str, longest: int = LONGEST_TEXT) -> str:
+    """What others have written, of which Slack makes no links, mentions or channels."""
+    return html.escape(_clipped(text, longest), quote=False)
+
+
+def _markdown(text: str) -> str:
+    return MARKS.sub(r"\\\1", _clipped(text, LONGEST_TEXT))
+
+
+def _clipped(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,0 +1,57 @@
+"""Chat commands: carried out, answered, and followed to their end where somebody can be told of it."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import azure.durable_functions as df
+
+import wire
+from activities.chat import answer_in_chat, carry_out_command, end_chat, look_at_operation
+from environments.cards import Button, Card
+from environments.chat import Answered, ChatAnswer, ChatLook, ChatRequest, Word
+from orchestrators.steps import Context, GaveUp, Story, run, sleep
+
+# Slack takes five answers to a command, for half an hour. https://docs.slack.dev/interactivity/handling-user-interaction
+TELLABLE = timedelta(minutes=28)
+FIRST_LOOK, BETWEEN_LOOKS = 10.0, 20.0
+FEW_TRIES, TELLING = df.RetryOptions(5_000, 6), df.RetryOptions(5_000, 3)
+
+
+def answer_command(context: Context) -> Story[Any]:
+    """Do what somebody in a chat has asked for, answer, and tell them how it ended."""
+    request = wire.decode(ChatRequest, context.get_input())
+    deadline = context.current_utc_datetime + TELLABLE
+    try:
+        answered = yield from run(context, carry_out_command, request, FEW_TRIES)
+    except GaveUp as gave_up:
+        answered = Answered(Card("That could not be done", f"{gave_up.refusal.detail} Try again in a while."))
+    context.set_custom_status(wire.encode(answered.card))
+    if request.receipt:
+        yield from _tell(context, request, answered.card)
+        if answered.operation:
+            yield from _tell(context, request, (yield from _end_of(context, request, answered, deadline)))
+        with suppress(GaveUp):
+            yield from run(context, end_chat, request.receipt, TELLING)
+    return wire.encode(answered.card)
+
+
+def _end_of(context: Context, request: ChatRequest, answered: Answered, deadline: Any) -> Story[Card]:
+    look = ChatLook(answered.operation, answered.environment, request.caller)
+    pause = FIRST_LOOK
+    while context.current_utc_datetime < deadline:
+        yield from sleep(context, pause)
+        pause = BETWEEN_LOOKS
+        with suppress(GaveUp):
+            seen = yield from run(context, look_at_operation, look, FEW_TRIES)
+            if not seen.operation:
+                return seen.card
+    again = f"{Word.STATUS} {answered.environment}"
+    words = f"It goes on, but no more can be said here after half an hour. Say {again!r} to see how it stands."
+    return Card(f"{answered.environment}: still under way", words, buttons=(Button("How does it stand?", again),))
+
+
+def _tell(context: Context, request: ChatRequest, card: Card) -> Story[None]:
+    """Answer where the command was given; who cannot be told keeps nothing from being done."""
+    with suppress(GaveUp):
+        yield from run(context, answer_in_chat, ChatAnswer(request.receipt, card), TELLING)
