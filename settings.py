@@ -123,6 +123,10 @@ class Settings:
             complaints += _url_complaints(name, value) if name.endswith("_url") else []
         for name in ("azure_subscription_id", "entra_tenant_id"):
             complaints += _guid_complaints(name, values.get(name, ""))
+        # Taken for a secret, such a text would be one that everybody can guess.
+        # https://learn.microsoft.com/azure/app-service/app-service-key-vault-references
+        unresolved = [name for name, value in values.items() if value.startswith("@Microsoft.KeyVault(")]
+        complaints += [f"{name.upper()} is a Key Vault reference that was not resolved" for name in unresolved]
         complaints += _choice_complaints(values)
         complaints += _host_complaints(values)
         for name, read in READ_AS.items():

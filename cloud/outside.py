@@ -9,6 +9,12 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
 
 
+# Public by its number, and inside every machine of Azure's the way to the platform.
+# https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+AZURE_ITSELF = ipaddress.IPv4Address("168.63.129.16")
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
 class PublicAddresses:
     """Finds the addresses of names, and hides those that are not public: looked at when connecting, and so for good.
 
@@ -40,8 +46,14 @@ def is_public(address: str) -> bool:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    inner = getattr(parsed, "ipv4_mapped", None) or parsed
-    return bool(inner.is_global) and not inner.is_multicast
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = (
+            parsed.ipv4_mapped
+            or parsed.sixtofour
+            or (ipaddress.IPv4Address(parsed.packed[-4:]) if parsed in NAT64 else None)
+        )
+        return is_public(str(inner)) if inner else parsed.is_global and not parsed.is_multicast
+    return parsed.is_global and not parsed.is_multicast and parsed != AZURE_ITSELF
 
 
 def session_to_the_outside(private: Collection[str]) -> "ClientSession":

@@ -8,7 +8,7 @@ from typing import Any
 
 MARKS = re.compile(r"([\[\]()*_`<>])")  # what Markdown would make more of than others have written
 # https://docs.slack.dev/reference/block-kit/blocks says how long texts may be, and how many blocks a message has.
-LONGEST_TEXT, LONGEST_TITLE, MOST_FACTS, MOST_BUTTONS, MOST_LINES = 2800, 140, 10, 5, 30
+LONGEST_TEXT, LONGEST_TITLE, LONGEST_LINE, MOST_FACTS, MOST_BUTTONS, MOST_LINES = 2400, 140, 300, 10, 5, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,19 @@ def plain_card(card: Card) -> dict[str, Any]:
 
 def slack_message(card: Card) -> dict[str, Any]:
     """A card as Block Kit. https://docs.slack.dev/block-kit"""
-    text = f"*{_mrkdwn(card.title, LONGEST_TITLE)}*\n{_mrkdwn(card.text)}".rstrip()
+    # A link is a link: a button would tell the app of every click, and not every webhook's app listens.
+    links = [f"<{button.url}|{_mrkdwn(button.title)}>" for button in card.buttons if button.url]
+    text = "\n".join(filter(None, (f"*{_mrkdwn(card.title, LONGEST_TITLE)}*", _mrkdwn(card.text), *links)))
     blocks = [_section(text)]
     if card.facts:
         facts = card.facts[:MOST_FACTS]
         fields = [{"type": "mrkdwn", "text": f"*{_mrkdwn(name, 80)}*\n{_mrkdwn(value, 1800)}"} for name, value in facts]
         blocks.append({"type": "section", "fields": fields})
     if card.lines:
-        blocks.append(_section(_clipped("\n".join(_mrkdwn(line, 200) for line in _shown(card.lines)), LONGEST_TEXT)))
-    if card.buttons:
-        elements = [_slack_button(number, button) for number, button in enumerate(card.buttons[:MOST_BUTTONS])]
+        blocks.append(_section("\n".join(_shown([_mrkdwn(line, LONGEST_LINE) for line in card.lines]))))
+    said = [button for button in card.buttons if button.command]
+    if said:
+        elements = [_slack_button(number, button) for number, button in enumerate(said[:MOST_BUTTONS])]
         blocks.append({"type": "actions", "elements": elements})
     # Nobody but a person may follow a link: https://docs.slack.dev/messaging/unfurling-links-in-messages
     return {"text": text, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
@@ -70,7 +73,8 @@ def teams_message(card: Card) -> dict[str, Any]:
     if card.facts:
         facts = [{"title": _markdown(name), "value": _markdown(value)} for name, value in card.facts]
         body.append({"type": "FactSet", "facts": facts})
-    body += [{"type": "TextBlock", "wrap": True, "spacing": "None", "text": _markdown(line)} for line in _shown(card.lines)]
+    lines = _shown([_markdown(line) for line in card.lines])
+    body += [{"type": "TextBlock", "wrap": True, "spacing": "None", "text": line} for line in lines]
     said = [button for button in card.buttons if button.command]
     if said:
         words = "  ·  ".join(f"{_markdown(button.title)}: **{_markdown(button.command)}**" for button in said)
@@ -93,10 +97,8 @@ def _slack_button(number: int, button: Button) -> dict[str, Any]:
         "type": "button",
         "action_id": f"say-{number}",
         "text": {"type": "plain_text", "text": _clipped(button.title, 75)},
+        "value": button.command[:2000],
     }
-    if button.url:
-        return {**made, "url": button.url}
-    made["value"] = button.command[:2000]
     if button.sure:
         made["style"] = "danger"
         made["confirm"] = {
@@ -113,13 +115,23 @@ def _section(text: str) -> dict[str, Any]:
 
 
 def _shown(lines: Sequence[str]) -> list[str]:
-    more = len(lines) - MOST_LINES
-    return [*lines[:MOST_LINES], *([f"… and {more} more"] if more > 0 else [])]
+    """As many lines as a chat shows, and how many more there are."""
+    shown: list[str] = []
+    for line in lines[:MOST_LINES]:
+        if sum(map(len, shown)) + len(line) > LONGEST_TEXT:
+            break
+        shown.append(line)
+    more = len(lines) - len(shown)
+    return [*shown, *([f"… and {more} more"] if more else [])]
 
 
 def _mrkdwn(text: str, longest: int = LONGEST_TEXT) -> str:
     """What others have written, of which Slack makes no links, mentions or channels."""
-    return html.escape(_clipped(text, longest), quote=False)
+    escaped = html.escape(text, quote=False)
+    while len(escaped) > longest:
+        text = text[: -max(1, (len(escaped) - longest) // 5)]
+        escaped = html.escape(text, quote=False) + "…"
+    return escaped
 
 
 def _markdown(text: str) -> str:

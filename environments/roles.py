@@ -48,7 +48,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class ChatPerson:
-    """What somebody in a chat is to the control plane, and the object id that Microsoft Entra knows them by, if it is known."""
+    """What somebody in a chat is to the control plane, and the object id that Entra knows them by, if that is known."""
 
     role: Role
     object_id: str = ""
@@ -58,6 +58,7 @@ ANYBODY = Caller("anybody", Door.NOBODY)
 CHAT_USER = re.compile(
     r"(?P<who>(?:slack|teams|generic):[^=,\s]+)=(?P<role>[a-z]+)(?::(?P<object_id>[0-9a-fA-F-]{36}))?", re.ASCII
 )
+ENTRA_ID = re.compile(r"teams:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 ORDER = tuple(Role)
 LEAST = {Right.LOOK: Role.VIEWER, Right.OWN: Role.USER, Right.OPERATE: Role.OPERATOR}
 
@@ -84,7 +85,9 @@ def read_chat_users(text: str) -> dict[str, ChatPerson]:
         match = CHAT_USER.fullmatch(part)
         if match is None or match["role"] not in list(Role):
             raise ValueError(f"{part!r} does not say who is what, as slack:U012AB3CD=operator does")
-        people[match["who"]] = ChatPerson(Role(match["role"]), (match["object_id"] or "").lower())
+        # Entra's ids are the same in capitals; those of chats are not.
+        who = match["who"].lower() if ENTRA_ID.fullmatch(match["who"]) else match["who"]
+        people[who] = ChatPerson(Role(match["role"]), (match["object_id"] or "").lower())
     return people
 
 

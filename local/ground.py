@@ -1,5 +1,6 @@
 """The ground to stand on: the simulated Azure and the embedded host as two processes, and how to reach them."""
 
+import base64
 import contextlib
 import json
 import os
@@ -21,6 +22,7 @@ import httpx
 
 from local.azure.server import HOOKS, IDENTITY, LOGIN, MANAGEMENT, METRICS, PRICES, SIMULATION, TABLES, VAULT
 from local.azure.world import SUBSCRIPTION, TENANT
+from local.clock import Clock
 
 ROOT = Path(__file__).resolve().parent.parent
 TIME_TO_START = 30.0
@@ -31,7 +33,13 @@ TIMERS = ("sweep_timer", "receipts_timer")
 
 # Everybody may know them: they open nothing but what runs on this computer.
 SLACK_SECRET, CHATOPS_SECRET, NOTIFY_SECRET = "local-slack-secret", "local-chatops-secret", "local-notify-secret"
-TEAMS_SECRET = "bG9jYWwtdGVhbXMtc2VjcmV0"
+TEAMS_SECRET = base64.b64encode(b"local-teams-secret").decode()
+
+
+CHAT_USERS = (
+    "slack:UOPERATOR=operator, slack:UUSER=user, generic:operator=operator, "
+    "teams:0d0e5e00-0000-4000-8000-0000000000b0=user, teams:0d0e5e00-0000-4000-8000-0000000000ca=user"
+)
 
 
 class GroundError(Exception):
@@ -97,7 +105,8 @@ class Ground:
         self.home, self.port, self.azure_port = home, port or free_port(), azure_port or free_port()
         self._identity_header = secrets.token_urlsafe(24)
         # Both live in the same simulated time: what they remember of an earlier run was the same too.
-        here, pace = [sys.executable, "-m"], ["--speed", str(speed), "--origin", repr(time.time())]
+        self.clock = Clock(speed)
+        here, pace = [sys.executable, "-m"], ["--speed", str(speed), "--origin", repr(self.clock.origin)]
         azure = [*here, "local.azure", "--home", str(home / "azure"), "--port", str(self.azure_port), *pace]
         azure += ["--seed", str(seed), "--state", str(home / "azure.sqlite"), "--control-plane", self.api]
         azure += ["--estate", str(estate.resolve())] if estate else []
@@ -155,7 +164,7 @@ class Ground:
             "SLACK_SIGNING_SECRET": SLACK_SECRET,
             "TEAMS_WEBHOOK_SECRET": TEAMS_SECRET,
             "CHATOPS_SECRET": CHATOPS_SECRET,
-            "CHAT_USERS": "slack:UOPERATOR=operator, slack:UUSER=user, generic:operator=operator, generic:user=user",
+            "CHAT_USERS": CHAT_USERS,
             "CHAT_DEFAULTS": "region=polandcentral allow_from=10.8.0.0/16",
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
             "IDENTITY_ENDPOINT": self._url(IDENTITY) + "/msi/token",

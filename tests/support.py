@@ -127,6 +127,11 @@ class AzureSide:
     def secrets(self, name: str) -> list[str]:
         return [secret for secret in self._values("/secrets") if secret.startswith(f"dormouse-{name}-")]
 
+    def messages(self, path: str) -> list[dict[str, Any]]:
+        """What was posted to a webhook."""
+        found: list[dict[str, Any]] = self.client.get("/messages", params={"path": path}).raise_for_status().json()["value"]
+        return found
+
     def rows(self, table: str) -> list[dict[str, Any]]:
         """What a table of the records holds."""
         found: list[dict[str, Any]] = self.client.get("/rows", params={"table": table}).raise_for_status().json()["value"]

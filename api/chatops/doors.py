@@ -60,14 +60,12 @@ async def teams_message_in(req: func.HttpRequest, client: Client, reads: Reads, 
     """A message to the outgoing webhook in Teams: answered with a card, in the one answer that there is."""
     activity = json_object(from_teams(req, reads.settings.teams_webhook_secret))
     require_present(moment_in(str(activity.get("timestamp", ""))), reads.now())
-    sender = activity.get("from") if isinstance(activity.get("from"), dict) else {}
-    person = str((sender or {}).get("aadObjectId") or (sender or {}).get("id") or "")
-    once = str(activity.get("id") or "")
+    sender, once = _part(activity, "from"), str(activity.get("id") or "")
+    known = str(sender.get("aadObjectId") or "").lower()
+    person = known or str(sender.get("id") or "")
     if not person or not once:
         raise InvalidRequest("The message does not say who sent it, or has no id.")
-    conversation = activity.get("conversation")
-    once = f"{conversation.get('id')}|{once}" if isinstance(conversation, dict) else once
-    known = str((sender or {}).get("aadObjectId") or "").lower()
+    once = f"{_part(activity, 'conversation').get('id')}|{once}"
     said = Said(Door.TEAMS, person, _words(str(activity.get("text") or "")), once, object_id=known)
     return answer(teams_message(await _first_answer(said, client, reads, TEAMS_PATIENCE)))
 
@@ -103,13 +101,18 @@ async def _first_answer(said: Said, client: Client, reads: Reads, seconds: float
 
 def _clicked(payload: dict[str, Any]) -> Said | None:
     """The command that a button says; None for what is no click on one of ours (a link is opened by Slack itself)."""
-    actions, user = payload.get("actions"), payload.get("user")
+    actions = payload.get("actions")
     action = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
-    person = str(user.get("id", "")) if isinstance(user, dict) else ""
+    person = str(_part(payload, "user").get("id") or "")
     words, once = str(action.get("value") or ""), str(payload.get("trigger_id") or "")
     if payload.get("type") != "block_actions" or not words or not person or not once:
         return None
     return Said(Door.SLACK, person, words, once, str(payload.get("response_url") or ""))
+
+
+def _part(content: dict[str, Any], name: str) -> dict[str, Any]:
+    part = content.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _form(body: bytes) -> dict[str, str]:

@@ -19,7 +19,7 @@ LATER = {
     Door.GENERIC: "Ask how it stands in a moment.",
 }
 TAKES = {
-    Word.UP: "It is being built, and called ready when every check inside it has passed; that usually takes ten to twenty minutes.",
+    Word.UP: "It is being built, and ready when every check inside it has passed; that usually takes ten to twenty minutes.",
     Word.START: "Its machine is being started; that usually takes a minute or two.",
     Word.STOP: "Its machine is being deallocated, and is not billed from then on; that usually takes a minute or two.",
     Word.RESTART: "Its machine is being restarted; that usually takes a minute or two.",

@@ -13,9 +13,10 @@ EVIL = Notice(
 
 def test_slack_makes_nothing_of_what_others_wrote() -> None:
     text = FORMS["slack"](EVIL, "https://ours.example/snooze/x")["text"]
-    assert text.startswith("*&lt;!channel&gt;*: see &lt;https://evil.example|here&gt;")
+    assert text.startswith("*&lt;!channel&gt;*\nsee &lt;https://evil.example|here&gt;")
     assert "&amp; then" in text
     assert text.count("<") == 1, "only our own link is one"
+    assert "<https://ours.example/snooze/x|" in text
     assert FORMS["slack"](EVIL, "")["unfurl_links"] is False
 
 

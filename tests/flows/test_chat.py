@@ -1,0 +1,275 @@
+"""Commands from chats: signed, taken once, carried out with the rights of whoever gave them, and answered."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from local.ground import SLACK_SECRET, Ground, temporary_ground
+from tests.flows.chats import Script, Slack, Teams, card_of, text_of
+from tests.support import AzureSide, ControlPlane, until
+
+VIEWER = "USTRANGER"
+SPEED = 60.0  # five minutes, which a signature is good for, must be more than a busy computer needs
+BOB, CAROL = ({"id": f"29:{n}", "aadObjectId": f"0d0e5e00-0000-4000-8000-0000000000{n}"} for n in ("b0", "ca"))
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
+    with temporary_ground(speed=SPEED, timers=False, agents=False) as running:
+        yield running
+
+
+@pytest.fixture
+def slack(ground: Ground, azure: AzureSide) -> Iterator[Slack]:
+    with httpx.Client(base_url=ground.api, timeout=30, trust_env=False) as client:
+        yield Slack(ground, client, azure)
+
+
+@pytest.fixture
+def teams(ground: Ground) -> Iterator[Teams]:
+    with httpx.Client(base_url=ground.api, timeout=30, trust_env=False) as client:
+        yield Teams(ground, client)
+
+
+@pytest.fixture
+def script(ground: Ground) -> Iterator[Script]:
+    with httpx.Client(base_url=ground.api, timeout=30, trust_env=False) as client:
+        yield Script(ground, client)
+
+
+@pytest.fixture(scope="module")
+def machine(ground: Ground) -> Iterator[str]:
+    """A running environment that somebody else owns."""
+    with ground.client() as client:
+        ControlPlane(client).up("chat0")
+        yield "chat0"
+
+
+@pytest.fixture
+def own() -> str:
+    return f"chat-own{next(numbers)}"
+
+
+def trail(control_plane: ControlPlane, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = control_plane.client.get("/operations", params={"environment": name}).json()["value"]
+    return found
+
+
+def test_a_slash_command_becomes_a_running_machine_and_a_card(slack: Slack, control_plane: ControlPlane, own: str) -> None:
+    first, later = slack.say(f"up {own}", "UUSER")
+    assert (first.status_code, first.json()["response_type"]) == (200, "ephemeral")
+    assert f"Understood: up {own}" in text_of(first.json())
+    begun, done = later(2)
+    assert "up has begun" in begun
+    assert "ten to twenty minutes" in begun
+    assert "every check inside the machine passed" in done
+    assert "*Price*\n0.59 USD an hour" in done
+    assert f"[Stop: stop {own}]" in done
+    assert f"[Keep awake for 2 hours: hold {own} 2h]" in done
+    (operation,) = trail(control_plane, own)
+    assert (operation["by"], operation["door"], operation["state"]) == ("slack:UUSER", "slack", "succeeded")
+    stopped, later = slack.click(f"stop {own}", "UUSER")
+    assert stopped.json() == {}
+    assert "is deallocated; Azure shows it so" in later(2)[1]
+    assert control_plane.get(own)["state"] == "stopped"
+    _, later = slack.say(f"delete {own}", "UUSER")
+    (sure,) = later(1)
+    assert f"[Delete {own}: delete {own} yes]" in sure
+    assert control_plane.get(own)["state"] == "stopped", "nothing is deleted before somebody is sure"
+    _, later = slack.click(f"delete {own} yes", "UUSER")
+    assert "nothing is left" in later(2)[1]
+
+
+def test_every_word_is_answered(slack: Slack, machine: str) -> None:
+    for said, answered in (
+        (f"status {machine}", f"{machine} is running"),
+        ("status", f"{machine}: running"),
+        (f"hold {machine} 2h a long run", "stays awake"),
+        (f"status {machine}", "*Kept awake*\nuntil"),
+        (f"hold {machine} off", "no longer kept awake"),
+        (f"extend {machine} 8h", "will be stopped at"),
+        (f"extend {machine} off", "has no lease any more"),
+        (f"password {machine}", "/secrets/dormouse-chat0-"),
+        (f"start {machine}", f"{machine} is running"),
+        ("idle", "No sweep has ended yet"),
+        (f"up {machine} size=Standard_NC4as_T4_v3", "/size: cannot change in place"),
+    ):
+        _, later = slack.say(said)
+        assert answered in later(1)[0], said
+    first, _ = slack.say("make coffee")
+    assert "I do not know the word 'make'" in text_of(first.json())
+    assert "hold NAME 2h" in text_of(first.json())
+
+
+def test_a_name_that_is_not_there_gets_choices_and_nobody_guesses(
+    slack: Slack, control_plane: ControlPlane, machine: str
+) -> None:
+    _, later = slack.say("stop cha")
+    (answer,) = later(1)
+    assert "There is no 'cha'" in answer
+    assert f"[{machine}: stop {machine}]" in answer
+    _, later = slack.say("stop zzz")
+    assert "There is no environment like 'zzz'" in later(1)[0]
+    _, later = slack.say("restart")
+    assert "Restart which one?" in later(1)[0]
+    assert control_plane.get(machine)["state"] == "running"
+
+
+@pytest.mark.parametrize("words", ["stop", "restart", "hold {} 2h", "extend {} 8h", "delete", "delete {} yes", "password"])
+@pytest.mark.parametrize("who", [VIEWER, "UUSER"])
+def test_who_may_not_is_told_so_and_nothing_happens(
+    slack: Slack, control_plane: ControlPlane, machine: str, words: str, who: str
+) -> None:
+    said = words.format(machine) if "{}" in words else f"{words} {machine}"
+    _, later = slack.say(said, who)
+    (answer,) = later(1)
+    assert "Not allowed" in answer
+    assert ("you have viewer" in answer) is (who == VIEWER)
+    assert control_plane.get(machine)["state"] == "running"
+    assert [each["verb"] for each in trail(control_plane, machine)] == ["provision"]
+
+
+def test_who_is_unknown_may_look(slack: Slack, machine: str) -> None:
+    _, later = slack.say(f"status {machine}", VIEWER)
+    assert f"{machine} is running" in later(1)[0]
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"secret": "another"},
+        {"age": 301},
+        {"age": -301},
+    ],
+)
+def test_a_message_that_slack_has_not_signed_now_is_refused(slack: Slack, machine: str, spoilt: dict[str, Any]) -> None:
+    fields = {"command": "/gpu", "text": f"stop {machine}", "user_id": "UOPERATOR", "trigger_id": "t", "response_url": "x"}
+    # Simulated time runs on while the request is on its way: a future must be further away than that.
+    age = spoilt.get("age", 0.0)
+    given = {**spoilt, "age": age - 600 if age < 0 else age}
+    answer = slack.post("slack", fields, **given)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_changed_body_or_no_signature_is_refused(slack: Slack) -> None:
+    assert slack.client.post("/chatops/slack", content=b"text=help").status_code == 401
+    now = str(int(slack.ground.clock.seconds()))
+    headers = {b"X-Slack-Request-Timestamp": now.encode(), b"X-Slack-Signature": "v0=ü".encode()}
+    assert slack.client.post("/chatops/slack", content=b"text=help", headers=headers).status_code == 401
+    for door in ("slack/interactions", "teams", "generic"):
+        assert slack.client.post(f"/chatops/{door}", content=b"{}").status_code == 401
+
+
+def test_a_message_that_comes_again_has_no_second_effect(slack: Slack, control_plane: ControlPlane, own: str) -> None:
+    reply_to = f"{slack.ground.app_environment['SLACK_HOOKS_URL']}/again/{own}"
+    fields = {"text": f"up {own} region=nowhere1", "user_id": "UOPERATOR", "trigger_id": own, "response_url": reply_to}
+    answers = [slack.post("slack", fields) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert "Understood" in text_of(answers[0].json())
+    assert all("taken already" in text_of(answer.json()) for answer in answers[1:])
+    assert len(slack.answers(f"/again/{own}", 1)) == 1
+
+
+def test_answers_go_to_slack_and_nowhere_else(slack: Slack, azure: AzureSide, machine: str) -> None:
+    for elsewhere in ("https://evil.example/x", "http://hooks.slack.com/x", "https://hooks.slack.com.evil.example/x", ""):
+        answer, _ = slack.say(f"status {machine}", response_url=elsewhere)
+        assert answer.status_code == 400
+    path = "/dormouse"  # a place of ours that is no answer to anybody
+    assert not [message for message in azure.messages(path) if "blocks" in str(message["body"])]
+
+
+def test_where_answers_go_is_in_no_history_and_forgotten_at_the_end(
+    slack: Slack, ground: Ground, azure: AzureSide, own: str
+) -> None:
+    secret = f"{own}-only-slack-may-know"
+    reply_to = f"{ground.app_environment['SLACK_HOOKS_URL']}/{secret}"
+    slack.say("status", response_url=reply_to)
+    slack.answers(f"/{secret}", 1)
+    until(lambda: not [row for row in azure.rows("receipts") if secret in str(row)], "the address is not forgotten")
+    files = [path for path in (ground.home / "host").rglob("*") if path.is_file()]
+    assert files
+    assert not [path.name for path in files if secret.encode() in path.read_bytes()]
+
+
+def test_a_slack_that_cannot_be_told_keeps_nothing_from_being_done(
+    slack: Slack, azure: AzureSide, control_plane: ControlPlane, own: str
+) -> None:
+    azure.spoil(kind="hooks.localhost", status=500)
+    slack.say(f"up {own}")
+    until(lambda: bool(trail(control_plane, own)), "nothing was begun")
+    azure.behave()
+    assert control_plane.wait(trail(control_plane, own)[0]["id"])["state"] == "succeeded"
+
+
+def test_an_azure_that_stumbles_is_asked_again_before_anybody_is_told(slack: Slack, azure: AzureSide, machine: str) -> None:
+    azure.spoil(path="/instanceView", status=503, code="ServerTimeout", times=2)
+    _, later = slack.say(f"status {machine}")
+    assert f"{machine} is running" in later(1)[0]
+
+
+def test_teams_is_answered_with_a_card(teams: Teams, machine: str) -> None:
+    card = card_of(teams.say(f"status {machine}"))
+    assert card["body"][0]["text"] == f"{machine} is running"
+    assert {"title": "State", "value": "running"} in next(
+        part["facts"] for part in card["body"] if part["type"] == "FactSet"
+    )
+    assert "Say" not in card["body"][0]["text"]
+    help_card = card_of(teams.say("help"))
+    assert any("stop NAME" in part["text"] for part in help_card["body"])
+    refused = card_of(teams.say(f"stop {machine}"))
+    assert refused["body"][0]["text"] == "Not allowed"
+
+
+def test_in_teams_an_environment_belongs_to_the_person_that_entra_knows(
+    teams: Teams, control_plane: ControlPlane, own: str
+) -> None:
+    assert card_of(teams.say(f"up {own}", sender=BOB))["body"][0]["text"] == f"{own}: up has begun"
+    assert control_plane.wait(trail(control_plane, own)[0]["id"])["state"] == "succeeded"
+    assert card_of(teams.say(f"stop {own}", sender=CAROL))["body"][0]["text"] == "Not allowed"
+    assert card_of(teams.say(f"stop {own}", sender=BOB))["body"][0]["text"] == f"{own}: stop has begun"
+
+
+@pytest.mark.parametrize(
+    "spoilt", [{"secret": "YW5vdGhlcg=="}, {"age": 301}, {"timestamp": "now"}, {"timestamp": "2026-01-01T00:00:00"}]
+)
+def test_a_message_that_teams_has_not_sent_now_is_refused(teams: Teams, machine: str, spoilt: dict[str, Any]) -> None:
+    assert teams.say(f"stop {machine}", **spoilt).status_code == 401
+
+
+def test_an_activity_of_teams_counts_once(teams: Teams, azure: AzureSide, machine: str) -> None:
+    first = card_of(teams.say(f"status {machine}", id="the-same"))
+    before = len(azure.rows("receipts"))
+    assert card_of(teams.say(f"status {machine}", id="the-same")) == first
+    assert len(azure.rows("receipts")) == before
+    assert teams.say("status", sender={}).status_code == 400
+
+
+def test_a_script_says_the_same_words_in_json(script: Script, machine: str) -> None:
+    answer = script.say(f"hold {machine} 1h nightly").json()
+    assert answer["title"] == f"{machine} stays awake"
+    assert answer["next"] == [{"title": "No longer", "say": f"hold {machine} off", "url": ""}]
+    assert script.say(f"hold {machine} off").json()["title"] == f"{machine} is no longer kept awake"
+    assert script.say("status").json()["lines"]
+    assert script.say(f"stop {machine}", "somebody").json()["title"] == "Not allowed"
+
+
+def test_a_script_must_sign_and_say_all_that_is_asked(script: Script) -> None:
+    assert script.say("status", secret="another").status_code == 401
+    assert script.say("status", age=301).status_code == 401
+    assert script.send(b"not json").status_code == 400
+    faults = script.say("status", id="short", extra=1, user="a b").json()["errors"]
+    assert {fault["pointer"] for fault in faults} == {"/id", "/extra", "/user"}
+    assert script.send(b"x" * (64 * 1024 + 1)).status_code == 413
+
+
+def test_slack_may_look_whether_anybody_is_there(slack: Slack) -> None:
+    assert slack.post("slack", {"ssl_check": "1"}).status_code == 200
+    assert slack.post("slack/interactions", {"payload": '{"type": "view_closed"}'}).json() == {}
+    assert slack.post("slack/interactions", {"payload": "no json"}).status_code == 400
+    assert slack.post("slack", {"text": "status"}).status_code == 400
+    assert SLACK_SECRET not in slack.post("slack", {"text": "status"}).text
