@@ -17,12 +17,13 @@ from environments.leases import longest_hold
 from environments.lifecycle import State
 from environments.memory import MachineMemory, Nap, Warned, asleep, refused
 from environments.moments import iso_text
+from environments.notices import Delivery, Notice
 from environments.operations import Closing, OperationRecord
 from environments.outcomes import Progress, Verdict
 from environments.reports import ReportHead
 from environments.second_thoughts import is_on_its_way, second_thoughts
 from environments.snoozing import snooze_link
-from environments.sweeps import SWEEP_LOCK, Begun, Claim, Delivery, Notice, Planned, SweepClosing, SweepEnd
+from environments.sweeps import SWEEP_LOCK, Begun, Claim, Planned, SweepClosing, SweepEnd
 from records.fleet import FleetRecords
 from records.store import Lock, Records
 

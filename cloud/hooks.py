@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from cloud.connection import Cloud
 from environments.cards import Button, Card, slack_message, teams_message
 from environments.errors import CloudUnavailable
+from environments.notices import Delivery, Notice
 from environments.signatures import hub_signature
-from environments.sweeps import Delivery, Notice
 
 SECONDS = 8.0
 SNOOZE_BUTTON = "Keep it awake for two hours"

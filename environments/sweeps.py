@@ -122,22 +122,3 @@ class SweepEnd:
     ended_at: float
     pages: int
     tally: Tally
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something that people are told: what about, about which machine, in which words."""
-
-    event: str
-    machine: str
-    name: str
-    text: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Where a notice arrived, and why it did not elsewhere."""
-
-    delivered: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()

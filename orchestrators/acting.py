@@ -3,15 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import azure.durable_functions as df
-
 import wire
 from activities.acting import (
     begin_if_still_right,
     claim_machine,
     close_sweep_operation,
     confirm_states,
-    tell_people,
     warn_machine,
 )
 from activities.machine import read_machine
@@ -19,11 +16,13 @@ from activities.operation import check_operation
 from environments.decisions import Step
 from environments.identifiers import operation_id_at
 from environments.lifecycle import State
+from environments.notices import Notice
 from environments.operations import PollRequest, Teardown
 from environments.outcomes import Outcome, Progress, Refusal, RefusalReason, Stage, Verdict
-from environments.sweeps import Claim, Notice, PageRequest, Planned, SweepClosing
+from environments.sweeps import Claim, PageRequest, Planned, SweepClosing
 from orchestrators.steps import STUBBORN, Context, GaveUp, Story, run, run_each, sleep
 from orchestrators.teardown import delete_environment
+from orchestrators.telling import tell
 
 # Resource Manager takes 200 writes at once and 10 a second after that; six of ten are ours, whatever page they come from.
 # https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
@@ -31,9 +30,6 @@ BURST, EVERY, EVERY_SECONDS = 120, 30, 5.0
 # A deallocation takes half a minute; Resource Graph hears of it some seconds later.
 FIRST_LOOK, BETWEEN_LOOKS, LOOKS = 40.0, 20.0, 12
 APART = 0.6  # pages ask one after the other
-TOLD_ONE_BY_ONE, LONGEST_NOTICE = 5, 3000
-# People are told soon or not at all.
-TELLING = df.RetryOptions(5_000, 3)
 
 WANTED = {Step.STOP: State.STOPPED, Step.START: State.RUNNING}
 DONE = {Step.STOP: "It is deallocated; Azure shows it so.", Step.START: "It is running; Azure shows it so."}
@@ -176,14 +172,6 @@ def _close(context: Context, jobs: Sequence[Job]) -> Story[None]:
     told = yield from run_each(context, [(close_sweep_operation, closing) for closing in closings], STUBBORN)
     worth = [closing for closing, tell in zip(closings, told, strict=True) if tell is True]
     yield from tell(context, [_notice(closing) for closing in worth])
-
-
-def tell(context: Context, notices: Sequence[Notice]) -> Story[None]:
-    """Tell people; many notices become one, for nobody reads a hundred. Who cannot be told blocks nobody."""
-    if len(notices) > TOLD_ONE_BY_ONE:
-        words = "; ".join(f"{notice.name}: {notice.event}" for notice in notices)[:LONGEST_NOTICE]
-        notices = [Notice("many", "", f"{len(notices)} machines", words, notices[0].at)]
-    yield from run_each(context, [(tell_people, notice) for notice in notices], TELLING)
 
 
 def _notice(closing: SweepClosing) -> Notice:

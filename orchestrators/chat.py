@@ -11,11 +11,12 @@ from activities.chat import answer_in_chat, carry_out_command, end_chat, look_at
 from environments.cards import Button, Card
 from environments.chat import Answered, ChatAnswer, ChatLook, ChatRequest, Word
 from orchestrators.steps import Context, GaveUp, Story, run, sleep
+from orchestrators.telling import TELLING
 
 # Slack takes five answers to a command, for half an hour. https://docs.slack.dev/interactivity/handling-user-interaction
 TELLABLE = timedelta(minutes=28)
 FIRST_LOOK, BETWEEN_LOOKS = 10.0, 20.0
-FEW_TRIES, TELLING = df.RetryOptions(5_000, 6), df.RetryOptions(5_000, 3)
+FEW_TRIES = df.RetryOptions(5_000, 6)
 
 
 def answer_command(context: Context) -> Story[Any]:

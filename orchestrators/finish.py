@@ -5,10 +5,13 @@ from typing import Any
 
 import wire
 from activities.records import close_operation
+from environments.identifiers import verb_of
+from environments.notices import end_of_operation
 from environments.operations import Closing
 from environments.outcomes import Outcome
 from orchestrators.board import Board
 from orchestrators.steps import STUBBORN, Context, Story, run
+from orchestrators.telling import tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class Ending:
 
 
 def finish(context: Context, operation: str, environment: str, board: Board, ending: Ending) -> Story[Any]:
-    """Write the outcome down, release the environment, and answer the outcome."""
+    """Write the outcome down, release the environment, tell people if it is news to them, and answer the outcome."""
     board.close()
     closing = Closing(
         operation=operation,
@@ -32,4 +35,7 @@ def finish(context: Context, operation: str, environment: str, board: Board, end
         forget_environment=ending.forget,
     )
     yield from run(context, close_operation, closing, STUBBORN)
+    notice = end_of_operation(verb_of(operation), environment, ending.outcome, context.current_utc_datetime.timestamp())
+    if notice:
+        yield from tell(context, [notice])
     return wire.encode(ending.outcome)

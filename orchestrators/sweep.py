@@ -9,10 +9,12 @@ import wire
 from activities.acting import finish_sweep
 from activities.judging import count_machines, judge_page
 from environments.fleet import PAGE
+from environments.notices import Notice
 from environments.reports import Tally
-from environments.sweeps import Alarm, Notice, PageRequest, SweepEnd, SweepRequest
-from orchestrators.acting import act, tell
+from environments.sweeps import Alarm, PageRequest, SweepEnd, SweepRequest
+from orchestrators.acting import act
 from orchestrators.steps import STUBBORN, Context, GaveUp, Story, run, sleep
+from orchestrators.telling import tell
 
 # A page is one question to Resource Graph, which takes 15 in 5 seconds: more than half of that would be unfair to others.
 AT_ONCE, APART = 8, 5.0

@@ -2,9 +2,13 @@
 
 import json
 
+import pytest
+
 from api.answers import accepted
 from cloud.hooks import FORMS
-from environments.sweeps import Notice
+from environments.lifecycle import Verb
+from environments.notices import Notice, end_of_operation
+from environments.outcomes import Outcome, Refusal, RefusalReason, Verdict
 
 EVIL = Notice(
     "attention", "/id", "<!channel>", "see <https://evil.example|here> [there](https://evil.example) *now* & then", 0.0
@@ -40,3 +44,30 @@ def test_an_address_is_ascii_whatever_a_machine_is_called() -> None:
     assert location.isascii()
     assert location.startswith("/api/operations/gr%C3%BCppe:vm-stop-")
     assert json.loads(answer.get_body())["operation"].startswith("grüppe")
+
+
+REFUSAL = Refusal(RefusalReason.GAVE_UP, "Azure has none left.", step="vm")
+
+
+@pytest.mark.parametrize(
+    ("verb", "outcome", "event"),
+    [
+        (Verb.PROVISION, Outcome(Verdict.SUCCEEDED, "It is up."), "provision done"),
+        (Verb.PROVISION, Outcome.failed([REFUSAL]), "provision failed"),
+        (Verb.PROVISION, Outcome.failed([REFUSAL], ["/disk"]), "leftovers"),
+        (Verb.PROVISION, Outcome(Verdict.UNHEALTHY, "It is not well."), "provision failed"),
+        (Verb.START, Outcome.failed([REFUSAL]), "start failed"),
+        (Verb.STOP, Outcome.failed([REFUSAL]), "stop not confirmed"),
+        (Verb.DELETE, Outcome.failed([], ["/disk"]), "leftovers"),
+        (Verb.START, Outcome(Verdict.SUCCEEDED, "It runs."), ""),
+        (Verb.DELETE, Outcome(Verdict.SUCCEEDED, "It is gone."), ""),
+        (Verb.PROVISION, Outcome.cancelled("alice", undone="Nothing was built."), ""),
+        (Verb.PROVISION, Outcome.cancelled("alice", ["/disk"]), "leftovers"),
+    ],
+)
+def test_people_are_told_what_they_did_not_expect_or_have_waited_for(verb: Verb, outcome: Outcome, event: str) -> None:
+    notice = end_of_operation(verb, "ml1", outcome, 1.0)
+    assert (notice.event if notice else "") == event
+    if notice is not None:
+        assert outcome.explanation in notice.text
+        assert all(leftover in notice.text for leftover in outcome.leftovers)
