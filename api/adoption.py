@@ -1,13 +1,15 @@
 """Routes that take machines into the sweep's care and let them go again."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import azure.functions as func
 from pydantic import AfterValidator, Field
 
 from api.answers import accepted, answer
+from api.parameters import DRY_RUN
 from api.reads import Reads
-from api.requests import body_of, flag, model_of
+from api.requests import body_of, model_of
 from api.starting import Client, now, start
 from environments.errors import CommandNotPossible, Fault, InvalidSpec, MachineNotFound
 from environments.fields import WeeklyHours
@@ -48,6 +50,16 @@ class AdoptRequest(ReleaseRequest):
     schedule: WeeklyHours = ""
 
 
+@dataclass(frozen=True, slots=True)
+class WouldAdopt:
+    """What would be done to a machine: its new tags, and whether its agent comes, or goes."""
+
+    machine: str
+    would: Verb
+    tags: dict[str, str]
+    agent: bool
+
+
 async def adopt(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Watch a machine that others have made, from the next sweep on."""
     asked = model_of(AdoptRequest, body_of(req))
@@ -74,8 +86,8 @@ async def _begin(
     if ENVIRONMENT in known:
         raise CommandNotPossible(f"It belongs to the environment {known[ENVIRONMENT]}, which is watched as it is.")
     subject = subject_of(asked.machine, "", reads.settings.azure_subscription_id)
-    if flag(req, "dry_run"):
-        return answer({"machine": asked.machine, "would": verb, "tags": tags, "agent": asked.agent})
+    if DRY_RUN.of(req):
+        return answer(WouldAdopt(asked.machine, verb, tags, asked.agent))
     operation = OperationRecord(new_operation_id(subject, verb), subject, verb, caller.name, now(), door=caller.door)
     request = Adoption(operation.id, subject, asked.machine, group, name, subscription, tags, asked.agent)
     await start(client, reads.records, operation, ORCHESTRATORS[verb], request)

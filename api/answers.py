@@ -1,15 +1,19 @@
 """Answers: JSON out, and the address where an accepted command can be watched."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 import azure.functions as func
 
 import wire
+from api.parameters import AFTER, cursor_of
 
 POLL_AGAIN_IN = "5"
+T = TypeVar("T")
 
 
 def answer(content: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> func.HttpResponse:
@@ -19,15 +23,34 @@ def answer(content: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> 
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A command is on its way: the operation that carries it out, and where to watch it."""
+
+    operation: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list, and the address of the next one, null on the last page."""
+
+    value: list[T]
+    next: str | None
+
+
 def accepted(operation: str) -> func.HttpResponse:
     """202: the command is on its way, and where to watch it."""
     location = quote(f"/api/operations/{operation}", safe="/:")
     headers = {"Location": location, "Retry-After": POLL_AGAIN_IN}
-    body = json.dumps({"operation": operation, "href": location})
-    return func.HttpResponse(body, status_code=HTTPStatus.ACCEPTED, headers=headers, mimetype="application/json")
+    return answer(Accepted(operation, location), HTTPStatus.ACCEPTED, **headers)
 
 
-def page(items: list[Any], path: str, after: str, query: dict[str, str]) -> func.HttpResponse:
+def page(items: Sequence[Any], path: str, after: str, query: dict[str, str]) -> func.HttpResponse:
     """One page of a list, and where the next one is."""
-    following = f"{path}?{urlencode({**query, 'after': after})}" if after else None
-    return answer({"value": [wire.encode(item) for item in items], "next": following})
+    return answer({"value": [wire.encode(item) for item in items], "next": following(path, after, query)})
+
+
+def following(path: str, after: str, query: dict[str, str]) -> str | None:
+    """The address of the page that begins after a place, or None if there is none."""
+    return f"{path}?{urlencode({**query, AFTER.name: cursor_of(after)})}" if after else None

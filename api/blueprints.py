@@ -1,11 +1,11 @@
 """Routes about blueprints: what can be built, with which parameters, and what it costs; and whether anybody is at home."""
 
-import re
 from dataclasses import dataclass
 
 import azure.functions as func
 
 from api.answers import answer, page
+from api.parameters import REGION, SIZE
 from api.reads import Reads
 from api.starting import Client
 from api.wishes import COVERS
@@ -14,8 +14,6 @@ from environments.blueprints import BLUEPRINTS, BlueprintCard, card_of
 from environments.errors import InvalidRequest
 from environments.machine_sizes import find_size
 from environments.roles import Caller
-
-REGION = re.compile(r"[a-z][a-z0-9]{2,30}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +24,13 @@ class PricedCard(BlueprintCard):
     region: str
     price: Price | None
     price_covers: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the control plane is up."""
+
+    status: str
 
 
 async def list_blueprints(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
@@ -41,15 +46,13 @@ async def get_blueprint(req: func.HttpRequest, client: Client, reads: Reads, cal
 
 async def get_health(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Whether the control plane is up and its settings are whole."""
-    return answer({"status": "ok"})
+    return answer(Health("ok"))
 
 
 async def _priced(card: BlueprintCard, req: func.HttpRequest, reads: Reads) -> PricedCard:
-    region = req.params.get("region", "").replace(" ", "").lower()
-    if region and not REGION.fullmatch(region):
-        raise InvalidRequest(f"region must be the name of a region like polandcentral, not {region!r}.")
+    region = REGION.of(req)
     try:
-        size = find_size(req.params.get("size") or str(card.defaults["size"])).name
+        size = find_size(SIZE.of(req) or str(card.defaults["size"])).name
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
     price = await reads.prices.of_machine(region, size) if region else None

@@ -1,15 +1,16 @@
 """Routes about environments: wish, look, list, start, stop, restart, delete."""
 
-from http import HTTPStatus
+from dataclasses import dataclass
 
 import azure.functions as func
 
 import wire
 from api.answers import accepted, answer, page
 from api.machines import hold, lease
+from api.parameters import AFTER, DRY_RUN, LIMIT
 from api.pictures import Picture, memories_of, memory_of, picture_of
 from api.reads import Reads
-from api.requests import body_of, caller_address, flag, model_of, page_size
+from api.requests import body_of, caller_address, model_of
 from api.starting import Client, now, running_operation, running_operations, same_command, start
 from api.wishes import Wish, dry_run, owner_id_of, wish_of
 from environments.errors import EnvironmentBusy, EnvironmentNotFound
@@ -25,6 +26,40 @@ from orchestrators.provision import provision_environment
 from orchestrators.teardown import delete_environment
 
 
+@dataclass(frozen=True, slots=True)
+class WouldChangePower:
+    """What a command would do, and to a machine in which state."""
+
+    environment: str
+    would: Verb
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class WouldDelete:
+    """What a deletion would take along: the whole resource group."""
+
+    environment: str
+    would: Verb
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoneAlready:
+    """An environment that was deleted before, and the operation that was the last one."""
+
+    name: str
+    state: State
+    last_operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordPlace:
+    """Where a password is kept; the key vault shows it to those who may read it there."""
+
+    secret_uri: str
+
+
 async def put_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Build an environment, or change it: the body is the wish; with `dry_run=true` only say what would happen."""
     name = req.route_params["name"]
@@ -32,7 +67,7 @@ async def put_environment(req: func.HttpRequest, client: Client, reads: Reads, c
     if known is not None:
         require_own(caller, known.owner_id)
     wish = await wish_of(name, body_of(req), caller_address(req), caller, reads)
-    if flag(req, "dry_run"):
+    if DRY_RUN.of(req):
         return answer(await dry_run(wish, reads))
     if not wish.changes and not await running_operation(client, reads.records, name):
         return answer(await _look(name, client, reads))
@@ -52,8 +87,8 @@ async def get_environment(req: func.HttpRequest, client: Client, reads: Reads, c
 
 async def list_environments(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Every environment, from one question to Resource Graph: may be some seconds old, and says so."""
-    limit = page_size(req)
-    records, after = await reads.records.environments(limit=limit, after=req.params.get("after", ""))
+    limit = LIMIT.of(req)
+    records, after = await reads.records.environments(limit=limit, after=AFTER.of(req))
     seen, locks = await reads.inventory.list_machines(), await running_operations(client, reads.records)
     memories = await memories_of(records, reads)
     pictures = [
@@ -90,8 +125,8 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
         and not await _is_ours(name, group, reads)
     ):
         return await _already_gone(name, reads)
-    if flag(req, "dry_run"):
-        return answer({"environment": name, "would": Verb.DELETE, "group": group})
+    if DRY_RUN.of(req):
+        return answer(WouldDelete(name, Verb.DELETE, group))
     operation = OperationRecord(new_operation_id(name, Verb.DELETE), name, Verb.DELETE, caller.name, now(), door=caller.door)
     try:
         request = Teardown(operation.id, name, group)
@@ -104,7 +139,7 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
 async def get_password(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Where the password is kept: the caller reads it from the key vault with their own rights."""
     record = await _own(req.route_params["name"], reads, caller)
-    return answer({"secret_uri": f"{reads.settings.key_vault_url}/secrets/{record.secret}"})
+    return answer(PasswordPlace(f"{reads.settings.key_vault_url}/secrets/{record.secret}"))
 
 
 async def hold_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
@@ -130,7 +165,7 @@ async def _change_power(
 ) -> func.HttpResponse:
     record = await _own(req.route_params["name"], reads, caller)
     operation = OperationRecord(new_operation_id(record.name, verb), record.name, verb, caller.name, now(), door=caller.door)
-    dry_run = flag(req, "dry_run")
+    dry_run = DRY_RUN.of(req)
     busy = await running_operation(client, reads.records, record.name)
     if not busy:
         seen = await reads.inventory.observe(record.group, record.machine, record.name)
@@ -140,7 +175,7 @@ async def _change_power(
     elif dry_run:
         raise EnvironmentBusy(record.name, busy)
     if dry_run:
-        return answer({"environment": record.name, "would": verb, "state": seen.state})
+        return answer(WouldChangePower(record.name, verb, seen.state))
     request = ChangePower(operation.id, record.name, verb, record.group, record.machine)
     try:
         await start(client, reads.records, operation, change_power, request, seen=record)
@@ -178,7 +213,7 @@ async def _already_gone(name: str, reads: Reads) -> func.HttpResponse:
     trail, _ = await reads.records.operations(limit=1, environment=name)
     if not trail:
         raise EnvironmentNotFound(f"There is no environment {name!r}, and there was none.")
-    return answer({"name": name, "state": State.ABSENT, "last_operation": trail[0].id}, HTTPStatus.OK)
+    return answer(GoneAlready(name, State.ABSENT, trail[0].id))
 
 
 def _again(busy: EnvironmentBusy, operation: OperationRecord) -> func.HttpResponse:

@@ -9,20 +9,20 @@ from typing import Annotated
 import azure.functions as func
 from pydantic import Field
 
-from api.answers import answer, page
+from api.answers import answer, following, page
+from api.parameters import AFTER, DRY_RUN, FORMAT, LIMIT, VERDICT
 from api.reads import Reads
-from api.requests import LONGEST_NUMBER, body_of, flag, model_of, page_size
+from api.requests import body_of, model_of
 from api.starting import Client
 from environments.errors import InvalidRequest, MachineNotFound
 from environments.fleet import PAGE, key_of
-from environments.idle import Kind
 from environments.leases import HoldRequest, LeaseRequest, held, leased
-from environments.memory import MachineMemory
+from environments.memory import Hold, Lease, MachineMemory
 from environments.moments import iso_text
 from environments.reports import Line, ReportHead, Tally
 from environments.roles import Caller
 
-CURSOR = "after"
+LONGEST_NUMBER = 9
 MachineId = Annotated[str, Field(max_length=512)]
 
 
@@ -50,10 +50,26 @@ class Report:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A machine and the hold that is on record for it, null if there is none any more."""
+
+    machine: str
+    hold: Hold | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A machine and the lease that is on record for it, null if there is none any more."""
+
+    machine: str
+    lease: Lease | None
+
+
 async def list_machines(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Every machine in scope as the last sweep saw it; `verdict` narrows it."""
-    limit, wanted = page_size(req), _verdict(req)
-    lines, after = await _lines(reads, limit, req.params.get(CURSOR, ""), wanted)
+    limit, wanted = LIMIT.of(req), VERDICT.of(req)
+    lines, after = await _lines(reads, limit, AFTER.of(req), wanted)
     query = {"limit": str(limit), **({"verdict": wanted} if wanted else {})}
     return page(list(lines), "/api/machines", after, query)
 
@@ -61,13 +77,12 @@ async def list_machines(req: func.HttpRequest, client: Client, reads: Reads, cal
 async def idle_report(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """What the last sweep has found and what sleep has saved; as CSV with every machine, if that is asked for."""
     head = await _head(reads)
-    if req.params.get("format") == "csv" or "text/csv" in req.headers.get("Accept", ""):
+    if (FORMAT.of(req) or _preferred(req)) == "csv":
         return func.HttpResponse(await _as_csv(reads), mimetype="text/csv", headers={"Content-Disposition": "attachment"})
-    limit = page_size(req)
-    lines, after = await _lines(reads, limit, req.params.get(CURSOR, ""), "")
-    following = f"/api/machines/idle-report?limit={limit}&{CURSOR}={after}" if after else None
-    as_of = iso_text(head.ended_at)
-    return answer(Report(head.sweep, head.dry_run, as_of, head.tally, lines, following))
+    limit = LIMIT.of(req)
+    lines, after = await _lines(reads, limit, AFTER.of(req), "")
+    more = following("/api/machines/idle-report", after, {"limit": str(limit)})
+    return answer(Report(head.sweep, head.dry_run, iso_text(head.ended_at), head.tally, lines, more))
 
 
 async def hold_machine(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
@@ -90,7 +105,7 @@ async def hold(
     """Put a hold on record and answer it; `known` is what is remembered of a machine that no sweep has seen yet."""
     now, longest = reads.now(), reads.settings.longest_hold_minutes
     memory = await _change(key, lambda memory: held(memory, asked, caller.name, now, longest), req, reads, known)
-    return answer({"machine": memory.id, "hold": memory.hold})
+    return answer(Held(memory.id, memory.hold))
 
 
 async def lease(
@@ -99,7 +114,7 @@ async def lease(
     """Put a lease on record and answer it."""
     now = reads.now()
     memory = await _change(key, lambda memory: leased(memory, asked, caller.name, now), req, reads, known)
-    return answer({"machine": memory.id, "lease": memory.lease})
+    return answer(Leased(memory.id, memory.lease))
 
 
 async def _change(
@@ -112,7 +127,7 @@ async def _change(
     memory = await reads.fleet.memory(key) or known
     if memory is None:
         raise MachineNotFound("No sweep has seen this machine yet; tag it with dormouse-idle, or adopt it.")
-    if flag(req, "dry_run"):
+    if DRY_RUN.of(req):
         return change(memory)
     return await reads.fleet.change_memory(key, lambda seen: change(seen or memory))
 
@@ -124,9 +139,9 @@ async def _head(reads: Reads) -> ReportHead:
 
 async def _lines(reads: Reads, limit: int, after: str, verdict: str) -> tuple[tuple[Line, ...], str]:
     """Some lines of the report after a cursor, and where the next ones begin."""
-    begin = int(after) if after.isascii() and after.isdigit() and len(after) < LONGEST_NUMBER else 0
+    begin = int(after) if after.isascii() and after.isdigit() and len(after) <= LONGEST_NUMBER else 0
     if after and not begin:
-        raise InvalidRequest(f"{CURSOR} must be what an answer named as the next page.")
+        raise InvalidRequest(f"{AFTER.name} must be what an answer of this list named as the next page.")
     found: list[Line] = []
     async for number, line in _report(reads, begin):
         if not verdict or line.verdict == verdict:
@@ -164,11 +179,8 @@ def _harmless(cell: str) -> str:
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
-def _verdict(req: func.HttpRequest) -> str:
-    wanted = str(req.params.get("verdict", ""))
-    if wanted and wanted not in {kind.value for kind in Kind}:
-        raise InvalidRequest(f"verdict must be one of {', '.join(Kind)}, not {wanted!r}.")
-    return wanted
+def _preferred(req: func.HttpRequest) -> str:
+    return "csv" if "text/csv" in req.headers.get("Accept", "") else "json"
 
 
 def _key(machine: str) -> str:

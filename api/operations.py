@@ -7,8 +7,8 @@ import azure.functions as func
 
 import wire
 from api.answers import accepted, answer, page
+from api.parameters import AFTER, ENVIRONMENT, LIMIT, SINCE
 from api.reads import Reads
-from api.requests import moment, page_size
 from api.starting import ENDED, LOST, Client, cancel
 from environments.errors import OperationNotFound
 from environments.graph import critical_path
@@ -73,12 +73,10 @@ async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads, 
 
 async def list_operations(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """The trail, newest first: `environment` and `since` narrow it."""
-    limit, environment, since = page_size(req), req.params.get("environment", ""), moment(req, "since")
-    records, after = await reads.records.operations(
-        limit=limit, after=req.params.get("after", ""), environment=environment, since=since
-    )
+    limit, environment, since = LIMIT.of(req), ENVIRONMENT.of(req), SINCE.of(req)
+    records, after = await reads.records.operations(limit=limit, after=AFTER.of(req), environment=environment, since=since)
     views = [_ended(record) if record.outcome else _view(record, "running", record.steps) for record in records]
-    given = {"environment": environment, "since": req.params.get("since", "")}
+    given = {"environment": environment, "since": req.params.get(SINCE.name, "")}
     query = {"limit": str(limit), **{name: value for name, value in given.items() if value}}
     return page(views, "/api/operations", after, query)
 

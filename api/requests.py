@@ -1,8 +1,7 @@
-"""Requests read: bodies, query parameters, who asks, and from where."""
+"""Requests read: bodies, who asks, and from where."""
 
 import ipaddress
 import json
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import azure.functions as func
@@ -14,8 +13,6 @@ from environments.specs import faults_of
 M = TypeVar("M", bound=BaseModel)
 
 LARGEST_BODY = 64 * 1024
-LARGEST_PAGE, LONGEST_NUMBER = 200, 10
-
 LONGEST_NAME = 128
 
 
@@ -44,32 +41,6 @@ def model_of(kind: type[M], body: dict[str, Any]) -> M:
         return kind.model_validate(body)
     except ValidationError as error:
         raise InvalidSpec(faults_of(error)) from None
-
-
-def flag(req: func.HttpRequest, name: str) -> bool:
-    """A query parameter that is true or false (the default); raises InvalidRequest."""
-    value = req.params.get(name, "false").lower()
-    if value not in ("true", "false", "1", "0"):
-        raise InvalidRequest(f"{name} must be true or false, not {value!r}.")
-    return value in ("true", "1")
-
-
-def page_size(req: func.HttpRequest) -> int:
-    """How many rows a caller wants at most (`limit`, 1 to 200, 50 if not said); raises InvalidRequest."""
-    value = req.params.get("limit", "50")
-    if not (value.isascii() and value.isdigit() and len(value) < LONGEST_NUMBER) or not 1 <= int(value) <= LARGEST_PAGE:
-        raise InvalidRequest(f"limit must be a number from 1 to {LARGEST_PAGE}, not {value!r}.")
-    return int(value)
-
-
-def moment(req: func.HttpRequest, name: str) -> float:
-    """A query parameter that is a moment in ISO 8601, as seconds since 1970, 0.0 if not given; raises InvalidRequest."""
-    value = req.params.get(name, "")
-    try:
-        parsed = datetime.fromisoformat(value) if value else datetime.fromtimestamp(0, UTC)
-    except ValueError:
-        raise InvalidRequest(f"{name} must be a moment like 2026-05-01T12:00:00Z, not {value!r}.") from None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
 def caller_address(req: func.HttpRequest) -> str:

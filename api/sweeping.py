@@ -10,8 +10,9 @@ import azure.functions as func
 
 import wire
 from api.answers import POLL_AGAIN_IN, answer
+from api.parameters import DRY_RUN
 from api.reads import Reads
-from api.requests import body_of, flag, model_of
+from api.requests import body_of, model_of
 from api.starting import ENDED, Client, free_stale_locks, take_lock
 from environments.errors import CloudUnavailable, ControlPlaneError, EnvironmentBusy, SweepNotFound, SweepUnderWay
 from environments.identifiers import new_sweep_id
@@ -40,6 +41,14 @@ class SweepView:
     tally: Tally | None
 
 
+@dataclass(frozen=True, slots=True)
+class SweepBegun:
+    """A sweep has begun: its id, and where to watch it."""
+
+    sweep: str
+    href: str
+
+
 async def begin_sweep(client: Client, records: Records, *, dry_run: bool, by: str) -> str:
     """Begin a sweep, and answer its id; raises SweepUnderWay while another one acts; looking keeps nobody off."""
     identifier = new_sweep_id()
@@ -63,10 +72,10 @@ async def begin_sweep(client: Client, records: Records, *, dry_run: bool, by: st
 async def post_sweep(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Sweep now; with `dry_run` only look and say what would be done."""
     asked = model_of(SweepAsked, body_of(req) if req.get_body() else {})
-    dry_run = asked.dry_run or flag(req, "dry_run")
+    dry_run = asked.dry_run or DRY_RUN.of(req)
     identifier = await begin_sweep(client, reads.records, dry_run=dry_run, by=caller.name)
     headers = {"Location": f"/api/sweeps/{identifier}", "Retry-After": POLL_AGAIN_IN}
-    return answer({"sweep": identifier, "href": headers["Location"]}, HTTPStatus.ACCEPTED, **headers)
+    return answer(SweepBegun(identifier, headers["Location"]), HTTPStatus.ACCEPTED, **headers)
 
 
 async def get_sweep(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
