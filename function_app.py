@@ -15,7 +15,8 @@ from api.callers import caller_of
 from api.chatops.carrying_out import Routes
 from api.problems import answers_problems
 from api.reads import Reads
-from api.routes import ROUTES, Route
+from api.route import Route
+from api.routes import ROUTES
 from api.tokens import Tokens
 from cloud.connection import Cloud
 from cloud.inventory import Inventory

@@ -107,7 +107,11 @@ AFTER = Parameter(
 )
 ENVIRONMENT = Parameter("environment", "Only what was done to this environment.", {"type": "string"}, str, "")
 SINCE = Parameter(
-    "since", "Only what was asked for from this moment on.", {"type": "string", "format": "date-time"}, _moment, 0.0
+    "since",
+    "Only what was asked for from this moment on.",
+    {"type": "string", "format": "date-time"},
+    _moment,
+    0.0,
 )
 VERDICT = Parameter(
     "verdict", "Only machines with this verdict.", {"type": "string", "enum": list(Kind)}, _one_of(*Kind), ""

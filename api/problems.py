@@ -1,9 +1,11 @@
 """Errors as answers: `application/problem+json` by RFC 9457, from one table, at one door."""
 
 import functools
+import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ParamSpec
 from urllib.parse import quote
@@ -18,6 +20,7 @@ from environments.errors import (
     ControlPlaneError,
     EnvironmentBusy,
     EnvironmentNotFound,
+    Fault,
     InvalidRequest,
     InvalidSpec,
     MachineNotFound,
@@ -68,7 +71,26 @@ TITLE_OF: dict[type[ControlPlaneError], str] = {
     CloudUnavailable: "Azure cannot be asked right now",
 }
 
+HEADERS: dict[type[ControlPlaneError], tuple[str, ...]] = {
+    EnvironmentBusy: ("Location",),
+    SweepUnderWay: ("Location",),
+    CloudUnavailable: ("Retry-After",),
+    NotAuthenticated: ("WWW-Authenticate",),
+}
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong (RFC 9457): `type` leads to an explanation, `errors` names every fault, `operation` is in the way."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[Fault, ...] | None = None
+    operation: str | None = None
 
 
 def answers_problems(route: Route[P]) -> Route[P]:
@@ -83,27 +105,42 @@ def answers_problems(route: Route[P]) -> Route[P]:
         except Exception:
             log.exception("A request failed in a way nobody expected.")
             detail = "Something went wrong on our side; it has been logged."
-            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Unexpected error", detail)
+            return _answer(Problem("about:blank", "Unexpected error", HTTPStatus.INTERNAL_SERVER_ERROR, detail), {})
 
     return answering
 
 
 def problem_of(error: ControlPlaneError) -> func.HttpResponse:
     """The problem that tells a caller about this error."""
-    more: dict[str, Any] = {}
-    headers: dict[str, str] = {}
-    if isinstance(error, InvalidSpec):
-        more["errors"] = [wire.encode(fault) for fault in error.faults]
-    if isinstance(error, EnvironmentBusy):
-        more["operation"] = error.operation
-        headers["Location"] = quote(f"/api/operations/{error.operation}", safe="/:")
-    if isinstance(error, SweepUnderWay):
-        headers["Location"] = f"/api/sweeps/{error.sweep}"
-    if isinstance(error, CloudUnavailable):
-        headers["Retry-After"] = "10"
-    if isinstance(error, NotAuthenticated):
-        headers["WWW-Authenticate"] = "Bearer"
-    return problem(STATUS_OF[_kind(error)], title_of(error), str(error), headers=headers, **more)
+    kind = _kind(error)
+    errors = error.faults if isinstance(error, InvalidSpec) else None
+    operation = error.operation if isinstance(error, EnvironmentBusy) else None
+    problem = Problem(_type_of(kind), TITLE_OF[kind], STATUS_OF[kind], str(error), errors, operation)
+    return _answer(problem, {name: _header_of(error) for name in headers_of(kind)})
+
+
+def _header_of(error: ControlPlaneError) -> str:
+    match error:
+        case EnvironmentBusy():
+            return quote(f"/api/operations/{error.operation}", safe="/:")
+        case SweepUnderWay():
+            return f"/api/sweeps/{error.sweep}"
+        case CloudUnavailable():
+            return "10"
+    return "Bearer"
+
+
+def problem_like(kind: type[ControlPlaneError]) -> dict[str, Any]:
+    """What a problem of a kind looks like."""
+    fault = (Fault("/region", "'nowhere' is not a region."),) if kind is InvalidSpec else None
+    operation = "ml1-stop-01JABCDEFGHJKMNPQRSTVWXYZ0" if kind is EnvironmentBusy else None
+    detail = (inspect.getdoc(kind) or "").partition("\n")[0]
+    return _body(Problem(_type_of(kind), TITLE_OF[kind], STATUS_OF[kind], detail, fault, operation))
+
+
+def headers_of(kind: type[ControlPlaneError]) -> tuple[str, ...]:
+    """The headers that come with a problem of a kind."""
+    return HEADERS.get(kind, ())
 
 
 def title_of(error: ControlPlaneError) -> str:
@@ -115,9 +152,15 @@ def _kind(error: ControlPlaneError) -> type[ControlPlaneError]:
     return next(kind for kind in type(error).__mro__ if kind in STATUS_OF)
 
 
-def problem(
-    status: HTTPStatus, title: str, detail: str, *, headers: dict[str, str] | None = None, **more: Any
-) -> func.HttpResponse:
-    """One problem, whatever it is about."""
-    body = {"type": "about:blank", "title": title, "status": status.value, "detail": detail, **more}
-    return func.HttpResponse(json.dumps(body), status_code=status, headers=headers or {}, mimetype=CONTENT_TYPE)
+def _type_of(kind: type[ControlPlaneError]) -> str:
+    """Where a kind of problem is explained: it is told from others by that."""
+    return f"/api/docs#{TITLE_OF[kind].lower().replace(' ', '-')}"
+
+
+def _body(problem: Problem) -> dict[str, Any]:
+    return {name: value for name, value in wire.encode(problem).items() if value is not None}
+
+
+def _answer(problem: Problem, headers: dict[str, str]) -> func.HttpResponse:
+    text = json.dumps(_body(problem))
+    return func.HttpResponse(text, status_code=problem.status, headers=headers, mimetype=CONTENT_TYPE)

@@ -1,62 +1,240 @@
 """The table of routes."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
-import azure.functions as func
-
-from api import adoption, blueprints, environments, heartbeats, machines, operations, snoozing, sweeping
+from api import adoption, blueprints, describing, environments, heartbeats, machines, operations, snoozing, sweeping
+from api.answers import Page
 from api.chatops import doors
+from api.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORMAT, LIMIT, REGION, SINCE, SIZE, VERDICT
+from api.pictures import Picture
+from api.route import CSV, FORM, HTML, Reply, Route, begun, ok
+from api.wishes import DryRun
+from environments.errors import (
+    BlueprintNotFound,
+    CommandNotPossible,
+    EnvironmentBusy,
+    EnvironmentNotFound,
+    InvalidRequest,
+    MachineNotFound,
+    NotAllowed,
+    NotAuthenticated,
+    OperationNotFound,
+    SweepNotFound,
+    SweepUnderWay,
+)
+from environments.heartbeats import Heartbeat
+from environments.leases import HoldRequest, LeaseRequest
+from environments.reports import Line
 from environments.roles import Right
+from environments.specs import WorkstationSpec
 
-Handler = Callable[..., Awaitable[func.HttpResponse]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One route: its method, its template below the prefix, who answers, and what it asks of its callers."""
-
-    method: str
-    template: str
-    handler: Handler
-    right: Right
-
-    def level(self, *, keys: bool) -> Any:
-        """The key that the host asks for; where tokens open the doors, it asks for none."""
-        return func.AuthLevel.FUNCTION if keys and self.right is not Right.NOTHING else func.AuthLevel.ANONYMOUS
-
+HELD = (EnvironmentNotFound, EnvironmentBusy, CommandNotPossible)
+SIGNED = (NotAuthenticated, InvalidRequest)
+PAGED = (LIMIT, AFTER)
+LOOK, OWN, OPERATE, NOTHING = Right.LOOK, Right.OWN, Right.OPERATE, Right.NOTHING
 
 ROUTES = (
-    Route("PUT", "environments/{name}", environments.put_environment, Right.OWN),
-    Route("GET", "environments/{name}", environments.get_environment, Right.LOOK),
-    Route("DELETE", "environments/{name}", environments.remove_environment, Right.OWN),
-    Route("GET", "environments", environments.list_environments, Right.LOOK),
-    Route("POST", "environments/{name}/start", environments.start_environment, Right.OWN),
-    Route("POST", "environments/{name}/stop", environments.stop_environment, Right.OWN),
-    Route("POST", "environments/{name}/restart", environments.restart_environment, Right.OWN),
-    Route("GET", "environments/{name}/password", environments.get_password, Right.OWN),
-    Route("POST", "environments/{name}/hold", environments.hold_environment, Right.OWN),
-    Route("POST", "environments/{name}/extend", environments.extend_environment, Right.OWN),
-    Route("GET", "machines", machines.list_machines, Right.LOOK),
-    Route("GET", "machines/idle-report", machines.idle_report, Right.LOOK),
-    Route("POST", "machines/hold", machines.hold_machine, Right.OPERATE),
-    Route("POST", "machines/extend", machines.lease_machine, Right.OPERATE),
-    Route("POST", "machines/adopt", adoption.adopt, Right.OPERATE),
-    Route("POST", "machines/release", adoption.release, Right.OPERATE),
-    Route("POST", "sweeps", sweeping.post_sweep, Right.OPERATE),
-    Route("GET", "sweeps/{id}", sweeping.get_sweep, Right.LOOK),
-    Route("POST", "heartbeats", heartbeats.receive_heartbeat, Right.NOTHING),
-    Route("GET", "snooze/{link}", snoozing.show_snooze, Right.NOTHING),
-    Route("POST", "snooze/{link}", snoozing.snooze, Right.NOTHING),
-    Route("POST", "chatops/slack", doors.slack_command, Right.NOTHING),
-    Route("POST", "chatops/slack/interactions", doors.slack_interaction, Right.NOTHING),
-    Route("POST", "chatops/teams", doors.teams_message_in, Right.NOTHING),
-    Route("POST", "chatops/generic", doors.generic_message, Right.NOTHING),
-    Route("GET", "operations", operations.list_operations, Right.LOOK),
-    Route("GET", "operations/{id}", operations.get_operation, Right.LOOK),
-    Route("POST", "operations/{id}/cancel", operations.cancel_operation, Right.OWN),
-    Route("GET", "blueprints", blueprints.list_blueprints, Right.LOOK),
-    Route("GET", "blueprints/{name}", blueprints.get_blueprint, Right.LOOK),
-    Route("GET", "health", blueprints.get_health, Right.NOTHING),
+    Route(
+        "PUT",
+        "environments/{name}",
+        environments.put_environment,
+        OWN,
+        begun(Picture, DryRun),
+        (DRY_RUN,),
+        WorkstationSpec,
+        (EnvironmentBusy,),
+    ),
+    Route("GET", "environments/{name}", environments.get_environment, LOOK, ok(Picture), no=(EnvironmentNotFound,)),
+    Route(
+        "DELETE",
+        "environments/{name}",
+        environments.remove_environment,
+        OWN,
+        begun(environments.GoneAlready, environments.WouldDelete),
+        (DRY_RUN,),
+        no=HELD,
+    ),
+    Route("GET", "environments", environments.list_environments, LOOK, ok(Page[Picture]), PAGED),
+    *(
+        Route(
+            "POST",
+            f"environments/{{name}}/{verb}",
+            handler,
+            OWN,
+            begun(Picture, environments.WouldChangePower),
+            (DRY_RUN,),
+            no=HELD,
+        )
+        for verb, handler in (
+            ("start", environments.start_environment),
+            ("stop", environments.stop_environment),
+            ("restart", environments.restart_environment),
+        )
+    ),
+    Route(
+        "GET",
+        "environments/{name}/password",
+        environments.get_password,
+        OWN,
+        ok(environments.PasswordPlace),
+        no=(EnvironmentNotFound,),
+    ),
+    Route(
+        "POST",
+        "environments/{name}/hold",
+        environments.hold_environment,
+        OWN,
+        ok(machines.Held),
+        (DRY_RUN,),
+        HoldRequest,
+        (EnvironmentNotFound,),
+    ),
+    Route(
+        "POST",
+        "environments/{name}/extend",
+        environments.extend_environment,
+        OWN,
+        ok(machines.Leased),
+        (DRY_RUN,),
+        LeaseRequest,
+        (EnvironmentNotFound,),
+    ),
+    Route("GET", "machines", machines.list_machines, LOOK, ok(Page[Line]), (*PAGED, VERDICT)),
+    Route(
+        "GET",
+        "machines/idle-report",
+        machines.idle_report,
+        LOOK,
+        (*ok(machines.Report), Reply(200, None, CSV)),
+        (*PAGED, FORMAT),
+    ),
+    Route(
+        "POST",
+        "machines/hold",
+        machines.hold_machine,
+        OPERATE,
+        ok(machines.Held),
+        (DRY_RUN,),
+        machines.MachineHold,
+        (MachineNotFound,),
+    ),
+    Route(
+        "POST",
+        "machines/extend",
+        machines.lease_machine,
+        OPERATE,
+        ok(machines.Leased),
+        (DRY_RUN,),
+        machines.MachineLease,
+        (MachineNotFound,),
+    ),
+    Route(
+        "POST",
+        "machines/adopt",
+        adoption.adopt,
+        OPERATE,
+        begun(adoption.WouldAdopt),
+        (DRY_RUN,),
+        adoption.AdoptRequest,
+        (MachineNotFound, EnvironmentBusy, CommandNotPossible),
+    ),
+    Route(
+        "POST",
+        "machines/release",
+        adoption.release,
+        OPERATE,
+        begun(adoption.WouldAdopt),
+        (DRY_RUN,),
+        adoption.ReleaseRequest,
+        (MachineNotFound, EnvironmentBusy, CommandNotPossible),
+    ),
+    Route(
+        "POST",
+        "sweeps",
+        sweeping.post_sweep,
+        OPERATE,
+        (Reply(202, sweeping.SweepBegun),),
+        (DRY_RUN,),
+        sweeping.SweepAsked,
+        (SweepUnderWay,),
+    ),
+    Route("GET", "sweeps/{id}", sweeping.get_sweep, LOOK, ok(sweeping.SweepView), no=(SweepNotFound,)),
+    Route(
+        "POST",
+        "heartbeats",
+        heartbeats.receive_heartbeat,
+        NOTHING,
+        ok(heartbeats.HeartbeatAnswer),
+        takes=Heartbeat,
+        no=(NotAuthenticated, NotAllowed),
+        proof="Authorization",
+    ),
+    *(
+        Route(
+            method,
+            "snooze/{link}",
+            handler,
+            NOTHING,
+            (Reply(200, None, HTML), Reply(404, None, HTML)),
+            no=(MachineNotFound,),
+        )
+        for method, handler in (("GET", snoozing.show_snooze), ("POST", snoozing.snooze))
+    ),
+    *(
+        Route("POST", template, handler, NOTHING, ok(dict[str, Any]), no=SIGNED, proof="X-Slack-Signature", media=FORM)
+        for template, handler in (
+            ("chatops/slack", doors.slack_command),
+            ("chatops/slack/interactions", doors.slack_interaction),
+        )
+    ),
+    Route(
+        "POST",
+        "chatops/teams",
+        doors.teams_message_in,
+        NOTHING,
+        ok(dict[str, Any]),
+        takes=dict[str, Any],
+        no=SIGNED,
+        proof="Authorization",
+    ),
+    Route(
+        "POST",
+        "chatops/generic",
+        doors.generic_message,
+        NOTHING,
+        ok(doors.GenericAnswer),
+        takes=doors.GenericMessage,
+        no=SIGNED,
+        proof="X-Hub-Signature-256",
+    ),
+    Route(
+        "GET",
+        "operations",
+        operations.list_operations,
+        LOOK,
+        ok(Page[operations.OperationView]),
+        (*PAGED, ENVIRONMENT, SINCE),
+    ),
+    Route("GET", "operations/{id}", operations.get_operation, LOOK, ok(operations.OperationView), no=(OperationNotFound,)),
+    Route(
+        "POST",
+        "operations/{id}/cancel",
+        operations.cancel_operation,
+        OWN,
+        begun(),
+        no=(OperationNotFound, CommandNotPossible),
+    ),
+    Route("GET", "blueprints", blueprints.list_blueprints, LOOK, ok(Page[blueprints.PricedCard]), (REGION, SIZE)),
+    Route(
+        "GET",
+        "blueprints/{name}",
+        blueprints.get_blueprint,
+        LOOK,
+        ok(blueprints.PricedCard),
+        (REGION, SIZE),
+        no=(BlueprintNotFound,),
+    ),
+    Route("GET", "health", blueprints.get_health, NOTHING, ok(blueprints.Health)),
+    Route("GET", "openapi.json", describing.get_description, NOTHING, ok(dict[str, Any])),
+    Route("GET", "docs", describing.get_page, NOTHING, (Reply(200, None, HTML),)),
 )

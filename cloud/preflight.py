@@ -1,11 +1,12 @@
 """What can be known before anything is built: is the size offered, is there quota, are the names ours to take?"""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from cloud.connection import Cloud
 from cloud.inventory import Inventory
-from cloud.reading import found, listed
+from cloud.reading import AzureRefuses, found, listed
 from environments.machine_sizes import find_size
 from environments.outcomes import Look, Refusal, RefusalReason, Survey
 from environments.plan import Kind, Plan, Step
@@ -33,7 +34,13 @@ class Preflight:
         size = find_size(plan.machine.size)
         needed, limits = size.vcpus, {"cores", size.quota.lower()}
         short = []
-        for usage in await listed(self._cloud.compute.usage.list(plan.region)):
+        try:
+            usages = await listed(self._cloud.compute.usage.list(plan.region))
+        except AzureRefuses as error:
+            if error.refusal.reason is not RefusalReason.BAD_REQUEST:
+                raise
+            return Survey(refusals=(replace(error.refusal, reason=RefusalReason.NOT_OFFERED, step="vm"),))
+        for usage in usages:
             left = usage["limit"] - usage["currentValue"]
             if usage["name"]["value"].lower() in limits and left < needed:
                 short.append(

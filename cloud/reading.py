@@ -5,12 +5,21 @@ from typing import TypeVar
 
 from cloud.refusals import is_not_now, refusal_of
 from environments.errors import CloudUnavailable
+from environments.outcomes import Refusal
 
 T = TypeVar("T")
 
 
+class AzureRefuses(CloudUnavailable):
+    """Azure's answer is a considered "no": asking the same again changes nothing."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.explained())
+        self.refusal = refusal
+
+
 async def found(request: Awaitable[T]) -> T | None:
-    """The answer to a question, or None where Azure says that there is nothing; raises CloudUnavailable."""
+    """The answer to a question, or None where Azure says that there is nothing; raises CloudUnavailable, or AzureRefuses."""
     from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 
     try:
@@ -21,13 +30,13 @@ async def found(request: Awaitable[T]) -> T | None:
         code, status = str(getattr(error.error, "code", None) or ""), error.status_code or 0
         if is_not_now(status, code, error.message):
             raise CloudUnavailable(f"Azure cannot answer right now ({code or status}).") from error
-        raise CloudUnavailable(refusal_of(status, code, error.message).explained()) from error
+        raise AzureRefuses(refusal_of(status, code, error.message)) from error
     except AzureError as error:
         raise CloudUnavailable("Azure cannot be reached right now.") from error
 
 
 async def listed(items: AsyncIterable[T]) -> list[T]:
-    """Every item of a list, page by page; raises CloudUnavailable."""
+    """Every item of a list, page by page; raises as `found` does."""
     return await found(_collected(items)) or []
 
 

@@ -32,17 +32,6 @@ class Card:
     buttons: tuple[Button, ...] = ()
 
 
-def plain_card(card: Card) -> dict[str, Any]:
-    """A card for scripts."""
-    return {
-        "title": card.title,
-        "text": card.text,
-        "facts": dict(card.facts),
-        "lines": list(card.lines),
-        "next": [{"title": button.title, "say": button.command, "url": button.url} for button in card.buttons],
-    }
-
-
 def slack_message(card: Card) -> dict[str, Any]:
     """A card as Block Kit. https://docs.slack.dev/block-kit"""
     # A link is a link: a button would tell the app of every click, and not every webhook's app listens.

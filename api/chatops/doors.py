@@ -1,6 +1,7 @@
 """The doors for chats: Slack, Teams, and any other that can sign what it sends."""
 
 import re
+from dataclasses import dataclass
 from html import unescape
 from typing import Annotated, Any
 from urllib.parse import parse_qs
@@ -15,7 +16,7 @@ from api.chatops.verifying import from_others, from_slack, from_teams, moment_in
 from api.reads import Reads
 from api.requests import json_object, model_of
 from api.starting import Client
-from environments.cards import Card, plain_card, slack_message, teams_message
+from environments.cards import Card, slack_message, teams_message
 from environments.chat import LONGEST_COMMAND
 from environments.errors import CloudUnavailable, InvalidRequest
 from environments.roles import Caller, Door
@@ -34,6 +35,32 @@ class GenericMessage(BaseModel):
     at: Annotated[str, Field(max_length=40, examples=["2026-05-01T12:00:00Z"])]
     user: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s,=]+$", examples=["alice"])]
     text: Annotated[str, Field(max_length=LONGEST_COMMAND, examples=["start ml1"])]
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What may be done next: words to say, or a page to open."""
+
+    title: str
+    say: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenericAnswer:
+    """A card for scripts."""
+
+    title: str
+    text: str
+    facts: dict[str, str]
+    lines: tuple[str, ...]
+    next: tuple[NextStep, ...]
+
+    @classmethod
+    def of(cls, card: Card) -> "GenericAnswer":
+        """The same card, in plain names and words."""
+        steps = tuple(NextStep(button.title, button.command, button.url) for button in card.buttons)
+        return cls(card.title, card.text, dict(card.facts), card.lines, steps)
 
 
 async def slack_command(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
@@ -75,7 +102,7 @@ async def generic_message(req: func.HttpRequest, client: Client, reads: Reads, c
     message = model_of(GenericMessage, json_object(from_others(req, reads.settings.chatops_secret)))
     require_present(moment_in(message.at), reads.now())
     said = Said(Door.GENERIC, message.user, message.text, message.id)
-    return answer(plain_card(await _first_answer(said, client, reads, PATIENCE)))
+    return answer(GenericAnswer.of(await _first_answer(said, client, reads, PATIENCE)))
 
 
 async def _taken_from_slack(form: dict[str, str], client: Client, reads: Reads) -> Taken:

@@ -68,10 +68,10 @@ class Host:
     async def serve(self, started: Callable[[], None]) -> None:
         """Serve until cancelled; `started` is called when requests are answered."""
         inside, outside = (web.Application(client_max_size=LARGEST_REQUEST) for _ in range(2))
-        inside.router.add_route("*", "/durabletask/{tail:.*}", self._management.handle)
-        outside.router.add_route("*", "/runtime/webhooks/{extension}/{tail:.*}", self._webhook)
-        outside.router.add_route("*", "/admin/{tail:.*}", self._admin)
-        outside.router.add_route("*", "/{path:.*}", self._function)
+        inside.router.add_route("*", r"/durabletask/{tail:[\s\S]*}", self._management.handle)
+        outside.router.add_route("*", r"/runtime/webhooks/{extension}/{tail:[\s\S]*}", self._webhook)
+        outside.router.add_route("*", r"/admin/{tail:[\s\S]*}", self._admin)
+        outside.router.add_route("*", r"/{path:[\s\S]*}", self._function)
         runners = [web.AppRunner(app, access_log=None, shutdown_timeout=1) for app in (inside, outside)]
         try:
             for runner, port in zip(runners, (0, self._place.port), strict=True):

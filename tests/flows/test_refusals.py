@@ -189,3 +189,13 @@ def test_a_machine_that_stays_unhealthy_is_reported_with_its_findings_and_kept_f
     assert operation["state"] == "failed"
     assert "driver does not build" in operation["explanation"]
     assert azure.resources(name) == []
+
+
+def test_a_region_that_there_is_not_is_a_refusal_and_no_trouble(control_plane: ControlPlane, name: str) -> None:
+    spec = {**WORKSTATION, "region": "atlantis"}
+    dry = control_plane.put(name, spec, dry_run="true").json()
+    assert "not_offered" in {refusal["reason"] for refusal in dry["refusals"]}
+    operation = control_plane.provision(name, spec)
+    assert operation["state"] == "refused"
+    assert "atlantis" in operation["explanation"]
+    assert control_plane.client.get(f"/environments/{name}").status_code == 404

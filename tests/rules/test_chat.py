@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environments.cards import MOST_LINES, Button, Card, plain_card, slack_message, teams_message
+from api.chatops.doors import GenericAnswer, NextStep
+from environments.cards import MOST_LINES, Button, Card, slack_message, teams_message
 from environments.chat import USAGE, Command, MisunderstoodError, Word, read_command, read_defaults, spec_in
 from environments.roles import Role, read_chat_users
 
@@ -135,8 +136,9 @@ def test_teams_is_told_what_to_say_and_opens_pages() -> None:
 
 
 def test_a_script_gets_names_and_words() -> None:
-    assert plain_card(CARD)["next"][0] == {"title": "Stop", "say": "stop ml1", "url": ""}
-    assert plain_card(CARD)["facts"] == {"State": "running"}
+    plain = GenericAnswer.of(CARD)
+    assert plain.next[0] == NextStep("Stop", "stop ml1", "")
+    assert plain.facts == {"State": "running"}
 
 
 EVIL = "<!channel> <@U1> <https://evil.example|x> & *b* [l](https://evil.example)"
