@@ -34,7 +34,7 @@ format: $(VENV)/.ready ## put imports and lines in order
 	$(BIN)/ruff format .
 
 clean: ## remove what was installed and remembered
-	rm -rf $(VENV) $(VENV)-worker .azurite .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-worker .azurite .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 
 # The newest file that says what to install is older than .ready, or everything is installed again.
 $(VENV)/.ready: requirements.txt requirements-dev.txt

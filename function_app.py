@@ -13,8 +13,10 @@ import orchestrators
 import wire
 from api.callers import caller_of
 from api.chatops.carrying_out import Routes
+from api.pacing import Pace
 from api.problems import answers_problems
 from api.reads import Reads
+from api.repeating import once
 from api.route import Route
 from api.routes import ROUTES
 from api.tokens import Tokens
@@ -88,7 +90,9 @@ def _with_reads(route: Route, reads: Callable[[], Reads]) -> Callable[..., Await
         asked = reads()
         caller = await caller_of(req, route.right, asked)
         require_right(caller, route.right)
-        return await route.handler(req, client, asked, caller)
+        if route.costly:
+            asked.pace.admit(caller.object_id or caller.name, asked.now())
+        return await once(req, caller, asked, lambda: route.handler(req, client, asked, caller))
 
     handler = with_reads
 
@@ -125,6 +129,7 @@ def _reads(connect: Callable[[], Cloud]) -> Reads:
         receipts=Receipts(cloud.tables),
         tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id),
         settings=cloud.settings,
+        pace=Pace(cloud.settings.requests_a_minute),
     )
 
 

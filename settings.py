@@ -45,6 +45,7 @@ class Settings:
     entra_audience: str = "api://dormouse"
     http_auth: str = KEYS
     function_key_role: str = "operator"
+    rate_limit: str = "300"
     heartbeat_audience: str = "api://dormouse"
     control_plane_url: str = ""
     idle_policy: str = ""
@@ -83,6 +84,11 @@ class Settings:
     def longest_hold_minutes(self) -> int:
         """How long anybody may keep a machine awake at once."""
         return minutes_in(self.longest_hold)
+
+    @property
+    def requests_a_minute(self) -> int:
+        """How many requests that cost calls of Azure one caller may make in a minute."""
+        return read_rate(self.rate_limit)
 
     @property
     def notify_urls(self) -> dict[str, str]:
@@ -152,6 +158,13 @@ def _choice_complaints(values: Mapping[str, str]) -> list[str]:
     return complaints
 
 
+def read_rate(text: str) -> int:
+    """Requests a minute, at least one; raises ValueError."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 100_000):
+        raise ValueError(f"{text!r} is not a number of requests a minute, from 1 to 100000")
+    return int(text)
+
+
 def read_hosts(text: str) -> list[str]:
     """Names of hosts, in lower case; raises ValueError for what is none."""
     hosts = [part.lower() for part in _listed(text)]
@@ -184,6 +197,7 @@ READ_AS: dict[str, Callable[[str], object]] = {
     "idle_scopes": read_scopes,
     "holidays": lambda text: [date.fromisoformat(day) for day in _listed(text)],
     "longest_hold": minutes_in,
+    "rate_limit": read_rate,
     "notify_hosts": read_hosts,
     "notify_private_hosts": read_hosts,
     "chat_users": read_chat_users,

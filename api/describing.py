@@ -13,15 +13,19 @@ from api.answers import answer
 from api.page import page_of
 from api.problems import CONTENT_TYPE, STATUS_OF, Problem, headers_of, problem_like
 from api.reads import Reads
+from api.repeating import GOOD_KEY, HEADER
 from api.starting import Client
 from environments.errors import (
     CloudUnavailable,
     ControlPlaneError,
+    IdempotencyKeyReused,
     InvalidRequest,
     InvalidSpec,
     NotAllowed,
     NotAuthenticated,
     RequestTooLarge,
+    RequestUnderWay,
+    TooManyRequests,
 )
 from environments.fleet import NAME
 from environments.roles import LEAST, Caller, Right
@@ -69,6 +73,8 @@ PROOFS: dict[str, dict[str, Any]] = {
         "description": "sha256= and the HMAC of the body, in hexadecimal.",
     },
 }
+AGAIN = "The same command with the same key is done once, and answered alike for a day."
+KEY = {"type": "string", "pattern": f"^{GOOD_KEY.pattern}$"}
 Schemas = Callable[[Any], dict[str, Any]]
 
 
@@ -108,7 +114,9 @@ def problems_of(route: "Route") -> list[type[ControlPlaneError]]:
     """Everything that a route may refuse, each as the error that it raises."""
     kinds = list(route.no)
     kinds += [NotAuthenticated, NotAllowed] if route.right is not Right.NOTHING else []
-    kinds += [InvalidRequest] if route.query or route.takes else []
+    kinds += [InvalidRequest] if route.query or route.takes or route.commands else []
+    kinds += [IdempotencyKeyReused, RequestUnderWay] if route.commands else []
+    kinds += [TooManyRequests] if route.costly else []
     kinds += [InvalidSpec] if route.takes and inspect.isclass(route.takes) and hasattr(route.takes, "model_validate") else []
     kinds += [RequestTooLarge] if route.takes or route.proof else []
     return list(dict.fromkeys([*kinds, CloudUnavailable]))
@@ -141,10 +149,15 @@ def _operation(route: "Route", schemas: Schemas) -> dict[str, Any]:
 def _parameters(route: "Route") -> list[dict[str, Any]]:
     known = next((schema for template, schema in PLACES.items() if route.template.startswith(template)), {"type": "string"})
     places = [{"name": name, "in": "path", "required": True, "schema": known} for name in IN_PATH.findall(route.template)]
-    return places + [
-        {"name": each.name, "in": "query", "required": False, "description": each.meaning, "schema": dict(each.schema)}
-        for each in route.query
-    ]
+    again = {"name": HEADER, "in": "header", "required": False, "description": AGAIN, "schema": KEY}
+    return (
+        places
+        + ([again] if route.commands else [])
+        + [
+            {"name": each.name, "in": "query", "required": False, "description": each.meaning, "schema": dict(each.schema)}
+            for each in route.query
+        ]
+    )
 
 
 def _security(route: "Route") -> list[dict[str, Any]]:

@@ -76,10 +76,9 @@ async def list_machines(req: func.HttpRequest, client: Client, reads: Reads, cal
 
 async def idle_report(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """What the last sweep has found and what sleep has saved; as CSV with every machine, if that is asked for."""
-    head = await _head(reads)
+    head, limit = await _head(reads), LIMIT.of(req)
     if (FORMAT.of(req) or _preferred(req)) == "csv":
         return func.HttpResponse(await _as_csv(reads), mimetype="text/csv", headers={"Content-Disposition": "attachment"})
-    limit = LIMIT.of(req)
     lines, after = await _lines(reads, limit, AFTER.of(req), "")
     more = following("/api/machines/idle-report", after, {"limit": str(limit)})
     return answer(Report(head.sweep, head.dry_run, iso_text(head.ended_at), head.tally, lines, more))

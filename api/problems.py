@@ -4,6 +4,7 @@ import functools
 import inspect
 import json
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from environments.errors import (
     EnvironmentBusy,
     EnvironmentNotFound,
     Fault,
+    IdempotencyKeyReused,
     InvalidRequest,
     InvalidSpec,
     MachineNotFound,
@@ -28,8 +30,10 @@ from environments.errors import (
     NotAuthenticated,
     OperationNotFound,
     RequestTooLarge,
+    RequestUnderWay,
     SweepNotFound,
     SweepUnderWay,
+    TooManyRequests,
 )
 
 P = ParamSpec("P")
@@ -48,6 +52,9 @@ STATUS_OF: dict[type[ControlPlaneError], HTTPStatus] = {
     RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotAllowed: HTTPStatus.FORBIDDEN,
+    IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    RequestUnderWay: HTTPStatus.CONFLICT,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     EnvironmentBusy: HTTPStatus.CONFLICT,
     SweepUnderWay: HTTPStatus.CONFLICT,
     CommandNotPossible: HTTPStatus.CONFLICT,
@@ -65,6 +72,9 @@ TITLE_OF: dict[type[ControlPlaneError], str] = {
     RequestTooLarge: "The request is too large",
     NotAuthenticated: "Not authenticated",
     NotAllowed: "Not allowed",
+    IdempotencyKeyReused: "The key was used before",
+    RequestUnderWay: "The request is being answered",
+    TooManyRequests: "Too many requests",
     EnvironmentBusy: "The environment is busy",
     SweepUnderWay: "A sweep is under way",
     CommandNotPossible: "Not possible in this state",
@@ -75,6 +85,8 @@ HEADERS: dict[type[ControlPlaneError], tuple[str, ...]] = {
     EnvironmentBusy: ("Location",),
     SweepUnderWay: ("Location",),
     CloudUnavailable: ("Retry-After",),
+    RequestUnderWay: ("Retry-After",),
+    TooManyRequests: ("Retry-After",),
     NotAuthenticated: ("WWW-Authenticate",),
 }
 
@@ -127,6 +139,10 @@ def _header_of(error: ControlPlaneError) -> str:
             return f"/api/sweeps/{error.sweep}"
         case CloudUnavailable():
             return "10"
+        case RequestUnderWay():
+            return "2"
+        case TooManyRequests():
+            return str(math.ceil(error.seconds))
     return "Bearer"
 
 

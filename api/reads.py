@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+from api.pacing import Pace
 from api.tokens import Tokens
 from cloud.inventory import Inventory
 from cloud.preflight import Preflight
@@ -25,6 +26,7 @@ class Reads:
     receipts: Receipts
     tokens: Tokens
     settings: Settings
+    pace: Pace
 
     @staticmethod
     def now() -> float:

@@ -29,7 +29,8 @@ class Route:
     """One route: its method, its template below the prefix, who answers, and what it asks of its callers.
 
     `takes` is the model of its body, `no` what it may refuse beside what every route may; `proof` names the header in which
-    a caller proves to be who they are, where neither key nor token of ours is asked for.
+    a caller proves to be who they are, where neither key nor token of ours is asked for. What is `costly` makes calls of
+    Azure, and is counted.
     """
 
     method: str
@@ -42,6 +43,12 @@ class Route:
     no: tuple[type[ControlPlaneError], ...] = ()
     proof: str = ""
     media: str = JSON
+    costly: bool = False
+
+    @property
+    def commands(self) -> bool:
+        """Whether it does something, and can be asked to do it once only."""
+        return self.method != "GET" and self.right is not Right.NOTHING
 
     def level(self, *, keys: bool) -> Any:
         """The key that the host asks for; where tokens open the doors, it asks for none."""

@@ -43,6 +43,7 @@ ROUTES = (
         (DRY_RUN,),
         WorkstationSpec,
         (EnvironmentBusy,),
+        costly=True,
     ),
     Route("GET", "environments/{name}", environments.get_environment, LOOK, ok(Picture), no=(EnvironmentNotFound,)),
     Route(
@@ -53,8 +54,9 @@ ROUTES = (
         begun(environments.GoneAlready, environments.WouldDelete),
         (DRY_RUN,),
         no=HELD,
+        costly=True,
     ),
-    Route("GET", "environments", environments.list_environments, LOOK, ok(Page[Picture]), PAGED),
+    Route("GET", "environments", environments.list_environments, LOOK, ok(Page[Picture]), PAGED, costly=True),
     *(
         Route(
             "POST",
@@ -64,6 +66,7 @@ ROUTES = (
             begun(Picture, environments.WouldChangePower),
             (DRY_RUN,),
             no=HELD,
+            costly=True,
         )
         for verb, handler in (
             ("start", environments.start_environment),
@@ -137,6 +140,7 @@ ROUTES = (
         (DRY_RUN,),
         adoption.AdoptRequest,
         (MachineNotFound, EnvironmentBusy, CommandNotPossible),
+        costly=True,
     ),
     Route(
         "POST",
@@ -147,6 +151,7 @@ ROUTES = (
         (DRY_RUN,),
         adoption.ReleaseRequest,
         (MachineNotFound, EnvironmentBusy, CommandNotPossible),
+        costly=True,
     ),
     Route(
         "POST",
@@ -157,6 +162,7 @@ ROUTES = (
         (DRY_RUN,),
         sweeping.SweepAsked,
         (SweepUnderWay,),
+        costly=True,
     ),
     Route("GET", "sweeps/{id}", sweeping.get_sweep, LOOK, ok(sweeping.SweepView), no=(SweepNotFound,)),
     Route(

@@ -12,6 +12,9 @@ ControlPlaneError
 │   ├── OperationNotFound
 │   ├── MachineNotFound
 │   └── SweepNotFound
+├── IdempotencyKeyReused    the request carries a key that another request had
+├── RequestUnderWay         the same request has come before, and is not answered yet
+├── TooManyRequests         whoever asks has asked too often
 ├── EnvironmentBusy         another operation holds the environment
 ├── SweepUnderWay           another sweep has not ended yet
 ├── CommandNotPossible      the environment is in a state that does not take the command
@@ -88,6 +91,28 @@ class EnvironmentBusy(ControlPlaneError):
     def __init__(self, environment: str, operation: str) -> None:
         super().__init__(f"Environment {environment} is held by operation {operation}. Wait until it has ended.")
         self.operation = operation
+
+
+class IdempotencyKeyReused(ControlPlaneError):
+    """The request carries a key that another request had: a key belongs to one request."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key came with another request before; take a new one for a new request.")
+
+
+class RequestUnderWay(ControlPlaneError):
+    """The same request has come before and is not answered yet; come back in a moment."""
+
+    def __init__(self) -> None:
+        super().__init__("The same request, with the same Idempotency-Key, is being answered; ask again in a moment.")
+
+
+class TooManyRequests(ControlPlaneError):
+    """Whoever asks has asked too often; they are told when to come back."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("You ask for more than one caller may in a minute; come back a little later.")
+        self.seconds = seconds
 
 
 class SweepUnderWay(ControlPlaneError):

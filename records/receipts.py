@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 RECEIPTS = "receipts"
 CHAT = "chat"  # messages that have been taken; the document is where they are answered, as long as that is needed
-KINDS = (CHAT,)
+ANSWERS = "answers"  # requests with a key of their own, and how they were answered
+KINDS = (CHAT, ANSWERS)
 MOST_AT_ONCE, SIDE_BY_SIDE = 1000, 20
 
 

@@ -207,9 +207,10 @@ def test_a_slack_that_cannot_be_told_keeps_nothing_from_being_done(
 
 
 def test_an_azure_that_stumbles_is_asked_again_before_anybody_is_told(slack: Slack, azure: AzureSide, machine: str) -> None:
-    azure.spoil(path="/instanceView", status=503, code="ServerTimeout", times=2)
+    azure.spoil(path="/virtualMachines/", status=503, code="ServerTimeout", times=2)
     _, later = slack.say(f"status {machine}")
     assert f"{machine} is running" in later(1)[0]
+    assert [fault["spoilt"] for fault in azure.faults()] == [2]
 
 
 def test_teams_is_answered_with_a_card(teams: Teams, machine: str) -> None:

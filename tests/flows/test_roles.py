@@ -164,3 +164,20 @@ def test_a_key_has_the_role_that_the_settings_give_it(tmp_path: Any) -> None:
             assert client.put("/environments/ml1", json=WORKSTATION).status_code == 403
     finally:
         ground.stop()
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Any) -> None:
+    ground = Ground(tmp_path / "home", speed=1, timers=False, agents=False)
+    ground.host.environment["RATE_LIMIT"] = "2"
+    ground.start()
+    try:
+        with ground.client() as client, ground.simulation() as simulation:
+            answers = [client.get("/environments") for _ in range(3)]
+            assert [answer.status_code for answer in answers] == [200, 200, 429]
+            assert answers[2].json()["title"] == "Too many requests"
+            assert 1 <= int(answers[2].headers["retry-after"]) <= 30
+            assert client.get("/operations").status_code == 200, "what costs no call of Azure is not counted"
+            people = People(ground.api, ground.key, simulation)
+            assert people.ask("GET", "environments", people.token("alice", "viewer")).status_code == 200
+    finally:
+        ground.stop()
