@@ -28,9 +28,10 @@ class PricedCard(BlueprintCard):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the control plane is up."""
+    """Whether the control plane is up, and its clock (seconds since 1970), by which signed messages must be of now."""
 
     status: str
+    clock: int
 
 
 async def list_blueprints(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
@@ -46,7 +47,7 @@ async def get_blueprint(req: func.HttpRequest, client: Client, reads: Reads, cal
 
 async def get_health(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Whether the control plane is up and its settings are whole."""
-    return answer(Health("ok"))
+    return answer(Health("ok", int(reads.now())))
 
 
 async def _priced(card: BlueprintCard, req: func.HttpRequest, reads: Reads) -> PricedCard:

@@ -6,7 +6,7 @@ https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import azure.functions as func
 
@@ -23,6 +23,7 @@ GOOD_KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 ANSWERED_WITHIN = 120.0
 # A property of a row holds 32,767 characters.
 LONGEST = 30_000
+TOO_LONG = '{"detail": "This was answered before, at greater length than is kept."}'
 KEPT_HEADERS = ("Location", "Retry-After")
 
 
@@ -85,10 +86,11 @@ async def _taken(name: str, mine: Answer, reads: Reads) -> Answer | None:
 async def _keep(name: str, mine: Answer, response: func.HttpResponse, reads: Reads) -> None:
     headers = tuple((each, response.headers[each]) for each in KEPT_HEADERS if each in response.headers)
     answer = Answer(mine.request, mine.since, response.status_code, response.get_body().decode(), headers)
-    document = wire.text_of(answer)
+    if len(wire.text_of(answer)) > LONGEST:
+        answer = replace(answer, body=TOO_LONG)
     row = await reads.receipts.read(ANSWERS, name)
-    if row is not None and len(document) <= LONGEST:
-        await reads.receipts.replace(ANSWERS, row, document, reads.now())
+    if row is not None:
+        await reads.receipts.replace(ANSWERS, row, wire.text_of(answer), reads.now())
 
 
 def _digest(*parts: str) -> str:

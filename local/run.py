@@ -50,6 +50,7 @@ Try:
   curl {key} -X PUT -d @examples/workstation.json {ground.api}/environments/ml1
   curl {key} {ground.api}/environments/ml1
   curl {key} {ground.api}/machines
+  examples/say-in-slack.sh up ml1
 
 State, keys and logs are in {ground.home}; delete that folder to begin anew. Ctrl-C ends it."""
 

@@ -66,10 +66,16 @@ def _persons_token(world: World, request: Request) -> Answer:
     return Answer(200, {"access_token": token, "object_id": person["oid"]})
 
 
+def _roles_of_the_identity(world: World, request: Request) -> Answer:
+    world.app_roles = [str(role) for role in request.json()["roles"]]
+    return Answer(204)
+
+
 HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "machines/inside"): _inside,
     ("POST", "machines/awake"): _stay_awake,
     ("POST", "machines/agent"): _agent,
     ("POST", "machines/token"): _token,
     ("POST", "people/token"): _persons_token,
+    ("PUT", "identity/roles"): _roles_of_the_identity,
 }

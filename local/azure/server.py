@@ -151,7 +151,8 @@ class SimulatedAzure:
             return prices.answer(self.world, dict(request.query))
         if name == IDENTITY and request.path == "/msi/token":
             header = request.headers.get("X-IDENTITY-HEADER", "")
-            return managed_identity(self._issuer, self._place.identity_secret, header, request.query.get("resource", ""))
+            resource, roles = request.query.get("resource", ""), self.world.app_roles
+            return managed_identity(self._issuer, self._place.identity_secret, header, resource, roles)
         if name == LOGIN and request.path == f"/{TENANT}/discovery/v2.0/keys":
             return self._issuer.keys()
         if name == LOGIN and request.path == f"/{TENANT}/v2.0/.well-known/openid-configuration":

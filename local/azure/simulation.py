@@ -27,6 +27,7 @@ POST   /machines/awake         {"id", "by", "reason", "for_seconds"}: somebody a
 POST   /machines/agent         {"id", "agent"}: somebody starts the agent (true), or kills it (false)
 POST   /machines/token         {"id", "audience", "expires_in"?, "claims"?}: a token of the machine's identity
 POST   /people/token           {"name", "roles"?, "audience"?, "expires_in"?, "claims"?}: a token of a person, and their object id
+PUT    /identity/roles          {"roles"}: what the managed identity is to applications, from the next token on
 GET    /agents                 how many agents have not yet told what they could
 GET    /messages?path=         what was posted to https://hooks.localhost, to one path or to all
 DELETE /messages               forget it

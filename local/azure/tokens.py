@@ -80,14 +80,16 @@ class Issuer:
         )
 
 
-def managed_identity(issuer: Issuer, secret: str, header: str, resource: str) -> Answer:
+def managed_identity(issuer: Issuer, secret: str, header: str, resource: str, roles: list[str]) -> Answer:
     """A token for the app's managed identity, as App Service gives it to who knows the secret header.
+
+    It names the `roles` that the identity was given in applications, if there are any.
 
     https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
     """
     if not compare_digest(header.encode(), secret.encode()):
         return Answer(401, {"statusCode": 401, "message": "X-IDENTITY-HEADER is missing or wrong."})
-    token, expires = issuer.token(resource)
+    token, expires = issuer.token(resource, LIFETIME, **({"roles": roles} if roles else {}))
     return Answer(
         200,
         {

@@ -49,6 +49,7 @@ class World:
         # What was written since the agents looked last.
         self.stirred: set[str] = set()
         # What was posted to webhooks, newest last.
+        self.app_roles: list[str] = []  # what the managed identity is to applications
         self.messages: deque[dict[str, Any]] = deque(maxlen=10_000)
         self.pending_agents: Callable[[], int] = lambda: 0
         # What was there when the simulation started has long been indexed.

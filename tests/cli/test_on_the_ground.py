@@ -101,8 +101,7 @@ def test_passwords_and_tokens_come_with_the_callers_own_rights(
     assert at_home.json("password", name) == {"secret_uri": address}
     assert at_home("password", name, "--where").out == f"{address}\n"
     # Whoever asks is the managed identity that the simulated vault knows.
-    needed = ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS", "SSL_CERT_FILE")
-    identity = {variable: ground.app_environment[variable] for variable in needed}
+    identity = identity_on(ground)
     with names_of_the_simulation() as proxy, fake_server() as front:
         way = {"REQUESTS_CA_BUNDLE": identity["SSL_CERT_FILE"], "HTTPS_PROXY": proxy}
         read = at_home("password", name, **identity, **way)
@@ -114,6 +113,35 @@ def test_passwords_and_tokens_come_with_the_callers_own_rights(
     assert "x-functions-key" not in front.asked[0].headers
     assert json.loads(at_home.config.read_text())["entra"] == {"audience": "https://vault.azure.net", "tenant": ""}
     assert (nobody.code, nobody.out, "az login" in nobody.err) == (4, "", True), nobody.err
+
+
+def identity_on(ground: Ground) -> dict[str, str]:
+    """What tells azure-identity where it is."""
+    needed = ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS", "SSL_CERT_FILE")
+    return {variable: ground.app_environment[variable] for variable in needed}
+
+
+def test_with_entra_there_is_no_key_and_the_role_in_the_token_counts(stranger: Command, tmp_path: Path) -> None:
+    ground = Ground(tmp_path / "ground", speed=200, timers=False, agents=False)
+    ground.host.environment["HTTP_AUTH"] = "entra"
+    ground.start()
+    try:
+        with names_of_the_simulation() as proxy, ground.simulation() as simulation:
+            way = identity_on(ground) | {"REQUESTS_CA_BUNDLE": str(tmp_path / "ground/azure/ca.pem"), "HTTPS_PROXY": proxy}
+            login = ("login", ground.api, "--entra", "--audience", "api://dormouse")
+            nobody = stranger(*login, **way)
+            assert (nobody.code, "This takes the role viewer" in nobody.err) == (4, True), nobody
+            simulation.put("/identity/roles", json={"roles": ["user"]}).raise_for_status()
+            entered = stranger(*login, **way)
+            assert entered.code == 0, entered
+            assert "key" not in json.loads(stranger.config.read_text())
+            built = json.loads(stranger("up", "mine", "-f", str(SPEC), "--wait", "--json", **way).out)
+            assert (built["state"], built["door"]) == ("succeeded", "token")
+            refused = stranger("sweep", "--dry-run", **way)
+            assert (refused.code, "This takes the role operator" in refused.err) == (4, True), refused
+            assert stranger("rm", "mine", "--yes", "--wait", **way).code == 0
+    finally:
+        ground.stop()
 
 
 def test_what_is_wrong_has_an_exit_code_and_every_fault(

@@ -1,13 +1,16 @@
 """Commands from chats: signed, taken once, carried out with the rights of whoever gave them, and answered."""
 
 import itertools
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from local.ground import SLACK_SECRET, Ground, temporary_ground
+from environments.signatures import hub_signature, slack_signature
+from local.ground import NOTIFY_SECRET, SLACK_SECRET, Ground, temporary_ground
 from tests.flows.chats import Script, Slack, Teams, card_of, text_of
 from tests.support import AzureSide, ControlPlane, until
 
@@ -274,3 +277,28 @@ def test_slack_may_look_whether_anybody_is_there(slack: Slack) -> None:
     assert slack.post("slack/interactions", {"payload": "no json"}).status_code == 400
     assert slack.post("slack", {"text": "status"}).status_code == 400
     assert SLACK_SECRET not in slack.post("slack", {"text": "status"}).text
+
+
+def test_a_door_without_a_secret_is_shut(tmp_path: Path) -> None:
+    ground = Ground(tmp_path / "home", speed=SPEED, timers=False, agents=False)
+    ground.host.environment |= {"SLACK_SIGNING_SECRET": "", "TEAMS_WEBHOOK_SECRET": "", "CHATOPS_SECRET": ""}
+    ground.start()
+    try:
+        with httpx.Client(base_url=ground.api, timeout=30, trust_env=False) as client:
+            now = str(int(ground.clock.seconds()))
+            signed = {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": slack_signature("", now, b"text=status")}
+            assert client.post("/chatops/slack", content=b"text=status", headers=signed).status_code == 401
+            assert Teams(ground, client).say("status", secret="").status_code == 401
+            assert Script(ground, client).say("status", secret="").status_code == 401
+    finally:
+        ground.stop()
+
+
+def test_what_is_told_is_signed(slack: Slack, azure: AzureSide, own: str) -> None:
+    _, later = slack.say(f"up {own}")
+    later(2)
+    until(lambda: any(told["body"]["name"] == own for told in azure.messages("/dormouse")), "nobody was told")
+    (told,) = [told for told in azure.messages("/dormouse") if told["body"]["name"] == own]
+    assert told["body"]["event"] == "provision done"
+    sent = json.dumps(told["body"]).encode()
+    assert told["headers"]["x-hub-signature-256"] == hub_signature(NOTIFY_SECRET, sent)

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Says a command to the control plane of `make run` as Slack would, and shows what Slack would be told:
+#   examples/say-in-slack.sh up ml1
+set -euo pipefail
+
+api=${DORMOUSE_API:-http://127.0.0.1:7071/api}
+azure=${DORMOUSE_AZURE:-7443} # the port of the simulated Azure
+trust=${DORMOUSE_TRUST:-.local/azure/ca.pem}
+secret=${SLACK_SIGNING_SECRET:-local-slack-secret}
+user=${SLACK_USER:-UOPERATOR} # CHAT_USERS says what this one may do
+
+encoded() { printf %s "$1" | sed 's/%/%25/g; s/+/%2B/g; s/&/%26/g; s/=/%3D/g; s/ /+/g'; }
+
+# The texts, facts and buttons of messages from the one with this number on.
+shown() {
+  python3 -c '
+import json, sys
+said = json.load(sys.stdin)
+messages = [each["body"] for each in said["value"]] if "value" in said else [said]
+for message in messages[int(sys.argv[1]):]:
+    for block in message["blocks"]:
+        if "text" in block:
+            print(block["text"]["text"])
+        for fact in block.get("fields", []):
+            print("  " + fact["text"].replace("\n", ": "))
+        for button in block.get("elements", []):
+            print("  [" + button["text"]["text"] + "] says: " + button["value"])
+    print()
+' "$1"
+}
+
+# The simulated Azure lives faster than we do: signatures must be of its time.
+clock=$(curl -fsS "$api/health" | sed -E 's/.*"clock": *([0-9]+).*/\1/')
+place="/commands/$clock-$RANDOM"
+body="command=%2Fgpu&user_id=$user&trigger_id=$clock.$RANDOM&text=$(encoded "$*")"
+body="$body&response_url=$(encoded "https://hooks.localhost:$azure$place")"
+signature=v0=$(printf 'v0:%s:%s' "$clock" "$body" | openssl dgst -sha256 -hmac "$secret" -r | cut -d' ' -f1)
+
+curl -fsS "$api/chatops/slack" --data-raw "$body" \
+  -H "X-Slack-Request-Timestamp: $clock" -H "X-Slack-Signature: $signature" | shown 0
+
+# What follows, Slack gets at the response_url, which leads into the simulated Azure here.
+seen=0
+for _ in $(seq "${SECONDS_TO_WAIT:-90}"); do
+  messages=$(curl -fsS --cacert "$trust" --resolve "simulation.localhost:$azure:127.0.0.1" \
+    "https://simulation.localhost:$azure/messages?path=$place")
+  count=$(grep -o '"response_type"' <<<"$messages" | wc -l || true)
+  [ "$count" = "$seen" ] || shown "$seen" <<<"$messages"
+  seen=$count
+  # One answer to what is done at once, two to what takes its time.
+  if [ "$seen" -ge 2 ] || { [ "$seen" = 1 ] && ! grep -q 'has begun' <<<"$messages"; }; then exit 0; fi
+  sleep 1
+done
+echo "Nothing more was said." >&2
+exit 1
