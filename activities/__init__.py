@@ -57,6 +57,7 @@ ALL: tuple[Activity, ...] = (
     removal.remove_group,
     removal.remove_resource,
     secret.remove_secret,
+    secret.purge_secret,
     inventory.list_belongings,
     inventory.list_secrets,
     inventory.read_group,

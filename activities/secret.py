@@ -45,12 +45,26 @@ async def remove_secret(request: str, cloud: Cloud) -> Progress:
 
     # The client's own delete_secret polls, and may poll for ever; one request is all that is wanted here.
     response = await cloud.secrets.send_request(HttpRequest("DELETE", f"secrets/{request}"))
-    if response.status_code in (200, 404):
+    return _removed(response.status_code, f"The secret {request} could not be deleted")
+
+
+async def purge_secret(request: str, cloud: Cloud) -> Progress:
+    """Delete a deleted secret for good; a vault with purge protection refuses that to everybody.
+
+    https://learn.microsoft.com/rest/api/keyvault/secrets/purge-deleted-secret
+    """
+    from azure.core.rest import HttpRequest
+
+    response = await cloud.secrets.send_request(HttpRequest("DELETE", f"deletedsecrets/{request}"))
+    return _removed(response.status_code, f"The deleted secret {request} could not be purged (is the vault protected?)")
+
+
+def _removed(status: int, otherwise: str) -> Progress:
+    if status in (200, 204, 404):
         return Progress.done()
-    if response.status_code in (408, 409, 429) or response.status_code >= 500:
+    if status in (408, 409, 429) or status >= 500:
         return Progress.waiting(5.0)
-    detail = f"The secret {request} could not be deleted (HTTP {response.status_code})."
-    return Progress.refused(Refusal(RefusalReason.FORBIDDEN, detail))
+    return Progress.refused(Refusal(RefusalReason.FORBIDDEN, f"{otherwise} (HTTP {status})."))
 
 
 def new_password() -> str:

@@ -7,7 +7,7 @@ import azure.functions as func
 import wire
 from api.answers import accepted, answer, page
 from api.machines import hold, lease
-from api.parameters import AFTER, DRY_RUN, LIMIT
+from api.parameters import AFTER, DRY_RUN, LIMIT, PURGE
 from api.pictures import Picture, memories_of, memory_of, picture_of
 from api.reads import Reads
 from api.requests import body_of, caller_address, model_of
@@ -20,7 +20,7 @@ from environments.leases import HoldRequest, LeaseRequest
 from environments.lifecycle import State, Verb, require, satisfied
 from environments.memory import MachineMemory
 from environments.operations import ChangePower, EnvironmentRecord, OperationRecord, Provision, Teardown
-from environments.roles import Caller, require_own
+from environments.roles import Caller, require_admin, require_own
 from orchestrators.power import change_power
 from orchestrators.provision import provision_environment
 from orchestrators.teardown import delete_environment
@@ -125,11 +125,14 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
         and not await _is_ours(name, group, reads)
     ):
         return await _already_gone(name, reads)
+    purge = PURGE.of(req)
+    if purge:
+        require_admin(caller, "To delete a password for good")
     if DRY_RUN.of(req):
         return answer(WouldDelete(name, Verb.DELETE, group))
     operation = OperationRecord(new_operation_id(name, Verb.DELETE), name, Verb.DELETE, caller.name, now(), door=caller.door)
     try:
-        request = Teardown(operation.id, name, group)
+        request = Teardown(operation.id, name, group, purge=purge, secret=record.secret if record else "")
         await start(client, reads.records, operation, delete_environment, request, seen=record)
     except EnvironmentBusy as busy:
         return _again(busy, operation)

@@ -7,15 +7,15 @@ import azure.functions as func
 
 import wire
 from api.answers import accepted, answer, page
-from api.parameters import AFTER, ENVIRONMENT, LIMIT, SINCE
+from api.parameters import AFTER, ENVIRONMENT, FORCE, LIMIT, SINCE
 from api.reads import Reads
-from api.starting import ENDED, LOST, Client, cancel
+from api.starting import ENDED, LOST, Client, cancel, end_by_force
 from environments.errors import OperationNotFound
 from environments.graph import critical_path
 from environments.lifecycle import Verb
 from environments.operations import Cancellation, OperationRecord, StepReport
 from environments.outcomes import Finding, Refusal, Verdict
-from environments.roles import Caller, require_own
+from environments.roles import Caller, require_admin, require_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,11 @@ async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads, 
     record = await _known(req.route_params["id"], reads)
     known = await reads.records.environment(record.environment)
     require_own(caller, known.owner_id if known else "")
-    await cancel(client, record, Cancellation(caller.name))
+    if FORCE.of(req):
+        require_admin(caller, "To end an operation by force")
+        await end_by_force(client, reads.records, record, caller.name)
+    else:
+        await cancel(client, record, Cancellation(caller.name))
     return accepted(record.id)
 
 

@@ -91,6 +91,20 @@ def _region(text: str) -> str:
 
 
 DRY_RUN = Parameter("dry_run", "Only say what would happen; nothing is changed.", {"type": "boolean"}, _flag, absent=False)
+FORCE = Parameter(
+    "force",
+    "Admins: end it as it stands, whatever it is, and take nothing back.",
+    {"type": "boolean"},
+    _flag,
+    absent=False,
+)
+PURGE = Parameter(
+    "purge",
+    "Admins: delete its password for good, too, instead of leaving it recoverable for the vault's retention period.",
+    {"type": "boolean"},
+    _flag,
+    absent=False,
+)
 LIMIT = Parameter(
     "limit",
     "How many rows at most.",

@@ -5,7 +5,7 @@ from typing import Any
 from api import adoption, blueprints, describing, environments, heartbeats, machines, operations, snoozing, sweeping
 from api.answers import Page
 from api.chatops import doors
-from api.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORMAT, LIMIT, REGION, SINCE, SIZE, VERDICT
+from api.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORCE, FORMAT, LIMIT, PURGE, REGION, SINCE, SIZE, VERDICT
 from api.pictures import Picture
 from api.route import CSV, FORM, HTML, Reply, Route, begun, ok
 from api.wishes import DryRun
@@ -52,7 +52,7 @@ ROUTES = (
         environments.remove_environment,
         OWN,
         begun(environments.GoneAlready, environments.WouldDelete),
-        (DRY_RUN,),
+        (DRY_RUN, PURGE),
         no=HELD,
         costly=True,
     ),
@@ -228,6 +228,7 @@ ROUTES = (
         operations.cancel_operation,
         OWN,
         begun(),
+        (FORCE,),
         no=(OperationNotFound, CommandNotPossible),
     ),
     Route("GET", "blueprints", blueprints.list_blueprints, LOOK, ok(Page[blueprints.PricedCard]), (REGION, SIZE)),

@@ -103,6 +103,24 @@ async def cancel(client: Client, operation: OperationRecord, cancellation: Cance
             await client.raise_event(child, CANCEL, told)
 
 
+async def end_by_force(client: Client, records: Records, operation: OperationRecord, by: str) -> None:
+    """End an operation as it stands, and its steps; its lock is stale from then on. Raises as `cancel` does."""
+    status = await _status(client, operation.id)
+    if operation.outcome is not None or _has_ended(status):
+        raise CommandNotPossible(f"Operation {operation.id} has ended; there is nothing to end.")
+    if operation.carrier:
+        raise CommandNotPossible(f"It is part of {operation.carrier}, with others; wait until that has ended.")
+    try:
+        await client.terminate(operation.id, f"Ended by {by}.")
+    except Exception as error:
+        raise CloudUnavailable("The operation could not be reached; try again.") from error
+    await _end_what_it_left(client, operation.id)
+    known = await records.operation(operation.id)
+    if known is not None and known.outcome is None:
+        words = f"{by} ended it by force. What Azure had begun goes on; look at the environment, then repeat the command."
+        await records.remember_operation(replace(known, outcome=Outcome(Verdict.LOST, words), ended_at=now()))
+
+
 async def _status(client: Client, operation: str) -> Any:
     """How an orchestration stands, or None; raises CloudUnavailable."""
     try:

@@ -72,12 +72,17 @@ class Adoption:
 
 @dataclass(frozen=True, slots=True)
 class Teardown:
-    """Input of `delete_environment`; it begins after `settle` seconds, in which what is under way may arrive."""
+    """Input of `delete_environment`; it begins after `settle` seconds, in which what is under way may arrive.
+
+    With `purge`, its secrets are gone for good, the one that is named `secret` among them, if it was deleted before.
+    """
 
     operation: str
     environment: str
     group: str
     settle: float = 0.0
+    purge: bool = False
+    secret: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,12 @@ def require_right(caller: Caller, right: Right) -> None:
         raise NotAllowed(f"This takes the role {LEAST[right]}, and you have {caller.role or 'none'}.")
 
 
+def require_admin(caller: Caller, what: str) -> None:
+    """Raise NotAllowed unless the caller is an admin: few are to do `what`."""
+    if caller.role is not Role.ADMIN:
+        raise NotAllowed(f"{what} takes the role {Role.ADMIN}, and you have {caller.role or 'none'}.")
+
+
 def require_own(caller: Caller, owner_id: str) -> None:
     """Raise NotAllowed unless the caller may act on everything, or on this because it is theirs."""
     if caller.role in (Role.OPERATOR, Role.ADMIN) or (caller.object_id and caller.object_id == owner_id):

@@ -4,7 +4,7 @@ from typing import Any
 
 import wire
 from activities.removal import remove_group, remove_resource
-from activities.secret import remove_secret
+from activities.secret import purge_secret, remove_secret
 from environments.operations import Teardown
 from environments.outcomes import Outcome, Progress, Refusal, Verdict
 from orchestrators.board import DONE, REFUSED, Board
@@ -39,6 +39,10 @@ def _delete(context: Context, request: Teardown, board: Board) -> Story[Ending]:
     board.end("verify", REFUSED if left.all else DONE)
     if left.all:
         return Ending(Outcome.failed(refusals, left.all))
+    unpurged = [refusal for refusal in refusals if refusal.step == "purge"]
+    if unpurged:
+        words = f"{request.environment} is gone, but its password can still be recovered. {unpurged[0].detail}"
+        return Ending(Outcome(Verdict.FAILED, words, tuple(unpurged)), forget=True)
     words = f"{request.environment} is gone: its group, its secrets and everything with its tag; nothing is left."
     return Ending(Outcome(Verdict.SUCCEEDED, words), forget=True)
 
@@ -47,6 +51,7 @@ def _remove(context: Context, request: Teardown, found: Remains, board: Board) -
     outside = [found_id for found_id in found.resources if not (found.group and lies_in(request.group, found_id))]
     work: list[tuple[str, Activity[Progress], str]] = [
         *(("secrets", remove_secret, name) for name in found.secrets),
+        *(("purge", purge_secret, name) for name in _to_purge(request, found)),
         *((identifier.rsplit("/", 1)[-1], remove_resource, identifier) for identifier in reversed(outside)),
         *([("group", remove_group, request.group)] if found.group else []),
     ]
@@ -58,6 +63,10 @@ def _remove(context: Context, request: Teardown, found: Remains, board: Board) -
         refusals += [refusal] if refusal else []
         board.end(name, REFUSED if refusal else DONE)
     return refusals
+
+
+def _to_purge(request: Teardown, found: Remains) -> list[str]:
+    return list(dict.fromkeys(filter(None, (*found.secrets, request.secret)))) if request.purge else []
 
 
 def _removed(context: Context, remove: Activity[Progress], target: str) -> Story[Progress]:

@@ -127,6 +127,11 @@ class AzureSide:
     def secrets(self, name: str) -> list[str]:
         return [secret for secret in self._values("/secrets") if secret.startswith(f"dormouse-{name}-")]
 
+    def deleted_secrets(self) -> list[str]:
+        """Names of secrets that can still be recovered."""
+        found: list[str] = self._values("/secrets/deleted")
+        return found
+
     def messages(self, path: str) -> list[dict[str, Any]]:
         """What was posted to a webhook."""
         found: list[dict[str, Any]] = self.client.get("/messages", params={"path": path}).raise_for_status().json()["value"]

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ PATIENCE = 60.0  # seconds: a Functions app that was asleep needs some
 CONNECT = 10.0
 LARGEST = 64 * 1024 * 1024
 BETWEEN_TRIES = (0.2, 0.4, 0.8)
+ONCE = "Idempotency-Key"
 LONGEST_PAUSE = 30.0
 LARGEST_PAGE = 200
 NOT_UNDERSTOOD = "The control plane answered with something that this version of dormouse does not understand."
@@ -79,9 +81,15 @@ class ControlPlane:
 
     def read(self, path: str, **query: str) -> Answer:
         """Ask for something, a few times if need be; raises a CommandError."""
+        return self._tried("GET", path, None, query, {})
+
+    def _tried(
+        self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, str], headers: dict[str, str]
+    ) -> Answer:
+        """Ask, and again while that may help."""
         for pause in BETWEEN_TRIES:
             try:
-                return self._send("GET", path, None, query)
+                return self._send(method, path, body, query, headers)
             except NoServer as trouble:
                 wanted = pause if trouble.ask_again_in is None else trouble.ask_again_in
                 if not (trouble.may_pass and trouble.quick) or wanted > LONGEST_PAUSE:
@@ -89,7 +97,7 @@ class ControlPlane:
                 if wanted > BETWEEN_TRIES[-1]:
                     note(f"{trouble} Asking again in {wanted:.0f} s …")
                 time.sleep(wanted)
-        return self._send("GET", path, None, query)
+        return self._send(method, path, body, query, headers)
 
     def read_all(self, path: str, query: dict[str, str] | None = None, *, at_most: int = 0) -> Answer:
         """A list with all its pages, or with so many rows, as one document; raises a CommandError."""
@@ -105,11 +113,13 @@ class ControlPlane:
         whole |= {"value": rows[: at_most or None], "next": None}
         return Answer(whole, json_text(whole))
 
-    def command(self, method: str, path: str, body: dict[str, Any] | None = None, *, dry_run: bool = False) -> Answer:
-        """Send a command, once; raises a CommandError."""
-        query = {"dry_run": "true"} if dry_run else {}
+    def command(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, dry_run: bool = False, **flags: bool
+    ) -> Answer:
+        """Send a command, which is done once however often it has to be sent; raises a CommandError."""
+        query = {name: "true" for name, wanted in {"dry_run": dry_run, **flags}.items() if wanted}
         try:
-            return self._send(method, path, body, query)
+            return self._tried(method, path, body, query, {ONCE: uuid.uuid4().hex})
         except KeyboardInterrupt:
             raise Interrupted("Interrupted while the command was on its way.", UNCERTAIN) from None
         except NoServer as trouble:
@@ -117,12 +127,14 @@ class ControlPlane:
                 raise NoServer(str(trouble), *trouble.more, UNCERTAIN) from None
             raise
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, str]) -> Answer:
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, str], more: dict[str, str]
+    ) -> Answer:
         url = self._url(path)
         try:
             content = None if body is None else json_text(body)
             kind = {"Content-Type": "application/json"} if body is not None else {}
-            headers = {**kind, **self._proof()}
+            headers = {**kind, **more, **self._proof()}
             with self._http.stream(method, url, content=content, params=query or None, headers=headers) as response:
                 text = self._all_of(response)
         except httpx.HTTPError as error:

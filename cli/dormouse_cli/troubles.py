@@ -16,6 +16,7 @@ from dormouse_cli.errors import CommandError, Conflict, NoServer, NotAllowed, No
 PROBLEM = "application/problem+json"
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 400, 401, 403, 404, 409
 TOO_LARGE, UNPROCESSABLE, TOO_MANY, BROKEN = 413, 422, 429, 500
+BEING_ANSWERED = "#the-request-is-being-answered"  # the same command, sent before, has not come to an end
 MAY_PASS = frozenset({TOO_MANY, BROKEN, 502, 503, 504})
 UNCERTAIN = frozenset({BROKEN, 502, 504})
 WRONG_ADDRESS = "Is this the address of a control plane? Log in again: dormouse login https://…"
@@ -75,6 +76,8 @@ def complaint_about(response: httpx.Response, text: str, kind: str, url: str) ->
         words = f"{urlsplit(url).netloc} sends us on to {to}, and nobody follows with a key."
         return NoServer(words, WRONG_ADDRESS)
     problem = _problem(text) if kind == PROBLEM else None
+    if problem is not None and str(problem.get("type", "")).endswith(BEING_ANSWERED):
+        return NoServer(*_sentences(problem), ask_again_in=ask_again_in(response), may_pass=True, uncertain=True)
     if status in KIND_OF and problem is not None:
         return KIND_OF[status](*_sentences(problem))
     if status in (UNAUTHORIZED, FORBIDDEN):

@@ -149,6 +149,10 @@ def _secrets(world: World, _: Request) -> Answer:
     return Answer(200, {"value": [document["name"] for _, document in world.store.items(SECRETS)]})
 
 
+def _deleted_secrets(world: World, _: Request) -> Answer:
+    return Answer(200, {"value": [document["name"] for _, document in world.store.items(DELETED)]})
+
+
 def _delete_secret(world: World, request: Request) -> Answer:
     delete(world, str(request.json()["name"]))
     return Answer(204)
@@ -231,6 +235,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "resources"): _resources,
     ("GET", "operations"): _operations,
     ("GET", "secrets"): _secrets,
+    ("GET", "secrets/deleted"): _deleted_secrets,
     ("POST", "secrets/delete"): _delete_secret,
     ("POST", "secrets/purge"): _purge_secret,
     ("GET", "rows"): _rows,

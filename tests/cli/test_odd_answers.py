@@ -1,5 +1,6 @@
 """Servers that are slow, broken, or none of ours: one clear sentence, the right exit code, nothing else."""
 
+import json
 import ssl
 import time
 from collections.abc import Callable
@@ -96,13 +97,32 @@ def test_reads_are_asked_again_as_the_server_wants(dormouse: Command, server: Fa
     assert server.asked[1].at - server.asked[0].at > 1.9 > server.asked[3].at - server.asked[1].at
 
 
-def test_a_command_is_sent_once_and_doubt_is_said(dormouse: Command, server: FakeServer) -> None:
+def test_a_command_is_sent_again_as_the_same_command_and_doubt_is_said(dormouse: Command, server: FakeServer) -> None:
     server.answers(Request.drop)
     ended = dormouse("stop", "ml1")
     assert ended.code == 3
     assert "ended the connection before it had answered" in ended.err
     assert "It is not known whether the command arrived" in ended.err
-    assert len(server.asked) == 1
+    keys = [request.headers["Idempotency-Key"] for request in server.asked]
+    assert (len(keys), len(set(keys))) == (4, 1)
+    dormouse("stop", "ml1")
+    assert server.asked[-1].headers["Idempotency-Key"] != keys[0]
+
+
+def test_a_command_whose_answer_was_lost_is_done_once(dormouse: Command, server: FakeServer) -> None:
+    busy = {
+        "type": "/api/docs#the-request-is-being-answered",
+        "title": "x",
+        "status": 409,
+        "detail": "It is being answered.",
+    }
+    server.answers(
+        Request.drop,
+        lambda request: request.answer(409, json.dumps(busy).encode(), "application/problem+json", Retry_After="0"),
+        accepted,
+    )
+    ended = dormouse("stop", "ml1")
+    assert (ended.code, ended.out.startswith("Accepted: ml1-stop-1")) == (0, True), ended
 
 
 def test_every_fault_of_a_spec_is_shown(dormouse: Command, server: FakeServer) -> None:
@@ -216,3 +236,15 @@ def test_who_reads_no_further_is_no_trouble(dormouse: Command, server: FakeServe
     assert running.stderr.read() == ""
     running.stderr.close()
     running.wait(10)
+
+
+def test_what_only_admins_may_is_asked_for_by_name(dormouse: Command, server: FakeServer) -> None:
+    server.answers(accepted)
+    assert dormouse("rm", "ml1", "--yes", "--purge").code == 0
+    assert dormouse("cancel", "ml1-stop-1", "--force").code == 0
+    assert dormouse("cancel", "ml1-stop-1").code == 0
+    assert [request.path for request in server.asked] == [
+        "/api/environments/ml1?purge=true",
+        "/api/operations/ml1-stop-1/cancel?force=true",
+        "/api/operations/ml1-stop-1/cancel",
+    ]

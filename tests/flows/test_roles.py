@@ -181,3 +181,36 @@ def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Any) -> None:
             assert people.ask("GET", "environments", people.token("alice", "viewer")).status_code == 200
     finally:
         ground.stop()
+
+
+def test_to_end_by_force_and_to_purge_takes_an_admin(people: People, ground: Ground, name: str) -> None:
+    with ground.client() as client, ground.simulation() as simulation:
+        plane, side = ControlPlane(client), AzureSide(simulation)
+        admin, operator = people.token("root", "admin"), people.token("olga", "operator")
+        side.hold_up("PUT", "/virtualMachines/")
+        building = plane.put(name).json()["operation"]
+        plane.until_step(building, "vm", "running")
+        for who, status in ((operator, 403), (admin, 202), (admin, 409)):
+            assert people.ask("POST", f"operations/{building}/cancel?force=true", who).status_code == status
+        ended = plane.operation(building)
+        assert (ended["state"], ended["explanation"].startswith("root ended it by force")) == ("lost", True)
+        side.behave()
+        secret = side.secrets(name)[0]
+        assert people.ask("DELETE", f"environments/{name}?purge=true", operator).status_code == 403
+        gone = plane.follow(people.ask("DELETE", f"environments/{name}?purge=true", admin))
+        assert gone["state"] == "succeeded", gone
+        assert "purge" in {step["name"] for step in gone["steps"]}
+        assert side.resources(name) == []
+        assert secret not in side.deleted_secrets()
+
+
+def test_a_vault_that_lets_nobody_purge_is_said_to(people: People, ground: Ground, name: str) -> None:
+    with ground.client() as client, ground.simulation() as simulation:
+        plane, side = ControlPlane(client), AzureSide(simulation)
+        plane.up(name)
+        side.spoil(method="DELETE", path="/deletedsecrets/", status=403, code="Forbidden")
+        gone = plane.follow(people.ask("DELETE", f"environments/{name}?purge=true", people.token("root", "admin")))
+        side.behave()
+        assert (gone["state"], "can still be recovered" in gone["explanation"]) == ("failed", True)
+        assert side.resources(name) == []
+        assert client.get(f"/environments/{name}").status_code == 404

@@ -76,6 +76,7 @@ def rm(
     name: Name,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    purge: Annotated[bool, typer.Option("--purge", help="Admins: delete its password for good, too.")] = False,
     wait: Wait = False,
     every: Every = None,
     dry_run: DryRun = False,
@@ -88,20 +89,21 @@ def rm(
         if not typer.confirm(f"Delete {name} with its machine, disks and stored data?", err=True):
             raise EndedBadly("Nothing was deleted.")
     with connected() as plane:
-        answer = plane.command("DELETE", at("environments", name), dry_run=dry_run)
+        answer = plane.command("DELETE", at("environments", name), dry_run=dry_run, purge=purge)
         see_through(plane, answer, wait=wait, every=every, as_json=as_json, nothing=_gone)
 
 
 def cancel(
     operation: Annotated[str, typer.Argument(metavar="ID", help="The operation that builds it.")],
     *,
+    force: Annotated[bool, typer.Option("--force", help="Admins: end any operation as it stands.")] = False,
     wait: Wait = False,
     every: Every = None,
     as_json: AsJson = False,
 ) -> None:
     """Stop building something and take back what was built."""
     with connected() as plane:
-        answer = plane.command("POST", at("operations", operation, "cancel"))
+        answer = plane.command("POST", at("operations", operation, "cancel"), force=force)
         if not wait:
             accepted(answer, as_json=as_json)
             return
@@ -109,7 +111,7 @@ def cancel(
         try:
             see_through(plane, answer, wait=True, every=every, as_json=as_json)
         except EndedBadly:
-            if plane.read(at("operations", operation)).fields.get("state") != "cancelled":
+            if plane.read(at("operations", operation)).fields.get("state") != ("lost" if force else "cancelled"):
                 raise
 
 
