@@ -1,5 +1,7 @@
 """What the Functions host loads: every orchestrator, activity and route, put together in one place."""
 
+import cold_start  # isort: split
+
 import functools
 import logging
 from collections.abc import Awaitable, Callable
@@ -134,3 +136,4 @@ def _reads(connect: Callable[[], Cloud]) -> Reads:
 
 
 app = build_app(lambda: Cloud(Settings.from_environment()))
+cold_start.is_over()

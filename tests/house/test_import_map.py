@@ -12,6 +12,7 @@ READS = ("cloud.inventory", "cloud.prices", "cloud.preflight", "cloud.signing_ke
 ALLOWED: dict[str, tuple[str, ...]] = {
     "environments": (),
     "wire": (),
+    "cold_start": (),
     "settings": ("environments",),
     "guest": ("environments",),
     "records": ("environments", "wire", "settings"),
@@ -20,7 +21,18 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "orchestrators": ("environments", "wire", "activities"),
     "api": ("environments", "wire", "settings", "records", "orchestrators", *READS),
     "timers": ("environments", "wire", "records", "orchestrators", "api"),
-    "function_app": ("environments", "wire", "settings", "records", "cloud", "activities", "orchestrators", "api", "timers"),
+    "function_app": (
+        "environments",
+        "wire",
+        "settings",
+        "records",
+        "cloud",
+        "activities",
+        "orchestrators",
+        "api",
+        "timers",
+        "cold_start",
+    ),
     "local": (),
 }
 HEAVY = ("jwt", "cryptography", "azure.mgmt", "azure.identity", "azure.keyvault", "azure.data", "azure.core", "aiohttp")
