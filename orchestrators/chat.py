@@ -16,7 +16,8 @@ from orchestrators.telling import TELLING
 # Slack takes five answers to a command, for half an hour. https://docs.slack.dev/interactivity/handling-user-interaction
 TELLABLE = timedelta(minutes=28)
 FIRST_LOOK, BETWEEN_LOOKS = 10.0, 20.0
-FEW_TRIES = df.RetryOptions(5_000, 6)
+# Longer than a command whose first try died in the middle is kept from being tried again.
+TRIES = df.RetryOptions(5_000, 30)
 
 
 def answer_command(context: Context) -> Story[Any]:
@@ -24,7 +25,7 @@ def answer_command(context: Context) -> Story[Any]:
     request = wire.decode(ChatRequest, context.get_input())
     deadline = context.current_utc_datetime + TELLABLE
     try:
-        answered = yield from run(context, carry_out_command, request, FEW_TRIES)
+        answered = yield from run(context, carry_out_command, request, TRIES)
     except GaveUp as gave_up:
         answered = Answered(Card("That could not be done", f"{gave_up.refusal.detail} Try again in a while."))
     context.set_custom_status(wire.encode(answered.card))
@@ -44,7 +45,7 @@ def _end_of(context: Context, request: ChatRequest, answered: Answered, deadline
         yield from sleep(context, pause)
         pause = BETWEEN_LOOKS
         with suppress(GaveUp):
-            seen = yield from run(context, look_at_operation, look, FEW_TRIES)
+            seen = yield from run(context, look_at_operation, look, TRIES)
             if not seen.operation:
                 return seen.card
     again = f"{Word.STATUS} {answered.environment}"

@@ -9,11 +9,12 @@ import azure.functions as func
 
 from api.chatops import telling
 from api.reads import Reads
+from api.repeating import HEADER, once
 from api.routes import ROUTES
 from api.starting import Client
 from environments.cards import Card
 from environments.chat import NEEDS_NAME, Answered, ChatLook, ChatRequest, Command, Word, spec_in
-from environments.errors import CloudUnavailable, ControlPlaneError, EnvironmentBusy
+from environments.errors import CloudUnavailable, ControlPlaneError, EnvironmentBusy, RequestUnderWay
 from environments.identifiers import verb_of
 from environments.lifecycle import Verb
 from environments.operations import EnvironmentRecord
@@ -38,7 +39,7 @@ class Routes:
 
     def __init__(self, client: Client, reads: Reads) -> None:
         """Start operations with this client, and read from these."""
-        self._client, self._reads = client, reads
+        self._client, self._reads, self._key = client, reads, ""
         self._doing: dict[Word, Doing] = {
             Word.UP: self._up,
             Word.START: self._power,
@@ -52,10 +53,11 @@ class Routes:
         }
 
     async def carry_out(self, request: ChatRequest) -> Answered:
-        """Do what a command says; raises CloudUnavailable."""
+        """Do what a command says, once however often it is asked; raises CloudUnavailable or RequestUnderWay."""
+        self._key = request.id
         try:
             return await self._carried_out(request.command, request.caller)
-        except CloudUnavailable:
+        except (CloudUnavailable, RequestUnderWay):
             raise
         except EnvironmentBusy as busy:
             command = request.command
@@ -145,6 +147,10 @@ class Routes:
             return Answered(Card(f"{command.name} is gone already") if gone else telling.picture_card(content))
         return Answered(telling.begun_card(command, operation, caller.door), operation, command.name)
 
+    @property
+    def _once(self) -> dict[str, str]:
+        return {HEADER: self._key} if self._key else {}
+
     async def _ask(
         self,
         method: str,
@@ -161,8 +167,10 @@ class Routes:
             self._reads.pace.admit(caller.object_id or caller.name, self._reads.now())
         content = b"" if body is None else json.dumps(body).encode()
         url = f"/api/{template.format(**places)}"
-        req = func.HttpRequest(method=method, url=url, headers={}, params=params or {}, route_params=places, body=content)
-        response = await route.handler(req, self._client, self._reads, caller)
+        req = func.HttpRequest(
+            method=method, url=url, headers=self._once, params=params or {}, route_params=places, body=content
+        )
+        response = await once(req, caller, self._reads, lambda: route.handler(req, self._client, self._reads, caller))
         if response.status_code == HTTPStatus.NO_CONTENT:
             return {}
         answered: dict[str, Any] = json.loads(response.get_body())

@@ -56,7 +56,9 @@ async def take(said: Said, client: Client, reads: Reads) -> Taken:
         return Taken(help_card(str(error)))
     if command.word is Word.HELP:
         return Taken(help_card())
-    if not await reads.receipts.take(CHAT, said.id, said.reply_to, reads.now()):
+    first = await reads.receipts.take(CHAT, said.id, said.reply_to, reads.now())
+    # Whoever took it first may be gone before it was handed over; then its receipt alone keeps nobody off.
+    if not first and await _is_under_way(said.id, client):
         return Taken(Card("That has been taken already", "This message came before; it has no second effect."), said.id)
     await _hand_over(said, command, client, reads)
     return Taken(understood_card(command, said.door), said.id)
@@ -68,8 +70,18 @@ async def _hand_over(said: Said, command: Command, client: Client, reads: Reads)
     try:
         await client.start_new(answer_command.__name__, said.id, wire.encode(request))
     except Exception as error:
+        if await _is_under_way(said.id, client):
+            return  # only the answer was lost, or the same message came twice in one moment
         await reads.receipts.forget(CHAT, said.id)
         raise CloudUnavailable("The command could not be taken; say it again.") from error
+
+
+async def _is_under_way(chat: str, client: Client) -> bool:
+    try:
+        status = await client.get_status(chat)
+    except Exception as error:
+        raise CloudUnavailable("It is not known whether the command was taken.") from error
+    return bool(status and status.runtime_status)
 
 
 async def first_card(client: Client, chat: str, seconds: float) -> Card | None:

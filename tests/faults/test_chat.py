@@ -1,0 +1,91 @@
+"""A command from a chat is carried out once and answered, wherever the power is cut."""
+
+import itertools
+import time
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from api.chatops.receiving import Said
+from cloud.connection import Cloud
+from environments.roles import Door
+from environments.signatures import slack_signature
+from local.ground import SLACK_SECRET
+from records.receipts import CHAT, Receipts
+from settings import Settings
+from tests.conftest import PASSED
+from tests.faults.harness import Cut, Life, Workbench
+from tests.support import AzureSide
+
+# The SDK warns of values whose types it does not know, and of answers that come after an "any of these" has ended.
+pytestmark = pytest.mark.filterwarnings("ignore:azure.functions df_loads", "ignore:Potential duplicate Task")
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["before it is written down", "after it is written down"])
+def test_the_power_is_cut_while_a_machine_is_restarted_from_slack(
+    workbench: Workbench, side: AzureSide, written: bool
+) -> None:
+    name = f"chat-{'after' if written else 'before'}"
+    workbench.command(name, "provision")
+    for place in itertools.count(1):
+        struck, answers = workbench.runner.run(_restarted(workbench, side, name, Cut(place, written)))
+        trail = workbench.runner.run(_trail(workbench, name))
+        assert [each["state"] for each in trail if each["verb"] == "restart"] == ["succeeded"] * place
+        # What was told but could not be written down is told again; nothing is left unsaid.
+        assert len(answers) in ((2, 3) if struck else (2,)), place
+        assert "has been restarted" in str(answers[-1])
+        if not struck:
+            break
+        PASSED[f"restart from Slack: power cut at the n-th activity, {'after' if written else 'before'} it is written"] += 1
+    assert place > 5
+
+
+async def _restarted(workbench: Workbench, side: AzureSide, name: str, cut: Cut) -> tuple[bool, list[dict[str, Any]]]:
+    path, trigger, struck = f"/commands/{uuid.uuid4().hex}", uuid.uuid4().hex, False
+    for one in (cut, None):
+        async with workbench.life(one) as life:
+            chat = await _said(life, workbench, name, path, trigger)
+            if await life.until_ended(chat):
+                return struck, side.messages(path)
+            struck = life.store.dead
+    raise AssertionError("a host that is not cut off ends what it has begun")
+
+
+async def _said(life: Life, workbench: Workbench, name: str, path: str, trigger: str) -> str:
+    """Say it, again in the next life as Slack does when it got no answer; the orchestration that carries it out."""
+    fields = {"text": f"restart {name}", "user_id": "UOPERATOR", "trigger_id": trigger}
+    fields["response_url"] = f"{workbench.ground.app_environment['SLACK_HOOKS_URL']}{path}"
+    body, now = urlencode(fields).encode(), str(int(time.time()))
+    headers = {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": slack_signature(SLACK_SECRET, now, body)}
+    answer = await life.client.post("/chatops/slack", content=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return Said(Door.SLACK, "UOPERATOR", "", trigger).id
+
+
+async def _trail(workbench: Workbench, name: str) -> list[dict[str, str]]:
+    async with workbench.life() as life:
+        answer = await life.ask("GET", f"/operations?environment={name}&limit=200")
+        found: list[dict[str, str]] = answer.json()["value"]
+        return found
+
+
+def test_a_message_whose_taker_died_before_handing_it_over_is_taken_again(workbench: Workbench, side: AzureSide) -> None:
+    path, trigger = f"/commands/{uuid.uuid4().hex}", uuid.uuid4().hex
+
+    async def died() -> None:
+        cloud = Cloud(Settings.from_environment())
+        chat = Said(Door.SLACK, "UOPERATOR", "", trigger).id
+        place = f"{workbench.ground.app_environment['SLACK_HOOKS_URL']}{path}"
+        assert await Receipts(cloud.tables).take(CHAT, chat, place, 1.0)
+        await cloud.close()
+
+    async def again() -> None:
+        async with workbench.life() as life:
+            assert await life.until_ended(await _said(life, workbench, "nothing-here", path, trigger))
+
+    workbench.runner.run(died())
+    workbench.runner.run(again())
+    (told,) = side.messages(path)
+    assert "There is no environment like" in str(told["body"])
