@@ -1,0 +1,33 @@
+"""How long a cold start loads the app, beside the two libraries that no app of this kind can do without."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.figures import Figure, Room, at_most
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTHING, NEEDED, APP = "pass", "import azure.functions, azure.durable_functions", "import function_app"
+TIMES = 15
+RATIO = 1.5
+
+
+def measure() -> Room:
+    """The best of many starts of each kind, one after the other, less the start of Python itself."""
+    best = dict.fromkeys((NOTHING, NEEDED, APP), float("inf"))
+    for _ in range(TIMES):
+        for code in best:
+            best[code] = min(best[code], _seconds(code))
+    needed, app = best[NEEDED] - best[NOTHING], best[APP] - best[NOTHING]
+    figures = (
+        at_most("importing the app, beside its two libraries", app / needed, RATIO),
+        Figure("the same, seconds", f"{app:.2f} s beside {needed:.2f} s"),
+    )
+    return Room("start", {"import_ratio": round(app / needed, 2)}, figures)
+
+
+def _seconds(code: str) -> float:
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)  # noqa: S603 - our own words
+    return time.perf_counter() - begun
