@@ -649,3 +649,17 @@ def test_a_lease_is_broken_by_whoever_must(storage: Storage, container: str) -> 
     assert (broken.status_code, broken.headers["x-ms-lease-time"]) == (202, "0")
     assert storage.blob("HEAD", path).headers["x-ms-lease-state"] == "broken"
     assert storage.blob("DELETE", path).status_code == 202
+
+
+def test_rows_are_found_by_a_column_that_is_below_a_border(storage: Storage, table: str) -> None:
+    async def asked(records: Table) -> list[list[str]]:
+        await records.write_all("p", [Change(key, "{}", columns={"At": f"2026-01-0{key}T00:00:00"}) for key in "12345"])
+        await records.write("q", "1", "{}", At="2026-01-01T00:00:00")
+        found = [
+            await records.older("p", "At", "2026-01-04T00:00:00", limit=10),
+            await records.older("p", "At", "2026-01-04T00:00:00", limit=2),
+            await records.older("p", "At", "2026-01-01T00:00:00", limit=10),
+        ]
+        return [[row.key for row in rows] for rows in found]
+
+    assert recorded(storage, table, asked) == [["1", "2", "3"], ["1", "2"], []]
