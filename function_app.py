@@ -92,9 +92,12 @@ def _with_reads(route: Route, reads: Callable[[], Reads]) -> Callable[..., Await
         asked = reads()
         caller = await caller_of(req, route.right, asked)
         require_right(caller, route.right)
+        route.require_known(req)
         if route.costly:
             asked.pace.admit(caller.object_id or caller.name, asked.now())
-        return await once(req, caller, asked, lambda: route.handler(req, client, asked, caller))
+        if not route.commands:
+            return await route.handler(req, client, asked, caller)
+        return await once(req, caller, asked, lambda known: route.handler(req, client, asked, known))
 
     handler = with_reads
 

@@ -122,7 +122,7 @@ class Settings:
         given = {field.name: environ.get(field.name.upper(), "").strip() for field in fields(cls)}
         if not given["control_plane_url"] and environ.get("WEBSITE_HOSTNAME"):
             given["control_plane_url"] = f"https://{environ['WEBSITE_HOSTNAME']}/api"  # as App Service calls itself
-        values = {name: value.rstrip("/") for name, value in given.items() if value}
+        values = {name: value.rstrip("/") if _is_base(name) else value for name, value in given.items() if value}
         required = ("azure_subscription_id", "key_vault_url", "records_tables_url")
         complaints = [f"{name.upper()} is not set" for name in required if name not in values]
         for name, value in values.items():
@@ -140,6 +140,11 @@ class Settings:
         if complaints:
             raise SettingsError("; ".join(complaints))
         return cls(**values)
+
+
+def _is_base(name: str) -> bool:
+    """Whether a setting is an address that paths are put behind; of a secret, every character counts."""
+    return name.endswith("_url") and not name.startswith("notify_")
 
 
 def wants_keys(environ: Mapping[str, str] = os.environ) -> bool:
@@ -174,6 +179,13 @@ def read_hosts(text: str) -> list[str]:
     return hosts
 
 
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""  # complained of elsewhere
+
+
 def _host_complaints(values: Mapping[str, str]) -> list[str]:
     """Webhooks go to the hosts of their service, or to those that the settings name: to nothing else."""
     try:
@@ -182,7 +194,7 @@ def _host_complaints(values: Mapping[str, str]) -> list[str]:
         named = []  # complained of elsewhere
     complaints = []
     for kind, known in WEBHOOK_HOSTS.items():
-        host = urlsplit(values.get(kind, "")).hostname
+        host = _host_of(values.get(kind, ""))
         if host and host not in named and not any(host == each or host.endswith(f".{each}") for each in known):
             complaints.append(f"{kind.upper()} leads to a host that NOTIFY_HOSTS does not name")
     return complaints
@@ -216,13 +228,18 @@ def _text_complaints(name: str, value: str, read: Callable[[str], object]) -> li
 
 
 def _url_complaints(name: str, value: str) -> list[str]:
-    parts = urlsplit(value)
+    shown = "" if name.startswith("notify_") else f", not {value!r}"  # what a secret address holds is in no log
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+    except ValueError:
+        return [f"{name.upper()} is no address{shown}"]
+    if name == "slack_hooks_url" and not HOST.fullmatch(host):
+        return [f"{name.upper()} must name a host{shown}"]
     # What machines report to themselves on this computer needs no encryption (RFC 8252, 8.3 reasons alike).
     own = name == "control_plane_url" and parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
     if own or (parts.scheme == "https" and parts.hostname):
         return []
-    # What a secret address holds is not repeated in a log.
-    shown = "" if name.startswith("notify_") else f", not {value!r}"
     return [f"{name.upper()} must be an https address{shown}"]
 
 

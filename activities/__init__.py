@@ -60,6 +60,7 @@ ALL: tuple[Activity, ...] = (
     secret.purge_secret,
     inventory.list_belongings,
     inventory.list_secrets,
+    inventory.list_deleted_secrets,
     inventory.read_group,
     inventory.is_still_there,
     preflight.survey_group,

@@ -17,7 +17,7 @@ from environments.leases import longest_hold
 from environments.lifecycle import State
 from environments.memory import MachineMemory, Nap, Warned, asleep, refused
 from environments.moments import iso_text
-from environments.notices import Delivery, Notice
+from environments.notices import Delivery, Notice, Telling
 from environments.operations import Closing, OperationRecord
 from environments.outcomes import Progress, Verdict
 from environments.reports import ReportHead
@@ -155,12 +155,9 @@ async def _nap(planned: Planned, now: float, cloud: Cloud) -> Nap:
     return Nap(now, price.per_hour if price else 0.0, price.currency if price else "USD")
 
 
-async def tell_people(request: Notice, cloud: Cloud) -> Delivery:
-    """Tell people what happened, wherever the settings say; raises CloudUnavailable if nobody can be told."""
-    told = await Hooks(cloud).tell(request)
-    if told.failed and not told.delivered:
-        raise CloudUnavailable("; ".join(told.failed))
-    return told
+async def tell_people(request: Telling, cloud: Cloud) -> Delivery:
+    """Tell people what happened, wherever the settings say; what was not reached is in the answer."""
+    return await Hooks(cloud).tell(request.notice, places=request.places)
 
 
 async def finish_sweep(request: SweepEnd, cloud: Cloud) -> str:

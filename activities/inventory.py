@@ -17,6 +17,12 @@ async def list_secrets(request: str, cloud: Cloud) -> list[str]:
     return [secret.name for secret in secrets if secret.name and (secret.tags or {}).get("dormouse") == request]
 
 
+async def list_deleted_secrets(request: str, cloud: Cloud) -> list[str]:
+    """The names of the deleted secrets that carry an environment's tag, and can still be recovered."""
+    secrets = await listed(cloud.secrets.list_deleted_secrets())
+    return [secret.name for secret in secrets if secret.name and (secret.properties.tags or {}).get("dormouse") == request]
+
+
 async def read_group(request: str, cloud: Cloud) -> GroupView:
     """A resource group, and the environment that it says it belongs to."""
     return await Inventory(cloud).group(request)

@@ -10,14 +10,13 @@ from api.answers import accepted, answer
 from api.parameters import DRY_RUN
 from api.reads import Reads
 from api.requests import body_of, model_of
-from api.starting import Client, now, start
+from api.starting import Client, operation_of, start
 from environments.errors import CommandNotPossible, Fault, InvalidSpec, MachineNotFound
 from environments.fields import WeeklyHours
 from environments.fleet import ENVIRONMENT, IDLE, SCHEDULE, place_of, subject_of
-from environments.identifiers import new_operation_id
 from environments.leases import Asked
 from environments.lifecycle import Verb
-from environments.operations import Adoption, OperationRecord
+from environments.operations import Adoption
 from environments.policy import read_policy
 from environments.roles import Caller
 from environments.schedule import LONGEST
@@ -88,7 +87,7 @@ async def _begin(
     subject = subject_of(asked.machine, "", reads.settings.azure_subscription_id)
     if DRY_RUN.of(req):
         return answer(WouldAdopt(asked.machine, verb, tags, asked.agent))
-    operation = OperationRecord(new_operation_id(subject, verb), subject, verb, caller.name, now(), door=caller.door)
+    operation = operation_of(caller, subject, verb)
     request = Adoption(operation.id, subject, asked.machine, group, name, subscription, tags, asked.agent)
     await start(client, reads.records, operation, ORCHESTRATORS[verb], request)
     return accepted(operation.id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import azure.functions as func
 
 from api.answers import answer, page
-from api.parameters import REGION, SIZE
+from api.parameters import AFTER, LIMIT, REGION, SIZE
 from api.reads import Reads
 from api.starting import Client
 from api.wishes import COVERS
@@ -36,8 +36,11 @@ class Health:
 
 async def list_blueprints(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Every kind of environment that can be built; with `region`, what each costs there."""
-    cards = [await _priced(card_of(name), req, reads) for name in sorted(BLUEPRINTS)]
-    return page(cards, "/api/blueprints", "", {})
+    limit, after = LIMIT.of(req), AFTER.of(req)
+    names = [name for name in sorted(BLUEPRINTS) if name > after]
+    cards = [await _priced(card_of(name), req, reads) for name in names[:limit]]
+    query = {"limit": str(limit), **{each.name: each.of(req) for each in (REGION, SIZE) if each.of(req)}}
+    return page(cards, "/api/blueprints", names[limit - 1] if len(names) > limit else "", query)
 
 
 async def get_blueprint(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:

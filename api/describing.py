@@ -3,17 +3,19 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
 from api.answers import answer
+from api.examples import EXAMPLES, FORMS
 from api.page import page_of
-from api.problems import CONTENT_TYPE, STATUS_OF, Problem, headers_of, problem_like
+from api.problems import CONTENT_TYPE, STATUS_OF, headers_of, problem_like
 from api.reads import Reads
-from api.repeating import GOOD_KEY, HEADER
+from api.repeating import GOOD_KEY, HEADER, REPLAYED
+from api.schemas import Schemas, schemas_of
 from api.starting import Client
 from environments.errors import (
     CloudUnavailable,
@@ -34,17 +36,9 @@ if TYPE_CHECKING:
     from api.route import Route
 
 VERSION = "1.0"
-REFERENCE = "#/components/schemas/{model}"
 IN_PATH = re.compile(r"\{(\w+)\}")
 PLACES: dict[str, dict[str, Any]] = {
-    "environments/{name}": {"type": "string", "pattern": f"^{NAME.pattern}$", "examples": ["ml1"]},
-}
-EXAMPLES: dict[str, Any] = {
-    "put_environment": {"blueprint": "workstation", "region": "polandcentral"},
-    "hold_environment": {"for": "2h", "reason": "a long run"},
-    "extend_environment": {"for": "8h", "then": "stop"},
-    "generic_message": {"id": "0f8c3b1e-5d0f", "at": "2026-05-01T12:00:00Z", "user": "alice", "text": "start ml1"},
-    "post_sweep": {"dry_run": True},
+    "environments/{name}": {"type": "string", "pattern": f"^(?!.*--){NAME.pattern}$", "examples": ["ml1"]},
 }
 DESCRIPTION = (
     "A control plane for GPU machines on Azure. Commands answer 202 with the address of an operation, which says what came "
@@ -75,7 +69,6 @@ PROOFS: dict[str, dict[str, Any]] = {
 }
 AGAIN = "The same command with the same key is done once, and answered alike for a day."
 KEY = {"type": "string", "pattern": f"^{GOOD_KEY.pattern}$"}
-Schemas = Callable[[Any], dict[str, Any]]
 
 
 async def get_description(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
@@ -97,7 +90,7 @@ def document() -> dict[str, Any]:
     """The OpenAPI document, made once. https://spec.openapis.org/oas/v3.1.1"""
     from api.routes import ROUTES  # the table holds this module's routes, too
 
-    schemas, definitions = _schemas(ROUTES)
+    schemas, definitions = schemas_of(ROUTES)
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
         paths.setdefault(f"/api/{route.template}", {})[route.method.lower()] = _operation(route, schemas)
@@ -114,7 +107,7 @@ def problems_of(route: "Route") -> list[type[ControlPlaneError]]:
     """Everything that a route may refuse, each as the error that it raises."""
     kinds = list(route.no)
     kinds += [NotAuthenticated, NotAllowed] if route.right is not Right.NOTHING else []
-    kinds += [InvalidRequest] if route.query or route.takes or route.commands else []
+    kinds += [InvalidRequest] if route.right is not Right.NOTHING or route.takes else []
     kinds += [IdempotencyKeyReused, RequestUnderWay] if route.commands else []
     kinds += [TooManyRequests] if route.costly else []
     kinds += [InvalidSpec] if route.takes and inspect.isclass(route.takes) and hasattr(route.takes, "model_validate") else []
@@ -142,13 +135,17 @@ def _operation(route: "Route", schemas: Schemas) -> dict[str, Any]:
         required = route.handler.__name__ != "post_sweep"
         described["requestBody"] = {"required": required, "content": {route.media: content}}
     elif route.media != "application/json":
-        described["requestBody"] = {"required": True, "content": {route.media: {"schema": {"type": "object"}}}}
+        fields = {name: {"type": "string"} for name in FORMS[route.handler.__name__]}
+        shape = {"type": "object", "properties": fields, "required": list(fields)}
+        described["requestBody"] = {"required": True, "content": {route.media: {"schema": shape}}}
     return described
 
 
 def _parameters(route: "Route") -> list[dict[str, Any]]:
     known = next((schema for template, schema in PLACES.items() if route.template.startswith(template)), {"type": "string"})
     places = [{"name": name, "in": "path", "required": True, "schema": known} for name in IN_PATH.findall(route.template)]
+    if route.proof == "X-Slack-Signature":
+        places.append({"name": "X-Slack-Request-Timestamp", "in": "header", "required": True, "schema": {"type": "string"}})
     again = {"name": HEADER, "in": "header", "required": False, "description": AGAIN, "schema": KEY}
     return (
         places
@@ -176,6 +173,8 @@ def _responses(route: "Route", schemas: Schemas) -> dict[str, Any]:
         known = responses.setdefault(str(status), {"description": HTTPStatus(status).phrase, "content": {}})
         known["content"][CONTENT_TYPE] = {"schema": schemas("problem"), "examples": _examples(alike)}
         known |= _described_headers(header for error in alike for header in headers_of(error))
+        if status == HTTPStatus.UNAUTHORIZED and route.right is not Right.NOTHING:
+            known["description"] += ". To a wrong function key the host answers so itself, without a body or headers."
     broken = {"schema": schemas("problem")}
     responses["500"] = {"description": "What nobody expected; it has been logged.", "content": {CONTENT_TYPE: broken}}
     return responses
@@ -188,10 +187,10 @@ def _success(route: "Route", status: int, schemas: Schemas) -> dict[str, Any]:
         kinds = [schemas(("reply", route.handler.__name__, route.replies.index(reply))) for reply in alike if reply.kind]
         schema = kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {"type": "string"}
         content[media] = {"schema": schema}
-    described: dict[str, Any] = {"description": HTTPStatus(status).phrase, "content": content}
-    if status != HTTPStatus.ACCEPTED:
-        return described
-    return {**described, **_described_headers(("Location", "Retry-After")), "links": _links(route)}
+    headers = [REPLAYED] if route.commands else []
+    headers += ["Location", "Retry-After"] if status == HTTPStatus.ACCEPTED else []
+    described = {"description": HTTPStatus(status).phrase, "content": content, **_described_headers(headers)}
+    return {**described, "links": _links(route)} if status == HTTPStatus.ACCEPTED else described
 
 
 def _links(route: "Route") -> dict[str, Any]:
@@ -199,7 +198,9 @@ def _links(route: "Route") -> dict[str, Any]:
     if route.template == "sweeps":
         return {"watch": {"operationId": "get_sweep", "parameters": {"id": "$response.body#/sweep"}}}
     known = {"parameters": {"id": "$response.body#/operation"}}
-    return {"watch": {"operationId": "get_operation", **known}, "cancel": {"operationId": "cancel_operation", **known}}
+    watch = {"watch": {"operationId": "get_operation", **known}}
+    builds = route.handler.__name__ == "put_environment"  # what builds can be taken back
+    return {**watch, "cancel": {"operationId": "cancel_operation", **known}} if builds else watch
 
 
 def _described_headers(names: Iterable[str]) -> dict[str, Any]:
@@ -209,22 +210,3 @@ def _described_headers(names: Iterable[str]) -> dict[str, Any]:
 
 def _examples(errors: Iterable[type[ControlPlaneError]]) -> dict[str, Any]:
     return {error.__name__: {"summary": inspect.getdoc(error), "value": problem_like(error)} for error in errors}
-
-
-def _schemas(routes: Iterable["Route"]) -> tuple[Schemas, dict[str, Any]]:
-    """The JSON Schema of everything that is taken or answered: once by name, and from everywhere by reference."""
-    from pydantic import TypeAdapter
-
-    inputs: list[tuple[Any, Any, TypeAdapter[Any]]] = [("problem", "validation", TypeAdapter(Problem))]
-    for route in routes:
-        name = route.handler.__name__
-        if route.takes is not None:
-            inputs.append((("takes", name), "validation", TypeAdapter(route.takes)))
-        inputs += [
-            (("reply", name, number), "serialization", TypeAdapter(reply.kind))
-            for number, reply in enumerate(route.replies)
-            if reply.kind is not None
-        ]
-    found, shared = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE)
-    by_key = {key: schema for (key, _), schema in found.items()}
-    return by_key.__getitem__, shared.get("$defs", {})

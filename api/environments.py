@@ -11,11 +11,10 @@ from api.parameters import AFTER, DRY_RUN, LIMIT, PURGE
 from api.pictures import Picture, memories_of, memory_of, picture_of
 from api.reads import Reads
 from api.requests import body_of, caller_address, model_of
-from api.starting import Client, now, running_operation, running_operations, same_command, start
+from api.starting import Client, now, operation_of, running_operation, running_operations, same_command, start
 from api.wishes import Wish, dry_run, owner_id_of, wish_of
 from environments.errors import EnvironmentBusy, EnvironmentNotFound
 from environments.fleet import key_of
-from environments.identifiers import new_operation_id
 from environments.leases import HoldRequest, LeaseRequest
 from environments.lifecycle import State, Verb, require, satisfied
 from environments.memory import MachineMemory
@@ -118,23 +117,24 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
     name = req.route_params["name"]
     record = await reads.records.environment(name)
     require_own(caller, record.owner_id if record else "")
-    group = record.group if record else f"rg-dormouse-{name}"
-    if (
-        record is None
-        and not await running_operation(client, reads.records, name)
-        and not await _is_ours(name, group, reads)
-    ):
-        return await _already_gone(name, reads)
     purge = PURGE.of(req)
     if purge:
         require_admin(caller, "To delete a password for good")
+    group = record.group if record else f"rg-dormouse-{name}"
+    running = record is not None or await running_operation(client, reads.records, name)
+    if not running and not await _is_ours(name, group, reads):
+        gone = await _already_gone(name, reads)
+        if not purge:
+            return gone
     if DRY_RUN.of(req):
         return answer(WouldDelete(name, Verb.DELETE, group))
-    operation = OperationRecord(new_operation_id(name, Verb.DELETE), name, Verb.DELETE, caller.name, now(), door=caller.door)
+    operation = operation_of(caller, name, Verb.DELETE)
     try:
-        request = Teardown(operation.id, name, group, purge=purge, secret=record.secret if record else "")
+        request = Teardown(operation.id, name, group, purge=purge)
         await start(client, reads.records, operation, delete_environment, request, seen=record)
     except EnvironmentBusy as busy:
+        if purge:  # a deletion that is under way may leave the password recoverable
+            raise
         return _again(busy, operation)
     return accepted(operation.id)
 
@@ -167,7 +167,7 @@ async def _change_power(
     req: func.HttpRequest, client: Client, reads: Reads, caller: Caller, verb: Verb
 ) -> func.HttpResponse:
     record = await _own(req.route_params["name"], reads, caller)
-    operation = OperationRecord(new_operation_id(record.name, verb), record.name, verb, caller.name, now(), door=caller.door)
+    operation = operation_of(caller, record.name, verb)
     dry_run = DRY_RUN.of(req)
     busy = await running_operation(client, reads.records, record.name)
     if not busy:

@@ -7,7 +7,7 @@ import azure.functions as func
 
 import wire
 from api.answers import accepted, answer, page
-from api.parameters import AFTER, ENVIRONMENT, FORCE, LIMIT, SINCE
+from api.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORCE, LIMIT, SINCE
 from api.reads import Reads
 from api.starting import ENDED, LOST, Client, cancel, end_by_force
 from environments.errors import OperationNotFound
@@ -52,6 +52,16 @@ class OperationView:
     leftovers: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class WouldCancel:
+    """Which operation would be cancelled, or ended by force."""
+
+    operation: str
+    environment: str
+    verb: Verb
+    force: bool
+
+
 async def get_operation(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """One operation with its steps, as it stands now."""
     record = await _known(req.route_params["id"], reads)
@@ -69,6 +79,9 @@ async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads, 
     require_own(caller, known.owner_id if known else "")
     if FORCE.of(req):
         require_admin(caller, "To end an operation by force")
+    if DRY_RUN.of(req):
+        return answer(WouldCancel(record.id, record.environment, record.verb, FORCE.of(req)))
+    if FORCE.of(req):
         await end_by_force(client, reads.records, record, caller.name)
     else:
         await cancel(client, record, Cancellation(caller.name))

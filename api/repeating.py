@@ -5,15 +5,20 @@ https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 
 import hashlib
 import re
+import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import azure.functions as func
 
 import wire
+from api.answers import accepted
 from api.parameters import DRY_RUN
 from api.reads import Reads
-from environments.errors import IdempotencyKeyReused, InvalidRequest, RequestUnderWay
+from environments.errors import CloudUnavailable, IdempotencyKeyReused, InvalidRequest, RequestUnderWay
+from environments.identifiers import operation_id_at
+from environments.lifecycle import Verb
 from environments.roles import Caller
 from records.receipts import ANSWERS
 
@@ -29,63 +34,100 @@ KEPT_HEADERS = ("Location", "Retry-After")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A request and how it was answered; the status is 0 while it has not been."""
+    """A request and how it was answered; the status is 0 while it has not been.
+
+    `first` is when it came first and `since` when it was last taken up (seconds since 1970), `by` who took it up.
+    """
 
     request: str
+    first: float
     since: float
+    by: str
     status: int = 0
     body: str = ""
     headers: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def replayed(self) -> func.HttpResponse:
+        """The same answer again."""
+        headers = {**dict(self.headers), REPLAYED: "true"}
+        return func.HttpResponse(self.body, status_code=self.status, headers=headers, mimetype="application/json")
+
 
 async def once(
-    req: func.HttpRequest, caller: Caller, reads: Reads, carry_out: Callable[[], Awaitable[func.HttpResponse]]
+    req: func.HttpRequest, caller: Caller, reads: Reads, carry_out: Callable[[Caller], Awaitable[func.HttpResponse]]
 ) -> func.HttpResponse:
     """Carry a command out, unless it was; raises what it raises, IdempotencyKeyReused, or RequestUnderWay."""
     key = req.headers.get(HEADER)
     if key is None or req.method == "GET":
-        return await carry_out()
+        return await carry_out(caller)
     if not GOOD_KEY.fullmatch(key):
         raise InvalidRequest(f"{HEADER} must be 1 to 128 visible ASCII characters.")
     if DRY_RUN.of(req):
-        return await carry_out()
+        return await carry_out(caller)
     name = _digest(caller.door, caller.object_id or caller.name, key)
-    mine = Answer(_digest(req.method, req.url, req.get_body().hex()), reads.now())
-    earlier = await _taken(name, mine, reads)
+    mine = Answer(_digest(req.method, req.url, req.get_body().hex()), reads.now(), reads.now(), secrets.token_hex(8))
+    earlier = await _earlier(name, mine, reads)
     if earlier is not None:
-        headers = {**dict(earlier.headers), REPLAYED: "true"}
-        return func.HttpResponse(earlier.body, status_code=earlier.status, headers=headers, mimetype="application/json")
+        said = earlier.replayed if earlier.status else await _begun(req, name, earlier, reads)
+        if said is not None:
+            return said
+        mine = await _taken_over(name, earlier, mine, reads)
     try:
-        response = await carry_out()
+        response = await carry_out(replace(caller, command=name, since=mine.first))
     except Exception:
-        # Nothing was begun, or it is found again by its lock: the same command may be tried anew.
+        # Nothing was begun, or it is found again by its id: the same command may be tried anew.
         await reads.receipts.forget(ANSWERS, name)
         raise
-    await _keep(name, mine, response, reads)
+    with suppress(CloudUnavailable):  # it is done all the same, and found again by the id of its operation
+        await _keep(name, mine, response, reads)
     return response
 
 
-async def _taken(name: str, mine: Answer, reads: Reads) -> Answer | None:
-    """The answer that was given before, or None if this request is the one to be carried out."""
-    document = wire.text_of(mine)
-    if await reads.receipts.take(ANSWERS, name, document, mine.since):
+async def _earlier(name: str, mine: Answer, reads: Reads) -> Answer | None:
+    """The same request that came before, or None if this one is the first."""
+    first, lost = False, None
+    try:
+        first = await reads.receipts.take(ANSWERS, name, wire.text_of(mine), mine.since)
+    except CloudUnavailable as error:  # the receipt may be written all the same
+        lost = error
+    row = None if first else await reads.receipts.read(ANSWERS, name)
+    earlier = wire.read_text(Answer, row.document) if row else None
+    if first or (lost and earlier and earlier.by == mine.by):
         return None
-    row = await reads.receipts.read(ANSWERS, name)
-    if row is None:  # it has been forgotten in this moment
+    if lost:
+        raise lost
+    if earlier is None:  # it has been forgotten in this moment
         raise RequestUnderWay
-    earlier = wire.read_text(Answer, row.document)
     if earlier.request != mine.request:
         raise IdempotencyKeyReused
-    if earlier.status:
-        return earlier
-    if mine.since - earlier.since < ANSWERED_WITHIN or not await reads.receipts.replace(ANSWERS, row, document, mine.since):
-        raise RequestUnderWay
+    return earlier
+
+
+async def _begun(req: func.HttpRequest, name: str, earlier: Answer, reads: Reads) -> func.HttpResponse | None:
+    """The operation that the request has begun before its answer was lost, if it has."""
+    environment = req.route_params.get("name", "")
+    for verb in Verb if environment else ():
+        operation = operation_id_at(environment, verb, earlier.first, name)
+        if await reads.records.operation(operation) is not None:
+            return accepted(operation)
     return None
+
+
+async def _taken_over(name: str, earlier: Answer, mine: Answer, reads: Reads) -> Answer:
+    """The request taken up again, if whoever took it up before must be gone by now; raises RequestUnderWay."""
+    mine = replace(mine, first=earlier.first)
+    row = await reads.receipts.read(ANSWERS, name)
+    same = row is not None and wire.read_text(Answer, row.document) == earlier
+    gone = mine.since - earlier.since >= ANSWERED_WITHIN
+    if row is None or not same or not gone or not await reads.receipts.replace(ANSWERS, row, wire.text_of(mine), mine.since):
+        raise RequestUnderWay
+    return mine
 
 
 async def _keep(name: str, mine: Answer, response: func.HttpResponse, reads: Reads) -> None:
     headers = tuple((each, response.headers[each]) for each in KEPT_HEADERS if each in response.headers)
-    answer = Answer(mine.request, mine.since, response.status_code, response.get_body().decode(), headers)
+    answer = replace(mine, status=response.status_code, body=response.get_body().decode(), headers=headers)
     if len(wire.text_of(answer)) > LONGEST:
         answer = replace(answer, body=TOO_LONG)
     row = await reads.receipts.read(ANSWERS, name)

@@ -8,10 +8,11 @@ import azure.functions as func
 
 from api.answers import Accepted
 from api.parameters import Parameter
-from environments.errors import ControlPlaneError
+from environments.errors import ControlPlaneError, InvalidRequest
 from environments.roles import Right
 
 Handler = Callable[..., Awaitable[func.HttpResponse]]
+KEY_IN_QUERY = "code"  # read by the host
 JSON, HTML, CSV, FORM = "application/json", "text/html", "text/csv", "application/x-www-form-urlencoded"
 
 
@@ -49,6 +50,13 @@ class Route:
     def commands(self) -> bool:
         """Whether it does something, and can be asked to do it once only."""
         return self.method != "GET" and self.right is not Right.NOTHING
+
+    def require_known(self, req: func.HttpRequest) -> None:
+        """Raise InvalidRequest for a query parameter that nobody reads: `dryrun=true` must not be done in earnest."""
+        known = {parameter.name for parameter in self.query} | {KEY_IN_QUERY}
+        strange = sorted(set(req.params) - known)
+        if strange and self.right is not Right.NOTHING:
+            raise InvalidRequest(f"This takes no parameter {', '.join(repr(name[:40]) for name in strange)}.")
 
     def level(self, *, keys: bool) -> Any:
         """The key that the host asks for; where tokens open the doors, it asks for none."""

@@ -12,10 +12,11 @@ import azure.durable_functions as df
 
 import wire
 from environments.errors import CloudUnavailable, CommandNotPossible, EnvironmentBusy
-from environments.identifiers import child_of, verb_of
-from environments.lifecycle import CANCELLABLE
+from environments.identifiers import child_of, new_operation_id, operation_id_at, verb_of
+from environments.lifecycle import CANCELLABLE, Verb
 from environments.operations import Cancellation, EnvironmentRecord, OperationRecord, StepReport, Teardown
 from environments.outcomes import Outcome, Verdict
+from environments.roles import Caller
 from orchestrators.board import RUNNING
 from orchestrators.steps import CANCEL
 from records.store import Lock, Records
@@ -29,6 +30,20 @@ YOUNG = 120.0
 SETTLE = 30.0
 LOST = "The orchestration ended without writing down what came of it. Look at the environment, then repeat the command."
 TRIES = 3
+LOOKS, BETWEEN_LOOKS = 30, 0.2
+
+
+def operation_id_of(caller: Caller, environment: str, verb: Verb) -> str:
+    """The id of an operation: a new one, or the one that a command which may come again has however often it comes."""
+    if not caller.command:
+        return new_operation_id(environment, verb)
+    return operation_id_at(environment, verb, caller.since, caller.command)
+
+
+def operation_of(caller: Caller, environment: str, verb: Verb) -> OperationRecord:
+    """A new operation, as the trail will have it."""
+    identifier = operation_id_of(caller, environment, verb)
+    return OperationRecord(identifier, environment, verb, caller.name, now(), door=caller.door)
 
 
 async def start(
@@ -104,7 +119,7 @@ async def cancel(client: Client, operation: OperationRecord, cancellation: Cance
 
 
 async def end_by_force(client: Client, records: Records, operation: OperationRecord, by: str) -> None:
-    """End an operation as it stands, and its steps; its lock is stale from then on. Raises as `cancel` does."""
+    """End an operation as it stands, and its steps; when it has ended, its lock is stale. Raises as `cancel` does."""
     status = await _status(client, operation.id)
     if operation.outcome is not None or _has_ended(status):
         raise CommandNotPossible(f"Operation {operation.id} has ended; there is nothing to end.")
@@ -115,6 +130,13 @@ async def end_by_force(client: Client, records: Records, operation: OperationRec
     except Exception as error:
         raise CloudUnavailable("The operation could not be reached; try again.") from error
     await _end_what_it_left(client, operation.id)
+    # It ends when it hears of it; until then nobody may say that it has.
+    for _ in range(LOOKS):
+        if _has_ended(await _status(client, operation.id)):
+            break
+        await asyncio.sleep(BETWEEN_LOOKS)
+    else:
+        return
     known = await records.operation(operation.id)
     if known is not None and known.outcome is None:
         words = f"{by} ended it by force. What Azure had begun goes on; look at the environment, then repeat the command."

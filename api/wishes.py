@@ -8,11 +8,12 @@ from typing import Any
 
 import wire
 from api.reads import Reads
+from api.starting import operation_id_of
 from cloud.prices import Price
 from environments.blueprints import changed_steps, plan_for
 from environments.errors import CloudUnavailable, Fault, InvalidSpec
 from environments.graph import in_order
-from environments.identifiers import new_operation_id, ulid_of
+from environments.identifiers import ulid_of
 from environments.lifecycle import Verb
 from environments.operations import EnvironmentRecord
 from environments.outcomes import Refusal
@@ -75,7 +76,9 @@ COVERS = "the machine while it is allocated; its disk, public address, storage a
 async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: Caller, reads: Reads) -> Wish:
     """The wish in a request; raises InvalidSpec with everything that is wrong with it."""
     record = await reads.records.environment(name)
-    taken = [*_taken(record, body, caller.name), *_for_others(body, caller)]
+    if record is not None and is_own(record, caller) and not str(body.get("owner") or "").strip():
+        body = {**body, "owner": record.owner}  # the same person, who may be called otherwise at another door
+    taken = [*_taken(record, body, caller.name), *_for_others(record, body, caller)]
     try:
         spec = read_spec(name, body, caller_address=address, caller=caller.name)
     except InvalidSpec as error:
@@ -85,7 +88,7 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: Call
     if faults:
         raise InvalidSpec(faults)
 
-    operation = new_operation_id(name, Verb.PROVISION)
+    operation = operation_id_of(caller, name, Verb.PROVISION)
     secret = record.secret if record else f"dormouse-{name}-{ulid_of(operation).lower()}"
     settings = reads.settings
     agent = (settings.control_plane_url, settings.heartbeat_audience)
@@ -133,16 +136,24 @@ def _action(name: str, existing: tuple[str, ...], plan: Plan) -> str:
 
 def owner_id_of(spec: WorkstationSpec, caller: Caller) -> str:
     """Who may act on an environment: whom the spec names by object id, else whoever asks for it for themselves."""
+    if spec.owner == caller.name:
+        return caller.object_id
     try:
         return str(uuid.UUID(spec.owner))
     except ValueError:
-        return caller.object_id if spec.owner == caller.name else ""
+        return ""
 
 
-def _for_others(body: Mapping[str, Any], caller: Caller) -> list[Fault]:
+def is_own(record: EnvironmentRecord, caller: Caller) -> bool:
+    """Whether an environment belongs to whoever asks, whatever they are called."""
+    return bool(caller.object_id) and record.owner_id == caller.object_id
+
+
+def _for_others(record: EnvironmentRecord | None, body: Mapping[str, Any], caller: Caller) -> list[Fault]:
     """Users build for themselves; operators for anybody."""
     owner = str(body.get("owner") or "").strip()
-    if caller.role is not Role.USER or owner in ("", caller.name, caller.object_id):
+    themselves = ("", caller.name, caller.object_id, record.owner if record and is_own(record, caller) else "")
+    if caller.role is not Role.USER or owner in themselves:
         return []
     return [Fault("/owner", "You may build environments for yourself only; leave the owner out.")]
 

@@ -1,11 +1,12 @@
 """Where people are told what happens: webhooks, each in the form that it takes, and none that leads anywhere else."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import urlsplit
 
 from cloud.connection import Cloud
+from cloud.outside import is_address
 from environments.cards import Button, Card, slack_message, teams_message
 from environments.errors import CloudUnavailable
 from environments.notices import Delivery, Notice
@@ -22,17 +23,23 @@ class Hooks:
         """Post over this cloud's connections to the outside; nothing of our identity goes along."""
         self._cloud, self._settings = cloud, cloud.settings
 
-    async def tell(self, notice: Notice, *, link: str = "") -> Delivery:
-        """Tell everywhere; a place that cannot be reached is named and spoils no other one. `link` is a secret."""
-        delivered, failed = [], []
+    async def tell(self, notice: Notice, *, link: str = "", places: Collection[str] = ()) -> Delivery:
+        """Tell everywhere, or in some kinds of places only; one that cannot be reached is named and spoils no other one.
+
+        `link` is a secret.
+        """
+        delivered, failed, again = [], [], []
         for kind, url in self._settings.notify_urls.items():
+            if places and kind not in places:
+                continue
             secret = self._settings.notify_webhook_secret if kind == "webhook" else ""
             problem = await self._post(url, FORMS[kind](notice, link), secret)
             if problem:
                 failed.append(f"{kind}: {problem}")
+                again.append(kind)
             else:
                 delivered.append(kind)
-        return Delivery(tuple(delivered), tuple(failed))
+        return Delivery(tuple(delivered), tuple(failed), tuple(again))
 
     async def answer(self, url: str, card: Card) -> None:
         """Answer a command where Slack wants it answered, and nowhere else; raises CloudUnavailable."""
@@ -46,7 +53,9 @@ class Hooks:
         """Post, and answer what went wrong; addresses are secrets, and redirects are not followed."""
         import aiohttp
 
-        content, host = json.dumps(body).encode(), urlsplit(url).hostname
+        content, host = json.dumps(body).encode(), urlsplit(url).hostname or ""
+        if is_address(host):  # no name, so nobody would look where it leads
+            return "an address without a name is not posted to"
         headers = {
             "Content-Type": "application/json",
             **({"X-Hub-Signature-256": hub_signature(secret, content)} if secret else {}),

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 # Public by its number, and inside every machine of Azure's the way to the platform.
 # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
 AZURE_ITSELF = ipaddress.IPv4Address("168.63.129.16")
+# All that is given out of IPv6, and what of it is for documentation (RFC 9637).
+GIVEN_OUT, FOR_BOOKS = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("3fff::/20")
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -47,13 +49,19 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(parsed, ipaddress.IPv6Address):
-        inner = (
-            parsed.ipv4_mapped
-            or parsed.sixtofour
-            or (ipaddress.IPv4Address(parsed.packed[-4:]) if parsed in NAT64 else None)
-        )
-        return is_public(str(inner)) if inner else parsed.is_global and not parsed.is_multicast
+        translated = ipaddress.IPv4Address(parsed.packed[-4:]) if parsed in NAT64 else None
+        inner = parsed.ipv4_mapped or parsed.sixtofour or translated
+        return is_public(str(inner)) if inner else parsed.is_global and parsed in GIVEN_OUT and parsed not in FOR_BOOKS
     return parsed.is_global and not parsed.is_multicast and parsed != AZURE_ITSELF
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an address, and no name."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def session_to_the_outside(private: Collection[str]) -> "ClientSession":

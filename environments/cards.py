@@ -3,10 +3,11 @@
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-MARKS = re.compile(r"([\[\]()*_`<>])")  # what Markdown would make more of than others have written
+MARKS = re.compile(r"([\\\[\]()*_`<>])")  # what Markdown would make more of than others have written
+LONGEST_STATUS = 3000  # characters of a card's lines, where the card is a status
 # https://docs.slack.dev/reference/block-kit/blocks says how long texts may be, and how many blocks a message has.
 LONGEST_TEXT, LONGEST_TITLE, LONGEST_LINE, MOST_FACTS, MOST_BUTTONS, MOST_LINES = 2400, 140, 300, 10, 5, 30
 
@@ -30,6 +31,24 @@ class Card:
     facts: tuple[tuple[str, str], ...] = ()
     lines: tuple[str, ...] = ()
     buttons: tuple[Button, ...] = ()
+
+
+def fitting(card: Card) -> Card:
+    """A card that is short enough to be a status: Durable Functions takes 16 KB, two bytes a character.
+
+    https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-custom-orchestration-status
+    """
+    card = replace(card, title=_clipped(card.title, LONGEST_TITLE), text=_clipped(card.text, LONGEST_TEXT))
+    lines, left = list[str](), LONGEST_STATUS
+    for line in card.lines:
+        clipped = _clipped(line, LONGEST_LINE)
+        left -= len(clipped) + 8
+        if left < 0:
+            lines.append(f"… and {len(card.lines) - len(lines)} more")
+            break
+        lines.append(clipped)
+    facts = tuple((name[:80], _clipped(value, LONGEST_LINE)) for name, value in card.facts[:MOST_FACTS])
+    return replace(card, facts=facts if not lines else facts[:2], lines=tuple(lines), buttons=card.buttons[:MOST_BUTTONS])
 
 
 def slack_message(card: Card) -> dict[str, Any]:

@@ -90,6 +90,8 @@ class Command:
     def _rest(self) -> list[str]:
         if self.word is Word.UP:
             return [f"{key}={value}" for key, value in self.body.items() if isinstance(value, str)]
+        if self.body.get("for") == "0":
+            return [OFF]
         return [str(self.body[key]) for key in ("for", "then", "reason") if key in self.body]
 
 

@@ -19,10 +19,19 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Where a notice arrived, and why it did not elsewhere."""
+    """Where a notice arrived, and why it did not elsewhere; `again` are the kinds of places that it did not reach."""
 
     delivered: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Input of the activity that tells people: what, and in which kinds of places only, if not in all."""
+
+    notice: Notice
+    places: tuple[str, ...] = ()
 
 
 FAILED = {

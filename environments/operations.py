@@ -74,7 +74,7 @@ class Adoption:
 class Teardown:
     """Input of `delete_environment`; it begins after `settle` seconds, in which what is under way may arrive.
 
-    With `purge`, its secrets are gone for good, the one that is named `secret` among them, if it was deleted before.
+    With `purge`, its secrets are gone for good, those among them that were deleted before.
     """
 
     operation: str
@@ -82,7 +82,6 @@ class Teardown:
     group: str
     settle: float = 0.0
     purge: bool = False
-    secret: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,18 @@ class Door(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever asks; `object_id` is what Microsoft Entra knows them by, "" if it does not."""
+    """Whoever asks; `object_id` is what Microsoft Entra knows them by, "" if it does not.
+
+    `command` tells this command of theirs from every other one, and `since` when it came first (seconds since 1970), where
+    it may come again.
+    """
 
     name: str
     door: Door
     role: Role | None = None
     object_id: str = ""
+    command: str = ""
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

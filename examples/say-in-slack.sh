@@ -36,8 +36,10 @@ body="command=%2Fgpu&user_id=$user&trigger_id=$clock.$RANDOM&text=$(encoded "$*"
 body="$body&response_url=$(encoded "https://hooks.localhost:$azure$place")"
 signature=v0=$(printf 'v0:%s:%s' "$clock" "$body" | openssl dgst -sha256 -hmac "$secret" -r | cut -d' ' -f1)
 
-curl -fsS "$api/chatops/slack" --data-raw "$body" \
-  -H "X-Slack-Request-Timestamp: $clock" -H "X-Slack-Signature: $signature" | shown 0
+first=$(curl -fsS "$api/chatops/slack" --data-raw "$body" \
+  -H "X-Slack-Request-Timestamp: $clock" -H "X-Slack-Signature: $signature")
+shown 0 <<<"$first"
+grep -q 'Understood' <<<"$first" || exit 0 # everything has been said
 
 # What follows, Slack gets at the response_url, which leads into the simulated Azure here.
 seen=0

@@ -1,6 +1,7 @@
 """`python -m local.run`: the control plane on a simulated Azure, until interrupted."""
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ def main() -> int:
     given = parser.parse_args()
     home = given.home.resolve()
     ground = Ground(home, speed=given.speed, port=PORT, azure_port=AZURE_PORT, estate=given.estate)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as Ctrl-C: nothing is left running
     try:
         ground.start()
         print(_welcome(ground), flush=True)

@@ -8,7 +8,7 @@ import azure.durable_functions as df
 
 import wire
 from activities.chat import answer_in_chat, carry_out_command, end_chat, look_at_operation
-from environments.cards import Button, Card
+from environments.cards import Button, Card, fitting
 from environments.chat import Answered, ChatAnswer, ChatLook, ChatRequest, Word
 from orchestrators.steps import Context, GaveUp, Story, run, sleep
 from orchestrators.telling import TELLING
@@ -26,9 +26,10 @@ def answer_command(context: Context) -> Story[Any]:
     deadline = context.current_utc_datetime + TELLABLE
     try:
         answered = yield from run(context, carry_out_command, request, TRIES)
-    except GaveUp as gave_up:
-        answered = Answered(Card("That could not be done", f"{gave_up.refusal.detail} Try again in a while."))
-    context.set_custom_status(wire.encode(answered.card))
+    except GaveUp:
+        words = "Azure, or our own records, could not be asked. Say how it stands with 'status', then try again in a while."
+        answered = Answered(Card("That could not be done", words))
+    context.set_custom_status(wire.encode(fitting(answered.card)))
     if request.receipt:
         yield from _tell(context, request, answered.card)
         if answered.operation:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import wire
+from activities.inventory import list_deleted_secrets
 from activities.removal import remove_group, remove_resource
 from activities.secret import purge_secret, remove_secret
 from environments.operations import Teardown
@@ -10,8 +11,9 @@ from environments.outcomes import Outcome, Progress, Refusal, Verdict
 from orchestrators.board import DONE, REFUSED, Board
 from orchestrators.finish import Ending, finish
 from orchestrators.remains import Remains, lies_in, look_for_remains
-from orchestrators.steps import Activity, Context, GaveUp, Story, follow, refusal_in, sleep
+from orchestrators.steps import Activity, Context, GaveUp, Story, follow, refusal_in, run, sleep
 
+PURGE = "purge"
 LOOKS = 12
 BETWEEN_LOOKS = 10.0
 
@@ -39,10 +41,10 @@ def _delete(context: Context, request: Teardown, board: Board) -> Story[Ending]:
     board.end("verify", REFUSED if left.all else DONE)
     if left.all:
         return Ending(Outcome.failed(refusals, left.all))
-    unpurged = [refusal for refusal in refusals if refusal.step == "purge"]
+    unpurged = yield from _purge(context, request, board) if request.purge else ()
     if unpurged:
         words = f"{request.environment} is gone, but its password can still be recovered. {unpurged[0].detail}"
-        return Ending(Outcome(Verdict.FAILED, words, tuple(unpurged)), forget=True)
+        return Ending(Outcome(Verdict.FAILED, words, unpurged), forget=True)
     words = f"{request.environment} is gone: its group, its secrets and everything with its tag; nothing is left."
     return Ending(Outcome(Verdict.SUCCEEDED, words), forget=True)
 
@@ -51,7 +53,6 @@ def _remove(context: Context, request: Teardown, found: Remains, board: Board) -
     outside = [found_id for found_id in found.resources if not (found.group and lies_in(request.group, found_id))]
     work: list[tuple[str, Activity[Progress], str]] = [
         *(("secrets", remove_secret, name) for name in found.secrets),
-        *(("purge", purge_secret, name) for name in _to_purge(request, found)),
         *((identifier.rsplit("/", 1)[-1], remove_resource, identifier) for identifier in reversed(outside)),
         *([("group", remove_group, request.group)] if found.group else []),
     ]
@@ -65,8 +66,19 @@ def _remove(context: Context, request: Teardown, found: Remains, board: Board) -
     return refusals
 
 
-def _to_purge(request: Teardown, found: Remains) -> list[str]:
-    return list(dict.fromkeys(filter(None, (*found.secrets, request.secret)))) if request.purge else []
+def _purge(context: Context, request: Teardown, board: Board) -> Story[tuple[Refusal, ...]]:
+    """Delete for good what can still be recovered, whoever deleted it; what resists is named."""
+    board.begin(PURGE, needs=("verify",))
+    refusals: list[Refusal | None] = []
+    try:
+        names = yield from run(context, list_deleted_secrets, request.environment)
+    except GaveUp as gave_up:
+        names, refusals = [], [gave_up.refusal]
+    for name in names:
+        progress = yield from _removed(context, purge_secret, name)
+        refusals.append(refusal_in(progress, PURGE))
+    board.end(PURGE, REFUSED if any(refusals) else DONE)
+    return tuple(refusal for refusal in refusals if refusal)
 
 
 def _removed(context: Context, remove: Activity[Progress], target: str) -> Story[Progress]:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import azure.durable_functions as df
 
 from activities.acting import tell_people
-from environments.notices import Notice
-from orchestrators.steps import Context, Story, run_each
+from environments.notices import Delivery, Notice, Telling
+from orchestrators.steps import Context, Story, run_each, sleep
 
 TOLD_ONE_BY_ONE, LONGEST_NOTICE = 5, 3000
 # People are told soon or not at all.
-TELLING = df.RetryOptions(5_000, 3)
+TELLING, TIMES, APART = df.RetryOptions(5_000, 3), 3, 5.0
 
 
 def tell(context: Context, notices: Sequence[Notice]) -> Story[None]:
@@ -18,4 +18,14 @@ def tell(context: Context, notices: Sequence[Notice]) -> Story[None]:
     if len(notices) > TOLD_ONE_BY_ONE:
         words = "; ".join(f"{notice.name}: {notice.event}" for notice in notices)[:LONGEST_NOTICE]
         notices = [Notice("many", "", f"{len(notices)} machines", words, notices[0].at)]
-    yield from run_each(context, [(tell_people, notice) for notice in notices], TELLING)
+    tellings = [Telling(notice) for notice in notices]
+    for time in range(TIMES):
+        if tellings and time:
+            yield from sleep(context, APART)
+        told = yield from run_each(context, [(tell_people, telling) for telling in tellings], TELLING)
+        # A place that was reached is not told again because another one was not.
+        tellings = [
+            Telling(telling.notice, delivery.again)
+            for telling, delivery in zip(tellings, told, strict=True)
+            if isinstance(delivery, Delivery) and delivery.again
+        ]

@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from local.ground import Ground, temporary_ground
 from tests.support import AzureSide, ControlPlane
+
+# How long an example takes is a matter of what else the computer does.
+settings.register_profile("dormouse", deadline=None)
+settings.load_profile("dormouse")
 
 SPEED = 200.0
 UNCHECKED: list[str] = []

@@ -1,5 +1,6 @@
 """Commands carried out: by the very routes that everybody asks, so that their rules hold for chats, too."""
 
+import difflib
 import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -14,22 +15,13 @@ from api.routes import ROUTES
 from api.starting import Client
 from environments.cards import Card
 from environments.chat import NEEDS_NAME, Answered, ChatLook, ChatRequest, Command, Word, spec_in
-from environments.errors import CloudUnavailable, ControlPlaneError, EnvironmentBusy, RequestUnderWay
-from environments.identifiers import verb_of
-from environments.lifecycle import Verb
+from environments.errors import CloudUnavailable, ControlPlaneError, RequestUnderWay
 from environments.operations import EnvironmentRecord
 from environments.roles import Caller, require_right
 
 BY_PLACE = {(route.method, route.template): route for route in ROUTES}
 ONE = "environments/{name}"
-DOES = {
-    Word.UP: Verb.PROVISION,
-    Word.START: Verb.START,
-    Word.STOP: Verb.STOP,
-    Word.RESTART: Verb.RESTART,
-    Word.DELETE: Verb.DELETE,
-}
-MOST_CHOICES, LARGEST_PAGE = 5, 200
+MOST_CHOICES, LARGEST_PAGE, MOST_PAGES, ALIKE = 5, 200, 10, 0.6
 UNDER_WAY = ("running", "pending")
 Doing = Callable[[Command, Caller, EnvironmentRecord | None], Awaitable[Answered]]
 
@@ -59,12 +51,6 @@ class Routes:
             return await self._carried_out(request.command, request.caller)
         except (CloudUnavailable, RequestUnderWay):
             raise
-        except EnvironmentBusy as busy:
-            command = request.command
-            if verb_of(busy.operation) is not DOES.get(command.word):
-                return Answered(telling.problem_card(busy))
-            card = telling.begun_card(command, busy.operation, request.caller.door)
-            return Answered(card, busy.operation, command.name)
         except ControlPlaneError as error:
             return Answered(telling.problem_card(error))
 
@@ -100,8 +86,12 @@ class Routes:
     async def _choices(self, command: Command, caller: Caller) -> Card:
         """What may have been meant: names like the one that was said, or, where none was said, one's own first."""
         require_right(caller, BY_PLACE["GET", "environments"].right)
-        records, _ = await self._reads.records.environments(limit=LARGEST_PAGE)
-        meant = [record for record in records if command.name in record.name]
+        meant, after = list[EnvironmentRecord](), ""
+        for _ in range(MOST_PAGES):
+            records, after = await self._reads.records.environments(limit=LARGEST_PAGE, after=after)
+            meant += [record for record in records if _is_like(record.name, command.name)]
+            if not after:
+                break
         meant.sort(key=lambda record: (record.owner_id != caller.object_id, not record.name.startswith(command.name)))
         return telling.choices_card(command, [record.name for record in meant[:MOST_CHOICES]])
 
@@ -170,11 +160,16 @@ class Routes:
         req = func.HttpRequest(
             method=method, url=url, headers=self._once, params=params or {}, route_params=places, body=content
         )
-        response = await once(req, caller, self._reads, lambda: route.handler(req, self._client, self._reads, caller))
+        response = await once(req, caller, self._reads, lambda known: route.handler(req, self._client, self._reads, known))
         if response.status_code == HTTPStatus.NO_CONTENT:
             return {}
         answered: dict[str, Any] = json.loads(response.get_body())
         return answered
+
+
+def _is_like(name: str, said: str) -> bool:
+    """Whether a name may have been meant by what was said: a part of it, or a slip."""
+    return said in name or difflib.SequenceMatcher(None, name, said).ratio() >= ALIKE
 
 
 def _merged(before: Any, value: Any) -> Any:

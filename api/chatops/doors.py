@@ -76,6 +76,8 @@ async def slack_interaction(req: func.HttpRequest, client: Client, reads: Reads,
     form = _form(from_slack(req, reads.settings.slack_signing_secret, reads.now()))
     payload = json_object(form.get("payload", "").encode())
     said = _clicked(payload)
+    if said is not None and not reads.settings.takes_slack_answers(said.reply_to):
+        raise InvalidRequest("This click names no response_url of Slack's.")
     if said is not None:
         await take(said, client, reads)  # Slack shows nothing of an answer to a click, but shows that one went wrong
     return answer({})

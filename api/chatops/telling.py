@@ -1,6 +1,7 @@
 """What people in chats are told: cards made from what the routes answer."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -52,14 +53,15 @@ def choices_card(command: Command, names: Sequence[str]) -> Card:
         said = f"There is no environment like {command.name!r}." if command.name else "There is no environment yet."
         return Card(said, "Say 'status' to see them all.", buttons=(Button("Show all", str(Word.STATUS)),))
     said = f"There is no {command.name!r}." if command.name else f"{command.word.capitalize()} which one?"
-    buttons = tuple(Button(name, command.about(name)) for name in names)
+    asked = replace(command, sure=False)  # who was sure of another name is not sure of this one
+    buttons = tuple(Button(name, asked.about(name)) for name in names)
     return Card(said, "Did you mean one of these?" if command.name else "", lines=tuple(names), buttons=buttons)
 
 
 def sure_card(picture: dict[str, Any]) -> Card:
     """Whether somebody really wants to delete an environment."""
     name = str(picture["name"])
-    words = f"Its machine, disks, storage and password go with it, and nothing brings them back. It is {picture['state']}."
+    words = f"Its machine, its disks and its storage go with it, and nothing brings them back. It is {picture['state']}."
     yes = Button(f"Delete {name}", f"{Word.DELETE} {name} yes", sure=f"Delete {name} with everything in it?")
     return Card(f"Delete {name}?", words, _facts(picture), buttons=(yes,))
 

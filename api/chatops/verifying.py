@@ -19,9 +19,9 @@ def from_slack(req: func.HttpRequest, secret: str, now: float) -> bytes:
     """The body of a message that Slack has signed within five minutes; raises NotAuthenticated, or RequestTooLarge."""
     timestamp = req.headers.get("X-Slack-Request-Timestamp", "")
     given = req.headers.get("X-Slack-Signature", "")
-    body = _signed(req, secret, given, lambda body: slack_signature(secret, timestamp, body))
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
-        raise NotAuthenticated(NOT_OF_NOW)
+        raise NotAuthenticated(NOT_SIGNED)
+    body = _signed(req, secret, given, lambda body: slack_signature(secret, timestamp, body))
     require_present(float(timestamp), now)
     return body
 

@@ -37,6 +37,9 @@ class Episode:
         return self.status in ENDED
 
 
+LARGEST_STATUS = 16 * 1024
+
+
 class Outright(Exception):
     """The orchestrator failed without saying what it had asked for."""
 
@@ -81,6 +84,13 @@ def run_episode(
     episode = _episode(instance, answer, replay, fresh, now)
     if answer.custom_status is not None:
         episode.custom_status = json.dumps(answer.custom_status)
+        size = len(json.dumps(answer.custom_status, ensure_ascii=False).encode("utf-16-le", "surrogatepass"))
+        if size > LARGEST_STATUS:
+            # https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-custom-orchestration-status
+            words = (
+                f"The UTF-16 size of the JSON-serialized payload must not exceed 16 KB. The current payload is {size} bytes."
+            )
+            return _failed(instance, fresh, words, now)
     return episode
 
 

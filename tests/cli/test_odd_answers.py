@@ -248,3 +248,12 @@ def test_what_only_admins_may_is_asked_for_by_name(dormouse: Command, server: Fa
         "/api/operations/ml1-stop-1/cancel?force=true",
         "/api/operations/ml1-stop-1/cancel",
     ]
+
+
+def test_a_command_that_takes_long_or_breaks_the_server_is_not_sent_again(dormouse: Command, server: FakeServer) -> None:
+    server.answers(lambda request: time.sleep(2))
+    assert dormouse("stop", "ml1", DORMOUSE_TIMEOUT="0.5").code == 3
+    assert len(server.asked) == 1
+    server.answers(lambda request: request.problem(500, "Something went wrong on our side."))
+    assert dormouse("stop", "ml1").code == 3
+    assert len(server.asked) == 2

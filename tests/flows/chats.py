@@ -80,7 +80,7 @@ class Teams:
     client: httpx.Client
 
     def say(
-        self, text: str, *, age: float = 0.0, secret: str = TEAMS_SECRET, sender: Any = ALICE, **fields: str
+        self, text: str, *, age: float = 0.0, secret: str = TEAMS_SECRET, sender: Any = ALICE, **fields: Any
     ) -> httpx.Response:
         activity = {
             "type": "message",
@@ -115,6 +115,11 @@ class Script:
     ) -> httpx.Response:
         message = {"id": uuid.uuid4().hex, "at": timestamp_ago(self.ground, age), "user": user, "text": text, **fields}
         return self.send(json.dumps(message).encode(), secret)
+
+    @property
+    def now(self) -> str:
+        """This moment of simulated time."""
+        return timestamp_ago(self.ground, 0.0)
 
     def send(self, body: bytes, secret: str = CHATOPS_SECRET) -> httpx.Response:
         headers = {"X-Hub-Signature-256": hub_signature(secret, body)}

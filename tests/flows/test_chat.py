@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from environments.signatures import hub_signature, slack_signature
-from local.ground import NOTIFY_SECRET, SLACK_SECRET, Ground, temporary_ground
+from local.ground import CHATOPS_SECRET, NOTIFY_SECRET, SLACK_SECRET, Ground, temporary_ground
 from tests.flows.chats import Script, Slack, Teams, card_of, text_of
 from tests.support import AzureSide, ControlPlane, until
 
@@ -175,7 +175,10 @@ def test_a_message_that_comes_again_has_no_second_effect(slack: Slack, control_p
     assert [answer.status_code for answer in answers] == [200] * 3
     assert "Understood" in text_of(answers[0].json())
     assert all("taken already" in text_of(answer.json()) for answer in answers[1:])
-    assert len(slack.answers(f"/again/{own}", 1)) == 1
+    assert len(slack.answers(f"/again/{own}", 2)) == 2
+    until(lambda: not [row for row in slack.azure.rows("receipts") if reply_to in str(row)], "it is not forgotten")
+    assert "taken already" in text_of(slack.post("slack", fields).json()), "nor after everything has been said"
+    assert len(slack.answers(f"/again/{own}", 2)) == 2
 
 
 def test_answers_go_to_slack_and_nowhere_else(slack: Slack, azure: AzureSide, machine: str) -> None:
@@ -239,7 +242,7 @@ def test_in_teams_an_environment_belongs_to_the_person_that_entra_knows(
 
 
 @pytest.mark.parametrize(
-    "spoilt", [{"secret": "YW5vdGhlcg=="}, {"age": 301}, {"timestamp": "now"}, {"timestamp": "2026-01-01T00:00:00"}]
+    "spoilt", [{"secret": "YW5vdGhlcg=="}, {"age": 301}, {"timestamp": "now"}, {"timestamp": "2026-01-01T00:00:00Z"}]
 )
 def test_a_message_that_teams_has_not_sent_now_is_refused(teams: Teams, machine: str, spoilt: dict[str, Any]) -> None:
     assert teams.say(f"stop {machine}", **spoilt).status_code == 401
@@ -302,3 +305,82 @@ def test_what_is_told_is_signed(slack: Slack, azure: AzureSide, own: str) -> Non
     assert told["body"]["event"] == "provision done"
     sent = json.dumps(told["body"]).encode()
     assert told["headers"]["x-hub-signature-256"] == hub_signature(NOTIFY_SECRET, sent)
+
+
+def test_a_moment_without_a_zone_is_none(teams: Teams) -> None:
+    assert teams.say("help", timestamp=f"{teams.ground.clock.now():%Y-%m-%dT%H:%M:%S}").status_code == 401
+
+
+def test_the_same_activity_in_another_conversation_is_another_one(teams: Teams, machine: str) -> None:
+    here = card_of(teams.say(f"status {machine}", id="twin", conversation={"id": "19:here"}))
+    there = card_of(teams.say("status nobody-like-this", id="twin", conversation={"id": "19:there"}))
+    assert here["body"][0]["text"] != there["body"][0]["text"]
+
+
+def test_a_machine_that_is_being_stopped_cannot_be_started_meanwhile(
+    slack: Slack, azure: AzureSide, control_plane: ControlPlane, own: str
+) -> None:
+    control_plane.up(own)
+    azure.hold_up("POST", "/deallocate")
+    stop = control_plane.post(own, "stop").json()["operation"]
+    _, later = slack.say(f"start {own}")
+    assert f"The environment is busy*\nEnvironment {own} is held by operation {stop}" in later(1)[0]
+    _, later = slack.say(f"up {own} allow_from=198.51.100.0/24")
+    assert "The environment is busy" in later(1)[0], "what was asked for is not lost without a word"
+    assert "is deallocated" in str(control_plane.wait(stop)["explanation"])
+
+
+def test_a_slack_that_stumbles_is_told_again(slack: Slack, azure: AzureSide, machine: str) -> None:
+    azure.spoil(kind="hooks.localhost", status=500, times=2)
+    _, later = slack.say(f"restart {machine}")
+    assert "has been restarted" in later(2)[1]
+
+
+def test_an_azure_that_stays_away_is_said_to_in_the_end(slack: Slack, azure: AzureSide, machine: str) -> None:
+    azure.spoil(path="/virtualMachines/", status=503, code="ServerTimeout")
+    _, later = slack.say(f"status {machine}")
+    (answer,) = later(1)
+    assert "That could not be done" in answer
+    assert "CloudUnavailable" not in answer
+
+
+def test_a_key_of_an_earlier_message_opens_no_door(script: Script, azure: AzureSide, machine: str) -> None:
+    body = json.dumps(
+        {"id": "once-and-never-again", "at": script.now, "user": "operator", "text": f"status {machine}"}
+    ).encode()
+    key = {"Idempotency-Key": "somebody-has-read-it"}
+    signed = {"X-Hub-Signature-256": hub_signature(CHATOPS_SECRET, body), **key}
+    assert script.client.post("/chatops/generic", content=body, headers=signed).status_code == 200
+    assert script.client.post("/chatops/generic", content=body, headers=key).status_code == 401
+    before = len(azure.rows("receipts"))
+    for number in range(5):
+        script.client.post("/snooze/nothing", headers={"Idempotency-Key": f"nobody-{number}"})
+    assert len(azure.rows("receipts")) == before
+
+
+def test_a_click_that_names_no_place_of_slacks_is_refused(slack: Slack, control_plane: ControlPlane, machine: str) -> None:
+    click: dict[str, Any] = {"type": "block_actions", "user": {"id": "UOPERATOR"}, "trigger_id": "t9"}
+    payload = {**click, "response_url": "https://evil.example/x", "actions": [{"value": f"hold {machine} 2h"}]}
+    assert slack.post("slack/interactions", {"payload": json.dumps(payload)}).status_code == 400
+    assert control_plane.get(machine)["hold"] is None
+
+
+def test_an_environment_can_be_changed_from_any_door_of_its_owner(
+    ground: Ground, teams: Teams, control_plane: ControlPlane, own: str
+) -> None:
+    assert card_of(teams.say(f"up {own}", sender=BOB))["body"][0]["text"] == f"{own}: up has begun"
+    control_plane.wait(trail(control_plane, own)[0]["id"])
+    with ground.simulation() as simulation:
+        asked = {"name": "bob", "roles": ["user"], "claims": {"oid": BOB["aadObjectId"]}}
+        token = simulation.post("/people/token", json=asked).json()["access_token"]
+    headers = {"x-functions-key": ground.key, "Authorization": f"Bearer {token}"}
+    spec = {key: value for key, value in control_plane.get(own)["spec"].items() if key != "owner" and value is not None}
+    changed = httpx.put(
+        f"{ground.api}/environments/{own}", json={**spec, "allow_from": ["198.51.100.0/24"]}, headers=headers, timeout=30
+    )
+    assert changed.status_code == 202, changed.text
+    assert control_plane.wait(changed.json()["operation"])["state"] == "succeeded"
+    assert control_plane.get(own)["owner"] == f"teams:{BOB['aadObjectId']}"
+    assert (
+        card_of(teams.say(f"up {own} allow_from=198.51.100.0/25", sender=BOB))["body"][0]["text"] == f"{own}: up has begun"
+    )

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from api.routes import ROUTES
 from environments.roles import Right
 from local.ground import Ground
+from tests.flows.chats import Script
 from tests.support import WORKSTATION, AzureSide, ControlPlane
 
 ROLES = ("none", "viewer", "user", "operator", "admin")
@@ -179,6 +180,8 @@ def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Any) -> None:
             assert client.get("/operations").status_code == 200, "what costs no call of Azure is not counted"
             people = People(ground.api, ground.key, simulation)
             assert people.ask("GET", "environments", people.token("alice", "viewer")).status_code == 200
+            script = Script(ground, client)
+            assert [script.say("status").json()["title"] for _ in range(3)][2] == "Too many requests"
     finally:
         ground.stop()
 
@@ -214,3 +217,46 @@ def test_a_vault_that_lets_nobody_purge_is_said_to(people: People, ground: Groun
         assert (gone["state"], "can still be recovered" in gone["explanation"]) == ("failed", True)
         assert side.resources(name) == []
         assert client.get(f"/environments/{name}").status_code == 404
+
+
+def test_what_was_left_recoverable_can_be_purged_later(people: People, ground: Ground, name: str) -> None:
+    with ground.client() as client, ground.simulation() as simulation:
+        plane, side, admin = ControlPlane(client), AzureSide(simulation), people.token("root", "admin")
+        assert people.ask("DELETE", f"environments/{name}?purge=true", admin).status_code == 404, "there never was one"
+        assert people.ask("DELETE", f"environments/{name}?purge=banana", admin).status_code == 400
+        plane.up(name)
+        (secret,) = side.secrets(name)
+        plane.down(name)
+        assert secret in side.deleted_secrets()
+        operator = people.token("olga", "operator")
+        assert people.ask("DELETE", f"environments/{name}?purge=true", operator).status_code == 403
+        assert people.ask("DELETE", f"environments/{name}", operator).status_code == 200
+        assert plane.follow(people.ask("DELETE", f"environments/{name}?purge=true", admin))["state"] == "succeeded"
+        assert secret not in side.deleted_secrets()
+
+
+def test_an_application_owns_what_it_builds(people: People, ground: Ground, name: str) -> None:
+    ours = "0d0e5e00-0000-4000-8000-00000000000a"
+    claims = {"preferred_username": None, "appid": "0d0e5e00-0000-4000-8000-00000000000b", "oid": ours}
+    token = people.token("robot", "user", claims=claims)
+    with ground.client() as client:
+        plane = ControlPlane(client)
+        accepted = people.ask("PUT", f"environments/{name}", token, WORKSTATION)
+        assert plane.wait(accepted.json()["operation"])["state"] == "succeeded"
+        assert plane.follow(people.ask("DELETE", f"environments/{name}", token))["state"] == "succeeded"
+
+
+def test_a_parameter_that_nobody_reads_is_refused(ground: Ground, control_plane: ControlPlane, name: str) -> None:
+    slip = control_plane.client.put(f"/environments/{name}", json=WORKSTATION, params={"dryrun": "true"})
+    assert (slip.status_code, "'dryrun'" in slip.json()["detail"]) == (400, True)
+    with httpx.Client(base_url=ground.api, trust_env=False) as client:
+        assert client.get("/blueprints", params={"code": ground.key}).status_code == 200, "the host's own is no stranger"
+
+
+def test_cancelling_can_be_tried_out(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    azure.hold_up("PUT", "/virtualMachines/")
+    building = control_plane.put(name).json()["operation"]
+    would = control_plane.client.post(f"/operations/{building}/cancel", params={"dry_run": "true"})
+    assert would.json() == {"operation": building, "environment": name, "verb": "provision", "force": False}
+    assert control_plane.operation(building)["state"] in ("pending", "running")
+    assert control_plane.follow(control_plane.cancel(building))["state"] == "cancelled"

@@ -55,7 +55,7 @@ def test_an_idle_machine_is_warned_then_stopped_and_the_others_are_not(fleet: Fl
 
 
 def test_work_that_begins_after_the_warning_keeps_the_machine_awake(fleet: FleetSide) -> None:
-    fleet.load(worker=machine(idle="window=5m, grace=0m, lead=4m"))
+    fleet.load(worker=machine(idle="window=5m, grace=0m, lead=30m"))
     fleet.sweep()
     fleet.signals("worker", gpu_percent=88)
     until(lambda: fleet.verdicts()["worker"] == "busy", "work is not seen")

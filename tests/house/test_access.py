@@ -7,10 +7,12 @@ from environments.roles import Caller, Door, Right, Role, require_own, require_r
 from tests.support import ROOT
 
 PROOFS = {
-    "Authorization": "the token of a machine, or the HMAC of Teams",
+    "heartbeats": "the token of the machine's own identity",
+    "chatops/teams": "the HMAC of Teams",
     "X-Slack-Signature": "the signature of Slack",
     "X-Hub-Signature-256": "the signature of a script",
 }
+OPEN = {"snooze/{link}": "the secret in the link"}
 HEAD = (
     "| route | without a role | viewer | user, own | user, another's | operator | admin |",
     "|---|---|---|---|---|---|---|",
@@ -20,7 +22,7 @@ HEAD = (
 def line(route: Route) -> str:
     place = f"| `{route.method} /api/{route.template}` |"
     if route.right is Right.NOTHING:
-        words = PROOFS.get(route.proof, "open to everybody" if "link" not in route.template else "the secret in the link")
+        words = PROOFS.get(route.template) or PROOFS.get(route.proof) or OPEN.get(route.template, "open to everybody")
         return f"{place} {words} | | | | | |"
     cells = [_may(route, None, "mine"), _may(route, Role.VIEWER, "mine"), _may(route, Role.USER, "mine")]
     cells += [

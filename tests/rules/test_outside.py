@@ -46,6 +46,11 @@ class Finder:
         "::ffff:168.63.129.16",
         "64:ff9b::a9fe:a9fe",
         "2002:0a00:0001::1",
+        "fec0::1",
+        "::127.0.0.1",
+        "64:ff9b:1::7f00:1",
+        "5f00::1",
+        "3fff::1",
         "not an address",
     ],
 )
@@ -60,6 +65,7 @@ def test_a_name_that_leads_to_a_private_address_leads_nowhere() -> None:
         asyncio.run(addresses.resolve("inside", 443))
     assert [each["host"] for each in asyncio.run(addresses.resolve("both", 443))] == ["52.1.2.3"]
     assert [each["host"] for each in asyncio.run(addresses.resolve("ours", 443))] == ["10.0.0.5"]
+    assert asyncio.run(PublicAddresses(Finder(OURS=["10.0.0.5"]), {"ours"}).resolve("OURS", 443))
 
 
 @pytest.mark.parametrize(
@@ -76,6 +82,11 @@ def test_a_name_that_leads_to_a_private_address_leads_nowhere() -> None:
         ({"CHAT_USERS": "somebody"}, "CHAT_USERS: 'somebody' does not say who is what"),
         ({"CHAT_DEFAULTS": "nowhere"}, "CHAT_DEFAULTS: 'nowhere' is neither"),
         ({"TEAMS_WEBHOOK_SECRET": "not base64!"}, "TEAMS_WEBHOOK_SECRET: this is no secret of Teams"),
+        ({"TEAMS_WEBHOOK_SECRET": "YW5v!dGhlcg=="}, "TEAMS_WEBHOOK_SECRET: this is no secret of Teams"),
+        ({"HTTP_AUTH": "entra"}, "ENTRA_TENANT_ID is not set"),
+        ({"SLACK_HOOKS_URL": "https://169.254.169.254"}, "SLACK_HOOKS_URL must name a host"),
+        ({"KEY_VAULT_URL": "https://[x"}, "KEY_VAULT_URL is no address"),
+        ({"RATE_LIMIT": "0"}, "RATE_LIMIT: '0' is not a number of requests a minute"),
         (
             {"CHATOPS_SECRET": "@Microsoft.KeyVault(SecretUri=x)"},
             "CHATOPS_SECRET is a Key Vault reference",
@@ -102,6 +113,7 @@ def test_known_services_and_named_hosts_are_good() -> None:
     )
     assert set(settings.notify_urls) == {"slack", "teams", "webhook"}
     assert "not-to-be-shown" not in repr(settings)
+    assert Settings.from_environment({**REQUIRED, "CHATOPS_SECRET": "ends/"}).chatops_secret == "ends/"
     assert "services/x" not in repr(settings)
 
 
@@ -136,4 +148,5 @@ def test_signatures_are_those_of_the_services() -> None:
     assert hub_signature("It's a Secret to Everybody", b"Hello, World!") == hub
     assert teams_signature("c2VjcmV0", b"x").startswith("HMAC ")
     assert same("ä", "ä")
+    assert not same("\udcff", "b"), "whatever came"
     assert not same("ä", "b")

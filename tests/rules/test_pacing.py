@@ -44,8 +44,9 @@ def test_nobody_gets_more_than_a_minutes_worth_and_what_has_come_since(pauses: l
 
 
 def test_a_clock_that_goes_back_and_crowds_of_callers_do_no_harm() -> None:
-    pace = Pace(1)
+    pace = Pace(2)
     assert admitted(pace, "alice", 100.0)
+    assert admitted(pace, "alice", 50.0)
     assert not admitted(pace, "alice", 50.0)
     for number in range(MOST_CALLERS + 10):
         assert admitted(pace, f"caller {number}", 100.0)

@@ -1,18 +1,22 @@
 import string
 from collections.abc import Iterator
 
+import azure.functions as func
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import timers
 from activities.role import assignment_name
 from activities.secret import new_password
-from api.problems import STATUS_OF, TITLE_OF
+from api.parameters import AFTER, cursor_of
+from api.problems import STATUS_OF, TITLE_OF, problem_of
 from environments import errors
 from environments.errors import CommandNotPossible, ControlPlaneError
 from environments.identifiers import first_ulid, new_operation_id, ulid_of, verb_of
 from environments.lifecycle import TAKES, State, Verb, require, satisfied, state_of
 from environments.outcomes import ADVICE, RefusalReason
+from local import ground
 from settings import Settings, SettingsError
 
 
@@ -86,3 +90,22 @@ def test_settings_name_all_that_is_wrong_at_once() -> None:
     assert all(
         name in text for name in ("KEY_VAULT_URL", "RECORDS_TABLES_URL", "AZURE_SUBSCRIPTION_ID", "RETAIL_PRICES_URL")
     )
+
+
+def test_who_asks_too_often_is_never_told_to_come_back_at_once() -> None:
+    assert problem_of(errors.TooManyRequests(0.4)).headers["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize("text", ["", "rubbish", "!", cursor_of(""), cursor_of("x" * 1024), "MQ"])
+def test_a_cursor_that_nobody_gave_out_is_refused(text: str) -> None:
+    with pytest.raises(errors.InvalidRequest, match="what an answer named"):
+        AFTER.of(func.HttpRequest(method="GET", url="/api/x", params={"after": text}, body=b""))
+
+
+def test_a_cursor_leads_back_to_its_place() -> None:
+    for place in ("ml1", "7", "ü/ ?&="):
+        assert AFTER.of(func.HttpRequest(method="GET", url="/api/x", params={"after": cursor_of(place)}, body=b"")) == place
+
+
+def test_every_timer_can_be_switched_off_on_the_ground() -> None:
+    assert {timer.handler.__name__ for timer in timers.TIMERS} == set(ground.TIMERS)
