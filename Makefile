@@ -24,7 +24,7 @@ test: $(VENV)/.ready $(VENV)-worker/.ready .azurite/.ready ## everything that mu
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/azure-functions-doctor doctor --path .
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.ready ## measure the figures we promise; also written to benchmarks/latest.json
 	@$(BIN)/python -m benchmarks
