@@ -3,6 +3,7 @@
 import itertools
 import time
 import uuid
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -53,9 +54,9 @@ async def _restarted(workbench: Workbench, side: AzureSide, name: str, cut: Cut)
     raise AssertionError("a host that is not cut off ends what it has begun")
 
 
-async def _said(life: Life, workbench: Workbench, name: str, path: str, trigger: str) -> str:
+async def _said(life: Life, workbench: Workbench, name: str, path: str, trigger: str, word: str = "restart") -> str:
     """Say it, again in the next life as Slack does when it got no answer; the orchestration that carries it out."""
-    fields = {"text": f"restart {name}", "user_id": "UOPERATOR", "trigger_id": trigger}
+    fields = {"text": f"{word} {name}", "user_id": "UOPERATOR", "trigger_id": trigger}
     fields["response_url"] = f"{workbench.ground.app_environment['SLACK_HOOKS_URL']}{path}"
     body, now = urlencode(fields).encode(), str(int(time.time()))
     headers = {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": slack_signature(SLACK_SECRET, now, body)}
@@ -89,3 +90,22 @@ def test_a_message_whose_taker_died_before_handing_it_over_is_taken_again(workbe
     workbench.runner.run(again())
     (told,) = side.messages(path)
     assert "There is no environment like" in str(told["body"])
+
+
+def test_what_lasts_longer_than_slack_listens_is_said_to_go_on(
+    workbench: Workbench, side: AzureSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrators.chat.TELLABLE", timedelta(seconds=30))
+    path, trigger = f"/commands/{uuid.uuid4().hex}", uuid.uuid4().hex
+
+    async def built() -> None:
+        async with workbench.life() as life:
+            assert await life.until_ended(await _said(life, workbench, "chat-slow", path, trigger, "up"))
+            operation = (await life.ask("GET", "/operations?environment=chat-slow")).json()["value"][0]["id"]
+            assert await life.until_ended(operation)
+
+    workbench.runner.run(built())
+    begun, still = (str(message["body"]) for message in side.messages(path))
+    assert "up has begun" in begun
+    assert "still under way" in still
+    assert "status chat-slow" in still
