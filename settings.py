@@ -113,7 +113,11 @@ class Settings:
 
     def takes_slack_answers(self, url: str) -> bool:
         """Whether an address is one of Slack's for answers to commands."""
-        asked, theirs = urlsplit(url), urlsplit(self.slack_hooks_url)
+        try:
+            asked = urlsplit(url)
+        except ValueError:
+            return False
+        theirs = urlsplit(self.slack_hooks_url)
         return (asked.scheme, asked.netloc) == (theirs.scheme, theirs.netloc)
 
     @classmethod

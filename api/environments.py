@@ -121,8 +121,8 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
     if purge:
         require_admin(caller, "To delete a password for good")
     group = record.group if record else f"rg-dormouse-{name}"
-    running = record is not None or await running_operation(client, reads.records, name)
-    if not running and not await _is_ours(name, group, reads):
+    known = record is not None or await running_operation(client, reads.records, name)
+    if not known and not await _is_ours(name, group, reads):
         gone = await _already_gone(name, reads)
         if not purge:
             return gone

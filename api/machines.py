@@ -76,7 +76,7 @@ async def list_machines(req: func.HttpRequest, client: Client, reads: Reads, cal
 
 async def idle_report(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """What the last sweep has found and what sleep has saved; as CSV with every machine, if that is asked for."""
-    head, limit = await _head(reads), LIMIT.of(req)
+    limit, head = LIMIT.of(req), await _head(reads)
     if (FORMAT.of(req) or _preferred(req)) == "csv":
         return func.HttpResponse(await _as_csv(reads), mimetype="text/csv", headers={"Content-Disposition": "attachment"})
     lines, after = await _lines(reads, limit, AFTER.of(req), "")

@@ -77,11 +77,12 @@ async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads, 
     record = await _known(req.route_params["id"], reads)
     known = await reads.records.environment(record.environment)
     require_own(caller, known.owner_id if known else "")
-    if FORCE.of(req):
+    force = FORCE.of(req)
+    if force:
         require_admin(caller, "To end an operation by force")
     if DRY_RUN.of(req):
-        return answer(WouldCancel(record.id, record.environment, record.verb, FORCE.of(req)))
-    if FORCE.of(req):
+        return answer(WouldCancel(record.id, record.environment, record.verb, force))
+    if force:
         await end_by_force(client, reads.records, record, caller.name)
     else:
         await cancel(client, record, Cancellation(caller.name))

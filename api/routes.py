@@ -82,25 +82,12 @@ ROUTES = (
         ok(environments.PasswordPlace),
         no=(EnvironmentNotFound,),
     ),
-    Route(
-        "POST",
-        "environments/{name}/hold",
-        environments.hold_environment,
-        OWN,
-        ok(machines.Held),
-        (DRY_RUN,),
-        HoldRequest,
-        (EnvironmentNotFound,),
-    ),
-    Route(
-        "POST",
-        "environments/{name}/extend",
-        environments.extend_environment,
-        OWN,
-        ok(machines.Leased),
-        (DRY_RUN,),
-        LeaseRequest,
-        (EnvironmentNotFound,),
+    *(
+        Route("POST", template, handler, OWN, ok(kind), (DRY_RUN,), takes, (EnvironmentNotFound,))
+        for template, handler, kind, takes in (
+            ("environments/{name}/hold", environments.hold_environment, machines.Held, HoldRequest),
+            ("environments/{name}/extend", environments.extend_environment, machines.Leased, LeaseRequest),
+        )
     ),
     Route("GET", "machines", machines.list_machines, LOOK, ok(Page[Line]), (*PAGED, VERDICT)),
     Route(
@@ -111,47 +98,29 @@ ROUTES = (
         (*ok(machines.Report), Reply(200, None, CSV)),
         (*PAGED, FORMAT),
     ),
-    Route(
-        "POST",
-        "machines/hold",
-        machines.hold_machine,
-        OPERATE,
-        ok(machines.Held),
-        (DRY_RUN,),
-        machines.MachineHold,
-        (MachineNotFound,),
+    *(
+        Route("POST", template, handler, OPERATE, ok(kind), (DRY_RUN,), takes, (MachineNotFound,))
+        for template, handler, kind, takes in (
+            ("machines/hold", machines.hold_machine, machines.Held, machines.MachineHold),
+            ("machines/extend", machines.lease_machine, machines.Leased, machines.MachineLease),
+        )
     ),
-    Route(
-        "POST",
-        "machines/extend",
-        machines.lease_machine,
-        OPERATE,
-        ok(machines.Leased),
-        (DRY_RUN,),
-        machines.MachineLease,
-        (MachineNotFound,),
-    ),
-    Route(
-        "POST",
-        "machines/adopt",
-        adoption.adopt,
-        OPERATE,
-        begun(adoption.WouldAdopt),
-        (DRY_RUN,),
-        adoption.AdoptRequest,
-        (MachineNotFound, EnvironmentBusy, CommandNotPossible),
-        costly=True,
-    ),
-    Route(
-        "POST",
-        "machines/release",
-        adoption.release,
-        OPERATE,
-        begun(adoption.WouldAdopt),
-        (DRY_RUN,),
-        adoption.ReleaseRequest,
-        (MachineNotFound, EnvironmentBusy, CommandNotPossible),
-        costly=True,
+    *(
+        Route(
+            "POST",
+            template,
+            handler,
+            OPERATE,
+            begun(adoption.WouldAdopt),
+            (DRY_RUN,),
+            takes,
+            (MachineNotFound, EnvironmentBusy, CommandNotPossible),
+            costly=True,
+        )
+        for template, handler, takes in (
+            ("machines/adopt", adoption.adopt, adoption.AdoptRequest),
+            ("machines/release", adoption.release, adoption.ReleaseRequest),
+        )
     ),
     Route(
         "POST",

@@ -101,9 +101,7 @@ async def cancel(client: Client, operation: OperationRecord, cancellation: Cance
 
     Raises CommandNotPossible if it has ended or is one that Azure would finish all the same.
     """
-    status = await _status(client, operation.id)
-    if operation.outcome is not None or _has_ended(status):
-        raise CommandNotPossible(f"Operation {operation.id} has ended; there is nothing to cancel.")
+    await _require_under_way(client, operation)
     if operation.verb not in CANCELLABLE:
         words = f"Azure would finish a {operation.verb} all the same. Wait until it has ended, then ask for something else."
         raise CommandNotPossible(words)
@@ -120,9 +118,7 @@ async def cancel(client: Client, operation: OperationRecord, cancellation: Cance
 
 async def end_by_force(client: Client, records: Records, operation: OperationRecord, by: str) -> None:
     """End an operation as it stands, and its steps; when it has ended, its lock is stale. Raises as `cancel` does."""
-    status = await _status(client, operation.id)
-    if operation.outcome is not None or _has_ended(status):
-        raise CommandNotPossible(f"Operation {operation.id} has ended; there is nothing to end.")
+    await _require_under_way(client, operation)
     if operation.carrier:
         raise CommandNotPossible(f"It is part of {operation.carrier}, with others; wait until that has ended.")
     try:
@@ -141,6 +137,11 @@ async def end_by_force(client: Client, records: Records, operation: OperationRec
     if known is not None and known.outcome is None:
         words = f"{by} ended it by force. What Azure had begun goes on; look at the environment, then repeat the command."
         await records.remember_operation(replace(known, outcome=Outcome(Verdict.LOST, words), ended_at=now()))
+
+
+async def _require_under_way(client: Client, operation: OperationRecord) -> None:
+    if operation.outcome is not None or _has_ended(await _status(client, operation.id)):
+        raise CommandNotPossible(f"Operation {operation.id} has ended; there is nothing to cancel.")
 
 
 async def _status(client: Client, operation: str) -> Any:

@@ -18,7 +18,7 @@ from environments.lifecycle import Verb
 from environments.operations import EnvironmentRecord
 from environments.outcomes import Refusal
 from environments.plan import Kind, Place, Plan
-from environments.roles import Caller, Role
+from environments.roles import Caller, Role, owns
 from environments.specs import SPECS, WorkstationSpec, change_faults, read_spec
 
 
@@ -76,7 +76,7 @@ COVERS = "the machine while it is allocated; its disk, public address, storage a
 async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: Caller, reads: Reads) -> Wish:
     """The wish in a request; raises InvalidSpec with everything that is wrong with it."""
     record = await reads.records.environment(name)
-    if record is not None and is_own(record, caller) and not str(body.get("owner") or "").strip():
+    if record is not None and owns(caller, record.owner_id) and not str(body.get("owner") or "").strip():
         body = {**body, "owner": record.owner}  # the same person, who may be called otherwise at another door
     taken = [*_taken(record, body, caller.name), *_for_others(record, body, caller)]
     try:
@@ -144,15 +144,10 @@ def owner_id_of(spec: WorkstationSpec, caller: Caller) -> str:
         return ""
 
 
-def is_own(record: EnvironmentRecord, caller: Caller) -> bool:
-    """Whether an environment belongs to whoever asks, whatever they are called."""
-    return bool(caller.object_id) and record.owner_id == caller.object_id
-
-
 def _for_others(record: EnvironmentRecord | None, body: Mapping[str, Any], caller: Caller) -> list[Fault]:
     """Users build for themselves; operators for anybody."""
     owner = str(body.get("owner") or "").strip()
-    themselves = ("", caller.name, caller.object_id, record.owner if record and is_own(record, caller) else "")
+    themselves = ("", caller.name, caller.object_id, record.owner if record and owns(caller, record.owner_id) else "")
     if caller.role is not Role.USER or owner in themselves:
         return []
     return [Fault("/owner", "You may build environments for yourself only; leave the owner out.")]

@@ -1,12 +1,13 @@
 """Where people are told what happens: webhooks, each in the form that it takes, and none that leads anywhere else."""
 
+import asyncio
 import json
 from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import urlsplit
 
 from cloud.connection import Cloud
-from cloud.outside import is_address
+from cloud.outside import NoNameError
 from environments.cards import Button, Card, slack_message, teams_message
 from environments.errors import CloudUnavailable
 from environments.notices import Delivery, Notice
@@ -28,18 +29,17 @@ class Hooks:
 
         `link` is a secret.
         """
-        delivered, failed, again = [], [], []
-        for kind, url in self._settings.notify_urls.items():
-            if places and kind not in places:
-                continue
-            secret = self._settings.notify_webhook_secret if kind == "webhook" else ""
-            problem = await self._post(url, FORMS[kind](notice, link), secret)
-            if problem:
-                failed.append(f"{kind}: {problem}")
-                again.append(kind)
-            else:
-                delivered.append(kind)
-        return Delivery(tuple(delivered), tuple(failed), tuple(again))
+        urls = {kind: url for kind, url in self._settings.notify_urls.items() if not places or kind in places}
+        secrets = {"webhook": self._settings.notify_webhook_secret}
+        problems = await asyncio.gather(
+            *(self._post(url, FORMS[kind](notice, link), secrets.get(kind, "")) for kind, url in urls.items())
+        )
+        told = dict(zip(urls, problems, strict=True))
+        return Delivery(
+            delivered=tuple(kind for kind, problem in told.items() if not problem),
+            failed=tuple(f"{kind}: {problem}" for kind, problem in told.items() if problem),
+            again=tuple(kind for kind, problem in told.items() if problem),
+        )
 
     async def answer(self, url: str, card: Card) -> None:
         """Answer a command where Slack wants it answered, and nowhere else; raises CloudUnavailable."""
@@ -53,9 +53,7 @@ class Hooks:
         """Post, and answer what went wrong; addresses are secrets, and redirects are not followed."""
         import aiohttp
 
-        content, host = json.dumps(body).encode(), urlsplit(url).hostname or ""
-        if is_address(host):  # no name, so nobody would look where it leads
-            return "an address without a name is not posted to"
+        content, host = json.dumps(body).encode(), urlsplit(url).hostname
         headers = {
             "Content-Type": "application/json",
             **({"X-Hub-Signature-256": hub_signature(secret, content)} if secret else {}),
@@ -65,6 +63,8 @@ class Hooks:
             session = self._cloud.outside
             async with session.post(url, data=content, headers=headers, allow_redirects=False, timeout=limit) as response:
                 status = response.status
+        except NoNameError as error:
+            return str(error)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return f"{host} cannot be reached ({type(error).__name__})"
         return "" if 200 <= status < 300 else f"{host} answered HTTP {status}"

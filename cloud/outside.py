@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ AZURE_ITSELF = ipaddress.IPv4Address("168.63.129.16")
 # All that is given out of IPv6, and what of it is for documentation (RFC 9637).
 GIVEN_OUT, FOR_BOOKS = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("3fff::/20")
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class NoNameError(Exception):
+    """An address where the name of a host was wanted."""
 
 
 class PublicAddresses:
@@ -69,6 +73,12 @@ def session_to_the_outside(private: Collection[str]) -> "ClientSession":
     import aiohttp
     from aiohttp.resolver import ThreadedResolver
 
+    async def names_only(request: Any, send: Callable[[Any], Awaitable[Any]]) -> Any:
+        if is_address(request.url.host or ""):  # no resolver would look where it leads
+            raise NoNameError("an address without a name is not posted to")
+        return await send(request)
+
     resolver: Any = PublicAddresses(ThreadedResolver(), private)
     connector = aiohttp.TCPConnector(resolver=resolver)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+    jar = aiohttp.DummyCookieJar()
+    return aiohttp.ClientSession(connector=connector, cookie_jar=jar, trust_env=False, middlewares=(names_only,))

@@ -3,11 +3,11 @@
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 MARKS = re.compile(r"([\\\[\]()*_`<>])")  # what Markdown would make more of than others have written
-LONGEST_STATUS = 3000  # characters of a card's lines, where the card is a status
+LONGEST_STATUS = 3000  # characters of a card's facts and lines, where the card is a status
 # https://docs.slack.dev/reference/block-kit/blocks says how long texts may be, and how many blocks a message has.
 LONGEST_TEXT, LONGEST_TITLE, LONGEST_LINE, MOST_FACTS, MOST_BUTTONS, MOST_LINES = 2400, 140, 300, 10, 5, 30
 
@@ -38,17 +38,15 @@ def fitting(card: Card) -> Card:
 
     https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-custom-orchestration-status
     """
-    card = replace(card, title=_clipped(card.title, LONGEST_TITLE), text=_clipped(card.text, LONGEST_TEXT))
-    lines, left = list[str](), LONGEST_STATUS
-    for line in card.lines:
-        clipped = _clipped(line, LONGEST_LINE)
-        left -= len(clipped) + 8
-        if left < 0:
-            lines.append(f"… and {len(card.lines) - len(lines)} more")
-            break
-        lines.append(clipped)
     facts = tuple((name[:80], _clipped(value, LONGEST_LINE)) for name, value in card.facts[:MOST_FACTS])
-    return replace(card, facts=facts if not lines else facts[:2], lines=tuple(lines), buttons=card.buttons[:MOST_BUTTONS])
+    left = LONGEST_STATUS - sum(len(name) + len(value) for name, value in facts)
+    return Card(
+        _clipped(card.title, LONGEST_TITLE),
+        _clipped(card.text, LONGEST_TEXT),
+        facts,
+        tuple(_shown([_clipped(line, LONGEST_LINE) for line in card.lines], left)),
+        card.buttons[:MOST_BUTTONS],
+    )
 
 
 def slack_message(card: Card) -> dict[str, Any]:
@@ -122,11 +120,11 @@ def _section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
-def _shown(lines: Sequence[str]) -> list[str]:
+def _shown(lines: Sequence[str], longest: int = LONGEST_TEXT) -> list[str]:
     """As many lines as a chat shows, and how many more there are."""
     shown: list[str] = []
     for line in lines[:MOST_LINES]:
-        if sum(map(len, shown)) + len(line) > LONGEST_TEXT:
+        if sum(map(len, shown)) + len(line) > longest:
             break
         shown.append(line)
     more = len(lines) - len(shown)

@@ -97,15 +97,15 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """Input of `answer_command`: the command, who gave it, and whether answers can follow later, and where to.
+    """Input of `answer_command`: the command, who gave it, and whether they can be told what comes of it.
 
-    `receipt` is where the address for answers is kept: it is a secret for as long as it is good.
+    Where to is in the receipt of this id: the address is a secret for as long as it is good.
     """
 
     id: str
     command: Command
     caller: Caller
-    receipt: str = ""
+    tellable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,6 @@ class Answered:
 
     card: Card
     operation: str = ""
-    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,9 +83,14 @@ def require_admin(caller: Caller, what: str) -> None:
         raise NotAllowed(f"{what} takes the role {Role.ADMIN}, and you have {caller.role or 'none'}.")
 
 
+def owns(caller: Caller, owner_id: str) -> bool:
+    """Whether something is the caller's own, whatever they are called; who has no object id owns nothing."""
+    return bool(caller.object_id) and caller.object_id == owner_id
+
+
 def require_own(caller: Caller, owner_id: str) -> None:
     """Raise NotAllowed unless the caller may act on everything, or on this because it is theirs."""
-    if caller.role in (Role.OPERATOR, Role.ADMIN) or (caller.object_id and caller.object_id == owner_id):
+    if caller.role in (Role.OPERATOR, Role.ADMIN) or owns(caller, owner_id):
         return
     raise NotAllowed("You may act on your own environments, and this one is not yours.")
 

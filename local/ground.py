@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,9 @@ CHAT_USERS = (
     "slack:UOPERATOR=operator, slack:UUSER=user, generic:operator=operator, "
     "teams:0d0e5e00-0000-4000-8000-0000000000b0=user, teams:0d0e5e00-0000-4000-8000-0000000000ca=user"
 )
+
+
+NOTHING_ELSE: Mapping[str, str] = {}
 
 
 class GroundError(Exception):
@@ -95,11 +98,12 @@ class Ground:
         timers: bool = True,
         agents: bool = True,
         estate: Path | None = None,
+        settings: Mapping[str, str] = NOTHING_ELSE,
     ) -> None:
         """Prepare both processes; nothing runs before `start`. Port 0 means any free one.
 
         Without `timers` nothing happens that nobody asks for, and without `agents` machines that are built do not report.
-        `estate` is a file of machines that exist already.
+        `estate` is a file of machines that exist already, `settings` are those of the app that are not as usual.
         """
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.port, self.azure_port = home, port or free_port(), azure_port or free_port()
@@ -114,7 +118,7 @@ class Ground:
         self.azure = Process(azure, self._plain_environment, home / "azure.log")
         changed = {} if timers else {f"AzureWebJobs.{name}.Disabled": "true" for name in TIMERS}
         changed |= {} if agents else {"CONTROL_PLANE_URL": ""}
-        self.host = Process(host, {**self.app_environment, **changed}, home / "host.log")
+        self.host = Process(host, {**self.app_environment, **changed, **settings}, home / "host.log")
 
     def start(self) -> None:
         """Start both; raises GroundError."""
@@ -193,11 +197,17 @@ class Ground:
 
 @contextlib.contextmanager
 def temporary_ground(
-    *, speed: float, seed: int = 1, timers: bool = True, agents: bool = True, estate: Path | None = None
+    *,
+    speed: float,
+    seed: int = 1,
+    timers: bool = True,
+    agents: bool = True,
+    estate: Path | None = None,
+    settings: Mapping[str, str] = NOTHING_ELSE,
 ) -> Iterator[Ground]:
     """A running ground that is gone afterwards."""
     home = Path(tempfile.mkdtemp(prefix="dormouse-"))
-    ground = Ground(home, speed=speed, seed=seed, timers=timers, agents=agents, estate=estate)
+    ground = Ground(home, speed=speed, seed=seed, timers=timers, agents=agents, estate=estate, settings=settings)
     try:
         ground.start()
         yield ground

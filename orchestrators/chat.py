@@ -30,17 +30,18 @@ def answer_command(context: Context) -> Story[Any]:
         words = "Azure, or our own records, could not be asked. Say how it stands with 'status', then try again in a while."
         answered = Answered(Card("That could not be done", words))
     context.set_custom_status(wire.encode(fitting(answered.card)))
-    if request.receipt:
+    if request.tellable:
         yield from _tell(context, request, answered.card)
         if answered.operation:
-            yield from _tell(context, request, (yield from _end_of(context, request, answered, deadline)))
+            yield from _tell(context, request, (yield from _end_of(context, request, answered.operation, deadline)))
         with suppress(GaveUp):
-            yield from run(context, end_chat, request.receipt, TELLING)
+            yield from run(context, end_chat, request.id, TELLING)
     return wire.encode(answered.card)
 
 
-def _end_of(context: Context, request: ChatRequest, answered: Answered, deadline: Any) -> Story[Card]:
-    look = ChatLook(answered.operation, answered.environment, request.caller)
+def _end_of(context: Context, request: ChatRequest, operation: str, deadline: Any) -> Story[Card]:
+    name = request.command.name
+    look = ChatLook(operation, name, request.caller)
     pause = FIRST_LOOK
     while context.current_utc_datetime < deadline:
         yield from sleep(context, pause)
@@ -49,12 +50,12 @@ def _end_of(context: Context, request: ChatRequest, answered: Answered, deadline
             seen = yield from run(context, look_at_operation, look, TRIES)
             if not seen.operation:
                 return seen.card
-    again = f"{Word.STATUS} {answered.environment}"
+    again = f"{Word.STATUS} {name}"
     words = f"It goes on, but no more can be said here after half an hour. Say {again!r} to see how it stands."
-    return Card(f"{answered.environment}: still under way", words, buttons=(Button("How does it stand?", again),))
+    return Card(f"{name}: still under way", words, buttons=(Button("How does it stand?", again),))
 
 
 def _tell(context: Context, request: ChatRequest, card: Card) -> Story[None]:
     """Answer where the command was given; who cannot be told keeps nothing from being done."""
     with suppress(GaveUp):
-        yield from run(context, answer_in_chat, ChatAnswer(request.receipt, card), TELLING)
+        yield from run(context, answer_in_chat, ChatAnswer(request.id, card), TELLING)

@@ -1,5 +1,6 @@
 """Taking an environment down without leftovers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import wire
@@ -7,7 +8,7 @@ from activities.inventory import list_deleted_secrets
 from activities.removal import remove_group, remove_resource
 from activities.secret import purge_secret, remove_secret
 from environments.operations import Teardown
-from environments.outcomes import Outcome, Progress, Refusal, Verdict
+from environments.outcomes import Outcome, Progress, Refusal, RefusalReason, Verdict
 from orchestrators.board import DONE, REFUSED, Board
 from orchestrators.finish import Ending, finish
 from orchestrators.remains import Remains, lies_in, look_for_remains
@@ -41,7 +42,7 @@ def _delete(context: Context, request: Teardown, board: Board) -> Story[Ending]:
     board.end("verify", REFUSED if left.all else DONE)
     if left.all:
         return Ending(Outcome.failed(refusals, left.all))
-    unpurged = yield from _purge(context, request, board) if request.purge else ()
+    unpurged = yield from _purge(context, request, found.secrets, board) if request.purge else ()
     if unpurged:
         words = f"{request.environment} is gone, but its password can still be recovered. {unpurged[0].detail}"
         return Ending(Outcome(Verdict.FAILED, words, unpurged), forget=True)
@@ -66,19 +67,36 @@ def _remove(context: Context, request: Teardown, found: Remains, board: Board) -
     return refusals
 
 
-def _purge(context: Context, request: Teardown, board: Board) -> Story[tuple[Refusal, ...]]:
-    """Delete for good what can still be recovered, whoever deleted it; what resists is named."""
+def _purge(context: Context, request: Teardown, deleted: Sequence[str], board: Board) -> Story[tuple[Refusal, ...]]:
+    """Delete for good what can still be recovered, whoever deleted it, until nothing can be; what resists is named.
+
+    What was `deleted` just now is seen among it before anything is called gone: the vault takes a while.
+    """
     board.begin(PURGE, needs=("verify",))
-    refusals: list[Refusal | None] = []
     try:
-        names = yield from run(context, list_deleted_secrets, request.environment)
+        refusals = yield from _purge_until_gone(context, request, deleted)
     except GaveUp as gave_up:
-        names, refusals = [], [gave_up.refusal]
-    for name in names:
-        progress = yield from _removed(context, purge_secret, name)
-        refusals.append(refusal_in(progress, PURGE))
-    board.end(PURGE, REFUSED if any(refusals) else DONE)
-    return tuple(refusal for refusal in refusals if refusal)
+        refusals = (gave_up.refusal,)
+    board.end(PURGE, REFUSED if refusals else DONE)
+    return refusals
+
+
+def _purge_until_gone(context: Context, request: Teardown, deleted: Sequence[str]) -> Story[tuple[Refusal, ...]]:
+    unseen = set(deleted)
+    for _ in range(LOOKS):
+        names = yield from run(context, list_deleted_secrets, request.environment)
+        unseen -= set(names)
+        if not names and not unseen:
+            return ()
+        refusals = []
+        for name in names:
+            progress = yield from _removed(context, purge_secret, name)
+            refusals.append(refusal_in(progress, PURGE))
+        if any(refusals):
+            return tuple(refusal for refusal in refusals if refusal)
+        yield from sleep(context, BETWEEN_LOOKS)
+    left = ", ".join(sorted(unseen)) or "what was deleted"
+    return (Refusal(RefusalReason.FAILED_LATE, f"The vault does not show that {left} is gone for good.", step=PURGE),)
 
 
 def _removed(context: Context, remove: Activity[Progress], target: str) -> Story[Progress]:

@@ -1,9 +1,9 @@
 """Receipts: what has come in already, so that it has no second effect; each is forgotten when it is old."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from environments.moments import iso_text
 from records.table import Row, Table
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Receipts:
 
     async def take(self, kind: str, key: str, document: str, now: float) -> bool:
         """Write a receipt, and say whether it is the first one under this key."""
-        return await self._table.insert(kind, key, document, At=_sortable(now))
+        return await self._table.insert(kind, key, document, At=iso_text(now))
 
     async def read(self, kind: str, key: str) -> Row | None:
         """The receipt under a key, or None."""
@@ -33,7 +33,7 @@ class Receipts:
 
     async def replace(self, kind: str, row: Row, document: str, now: float) -> bool:
         """Write something else into a receipt, unless somebody has since it was read; say whether that was so."""
-        return await self._table.replace(kind, row.key, document, row.etag, At=_sortable(now))
+        return await self._table.replace(kind, row.key, document, row.etag, At=iso_text(now))
 
     async def forget(self, kind: str, key: str) -> None:
         """Forget a receipt: what it was for may come again."""
@@ -41,11 +41,7 @@ class Receipts:
 
     async def forget_older(self, kind: str, moment: float) -> int:
         """Forget receipts from before a moment (seconds since 1970), up to a thousand; how many those were."""
-        old = await self._table.older(kind, "At", _sortable(moment), limit=MOST_AT_ONCE)
+        old = await self._table.older(kind, "At", iso_text(moment), limit=MOST_AT_ONCE)
         for begin in range(0, len(old), SIDE_BY_SIDE):
             await asyncio.gather(*(self._table.delete(kind, row.key, row.etag) for row in old[begin : begin + SIDE_BY_SIDE]))
         return len(old)
-
-
-def _sortable(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -68,9 +68,11 @@ def unchecked(what: str, proves: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing, and CI must prove {proves}")
     UNCHECKED.append(proves)
-    # The only skip there is, for the few tests whose other half no file of this project can bring along: a system package
-    # (cloud-init, systemd, Node.js), another Python, third parties' recordings. To pass would be a lie, to fail would blame
-    # the reader's computer; so it is skipped, and said in red at the end. In CI nothing gets here: it has failed above.
+    # A skip that anybody may check: these tests hold our work against a program or data of somebody else, the real
+    # cloud-init, systemd, curl and openssl, Azurite on Node.js, Microsoft's worker on Python 3.13, a folder of recordings.
+    # None of them is ours to put on a stranger's computer, and without it there is nothing to compare with: to pass would
+    # claim a check that was not made, to fail would blame code that is not at fault. What was left out is said in red at
+    # the end; and CI, which decides whether a change is good, never gets as far as this line.
     pytest.skip(f"{what} is missing here, and `make test` cannot install it: not checked is {proves}")
 
 

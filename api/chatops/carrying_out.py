@@ -9,6 +9,7 @@ from typing import Any
 import azure.functions as func
 
 from api.chatops import telling
+from api.parameters import LARGEST_PAGE
 from api.reads import Reads
 from api.repeating import HEADER, once
 from api.routes import ROUTES
@@ -21,7 +22,7 @@ from environments.roles import Caller, require_right
 
 BY_PLACE = {(route.method, route.template): route for route in ROUTES}
 ONE = "environments/{name}"
-MOST_CHOICES, LARGEST_PAGE, MOST_PAGES, ALIKE = 5, 200, 10, 0.6
+MOST_CHOICES, MOST_PAGES, ALIKE = 5, 10, 0.6
 UNDER_WAY = ("running", "pending")
 Doing = Callable[[Command, Caller, EnvironmentRecord | None], Awaitable[Answered]]
 
@@ -60,7 +61,7 @@ class Routes:
             operation = await self._ask("GET", "operations/{id}", request.caller, id=request.operation)
             if operation["state"] in UNDER_WAY:
                 card = telling.going_on_card(request.environment, operation)
-                return Answered(card, request.operation, request.environment)
+                return Answered(card, request.operation)
             return Answered(telling.ended_card(operation, await self._picture(request)))
         except CloudUnavailable:
             raise
@@ -135,7 +136,7 @@ class Routes:
         if "href" not in content:  # nothing had to be done: what came is the picture
             gone = command.word is Word.DELETE
             return Answered(Card(f"{command.name} is gone already") if gone else telling.picture_card(content))
-        return Answered(telling.begun_card(command, operation, caller.door), operation, command.name)
+        return Answered(telling.begun_card(command, operation, caller.door), operation)
 
     @property
     def _once(self) -> dict[str, str]:

@@ -65,8 +65,7 @@ async def take(said: Said, client: Client, reads: Reads) -> Taken:
 
 
 async def _hand_over(said: Said, command: Command, client: Client, reads: Reads) -> None:
-    receipt = said.id if said.reply_to else ""
-    request = ChatRequest(said.id, command, caller_of(said, reads), receipt)
+    request = ChatRequest(said.id, command, caller_of(said, reads), tellable=bool(said.reply_to))
     try:
         await client.start_new(answer_command.__name__, said.id, wire.encode(request))
     except Exception as error:

@@ -87,9 +87,7 @@ def run_episode(
         size = len(json.dumps(answer.custom_status, ensure_ascii=False).encode("utf-16-le", "surrogatepass"))
         if size > LARGEST_STATUS:
             # https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-custom-orchestration-status
-            words = (
-                f"The UTF-16 size of the JSON-serialized payload must not exceed 16 KB. The current payload is {size} bytes."
-            )
+            words = f"The custom status must not exceed 16 KB in UTF-16, and is {size} bytes."
             return _failed(instance, fresh, words, now)
     return episode
 

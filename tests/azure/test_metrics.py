@@ -1,7 +1,6 @@
 """Azure Monitor is asked for the metrics of many machines at once, by hand and by Microsoft's own client."""
 
 import asyncio
-import importlib.util
 import json
 import ssl
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from local.azure.timelines import ending
 from local.azure.world import SIGNALS, SUBSCRIPTION
 from tests.azure.served import Localhost, Served, served
 from tests.azure.test_graph import COMPUTE, machine
-from tests.conftest import unchecked
 from tests.contract.azure import METRICS, Azure
 
 NAMES = "Percentage CPU,Network In Total,Network Out Total,Disk Read Bytes,Disk Write Bytes"
@@ -167,8 +165,6 @@ def test_too_many_questions_are_answered_by_a_status_of_their_own(azure: Azure) 
 
 
 def test_microsoft_s_own_client_reaches_any_region_by_its_name(tmp_path: Path) -> None:
-    if importlib.util.find_spec("azure.monitor") is None or importlib.util.find_spec("azure.monitor.querymetrics") is None:
-        unchecked("azure-monitor-querymetrics", "that Microsoft's client reads the simulated metrics")
     asyncio.run(_asked_by_the_client(tmp_path))
 
 

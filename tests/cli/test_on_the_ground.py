@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from local.ground import Ground
+from local.ground import Ground, temporary_ground
 from tests.cli.support import Command, fake_server, names_of_the_simulation
 from tests.support import ROOT, AzureSide, ControlPlane
 
@@ -121,27 +121,25 @@ def identity_on(ground: Ground) -> dict[str, str]:
     return {variable: ground.app_environment[variable] for variable in needed}
 
 
-def test_with_entra_there_is_no_key_and_the_role_in_the_token_counts(stranger: Command, tmp_path: Path) -> None:
-    ground = Ground(tmp_path / "ground", speed=200, timers=False, agents=False)
-    ground.host.environment["HTTP_AUTH"] = "entra"
-    ground.start()
-    try:
-        with names_of_the_simulation() as proxy, ground.simulation() as simulation:
-            way = identity_on(ground) | {"REQUESTS_CA_BUNDLE": str(tmp_path / "ground/azure/ca.pem"), "HTTPS_PROXY": proxy}
-            login = ("login", ground.api, "--entra", "--audience", "api://dormouse")
-            nobody = stranger(*login, **way)
-            assert (nobody.code, "This takes the role viewer" in nobody.err) == (4, True), nobody
-            simulation.put("/identity/roles", json={"roles": ["user"]}).raise_for_status()
-            entered = stranger(*login, **way)
-            assert entered.code == 0, entered
-            assert "key" not in json.loads(stranger.config.read_text())
-            built = json.loads(stranger("up", "mine", "-f", str(SPEC), "--wait", "--json", **way).out)
-            assert (built["state"], built["door"]) == ("succeeded", "token")
-            refused = stranger("sweep", "--dry-run", **way)
-            assert (refused.code, "This takes the role operator" in refused.err) == (4, True), refused
-            assert stranger("rm", "mine", "--yes", "--wait", **way).code == 0
-    finally:
-        ground.stop()
+def test_with_entra_there_is_no_key_and_the_role_in_the_token_counts(stranger: Command) -> None:
+    with (
+        temporary_ground(speed=200, timers=False, agents=False, settings={"HTTP_AUTH": "entra"}) as ground,
+        names_of_the_simulation() as proxy,
+        ground.simulation() as simulation,
+    ):
+        way = identity_on(ground) | {"REQUESTS_CA_BUNDLE": str(ground.home / "azure" / "ca.pem"), "HTTPS_PROXY": proxy}
+        login = ("login", ground.api, "--entra", "--audience", "api://dormouse")
+        nobody = stranger(*login, **way)
+        assert (nobody.code, "This takes the role viewer" in nobody.err) == (4, True), nobody
+        simulation.put("/identity/roles", json={"roles": ["user"]}).raise_for_status()
+        entered = stranger(*login, **way)
+        assert entered.code == 0, entered
+        assert "key" not in json.loads(stranger.config.read_text())
+        built = json.loads(stranger("up", "mine", "-f", str(SPEC), "--wait", "--json", **way).out)
+        assert (built["state"], built["door"]) == ("succeeded", "token")
+        refused = stranger("sweep", "--dry-run", **way)
+        assert (refused.code, "This takes the role operator" in refused.err) == (4, True), refused
+        assert stranger("rm", "mine", "--yes", "--wait", **way).code == 0
 
 
 def test_what_is_wrong_has_an_exit_code_and_every_fault(

@@ -3,7 +3,6 @@
 import itertools
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -282,19 +281,22 @@ def test_slack_may_look_whether_anybody_is_there(slack: Slack) -> None:
     assert SLACK_SECRET not in slack.post("slack", {"text": "status"}).text
 
 
-def test_a_door_without_a_secret_is_shut(tmp_path: Path) -> None:
-    ground = Ground(tmp_path / "home", speed=SPEED, timers=False, agents=False)
-    ground.host.environment |= {"SLACK_SIGNING_SECRET": "", "TEAMS_WEBHOOK_SECRET": "", "CHATOPS_SECRET": ""}
-    ground.start()
-    try:
-        with httpx.Client(base_url=ground.api, timeout=30, trust_env=False) as client:
-            now = str(int(ground.clock.seconds()))
-            signed = {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": slack_signature("", now, b"text=status")}
-            assert client.post("/chatops/slack", content=b"text=status", headers=signed).status_code == 401
-            assert Teams(ground, client).say("status", secret="").status_code == 401
-            assert Script(ground, client).say("status", secret="").status_code == 401
-    finally:
-        ground.stop()
+def test_a_door_without_a_secret_is_shut() -> None:
+    shut = {"SLACK_SIGNING_SECRET": "", "TEAMS_WEBHOOK_SECRET": "", "CHATOPS_SECRET": ""}
+    with (
+        temporary_ground(
+            speed=SPEED,
+            timers=False,
+            agents=False,
+            settings=shut,
+        ) as ground,
+        httpx.Client(base_url=ground.api, timeout=30, trust_env=False) as client,
+    ):
+        now = str(int(ground.clock.seconds()))
+        signed = {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": slack_signature("", now, b"text=status")}
+        assert client.post("/chatops/slack", content=b"text=status", headers=signed).status_code == 401
+        assert Teams(ground, client).say("status", secret="").status_code == 401
+        assert Script(ground, client).say("status", secret="").status_code == 401
 
 
 def test_what_is_told_is_signed(slack: Slack, azure: AzureSide, own: str) -> None:
@@ -334,6 +336,22 @@ def test_a_slack_that_stumbles_is_told_again(slack: Slack, azure: AzureSide, mac
     azure.spoil(kind="hooks.localhost", status=500, times=2)
     _, later = slack.say(f"restart {machine}")
     assert "has been restarted" in later(2)[1]
+
+
+def test_what_slack_does_not_hear_keeps_the_end_from_nobody(slack: Slack, azure: AzureSide, machine: str) -> None:
+    azure.spoil(kind="hooks.localhost", status=500, times=3)  # as often as the first answer is tried
+    _, later = slack.say(f"restart {machine}")
+    (end,) = later(1)
+    assert "has been restarted" in end
+    until(lambda: not [row for row in azure.rows("receipts") if "/commands/" in str(row)], "the address is not forgotten")
+
+
+def test_people_are_told_again_where_they_did_not_hear_it(slack: Slack, azure: AzureSide, own: str) -> None:
+    azure.spoil(kind="hooks.localhost", path="/dormouse", status=500, times=2)
+    _, later = slack.say(f"up {own}")
+    later(2)
+    until(lambda: bool([told for told in azure.messages("/dormouse") if told["body"]["name"] == own]), "nobody was told")
+    assert len([told for told in azure.messages("/dormouse") if told["body"]["name"] == own]) == 1
 
 
 def test_an_azure_that_stays_away_is_said_to_in_the_end(slack: Slack, azure: AzureSide, machine: str) -> None:

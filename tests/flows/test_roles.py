@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from api.routes import ROUTES
 from environments.roles import Right
-from local.ground import Ground
+from local.ground import Ground, temporary_ground
 from tests.flows.chats import Script
 from tests.support import WORKSTATION, AzureSide, ControlPlane
 
@@ -140,50 +140,43 @@ def test_a_token_that_is_not_good_is_worse_than_none(people: People) -> None:
     assert people.ask("GET", "environments", good).status_code == 200
 
 
-def test_where_tokens_alone_open_the_doors_a_key_opens_none(tmp_path: Any) -> None:
-    ground = Ground(tmp_path / "home", speed=200, timers=False, agents=False)
-    ground.host.environment["HTTP_AUTH"] = "entra"
-    ground.start()
-    try:
-        with ground.client() as client, ground.simulation() as simulation:
-            refused = client.get("/environments")
-            assert (refused.status_code, refused.headers["Content-Type"]) == (401, "application/problem+json")
-            people = People(ground.api, "", simulation)
-            assert people.ask("GET", "environments", people.token("alice", "viewer")).status_code == 200
-            assert client.get("/health").status_code == 200
-    finally:
-        ground.stop()
+def test_where_tokens_alone_open_the_doors_a_key_opens_none() -> None:
+    with (
+        temporary_ground(speed=200, timers=False, agents=False, settings={"HTTP_AUTH": "entra"}) as ground,
+        ground.client() as client,
+        ground.simulation() as simulation,
+    ):
+        refused = client.get("/environments")
+        assert (refused.status_code, refused.headers["Content-Type"]) == (401, "application/problem+json")
+        people = People(ground.api, "", simulation)
+        assert people.ask("GET", "environments", people.token("alice", "viewer")).status_code == 200
+        assert client.get("/health").status_code == 200
 
 
-def test_a_key_has_the_role_that_the_settings_give_it(tmp_path: Any) -> None:
-    ground = Ground(tmp_path / "home", speed=200, timers=False, agents=False)
-    ground.host.environment["FUNCTION_KEY_ROLE"] = "viewer"
-    ground.start()
-    try:
-        with ground.client() as client:
-            assert client.get("/environments").status_code == 200
-            assert client.put("/environments/ml1", json=WORKSTATION).status_code == 403
-    finally:
-        ground.stop()
+def test_a_key_has_the_role_that_the_settings_give_it() -> None:
+    with (
+        temporary_ground(speed=200, timers=False, agents=False, settings={"FUNCTION_KEY_ROLE": "viewer"}) as ground,
+        ground.client() as client,
+    ):
+        assert client.get("/environments").status_code == 200
+        assert client.put("/environments/ml1", json=WORKSTATION).status_code == 403
 
 
-def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Any) -> None:
-    ground = Ground(tmp_path / "home", speed=1, timers=False, agents=False)
-    ground.host.environment["RATE_LIMIT"] = "2"
-    ground.start()
-    try:
-        with ground.client() as client, ground.simulation() as simulation:
-            answers = [client.get("/environments") for _ in range(3)]
-            assert [answer.status_code for answer in answers] == [200, 200, 429]
-            assert answers[2].json()["title"] == "Too many requests"
-            assert 1 <= int(answers[2].headers["retry-after"]) <= 30
-            assert client.get("/operations").status_code == 200, "what costs no call of Azure is not counted"
-            people = People(ground.api, ground.key, simulation)
-            assert people.ask("GET", "environments", people.token("alice", "viewer")).status_code == 200
-            script = Script(ground, client)
-            assert [script.say("status").json()["title"] for _ in range(3)][2] == "Too many requests"
-    finally:
-        ground.stop()
+def test_who_asks_too_often_is_told_when_to_come_back() -> None:
+    with (
+        temporary_ground(speed=1, timers=False, agents=False, settings={"RATE_LIMIT": "2"}) as ground,
+        ground.client() as client,
+        ground.simulation() as simulation,
+    ):
+        answers = [client.get("/environments") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[2].json()["title"] == "Too many requests"
+        assert 1 <= int(answers[2].headers["retry-after"]) <= 30
+        assert client.get("/operations").status_code == 200, "what costs no call of Azure is not counted"
+        people = People(ground.api, ground.key, simulation)
+        assert people.ask("GET", "environments", people.token("alice", "viewer")).status_code == 200
+        script = Script(ground, client)
+        assert [script.say("status").json()["title"] for _ in range(3)][2] == "Too many requests"
 
 
 def test_to_end_by_force_and_to_purge_takes_an_admin(people: People, ground: Ground, name: str) -> None:

@@ -48,6 +48,11 @@ def test_an_event_from_outside_is_heard_and_the_status_says_what_is_waited_for(h
     assert (done["customStatus"], json.loads(done["output"])) == ("approved", {"by": "ann"})
 
 
+def test_a_status_holds_16_kilobytes_in_utf_16(host: Host) -> None:
+    assert host.until(host.start("says_so_much", 8190), *OVER)["runtimeStatus"] == "Completed"
+    assert host.until(host.start("says_so_much", 8191), *OVER)["runtimeStatus"] == "Failed"
+
+
 def test_a_generation_follows_the_other_and_hears_what_came_in_between(host: Host) -> None:
     assert host.result("counts_down", 5) == "lift-off"
     identifier = host.start("collects")

@@ -126,6 +126,7 @@ def test_known_services_and_named_hosts_are_good() -> None:
         ("http://hooks.slack.com/x", False),
         ("https://HOOKS.slack.com/x", False),
         ("https://hooks.slack.com\\@evil.example", False),
+        ("https://[hooks.slack.com/x", False),
         ("", False),
     ],
 )

@@ -258,6 +258,13 @@ def first_of_two(context):
 
 
 @app.orchestration_trigger(context_name="context")
+def says_so_much(context):
+    context.set_custom_status("ü" * context.get_input())
+    return "said"
+    yield
+
+
+@app.orchestration_trigger(context_name="context")
 def waits_for_approval(context):
     context.set_custom_status({"waiting": "approval"})
     deadline = context.create_timer(context.current_utc_datetime + timedelta(hours=5))
