@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import azure.functions as func
 
+from api.orchestrations import Client
 from api.reads import Reads
-from api.starting import Client
 from api.sweeping import begin_sweep
 from environments.errors import ControlPlaneError, SweepUnderWay
 from environments.moments import DAY

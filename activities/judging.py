@@ -1,34 +1,27 @@
 """One page of the fleet: seen, measured, judged, remembered. Evidence stays in here; only what is to be done gets out."""
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
-from typing import Any
 
 from cloud.connection import Cloud
 from cloud.fleet import Fleet
 from cloud.metrics import FromOutside, HostMetrics, Question
-from environments.decisions import Decision, Step, alarm, decide
-from environments.evidence import ON_ITS_WAY, Case, Evidence, with_agent
-from environments.fleet import IDLE, SCHEDULE, FleetMachine, subject_of
+from environments.cases import Rules, case_of, with_evidence
+from environments.decisions import Decision, Step, alarm, decide, hibernates
+from environments.evidence import ON_ITS_WAY, Case, Evidence
+from environments.fleet import ENVIRONMENT, FleetMachine, key_of, place_of, subject_of
 from environments.idle import IdleVerdict, judge
-from environments.leases import longest_hold
 from environments.lifecycle import State
-from environments.memory import MachineMemory, Reason, judged, observed, with_agents_word
+from environments.memory import MachineMemory, Reason, judged
 from environments.moments import MINUTE
 from environments.operations import EnvironmentRecord
-from environments.policy import IdlePolicy, read_policy
 from environments.reports import Line, ReportPage, Tally
-from environments.schedule import Schedule, read_schedule
-from environments.sweeps import Alarm, PageFound, PageRequest, Planned
+from environments.sweeps import Alarm, PageFound, PageRequest, Planned, most_at_once
 from records.fleet import FleetRecords, Remembered, heard_in
 from records.store import Records
 from records.table import Row
 
-# What one page begins in one sweep; the rest is done by the next ones.
-MOST_AT_ONCE = 200
 BECAUSE = {Reason.SCHEDULE: "Its schedule wants it so.", Reason.LEASE: "Its lease has run out."}
 FIRST_DONE = (Step.STOP, Step.START, Step.DELETE, Step.WARN)
 
@@ -47,10 +40,7 @@ class Judged:
 class Known:
     """What the settings say of all machines, and the records of those of one page, by key or by environment."""
 
-    policy: IdlePolicy
-    scopes: Sequence[str]
-    days_off: frozenset[date]
-    longest_hold: int
+    rules: Rules
     heard: Mapping[str, Row] = field(default_factory=dict)
     remembered: Mapping[str, Remembered] = field(default_factory=dict)
     environments: Mapping[str, EnvironmentRecord] = field(default_factory=dict)
@@ -64,28 +54,76 @@ async def count_machines(request: str, cloud: Cloud) -> int:
 async def judge_page(request: PageRequest, cloud: Cloud) -> PageFound:
     """Judge the machines of one page and remember what was seen; a dry run remembers nothing."""
     machines = await Fleet(cloud).page(request.number)
-    records = FleetRecords(cloud.tables)
     known = await _known(machines, cloud)
     cases = [_case(machine, known, request.now) for machine in machines]
     running = [Question(case.machine, case.policy.window) for case in cases if case.machine.state is State.RUNNING]
     outside = await HostMetrics(cloud).of(running, request.now)
     found = [_judged(_with_evidence(case, known, outside)) for case in cases]
+    return await _found(request, found, known, {told.problem for told in outside.values() if told.problem}, cloud)
+
+
+async def _found(request: PageRequest, found: Sequence[Judged], known: Known, problems: set[str], cloud: Cloud) -> PageFound:
+    """Write down what was found, and say what is to be done about it now."""
+    records = FleetRecords(cloud.tables)
     lines = tuple(Line.of(one.case, one.verdict, one.decision) for one in found)
     await records.write_report(ReportPage(request.number, request.sweep, request.now, lines))
     if not request.dry_run:
         await records.write_memories(_changed(found, known.remembered))
     planned = sorted((one for one in found if one.decision.step in FIRST_DONE), key=_urgency)
-    problems = {told.problem for told in outside.values() if told.problem}
-    if len(planned) > MOST_AT_ONCE:
-        problems.add(f"{len(planned) - MOST_AT_ONCE} machines are left for the next sweep")
+    most = most_at_once(request.pages)
+    if len(planned) > most:
+        problems.add(f"{len(planned) - most} machines are left for the next sweep")
     alarms = tuple(Alarm(one.case.machine.id, one.case.machine.name, one.alarm) for one in found if one.alarm)
     home = cloud.settings.azure_subscription_id
-    return PageFound(Tally.of(lines, sorted(problems)), tuple(_planned(one, home) for one in planned[:MOST_AT_ONCE]), alarms)
+    return PageFound(Tally.of(lines, sorted(problems)), tuple(_planned(one, home) for one in planned[:most]), alarms)
+
+
+async def judge_missing(request: PageRequest, cloud: Cloud) -> PageFound:
+    """Judge the environments of which no page has shown a machine: a lease ends them all the same.
+
+    The pages of this sweep are read from its report, which must be written by then.
+    """
+    records, fleet = Records(cloud.tables), FleetRecords(cloud.tables)
+    pages = await asyncio.gather(*(fleet.report_page(number) for number in range(request.number)))
+    seen = {line.environment for page in pages if page is not None and page.sweep == request.sweep for line in page.lines}
+    if any(page is None or page.sweep != request.sweep for page in pages):
+        return PageFound(Tally())  # a page that was not swept may hold the machine of any of them
+    missing = [record for record in await _all_environments(records) if record.name not in seen]
+    home = cloud.settings.azure_subscription_id
+    keys = {record.name: key_of(record.machine_id(home)) for record in missing}
+    memories = await asyncio.gather(*(fleet.remembered(key) for key in keys.values()))
+    remembered = {key: memory for key, memory in zip(keys.values(), memories, strict=True) if memory is not None}
+    known = Known(_rules(cloud), remembered=remembered, environments={record.name: record for record in missing})
+    gone = [_absent(record, home) for record in missing if keys[record.name] in remembered]
+    found = [_judged(_with_evidence(_case(machine, known, request.now), known, {})) for machine in gone]
+    return await _found(request, found, known, set(), cloud)
+
+
+async def _all_environments(records: Records) -> list[EnvironmentRecord]:
+    found: list[EnvironmentRecord] = []
+    after = ""
+    while True:
+        page, after = await records.environments(limit=1000, after=after)
+        found += page
+        if not after:
+            return found
+
+
+def _absent(record: EnvironmentRecord, home: str) -> FleetMachine:
+    """The machine of an environment, which is not there."""
+    identifier = record.machine_id(home)
+    subscription, group, name = place_of(identifier)
+    tags = {ENVIRONMENT: record.name}
+    return FleetMachine(identifier, name, subscription, group, record.region, "", State.ABSENT, tags=tags)
+
+
+def _rules(cloud: Cloud) -> Rules:
+    settings = cloud.settings
+    return Rules(settings.policy, settings.scopes, settings.days_off, settings.longest_hold_minutes)
 
 
 async def _known(machines: Sequence[FleetMachine], cloud: Cloud) -> Known:
-    fleet, records, settings = FleetRecords(cloud.tables), Records(cloud.tables), cloud.settings
-    known = Known(settings.policy, settings.scopes, settings.days_off, settings.longest_hold_minutes)
+    fleet, records, known = FleetRecords(cloud.tables), Records(cloud.tables), Known(_rules(cloud))
     if not machines:
         return known
     keys = sorted(machine.key for machine in machines)
@@ -99,50 +137,15 @@ async def _known(machines: Sequence[FleetMachine], cloud: Cloud) -> Known:
 
 
 def _case(machine: FleetMachine, known: Known, now: float) -> Case:
-    """A machine with what is remembered of it and what people want of it; the evidence is still to come."""
-    record = known.environments.get(machine.claimed)
-    if record and (record.group.lower(), record.machine.lower()) == (machine.group.lower(), machine.name.lower()):
-        machine = replace(machine, environment=record.name)
-    else:
-        record = None
-    spec: dict[str, Any] = json.loads(record.spec) if record else {}  # as it was asked, whatever newer rules would say
-    faults: list[str] = []
-    policy = _policy(machine, spec.get("idle"), known, faults)
-    written = machine.tags.get(SCHEDULE, str(spec.get("schedule", ""))).strip()
-    schedule: Schedule | None = None
-    if written:
-        try:
-            schedule = read_schedule(written, known.days_off)
-        except ValueError as error:
-            faults.append(str(error))
     remembered = known.remembered.get(machine.key)
-    memory = observed(remembered.memory if remembered else None, machine, written, now)
-    return Case(machine, memory, policy, now, schedule, fault="; ".join(faults))
-
-
-def _policy(machine: FleetMachine, wished: dict[str, Any] | None, known: Known, faults: list[str]) -> IdlePolicy:
-    """The machine's tag before its environment's spec before the settings; nobody is watched whom nobody named."""
-    base = known.policy
-    try:
-        base = IdlePolicy.model_validate(wished) if wished else base
-        if IDLE in machine.tags:
-            return read_policy(machine.tags[IDLE], base)
-    except ValueError as error:
-        faults.append(str(error))
-    inside = any(f"{machine.id.lower()}/".startswith(f"{scope}/") for scope in known.scopes)
-    named = machine.environment or inside or IDLE in machine.tags
-    return base if named else base.model_copy(update={"enabled": False})
+    memory = remembered.memory if remembered else None
+    return case_of(machine, known.environments.get(machine.claimed), memory, known.rules, now)
 
 
 def _with_evidence(case: Case, known: Known, outside: Mapping[str, FromOutside]) -> Case:
     row, told = known.heard.get(case.machine.key), outside.get(case.machine.id.lower(), FromOutside())
-    evidence = Evidence(told.tracks, told.end, told.problem)
     record = heard_in(row, int(case.now // MINUTE) - ON_ITS_WAY - case.policy.window) if row else None
-    if record is None or record.heard_at < case.machine.created:  # then it spoke of another machine of that name
-        return replace(case, evidence=evidence, hold=case.memory.hold)
-    hold = longest_hold(case.memory.hold, record.holds, case.machine.name, case.now, known.longest_hold)
-    evidence, memory = with_agent(evidence, record, case.policy.window, case.now), with_agents_word(case.memory, record)
-    return replace(case, memory=memory, evidence=evidence, hold=hold)
+    return with_evidence(case, Evidence(told.tracks, told.end, told.problem), record, known.rules)
 
 
 def _judged(case: Case) -> Judged:
@@ -181,6 +184,7 @@ def _planned(one: Judged, home: str) -> Planned:
         sentence=BECAUSE.get(decision.reason, one.verdict.sentence),
         then=decision.then,
         at=decision.at,
-        policy=case.policy,
         judged_at=case.now,
+        window=case.policy.window,
+        hibernate=hibernates(case),
     )

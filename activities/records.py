@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from cloud.connection import Cloud
 from environments.fleet import key_of
-from environments.operations import Closing, EnvironmentRecord
+from environments.operations import Closing, EnvironmentRecord, Holding
 from records.fleet import FleetRecords
 from records.store import Records
 
@@ -13,6 +13,12 @@ async def remember_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
     """Remember what was asked for, now that it is built."""
     await Records(cloud.tables).remember_environment(request)
     return request.operation
+
+
+async def holds_lock(request: Holding, cloud: Cloud) -> bool:
+    """Whether an operation holds the lock of its environment at this moment."""
+    held = await Records(cloud.tables).lock(request.environment)
+    return held is not None and held.operation == request.operation
 
 
 async def close_operation(request: Closing, cloud: Cloud) -> str:

@@ -7,10 +7,11 @@ import azure.functions as func
 from pydantic import AfterValidator, Field
 
 from api.answers import accepted, answer
+from api.orchestrations import Client
 from api.parameters import DRY_RUN
 from api.reads import Reads
 from api.requests import body_of, model_of
-from api.starting import Client, operation_of, start
+from api.starting import operation_of, start
 from environments.errors import CommandNotPossible, Fault, InvalidSpec, MachineNotFound
 from environments.fields import WeeklyHours
 from environments.fleet import ENVIRONMENT, IDLE, SCHEDULE, place_of, subject_of

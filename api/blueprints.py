@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import azure.functions as func
 
 from api.answers import answer, page
+from api.orchestrations import Client
 from api.parameters import AFTER, LIMIT, REGION, SIZE
 from api.reads import Reads
-from api.starting import Client
 from api.wishes import COVERS
 from cloud.prices import Price
 from environments.blueprints import BLUEPRINTS, BlueprintCard, card_of

@@ -11,12 +11,12 @@ import azure.functions as func
 
 from api.answers import answer
 from api.examples import EXAMPLES, FORMS
+from api.orchestrations import Client
 from api.page import page_of
 from api.problems import CONTENT_TYPE, STATUS_OF, headers_of, problem_like
 from api.reads import Reads
 from api.repeating import GOOD_KEY, HEADER, REPLAYED
 from api.schemas import Schemas, schemas_of
-from api.starting import Client
 from environments.errors import (
     CloudUnavailable,
     ControlPlaneError,

@@ -6,12 +6,14 @@ import azure.functions as func
 
 import wire
 from api.answers import accepted, answer, page
+from api.locks import running_operation, running_operations
 from api.machines import hold, lease
+from api.orchestrations import Client
 from api.parameters import AFTER, DRY_RUN, LIMIT, PURGE
 from api.pictures import Picture, memories_of, memory_of, picture_of
 from api.reads import Reads
 from api.requests import body_of, caller_address, model_of
-from api.starting import Client, now, operation_of, running_operation, running_operations, same_command, start
+from api.starting import now, operation_of, same_command, start
 from api.wishes import Wish, dry_run, owner_id_of, wish_of
 from environments.errors import EnvironmentBusy, EnvironmentNotFound
 from environments.fleet import key_of

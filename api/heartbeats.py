@@ -6,9 +6,9 @@ from typing import Any
 import azure.functions as func
 
 from api.answers import answer
+from api.orchestrations import Client
 from api.reads import Reads
 from api.requests import body_of, model_of
-from api.starting import Client
 from environments.errors import NotAllowed
 from environments.fleet import key_of
 from environments.heartbeats import Heartbeat, merged

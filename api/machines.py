@@ -10,10 +10,10 @@ import azure.functions as func
 from pydantic import Field
 
 from api.answers import answer, following, page
+from api.orchestrations import Client
 from api.parameters import AFTER, DRY_RUN, FORMAT, LIMIT, VERDICT
 from api.reads import Reads
 from api.requests import body_of, model_of
-from api.starting import Client
 from environments.errors import InvalidRequest, MachineNotFound
 from environments.fleet import PAGE, key_of
 from environments.leases import HoldRequest, LeaseRequest, held, leased

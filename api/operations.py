@@ -1,17 +1,21 @@
 """Routes about operations: one with its steps, or the trail of many."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import azure.functions as func
 
 import wire
-from api.answers import accepted, answer, page
+from api.answers import Accepted, accepted, answer, page
+from api.cancellation import cancel, end_by_force, end_sweep
+from api.locks import LOST
+from api.orchestrations import ENDED, Client
 from api.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORCE, LIMIT, SINCE
 from api.reads import Reads
-from api.starting import ENDED, LOST, Client, cancel, end_by_force
-from environments.errors import OperationNotFound
+from environments.errors import CommandNotPossible, OperationNotFound, SweepNotFound
 from environments.graph import critical_path
+from environments.identifiers import is_sweep_id
 from environments.lifecycle import Verb
 from environments.operations import Cancellation, OperationRecord, StepReport
 from environments.outcomes import Finding, Refusal, Verdict
@@ -54,11 +58,11 @@ class OperationView:
 
 @dataclass(frozen=True, slots=True)
 class WouldCancel:
-    """Which operation would be cancelled, or ended by force."""
+    """Which operation, or which sweep, would be cancelled, or ended by force."""
 
     operation: str
     environment: str
-    verb: Verb
+    verb: str
     force: bool
 
 
@@ -73,7 +77,9 @@ async def get_operation(req: func.HttpRequest, client: Client, reads: Reads, cal
 
 
 async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
-    """Stop building and take back what was built; the operation tells when that is done."""
+    """Stop building and take back what was built; the operation tells when that is done. A sweep ends by force only."""
+    if is_sweep_id(req.route_params["id"]):
+        return await _cancel_sweep(req.route_params["id"], req, client, reads, caller)
     record = await _known(req.route_params["id"], reads)
     known = await reads.records.environment(record.environment)
     require_own(caller, known.owner_id if known else "")
@@ -87,6 +93,20 @@ async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads, 
     else:
         await cancel(client, record, Cancellation(caller.name))
     return accepted(record.id)
+
+
+async def _cancel_sweep(
+    sweep: str, req: func.HttpRequest, client: Client, reads: Reads, caller: Caller
+) -> func.HttpResponse:
+    require_admin(caller, "To end a sweep")
+    if not FORCE.of(req):
+        raise CommandNotPossible("A sweep ends by itself. With force=true it is ended, and its machines are released.")
+    if not await client.get_status(sweep):
+        raise SweepNotFound(f"There is no sweep {sweep!r}; those of long ago are forgotten.")
+    if DRY_RUN.of(req):
+        return answer(WouldCancel(sweep, "", "sweep", force=True))
+    await end_sweep(client, reads.records, sweep, f"Ended by {caller.name}.")
+    return answer(Accepted(sweep, f"/api/sweeps/{sweep}"), HTTPStatus.ACCEPTED)
 
 
 async def list_operations(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:

@@ -198,7 +198,7 @@ ROUTES = (
         OWN,
         begun(operations.WouldCancel),
         (DRY_RUN, FORCE),
-        no=(OperationNotFound, CommandNotPossible),
+        no=(OperationNotFound, SweepNotFound, CommandNotPossible),
     ),
     Route("GET", "blueprints", blueprints.list_blueprints, LOOK, ok(Page[blueprints.PricedCard]), (*PAGED, REGION, SIZE)),
     Route(

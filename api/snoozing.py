@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import azure.functions as func
 
+from api.orchestrations import Client
 from api.reads import Reads
-from api.starting import Client
 from environments.errors import MachineNotFound
 from environments.leases import SNOOZE, HoldRequest, held
 from environments.memory import MachineMemory

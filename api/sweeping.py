@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -10,10 +11,12 @@ import azure.functions as func
 
 import wire
 from api.answers import POLL_AGAIN_IN, answer
+from api.cancellation import end_sweep
+from api.locks import SWEEP_LIVES, free_stale_locks, take_lock
+from api.orchestrations import ENDED, Client
 from api.parameters import DRY_RUN
 from api.reads import Reads
 from api.requests import body_of, model_of
-from api.starting import ENDED, Client, free_stale_locks, take_lock
 from environments.errors import CloudUnavailable, ControlPlaneError, EnvironmentBusy, SweepNotFound, SweepUnderWay
 from environments.identifiers import new_sweep_id
 from environments.leases import Asked
@@ -51,8 +54,9 @@ class SweepBegun:
 
 async def begin_sweep(client: Client, records: Records, *, dry_run: bool, by: str) -> str:
     """Begin a sweep, and answer its id; raises SweepUnderWay while another one acts; looking keeps nobody off."""
-    identifier = new_sweep_id()
+    identifier, hung = new_sweep_id(), ""
     if not dry_run:
+        hung = await _end_hung_sweep(client, records)
         try:
             await take_lock(client, records, SWEEP_LOCK, identifier)
         except EnvironmentBusy as busy:
@@ -60,13 +64,22 @@ async def begin_sweep(client: Client, records: Records, *, dry_run: bool, by: st
         with contextlib.suppress(ControlPlaneError):  # then the next sweep does it
             await free_stale_locks(client, records)
     try:
-        await client.start_new(sweep.__name__, identifier, wire.encode(SweepRequest(identifier, dry_run, by)))
+        await client.start_new(sweep.__name__, identifier, wire.encode(SweepRequest(identifier, dry_run, by, hung)))
     except Exception as error:
         # If it runs all the same, it ends without the lock: the next one is kept off for no longer than that.
         if not dry_run:
             await records.release_lock(SWEEP_LOCK, identifier)
         raise CloudUnavailable("The sweep could not be started; try again.") from error
     return identifier
+
+
+async def _end_hung_sweep(client: Client, records: Records) -> str:
+    """End the sweep that holds the lock for longer than any sweep lasts, and answer its id; "" if there is none."""
+    held = await records.lock(SWEEP_LOCK)
+    if held is None or time.time() - held.taken_at <= SWEEP_LIVES:
+        return ""
+    await end_sweep(client, records, held.operation, "It did not end in time.")
+    return held.operation
 
 
 async def post_sweep(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cloud.connection import Cloud
-from cloud.reading import found
+from cloud.reading import AzureRefuses, answered, found
 from environments.fleet import ENVIRONMENT, PAGE, FleetMachine
 from environments.lifecycle import State, state_of
 
@@ -21,7 +21,14 @@ COLUMNS = (
     ", disk = tostring(properties.storageProfile.osDisk.diffDiskSettings.option)"
     ", hibernation = tobool(properties.additionalCapabilities.hibernationEnabled)"
     ", scale_set = tostring(properties.virtualMachineScaleSet.id)"
+    ", managed_by = tostring(managedBy)"
+    ", vm_id = tostring(properties.vmId)"
 )
+# One question for all machines of a subscription, answered from Azure Compute itself and not from an index of it.
+# https://learn.microsoft.com/rest/api/compute/virtual-machines/list-all
+STATUS_ONLY = "/subscriptions/{subscription}/providers/Microsoft.Compute/virtualMachines"
+COMPUTE_VERSION = "2024-07-01"
+MOST_PAGES = 50
 
 
 class Fleet:
@@ -57,6 +64,33 @@ class Fleet:
             states |= {str(row["id"]).lower(): state_of(str(row["power"])) for row in answer.data}
         return states
 
+    async def states_now(self, identifiers: Sequence[str]) -> dict[str, State]:
+        """The states of some machines by id in lower case, as Azure Compute has them at this moment.
+
+        Falls back to Resource Graph, which may be some seconds old, where the whole subscription may not be listed. Raises
+        CloudUnavailable.
+        """
+        wanted = {identifier.lower() for identifier in identifiers}
+        try:
+            found = [await self._listed_now(subscription) for subscription in sorted({id_.split("/")[2] for id_ in wanted})]
+        except AzureRefuses:
+            return await self.states(identifiers)
+        return {key: state for states in found for key, state in states.items() if key in wanted}
+
+    async def _listed_now(self, subscription: str) -> dict[str, State]:
+        from azure.core.rest import HttpRequest
+
+        query = {"api-version": COMPUTE_VERSION, "statusOnly": "true"}
+        request: Any = HttpRequest("GET", STATUS_ONLY.format(subscription=subscription), params=query)
+        states: dict[str, State] = {}
+        for _ in range(MOST_PAGES):
+            answer = await answered(self._cloud.resources.send_request(request))
+            states |= {str(item["id"]).lower(): _state_in(item) for item in answer.get("value") or []}
+            if not answer.get("nextLink"):
+                break
+            request = HttpRequest("GET", str(answer["nextLink"]))
+        return states
+
     async def _ask(self, question: str, *, top: int = PAGE, skip: int = 0) -> Any:
         options = {"resultFormat": "objectArray", "$top": top, "$skip": skip}
         body: Any = {"subscriptions": self._subscriptions, "query": question, "options": options}
@@ -76,8 +110,17 @@ def _machine(row: dict[str, Any]) -> FleetMachine:
         tags={str(name).lower(): str(value) for name, value in (row["tags"] or {}).items()},
         ephemeral_disk=bool(row["disk"]),
         can_hibernate=bool(row["hibernation"]),
-        managed_by_others=bool(row["scale_set"]),
+        managed_by_others=bool(row["scale_set"] or row["managed_by"]),
+        vm_id=str(row["vm_id"]),
+        provisioning=str(row["provisioning"]),
     )
+
+
+def _state_in(item: dict[str, Any]) -> State:
+    properties = item.get("properties") or {}
+    statuses = (properties.get("instanceView") or {}).get("statuses") or []
+    power = next((str(status["code"]) for status in statuses if str(status["code"]).startswith("PowerState/")), "")
+    return state_of(power, str(properties.get("provisioningState") or ""))
 
 
 def _seconds(text: str) -> float:

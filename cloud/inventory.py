@@ -134,7 +134,8 @@ def _view(machine: Any) -> MachineView:
     power = next((item["code"] for item in statuses if item["code"].startswith("PowerState/")), "")
     problem = next((_words(item) for item in statuses if item["code"].startswith("ProvisioningState/failed")), "")
     tags = {str(name).lower(): str(value) for name, value in (machine.get("tags") or {}).items()}
-    return MachineView(state_of(power, str(properties.get("provisioningState", ""))), problem, tags)
+    provisioning = str(properties.get("provisioningState", ""))
+    return MachineView(state_of(power, provisioning), problem, tags, str(properties.get("vmId") or ""), provisioning)
 
 
 def _observation(row: dict[str, Any], address: str, now: str) -> Observation:

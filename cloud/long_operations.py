@@ -51,7 +51,8 @@ def failed(status: int, headers: Mapping[str, str], body: Any, *, url: str = "")
     error = _error(body)
     code, message = str(error.get("code", "")), str(error.get("message", ""))
     if is_not_now(status, code, message):
-        return Progress.waiting(pause(headers) or PAUSE_AFTER_TROUBLE, url=url, held_up=True)
+        words = f"Azure could not take the request now: {message or f'HTTP {status}'}{f' ({code})' if code else ''}"
+        return Progress.waiting(pause(headers) or PAUSE_AFTER_TROUBLE, url=url, held_up=True, detail=words)
     return Progress.refused(refusal_of(status, code, message))
 
 

@@ -1,13 +1,14 @@
 """Questions to Azure: an answer, nothing there, or "cannot be asked right now"; never an SDK's own exception."""
 
 from collections.abc import AsyncIterable, Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cloud.refusals import is_not_now, refusal_of
 from environments.errors import CloudUnavailable
 from environments.outcomes import Refusal
 
 T = TypeVar("T")
+HTTP_OK = 200
 
 
 class AzureRefuses(CloudUnavailable):
@@ -33,6 +34,27 @@ async def found(request: Awaitable[T]) -> T | None:
         raise AzureRefuses(refusal_of(status, code, error.message)) from error
     except AzureError as error:
         raise CloudUnavailable("Azure cannot be reached right now.") from error
+
+
+async def answered(request: Awaitable[Any]) -> Any:
+    """The JSON in the answer to a plain request; raises as `found` does, and AzureRefuses also where there is nothing."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        response = await request
+    except AzureError as error:
+        raise CloudUnavailable("Azure cannot be reached right now.") from error
+    try:
+        content = response.json()
+    except ValueError:
+        content = None
+    if response.status_code == HTTP_OK and isinstance(content, dict):
+        return content
+    said = content.get("error") if isinstance(content, dict) else None
+    code, message = (str(said.get("code", "")), str(said.get("message", ""))) if isinstance(said, dict) else ("", "")
+    if response.status_code == HTTP_OK or is_not_now(response.status_code, code, message):
+        raise CloudUnavailable(f"Azure cannot answer right now ({code or response.status_code}).")
+    raise AzureRefuses(refusal_of(response.status_code, code, message))
 
 
 async def listed(items: AsyncIterable[T]) -> list[T]:

@@ -45,7 +45,7 @@ GONE = frozenset(
     {"ResourceGroupNotFound", "ResourceNotFound", "NotFound", "ParentResourceNotFound", "RoleAssignmentNotFound"}
 )
 
-NOT_IMPLEMENTED = 501
+NOT_FOUND, NOT_IMPLEMENTED = 404, 501
 
 RUN_COMMAND_BUSY = "run command extension execution is in progress"
 
@@ -59,13 +59,13 @@ def is_not_now(status: int, code: str, message: str) -> bool:
 
 def refusal_of(status: int, code: str, message: str) -> Refusal:
     """A considered "no" of Azure in our words."""
-    return Refusal(_reason(status, code, message), message or f"HTTP {status}", code)
+    return Refusal(_reason(status, code, message), message or f"HTTP {status}", code, azure=True)
 
 
 def late_refusal(code: str, message: str) -> Refusal:
     """The "no" of an operation that Azure had accepted."""
     reason = _reason(0, code, message)
-    return Refusal(RefusalReason.FAILED_LATE if reason is RefusalReason.BAD_REQUEST else reason, message, code)
+    return Refusal(RefusalReason.FAILED_LATE if reason is RefusalReason.BAD_REQUEST else reason, message, code, azure=True)
 
 
 def _reason(status: int, code: str, message: str) -> RefusalReason:
@@ -75,4 +75,6 @@ def _reason(status: int, code: str, message: str) -> RefusalReason:
         return RefusalReason.QUOTA_EXCEEDED if "quota" in message.lower() else RefusalReason.CONFLICT
     if status in (401, 403):
         return RefusalReason.FORBIDDEN
+    if status == NOT_FOUND or code in GONE:
+        return RefusalReason.NOT_FOUND
     return RefusalReason.CONFLICT if status in (409, 412) else RefusalReason.BAD_REQUEST

@@ -75,7 +75,7 @@ class Case:
     def hands_off(self) -> str:
         """Why nobody but people stops or starts this machine, or ""."""
         if self.machine.managed_by_others:
-            return "It belongs to a scale set, which starts and stops its machines itself."
+            return "It belongs to a scale set or a service, which starts and stops its machines itself."
         if KEEP in self.machine.tags and self.machine.tags[KEEP].strip().lower() not in OFF:
             return f"Its tag {KEEP} says that nobody but people stops it."
         return ""

@@ -18,7 +18,9 @@ PAGE = 1000
 class FleetMachine:
     """One machine as Resource Graph shows it; `created` in seconds since 1970, 0.0 if unknown.
 
-    `environment` is the one that it really is the machine of, by our records; what its tag says is a claim.
+    `environment` is the one that it really is the machine of, by our records; what its tag says is a claim. `vm_id` is
+    Azure's own id of this very machine: another one that is made under the same name has another (properties.vmId,
+    https://learn.microsoft.com/rest/api/compute/virtual-machines/get).
     """
 
     id: str
@@ -34,6 +36,8 @@ class FleetMachine:
     can_hibernate: bool = False
     managed_by_others: bool = False
     environment: str = ""
+    vm_id: str = ""
+    provisioning: str = ""
 
     @property
     def key(self) -> str:

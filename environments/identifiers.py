@@ -26,6 +26,17 @@ def new_sweep_id() -> str:
     return f"sweep-{_new_ulid(time.time_ns() // 1_000_000)}"
 
 
+def is_sweep_id(identifier: str) -> bool:
+    """Whether this is the id of a sweep."""
+    prefix, _, ulid = identifier.partition("-")
+    return prefix == "sweep" and len(ulid) == ULID_LENGTH and set(ulid) <= set(CROCKFORD)
+
+
+def page_id(sweep: str, number: int) -> str:
+    """The id of the orchestration that sweeps one page."""
+    return f"{sweep}:{number}"
+
+
 def ulid_of(operation: str) -> str:
     """The ULID at the end of an operation id; raises ValueError when there is none."""
     ulid = operation.rsplit("-", 1)[-1]

@@ -11,12 +11,17 @@ from enum import StrEnum
 from environments.evidence import Case, missing, numbers, tracks
 from environments.fleet import IDLE
 from environments.lifecycle import State
-from environments.memory import IN_BETWEEN
 from environments.moments import MINUTE, minutes_text, moment_text
 from environments.schedule import is_on, next_transition
 from environments.signals import shown
 
 REASONS_TOLD = 3
+CHANGING = {
+    State.CREATING: "being created",
+    State.STARTING: "starting",
+    State.STOPPING: "stopping",
+    State.DELETING: "being deleted",
+}
 
 
 class Kind(StrEnum):
@@ -53,22 +58,44 @@ def judge(case: Case) -> IdleVerdict:
 
 
 def _not_ours(case: Case) -> IdleVerdict | None:
-    if case.hands_off:
-        return IdleVerdict(Kind.NOT_OURS, case.hands_off)
-    if not case.policy.enabled:
-        return IdleVerdict(Kind.NOT_OURS, f"Nobody asked to have it watched for idleness ({IDLE}).")
-    return None
+    return IdleVerdict(Kind.NOT_OURS, case.hands_off) if case.hands_off else None
 
 
 def _at_rest(case: Case) -> IdleVerdict | None:
     state = case.machine.state
     if state is State.STOPPED:
-        return IdleVerdict(Kind.STOPPED, "It is deallocated and costs nothing but its disks and addresses.")
-    if state in IN_BETWEEN:
-        return IdleVerdict(Kind.UNKNOWN, "Azure shows it between two states at the moment.")
-    if case.fault:
-        return IdleVerdict(Kind.UNKNOWN, f"What was written about it cannot be read: {case.fault}.")
+        unreadable = f" {_unreadable_words(case)}" if case.fault else ""
+        return IdleVerdict(Kind.STOPPED, f"It is deallocated and costs nothing but its disks and addresses.{unreadable}")
+    if state is State.ABSENT:
+        return IdleVerdict(Kind.UNKNOWN, "Its machine is not there: it was deleted outside Dormouse, or is not built yet.")
+    if state in CHANGING:
+        return IdleVerdict(Kind.UNKNOWN, f"Azure shows it between two states at the moment: it is {CHANGING[state]}.")
+    if state is State.UNKNOWN:
+        return IdleVerdict(Kind.UNKNOWN, _without_power_state(case))
     return None
+
+
+def _without_power_state(case: Case) -> str:
+    if case.machine.provisioning.lower() == "failed":
+        return (
+            "Its last change failed, and Azure does not say whether it runs; it may be billed. "
+            "The Azure portal shows what failed: start it, or delete it."
+        )
+    return "Azure does not say whether it runs. The resource health of the machine in the Azure portal may say why."
+
+
+def _unreadable(case: Case) -> IdleVerdict | None:
+    return IdleVerdict(Kind.UNKNOWN, _unreadable_words(case)) if case.fault else None
+
+
+def _unreadable_words(case: Case) -> str:
+    return f"What is written about it cannot be read: {case.fault}."
+
+
+def _not_watched(case: Case) -> IdleVerdict | None:
+    if case.policy.enabled:
+        return None
+    return IdleVerdict(Kind.NOT_OURS, f"It is not watched for idleness (tag {IDLE}).")
 
 
 def _unstoppable(case: Case) -> IdleVerdict | None:
@@ -144,12 +171,19 @@ def _idle(case: Case) -> IdleVerdict:
     peaks = numbers(case)
     gpu = f"GPU at most {peaks['gpu_percent']:.0f} %, " if "gpu_percent" in peaks else ""
     cpu, network = peaks.get("cpu_percent", 0.0), peaks.get("network_bytes_per_second", 0.0)
-    people = "nobody was there" if case.evidence.inside is not None else "nobody can be seen from outside"
+    people = _people(case, peaks)
     words = (
         f"For {case.policy.window} minutes nothing went on: {gpu}CPU at most {cpu:.0f} %, "
         f"{shown('network {peak} a second', 'network_bytes_per_second', network)}, {people}."
     )
     return IdleVerdict(Kind.IDLE, words + _would_be_lost(peaks), peaks)
+
+
+def _people(case: Case, peaks: dict[str, float]) -> str:
+    if case.evidence.inside is None:
+        return "people cannot be seen from outside"
+    there = max(peaks.get("logins", 0.0), peaks.get("connections", 0.0))
+    return f"{there:.0f} session(s) were open, and no one typed in them" if there else "no one was logged in"
 
 
 def _would_be_lost(numbers: dict[str, float]) -> str:
@@ -162,6 +196,8 @@ def _would_be_lost(numbers: dict[str, float]) -> str:
 QUESTIONS: tuple[Callable[[Case], IdleVerdict | None], ...] = (
     _not_ours,
     _at_rest,
+    _unreadable,
+    _not_watched,
     _held,
     _billed,
     _unstoppable,

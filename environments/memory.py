@@ -92,6 +92,8 @@ class MachineMemory:
     nap: Nap | None = None
     slept_hours: float = 0.0
     saved: float = 0.0
+    vm_id: str = ""
+    hibernation_failures: int = 0
 
     def since(self, verdict: str) -> float:
         """Since when the verdict has been this one, or 0.0 if it is another."""
@@ -109,22 +111,41 @@ class MachineMemory:
 def observed(known: MachineMemory | None, machine: FleetMachine, schedule: str, now: float) -> MachineMemory:
     """The memory after a look at a machine: when its power or its schedule changed, and what its sleep has saved."""
     if known is None:
-        return MachineMemory(machine.id, now, machine.state, now, schedule, now)
-    if machine.created > known.first_seen:
+        return MachineMemory(machine.id, now, machine.state, now, schedule, now, vm_id=machine.vm_id)
+    if is_another(known, machine):
         known = reborn(known, machine, now)
+    elif machine.vm_id and not known.vm_id:
+        known = _seen_first(known, machine, now)
     memory = known if known.schedule == schedule else replace(known, schedule=schedule, schedule_since=now)
     memory = _without_what_is_over(memory, now)
     if machine.state is memory.state or machine.state in IN_BETWEEN:
         return memory
-    memory = replace(memory, state=machine.state, state_since=now, refusals=0, refused_until=0.0)
+    memory = replace(memory, state=machine.state, state_since=now, refusals=0, refused_until=0.0, hibernation_failures=0)
     return woken(memory, now) if machine.state is State.RUNNING else memory
 
 
+def is_another(known: MachineMemory, machine: FleetMachine) -> bool:
+    """Whether the machine was made after the one that is remembered was deleted."""
+    if known.vm_id and machine.vm_id:
+        return known.vm_id != machine.vm_id
+    return not machine.vm_id and machine.created > known.first_seen
+
+
 def reborn(known: MachineMemory, machine: FleetMachine, now: float) -> MachineMemory:
-    """The memory of a machine that was made anew under an old id: nothing but what was wished for the new one."""
+    """The memory of a machine that was made again under an old id: only holds and leases set since then are kept."""
     hold = known.hold if known.hold and known.hold.since >= machine.created else None
     lease = known.lease if known.lease and known.lease.since >= machine.created else None
-    return MachineMemory(machine.id, now, machine.state, now, hold=hold, lease=lease)
+    return MachineMemory(machine.id, now, machine.state, now, hold=hold, lease=lease, vm_id=machine.vm_id)
+
+
+def _seen_first(known: MachineMemory, machine: FleetMachine, now: float) -> MachineMemory:
+    """The memory of a machine that is seen for the first time: a hold and a lease may be older than the machine itself.
+
+    They were set for an environment that was still being built.
+    """
+    if machine.created <= known.first_seen:
+        return replace(known, vm_id=machine.vm_id)
+    return MachineMemory(machine.id, now, machine.state, now, hold=known.hold, lease=known.lease, vm_id=machine.vm_id)
 
 
 def _without_what_is_over(memory: MachineMemory, now: float) -> MachineMemory:
@@ -141,11 +162,18 @@ def judged(memory: MachineMemory, verdict: str, now: float) -> MachineMemory:
     return memory if memory.verdict == verdict else replace(memory, verdict=verdict, verdict_since=now)
 
 
-def refused(memory: MachineMemory, now: float) -> MachineMemory:
+def refused(memory: MachineMemory, now: float, *, hibernating: bool = False) -> MachineMemory:
     """The memory of a machine with which nothing could be done: left alone for a while, and people are told once a day."""
     alarmed = memory.alarmed_at if now - memory.alarmed_at < DAY else now
     pause = min(LEFT_ALONE * 2**memory.refusals, DAY)
-    return replace(memory, refused_until=now + pause, refusals=memory.refusals + 1, alarmed_at=alarmed)
+    failures = memory.hibernation_failures + hibernating
+    return replace(
+        memory,
+        refused_until=now + pause,
+        refusals=memory.refusals + 1,
+        alarmed_at=alarmed,
+        hibernation_failures=failures,
+    )
 
 
 def asleep(memory: MachineMemory, nap: Nap) -> MachineMemory:

@@ -122,6 +122,14 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Holding:
+    """Input of the activity that looks whether an operation still holds the lock of its environment."""
+
+    operation: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cancellation:
     """What an operation is told that nobody wants any more: by whom."""
 

@@ -16,6 +16,7 @@ class RefusalReason(StrEnum):
     NAME_TAKEN = "name_taken"
     FORBIDDEN = "forbidden"
     BAD_REQUEST = "bad_request"
+    NOT_FOUND = "not_found"
     CONFLICT = "conflict"
     FAILED_LATE = "failed_late"
     GAVE_UP = "gave_up"
@@ -27,29 +28,39 @@ ADVICE = {
     RefusalReason.QUOTA_EXCEEDED: "The subscription's quota is used up; ask for more quota or free some.",
     RefusalReason.NOT_OFFERED: "This size is not offered to this subscription in this region.",
     RefusalReason.NAME_TAKEN: "Something with this name exists and is not ours; choose another name.",
-    RefusalReason.FORBIDDEN: "The control plane's identity may not do this, or a policy forbids it.",
+    RefusalReason.FORBIDDEN: "The control plane's identity may not do this.",
+    RefusalReason.NOT_FOUND: "It does not exist, or not any more.",
     RefusalReason.BAD_REQUEST: "Azure does not accept the request as it stands.",
     RefusalReason.CONFLICT: "The resource is in a state that does not take this change.",
     RefusalReason.FAILED_LATE: "Azure accepted the request and reported later that it failed.",
     RefusalReason.GAVE_UP: "Azure did not answer usefully in the time and number of tries we give it.",
-    RefusalReason.CANCELLED: "Somebody cancelled the operation before this was begun.",
+    RefusalReason.CANCELLED: "The operation was cancelled before this was begun.",
+}
+# Where the code says more than the reason.
+ADVICE_BY_CODE = {
+    "ScopeLocked": "A lock on the resource, its group or its subscription forbids this; whoever set the lock can remove it.",
+    "RequestDisallowedByPolicy": "An Azure policy forbids this.",
+    "DenyAssignmentAuthorizationFailed": "A deny assignment forbids this: a service of Azure manages the resource.",
+    "DisallowedOperation": "The service that manages the resource forbids this.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A considered "no": asking for the same again changes nothing."""
+    """A considered "no": asking for the same again changes nothing. `azure` says whether `detail` are Azure's own words."""
 
     reason: RefusalReason
     detail: str
     code: str = ""
     step: str = ""
+    azure: bool = False
 
     def explained(self) -> str:
         """Say in words what was refused, why, and what to do about it."""
         subject = f"{self.step}: " if self.step else ""
         code = f" ({self.code})" if self.code else ""
-        return f"{subject}{ADVICE[self.reason]} Azure said: {self.detail}{code}"
+        said = "Azure said: " if self.azure else ""
+        return f"{subject}{ADVICE_BY_CODE.get(self.code) or ADVICE[self.reason]} {said}{self.detail}{code}"
 
 
 class Check(StrEnum):
@@ -71,11 +82,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class MachineView:
-    """How a machine stands: its state, Azure's words if something is wrong with it, and its tags (names in lower case)."""
+    """How a machine stands: its state, Azure's words if something is wrong with it, and its tags (names in lower case).
+
+    `vm_id` is Azure's own id of this very machine, `provisioning` how the last change of it ended.
+    """
 
     state: State
     problem: str = ""
     tags: dict[str, str] = field(default_factory=dict)
+    vm_id: str = ""
+    provisioning: str = ""
 
 
 class Look(StrEnum):
@@ -108,7 +124,8 @@ class Progress:
     """Where a request to Azure stands: done, to be asked again in some seconds, or refused.
 
     While it waits, `url` is where to ask; without one the request itself has to be made again. `held_up` says that Azure was
-    asked too much, or is in trouble: then it is not asked any sooner than it wants to be.
+    asked too much, or is in trouble: then it is not asked any sooner than it wants to be. `detail` says why it
+    waits.
     """
 
     stage: Stage
@@ -119,6 +136,7 @@ class Progress:
     refusal: Refusal | None = None
     findings: tuple[Finding, ...] = ()
     held_up: bool = False
+    detail: str = ""
 
     @classmethod
     def done(cls, *, created: bool = False, **facts: str) -> "Progress":
@@ -126,9 +144,9 @@ class Progress:
         return cls(Stage.DONE, created=created, facts=facts)
 
     @classmethod
-    def waiting(cls, seconds: float, *, url: str = "", held_up: bool = False) -> "Progress":
+    def waiting(cls, seconds: float, *, url: str = "", held_up: bool = False, detail: str = "") -> "Progress":
         """Ask again in so many seconds."""
-        return cls(Stage.WAITING, url=url, ask_again_in=seconds, held_up=held_up)
+        return cls(Stage.WAITING, url=url, ask_again_in=seconds, held_up=held_up, detail=detail)
 
     @classmethod
     def refused(cls, refusal: Refusal) -> "Progress":

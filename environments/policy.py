@@ -56,6 +56,7 @@ class IdlePolicy(BaseModel):
     grace: Annotated[Minutes, Field(ge=0, le=DAY)] = 30
     lead: Annotated[Minutes, Field(ge=0, le=DAY)] = 15
     action: Action = Action.DEALLOCATE
+    hibernate_fallback: Literal["keep", "deallocate"] = "keep"
     undeliverable: Literal["keep", "proceed"] = "keep"
     gpu: Literal["required", "optional"] = "required"
     agent: Literal["required", "optional"] = "optional"

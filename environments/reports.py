@@ -110,7 +110,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class ReportHead:
-    """A sweep as a whole: which one, when, of how many pages its report is."""
+    """A sweep as a whole: which one, when, of how many pages its report is.
+
+    `blind` says that it failed, or saw nothing where there was something before; `told_at` when people were told so last.
+    """
 
     sweep: str
     dry_run: bool
@@ -118,3 +121,5 @@ class ReportHead:
     ended_at: float
     pages: int
     tally: Tally
+    told_at: float = 0.0
+    blind: bool = False

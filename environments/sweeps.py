@@ -2,27 +2,37 @@
 
 from dataclasses import dataclass
 
-from environments.decisions import Step, hibernates
+from environments.decisions import Step
 from environments.fleet import FleetMachine
 from environments.lifecycle import Verb
 from environments.memory import Reason
-from environments.operations import ChangePower
+from environments.operations import ChangePower, Teardown
 from environments.outcomes import Outcome, Progress
-from environments.policy import IdlePolicy
 from environments.reports import Tally
 
+# Resource Manager takes 200 writes at once and 10 a second after that; six of ten are ours, whatever page they come from.
+# https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
+BURST, EVERY, EVERY_SECONDS = 120, 30, 5.0
+# Orders go out for so long at most: a decision lives five minutes.
+ORDERING_SECONDS = 240.0
 # A name that no environment can have.
 SWEEP_LOCK = ":sweep"
 VERBS = {Step.STOP: Verb.STOP, Step.START: Verb.START, Step.DELETE: Verb.DELETE}
 
 
+def most_at_once(pages: int) -> int:
+    """How many machines one of so many pages can order to stop or start before its decisions are too old."""
+    return max(round((BURST + EVERY * ORDERING_SECONDS / EVERY_SECONDS) / max(pages, 1)), 1)
+
+
 @dataclass(frozen=True, slots=True)
 class SweepRequest:
-    """Input of `sweep`: its id, whether it only looks, and who asked for it."""
+    """Input of `sweep`: its id, whether it only looks, who asked for it, and which sweep hung and was ended for it."""
 
     id: str
     dry_run: bool = False
     by: str = "timer"
+    ended_before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,7 @@ class Planned:
     """Something that is to be done about a machine, with the verdict that it rests on.
 
     `subject` is the name that its lock and its trail go by: its environment, or what is unique among adopted machines.
+    `window` is how many minutes its policy looks back.
     """
 
     step: Step
@@ -50,8 +61,9 @@ class Planned:
     sentence: str
     then: str
     at: float
-    policy: IdlePolicy
     judged_at: float
+    window: int = 30
+    hibernate: bool = False
 
     @property
     def verb(self) -> Verb:
@@ -91,15 +103,48 @@ class Claim:
         """What is asked of Azure, if the machine is to be stopped or started."""
         plan, machine = self.planned, self.planned.machine
         where = (machine.group, machine.name, machine.subscription)
-        return ChangePower(self.operation, plan.subject, plan.verb, *where, hibernate=hibernates(plan.policy, machine))
+        return ChangePower(self.operation, plan.subject, plan.verb, *where, hibernate=plan.hibernate)
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseEnd:
+    """Input of `delete_at_lease_end`: what the sweep has planned and taken the environment for."""
+
+    claim: Claim
+
+    @property
+    def teardown(self) -> Teardown:
+        """What is done if a fresh look agrees."""
+        machine = self.claim.planned.machine
+        return Teardown(self.claim.operation, machine.environment, machine.group)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Input of the activities that do something about several machines at once."""
+
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What came of taking one machine: the operation that holds it now ("" if that is not known), and what went wrong."""
+
+    holder: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What came of beginning what was planned: how Azure took it, or why it would have been wrong by then."""
+    """What came of beginning what was planned for one machine: how Azure took it, or why nothing was done.
+
+    With `again`, nothing is decided: the machine, or Azure, could not be asked in time, and is asked again `after` seconds.
+    """
 
     progress: Progress | None = None
     why: str = ""
+    again: bool = False
+    after: float = EVERY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +160,11 @@ class SweepClosing:
 
 @dataclass(frozen=True, slots=True)
 class SweepEnd:
-    """Input of the activity that ends a sweep."""
+    """Input of the activity that ends a sweep; `failed` says why it could not do its work, wholly or in part."""
 
     request: SweepRequest
     began_at: float
     ended_at: float
     pages: int
     tally: Tally
+    failed: tuple[str, ...] = ()

@@ -9,12 +9,13 @@ from orchestrators.chat import answer_command
 from orchestrators.power import change_power
 from orchestrators.provision import provision_environment
 from orchestrators.sweep import sweep, sweep_page
-from orchestrators.teardown import delete_environment
+from orchestrators.teardown import delete_at_lease_end, delete_environment
 
 ALL: tuple[Callable[[Any], Any], ...] = (
     provision_environment,
     change_power,
     delete_environment,
+    delete_at_lease_end,
     build_resource,
     sweep,
     sweep_page,

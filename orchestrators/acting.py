@@ -1,35 +1,47 @@
-"""What a sweep does: warn, put to sleep, wake, delete. Many machines are begun at a measured pace and confirmed together."""
+"""What a sweep does: warn, stop, start, delete. Orders go out at a measured pace; each machine is free when it is done.
+
+Whatever becomes of one machine, the others do not wait for it.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import azure.durable_functions as df
+
 import wire
-from activities.acting import (
-    begin_if_still_right,
-    claim_machine,
-    close_sweep_operation,
-    confirm_states,
-    warn_machine,
-)
+from activities.acting import begin_claims, claim_machines, confirm_states
+from activities.closing import close_sweep_operation
 from activities.machine import read_machine
 from activities.operation import check_operation
+from activities.warnings import warn_machine
 from environments.decisions import Step
 from environments.identifiers import operation_id_at
 from environments.lifecycle import State
 from environments.notices import Notice
-from environments.operations import PollRequest, Teardown
-from environments.outcomes import Outcome, Progress, Refusal, RefusalReason, Stage, Verdict
-from environments.sweeps import Claim, PageRequest, Planned, SweepClosing
-from orchestrators.steps import STUBBORN, Context, GaveUp, Story, run, run_each, sleep
-from orchestrators.teardown import delete_environment
+from environments.operations import PollRequest
+from environments.outcomes import Outcome, Progress, Refusal, RefusalReason, Verdict
+from environments.sweeps import (
+    BURST,
+    EVERY,
+    EVERY_SECONDS,
+    Begun,
+    Claim,
+    Claims,
+    LeaseEnd,
+    PageRequest,
+    Planned,
+    SweepClosing,
+)
+from orchestrators.steps import TRANSIENT, Context, GaveUp, Story, run, run_each, sleep
+from orchestrators.teardown import delete_at_lease_end
 from orchestrators.telling import tell
 
-# Resource Manager takes 200 writes at once and 10 a second after that; six of ten are ours, whatever page they come from.
-# https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
-BURST, EVERY, EVERY_SECONDS = 120, 30, 5.0
-# A deallocation takes half a minute; Resource Graph hears of it some seconds later.
-FIRST_LOOK, BETWEEN_LOOKS, LOOKS = 40.0, 20.0, 12
-APART = 0.6  # pages ask one after the other
+# Deallocations take a quarter of a minute to a whole one: a machine is seen deallocated ten seconds later at most.
+FIRST_LOOK, BETWEEN_LOOKS = 11.0, 9.3
+LOOKED_FOR = 300.0
+# Tries for a machine that cannot be looked at, or that Azure cannot take an order for at the moment.
+TRIES, LONGEST_PAUSE = 4, 60.0
+SOON = df.RetryOptions(5_000, 3)
 
 WANTED = {Step.STOP: State.STOPPED, Step.START: State.RUNNING}
 DONE = {Step.STOP: "It is deallocated; Azure shows it so.", Step.START: "It is running; Azure shows it so."}
@@ -40,7 +52,10 @@ class Job:
     """One machine that the sweep has taken, and what has come of that so far."""
 
     claim: Claim
-    began_at: float
+    taken_at: float
+    tries: int = 0
+    not_before: float = 0.0
+    ordered_at: float = 0.0
     url: str = ""
     outcome: Outcome | None = None
 
@@ -50,128 +65,158 @@ class Job:
         return self.claim.planned
 
     @property
-    def operation(self) -> str:
-        """The operation that has taken it."""
-        return self.claim.operation
+    def is_done_in_state(self) -> State:
+        """The state in which Azure shows that it is done."""
+        return WANTED[self.planned.step]
 
 
 def act(context: Context, planned: Sequence[Planned], page: PageRequest) -> Story[tuple[str, ...]]:
     """Do what is planned for the machines of one page; whatever goes wrong with one of them leaves the others alone."""
-    yield from run_each(context, [(warn_machine, plan) for plan in planned if plan.step is Step.WARN])
     jobs, problems = yield from _claim(context, [plan for plan in planned if plan.step is not Step.WARN])
-    first = True
-    for group in _paced(jobs, page.pages):
-        if not first:
-            yield from sleep(context, EVERY_SECONDS)
-        first = False
-        yield from _begin(context, group)
-    yield from _delete(context, [job for job in jobs if job.outcome is None and job.planned.step is Step.DELETE])
-    yield from _confirm(context, [job for job in jobs if job.outcome is None and job.planned.step in WANTED], page)
-    yield from _close(context, [job for job in jobs if job.outcome is not None])
+    yield from _delete(context, [job for job in jobs if job.planned.step is Step.DELETE])
+    warnings = [plan for plan in planned if plan.step is Step.WARN]
+    closings = yield from _order(context, [job for job in jobs if job.planned.step in WANTED], warnings, page)
+    yield from tell(context, [_notice(closing) for closing in closings])
     return problems
 
 
 def _claim(context: Context, planned: Sequence[Planned]) -> Story[tuple[list[Job], tuple[str, ...]]]:
-    now = context.current_utc_datetime.timestamp()
-    carrier = str(context.instance_id)
-    claims = [
-        Claim(
-            operation_id_at(plan.subject, plan.verb, now, f"{carrier}|{plan.machine.key}"),
-            plan,
-            "" if plan.step is Step.DELETE else carrier,
-            now,
-        )
+    if not planned:
+        return [], ()
+    now, carrier = _now(context), str(context.instance_id)
+    claims = tuple(
+        Claim(operation_id_at(plan.subject, plan.verb, now, f"{carrier}|{plan.machine.key}"), plan, carrier, now)
         for plan in planned
-    ]
-    holders = yield from run_each(context, [(claim_machine, claim) for claim in claims])
+    )
+    answers = yield from run(context, claim_machines, Claims(claims), SOON)
     jobs, problems = [], []
-    for claim, holder in zip(claims, holders, strict=True):
-        if holder == claim.operation:
+    for claim, answer in zip(claims, answers, strict=True):
+        name = claim.planned.machine.name
+        if answer.holder == claim.operation:
             jobs.append(Job(claim, now))
-        elif isinstance(holder, GaveUp):
-            problems.append(f"{claim.planned.machine.name} could not be taken: {holder.refusal.detail}")
+        elif answer.holder:
+            problems.append(f"{name} is held by operation {answer.holder}")
         else:
-            problems.append(f"{claim.planned.machine.name} is held by operation {holder}")
+            problems.append(f"{name} could not be taken: {answer.problem}")
     return jobs, tuple(problems)
 
 
-def _paced(jobs: Sequence[Job], pages: int) -> Iterator[list[Job]]:
-    """The jobs in groups: a first one, and then as many as may go out every some seconds, shared with the other pages."""
-    begin, count = 0, max(BURST // max(pages, 1), 1)
-    while begin < len(jobs):
-        yield list(jobs[begin : begin + count])
-        begin, count = begin + count, max(EVERY // max(pages, 1), 1)
-
-
-def _begin(context: Context, jobs: Sequence[Job]) -> Story[None]:
-    """Look again and begin, machine by machine: whoever comes to work meanwhile is seen by the next try."""
-    begun = yield from run_each(context, [(begin_if_still_right, job.claim) for job in jobs])
-    for job, answer in zip(jobs, begun, strict=True):
-        if isinstance(answer, GaveUp):
-            job.outcome = Outcome.failed([answer.refusal])
-        elif answer.progress is None:
-            job.outcome = Outcome(Verdict.CANCELLED, f"Nothing was done. {answer.why}")
-        elif answer.progress.refusal is not None:
-            job.outcome = Outcome.failed([answer.progress.refusal])
-        elif answer.progress.stage is Stage.WAITING and not answer.progress.url:
-            words = "Azure was asked too much at once; the next sweep tries again."
-            job.outcome = Outcome.failed([Refusal(RefusalReason.GAVE_UP, words, step=job.planned.step)])
-        else:
-            job.url = answer.progress.url
-
-
-def _confirm(context: Context, jobs: Sequence[Job], page: PageRequest) -> Story[None]:
-    """Look until Azure shows what was asked for: one question for all machines at a time."""
-    open_ = list(jobs)
-    for look in range(LOOKS if jobs else 0):
-        yield from sleep(context, (BETWEEN_LOOKS if look else FIRST_LOOK + page.number * APART))
-        try:
-            states = yield from run(context, confirm_states, [job.planned.machine.id for job in open_])
-        except GaveUp:
-            continue
-        for job in open_:
-            if states.get(job.planned.machine.id.lower()) is WANTED[job.planned.step]:
-                job.outcome = Outcome(Verdict.SUCCEEDED, f"{job.planned.sentence} {DONE[job.planned.step]}")
-        open_ = [job for job in open_ if job.outcome is None]
-        if not open_:
-            return
-    yield from _ask_one_by_one(context, open_)
-
-
-def _ask_one_by_one(context: Context, jobs: Sequence[Job]) -> Story[None]:
-    """What Resource Graph does not confirm is asked of each machine, and of the operation that Azure began."""
-    views = yield from run_each(context, [(read_machine, job.claim.power) for job in jobs])
-    asked = [job for job in jobs if job.url]
-    answers = yield from run_each(context, [(check_operation, PollRequest(job.url)) for job in asked])
-    refusals = {job.operation: said.refusal for job, said in zip(asked, answers, strict=True) if isinstance(said, Progress)}
-    for job, view in zip(jobs, views, strict=True):
-        if isinstance(view, GaveUp):
-            job.outcome = Outcome.failed([view.refusal])
-        elif view.state is WANTED[job.planned.step]:
-            job.outcome = Outcome(Verdict.SUCCEEDED, f"{job.planned.sentence} {DONE[job.planned.step]}")
-        else:
-            words = f"{job.planned.step.upper()} NOT CONFIRMED: Azure shows it as {view.state}. {view.problem}".strip()
-            refusal = refusals.get(job.operation) or Refusal(RefusalReason.FAILED_LATE, words, step="verify")
-            job.outcome = Outcome.failed([refusal], undone=words)
-
-
 def _delete(context: Context, jobs: Sequence[Job]) -> Story[None]:
-    """Begin to delete environments whose lease has run out, as people do; each closes its own trail, and nobody waits."""
+    """Begin to delete environments whose lease has run out: each looks again, closes its trail, and is not waited for."""
     if jobs:
-        requests = [Teardown(job.operation, job.planned.machine.environment, job.planned.machine.group) for job in jobs]
-        name = delete_environment.__name__
-        tasks = [context.call_sub_orchestrator(name, wire.encode(request), request.operation) for request in requests]
+        name = delete_at_lease_end.__name__
+        tasks = [context.call_sub_orchestrator(name, wire.encode(LeaseEnd(job.claim)), job.claim.operation) for job in jobs]
         yield context.task_any([*tasks, context.create_timer(context.current_utc_datetime)])
 
 
-def _close(context: Context, jobs: Sequence[Job]) -> Story[None]:
-    ended = context.current_utc_datetime.timestamp()
+def _order(
+    context: Context, jobs: Sequence[Job], warnings: Sequence[Planned], page: PageRequest
+) -> Story[list[SweepClosing]]:
+    """Begin job after job at the pace of all pages together, look whether they are done, and close each that is.
+
+    Warnings are given as soon as the first orders are out. What people should be told of is the answer.
+    """
+    waiting, sizes = list(jobs), _sizes(page.pages)
+    ordered: list[Job] = []
+    order_at = look_at = _now(context)
+    news: list[SweepClosing] = []
+    while waiting or ordered:
+        now = _now(context)
+        if waiting and now >= order_at:
+            group = [job for job in waiting if job.not_before <= now][: next(sizes)]
+            yield from _begin(context, group)
+            look_at = look_at if ordered else now + FIRST_LOOK
+            ordered += [job for job in group if job.outcome is None and job.ordered_at]
+            waiting = [job for job in waiting if job.outcome is None and not job.ordered_at]
+            order_at = max(now + EVERY_SECONDS, min((job.not_before for job in waiting), default=0.0))
+            news += yield from _close(context, group)
+            yield from run_each(context, [(warn_machine, plan) for plan in warnings])
+            warnings = []
+        if ordered and _now(context) >= look_at:
+            look_at = _now(context) + BETWEEN_LOOKS
+            yield from _look(context, ordered)
+            news += yield from _close(context, ordered)
+            ordered = [job for job in ordered if job.outcome is None]
+        moments = [*([order_at] if waiting else []), *([look_at] if ordered else [])]
+        if moments:
+            yield from sleep(context, max(min(moments) - _now(context), 0.0))
+    yield from run_each(context, [(warn_machine, plan) for plan in warnings])
+    return news
+
+
+def _sizes(pages: int) -> Iterator[int]:
+    """How many orders may go out at once: a first lot, then some every few seconds, shared with the other pages."""
+    yield max(BURST // max(pages, 1), 1)
+    while True:
+        yield max(EVERY // max(pages, 1), 1)
+
+
+def _begin(context: Context, group: Sequence[Job]) -> Story[None]:
+    """Look again and begin; whatever cannot be looked at is tried again by the next group, a few times."""
+    try:
+        answers = yield from run(context, begin_claims, Claims(tuple(job.claim for job in group)), SOON)
+    except GaveUp as gave_up:
+        answers = [Begun(why=gave_up.refusal.detail, again=True)] * len(group)
+    for job, answer in zip(group, answers, strict=True):
+        job.tries += 1
+        if answer.again and job.tries < TRIES and answer.after <= LONGEST_PAUSE:
+            job.not_before = _now(context) + answer.after
+            continue
+        job.outcome = _outcome(answer)
+        if job.outcome is None and answer.progress is not None:
+            job.ordered_at, job.url = _now(context), answer.progress.url
+
+
+def _outcome(answer: Begun) -> Outcome | None:
+    """How a job ends that was not begun, or None if it was."""
+    if answer.progress is None:
+        again = " The next sweep tries again." if answer.again else ""
+        return Outcome(Verdict.CANCELLED, f"Nothing was done. {answer.why}{again}")
+    return Outcome.failed([answer.progress.refusal]) if answer.progress.refusal is not None else None
+
+
+def _look(context: Context, jobs: Sequence[Job]) -> Story[None]:
+    """See which jobs are done: one question for all of them. What is not done in minutes is asked of the machine itself."""
+    try:
+        states = yield from run(context, confirm_states, [job.planned.machine.id for job in jobs], SOON)
+    except GaveUp:
+        states = {}
+    for job in jobs:
+        if states.get(job.planned.machine.id.lower()) is job.is_done_in_state:
+            job.outcome = Outcome(Verdict.SUCCEEDED, f"{job.planned.sentence} {DONE[job.planned.step]}")
+    late = [job for job in jobs if job.outcome is None and _now(context) - job.ordered_at > LOOKED_FOR]
+    yield from _ask_one_by_one(context, late)
+
+
+def _ask_one_by_one(context: Context, jobs: Sequence[Job]) -> Story[None]:
+    """What is not confirmed in time is asked of each machine, and of the operation that Azure began."""
+    views = yield from run_each(context, [(read_machine, job.claim.power) for job in jobs], SOON)
+    asked = [job for job in jobs if job.url]
+    answers = yield from run_each(context, [(check_operation, PollRequest(job.url)) for job in asked], SOON)
+    refusals = {
+        job.claim.operation: said.refusal for job, said in zip(asked, answers, strict=True) if isinstance(said, Progress)
+    }
+    for job, view in zip(jobs, views, strict=True):
+        if isinstance(view, GaveUp):
+            job.outcome = Outcome.failed([view.refusal])
+        elif view.state is job.is_done_in_state:
+            job.outcome = Outcome(Verdict.SUCCEEDED, f"{job.planned.sentence} {DONE[job.planned.step]}")
+        else:
+            words = f"{job.planned.step.upper()} NOT CONFIRMED: Azure shows it as {view.state}. {view.problem}".strip()
+            refusal = refusals.get(job.claim.operation) or Refusal(RefusalReason.FAILED_LATE, words, step="verify")
+            job.outcome = Outcome.failed([refusal], undone=words)
+
+
+def _close(context: Context, jobs: Sequence[Job]) -> Story[list[SweepClosing]]:
+    """Write down what has ended, and release each machine; the answer is what people should be told of."""
+    ended = _now(context)
     closings = [
-        SweepClosing(job.operation, job.planned, job.outcome, job.began_at, ended) for job in jobs if job.outcome is not None
+        SweepClosing(job.claim.operation, job.planned, job.outcome, job.taken_at, ended)
+        for job in jobs
+        if job.outcome is not None
     ]
-    told = yield from run_each(context, [(close_sweep_operation, closing) for closing in closings], STUBBORN)
-    worth = [closing for closing, tell in zip(closings, told, strict=True) if tell is True]
-    yield from tell(context, [_notice(closing) for closing in worth])
+    told = yield from run_each(context, [(close_sweep_operation, closing) for closing in closings], TRANSIENT)
+    return [closing for closing, news in zip(closings, told, strict=True) if news is True]
 
 
 def _notice(closing: SweepClosing) -> Notice:
@@ -179,3 +224,7 @@ def _notice(closing: SweepClosing) -> Notice:
     good = outcome.verdict is Verdict.SUCCEEDED
     event = {Step.STOP: "stopped", Step.START: "started"}[plan.step] if good else f"{plan.step} not confirmed"
     return Notice(event, plan.machine.id, plan.machine.name, outcome.explanation, closing.ended_at)
+
+
+def _now(context: Context) -> float:
+    return float(context.current_utc_datetime.timestamp())

@@ -17,6 +17,7 @@ from environments.lifecycle import State, Verb
 from environments.operations import Adoption, ChangePower
 from environments.outcomes import Outcome, Progress, Refusal, RefusalReason, Verdict
 from orchestrators.board import DONE, REFUSED, Board
+from orchestrators.fence import lost_lock
 from orchestrators.finish import Ending, finish
 from orchestrators.steps import Activity, Context, GaveUp, Story, follow, refusal_in, run
 
@@ -38,8 +39,9 @@ def release_machine(context: Context) -> Story[Any]:
 def _told(context: Context, request: Adoption, story: Any, words: str) -> Story[Any]:
     board = Board(context)
     try:
-        refusals = yield from story(context, request, board)
-        outcome = Outcome.failed(refusals) if refusals else Outcome(Verdict.SUCCEEDED, words)
+        lost = yield from lost_lock(context, request.operation, request.subject)
+        refusals = [] if lost else (yield from story(context, request, board))
+        outcome = lost or (Outcome.failed(refusals) if refusals else Outcome(Verdict.SUCCEEDED, words))
     except GaveUp as gave_up:
         outcome = Outcome.failed([gave_up.refusal])
     return (yield from finish(context, request.operation, request.subject, board, Ending(outcome)))

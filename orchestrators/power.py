@@ -8,6 +8,7 @@ from environments.lifecycle import State, Verb
 from environments.operations import ChangePower
 from environments.outcomes import MachineView, Outcome, Refusal, RefusalReason, Verdict
 from orchestrators.board import DONE, REFUSED, Board
+from orchestrators.fence import lost_lock
 from orchestrators.finish import Ending, finish
 from orchestrators.steps import Context, GaveUp, Story, follow, refusal_in, run, sleep
 
@@ -27,7 +28,8 @@ def change_power(context: Context) -> Story[Any]:
     request = wire.decode(ChangePower, context.get_input())
     board = Board(context)
     try:
-        outcome = yield from _change(context, request, board)
+        lost = yield from lost_lock(context, request.operation, request.environment)
+        outcome = lost or (yield from _change(context, request, board))
     except GaveUp as gave_up:
         outcome = Outcome.failed([gave_up.refusal])
     return (yield from finish(context, request.operation, request.environment, board, Ending(outcome)))

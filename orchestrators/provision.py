@@ -21,6 +21,7 @@ from environments.outcomes import Check, Finding, Look, Outcome, Refusal, Refusa
 from environments.plan import Kind, Plan
 from orchestrators.board import DONE, REFUSED, Board
 from orchestrators.building import Building, build_all, take_back
+from orchestrators.fence import lost_lock
 from orchestrators.finish import Ending, finish
 from orchestrators.steps import STUBBORN, Context, GaveUp, Story, by_whom, follow, heard, listen, run, run_all, sleep
 
@@ -49,8 +50,11 @@ def provision_environment(context: Context) -> Story[Any]:
     board = Board(context)
     cancel = yield from listen(context)
     try:
-        survey = yield from _preflight(context, request.plan, board)
-        if survey.refusals:
+        lost = yield from lost_lock(context, request.plan.operation, request.plan.environment)
+        survey = Survey() if lost else (yield from _preflight(context, request.plan, board))
+        if lost:
+            ending = Ending(lost)
+        elif survey.refusals:
             ending = _refused(survey, request)
         elif heard(cancel):
             ending = _cancelled_early(cancel, survey, request)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Awaitable, Callable, Generator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import Any, TypeAlias, TypeVar, get_type_hints
@@ -141,7 +142,7 @@ def by_whom(cancel: Any) -> str:
 def refusal_in(progress: Progress, step: str) -> Refusal | None:
     """The refusal of a step, if it was refused."""
     said = progress.refusal
-    return None if said is None else Refusal(said.reason, said.detail, said.code, step)
+    return None if said is None else replace(said, step=step)
 
 
 def _call(context: Context, activity: Activity[Any], request: Any, retries: df.RetryOptions) -> Any:

@@ -1,58 +1,90 @@
 """The sweep: every machine in scope is judged, a thousand of them at a time, and what follows is done."""
 
 import math
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import azure.durable_functions as df
+
 import wire
-from activities.acting import finish_sweep
-from activities.judging import count_machines, judge_page
+from activities.closing import finish_sweep
+from activities.judging import count_machines, judge_missing, judge_page
 from environments.fleet import PAGE
+from environments.identifiers import page_id
 from environments.notices import Notice
 from environments.reports import Tally
-from environments.sweeps import Alarm, PageRequest, SweepEnd, SweepRequest
+from environments.sweeps import Alarm, PageFound, PageRequest, SweepEnd, SweepRequest
 from orchestrators.acting import act
-from orchestrators.steps import STUBBORN, Context, GaveUp, Story, run, sleep
+from orchestrators.steps import STUBBORN, Activity, Context, GaveUp, Story, run, sleep
 from orchestrators.telling import tell
 
 # A page is one question to Resource Graph, which takes 15 in 5 seconds: more than half of that would be unfair to others.
 AT_ONCE, APART = 8, 5.0
+# What cannot be asked for two minutes is left to the next sweep.
+SOON = df.RetryOptions(5_000, 24)
+HUNG = (
+    "The sweep {sweep} did not end in time and was ended. The machines that it had taken are free again, and the next sweep "
+    "judges them. If this happens again, look at the log of the control plane."
+)
 
 
 def sweep(context: Context) -> Story[Any]:
     """Judge every machine in scope and act on it; one page that fails leaves the others alone."""
     request = wire.decode(SweepRequest, context.get_input())
     began = context.current_utc_datetime.timestamp()
+    if request.ended_before:
+        yield from tell(context, [Notice("sweep ended", "", "sweep", HUNG.format(sweep=request.ended_before), began)])
     pages = 0
+    failed: tuple[str, ...] = ()
     try:
-        count = yield from run(context, count_machines, "")
+        count = yield from run(context, count_machines, "", SOON)
         pages = math.ceil(count / PAGE)
-        tally = yield from _sweep_pages(context, request, pages)
+        # Published, so that all of it can be ended from outside.
+        context.set_custom_status({"pages": pages + 1})
+        tally, failed = yield from _sweep_pages(context, request, pages)
     except GaveUp as gave_up:
-        tally = Tally(problems=(f"The machines cannot be listed: {gave_up.refusal.detail}",))
+        failed = (f"The machines cannot be listed: {gave_up.refusal.detail}",)
+        tally = Tally(problems=failed)
     ended = context.current_utc_datetime.timestamp()
-    yield from run(context, finish_sweep, SweepEnd(request, began, ended, pages, tally), STUBBORN)
+    end = SweepEnd(request, began, ended, pages + 1, tally, failed)
+    notices = yield from run(context, finish_sweep, end, STUBBORN)
+    yield from tell(context, notices)
     return wire.encode(tally)
 
 
-def _sweep_pages(context: Context, request: SweepRequest, pages: int) -> Story[Tally]:
-    tasks = []
-    for number in range(pages):
-        page = PageRequest(request.id, number, pages, request.dry_run)
-        tasks.append(context.call_sub_orchestrator(sweep_page.__name__, wire.encode(page), f"{request.id}:{number}"))
+def _sweep_pages(context: Context, request: SweepRequest, pages: int) -> Story[tuple[Tally, tuple[str, ...]]]:
+    """Every page at once, and after them the environments of which none has shown a machine; and what failed."""
+    found = yield from _swept(context, [_page(request, number, pages) for number in range(pages)], sweep_page)
+    found += yield from _swept(context, [_page(request, pages, pages)], sweep_missing)
+    tally = Tally()
+    for one in found:
+        tally = tally.plus(one if isinstance(one, Tally) else Tally(problems=(one,)))
+    return tally, tuple(one for one in found if not isinstance(one, Tally))
+
+
+def _page(request: SweepRequest, number: int, pages: int) -> PageRequest:
+    return PageRequest(request.id, number, pages, request.dry_run)
+
+
+def _swept(
+    context: Context, pages: Sequence[PageRequest], orchestrator: Callable[[Context], Any]
+) -> Story[list[Tally | str]]:
+    """What was found on each page, or why it could not be swept."""
+    name = orchestrator.__name__
+    tasks = [context.call_sub_orchestrator(name, wire.encode(page), page_id(page.sweep, page.number)) for page in pages]
     if tasks:
         with suppress(Exception):  # told apart below, page by page
             yield context.task_all(tasks)
-    tally = Tally()
-    for number, task in enumerate(tasks):
+    found: list[Tally | str] = []
+    for page, task in zip(pages, tasks, strict=True):
         try:
-            found = wire.decode(Tally, (yield task))
+            found.append(wire.decode(Tally, (yield task)))
         except Exception as error:  # noqa: BLE001 - what a sub-orchestration fails with arrives as a bare Exception
             words = str(error).strip().partition("\n")[0]
-            found = Tally(problems=(f"Page {number} could not be swept: {words}",))
-        tally = tally.plus(found)
-    return tally
+            found.append(f"Page {page.number} could not be swept: {words}")
+    return found
 
 
 def sweep_page(context: Context) -> Story[Any]:
@@ -60,8 +92,17 @@ def sweep_page(context: Context) -> Story[Any]:
     request = wire.decode(PageRequest, context.get_input())
     if request.number >= AT_ONCE:
         yield from sleep(context, request.number // AT_ONCE * APART)
+    return (yield from _judge_and_act(context, request, judge_page))
+
+
+def sweep_missing(context: Context) -> Story[Any]:
+    """Judge the environments whose machine is nowhere to be seen: what was agreed for their end is done all the same."""
+    return (yield from _judge_and_act(context, wire.decode(PageRequest, context.get_input()), judge_missing))
+
+
+def _judge_and_act(context: Context, request: PageRequest, judge: Activity[PageFound]) -> Story[Any]:
     now = context.current_utc_datetime.timestamp()
-    found = yield from run(context, judge_page, replace(request, now=now))
+    found = yield from run(context, judge, replace(request, now=now), SOON)
     if request.dry_run:
         return wire.encode(found.tally)
     yield from tell(context, [_notice(alarm, now) for alarm in found.alarms])

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import wire
+from activities.acting import recheck_lease_end
 from activities.inventory import list_deleted_secrets
 from activities.removal import remove_group, remove_resource
 from activities.secret import purge_secret, remove_secret
 from environments.operations import Teardown
 from environments.outcomes import Outcome, Progress, Refusal, RefusalReason, Verdict
+from environments.sweeps import LeaseEnd
 from orchestrators.board import DONE, REFUSED, Board
+from orchestrators.fence import lost_lock
 from orchestrators.finish import Ending, finish
 from orchestrators.remains import Remains, lies_in, look_for_remains
 from orchestrators.steps import Activity, Context, GaveUp, Story, follow, refusal_in, run, sleep
@@ -24,10 +27,26 @@ def delete_environment(context: Context) -> Story[Any]:
     request = wire.decode(Teardown, context.get_input())
     board = Board(context)
     try:
-        ending = yield from _delete(context, request, board)
+        lost = yield from lost_lock(context, request.operation, request.environment)
+        ending = Ending(lost) if lost else (yield from _delete(context, request, board))
     except GaveUp as gave_up:
         ending = Ending(Outcome.failed([gave_up.refusal]))
     return (yield from finish(context, request.operation, request.environment, board, ending))
+
+
+def delete_at_lease_end(context: Context) -> Story[Any]:
+    """Remove an environment whose lease has run out, if a fresh look right before agrees that it has."""
+    request = wire.decode(LeaseEnd, context.get_input())
+    teardown, board = request.teardown, Board(context)
+    try:
+        why = yield from run(context, recheck_lease_end, request)
+        if why:
+            ending = Ending(Outcome(Verdict.CANCELLED, f"Nothing was done. {why}"))
+        else:
+            ending = yield from _delete(context, teardown, board)
+    except GaveUp as gave_up:
+        ending = Ending(Outcome.failed([gave_up.refusal]))
+    return (yield from finish(context, teardown.operation, teardown.environment, board, ending))
 
 
 def _delete(context: Context, request: Teardown, board: Board) -> Story[Ending]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import azure.durable_functions as df
 
-from activities.acting import tell_people
+from activities.warnings import tell_people
 from environments.notices import Delivery, Notice, Telling
 from orchestrators.steps import Context, Story, run_each, sleep
 

@@ -76,6 +76,11 @@ class FleetRecords:
         row = await self._machines.read(MACHINES, key)
         return _memory_in(row) if row else None
 
+    async def remembered(self, key: str) -> Remembered | None:
+        """What is remembered of a machine and the tag of its row, or None."""
+        row = await self._machines.read(MACHINES, key)
+        return Remembered(_memory_in(row), row.etag) if row else None
+
     async def memories_between(self, first: str, last: str) -> dict[str, Remembered]:
         """What is remembered of machines between two keys, by key."""
         rows = await self._machines.range(MACHINES, first, last)

@@ -9,11 +9,11 @@ from typing import Any
 import azure.functions as func
 
 from api.chatops import telling
+from api.orchestrations import Client
 from api.parameters import LARGEST_PAGE
 from api.reads import Reads
 from api.repeating import HEADER, once
 from api.routes import ROUTES
-from api.starting import Client
 from environments.cards import Card
 from environments.chat import NEEDS_NAME, Answered, ChatLook, ChatRequest, Command, Word, spec_in
 from environments.errors import CloudUnavailable, ControlPlaneError, RequestUnderWay

@@ -13,9 +13,9 @@ from api.answers import answer
 from api.chatops.receiving import Said, Taken, first_card, take
 from api.chatops.telling import problem_card
 from api.chatops.verifying import from_others, from_slack, from_teams, moment_in, require_present
+from api.orchestrations import Client
 from api.reads import Reads
 from api.requests import json_object, model_of
-from api.starting import Client
 from environments.cards import Card, slack_message, teams_message
 from environments.chat import LONGEST_COMMAND
 from environments.errors import CloudUnavailable, InvalidRequest

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import wire
 from api.chatops.telling import help_card, understood_card
+from api.orchestrations import Client
 from api.reads import Reads
-from api.starting import Client
 from environments.cards import Card
 from environments.chat import ChatRequest, Command, MisunderstoodError, Word, read_command
 from environments.errors import CloudUnavailable

@@ -201,6 +201,12 @@ def _listed(world: World, request: Request, rid: ResourceId) -> Answer:
         return roles.listed(world, rid, request.query.get("$filter", ""))
     if kind == CONTAINER:
         return storage.list_containers(world, rid)
+    if kind == MACHINE and request.query.get("statusOnly", "").lower() == "true":
+        if rid.group:
+            raise not_simulated("statusOnly for the machines of one group")
+        return Answer(
+            200, {"value": [power.status_only(world, machine) for machine in world.resources(kind, rid.root + "/")]}
+        )
     if rid.group:
         group_of(world, rid.group_id)
     above = _canonical(ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names, rid.scope))

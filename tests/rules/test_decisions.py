@@ -394,4 +394,4 @@ def test_what_goes_on_for_too_long_is_told_once_a_day() -> None:
     fresh = replace(one, memory=replace(memory, verdict_since=NOW - patience))
     assert alarm(fresh, *decided(fresh)) == ""
     unknown = case(memory=remembered(verdict="unknown", verdict_since=NOW - 86401), evidence=quiet(inside=None))
-    assert "nobody can tell" in alarm(unknown, *decided(unknown))
+    assert "it is unknown whether" in alarm(unknown, *decided(unknown))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api import starting
-from api.starting import end_by_force
+from api import orchestrations
+from api.cancellation import end_by_force
 from environments.errors import CommandNotPossible
 from environments.lifecycle import Verb
 from environments.operations import OperationRecord
@@ -49,7 +49,7 @@ class Host:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starting, "BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr(orchestrations, "BETWEEN_LOOKS", 0.0)
 
 
 def test_its_steps_end_with_it_and_the_trail_says_by_whom() -> None:

@@ -145,6 +145,17 @@ def instance_view(world: World, machine: Document) -> Body:
     return view
 
 
+def status_only(world: World, machine: Document) -> Body:
+    """A machine in the list of all machines with `statusOnly=true`: how it runs at this moment, and little else.
+
+    That its power state is there is documented; which of the other properties are there is not recorded, so only the status is.
+    https://learn.microsoft.com/azure/virtual-machines/states-billing
+    """
+    view = {"statuses": instance_view(world, machine)["statuses"]}
+    seen = {name: machine[name] for name in ("id", "name", "type", "location")}
+    return {**seen, "properties": {"vmId": machine["properties"]["vmId"], "instanceView": view}}
+
+
 def _hibernates(machine: Document, request: Request) -> bool:
     """Whether a machine is to sleep when it is deallocated; raises the refusals for machines that cannot, or cannot go at all."""
     unknown = set(request.query) - {"api-version", "hibernate"}
