@@ -1,0 +1,30 @@
+"""Spelling: how far a written word is from a known one, and which known word was probably meant."""
+
+from collections.abc import Iterable
+
+FURTHEST = 2  # edits
+
+
+def edits(one: str, other: str) -> int:
+    """The insertions, deletions, substitutions and swaps of neighbours that turn one word into another."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for line, letter in enumerate(one, 1):
+        earlier, before, row = before, row, [line]
+        for column, wanted in enumerate(other, 1):
+            costs = (before[column] + 1, row[-1] + 1, before[column - 1] + (letter != wanted))
+            swapped = line > 1 and column > 1 and one[line - 2] == wanted and other[column - 2] == letter
+            row.append(min(*costs, earlier[column - 2] + 1) if swapped else min(costs))
+    return row[-1]
+
+
+def is_near(one: str, other: str, furthest: int = FURTHEST) -> bool:
+    """Whether two words are at most so many edits apart."""
+    return abs(len(one) - len(other)) <= furthest and edits(one, other) <= furthest
+
+
+def nearest(word: str, known: Iterable[str], furthest: int = FURTHEST) -> str:
+    """The known word that is fewest edits away, "" if none is near; of short words at most a third may be wrong."""
+    allowed = min(furthest, max(1, len(word) // 3))
+    best = min(known, key=lambda each: (edits(word, each), each), default="")
+    return best if best and is_near(word, best, allowed) else ""
