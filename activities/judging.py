@@ -86,9 +86,9 @@ async def judge_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     records, fleet = Records(cloud.tables), FleetRecords(cloud.tables)
     pages = await asyncio.gather(*(fleet.report_page(number) for number in range(request.number)))
     seen = {line.environment for page in pages if page is not None and page.sweep == request.sweep for line in page.lines}
-    if any(page is None or page.sweep != request.sweep for page in pages):
-        return PageFound(Tally())  # a page that was not swept may hold the machine of any of them
-    missing = [record for record in await _all_environments(records) if record.name not in seen]
+    # A page that was not swept may hold the machine of any environment.
+    whole = all(page is not None and page.sweep == request.sweep for page in pages)
+    missing = [record for record in await _all_environments(records) if whole and record.name not in seen]
     home = cloud.settings.azure_subscription_id
     keys = {record.name: key_of(record.machine_id(home)) for record in missing}
     memories = await asyncio.gather(*(fleet.remembered(key) for key in keys.values()))

@@ -14,6 +14,7 @@ from environments.memory import MachineMemory, observed, with_agents_word
 from environments.operations import EnvironmentRecord
 from environments.policy import IdlePolicy, read_policy
 from environments.schedule import Schedule, read_schedule
+from environments.tags import tag_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def case_of(
     else:
         record = None
     spec: dict[str, Any] = json.loads(record.spec) if record else {}  # as it was asked, whatever newer rules would say
-    faults = [unreadable] if unreadable else []
+    faults = [*([unreadable] if unreadable else []), *tag_faults(machine.tags)]
     policy = _policy(machine, spec.get("idle"), rules, faults)
     written = machine.tags.get(SCHEDULE, str(spec.get("schedule", ""))).strip()
     schedule: Schedule | None = None

@@ -8,7 +8,7 @@ from orchestrators.building import build_resource
 from orchestrators.chat import answer_command
 from orchestrators.power import change_power
 from orchestrators.provision import provision_environment
-from orchestrators.sweep import sweep, sweep_page
+from orchestrators.sweep import sweep, sweep_missing, sweep_page
 from orchestrators.teardown import delete_at_lease_end, delete_environment
 
 ALL: tuple[Callable[[Any], Any], ...] = (
@@ -19,6 +19,7 @@ ALL: tuple[Callable[[Any], Any], ...] = (
     build_resource,
     sweep,
     sweep_page,
+    sweep_missing,
     adopt_machine,
     release_machine,
     answer_command,

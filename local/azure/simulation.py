@@ -12,6 +12,7 @@ DELETE /capacity               there is room again
 PUT    /restrictions           {"region", "size"}: a size is closed to the subscription
 POST   /resources/appear       {"id", "type", "tags"}: somebody makes a resource by hand
 POST   /resources/vanish       {"id"}: somebody deletes a resource by hand, whatever uses it
+PUT    /resources/tags         {"id", "tags"}: somebody writes these tags in the portal, instead of those that were there
 GET    /resources?below=       everything that exists below an id
 GET    /operations?below=      every long operation and how many seconds Azure itself needed for it
 GET    /secrets                the names of the vault's secrets
@@ -130,6 +131,15 @@ def _vanish(world: World, request: Request) -> Answer:
     return Answer(204)
 
 
+def _tags(world: World, request: Request) -> Answer:
+    body = request.json()
+    document = world.resource(str(body["id"]))
+    if document is None:
+        return Answer(404)
+    world.keep({**document, "tags": body["tags"]})
+    return Answer(200)
+
+
 def _resources(world: World, request: Request) -> Answer:
     below = request.query.get("below", "")
     return Answer(200, {"value": [visible(document) for document in world.resources(below=below)]})
@@ -232,6 +242,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("DELETE", "capacity"): _room,
     ("POST", "resources/appear"): _appear,
     ("POST", "resources/vanish"): _vanish,
+    ("PUT", "resources/tags"): _tags,
     ("GET", "resources"): _resources,
     ("GET", "operations"): _operations,
     ("GET", "secrets"): _secrets,

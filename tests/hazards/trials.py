@@ -28,7 +28,7 @@ def looked_at(fleet: Fleet, hazards: Sequence[Hazard]) -> dict[Name, dict[str, A
     """What one sweep that only looks finds, with all of them side by side."""
     fleet.load(hazards)
     tally = fleet.sweep(dry_run=True)["tally"]
-    assert tally["problems"] == []
+    assert tally["problems"] == [], tally["problems"]
     assert fleet.touched() == set()
     return fleet.lines()
 

@@ -1,0 +1,180 @@
+"""No false stop: what is not known protects a machine, and whatever people say up to the last moment is heeded."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.fleet import CPU_SIZE, FleetSide, caught_up, machine, sweep_ended
+from tests.support import until
+
+AT_ONCE = "window=5m, grace=0m, lead=0m"
+WORKS_OUTSIDE = {"cpu_percent": "88..95"}
+MONITOR = "metrics:getBatch"
+
+
+def moment(fleet: FleetSide, minutes: float = 0.0) -> datetime:
+    """The clock of the control plane, some minutes from now."""
+    seconds = fleet.control_plane.get("/health").json()["clock"]
+    return datetime.fromtimestamp(seconds, UTC) + timedelta(minutes=minutes)
+
+
+def hours_that_end(fleet: FleetSide, minutes: float) -> str:
+    """On-hours that began an hour ago and end in some minutes."""
+    begin, end = moment(fleet, -60), moment(fleet, minutes)
+    return f"mon-sun {begin:%H:%M}-{end:%H:%M} UTC"
+
+
+def sweep_for(fleet: FleetSide, minutes: float) -> None:
+    """Sweep again and again until so many minutes are over."""
+    end = moment(fleet, minutes)
+
+    def over() -> bool:
+        fleet.sweep()
+        return moment(fleet) > end
+
+    until(over, "time does not pass")
+
+
+def test_a_schedule_stops_nothing_while_azure_monitor_does_not_answer(fleet: FleetSide) -> None:
+    tags = {"dormouse-schedule": hours_that_end(fleet, 2)}
+    fleet.load(worker=machine(idle=None, agent=False, size=CPU_SIZE, host=WORKS_OUTSIDE, tags=tags))
+    fleet.spoil(path=MONITOR, status=529, code="TooManyRequests")
+    sweep_for(fleet, 36)
+    assert fleet.power("worker") == "running"
+    assert fleet.operations("worker") == []
+    told = [notice["text"] for notice in fleet.notices("worker")]
+    assert len(told) == 1, "people are told once a day what the schedule could not do"
+    assert "could not be done. Its schedule leads to nothing as long as this is so" in told[0]
+
+
+def test_measurements_are_taken_again_right_before_a_machine_without_an_agent_is_stopped(fleet: FleetSide) -> None:
+    fleet.load(outside=machine(idle=AT_ONCE, agent=False, size=CPU_SIZE))
+    fleet.spoil(effect="slow", path="/operations", seconds=60, times=1)  # written when it takes the machine
+    accepted = fleet.control_plane.post("/sweeps")
+    until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] >= 1, "the machine is not taken")
+    fleet.spoil(path=MONITOR, status=529, code="TooManyRequests")
+    sweep_ended(fleet.control_plane, accepted)
+    assert fleet.power("outside") == "running"
+    (operation,) = fleet.operations("outside")
+    assert (operation["state"], "Azure Monitor" in operation["explanation"]) == ("cancelled", True)
+
+
+def opt_out(fleet: FleetSide, name: str, tags: dict[str, str]) -> None:
+    """Somebody writes these tags in the portal."""
+    fleet.simulation.put("/resources/tags", json={"id": fleet.id(name), "tags": tags}).raise_for_status()
+
+
+def test_whoever_opts_out_between_the_verdict_and_the_stop_keeps_the_machine(fleet: FleetSide) -> None:
+    answers = {
+        "off": {"dormouse-idle": "off"},
+        "taken": {},
+        "longer": {"dormouse-idle": "window=2h, grace=0m, lead=0m"},
+        "kept": {"dormouse-idle": AT_ONCE, "dormouse-keep": "yes"},
+        "misspelt": {"dormouse-idle": AT_ONCE, "dormouse_keep": "yes"},
+        "unreadable": {"dormouse-idle": "of"},
+        "scheduled": {"dormouse-idle": AT_ONCE, "dormouse-schedule": "mon-sun 00:00-24:00 UTC"},
+    }
+    fleet.load(**{name: machine(idle=AT_ONCE) for name in (*answers, "control")})
+    fleet.spoil(effect="slow", path=MONITOR, seconds=120, times=1)  # after the tags were read for the verdict
+    accepted = fleet.control_plane.post("/sweeps")
+    until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] == 1, "nothing was measured")
+    for name, tags in answers.items():
+        opt_out(fleet, name, tags)
+    sweep_ended(fleet.control_plane, accepted)
+    assert {name: fleet.power(name) for name in fleet.names} == {
+        **dict.fromkeys(answers, "running"),
+        "control": "deallocated",
+    }
+    for name in answers:
+        (operation,) = fleet.operations(name)
+        assert (operation["state"], operation["explanation"].startswith("Nothing was done. ")) == ("cancelled", True)
+
+
+def test_a_changed_schedule_is_heeded_right_before_the_stop(fleet: FleetSide) -> None:
+    idle = {"dormouse-idle": "enabled=false, lead=0m"}
+    tags = {**idle, "dormouse-schedule": hours_that_end(fleet, 2)}
+    fleet.load(
+        gone=machine(idle=None, tags=tags), later=machine(idle=None, tags=tags), control=machine(idle=None, tags=tags)
+    )
+    fleet.sweep()
+    over = moment(fleet, 3)
+    until(lambda: moment(fleet) > over, "the hours do not end")
+    caught_up(fleet.simulation)
+    fleet.spoil(effect="slow", path=MONITOR, seconds=120, times=1)
+    accepted = fleet.control_plane.post("/sweeps")
+    until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] == 1, "nothing was measured")
+    opt_out(fleet, "gone", idle)
+    opt_out(fleet, "later", {**tags, "dormouse-schedule": hours_that_end(fleet, 90)})
+    sweep_ended(fleet.control_plane, accepted)
+    assert {name: fleet.power(name) for name in fleet.names} == {
+        "gone": "running",
+        "later": "running",
+        "control": "deallocated",
+    }
+
+
+@pytest.mark.parametrize("policy", ["", "off", AT_ONCE])
+def test_what_cannot_be_read_is_told_and_protects_the_machine(fleet: FleetSide, policy: str) -> None:
+    idle = {"dormouse-idle": policy} if policy else {}
+    fleet.load(
+        hours=machine(idle=None, tags={**idle, "dormouse-schedule": "Mon-Thurs 08:00-1800 Europe/Londn"}),
+        asleep=machine(idle=None, power="deallocated", tags={**idle, "dormouse-schedule": "never ever"}),
+        typing=machine(idle=None, tags={**idle, "dormouse-idel": "off"}),
+        keep=machine(idle=None, tags={**idle, "dormouse_keep": "yes"}),
+    )
+    for _ in range(3):
+        fleet.sweep()
+    lines = fleet.lines()
+    assert {name: fleet.power(name) for name in fleet.names} == {
+        "hours": "running",
+        "asleep": "deallocated",
+        "typing": "running",
+        "keep": "running",
+    }
+    for name in fleet.names:
+        assert "cannot be read" in lines[name]["sentence"], lines[name]
+        told = [notice["text"] for notice in fleet.notices(name)]
+        assert len(told) == 1, told
+        assert "neither stopped nor started" in told[0]
+
+
+def test_azure_being_busy_is_called_so_and_the_next_sweep_does_try_again(fleet: FleetSide) -> None:
+    fleet.load(busy=machine(idle=AT_ONCE))
+    words = "Another operation is in progress on the virtual machine."
+    fleet.spoil(method="POST", path="busy/deallocate", status=409, code="AnotherOperationInProgress", message=words)
+    fleet.sweep()
+    (operation,) = fleet.operations("busy")
+    assert operation["state"] == "cancelled"
+    assert f"Azure could not take the request now: {words} (AnotherOperationInProgress)" in operation["explanation"]
+    assert "The next sweep tries again." in operation["explanation"]
+    fleet.simulation.delete("/faults").raise_for_status()
+    fleet.sweep()
+    assert fleet.power("busy") == "deallocated"
+    assert [notice["event"] for notice in fleet.notices("busy")] == ["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (409, "ScopeLocked", "A lock on the resource, its group or its subscription forbids this"),
+        (403, "RequestDisallowedByPolicy", "An Azure policy forbids this."),
+        (403, "DenyAssignmentAuthorizationFailed", "A deny assignment forbids this"),
+        (404, "ResourceNotFound", "It does not exist, or not any more."),
+    ],
+)
+def test_a_no_of_azure_is_called_what_it_is(fleet: FleetSide, status: int, code: str, words: str) -> None:
+    fleet.load(locked=machine(idle=AT_ONCE))
+    fleet.spoil(method="POST", path="locked/deallocate", status=status, code=code, message="No.")
+    fleet.sweep()
+    (operation,) = fleet.operations("locked")
+    assert words in operation["explanation"]
+    assert f"Azure said: No. ({code})" in operation["explanation"]
+
+
+def test_a_hibernation_that_fails_is_counted(fleet: FleetSide) -> None:
+    fleet.load(dreamer=machine(idle=f"{AT_ONCE}, action=hibernate", hibernation=True))
+    fleet.spoil(method="POST", path="dreamer/deallocate", status=409, code="OperationNotAllowed", times=1)
+    fleet.sweep()
+    rows = fleet.simulation.get("/rows", params={"table": "machines"}).json()["value"]
+    (row,) = [str(row) for row in rows if fleet.group in row["RowKey"]]
+    assert '"hibernation_failures":1' in row
