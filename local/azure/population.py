@@ -132,7 +132,7 @@ def _properties(world: World, machine: Machine, rid: ResourceId, created: str) -
     return {
         "hardwareProfile": {"vmSize": machine.size},
         "provisioningState": "Succeeded",
-        "vmId": world.guid("vm", rid.text),
+        "vmId": world.guid("vm", rid.text, created),
         "storageProfile": {
             "imageReference": {**IMAGE, "exactVersion": "24.04.202610010"},
             "osDisk": os_disk,

@@ -112,6 +112,8 @@ class World:
         """Write many resources at once that have been there for long: Resource Graph knows them."""
         known = {document["id"].lower(): document for document in documents}
         self.store.put_all(RESOURCES, known)
+        # What the index had still to hear of them is older than this.
+        self._news = deque(news for news in self._news if news[1] not in known)
         self._index.update(known)
         self._index_version += 1
         self.stirred.update(known)
