@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import chat, host, provision, start, sweep
+from benchmarks import chat, host, provision, start, stops, sweep
 from local.names import resolve_localhost_names
 
 LATEST = Path(__file__).parent / "latest.json"
@@ -30,7 +30,7 @@ def main() -> None:
         console.print(
             f"[yellow]This machine is busy with other things (load {load:.1f}): seconds are longer than they need be.[/]"
         )
-    for room in (start, host, provision, sweep, chat):
+    for room in (start, host, provision, sweep, stops, chat):
         console.print(f"Measuring: {room.__name__.rpartition('.')[2]} …")
         rooms.append(room.measure())
     LATEST.write_text(json.dumps({room.name: room.numbers for room in rooms}, indent=2) + "\n")

@@ -14,7 +14,7 @@ POST   /resources/appear       {"id", "type", "tags"}: somebody makes a resource
 POST   /resources/vanish       {"id"}: somebody deletes a resource by hand, whatever uses it
 PUT    /resources/tags         {"id", "tags"}: somebody writes these tags in the portal, instead of those that were there
 GET    /resources?below=       everything that exists below an id
-GET    /operations?below=      every long operation and how many seconds Azure itself needed for it
+GET    /operations?below=      every long operation, when it began and ends, and how many seconds Azure itself needs for it
 GET    /secrets                the names of the vault's secrets
 POST   /secrets/delete         {"name"}: somebody deletes a secret by hand
 POST   /secrets/purge          {"name"}: and purges it: it is gone for good
@@ -148,7 +148,13 @@ def _resources(world: World, request: Request) -> Answer:
 def _operations(world: World, request: Request) -> Answer:
     below = request.query.get("below", "").lower()
     shown = [
-        {"resource": item["resource"], "effect": item["effect"], "seconds": round(item["ends"] - item["begun"], 1)}
+        {
+            "resource": item["resource"],
+            "effect": item["effect"],
+            "seconds": round(item["ends"] - item["begun"], 1),
+            "begun": item["begun"],
+            "ends": item["ends"],
+        }
         for _, item in world.store.items(operations.SHELF)
         if item["resource"].lower().startswith(below)
     ]
