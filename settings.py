@@ -9,8 +9,9 @@ from datetime import date
 from urllib.parse import urlsplit
 
 from environments.chat import read_defaults
+from environments.durations import minutes_in
 from environments.fleet import read_scopes
-from environments.policy import IdlePolicy, minutes_in, read_policy
+from environments.policy import IdlePolicy, read_policy
 from environments.roles import ChatPerson, Role, read_chat_users
 from environments.signatures import teams_signature
 

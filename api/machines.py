@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import azure.functions as func
 from pydantic import Field
@@ -16,7 +16,7 @@ from api.reads import Reads
 from api.requests import body_of, model_of
 from environments.errors import InvalidRequest, MachineNotFound
 from environments.fleet import PAGE, key_of
-from environments.leases import HoldRequest, LeaseRequest, held, leased
+from environments.leases import HoldRequest, LeaseRequest, held, keeps_longer, leased
 from environments.memory import Hold, Lease, MachineMemory
 from environments.moments import iso_text
 from environments.reports import Line, ReportHead, Tally
@@ -52,10 +52,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A machine and the hold that is on record for it, null if there is none any more."""
+    """A machine and its hold on record, null if there is none; `kept` is `longer` if it outlasts what was asked for."""
 
     machine: str
     hold: Hold | None
+    kept: Literal["", "longer"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ async def hold(
     """Put a hold on record and answer it; `known` is what is remembered of a machine that no sweep has seen yet."""
     now, longest = reads.now(), reads.settings.longest_hold_minutes
     memory = await _change(key, lambda memory: held(memory, asked, caller.name, now, longest), req, reads, known)
-    return answer(Held(memory.id, memory.hold))
+    return answer(Held(memory.id, memory.hold, "longer" if keeps_longer(memory, asked, now, longest) else ""))
 
 
 async def lease(

@@ -1,6 +1,5 @@
 """Pictures: an environment as a caller wants to see it, from what was asked and what Azure shows."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from environments.identifiers import verb_of
 from environments.lifecycle import BILLED, State, Verb
 from environments.memory import Hold, Lease, MachineMemory
 from environments.operations import EnvironmentRecord
+from environments.specs import stored_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ async def picture_of(
     record: EnvironmentRecord, seen: Observation | None, operation: str, reads: Reads, memory: MachineMemory | None
 ) -> Picture:
     """The picture of one environment."""
-    spec: dict[str, Any] = json.loads(record.spec)  # as it was asked, also where newer rules would not accept it
+    spec = stored_spec(record.spec)
     state = _state(seen, operation)
     size = seen.size if seen and seen.size else str(spec.get("size", ""))
     address = seen.address if seen else ""

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
 
+from environments.durations import ASKED
 from environments.errors import InvalidRequest, InvalidSpec, RequestTooLarge
 from environments.specs import faults_of
 
@@ -38,7 +39,7 @@ def json_object(raw: bytes) -> dict[str, Any]:
 def model_of(kind: type[M], body: dict[str, Any]) -> M:
     """The body as a checked model; raises InvalidSpec with everything that is wrong with it."""
     try:
-        return kind.model_validate(body)
+        return kind.model_validate(body, context=ASKED)
     except ValidationError as error:
         raise InvalidSpec(faults_of(error)) from None
 

@@ -7,6 +7,7 @@ import azure.functions as func
 
 from api.orchestrations import Client
 from api.reads import Reads
+from environments.durations import duration_text
 from environments.errors import MachineNotFound
 from environments.leases import SNOOZE, HoldRequest, held
 from environments.memory import MachineMemory
@@ -37,14 +38,12 @@ async def snooze(req: func.HttpRequest, client: Client, reads: Reads, caller: Ca
     """Keep the machine of a warning awake for two hours; the link is worth nothing after that."""
     key, token = _link(req)
     now, longest = reads.now(), reads.settings.longest_hold_minutes
-    asked = HoldRequest.model_validate({"for": SNOOZE, "reason": "snoozed"})
+    asked = HoldRequest.model_validate({"for": duration_text(SNOOZE), "reason": "snoozed"})
 
     def snoozed(memory: MachineMemory | None) -> MachineMemory:
         if memory is None or not opens(memory, token):
             raise _OverError
-        snoozed = replace(held(memory, asked, BY_LINK, now, longest), warned=None)
-        longer = memory.hold is not None and snoozed.hold is not None and memory.hold.until > snoozed.hold.until
-        return replace(snoozed, hold=memory.hold) if longer else snoozed
+        return replace(held(memory, asked, BY_LINK, now, longest), warned=None)
 
     try:
         memory = await reads.fleet.change_memory(key, snoozed)

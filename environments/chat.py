@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, get_origin
 
 from environments.cards import Card
-from environments.policy import minutes_in
+from environments.durations import duration_text, leading_duration, minutes_in
 from environments.roles import Caller
 from environments.specs import SPECS
 
@@ -57,7 +57,10 @@ USAGE: dict[Word, tuple[str, str]] = {
     Word.STOP: ("stop NAME", "deallocate its machine, so that it is not billed"),
     Word.RESTART: ("restart NAME", "restart its machine"),
     Word.STATUS: ("status [NAME]", "how one stands, or all of them"),
-    Word.HOLD: ("hold NAME 2h [why]", "keep it awake for so long; `hold NAME off` ends that"),
+    Word.HOLD: (
+        "hold NAME 2h [why]",
+        "keep it awake for so long (2h, 30m, 1 day); a longer hold stays, `hold NAME off` ends it",
+    ),
     Word.EXTEND: (
         "extend NAME 8h [stop|delete]",
         "stop or delete it in so long unless somebody asks again; `off` ends that",
@@ -182,17 +185,22 @@ def _up(word: Word, name: str, rest: Sequence[str]) -> Command:
 def _hold(word: Word, name: str, rest: Sequence[str]) -> Command:
     if not name:
         return Command(word)
-    body = {"for": _duration(word, rest), "reason": " ".join(rest[1:])}
+    duration, reason = _duration(word, rest)
+    if reason and reason[0][0].isdigit():
+        unclear = f"{reason[0][:80]!r} may be a part of the duration or of the reason."
+        raise MisunderstoodError(f"{unclear} Put 'for' before a reason that begins with a number.")
+    body = {"for": duration, "reason": " ".join(reason)}
     return Command(word, name, {key: value for key, value in body.items() if value})
 
 
 def _extend(word: Word, name: str, rest: Sequence[str]) -> Command:
     if not name:
         return Command(word)
-    then = " ".join(rest[1:]).lower() or "stop"
+    duration, left = _duration(word, rest)
+    then = " ".join(left).lower().removeprefix("then ") or "stop"
     if then not in ("stop", "delete"):
         raise MisunderstoodError(f"It can be stopped or deleted then, and not {then[:80]!r}. Say: {USAGE[word][0]}")
-    return Command(word, name, {"for": _duration(word, rest), "then": then})
+    return Command(word, name, {"for": duration, "then": then})
 
 
 def _delete(word: Word, name: str, rest: Sequence[str]) -> Command:
@@ -200,14 +208,20 @@ def _delete(word: Word, name: str, rest: Sequence[str]) -> Command:
     return Command(word, name, sure=True) if sure else _plain(word, name, rest)
 
 
-def _duration(word: Word, rest: Sequence[str]) -> str:
-    if not rest:
+def _duration(word: Word, rest: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """How long is said, as it is understood ("0" for `off`), and the words behind it."""
+    said = rest[1:] if rest and rest[0].lower() == "for" else rest
+    if not said:
         raise MisunderstoodError(f"For how long? Say: {USAGE[word][0]}")
-    said = rest[0].lower()
+    if said[0].lower() == OFF:
+        return "0", said[1:]
+    # A number without a unit says nothing, whatever follows it; so the refusal quotes what follows, too.
+    count = leading_duration(said) or (2 if said[0].isdigit() else 1)
     try:
-        return "0" if said == OFF or not minutes_in(said) else said
+        minutes = minutes_in(" ".join(said[:count]))
     except ValueError as error:
         raise MisunderstoodError(f"{error}. Say: {USAGE[word][0]}") from None
+    return duration_text(minutes) if minutes else "0", said[count:]
 
 
 READERS = {Word.UP: _up, Word.HOLD: _hold, Word.EXTEND: _extend, Word.DELETE: _delete}

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from environments.durations import DAY, AskedMinutes, between
 from environments.heartbeats import HoldInside
 from environments.memory import Ending, Hold, Lease, MachineMemory
 from environments.moments import MINUTE
-from environments.policy import DAY, Minutes
 
 LONGEST_LEASE = 90 * DAY  # minutes
 SNOOZE = 120  # minutes
@@ -22,25 +22,35 @@ class Asked(BaseModel):
 
 
 class HoldRequest(Asked):
-    """Keep a machine awake for so long (minutes, or texts like `2h30m`), and why; 0 ends the hold."""
+    """Keep a machine awake for so long (`2h30m`, `2 hours`, `PT30M`), and why; 0 ends the hold, and a longer hold stays."""
 
-    minutes: Annotated[Minutes, Field(ge=0, alias="for", examples=["2h"])]
+    minutes: Annotated[AskedMinutes, Field(alias="for", examples=["2h"])]
     reason: Annotated[str, Field(max_length=300)] = ""
 
 
 class LeaseRequest(Asked):
-    """Stop or delete a machine in so long (minutes, or texts like `3d`) unless somebody asks again; 0 ends the lease."""
+    """Stop or delete a machine in so long (`3d`, `8 hours`, `PT30M`) unless somebody asks again; 0 ends the lease."""
 
-    minutes: Annotated[Minutes, Field(ge=0, le=LONGEST_LEASE, alias="for", examples=["8h"])]
+    minutes: Annotated[AskedMinutes, between(0, LONGEST_LEASE), Field(alias="for", examples=["8h"])]
     then: Literal["stop", "delete"] = "stop"
 
 
 def held(memory: MachineMemory, request: HoldRequest, by: str, now: float, longest: int) -> MachineMemory:
-    """The memory with a hold of at most `longest` minutes from now, or without one."""
+    """The memory with a hold of at most `longest` minutes from now, or without one; a hold that lasts longer stays."""
     if not request.minutes:
         return replace(memory, hold=None)
-    until = now + min(request.minutes, longest) * MINUTE
-    return replace(memory, hold=Hold(by, request.reason, now, until))
+    if keeps_longer(memory, request, now, longest):
+        return memory
+    return replace(memory, hold=Hold(by, request.reason, now, _until(request, now, longest)))
+
+
+def keeps_longer(memory: MachineMemory, request: HoldRequest, now: float, longest: int) -> bool:
+    """Whether the hold on record lasts longer than the one that is asked for, by whomever it is."""
+    return bool(request.minutes) and memory.hold is not None and memory.hold.until > _until(request, now, longest)
+
+
+def _until(request: HoldRequest, now: float, longest: int) -> float:
+    return now + min(request.minutes, longest) * MINUTE
 
 
 def leased(memory: MachineMemory, request: LeaseRequest, by: str, now: float) -> MachineMemory:

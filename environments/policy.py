@@ -1,18 +1,25 @@
 """Policies: when a machine counts as idle, and what is then done; read from a tag, a spec or a setting, in that order."""
 
 import re
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-DURATION = re.compile(r"(?:(\d{1,3})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?", re.ASCII)
-PAIR = re.compile(r"([a-z_0-9]+)=([^,;\s]+)", re.ASCII)
-HOUR, DAY = 60, 1440  # minutes
+from environments.durations import DAY, HOUR, StoredMinutes, between, duration_text, leading_duration
+from environments.wording import did_you_mean, words_of
+
+# Between words, and between a word and its value.
+PARTS, NAMED = re.compile(r"[,;\r\n]+"), re.compile(r"([^\s=:]+)\s*[=:]\s*")
 # What the agent in a machine remembers, and so the longest time that can be looked back on.
 LONGEST_WINDOW = 6 * HOUR
-ON, OFF = frozenset({"", "on", "true", "yes"}), frozenset({"off", "false", "no"})
+OFF = frozenset({"off", "false", "no"})
+ENABLED = frozenset({"on", "true", "yes", "1"})
+DISABLED = OFF | {"0", "none", "never", "disable", "disabled"}
 EXAMPLE = "window=45m, lead=10m, gpu=optional"
+LONGEST_SHOWN = 60  # characters
+TIMES = frozenset({"window", "grace", "lead"})
 
 
 class Action(StrEnum):
@@ -23,28 +30,12 @@ class Action(StrEnum):
     NOTIFY = "notify"
 
 
-def minutes_in(text: str) -> int:
-    """The minutes in a duration like `45m`, `2h30m`, `1d`, or a bare number of minutes; raises ValueError."""
-    if text.isascii() and text.isdigit():
-        return int(text)
-    match = DURATION.fullmatch(text.strip().lower())
-    if not match or not any(match.groups()):
-        raise ValueError(f"{text!r} is not a duration like 45m, 2h30m or 1d")
-    days, hours, minutes = (int(part or 0) for part in match.groups())
-    return days * DAY + hours * HOUR + minutes
-
-
-def _minutes(value: Any) -> Any:
-    return minutes_in(value) if isinstance(value, str) else value
-
-
-WRITTEN = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "examples": ["45m", "2h30m", "1d"]}]}
-Minutes = Annotated[int, BeforeValidator(_minutes), WithJsonSchema(WRITTEN)]
 Share = Annotated[float, Field(gt=0, le=100)]
+Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class IdlePolicy(BaseModel):
-    """How a machine is judged and what follows; times in minutes (texts like `45m` are read), limits by signal.
+    """How a machine is judged and what follows; times in minutes (people write them as `45m`), limits by signal.
 
     A signal that reaches its limit in any minute of the window keeps the machine awake.
     """
@@ -52,9 +43,9 @@ class IdlePolicy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     enabled: bool = True
-    window: Annotated[Minutes, Field(ge=5, le=LONGEST_WINDOW)] = 30
-    grace: Annotated[Minutes, Field(ge=0, le=DAY)] = 30
-    lead: Annotated[Minutes, Field(ge=0, le=DAY)] = 15
+    window: Annotated[StoredMinutes, between(5, LONGEST_WINDOW)] = 30
+    grace: Annotated[StoredMinutes, between(0, DAY)] = 30
+    lead: Annotated[StoredMinutes, between(0, DAY)] = 15
     action: Action = Action.DEALLOCATE
     hibernate_fallback: Literal["keep", "deallocate"] = "keep"
     undeliverable: Literal["keep", "proceed"] = "keep"
@@ -64,9 +55,9 @@ class IdlePolicy(BaseModel):
     kernels: Literal["activity", "alive"] = "activity"
     gpu_percent: Share = 5.0
     cpu_percent: Share = 5.0
-    cpu_cores: Annotated[float, Field(gt=0)] = 0.5
-    network_bytes_per_second: Annotated[float, Field(gt=0)] = 100_000.0
-    disk_bytes_per_second: Annotated[float, Field(gt=0)] = 1_000_000.0
+    cpu_cores: Limit = 0.5
+    network_bytes_per_second: Limit = 100_000.0
+    disk_bytes_per_second: Limit = 1_000_000.0
 
 
 def read_policy(text: str, default: IdlePolicy | None = None) -> IdlePolicy:
@@ -75,15 +66,61 @@ def read_policy(text: str, default: IdlePolicy | None = None) -> IdlePolicy:
     Raises ValueError with everything that is wrong in one sentence.
     """
     base = default or IdlePolicy()
-    written = text.strip().lower()
-    if written in ON | OFF:
-        return base.model_copy(update={"enabled": written in ON})
-    rest = PAIR.sub("", written).replace(",", " ").replace(";", " ").split()
-    faults = [f"{part!r} is not like window=45m" for part in rest]
+    words, named = _split(text.lower().strip().strip("\"'`"))
+    switches, faults = _switches([*words, *(value for name, value in named if name == "enabled")])
+    settings = [(name, value) for name, value in named if name != "enabled"]
+    faults += _repeated(settings)
     try:
-        policy = IdlePolicy.model_validate({**base.model_dump(), "enabled": True, **dict(PAIR.findall(written))})
+        policy = IdlePolicy.model_validate({**base.model_dump(), "enabled": False not in switches, **dict(settings)})
     except ValidationError as error:
-        faults += [f"{item['loc'][0]}: {item['msg'].removeprefix('Value error, ')}" for item in error.errors()]
+        faults += [f"{item['loc'][0]}: {words_of(item, IdlePolicy.model_fields)}" for item in error.errors()]
     if faults:
         raise ValueError(f"not a policy like {EXAMPLE!r}: {'; '.join(faults)}")
     return policy
+
+
+def policy_as_written(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy as records hold it (times are numbers of minutes), as people write it, so that it can be sent again."""
+    return {
+        name: duration_text(value) if name in TIMES and isinstance(value, int) else value for name, value in stored.items()
+    }
+
+
+def _split(text: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """The words that stand alone in a text, and the names with their values, which may have spaces."""
+    words, named = list[str](), list[tuple[str, str]]()
+    for part in PARTS.split(text):
+        found = list(NAMED.finditer(part))
+        words += part[: found[0].start() if found else None].split()
+        ends = [match.start() for match in found[1:]] + [len(part)]
+        for match, end in zip(found, ends, strict=False):
+            name, value = match[1].replace("-", "_"), part[match.end() : end].strip()
+            named.append((name, value.rstrip(" %") if name.endswith("_percent") else value))
+    return words, named
+
+
+def _switches(words: Sequence[str]) -> tuple[set[bool], list[str]]:
+    """Whether a policy is said to be on or off, and what is wrong with what is said."""
+    switches = {word in ENABLED for word in words if word in ENABLED | DISABLED}
+    faults = [_stray(word) for word in words if word not in ENABLED | DISABLED]
+    return switches, [*faults, "it says both on and off"] if len(switches) > 1 else faults
+
+
+def _stray(word: str) -> str:
+    if word in ("enable", "enabled"):
+        return f"{word!r} is not a word of policies; did you mean 'on'?"
+    if word in IdlePolicy.model_fields:
+        return f"{word!r} has no value; write it like window=45m"
+    if leading_duration([word]):
+        return f"{word!r} is not like window=45m; did you mean 'window={word}'?"
+    near = did_you_mean(word, sorted(ENABLED | DISABLED))
+    return f"{word[:LONGEST_SHOWN]!r} is not like window=45m{near}"
+
+
+def _repeated(settings: Sequence[tuple[str, str]]) -> list[str]:
+    names = [name for name, _ in settings]
+    return [
+        f"{name} is there more than once ({', '.join(value for other, value in settings if other == name)})"
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]

@@ -1,11 +1,13 @@
 """Specs: what a caller may ask for, checked whole, every fault named at once."""
 
 import ipaddress
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from environments.durations import ASKED
 from environments.errors import Fault, InvalidSpec
 from environments.fields import (
     CALLER,
@@ -21,7 +23,8 @@ from environments.fields import (
     WeeklyHours,
 )
 from environments.fleet import NAME
-from environments.policy import IdlePolicy
+from environments.policy import IdlePolicy, policy_as_written
+from environments.wording import words_of
 
 AZURE_RESERVES = 5  # addresses in every subnet
 
@@ -107,7 +110,7 @@ def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller
         known = ", ".join(sorted(SPECS))
         raise InvalidSpec([*faults, Fault("/blueprint", f"{blueprint!r} is not a blueprint; there are: {known}.")])
     try:
-        spec = kind.model_validate(body)
+        spec = kind.model_validate(body, context=ASKED)
     except ValidationError as error:
         raise InvalidSpec([*faults, *faults_of(error)]) from None
     if faults:
@@ -117,6 +120,13 @@ def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller
         raise InvalidSpec([Fault("/allow_from", words)])
     allow_from = tuple(dict.fromkeys(_own_address(caller_address) if s == CALLER else s for s in spec.allow_from))
     return spec.model_copy(update={"allow_from": allow_from, "owner": spec.owner or caller})
+
+
+def stored_spec(text: str) -> dict[str, Any]:
+    """A spec on record as people would write it, also where newer rules would not accept it; it can be sent again."""
+    spec: dict[str, Any] = json.loads(text)
+    idle = spec.get("idle")
+    return {**spec, "idle": policy_as_written(idle)} if isinstance(idle, dict) else spec
 
 
 def name_faults(name: str) -> list[Fault]:
@@ -146,7 +156,7 @@ def _own_address(address: str) -> str:
 
 def faults_of(error: ValidationError) -> list[Fault]:
     """Everything that a model found wrong, with where it is."""
-    found = {_pointer(item["loc"]): _words(item["msg"]) for item in error.errors(include_url=False)}
+    found = {_pointer(item["loc"]): _words(item) for item in error.errors(include_url=False)}
     # A list whose items are all wrong is counted as empty too; that would be said twice.
     above = {pointer.rpartition("/")[0] for pointer in found}
     return [Fault(pointer, words) for pointer, words in found.items() if pointer not in above]
@@ -156,5 +166,6 @@ def _pointer(location: tuple[int | str, ...]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
-def _words(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _words(item: Mapping[str, Any]) -> str:
+    known = IdlePolicy.model_fields if item["loc"][:1] == ("idle",) else WorkstationSpec.model_fields
+    return words_of(item, known)

@@ -19,6 +19,7 @@ from environments.chat import NEEDS_NAME, Answered, ChatLook, ChatRequest, Comma
 from environments.errors import CloudUnavailable, ControlPlaneError, RequestUnderWay
 from environments.operations import EnvironmentRecord
 from environments.roles import Caller, require_right
+from environments.specs import stored_spec
 
 BY_PLACE = {(route.method, route.template): route for route in ROUTES}
 ONE = "environments/{name}"
@@ -98,7 +99,7 @@ class Routes:
 
     async def _up(self, command: Command, caller: Caller, known: EnvironmentRecord | None) -> Answered:
         given = {**({} if known else self._reads.settings.spec_defaults), **command.body}
-        before: dict[str, Any] = json.loads(known.spec) if known else {"blueprint": "workstation"}
+        before: dict[str, Any] = stored_spec(known.spec) if known else {"blueprint": "workstation"}
         asked = spec_in(given)
         body = {**before, **{name: _merged(before.get(name), value) for name, value in asked.items()}}
         return await self._operation("PUT", ONE, command, caller, body)

@@ -7,7 +7,7 @@ from typing import Any
 
 from api.problems import title_of
 from environments.cards import Button, Card
-from environments.chat import USAGE, Command, Word
+from environments.chat import OFF, USAGE, Command, Word
 from environments.errors import ControlPlaneError, InvalidSpec
 from environments.lifecycle import State
 from environments.moments import moment_text
@@ -118,7 +118,10 @@ def hold_card(name: str, content: dict[str, Any]) -> Card:
     hold = content["hold"]
     if not hold:
         return Card(f"{name} is no longer kept awake", "It is stopped when nobody uses it, after a warning.")
-    words = f"Nobody stops it for being idle before {moment_text(hold['until'])}; that ends by itself."
+    until = moment_text(hold["until"])
+    words = f"It is not stopped for being idle before {until}; that ends by itself."
+    if content.get("kept") == "longer":
+        words = f"A longer hold by {hold['by']} until {until} stays; {f'{Word.HOLD} {name} {OFF}'!r} ends it."
     return Card(f"{name} stays awake", words, buttons=(Button("No longer", f"{Word.HOLD} {name} off"),))
 
 

@@ -182,6 +182,9 @@ def sweep(view: Fields) -> None:
 def hold(answer: Fields, target: str) -> None:
     """What is on record after a hold."""
     held = _hold(answer.get("hold"))
+    if held and answer.get("kept") == "longer":
+        say(f"A longer hold stays: {target} is kept awake {held}. A duration of 0 ends it.")
+        return
     say(f"{target} is kept awake {held}." if held else f"Nobody keeps {target} awake any more.")
 
 

@@ -92,6 +92,8 @@ def test_every_word_is_answered(slack: Slack, machine: str) -> None:
         ("status", f"{machine}: running"),
         (f"hold {machine} 2h a long run", "stays awake"),
         (f"status {machine}", "*Kept awake*\nuntil"),
+        (f"hold {machine} 4 hours for training", "stays awake"),
+        (f"hold {machine} 2 hours", "A longer hold by slack:UOPERATOR until"),
         (f"hold {machine} off", "no longer kept awake"),
         (f"extend {machine} 8h", "will be stopped at"),
         (f"extend {machine} off", "has no lease any more"),
@@ -105,6 +107,12 @@ def test_every_word_is_answered(slack: Slack, machine: str) -> None:
     first, _ = slack.say("make coffee")
     assert "I do not know the word 'make'" in text_of(first.json())
     assert "hold NAME 2h" in text_of(first.json())
+    first, _ = slack.say(f"hold {machine} 2")
+    assert "'2' has no unit" in text_of(first.json())
+    first, later = slack.say(f"hold {machine} off")
+    first, later = slack.say(f"hold {machine} 1 day for training")
+    assert f"Understood: hold {machine} 1d for training" in text_of(first.json())
+    later(1)
 
 
 def test_a_name_that_is_not_there_gets_choices_and_nobody_guesses(

@@ -122,6 +122,17 @@ def test_an_environment_is_watched_by_the_policy_in_its_spec(fleet: FleetSide) -
     held = fleet.control_plane.post("/environments/watched/hold", json={"for": "2h", "reason": "demo"})
     assert held.json()["hold"]["reason"] == "demo"
     assert plane.get("watched")["hold"]["reason"] == "demo"
+    assert fleet.control_plane.post("/environments/watched/hold", json={"for": 240}).status_code == 422
+    shorter = fleet.control_plane.post("/environments/watched/hold", json={"for": "1h", "reason": "shorter"}).json()
+    assert (shorter["hold"]["reason"], shorter["kept"]) == ("demo", "longer")
+    longer = fleet.control_plane.post("/environments/watched/hold", json={"for": "3 hours", "reason": "demo"}).json()
+    assert round(longer["hold"]["until"] - longer["hold"]["since"]) == 3 * 3600
+    assert longer["kept"] == ""
+    shown = plane.get("watched")["spec"]
+    assert shown["idle"]["window"] == "5m"
+    assert plane.put("watched", shown).status_code == 200, "what is shown can be sent again"
+    numbers = plane.put("watched", {**spec, "idle": {"window": 5}})
+    assert (numbers.status_code, numbers.json()["errors"][0]["pointer"]) == (422, "/idle/window")
     fleet.sweep()
     assert plane.get("watched")["verdict"] == "held"
     fleet.control_plane.post("/environments/watched/hold", json={"for": 0})

@@ -36,6 +36,16 @@ CARD = Card(
         ("idle", Command(Word.IDLE)),
         ("start", Command(Word.START)),
         ("hold ml1 2h30m a run of Bob's", Command(Word.HOLD, "ml1", {"for": "2h30m", "reason": "a run of Bob's"})),
+        ("hold ml1 2 hours for training", Command(Word.HOLD, "ml1", {"for": "2h", "reason": "for training"})),
+        ("hold ml1 1 day for training", Command(Word.HOLD, "ml1", {"for": "1d", "reason": "for training"})),
+        ("hold ml1 2 h", Command(Word.HOLD, "ml1", {"for": "2h"})),
+        ("hold ml1 for 90min", Command(Word.HOLD, "ml1", {"for": "1h30m"})),
+        ("hold ml1 PT30M, demo", Command(Word.HOLD, "ml1", {"for": "30m", "reason": "demo"})),
+        ("hold ml1 2 Hours and 30 Minutes a run", Command(Word.HOLD, "ml1", {"for": "2h30m", "reason": "a run"})),
+        ("hold ml1 4h thesis", Command(Word.HOLD, "ml1", {"for": "4h", "reason": "thesis"})),
+        ("hold ml1 4h for 3 experiments", Command(Word.HOLD, "ml1", {"for": "4h", "reason": "for 3 experiments"})),
+        ("extend ml1 1 day delete", Command(Word.EXTEND, "ml1", {"for": "1d", "then": "delete"})),
+        ("extend ml1 8 hours then stop", Command(Word.EXTEND, "ml1", {"for": "8h", "then": "stop"})),
         ("hold ml1 off", Command(Word.HOLD, "ml1", {"for": "0"})),
         ("extend ml1 8h", Command(Word.EXTEND, "ml1", {"for": "8h", "then": "stop"})),
         ("extend ml1 3d delete", Command(Word.EXTEND, "ml1", {"for": "3d", "then": "delete"})),
@@ -61,6 +71,16 @@ def test_words_are_understood(said: str, understood: Command) -> None:
         ("stop ../../x", "is not the name of an environment"),
         ("hold ml1", "For how long?"),
         ("hold ml1 soon", "is not a duration"),
+        ("hold ml1 2", "'2' has no unit; write 2h for hours or 2m for minutes"),
+        ("hold ml1 for 2", "'2' has no unit"),
+        ("hold ml1 8 nights", "'8 nights' is not a duration like"),
+        ("hold ml1 2 training", "'2 training' is not a duration like"),
+        ("hold ml1 1 month", "write days, like 30d"),
+        ("hold ml1 -2h", "is negative"),
+        ("hold ml1 1 day 12 stunden", "'12' may be a part of the duration"),
+        ("hold ml1 2h 30", "Put 'for' before a reason that begins with a number"),
+        ("extend ml1 2", "'2' has no unit"),
+        ("extend ml1 2 delete", "'2 delete' is not a duration"),
         ("extend ml1 8h burn", "and not 'burn'"),
         ("delete ml1 yes really", "is more than I understand"),
         ("up", "What is it to be called?"),
@@ -83,7 +103,10 @@ def test_whatever_is_said_is_a_command_or_misunderstood(said: str) -> None:
         return
 
 
-@pytest.mark.parametrize("said", ["stop ml1", "hold ml1 2h a b", "extend ml1 3d delete", "delete ml1 yes", "hold ml1 0"])
+@pytest.mark.parametrize(
+    "said",
+    ["stop ml1", "hold ml1 2h a b", "extend ml1 3d delete", "delete ml1 yes", "hold ml1 0", "hold ml1 for 1 day for 3 runs"],
+)
 def test_a_command_can_be_said_again_about_another_name(said: str) -> None:
     command = read_command(said)
     assert read_command(command.about("ml2")) == Command(command.word, "ml2", command.body, command.sure)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.chatops.carrying_out import _is_like, _merged
-from api.chatops.telling import choices_card, ended_card, idle_card, lease_card, list_card, picture_card
+from api.chatops.telling import choices_card, ended_card, hold_card, idle_card, lease_card, list_card, picture_card
 from environments.cards import MOST_LINES, Card, fitting
 from environments.chat import read_command
 
@@ -58,6 +58,13 @@ def test_a_list_says_what_is_billed() -> None:
     assert (card.title, card.text) == ("2 environments, 1 billed at this moment", "There are more.")
     assert card.lines[1] == "ml2: stopped, Standard_NV6ads_A10_v5, alice"
     assert list_card({"value": [], "next": None}).title == "There is no environment yet"
+
+
+def test_a_shorter_hold_is_answered_with_the_longer_one_that_stays() -> None:
+    hold = {"by": "ana", "reason": "", "since": 0.0, "until": 3600.0}
+    assert "before 1970-01-01 01:00 UTC" in hold_card("ml1", {"hold": hold, "kept": ""}).text
+    card = hold_card("ml1", {"hold": hold, "kept": "longer"})
+    assert card.text == "A longer hold by ana until 1970-01-01 01:00 UTC stays; 'hold ml1 off' ends it."
 
 
 @pytest.mark.parametrize(("then", "done"), [("stop", "stopped"), ("delete", "deleted")])

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import wire
 from environments.errors import InvalidSpec
-from environments.specs import WorkstationSpec, change_faults, read_spec
+from environments.specs import WorkstationSpec, change_faults, read_spec, stored_spec
 
 MINIMAL = {"blueprint": "workstation", "region": "polandcentral"}
 
@@ -133,3 +134,39 @@ def test_only_the_sources_can_change_in_place() -> None:
     assert change_faults(old, read(allow_from=["198.51.100.0/24"])) == []
     changed = change_faults(old, read(container="other", size="Standard_NC4as_T4_v3"))
     assert {fault.pointer for fault in changed} == {"/size", "/container"}
+
+
+@pytest.mark.parametrize(
+    ("idle", "pointer", "says"),
+    [
+        ({"window": 45}, "/idle/window", "'45' has no unit; write 45h for hours or 45m for minutes"),
+        ({"lead": 10.0}, "/idle/lead", "'10' has no unit"),
+        ({"grace": "30"}, "/idle/grace", "'30' has no unit"),
+        ({"window": [45]}, "/idle/window", "must be a duration like 45m, 2h30m or 1d"),
+        ({"window": "4m"}, "/idle/window", "must be between 5m and 6h"),
+        ({"cpu_cores": float("inf")}, "/idle/cpu_cores", "must be a finite number"),
+        ({"cpu_cores": float("nan")}, "/idle/cpu_cores", "must be a finite number"),
+        ({"network_bytes_per_second": float("inf")}, "/idle/network_bytes_per_second", "must be a finite number"),
+        ({"gpu_percent": 0}, "/idle/gpu_percent", "must be more than 0"),
+        ({"cpu_cores": "many"}, "/idle/cpu_cores", "must be a number"),
+        ({"enabled": "perhaps"}, "/idle/enabled", "must be true or false"),
+        ({"action": "sleep"}, "/idle/action", "'sleep' is not one of 'deallocate', 'hibernate', 'notify'"),
+        ({"windwo": "45m"}, "/idle/windwo", "is not known here; did you mean 'window'?"),
+        ("off", "/idle", "must be an object with names and values"),
+    ],
+)
+def test_a_policy_that_is_wrong_is_refused_in_our_own_words(idle: Any, pointer: str, says: str) -> None:
+    found = faults(idle=idle)
+    assert says in found[pointer]
+    assert not any("Input should" in words for words in found.values())
+
+
+def test_a_record_with_numbers_is_read_and_shown_as_people_write_it() -> None:
+    spec = read(idle={"window": "1h30m", "lead": "0m", "gpu": "optional"})
+    text = wire.text_of(spec)
+    assert '"window":90' in text
+    assert wire.read_text(WorkstationSpec, text) == spec
+    shown = stored_spec(text)
+    assert (shown["idle"]["window"], shown["idle"]["lead"], shown["idle"]["gpu"]) == ("1h30m", "0m", "optional")
+    assert read_spec("ml1", shown, caller_address="", caller="somebody") == spec
+    assert stored_spec(wire.text_of(read()))["idle"] is None

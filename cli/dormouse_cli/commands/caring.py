@@ -11,7 +11,7 @@ from dormouse_cli.errors import NotFound
 from dormouse_cli.options import AsJson, DryRun, Every, Machine, Target, Wait
 from dormouse_cli.output import write_out
 
-Duration = Annotated[str, typer.Argument(metavar="DURATION", help="45m, 2h30m, 3d, or minutes; 0 ends it.")]
+Duration = Annotated[str, typer.Argument(metavar="DURATION", help="45m, 2h30m or 3d, always with a unit; 0 ends it.")]
 PARTS_OF_AN_ID = 8
 
 
@@ -23,7 +23,7 @@ def hold(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Keep a machine awake for a while."""
+    """Keep a machine awake for a while; a longer hold that stands is kept."""
     body = {"for": duration, **({"reason": reason} if reason else {})}
     with connected() as plane:
         answer = _of_target(plane, target, "hold", body, dry_run=dry_run)
