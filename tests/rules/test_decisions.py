@@ -376,6 +376,22 @@ def test_a_schedule_starts_what_rests_when_its_hours_begin(schedule: str) -> Non
     assert (decision.step, decision.at) == ((Step.NOTHING, NOW + 3600) if "09:00" in schedule else (Step.START, NOW))
 
 
+def test_a_schedule_that_only_stops_starts_nothing_and_keeps_nothing_awake() -> None:
+    evening = read_schedule("off at 07:00 UTC")
+    rests = case(
+        machine=machine(state=State.STOPPED),
+        memory=remembered(state=State.STOPPED, state_since=NOW - 7200),
+        schedule=evening,
+    )
+    assert decided(rests)[1] == Decision(Step.NOTHING)
+    runs = case(memory=remembered(state_since=NOW - 7200), schedule=evening, policy=IdlePolicy(lead=0, enabled=False))
+    verdict, decision = decided(runs)
+    assert (verdict.kind, decision.step, decision.reason) == (Kind.NOT_OURS, Step.STOP, Reason.SCHEDULE)
+    later = replace(runs, memory=remembered(state_since=NOW - 1800))
+    assert decided(later)[1].step is Step.NOTHING, "it was started after the moment of stopping"
+    assert decided(replace(runs, evidence=with_value(quiet(), "inside", "gpu_percent", 20, 99.0)))[1].step is Step.NOTHING
+
+
 def test_who_is_told_of_idleness_only_is_told_once() -> None:
     policy = IdlePolicy(action=Action.NOTIFY)
     assert decided(case(policy=policy))[1].step is Step.WARN

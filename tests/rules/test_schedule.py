@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -5,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environments.schedule import DAYS, Schedule, Transition, due, is_on, next_transition, read_schedule, transitions
+from environments.schedule import (
+    DAYS,
+    OffAt,
+    Schedule,
+    Transition,
+    due,
+    is_on,
+    next_transition,
+    read_schedule,
+    transitions,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFFICE = read_schedule("mon-fri 08:00-19:00 Europe/Berlin")
@@ -105,6 +116,62 @@ def test_office_hours_stay_at_eight_on_the_clock_when_clocks_change() -> None:
         coming = next_transition(OFFICE, morning)
         assert coming == Transition(morning.replace(hour=8).astimezone(UTC), True)
         assert coming.at.hour == utc
+
+
+EVENING = read_schedule("mon-fri off at 19:00 Europe/Berlin")
+
+
+def test_a_moment_of_stopping_stops_and_never_starts_or_keeps_on() -> None:
+    assert transitions(EVENING, MONDAY, MONDAY + WEEK) == [Transition(at(day, 19), False) for day in range(5)]
+    assert not any(is_on(EVENING, at(day, hour)) for day in range(7) for hour in range(24))
+    assert next_transition(EVENING, at(4, 20)) == Transition(at(7, 19), False)
+    assert due(EVENING, at(0, 9), at(0, 18, 59)) is None
+    assert due(EVENING, at(0, 9), at(1, 8)) == Transition(at(0, 19), False)
+    assert due(EVENING, at(0, 19), at(1, 8)) is None, "who starts it afterwards has it until the next evening"
+
+
+def test_within_on_hours_a_moment_of_stopping_has_no_effect() -> None:
+    mixed = read_schedule("mon-fri 08:00-18:00, off at 18:00, off at 12:00, off at 08:00, off at 23:00 Europe/Berlin")
+    monday = [Transition(at(0, 8), True), Transition(at(0, 18), False), Transition(at(0, 23), False)]
+    assert transitions(mixed, MONDAY, at(1, 0)) == monday
+    saturday = [Transition(at(5, hour), False) for hour in (8, 12, 18, 23)]
+    assert transitions(mixed, at(5, 0), at(6, 0)) == saturday
+    assert is_on(mixed, at(0, 12, 30))
+
+
+def test_a_moment_of_stopping_comes_on_holidays_too() -> None:
+    holiday = frozenset({at(1, 12).date()})
+    both = read_schedule("mon-fri 08:00-18:00, off at 19:00 Europe/Berlin", holiday)
+    assert transitions(both, at(1, 0), at(2, 0)) == [Transition(at(1, 19), False)]
+
+
+def test_midnight_at_the_end_of_a_day_belongs_to_that_day() -> None:
+    assert transitions(read_schedule("fri off at 24:00 Europe/Berlin"), MONDAY, MONDAY + WEEK) == [
+        Transition(at(5, 0), False)
+    ]
+
+
+@pytest.mark.parametrize("night", [date(2026, 3, 29), date(2026, 10, 25)])
+def test_where_clocks_change_a_moment_of_stopping_is_the_later_one(night: date) -> None:
+    noon = datetime(night.year, night.month, night.day, 12, tzinfo=BERLIN)
+    change = datetime(night.year, night.month, night.day, 1, tzinfo=UTC)
+    found = transitions(read_schedule("off at 02:30 Europe/Berlin"), noon - timedelta(days=1), noon)
+    assert found == [Transition(change + timedelta(minutes=30), False)]
+
+
+@given(schedules(), moments, st.integers(1, 60 * 24 * 20), st.integers(0, 1439))
+def test_moments_of_stopping_add_nothing_but_stops(schedule: Schedule, since: datetime, minutes: int, off: int) -> None:
+    both = replace(schedule, offs=(OffAt(frozenset(range(7)), off),))
+    until = since + timedelta(minutes=minutes)
+    plain, mixed = transitions(schedule, since, until), transitions(both, since, until)
+    assert [one for one in mixed if one.on] == [one for one in plain if one.on]
+    assert set(plain) <= set(mixed)
+    for one in set(mixed) - set(plain):
+        assert not one.on
+        assert not is_on(schedule, one.at)
+    assert is_on(both, until) is is_on(schedule, until)
+    middle = since + timedelta(minutes=minutes // 2)
+    assert transitions(both, since, middle) + transitions(both, middle, until) == mixed
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:
