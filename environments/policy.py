@@ -34,6 +34,11 @@ Share = Annotated[float, Field(gt=0, le=100)]
 Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+def shown(default: str) -> Any:
+    """The default of a time as the schema shows it: with its unit."""
+    return Field(json_schema_extra={"default": default})
+
+
 class IdlePolicy(BaseModel):
     """How a machine is judged and what follows; times in minutes (people write them as `45m`), limits by signal.
 
@@ -43,9 +48,9 @@ class IdlePolicy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     enabled: bool = True
-    window: Annotated[StoredMinutes, between(5, LONGEST_WINDOW)] = 30
-    grace: Annotated[StoredMinutes, between(0, DAY)] = 30
-    lead: Annotated[StoredMinutes, between(0, DAY)] = 15
+    window: Annotated[StoredMinutes, between(5, LONGEST_WINDOW), shown("30m")] = 30
+    grace: Annotated[StoredMinutes, between(0, DAY), shown("30m")] = 30
+    lead: Annotated[StoredMinutes, between(0, DAY), shown("15m")] = 15
     action: Action = Action.DEALLOCATE
     hibernate_fallback: Literal["keep", "deallocate"] = "keep"
     undeliverable: Literal["keep", "proceed"] = "keep"

@@ -41,6 +41,9 @@ def test_the_story_as_people_read_it(at_home: Command, azure: AzureSide, name: s
     held = at_home("hold", name, "2h", "--reason", "thesis").out
     assert held.startswith(f"{name} is kept awake until ")
     assert held.endswith("by function-key: thesis.\n")
+    assert at_home("hold", name, "1 hour").out.startswith(f"A longer hold stays: {name} is kept awake until ")
+    refused = at_home("hold", name, "2")
+    assert (refused.code, "'2' has no unit; write 2h for hours" in refused.err) == (2, True), refused
     assert f"{name} will be stopped at" in at_home("extend", name, "3d").out
     assert "hold" in at_home("show", name).out
     assert at_home("hold", name, "0").out == f"Nobody keeps {name} awake any more.\n"

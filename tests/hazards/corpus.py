@@ -35,7 +35,7 @@ QUIET: dict[str, Any] = {
     },
 }
 # On-hours by minutes from now: no file knows at what time of day it is read.
-HOURS = re.compile(r"now([+-]\d+)\.\.now([+-]\d+)")
+HOURS, MOMENT = re.compile(r"now([+-]\d+)\.\.now([+-]\d+)"), re.compile(r"off at now([+-]\d+)")
 ABSENT = "absent"
 
 
@@ -97,10 +97,16 @@ def _whole(machine: Mapping[str, Any], group: str, now: float) -> dict[str, Any]
         }
         given = {**QUIET, **given, **signals}
     given = {name: value for name, value in given.items() if value is not None}
-    given["tags"] = {name: HOURS.sub(lambda match: _hours(match, now), text) for name, text in given.get("tags", {}).items()}
+    given["tags"] = {name: _clocks(text, now) for name, text in given.get("tags", {}).items()}
     return given
 
 
-def _hours(match: re.Match[str], now: float) -> str:
-    begin, end = (datetime.fromtimestamp(now, UTC) + timedelta(minutes=int(minutes)) for minutes in match.groups())
-    return f"mon-sun {begin:%H:%M}-{end:%H:%M} UTC"
+def _clocks(text: str, now: float) -> str:
+    """A tag's text in which `now+40` is the time of day in 40 minutes."""
+
+    def clocks(match: re.Match[str]) -> list[str]:
+        moments = (datetime.fromtimestamp(now, UTC) + timedelta(minutes=int(minutes)) for minutes in match.groups())
+        return [f"{moment:%H:%M}" for moment in moments]
+
+    hours = HOURS.sub(lambda match: f"mon-sun {'-'.join(clocks(match))} UTC", text)
+    return MOMENT.sub(lambda match: f"off at {clocks(match)[0]} UTC", hours)

@@ -20,6 +20,8 @@ from environments.tags import KNOWN, tag_faults
         ("dormose-keep", "dormouse-keep"),
         ("doormouse-idle", "dormouse-idle"),
         ("dromouse-keep", "dormouse-keep"),
+        ("dromuose-keep", "dormouse-keep"),
+        ("door-mouse-idle", "dormouse-idle"),
         ("dormouse\u2013keep", "dormouse-keep"),
         ("dormouse\u2011keep", "dormouse-keep"),
         ("dormouse-\u200bkeep", "dormouse-keep"),
@@ -44,7 +46,7 @@ def test_misspelt_tag_is_named_with_the_tag_that_was_meant(written: str, meant: 
 
 
 @pytest.mark.parametrize(
-    "written", ["dormouse-hold", "dormouse-project", "doormouse-something-else", "dormouse-", "dormouse-7"]
+    "written", ["dormouse-hold", "dormousehold", "dormouse-project", "doormouse-something-else", "dormouse-", "dormouse-7"]
 )
 def test_tag_that_begins_like_ours_and_is_unknown_is_named_with_those_that_can_be_set(written: str) -> None:
     (fault,) = tag_faults({written: ""})
