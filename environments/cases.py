@@ -12,7 +12,7 @@ from environments.heartbeats import AgentRecord
 from environments.leases import longest_hold
 from environments.memory import MachineMemory, observed, with_agents_word
 from environments.operations import EnvironmentRecord
-from environments.policy import IdlePolicy, read_policy
+from environments.policy import IdlePolicy, read_policy, stored_policy
 from environments.schedule import Schedule, read_schedule
 from environments.tags import tag_faults
 
@@ -75,7 +75,7 @@ def _policy(machine: FleetMachine, asked: dict[str, Any] | None, rules: Rules, f
     """The tag of the machine before the spec of its environment before the settings; only what is named is watched."""
     base = rules.policy
     try:
-        base = IdlePolicy.model_validate(asked) if asked else base
+        base = stored_policy(asked) if asked else base
         if IDLE in machine.tags:
             return read_policy(machine.tags[IDLE], base)
     except ValueError as error:

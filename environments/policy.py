@@ -78,10 +78,18 @@ def read_policy(text: str, default: IdlePolicy | None = None) -> IdlePolicy:
     try:
         policy = IdlePolicy.model_validate({**base.model_dump(), "enabled": False not in switches, **dict(settings)})
     except ValidationError as error:
-        faults += [f"{item['loc'][0]}: {words_of(item, IdlePolicy.model_fields)}" for item in error.errors()]
+        faults += _faults(error)
     if faults:
         raise ValueError(f"not a policy like {EXAMPLE!r}: {'; '.join(faults)}")
     return policy
+
+
+def stored_policy(stored: Mapping[str, Any]) -> IdlePolicy:
+    """A policy as records hold it; raises ValueError with everything that today's rules refuse in it."""
+    try:
+        return IdlePolicy.model_validate(stored)
+    except ValidationError as error:
+        raise ValueError(f"the policy on record is refused: {'; '.join(_faults(error))}") from None
 
 
 def policy_as_written(stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,6 +97,10 @@ def policy_as_written(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: duration_text(value) if name in TIMES and isinstance(value, int) else value for name, value in stored.items()
     }
+
+
+def _faults(error: ValidationError) -> list[str]:
+    return [f"{item['loc'][0]}: {words_of(item, IdlePolicy.model_fields)}" for item in error.errors()]
 
 
 def _split(text: str) -> tuple[list[str], list[tuple[str, str]]]:

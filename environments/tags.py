@@ -38,8 +38,8 @@ def _sentence(name: str) -> str:
     if near == ENVIRONMENT and len(letters) > len(ENVIRONMENT) and letters.startswith(ENVIRONMENT):
         near = min(SET_BY_PEOPLE, key=lambda known: edits(letters, _letters(known)))
     if is_near(letters, _letters(near), FURTHEST + 1):
-        return f"the tag {name!r} is unknown and has no effect; did you mean {near!r}?"
-    return f"the tag {name!r} is unknown and has no effect; tags that can be set are {', '.join(sorted(SET_BY_PEOPLE))}"
+        return f"the tag {name!r} is unknown; did you mean {near!r}?"
+    return f"the tag {name!r} is unknown; tags that can be set are {', '.join(sorted(SET_BY_PEOPLE))}"
 
 
 def _words(name: str) -> list[str]:

@@ -1,3 +1,6 @@
+import re
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,7 +8,7 @@ from pydantic import ValidationError
 
 import wire
 from environments.durations import ASKED, DAY
-from environments.policy import LONGEST_WINDOW, Action, IdlePolicy, policy_as_written, read_policy
+from environments.policy import LONGEST_WINDOW, Action, IdlePolicy, policy_as_written, read_policy, stored_policy
 
 policies = st.builds(
     IdlePolicy,
@@ -126,6 +129,21 @@ def test_records_with_numbers_of_minutes_are_read_back(policy: IdlePolicy) -> No
     assert wire.read_text(IdlePolicy, wire.text_of(policy)) == policy
     assert IdlePolicy.model_validate(policy.model_dump()) == policy
     assert IdlePolicy.model_validate(policy_as_written(policy.model_dump()), context=ASKED) == policy
+
+
+@pytest.mark.parametrize(
+    ("stored", "says"),
+    [
+        ({"cpu_cores": None}, "cpu_cores: must be a number"),
+        ({"window": 361, "colour": "red"}, "window: must be between 5m and 6h; colour: is not known here"),
+        ({"window": None}, "window: must be a duration like 45m"),
+    ],
+)
+def test_a_policy_on_record_that_newer_rules_refuse_is_refused_in_our_own_words(stored: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=f"the policy on record is refused: {re.escape(says)}") as refusal:
+        stored_policy(stored)
+    assert "pydantic" not in str(refusal.value)
+    assert stored_policy({"window": 45}).window == 45
 
 
 @pytest.mark.parametrize("number", [45, 45.0, "45", True, -45, float("inf"), [45], None])
