@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import httpx
+import pytest
 
 from environments.sweeps import BURST
 from local.ground import Ground, temporary_ground
@@ -215,3 +216,39 @@ def test_more_machines_than_go_out_at_once_are_all_stopped_by_one_sweep() -> Non
         assert fleet.sweep()["tally"]["problems"] == []
         assert {fleet.power(name) for name in fleet.names} == {"deallocated"}
         assert {operation["state"] for name in fleet.names for operation in fleet.operations(name)} == {"succeeded"}
+
+
+def test_a_machine_whose_operation_was_ended_by_force_is_not_stopped_by_the_sweep_all_the_same(fleet: FleetSide) -> None:
+    fleet.load(ended=machine(idle=AT_ONCE), control=machine(idle=AT_ONCE))
+    fleet.spoil(effect="slow", path=MONITOR, seconds=120, times=2)  # for the verdict, and again right before the orders
+    accepted = fleet.control_plane.post("/sweeps")
+    until(struck(fleet, 2), "nothing was measured again")
+    (operation,) = fleet.operations("ended")
+    admin = {"Authorization": f"Bearer {_token(fleet, 'admin')}"}
+    forced = fleet.control_plane.post(f"/operations/{operation['id']}/cancel?force=true", headers=admin)
+    assert forced.status_code == 202, forced.text
+    sweep_ended(fleet.control_plane, accepted)
+    assert (fleet.power("ended"), fleet.power("control")) == ("running", "deallocated")
+
+
+@pytest.mark.parametrize("verb", ["stop", "delete"])
+def test_an_orchestration_without_its_lock_changes_nothing(fleet: FleetSide, fleet_ground: Ground, verb: str) -> None:
+    fleet.load(others=machine(idle=AT_ONCE))
+    operation = f"others-{verb}-01M8J6VSCP39X6FZZA9HSMQV{'XF' if verb == 'stop' else 'XG'}"
+    asked = {"operation": operation, "environment": "others", "group": fleet.group}
+    if verb == "stop":
+        asked |= {"verb": "stop", "machine": "others"}
+    name = {"stop": "change_power", "delete": "delete_environment"}[verb]
+    url = f"http://127.0.0.1:{fleet_ground.port}/runtime/webhooks/durabletask"
+    headers = {"x-functions-key": fleet_ground.keys["durable"]}
+    started = httpx.post(f"{url}/orchestrators/{name}/{operation}", json=asked, headers=headers, trust_env=False)
+    assert started.status_code == 202, started.text
+
+    def output() -> dict[str, str]:
+        status = httpx.get(f"{url}/instances/{operation}", headers=headers, trust_env=False).json()
+        return dict(status["output"] or {})
+
+    until(output, "it does not end")
+    assert output()["verdict"] == "cancelled"
+    assert "another operation has taken others over" in output()["explanation"]
+    assert fleet.power("others") == "running"
