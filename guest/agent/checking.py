@@ -9,7 +9,7 @@ from .awake import wishes
 from .identity import Identity
 from .pace import Pace, now
 from .places import Places, Unknown
-from .sources import ask
+from .sources import ask, problems_of
 from .watching import Eyes, read_configuration
 
 GPU_PATIENCE = 5
@@ -32,7 +32,13 @@ def check(places: Places, metadata: str) -> Iterator[str]:
         state, problem = eyes.gpus.state(now())
         yield f"GPUs: {state}{': ' if problem else ''}{problem}"
         for source in (*eyes.quick, *eyes.slow):
-            yield f"{source.name}: {_in_words(*ask(source, now(), began))}"
+            signals, why = ask(source, now(), began)
+            yield f"{source.name}: {_in_words(signals, why)}"
+            remark = "" if why else getattr(source, "remark", "")
+            if remark:
+                yield f"{source.name}: {remark}"
+            for name, problem in ({} if why else problems_of(source, "")).items():
+                yield f"{source.name}: {name} unknown, because {problem}"
     finally:
         eyes.gpus.end()
     for hold in wishes(places, now()):

@@ -7,7 +7,7 @@ import random
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -48,6 +48,7 @@ class Delivery:
         gpu: Callable[[float], tuple[str, str]],
         places: Places,
         pace: Pace,
+        problems: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._url = f"{url.rstrip('/')}/heartbeats"
         self._identity = identity
@@ -55,6 +56,7 @@ class Delivery:
         self._gpu = gpu
         self._places = places
         self._pace = pace
+        self._problems = problems
         self._boot = uuid.uuid4().hex
         self._announcer = Announcer()
         self._state = State()
@@ -104,6 +106,7 @@ class Delivery:
             holds=self._wishes,
             shown=shown,
             moment=moment,
+            problems=self._problems(),
         )
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         request = urllib.request.Request(self._url, body, headers, method="POST")

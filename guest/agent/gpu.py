@@ -4,42 +4,40 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from .gpu_devices import gpus_on_the_bus, holders
+from .jupyter_processes import survey
+from .nvidia_smi import APPS, FORMAT, INFOROM_CORRUPTED, QUERY, Reading, processes_in, reading_in
 from .pace import Pace
 from .places import Places, Unknown, plain
 from .processes import Processes
 from .programs import Brief, KeptRunning
 
-QUERY = "--query-gpu=index,utilization.gpu,memory.used,memory.total,power.draw"
-APPS = "--query-compute-apps=pid,used_memory"
-FORMAT = "--format=csv,noheader,nounits"
 FRESH_TICKS = 5
-NVIDIA = "0x10de"
-DISPLAY = "0x03"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What one GPU said of itself; None is what it would not say."""
-
-    percent: float | None
-    memory_percent: float | None
-    watts: float | None
+# The bus is counted once per minute; that nobody holds a device file is looked at five times.
+COUNTED_TICKS = 60
+PROOF_TICKS = 30
+NOT_OF_EVERY = "nvidia-smi does not tell it of every GPU"
 
 
 class Gpus:
-    """The GPUs of the machine: all of them are known, or none is."""
+    """The GPUs of the machine: each signal is known if every GPU tells it."""
 
     name = "gpu"
+    signals = ("gpu_percent", "gpu_memory_percent", "gpu_watts")
 
     def __init__(self, places: Places, pace: Pace) -> None:
-        self._places = places
+        self.places = places
+        self.problems: dict[str, str] = {}
         self._pace = pace
         self._child = KeptRunning("nvidia-smi", self._command, pace.tick)
         self._latest: dict[int, tuple[float, Reading]] = {}
-        self._rubbish = ""
-        self._rubbish_at = float("-inf")
+        self._aside = ""
+        self._aside_at = float("-inf")
+        self._most = 0
+        self._counted: int | None = None
+        self._counted_at = float("-inf")
+        self._unused_at = float("-inf")
         self._absent = False
 
     def look(self, moment: float, since: float) -> dict[str, float]:
@@ -47,27 +45,44 @@ class Gpus:
         for line in self._child.lines(moment):
             self._take(line, moment)
         state, problem = self.state(moment)
-        if state == "broken":
-            raise Unknown(problem)
-        readings = [reading for _, reading in self._latest.values()] if state == "ok" else []
+        readings = [reading for _, reading in list(self._latest.values())] if state == "ok" else []
         found = {
             "gpu_percent": _known(max, [each.percent for each in readings]),
             "gpu_memory_percent": _known(max, [each.memory_percent for each in readings]),
             "gpu_watts": _known(sum, [each.watts for each in readings]),
         }
-        return {name: value for name, value in found.items() if value is not None}
+        if found["gpu_percent"] is None and moment - self._unused_at <= PROOF_TICKS * self._pace.tick:
+            found["gpu_percent"] = 0.0
+        known = {name: value for name, value in found.items() if value is not None}
+        if state == "broken" and not known:
+            raise Unknown(problem)
+        unsaid = next((f"nvidia-smi says {each.unsaid} of it" for each in readings if each.unsaid), problem)
+        why = {**dict.fromkeys(found, problem or NOT_OF_EVERY), "gpu_percent": unsaid or NOT_OF_EVERY}
+        self.problems = {} if state == "absent" else {name: why[name] for name in found if name not in known}
+        return known
 
     def state(self, moment: float) -> tuple[str, str]:
         """Whether the GPUs are "ok", "absent" or "broken", and what is broken."""
         stale = moment - FRESH_TICKS * self._pace.tick
-        if self._rubbish_at >= stale:
-            return "broken", plain(self._rubbish)
         moments = [at for at, _ in list(self._latest.values())]
-        if moments and min(moments) >= stale:
-            return "ok", ""
         if moments and max(moments) >= stale:
-            return "broken", "nvidia-smi has stopped reporting one of the GPUs"
+            missing = self._expected(moment) - sum(at >= stale for at in moments)
+            if missing <= 0:
+                return "ok", ""
+            aside = f" ({self._aside})" if self._aside_at >= stale else ""
+            return "broken", plain(f"nvidia-smi does not report {missing} of {self._expected(moment)} GPUs{aside}")
+        if self._aside_at >= stale and not self._absent:
+            return "broken", plain(f"nvidia-smi says: {self._aside}")
         return ("absent", "") if self._absent else ("broken", plain(self._child.problem))
+
+    def tells_use(self, moment: float) -> bool:
+        """Whether every GPU says how busy it is."""
+        readings = [reading for _, reading in list(self._latest.values())]
+        return self.state(moment)[0] == "ok" and all(reading.percent is not None for reading in readings)
+
+    def note_holders(self, moment: float, held: int) -> None:
+        """Note how many programs hold a GPU: if none does, no GPU is busy, whatever nvidia-smi does not say."""
+        self._unused_at = float("-inf") if held else moment
 
     def end(self) -> None:
         """Let go of nvidia-smi."""
@@ -76,35 +91,28 @@ class Gpus:
     def _command(self) -> list[str]:
         program = shutil.which("nvidia-smi")
         if program is None:
-            self._absent = not self._has_device()
+            self._absent = gpus_on_the_bus(self.places) == 0
             raise Unknown("there is an NVIDIA GPU, but no nvidia-smi")
         self._absent, self._latest = False, {}
         # Into a pipe, libc would keep lines back until 4 KiB have come together.
         unbuffered = ["stdbuf", "-oL"] if shutil.which("stdbuf") else []
         return [*unbuffered, program, QUERY, FORMAT, f"--loop-ms={round(1000 * self._pace.tick)}"]
 
-    def _has_device(self) -> bool:
-        """Whether there is one, or nobody can know."""
-        bus = "/sys/bus/pci/devices"
-        if not self._places.at(bus).is_dir():
-            return True
-        return any(
-            self._places.text(f"{bus}/{device}/vendor").strip() == NVIDIA
-            and self._places.text(f"{bus}/{device}/class").startswith(DISPLAY)
-            for device in self._places.names(bus)
-        )
+    def _expected(self, moment: float) -> int:
+        """How many GPUs have to report: those on the bus, and no fewer than the numbers of others imply."""
+        if moment - self._counted_at > COUNTED_TICKS * self._pace.tick:
+            self._counted, self._counted_at = gpus_on_the_bus(self.places), moment
+        return max(self._most if self._counted is None else self._counted, max(self._latest, default=-1) + 1)
 
     def _take(self, line: str, moment: float) -> None:
-        try:
-            index, *fields = line.split(",")
-            number = int(index)
-            percent, used, total, watts = map(_value, fields)
-        except ValueError:
-            # One GPU may have fallen off the bus: what the others say is not the whole machine any more.
-            self._rubbish, self._rubbish_at = f"nvidia-smi says: {line}", moment
+        found = reading_in(line)
+        if found is None:
+            # A warning, say, or the header: if it is about a GPU that is lost, this one is missing among the rows.
+            self._aside, self._aside_at = plain(line), moment
             return
-        full = 100 * used / total if used is not None and total else None
-        self._latest = {**self._latest, number: (moment, Reading(_percent(percent), _percent(full), watts))}
+        number, reading = found
+        self._latest = {**self._latest, number: (moment, reading)}
+        self._most = max(self._most, number + 1)
         self._child.is_well()
 
 
@@ -112,6 +120,7 @@ class GpuProcesses:
     """The processes that compute on GPUs: kernels of notebooks keep a GPU without using it, others do not."""
 
     name = "gpu processes"
+    signals = ("gpu_processes", "gpu_kernel_processes")
 
     def __init__(self, gpus: Gpus, processes: Processes) -> None:
         self._gpus = gpus
@@ -119,34 +128,35 @@ class GpuProcesses:
         self._brief = Brief()
 
     def look(self, moment: float, since: float) -> dict[str, float]:
-        """How many there are of both kinds."""
-        state, problem = self._gpus.state(moment)
+        """How many there are of both kinds; where nvidia-smi does not say, by who holds the GPUs' device files."""
+        state, doubt = self._gpus.state(moment)
         if state == "absent":
             return {}
-        if state == "broken":
-            raise Unknown(problem)
-        printed = self._brief.output(["nvidia-smi", APPS, FORMAT], seconds=10)
+        pids: set[int] = set()
+        if state == "ok":
+            pids, doubt = self._told()
+        if doubt or not self._gpus.tells_use(moment):
+            try:
+                pids |= holders(self._gpus.places, self._processes, moment)
+                self._gpus.note_holders(moment, len(pids))
+            except Unknown as error:
+                if doubt:
+                    raise Unknown(f"{doubt}, and {error}") from error
+        found = survey(self._gpus.places, self._processes, moment)
+        kernels = {pid for kernel in found.kernels if kernel.server is not None for pid in kernel.pids}
+        return {"gpu_processes": len(pids - kernels), "gpu_kernel_processes": len(pids & kernels)}
+
+    def _told(self) -> tuple[set[int], str]:
+        """The processes that nvidia-smi names and that exist, and why there may be more; "" if there are not."""
         try:
-            pids = {int(line.split(",")[0]) for line in printed.splitlines()}
-        except ValueError:
-            raise Unknown(f"nvidia-smi says: {plain(printed)}") from None
-        kernels = sum(map(self._processes.is_notebook_kernel, pids))
-        return {"gpu_processes": len(pids) - kernels, "gpu_kernel_processes": kernels}
-
-
-def _value(field: str) -> float | None:
-    """A number, or None for "[N/A]" and its likes; raises ValueError for anything else."""
-    text = field.strip()
-    if text == "N/A" or (text.startswith("[") and text.endswith("]")):
-        return None
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ValueError(text)
-    return number
-
-
-def _percent(number: float | None) -> float | None:
-    return number if number is not None and number <= 100 else None
+            code, printed, complaint = self._brief.run(["nvidia-smi", APPS, FORMAT], seconds=10)
+        except Unknown as error:
+            return set(), plain(error)
+        pids, whole = processes_in(printed)
+        alive = {pid for pid in pids if self._processes.is_alive(pid)}
+        if whole and code in (0, INFOROM_CORRUPTED):
+            return alive, ""
+        return alive, plain(f"nvidia-smi says: {printed or complaint or f'failed with {code}'}")
 
 
 def _known(combine: Callable[[list[float]], float], values: list[float | None]) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from . import VERSION
 from .minutes import Minute
 from .places import plain
 
-MOST_BYTES = 240 * 1024  # of 256 KiB: the rest is for everything but the minutes
+MOST_BYTES = 230 * 1024  # of 256 KiB: the rest is for everything but the minutes
+MOST_PROBLEMS = 40
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def heartbeat(
     holds: Sequence[Hold],
     shown: Sequence[str],
     moment: float,
+    problems: Mapping[str, str] | None = None,
 ) -> bytes:
     """The body of a request."""
     body = {
@@ -78,6 +80,7 @@ def heartbeat(
             {"by": hold.by, "reason": hold.reason, "until_in_seconds": round(hold.until - moment, 1)} for hold in holds
         ],
         "shown": list(shown),
+        "problems": dict(list((problems or {}).items())[:MOST_PROBLEMS]),
     }
     return _packed(body)
 

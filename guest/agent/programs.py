@@ -6,11 +6,14 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Callable
+from typing import IO
 
 from .places import Unknown
 
 FIRST_WAIT = 5
 LONGEST_WAIT = 300
+# Where a driver has to be woken for many GPUs, the first word takes longer than any later one.
+FIRST_WORD = 4
 MOST_BYTES = 1 << 20
 
 
@@ -30,7 +33,9 @@ class KeptRunning:
         self._dying: subprocess.Popen[bytes] | None = None
         self._rest = b""
         self._last_words = ""
+        self._complaints = b""
         self._heard = 0.0
+        self._has_spoken = False
         self._next_start = 0.0
         self._failures = 0
 
@@ -42,10 +47,12 @@ class KeptRunning:
             return []
         said, ended = self._read(self._child)
         if said:
-            self._heard = moment
+            self._heard, self._has_spoken = moment, True
+        patience = self._silence * self._tick * (1 if self._has_spoken else FIRST_WORD)
         if ended:
-            self._give_up(f"{self._name} has ended: {self._last_words}".rstrip(": "), moment)
-        elif moment - self._heard > self._silence * self._tick:
+            words = self._last_words or self._complaints.decode("utf-8", "replace").strip()[-200:]
+            self._give_up(f"{self._name} has ended: {words}".rstrip(": "), moment)
+        elif moment - self._heard > patience:
             self._give_up(f"{self._name} hangs", moment)
         return said
 
@@ -57,6 +64,9 @@ class KeptRunning:
         """End it for good."""
         if self._child is not None:
             self._child.kill()
+            _close(self._child)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(timeout=0.5)
 
     def _start(self, moment: float) -> None:
         if self._dying is not None and self._dying.poll() is None:
@@ -64,38 +74,36 @@ class KeptRunning:
             return
         try:
             self._child = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=plainly()
             )
         except Unknown as error:
             self._wait(str(error), moment)
         except OSError as error:
             self._wait(f"{self._name} cannot be started: {error}", moment)
         else:
-            assert self._child.stdout is not None
-            os.set_blocking(self._child.stdout.fileno(), False)
+            for pipe in (self._child.stdout, self._child.stderr):
+                assert pipe is not None
+                os.set_blocking(pipe.fileno(), False)
             self._heard, self._rest, self._last_words = moment, b"", ""
+            self._complaints, self._has_spoken = b"", False
 
     def _read(self, child: subprocess.Popen[bytes]) -> tuple[list[str], bool]:
         assert child.stdout is not None
-        said, ended = self._rest, False
-        with contextlib.suppress(BlockingIOError):
-            while len(said) < MOST_BYTES:
-                chunk = os.read(child.stdout.fileno(), 65536)
-                if not chunk:
-                    ended = True
-                    break
-                said += chunk
+        assert child.stderr is not None
+        said, ended = _available(child.stdout)
+        said = self._rest + said
+        self._complaints = (self._complaints + _available(child.stderr)[0])[-4096:]
         *whole, rest = said.split(b"\n")
         self._rest = rest[-4096:]
         lines = [line.decode("utf-8", "replace").strip() for line in whole]
-        self._last_words = next((line for line in reversed(lines) if line), self._last_words)[:200]
+        # The reason comes first: a version of the driver, say, follows it.
+        self._last_words = "; ".join(line for line in lines[-3:] if line)[:200] or self._last_words
         return [line for line in lines if line], ended
 
     def _give_up(self, problem: str, moment: float) -> None:
         assert self._child is not None
         self._child.kill()
-        assert self._child.stdout is not None
-        self._child.stdout.close()
+        _close(self._child)
         # A process that waits inside the driver does not even die when killed; it must not be waited for.
         self._dying, self._child = self._child, None
         self._wait(problem, moment)
@@ -114,31 +122,55 @@ class Brief:
 
     def output(self, command: list[str], seconds: float, said: str = "") -> str:
         """What the program printed; raises Unknown unless it succeeds in time."""
+        code, printed, complaint = self.run(command, seconds, said)
+        if code != 0:
+            raise Unknown(f"{command[0]} failed with {code}: {(printed or complaint)[-200:]}".rstrip(": "))
+        return printed
+
+    def run(self, command: list[str], seconds: float, said: str = "") -> tuple[int, str, str]:
+        """Its exit code, what it printed, and what it complained of; raises Unknown if it does not end in time."""
         if self._dying is not None and self._dying.poll() is None:
             raise Unknown(f"{command[0]} hangs and cannot be ended")
-        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
         try:
             child = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=plainly()
             )
         except OSError as error:
             raise Unknown(f"{command[0]} cannot be started: {error}") from error
         try:
-            printed, _ = child.communicate(said.encode(), timeout=seconds)
+            printed, complaint = child.communicate(said.encode(), timeout=seconds)
         except subprocess.TimeoutExpired:
             self._end(child)
             raise Unknown(f"{command[0]} did not end within {seconds:.0f} seconds") from None
-        text = printed.decode("utf-8", "replace").strip()
-        if child.returncode != 0:
-            raise Unknown(f"{command[0]} failed with {child.returncode}: {text[-200:]}".rstrip(": "))
-        return text
+        return child.returncode, printed.decode("utf-8", "replace").strip(), complaint.decode("utf-8", "replace").strip()
 
     def _end(self, child: subprocess.Popen[bytes]) -> None:
         child.kill()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                pipe.close()
+        _close(child)
         try:
             child.wait(timeout=0.5)
         except subprocess.TimeoutExpired:
             self._dying = child
+
+
+def plainly() -> dict[str, str]:
+    """Our environment, in which programs speak English and write numbers with a point."""
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
+
+
+def _close(child: subprocess.Popen[bytes]) -> None:
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _available(pipe: IO[bytes]) -> tuple[bytes, bool]:
+    """What can be read without waiting, and whether no more will ever come."""
+    said = b""
+    with contextlib.suppress(BlockingIOError):
+        while len(said) < MOST_BYTES:
+            chunk = os.read(pipe.fileno(), 65536)
+            if not chunk:
+                return said, True
+            said += chunk
+    return said, False

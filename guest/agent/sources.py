@@ -7,13 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .places import Unknown
+from .places import Unknown, plain
 
 log = logging.getLogger("dormouse")
 
 
+LONGEST_REASON = 300
+
+
 class Source(Protocol):
-    """Something that can be looked at."""
+    """Something that can be looked at.
+
+    A source may also have `signals`, the names of all that it can know, `problems`, why it does not know some of them at
+    present, and a `remark` on how it knows the others.
+    """
 
     name: str
 
@@ -60,14 +67,17 @@ class Observer:
     """Looks with every source, and says once when one goes blind and once when it sees again."""
 
     def __init__(self) -> None:
+        self.problems: dict[str, str] = {}
         self._blind: dict[str, str] = {}
 
     def look(self, sources: Iterable[Source], clock: Callable[[], float], since: float) -> dict[str, float]:
         """Everything that is known now."""
         signals: dict[str, float] = {}
+        problems: dict[str, str] = {}
         for source in sources:
             found, why = ask(source, clock(), since)
             signals.update(found)
+            problems.update(problems_of(source, why))
             if why and source.name not in self._blind:
                 log.warning("%s: unknown, because %s", source.name, why)
             elif not why and source.name in self._blind:
@@ -75,6 +85,7 @@ class Observer:
             self._blind.pop(source.name, None)
             if why:
                 self._blind[source.name] = why
+        self.problems = {name: why for name, why in problems.items() if name not in signals}
         return signals
 
 
@@ -86,3 +97,10 @@ def ask(source: Source, moment: float, since: float) -> tuple[dict[str, float], 
         return {}, str(error)
     except Exception as error:  # noqa: BLE001 - what one source stumbles over must not blind the others
         return {}, f"{type(error).__name__}: {error}"
+
+
+def problems_of(source: Source, why: str) -> dict[str, str]:
+    """Why signals of a source are not known after a look, by signal: all of them if it failed, or those that it names."""
+    names: tuple[str, ...] = getattr(source, "signals", (source.name,))
+    said: Mapping[str, str] = dict.fromkeys(names, why) if why else getattr(source, "problems", {})
+    return {name: plain(reason, LONGEST_REASON) for name, reason in said.items()}

@@ -76,8 +76,11 @@ class Agent:
         self._eyes = Eyes(places, pace)
         self._minutes = Unconfirmed()
         self._ledger = Ledger(now(), pace)
+        self._observers = Observer(), Observer()
         identity = Identity(configuration.audience, metadata)
-        self._delivery = Delivery(configuration.control_plane, identity, self._minutes, self._eyes.gpus.state, places, pace)
+        self._delivery = Delivery(
+            configuration.control_plane, identity, self._minutes, self._eyes.gpus.state, places, pace, self._problems
+        )
 
     def run(self) -> None:
         """Work until somebody ends it; raises RuntimeError if a part of it has died, because a new one is better then."""
@@ -91,7 +94,7 @@ class Agent:
             self._eyes.gpus.end()
 
     def _sample(self, others: list[threading.Thread]) -> None:
-        observer, rhythm = Observer(), Rhythm(self._pace.tick)
+        observer, rhythm = self._observers[0], Rhythm(self._pace.tick)
         while all(thread.is_alive() for thread in others):
             minute = self._ledger.turn(now())
             if minute is not None:
@@ -101,10 +104,14 @@ class Agent:
         raise RuntimeError("a part of the agent has died")
 
     def _look(self) -> None:
-        observer, rhythm = Observer(), Rhythm(self._pace.look)
+        observer, rhythm = self._observers[1], Rhythm(self._pace.look)
         while True:
             self._ledger.look(observer.look(self._eyes.slow, now, self._ledger.minute_began))
             rhythm.wait()
+
+    def _problems(self) -> dict[str, str]:
+        quick, slow = self._observers
+        return {**quick.problems, **slow.problems}
 
     def _open_folders(self) -> None:
         for path in map(self._places.at, (WISHES, MARKERS)):

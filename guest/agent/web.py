@@ -7,6 +7,7 @@ import socket
 import ssl
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
 
@@ -98,11 +99,13 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def ask_socket(path: str, target: str, *, seconds: float, most_bytes: int) -> Answer:
+def ask_socket(
+    path: str, target: str, *, seconds: float, most_bytes: int, headers: Mapping[str, str] | None = None
+) -> Answer:
     """Ask a server behind a socket in the file system; raises Unknown or OSError."""
     connection = UnixConnection(path, seconds)
     try:
-        connection.request("GET", target)
+        connection.request("GET", target, headers=dict(headers or {}))
         response = connection.getresponse()
         content = _content(response, most_bytes, now() + 2 * seconds)
         return Answer(response.status, response.headers, content)

@@ -58,9 +58,9 @@ def _handler(respond: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandle
 
 
 @contextmanager
-def serving(respond: Callable[[Request], Answer]) -> Iterator[int]:
+def serving(respond: Callable[[Request], Answer], host: str = "127.0.0.1") -> Iterator[int]:
     """A server on this machine; its port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(respond))
+    server = ThreadingHTTPServer((host, 0), _handler(respond))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

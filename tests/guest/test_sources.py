@@ -17,10 +17,7 @@ from guest.agent.people import Connections, Logins, Terminals
 from guest.agent.places import Places
 from guest.agent.processes import MultiplexerJobs, Processes
 from guest.agent.sources import Observer, Source, ask
-from tests.guest.fakes import Machine, Request, answered, serving
-
-IDLE = {"id": "a", "name": "python3", "last_activity": "2026-01-01T00:00:00Z", "execution_state": "idle", "connections": 0}
-BUSY = {**IDLE, "id": "b", "execution_state": "busy", "connections": 2}
+from tests.guest.fakes import Machine
 
 
 @pytest.fixture
@@ -147,64 +144,6 @@ def test_a_quiet_machine_is_known_to_be_quiet(places: Places, processes: Process
     assert known(Containers(places, processes)) == {"containers": 0}
     assert known(Markers(places, processes)) == {"jobs": 0}
     assert known(MultiplexerJobs(processes)) == {"multiplexer_jobs": 0}
-
-
-def test_kernels_are_asked_for_on_this_machine_only_and_without_keeping_the_server_alive(
-    machine: Machine, places: Places, processes: Processes
-) -> None:
-    asked: list[Request] = []
-    kernels = [dict(IDLE), dict(BUSY)]
-
-    def respond(request: Request) -> tuple[int, dict[str, str], bytes]:
-        asked.append(request)
-        return answered(kernels)
-
-    with serving(respond) as port:
-        machine.process(500, "python", command="python -m jupyterlab")
-        machine.jupyter(500, port)
-        machine.jupyter(501, port + 1)  # died without a word
-        source = Notebooks(places, processes)
-        seen = {"kernels": 2, "kernels_busy": 1, "kernels_active": 0, "kernel_connections": 2}
-        assert known(source, 100.0, since=60.0) == seen
-        kernels[0]["last_activity"] = "2026-01-01T00:01:00Z"
-        assert known(source, 110.0, since=60.0) == {**seen, "kernels_active": 1}
-        assert known(source, 130.0, since=120.0) == seen
-    assert {request.path for request in asked} == {"/lab/api/kernels"}
-    assert {request.headers["authorization"] for request in asked} == {"token t0k"}
-    assert asked[0].query == {"no_track_activity": ["1"]}
-
-
-@pytest.mark.parametrize(
-    "said", [answered({}, 403), answered({}), (200, {}, b"<"), (302, {"Location": "/"}, b""), (0, {}, b"")]
-)
-def test_a_jupyter_server_that_does_not_tell_makes_kernels_unknown(
-    machine: Machine, places: Places, processes: Processes, said: tuple[int, dict[str, str], bytes]
-) -> None:
-    with serving(lambda _: said) as port:
-        machine.process(500, "jupyter-lab", command="jupyter-lab")
-        machine.jupyter(500, port)
-        unknown(Notebooks(places, processes))
-
-
-def test_a_file_whose_process_number_somebody_else_has_now_is_no_server(
-    machine: Machine, places: Places, processes: Processes
-) -> None:
-    machine.jupyter(500, 1)
-    machine.process(500, "cron", command="/usr/sbin/cron -f")
-    assert known(Notebooks(places, processes))["kernels"] == 0
-    machine.process(500, "jupyter-lab", command="/usr/bin/jupyter-lab")
-    unknown(Notebooks(places, processes))
-
-
-@pytest.mark.parametrize(
-    "more", [{"sock": "/tmp/x"}, {"base_url": "@evil.example/"}, {"base_url": "/a"}, {"token": "secret\nword"}]
-)
-def test_a_strange_runtime_file_makes_kernels_unknown(
-    machine: Machine, places: Places, processes: Processes, more: dict[str, str]
-) -> None:
-    machine.process(500, "jupyter-lab")
-    machine.jupyter(500, 1, **more)
-    assert "secret" not in unknown(Notebooks(places, processes))
 
 
 @contextmanager
