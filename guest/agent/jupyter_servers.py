@@ -13,7 +13,7 @@ from typing import Any
 from .jupyter_processes import Survey
 from .listeners import addresses_of
 from .places import Places, Unknown, read_note
-from .process_facts import environment_of, number_inside, owner_of, shares_our, words_of
+from .process_facts import environment_of, number_inside, owner_of, root_of, shares_our_network, words_of
 from .processes import Processes
 from .web import Answer, ask, ask_socket, fits_in_a_header
 
@@ -96,7 +96,7 @@ def kernels_of(places: Places, server: Server) -> list[dict[str, Any]]:
 def _asked(places: Places, server: Server, target: str, headers: dict[str, str]) -> Answer:
     try:
         if server.socket:
-            path = str(places.at(server.socket))
+            path = str(places.at(root_of(places, server.pid) + server.socket))
             return ask_socket(path, target, seconds=PATIENCE, most_bytes=MOST_BYTES, headers=headers)
         scheme = "https" if server.secure else "http"
         address = addresses_of(places, server.port, server.host, owner_of(places, server.pid))
@@ -120,11 +120,10 @@ def _looks_like_jupyter(places: Places, pid: int) -> bool:
 
 
 def _server_of(places: Places, pid: int) -> Server:
-    environment, inside = environment_of(places, pid), number_inside(places, pid)
-    roots = [""] if shares_our("mnt", places, pid) else [f"/proc/{pid}/root"]
+    environment, inside, root = environment_of(places, pid), number_inside(places, pid), root_of(places, pid)
     for folder in _folders_of(places, pid, environment):
-        for path in (f"{root}{folder}/{kind}-{inside}.json" for root in roots for kind in KINDS):
-            server = _described(places, path, pid, inside)
+        for kind in KINDS:
+            server = _described(places, f"{root}{folder}/{kind}-{inside}.json", pid, inside)
             if server is not None:
                 return _reachable(places, _with_hub(server, environment))
     service = re.match(r"(https?)://([^/:]*):(\d+)", environment.get(SERVICE, ""))
@@ -142,11 +141,9 @@ def _with_hub(server: Server, environment: dict[str, str]) -> Server:
 
 
 def _reachable(places: Places, server: Server) -> Server:
-    if server.problem or (server.socket and shares_our("mnt", places, server.pid)):
+    if server.problem or server.socket or shares_our_network(places, server.pid):
         return server
-    if server.socket or not shares_our("net", places, server.pid):
-        return replace(server, problem=f"{server} runs in a container, where it cannot be asked")
-    return server
+    return replace(server, problem=f"{server} runs in a container, where it cannot be asked")
 
 
 def _described(places: Places, path: str, pid: int, inside: int) -> Server | None:

@@ -56,10 +56,16 @@ def number_inside(places: Places, pid: int) -> int:
         return pid
 
 
-def shares_our(namespace: str, places: Places, pid: int) -> bool:
-    """Whether it lives in our namespace of a kind ("net", "mnt"); it does where that cannot be read."""
-    theirs, ours = (_target(places.at(f"/proc/{each}/ns/{namespace}")) for each in (pid, "self"))
+def shares_our_network(places: Places, pid: int) -> bool:
+    """Whether it has our ports and addresses, and not those of a container; it has where that cannot be read."""
+    theirs, ours = (_target(places.at(f"/proc/{each}/ns/net")) for each in (pid, "self"))
     return not theirs or not ours or theirs == ours
+
+
+def root_of(places: Places, pid: int) -> str:
+    """Where the files that it sees begin: a container has others, and systemd gives us a /tmp of our own."""
+    root = f"/proc/{pid}/root"
+    return root if places.at(root).is_dir() else ""
 
 
 def open_files_of(places: Places, pid: int) -> list[str]:

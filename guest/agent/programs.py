@@ -62,11 +62,12 @@ class KeptRunning:
 
     def end(self) -> None:
         """End it for good."""
-        if self._child is not None:
-            self._child.kill()
-            _close(self._child)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._child.wait(timeout=0.5)
+        for child in (self._child, self._dying):
+            if child is not None:
+                child.kill()
+                _close(child)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(timeout=0.5)
 
     def _start(self, moment: float) -> None:
         if self._dying is not None and self._dying.poll() is None:

@@ -61,12 +61,15 @@ class Heartbeat(Strict):
     gpu_problem: str
     holds: list[Hold]
     shown: list[str]
+    problems: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(min_length=1, max_length=300)]]
 
 
 def test_heartbeats_follow_the_contract_to_the_letter(start: Start, machine: Machine, control_plane: ControlPlane) -> None:
     machine.gpu()
     machine.program("nvidia-smi", TWO_GPUS)
-    machine.process(4242, "python", command="python -m ipykernel_launcher -f kernel.json")
+    machine.process(4200, "voila", command="voila dashboard.ipynb")
+    machine.process(4242, "python", 4200, command="python -m ipykernel_launcher -f kernel.json")
+    machine.write("/proc/4242/stat", "4242 (python) S 4200 0 0 0 0 0 0 0 0 0 5 5 0 0 20 0 1 0 9")
     machine.process(4343, "python", command="python train.py")
     start()
     assert eventually(lambda: len(control_plane.minutes) >= 3)
@@ -78,7 +81,8 @@ def test_heartbeats_follow_the_contract_to_the_letter(start: Start, machine: Mac
     assert len({heartbeat["boot"] for heartbeat in control_plane.heartbeats}) == 1
     minute = control_plane.minutes[-1]
     # The power of one of two GPUs is not known, so the sum is not.
-    assert set(minute["signals"]) == ALL_SIGNALS - {"gpu_watts"}
+    assert set(minute["signals"]) == ALL_SIGNALS - {"gpu_watts", "kernel_connections"}
+    assert set(control_plane.heartbeats[-1]["problems"]) == {"gpu_watts", "kernel_connections"}
     assert minute["signals"]["gpu_percent"] == {"max": 97, "p95": 97}
     assert minute["signals"]["gpu_memory_percent"] == {"max": 25, "p95": 25}
     assert minute["signals"]["gpu_processes"]["max"] == 1
@@ -248,20 +252,24 @@ BROKEN = {
     "hangs": ("exec sleep 100", "hangs"),
     "rubbish": ("while :; do echo 'GPU is lost'; sleep 0.1; done", "GPU is lost"),
     "one of two lost": ("while :; do echo 'Unable to read GPU 0'; echo '1, 0, 1, 2, 3'; sleep 0.1; done", "Unable"),
-    "negative": ("while :; do echo '0, -1, 0, 0, 0'; sleep 0.1; done", "-1"),
+    "never reached": ("echo '0, 0, 1, 2, 3'; echo '1, 0, 1, 2, 3'; echo 'GPU 2 is lost'; exec sleep 0.3", "1 of 3"),
+    "mismatch": ("echo 'Failed to initialize NVML: mismatch'; echo 'NVML version: 535.1'; exit 18", "mismatch; NVML"),
+    "complains": ("echo 'GPU access blocked' >&2; exit 4", "access blocked"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_broken_gpu_is_never_an_idle_one(start: Start, machine: Machine, control_plane: ControlPlane, how: str) -> None:
     script, problem = BROKEN[how]
-    machine.gpu()
+    for number in range(3 if how == "never reached" else 1):
+        machine.gpu(f"0000:00:1{number}.0")
     if script:
         machine.program("nvidia-smi", script)
     start()
     assert eventually(lambda: len(control_plane.minutes) >= 2 and problem in control_plane.heartbeats[-1]["gpu_problem"])
     assert {heartbeat["gpu"] for heartbeat in control_plane.heartbeats} == {"broken"}
     assert not GPU_SIGNALS & {name for minute in control_plane.minutes for name in minute["signals"]}
+    assert problem in control_plane.heartbeats[-1]["problems"]["gpu_percent"]
 
 
 def test_a_gpu_that_does_not_say_how_busy_it_is_is_not_idle(
@@ -278,6 +286,7 @@ def test_a_gpu_that_does_not_say_how_busy_it_is_is_not_idle(
     signals = control_plane.minutes[-1]["signals"]
     assert GPU_SIGNALS & set(signals) == {"gpu_memory_percent"}
     assert control_plane.heartbeats[-1]["gpu"] == "ok"
+    assert "[N/A]" in control_plane.heartbeats[-1]["problems"]["gpu_percent"]
 
 
 def test_a_machine_without_a_gpu_has_none(start: Start, control_plane: ControlPlane) -> None:
@@ -285,6 +294,24 @@ def test_a_machine_without_a_gpu_has_none(start: Start, control_plane: ControlPl
     assert eventually(lambda: len(control_plane.minutes) >= 1)
     assert set(control_plane.minutes[-1]["signals"]) == ALL_SIGNALS - GPU_SIGNALS
     assert {(beat["gpu"], beat["gpu_problem"]) for beat in control_plane.heartbeats} == {("absent", "")}
+    assert control_plane.heartbeats[-1]["problems"] == {}
+
+
+def test_people_hear_why_something_is_unknown_and_never_a_token(
+    start: Start, machine: Machine, control_plane: ControlPlane
+) -> None:
+    machine.process(500, "jupyter-lab", command="jupyter-lab")
+    machine.process(600, "python", 500, command="python -m ipykernel_launcher -f kernel.json")
+    with serving(lambda _: answered({"message": "Forbidden"}, 403)) as port:
+        machine.jupyter(500, port, token="s3cret")
+        agent = start()
+        assert eventually(lambda: any(beat["problems"] for beat in control_plane.heartbeats))
+        for beat in control_plane.heartbeats:
+            Heartbeat.model_validate(beat)
+        reasons = next(beat["problems"] for beat in control_plane.heartbeats if beat["problems"])
+        assert f"port {port} answers 403" in reasons["kernels_busy"]
+        assert "s3cret" not in b"".join(request.content for request in control_plane.received).decode()
+        assert "s3cret" not in agent.log.read_text()
 
 
 def test_an_nvidia_smi_that_recovers_is_heard_again(start: Start, machine: Machine, control_plane: ControlPlane) -> None:
@@ -388,6 +415,8 @@ def test_without_an_agent_the_command_says_so(machine: Machine, archive: Path) -
 def test_check_says_in_words_what_is_known_and_why_the_rest_is_not(machine: Machine, archive: Path) -> None:
     machine.write("/etc/dormouse/agent.json", '{"control_plane": "https://x.azurewebsites.net/api", "audience": "api://us"}')
     (machine.root / "var/run/utmp").unlink()
+    machine.process(500, "jupyter-lab", command="jupyter-lab")
+    machine.jupyter(500, 9)
     asked = command(archive, machine, "--metadata", "http://127.0.0.1:9", "check")
     done = subprocess.run(asked, env=environment(machine), capture_output=True, text=True, timeout=20, check=True)
     lines = done.stdout.splitlines()
@@ -395,6 +424,7 @@ def test_check_says_in_words_what_is_known_and_why_the_rest_is_not(machine: Mach
     assert "GPUs: absent" in lines
     assert "connections: connections 0" in lines
     assert any(line.startswith("logins: unknown, because ") for line in lines)
+    assert any("port 9 cannot be asked" in line and "by their processes" in line for line in lines)
     assert any(line.startswith("machine: unknown, because ") for line in lines)
 
 

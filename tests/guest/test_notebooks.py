@@ -274,8 +274,7 @@ def test_a_server_in_a_container_is_judged_by_the_processes_that_the_host_sees(m
         server(machine, HOME="/home/jovyan")
         for pid, number in (("500", 7), ("self", 1)):
             (machine.root / f"proc/{pid}/ns").mkdir(parents=True)
-            for kind in ("net", "mnt"):
-                (machine.root / f"proc/{pid}/ns/{kind}").symlink_to(f"{kind}:[{number}]")
+            (machine.root / f"proc/{pid}/ns/net").symlink_to(f"net:[{number}]")
         machine.write("/proc/500/status", "Name:\tjupyter-lab\nNSpid:\t500\t7\n")
         folder = "/proc/500/root/home/jovyan/.local/share/jupyter/runtime"
         file(machine, folder, port, 7)
@@ -286,6 +285,13 @@ def test_a_server_in_a_container_is_judged_by_the_processes_that_the_host_sees(m
         known(source, 100.0)
         kernel(machine, ticks=400)
         assert known(source, 112.0, since=110.0)["kernels_busy"] == 1
+
+
+def test_a_file_in_a_place_that_only_the_server_sees_is_found(machine: Machine) -> None:
+    with serving(lambda _: answered([BUSY])) as port:
+        server(machine, JUPYTER_RUNTIME_DIR="/tmp/rt")
+        file(machine, "/proc/500/root/tmp/rt", port)  # /tmp of the agent is another one
+        assert known(notebooks(machine))["kernels_busy"] == 1
 
 
 def test_one_server_that_fails_does_not_hide_what_the_others_do(machine: Machine) -> None:

@@ -1,0 +1,240 @@
+"""What the agent makes of nvidia-smi, of the PCI bus and of open device files; outputs are as people have reported them."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from guest.agent.gpu import GpuProcesses, Gpus
+from guest.agent.nvidia_smi import processes_in, reading_in
+from guest.agent.pace import Pace
+from guest.agent.places import Places
+from guest.agent.processes import Processes
+from guest.agent.programs import Brief, KeptRunning
+from guest.agent.sources import ask
+from tests.guest.fakes import Machine
+from tests.support import eventually
+
+ALL = {"gpu_percent", "gpu_memory_percent", "gpu_watts"}
+INFOROM = "WARNING: infoROM is corrupted at gpu 0001:00:00.0"
+MISMATCH = "Failed to initialize NVML: Driver/library version mismatch"
+
+
+class Watch:
+    """Both sources on one machine, at a moment that does not pass."""
+
+    def __init__(self, machine: Machine) -> None:
+        places = Places(str(machine.root))
+        self.processes = Processes(places)
+        self.gpus = Gpus(places, Pace())
+        self.programs = GpuProcesses(self.gpus, self.processes)
+        self.moment = 0.0
+
+    def load(self) -> dict[str, float]:
+        signals, _ = ask(self.gpus, self.moment, 0.0)
+        return signals
+
+    def state(self) -> tuple[str, str]:
+        self.load()
+        return self.gpus.state(self.moment)
+
+
+@pytest.fixture
+def watched(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Watch]]:
+    """A machine with GPUs, what its nvidia-smi prints of them and of programs, and how the latter ends."""
+    monkeypatch.setenv("PATH", f"{machine.programs}:{os.defpath}")
+    begun: list[Watch] = []
+
+    def begin(*rows: str, apps: str = "", code: int = 0, gpus: int = 1) -> Watch:
+        for number in range(gpus):
+            machine.gpu(f"0000:00:1{number}.0")
+        loop = "\n".join(f"echo '{row}'" for row in rows)
+        machine.program("nvidia-smi", f'case "$*" in *apps*) printf "{apps}"; exit {code};; esac\n{loop}\nexec sleep 60')
+        begun.append(Watch(machine))
+        return begun[-1]
+
+    yield begin
+    for watch in begun:
+        watch.gpus.end()
+
+
+def test_a_warning_about_an_inforom_spoils_nothing(watched: Callable[..., Watch]) -> None:
+    watch = watched("0, 0, 5, 15360, 9.5", INFOROM, apps=f"{INFOROM}\\n", code=14)
+    assert eventually(lambda: set(watch.load()) == ALL)
+    assert watch.state() == ("ok", "")
+    assert watch.load()["gpu_percent"] == 0
+    assert ask(watch.programs, 0.0, 0.0) == ({"gpu_processes": 0, "gpu_kernel_processes": 0}, "")
+
+
+@pytest.mark.parametrize("aside", ["index, utilization.gpu [%], memory.used [MiB]", "No devices were found?", "", "2 GPUs"])
+def test_a_line_that_is_no_row_spoils_no_row(watched: Callable[..., Watch], aside: str) -> None:
+    watch = watched(aside, "0, 12, 1024, 4096, 30.5", aside, "1, 97, 512, 4096, 20", gpus=2)
+    assert eventually(lambda: watch.load() == {"gpu_percent": 97, "gpu_memory_percent": 25, "gpu_watts": 50.5})
+
+
+@pytest.mark.parametrize(
+    ("row", "percent", "memory", "watts"),
+    [
+        ("0, 12, 1024, 4096, 30.5", 12, 25, 30.5),
+        ("0,12,1024,4096,30.5", 12, 25, 30.5),
+        ("0, 12, 1024, 4096, ERR!", 12, 25, None),
+        ("0, 12, 1024, 4096, [Unknown Error]", 12, 25, None),
+        ("0, 12, 1024, 4096, 30,5", 12, 25, 30.5),
+        ("0, 12 %, 1024 MiB, 4096 MiB, 30.50 W", 12, 25, 30.5),
+        ("0, 12, [N/A], [N/A], 30", 12, None, 30),
+        ("0, [N/A], 1024, 4096, 30", None, 25, 30),
+        ("0, [Insufficient Permissions], 1024, 4096, 30", None, 25, 30),
+        ("0, [GPU requires reset], [GPU requires reset], [GPU requires reset], 30", None, None, 30),
+        ("0, -1, 1024, 4096, nan", None, 25, None),
+        ("0, 101, 1024, 0, inf", None, None, None),
+        ("0, 12", 12, None, None),
+    ],
+)
+def test_each_field_is_known_or_not_by_itself(
+    row: str, percent: float | None, memory: float | None, watts: float | None
+) -> None:
+    found = reading_in(row)
+    assert found is not None
+    number, reading = found
+    assert (number, reading.percent, reading.memory_percent, reading.watts) == (0, percent, memory, watts)
+    assert bool(reading.unsaid) == (percent is None)
+
+
+@pytest.mark.parametrize(
+    "line", [INFOROM, MISMATCH, "No devices were found", "", "0", "GPU 0, lost", "4096000, 1, 2", "x, 1"]
+)
+def test_what_is_no_row(line: str) -> None:
+    assert reading_in(line) is None
+
+
+@pytest.mark.parametrize(
+    ("printed", "pids", "whole"),
+    [
+        ("", set(), True), ("1, 100\n2, [N/A]", {1, 2}, True), (f"1, 100\n{INFOROM}", {1}, True),
+        ("No running processes found", set(), True), ("pid, used_gpu_memory [MiB]\n1, 9", {1}, True),
+        ("[Not Supported]", set(), False), ("[N/A], 100", set(), False), ("[Insufficient Permissions]", set(), False),
+        ("1, 9\n[Insufficient Permissions], 9", {1}, False), ("N/A", set(), False),
+    ],
+)  # fmt: skip
+def test_programs_are_those_that_are_named(printed: str, pids: set[int], whole: bool) -> None:
+    assert processes_in(printed) == (pids, whole)
+
+
+def test_of_eight_gpus_seven_are_not_all(watched: Callable[..., Watch]) -> None:
+    watch = watched(*(f"{number}, 0, 0, 100, 9" for number in range(7)), gpus=8)
+    assert eventually(lambda: "1 of 8 GPUs" in watch.state()[1])
+    assert watch.load() == {}
+    assert "1 of 8 GPUs" in ask(watch.programs, 0.0, 0.0)[1]
+
+
+def test_where_no_bus_is_seen_the_numbers_tell_how_many_there_are(machine: Machine, watched: Callable[..., Watch]) -> None:
+    (machine.root / "sys/bus/pci/devices").rmdir()
+    (machine.root / "sys/bus/pci").rename(machine.root / "sys/bus/other")
+    watch = watched("1, 0, 0, 100, 9", gpus=0)
+    assert eventually(lambda: watch.state()[0] == "broken" and "1 of 2" in watch.state()[1])
+
+
+def test_a_program_that_has_ended_holds_no_gpu(machine: Machine, watched: Callable[..., Watch]) -> None:
+    machine.process(4242, "python", command="python train.py")
+    watch = watched("0, 0, 0, 100, 9", apps="4242, 9\\n4343, 9\\n")
+    assert eventually(lambda: bool(watch.load()))
+    assert ask(watch.programs, 0.0, 0.0)[0] == {"gpu_processes": 1, "gpu_kernel_processes": 0}
+
+
+def holds(machine: Machine, pid: int, name: str, *files: str) -> None:
+    machine.process(pid, name, command=name)
+    folder = machine.root / f"proc/{pid}/fd"
+    folder.mkdir(exist_ok=True)
+    for number, file in enumerate(files):
+        (folder / str(number)).symlink_to(file)
+
+
+CARETAKERS = ("nvidia-smi", "nvidia-persiste", "nv-hostengine", "dcgm-exporter", "Xorg", "nvidia-cuda-mps")
+UNTOLD = {
+    "driver mismatch": ((MISMATCH, "NVML library version: 535.161"), "", 18),
+    "MIG": (("0, [N/A], 100, 400, [N/A]",), "[Insufficient Permissions]", 0),
+    "vGPU": (("0, [N/A], 100, 400, 30",), "[Not Supported]", 3),
+    "one is lost": (("0, 0, 0, 100, 9", "Unable to determine the device handle for GPU 0000:00:11.0: GPU is lost"), "", 15),
+}
+
+
+@pytest.mark.parametrize("how", UNTOLD)
+def test_open_device_files_prove_what_nvidia_smi_does_not_tell(
+    machine: Machine, watched: Callable[..., Watch], how: str
+) -> None:
+    rows, apps, code = UNTOLD[how]
+    for device in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        machine.write(f"/dev/{device}")
+    for number, name in enumerate(CARETAKERS):
+        holds(machine, 800 + number, name, "/dev/nvidia0", "/dev/nvidiactl")
+    holds(machine, 900, "python", "/dev/null", "/dev/nvidiactl")
+    watch = watched(*rows, apps=apps, code=code, gpus=2 if how == "one is lost" else 1)
+    assert eventually(lambda: watch.state() != ("broken", "nvidia-smi has not answered yet"))
+    assert "gpu_percent" not in watch.load()
+    assert ask(watch.programs, 0.0, 0.0) == ({"gpu_processes": 0, "gpu_kernel_processes": 0}, "")
+    assert watch.load()["gpu_percent"] == 0, "nothing holds it, so nothing uses it"
+    assert "gpu_percent" not in watch.gpus.problems
+    holds(machine, 901, "python", "/dev/nvidia1 (deleted)")
+    watch.moment += 12
+    assert ask(watch.programs, watch.moment, 0.0) == ({"gpu_processes": 1, "gpu_kernel_processes": 0}, "")
+    assert "gpu_percent" not in watch.load()
+
+
+def test_a_proof_does_not_last(machine: Machine, watched: Callable[..., Watch]) -> None:
+    machine.write("/dev/nvidia0")
+    watch = watched(MISMATCH)
+    assert eventually(lambda: "mismatch" in watch.state()[1])
+    ask(watch.programs, 0.0, 0.0)
+    watch.moment = 29
+    assert watch.load() == {"gpu_percent": 0}
+    watch.moment = 31
+    assert watch.load() == {}
+
+
+@pytest.mark.parametrize("lack", ["a device", "every device", "permission"])
+def test_where_device_files_prove_nothing_the_gpu_stays_unknown(
+    machine: Machine, watched: Callable[..., Watch], monkeypatch: pytest.MonkeyPatch, lack: str
+) -> None:
+    for number in range({"a device": 1, "every device": 0, "permission": 2}[lack]):
+        machine.write(f"/dev/nvidia{number}")
+    if lack == "permission":
+        scan = os.scandir
+
+        def refuse(path: Path) -> Iterator[os.DirEntry[str]]:
+            if str(path).endswith("/proc/1/fd"):
+                raise PermissionError(13, "Permission denied")
+            return scan(path)
+
+        monkeypatch.setattr("os.scandir", refuse)
+    watch = watched(MISMATCH, gpus=2)
+    assert eventually(lambda: "mismatch" in watch.state()[1])
+    signals, why = ask(watch.programs, 0.0, 0.0)
+    assert signals == {}
+    assert "mismatch" in why
+    assert watch.load() == {}
+
+
+def test_a_slow_start_is_waited_for_and_a_complaint_is_no_answer(machine: Machine) -> None:
+    machine.program("slow", "echo 'libtinfo: no version information' >&2; echo first; exec sleep 60")
+    child = KeptRunning("slow", lambda: [str(machine.programs / "slow")], tick=1.0)
+    heard: list[str] = []
+    assert eventually(lambda: bool(heard) or heard.extend(child.lines(0.0)) or bool(heard))
+    assert heard == ["first"]
+    child.lines(16.0)
+    assert child.problem == "slow hangs"
+    child.end()
+    silent = KeptRunning("silent", lambda: ["sleep", "60"], tick=1.0)
+    silent.lines(0.0)
+    silent.lines(59.0)
+    assert silent.problem == "silent has not answered yet"
+    silent.lines(61.0)
+    silent.end()
+    assert silent.problem == "silent hangs"
+
+
+def test_what_a_program_prints_is_not_what_it_complains_of() -> None:
+    words = ["sh", "-c", "echo 1, 2; echo 'libtinfo: no version' >&2; exit 14"]
+    assert Brief().run(words, seconds=5) == (14, "1, 2", "libtinfo: no version")
+    with pytest.raises(ValueError, match="failed with 9: no"):
+        Brief().output(["sh", "-c", "echo no >&2; exit 9"], seconds=5)
