@@ -45,7 +45,8 @@ class Track:
 class Evidence:
     """What was measured: by Azure Monitor from outside, and by the agent inside, if there ever was one.
 
-    `host_end` is the moment up to which Azure Monitor has told anything of the machines beside this one.
+    `host_end` is the moment up to which Azure Monitor has told anything of the machines beside this one; `problems` has the
+    agent's reasons for what it does not know, by signal.
     """
 
     host: dict[str, Track] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class Evidence:
     booted_at: float = 0.0
     gpu: str = ""
     gpu_problem: str = ""
+    problems: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def with_agent(evidence: Evidence, record: AgentRecord, window: int, now: float)
         booted_at=record.booted_at,
         gpu=record.gpu,
         gpu_problem=record.gpu_problem,
+        problems=record.problems,
     )
 
 
@@ -145,11 +148,17 @@ def _missing_inside(case: Case) -> Iterator[str]:
     if case.now - evidence.heard_at > STALE:
         yield f"its agent was last heard {minutes_text(case.now - evidence.heard_at)} ago"
         return
-    needed = [signal.name for signal in INSIDE if signal.limit(case.policy) is not None and signal.name not in GPU]
-    gaps = {name: gap for name in needed if (gap := _gap(evidence.inside.get(name), case))}
-    if gaps:
-        worst = max(gaps, key=lambda name: gaps[name])
-        yield f"the agent could not tell {worst} for {gaps[worst]} of {case.policy.window} minutes"
+    needed = [signal for signal in INSIDE if signal.limit(case.policy) is not None and signal.name not in GPU]
+    gaps = {signal: gap for signal in needed if (gap := _gap(evidence.inside.get(signal.name), case))}
+    if not gaps:
+        return
+    # A signal whose absence is explained comes before others that are missing for as long.
+    worst = max(gaps, key=lambda signal: (gaps[signal], signal.name in evidence.problems))
+    why = evidence.problems.get(worst.name, "")
+    if not why and len(gaps) == len(needed):
+        yield f"its agent reported nothing for {gaps[worst]} of {case.policy.window} minutes"
+    else:
+        yield f"the agent could not see {worst.subject} for {gaps[worst]} of {case.policy.window} minutes{_because(why)}"
 
 
 def _missing_gpu(case: Case) -> Iterator[str]:
@@ -160,10 +169,16 @@ def _missing_gpu(case: Case) -> Iterator[str]:
     if evidence.inside is None:
         yield "no agent tells what its GPU does"
         return
-    gaps = [_gap(evidence.inside.get(name), case) for name in sorted(GPU)]
-    if any(gaps):
-        why = f" ({evidence.gpu_problem or 'nvidia-smi finds none'})" if evidence.gpu != "ok" else ""
-        yield f"nothing is known of its GPU for {max(gaps)} of {case.policy.window} minutes{why}"
+    gaps = {name: gap for name in sorted(GPU) if (gap := _gap(evidence.inside.get(name), case))}
+    if gaps:
+        worst = max(gaps, key=lambda name: (gaps[name], name in evidence.problems))
+        broken = "" if evidence.gpu == "ok" else evidence.gpu_problem or "nvidia-smi finds none"
+        why = evidence.problems.get(worst, "") or broken
+        yield f"nothing is known of its GPU for {gaps[worst]} of {case.policy.window} minutes{_because(why)}"
+
+
+def _because(why: str) -> str:
+    return f" ({why.rstrip('.')})" if why else ""
 
 
 def _gap(track: Track | None, case: Case) -> int:

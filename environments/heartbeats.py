@@ -4,12 +4,13 @@ An agent counts its minutes and tells how long ago each of them ended; it never 
 the machine, a lost answer or a heartbeat that comes twice does no harm.
 """
 
+import contextlib
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from environments.moments import MINUTE
 from environments.policy import LONGEST_WINDOW
@@ -21,14 +22,62 @@ SHOWN_REMEMBERED = 20
 # By so many minutes the way of a heartbeat may differ, and by so many an agent's clock may be taken to run fast or slow.
 JITTER, DRIFT = 1, 3
 SAME = 2 * MINUTE  # the end of a hold is told anew every minute, and arrives now sooner, now later
+MOST_HOLDS, LONGEST_NAME, LONGEST_REASON = 20, 64, 300
+MOST_PROBLEMS, LONGEST_PROBLEMS = 40, 4000  # the latter together, in characters: a row of a table is not long
 
-Amount = Annotated[float, Field(ge=0, le=1e18, allow_inf_nan=False)]
+LARGEST = 1e18
+Amount = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 
 
 class Told(BaseModel):
     """A part of a heartbeat; what newer agents tell besides is left alone."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+
+def clipped(longest: int) -> Callable[[Any], str]:
+    """Read a text that may be too long, or no text at all."""
+    return lambda value: value[:longest] if isinstance(value, str) else ""
+
+
+def at_most(value: Any) -> Any:
+    """Read a number that may be too large."""
+    return min(value, LARGEST) if isinstance(value, int | float) and value == value else value
+
+
+class HoldWish(Told):
+    """Somebody on the machine wants it awake for some more seconds."""
+
+    by: Annotated[str, BeforeValidator(clipped(LONGEST_NAME))]
+    reason: Annotated[str, BeforeValidator(clipped(LONGEST_REASON))] = ""
+    until_in_seconds: Annotated[Amount, BeforeValidator(at_most)]
+
+
+def holds_in(value: Any) -> list[HoldWish]:
+    """Read as many holds as are kept, those that last longest, without what is none."""
+    holds: list[HoldWish] = []
+    for item in value if isinstance(value, list | tuple) else ():
+        with contextlib.suppress(ValidationError):
+            holds.append(HoldWish.model_validate(item))
+    longest = sorted(holds, key=lambda hold: -hold.until_in_seconds)[:MOST_HOLDS]
+    return [hold for hold in holds if hold in longest][:MOST_HOLDS]
+
+
+def shown_in(value: Any) -> list[str]:
+    """Read which warnings were shown, without what is none."""
+    said = value if isinstance(value, list | tuple) else ()
+    return [warning for warning in said if isinstance(warning, str) and len(warning) <= LONGEST_NAME][-SHOWN_REMEMBERED:]
+
+
+def problems_in(value: Any) -> dict[str, str]:
+    """Read why signals are not known, by signal, without what cannot be read."""
+    said = value if isinstance(value, dict) else {}
+    known = {name: _plain(why) for name, why in said.items() if isinstance(name, str) and isinstance(why, str)}
+    return {name: why for name, why in list(known.items())[:MOST_PROBLEMS] if why and len(name) <= LONGEST_NAME}
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:LONGEST_REASON]
 
 
 class Reading(Told):
@@ -46,27 +95,20 @@ class Minute(Told):
     signals: Annotated[dict[str, Reading], Field(max_length=60)]
 
 
-class HoldWish(Told):
-    """Somebody on the machine wants it awake for some more seconds."""
-
-    by: Annotated[str, Field(max_length=64)]
-    reason: Annotated[str, Field(max_length=300)] = ""
-    until_in_seconds: Amount
-
-
 class Heartbeat(Told):
-    """What an agent tells about its machine."""
+    """What an agent tells about its machine; whatever is odd about what is optional, its minutes count."""
 
     version: Literal[1]
     machine: Annotated[str, Field(max_length=512)]
-    agent: Annotated[str, Field(max_length=32)] = ""
+    agent: Annotated[str, BeforeValidator(clipped(32))] = ""
     boot: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     uptime_seconds: Amount
     minutes: Annotated[tuple[Minute, ...], Field(max_length=LONGEST_WINDOW)] = ()
     gpu: Literal["ok", "absent", "broken"]
-    gpu_problem: Annotated[str, Field(max_length=300)] = ""
-    holds: Annotated[tuple[HoldWish, ...], Field(max_length=20)] = ()
-    shown: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=SHOWN_REMEMBERED)] = ()
+    gpu_problem: Annotated[str, BeforeValidator(clipped(LONGEST_REASON))] = ""
+    problems: Annotated[dict[str, str], BeforeValidator(problems_in)] = {}
+    holds: Annotated[tuple[HoldWish, ...], BeforeValidator(holds_in)] = ()
+    shown: Annotated[tuple[str, ...], BeforeValidator(shown_in)] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +145,7 @@ class AgentRecord:
     minutes: dict[int, Values] = field(default_factory=dict)
     holds: tuple[HoldInside, ...] = ()
     shown: dict[str, float] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
 
     def series(self, first: int, end: int) -> dict[str, Values]:
         """Every signal that was ever told, from one place up to another (exclusive); None where nothing is known."""
@@ -126,6 +169,7 @@ def merged(known: AgentRecord | None, beat: Heartbeat, now: float) -> AgentRecor
             # Counted anew by one: between two minutes that follow each other no time is missing.
             minutes[place - 1] = _higher(minutes.get(place - 1), row)
     oldest = int(now // MINUTE) - KEPT
+    minutes = {place: minutes[place] for place in sorted(minutes) if place > oldest}
     boots = [other for other in record.boots if other.id != beat.boot] + ([boot] if boot else [])
     shown = {**record.shown, **{warning: record.shown.get(warning, now) for warning in beat.shown}}
     return replace(
@@ -137,10 +181,20 @@ def merged(known: AgentRecord | None, beat: Heartbeat, now: float) -> AgentRecor
         gpu_problem=beat.gpu_problem,
         boots=tuple(boots[-BOOTS_REMEMBERED:]),
         names=names,
-        minutes={place: minutes[place] for place in sorted(minutes) if place > oldest},
+        minutes=minutes,
         holds=tuple(_hold(hold, record.holds, now) for hold in beat.holds),
         shown=dict(list(shown.items())[-SHOWN_REMEMBERED:]),
+        problems=_problems(beat, record, names, minutes),
     )
+
+
+def _problems(beat: Heartbeat, record: AgentRecord, names: tuple[str, ...], minutes: Mapping[int, Values]) -> dict[str, str]:
+    """Why signals are not known: what is told now, and what was told of minutes that are still missing."""
+    missing = {name for number, name in enumerate(names) if any(row[number] is None for row in minutes.values())}
+    earlier = {name: why for name, why in record.problems.items() if name in missing}
+    said = {name: why for name, why in {**earlier, **beat.problems}.items() if name in names}
+    longest = min(LONGEST_REASON, LONGEST_PROBLEMS // max(len(said), 1))
+    return {name: why[:longest] for name, why in said.items()}
 
 
 def _hold(wish: HoldWish, known: Iterable[HoldInside], now: float) -> HoldInside:

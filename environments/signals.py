@@ -17,6 +17,13 @@ class Signal:
     words: str
     # Where the system itself peaks for a second now and then, the 95th percentile of a minute is kept instead.
     peaks: bool = True
+    # What is seen by it, for sentences about what could not be seen.
+    noun: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What is seen by this signal, as people call it."""
+        return self.noun or self.name.replace("_", " ")
 
 
 def _once(_: IdlePolicy) -> float:
@@ -40,9 +47,19 @@ INSIDE = (
     Signal("jobs", _once, "{peak:.0f} job marker(s) were set"),
     Signal("gpu_percent", lambda policy: policy.gpu_percent, "a GPU was at {peak:.0f} %"),
     Signal("gpu_processes", _once, "{peak:.0f} program(s) held a GPU"),
-    Signal("kernels_busy", _once, "{peak:.0f} notebook kernel(s) were executing a cell"),
-    Signal("kernels_active", _once, "{peak:.0f} notebook kernel(s) had just been used"),
-    Signal("kernels", lambda policy: 1.0 if policy.kernels == "alive" else None, "{peak:.0f} notebook kernel(s) were alive"),
+    Signal(
+        "kernels_busy",
+        _once,
+        "{peak:.0f} notebook kernel(s) were executing a cell or ran outside Jupyter",
+        noun="notebook kernels",
+    ),
+    Signal("kernels_active", _once, "{peak:.0f} notebook kernel(s) had just been used", noun="notebook kernels"),
+    Signal(
+        "kernels",
+        lambda policy: 1.0 if policy.kernels == "alive" else None,
+        "{peak:.0f} notebook kernel(s) were alive",
+        noun="notebook kernels",
+    ),
     Signal("multiplexer_jobs", _once, "{peak:.0f} program(s) ran in tmux or screen"),
     Signal("terminals_active", _once, "somebody typed in {peak:.0f} terminal(s)"),
     Signal("logins", lambda policy: 1.0 if policy.sessions == "connected" else None, "{peak:.0f} session(s) were open"),
@@ -51,15 +68,22 @@ INSIDE = (
         lambda policy: 1.0 if policy.sessions == "connected" else None,
         "{peak:.0f} SSH or RDP connection(s) were open",
     ),
-    Signal("cpu_percent", lambda policy: policy.cpu_percent, "the CPU was at {peak:.0f} %", peaks=False),
-    Signal("cpu_cores", lambda policy: policy.cpu_cores, "{peak:.1f} CPU core(s) were busy", peaks=False),
+    Signal("cpu_percent", lambda policy: policy.cpu_percent, "the CPU was at {peak:.0f} %", peaks=False, noun="the CPU"),
+    Signal("cpu_cores", lambda policy: policy.cpu_cores, "{peak:.1f} CPU core(s) were busy", peaks=False, noun="the CPU"),
     Signal(
         "network_bytes_per_second",
         lambda policy: policy.network_bytes_per_second,
         "the network carried {peak} a second",
         peaks=False,
+        noun="network traffic",
     ),
-    Signal("disk_bytes_per_second", lambda policy: policy.disk_bytes_per_second, "disks moved {peak} a second", peaks=False),
+    Signal(
+        "disk_bytes_per_second",
+        lambda policy: policy.disk_bytes_per_second,
+        "disks moved {peak} a second",
+        peaks=False,
+        noun="disk traffic",
+    ),
     Signal("gpu_memory_percent", _never, "GPU memory was {peak:.0f} % full"),
     Signal("gpu_watts", _never, "GPUs drew {peak:.0f} W"),
     Signal("gpu_kernel_processes", _never, "{peak:.0f} notebook kernel(s) held a GPU"),

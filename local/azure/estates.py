@@ -63,6 +63,7 @@ class Machine(Written):
     host: dict[HostSignal, HostTimeline] = {}
     inside: dict[InsideSignal, InsideTimeline] = {}
     awake: list[Awake] = []
+    problems: dict[InsideSignal, str] = {}
 
     @field_validator("id")
     @classmethod

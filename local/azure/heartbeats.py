@@ -86,7 +86,8 @@ def holds_of(machine: Document, now: float) -> list[dict[str, Any]]:
 
 
 def _about(machine: Document, memory: Memory, now: float) -> str:
-    gpu = gpu_of(machine)
+    gpu, problems = gpu_of(machine), machine["_guest"].get("problems", {})
+    broken = problems.get("gpu_percent", BROKEN) if gpu == "broken" else ""
     said = {
         "version": VERSION,
         "machine": machine["id"],
@@ -94,7 +95,8 @@ def _about(machine: Document, memory: Memory, now: float) -> str:
         "boot": memory.boot,
         "uptime_seconds": round(now - float(machine["_guest"].get("up", memory.begun)), 1),
         "gpu": gpu,
-        "gpu_problem": BROKEN if gpu == "broken" else "",
+        "gpu_problem": broken,
+        "problems": {**(dict.fromkeys(sorted(OF_GPU), broken) if broken else {}), **problems},
         "holds": holds_of(machine, now),
         "shown": memory.to_report,
     }

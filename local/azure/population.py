@@ -83,6 +83,7 @@ def _document(world: World, machine: Machine, rid: ResourceId, now: float) -> Do
     guest: Document = {"up": started, "first_up": started, "setup_takes": 0.0, "driver_at": started}
     guest |= {"driver": machine.gpu_found == "ok", "gpu": machine.gpu_found}
     guest["holds"] = [{"by": hold.by, "reason": hold.reason, "until": now + hold.lasts} for hold in machine.awake]
+    guest["problems"] = dict(machine.problems)
     if machine.agent:
         guest["agent"] = {"since": started, "running": True}
     principal = world.guid("principal", rid.text)

@@ -127,3 +127,18 @@ def test_no_token_is_ever_written_down(told: FleetSide) -> None:
     signature = bearer.rsplit(".", 1)[-1]
     for table in ("heartbeats", "machines", "operations", "locks"):
         assert signature not in told.simulation.get("/rows", params={"table": table}).text
+
+
+def test_a_heartbeat_with_too_much_of_what_is_optional_keeps_its_minutes(told: FleetSide) -> None:
+    bearer = token(told, "mine")
+    hold = {"by": "a.very.long.name@" + "x" * 90, "reason": "r" * 900, "until_in_seconds": 3600}
+    odd = beat(told, "mine", holds=[hold] * 21, problems={"kernels_busy": "w" * 999}, gpu_problem="p" * 999)
+    assert send(told, odd, bearer).status_code == 200
+    (row,) = [
+        row
+        for row in told.simulation.get("/rows", params={"table": "heartbeats"}).json()["value"]
+        if row["RowKey"].endswith(f"{told.group}:mine")
+    ]
+    assert len(zlib.decompress(base64.b64decode(unpacked(row)["minutes"]))) == 4 * len(QUIET_INSIDE)
+    assert unpacked(row)["record"]["problems"] == {"kernels_busy": "w" * 300}
+    assert len(unpacked(row)["record"]["holds"]) == 20

@@ -188,9 +188,76 @@ def test_a_warning_was_shown_when_it_was_first_reported() -> None:
         {"minutes": [{"sequence": 0, "age_seconds": float("nan"), "signals": {}}]},
         {"minutes": [{"sequence": 0, "age_seconds": 0, "signals": {"gpu_percent": {"max": -1, "p95": 0}}}]},
         {"minutes": [{"sequence": 0, "age_seconds": 0, "signals": {"gpu_percent": {"max": float("nan"), "p95": 0}}}]},
-        {"holds": [{"by": "b" * 65, "until_in_seconds": 1}]},
     ],
 )
 def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Heartbeat.model_validate({**beat([]).model_dump(), **wrong})
+
+
+HOLD = {"by": "ana", "reason": "demo", "until_in_seconds": 60}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"holds": [HOLD] * 50},
+        {"holds": [{**HOLD, "by": "b" * 400, "reason": "r" * 4000}]},
+        {"holds": [{**HOLD, "reason": None}, {"by": "bob"}, "x", None, {**HOLD, "until_in_seconds": -1}]},
+        {"holds": [{**HOLD, "until_in_seconds": 1e300}]},
+        {"holds": None},
+        {"holds": {"by": "ana"}},
+        {"shown": [None, 7, "w" * 65, "w1"]},
+        {"shown": "w1"},
+        {"gpu_problem": "p" * 5000},
+        {"gpu_problem": None},
+        {"agent": 3},
+        {"problems": {f"signal {number}": "why" for number in range(500)}},
+        {"problems": {"kernels": 7, "x" * 500: "why", "logins": "w" * 5000, "jobs": ""}},
+        {"problems": ["kernels"]},
+        {"problems": None},
+    ],
+)
+def test_whatever_is_odd_about_the_rest_of_a_heartbeat_its_minutes_count(odd: dict[str, Any]) -> None:
+    told = Heartbeat.model_validate({**beat([(0, 30, 90.0)]).model_dump(), **odd})
+    record = merged(None, told, NOW)
+    assert list(gpu(record).values()) == [90.0]
+    assert len(record.holds) <= 20
+    assert all(hold.by == "ana" or hold.by == "b" * 64 for hold in record.holds)
+    assert all(len(hold.reason) <= 300 for hold in record.holds)
+    assert bool(record.holds) == bool(isinstance(odd.get("holds"), list))
+    assert record.shown.keys() <= {"w1"}
+    assert sum(map(len, record.problems.values())) <= 4000
+
+
+def test_of_too_many_holds_those_that_last_longest_are_kept() -> None:
+    holds = [{**HOLD, "by": f"user {number}", "until_in_seconds": 60.0 * (number % 50)} for number in range(100)]
+    record = merged(None, beat([], holds=holds), NOW)
+    assert {hold.until for hold in record.holds} == {NOW + 60.0 * number for number in range(40, 50)}
+    assert len(record.holds) == 20
+
+
+def test_reasons_are_kept_as_long_as_minutes_are_missing_that_they_explain() -> None:
+    def told(number: int, *, blind: bool, why: str = "") -> Heartbeat:
+        signals = {name: {"max": 0, "p95": 0} for name in NAMES if not (blind and name == "kernels_busy")}
+        minute = {"sequence": number, "age_seconds": 0, "signals": signals}
+        problems = {"kernels_busy": why} if why else {}
+        return Heartbeat.model_validate({**beat([]).model_dump(), "minutes": [minute], "problems": problems})
+
+    record = merged(None, told(0, blind=True, why="port 8888\x1b[2J answers\n403"), NOW)
+    assert record.problems == {"kernels_busy": "port 8888 [2J answers 403"}
+    record = merged(record, told(1, blind=False), NOW + 60)
+    assert record.problems == {"kernels_busy": "port 8888 [2J answers 403"}
+    record = merged(record, told(2, blind=True, why="port 8888 answers 500"), NOW + 120)
+    assert record.problems == {"kernels_busy": "port 8888 answers 500"}
+    for number in range(3, KEPT + 10):
+        record = merged(record, told(number, blind=False), NOW + 60 * number)
+    assert record.problems == {}
+
+
+def test_reasons_for_everything_are_short_enough_for_a_row() -> None:
+    record = merged(None, beat([], problems=dict.fromkeys(NAMES, "w" * 5000)), NOW)
+    assert set(record.problems) == set(NAMES)
+    assert 2000 < sum(map(len, record.problems.values())) <= 4000
+    few = merged(None, beat([], problems={"kernels": "w" * 5000, "unheard of": "x"}), NOW)
+    assert few.problems == {"kernels": "w" * 300}

@@ -246,6 +246,38 @@ def test_what_keeps_a_machine_awake_is_said(changes: dict[str, Any], words: str)
     assert (verdict.kind, words in verdict.sentence) == (Kind.UNKNOWN, True), verdict.sentence
 
 
+@pytest.mark.parametrize(
+    ("names", "problems", "words"),
+    [
+        (("kernels_busy",), {}, "the agent could not see notebook kernels for 30 of 30 minutes."),
+        (
+            ("kernels_active", "kernels_busy", "logins"),
+            {"logins": "there is no utmp.", "jobs": "of another time"},
+            "the agent could not see logins for 30 of 30 minutes (there is no utmp).",
+        ),
+        (
+            ("kernels_busy",),
+            {"kernels_busy": "the Jupyter server on port 8888 answers 403"},
+            "notebook kernels for 30 of 30 minutes (the Jupyter server on port 8888 answers 403).",
+        ),
+        (("cpu_cores",), {}, "could not see the CPU for 30"),
+        (("gpu_percent",), {"gpu_percent": "[N/A]"}, "nothing is known of its GPU for 30 of 30 minutes ([N/A])."),
+        (("gpu_processes",), {"gpu_percent": "x"}, "nothing is known of its GPU for 30 of 30 minutes."),
+    ],
+)
+def test_people_read_why_a_signal_is_missing(names: tuple[str, ...], problems: dict[str, str], words: str) -> None:
+    evidence = quiet(problems=problems)
+    assert evidence.inside is not None
+    inside = {name: track for name, track in evidence.inside.items() if name not in names}
+    verdict = judge(case(evidence=with_tracks(evidence, "inside", inside)))
+    assert (verdict.kind, words in verdict.sentence) == (Kind.UNKNOWN, True), verdict.sentence
+
+
+def test_an_agent_that_reported_nothing_is_not_one_that_could_not_see() -> None:
+    verdict = judge(case(evidence=quiet(inside={})))
+    assert "its agent reported nothing for 30 of 30 minutes" in verdict.sentence
+
+
 def test_what_is_exactly_as_old_as_allowed_is_not_stale() -> None:
     assert judge(case(evidence=quiet(heard_at=NOW - STALE, host_end=NOW - STALE))).kind is Kind.IDLE
 
