@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from .places import Places
@@ -10,7 +9,6 @@ from .places import Places
 MULTIPLEXERS = ("tmux", "screen")
 # `sudo -i` is a way to a shell; what it runs otherwise is a process of its own below it.
 SHELLS = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh", "csh", "tcsh", "su", "sudo", "login"})
-KERNEL = re.compile(rb"ipykernel|kernel-[0-9a-f-]{36}\.json")
 
 
 @dataclass(frozen=True)
@@ -39,17 +37,6 @@ class Processes:
     def is_alive(self, pid: int) -> bool:
         """Whether there is such a process, and not only its remains."""
         return self._read(pid)[1] is not None
-
-    def command(self, pid: int) -> bytes:
-        """The words of its command line; none if it is gone."""
-        try:
-            return self._places.at(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            return b""
-
-    def is_notebook_kernel(self, pid: int) -> bool:
-        """Whether a process is the kernel of a notebook."""
-        return KERNEL.search(self.command(pid)) is not None
 
     def _pids(self) -> list[int]:
         return [int(name) for name in self._places.names("/proc") if name.isdigit()]

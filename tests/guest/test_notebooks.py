@@ -49,9 +49,9 @@ def unknown(source: Notebooks, moment: float = 0.0) -> str:
     return why
 
 
-def server(machine: Machine, pid: int = 500, command: str = LAB, **environment: str) -> None:
+def server(machine: Machine, pid: int = 500, command: str = LAB, environment: dict[str, str] | None = None) -> None:
     machine.process(pid, "jupyter-lab", command=command)
-    machine.write(f"/proc/{pid}/environ", "\0".join(f"{name}={value}" for name, value in environment.items()))
+    machine.write(f"/proc/{pid}/environ", "\0".join(f"{name}={value}" for name, value in (environment or {}).items()))
 
 
 def kernel(machine: Machine, pid: int = 600, parent: int = 500, ticks: int = 40, command: str = "") -> None:
@@ -109,7 +109,7 @@ def test_a_busy_cell_is_seen_wherever_the_server_keeps_its_file(
         "/etc/passwd", f"root:x:0:0:root:/root:/bin/sh\nana:x:{os.getuid()}:1:,,,:/export/people/ana:/bin/bash\nx\n"
     )
     with serving(lambda _: answered([BUSY])) as port:
-        server(machine, **environment)
+        server(machine, environment=environment)
         file(machine, folder, port)
         assert known(notebooks(machine)) == {"kernels": 1, "kernels_busy": 1, "kernels_active": 0, "kernel_connections": 2}
 
@@ -140,7 +140,7 @@ def test_a_server_of_jupyterhub_is_asked_with_the_token_of_its_environment(machi
 
     with serving(respond) as port:
         command = "/opt/tljh/user/bin/python3 /opt/tljh/user/bin/jupyterhub-singleuser"
-        server(machine, command=command, **HUB, JUPYTERHUB_SERVICE_URL=f"http://127.0.0.1:{port}/user/ana/")
+        server(machine, 500, command, {**HUB, "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{port}/user/ana/"})
         if where != "environment":
             base = "/user/ana/" if where == "file of the hub" else "/"
             file(machine, "/home/ana/.local/share/jupyter/runtime", port, token="", base_url=base)
@@ -271,7 +271,7 @@ def test_a_kernel_that_has_divided_or_is_wrapped_is_one_kernel(machine: Machine)
 
 def test_a_server_in_a_container_is_judged_by_the_processes_that_the_host_sees(machine: Machine) -> None:
     with serving(lambda _: answered([])) as port:  # another program has that port here
-        server(machine, HOME="/home/jovyan")
+        server(machine, environment={"HOME": "/home/jovyan"})
         for pid, number in (("500", 7), ("self", 1)):
             (machine.root / f"proc/{pid}/ns").mkdir(parents=True)
             (machine.root / f"proc/{pid}/ns/net").symlink_to(f"net:[{number}]")
@@ -289,7 +289,7 @@ def test_a_server_in_a_container_is_judged_by_the_processes_that_the_host_sees(m
 
 def test_a_file_in_a_place_that_only_the_server_sees_is_found(machine: Machine) -> None:
     with serving(lambda _: answered([BUSY])) as port:
-        server(machine, JUPYTER_RUNTIME_DIR="/tmp/rt")
+        server(machine, environment={"JUPYTER_RUNTIME_DIR": "/tmp/rt"})
         file(machine, "/proc/500/root/tmp/rt", port)  # /tmp of the agent is another one
         assert known(notebooks(machine))["kernels_busy"] == 1
 
