@@ -154,6 +154,7 @@ CARETAKERS = ("nvidia-smi", "nvidia-persiste", "nv-hostengine", "dcgm-exporter",
 UNTOLD = {
     "driver mismatch": ((MISMATCH, "NVML library version: 535.161"), "", 18),
     "MIG": (("0, [N/A], 100, 400, [N/A]",), "[Insufficient Permissions]", 0),
+    "MIG, and no program": (("0, [N/A], 100, 400, [N/A]",), "", 0),
     "vGPU": (("0, [N/A], 100, 400, 30",), "[Not Supported]", 3),
     "one is lost": (("0, 0, 0, 100, 9", "Unable to determine the device handle for GPU 0000:00:11.0: GPU is lost"), "", 15),
 }
@@ -179,6 +180,23 @@ def test_open_device_files_prove_what_nvidia_smi_does_not_tell(
     watch.moment += 12
     assert ask(watch.programs, watch.moment, 0.0) == ({"gpu_processes": 1, "gpu_kernel_processes": 0}, "")
     assert "gpu_percent" not in watch.load()
+
+
+@pytest.mark.parametrize("code", [3, 15, 255])
+def test_an_answer_that_ended_badly_may_not_be_whole(machine: Machine, watched: Callable[..., Watch], code: int) -> None:
+    watch = watched("0, 0, 0, 100, 9", code=code)
+    assert eventually(lambda: bool(watch.load()))
+    assert f"failed with {code}" in ask(watch.programs, 0.0, 0.0)[1]
+    machine.write("/dev/nvidia0")
+    holds(machine, 901, "python", "/dev/nvidia0")
+    watch.moment = 12.0
+    assert ask(watch.programs, 12.0, 0.0)[0] == {"gpu_processes": 1, "gpu_kernel_processes": 0}
+    assert watch.load()["gpu_percent"] == 0, "nvidia-smi has said so"
+
+
+def test_the_number_of_a_gpu_tells_of_those_before_it(watched: Callable[..., Watch]) -> None:
+    watch = watched("1, 0, 0, 100, 9", gpus=1)
+    assert eventually(lambda: "1 of 2 GPUs" in watch.state()[1])
 
 
 def test_a_proof_does_not_last(machine: Machine, watched: Callable[..., Watch]) -> None:

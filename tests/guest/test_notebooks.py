@@ -348,7 +348,21 @@ def test_a_kernel_in_any_other_state_executes_no_cell(machine: Machine, state: s
 def test_a_file_whose_process_number_another_program_has_now_is_no_server(machine: Machine) -> None:
     machine.jupyter(500, 1)
     machine.process(500, "cron", command="/usr/sbin/cron -f")
-    assert known(notebooks(machine))["kernels"] == 0
+    source = notebooks(machine)
+    assert known(source) == NOTHING
+    assert source.remark == ""
+
+
+def test_a_file_that_another_user_has_written_describes_no_server(machine: Machine) -> None:
+    with serving(lambda _: answered([])) as port:
+        server(machine)
+        machine.jupyter(500, port)
+        assert known(notebooks(machine))["kernels"] == 0
+        mine = os.getuid()
+        if mine == 0:  # only root can give files away; nobody else's file is another user's here
+            os.chown(machine.root / "home/alice/.local/share/jupyter/runtime/jpserver-500.json", 54_321, -1)
+        signals, why = ask(notebooks(machine), 0.0, 0.0)
+        assert ("not found" in why) == (mine == 0)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from guest.agent.jobs import Containers, Markers
 from guest.agent.load import Disks, Network, Processor
 from guest.agent.notebooks import Notebooks
 from guest.agent.people import Connections, Logins, Terminals
-from guest.agent.places import Places
+from guest.agent.places import Places, Unknown
 from guest.agent.processes import MultiplexerJobs, Processes
 from guest.agent.sources import Observer, Source, ask
 from tests.guest.fakes import Machine
@@ -232,3 +232,30 @@ def test_a_source_that_stumbles_blinds_no_other_and_is_complained_about_once(
     broken.fails = False
     assert observer.look([broken], lambda: 0.0, 0.0) == {"fine": 1}
     assert [record.getMessage().split(",")[0] for record in caplog.records] == ["broken: unknown", "broken: known again"]
+
+
+def test_why_a_signal_is_not_known_is_kept_by_signal(places: Places) -> None:
+    class Half:
+        name = "half"
+        signals = ("kernels", "kernels_busy")
+        problems = {"kernels_busy": "it\x1b does not say" + "!" * 500}
+        fails = True
+
+        def look(self, moment: float, since: float) -> dict[str, float]:
+            if self.fails:
+                raise Unknown("it is away")
+            return {"kernels": 1}
+
+    class Old:
+        name = "old"
+
+        def look(self, moment: float, since: float) -> dict[str, float]:
+            raise Unknown("it has no list of signals")
+
+    half, observer = Half(), Observer()
+    observer.look([half, Old(), Connections(places)], lambda: 0.0, 0.0)
+    away = dict.fromkeys(Half.signals, "it is away")
+    assert observer.problems == {**away, "old": "it has no list of signals"}
+    half.fails = False
+    observer.look([half], lambda: 0.0, 0.0)
+    assert observer.problems == {"kernels_busy": f"it does not say{'!' * 285}"}
