@@ -189,8 +189,8 @@ def test_an_answer_that_ended_badly_may_not_be_whole(machine: Machine, watched: 
     assert f"failed with {code}" in ask(watch.programs, 0.0, 0.0)[1]
     machine.write("/dev/nvidia0")
     holds(machine, 901, "python", "/dev/nvidia0")
-    watch.moment = 12.0
-    assert ask(watch.programs, 12.0, 0.0)[0] == {"gpu_processes": 1, "gpu_kernel_processes": 0}
+    watch.moment = 2.0
+    assert ask(watch.programs, 2.0, 0.0)[0] == {"gpu_processes": 1, "gpu_kernel_processes": 0}
     assert watch.load()["gpu_percent"] == 0, "nvidia-smi has said so"
 
 

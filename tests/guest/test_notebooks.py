@@ -361,7 +361,7 @@ def test_a_file_that_another_user_has_written_describes_no_server(machine: Machi
         mine = os.getuid()
         if mine == 0:  # only root can give files away; nobody else's file is another user's here
             os.chown(machine.root / "home/alice/.local/share/jupyter/runtime/jpserver-500.json", 54_321, -1)
-        signals, why = ask(notebooks(machine), 0.0, 0.0)
+        _, why = ask(notebooks(machine), 0.0, 0.0)
         assert ("not found" in why) == (mine == 0)
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -238,7 +239,7 @@ def test_why_a_signal_is_not_known_is_kept_by_signal(places: Places) -> None:
     class Half:
         name = "half"
         signals = ("kernels", "kernels_busy")
-        problems = {"kernels_busy": "it\x1b does not say" + "!" * 500}
+        problems: ClassVar = {"kernels_busy": "it\x1b does not say" + "!" * 500}
         fails = True
 
         def look(self, moment: float, since: float) -> dict[str, float]:
