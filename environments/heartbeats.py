@@ -46,7 +46,7 @@ def at_most(value: Any) -> Any:
 
 
 class HoldWish(Told):
-    """Somebody on the machine wants it awake for some more seconds."""
+    """A person on the machine asks that it stays awake for some more seconds."""
 
     by: Annotated[str, BeforeValidator(clipped(LONGEST_NAME))]
     reason: Annotated[str, BeforeValidator(clipped(LONGEST_REASON))] = ""
@@ -96,7 +96,7 @@ class Minute(Told):
 
 
 class Heartbeat(Told):
-    """What an agent tells about its machine; whatever is odd about what is optional, its minutes count."""
+    """What an agent reports about its machine; optional parts that are odd are clipped or left out, and its minutes count."""
 
     version: Literal[1]
     machine: Annotated[str, Field(max_length=512)]

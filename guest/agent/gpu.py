@@ -14,14 +14,14 @@ from .processes import Processes
 from .programs import Brief, KeptRunning
 
 FRESH_TICKS = 5
-# The bus is counted once per minute; that nobody holds a device file is looked at five times.
+# The bus is counted once per minute; device files are looked at five times per minute.
 COUNTED_TICKS = 60
 PROOF_TICKS = 30
-NOT_OF_EVERY = "nvidia-smi does not tell it of every GPU"
+NOT_OF_EVERY = "nvidia-smi does not report it for every GPU"
 
 
 class Gpus:
-    """The GPUs of the machine: each signal is known if every GPU tells it."""
+    """The GPUs of the machine: a signal is known if every GPU reports it."""
 
     name = "gpu"
     signals = ("gpu_percent", "gpu_memory_percent", "gpu_watts")

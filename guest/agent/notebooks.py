@@ -92,7 +92,7 @@ class Notebooks:
             self._take_by_processes(seen, server, own, uses, str(error))
             return
         if len(own) > len(told):
-            raise Unknown(f"{server} tells of {len(told)} kernel(s), but {len(own)} run")
+            raise Unknown(f"{server} reports {len(told)} kernel(s), but {len(own)} run")
         seen.kernels += len(told)
         seen.busy += sum(kernel.get("execution_state") == "busy" for kernel in told)
         connections = [kernel.get("connections") for kernel in told]

@@ -1,4 +1,4 @@
-"""What the agent sees of Jupyter: servers wherever their files are, and kernels where no server tells."""
+"""What the agent sees of Jupyter: servers wherever their files are, and kernels where no server can be asked."""
 
 import json
 import os
@@ -234,7 +234,7 @@ def test_a_server_that_contradicts_its_processes_makes_kernels_unknown(machine: 
         server(machine)
         machine.jupyter(500, port)
         kernel(machine)
-        assert "tells of 0 kernel(s), but 1 run" in unknown(notebooks(machine))
+        assert "reports 0 kernel(s), but 1 run" in unknown(notebooks(machine))
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_a_file_that_another_user_has_written_describes_no_server(machine: Machi
         machine.jupyter(500, port)
         assert known(notebooks(machine))["kernels"] == 0
         mine = os.getuid()
-        if mine == 0:  # only root can give files away; nobody else's file is another user's here
+        if mine == 0:  # only root can give files away
             os.chown(machine.root / "home/alice/.local/share/jupyter/runtime/jpserver-500.json", 54_321, -1)
         _, why = ask(notebooks(machine), 0.0, 0.0)
         assert ("not found" in why) == (mine == 0)
