@@ -96,7 +96,7 @@ class Minute(Told):
 
 
 class Heartbeat(Told):
-    """What an agent reports about its machine; optional parts that are odd are clipped or left out, and its minutes count."""
+    """What an agent reports about its machine; odd optional parts are clipped or left out, its minutes count."""
 
     version: Literal[1]
     machine: Annotated[str, Field(max_length=512)]
