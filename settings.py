@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from environments.chat import read_defaults
 from environments.durations import minutes_in
 from environments.fleet import read_scopes
+from environments.ownership import read_deployment
+from environments.plan import MAIN
 from environments.policy import IdlePolicy, read_policy
 from environments.roles import ChatPerson, Role, read_chat_users
 from environments.signatures import teams_signature
@@ -37,6 +39,7 @@ class Settings:
     azure_subscription_id: str
     key_vault_url: str
     records_tables_url: str
+    deployment_id: str = MAIN
     azure_resource_manager_url: str = "https://management.azure.com"
     azure_resource_manager_scope: str = "https://management.azure.com/.default"
     retail_prices_url: str = "https://prices.azure.com"
@@ -210,6 +213,7 @@ def _listed(text: str) -> list[str]:
 
 
 READ_AS: dict[str, Callable[[str], object]] = {
+    "deployment_id": read_deployment,
     "idle_policy": read_policy,
     "idle_scopes": read_scopes,
     "holidays": lambda text: [date.fromisoformat(day) for day in _listed(text)],

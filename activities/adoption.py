@@ -5,13 +5,14 @@ from typing import Any
 
 from activities.health import script_output
 from cloud.connection import Cloud
-from environments.fleet import IDLE, SCHEDULE, key_of
+from environments.fleet import DEPLOYMENT, IDLE, SCHEDULE, key_of
 from environments.operations import Adoption, PollRequest
 from environments.outcomes import Progress, Refusal, RefusalReason, Stage
 from guest.installation import install_script, remove_script
 from records.fleet import FleetRecords
 
 SAID = re.compile(r"^dormouse-check agent (?P<result>passed|failed) ?(?P<detail>.*)$", re.MULTILINE)
+OURS = (IDLE, SCHEDULE, DEPLOYMENT)
 SYSTEM, USER = "SystemAssigned", "UserAssigned"
 
 
@@ -31,7 +32,7 @@ async def tag_machine(request: Adoption, cloud: Cloud) -> Progress:
 async def untag_machine(request: Adoption, cloud: Cloud) -> Progress:
     """Begin to take our tags off a machine; its identity stays, for others may use it by now."""
     machine: Any = await _machines(request, cloud).get(request.group, request.name)
-    tags = {name: value for name, value in (machine.get("tags") or {}).items() if name.lower() not in (IDLE, SCHEDULE)}
+    tags = {name: value for name, value in (machine.get("tags") or {}).items() if name.lower() not in OURS}
     if tags == machine.get("tags"):
         return Progress.done()
     body: Any = {"tags": tags}

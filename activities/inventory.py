@@ -1,31 +1,65 @@
-"""What of an environment is there: asked of Resource Graph, of the vault, and of each resource itself."""
+"""What of an environment is there: by the records, and then asked of Azure and of the vault."""
 
 from cloud.connection import Cloud
 from cloud.inventory import GroupView, Inventory
 from cloud.reading import listed
 from cloud.resource_types import is_known
+from environments.blueprints import plan_for
+from environments.lifecycle import Verb
+from environments.operations import EnvironmentRecord
+from environments.ownership import Belongings, belongings_of, ulid_in_secret
+from environments.plan import Place
+from environments.specs import WorkstationSpec
+from records.store import Records
 
 
-async def list_belongings(request: str, cloud: Cloud) -> list[str]:
-    """The ids of everything that carries an environment's tag, wherever it lives; may be some seconds old."""
-    return await Inventory(cloud).belongings(request)
+async def read_belongings(request: str, cloud: Cloud) -> Belongings:
+    """Everything that the plans of an environment have named, by its record; nothing if there is none."""
+    record = await Records(cloud.tables).environment(request)
+    if record is None:
+        return Belongings()
+    resources = record.resources or _named_by_its_plan(record, cloud)
+    return Belongings(record.group, resources, (record.secret,))
 
 
-async def list_secrets(request: str, cloud: Cloud) -> list[str]:
-    """The names of the secrets that carry an environment's tag."""
+async def list_tagged(request: str, cloud: Cloud) -> list[str]:
+    """The ids of everything whose tags name an environment, wherever it is; may be some seconds old."""
+    return await Inventory(cloud).tagged(request)
+
+
+async def list_group(request: str, cloud: Cloud) -> list[str]:
+    """The ids of everything in a resource group, whoever created it."""
+    return await Inventory(cloud).contents(request)
+
+
+async def list_secrets(request: list[str], cloud: Cloud) -> list[str]:
+    """Those of some secrets, by name, that exist."""
     secrets = await listed(cloud.secrets.list_properties_of_secrets())
-    return [secret.name for secret in secrets if secret.name and (secret.tags or {}).get("dormouse") == request]
+    return [secret.name for secret in secrets if secret.name in request]
 
 
 async def list_deleted_secrets(request: str, cloud: Cloud) -> list[str]:
-    """The names of the deleted secrets that carry an environment's tag, and can still be recovered."""
+    """The names of the deleted secrets that operations of an environment have created, and that can still be recovered."""
     secrets = await listed(cloud.secrets.list_deleted_secrets())
-    return [secret.name for secret in secrets if secret.name and (secret.properties.tags or {}).get("dormouse") == request]
+    records, found = Records(cloud.tables), []
+    for secret in secrets:
+        ulid = ulid_in_secret(cloud.settings.deployment_id, request, secret.name or "")
+        if ulid and await records.operation(f"{request}-{Verb.PROVISION}-{ulid}") is not None:
+            found.append(str(secret.name))
+    return found
 
 
 async def read_group(request: str, cloud: Cloud) -> GroupView:
-    """A resource group, and the environment that it says it belongs to."""
+    """A resource group, and the environment that its tags name."""
     return await Inventory(cloud).group(request)
+
+
+def _named_by_its_plan(record: EnvironmentRecord, cloud: Cloud) -> tuple[str, ...]:
+    """The ids that earlier releases did not write down: no parameter but the region has a say in the names."""
+    spec = WorkstationSpec(blueprint="workstation", region=record.region)
+    subscription = cloud.settings.azure_subscription_id
+    place = Place(subscription, record.name, record.operation, record.secret, deployment=cloud.settings.deployment_id)
+    return belongings_of(plan_for(spec, place)).resources
 
 
 async def is_still_there(request: str, cloud: Cloud) -> bool:

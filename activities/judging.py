@@ -119,7 +119,9 @@ def _absent(record: EnvironmentRecord, home: str) -> FleetMachine:
 
 def _rules(cloud: Cloud) -> Rules:
     settings = cloud.settings
-    return Rules(settings.policy, settings.scopes, settings.days_off, settings.longest_hold_minutes)
+    return Rules(
+        settings.policy, settings.scopes, settings.days_off, settings.longest_hold_minutes, settings.azure_subscription_id
+    )
 
 
 async def _known(machines: Sequence[FleetMachine], cloud: Cloud) -> Known:

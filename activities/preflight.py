@@ -11,6 +11,11 @@ async def survey_group(request: Plan, cloud: Cloud) -> Survey:
     return await Preflight(cloud).group(request)
 
 
+async def survey_new_group(request: Plan, cloud: Cloud) -> Survey:
+    """Whether the group of a plan for a new environment can be created: one that exists is not ours."""
+    return await Preflight(cloud).group(request, new=True)
+
+
 async def survey_storage_name(request: Plan, cloud: Cloud) -> Survey:
     """Whether a plan's storage account can have its name."""
     return await Preflight(cloud).storage_name(request)

@@ -14,7 +14,7 @@ from api.requests import body_of, model_of
 from api.starting import operation_of, start
 from environments.errors import CommandNotPossible, Fault, InvalidSpec, MachineNotFound
 from environments.fields import WeeklyHours
-from environments.fleet import ENVIRONMENT, IDLE, SCHEDULE, place_of, subject_of
+from environments.fleet import DEPLOYMENT, ENVIRONMENT, IDLE, SCHEDULE, place_of, subject_of
 from environments.leases import Asked
 from environments.lifecycle import Verb
 from environments.operations import Adoption
@@ -66,7 +66,8 @@ async def adopt(req: func.HttpRequest, client: Client, reads: Reads, caller: Cal
     if asked.agent and not reads.settings.control_plane_url:
         words = "CONTROL_PLANE_URL is not set, so an agent would not know where to report; adopt it without one."
         raise InvalidSpec([Fault("/agent", words)])
-    tags = {IDLE: asked.idle, **({SCHEDULE: asked.schedule} if asked.schedule else {})}
+    schedule = {SCHEDULE: asked.schedule} if asked.schedule else {}
+    tags = {IDLE: asked.idle, **schedule, DEPLOYMENT: reads.settings.deployment_id}
     return await _begin(Verb.ADOPT, asked, tags, req, (client, reads, caller))
 
 
@@ -85,6 +86,9 @@ async def _begin(
         raise MachineNotFound(f"There is no machine {asked.machine}.")
     if ENVIRONMENT in known:
         raise CommandNotPossible(f"It belongs to the environment {known[ENVIRONMENT]}, which is watched as it is.")
+    deployment = known.get(DEPLOYMENT, reads.settings.deployment_id)
+    if deployment != reads.settings.deployment_id:
+        raise CommandNotPossible(f"The deployment {deployment} of the control plane watches it; release it there first.")
     subject = subject_of(asked.machine, "", reads.settings.azure_subscription_id)
     if DRY_RUN.of(req):
         return answer(WouldAdopt(asked.machine, verb, tags, asked.agent))

@@ -15,13 +15,16 @@ from api.reads import Reads
 from api.requests import body_of, caller_address, model_of
 from api.starting import now, operation_of, same_command, start
 from api.wishes import Wish, dry_run, owner_id_of, wish_of
-from environments.errors import EnvironmentBusy, EnvironmentNotFound
+from cloud.preflight import UNRECORDED
+from environments.errors import EnvironmentBusy, EnvironmentNotFound, NameTaken
 from environments.fleet import key_of
 from environments.leases import HoldRequest, LeaseRequest
 from environments.lifecycle import State, Verb, require, satisfied
 from environments.memory import MachineMemory
 from environments.operations import ChangePower, EnvironmentRecord, OperationRecord, Provision, Teardown
-from environments.roles import Caller, require_admin, require_own
+from environments.outcomes import Verdict
+from environments.ownership import belongings_of, group_name
+from environments.roles import Caller, require_admin, require_can_own, require_own
 from orchestrators.power import change_power
 from orchestrators.provision import provision_environment
 from orchestrators.teardown import delete_environment
@@ -64,6 +67,7 @@ class PasswordPlace:
 async def put_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Build an environment, or change it: the body is the wish; with `dry_run=true` only say what would happen."""
     name = req.route_params["name"]
+    require_can_own(caller)
     known = await reads.records.environment(name)
     if known is not None:
         require_own(caller, known.owner_id)
@@ -72,6 +76,8 @@ async def put_environment(req: func.HttpRequest, client: Client, reads: Reads, c
         return answer(await dry_run(wish, reads))
     if not wish.changes and not await running_operation(client, reads.records, name):
         return answer(await _look(name, client, reads))
+    if wish.known is None and not await running_operation(client, reads.records, name):
+        await _require_free(wish.plan.group, reads)
     operation = OperationRecord(wish.plan.operation, name, Verb.PROVISION, caller.name, now(), door=caller.door)
     record = _record(wish, caller)
     new = None if wish.known else record
@@ -90,7 +96,7 @@ async def list_environments(req: func.HttpRequest, client: Client, reads: Reads,
     """Every environment, from one question to Resource Graph: may be some seconds old, and says so."""
     limit = LIMIT.of(req)
     records, after = await reads.records.environments(limit=limit, after=AFTER.of(req))
-    seen, locks = await reads.inventory.list_machines(), await running_operations(client, reads.records)
+    seen, locks = await reads.inventory.list_machines(records), await running_operations(client, reads.records)
     memories = await memories_of(records, reads)
     pictures = [
         await picture_of(record, seen.get(record.name), locks.get(record.name, ""), reads, memories.get(record.name))
@@ -122,10 +128,9 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
     purge = PURGE.of(req)
     if purge:
         require_admin(caller, "To delete a password for good")
-    group = record.group if record else f"rg-dormouse-{name}"
-    known = record is not None or await running_operation(client, reads.records, name)
-    if not known and not await _is_ours(name, group, reads):
-        gone = await _already_gone(name, reads)
+    group = record.group if record else group_name(reads.settings.deployment_id, name)
+    if record is None and not await running_operation(client, reads.records, name):
+        gone = await _already_gone(name, group, reads)
         if not purge:
             return gone
     if DRY_RUN.of(req):
@@ -209,16 +214,22 @@ async def _own(name: str, reads: Reads, caller: Caller) -> EnvironmentRecord:
     return record
 
 
-async def _is_ours(name: str, group: str, reads: Reads) -> bool:
-    return (await reads.inventory.group(group)).owner == name
+async def _require_free(group: str, reads: Reads) -> None:
+    """Raise NameTaken if a group exists: without a record it belongs to others, whatever its tags say."""
+    if (await reads.inventory.group(group)).id:
+        raise NameTaken(UNRECORDED.format(group=group))
 
 
-async def _already_gone(name: str, reads: Reads) -> func.HttpResponse:
+async def _already_gone(name: str, group: str, reads: Reads) -> func.HttpResponse:
     """An environment that was there and is gone needs no further deletion; one that never was is not found."""
     trail, _ = await reads.records.operations(limit=1, environment=name)
     if not trail:
         raise EnvironmentNotFound(f"There is no environment {name!r}, and there was none.")
-    return answer(GoneAlready(name, State.ABSENT, trail[0].id))
+    last = trail[0]
+    deleted = last.verb is Verb.DELETE and last.outcome is not None and last.outcome.verdict is Verdict.SUCCEEDED
+    if not deleted and (await reads.inventory.group(group)).id:
+        raise EnvironmentNotFound(f"There is no record of an environment {name!r}. {UNRECORDED.format(group=group)}")
+    return answer(GoneAlready(name, State.ABSENT, last.id))
 
 
 def _again(busy: EnvironmentBusy, operation: OperationRecord) -> func.HttpResponse:
@@ -229,6 +240,8 @@ def _again(busy: EnvironmentBusy, operation: OperationRecord) -> func.HttpRespon
 
 def _record(wish: Wish, caller: Caller) -> EnvironmentRecord:
     plan, spec = wish.plan, wish.spec
+    resources = belongings_of(plan).resources
+    earlier = wish.known.resources if wish.known else ()  # an earlier release may have named other resources
     owner_id = wish.known.owner_id if wish.known else owner_id_of(spec, caller)
     return EnvironmentRecord(
         name=plan.environment,
@@ -242,4 +255,5 @@ def _record(wish: Wish, caller: Caller) -> EnvironmentRecord:
         operation=plan.operation,
         asked_at=now(),
         owner_id=owner_id,
+        resources=(*(one for one in earlier if one not in resources), *resources),
     )

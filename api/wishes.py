@@ -17,6 +17,7 @@ from environments.identifiers import ulid_of
 from environments.lifecycle import Verb
 from environments.operations import EnvironmentRecord
 from environments.outcomes import Refusal
+from environments.ownership import secret_name
 from environments.plan import Kind, Place, Plan
 from environments.roles import Caller, Role, owns
 from environments.specs import SPECS, WorkstationSpec, change_faults, read_spec
@@ -89,10 +90,10 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: Call
         raise InvalidSpec(faults)
 
     operation = operation_id_of(caller, name, Verb.PROVISION)
-    secret = record.secret if record else f"dormouse-{name}-{ulid_of(operation).lower()}"
     settings = reads.settings
+    secret = record.secret if record else secret_name(settings.deployment_id, name, ulid_of(operation))
     agent = (settings.control_plane_url, settings.heartbeat_audience)
-    place = Place(settings.azure_subscription_id, name, operation, secret, *agent)
+    place = Place(settings.azure_subscription_id, name, operation, secret, *agent, settings.deployment_id)
     plan = plan_for(spec, place)
     if record is None or old is None:
         return Wish(spec, plan, secret, (), None)
@@ -109,7 +110,10 @@ async def dry_run(wish: Wish, reads: Reads) -> DryRun:
     """What carrying a wish out would do, without doing any of it."""
     plan, preflight = wish.plan, reads.preflight
     price, *surveys = await asyncio.gather(
-        _price(plan, reads), preflight.existing(plan), preflight.size_offered(plan), preflight.quota_left(plan)
+        _price(plan, reads),
+        preflight.existing(plan, new=wish.known is None),
+        preflight.size_offered(plan),
+        preflight.quota_left(plan),
     )
     existing = surveys[0].existing
     steps = tuple(

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cloud import long_operations
+from cloud.deployment_tables import DeploymentTables
 from environments.outcomes import Progress
+from environments.ownership import table_prefix
 from settings import Settings
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
     from azure.core.pipeline.transport import AioHttpTransport
-    from azure.data.tables.aio import TableServiceClient
     from azure.identity.aio import DefaultAzureCredential
     from azure.keyvault.secrets.aio import SecretClient
     from azure.mgmt.authorization.aio import AuthorizationManagementClient
@@ -146,12 +147,13 @@ class Cloud:
         return SecretClient(self.settings.key_vault_url, self.credential, transport=self.transport, **PATIENCE)
 
     @cached_property
-    def tables(self) -> "TableServiceClient":
-        """The table service that holds the records."""
+    def tables(self) -> DeploymentTables:
+        """The tables that hold the records of this deployment."""
         from azure.data.tables.aio import TableServiceClient
 
         where = self.settings.records_tables_url
-        return TableServiceClient(where, credential=self.credential, transport=self.transport, **PATIENCE)
+        service = TableServiceClient(where, credential=self.credential, transport=self.transport, **PATIENCE)
+        return DeploymentTables(service, table_prefix(self.settings.deployment_id))
 
     @staticmethod
     def now() -> float:

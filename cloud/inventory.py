@@ -2,15 +2,17 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from cloud.connection import Cloud
-from cloud.reading import found
+from cloud.reading import found, listed
 from cloud.resource_types import api_version
+from environments.fleet import DEPLOYMENT, ENVIRONMENT
 from environments.lifecycle import State, state_of
+from environments.operations import EnvironmentRecord
 from environments.outcomes import MachineView
 
 # Resource Graph answers at most 1,000 rows a page.
@@ -19,14 +21,11 @@ PAGE = 1000
 
 MACHINES = (
     "resources | where type in~ ('microsoft.compute/virtualmachines', 'microsoft.network/publicipaddresses')"
-    " | where isnotempty(tags['dormouse'])"
-    " | project id, name, type, location, resourceGroup, tags, properties | order by id asc"
+    " | where resourceGroup in~ ({groups})"
+    " | project id, type, properties | order by id asc"
 )
-# A tag alone proves nothing: what is ours also names the operation that made it.
-BELONGINGS = (
-    "resources | where tags['dormouse'] == '{environment}' | where isnotempty(tags['dormouse-operation'])"
-    " | project id, name, type, tags | order by id asc"
-)
+# Anybody may write a tag: what carries it is named to people, and nothing else follows from it.
+TAGGED = "resources | where tags['dormouse'] == '{environment}' | project id, tags | order by id asc"
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
@@ -45,10 +44,14 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """A resource group: its id ("" if there is none), and the environment that its tag names ("" if it names none)."""
+    """A resource group: its id ("" if there is none), and whether its tags name an environment of this deployment."""
 
     id: str = ""
-    owner: str = ""
+    environment: str = ""
+
+    def is_of(self, environment: str) -> bool:
+        """Whether the group exists and its tags name this environment."""
+        return bool(self.id) and self.environment == environment
 
 
 class Inventory:
@@ -80,32 +83,51 @@ class Inventory:
         there = await self._machine(group, machine, subscription)
         return None if there is None else _view(there).tags
 
-    async def list_machines(self) -> dict[str, Observation]:
-        """Every environment with a machine, by name, from Resource Graph: may be some seconds old."""
-        rows = await self._ask(MACHINES)
-        now = _now()
-        addresses = {_owner(row): _ip(row) for row in rows if row["type"].lower().endswith("publicipaddresses")}
-        machines = [row for row in rows if row["type"].lower().endswith("virtualmachines")]
-        return {_owner(row): _observation(row, addresses.get(_owner(row), ""), now) for row in machines}
+    async def list_machines(self, records: Sequence[EnvironmentRecord]) -> dict[str, Observation]:
+        """The machines of some environments, by name, from Resource Graph: may be some seconds old.
 
-    async def belongings(self, environment: str) -> list[str]:
-        """The ids of everything that carries the environment's tag, wherever it lives; may be some seconds old."""
+        They are found by the names that the records give, never by tags, which anybody may write.
+        """
+        if not records:
+            return {}
+        groups = ", ".join(f"'{record.group}'" for record in records)
+        rows = {str(row["id"]).lower(): row for row in await self._ask(MACHINES.format(groups=groups))}
+        now, subscription = _now(), self._cloud.settings.azure_subscription_id
+        seen = {}
+        for record in records:
+            machine = rows.get(record.machine_id(subscription).lower())
+            address = rows.get(record.address_id(subscription).lower())
+            if machine is not None:
+                seen[record.name] = _observation(machine, _ip(address) if address else "", now)
+        return seen
+
+    async def tagged(self, environment: str) -> list[str]:
+        """The ids of everything whose tags name an environment of this deployment; may be some seconds old."""
         if not NAME.fullmatch(environment):
             raise ValueError(f"{environment!r} is not the name of an environment")
-        rows = await self._ask(BELONGINGS.format(environment=environment))
-        return [row["id"] for row in rows if str(row["tags"]["dormouse-operation"]).startswith(f"{environment}-")]
+        rows = await self._ask(TAGGED.format(environment=environment))
+        return [row["id"] for row in rows if self._claimed(row["tags"])]
 
     async def group(self, name: str) -> GroupView:
-        """A resource group and whose it is; without an id if there is no such group."""
+        """A resource group and what its tags claim; without an id if there is no such group."""
         there: Any = await found(self._cloud.resources.resource_groups.get(name))
-        return (
-            GroupView() if there is None else GroupView(str(there["id"]), str((there.get("tags") or {}).get("dormouse", "")))
-        )
+        return GroupView() if there is None else GroupView(str(there["id"]), self._claimed(there.get("tags")))
+
+    async def contents(self, group: str) -> list[str]:
+        """The ids of everything that exists in a resource group at this moment, whoever created it."""
+        listed_by_group: Any = self._cloud.resources.resources.list_by_resource_group(group)
+        return [str(resource["id"]) for resource in await listed(listed_by_group)]
 
     async def read(self, identifier: str) -> Any:
         """A resource as Azure shows it, or None; raises ValueError for a type we know nothing of."""
         version = api_version(identifier)
         return await found(self._cloud.resources.resources.get_by_id(identifier, api_version=version))
+
+    def _claimed(self, tags: Mapping[str, str] | None) -> str:
+        """The environment of this deployment that tags name; earlier releases did not write the deployment down."""
+        ours = self._cloud.settings.deployment_id
+        written = {name.lower(): value for name, value in (tags or {}).items()}
+        return str(written.get(ENVIRONMENT, "")) if written.get(DEPLOYMENT, ours) == ours else ""
 
     async def _machine(self, group: str, machine: str, subscription: str = "") -> Any:
         compute = self._cloud.compute_in(subscription or self._cloud.settings.azure_subscription_id)
@@ -145,10 +167,6 @@ def _observation(row: dict[str, Any], address: str, now: str) -> Observation:
     provisioning = properties.get("provisioningState", "")
     size = (properties.get("hardwareProfile") or {}).get("vmSize", "")
     return Observation(state_of(power, provisioning), now, False, size, address, provisioning=provisioning)
-
-
-def _owner(row: dict[str, Any]) -> str:
-    return str(row["tags"]["dormouse"])
 
 
 def _ip(row: dict[str, Any]) -> str:

@@ -7,9 +7,15 @@ from typing import Any
 from cloud.connection import Cloud
 from cloud.inventory import Inventory
 from cloud.reading import AzureRefuses, found, listed
+from environments.fleet import DEPLOYMENT, ENVIRONMENT
 from environments.machine_sizes import find_size
 from environments.outcomes import Look, Refusal, RefusalReason, Survey
 from environments.plan import Kind, Plan, Step
+
+UNRECORDED = (
+    "The resource group {group} exists, and this control plane has no record of it. Choose another name, or have an "
+    "administrator look at the group and delete it."
+)
 
 
 class Preflight:
@@ -49,9 +55,9 @@ class Preflight:
                 )
         return Survey(refusals=tuple(Refusal(RefusalReason.QUOTA_EXCEEDED, text, step="vm") for text in short))
 
-    async def existing(self, plan: Plan) -> Survey:
+    async def existing(self, plan: Plan, *, new: bool = False) -> Survey:
         """Which steps exist, which of them drifted, and whether the names are ours to take: everything in one answer."""
-        group, name = await asyncio.gather(self.group(plan), self.storage_name(plan))
+        group, name = await asyncio.gather(self.group(plan, new=new), self.storage_name(plan))
         if group.refusals or not group.existing:
             return Survey(refusals=(*group.refusals, *name.refusals))
         looks = await asyncio.gather(*(self.look_at(step) for step in plan.steps))
@@ -59,14 +65,24 @@ class Preflight:
         drifted = tuple(step.name for step, look in zip(plan.steps, looks, strict=True) if look is Look.DRIFTED)
         return Survey(there, () if "storage" in there else name.refusals, drifted)
 
-    async def group(self, plan: Plan) -> Survey:
-        """Whether the plan's group exists; one that is not ours, or is on its way out, is a refusal."""
+    async def group(self, plan: Plan, *, new: bool = False) -> Survey:
+        """Whether the plan's group exists; one that is not ours, or is on its way out, is a refusal.
+
+        For a `new` environment no group is ours, whatever its tags say. For a recorded one, a group whose tags do not name
+        the environment was created by others after ours was gone.
+        """
         group: Any = await found(self._cloud.resources.resource_groups.get(plan.group))
         if group is None:
             return Survey()
-        owner = (group.get("tags") or {}).get("dormouse")
-        if owner != plan.environment:
-            detail = f"The resource group {plan.group} exists and does not carry the tag dormouse={plan.environment}."
+        if new:
+            return Survey(refusals=(Refusal(RefusalReason.NAME_TAKEN, UNRECORDED.format(group=plan.group), step="group"),))
+        tags = {name.lower(): value for name, value in (group.get("tags") or {}).items()}
+        deployment = self._cloud.settings.deployment_id
+        if (tags.get(ENVIRONMENT), tags.get(DEPLOYMENT, deployment)) != (plan.environment, deployment):
+            detail = (
+                f"The resource group {plan.group} exists, and its tags do not name the environment {plan.environment} "
+                f"of the deployment {deployment}."
+            )
             return Survey(refusals=(Refusal(RefusalReason.NAME_TAKEN, detail, step="group"),))
         if group["properties"]["provisioningState"].lower() == "deleting":
             detail = f"The resource group {plan.group} is still being deleted."

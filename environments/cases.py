@@ -19,12 +19,16 @@ from environments.tags import tag_faults
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the settings say of all machines: policy, watched scopes, days off, and the longest hold in minutes."""
+    """What the settings say of all machines: policy, watched scopes, days off, the longest hold in minutes.
+
+    `home` is the subscription in which environments are built ("": any).
+    """
 
     policy: IdlePolicy = field(default_factory=IdlePolicy)
     scopes: Sequence[str] = ()
     days_off: frozenset[date] = frozenset()
     longest_hold: int = 0
+    home: str = ""
 
 
 def case_of(
@@ -41,7 +45,7 @@ def case_of(
     `record` is the environment that its tag names, which counts only if this is really the machine of that environment.
     `unreadable` says why the memory could not be read.
     """
-    if record is not None and _is_machine_of(record, machine):
+    if record is not None and _is_machine_of(record, machine, rules.home):
         machine = replace(machine, environment=record.name)
     else:
         record = None
@@ -67,7 +71,9 @@ def with_evidence(case: Case, outside: Evidence, record: AgentRecord | None, rul
     return replace(case, memory=memory, evidence=evidence, hold=hold)
 
 
-def _is_machine_of(record: EnvironmentRecord, machine: FleetMachine) -> bool:
+def _is_machine_of(record: EnvironmentRecord, machine: FleetMachine, home: str) -> bool:
+    if home and machine.subscription.lower() != home.lower():
+        return False
     return (record.group.lower(), record.machine.lower()) == (machine.group.lower(), machine.name.lower())
 
 

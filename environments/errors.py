@@ -16,6 +16,7 @@ ControlPlaneError
 ├── RequestUnderWay         the same request has come before, and is not answered yet
 ├── TooManyRequests         whoever asks has asked too often
 ├── EnvironmentBusy         another operation holds the environment
+├── NameTaken               a resource group of that name exists, and no record of it
 ├── SweepUnderWay           another sweep has not ended yet
 ├── CommandNotPossible      the environment is in a state that does not take the command
 └── CloudUnavailable        Azure cannot be asked right now
@@ -91,6 +92,10 @@ class EnvironmentBusy(ControlPlaneError):
     def __init__(self, environment: str, operation: str) -> None:
         super().__init__(f"Environment {environment} is held by operation {operation}. Wait until it has ended.")
         self.operation = operation
+
+
+class NameTaken(ControlPlaneError):
+    """A resource group with the environment's name exists, and the control plane has no record of it."""
 
 
 class IdempotencyKeyReused(ControlPlaneError):

@@ -8,7 +8,8 @@ from environments.machine_sizes import has_gpu
 
 SCOPE = re.compile(r"/subscriptions/[0-9a-f-]{36}(/resourcegroups/[\w.()-]{1,90})?")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
-ENVIRONMENT, IDLE, SCHEDULE, KEEP = "dormouse", "dormouse-idle", "dormouse-schedule", "dormouse-keep"
+ENVIRONMENT, DEPLOYMENT = "dormouse", "dormouse-deployment"
+IDLE, SCHEDULE, KEEP = "dormouse-idle", "dormouse-schedule", "dormouse-keep"
 # What Resource Graph shows at once is what a sweep judges at once, and a page of its report.
 # https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
 PAGE = 1000
@@ -51,6 +52,11 @@ class FleetMachine:
         return tag if NAME.fullmatch(tag) else ""
 
     @property
+    def deployment(self) -> str:
+        """The deployment of the control plane that its tag names, or "" if it names none."""
+        return self.tags.get(DEPLOYMENT, "")
+
+    @property
     def has_gpu(self) -> bool:
         """Whether its size has a GPU."""
         return has_gpu(self.size)
@@ -59,6 +65,12 @@ class FleetMachine:
 def machine_id(subscription: str, group: str, name: str) -> str:
     """The resource id of a machine."""
     return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines/{name}"
+
+
+def address_id(subscription: str, group: str, environment: str) -> str:
+    """The resource id of an environment's public address."""
+    provider = f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network"
+    return f"{provider}/publicIPAddresses/pip-{environment}"
 
 
 def place_of(identifier: str) -> tuple[str, str, str]:

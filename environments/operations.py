@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from environments.fleet import machine_id
+from environments.fleet import address_id, machine_id
 from environments.lifecycle import Verb
 from environments.outcomes import Outcome, Refusal
 from environments.plan import Machine, Plan, Step
@@ -12,7 +12,8 @@ from environments.plan import Machine, Plan, Step
 class EnvironmentRecord:
     """What was asked for: the spec as JSON text, who owns it, and under which names it was built.
 
-    `whole` says whether the last provision of it came to a good end, `owner_id` who may act on it (an object id of Entra's).
+    `whole` says whether the last provision of it came to a good end, `owner_id` who may act on it (an object id of Entra's),
+    `resources` the ids of everything that its plans have named: what a deletion removes, and nothing else.
     """
 
     name: str
@@ -27,10 +28,15 @@ class EnvironmentRecord:
     asked_at: str
     whole: bool = False
     owner_id: str = ""
+    resources: tuple[str, ...] = ()
 
     def machine_id(self, subscription: str) -> str:
         """The resource id of its machine."""
         return machine_id(subscription, self.group, self.machine)
+
+    def address_id(self, subscription: str) -> str:
+        """The resource id of its public address."""
+        return address_id(subscription, self.group, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from environments import bodies
 from environments.machine_sizes import Driver, find_size
+from environments.ownership import group_name
 from environments.plan import GuestSetup, Kind, Place, Step
 from environments.specs import WorkstationSpec
 
@@ -24,10 +25,11 @@ class Parts:
     def __init__(self, spec: WorkstationSpec, place: Place) -> None:
         """Fix what all parts share: the spec, and where it is built by which operation."""
         self._spec, self._place, self._name = spec, place, place.environment
-        self.group = f"rg-dormouse-{place.environment}"
+        self.group = group_name(place.deployment, place.environment)
         self._root = f"/subscriptions/{place.subscription}/resourceGroups/{self.group}"
         self.tags = {
             "dormouse": place.environment,
+            "dormouse-deployment": place.deployment,
             "dormouse-blueprint": spec.blueprint,
             "dormouse-owner": spec.owner,
             "dormouse-operation": place.operation,

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+# The deployment whose names carry no id, so that this release finds what those without deployments have built.
+MAIN = "main"
+
 
 class Kind(StrEnum):
     """The kinds of resource a step can be."""
@@ -75,7 +78,8 @@ class Machine:
 class Place:
     """Where a plan is carried out: the subscription, the environment's name, and the operation that does it.
 
-    `control_plane` is where its machine reports to ("": nowhere), and `audience` what it shows tokens for.
+    `control_plane` is where its machine reports to ("": nowhere), `audience` what it shows tokens for, and `deployment` the
+    deployment of the control plane that builds it.
     """
 
     subscription: str
@@ -84,6 +88,7 @@ class Place:
     secret: str
     control_plane: str = ""
     audience: str = ""
+    deployment: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)

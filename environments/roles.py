@@ -95,6 +95,14 @@ def require_own(caller: Caller, owner_id: str) -> None:
     raise NotAllowed("You may act on your own environments, and this one is not yours.")
 
 
+def require_can_own(caller: Caller) -> None:
+    """Raise NotAllowed unless the caller could act on what is built for them: operate on everything, or own something."""
+    if caller.role in (Role.OPERATOR, Role.ADMIN) or caller.object_id:
+        return
+    words = "You have the role user and no object id, so you would own nothing that you build. Send a token of your own."
+    raise NotAllowed(words)
+
+
 def read_chat_users(text: str) -> dict[str, ChatPerson]:
     """People by door and id, from `slack:U012AB3CD=operator, slack:U45=user:<object id>`; raises ValueError."""
     people: dict[str, ChatPerson] = {}

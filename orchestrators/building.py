@@ -6,7 +6,7 @@ from typing import Any
 
 import wire
 from activities import LEARN, PUT
-from activities.inventory import list_secrets
+from activities.inventory import list_group, list_secrets
 from activities.machine import release_network
 from activities.removal import remove_group, remove_resource
 from activities.secret import remove_secret
@@ -14,6 +14,7 @@ from environments.graph import ready
 from environments.identifiers import child_of
 from environments.operations import BuildRequest, Built
 from environments.outcomes import Refusal, RefusalReason
+from environments.ownership import belongings_of
 from environments.plan import Kind, Plan, Step
 from orchestrators.board import DONE, REFUSED, UNCHANGED, Board
 from orchestrators.remains import look_for_remains, still_there
@@ -82,6 +83,8 @@ def build_all(context: Context, plan: Plan, existing: Set[str], board: Board, ca
 def take_back(context: Context, plan: Plan, building: Building, existing: Set[str], board: Board) -> Story[list[str]]:
     """Remove what this operation began to build, in reverse, look whether it is gone, and name what is left."""
     ours = [step for step in plan.steps if step.name in building.begun and _is_ours(step, existing)]
+    if any(step.kind is Kind.RESOURCE_GROUP for step in ours) and (yield from _holds_others(context, plan)):
+        ours = [step for step in ours if step.kind is not Kind.RESOURCE_GROUP]
     names = {step.name for step in ours}
     roots = [step for step in ours if step.inside not in names]
     if any(step.kind is Kind.VIRTUAL_MACHINE for step in roots) and not (yield from _keeps_network(context, plan)):
@@ -162,6 +165,15 @@ def _keeps_network(context: Context, plan: Plan) -> Story[bool]:
     return progress.refusal is None
 
 
+def _holds_others(context: Context, plan: Plan) -> Story[bool]:
+    """Whether others have put something into the group that this operation created; if unknown, it is assumed."""
+    try:
+        contents = yield from run(context, list_group, plan.group)
+    except GaveUp:
+        return True
+    return bool(belongings_of(plan).others_in(contents))
+
+
 def _remove(context: Context, step: Step, built: Built, board: Board) -> Story[None]:
     identifier = built.facts.get("id", step.id)
     if not identifier:
@@ -183,12 +195,12 @@ def _remove(context: Context, step: Step, built: Built, board: Board) -> Story[N
 def _left(context: Context, plan: Plan, ours: list[Step], building: Building, existing: Set[str]) -> Story[list[str]]:
     try:
         if "group" not in existing:
-            remains = yield from look_for_remains(context, plan.environment, plan.group)
-            return list(remains.all)
+            remains = yield from look_for_remains(context, plan.environment, belongings_of(plan))
+            return [*remains.all, *([remains.group] if remains.others else [])]
         known = [building.built.get(step.name, Built(step.name)).facts.get("id", step.id) for step in ours]
         there = yield from still_there(context, [identifier for identifier in known if identifier])
-        secrets = yield from run(context, list_secrets, plan.environment)
+        mine = [step.names[0] for step in ours if step.kind is Kind.PASSWORD]
+        secrets = yield from run(context, list_secrets, mine)
     except GaveUp as gave_up:
         return [f"unknown, because it could not be looked up: {gave_up.refusal.detail}"]
-    mine = {step.names[0] for step in ours if step.kind is Kind.PASSWORD}
-    return [*there, *(f"key vault secret {name}" for name in secrets if name in mine)]
+    return [*there, *(f"key vault secret {name}" for name in secrets)]

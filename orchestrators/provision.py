@@ -10,6 +10,7 @@ from activities.machine import read_machine
 from activities.preflight import (
     look_at_step,
     survey_group,
+    survey_new_group,
     survey_quota,
     survey_size,
     survey_storage_name,
@@ -29,6 +30,7 @@ HEALTH = "health"
 HEALTHY_WITHIN = timedelta(minutes=60)
 BETWEEN_CHECKS = 15.0
 
+NOTHING_BUILT = "Nothing was built."
 FRESH_IS_GONE = "What had been built was taken back; nothing of it is left."
 ADDED_IS_GONE = (
     "What this operation had added was taken back; what was there before is still there. What it had changed stays changed "
@@ -44,36 +46,57 @@ class Expected:
     needs: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was found before anything is built; with an `ending`, nothing will be."""
+
+    survey: Survey
+    awake: bool = True
+    ending: Ending | None = None
+
+
 def provision_environment(context: Context) -> Story[Any]:
     """Build an environment step by step; if it does not come up whole, take back what was built."""
     request = wire.decode(Provision, context.get_input())
     board = Board(context)
     cancel = yield from listen(context)
-    try:
-        lost = yield from lost_lock(context, request.plan.operation, request.plan.environment)
-        survey = Survey() if lost else (yield from _preflight(context, request.plan, board))
-        if lost:
-            ending = Ending(lost)
-        elif survey.refusals:
-            ending = _refused(survey, request)
-        elif heard(cancel):
-            ending = _cancelled_early(cancel, survey, request)
-        else:
-            ending = yield from _provision(context, request, survey, board, cancel)
-    except GaveUp as gave_up:
-        # What exists is not known if not even that could be asked: then nothing is forgotten.
-        ending = Ending(Outcome.failed([gave_up.refusal]))
+    prepared = yield from _prepare(context, request, board, cancel)
+    ending = prepared.ending
+    if ending is None:
+        try:
+            ending = yield from _provision(context, request, prepared, board, cancel)
+        except GaveUp as gave_up:
+            # What exists is not known if not even that could be asked: then nothing is forgotten.
+            ending = Ending(Outcome.failed([gave_up.refusal]))
     return (yield from finish(context, request.plan.operation, request.plan.environment, board, ending))
 
 
-def _provision(context: Context, request: Provision, survey: Survey, board: Board, cancel: Any) -> Story[Ending]:
-    existing = frozenset(survey.existing)
-    awake, refusal = yield from _is_awake(context, request.plan, existing)
-    if refusal:
-        return _refused(Survey(survey.existing, (refusal,)), request)
+def _prepare(context: Context, request: Provision, board: Board, cancel: Any) -> Story[Prepared]:
+    """Everything that comes before the first change in Azure; where it ends here, a new environment is forgotten."""
+    try:
+        lost = yield from lost_lock(context, request.plan.operation, request.plan.environment)
+        if lost:
+            return Prepared(Survey(), ending=Ending(lost))
+        survey = yield from _preflight(context, request, board)
+        if survey.refusals:
+            return Prepared(survey, ending=_refused(survey.refusals, request))
+        if heard(cancel):
+            outcome = Outcome.cancelled(by_whom(cancel), undone=NOTHING_BUILT)
+            return Prepared(survey, ending=Ending(outcome, forget=request.new))
+        awake, refusal = yield from _is_awake(context, request.plan, frozenset(survey.existing))
+        if refusal:
+            return Prepared(survey, ending=_refused((refusal,), request))
+        # Remembered as not whole until it is: a change that breaks off half-way is taken up again by the next wish.
+        yield from run(context, remember_environment, request.record)
+        return Prepared(survey, awake)
+    except GaveUp as gave_up:
+        outcome = Outcome.failed([gave_up.refusal], undone=NOTHING_BUILT)
+        return Prepared(Survey(), ending=Ending(outcome, forget=request.new))
+
+
+def _provision(context: Context, request: Provision, prepared: Prepared, board: Board, cancel: Any) -> Story[Ending]:
+    existing, awake = frozenset(prepared.survey.existing), prepared.awake
     plan = request.plan if awake else _without_inside(request.plan)
-    # Remembered as not whole until it is: a change that breaks off half-way is taken up again by the next wish.
-    yield from run(context, remember_environment, request.record)
     board.expect(*plan.steps, Expected(HEALTH, tuple(step.name for step in plan.steps)))
     building = yield from build_all(context, plan, existing, board, cancel)
     if building.refusals or heard(cancel):
@@ -119,10 +142,11 @@ def _without_inside(plan: Plan) -> Plan:
     return replace(plan, steps=steps)
 
 
-def _preflight(context: Context, plan: Plan, board: Board) -> Story[Survey]:
+def _preflight(context: Context, request: Provision, board: Board) -> Story[Survey]:
     """What exists, and for what does not: is the name free, the size offered, the quota left?"""
+    plan = request.plan
     board.begin("preflight")
-    group = yield from run(context, survey_group, plan)
+    group = yield from run(context, survey_new_group if request.new else survey_group, plan)
     steps = [step for step in plan.steps if group.existing or step.kind is Kind.PASSWORD]
     looks = yield from run_all(context, [(look_at_step, step) for step in steps])
     existing = tuple(step.name for step, look in zip(steps, looks, strict=True) if look is not Look.ABSENT)
@@ -135,15 +159,9 @@ def _preflight(context: Context, plan: Plan, board: Board) -> Story[Survey]:
     return Survey(existing, refusals)
 
 
-def _refused(survey: Survey, request: Provision) -> Ending:
-    words = " ".join(refusal.explained() for refusal in survey.refusals)
-    outcome = Outcome(Verdict.REFUSED, f"Nothing was built. {words}", survey.refusals)
-    return Ending(outcome, forget=request.new and not survey.existing)
-
-
-def _cancelled_early(cancel: Any, survey: Survey, request: Provision) -> Ending:
-    outcome = Outcome.cancelled(by_whom(cancel), undone="Nothing was built.")
-    return Ending(outcome, forget=request.new and not survey.existing)
+def _refused(refusals: tuple[Refusal, ...], request: Provision) -> Ending:
+    words = " ".join(refusal.explained() for refusal in refusals)
+    return Ending(Outcome(Verdict.REFUSED, f"{NOTHING_BUILT} {words}", refusals), forget=request.new)
 
 
 def _taken_back(request: Provision, building: Building, existing: frozenset[str], left: list[str], cancel: Any) -> Ending:

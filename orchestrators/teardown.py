@@ -5,16 +5,17 @@ from typing import Any
 
 import wire
 from activities.acting import recheck_lease_end
-from activities.inventory import list_deleted_secrets
+from activities.inventory import list_deleted_secrets, read_belongings
 from activities.removal import remove_group, remove_resource
 from activities.secret import purge_secret, remove_secret
 from environments.operations import Teardown
 from environments.outcomes import Outcome, Progress, Refusal, RefusalReason, Verdict
+from environments.ownership import Belongings, left_alone
 from environments.sweeps import LeaseEnd
 from orchestrators.board import DONE, REFUSED, Board
 from orchestrators.fence import lost_lock
 from orchestrators.finish import Ending, finish
-from orchestrators.remains import Remains, lies_in, look_for_remains
+from orchestrators.remains import Remains, look_for_remains, look_for_tagged
 from orchestrators.steps import Activity, Context, GaveUp, Story, follow, refusal_in, run, sleep
 
 PURGE = "purge"
@@ -23,7 +24,7 @@ BETWEEN_LOOKS = 10.0
 
 
 def delete_environment(context: Context) -> Story[Any]:
-    """Remove an environment's group, its secrets and whatever else carries its tag, and prove that nothing is left."""
+    """Remove what the records say belongs to an environment, prove that nothing of it is left, and name what others own."""
     request = wire.decode(Teardown, context.get_input())
     board = Board(context)
     try:
@@ -53,28 +54,33 @@ def _delete(context: Context, request: Teardown, board: Board) -> Story[Ending]:
     if request.settle:
         yield from sleep(context, request.settle)
     board.begin("survey")
-    found = yield from look_for_remains(context, request.environment, request.group)
-    board.end("survey", REFUSED if found.unknown else DONE)
-    refusals = yield from _remove(context, request, found, board)
+    ours = yield from run(context, read_belongings, request.environment)
+    found = yield from look_for_remains(context, request.environment, ours)
+    tagged, unknown = yield from look_for_tagged(context, request.environment, ours)
+    board.end("survey", REFUSED if found.unknown or unknown else DONE)
+    refusals = yield from _remove(context, ours, found, board)
     board.begin("verify", needs=[report.name for report in board.reports])
-    left = yield from _look_until_gone(context, request)
-    board.end("verify", REFUSED if left.all else DONE)
-    if left.all:
-        return Ending(Outcome.failed(refusals, left.all))
+    left = yield from _look_until_gone(context, request, ours)
+    leftovers = (*left.all, *unknown)
+    board.end("verify", REFUSED if leftovers else DONE)
+    others = left_alone((*left.left_alone, *tagged))
+    if leftovers:
+        return Ending(Outcome.failed(refusals, leftovers, undone=others))
     unpurged = yield from _purge(context, request, found.secrets, board) if request.purge else ()
     if unpurged:
         words = f"{request.environment} is gone, but its password can still be recovered. {unpurged[0].detail}"
         return Ending(Outcome(Verdict.FAILED, words, unpurged), forget=True)
-    words = f"{request.environment} is gone: its group, its secrets and everything with its tag; nothing is left."
-    return Ending(Outcome(Verdict.SUCCEEDED, words), forget=True)
+    words = f"{request.environment} is gone: its resources and its secrets; nothing of it is left. {others}"
+    return Ending(Outcome(Verdict.SUCCEEDED, words.rstrip()), forget=True)
 
 
-def _remove(context: Context, request: Teardown, found: Remains, board: Board) -> Story[list[Refusal]]:
-    outside = [found_id for found_id in found.resources if not (found.group and lies_in(request.group, found_id))]
+def _remove(context: Context, ours: Belongings, found: Remains, board: Board) -> Story[list[Refusal]]:
+    """The group with everything in it where all of that is ours; else resource by resource."""
+    resources = [] if found.ours_alone else [identifier for identifier in ours.removable if identifier in found.resources]
     work: list[tuple[str, Activity[Progress], str]] = [
         *(("secrets", remove_secret, name) for name in found.secrets),
-        *((identifier.rsplit("/", 1)[-1], remove_resource, identifier) for identifier in reversed(outside)),
-        *([("group", remove_group, request.group)] if found.group else []),
+        *((identifier.rsplit("/", 1)[-1], remove_resource, identifier) for identifier in resources),
+        *([("group", remove_group, ours.group)] if found.ours_alone else []),
     ]
     refusals = []
     for name, remove, target in work:
@@ -125,9 +131,9 @@ def _removed(context: Context, remove: Activity[Progress], target: str) -> Story
         return Progress.refused(gave_up.refusal)
 
 
-def _look_until_gone(context: Context, request: Teardown) -> Story[Remains]:
+def _look_until_gone(context: Context, request: Teardown, ours: Belongings) -> Story[Remains]:
     for _ in range(LOOKS):
-        remains = yield from look_for_remains(context, request.environment, request.group)
+        remains = yield from look_for_remains(context, request.environment, ours)
         if not remains.found:
             break
         yield from sleep(context, BETWEEN_LOOKS)

@@ -4,7 +4,7 @@ import base64
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import wire
 from environments.errors import CloudUnavailable
@@ -12,11 +12,8 @@ from environments.heartbeats import AgentRecord
 from environments.memory import MachineMemory
 from environments.reports import ReportHead, ReportPage
 from records import minutes
-from records.table import Row, Table
+from records.table import Row, Table, TableService
 from records.transactions import NEW, Change
-
-if TYPE_CHECKING:
-    from azure.data.tables.aio import TableServiceClient
 
 HEARTBEATS, MACHINES, REPORTS = "heartbeats", "machines", "reports"
 HEAD = "head"
@@ -46,7 +43,7 @@ class Heard:
 class FleetRecords:
     """Everything that is remembered of machines, over one table service."""
 
-    def __init__(self, service: "TableServiceClient") -> None:
+    def __init__(self, service: TableService) -> None:
         """Use the tables of this service, which are created when first missed."""
         self._heartbeats = Table(service, HEARTBEATS)
         self._machines = Table(service, MACHINES)

@@ -1,13 +1,9 @@
 """Receipts: what has come in already, so that it has no second effect; each is forgotten when it is old."""
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from environments.moments import iso_text
-from records.table import Row, Table
-
-if TYPE_CHECKING:
-    from azure.data.tables.aio import TableServiceClient
+from records.table import Row, Table, TableService
 
 RECEIPTS = "receipts"
 CHAT = "chat"  # messages that have been taken; the document is where they are answered, as long as that is needed
@@ -19,7 +15,7 @@ MOST_AT_ONCE, SIDE_BY_SIDE = 1000, 20
 class Receipts:
     """Rows by what they are for and a key that is unique there."""
 
-    def __init__(self, service: "TableServiceClient") -> None:
+    def __init__(self, service: TableService) -> None:
         """Use the table of this service, which is created when first missed."""
         self._table = Table(service, RECEIPTS)
 

@@ -1,15 +1,11 @@
 """The records: environments asked for, operations done, and the locks that keep operations apart."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import wire
 from environments.identifiers import CROCKFORD, first_ulid, ulid_of
 from environments.operations import EnvironmentRecord, OperationRecord
-from records.table import Table
-
-if TYPE_CHECKING:
-    from azure.data.tables.aio import TableServiceClient
+from records.table import Table, TableService
 
 ENVIRONMENTS, OPERATIONS, LOCKS = "environments", "operations", "locks"
 NEWEST_FIRST = str.maketrans(CROCKFORD, CROCKFORD[::-1])
@@ -36,7 +32,7 @@ class Lock:
 class Records:
     """Everything the control plane remembers, over one table service."""
 
-    def __init__(self, service: "TableServiceClient") -> None:
+    def __init__(self, service: TableService) -> None:
         """Use the tables of this service, which are created when first missed."""
         self._environments = Table(service, ENVIRONMENTS)
         self._operations = Table(service, OPERATIONS)

@@ -4,17 +4,27 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from environments.errors import CloudUnavailable
 from records.transactions import DOCUMENT, NEW, Change, transactions
 
 if TYPE_CHECKING:
-    from azure.data.tables.aio import TableServiceClient
+    from azure.data.tables.aio import TableClient
 
 R = TypeVar("R")
 
 LARGEST_PAGE, SIDE_BY_SIDE = 1000, 8
+
+
+class TableService(Protocol):
+    """What records need of a table service: its own client, or one that is limited to a deployment."""
+
+    def get_table_client(self, table_name: str) -> "TableClient":
+        """The client of one table."""
+
+    def create_table_if_not_exists(self, table_name: str) -> Awaitable[Any]:
+        """Create a table, unless it exists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,7 @@ class Page:
 class Table:
     """A table whose rows hold one JSON document each, plus columns that questions filter on."""
 
-    def __init__(self, service: "TableServiceClient", name: str) -> None:
+    def __init__(self, service: TableService, name: str) -> None:
         """Remember the service and the table's name; the table is created when it is first missed."""
         self._service = service
         self._client = service.get_table_client(name)

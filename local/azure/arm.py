@@ -19,6 +19,7 @@ POWER = {action.lower(): action for action in ("start", "deallocate", "powerOff"
 ROOT = re.compile(r"/subscriptions/[^/]+", re.IGNORECASE)
 GROUPS = re.compile(r"/subscriptions/[^/]+/resourcegroups", re.IGNORECASE)
 ONE_GROUP = re.compile(r"/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)", re.IGNORECASE)
+CONTENTS = re.compile(r"/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)/resources", re.IGNORECASE)
 POLL = re.compile(
     r"/subscriptions/[^/]+/providers/(?P<provider>[^/]+)/locations/[^/]+/"
     r"(?P<style>operations|DiskOperations|operationResults|asyncoperations)/(?P<id>[^/]+)"
@@ -114,6 +115,9 @@ def _polled(world: World, request: Request, path: str) -> Answer | None:
 def _groups(world: World, request: Request, path: str) -> Answer | None:
     if GROUPS.fullmatch(path) and request.method == "GET":
         return groups.listed(world)
+    contents = CONTENTS.fullmatch(path)
+    if contents and request.method == "GET":
+        return groups.contents(world, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{contents['name']}", request)
     one = ONE_GROUP.fullmatch(path)
     if one is None:
         return None

@@ -42,6 +42,7 @@ def test_every_resource_says_whose_it_is() -> None:
             tags = step.body["tags"]
             assert tags == {
                 "dormouse": "ml1",
+                "dormouse-deployment": "main",
                 "dormouse-blueprint": "workstation",
                 "dormouse-owner": "ann",
                 "dormouse-operation": "op1",

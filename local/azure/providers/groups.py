@@ -5,7 +5,7 @@ import json
 import re
 
 from local.azure import operations
-from local.azure.answers import Answer, Refused
+from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.providers.common import GATEWAY, Body, canonical, group_of
 from local.azure.providers.kinds import GROUP
 from local.azure.requests import Request
@@ -16,6 +16,9 @@ from local.azure.world import SUBSCRIPTION, World, visible
 PAUSE = 15
 FORBIDDEN = re.compile(r"[^\w.()-]")
 LONGEST_NAME = 90
+# What a list of resources shows of each; it says nothing of who created it.
+# https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group
+LISTED = ("id", "name", "type", "kind", "location", "managedBy", "sku", "identity", "tags")
 
 
 def put(world: World, identifier: str, body: Body) -> Answer:
@@ -65,6 +68,16 @@ def head(world: World, identifier: str) -> Answer:
 def listed(world: World) -> Answer:
     """Every group of the subscription."""
     return Answer(200, {"value": [visible(group) for group in world.resources(GROUP)]})
+
+
+def contents(world: World, identifier: str, request: Request) -> Answer:
+    """Every resource of a group that has a place of its own: what exists within others is not listed."""
+    group_of(world, identifier)
+    unknown = sorted(set(request.query) - {"api-version"})
+    if unknown:
+        raise not_simulated(f"{', '.join(unknown)} of the resources of a group")
+    tracked = [document for document in world.resources(below=f"{identifier}/") if document.get("location")]
+    return Answer(200, {"value": [{name: one[name] for name in LISTED if one.get(name) is not None} for one in tracked]})
 
 
 def delete(world: World, identifier: str, request: Request) -> Answer:
