@@ -223,12 +223,13 @@ async def _require_free(group: str, reads: Reads) -> None:
 async def _already_gone(name: str, group: str, reads: Reads) -> func.HttpResponse:
     """An environment that was there and is gone needs no further deletion; one that never was is not found."""
     trail, _ = await reads.records.operations(limit=1, environment=name)
-    if not trail:
+    last = trail[0] if trail else None
+    if last and last.verb is Verb.DELETE and last.outcome and last.outcome.verdict is Verdict.SUCCEEDED:
+        return answer(GoneAlready(name, State.ABSENT, last.id))
+    if (await reads.inventory.group(group)).id:
+        raise EnvironmentNotFound(f"There is no environment {name!r}. {UNRECORDED.format(group=group)}")
+    if last is None:
         raise EnvironmentNotFound(f"There is no environment {name!r}, and there was none.")
-    last = trail[0]
-    deleted = last.verb is Verb.DELETE and last.outcome is not None and last.outcome.verdict is Verdict.SUCCEEDED
-    if not deleted and (await reads.inventory.group(group)).id:
-        raise EnvironmentNotFound(f"There is no record of an environment {name!r}. {UNRECORDED.format(group=group)}")
     return answer(GoneAlready(name, State.ABSENT, last.id))
 
 

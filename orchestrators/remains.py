@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from activities.inventory import is_still_there, list_group, list_secrets, list_tagged, read_group
-from environments.ownership import MOST_NAMED, Belongings
+from environments.ownership import Belongings
 from orchestrators.steps import Activity, Context, GaveUp, Story, run, run_all
 
 
@@ -55,15 +55,11 @@ def look_for_remains(context: Context, environment: str, ours: Belongings) -> St
 
 
 def look_for_tagged(context: Context, environment: str, ours: Belongings) -> Story[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """What carries an environment's tag outside its group, and what is not known of that.
-
-    Resource Graph remembers deleted resources for a while, so as many as can be named are looked at.
-    """
+    """What carries an environment's tag outside its group, as Resource Graph shows it, and what is not known of that."""
     unknown: list[str] = []
     tagged = yield from _listed(context, list_tagged, environment, unknown)
-    outside = [identifier for identifier in tagged if not (ours.group and lies_in(ours.group, identifier))]
-    there = yield from still_there(context, outside[:MOST_NAMED])
-    return (*there, *outside[MOST_NAMED:]), tuple(unknown)
+    outside = (identifier for identifier in tagged if not (ours.group and lies_in(ours.group, identifier)))
+    return tuple(outside), tuple(unknown)
 
 
 def still_there(context: Context, identifiers: list[str]) -> Story[list[str]]:

@@ -142,6 +142,10 @@ class AzureSide:
         found: list[dict[str, Any]] = self.client.get("/rows", params={"table": table}).raise_for_status().json()["value"]
         return found
 
+    def lose_row(self, table: str, key: str) -> None:
+        """A row of the records is lost."""
+        self.client.delete("/rows", params={"table": table, "key": key}).raise_for_status()
+
     def locks(self, name: str) -> list[dict[str, Any]]:
         """The locks that are held on an environment."""
         return [row for row in self.rows("locks") if row["RowKey"] == name]
@@ -166,11 +170,15 @@ class AzureSide:
             {"id": f"{SUBSCRIPTION}/resourceGroups/{group}", "type": "Microsoft.Resources/resourceGroups", "tags": tags}
         )
 
-    def found_address(self, group: str, name: str, tags: dict[str, str]) -> str:
+    def found_address(self, group: str, name: str, tags: dict[str, str], **properties: Any) -> str:
         """Somebody makes a public address."""
-        kind = "Microsoft.Network/publicIPAddresses"
+        return self.found(group, "Microsoft.Network/publicIPAddresses", name, tags, **properties)
+
+    def found(self, group: str, kind: str, name: str, tags: dict[str, str], **properties: Any) -> str:
+        """Somebody makes a resource of a kind."""
         identifier = f"{SUBSCRIPTION}/resourceGroups/{group}/providers/{kind}/{name}"
-        self._appear({"id": identifier, "type": kind, "tags": tags})
+        properties = {"provisioningState": "Succeeded", **properties}
+        self._appear({"id": identifier, "type": kind, "tags": tags, "properties": properties})
         return identifier
 
     def found_network(self, identifier: str) -> None:

@@ -19,6 +19,7 @@ GET    /secrets                the names of the vault's secrets
 POST   /secrets/delete         {"name"}: somebody deletes a secret by hand
 POST   /secrets/purge          {"name"}: and purges it: it is gone for good
 GET    /rows?table=            what a table of the records holds
+DELETE /rows?table=&key=       a row of it is lost
 GET    /calls                  how many requests each service has answered
 DELETE /calls                  count anew
 POST   /estate                 machines that exist already, as docs/estates.md has it
@@ -183,6 +184,14 @@ def _rows(world: World, request: Request) -> Answer:
     return Answer(200, {"value": [document for _, document in world.store.items(f"table {request.query['table']}")]})
 
 
+def _lose_row(world: World, request: Request) -> Answer:
+    shelf = f"table {request.query['table']}"
+    for key, document in list(world.store.items(shelf)):
+        if document["RowKey"] == request.query["key"]:
+            world.store.delete(shelf, key)
+    return Answer(204)
+
+
 def _calls(world: World, _: Request) -> Answer:
     return Answer(200, dict(world.calls))
 
@@ -256,6 +265,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("POST", "secrets/delete"): _delete_secret,
     ("POST", "secrets/purge"): _purge_secret,
     ("GET", "rows"): _rows,
+    ("DELETE", "rows"): _lose_row,
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _count_anew,
     ("PUT", "metrics/lag"): _lag,

@@ -59,25 +59,6 @@ def test_what_azure_will_not_delete_is_named_and_can_be_deleted_later(
     assert azure.resources(name) == []
 
 
-def test_what_carries_the_tag_outside_the_group_goes_too(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
-    control_plane.up(name)
-    azure.found_group(f"other-{name}", tags={})
-    tags = {"dormouse": name, "dormouse-operation": f"{name}-provision-01M80AKRESFYRXQ716J26R1AX0"}
-    stray = azure.found_address(f"other-{name}", f"stray-{name}", tags=tags)
-    foreign = azure.found_address(f"other-{name}", f"foreign-{name}", tags={"dormouse": name})
-    operation = control_plane.down(name)
-    assert operation["state"] == "succeeded", operation["explanation"]
-    left = {item["id"] for item in azure.everything()}
-    assert stray not in left
-    assert foreign in left  # a tag that anybody can write proves nothing
-
-
-def test_a_group_without_a_record_can_still_be_deleted(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
-    azure.found_group(f"rg-dormouse-{name}", tags={"dormouse": name})
-    assert control_plane.down(name)["state"] == "succeeded"
-    assert azure.resources(name) == []
-
-
 def test_what_cannot_be_looked_up_keeps_nothing_else_alive_and_is_said(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:

@@ -138,15 +138,6 @@ def test_a_failed_repair_keeps_the_role_the_address_and_the_card_that_were_there
     assert kept <= {item["id"] for item in azure.resources(name)}
 
 
-def test_a_group_of_somebody_else_is_never_touched(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
-    azure.found_group(f"rg-dormouse-{name}", tags={"team": "others"})
-    operation = control_plane.provision(name)
-    assert operation["state"] == "refused"
-    assert operation["refusals"][0]["reason"] == "name_taken"
-    assert [resource["tags"] for resource in azure.resources(name)] == [{"team": "others"}]
-    assert control_plane.delete(name).status_code != 202
-
-
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
