@@ -97,8 +97,11 @@ class Inventory:
         for record in records:
             machine = rows.get(record.machine_id(subscription).lower())
             address = rows.get(record.address_id(subscription).lower())
+            public = _ip(address) if address else ""
             if machine is not None:
-                seen[record.name] = _observation(machine, _ip(address) if address else "", now)
+                seen[record.name] = _observation(machine, public, now)
+            elif address is not None:
+                seen[record.name] = Observation(State.INCOMPLETE, now, fresh=False, address=public)
         return seen
 
     async def tagged(self, environment: str) -> list[str]:

@@ -70,7 +70,7 @@ def _delete(context: Context, request: Teardown, board: Board) -> Story[Ending]:
     if unpurged:
         words = f"{request.environment} is gone, but its password can still be recovered. {unpurged[0].detail}"
         return Ending(Outcome(Verdict.FAILED, words, unpurged), forget=True)
-    words = f"{request.environment} is gone: its resources and its secrets; nothing of it is left. {others}"
+    words = f"{request.environment} is gone: its resources and its secrets are deleted, and nothing is left of it. {others}"
     return Ending(Outcome(Verdict.SUCCEEDED, words.rstrip()), forget=True)
 
 

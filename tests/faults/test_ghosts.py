@@ -68,6 +68,9 @@ def test_a_machine_that_appears_behind_our_back_is_shown(control_plane: ControlP
 def test_taking_back_leaves_a_network_of_the_same_name_that_was_there_before(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
+    control_plane.up(name)
+    for kind in ("extensions", "virtualMachines", "disks", "Interfaces", "Addresses", "Groups", "containers", "Accounts"):
+        azure.vanish(name, kind)
     group = f"{SUBSCRIPTION}/resourceGroups/rg-dormouse-{name}"
     network = f"{group}/providers/Microsoft.Network/virtualNetworks/vnet-{name}"
     azure.found_group(f"rg-dormouse-{name}", tags={"dormouse": name})

@@ -7,7 +7,7 @@ import pytest
 
 from local.ground import Ground, temporary_ground
 from tests.flows.test_roles import People
-from tests.support import SUBSCRIPTION, WORKSTATION, AzureSide, ControlPlane
+from tests.support import SUBSCRIPTION, WORKSTATION, AzureSide, ControlPlane, eventually
 
 MACHINE = "Microsoft.Compute/virtualMachines"
 KINDS = ("Microsoft.Compute/disks", "Microsoft.Network/networkSecurityGroups", "Microsoft.Storage/storageAccounts")
@@ -156,6 +156,32 @@ def test_what_carries_anothers_tag_changes_nothing_in_any_view(
     assert single["address"] not in ("", "198.51.100.66", "198.51.100.67")
     for field in ("address", "state", "billed", "size", "connect"):
         assert listed[field] == single[field]
+
+
+def test_a_stopped_machine_with_anothers_tag_does_not_stop_it_in_the_list(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    tags = both_tags(name)
+    machines = [
+        {"id": f"zz-{name}/vm-{name}", "size": "Standard_D4s_v5", "tags": tags, "power": "deallocated", "agent": False}
+    ]
+    azure.client.post("/estate", json={"machines": machines}).raise_for_status()
+    (listed,) = [item for item in control_plane.every_environment() if item["name"] == name]
+    assert (listed["state"], listed["billed"], listed["size"]) == ("running", True, "Standard_NV6ads_A10_v5")
+
+
+def test_both_views_say_that_an_environment_has_lost_its_machine(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    azure.vanish(name, "virtualMachines")
+
+    def listed() -> str:
+        return next(str(item["state"]) for item in control_plane.every_environment() if item["name"] == name)
+
+    assert control_plane.get(name)["state"] == "incomplete"
+    assert eventually(lambda: listed() == "incomplete")
 
 
 def test_a_preflight_that_gives_up_leaves_no_environment_behind(

@@ -77,7 +77,7 @@ def test_adopting_puts_an_agent_on_a_machine_and_releasing_takes_it_away(fleet: 
     fleet.load(foundling=machine(idle=None, agent=False))
     assert fleet.verdicts() == {}
     planned = fleet.control_plane.post("/machines/adopt?dry_run=true", json={"machine": fleet.id("foundling")}).json()
-    assert (planned["would"], planned["tags"]) == ("adopt", {"dormouse-idle": "on"})
+    assert (planned["would"], planned["tags"]) == ("adopt", {"dormouse-idle": "on", "dormouse-deployment": "main"})
     body = {"machine": fleet.id("foundling"), "idle": "window=6h"}
     plane = ControlPlane(fleet.control_plane)
     adopted = plane.follow(fleet.control_plane.post("/machines/adopt", json=body))
@@ -110,7 +110,7 @@ def test_adopting_replaces_what_is_written_in_other_capitals(fleet: FleetSide) -
     adopted = ControlPlane(fleet.control_plane).follow(fleet.control_plane.post("/machines/adopt", json=body))
     assert adopted["state"] == "succeeded", adopted
     (there,) = fleet.simulation.get("/resources", params={"below": fleet.id("odd").lower()}).json()["value"]
-    assert there["tags"] == {"dormouse-idle": "window=2h", "team": "a"}
+    assert there["tags"] == {"dormouse-idle": "window=2h", "dormouse-deployment": "main", "team": "a"}
 
 
 def test_an_environment_is_watched_by_the_policy_in_its_spec(fleet: FleetSide) -> None:

@@ -1,0 +1,119 @@
+"""Which names a deployment gives, and what a plan names as an environment's own."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ResourceNotFoundError
+
+import wire
+from activities.inventory import read_belongings
+from environments.blueprints import plan_for
+from environments.operations import EnvironmentRecord
+from environments.ownership import (
+    MOST_NAMED,
+    Belongings,
+    belongings_of,
+    group_name,
+    left_alone,
+    read_deployment,
+    secret_name,
+    table_prefix,
+    ulid_in_secret,
+)
+from environments.plan import MAIN, Place, Plan
+from environments.specs import WorkstationSpec
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+ULID = "01M80AKRESFYRXQ716J26R1AX0"
+
+
+def plan(deployment: str = MAIN, **given: Any) -> Plan:
+    spec = WorkstationSpec.model_validate({"blueprint": "workstation", "region": "polandcentral", **given})
+    return plan_for(spec, Place(SUBSCRIPTION, "ml1", "ml1-provision-1", "secret1", deployment=deployment))
+
+
+def test_only_letters_and_digits_name_a_deployment() -> None:
+    assert [read_deployment(text) for text in ("main", "prod", "a1", "staging2")] == ["main", "prod", "a1", "staging2"]
+    for text in ("", "a", "1a", "Prod", "pro-d", "longerthan8", "prod\n", "öl"):
+        with pytest.raises(ValueError, match="lower-case letters and digits"):
+            read_deployment(text)
+
+
+def test_main_keeps_the_names_of_earlier_releases_and_others_never_share_them() -> None:
+    assert (group_name(MAIN, "ml1"), table_prefix(MAIN)) == ("rg-dormouse-ml1", "")
+    assert secret_name(MAIN, "ml1", ULID) == f"dormouse-ml1-{ULID.lower()}"
+    assert (group_name("prod", "ml1"), table_prefix("prod")) == ("rg-dormouse-prod--ml1", "prod")
+    assert ulid_in_secret("prod", "ml1", secret_name("prod", "ml1", ULID)) == ULID
+    for deployment, environment in ((MAIN, "ml1"), ("prod", "ml"), ("dev", "ml1"), (MAIN, "prod-ml1"), (MAIN, "prod--ml1x")):
+        assert ulid_in_secret(deployment, environment, secret_name("prod", "ml1", ULID)) == ""
+
+
+def test_no_id_of_one_deployment_is_one_of_anothers() -> None:
+    ours, theirs = belongings_of(plan()), belongings_of(plan("prod"))
+    assert not set(ours.resources) & set(theirs.resources)
+    assert not any(ours.owns(resource) for resource in theirs.resources)
+    accounts = {one.rsplit("/", 1)[-1] for one in (*ours.resources, *theirs.resources) if "storageAccounts/" in one}
+    assert len(accounts) == 3  # two accounts, whose names nobody else in the world may have, and the container's name
+
+
+def test_a_plan_names_its_disk_and_what_is_beneath_its_resources_and_nothing_else() -> None:
+    ours = belongings_of(plan())
+    root = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-dormouse-ml1/providers"
+    machine = f"{root}/Microsoft.Compute/virtualMachines/vm-ml1"
+    for owned in (machine, machine.upper(), f"{machine}/extensions/any", f"{root}/Microsoft.Compute/disks/disk-ml1"):
+        assert ours.owns(owned)
+    for other in (f"{machine}2", f"{root}/Microsoft.Compute/disks/data", machine.replace("-ml1/", "-ml2/"), root):
+        assert not ours.owns(other)
+    assert ours.others_in([machine, f"{machine}2"]) == (f"{machine}2",)
+
+
+def test_one_by_one_dependents_go_first_and_nothing_twice() -> None:
+    removable = [one.rsplit("/", 1)[-1] for one in belongings_of(plan()).removable]
+    assert not {"nvidia-driver", "deeplearning"} & set(removable)  # they go with what they are in
+    for first, then in (("vm-ml1", "disk-ml1"), ("vm-ml1", "nic-ml1"), ("nic-ml1", "pip-ml1"), ("nic-ml1", "vnet-ml1")):
+        assert removable.index(first) < removable.index(then)
+
+
+def test_what_is_left_alone_is_named_and_the_sentence_has_an_end() -> None:
+    assert left_alone([]) == ""
+    assert left_alone(["a", "b"]).endswith("did not create them: a, b.")
+    assert left_alone([f"r{number}" for number in range(MOST_NAMED + 7)]).endswith("and 7 more.")
+
+
+class Tables:
+    """Tables that hold one record, or none."""
+
+    def __init__(self, record: EnvironmentRecord | None) -> None:
+        self.record = record
+
+    def get_table_client(self, table_name: str) -> Any:
+        async def get_entity(partition: str, key: str) -> Any:
+            if self.record is None:
+                error = ResourceNotFoundError("ResourceNotFound")
+                error.status_code = 404
+                raise error
+            row = {"RowKey": key, "Document": wire.text_of(self.record)}
+            return type("Entity", (dict,), {"metadata": {"etag": "1"}})(row)
+
+        return SimpleNamespace(get_entity=get_entity)
+
+
+def record(resources: tuple[str, ...]) -> EnvironmentRecord:
+    names = ("rg-dormouse-ml1", "vm-ml1", "secret1")
+    return EnvironmentRecord(
+        "ml1", "workstation", "ann", "polandcentral", *names, "{}", "ml1-provision-1", "", resources=resources
+    )
+
+
+async def belongings(known: EnvironmentRecord | None) -> Belongings:
+    settings = SimpleNamespace(azure_subscription_id=SUBSCRIPTION, deployment_id=MAIN)
+    cloud: Any = SimpleNamespace(tables=Tables(known), settings=settings)
+    return await read_belongings("ml1", cloud)
+
+
+def test_a_record_says_what_is_removed_whatever_this_release_would_name() -> None:
+    assert asyncio.run(belongings(record(("/one", "/two")))).resources == ("/one", "/two")
+    assert asyncio.run(belongings(record(()))) == belongings_of(plan())  # of an earlier release, which wrote none down
+    assert asyncio.run(belongings(None)) == Belongings()
