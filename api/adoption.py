@@ -14,7 +14,7 @@ from api.requests import body_of, model_of
 from api.starting import operation_of, start
 from environments.errors import CommandNotPossible, Fault, InvalidSpec, MachineNotFound
 from environments.fields import WeeklyHours
-from environments.fleet import DEPLOYMENT, ENVIRONMENT, IDLE, SCHEDULE, place_of, subject_of
+from environments.fleet import DEPLOYMENT, ENVIRONMENT, IDLE, NAME, SCHEDULE, place_of, subject_of
 from environments.leases import Asked
 from environments.lifecycle import Verb
 from environments.operations import Adoption
@@ -84,8 +84,10 @@ async def _begin(
     known = await reads.inventory.tags_of(subscription, group, name)
     if known is None:
         raise MachineNotFound(f"There is no machine {asked.machine}.")
-    if ENVIRONMENT in known:
-        raise CommandNotPossible(f"It belongs to the environment {known[ENVIRONMENT]}, which is watched as it is.")
+    claimed = known.get(ENVIRONMENT, "")
+    record = await reads.records.environment(claimed) if NAME.fullmatch(claimed) else None
+    if record and record.machine_id(reads.settings.azure_subscription_id).lower() == asked.machine.strip().lower():
+        raise CommandNotPossible(f"It belongs to the environment {claimed}, which is watched as it is.")
     deployment = known.get(DEPLOYMENT, reads.settings.deployment_id)
     if deployment != reads.settings.deployment_id:
         raise CommandNotPossible(f"The deployment {deployment} of the control plane watches it; release it there first.")

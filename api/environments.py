@@ -41,7 +41,7 @@ class WouldChangePower:
 
 @dataclass(frozen=True, slots=True)
 class WouldDelete:
-    """What a deletion would take along: the whole resource group."""
+    """What a deletion would remove: what the environment's plans have named, and the group if nothing else is in it."""
 
     environment: str
     would: Verb
@@ -121,7 +121,7 @@ async def restart_environment(req: func.HttpRequest, client: Client, reads: Read
 
 
 async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
-    """Delete an environment with everything that belongs to it."""
+    """Delete an environment with everything that its plans have named; what others have created is left and named."""
     name = req.route_params["name"]
     record = await reads.records.environment(name)
     require_own(caller, record.owner_id if record else "")

@@ -202,6 +202,15 @@ def test_a_graph_query_it_does_not_know_is_refused(azure: Azure) -> None:
     assert {row["type"] for row in known.json()["data"]} == {"microsoft.network/virtualnetworks"}
 
 
+def test_the_list_of_a_group_shows_what_has_a_place_and_not_who_created_it(azure: Azure) -> None:
+    assert error(azure.manage("GET", f"{GROUP}-none/resources")) == (404, "ResourceGroupNotFound")
+    body = {"location": "polandcentral", "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}}
+    azure.manage("PUT", f"{NETWORK}/virtualNetworks/listed", body).raise_for_status()
+    shown = azure.manage("GET", f"{GROUP}/resources").json()["value"]
+    (listed,) = [one for one in shown if one["name"] == "listed"]
+    assert set(listed) == {"id", "name", "type", "location"}
+
+
 def test_prices_are_those_of_the_published_list(azure: Azure) -> None:
     wanted = "armRegionName eq 'polandcentral' and armSkuName eq 'Standard_NV6ads_A10_v5'"
     answer = azure.ask("prices.localhost", "GET", "/api/retail/prices", params={"$filter": wanted}).json()

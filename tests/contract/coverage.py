@@ -33,6 +33,7 @@ OTHERS = {
     "Key Vault secrets": ("GET", "PUT", "PATCH", "DELETE", "POST"),
     f"{KEY_VAULT} (deleted)": ("GET", "POST"),
     GROUP: ("PUT", "PATCH", "GET", "HEAD", "DELETE", "LIST"),
+    f"{GROUP}/resources": ("LIST",),
     f"{MACHINE}/instanceView": ("GET",),
     **{f"{MACHINE}/{action}": ("POST",) for action in (*POWER.values(), "runCommand")},
 }

@@ -171,6 +171,19 @@ def test_a_stopped_machine_with_anothers_tag_does_not_stop_it_in_the_list(
     assert (listed["state"], listed["billed"], listed["size"]) == ("running", True, "Standard_NV6ads_A10_v5")
 
 
+def test_a_tag_that_names_an_environment_keeps_no_machine_from_being_adopted(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    machines = [{"id": f"zz-{name}/vm-{name}", "size": "Standard_D4s_v5", "tags": both_tags(name), "agent": False}]
+    azure.client.post("/estate", json={"machines": machines}).raise_for_status()
+    theirs = f"{SUBSCRIPTION}/resourceGroups/zz-{name}/providers/{MACHINE}/vm-{name}"
+    (ours,) = azure.of_type(name, MACHINE)
+    asked = [{"machine": one, "agent": False} for one in (theirs, ours["id"])]
+    assert control_plane.follow(control_plane.client.post("/machines/adopt", json=asked[0]))["state"] == "succeeded"
+    assert control_plane.client.post("/machines/adopt", json=asked[1]).status_code == 409
+
+
 def test_both_views_say_that_an_environment_has_lost_its_machine(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:

@@ -1,6 +1,7 @@
 """Which names a deployment gives, and what a plan names as an environment's own."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
 import wire
-from activities.inventory import read_belongings
+from activities.inventory import list_deleted_secrets, read_belongings
 from environments.blueprints import plan_for
-from environments.operations import EnvironmentRecord
+from environments.lifecycle import Verb
+from environments.operations import EnvironmentRecord, OperationRecord
 from environments.ownership import (
     MOST_NAMED,
     Belongings,
@@ -85,7 +87,7 @@ def test_what_is_left_alone_is_named_and_the_sentence_has_an_end() -> None:
 class Tables:
     """Tables that hold one record, or none."""
 
-    def __init__(self, record: EnvironmentRecord | None) -> None:
+    def __init__(self, record: EnvironmentRecord | OperationRecord | None) -> None:
         self.record = record
 
     def get_table_client(self, table_name: str) -> Any:
@@ -105,6 +107,23 @@ def record(resources: tuple[str, ...]) -> EnvironmentRecord:
     return EnvironmentRecord(
         "ml1", "workstation", "ann", "polandcentral", *names, "{}", "ml1-provision-1", "", resources=resources
     )
+
+
+def test_only_secrets_of_known_operations_are_purged_whatever_their_tags_say() -> None:
+    """The row that these tables hold is the trail of one provision of ml1."""
+    operation = OperationRecord(f"ml1-provision-{ULID}", "ml1", Verb.PROVISION, "ann", "")
+    tags = SimpleNamespace(tags={"dormouse": "ml1"})
+    ours, stranger = secret_name(MAIN, "ml1", ULID), secret_name(MAIN, "ml1", ULID[:-1] + "1")
+    names = [ours, stranger, secret_name("prod", "ml1", ULID), secret_name(MAIN, "ml2", ULID), "anything"]
+
+    async def deleted() -> AsyncIterator[Any]:
+        for name in names:
+            yield SimpleNamespace(name=name, properties=tags)
+
+    settings = SimpleNamespace(deployment_id=MAIN)
+    vault = SimpleNamespace(list_deleted_secrets=deleted)
+    cloud: Any = SimpleNamespace(tables=Tables(operation), settings=settings, secrets=vault)
+    assert asyncio.run(list_deleted_secrets("ml1", cloud)) == [ours]
 
 
 async def belongings(known: EnvironmentRecord | None) -> Belongings:
