@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +11,11 @@ from azure.core.exceptions import ResourceNotFoundError
 
 import wire
 from activities.inventory import list_deleted_secrets, read_belongings
+from activities.judging import Known, _case
 from environments.blueprints import plan_for
-from environments.lifecycle import Verb
-from environments.operations import EnvironmentRecord, OperationRecord
+from environments.fleet import FleetMachine, machine_id
+from environments.lifecycle import State, Verb
+from environments.operations import EnvironmentRecord, OperationRecord, Provision
 from environments.ownership import (
     MOST_NAMED,
     Belongings,
@@ -25,7 +28,10 @@ from environments.ownership import (
     ulid_in_secret,
 )
 from environments.plan import MAIN, Place, Plan
+from environments.policy import IdlePolicy
 from environments.specs import WorkstationSpec
+from orchestrators.board import Board
+from orchestrators.provision import _preflight
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 ULID = "01M80AKRESFYRXQ716J26R1AX0"
@@ -124,6 +130,26 @@ def test_only_secrets_of_known_operations_are_purged_whatever_their_tags_say() -
     vault = SimpleNamespace(list_deleted_secrets=deleted)
     cloud: Any = SimpleNamespace(tables=Tables(operation), settings=settings, secrets=vault)
     assert asyncio.run(list_deleted_secrets("ml1", cloud)) == [ours]
+
+
+@pytest.mark.parametrize(("new", "first"), [(True, "survey_new_group"), (False, "survey_group")])
+def test_a_new_environment_takes_no_group_that_exists_by_now(new: bool, first: str) -> None:
+    request = Provision(plan(), record(()), new=new)
+    context: Any = SimpleNamespace(
+        call_activity_with_retry=lambda name, retries, given: name,
+        current_utc_datetime=datetime(2026, 5, 1, tzinfo=UTC),
+        set_custom_status=lambda status: None,
+    )
+    assert next(_preflight(context, request, Board(context))) == first
+
+
+def test_a_machine_of_the_same_name_in_another_subscription_is_not_an_environments() -> None:
+    known = Known(IdlePolicy(), (), frozenset(), 60, SUBSCRIPTION, environments={"ml1": record(())})
+    for subscription, environment in ((SUBSCRIPTION, "ml1"), (SUBSCRIPTION[:-1] + "2", "")):
+        identifier = machine_id(subscription, "rg-dormouse-ml1", "vm-ml1")
+        names = (identifier, "vm-ml1", subscription, "rg-dormouse-ml1", "polandcentral", "Standard_D2s_v5")
+        machine = FleetMachine(*names, State.RUNNING, tags={"dormouse": "ml1"})
+        assert _case(machine, known, 0.0).machine.environment == environment
 
 
 async def belongings(known: EnvironmentRecord | None) -> Belongings:
