@@ -116,7 +116,12 @@ async def _seen_again(planned: Planned, outside: dict[str, FromOutside], cloud: 
     told = outside.get(machine.id.lower(), FromOutside())
     fresh = replace(machine, state=view.state, tags=view.tags, vm_id=view.vm_id, provisioning=view.provisioning)
     rules = Rules(
-        settings.policy, settings.scopes, settings.days_off, settings.longest_hold_minutes, settings.azure_subscription_id
+        settings.policy,
+        settings.scopes,
+        settings.days_off,
+        settings.longest_hold_minutes,
+        settings.azure_subscription_id,
+        settings.deployment_id,
     )
     case = case_of(replace(fresh, environment=""), record, memory, rules, cloud.now())
     return with_evidence(case, Evidence(told.tracks, told.end, told.problem), heard, rules)

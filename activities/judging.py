@@ -56,6 +56,7 @@ async def judge_page(request: PageRequest, cloud: Cloud) -> PageFound:
     machines = await Fleet(cloud).page(request.number)
     known = await _known(machines, cloud)
     cases = [_case(machine, known, request.now) for machine in machines]
+    cases = [case for case in cases if not known.rules.leaves_to_others(case.machine)]
     running = [Question(case.machine, case.policy.window) for case in cases if case.machine.state is State.RUNNING]
     outside = await HostMetrics(cloud).of(running, request.now)
     found = [_judged(_with_evidence(case, known, outside)) for case in cases]
@@ -120,7 +121,12 @@ def _absent(record: EnvironmentRecord, home: str) -> FleetMachine:
 def _rules(cloud: Cloud) -> Rules:
     settings = cloud.settings
     return Rules(
-        settings.policy, settings.scopes, settings.days_off, settings.longest_hold_minutes, settings.azure_subscription_id
+        settings.policy,
+        settings.scopes,
+        settings.days_off,
+        settings.longest_hold_minutes,
+        settings.azure_subscription_id,
+        settings.deployment_id,
     )
 
 

@@ -50,14 +50,9 @@ class Fleet:
         return int(answer.total_records)
 
     async def page(self, number: int) -> list[FleetMachine]:
-        """The machines of one page, counted from 0, in the order of their ids; raises CloudUnavailable.
-
-        A machine whose tag names another deployment is left to that one.
-        """
+        """The machines of one page, counted from 0, in the order of their ids; raises CloudUnavailable."""
         answer = await self._ask(f"{self._machines} | project {COLUMNS} | order by id asc", skip=number * PAGE)
-        machines = [_machine(row) for row in answer.data]
-        ours = self._cloud.settings.deployment_id
-        return [machine for machine in machines if machine.deployment in ("", ours)]
+        return [_machine(row) for row in answer.data]
 
     async def states(self, identifiers: Sequence[str]) -> dict[str, State]:
         """The states of some machines by id in lower case; one that is missing is not there (or cannot be seen)."""

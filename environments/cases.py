@@ -21,7 +21,7 @@ from environments.tags import tag_faults
 class Rules:
     """What the settings say of all machines: policy, watched scopes, days off, the longest hold in minutes.
 
-    `home` is the subscription in which environments are built ("": any).
+    `home` is the subscription in which environments are built, `deployment` the deployment whose rules these are ("": any).
     """
 
     policy: IdlePolicy = field(default_factory=IdlePolicy)
@@ -29,6 +29,11 @@ class Rules:
     days_off: frozenset[date] = frozenset()
     longest_hold: int = 0
     home: str = ""
+    deployment: str = ""
+
+    def leaves_to_others(self, machine: FleetMachine) -> bool:
+        """Whether a machine is none of our environments, and its tag names another deployment, which watches it."""
+        return not machine.environment and machine.deployment not in ("", self.deployment or machine.deployment)
 
 
 def case_of(
@@ -80,6 +85,8 @@ def _is_machine_of(record: EnvironmentRecord, machine: FleetMachine, home: str) 
 def _policy(machine: FleetMachine, asked: dict[str, Any] | None, rules: Rules, faults: list[str]) -> IdlePolicy:
     """The tag of the machine before the spec of its environment before the settings; only what is named is watched."""
     base = rules.policy
+    if rules.leaves_to_others(machine):
+        return base.model_copy(update={"enabled": False})
     try:
         base = stored_policy(asked) if asked else base
         if IDLE in machine.tags:

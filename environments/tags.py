@@ -4,12 +4,12 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from environments.fleet import ENVIRONMENT, IDLE, KEEP, SCHEDULE
+from environments.fleet import DEPLOYMENT, ENVIRONMENT, IDLE, KEEP, SCHEDULE
 from environments.spelling import FURTHEST, edits, is_near
 
 # What people set comes first: of two names that are equally near, it is the one that they meant.
 SET_BY_PEOPLE = (KEEP, IDLE, SCHEDULE)
-WRITTEN_BY_DORMOUSE = (ENVIRONMENT, "dormouse-blueprint", "dormouse-owner", "dormouse-operation", "dormouse-deployment")
+WRITTEN_BY_DORMOUSE = (ENVIRONMENT, "dormouse-blueprint", "dormouse-owner", "dormouse-operation", DEPLOYMENT)
 KNOWN = SET_BY_PEOPLE + WRITTEN_BY_DORMOUSE
 # Azure takes no notice of capitals in the names of tags, and of nothing else:
 # https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +12,8 @@ from azure.core.exceptions import ResourceNotFoundError
 
 import wire
 from activities.inventory import list_deleted_secrets, read_belongings
-from activities.judging import Known, _case
 from environments.blueprints import plan_for
+from environments.cases import Rules, case_of
 from environments.fleet import FleetMachine, machine_id
 from environments.lifecycle import State, Verb
 from environments.operations import EnvironmentRecord, OperationRecord, Provision
@@ -28,7 +29,6 @@ from environments.ownership import (
     ulid_in_secret,
 )
 from environments.plan import MAIN, Place, Plan
-from environments.policy import IdlePolicy
 from environments.specs import WorkstationSpec
 from orchestrators.board import Board
 from orchestrators.provision import _preflight
@@ -144,12 +144,26 @@ def test_a_new_environment_takes_no_group_that_exists_by_now(new: bool, first: s
 
 
 def test_a_machine_of_the_same_name_in_another_subscription_is_not_an_environments() -> None:
-    known = Known(IdlePolicy(), (), frozenset(), 60, SUBSCRIPTION, environments={"ml1": record(())})
+    rules = Rules(home=SUBSCRIPTION)
     for subscription, environment in ((SUBSCRIPTION, "ml1"), (SUBSCRIPTION[:-1] + "2", "")):
         identifier = machine_id(subscription, "rg-dormouse-ml1", "vm-ml1")
         names = (identifier, "vm-ml1", subscription, "rg-dormouse-ml1", "polandcentral", "Standard_D2s_v5")
         machine = FleetMachine(*names, State.RUNNING, tags={"dormouse": "ml1"})
-        assert _case(machine, known, 0.0).machine.environment == environment
+        assert case_of(machine, record(()), None, rules, 0.0).machine.environment == environment
+
+
+def test_a_tag_of_another_deployment_hides_no_machine_of_ours() -> None:
+    rules, identifier = Rules(home=SUBSCRIPTION, deployment=MAIN), machine_id(SUBSCRIPTION, "rg-dormouse-ml1", "vm-ml1")
+    names = (identifier, "vm-ml1", SUBSCRIPTION, "rg-dormouse-ml1", "polandcentral", "Standard_D2s_v5")
+    tags = {"dormouse": "ml1", "dormouse-idle": "on", "dormouse-deployment": "prod"}
+    machine = FleetMachine(*names, State.RUNNING, tags=tags)
+    ours, theirs = (case_of(machine, known, None, rules, 0.0) for known in (record(()), None))
+    assert (ours.policy.enabled, rules.leaves_to_others(ours.machine)) == (True, False)
+    assert (theirs.policy.enabled, rules.leaves_to_others(theirs.machine)) == (False, True)
+    for deployment in ("", MAIN):
+        own = replace(machine, tags={**tags, "dormouse-deployment": deployment})
+        assert not rules.leaves_to_others(own)
+    assert not Rules().leaves_to_others(machine)
 
 
 async def belongings(known: EnvironmentRecord | None) -> Belongings:
