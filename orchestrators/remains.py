@@ -48,9 +48,11 @@ def look_for_remains(context: Context, environment: str, ours: Belongings) -> St
     secrets = yield from _listed(context, list_secrets, list(ours.secrets), unknown)
     if not view.id:
         return Remains(secrets=tuple(secrets), unknown=tuple(unknown))
-    others = ours.others_in((yield from run(context, list_group, ours.group)))
+    unlisted: list[str] = []
+    others = ours.others_in((yield from _listed(context, list_group, ours.group, unlisted)))
     resources = yield from still_there(context, list(ours.resources))
-    alone = view.is_of(environment) and not others
+    unknown += unlisted
+    alone = view.is_of(environment) and not others and not unlisted
     return Remains(view.id, tuple(resources), tuple(secrets), others, tuple(unknown), alone)
 
 

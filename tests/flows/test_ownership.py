@@ -73,6 +73,21 @@ def test_what_others_put_into_the_group_survives_and_keeps_the_group(
     assert (again.status_code, group in again.json()["detail"]) == (409, True)
 
 
+def test_a_group_that_cannot_be_listed_stays_and_what_is_ours_in_it_goes(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    group = f"{SUBSCRIPTION}/resourceGroups/rg-dormouse-{name}"
+    azure.spoil(method="GET", path=f"rg-dormouse-{name}/resources", status=403, code="AuthorizationFailed")
+    operation = control_plane.down(name)
+    assert operation["state"] == "failed"
+    assert [item.partition(",")[0] for item in operation["leftovers"]] == ["unknown"]
+    assert [item["id"] for item in azure.resources(name)] == [group]
+    azure.behave()
+    assert control_plane.down(name)["state"] == "succeeded"
+    assert azure.resources(name) == []
+
+
 def test_a_group_whose_tags_name_somebody_else_stays_and_what_is_ours_in_it_goes(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
