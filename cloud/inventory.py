@@ -44,14 +44,14 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """A resource group: its id ("" if there is none), and whether its tags name an environment of this deployment."""
+    """A resource group: its id ("" if there is none), and the environment of this deployment that its tags name, or ""."""
 
     id: str = ""
-    environment: str = ""
+    owner: str = ""
 
     def is_of(self, environment: str) -> bool:
         """Whether the group exists and its tags name this environment."""
-        return bool(self.id) and self.environment == environment
+        return bool(self.id) and self.owner == environment
 
 
 class Inventory:
