@@ -1,4 +1,4 @@
-"""Only what a plan has named belongs to an environment: tags and names give nobody anything."""
+"""Only what a plan has named belongs to an environment: tags and names give no right to anything."""
 
 from typing import Any
 
@@ -118,7 +118,7 @@ def test_a_rollback_leaves_what_others_have_put_into_the_new_group(
 
 
 @pytest.mark.parametrize("tags", [{}, {"team": "others"}, {"dormouse": ""}, {"dormouse": "", "dormouse-operation": ""}])
-def test_a_group_without_a_record_belongs_to_nobody_who_asks_for_it(
+def test_a_group_without_a_record_is_refused_to_every_caller(
     control_plane: ControlPlane, azure: AzureSide, name: str, tags: dict[str, str]
 ) -> None:
     group = f"rg-dormouse-{name}"
@@ -142,7 +142,7 @@ def people(ground: Ground) -> Any:
         yield People(ground.api, ground.key, simulation)
 
 
-def test_an_environment_whose_record_is_lost_is_given_to_nobody(
+def test_an_environment_whose_record_is_lost_is_refused_to_every_caller(
     people: People, control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     alice, mallory, olga = people.token("alice", "user"), people.token("mallory", "user"), people.token("olga", "operator")

@@ -63,7 +63,7 @@ def test_no_id_of_one_deployment_is_one_of_anothers() -> None:
     assert not set(ours.resources) & set(theirs.resources)
     assert not any(ours.owns(resource) for resource in theirs.resources)
     accounts = {one.rsplit("/", 1)[-1] for one in (*ours.resources, *theirs.resources) if "storageAccounts/" in one}
-    assert len(accounts) == 3  # two accounts, whose names nobody else in the world may have, and the container's name
+    assert len(accounts) == 3  # two accounts, whose names are unique in the world, and the container's name
 
 
 def test_a_plan_names_its_disk_and_what_is_beneath_its_resources_and_nothing_else() -> None:
