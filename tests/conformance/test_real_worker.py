@@ -109,4 +109,4 @@ def test_an_orchestrator_asks_for_the_same(interpreter: str, ground: Ground, emb
     with warnings.catch_warnings(action="ignore"):  # the SDK announces a stricter way of its own
         ours = embedded.call_orchestrator(embedded.functions["change_power"], context)
     assert json.loads(answer["value"]) == json.loads(ours)
-    assert "begin_power_change" in ours
+    assert "holds_lock" in ours

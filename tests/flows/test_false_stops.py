@@ -75,7 +75,7 @@ def test_whoever_opts_out_between_the_verdict_and_the_stop_keeps_the_machine(fle
         "scheduled": {"dormouse-idle": AT_ONCE, "dormouse-schedule": "mon-sun 00:00-24:00 UTC"},
     }
     fleet.load(**{name: machine(idle=AT_ONCE) for name in (*answers, "control")})
-    fleet.spoil(effect="slow", path=MONITOR, seconds=120, times=1)  # after the tags were read for the verdict
+    fleet.spoil(effect="slow", path=MONITOR, seconds=60, times=1)  # after the tags were read for the verdict
     accepted = fleet.control_plane.post("/sweeps")
     until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] == 1, "nothing was measured")
     for name, tags in answers.items():

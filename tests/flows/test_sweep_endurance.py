@@ -199,8 +199,8 @@ def test_a_machine_that_was_made_again_without_its_agent_falls_asleep(fleet: Fle
     fleet.load(again=machine(idle=AT_ONCE, size=CPU_SIZE))
     fleet.sweep(dry_run=True)
     fleet.simulation.post("/resources/vanish", json={"id": fleet.id("again")}).raise_for_status()
-    pass_minutes(fleet, 1)
-    fleet.load(again=machine(idle=AT_ONCE, size=CPU_SIZE, agent=False, created="10m"))
+    pass_minutes(fleet, 3)  # what the agent said is older than the new machine
+    fleet.load(again=machine(idle=AT_ONCE, size=CPU_SIZE, agent=False, created="1m"))
 
     def asleep() -> bool:
         fleet.sweep()

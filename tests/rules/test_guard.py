@@ -77,6 +77,27 @@ def test_a_lease_waits_for_an_agent_that_has_fallen_silent_but_not_for_azure_mon
         assert decided(case(policy=at_once, memory=over, evidence=evidence)).step is Step.STOP
 
 
+def test_a_lease_does_not_wait_for_the_agent_of_a_machine_that_is_shut_down() -> None:
+    memory = remembered(state=State.STOPPED_BILLED, lease=Lease(NOW - 3600, Ending.STOP, "alice"))
+    halted = machine(state=State.STOPPED_BILLED)
+    silent = quiet(heard_at=NOW - STALE - 1)
+    assert decided(case(policy=IdlePolicy(lead=0), machine=halted, memory=memory, evidence=silent)).step is Step.STOP
+
+
+def test_what_cannot_be_read_starts_nothing_either() -> None:
+    memory = remembered(state=State.STOPPED, state_since=NOW - 3600)
+    hours = read_schedule("fri 07:30-18:00 UTC")
+    asleep = case(machine=machine(state=State.STOPPED), memory=memory, schedule=hours)
+    assert decided(asleep).step is Step.START
+    assert decided(replace(asleep, fault="x")).step is Step.NOTHING
+
+
+@pytest.mark.parametrize("policy", [IdlePolicy(), IdlePolicy(enabled=False)])
+def test_a_machine_with_unreadable_tags_is_unknown_even_if_it_is_not_watched(policy: IdlePolicy) -> None:
+    assert judge(case(policy=policy, fault="x")).kind is Kind.UNKNOWN
+    assert "cannot be read: x" in judge(case(policy=policy, fault="x", machine=machine(state=State.STOPPED))).sentence
+
+
 @pytest.mark.parametrize("reason", list(Reason))
 def test_what_cannot_be_read_protects_from_every_stop(reason: Reason) -> None:
     assert unknowns(case(fault="x"), reason) == ["what is written about it cannot be read: x"]
