@@ -28,7 +28,7 @@ QUIET_HOST = {
     "disk_write_bytes_per_second": "0..200",
 }
 BUSY_HOST = QUIET_HOST | {"cpu_percent": "20..80"}
-PEOPLE = ("logins", "connections", "terminals_active", "multiplexer_jobs", "kernels", "kernels_busy", "kernels_active")
+PEOPLE = ("logins", "connections", "terminals_active", "terminal_jobs", "kernels", "kernels_busy", "kernels_active")
 WORK = ("kernel_connections", "containers", "jobs", "gpu_percent", "gpu_processes", "gpu_memory_percent")
 # Numbers that change every minute, as real ones do: records of constants would pack much smaller.
 QUIET: dict[str, Any] = dict.fromkeys((*PEOPLE, *WORK), 0) | {

@@ -60,7 +60,7 @@ INSIDE = (
         "{peak:.0f} notebook kernel(s) were alive",
         noun="notebook kernels",
     ),
-    Signal("multiplexer_jobs", _once, "{peak:.0f} program(s) ran in tmux or screen"),
+    Signal("terminal_jobs", _once, "{peak:.0f} program(s) ran in tmux or screen"),
     Signal("terminals_active", _once, "somebody typed in {peak:.0f} terminal(s)"),
     Signal("logins", lambda policy: 1.0 if policy.sessions == "connected" else None, "{peak:.0f} session(s) were open"),
     Signal(

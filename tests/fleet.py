@@ -32,7 +32,7 @@ QUIET_INSIDE: dict[str, Any] = {
     "logins": 0,
     "connections": 0,
     "terminals_active": 0,
-    "multiplexer_jobs": 0,
+    "terminal_jobs": 0,
     "kernels": 0,
     "kernels_busy": 0,
     "kernels_active": 0,

@@ -1,60 +1,52 @@
-"""Who is there: people logged in, connections to log in by, and terminals that are typed in."""
+"""Who is there: the sessions of people, the connections of these sessions, and terminals that are typed in."""
 
 from __future__ import annotations
 
-import struct
-
 from .places import Places, Unknown
+from .processes import Processes
+from .sessions import Seen, look_for_sessions
+from .sockets import Sockets
 from .sources import Changes
-
-# Type, process and, after line and id, the user; the rest of a record does not matter here. See utmp(5).
-UTMP = struct.Struct("=hxxi32x4x32s")
-UTMP_BYTES = 384
-USER_PROCESS = 7
-ESTABLISHED = "01"
-LOGIN_PORTS = (22, 3389)
+from .terminal_jobs import consoles_with_a_shell
 
 
-class Logins:
-    """People logged in."""
+class Sessions:
+    """The sessions of people: how many, how many connections they have, and in how many typing cannot be seen."""
 
-    name = "logins"
+    name = "sessions"
+    signals = ("logins", "connections", "sessions_opaque")
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, processes: Processes) -> None:
+        self.problems: dict[str, str] = {}
         self._places = places
+        self._processes = processes
 
     def look(self, moment: float, since: float) -> dict[str, float]:
-        """How many there are, without those whose session has died unrecorded."""
-        content = self._places.at("/var/run/utmp").read_bytes()
-        if len(content) % UTMP_BYTES:
-            raise Unknown("/var/run/utmp does not consist of whole records")
-        logins = 0
-        for offset in range(0, len(content), UTMP_BYTES):
-            kind, process, user = UTMP.unpack_from(content, offset)
-            if kind == USER_PROCESS and user.strip(b"\0") and self._places.at(f"/proc/{process}").exists():
-                logins += 1
-        return {"logins": logins}
+        """What is known: a number from 1 on is known even if there may be more, and zero only if everything was seen."""
+        sockets = Sockets(self._places)
+        seen = look_for_sessions(self._places, self._processes, moment, sockets)
+        connections, hidden = _connections(seen, sockets)
+        counts = {
+            "logins": (len(seen.sessions), seen.unseen),
+            "connections": (connections, (*seen.unseen, *hidden)),
+            "sessions_opaque": (sum(not session.terminals for session in seen.sessions), seen.unseen),
+        }
+        known = {name: float(count) for name, (count, unseen) in counts.items() if count or not unseen}
+        self.problems = {name: unseen[0] for name, (_, unseen) in counts.items() if name not in known}
+        if not known:
+            raise Unknown(next(iter(self.problems.values())))
+        return known
 
 
-class Connections:
-    """Established connections that came in to where people log in."""
-
-    name = "connections"
-
-    def __init__(self, places: Places) -> None:
-        self._places = places
-
-    def look(self, moment: float, since: float) -> dict[str, float]:
-        """How many there are."""
-        lines = self._places.text("/proc/net/tcp").splitlines()[1:]
-        if self._places.at("/proc/net/tcp6").exists():
-            lines += self._places.text("/proc/net/tcp6").splitlines()[1:]
-        return {"connections": sum(map(_is_login, lines))}
-
-
-def _is_login(line: str) -> bool:
-    words = line.split()
-    return words[3] == ESTABLISHED and int(words[1].rpartition(":")[2], 16) in LOGIN_PORTS
+def _connections(seen: Seen, sockets: Sockets) -> tuple[int, list[str]]:
+    """How many connections came in to the sessions, and why more could not be seen."""
+    count, hidden = 0, []
+    for session in seen.sessions:
+        try:
+            count += sum(each.inbound for each in sockets.connections_of(session.leader))
+        except Unknown as error:
+            hidden.append(str(error))
+    return count, hidden
 
 
 class Terminals:
@@ -64,18 +56,22 @@ class Terminals:
     """
 
     name = "terminals"
+    signals = ("terminals_active",)
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, processes: Processes) -> None:
         self._places = places
+        self._processes = processes
         self._changes = Changes()
 
     def look(self, moment: float, since: float) -> dict[str, float]:
         """How many were typed in, or opened, in this minute."""
         marks: dict[str, object] = {}
-        for name in self._places.names("/dev/pts"):
-            if name.isdigit():
-                try:
-                    marks[name] = self._places.at(f"/dev/pts/{name}").stat().st_atime_ns
-                except FileNotFoundError:
-                    continue  # closed a moment ago
+        for name in (*self._pseudo_terminals(), *consoles_with_a_shell(self._processes.at(moment))):
+            try:
+                marks[name] = self._places.at(f"/dev/{name}").stat().st_atime_ns
+            except FileNotFoundError:
+                continue  # closed a moment ago
         return {"terminals_active": self._changes.since(moment, marks, since)}
+
+    def _pseudo_terminals(self) -> list[str]:
+        return [f"pts/{name}" for name in self._places.names("/dev/pts") if name.isdigit()]

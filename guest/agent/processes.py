@@ -1,14 +1,15 @@
-"""Processes: which there are, and which of them run below tmux or screen."""
+"""Processes: which there are, and which of them is below which."""
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from .places import Places
 
-MULTIPLEXERS = ("tmux", "screen")
-# `sudo -i` is a way to a shell; what it runs otherwise is a process of its own below it.
-SHELLS = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh", "csh", "tcsh", "su", "sudo", "login"})
+# A program that is connected by mosh wakes every three seconds.
+LONG_ENOUGH = 4.0  # seconds
+FORGOTTEN = 600.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,9 @@ class Process:
 
     name: str
     parent: int
+    # The process that leads its session, and the terminal of that session as the kernel counts terminals (0: none).
+    session: int = 0
+    terminal: int = 0
 
 
 class Processes:
@@ -26,6 +30,7 @@ class Processes:
         self._places = places
         self._seen: dict[int, Process] = {}
         self._moment = float("-inf")
+        self._switches: dict[int, tuple[float, int, bool | None]] = {}
 
     def at(self, moment: float) -> dict[int, Process]:
         """All of them; looked up at most once per second, because it is a walk."""
@@ -38,6 +43,22 @@ class Processes:
         """Whether there is such a process, and not only its remains."""
         return self._read(pid)[1] is not None
 
+    def has_run(self, pid: int, moment: float) -> bool | None:
+        """Whether a process has done anything since it was asked for before; None at first."""
+        before, count = self._switches.get(pid), self._switches_of(pid)
+        if before is None or moment - before[0] >= LONG_ENOUGH:
+            changed = None if before is None else before[1] != count
+            self._switches = {each: seen for each, seen in self._switches.items() if moment - seen[0] < FORGOTTEN}
+            self._switches[pid] = before = (moment, count, changed)
+        return before[2]
+
+    def _switches_of(self, pid: int) -> int:
+        try:
+            lines = self._places.text(f"/proc/{pid}/status").splitlines()
+        except OSError:
+            return 0
+        return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches:"))
+
     def _pids(self) -> list[int]:
         return [int(name) for name in self._places.names("/proc") if name.isdigit()]
 
@@ -48,40 +69,20 @@ class Processes:
             return pid, None
         # The name stands in parentheses and may contain some: "1 (a) b) S 0 …".
         name, _, rest = line.partition("(")[2].rpartition(")")
-        state, parent = rest.split()[:2]
-        return pid, None if state in "ZX" else Process(name, int(parent))
+        state, parent, _, session, terminal = rest.split()[:5]
+        return pid, None if state in "ZX" else Process(name, int(parent), int(session), int(terminal))
 
 
-class MultiplexerJobs:
-    """Programs that somebody left running in tmux or screen."""
-
-    name = "multiplexers"
-
-    def __init__(self, processes: Processes) -> None:
-        self._processes = processes
-
-    def look(self, moment: float, since: float) -> dict[str, float]:
-        """How many run below a multiplexer and are neither shells nor multiplexers."""
-        every = self._processes.at(moment)
-        jobs = [pid for pid, process in every.items() if not _is_way_to_a_shell(process) and _is_below(pid, every)]
-        return {"multiplexer_jobs": len(jobs)}
-
-
-def _is_multiplexer(process: Process) -> bool:
-    return process.name.split(":")[0] in MULTIPLEXERS
-
-
-def _is_way_to_a_shell(process: Process) -> bool:
-    return process.name in SHELLS or _is_multiplexer(process)
-
-
-def _is_below(pid: int, every: dict[int, Process]) -> bool:
-    # A walk takes a while, and parents change meanwhile: what was read may even be a circle.
+def line_of(pid: int, every: Mapping[int, Process]) -> Iterator[int]:
+    """A process and those above it, from itself to the first."""
+    # A walk takes a while, and parents change during it: what was read may even be a circle.
     passed: set[int] = set()
-    parent = every[pid].parent
-    while parent in every and parent not in passed:
-        if _is_multiplexer(every[parent]):
-            return True
-        passed.add(parent)
-        parent = every[parent].parent
-    return False
+    while pid in every and pid not in passed:
+        yield pid
+        passed.add(pid)
+        pid = every[pid].parent
+
+
+def is_below(pid: int, above: Container[int], every: Mapping[int, Process]) -> bool:
+    """Whether a process is one of some others, or below one."""
+    return any(each in above for each in line_of(pid, every))

@@ -9,18 +9,21 @@ import time
 from dataclasses import dataclass
 
 from .awake import WISHES
+from .batch import BatchJobs
+from .containers import Containers, Docker
 from .delivery import Delivery
 from .gpu import GpuProcesses, Gpus
 from .identity import METADATA, Identity
-from .jobs import MARKERS, Containers, Markers
+from .jobs import MARKERS, Markers
 from .load import Disks, Network, Processor
 from .minutes import Ledger, Unconfirmed
 from .notebooks import Notebooks
 from .pace import Pace, now
-from .people import Connections, Logins, Terminals
+from .people import Sessions, Terminals
 from .places import Places, Unknown
-from .processes import MultiplexerJobs, Processes
+from .processes import Processes
 from .sources import Observer, Source
+from .terminal_jobs import TerminalJobs
 from .web import may_have_token
 
 CONFIGURATION = "/etc/dormouse/agent.json"
@@ -52,17 +55,17 @@ class Eyes:
     """Every source of signals."""
 
     def __init__(self, places: Places, pace: Pace) -> None:
-        processes = Processes(places)
+        processes, docker = Processes(places), Docker(places)
         self.gpus = Gpus(places, pace)
         self.quick: list[Source] = [self.gpus, Processor(places), Disks(places), Network(places)]
         self.slow: list[Source] = [
             GpuProcesses(self.gpus, processes),
-            Logins(places),
-            Connections(places),
-            Terminals(places),
-            MultiplexerJobs(processes),
+            Sessions(places, processes),
+            Terminals(places, processes),
+            TerminalJobs(places, processes),
+            BatchJobs(places, processes, docker),
             Notebooks(places, processes),
-            Containers(places, processes),
+            Containers(places, processes, docker),
             Markers(places, processes),
         ]
 

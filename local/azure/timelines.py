@@ -28,7 +28,7 @@ InsideSignal = Literal[
     "logins",
     "connections",
     "terminals_active",
-    "multiplexer_jobs",
+    "terminal_jobs",
     "kernels",
     "kernels_busy",
     "kernels_active",

@@ -198,7 +198,7 @@ def test_a_long_past_is_told_in_heartbeats_that_are_not_too_large(tmp_path: Path
             "logins",
         )
         names += ("connections", "kernels", "kernels_busy", "kernel_connections", "containers", "jobs", "terminals_active")
-        inside = dict.fromkeys((*names, "network_bytes_per_second", "disk_bytes_per_second", "multiplexer_jobs"), "10..99")
+        inside = dict.fromkeys((*names, "network_bytes_per_second", "disk_bytes_per_second", "terminal_jobs"), "10..99")
         async with reporting(tmp_path, inside=inside) as (azure, plane):
             await caught_up(azure)
             assert len(plane.heartbeats) > 1  # a larger one would have been refused

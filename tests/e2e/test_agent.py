@@ -79,7 +79,7 @@ def test_the_real_agent_is_heard_and_what_people_wish_on_the_machine_is_kept(fle
                 assert subprocess.run([*awake, wish], check=False).returncode == 0
                 time.sleep(0.5)
             signals = set(fleet_line(fleet, "here")["numbers"])
-            return {"cpu_percent", "cpu_cores", "jobs", "kernels", "containers", "multiplexer_jobs"} <= signals
+            return {"cpu_percent", "cpu_cores", "jobs", "kernels", "containers", "terminal_jobs"} <= signals
 
         until(told, "the agent's minutes never arrive")
     assert "Bearer" not in (tmp_path / "log").read_text()

@@ -135,7 +135,7 @@ def test_jobs_of_tmux_and_screen_are_what_is_not_a_shell(machine: Machine, proce
     for pid, name, parent in tree:
         machine.process(pid, name, parent)
     machine.process(15, "python", 11, state="Z")
-    assert known(MultiplexerJobs(processes)) == {"multiplexer_jobs": 3}
+    assert known(MultiplexerJobs(processes)) == {"terminal_jobs": 3}
 
 
 def test_a_quiet_machine_is_known_to_be_quiet(places: Places, processes: Processes) -> None:
@@ -144,7 +144,7 @@ def test_a_quiet_machine_is_known_to_be_quiet(places: Places, processes: Process
     )
     assert known(Containers(places, processes)) == {"containers": 0}
     assert known(Markers(places, processes)) == {"jobs": 0}
-    assert known(MultiplexerJobs(processes)) == {"multiplexer_jobs": 0}
+    assert known(MultiplexerJobs(processes)) == {"terminal_jobs": 0}
 
 
 @contextmanager

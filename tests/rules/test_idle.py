@@ -183,7 +183,7 @@ def test_every_signal_at_its_limit_in_any_minute_keeps_a_machine_awake(side: str
 
 
 def test_what_speaks_against_sleep_is_no_less_than_this() -> None:
-    work = {"jobs", "gpu_percent", "gpu_processes", "kernels_busy", "kernels_active", "multiplexer_jobs"}
+    work = {"jobs", "gpu_percent", "gpu_processes", "kernels_busy", "kernels_active", "terminal_jobs"}
     people = {"terminals_active", "logins", "connections"}
     load = {"cpu_percent", "cpu_cores", "network_bytes_per_second", "disk_bytes_per_second"}
     assert {signal.name for signal in SPEAKING} == work | people | load
