@@ -28,8 +28,8 @@ QUIET_HOST = {
     "disk_write_bytes_per_second": "0..200",
 }
 BUSY_HOST = QUIET_HOST | {"cpu_percent": "20..80"}
-PEOPLE = ("logins", "connections", "terminals_active", "terminal_jobs", "kernels", "kernels_busy", "kernels_active")
-WORK = ("kernel_connections", "containers", "jobs", "gpu_percent", "gpu_processes", "gpu_memory_percent")
+PEOPLE = ("logins", "connections", "sessions_opaque", "terminals_active", "kernels", "kernels_busy", "kernels_active")
+WORK = ("kernel_connections", "terminal_jobs", "batch_jobs", "containers", "jobs", "gpu_percent", "gpu_processes", "gpu_memory_percent")
 # Numbers that change every minute, as real ones do: records of constants would pack much smaller.
 QUIET: dict[str, Any] = dict.fromkeys((*PEOPLE, *WORK), 0) | {
     "cpu_percent": "0..3",

@@ -58,6 +58,7 @@ class IdlePolicy(BaseModel):
     agent: Literal["required", "optional"] = "optional"
     sessions: Literal["connected", "active"] = "connected"
     kernels: Literal["activity", "alive"] = "activity"
+    containers: Literal["activity", "running"] = "activity"
     gpu_percent: Share = 5.0
     cpu_percent: Share = 5.0
     cpu_cores: Limit = 0.5

@@ -60,13 +60,25 @@ INSIDE = (
         "{peak:.0f} notebook kernel(s) were alive",
         noun="notebook kernels",
     ),
-    Signal("terminal_jobs", _once, "{peak:.0f} program(s) ran in tmux or screen"),
+    Signal(
+        "batch_jobs",
+        _once,
+        "{peak:.0f} job(s) of a batch system or CI agent were running",
+        noun="jobs of batch systems and CI agents",
+    ),
+    Signal("terminal_jobs", _once, "{peak:.0f} program(s) ran in a terminal", noun="programs in terminals"),
     Signal("terminals_active", _once, "somebody typed in {peak:.0f} terminal(s)"),
     Signal("logins", lambda policy: 1.0 if policy.sessions == "connected" else None, "{peak:.0f} session(s) were open"),
     Signal(
         "connections",
         lambda policy: 1.0 if policy.sessions == "connected" else None,
-        "{peak:.0f} SSH or RDP connection(s) were open",
+        "{peak:.0f} connection(s) of sessions were open",
+    ),
+    Signal(
+        "sessions_opaque",
+        lambda policy: 1.0 if policy.sessions == "active" else None,
+        "{peak:.0f} session(s) in which typing cannot be seen (an editor, a remote desktop) were open",
+        noun="sessions without a terminal",
     ),
     Signal("cpu_percent", lambda policy: policy.cpu_percent, "the CPU was at {peak:.0f} %", peaks=False, noun="the CPU"),
     Signal("cpu_cores", lambda policy: policy.cpu_cores, "{peak:.1f} CPU core(s) were busy", peaks=False, noun="the CPU"),
@@ -88,7 +100,11 @@ INSIDE = (
     Signal("gpu_watts", _never, "GPUs drew {peak:.0f} W"),
     Signal("gpu_kernel_processes", _never, "{peak:.0f} notebook kernel(s) held a GPU"),
     Signal("kernel_connections", _never, "{peak:.0f} notebook page(s) were open"),
-    Signal("containers", _never, "{peak:.0f} container(s) were running"),
+    Signal(
+        "containers",
+        lambda policy: 1.0 if policy.containers == "running" else None,
+        "{peak:.0f} container(s) were running",
+    ),
 )
 GPU = frozenset({"gpu_percent", "gpu_processes"})
 

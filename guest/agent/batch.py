@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from .containers import JOB_OF_GITLAB, Docker
 from .places import Places
 from .process_facts import words_of
-from .processes import Process, Processes, line_of
+from .processes import Process, Processes
 
 # One process of each of these is one job, or one part of a job.
 WORKERS = frozenset({
@@ -22,6 +22,7 @@ SLURM_STEP = re.compile(r"slurmstepd: \[(?P<job>\d+)")
 RAY_AT_REST = re.compile(r"ray::(IDLE.*|Dashboard.*|RuntimeEnv.*)")
 # Apptainer and Singularity: a program in a container that somebody started, and not a service (an "instance").
 STARTER = re.compile(r"starter(-suid)?")
+SCRIPTS = frozenset({"sh", "bash", "dash"})
 JENKINS_AGENT = re.compile(r"(.*/)?(agent|remoting|slave)\.jar")
 # Jenkins runs a step by a script that goes on if the agent dies.
 JENKINS_STEP = re.compile(r".*@tmp/durable-\w+/(script|jenkins-wrap)\.sh(\.copy)?")
@@ -47,36 +48,35 @@ class BatchJobs:
         return {"batch_jobs": len(found)}
 
     def _jobs_of(self, pid: int, process: Process, every: Mapping[int, Process]) -> Iterator[str]:
+        """What to call the job that a process is of, if it is of one."""
         parent = every.get(process.parent)
-        if process.name in WORKERS:
+        if process.name in WORKERS or self._is_at_work(pid, process):
             yield str(pid)
         elif process.name == "slurmstepd":
             # `slurmstepd infinity` is there as long as Slurm is.
             if match := SLURM_STEP.match(self._command(pid)):
                 yield f"slurm {match['job']}"
-        elif process.name.startswith("ray::"):
-            # The kernel keeps 15 letters of the name only.
-            if not RAY_AT_REST.match(self._command(pid) or process.name):
-                yield str(pid)
-        elif STARTER.fullmatch(process.name):
-            if " instance" not in self._command(pid):
-                yield str(pid)
-        elif process.name == "buildkite-agent":
-            if "bootstrap" in words_of(self._places, pid)[1:2]:
-                yield str(pid)
         elif parent is not None and parent.name in LISTENERS and process.name not in LISTENERS:
             yield f"below {process.parent}"
-        elif self._is_of_jenkins(pid, process, every):
+        elif self._is_of_jenkins(pid, process, parent):
             yield "jenkins"
 
-    def _is_of_jenkins(self, pid: int, process: Process, every: Mapping[int, Process]) -> bool:
-        if process.name in ("sh", "bash", "dash"):
-            if any(map(JENKINS_STEP.fullmatch, words_of(self._places, pid))):
-                return True
-        return any(self._is_jenkins_agent(each, every) for each in list(line_of(pid, every))[1:2])
+    def _is_at_work(self, pid: int, process: Process) -> bool:
+        """Whether it is a process whose command says that it works."""
+        if process.name.startswith("ray::"):
+            # The kernel keeps 15 letters of the name only.
+            return not RAY_AT_REST.match(self._command(pid) or process.name)
+        if STARTER.fullmatch(process.name):
+            return " instance" not in self._command(pid)
+        return process.name == "buildkite-agent" and "bootstrap" in words_of(self._places, pid)[1:2]
 
-    def _is_jenkins_agent(self, pid: int, every: Mapping[int, Process]) -> bool:
-        return every[pid].name == "java" and any(map(JENKINS_AGENT.fullmatch, words_of(self._places, pid)))
+    def _is_of_jenkins(self, pid: int, process: Process, parent: Process | None) -> bool:
+        if parent is not None and parent.name == "java" and self._is_jenkins_agent(process.parent):
+            return True
+        return process.name in SCRIPTS and any(map(JENKINS_STEP.fullmatch, words_of(self._places, pid)))
+
+    def _is_jenkins_agent(self, pid: int) -> bool:
+        return any(map(JENKINS_AGENT.fullmatch, words_of(self._places, pid)))
 
     def _command(self, pid: int) -> str:
         return " ".join(words_of(self._places, pid))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .command_lines import value_of
 from .places import Places, Unknown
 from .process_facts import words_of
 from .processes import Process, Processes
@@ -90,7 +91,7 @@ class Containers:
 
     def _is_of_the_cluster(self, words: list[str]) -> bool:
         """Whether a pod belongs to the cluster itself, as the description says that containerd keeps of it."""
-        address, namespace, identifier = (_value_of(option, words) for option in ("-address", "-namespace", "-id"))
+        address, namespace, identifier = (value_of(option, words) for option in ("-address", "-namespace", "-id"))
         # Of containerd itself in /run/containerd, of k3s in /run/k3s/containerd.
         folder = address.rpartition("/")[0] or "/run/containerd"
         path = f"{folder}/{FOLDER_OF_TASKS}/{namespace}/{identifier}/config.json"
@@ -103,7 +104,7 @@ class Containers:
 
 
 def _is_of_docker(words: list[str]) -> bool:
-    return _value_of("-namespace", words) == DOCKERS_NAMESPACE
+    return value_of("-namespace", words) == DOCKERS_NAMESPACE
 
 
 def _is_listed_for_the_cluster(container: Mapping[str, Any]) -> bool:
@@ -112,7 +113,3 @@ def _is_listed_for_the_cluster(container: Mapping[str, Any]) -> bool:
     if labels.get("io.kubernetes.docker.type") == "podsandbox":
         return True
     return OF_THE_CLUSTER.fullmatch(str(labels.get("io.kubernetes.pod.namespace", ""))) is not None
-
-
-def _value_of(option: str, words: list[str]) -> str:
-    return next((following for word, following in zip(words, words[1:]) if word in (option, f"-{option}")), "")

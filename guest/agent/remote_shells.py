@@ -98,4 +98,3 @@ def _is_of_a_user(places: Places, pid: int) -> bool:
         return next((int(line.split()[2]) >= FIRST_USER for line in lines if line.startswith("Uid:")), False)
     except (OSError, ValueError, IndexError):
         return False
-

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from .command_lines import value_of
 from .places import Places, Unknown
 from .process_facts import words_of
 from .processes import Process, is_below
@@ -40,7 +41,9 @@ class ServedSessions:
 
     def desktops(self) -> list[Session]:
         """Remote desktops that somebody looks at: VNC, RDP, NX and the like."""
-        found = [pid for pid, process in self._every.items() if self._is_desktop(process) and self._asked(self._has_client, pid)]
+        found = [
+            pid for pid, process in self._every.items() if self._is_desktop(process) and self._asked(self._has_client, pid)
+        ]
         if self._has_rdp_session():
             clients = [pid for pid, process in self._every.items() if process.name == "xrdp"]
             found += [pid for pid in clients if self._asked(self._has_client, pid)]
@@ -60,9 +63,7 @@ class ServedSessions:
                 continue
             words = words_of(self._places, pid)
             if any(map(VS_CODE.fullmatch, words)):
-                # A tunnel reaches the server by a socket in the file system.
-                path = _value_of(SOCKET, words)
-                if self._asked(lambda each, path=path: self._has_client_of_vs_code(each, path), pid):  # type: ignore[misc]
+                if self._asked(self._has_client_of_vs_code, pid):
                     yield pid
             elif any(map(OTHER_SERVERS.fullmatch, words)) and self._asked(self._has_client, pid):
                 yield pid
@@ -80,7 +81,9 @@ class ServedSessions:
         among_others = NX.fullmatch(self._every[pid].name) is None
         return any(each.inbound and (among_others or not each.local) for each in self._sockets.connections_of(pid))
 
-    def _has_client_of_vs_code(self, pid: int, path: str) -> bool:
+    def _has_client_of_vs_code(self, pid: int) -> bool:
+        # A tunnel reaches the server by a socket in the file system.
+        path = value_of(SOCKET, words_of(self._places, pid))
         if self._has_client(pid) or (path and self._sockets.clients_at(pid, path)):
             return True
         # Where it listens is not known: its extensions run for as long as somebody is connected, and for a while after.
@@ -94,12 +97,3 @@ class ServedSessions:
         except (Unknown, OSError) as error:
             self.unseen.append(f"whether a client is connected to {self._every[pid].name} cannot be seen: {error}")
             return False
-
-
-def _value_of(option: str, words: list[str]) -> str:
-    for word, following in zip(words, [*words[1:], ""]):
-        if word == option:
-            return following
-        if word.startswith(f"{option}="):
-            return word[len(option) + 1 :]
-    return ""

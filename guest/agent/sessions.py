@@ -17,8 +17,8 @@ from .terminals import container_of, is_multiplexed, terminal_name
 # Services that keep a desktop when its viewer leaves, and the programs by which the viewer is seen.
 DESKTOP_SERVICES = {"xrdp": "xrdp", "tigervnc": "vnc", "vncserver": "vnc", "nx": "nx"}
 EMULATORS = (
-    "gnome-terminal", "xfce4-terminal", "mate-terminal", "konsole", "xterm", "tilix", "terminator", "lxterminal", "qterminal",
-    "kitty", "alacritty", "ptyxis", "kgx", "urxvt", "rxvt", "foot", "wezterm",
+    "gnome-terminal", "xfce4-terminal", "mate-terminal", "konsole", "xterm", "tilix", "terminator", "lxterminal",
+    "qterminal", "kitty", "alacritty", "ptyxis", "kgx", "urxvt", "rxvt", "foot", "wezterm",
 )  # fmt: skip
 LONGEST_NAME = 15  # of a process, in the kernel
 

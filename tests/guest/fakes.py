@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -143,25 +144,52 @@ class Machine:
         path.write_text(f"#!/bin/bash\n{script}\n")
         path.chmod(0o755)
 
-    def process(self, pid: int, name: str, parent: int = 1, command: str = "", state: str = "S") -> None:
-        self.write(f"/proc/{pid}/stat", f"{pid} ({name}) {state} {parent} 0 0 0")
+    def process(
+        self, pid: int, name: str, parent: int = 1, command: str = "", state: str = "S", terminal: str = "", leads: int = 0
+    ) -> None:
+        """A process; `terminal` is like "pts/3", and `leads` the process that leads its session, if it does not itself."""
+        number = terminal and ((136 << 8) if terminal.startswith("pts/") else 4 << 8) + int(re.sub(r"\D", "", terminal))
+        number = (number or 0) + (64 if terminal.startswith("ttyS") else 0)
+        session = (leads or pid) if terminal else 0
+        self.write(f"/proc/{pid}/stat", f"{pid} ({name}) {state} {parent} {session} {session} {number} -1 4194304")
         self.write(f"/proc/{pid}/cmdline", command.replace(" ", "\0"))
+
+    def user(self, pid: int, number: int, switches: int = 0) -> None:
+        """Of which user a process is, and how often it has waited."""
+        uid = "\t".join([str(number)] * 4)
+        self.write(f"/proc/{pid}/status", f"Name:\tx\nUid:\t{uid}\nvoluntary_ctxt_switches:\t{switches}\n")
+
+    def sockets(self, pid: int, *inodes: int) -> None:
+        """The sockets that a process has open."""
+        folder = self.root / f"proc/{pid}/fd"
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, inode in enumerate(inodes, 3):
+            (folder / str(number)).symlink_to(f"socket:[{inode}]")
+
+    def logind(self, name: str, **said: object) -> None:
+        """A session as systemd-logind writes it down."""
+        usual = {"UID": 1000, "USER": "ana", "ACTIVE": 1, "STATE": "active", "REMOTE": 1, "TYPE": "tty", "CLASS": "user"}
+        lines = [f"{key}={value}" for key, value in {**usual, **said}.items()]
+        self.write(f"/run/systemd/sessions/{name}", "\n".join(["# This is private data. Do not parse.", *lines]) + "\n")
 
     def gpu(self, name: str = "0000:00:1e.0") -> None:
         self.write(f"/sys/bus/pci/devices/{name}/vendor", "0x10de\n")
         self.write(f"/sys/bus/pci/devices/{name}/class", "0x030200\n")
 
-    def logged_in(self, *people: tuple[int, int, str]) -> None:
+    def logged_in(self, *people: tuple[int, int, str], line: str = "pts/0", host: str = "10.0.0.1") -> None:
         """Records of utmp: kind, process and name."""
         records = [
-            struct.pack("=hxxi32s4s32s256s52x", kind, pid, b"pts/0", b"ts/0", user.encode(), b"10.0.0.1")
+            struct.pack("=hxxi32s4s32s256s52x", kind, pid, line.encode(), b"ts/0", user.encode(), host.encode())
             for kind, pid, user in people
         ]
         self.write("/var/run/utmp", b"".join(records))
 
-    def connected(self, *lines: tuple[str, str, str], file: str = "tcp") -> None:
-        """Rows of /proc/net/tcp: local and remote address, and state."""
-        rows = [f"   {n}: {local} {remote} {state} 0 0 0" for n, (local, remote, state) in enumerate(lines)]
+    def connected(self, *lines: tuple[str, str, str] | tuple[str, str, str, int], file: str = "tcp") -> None:
+        """Rows of /proc/net/tcp: local and remote address, state, and the number of the socket."""
+        rows = [
+            f"   {n}: {local} {remote} {state} 00000000:00000000 00:00000000 00000000  1000  0 {rest[0] if rest else n}"
+            for n, (local, remote, state, *rest) in enumerate(lines)
+        ]
         self.write(f"/proc/net/{file}", "\n".join(["  sl  local_address rem_address   st", *rows]) + "\n")
 
     def jupyter(self, pid: int, port: int, home: str = "/home/alice", **more: Any) -> None:

@@ -17,7 +17,8 @@ from tests.support import eventually
 Start = Callable[[], Agent]
 Signal = Literal[
     "gpu_percent", "gpu_memory_percent", "gpu_watts", "gpu_processes", "gpu_kernel_processes", "cpu_percent", "cpu_cores",
-    "disk_bytes_per_second", "network_bytes_per_second", "logins", "connections", "terminals_active", "terminal_jobs",
+    "disk_bytes_per_second", "network_bytes_per_second", "logins", "connections", "sessions_opaque",
+    "terminals_active", "terminal_jobs", "batch_jobs",
     "kernels", "kernels_busy", "kernels_active", "kernel_connections", "containers", "jobs",
 ]  # fmt: skip
 GPU_SIGNALS = {"gpu_percent", "gpu_memory_percent", "gpu_watts", "gpu_processes", "gpu_kernel_processes"}

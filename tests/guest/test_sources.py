@@ -1,23 +1,20 @@
-"""What the agent sees, source by source, on a machine that is made of files, a pretended Jupyter and a pretended Docker."""
+"""What the agent sees, source by source, on a machine that is made of files and a pretended Jupyter."""
 
-import json
 import os
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from guest.agent.jobs import Containers, Markers
+from guest.agent.batch import BatchJobs
+from guest.agent.containers import Containers, Docker
+from guest.agent.jobs import Markers
 from guest.agent.load import Disks, Network, Processor
 from guest.agent.notebooks import Notebooks
-from guest.agent.people import Connections, Logins, Terminals
+from guest.agent.people import Sessions, Terminals
 from guest.agent.places import Places, Unknown
-from guest.agent.processes import MultiplexerJobs, Processes
+from guest.agent.processes import Processes
 from guest.agent.sources import Observer, Source, ask
+from guest.agent.terminal_jobs import TerminalJobs
 from tests.guest.fakes import Machine
 
 
@@ -92,27 +89,11 @@ def test_bytes_are_counted_once_wherever_they_pass_by(machine: Machine, places: 
     assert known(source, 3.0) == {"network_bytes_per_second": 500}
 
 
-def test_people_are_those_whose_session_lives(machine: Machine, places: Places) -> None:
-    machine.process(77, "sshd")
-    machine.logged_in((2, 0, "reboot"), (7, 77, "alice"), (7, 78, "gone"), (8, 77, ""), (6, 77, "LOGIN"))
-    assert known(Logins(places)) == {"logins": 1}
-    machine.write("/var/run/utmp", b"x" * 383)
-    unknown(Logins(places))
-    (machine.root / "var/run/utmp").unlink()
-    unknown(Logins(places))
-
-
-def test_connections_are_those_that_came_in_to_log_in_by(machine: Machine, places: Places) -> None:
-    ssh, rdp, web, far = "0400000A:0016", "0400000A:0D3D", "0400000A:01BB", "0500000A:C000"
-    machine.connected((ssh, far, "01"), (ssh, far, "0A"), (web, far, "01"), (far, ssh, "01"), (ssh, far, "06"))
-    assert known(Connections(places)) == {"connections": 1}
-    machine.connected(("0" * 32 + ":0D3D", "0" * 32 + ":C000", "01"), (rdp, far, "08"), file="tcp6")
-    assert known(Connections(places)) == {"connections": 2}
-
-
-def test_typing_is_a_change_of_the_access_time_whatever_the_clock_does(machine: Machine, places: Places) -> None:
+def test_typing_is_a_change_of_the_access_time_whatever_the_clock_does(
+    machine: Machine, places: Places, processes: Processes
+) -> None:
     pts = machine.write("/dev/pts/0")
-    source = Terminals(places)
+    source = Terminals(places, processes)
     for path in (pts, machine.write("/dev/pts/1")):
         os.utime(path, (5_000, 5_000))
     assert known(source, 100.0, since=60.0) == {"terminals_active": 0}
@@ -126,74 +107,15 @@ def test_typing_is_a_change_of_the_access_time_whatever_the_clock_does(machine: 
     assert known(source, 135.0, since=120.0) == {"terminals_active": 1}
 
 
-def test_jobs_of_tmux_and_screen_are_what_is_not_a_shell(machine: Machine, processes: Processes) -> None:
-    tree = [
-        (10, "tmux: server", 1), (11, "bash", 10), (12, "python (a) b", 11), (13, "python", 12), (14, "sudo", 11),
-        (20, "screen", 1), (21, "zsh", 20), (22, "vim", 21), (30, "bash", 1), (31, "python", 30),
-        (40, "loop", 41), (41, "loop", 40),
-    ]  # fmt: skip
-    for pid, name, parent in tree:
-        machine.process(pid, name, parent)
-    machine.process(15, "python", 11, state="Z")
-    assert known(MultiplexerJobs(processes)) == {"terminal_jobs": 3}
-
-
 def test_a_quiet_machine_is_known_to_be_quiet(places: Places, processes: Processes) -> None:
     assert known(Notebooks(places, processes)) == dict.fromkeys(
         ("kernels", "kernels_busy", "kernels_active", "kernel_connections"), 0
     )
-    assert known(Containers(places, processes)) == {"containers": 0}
+    assert known(Containers(places, processes, Docker(places))) == {"containers": 0}
     assert known(Markers(places, processes)) == {"jobs": 0}
-    assert known(MultiplexerJobs(processes)) == {"terminal_jobs": 0}
-
-
-@contextmanager
-def docker(path: Path, respond: Callable[[], bytes]) -> Iterator[None]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # The path of a socket may have 107 characters only; the way through /proc is short.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            listening.bind(f"/proc/self/fd/{folder}/{path.name}")
-        finally:
-            os.close(folder)
-        listening.listen()
-
-        def serve() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                assert connection.recv(65536).startswith(b"GET /containers/json HTTP/1.1\r\n")
-                connection.sendall(respond())
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield
-        thread.join()
-
-
-@pytest.fixture
-def short(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """A machine whose files have short names, as sockets need them."""
-    return Machine(Path(tmp_path_factory.mktemp("m")), Path())
-
-
-def test_containers_are_those_of_docker_and_of_podman(short: Machine) -> None:
-    places = Places(str(short.root))
-    short.process(600, "conmon")
-    source = Containers(places, Processes(places))
-    body = json.dumps([{"Id": "a"}, {"Id": "b"}]).encode()
-    head = b"HTTP/1.1 %d OK\r\nContent-Length: %d\r\n\r\n"
-    with docker(short.root / "var/run/docker.sock", lambda: head % (200, len(body)) + body):
-        assert known(source) == {"containers": 3}
-    unknown(source)  # the socket is left, and nobody listens
-
-
-@pytest.mark.parametrize("said", [b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n{}", b"rubbish\r\n\r\n", b""])
-def test_a_docker_that_does_not_tell_makes_containers_unknown(short: Machine, said: bytes) -> None:
-    places = Places(str(short.root))
-    short.process(1, "systemd", 0)
-    with docker(short.root / "var/run/docker.sock", lambda: said):
-        unknown(Containers(places, Processes(places)))
+    assert known(TerminalJobs(places, processes)) == {"terminal_jobs": 0}
+    assert known(BatchJobs(places, processes, Docker(places))) == {"batch_jobs": 0}
+    assert known(Sessions(places, processes)) == {"logins": 0, "connections": 0, "sessions_opaque": 0}
 
 
 def test_a_marked_job_lasts_as_long_as_its_file_or_its_process(
@@ -229,7 +151,7 @@ def test_a_source_that_stumbles_blinds_no_other_and_is_complained_about_once(
 
     broken, observer = Broken(), Observer()
     for _ in range(3):
-        assert observer.look([broken, Connections(places)], lambda: 0.0, 0.0) == {"connections": 0}
+        assert observer.look([broken, Processor(places)], lambda: 0.0, 0.0) == {}
     broken.fails = False
     assert observer.look([broken], lambda: 0.0, 0.0) == {"fine": 1}
     assert [record.getMessage().split(",")[0] for record in caplog.records] == ["broken: unknown", "broken: known again"]
@@ -254,7 +176,7 @@ def test_why_a_signal_is_not_known_is_kept_by_signal(places: Places) -> None:
             raise Unknown("it has no list of signals")
 
     half, observer = Half(), Observer()
-    observer.look([half, Old(), Connections(places)], lambda: 0.0, 0.0)
+    observer.look([half, Old(), Processor(places)], lambda: 0.0, 0.0)
     away = dict.fromkeys(Half.signals, "it is away")
     assert observer.problems == {**away, "old": "it has no list of signals"}
     half.fails = False

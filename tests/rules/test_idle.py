@@ -81,6 +81,7 @@ policies = st.builds(
     agent=st.sampled_from(["required", "optional"]),
     sessions=st.sampled_from(["connected", "active"]),
     kernels=st.sampled_from(["activity", "alive"]),
+    containers=st.sampled_from(["activity", "running"]),
 )
 
 
@@ -171,7 +172,7 @@ def test_whole_weeks_change_nothing_but_dates(one: Case, weeks: int) -> None:
 @pytest.mark.parametrize(("side", "signal"), [pytest.param(*one, id=f"{one[0]} {one[1].name}") for one in SIGNALS])
 @pytest.mark.parametrize("place", [0, 15, 29])
 def test_every_signal_at_its_limit_in_any_minute_keeps_a_machine_awake(side: str, signal: Signal, place: int) -> None:
-    policy = IdlePolicy(kernels="alive")
+    policy = IdlePolicy(kernels="alive", containers="running")
     limit = signal.limit(policy)
     if limit is None:
         high = with_value(quiet(), side, signal.name, place, 1e9)
@@ -183,16 +184,14 @@ def test_every_signal_at_its_limit_in_any_minute_keeps_a_machine_awake(side: str
 
 
 def test_what_speaks_against_sleep_is_no_less_than_this() -> None:
-    work = {"jobs", "gpu_percent", "gpu_processes", "kernels_busy", "kernels_active", "terminal_jobs"}
+    work = {"jobs", "gpu_percent", "gpu_processes", "kernels_busy", "kernels_active", "terminal_jobs", "batch_jobs"}
     people = {"terminals_active", "logins", "connections"}
     load = {"cpu_percent", "cpu_cores", "network_bytes_per_second", "disk_bytes_per_second"}
     assert {signal.name for signal in SPEAKING} == work | people | load
     assert {signal.name for signal in HOST} == load - {"cpu_cores"}
     brisk = IdlePolicy(sessions="active")
-    assert {signal.name for signal in INSIDE if signal.limit(brisk) is not None} == (work | people | load) - {
-        "logins",
-        "connections",
-    }
+    spoken = (work | people | load) - {"logins", "connections"} | {"sessions_opaque"}
+    assert {signal.name for signal in INSIDE if signal.limit(brisk) is not None} == spoken
 
 
 @pytest.mark.parametrize("signal", SPEAKING, ids=lambda one: one.name)

@@ -21,6 +21,7 @@ policies = st.builds(
     agent=st.sampled_from(["required", "optional"]),
     sessions=st.sampled_from(["connected", "active"]),
     kernels=st.sampled_from(["activity", "alive"]),
+    containers=st.sampled_from(["activity", "running"]),
     gpu_percent=st.integers(1, 100),
     cpu_percent=st.floats(0.1, 100),
     cpu_cores=st.floats(0.01, 96),

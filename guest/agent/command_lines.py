@@ -1,0 +1,15 @@
+"""Options in the command lines of other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def value_of(option: str, words: Sequence[str]) -> str:
+    """What follows an option, written as `--option value` or `--option=value`; "" without it."""
+    for place, word in enumerate(words):
+        if word == option:
+            return "".join(words[place + 1 : place + 2])
+        if word.startswith(f"{option}="):
+            return word[len(option) + 1 :]
+    return ""
