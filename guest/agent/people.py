@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from .places import Places, Unknown
 from .processes import Processes
 from .sessions import Seen, look_for_sessions
@@ -10,43 +12,98 @@ from .sources import Changes
 from .terminal_jobs import consoles_with_a_shell
 
 
-class Sessions:
-    """The sessions of people: how many, how many connections they have, and in how many typing cannot be seen."""
+@dataclass(frozen=True)
+class Count:
+    """How many there are; with `unseen`, why there may be more."""
 
-    name = "sessions"
-    signals = ("logins", "connections", "sessions_opaque")
+    number: int
+    unseen: str = ""
+
+    def known(self) -> int:
+        """The number; raises Unknown for a zero that may be more. A number from 1 on is known even if there may be more."""
+        if self.unseen and not self.number:
+            raise Unknown(self.unseen)
+        return self.number
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The sessions of people, their connections, and the sessions in which typing cannot be seen."""
+
+    sessions: Count
+    connections: Count
+    opaque: Count
+
+
+class People:
+    """The sessions of people, looked for at most once per second."""
 
     def __init__(self, places: Places, processes: Processes) -> None:
-        self.problems: dict[str, str] = {}
         self._places = places
         self._processes = processes
+        self._moment = float("-inf")
+        self._counts: Counts | None = None
+
+    def at(self, moment: float) -> Counts:
+        """How many there are; raises Unknown if a register of sessions cannot be read."""
+        if self._counts is None or moment - self._moment >= 1:
+            self._counts = None
+            sockets = Sockets(self._places)
+            self._counts = _counts(look_for_sessions(self._places, self._processes, moment, sockets), sockets)
+            self._moment = moment
+        return self._counts
+
+
+class Logins:
+    """Sessions of people, by whatever way they came."""
+
+    name = "logins"
+
+    def __init__(self, people: People) -> None:
+        self._people = people
 
     def look(self, moment: float, since: float) -> dict[str, float]:
-        """What is known: a number from 1 on is known even if there may be more, and zero only if everything was seen."""
-        sockets = Sockets(self._places)
-        seen = look_for_sessions(self._places, self._processes, moment, sockets)
-        connections, hidden = _connections(seen, sockets)
-        counts = {
-            "logins": (len(seen.sessions), seen.unseen),
-            "connections": (connections, (*seen.unseen, *hidden)),
-            "sessions_opaque": (sum(not session.terminals for session in seen.sessions), seen.unseen),
-        }
-        known = {name: float(count) for name, (count, unseen) in counts.items() if count or not unseen}
-        self.problems = {name: unseen[0] for name, (_, unseen) in counts.items() if name not in known}
-        if not known:
-            raise Unknown(next(iter(self.problems.values())))
-        return known
+        """How many there are."""
+        return {"logins": self._people.at(moment).sessions.known()}
 
 
-def _connections(seen: Seen, sockets: Sockets) -> tuple[int, list[str]]:
-    """How many connections came in to the sessions, and why more could not be seen."""
-    count, hidden = 0, []
+class Connections:
+    """Established connections that came in to sessions of people, on any port."""
+
+    name = "connections"
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+
+    def look(self, moment: float, since: float) -> dict[str, float]:
+        """How many there are."""
+        return {"connections": self._people.at(moment).connections.known()}
+
+
+class OpaqueSessions:
+    """Sessions without a terminal, in which typing cannot be seen: editors, remote desktops."""
+
+    name = "opaque sessions"
+    signals = ("sessions_opaque",)
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+
+    def look(self, moment: float, since: float) -> dict[str, float]:
+        """How many there are."""
+        return {"sessions_opaque": self._people.at(moment).opaque.known()}
+
+
+def _counts(seen: Seen, sockets: Sockets) -> Counts:
+    opaque = sum(not session.terminals for session in seen.sessions)
+    why = "; ".join(seen.unseen)
+    count, hidden = 0, list(seen.unseen)
     for session in seen.sessions:
         try:
             count += sum(each.inbound for each in sockets.connections_of(session.leader))
         except Unknown as error:
             hidden.append(str(error))
-    return count, hidden
+    return Counts(Count(len(seen.sessions), why), Count(count, "; ".join(hidden)), Count(opaque, why))
 
 
 class Terminals:

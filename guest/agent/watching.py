@@ -19,7 +19,7 @@ from .load import Disks, Network, Processor
 from .minutes import Ledger, Unconfirmed
 from .notebooks import Notebooks
 from .pace import Pace, now
-from .people import Sessions, Terminals
+from .people import Connections, Logins, OpaqueSessions, People, Terminals
 from .places import Places, Unknown
 from .processes import Processes
 from .sources import Observer, Source
@@ -56,11 +56,14 @@ class Eyes:
 
     def __init__(self, places: Places, pace: Pace) -> None:
         processes, docker = Processes(places), Docker(places)
+        people = People(places, processes)
         self.gpus = Gpus(places, pace)
         self.quick: list[Source] = [self.gpus, Processor(places), Disks(places), Network(places)]
         self.slow: list[Source] = [
             GpuProcesses(self.gpus, processes),
-            Sessions(places, processes),
+            Logins(people),
+            Connections(people),
+            OpaqueSessions(people),
             Terminals(places, processes),
             TerminalJobs(places, processes),
             BatchJobs(places, processes, docker),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from guest.agent.people import Sessions
+from guest.agent.people import Connections, Logins, OpaqueSessions, People
 from guest.agent.places import Places
 from guest.agent.processes import Processes
 from guest.agent.sessions import terminals_of_people
@@ -21,17 +21,24 @@ def places(machine: Machine) -> Places:
     return Places(str(machine.root))
 
 
+def told(people: People, moment: float) -> tuple[dict[str, float], list[str]]:
+    """What is known of sessions, and why the rest is not."""
+    answers = [ask(source, moment, 0.0) for source in (Logins(people), Connections(people), OpaqueSessions(people))]
+    return {name: value for known, _ in answers for name, value in known.items()}, [why for _, why in answers if why]
+
+
 def seen(places: Places) -> tuple[float, float, float]:
     """Sessions, connections, and sessions in which typing cannot be seen."""
-    signals, why = ask(Sessions(places, Processes(places)), 0.0, 0.0)
+    signals, why = told(People(places, Processes(places)), 0.0)
     assert not why
     return signals["logins"], signals["connections"], signals["sessions_opaque"]
 
 
 def unseen(places: Places) -> str:
-    signals, why = ask(Sessions(places, Processes(places)), 0.0, 0.0)
+    signals, why = told(People(places, Processes(places)), 0.0)
     assert signals == {}
-    return why
+    assert len(why) == 3
+    return why[0]
 
 
 def shown(places: Places) -> list[str]:
@@ -181,23 +188,23 @@ def test_records_that_multiplexers_and_mosh_make_without_a_host_are_none(
     machine.sockets(40)
     machine.logged_in((7, 40, "ana"), line="pts/5", host="")
     machine.logind("c9", LEADER=41, TTY="pts/5", SERVICE="su-l")
-    source = Sessions(places, Processes(places))
-    ask(source, 0.0, 0.0)
-    assert ask(source, 12.0, 0.0) == ({"logins": 0, "connections": 0, "sessions_opaque": 0}, "")
+    people = People(places, Processes(places))
+    told(people, 0.0)
+    assert told(people, 12.0) == ({"logins": 0, "connections": 0, "sessions_opaque": 0}, [])
 
 
 def test_mosh_is_a_person_while_it_hears_its_client(machine: Machine, places: Places) -> None:
     machine.process(40, "mosh-server", command="mosh-server new -s -c 256")
     machine.process(41, "bash", 40, terminal="pts/2")
     machine.sockets(40, 5)
-    source = Sessions(places, Processes(places))
+    people = People(places, Processes(places))
 
     def at(moment: float, switches: int) -> dict[str, float]:
         machine.user(40, 1000, switches)
-        return ask(source, moment, 0.0)[0]
+        return told(people, moment)[0]
 
     assert at(0.0, 10) == {}  # one look does not tell
-    assert "mosh" in source.problems["logins"]
+    assert "mosh" in told(people, 0.0)[1][0]
     assert at(12.0, 14) == {"logins": 1, "connections": 0, "sessions_opaque": 0}
     assert at(24.0, 18)["logins"] == 1
     assert at(36.0, 18) == {"logins": 0, "connections": 0, "sessions_opaque": 0}  # nobody is heard: detached

@@ -10,7 +10,7 @@ from guest.agent.containers import Containers, Docker
 from guest.agent.jobs import Markers
 from guest.agent.load import Disks, Network, Processor
 from guest.agent.notebooks import Notebooks
-from guest.agent.people import Sessions, Terminals
+from guest.agent.people import Connections, Logins, OpaqueSessions, People, Terminals
 from guest.agent.places import Places, Unknown
 from guest.agent.processes import Processes
 from guest.agent.sources import Observer, Source, ask
@@ -115,7 +115,10 @@ def test_a_quiet_machine_is_known_to_be_quiet(places: Places, processes: Process
     assert known(Markers(places, processes)) == {"jobs": 0}
     assert known(TerminalJobs(places, processes)) == {"terminal_jobs": 0}
     assert known(BatchJobs(places, processes, Docker(places))) == {"batch_jobs": 0}
-    assert known(Sessions(places, processes)) == {"logins": 0, "connections": 0, "sessions_opaque": 0}
+    people = People(places, processes)
+    assert known(Logins(people)) == {"logins": 0}
+    assert known(Connections(people)) == {"connections": 0}
+    assert known(OpaqueSessions(people)) == {"sessions_opaque": 0}
 
 
 def test_a_marked_job_lasts_as_long_as_its_file_or_its_process(
@@ -151,7 +154,7 @@ def test_a_source_that_stumbles_blinds_no_other_and_is_complained_about_once(
 
     broken, observer = Broken(), Observer()
     for _ in range(3):
-        assert observer.look([broken, Processor(places)], lambda: 0.0, 0.0) == {}
+        assert observer.look([broken, Markers(places, Processes(places))], lambda: 0.0, 0.0) == {"jobs": 0}
     broken.fails = False
     assert observer.look([broken], lambda: 0.0, 0.0) == {"fine": 1}
     assert [record.getMessage().split(",")[0] for record in caplog.records] == ["broken: unknown", "broken: known again"]
