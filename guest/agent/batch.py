@@ -20,7 +20,7 @@ LISTENERS = frozenset({"gitlab-runner", "pbs_mom"})
 SLURM_STEP = re.compile(r"slurmstepd: \[(?P<job>\d+)")
 # Workers of Ray that wait, and its own services.
 RAY_AT_REST = re.compile(r"ray::(IDLE.*|Dashboard.*|RuntimeEnv.*)")
-# Apptainer and Singularity: a program in a container that somebody started, and not a service (an "instance").
+# Apptainer and Singularity: a program in a container that a person or a job started, and not a service (an "instance").
 STARTER = re.compile(r"starter(-suid)?")
 SCRIPTS = frozenset({"sh", "bash", "dash"})
 JENKINS_AGENT = re.compile(r"(.*/)?(agent|remoting|slave)\.jar")

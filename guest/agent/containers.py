@@ -1,4 +1,4 @@
-"""Containers: those of Docker, Podman, containerd, Kubernetes, Apptainer and the like, whoever started them."""
+"""Containers: those of Docker, Podman, containerd, Kubernetes, Apptainer and the like."""
 
 from __future__ import annotations
 

@@ -32,10 +32,14 @@ class Session:
 
 def ssh_sessions(places: Places, every: Mapping[int, Process]) -> Iterator[Session]:
     """The sessions of SSH servers on any port; logins that are under way or were refused are none."""
+    titles = {pid: " ".join(words_of(places, pid)).strip() for pid, each in every.items() if each.name in SSH_SERVERS}
+    matches = {pid: match for pid, title in titles.items() if (match := SSH_TITLE.fullmatch(title)) is not None}
     for pid, process in every.items():
         parent = every.get(process.parent)
         if process.name in SSH_SERVERS:
-            title = SSH_TITLE.fullmatch(" ".join(words_of(places, pid)).strip())
+            title = matches.get(pid)
+            if process.parent in matches:
+                continue  # `sshd: ana@internal-sftp`, a part of the session above it
             if title is not None:
                 where = (title["where"] or "notty").split(",")
                 yield Session(pid, tuple(each for each in where if each != "notty") or terminals_below(pid, every))
@@ -86,7 +90,7 @@ def _is_other_session(
     if process.name == "teleport":
         return "".join(words_of(places, pid)[1:2]) in ("exec", "forward")
     if process.name == "dropbear":
-        # It runs as root until the end; before somebody has logged in it has started nothing.
+        # It runs as root until the end; before a login succeeds it has started nothing.
         return _is_of_a_user(places, pid) or any(each.parent == pid for each in every.values())
     return False
 

@@ -40,7 +40,7 @@ class ServedSessions:
         self._sockets = sockets
 
     def desktops(self) -> list[Session]:
-        """Remote desktops that somebody looks at: VNC, RDP, NX and the like."""
+        """Remote desktops with a viewer: VNC, RDP, NX and the like."""
         found = [
             pid for pid, process in self._every.items() if self._is_desktop(process) and self._asked(self._has_client, pid)
         ]
@@ -50,7 +50,7 @@ class ServedSessions:
         return [Session(pid, graphical=True) for pid in found]
 
     def editors(self) -> list[Session]:
-        """Development environments that somebody looks at: VS Code, JetBrains', code-server, RStudio and the like."""
+        """Development environments with a client: VS Code, JetBrains', code-server, RStudio and the like."""
         found = list(self._of_runtimes())
         if any(process.name == "rsession" for process in self._every.values()):
             servers = [pid for pid, process in self._every.items() if process.name == "rserver"]
@@ -72,7 +72,7 @@ class ServedSessions:
         return DESKTOPS.fullmatch(process.name) is not None or "vnc" in process.name.lower()
 
     def _has_rdp_session(self) -> bool:
-        """Whether somebody has signed in by xrdp: without that, a connection to it sees the sign-in screen."""
+        """Whether a person has signed in by xrdp: without that, a connection to it sees the sign-in screen."""
         managers = {pid for pid, process in self._every.items() if process.name.startswith("xrdp-ses")}
         return any(process.parent in managers for process in self._every.values())
 
@@ -86,7 +86,7 @@ class ServedSessions:
         path = value_of(SOCKET, words_of(self._places, pid))
         if self._has_client(pid) or (path and self._sockets.clients_at(pid, path)):
             return True
-        # Where it listens is not known: its extensions run for as long as somebody is connected, and for a while after.
+        # Where it listens is not known: its extensions run for as long as a client is connected, and for a while after.
         below = [each for each in self._every if each != pid and is_below(each, {pid}, self._every)]
         listens = path or self._sockets.listens(pid)
         return not listens and any(EXTENSIONS in words_of(self._places, each) for each in below)

@@ -89,7 +89,7 @@ def _is_mosh(pid: int, every: Mapping[int, Process]) -> bool:
 
 
 def _has_viewer_of_its_own(record: Registered, every: Mapping[int, Process]) -> bool:
-    """Whether a desktop's server runs, so that its connections say whether somebody looks at it."""
+    """Whether a desktop's server runs, so that its connections say whether it has a viewer."""
     servers = [server for service, server in DESKTOP_SERVICES.items() if record.service.startswith(service)]
     names = {process.name.lower() for process in every.values()}
     return any(name == server or (server != "xrdp" and server in name) for server in servers for name in names)
@@ -132,7 +132,7 @@ def _opened_below(editors: Iterable[int], every: Mapping[int, Process], *, emula
         for pid, process in every.items()
         if process.terminal and process.session == pid and is_below(pid, owners, every)
     }
-    own = [p for pid, p in leaders.items() if not is_multiplexed(pid, every) and container_of(pid, every) is None]
+    own = [process for pid, process in leaders.items() if container_of(pid, every) is None]
     return [name for process in own if (name := terminal_name(process.terminal))]
 
 

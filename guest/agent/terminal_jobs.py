@@ -13,7 +13,7 @@ from .terminals import container_of, is_multiplexer, terminal_name
 SHELLS = frozenset(
     {"sh", "bash", "rbash", "dash", "ash", "zsh", "fish", "ksh", "mksh", "csh", "tcsh", "nu", "xonsh", "elvish", "pwsh"}
 )
-# The way to a shell, what waits for somebody to log in, and what belongs to a shell or a desktop.
+# The way to a shell, what waits for a login, and what belongs to a shell or a desktop.
 COMPANIONS = frozenset({
     "login", "su", "sudo", "doas", "runuser", "pkexec", "newgrp", "sg", "script", "sshd", "sshd-session", "tailscaled",
     "teleport", "dropbear", "mosh-server", "agetty", "getty", "mingetty", "fgetty", "sulogin", "systemd-tty-ask",
@@ -60,7 +60,7 @@ class TerminalJobs:
 
 
 def consoles_with_a_shell(every: Mapping[int, Process]) -> list[str]:
-    """The terminals of this machine itself, like "tty1" or "ttyS0", at which somebody has logged in."""
+    """The terminals of this machine itself, like "tty1" or "ttyS0", that have a shell."""
     names = {terminal_name(each.terminal) for each in every.values() if each.terminal and each.name in SHELLS}
     return sorted(name for name in names if name and not name.startswith(PSEUDO))
 

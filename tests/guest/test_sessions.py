@@ -57,7 +57,7 @@ def ssh(machine: Machine, pid: int, title: str, inode: int = 0, *, server: str =
     machine.sockets(pid + 1, inode)
 
 
-def test_nobody_is_there_on_a_machine_without_utmp_and_without_sessions(places: Places) -> None:
+def test_a_machine_without_utmp_and_without_sessions_has_none(places: Places) -> None:
     assert seen(places) == (0, 0, 0)
     assert shown(places) == []
 
@@ -76,6 +76,25 @@ def test_ssh_sessions_of_every_kind_count(machine: Machine, places: Places, titl
     ssh(machine, 30, title, 7)
     machine.connected((port(22), port(50123, AWAY), "01", 7))
     assert seen(places) == (1, 1, opaque)
+
+
+def test_what_sftp_runs_in_is_a_part_of_its_session(machine: Machine, places: Places) -> None:
+    ssh(machine, 30, "ana@notty", 7)
+    machine.process(32, "sshd", 31, "sshd: ana@internal-sftp")
+    machine.connected((port(22), port(50123, AWAY), "01", 7))
+    assert seen(places) == (1, 1, 1)
+
+
+def test_an_ssh_server_without_titles_is_known_by_the_user_of_its_processes(machine: Machine, places: Places) -> None:
+    machine.process(20, "sshd", command="/usr/sbin/sshd -D")
+    machine.process(30, "sshd", 20, "/usr/sbin/sshd -D -R")
+    machine.process(31, "sshd", 30, "/usr/sbin/sshd -D -R")
+    machine.user(30, 0)
+    machine.user(31, 109)  # of sshd itself, before a login succeeds
+    assert seen(places)[0] == 0
+    machine.user(31, 1000)
+    machine.sockets(31)
+    assert seen(places)[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -207,7 +226,7 @@ def test_mosh_is_a_person_while_it_hears_its_client(machine: Machine, places: Pl
     assert "mosh" in told(people, 0.0)[1][0]
     assert at(12.0, 14) == {"logins": 1, "connections": 0, "sessions_opaque": 0}
     assert at(24.0, 18)["logins"] == 1
-    assert at(36.0, 18) == {"logins": 0, "connections": 0, "sessions_opaque": 0}  # nobody is heard: detached
+    assert at(36.0, 18) == {"logins": 0, "connections": 0, "sessions_opaque": 0}  # no client is heard: detached
     assert at(48.0, 18)["logins"] == 0
     assert at(60.0, 19)["logins"] == 1
 
@@ -240,7 +259,7 @@ def test_other_servers_of_ssh_have_sessions_too(machine: Machine, places: Places
     assert shown(places) == ["/dev/pts/0"]
 
 
-def test_a_dropbear_that_has_let_nobody_in_yet_is_no_session(machine: Machine, places: Places) -> None:
+def test_a_dropbear_before_a_login_succeeds_is_no_session(machine: Machine, places: Places) -> None:
     machine.process(50, "dropbear")
     machine.process(51, "dropbear", 50)
     machine.user(51, 0)
@@ -277,7 +296,7 @@ def test_a_server_of_editors_or_desktops_counts_only_with_a_client(
 
 
 @pytest.mark.parametrize(("name", "command", "number"), SERVERS)
-def test_a_server_whose_sockets_cannot_be_seen_is_not_reported_as_nobody(
+def test_a_server_whose_sockets_cannot_be_seen_is_not_reported_as_unused(
     machine: Machine, places: Places, name: str, command: str, number: int
 ) -> None:
     machine.process(60, name, command=command)
@@ -372,7 +391,7 @@ def test_an_ssh_session_in_a_container_is_a_person_whose_typing_is_not_seen(mach
     assert shown(places) == []
 
 
-def test_warnings_go_to_terminals_that_somebody_can_read(machine: Machine, places: Places) -> None:
+def test_warnings_go_to_terminals_that_people_can_read(machine: Machine, places: Places) -> None:
     ssh(machine, 30, "ana@pts/0,pts/1", 7)
     machine.process(32, "bash", 31, terminal="pts/0")
     machine.process(33, "tmux: client", 32, terminal="pts/0", leads=32)

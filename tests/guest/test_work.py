@@ -147,7 +147,7 @@ def test_processes_that_are_read_as_a_circle_do_no_harm(machine: Machine, places
     assert terminal_jobs(places) == 0
 
 
-def test_typing_at_a_console_counts_once_somebody_has_logged_in_there(machine: Machine, places: Places) -> None:
+def test_typing_at_a_console_counts_after_a_login(machine: Machine, places: Places) -> None:
     serial = machine.write("/dev/ttyS0")
     machine.process(30, "agetty", terminal="ttyS0")
     processes = Processes(places)
