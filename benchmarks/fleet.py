@@ -28,8 +28,9 @@ QUIET_HOST = {
     "disk_write_bytes_per_second": "0..200",
 }
 BUSY_HOST = QUIET_HOST | {"cpu_percent": "20..80"}
-PEOPLE = ("logins", "connections", "sessions_opaque", "terminals_active", "kernels", "kernels_busy", "kernels_active")
-WORK = ("kernel_connections", "terminal_jobs", "batch_jobs", "containers", "jobs", "gpu_percent", "gpu_processes", "gpu_memory_percent")
+PEOPLE = ("logins", "connections", "sessions_opaque", "terminals_active", "kernel_connections")
+JOBS = ("terminal_jobs", "batch_jobs", "kernels", "kernels_busy", "kernels_active", "containers", "jobs")
+WORK = (*JOBS, "gpu_percent", "gpu_processes", "gpu_memory_percent")
 # Numbers that change every minute, as real ones do: records of constants would pack much smaller.
 QUIET: dict[str, Any] = dict.fromkeys((*PEOPLE, *WORK), 0) | {
     "cpu_percent": "0..3",

@@ -168,7 +168,7 @@ def test_a_session_that_several_registers_know_is_one(machine: Machine, places: 
     ],
 )
 def test_a_session_of_logind_is_a_person_by_its_class_and_state(
-    machine: Machine, places: Places, said: dict[str, object], expected: tuple[int, int], terminals: list[str]
+    machine: Machine, places: Places, said: dict[str, object], expected: tuple[float, float], terminals: list[str]
 ) -> None:
     machine.process(40, "leader")
     machine.sockets(40)

@@ -313,8 +313,8 @@ def test_pods_count_without_those_of_the_cluster_itself(machine: Machine, places
 def test_pods_that_docker_runs_count_without_what_holds_them_together(short: Machine) -> None:
     places = Places(str(short.root))
     short.process(1, "systemd", 0)
-    pause = {"Id": "a", "Labels": {"io.kubernetes.docker.type": "podsandbox"}}
-    proxy = {"Id": "b", "Labels": {"io.kubernetes.pod.namespace": "kube-system"}}
+    pause: dict[str, object] = {"Id": "a", "Labels": {"io.kubernetes.docker.type": "podsandbox"}}
+    proxy: dict[str, object] = {"Id": "b", "Labels": {"io.kubernetes.pod.namespace": "kube-system"}}
     for pid, name in enumerate("abc", 600):
         shim(short, pid, "moby", name)
     with docker(short.root / "var/run/docker.sock", listed(pause, proxy, {"Id": "c", "Labels": None})):
