@@ -68,11 +68,16 @@ INSIDE = (
     ),
     Signal("terminal_jobs", _once, "{peak:.0f} program(s) ran in a terminal", noun="programs in terminals"),
     Signal("terminals_active", _once, "somebody typed in {peak:.0f} terminal(s)"),
-    Signal("logins", lambda policy: 1.0 if policy.sessions == "connected" else None, "{peak:.0f} session(s) were open"),
+    Signal(
+        "logins",
+        lambda policy: 1.0 if policy.sessions == "connected" else None,
+        "{peak:.0f} session(s) were open",
+    ),
     Signal(
         "connections",
         lambda policy: 1.0 if policy.sessions == "connected" else None,
         "{peak:.0f} connection(s) of sessions were open",
+        noun="connections of sessions",
     ),
     Signal(
         "sessions_opaque",

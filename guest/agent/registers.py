@@ -14,8 +14,11 @@ UTMP = "/var/run/utmp"
 RECORD = struct.Struct("=hxxi32s4x32s256s")
 RECORD_BYTES = 384
 USER_PROCESS = 7
-# Sessions that programs open for themselves, whatever class systemd gives them.
-PROGRAMS = frozenset({"cron", "crond", "crontab", "atd", "systemd-user"})
+# Sessions that programs open for themselves, or that people open in one that they have, whatever class systemd gives them.
+PROGRAMS = frozenset({
+    "cron", "crond", "crontab", "atd", "systemd-user",
+    "su", "su-l", "sudo", "sudo-i", "runuser", "runuser-l", "systemd-run0",
+})  # fmt: skip
 GRAPHICAL = frozenset({"x11", "wayland", "mir"})
 # What terminal multiplexers and mosh write instead of an address: "tmux(7).%0", ":pts/0:S.1", "mosh [7]".
 MULTIPLEXED = re.compile(r"(tmux|screen|zellij)\(|:.*:S\.\d+$|.*\bmosh \[")

@@ -145,7 +145,7 @@ def test_a_session_that_several_registers_know_is_one(machine: Machine, places: 
     assert shown(places) == ["/dev/pts/0"]
     machine.logged_in((7, 32, "ana"))  # some write the shell down
     machine.process(33, "su", 32, terminal="pts/0", leads=32)
-    machine.logind("4", SERVICE="su-l", LEADER=33, TTY="pts/0")
+    machine.logind("4", SERVICE="login", LEADER=33, TTY="pts/0")
     assert seen(places) == (1, 1, 0)
 
 
@@ -165,6 +165,8 @@ def test_a_session_that_several_registers_know_is_one(machine: Machine, places: 
         ({"CLASS": "background", "SERVICE": "cron"}, (0, 0), []),
         ({"CLASS": "lock-screen"}, (0, 0), []),
         ({"SERVICE": "crond"}, (0, 0), []),
+        ({"SERVICE": "su-l", "TTY": "pts/0"}, (0, 0), []),
+        ({"SERVICE": "systemd-run0", "TTY": "pts/0", "CLASS": "user-light"}, (0, 0), []),
     ],
 )
 def test_a_session_of_logind_is_a_person_by_its_class_and_state(
@@ -206,7 +208,7 @@ def test_records_that_multiplexers_and_mosh_make_without_a_host_are_none(
     machine.user(40, 1000, switches=9)
     machine.sockets(40)
     machine.logged_in((7, 40, "ana"), line="pts/5", host="")
-    machine.logind("c9", LEADER=41, TTY="pts/5", SERVICE="su-l")
+    machine.logind("c9", LEADER=41, TTY="pts/5", SERVICE="login")
     people = People(places, Processes(places))
     told(people, 0.0)
     assert told(people, 12.0) == ({"logins": 0, "connections": 0, "sessions_opaque": 0}, [])
