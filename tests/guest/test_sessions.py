@@ -334,6 +334,14 @@ def test_extensions_of_vs_code_speak_for_a_client_where_its_server_cannot_be_wat
     assert seen(places)[0] == 1
 
 
+@pytest.mark.parametrize("loopback", [ITSELF, "0" * 24 + "01000000", "0" * 16 + "FFFF0000" + ITSELF])
+def test_the_parts_of_nx_that_talk_to_each_other_are_no_session(machine: Machine, places: Places, loopback: str) -> None:
+    machine.process(60, "nxserver.bin")
+    machine.sockets(60, 5)
+    machine.connected((port(25001, loopback), port(50002, loopback), "01", 5), file="tcp6")
+    assert seen(places) == (0, 0, 0)
+
+
 def test_rstudio_counts_with_a_session_of_r_and_a_page_that_is_open(machine: Machine, places: Places) -> None:
     machine.process(60, "rserver")
     machine.sockets(60, 5)
