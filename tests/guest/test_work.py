@@ -236,6 +236,7 @@ def docker(path: Path, respond: Callable[[], bytes]) -> Iterator[None]:
         finally:
             os.close(folder)
         listening.listen()
+        listening.settimeout(5)  # one that is not asked fails its test
 
         def serve() -> None:
             connection, _ = listening.accept()
