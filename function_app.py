@@ -15,7 +15,7 @@ import orchestrators
 import wire
 from api.callers import caller_of
 from api.chatops.carrying_out import Routes
-from api.pacing import Pace
+from api.pacing import Pace, pace_of_looks
 from api.problems import answers_problems
 from api.reads import Reads
 from api.repeating import once
@@ -92,12 +92,12 @@ def _with_reads(route: Route, reads: Callable[[], Reads]) -> Callable[..., Await
         asked = reads()
         caller = await caller_of(req, route.right, asked)
         require_right(caller, route.right)
-        route.require_known(req)
-        if route.costly:
-            asked.pace.admit(caller.object_id or caller.name, asked.now())
+        route.require_readable(req)
+        route.admit(caller, asked)
         if not route.commands:
             return await route.handler(req, client, asked, caller)
-        return await once(req, caller, asked, lambda known: route.handler(req, client, asked, known))
+        doing = functools.partial(route.handler, req, client, asked)
+        return await once(req, caller, asked, doing, dry_runs=route.tried_later)
 
     handler = with_reads
 
@@ -135,6 +135,7 @@ def _reads(connect: Callable[[], Cloud]) -> Reads:
         tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id),
         settings=cloud.settings,
         pace=Pace(cloud.settings.requests_a_minute),
+        looks=pace_of_looks(cloud.settings.requests_a_minute),
     )
 
 

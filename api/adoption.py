@@ -7,6 +7,7 @@ import azure.functions as func
 from pydantic import AfterValidator, Field
 
 from api.answers import accepted, answer
+from api.machines import MachineId
 from api.orchestrations import Client
 from api.parameters import DRY_RUN
 from api.reads import Reads
@@ -26,11 +27,6 @@ from orchestrators.adoption import adopt_machine, release_machine
 ORCHESTRATORS = {Verb.ADOPT: adopt_machine, Verb.RELEASE: release_machine}
 
 
-def _machine(value: str) -> str:
-    place_of(value)
-    return value
-
-
 def _policy(value: str) -> str:
     read_policy(value)
     return value
@@ -39,7 +35,7 @@ def _policy(value: str) -> str:
 class ReleaseRequest(Asked):
     """A machine that is to be watched no longer, and whether its agent goes, too."""
 
-    machine: Annotated[str, Field(max_length=512), AfterValidator(_machine)]
+    machine: MachineId
     agent: bool = True
 
 

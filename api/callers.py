@@ -5,6 +5,7 @@ import azure.functions as func
 from api.reads import Reads
 from api.requests import LONGEST_NAME
 from environments.errors import NotAuthenticated
+from environments.plain_text import plain
 from environments.roles import ANYBODY, Caller, Door, Right, Role, highest
 
 KEY_HOLDER = "function-key"
@@ -22,7 +23,7 @@ async def caller_of(req: func.HttpRequest, right: Right, reads: Reads) -> Caller
             raise NotAuthenticated("The token names nobody.")
         named = claims.get("preferred_username") or claims.get("upn") or claims.get("appid") or object_id
         roles = claims.get("roles") if isinstance(claims.get("roles"), list) else []
-        return Caller(str(named)[:LONGEST_NAME], Door.TOKEN, highest(list(roles or [])), object_id)
+        return Caller(plain(str(named))[:LONGEST_NAME], Door.TOKEN, highest(list(roles or [])), object_id)
     if settings.http_auth == "entra":
         raise NotAuthenticated("This control plane asks for a bearer token.")
     return Caller(KEY_HOLDER, Door.KEY, Role(settings.function_key_role))

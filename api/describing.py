@@ -13,6 +13,7 @@ from api.answers import answer
 from api.examples import EXAMPLES, FORMS
 from api.orchestrations import Client
 from api.page import page_of
+from api.parameters import DRY_RUN
 from api.problems import CONTENT_TYPE, STATUS_OF, headers_of, problem_like
 from api.reads import Reads
 from api.repeating import GOOD_KEY, HEADER, REPLAYED
@@ -68,6 +69,8 @@ PROOFS: dict[str, dict[str, Any]] = {
     },
 }
 AGAIN = "The same command with the same key is done once, and answered alike for a day."
+DRY_RUN_AS_MEMBER = {"type": "boolean", "default": False, "description": "As in the query: only say what would happen."}
+NOTHING_ELSE = {"type": "object", "properties": {DRY_RUN.name: DRY_RUN_AS_MEMBER}, "additionalProperties": False}
 KEY = {"type": "string", "pattern": f"^{GOOD_KEY.pattern}$"}
 
 
@@ -91,6 +94,9 @@ def document() -> dict[str, Any]:
     from api.routes import ROUTES  # the table holds this module's routes, too
 
     schemas, definitions = schemas_of(ROUTES)
+    for route in ROUTES:
+        if route.commands and route.takes is not None:  # every command takes it, and reads it apart from its model
+            definitions[route.takes.__name__]["properties"][DRY_RUN.name] = DRY_RUN_AS_MEMBER
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
         paths.setdefault(f"/api/{route.template}", {})[route.method.lower()] = _operation(route, schemas)
@@ -109,9 +115,9 @@ def problems_of(route: "Route") -> list[type[ControlPlaneError]]:
     kinds += [NotAuthenticated, NotAllowed] if route.right is not Right.NOTHING else []
     kinds += [InvalidRequest] if route.right is not Right.NOTHING or route.takes else []
     kinds += [IdempotencyKeyReused, RequestUnderWay] if route.commands else []
-    kinds += [TooManyRequests] if route.costly else []
+    kinds += [TooManyRequests] if route.costly or route.looks else []
     kinds += [InvalidSpec] if route.takes and inspect.isclass(route.takes) and hasattr(route.takes, "model_validate") else []
-    kinds += [RequestTooLarge] if route.takes or route.proof else []
+    kinds += [RequestTooLarge] if route.takes or route.proof or route.commands else []
     return list(dict.fromkeys([*kinds, CloudUnavailable]))
 
 
@@ -132,12 +138,13 @@ def _operation(route: "Route", schemas: Schemas) -> dict[str, Any]:
         content = {"schema": schemas(("takes", route.handler.__name__))}
         example = EXAMPLES.get(route.handler.__name__)
         content |= {"example": example} if example else {}
-        required = route.handler.__name__ != "post_sweep"
-        described["requestBody"] = {"required": required, "content": {route.media: content}}
+        described["requestBody"] = {"required": True, "content": {route.media: content}}
     elif route.media != "application/json":
         fields = {name: {"type": "string"} for name in FORMS[route.handler.__name__]}
         shape = {"type": "object", "properties": fields, "required": list(fields)}
         described["requestBody"] = {"required": True, "content": {route.media: {"schema": shape}}}
+    elif route.commands:
+        described["requestBody"] = {"required": False, "content": {route.media: {"schema": NOTHING_ELSE}}}
     return described
 
 

@@ -6,11 +6,11 @@ import azure.functions as func
 
 import wire
 from api.answers import accepted, answer, page
-from api.locks import running_operation, running_operations
+from api.locks import require_staying, running_operation, running_operations
 from api.machines import hold, lease
 from api.orchestrations import Client
 from api.parameters import AFTER, DRY_RUN, LIMIT, PURGE
-from api.pictures import Picture, memories_of, memory_of, picture_of
+from api.pictures import Picture, memories_of, memory_of, picture_of, shown_to
 from api.reads import Reads
 from api.requests import body_of, caller_address, model_of
 from api.starting import now, operation_of, same_command, start
@@ -75,7 +75,7 @@ async def put_environment(req: func.HttpRequest, client: Client, reads: Reads, c
     if DRY_RUN.of(req):
         return answer(await dry_run(wish, reads))
     if not wish.changes and not await running_operation(client, reads.records, name):
-        return answer(await _look(name, client, reads))
+        return answer(await _look(name, client, reads, caller))
     if wish.known is None and not await running_operation(client, reads.records, name):
         await _require_free(wish.plan.group, reads)
     operation = OperationRecord(wish.plan.operation, name, Verb.PROVISION, caller.name, now(), door=caller.door)
@@ -89,7 +89,7 @@ async def put_environment(req: func.HttpRequest, client: Client, reads: Reads, c
 
 async def get_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """One environment, as Azure shows it at this moment."""
-    return answer(await _look(req.route_params["name"], client, reads))
+    return answer(await _look(req.route_params["name"], client, reads, caller))
 
 
 async def list_environments(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
@@ -98,10 +98,11 @@ async def list_environments(req: func.HttpRequest, client: Client, reads: Reads,
     records, after = await reads.records.environments(limit=limit, after=AFTER.of(req))
     seen, locks = await reads.inventory.list_machines(records), await running_operations(client, reads.records)
     memories = await memories_of(records, reads)
-    pictures = [
-        await picture_of(record, seen.get(record.name), locks.get(record.name, ""), reads, memories.get(record.name))
-        for record in records
-    ]
+    pictures = []
+    for record in records:
+        operation = locks.get(record.name, "")
+        picture = await picture_of(record, seen.get(record.name), operation, reads, memories.get(record.name))
+        pictures.append(shown_to(caller, record, picture))
     return page(pictures, "/api/environments", after, {"limit": str(limit)})
 
 
@@ -154,19 +155,20 @@ async def get_password(req: func.HttpRequest, client: Client, reads: Reads, call
 
 async def hold_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Keep the environment's machine awake for a while, or no longer."""
-    known = await _remembered(req.route_params["name"], reads, caller)
+    known = await _remembered(req.route_params["name"], client, reads, caller)
     return await hold(key_of(known.id), model_of(HoldRequest, body_of(req)), req, reads, caller, known)
 
 
 async def extend_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Say when the environment is to be stopped or deleted unless somebody asks again."""
-    known = await _remembered(req.route_params["name"], reads, caller)
+    known = await _remembered(req.route_params["name"], client, reads, caller)
     return await lease(key_of(known.id), model_of(LeaseRequest, body_of(req)), req, reads, caller, known)
 
 
-async def _remembered(name: str, reads: Reads, caller: Caller) -> MachineMemory:
+async def _remembered(name: str, client: Client, reads: Reads, caller: Caller) -> MachineMemory:
     """What is remembered of an environment's machine, if no sweep has seen it: that it is there."""
     record = await _own(name, reads, caller)
+    await require_staying(client, reads.records, name)
     return MachineMemory(record.machine_id(reads.settings.azure_subscription_id), reads.now(), State.UNKNOWN, reads.now())
 
 
@@ -194,11 +196,11 @@ async def _change_power(
     return accepted(operation.id)
 
 
-async def _look(name: str, client: Client, reads: Reads) -> Picture:
+async def _look(name: str, client: Client, reads: Reads, caller: Caller) -> Picture:
     record = await _known(name, reads)
     seen = await reads.inventory.observe(record.group, record.machine, name)
     operation, memory = await running_operation(client, reads.records, name), await memory_of(record, reads)
-    return await picture_of(record, seen, operation, reads, memory)
+    return shown_to(caller, record, await picture_of(record, seen, operation, reads, memory))
 
 
 async def _known(name: str, reads: Reads) -> EnvironmentRecord:

@@ -13,7 +13,6 @@ EXAMPLES: dict[str, Any] = {
     "lease_machine": {"machine": MACHINE, "for": "8h"},
     "adopt": {"machine": MACHINE, "idle": "window=45m, lead=10m", "agent": True},
     "release": {"machine": MACHINE},
-    "post_sweep": {"dry_run": True},
     "receive_heartbeat": {
         "version": 1,
         "machine": MACHINE,

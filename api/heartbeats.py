@@ -55,6 +55,7 @@ async def receive_heartbeat(req: func.HttpRequest, client: Client, reads: Reads,
     claims = await reads.tokens.claims(req, settings.heartbeat_audience)
     beat = model_of(Heartbeat, body_of(req, largest=LARGEST))
     key = _own_machine(beat, claims)
+    reads.heartbeats.admit(key, now)
     record = await reads.fleet.change_heard(key, lambda known: merged(known, beat, now))
     memory = await reads.fleet.memory(key)
     warned = memory.warned if memory else None

@@ -8,7 +8,10 @@ from dataclasses import replace
 
 from api.orchestrations import Client, end_steps, has_ended, status_of, terminate
 from environments.errors import CloudUnavailable, EnvironmentBusy
+from environments.identifiers import is_operation_id, verb_of
+from environments.lifecycle import Verb
 from environments.moments import HOUR, MINUTE
+from environments.operations import EnvironmentRecord
 from environments.outcomes import Outcome, Verdict
 from records.store import Lock, Records
 
@@ -33,6 +36,23 @@ async def running_operations(client: Client, records: Records) -> dict[str, str]
     locks = await records.locks()
     stale = await asyncio.gather(*(_is_stale(client, held) for held in locks.values()))
     return {name: held.operation for (name, held), gone in zip(locks.items(), stale, strict=True) if not gone}
+
+
+async def require_staying(client: Client, records: Records, environment: str) -> None:
+    """Raise EnvironmentBusy, which names the operation, while an environment is being deleted."""
+    operation = await running_operation(client, records, environment)
+    if operation and verb_of(operation) is Verb.DELETE:
+        raise EnvironmentBusy(environment, operation)
+
+
+async def being_deleted(client: Client, records: Records) -> dict[str, EnvironmentRecord]:
+    """The environments that are being deleted at this moment, by the operations that do it."""
+    found: dict[str, EnvironmentRecord] = {}
+    for name, held in (await records.locks()).items():
+        if is_operation_id(held.operation) and verb_of(held.operation) is Verb.DELETE and not await _is_stale(client, held):
+            record = await records.environment(name)
+            found |= {held.operation: record} if record else {}
+    return found
 
 
 async def free_stale_locks(client: Client, records: Records) -> None:

@@ -7,23 +7,32 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import azure.functions as func
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from api.answers import answer, following, page
+from api.locks import being_deleted
 from api.orchestrations import Client
 from api.parameters import AFTER, DRY_RUN, FORMAT, LIMIT, VERDICT
 from api.reads import Reads
 from api.requests import body_of, model_of
-from environments.errors import InvalidRequest, MachineNotFound
-from environments.fleet import PAGE, key_of
+from environments.errors import EnvironmentBusy, InvalidRequest, MachineNotFound
+from environments.fleet import PAGE, key_of, place_of
 from environments.leases import HoldRequest, LeaseRequest, held, keeps_longer, leased
 from environments.memory import Hold, Lease, MachineMemory
 from environments.moments import iso_text
+from environments.plain_text import plain
 from environments.reports import Line, ReportHead, Tally
 from environments.roles import Caller
 
 LONGEST_NUMBER = 9
-MachineId = Annotated[str, Field(max_length=512)]
+
+
+def _machine(value: str) -> str:
+    place_of(value)
+    return value.strip()
+
+
+MachineId = Annotated[str, Field(max_length=512), AfterValidator(_machine)]
 
 
 class MachineHold(HoldRequest):
@@ -88,7 +97,8 @@ async def idle_report(req: func.HttpRequest, client: Client, reads: Reads, calle
 async def hold_machine(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Keep a machine awake for a while, or no longer."""
     asked = model_of(MachineHold, body_of(req))
-    return await hold(_key(asked.machine), asked, req, reads, caller)
+    await require_staying_machine(key_of(asked.machine), client, reads)
+    return await hold(key_of(asked.machine), asked, req, reads, caller)
 
 
 async def lease_machine(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
@@ -96,7 +106,16 @@ async def lease_machine(req: func.HttpRequest, client: Client, reads: Reads, cal
     asked = model_of(MachineLease, body_of(req))
     if asked.then == "delete":
         raise InvalidRequest("Only environments are deleted; a machine that others have made can only be stopped.")
-    return await lease(_key(asked.machine), asked, req, reads, caller)
+    await require_staying_machine(key_of(asked.machine), client, reads)
+    return await lease(key_of(asked.machine), asked, req, reads, caller)
+
+
+async def require_staying_machine(key: str, client: Client, reads: Reads) -> None:
+    """Raise EnvironmentBusy, which names the operation, while a machine is being deleted with its environment."""
+    home = reads.settings.azure_subscription_id
+    for operation, record in (await being_deleted(client, reads.records)).items():
+        if key_of(record.machine_id(home)) == key:
+            raise EnvironmentBusy(record.name, operation)
 
 
 async def hold(
@@ -175,16 +194,13 @@ async def _as_csv(reads: Reads) -> str:
 
 
 def _harmless(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula. https://owasp.org/www-community/attacks/CSV_Injection"""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    """A cell that no spreadsheet takes for a formula, and no terminal for a command.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    shown = plain(cell)
+    return f"'{shown}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else shown
 
 
 def _preferred(req: func.HttpRequest) -> str:
     return "csv" if "text/csv" in req.headers.get("Accept", "") else "json"
-
-
-def _key(machine: str) -> str:
-    try:
-        return key_of(machine)
-    except ValueError as error:
-        raise InvalidRequest(str(error)) from None

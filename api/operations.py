@@ -1,6 +1,7 @@
 """Routes about operations: one with its steps, or the trail of many."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +11,7 @@ import wire
 from api.answers import Accepted, accepted, answer, page
 from api.cancellation import cancel, end_by_force, end_sweep
 from api.locks import LOST
-from api.orchestrations import ENDED, Client
+from api.orchestrations import ENDED, Client, status_of
 from api.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORCE, LIMIT, SINCE
 from api.reads import Reads
 from environments.errors import CommandNotPossible, OperationNotFound, SweepNotFound
@@ -19,7 +20,10 @@ from environments.identifiers import is_sweep_id
 from environments.lifecycle import Verb
 from environments.operations import Cancellation, OperationRecord, StepReport
 from environments.outcomes import Finding, Refusal, Verdict
-from environments.roles import Caller, require_admin, require_own
+from environments.roles import Caller, may_act, require_admin, require_own
+
+# The names of passwords in the key vault: an environment's name and a ULID.
+SECRET, HIDDEN = re.compile(r"\bdormouse-[a-z0-9-]+-[0-9a-z]{26}\b"), "(hidden)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ async def get_operation(req: func.HttpRequest, client: Client, reads: Reads, cal
     if view.state == Verdict.LOST:  # it may have written its outcome down and ended between the two questions
         record = await _known(record.id, reads)
         view = _ended(record) if record.outcome else view
-    return answer(view)
+    return answer(await _shown_to(caller, view, reads))
 
 
 async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
@@ -101,7 +105,7 @@ async def _cancel_sweep(
     require_admin(caller, "To end a sweep")
     if not FORCE.of(req):
         raise CommandNotPossible("A sweep ends by itself. With force=true it is ended, and its machines are released.")
-    if not await client.get_status(sweep):
+    if not await status_of(client, sweep):
         raise SweepNotFound(f"There is no sweep {sweep!r}; those of long ago are forgotten.")
     if DRY_RUN.of(req):
         return answer(WouldCancel(sweep, "", "sweep", force=True))
@@ -114,9 +118,26 @@ async def list_operations(req: func.HttpRequest, client: Client, reads: Reads, c
     limit, environment, since = LIMIT.of(req), ENVIRONMENT.of(req), SINCE.of(req)
     records, after = await reads.records.operations(limit=limit, after=AFTER.of(req), environment=environment, since=since)
     views = [_ended(record) if record.outcome else _view(record, "running", record.steps) for record in records]
+    views = [await _shown_to(caller, view, reads) for view in views]
     given = {"environment": environment, "since": req.params.get(SINCE.name, "")}
     query = {"limit": str(limit), **{name: value for name, value in given.items() if value}}
     return page(views, "/api/operations", after, query)
+
+
+async def _shown_to(caller: Caller, view: OperationView, reads: Reads) -> OperationView:
+    """An operation without the names of passwords, for a caller who is not told where the password is."""
+    texts = (view.explanation, *view.leftovers, *(refusal.detail for refusal in view.refusals))
+    if not any(map(SECRET.search, texts)):
+        return view
+    known = await reads.records.environment(view.environment)
+    if may_act(caller, known.owner_id if known else ""):
+        return view
+    return replace(
+        view,
+        explanation=SECRET.sub(HIDDEN, view.explanation),
+        leftovers=tuple(SECRET.sub(HIDDEN, leftover) for leftover in view.leftovers),
+        refusals=tuple(replace(refusal, detail=SECRET.sub(HIDDEN, refusal.detail)) for refusal in view.refusals),
+    )
 
 
 async def _known(identifier: str, reads: Reads) -> OperationRecord:
@@ -141,7 +162,7 @@ def _ended(record: OperationRecord) -> OperationView:
 
 
 async def _under_way(record: OperationRecord, client: Client) -> OperationView:
-    status = await client.get_status(record.carrier or record.id)
+    status = await status_of(client, record.carrier or record.id)
     runtime = status.runtime_status.value if status and status.runtime_status else "Pending"
     published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
     steps = tuple(wire.decode(StepReport, step) for step in published.get("steps", []))

@@ -23,10 +23,10 @@ def has_ended(status: Any) -> bool:
     return bool(status and status.runtime_status and status.runtime_status.value in ENDED)
 
 
-async def status_of(client: Client, operation: str) -> Any:
+async def status_of(client: Client, operation: str, **shown: bool) -> Any:
     """How an orchestration stands, or None; raises CloudUnavailable."""
     try:
-        return await client.get_status(operation)
+        return await client.get_status(operation, **shown)
     except Exception as error:
         raise CloudUnavailable("The state of an operation cannot be asked right now.") from error
 

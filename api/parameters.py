@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import azure.functions as func
 
+from api.requests import DRY_RUN_MEMBER, json_object, raw_body
 from environments.errors import InvalidRequest
 from environments.idle import Kind
 
@@ -37,6 +38,28 @@ class Parameter(Generic[T]):
             return self.absent if text is None else self.read(text)
         except ValueError as error:
             raise InvalidRequest(f"{self.name} must be {error}, not {text[:80]!r}.") from None
+
+
+class DryRun(Parameter[bool]):
+    """Whether a command is only to say what it would do: asked in its query, or as a member of its JSON body."""
+
+    def of(self, req: func.HttpRequest) -> bool:
+        """What a request says; raises InvalidRequest, also where query and body contradict each other."""
+        asked = Parameter.of(self, req)
+        raw = raw_body(req)
+        body = json_object(raw) if raw else {}
+        if self.name not in body:
+            return asked
+        member = body[self.name]
+        if not isinstance(member, bool):
+            raise InvalidRequest(f"{self.name} in the body must be true or false.")
+        if self.name in req.params and member != asked:
+            raise InvalidRequest(f"{self.name} is {_written(asked)} in the query and {_written(member)} in the body.")
+        return member
+
+
+def _written(value: bool) -> str:  # noqa: FBT001 - a value that is shown
+    return str(value).lower()
 
 
 def cursor_of(place: str) -> str:
@@ -90,7 +113,13 @@ def _region(text: str) -> str:
     return name
 
 
-DRY_RUN = Parameter("dry_run", "Only say what would happen; nothing is changed.", {"type": "boolean"}, _flag, absent=False)
+DRY_RUN = DryRun(
+    DRY_RUN_MEMBER,
+    "Only say what would happen; nothing is changed. May be a member of the JSON body instead.",
+    {"type": "boolean"},
+    _flag,
+    absent=False,
+)
 FORCE = Parameter(
     "force",
     "Admins: end it as it stands, whatever it is, and take nothing back.",

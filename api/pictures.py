@@ -1,7 +1,7 @@
 """Pictures: an environment as a caller wants to see it, from what was asked and what Azure shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from api.reads import Reads
@@ -13,6 +13,7 @@ from environments.identifiers import verb_of
 from environments.lifecycle import BILLED, State, Verb
 from environments.memory import Hold, Lease, MachineMemory
 from environments.operations import EnvironmentRecord
+from environments.roles import Caller, may_act
 from environments.specs import stored_spec
 
 
@@ -74,6 +75,11 @@ async def picture_of(
         problem=seen.problem if seen else "",
         spec=spec,
     )
+
+
+def shown_to(caller: Caller, record: EnvironmentRecord, picture: Picture) -> Picture:
+    """A picture without what this caller is refused elsewhere: the place of the password."""
+    return picture if may_act(caller, record.owner_id) else replace(picture, password_secret="")
 
 
 async def memory_of(record: EnvironmentRecord, reads: Reads) -> MachineMemory | None:

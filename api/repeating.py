@@ -4,18 +4,22 @@ https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
 
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from urllib.parse import unquote, urlsplit
 
 import azure.functions as func
 
 import wire
 from api.answers import accepted
 from api.parameters import DRY_RUN
+from api.queries import written_in
 from api.reads import Reads
+from api.requests import body_of, raw_body
 from environments.errors import CloudUnavailable, IdempotencyKeyReused, InvalidRequest, RequestUnderWay
 from environments.identifiers import operation_id_at
 from environments.lifecycle import Verb
@@ -23,12 +27,14 @@ from environments.roles import Caller
 from records.receipts import ANSWERS
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
-GOOD_KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
+# Without commas: Azure's host joins several headers of one name by them, and of two keys neither is meant.
+GOOD_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,128}", re.ASCII)
 # No request takes longer: who has not been answered by then will not be, and the next one may try.
 ANSWERED_WITHIN = 120.0
 # A property of a row holds 32,767 characters.
 LONGEST = 30_000
 TOO_LONG = '{"detail": "This was answered before, at greater length than is kept."}'
+OFF = "false"
 KEPT_HEADERS = ("Location", "Retry-After")
 
 
@@ -55,18 +61,26 @@ class Answer:
 
 
 async def once(
-    req: func.HttpRequest, caller: Caller, reads: Reads, carry_out: Callable[[Caller], Awaitable[func.HttpResponse]]
+    req: func.HttpRequest,
+    caller: Caller,
+    reads: Reads,
+    carry_out: Callable[[Caller], Awaitable[func.HttpResponse]],
+    *,
+    dry_runs: bool = False,
 ) -> func.HttpResponse:
-    """Carry a command out, unless it was; raises what it raises, IdempotencyKeyReused, or RequestUnderWay."""
+    """Carry a command out, unless it was; raises what it raises, IdempotencyKeyReused, or RequestUnderWay.
+
+    A dry run uses no key up, except with `dry_runs`: where it begins something that is watched, as a sweep is.
+    """
     key = req.headers.get(HEADER)
     if key is None or req.method == "GET":
         return await carry_out(caller)
     if not GOOD_KEY.fullmatch(key):
-        raise InvalidRequest(f"{HEADER} must be 1 to 128 visible ASCII characters.")
-    if DRY_RUN.of(req):
+        raise InvalidRequest(f"{HEADER} must be 1 to 128 visible ASCII characters without a comma, and come once.")
+    if DRY_RUN.of(req) and not dry_runs:
         return await carry_out(caller)
     name = _digest(caller.door, caller.object_id or caller.name, key)
-    mine = Answer(_digest(req.method, req.url, req.get_body().hex()), reads.now(), reads.now(), secrets.token_hex(8))
+    mine = Answer(_fingerprint(req), reads.now(), reads.now(), secrets.token_hex(8))
     earlier = await _earlier(name, mine, reads)
     if earlier is not None:
         said = earlier.replayed if earlier.status else await _begun(req, name, earlier, reads)
@@ -133,6 +147,18 @@ async def _keep(name: str, mine: Answer, response: func.HttpResponse, reads: Rea
     row = await reads.receipts.read(ANSWERS, name)
     if row is not None:
         await reads.receipts.replace(ANSWERS, row, wire.text_of(answer), reads.now())
+
+
+def _fingerprint(req: func.HttpRequest) -> str:
+    """What makes two requests the same command: method, place, what the query asks for, and the body.
+
+    The key in the query, the order, the host that was asked and flags that are off say nothing else.
+    """
+    path = "/".join(part for part in unquote(urlsplit(req.url).path).split("/") if part).lower()
+    places = [f"{name}={value}" for name, value in sorted(req.route_params.items())]
+    query = [f"{name}={value}" for name, value in sorted(written_in(req)) if name != DRY_RUN.name and value != OFF]
+    body = json.dumps(body_of(req), sort_keys=True) if raw_body(req) else "{}"
+    return _digest(req.method, path, json.dumps(places), json.dumps(query), body, str(DRY_RUN.of(req)))
 
 
 def _digest(*parts: str) -> str:

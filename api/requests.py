@@ -15,25 +15,53 @@ M = TypeVar("M", bound=BaseModel)
 
 LARGEST_BODY = 64 * 1024
 LONGEST_NAME = 128
+DRY_RUN_MEMBER = "dry_run"
 
 
 def body_of(req: func.HttpRequest, *, largest: int = LARGEST_BODY) -> dict[str, Any]:
-    """The JSON object that a request carries; raises InvalidRequest, or RequestTooLarge beyond so many bytes."""
-    raw = req.get_body()
+    """The JSON object that a request carries, without `dry_run`, which every command reads apart.
+
+    Raises InvalidRequest, or RequestTooLarge beyond so many bytes.
+    """
+    body = json_object(raw_body(req, largest=largest))
+    return {name: value for name, value in body.items() if name != DRY_RUN_MEMBER}
+
+
+def raw_body(req: func.HttpRequest, *, largest: int = LARGEST_BODY) -> bytes:
+    """The bytes that a request carries; raises InvalidRequest if some were announced and none arrived, or as `body_of`."""
+    raw: bytes = req.get_body() or b""
     if len(raw) > largest:
         raise RequestTooLarge(f"The body is larger than {largest} bytes.")
-    return json_object(raw)
+    if req.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        raise InvalidRequest("The body is compressed; send it without a Content-Encoding.")
+    if not raw and _is_announced(req):
+        raise InvalidRequest("A body was announced and did not arrive; send it with its Content-Length.")
+    return raw
+
+
+def _is_announced(req: func.HttpRequest) -> bool:
+    """Whether the headers announce a body: Azure's host hands on none that comes without a Content-Length."""
+    return req.headers.get("Content-Length", "").strip() not in ("", "0") or "Transfer-Encoding" in req.headers
 
 
 def json_object(raw: bytes) -> dict[str, Any]:
-    """The JSON object in some bytes; raises InvalidRequest."""
+    """The JSON object in some bytes, in which every key comes once; raises InvalidRequest."""
     try:
-        body = json.loads(raw)
+        body = json.loads(raw, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"The body is not JSON: {error}.") from None
     if not isinstance(body, dict):
         raise InvalidRequest("The body must be a JSON object.")
     return body
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the key {name[:LONGEST_NAME]!r} is there more than once")
+        found[name] = value
+    return found
 
 
 def model_of(kind: type[M], body: dict[str, Any]) -> M:

@@ -8,11 +8,14 @@ import azure.functions as func
 
 from api.answers import Accepted
 from api.parameters import Parameter
+from api.places import require_place
+from api.queries import require_readable_query, shown
+from api.reads import Reads
+from api.requests import DRY_RUN_MEMBER, body_of, raw_body
 from environments.errors import ControlPlaneError, InvalidRequest
-from environments.roles import Right
+from environments.roles import Caller, Right
 
 Handler = Callable[..., Awaitable[func.HttpResponse]]
-KEY_IN_QUERY = "code"  # read by the host
 JSON, HTML, CSV, FORM = "application/json", "text/html", "text/csv", "application/x-www-form-urlencoded"
 
 
@@ -31,7 +34,8 @@ class Route:
 
     `takes` is the model of its body, `no` what it may refuse beside what every route may; `proof` names the header in which
     a caller proves to be who they are, where neither key nor token of ours is asked for. What is `costly` makes calls of
-    Azure, and is counted.
+    Azure, and is counted; what `looks` makes some, too, and is counted apart, so that whoever polls is not kept from acting.
+    What is `tried_later` begins something to be watched even as a dry run.
     """
 
     method: str
@@ -45,18 +49,36 @@ class Route:
     proof: str = ""
     media: str = JSON
     costly: bool = False
+    looks: bool = False
+    tried_later: bool = False
 
     @property
     def commands(self) -> bool:
         """Whether it does something, and can be asked to do it once only."""
         return self.method != "GET" and self.right is not Right.NOTHING
 
-    def require_known(self, req: func.HttpRequest) -> None:
-        """Raise InvalidRequest for a query parameter that nobody reads: `dryrun=true` must not be done in earnest."""
-        known = {parameter.name for parameter in self.query} | {KEY_IN_QUERY}
-        strange = sorted(set(req.params) - known)
-        if strange and self.right is not Right.NOTHING:
-            raise InvalidRequest(f"This takes no parameter {', '.join(repr(name[:40]) for name in strange)}.")
+    def require_readable(self, req: func.HttpRequest) -> None:
+        """Raise what a request is refused for before anything is looked up, so that nothing misread is done in earnest.
+
+        That is every query parameter that is unknown or unreadable, a body where none is taken, and a name or id in the path
+        that nothing of ours can have.
+        """
+        if self.right is Right.NOTHING:
+            return
+        require_readable_query(req, [parameter.name for parameter in self.query])
+        for parameter in self.query:
+            parameter.of(req)
+        if self.commands and self.takes is None and raw_body(req):
+            strange = sorted(body_of(req))
+            if strange:
+                raise InvalidRequest(f"The body may hold nothing but {DRY_RUN_MEMBER}, and not {shown(strange)}.")
+        require_place(self.method, self.template, req.route_params)
+
+    def admit(self, caller: Caller, reads: Reads) -> None:
+        """Count a request that costs calls of Azure; raises TooManyRequests."""
+        pace = reads.pace if self.costly else reads.looks if self.looks else None
+        if pace is not None:
+            pace.admit(caller.object_id or caller.name, reads.now())
 
     def level(self, *, keys: bool) -> Any:
         """The key that the host asks for; where tokens open the doors, it asks for none."""

@@ -22,6 +22,7 @@ from environments.errors import (
     OperationNotFound,
     SweepNotFound,
     SweepUnderWay,
+    TooManyRequests,
 )
 from environments.heartbeats import Heartbeat
 from environments.leases import HoldRequest, LeaseRequest
@@ -46,7 +47,9 @@ ROUTES = (
         (EnvironmentBusy, NameTaken),
         costly=True,
     ),
-    Route("GET", "environments/{name}", environments.get_environment, LOOK, ok(Picture), no=(EnvironmentNotFound,)),
+    Route(
+        "GET", "environments/{name}", environments.get_environment, LOOK, ok(Picture), no=(EnvironmentNotFound,), looks=True
+    ),
     Route(
         "DELETE",
         "environments/{name}",
@@ -84,7 +87,7 @@ ROUTES = (
         no=(EnvironmentNotFound,),
     ),
     *(
-        Route("POST", template, handler, OWN, ok(kind), (DRY_RUN,), takes, (EnvironmentNotFound,))
+        Route("POST", template, handler, OWN, ok(kind), (DRY_RUN,), takes, (EnvironmentNotFound, EnvironmentBusy))
         for template, handler, kind, takes in (
             ("environments/{name}/hold", environments.hold_environment, machines.Held, HoldRequest),
             ("environments/{name}/extend", environments.extend_environment, machines.Leased, LeaseRequest),
@@ -100,7 +103,7 @@ ROUTES = (
         (*PAGED, FORMAT),
     ),
     *(
-        Route("POST", template, handler, OPERATE, ok(kind), (DRY_RUN,), takes, (MachineNotFound,))
+        Route("POST", template, handler, OPERATE, ok(kind), (DRY_RUN,), takes, (MachineNotFound, EnvironmentBusy))
         for template, handler, kind, takes in (
             ("machines/hold", machines.hold_machine, machines.Held, machines.MachineHold),
             ("machines/extend", machines.lease_machine, machines.Leased, machines.MachineLease),
@@ -130,9 +133,9 @@ ROUTES = (
         OPERATE,
         (Reply(202, sweeping.SweepBegun),),
         (DRY_RUN,),
-        sweeping.SweepAsked,
-        (SweepUnderWay,),
+        no=(SweepUnderWay,),
         costly=True,
+        tried_later=True,
     ),
     Route("GET", "sweeps/{id}", sweeping.get_sweep, LOOK, ok(sweeping.SweepView), no=(SweepNotFound,)),
     Route(
@@ -142,7 +145,7 @@ ROUTES = (
         NOTHING,
         ok(heartbeats.HeartbeatAnswer),
         takes=Heartbeat,
-        no=(NotAuthenticated, NotAllowed),
+        no=(NotAuthenticated, NotAllowed, TooManyRequests),
         proof="Authorization",
     ),
     *(
@@ -201,7 +204,15 @@ ROUTES = (
         (DRY_RUN, FORCE),
         no=(OperationNotFound, SweepNotFound, CommandNotPossible),
     ),
-    Route("GET", "blueprints", blueprints.list_blueprints, LOOK, ok(Page[blueprints.PricedCard]), (*PAGED, REGION, SIZE)),
+    Route(
+        "GET",
+        "blueprints",
+        blueprints.list_blueprints,
+        LOOK,
+        ok(Page[blueprints.PricedCard]),
+        (*PAGED, REGION, SIZE),
+        looks=True,
+    ),
     Route(
         "GET",
         "blueprints/{name}",
@@ -210,6 +221,7 @@ ROUTES = (
         ok(blueprints.PricedCard),
         (REGION, SIZE),
         no=(BlueprintNotFound,),
+        looks=True,
     ),
     Route("GET", "health", blueprints.get_health, NOTHING, ok(blueprints.Health)),
     Route("GET", "openapi.json", describing.get_description, NOTHING, ok(dict[str, Any])),

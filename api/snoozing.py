@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import azure.functions as func
 
+from api.machines import require_staying_machine
 from api.orchestrations import Client
 from api.reads import Reads
 from environments.durations import duration_text
-from environments.errors import MachineNotFound
+from environments.errors import EnvironmentBusy, MachineNotFound
 from environments.leases import SNOOZE, HoldRequest, held
 from environments.memory import MachineMemory
 from environments.moments import moment_text
@@ -46,8 +47,9 @@ async def snooze(req: func.HttpRequest, client: Client, reads: Reads, caller: Ca
         return replace(held(memory, asked, BY_LINK, now, longest), warned=None)
 
     try:
+        await require_staying_machine(key, client, reads)
         memory = await reads.fleet.change_memory(key, snoozed)
-    except _OverError:
+    except (_OverError, EnvironmentBusy):  # what is being deleted cannot be kept awake
         return _page(*OVER)
     assert memory.hold is not None
     return _page("It stays awake", f"{key.rpartition(':')[2]} is left alone until {moment_text(memory.hold.until)}.")

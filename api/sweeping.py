@@ -5,7 +5,6 @@ import json
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 import azure.functions as func
 
@@ -13,24 +12,16 @@ import wire
 from api.answers import POLL_AGAIN_IN, answer
 from api.cancellation import end_sweep
 from api.locks import SWEEP_LIVES, free_stale_locks, take_lock
-from api.orchestrations import ENDED, Client
+from api.orchestrations import ENDED, Client, status_of
 from api.parameters import DRY_RUN
 from api.reads import Reads
-from api.requests import body_of, model_of
 from environments.errors import CloudUnavailable, ControlPlaneError, EnvironmentBusy, SweepNotFound, SweepUnderWay
-from environments.identifiers import new_sweep_id
-from environments.leases import Asked
+from environments.identifiers import is_sweep_id, new_sweep_id
 from environments.reports import Tally
 from environments.roles import Caller
 from environments.sweeps import SWEEP_LOCK, SweepRequest
 from orchestrators.sweep import sweep
 from records.store import Records
-
-
-class SweepAsked(Asked):
-    """A sweep that is asked for: only to look, or also to act."""
-
-    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +75,7 @@ async def _end_hung_sweep(client: Client, records: Records) -> str:
 
 async def post_sweep(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Sweep now; with `dry_run` only look and say what would be done."""
-    asked = model_of(SweepAsked, body_of(req) if req.get_body() else {})
-    dry_run = asked.dry_run or DRY_RUN.of(req)
-    identifier = await begin_sweep(client, reads.records, dry_run=dry_run, by=caller.name)
+    identifier = await begin_sweep(client, reads.records, dry_run=DRY_RUN.of(req), by=caller.name)
     headers = {"Location": f"/api/sweeps/{identifier}", "Retry-After": POLL_AGAIN_IN}
     return answer(SweepBegun(identifier, headers["Location"]), HTTPStatus.ACCEPTED, **headers)
 
@@ -94,7 +83,7 @@ async def post_sweep(req: func.HttpRequest, client: Client, reads: Reads, caller
 async def get_sweep(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """One sweep, as it stands now."""
     identifier = req.route_params["id"]
-    status: Any = await client.get_status(identifier, show_input=True)
+    status = await status_of(client, identifier, show_input=True) if is_sweep_id(identifier) else None
     if not status or not status.runtime_status or status.name != sweep.__name__:
         raise SweepNotFound(f"There is no sweep {identifier!r} (those of long ago are forgotten).")
     told = status.input_

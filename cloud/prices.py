@@ -4,14 +4,20 @@ https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-
 """
 
 import asyncio
+import re
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from cloud.connection import Cloud
 from environments.errors import CloudUnavailable
 from environments.moments import DAY, MINUTE
 
 CURRENCY = "USD"
+REGION = re.compile(r"[a-z][a-z0-9]{2,30}", re.ASCII)
+# Every size that there is, in a dozen regions.
+MOST_KNOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +36,26 @@ class Prices:
     def __init__(self, cloud: Cloud) -> None:
         """Ask over the connections of this cloud; nothing of our identity goes along."""
         self._cloud = cloud
-        self._known: dict[tuple[str, str], tuple[float, Price | None]] = {}
-        self._asking: dict[tuple[str, str], asyncio.Lock] = {}
+        self._known = OrderedDict[tuple[str, str], tuple[float, Price | None]]()
+        # A lock is there for as long as somebody waits for it.
+        self._asking = WeakValueDictionary[tuple[str, str], asyncio.Lock]()
         self._in_vain_until = 0.0
 
     async def of_machine(self, region: str, size: str) -> Price | None:
         """The price of a size in a region, or None when the list has none; raises CloudUnavailable."""
+        region = region.replace(" ", "").lower()
+        if not REGION.fullmatch(region):
+            return None
         key = (region, size.lower())
-        async with self._asking.setdefault(key, asyncio.Lock()):  # who asks for the same meanwhile hears the same answer
+        asking = self._asking.setdefault(key, asyncio.Lock())
+        async with asking:  # who asks for the same at the same time gets the same answer
             return await self._known_or_asked(key, region, size)
 
     async def _known_or_asked(self, key: tuple[str, str], region: str, size: str) -> Price | None:
         now = time.monotonic()
         good_until, price = self._known.get(key, (-DAY, None))
         if now < good_until:
+            self._known.move_to_end(key)
             return price
         if now < self._in_vain_until:
             raise CloudUnavailable("The price list could not be reached a moment ago.")
@@ -53,6 +65,9 @@ class Prices:
             self._in_vain_until = now + MINUTE
             raise
         self._known[key] = (now + DAY, price)
+        self._known.move_to_end(key)
+        while len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
         return price
 
     async def _ask(self, region: str, size: str) -> Price | None:

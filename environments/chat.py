@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, get_origin
 
 from environments.cards import Card
+from environments.chat_words import words_in
 from environments.durations import duration_text, leading_duration, minutes_in
 from environments.roles import Caller
 from environments.specs import SPECS
@@ -140,7 +141,7 @@ def read_command(text: str) -> Command:
     """The command in what somebody said; raises MisunderstoodError with a sentence that helps."""
     if len(text) > LONGEST_COMMAND:
         raise MisunderstoodError(f"That is longer than {LONGEST_COMMAND} characters.")
-    parts = text.split()
+    parts = words_in(text)
     if not parts:
         return Command(Word.HELP)
     word = WORDS.get(parts[0].lower())

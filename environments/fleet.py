@@ -10,6 +10,13 @@ SCOPE = re.compile(r"/subscriptions/[0-9a-f-]{36}(/resourcegroups/[\w.()-]{1,90}
 NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 ENVIRONMENT, DEPLOYMENT = "dormouse", "dormouse-deployment"
 IDLE, SCHEDULE, KEEP = "dormouse-idle", "dormouse-schedule", "dormouse-keep"
+# https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+MACHINE = re.compile(
+    r"/subscriptions/(?P<subscription>[0-9a-z-]{1,36})/resourcegroups/(?P<group>[^/\s]{1,90})"
+    r"/providers/microsoft\.compute/virtualmachines/(?P<name>[\w.-]{1,80})(?![\w.()-])",
+    re.IGNORECASE | re.ASCII,
+)
+LONGEST_SHOWN = 200
 # What Resource Graph shows at once is what a sweep judges at once, and a page of its report.
 # https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
 PAGE = 1000
@@ -74,17 +81,27 @@ def address_id(subscription: str, group: str, environment: str) -> str:
 
 
 def place_of(identifier: str) -> tuple[str, str, str]:
-    """Subscription, group and name in a machine's resource id; raises ValueError for any other id."""
-    parts = identifier.strip().split("/")
-    if len(parts) != 9 or tuple(parts[number].lower() for number in (1, 3, 5, 6, 7)) != (
-        "subscriptions",
-        "resourcegroups",
-        "providers",
-        "microsoft.compute",
-        "virtualmachines",
-    ):
-        raise ValueError(f"{identifier!r} is not the resource id of a virtual machine")
-    return parts[2], parts[4], parts[8]
+    """Subscription, group and name in a machine's resource id; raises ValueError with a hint for any other id."""
+    text = identifier.strip()
+    match = MACHINE.fullmatch(text)
+    if match is None or not all(map(_is_part, match.groups())):
+        raise ValueError(f"{text[:LONGEST_SHOWN]!r} is not the resource id of a virtual machine; {_id_hint(text)}")
+    return match["subscription"], match["group"], match["name"]
+
+
+def _is_part(text: str) -> bool:
+    """Whether a part of an id is one name and no way to another place."""
+    return not text.endswith(".") and all(sign.isalnum() or sign in "_.()-" for sign in text)
+
+
+def _id_hint(text: str) -> str:
+    """How a text that is nearly a machine's id becomes one."""
+    inside = MACHINE.search(text)
+    if inside and inside.start() > 0:
+        return f"leave out what stands before {inside[0][:LONGEST_SHOWN]}"
+    if inside and text[inside.end() :].startswith("/"):
+        return "leave out what follows the name of the machine, also a slash"
+    return f"one is like {machine_id('SUBSCRIPTION', 'GROUP', 'NAME')}"
 
 
 def key_of(identifier: str) -> str:

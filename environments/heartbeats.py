@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from environments.moments import MINUTE
+from environments.plain_text import plain
 from environments.policy import LONGEST_WINDOW
 from environments.signals import INSIDE, Values
 
@@ -36,8 +37,8 @@ class Told(BaseModel):
 
 
 def clipped(longest: int) -> Callable[[Any], str]:
-    """Read a text that may be too long, or no text at all."""
-    return lambda value: value[:longest] if isinstance(value, str) else ""
+    """Read a text that may be too long, or no text at all, as plain text."""
+    return lambda value: plain(value)[:longest] if isinstance(value, str) else ""
 
 
 def at_most(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """The ids of operations: environment, verb, and a ULID, so that they sort by time. https://github.com/ulid/spec"""
 
 import hashlib
+import re
 import secrets
 import time
 
@@ -8,6 +9,9 @@ from environments.lifecycle import Verb
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID_LENGTH = 26
+# An instance of Durable Functions takes a quarter of a thousand characters; a machine goes by its group and name.
+LONGEST_ID = 256
+OPERATION_ID = re.compile(rf"[\w.():-]+-(?:{'|'.join(Verb)})-[{CROCKFORD}]{{{ULID_LENGTH}}}")
 
 
 def new_operation_id(environment: str, verb: Verb) -> str:
@@ -30,6 +34,11 @@ def is_sweep_id(identifier: str) -> bool:
     """Whether this is the id of a sweep."""
     prefix, _, ulid = identifier.partition("-")
     return prefix == "sweep" and len(ulid) == ULID_LENGTH and set(ulid) <= set(CROCKFORD)
+
+
+def is_operation_id(identifier: str) -> bool:
+    """Whether this can be the id of an operation: something's name, a verb and a ULID."""
+    return len(identifier) <= LONGEST_ID and OPERATION_ID.fullmatch(identifier) is not None
 
 
 def page_id(sweep: str, number: int) -> str:

@@ -10,6 +10,7 @@ from environments.durations import DAY, AskedMinutes, between
 from environments.heartbeats import HoldInside
 from environments.memory import Ending, Hold, Lease, MachineMemory
 from environments.moments import MINUTE
+from environments.plain_text import Cleaned
 
 LONGEST_LEASE = 90 * DAY  # minutes
 SNOOZE = 120  # minutes
@@ -25,7 +26,7 @@ class HoldRequest(Asked):
     """Keep a machine awake for so long (`2h30m`, `2 hours`, `PT30M`), and why; 0 ends the hold, and a longer hold stays."""
 
     minutes: Annotated[AskedMinutes, Field(alias="for", examples=["2h"])]
-    reason: Annotated[str, Field(max_length=300)] = ""
+    reason: Annotated[Cleaned, Field(max_length=300)] = ""
 
 
 class LeaseRequest(Asked):

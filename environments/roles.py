@@ -103,6 +103,16 @@ def require_can_own(caller: Caller) -> None:
     raise NotAllowed(words)
 
 
+def may_act(caller: Caller, owner_id: str) -> bool:
+    """Whether the caller may act on something of this owner: what is refused then is shown in no view either."""
+    try:
+        require_right(caller, Right.OWN)
+        require_own(caller, owner_id)
+    except NotAllowed:
+        return False
+    return True
+
+
 def read_chat_users(text: str) -> dict[str, ChatPerson]:
     """People by door and id, from `slack:U012AB3CD=operator, slack:U45=user:<object id>`; raises ValueError."""
     people: dict[str, ChatPerson] = {}

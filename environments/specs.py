@@ -23,6 +23,7 @@ from environments.fields import (
     WeeklyHours,
 )
 from environments.fleet import NAME
+from environments.plain_text import PlainText
 from environments.policy import IdlePolicy, policy_as_written
 from environments.wording import words_of
 
@@ -73,7 +74,7 @@ class WorkstationSpec(Part):
 
     blueprint: Literal["workstation"]
     region: Region
-    owner: Annotated[str, Field(max_length=128)] = ""
+    owner: Annotated[PlainText, Field(max_length=128)] = ""
     size: Size = "Standard_NV6ads_A10_v5"
     image: Image = Image()
     disk: Disk = Disk()
@@ -156,10 +157,11 @@ def _own_address(address: str) -> str:
 
 def faults_of(error: ValidationError) -> list[Fault]:
     """Everything that a model found wrong, with where it is."""
-    found = {_pointer(item["loc"]): _words(item) for item in error.errors(include_url=False)}
-    # A list whose items are all wrong is counted as empty too; that would be said twice.
-    above = {pointer.rpartition("/")[0] for pointer in found}
-    return [Fault(pointer, words) for pointer, words in found.items() if pointer not in above]
+    found = error.errors(include_url=False)
+    # A list whose items are all wrong is counted as too short as well; that would be said twice.
+    above = {_pointer(item["loc"]).rpartition("/")[0] for item in found}
+    told = [item for item in found if item["type"] != "too_short" or _pointer(item["loc"]) not in above]
+    return list(dict.fromkeys(Fault(_pointer(item["loc"]), _words(item)) for item in told))
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

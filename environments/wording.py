@@ -14,7 +14,8 @@ PLAIN = {
     **dict.fromkeys(("float_parsing", "float_type"), NUMBER),
     **dict.fromkeys(("int_parsing", "int_type", "int_from_float", "int_parsing_size"), "must be a whole number"),
     **dict.fromkeys(("bool_parsing", "bool_type"), TRUTH),
-    **dict.fromkeys(("string_type", "string_unicode"), TEXT),
+    "string_type": TEXT,
+    "string_unicode": "has a key or a value that is not valid Unicode (half of a surrogate pair)",
     **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "must be an object with names and values"),
     **dict.fromkeys(("list_type", "tuple_type"), "must be a list"),
 }

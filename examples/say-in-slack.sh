@@ -9,6 +9,8 @@ trust=${DORMOUSE_TRUST:-.local/azure/ca.pem}
 secret=${SLACK_SIGNING_SECRET:-local-slack-secret}
 user=${SLACK_USER:-UOPERATOR} # CHAT_USERS says what this one may do
 
+# As Slack encodes what people write, and then as forms do.
+said() { printf %s "$1" | sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g'; }
 encoded() { printf %s "$1" | sed 's/%/%25/g; s/+/%2B/g; s/&/%26/g; s/=/%3D/g; s/ /+/g'; }
 
 # The texts, facts and buttons of messages from the one with this number on.
@@ -32,7 +34,7 @@ for message in messages[int(sys.argv[1]):]:
 # The simulated Azure lives faster than we do: signatures must be of its time.
 clock=$(curl -fsS "$api/health" | sed -E 's/.*"clock": *([0-9]+).*/\1/')
 place="/commands/$clock-$RANDOM"
-body="command=%2Fgpu&user_id=$user&trigger_id=$clock.$RANDOM&text=$(encoded "$*")"
+body="command=%2Fgpu&user_id=$user&trigger_id=$clock.$RANDOM&text=$(encoded "$(said "$*")")"
 body="$body&response_url=$(encoded "https://hooks.localhost:$azure$place")"
 signature=v0=$(printf 'v0:%s:%s' "$clock" "$body" | openssl dgst -sha256 -hmac "$secret" -r | cut -d' ' -f1)
 

@@ -155,8 +155,7 @@ class Routes:
         """Ask a route as its callers do, and read its answer; raises what the route raises."""
         route = BY_PLACE[method, template]
         require_right(caller, route.right)
-        if route.costly:
-            self._reads.pace.admit(caller.object_id or caller.name, self._reads.now())
+        route.admit(caller, self._reads)
         content = b"" if body is None else json.dumps(body).encode()
         url = f"/api/{template.format(**places)}"
         req = func.HttpRequest(

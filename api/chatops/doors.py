@@ -1,8 +1,6 @@
 """The doors for chats: Slack, Teams, and any other that can sign what it sends."""
 
-import re
 from dataclasses import dataclass
-from html import unescape
 from typing import Annotated, Any
 from urllib.parse import parse_qs
 
@@ -10,6 +8,7 @@ import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import answer
+from api.chatops.decoding import slack_text, teams_text
 from api.chatops.receiving import Said, Taken, first_card, take
 from api.chatops.telling import problem_card
 from api.chatops.verifying import from_others, from_slack, from_teams, moment_in, require_present
@@ -19,11 +18,11 @@ from api.requests import json_object, model_of
 from environments.cards import Card, slack_message, teams_message
 from environments.chat import LONGEST_COMMAND
 from environments.errors import CloudUnavailable, InvalidRequest
+from environments.plain_text import PlainText
 from environments.roles import Caller, Door
 
 # Teams waits five seconds for an answer, others as long as they like.
 TEAMS_PATIENCE, PATIENCE = 3.0, 8.0
-MENTION, TAG = re.compile(r"<at\b[^>]*>.*?</at>", re.DOTALL), re.compile(r"<[^>]*>")
 
 
 class GenericMessage(BaseModel):
@@ -33,7 +32,7 @@ class GenericMessage(BaseModel):
 
     id: Annotated[str, Field(min_length=8, max_length=128, examples=["0f8c3b1e-5d0f-4f0e-9f0c-0a4d5c1c7e11"])]
     at: Annotated[str, Field(max_length=40, examples=["2026-05-01T12:00:00Z"])]
-    user: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s,=]+$", examples=["alice"])]
+    user: Annotated[PlainText, Field(min_length=1, max_length=100, pattern=r"^[^\s,=]+$", examples=["alice"])]
     text: Annotated[str, Field(max_length=LONGEST_COMMAND, examples=["start ml1"])]
 
 
@@ -93,7 +92,7 @@ async def teams_message_in(req: func.HttpRequest, client: Client, reads: Reads, 
     if not person or not once:
         raise InvalidRequest("The message does not say who sent it, or has no id.")
     once = f"{_part(activity, 'conversation').get('id')}|{once}"
-    said = Said(Door.TEAMS, person, _words(str(activity.get("text") or "")), once, object_id=known)
+    said = Said(Door.TEAMS, person, teams_text(str(activity.get("text") or "")), once, object_id=known)
     return answer(teams_message(await _first_answer(said, client, reads, TEAMS_PATIENCE)))
 
 
@@ -110,7 +109,7 @@ async def _taken_from_slack(form: dict[str, str], client: Client, reads: Reads) 
     person, once, reply_to = form.get("user_id", ""), form.get("trigger_id", ""), form.get("response_url", "")
     if not person or not once or not reads.settings.takes_slack_answers(reply_to):
         raise InvalidRequest("This is no slash command: user_id, trigger_id or a response_url of Slack's is missing.")
-    return await _take(Said(Door.SLACK, person, form.get("text", ""), once, reply_to), client, reads)
+    return await _take(Said(Door.SLACK, person, slack_text(form.get("text", "")), once, reply_to), client, reads)
 
 
 async def _take(said: Said, client: Client, reads: Reads) -> Taken:
@@ -134,7 +133,7 @@ def _clicked(payload: dict[str, Any]) -> Said | None:
     words, once = str(action.get("value") or ""), str(payload.get("trigger_id") or "")
     if payload.get("type") != "block_actions" or not words or not person or not once:
         return None
-    return Said(Door.SLACK, person, words, once, str(payload.get("response_url") or ""))
+    return Said(Door.SLACK, person, slack_text(words), once, str(payload.get("response_url") or ""))
 
 
 def _part(content: dict[str, Any], name: str) -> dict[str, Any]:
@@ -148,8 +147,3 @@ def _form(body: bytes) -> dict[str, str]:
     except (ValueError, UnicodeDecodeError):
         raise InvalidRequest("The body is no form.") from None
     return {name: values[0] for name, values in fields.items()}
-
-
-def _words(text: str) -> str:
-    """What was said to us in Teams, which sends HTML with our own name in it."""
-    return " ".join(unescape(TAG.sub(" ", MENTION.sub(" ", text))).split())

@@ -16,7 +16,7 @@ from dormouse_cli import __version__
 from dormouse_cli.access import Access, current_access
 from dormouse_cli.entra import bearer_token
 from dormouse_cli.errors import Interrupted, NoServer, Usage
-from dormouse_cli.output import json_text, note
+from dormouse_cli.output import json_text, note, plain_json, plain_lines
 from dormouse_cli.troubles import ask_again_in, complaint_about, no_connection, not_json
 
 TIMEOUT = "DORMOUSE_TIMEOUT"
@@ -33,7 +33,7 @@ UNCERTAIN = "It is not known whether the command arrived; look with: dormouse op
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the control plane answered: the JSON document, its text, and where and when to go on asking."""
+    """What the control plane answered: the JSON document, its text made plain, and where to ask on and when."""
 
     content: Any
     text: str
@@ -209,7 +209,7 @@ def _understood(response: httpx.Response, text: str, url: str) -> Answer:
         raise complaint_about(response, text, kind, url)
     if kind != "application/json" and not kind.endswith("+json"):
         if kind == "text/csv":
-            return Answer(text, text)
+            return Answer(text, plain_lines(text))
         raise not_json(response, kind)
     try:
         content = json.loads(text)
@@ -217,4 +217,4 @@ def _understood(response: httpx.Response, text: str, url: str) -> Answer:
         raise not_json(response, "broken JSON") from None
     headers = response.headers
     accepted = response.status_code == httpx.codes.ACCEPTED
-    return Answer(content, text, accepted, headers.get("Location", ""), ask_again_in(response) or 0.0)
+    return Answer(content, plain_json(text), accepted, headers.get("Location", ""), ask_again_in(response) or 0.0)

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 # What a terminal would obey instead of show; texts come from servers, machines and other people.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+LINE_END = re.compile(r"\r\n?")
 UNLIMITED = 10_000  # columns: what is piped is never cut
 STYLES = {
     "running": "green",
@@ -47,6 +48,16 @@ def plain(value: Any) -> str:
     return CONTROL.sub("\ufffd", "" if value is None else str(value))
 
 
+def plain_lines(text: str) -> str:
+    """A text of many lines, as CSV is, that a terminal shows and does not obey."""
+    return plain(LINE_END.sub("\n", text))
+
+
+def plain_json(text: str) -> str:
+    """The same JSON document, in which escapes stand for everything that a terminal would obey."""
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", LINE_END.sub("\n", text))
+
+
 def styled(word: Any) -> Text:
     """A state or verdict in its colour."""
     return Text(plain(word), style=STYLES.get(str(word), ""))
@@ -74,7 +85,7 @@ def complain(sentence: str, *more: str) -> None:
 
 
 def write_out(text: str) -> None:
-    """Print a text as it is: a document that was answered, or a script."""
+    """Print a text as it is: a document made plain before, a script of ours, or a password."""
     sys.stdout.write(text.rstrip("\n") + "\n")
     sys.stdout.flush()
 

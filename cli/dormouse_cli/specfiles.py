@@ -63,7 +63,7 @@ def _read(file: str) -> dict[str, Any]:
         if len(raw) > LARGEST:
             raise Usage(f"{name} is larger than any spec.")
         text = raw.decode("utf-8-sig")
-        content = json.loads(text) if file.lower().endswith(".json") else parse(text)
+        content = json.loads(text, object_pairs_hook=_object) if file.lower().endswith(".json") else parse(text)
     except OSError as error:
         raise Usage(f"{name} cannot be read: {error.strerror}.") from None
     except yaml.MarkedYAMLError as error:
@@ -76,6 +76,16 @@ def _read(file: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise Usage(f"{name} holds no spec: it should be an object like {{blueprint: workstation, region: …}}.")
     return content
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object in which every key comes once, as in YAML."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{key!r} is there twice")
+        found[key] = value
+    return found
 
 
 def parse(text: str) -> Any:

@@ -17,6 +17,7 @@ from local.host.engine import Engine
 from local.host.keys import Keys, Level
 from local.host.links import Links
 from local.host.management import Management
+from local.host.requests import handed_on
 from local.host.routing import Route, find
 from local.host.schedules import Timer
 from local.host.store import Store
@@ -72,7 +73,10 @@ class Host:
         outside.router.add_route("*", r"/runtime/webhooks/{extension}/{tail:[\s\S]*}", self._webhook)
         outside.router.add_route("*", r"/admin/{tail:[\s\S]*}", self._admin)
         outside.router.add_route("*", r"/{path:[\s\S]*}", self._function)
-        runners = [web.AppRunner(app, access_log=None, shutdown_timeout=1) for app in (inside, outside)]
+        # The app inflates nothing, because Azure's host does not.
+        runners = [
+            web.AppRunner(app, access_log=None, shutdown_timeout=1, auto_decompress=False) for app in (inside, outside)
+        ]
         try:
             for runner, port in zip(runners, (0, self._place.port), strict=True):
                 await runner.setup()
@@ -120,7 +124,7 @@ class Host:
         limit = self._configuration.function_timeout
         try:
             async with asyncio.timeout(limit.total_seconds() if limit else None):
-                return _answer(await self._worker.call_route(function, await _given(request, parameters), self._client))
+                return _answer(await self._worker.call_route(function, await handed_on(request, parameters), self._client))
         except (Exception, SystemExit):  # the host answers what the app did not catch with an empty 500
             log.exception("The function %s has failed.", function.name)
             return web.Response(status=500)
@@ -220,20 +224,6 @@ def _opens(level: Level, needed: Level) -> bool:
     if needed is Level.ANONYMOUS or level is Level.ADMIN:
         return True
     return needed is Level.FUNCTION and level is Level.FUNCTION
-
-
-async def _given(request: web.Request, parameters: dict[str, str]) -> func.HttpRequest:
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    seen = [part for part in (headers.get("x-forwarded-for"), request.remote) if part]
-    headers["x-forwarded-for"] = ", ".join(seen)  # the front end adds the address that it sees
-    return func.HttpRequest(
-        method=request.method,
-        url=str(request.url),
-        headers=headers,
-        params=dict(request.query),
-        route_params=parameters,
-        body=await request.read(),
-    )
 
 
 def _answer(answer: func.HttpResponse) -> web.Response:

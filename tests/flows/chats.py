@@ -1,5 +1,6 @@
 """Chats as the control plane meets them: what they send, signed as they sign it, and what they are told."""
 
+import html
 import json
 import uuid
 from collections.abc import Callable
@@ -30,9 +31,19 @@ class Slack:
 
     def say(self, text: str, user: str = "UOPERATOR", **fields: str) -> tuple[httpx.Response, Callable[[int], list[str]]]:
         """Say a command; the first answer, and a way to wait for so many later ones."""
+        return self.raw(written_in_slack(text), user, **fields)
+
+    def raw(self, text: str, user: str = "UOPERATOR", **fields: str) -> tuple[httpx.Response, Callable[[int], list[str]]]:
+        """A command as Slack sends it, with links and mentions of its making."""
         path = f"/commands/{uuid.uuid4().hex}"
         reply_to = f"{self.ground.app_environment['SLACK_HOOKS_URL']}{path}"
-        given = {"command": "/gpu", "text": text, "user_id": user, "trigger_id": uuid.uuid4().hex, "response_url": reply_to}
+        given = {
+            "command": "/gpu",
+            "text": text,
+            "user_id": user,
+            "trigger_id": uuid.uuid4().hex,
+            "response_url": reply_to,
+        }
         return self.post("slack", {**given, **fields}), lambda count: self.answers(path, count)
 
     def click(self, command: str, user: str = "UOPERATOR") -> tuple[httpx.Response, Callable[[int], list[str]]]:
@@ -43,7 +54,7 @@ class Slack:
             "user": {"id": user},
             "trigger_id": uuid.uuid4().hex,
             "response_url": f"{self.ground.app_environment['SLACK_HOOKS_URL']}{path}",
-            "actions": [{"action_id": "say-0", "type": "button", "value": command}],
+            "actions": [{"action_id": "say-0", "type": "button", "value": written_in_slack(command)}],
         }
         response = self.post("slack/interactions", {"payload": json.dumps(payload)})
         return response, lambda count: self.answers(path, count)
@@ -60,6 +71,11 @@ class Slack:
         """So many answers that have arrived, each as the text that people read."""
         until(lambda: len(self.azure.messages(path)) >= count, f"Slack was not told {count} times")
         return [text_of(message["body"]) for message in self.azure.messages(path)]
+
+
+def written_in_slack(text: str) -> str:
+    """What somebody writes, as Slack sends it on."""
+    return html.escape(text, quote=False)
 
 
 def text_of(message: dict[str, Any]) -> str:

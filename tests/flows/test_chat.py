@@ -56,6 +56,28 @@ def own() -> str:
     return f"chat-own{next(numbers)}"
 
 
+def test_what_is_written_in_a_chat_is_decoded_once_and_decoration_is_ignored(
+    slack: Slack, teams: Teams, script: Script, machine: str, own: str
+) -> None:
+    for said in (f"status *{machine}*", f"`status {machine}`", f"status \u200b{machine}"):
+        answer, later = slack.say(said)
+        assert f"Understood: status {machine}" in text_of(answer.json())
+        assert f"{machine} is running" in later(1)[0]
+        assert script.say(said).json()["title"] == f"{machine} is running"
+        assert card_of(teams.say(said))["body"][0]["text"] == f"{machine} is running"
+    spec = f"up {own} python_packages=numpy>=1.24,torch region=nowhere-1"
+    answer, _ = slack.say(spec, "UUSER")
+    assert f"Understood: up {own} python_packages=numpy&gt;=1.24,torch" in text_of(answer.json()), "Slack wants it encoded"
+    _, later = slack.click(f"hold {machine} 2h a <b> & c")
+    later(1)
+    _, later = slack.say(f"status {machine}")
+    assert "Kept awake" in later(1)[0]
+    assert "&lt;" in script.say(f"status {machine} &lt;").json()["title"], "the generic door decodes nothing"
+    for mention in (f"status <@U1|{machine}>", f"status <http://{machine}|{machine}>"):
+        answer, later = slack.raw(mention)
+        assert f"Understood: status {machine}" in text_of(answer.json())
+
+
 def trail(control_plane: ControlPlane, name: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = control_plane.client.get("/operations", params={"environment": name}).json()["value"]
     return found

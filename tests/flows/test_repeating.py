@@ -89,3 +89,20 @@ def test_of_many_at_once_one_is_carried_out(ground: Ground, control_plane: Contr
     operations = {answer.json()["operation"] for answer in answers if answer.status_code == 202}
     assert len(operations) == 1
     assert all(answer.json()["title"] == "The request is being answered" for answer in answers if answer.status_code == 409)
+
+
+def test_a_dry_run_asked_in_the_body_uses_no_key_up_either(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    key, path = fresh(), f"/environments/{name}/restart"
+    assert control_plane.client.post(path, json={"dry_run": True}, headers=key).status_code == 200
+    assert control_plane.client.post(f"{path}?code=x", headers=key).status_code == 202
+    again = control_plane.client.post(f"{path}/?dry_run=false&code=y", headers=key)
+    assert again.headers["idempotency-replayed"] == "true"
+    control_plane.follow(again)
+
+
+def test_a_sweep_that_only_looks_is_begun_once(control_plane: ControlPlane) -> None:
+    key = fresh()
+    first = control_plane.client.post("/sweeps?dry_run=true", headers=key)
+    again = control_plane.client.post("/sweeps", json={"dry_run": True}, headers=key)
+    assert again.json()["sweep"] == first.json()["sweep"]

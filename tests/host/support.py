@@ -33,7 +33,7 @@ class Host:
         return path.read_text().splitlines() if path.exists() else []
 
     def ask(self, method: str, path: str, *, key: str | None = "function", **more: Any) -> httpx.Response:
-        headers = {"x-functions-key": self.keys[key]} | more.pop("headers", {}) if key else more.pop("headers", {})
+        headers = {"x-functions-key": self.keys[key]} | more.pop("headers", {}) if key else more.pop("headers", None)
         return httpx.request(method, f"http://127.0.0.1:{self.port}{path}", headers=headers, trust_env=False, **more)
 
     def rows(self, table: str) -> list[Any]:

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.pacing import MOST_CALLERS, Pace
+from api.describing import problems_of
+from api.pacing import MOST_CALLERS, Pace, pace_of_looks
+from api.routes import ROUTES
 from environments.errors import TooManyRequests
 
 
@@ -51,3 +53,20 @@ def test_a_clock_that_goes_back_and_crowds_of_callers_do_no_harm() -> None:
     for number in range(MOST_CALLERS + 10):
         assert admitted(pace, f"caller {number}", 100.0)
     assert len(pace._left) == MOST_CALLERS
+
+
+def test_looks_are_paced_apart_from_commands_and_little_at_once() -> None:
+    pace = pace_of_looks(300)
+    assert sum(admitted(pace, "alice", 0.0) for _ in range(1000)) == 60
+    assert 98 <= sum(admitted(pace, "alice", tenth / 10) for tenth in range(1, 101) for _ in range(6)) <= 100
+    assert all(admitted(pace, "poller", number / 5) for number in range(600))
+    # Every look is two reads, and what may be asked of Resource Manager in ten seconds is 500.
+    assert (60 + 100) * 2 < 250 + 10 * 25
+
+
+def test_what_costs_calls_of_azure_or_of_the_price_list_is_paced() -> None:
+    paced = {route.template for route in ROUTES if route.costly or route.looks}
+    assert {"environments", "environments/{name}", "blueprints", "blueprints/{name}", "machines/adopt", "sweeps"} <= paced
+    for route in ROUTES:
+        assert not (route.costly and route.looks)
+        assert (TooManyRequests in problems_of(route)) == (route.template in {*paced, "heartbeats"})

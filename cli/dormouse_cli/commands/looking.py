@@ -9,7 +9,7 @@ from dormouse_cli.connection import at, connected
 from dormouse_cli.entra import read_secret
 from dormouse_cli.errors import NoServer
 from dormouse_cli.options import AsJson, Name
-from dormouse_cli.output import json_text, write_out
+from dormouse_cli.output import json_text, plain, write_out
 
 Verdict = Annotated[str, typer.Option("--verdict", metavar="VERDICT", help="Only machines with this verdict: idle, busy, …")]
 
@@ -124,4 +124,4 @@ def password(
     if as_json:
         write_out(answer.text)
     else:
-        write_out(address if where else read_secret(address))
+        write_out(plain(address) if where else read_secret(address))

@@ -56,6 +56,12 @@ def open_to_all(req: func.HttpRequest) -> str:
     return "come in"
 
 
+@app.route(route="echo", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+def echo(req: func.HttpRequest) -> func.HttpResponse:
+    told = {"url": req.url, "params": dict(req.params), "headers": dict(req.headers), "body": req.get_body().hex()}
+    return func.HttpResponse(json.dumps(told), mimetype="application/json")
+
+
 @app.route(route="asleep", methods=["GET"])
 def asleep(req: func.HttpRequest) -> str:
     return "awake after all"

@@ -1,0 +1,62 @@
+"""When Durable Functions does not answer, callers are told to come back; nothing of theirs gets into its addresses."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from api.operations import cancel_operation, get_operation
+from api.problems import answers_problems
+from api.sweeping import get_sweep
+from environments.identifiers import new_operation_id, new_sweep_id
+from environments.lifecycle import Verb
+from environments.operations import OperationRecord
+from environments.roles import Caller, Door, Role
+
+ADMIN = Caller("root", Door.TOKEN, Role.ADMIN, "r-1")
+
+
+class Away:
+    """A durable client whose host does not answer, and which remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def get_status(self, identifier: str, **shown: bool) -> Any:
+        self.asked.append(identifier)
+        raise OSError("connection refused")
+
+
+def ask(handler: Any, identifier: str, client: Any) -> func.HttpResponse:
+    async def operation(known: str) -> OperationRecord:
+        return OperationRecord(known, "ml1", Verb.STOP, "alice", "2026-05-01T12:00:00+00:00", door=Door.TOKEN)
+
+    async def environment(name: str) -> None:
+        return None
+
+    reads: Any = SimpleNamespace(records=SimpleNamespace(operation=operation, environment=environment))
+    params = {"force": "true"} if handler is cancel_operation else {}
+    req = func.HttpRequest(method="GET", url="/api/x", params=params, route_params={"id": identifier}, body=b"")
+    return asyncio.run(answers_problems(handler)(req, client, reads, ADMIN))
+
+
+@pytest.mark.parametrize(
+    ("handler", "identifier"),
+    [
+        (get_sweep, new_sweep_id()),
+        (get_operation, new_operation_id("ml1", Verb.STOP)),
+        (cancel_operation, new_sweep_id()),
+        (cancel_operation, new_operation_id("ml1", Verb.STOP)),
+    ],
+)
+def test_a_durable_host_that_does_not_answer_is_503(handler: Any, identifier: str) -> None:
+    answer = ask(handler, identifier, Away())
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+
+
+@pytest.mark.parametrize("identifier", ["#", "?", "", ".", "x/../y", "sweep-?taskHub=x", f"{new_sweep_id()}?connection=x"])
+def test_no_odd_id_is_handed_to_durable(identifier: str) -> None:
+    client = Away()
+    assert (ask(get_sweep, identifier, client).status_code, client.asked) == (404, [])

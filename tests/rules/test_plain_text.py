@@ -1,0 +1,85 @@
+"""What people and machines write reaches no terminal as a command."""
+
+import asyncio
+import csv
+import io
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from api.chatops.doors import GenericMessage
+from api.machines import COLUMNS, idle_report
+from environments.heartbeats import Heartbeat, merged
+from environments.leases import HoldRequest
+from environments.plain_text import CONTROL, plain
+from environments.roles import Caller, Door
+from environments.specs import WorkstationSpec
+from tests.rules.test_requests import request
+
+HOSTILE = (
+    "\x1b[2J\x1b]0;x\x07",
+    "a\x00b",
+    "a\x9b31mb",
+    "a\u202eb",
+    "a\u2066b",
+    "a\u200fb",
+    "a\u061cb",
+    "a\u2028b",
+    "a\rb",
+    "a\x7fb",
+    "a\x85b",
+    "a\nb",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_an_owner_is_plain_or_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="control character"):
+        WorkstationSpec.model_validate({"blueprint": "workstation", "region": "polandcentral", "owner": f"x{text}y"})
+    with pytest.raises(ValidationError):
+        GenericMessage.model_validate({"id": "x" * 8, "at": "2026-05-01T12:00:00Z", "user": f"x{text}y", "text": "help"})
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_reasons_are_cleaned_where_they_come_in(text: str) -> None:
+    assert not CONTROL.search(HoldRequest.model_validate({"for": "2h", "reason": f"x{text}y"}).reason)
+    told = {"by": f"x{text}y", "reason": f"x{text}y", "until_in_seconds": 60.0}
+    body = {
+        "version": 1,
+        "machine": "x",
+        "agent": text,
+        "boot": "0" * 32,
+        "uptime_seconds": 1.0,
+        "gpu": "broken",
+        "gpu_problem": text,
+        "holds": [told],
+    }
+    record = merged(None, Heartbeat.model_validate(body), 1000.0)
+    said = (record.version, record.gpu_problem, record.holds[0].by, record.holds[0].reason)
+    assert not any(map(CONTROL.search, said))
+
+
+def test_plain_text_stays_as_it_is() -> None:
+    for text in ("Grüße, 你好 👩‍💻 ₿", "a  b", "", "tab"):
+        assert plain(text) == text
+    assert plain("a\r\nb\tc") == "a b c"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_table_for_machines_shows_nothing_that_a_terminal_obeys(text: str) -> None:
+    line = SimpleNamespace(**dict.fromkeys(COLUMNS, f"x{text}y"), at=0.0, saved=0.0, currency="USD")
+
+    async def head() -> Any:
+        return SimpleNamespace(pages=1)
+
+    async def page(number: int) -> Any:
+        return SimpleNamespace(lines=[line], content=SimpleNamespace(lines=[line]))
+
+    reads: Any = SimpleNamespace(fleet=SimpleNamespace(report_head=head, report_page=page))
+    asked = request("?format=csv")
+    answer = asyncio.run(idle_report(asked, None, reads, Caller("x", Door.KEY)))  # type: ignore[arg-type]
+    rows = list(csv.reader(io.StringIO(answer.get_body().decode(), newline="")))
+    assert len(rows) == 2
+    assert not any(map(CONTROL.search, rows[1]))
