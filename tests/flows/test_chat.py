@@ -57,7 +57,7 @@ def own() -> str:
 
 
 def test_what_is_written_in_a_chat_is_decoded_once_and_decoration_is_ignored(
-    slack: Slack, teams: Teams, script: Script, machine: str, own: str
+    slack: Slack, teams: Teams, script: Script, machine: str, own: str, control_plane: ControlPlane
 ) -> None:
     for said in (f"status *{machine}*", f"`status {machine}`", f"status \u200b{machine}"):
         answer, later = slack.say(said)
@@ -70,8 +70,7 @@ def test_what_is_written_in_a_chat_is_decoded_once_and_decoration_is_ignored(
     assert f"Understood: up {own} python_packages=numpy&gt;=1.24,torch" in text_of(answer.json()), "Slack wants it encoded"
     _, later = slack.click(f"hold {machine} 2h a <b> & c")
     later(1)
-    _, later = slack.say(f"status {machine}")
-    assert "Kept awake" in later(1)[0]
+    assert control_plane.get(machine)["hold"]["reason"] == "a <b> & c"
     assert "&lt;" in script.say(f"status {machine} &lt;").json()["title"], "the generic door decodes nothing"
     for mention in (f"status <@U1|{machine}>", f"status <http://{machine}|{machine}>"):
         answer, later = slack.raw(mention)

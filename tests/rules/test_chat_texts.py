@@ -97,13 +97,13 @@ def test_what_is_no_decoration_stays() -> None:
 def test_the_work_grows_with_the_text_and_not_with_its_square(decode: Callable[[str], str], sign: str) -> None:
     def work(length: int) -> float:
         text = (sign * length)[:length]
-        return min(_seconds(decode, text) for _ in range(3))
+        return min(_seconds(decode, text) for _ in range(2))
 
     # Sixteen times the text is sixteen times the work; where the work grows with the square, it is 256 times.
-    assert work(480_000) < 80 * max(work(30_000), 1e-4)
+    assert work(128_000) < 128 * max(work(8_000), 1e-4)
 
 
 def _seconds(decode: Callable[[str], str], text: str) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     decode(text)
-    return time.perf_counter() - began
+    return time.process_time() - began
