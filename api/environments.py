@@ -14,7 +14,7 @@ from api.pictures import Picture, memories_of, memory_of, picture_of, shown_to
 from api.reads import Reads
 from api.requests import body_of, caller_address, model_of
 from api.starting import now, operation_of, same_command, start
-from api.wishes import Wish, dry_run, owner_id_of, wish_of
+from api.wishes import Wish, dry_run, machine_on_record, owner_id_of, wish_of
 from cloud.preflight import UNRECORDED
 from environments.errors import EnvironmentBusy, EnvironmentNotFound, NameTaken
 from environments.fleet import key_of
@@ -188,7 +188,8 @@ async def _change_power(
         raise EnvironmentBusy(record.name, busy)
     if dry_run:
         return answer(WouldChangePower(record.name, verb, seen.state))
-    request = ChangePower(operation.id, record.name, verb, record.group, record.machine)
+    inside = machine_on_record(record, reads.settings)
+    request = ChangePower(operation.id, record.name, verb, record.group, record.machine, inside=inside)
     try:
         await start(client, reads.records, operation, change_power, request, seen=record)
     except EnvironmentBusy as holder:

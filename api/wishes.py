@@ -18,9 +18,10 @@ from environments.lifecycle import Verb
 from environments.operations import EnvironmentRecord
 from environments.outcomes import Refusal
 from environments.ownership import secret_name
-from environments.plan import Kind, Place, Plan
+from environments.plan import Kind, Machine, Place, Plan
 from environments.roles import Caller, Role, owns
 from environments.specs import SPECS, WorkstationSpec, change_faults, read_spec
+from settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,18 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: Call
         changed |= {step.name for step in plan.steps} - kept
     ordered = tuple(step.name for step in plan.steps if step.name in changed)
     return Wish(spec, replace(plan, changed=ordered), secret, survey.existing, record)
+
+
+def machine_on_record(record: EnvironmentRecord, settings: Settings) -> Machine | None:
+    """The machine that the spec on record asks for, or None if newer rules cannot read that spec."""
+    try:
+        spec = wire.read_text(SPECS[record.blueprint], record.spec)
+    except (KeyError, ValueError):
+        return None
+    agent = (settings.control_plane_url, settings.heartbeat_audience)
+    place = Place(settings.azure_subscription_id, record.name, record.operation, record.secret, *agent)
+    machine = plan_for(spec, place).machine
+    return replace(machine, group=record.group, name=record.machine)
 
 
 async def dry_run(wish: Wish, reads: Reads) -> DryRun:

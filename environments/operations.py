@@ -51,7 +51,7 @@ class Provision:
 
 @dataclass(frozen=True, slots=True)
 class ChangePower:
-    """Input of `change_power`."""
+    """Input of `change_power`; `inside` is the machine that a start or restart is checked in."""
 
     operation: str
     environment: str
@@ -60,6 +60,7 @@ class ChangePower:
     machine: str
     subscription: str = ""
     hibernate: bool = False
+    inside: Machine | None = None
 
 
 @dataclass(frozen=True, slots=True)

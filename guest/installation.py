@@ -37,11 +37,41 @@ def installed_files(control_plane: str, audience: str) -> tuple[InstalledFile, .
     )
 
 
-# It runs as root to see everybody's notebooks and terminals, and can write to its own folder only. A mistake in its
-# configuration (2) does not go away by starting it again.
+# The agent runs as root, but may write only to /run/dormouse, to device files and to its own /tmp, and has four capabilities:
+# CAP_DAC_READ_SEARCH to read the files of all users, CAP_DAC_OVERRIDE to connect to their sockets and write to their
+# terminals, CAP_SYS_PTRACE to look into /proc/PID of their processes, and CAP_MKNOD because nvidia-smi creates /dev/nvidia*
+# if no program has used the GPU since the boot (users have the setuid program nvidia-modprobe for that). It cannot load the
+# driver itself; udev does that at boot. AF_NETLINK is for glibc's resolver.
+# Left out on purpose: PrivateDevices, DevicePolicy and ProtectClock (which implies DeviceAllow) hide GPUs and terminals;
+# ProtectProc and PrivateUsers hide users' processes; MemoryDenyWriteExecute has not been tried with every NVIDIA driver.
+CONFINEMENT = "\n    ".join(
+    [
+        "NoNewPrivileges=yes",
+        "CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_SYS_PTRACE CAP_MKNOD",
+        "ProtectSystem=strict",
+        f"ReadWritePaths={RUN_PATH}",
+        "ProtectHome=read-only",
+        "PrivateTmp=yes",
+        "ProtectKernelTunables=yes",
+        "ProtectKernelModules=yes",
+        "ProtectKernelLogs=yes",
+        "ProtectControlGroups=yes",
+        "ProtectHostname=yes",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+        "RestrictNamespaces=yes",
+        "RestrictRealtime=yes",
+        "RestrictSUIDSGID=yes",
+        "LockPersonality=yes",
+        "SystemCallArchitectures=native",
+        "SystemCallFilter=@system-service",
+        "SystemCallErrorNumber=EPERM",
+    ]
+)
+
+# A mistake in its configuration (exit code 2) does not go away by starting it again.
 UNIT = dedent(f"""\
     [Unit]
-    Description=Dormouse agent: tells the control plane what goes on on this machine
+    Description=Dormouse agent: reports to the control plane what is in use on this machine
     Wants=network-online.target
     After=network-online.target
     StartLimitIntervalSec=0
@@ -57,10 +87,7 @@ UNIT = dedent(f"""\
     CPUQuota=20%
     MemoryMax=512M
     TasksMax=64
-    NoNewPrivileges=yes
-    PrivateTmp=yes
-    ProtectHome=read-only
-    ProtectSystem=full
+    {CONFINEMENT}
 
     [Install]
     WantedBy=multi-user.target

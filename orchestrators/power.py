@@ -1,4 +1,4 @@
-"""Starting, stopping and restarting: done when Azure shows it, not when Azure was asked."""
+"""Starting, stopping and restarting: done when Azure shows it and, after a boot, when the machine itself works."""
 
 from typing import Any
 
@@ -10,21 +10,20 @@ from environments.outcomes import MachineView, Outcome, Refusal, RefusalReason, 
 from orchestrators.board import DONE, REFUSED, Board
 from orchestrators.fence import lost_lock
 from orchestrators.finish import Ending, finish
+from orchestrators.health import HEALTH, LATER_BOOT, health_outcome, look_inside
 from orchestrators.steps import Context, GaveUp, Story, follow, refusal_in, run, sleep
 
 WANTED = {Verb.START: State.RUNNING, Verb.STOP: State.STOPPED, Verb.RESTART: State.RUNNING}
 LOOKS = 12
 BETWEEN_LOOKS = 10.0
 
-SUCCESS = {
-    Verb.START: "{name} is running; Azure shows it so.",
-    Verb.STOP: "{name} is deallocated; Azure shows it so. The machine is not billed, its disk, address and storage are.",
-    Verb.RESTART: "{name} has been restarted and is running; Azure shows it so.",
-}
+DEALLOCATED = "{name} is deallocated; Azure shows it so. The machine is not billed, its disk, address and storage are."
+RUNNING = {Verb.START: "{name} is running", Verb.RESTART: "{name} has been restarted and is running"}
+NOT_ASKED = "Azure shows it so. Its checks did not run: the control plane cannot read its spec on record."
 
 
 def change_power(context: Context) -> Story[Any]:
-    """Change the power of an environment's machine, and look until Azure shows the change."""
+    """Change the power of an environment's machine, look until Azure shows it, and check what has booted from inside."""
     request = wire.decode(ChangePower, context.get_input())
     board = Board(context)
     try:
@@ -46,10 +45,24 @@ def _change(context: Context, request: ChangePower, board: Board) -> Story[Outco
     view = yield from _look(context, request)
     if view.state is WANTED[request.verb]:
         board.end("verify")
-        return Outcome(Verdict.SUCCEEDED, SUCCESS[request.verb].format(name=request.environment))
+        return (yield from _check(context, request, board))
     board.end("verify", REFUSED)
     detail = f"Azure reported success, but shows {request.environment} as {view.state}. {view.problem}".strip()
     return Outcome.failed([Refusal(RefusalReason.FAILED_LATE, detail, step="verify")])
+
+
+def _check(context: Context, request: ChangePower, board: Board) -> Story[Outcome]:
+    """Drivers and mounts can be gone after any boot: a kernel was updated, a role was taken away."""
+    if request.verb not in RUNNING:
+        return Outcome(Verdict.SUCCEEDED, DEALLOCATED.format(name=request.environment))
+    running = RUNNING[request.verb].format(name=request.environment)
+    if request.inside is None:
+        return Outcome(Verdict.SUCCEEDED, f"{running}; {NOT_ASKED}")
+    board.begin(HEALTH, needs=("verify",))
+    findings = yield from look_inside(context, request.inside, LATER_BOOT)
+    outcome = health_outcome(findings, passed=running, failed=running)
+    board.end(HEALTH, DONE if outcome.verdict is Verdict.SUCCEEDED else REFUSED)
+    return outcome
 
 
 def _look(context: Context, request: ChangePower) -> Story[MachineView]:

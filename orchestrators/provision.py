@@ -1,11 +1,9 @@
 """Standing an environment up."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 import wire
-from activities.health import begin_health_check, read_health_check
 from activities.machine import read_machine
 from activities.preflight import (
     look_at_step,
@@ -17,18 +15,15 @@ from activities.preflight import (
 )
 from activities.records import remember_environment
 from environments.lifecycle import State, Verb
-from environments.operations import ChangePower, Probe, Provision
-from environments.outcomes import Check, Finding, Look, Outcome, Refusal, RefusalReason, Survey, Verdict
+from environments.operations import ChangePower, Provision
+from environments.outcomes import Look, Outcome, Refusal, RefusalReason, Survey, Verdict
 from environments.plan import Kind, Plan
 from orchestrators.board import DONE, REFUSED, Board
 from orchestrators.building import Building, build_all, take_back
 from orchestrators.fence import lost_lock
 from orchestrators.finish import Ending, finish
-from orchestrators.steps import STUBBORN, Context, GaveUp, Story, by_whom, follow, heard, listen, run, run_all, sleep
-
-HEALTH = "health"
-HEALTHY_WITHIN = timedelta(minutes=60)
-BETWEEN_CHECKS = 15.0
+from orchestrators.health import FIRST_BOOT, HEALTH, health_outcome, look_inside
+from orchestrators.steps import STUBBORN, Context, GaveUp, Story, by_whom, heard, listen, run, run_all
 
 NOTHING_BUILT = "Nothing was built."
 FRESH_IS_GONE = "What had been built was taken back; nothing of it is left."
@@ -109,11 +104,12 @@ def _provision(context: Context, request: Provision, prepared: Prepared, board: 
         return Ending(Outcome(Verdict.SUCCEEDED, words))
 
     board.begin(HEALTH)
-    outcome = yield from _look_inside(context, plan, cancel)
+    findings = yield from look_inside(context, plan.machine, FIRST_BOOT, cancel)
     if heard(cancel):
         board.end(HEALTH, REFUSED)
         left = yield from take_back(context, plan, building, existing, board)
         return _taken_back(request, building, existing, left, cancel)
+    outcome = health_outcome(findings, passed=f"{plan.environment} is up", failed=f"{plan.environment} is built and runs")
     good = outcome.verdict is Verdict.SUCCEEDED
     board.end(HEALTH, DONE if good else REFUSED)
     if good:
@@ -172,45 +168,3 @@ def _taken_back(request: Provision, building: Building, existing: frozenset[str]
     else:
         outcome = Outcome.failed(building.refusals, left, undone=undone)
     return Ending(outcome, forget=request.new and fresh and not left)
-
-
-def _look_inside(context: Context, plan: Plan, cancel: Any) -> Story[Outcome]:
-    """Ask inside the machine whether it works."""
-    try:
-        findings = yield from _check_until_healthy(context, plan, cancel)
-    except GaveUp as gave_up:
-        findings = (Finding(HEALTH, Check.FAILED, gave_up.refusal.detail),)
-    return _outcome(plan, findings)
-
-
-def _check_until_healthy(context: Context, plan: Plan, cancel: Any) -> Story[tuple[Finding, ...]]:
-    """Ask inside the machine until every check has passed, one has failed for good, the time is up, or it is cancelled."""
-    deadline = context.current_utc_datetime + HEALTHY_WITHIN
-    probe, machine = Probe(plan.machine), plan.machine
-    while not heard(cancel):
-        progress = yield from follow(
-            context, begin_health_check, probe, ask=read_health_check, machine=machine, cancel=cancel
-        )
-        if heard(cancel):
-            return progress.findings
-        late = context.current_utc_datetime >= deadline
-        # A machine that a driver restarts takes no commands for a while, and Azure calls that a conflict.
-        if progress.refusal and (late or progress.refusal.reason is not RefusalReason.CONFLICT):
-            return (Finding(HEALTH, Check.FAILED, progress.refusal.explained()),)
-        results = {finding.result for finding in progress.findings}
-        if progress.findings and (late or Check.FAILED in results or Check.WAITING not in results):
-            return progress.findings
-        if late:
-            return (Finding(HEALTH, Check.FAILED, "The machine has never answered."),)
-        yield from sleep(context, BETWEEN_CHECKS, cancel)
-    return ()
-
-
-def _outcome(plan: Plan, findings: tuple[Finding, ...]) -> Outcome:
-    bad = [finding for finding in findings if finding.result is not Check.PASSED]
-    if not bad:
-        words = f"{plan.environment} is up, and every check inside the machine passed."
-        return Outcome(Verdict.SUCCEEDED, words, findings=findings)
-    trouble = "; ".join(f"{finding.name}: {finding.detail}" for finding in bad)
-    words = f"{plan.environment} is built and runs (and costs), but is not healthy. {trouble}"
-    return Outcome(Verdict.UNHEALTHY, words, findings=findings)

@@ -1,21 +1,26 @@
-"""Wishes that the machine stays awake: anybody may leave one in a folder, and the owner of the file is who wishes."""
+"""Holds made on the machine: anybody may leave one as a file in a folder, and the owner of the file is who wants it."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-import pwd
 import secrets
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 
+from .durations import DAY
 from .heartbeat import Hold
+from .owners import Owners, name_of
 from .places import Places, Unknown, plain, read_note
 
 WISHES = "/run/dormouse/awake.d"
-LONGEST_SECONDS = 7 * 86400.0
-MOST_FILES = 1000
+LONGEST_SECONDS = 7 * DAY
+MOST_FILES = 1000  # read at one look
+MOST_PER_PERSON = 20
+MOST_HOLDS = 20  # in one heartbeat
 SLACK_SECONDS = 5.0
 
 
@@ -27,22 +32,33 @@ class Wish:
     seconds: float
     reason: str
 
+    @property
+    def until(self) -> float:
+        """When it is over, in seconds since the machine booted."""
+        return self.made + self.seconds
 
-def wish(places: Places, moment: float, seconds: float, reason: str) -> None:
-    """Leave a wish in the caller's name instead of earlier ones; raises OSError."""
+
+def wish(places: Places, moment: float, seconds: float, reason: str) -> Wish | None:
+    """Leave a hold in the caller's name; one of theirs that lasts longer stays, and is answered. Raises OSError."""
     folder = places.at(WISHES)
     earlier = _own_files(folder)
-    # A name that nobody can guess can also not be taken by somebody else before.
+    made = Wish(moment, seconds, plain(reason))
+    longer = [found for found in _readable(places, earlier, moment) if found.until > made.until]
+    if longer:
+        return max(longer, key=lambda each: each.until)
+    # A name that cannot be guessed cannot be taken by another user first.
     name = f"{os.getuid()}-{secrets.token_hex(8)}"
     hidden = folder / f".{name}"
-    hidden.write_text(json.dumps(asdict(Wish(moment, seconds, plain(reason)))), encoding="utf-8")
+    hidden.write_text(json.dumps(asdict(made)), encoding="utf-8")
+    hidden.chmod(0o644)
     hidden.replace(folder / name)
     for path in earlier:
         path.unlink()
+    return None
 
 
 def withdraw(places: Places) -> int:
-    """Take the caller's wishes back; how many there were."""
+    """Remove the caller's holds; how many there were."""
     own = _own_files(places.at(WISHES))
     for path in own:
         path.unlink()
@@ -50,19 +66,54 @@ def withdraw(places: Places) -> int:
 
 
 def wishes(places: Places, moment: float) -> list[Hold]:
-    """What people wish at this moment, one wish each: the one that was made last."""
-    latest: dict[int, Wish] = {}
-    for name in places.names(WISHES)[:MOST_FILES]:
-        if not name.startswith("."):
-            try:
-                note = read_note(places.at(f"{WISHES}/{name}"))
-                found = _wish_in(note.content, moment)
-            except (OSError, ValueError):
-                continue  # a link, a pipe, too long, nonsense, or taken back a moment ago
-            if note.owner not in latest or latest[note.owner].made < found.made:
-                latest[note.owner] = found
-    holds = [Hold(_name_of(owner), each.reason, each.made + each.seconds) for owner, each in sorted(latest.items())]
+    """The holds of this moment, one for each person: the one that lasts longest."""
+    owners, longest = Owners(places), dict[int, Wish]()
+    for path in _in_turn(places, owners):
+        try:
+            note = read_note(path)
+            found = _wish_in(note.content, moment)
+        except (OSError, ValueError):
+            continue  # a link, a pipe, too long, nonsense, or removed a moment ago
+        person = owners.person_of(note.owner)
+        if person not in longest or longest[person].until < found.until:
+            longest[person] = found
+    holds = [Hold(name_of(person), each.reason, each.until) for person, each in sorted(longest.items())]
     return [hold for hold in holds if hold.until > moment]
+
+
+def longest_lasting(holds: list[Hold]) -> list[Hold]:
+    """As many holds as a heartbeat takes: those that last longest."""
+    kept = sorted(holds, key=lambda hold: hold.until, reverse=True)[:MOST_HOLDS]
+    return [hold for hold in holds if hold in kept]
+
+
+def _in_turn(places: Places, owners: Owners) -> Iterator[Path]:
+    """The files to read: one of each person, then another of each, so that many files of one displace nothing of others."""
+    files: dict[int, list[tuple[float, str]]] = {}
+    try:
+        entries = list(os.scandir(places.at(WISHES)))
+    except (FileNotFoundError, NotADirectoryError):
+        return iter(())
+    for entry in entries:
+        if not entry.name.startswith("."):
+            try:
+                seen = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue  # removed a moment ago
+            files.setdefault(owners.person_of(seen.st_uid), []).append((seen.st_mtime, entry.path))
+    newest = [sorted(files[person], reverse=True)[:MOST_PER_PERSON] for person in sorted(files)]
+    turns = chain.from_iterable(zip_longest(*newest))
+    return islice((Path(file[1]) for file in turns if file), MOST_FILES)
+
+
+def _readable(places: Places, files: list[Path], moment: float) -> Iterator[Wish]:
+    for path in files:
+        try:
+            found = _wish_in(read_note(path).content, moment)
+        except (OSError, ValueError):
+            continue  # it holds nothing
+        if not path.name.startswith("."):
+            yield found
 
 
 def _wish_in(content: bytes, moment: float) -> Wish:
@@ -70,18 +121,11 @@ def _wish_in(content: bytes, moment: float) -> Wish:
         said = json.loads(content)
         made, seconds, reason = float(said["made"]), float(said["seconds"]), plain(said["reason"])
     except (KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise Unknown("this is not a wish") from error
+        raise Unknown("this is not a hold") from error
     if not (math.isfinite(made) and made <= moment + SLACK_SECONDS and seconds > 0):
-        raise Unknown("this wish was not made before now")
+        raise Unknown("this hold was not made before now")
     return Wish(made, min(seconds, LONGEST_SECONDS), reason)
 
 
 def _own_files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.lstat().st_uid == os.getuid()]
-
-
-def _name_of(user: int) -> str:
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return f"user {user}"

@@ -11,14 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 from .announcing import Announcer
-from .awake import wishes
+from .awake import longest_lasting, wishes
 from .heartbeat import Hold, Reply, fitting, heartbeat, reply_in
 from .identity import Identity
 from .minutes import Unconfirmed
 from .pace import Pace, now
 from .places import Places, Unknown, plain
+from .processes import Processes
+from .sessions import terminals_of_people
 from .state import State, write_state
 from .web import ask
 
@@ -58,7 +61,7 @@ class Delivery:
         self._pace = pace
         self._problems = problems
         self._boot = uuid.uuid4().hex
-        self._announcer = Announcer()
+        self._announcer = Announcer(places, partial(terminals_of_people, places, Processes(places)))
         self._state = State()
         self._failures = 0
         self._wishes: list[Hold] = []
@@ -97,7 +100,7 @@ class Delivery:
         waiting, shown = self._minutes.oldest_first(), self._announcer.unreported()
         minutes = fitting(waiting)
         self._more = len(minutes) < len(waiting)
-        self._wishes = wishes(self._places, moment)
+        self._wishes = longest_lasting(wishes(self._places, moment))
         body = heartbeat(
             machine=machine,
             boot=self._boot,
@@ -143,12 +146,16 @@ class Delivery:
         write_state(self._places, self._state)
 
     def _pause(self, seconds: float) -> None:
-        """Wait, by the clock that counts sleep; a new wish ends the pause, so that its owner soon knows what came of it."""
+        """Wait, by the clock that counts sleep; a new hold ends the pause, so that its owner soon sees the answer."""
         until = now() + seconds
         while now() < until:
             time.sleep(max(0.0, min(until - now(), 5 * self._pace.tick)))
-            if not self._failures and wishes(self._places, now()) != [each for each in self._wishes if each.until > now()]:
+            if not self._failures and self._holds_have_changed():
                 return
+
+    def _holds_have_changed(self) -> bool:
+        moment = now()
+        return longest_lasting(wishes(self._places, moment)) != [each for each in self._wishes if each.until > moment]
 
 
 def _retry_after(headers: Message) -> float:

@@ -11,11 +11,12 @@ from . import VERSION
 from .checking import check
 from .identity import METADATA
 from .pace import Pace
-from .places import Places, Unknown
+from .places import Places, Unknown, plain
 from .watching import Agent, read_configuration
 from .wishing import awake
 
 MISCONFIGURED = 2
+LONGEST_LINE = 1000
 
 
 def main() -> int:
@@ -28,7 +29,7 @@ def main() -> int:
         return code
     if asked.command == "check":
         for line in check(places, asked.metadata):
-            print(line)
+            print(plain(line, LONGEST_LINE))
         return 0
     return _run(places, Pace(asked.minute), asked.metadata)
 
@@ -38,7 +39,7 @@ def _run(places: Places, pace: Pace, metadata: str) -> int:
     try:
         agent = Agent(places, read_configuration(places), pace, metadata)
     except Unknown as error:
-        print(error, file=sys.stderr)
+        print(plain(error, LONGEST_LINE), file=sys.stderr)
         return MISCONFIGURED
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     agent.run()

@@ -7,6 +7,7 @@ this computer can be reached or changed by them.
 import base64
 import shutil
 import subprocess
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 STORAGE = "Microsoft.Storage/storageAccounts"
 TIME_FOR_A_SCRIPT = 20
+LOSABLE = ("driver", "mount", "desktop")
 
 # In a restricted shell PATH cannot be changed any more: it leads nowhere, so that there are no commands but these.
 NOWHERE = {"PATH": "/nonexistent"}
@@ -64,13 +66,23 @@ class Guest:
         return self._written()
 
     def booted(self, at: float, *, resumed: bool = False) -> Document:
-        """The machine has been started again: what was set up comes back by itself; what slept goes on where it was."""
+        """The machine has been started again: what was set up comes back by itself, unless a boot was to lose it.
+
+        What slept goes on where it was.
+        """
         self._inside["resumed" if resumed else "up"] = at + self._world.draw("guest boot", self._machine["id"])
+        if not resumed and "next_boot_loses" in self._inside:
+            self._inside["lost"] = self._inside.pop("next_boot_loses")
         return self._written()
 
     def driver_settled(self, at: float, *, installed: bool) -> Document:
         """The driver's installation has ended; the setup has been waiting for that."""
         self._inside |= {"driver_at": at, "driver": installed}
+        return self._written()
+
+    def next_boot_loses(self, parts: Sequence[str]) -> Document:
+        """What is gone from the next boot on, as after an update of the kernel; nothing brings all of it back."""
+        self._inside["next_boot_loses"] = [part for part in LOSABLE if part in parts]
         return self._written()
 
     def run(self, script: str) -> tuple[str, str]:
@@ -94,13 +106,16 @@ class Guest:
             self._inside.get("up", now + 1), self._inside.get("resumed", 0.0)
         )
         share, broken = self._setup_share(now) if up else 0.0, bool(self._inside.get("broken"))
+        lost = self._inside.get("lost", [])
+        mounted = share > 0.4 and "mount" not in lost and self._may_mount()
+        desktop = share > 0.7 and "desktop" not in lost and self._inside.get("desktop")
         return {
             "CLOUD_INIT": "error" if broken else "done" if share > 0.1 else "running",
             "SETUP": "failed" if broken else "active" if share >= 1.0 else "activating",
             "AGENT": "active" if up and agent_of(self._machine) else "inactive",
-            "XRDP": "active" if self._inside.get("desktop") and share > 0.7 else "inactive",
-            "MOUNTED": self._inside.get("mount", "") if share > 0.4 and self._may_mount() else "/nowhere",
-            "DRIVER": "installed" if up and self._inside.get("driver") else "missing",
+            "XRDP": "active" if desktop else "inactive",
+            "MOUNTED": self._inside.get("mount", "") if mounted else "/nowhere",
+            "DRIVER": "installed" if up and self._inside.get("driver") and "driver" not in lost else "missing",
             "GPU": f"{self._gpu()}, 570.211.01, 4096 MiB",
         }
 

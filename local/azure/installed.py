@@ -69,4 +69,4 @@ def gpu_of(machine: Document) -> str:
         return str(guest["gpu"])
     if not str(machine["properties"]["hardwareProfile"]["vmSize"]).lower().startswith("standard_n"):
         return "absent"
-    return "ok" if guest.get("driver") else "broken"
+    return "ok" if guest.get("driver") and "driver" not in guest.get("lost", []) else "broken"

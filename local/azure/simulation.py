@@ -5,6 +5,7 @@ GET    /faults                 the faults and how often they struck
 DELETE /faults                 no more faults
 POST   /machines/shutdown      {"id"}: somebody shuts the machine down from inside: stopped, and billed
 POST   /machines/start         {"id"}: somebody starts the machine in the portal
+POST   /machines/next-boot     {"id", "loses": ["driver", "mount", "desktop"]}: what is gone from the next boot on
 POST   /names/take             {"name"}: somebody in the world takes this name for a storage account
 PUT    /limits                 {"region", "name", "limit"}: a quota
 PUT    /capacity               {"region", "zone", "size"}: there is no room for a size in a region, or in a zone ("": the region)
@@ -77,6 +78,12 @@ def _shut_down(world: World, request: Request) -> Answer:
 def _start(world: World, request: Request) -> Answer:
     now = world.seconds()
     world.keep(Guest(world, with_power(machine_of(world, str(request.json()["id"])), "running", now)).booted(now))
+    return Answer(204)
+
+
+def _next_boot(world: World, request: Request) -> Answer:
+    body = request.json()
+    world.keep(Guest(world, machine_of(world, str(body["id"]))).next_boot_loses([str(part) for part in body["loses"]]))
     return Answer(204)
 
 
@@ -250,6 +257,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("DELETE", "faults"): _clear_faults,
     ("POST", "machines/shutdown"): _shut_down,
     ("POST", "machines/start"): _start,
+    ("POST", "machines/next-boot"): _next_boot,
     ("POST", "names/take"): _take_name,
     ("PUT", "limits"): _limit,
     ("PUT", "restrictions"): _restrict,
