@@ -116,7 +116,8 @@ def machine_on_record(record: EnvironmentRecord, settings: Settings) -> Machine 
     agent = (settings.control_plane_url, settings.heartbeat_audience)
     place = Place(settings.azure_subscription_id, record.name, record.operation, record.secret, *agent)
     machine = plan_for(spec, place).machine
-    return replace(machine, group=record.group, name=record.machine)
+    identifier = record.machine_id(settings.azure_subscription_id)
+    return replace(machine, id=identifier, group=record.group, name=record.machine)
 
 
 async def dry_run(wish: Wish, reads: Reads) -> DryRun:

@@ -4,7 +4,8 @@ It is run by Run Command, which keeps the last 4,096 bytes of output, allows one
 least. So it never waits, always exits with 0, and prints one line per check.
 https://learn.microsoft.com/azure/virtual-machines/linux/run-command
 
-The script uses no redirection and no command with a slash, so that a restricted shell can run it too.
+The script uses no redirection and no command with a slash, so that a restricted shell can run it too. The setup service is
+inactive after a later boot, because its work is done: then the file that it leaves says so.
 """
 
 import re
@@ -12,6 +13,7 @@ import shlex
 
 from environments.outcomes import Check, Finding
 from environments.plan import GuestSetup
+from guest.setup_script import READY_PATH
 
 LINE = re.compile(r"^dormouse-check (?P<name>[a-z-]+) (?P<result>passed|waiting|failed) ?(?P<detail>.*)$", re.MULTILINE)
 
@@ -27,6 +29,7 @@ check_cloud_init() {
 }
 
 check_setup() {
+  if test -e @READY@; then say setup passed "everything is installed"; return; fi
   case "$(systemctl is-active dormouse-setup.service)" in
     active) say setup passed "everything is installed" ;;
     failed) say setup failed "the setup service has failed" ;;
@@ -69,7 +72,10 @@ check_agent() {
 def health_script(setup: GuestSetup) -> str:
     """The script for one machine."""
     path = shlex.quote(setup.mount_path)
-    parts, checks = [HEAD, BLOBS.replace("@PATH@", path)], ["check_cloud_init", "check_setup", "check_blobs"]
+    parts, checks = (
+        [HEAD.replace("@READY@", READY_PATH), BLOBS.replace("@PATH@", path)],
+        ["check_cloud_init", "check_setup", "check_blobs"],
+    )
     if setup.desktop:
         parts.append(DESKTOP)
         checks.append("check_desktop")

@@ -37,7 +37,7 @@ def installed_files(control_plane: str, audience: str) -> tuple[InstalledFile, .
     )
 
 
-# The agent runs as root, but may write only to /run/dormouse, to device files and to its own /tmp, and has four capabilities:
+# The agent runs as root, but may write only to /run/dormouse, to device files and its own /tmp, and has four capabilities:
 # CAP_DAC_READ_SEARCH to read the files of all users, CAP_DAC_OVERRIDE to connect to their sockets and write to their
 # terminals, CAP_SYS_PTRACE to look into /proc/PID of their processes, and CAP_MKNOD because nvidia-smi creates /dev/nvidia*
 # if no program has used the GPU since the boot (users have the setuid program nvidia-modprobe for that). It cannot load the

@@ -154,6 +154,11 @@ class AzureSide:
         machine = self.of_type(name, "Microsoft.Compute/virtualMachines")[0]["id"]
         self.client.post("/machines/shutdown", json={"id": machine}).raise_for_status()
 
+    def next_boot_loses(self, name: str, *parts: str) -> None:
+        """From the next boot on the driver, the mount or the desktop of the environment's machine is gone."""
+        machine = self.of_type(name, "Microsoft.Compute/virtualMachines")[0]["id"]
+        self.client.post("/machines/next-boot", json={"id": machine, "loses": parts}).raise_for_status()
+
     def everything(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._values("/resources")
         return found

@@ -28,6 +28,7 @@ PRELUDE = r"""
 enable -n kill exec source . cd
 timeout() { shift; "$@"; }
 cloud-init() { printf 'status: %s\n' "@CLOUD_INIT@"; }
+test() { [ "$1 $2" = "-e /var/lib/dormouse/ready" ] && [ "@READY@" = yes ]; }
 mountpoint() { case "${!#}" in @MOUNTED@) return 0 ;; *) return 1 ;; esac; }
 systemctl() {
   [ "$1" = is-active ] || return 1
@@ -71,6 +72,9 @@ class Guest:
         What slept goes on where it was.
         """
         self._inside["resumed" if resumed else "up"] = at + self._world.draw("guest boot", self._machine["id"])
+        if not resumed:
+            # Its unit has a condition: where the setup was done, a later boot does not start it again.
+            self._inside["set_up_before"] = self._setup_share(at) >= 1.0
         if not resumed and "next_boot_loses" in self._inside:
             self._inside["lost"] = self._inside.pop("next_boot_loses")
         return self._written()
@@ -111,13 +115,19 @@ class Guest:
         desktop = share > 0.7 and "desktop" not in lost and self._inside.get("desktop")
         return {
             "CLOUD_INIT": "error" if broken else "done" if share > 0.1 else "running",
-            "SETUP": "failed" if broken else "active" if share >= 1.0 else "activating",
+            "READY": "yes" if share >= 1.0 and not broken else "no",
+            "SETUP": "failed" if broken else self._setup_service(share),
             "AGENT": "active" if up and agent_of(self._machine) else "inactive",
             "XRDP": "active" if desktop else "inactive",
             "MOUNTED": self._inside.get("mount", "") if mounted else "/nowhere",
             "DRIVER": "installed" if up and self._inside.get("driver") and "driver" not in lost else "missing",
             "GPU": f"{self._gpu()}, 570.211.01, 4096 MiB",
         }
+
+    def _setup_service(self, share: float) -> str:
+        if self._inside.get("set_up_before"):
+            return "inactive"
+        return "active" if share >= 1.0 else "activating"
 
     def _setup_share(self, now: float) -> float:
         """How much of the first setup is done, from 0 to 1 and beyond; it waits for the driver if it was told to."""

@@ -1,5 +1,7 @@
 """Start, stop, restart: done when Azure shows it, and idempotent."""
 
+import pytest
+
 from tests.support import AzureSide, ControlPlane, eventually
 
 
@@ -11,9 +13,45 @@ def test_stop_means_deallocated_and_start_means_running(control_plane: ControlPl
     seen = control_plane.get(name)
     assert (seen["state"], seen["billed"], seen["connect"]) == ("stopped", False, {})
 
-    assert control_plane.follow(control_plane.post(name, "start"))["state"] == "succeeded"
+    for verb in ("start", "restart"):
+        done = control_plane.follow(control_plane.post(name, verb))
+        assert (done["state"], [step["name"] for step in done["steps"]]) == ("succeeded", [verb, "verify", "health"])
+        assert {finding["result"] for finding in done["findings"]} == {"passed"}
+        assert control_plane.get(name)["state"] == "running"
+
+
+@pytest.mark.parametrize(
+    ("lost", "verb", "check"),
+    [
+        ("driver", "start", "gpu: nvidia-smi does not answer"),
+        ("driver", "restart", "gpu: nvidia-smi does not answer"),
+        ("mount", "start", "blob-mount: /mnt/blob_storage is not mounted"),
+        ("desktop", "start", "xrdp: remote desktop is not running"),
+    ],
+)
+def test_what_a_later_boot_has_lost_is_found(
+    control_plane: ControlPlane, azure: AzureSide, name: str, lost: str, verb: str, check: str
+) -> None:
+    control_plane.up(name)
+    azure.next_boot_loses(name, lost)
+    if verb == "start":
+        assert control_plane.follow(control_plane.post(name, "stop"))["state"] == "succeeded"
+    begun = control_plane.follow(control_plane.post(name, verb))
+    assert (begun["state"], begun["steps"][-1]["name"], begun["steps"][-1]["state"]) == ("unhealthy", "health", "refused")
+    assert check in begun["explanation"]
+    assert "costs" in begun["explanation"]
+    assert {finding["name"] for finding in begun["findings"] if finding["result"] != "passed"} == {check.partition(":")[0]}
     assert control_plane.get(name)["state"] == "running"
-    assert control_plane.follow(control_plane.post(name, "restart"))["state"] == "succeeded"
+
+
+def test_a_machine_that_cannot_be_asked_after_a_start_is_not_called_healthy(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    control_plane.follow(control_plane.post(name, "stop"))
+    azure.spoil(method="POST", path=f"vm-{name}/runCommand", status=403, code="AuthorizationFailed", times=1)
+    begun = control_plane.follow(control_plane.post(name, "start"))
+    assert (begun["state"], "AuthorizationFailed" in begun["explanation"]) == ("unhealthy", True)
 
 
 def test_an_operation_that_has_ended_holds_the_environment_no_longer(control_plane: ControlPlane, name: str) -> None:

@@ -5,6 +5,7 @@ import pytest
 from environments.outcomes import Check
 from environments.plan import GuestSetup
 from guest.health import expected_checks, findings_in, health_script
+from guest.setup_script import READY_PATH
 
 SETUP = GuestSetup("azureuser", "stml1abc", "deeplearning", control_plane="https://dormouse.azurewebsites.net/api")
 
@@ -13,6 +14,7 @@ timeout() { shift; "$@"; }
 cloud-init() { printf 'status: done\n'; }
 mountpoint() { return 0; }
 systemctl() { printf 'active\n'; }
+test() { return 1; }
 nvidia-smi() { printf 'NVIDIA A10-4Q, 570.211.01, 4096 MiB\n'; }
 """
 
@@ -47,6 +49,13 @@ def test_a_healthy_machine_passes_every_check() -> None:
 )
 def test_what_is_broken_is_found(broken: str, check: str, result: Check) -> None:
     assert run(HEALTHY + broken)[check] is result
+
+
+def test_after_a_later_boot_the_setup_service_is_inactive_and_its_work_is_done() -> None:
+    inactive = 'systemctl() { case "$2" in dormouse-setup.service) printf "inactive\n" ;; *) printf "active\n" ;; esac; }\n'
+    done = f'test() {{ [ "$1 $2" = "-e {READY_PATH}" ]; }}\n'
+    assert run(HEALTHY + inactive)["setup"] is Check.WAITING
+    assert run(HEALTHY + inactive + done) == dict.fromkeys(expected_checks(SETUP), Check.PASSED)
 
 
 def test_a_machine_without_any_of_the_commands_is_never_healthy() -> None:
