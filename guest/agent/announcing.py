@@ -40,17 +40,15 @@ class Announcer:
             self._reached.popitem(last=False)
         was_shown, problem = bool(reached), "no terminal of a person is open"
         said = "".join(f"\r\n{line}" for line in (plain(warning.text, 1000), HOW_TO_STAY_AWAKE, ""))
-        for terminal in self._open_terminals():
-            if terminal not in reached:
-                try:
-                    write_to(self._places.at(terminal), said.encode())
-                    reached.add(terminal)
-                except (OSError, ValueError) as error:
-                    problem = f"{terminal}: {error}"
-        if not reached:
-            self._complain(problem)
-        elif not was_shown:
-            self._problem = ""
+        try:
+            for terminal in self._terminals():
+                problem = self._write(terminal, said, reached) or problem
+        except (OSError, ValueError) as error:
+            problem = f"the sessions are unknown, because {error}"
+        if not reached and problem != self._problem:
+            log.warning("a warning was not shown: %s", plain(problem))
+        self._problem = "" if reached else problem
+        if reached and not was_shown:
             self._unreported.append(warning.id)
 
     def unreported(self) -> list[str]:
@@ -61,17 +59,16 @@ class Announcer:
         """The control plane knows of these."""
         self._unreported = [each for each in self._unreported if each not in shown]
 
-    def _open_terminals(self) -> list[str]:
+    def _write(self, terminal: str, said: str, reached: set[str]) -> str:
+        """Write to a terminal that has not been reached; why that failed."""
+        if terminal in reached:
+            return ""
         try:
-            return self._terminals()
+            write_to(self._places.at(terminal), said.encode())
         except (OSError, ValueError) as error:
-            self._complain(f"the sessions are unknown, because {error}")
-            return []
-
-    def _complain(self, problem: str) -> None:
-        if problem != self._problem:
-            log.warning("a warning was not shown: %s", plain(problem))
-        self._problem = problem
+            return f"{terminal}: {error}"
+        reached.add(terminal)
+        return ""
 
 
 def write_to(path: Path, said: bytes, seconds: float = SECONDS_FOR_A_TERMINAL) -> None:

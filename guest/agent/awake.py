@@ -6,9 +6,9 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain, islice, zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from .durations import DAY
@@ -68,9 +68,9 @@ def withdraw(places: Places) -> int:
 def wishes(places: Places, moment: float) -> list[Hold]:
     """The holds of this moment, one for each person: the one that lasts longest."""
     owners, longest = Owners(places), dict[int, Wish]()
-    for path in _in_turn(places, owners):
+    for path in in_turn(_files_of_people(places, owners)):
         try:
-            note = read_note(path)
+            note = read_note(Path(path))
             found = _wish_in(note.content, moment)
         except (OSError, ValueError):
             continue  # a link, a pipe, too long, nonsense, or removed a moment ago
@@ -87,13 +87,22 @@ def longest_lasting(holds: list[Hold]) -> list[Hold]:
     return [hold for hold in holds if hold in kept]
 
 
-def _in_turn(places: Places, owners: Owners) -> Iterator[Path]:
-    """The files to read: one of each person, then another of each, so that many files of one displace nothing of others."""
+def in_turn(files: Mapping[int, Sequence[tuple[float, str]]]) -> list[str]:
+    """The files to read, of the files of each person: one of each, then another of each, the newest first.
+
+    So many files of one person, however they are named, displace nothing of others.
+    """
+    newest = [sorted(files[person], reverse=True)[:MOST_PER_PERSON] for person in sorted(files)]
+    turns = chain.from_iterable(zip_longest(*newest))
+    return [file[1] for file in turns if file][:MOST_FILES]
+
+
+def _files_of_people(places: Places, owners: Owners) -> dict[int, list[tuple[float, str]]]:
     files: dict[int, list[tuple[float, str]]] = {}
     try:
         entries = list(os.scandir(places.at(WISHES)))
     except (FileNotFoundError, NotADirectoryError):
-        return iter(())
+        return {}
     for entry in entries:
         if not entry.name.startswith("."):
             try:
@@ -101,9 +110,7 @@ def _in_turn(places: Places, owners: Owners) -> Iterator[Path]:
             except OSError:
                 continue  # removed a moment ago
             files.setdefault(owners.person_of(seen.st_uid), []).append((seen.st_mtime, entry.path))
-    newest = [sorted(files[person], reverse=True)[:MOST_PER_PERSON] for person in sorted(files)]
-    turns = chain.from_iterable(zip_longest(*newest))
-    return islice((Path(file[1]) for file in turns if file), MOST_FILES)
+    return files
 
 
 def _readable(places: Places, files: list[Path], moment: float) -> Iterator[Wish]:

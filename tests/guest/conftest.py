@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from guest.packaging import agent_archive
-from tests.guest.fakes import Agent, ControlPlane, Machine, Metadata, command, environment, serving
+from tests.guest.fakes import Agent, ControlPlane, Machine, Metadata, Terminal, command, environment, serving
 
 
 @pytest.fixture
@@ -17,6 +17,29 @@ def machine(tmp_path: Path) -> Machine:
     made.programs.mkdir()
     made.plain()
     return made
+
+
+@pytest.fixture
+def terminal(machine: Machine) -> Iterator[Callable[[str], Terminal]]:
+    """Open real terminals under the names that they have on the machine."""
+    with ExitStack() as stack:
+
+        def opened(name: str) -> Terminal:
+            made = Terminal(machine, name)
+            made.open()
+            stack.callback(made.close)
+            return made
+
+        yield opened
+
+
+@pytest.fixture
+def alice(machine: Machine, terminal: Callable[[str], Terminal]) -> Terminal:
+    """The terminal in which alice is logged in."""
+    machine.process(700, "bash")
+    machine.write("/proc/700/stat", "700 (bash) S 1 700 700 34816")  # the number of /dev/pts/0
+    machine.logged_in((7, 700, "alice"))
+    return terminal("pts/0")
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,17 @@
 """What surrounds an agent: a machine's files, its metadata service, and a control plane, all of them pretended."""
 
+import contextlib
 import json
 import os
+import pty
 import re
 import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
+import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -216,6 +220,37 @@ class Machine:
         self.connected()
         self.write("/dev/pts/ptmx")
         self.process(1, "systemd", 0)
+
+
+@dataclass(slots=True)
+class Terminal:
+    """A real terminal under a name that it has on a machine, and what has been written to it."""
+
+    machine: Machine
+    name: str = "pts/0"
+    master: int = -1
+    slave: int = -1
+
+    def open(self) -> None:
+        if self.slave < 0:
+            self.master, self.slave = pty.openpty()
+            tty.setraw(self.slave)
+            os.set_blocking(self.master, False)
+        path = self.machine.root / "dev" / self.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(os.ttyname(self.slave))
+
+    def seen(self) -> str:
+        with contextlib.suppress(BlockingIOError):
+            return os.read(self.master, 65536).decode()
+        return ""
+
+    def flow(self, action: int) -> None:
+        termios.tcflow(self.slave, action)
+
+    def close(self) -> None:
+        os.close(self.master)
+        os.close(self.slave)
 
 
 @dataclass(slots=True)

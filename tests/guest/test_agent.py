@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,7 +12,18 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from tests.guest.fakes import MACHINE, Agent, ControlPlane, Machine, Metadata, answered, command, environment, serving
+from tests.guest.fakes import (
+    MACHINE,
+    Agent,
+    ControlPlane,
+    Machine,
+    Metadata,
+    Terminal,
+    answered,
+    command,
+    environment,
+    serving,
+)  # fmt: skip
 from tests.support import eventually
 
 Start = Callable[[], Agent]
@@ -325,29 +337,37 @@ def test_an_nvidia_smi_that_recovers_is_heard_again(start: Start, machine: Machi
 
 
 def test_a_warning_is_shown_once_in_plain_text_and_reported_once(
-    start: Start, machine: Machine, control_plane: ControlPlane, tmp_path: Path
+    start: Start, machine: Machine, control_plane: ControlPlane, alice: Terminal
 ) -> None:
-    machine.program("wall", f"cat >> {tmp_path}/wall.txt")
     text = "The machine \x1b[31mstops\x07\r\nin 15 minutes\u202e \u0085 Ä"
     control_plane.warning = {"id": "w1", "text": text, "stop_in_seconds": 900.0}
     start()
     assert eventually(lambda: any(beat["shown"] for beat in control_plane.heartbeats))
     assert eventually(lambda: len(control_plane.minutes) >= 3)
     assert [beat["shown"] for beat in control_plane.heartbeats if beat["shown"]] == [["w1"]]
-    said = (tmp_path / "wall.txt").read_text()
-    assert said == 'The machine [31mstops in 15 minutes Ä\nTo keep the machine awake: dormouse-awake 2h "reason"\n'
+    lines = ["", "The machine [31mstops in 15 minutes Ä", 'To keep the machine awake: dormouse-awake 2h "reason"', ""]
+    assert alice.seen() == "\r\n".join(lines)
 
 
-def test_a_warning_that_could_not_be_shown_is_not_reported_but_tried_again(
-    start: Start, machine: Machine, control_plane: ControlPlane
+def test_a_warning_that_reaches_no_terminal_is_not_reported_but_tried_again(
+    start: Start, machine: Machine, control_plane: ControlPlane, alice: Terminal
 ) -> None:
-    machine.program("wall", "exit 1")
+    (machine.root / "dev/pts/0").unlink()
+    control_plane.warning = {"id": "w1", "text": "Good night", "stop_in_seconds": 900.0}
+    agent = start()
+    assert eventually(lambda: len(control_plane.heartbeats) >= 4)
+    assert not any(beat["shown"] for beat in control_plane.heartbeats)
+    assert agent.log.read_text().count("was not shown") == 1
+    alice.open()
+    assert eventually(lambda: any(beat["shown"] == ["w1"] for beat in control_plane.heartbeats))
+
+
+def test_a_warning_is_shown_to_nobody_where_nobody_is(start: Start, machine: Machine, control_plane: ControlPlane) -> None:
+    machine.program("wall", "exit 0")  # it succeeds without a reader, too
     control_plane.warning = {"id": "w1", "text": "Good night", "stop_in_seconds": 900.0}
     start()
     assert eventually(lambda: len(control_plane.heartbeats) >= 4)
     assert not any(beat["shown"] for beat in control_plane.heartbeats)
-    machine.program("wall", "exit 0")
-    assert eventually(lambda: any(beat["shown"] == ["w1"] for beat in control_plane.heartbeats))
 
 
 def awake(archive: Path, machine: Machine, *words: str) -> tuple[int, str]:
@@ -363,8 +383,8 @@ def test_a_wish_to_stay_awake_is_told_and_what_became_of_it_is_shown(
     assert eventually(lambda: len(control_plane.heartbeats) >= 1)
     assert awake(archive, machine, "2h", "training", "\x1b[1movernight") == (
         0,
-        "You wish that this machine stays awake for 2 h. The control plane may shorten that; "
-        "dormouse-awake says in a minute what it made of it.\n",
+        "You hold this machine awake for 2 h. The control plane may shorten that; "
+        "run dormouse-awake in a minute to see its answer.\n",
     )
     assert eventually(lambda: bool(control_plane.heartbeats[-1]["holds"]))
     (hold,) = Heartbeat.model_validate_json(control_plane.received[-1].content).holds
@@ -374,7 +394,7 @@ def test_a_wish_to_stay_awake_is_told_and_what_became_of_it_is_shown(
     assert eventually(lambda: "another 1 h, by" in awake(archive, machine)[1])
     assert awake(archive, machine, "off")[0] == 0
     assert eventually(lambda: not control_plane.heartbeats[-1]["holds"])
-    assert awake(archive, machine, "off") == (0, "You had no wish to take back.\n")
+    assert awake(archive, machine, "off") == (0, "You have no hold to end.\n")
 
 
 def test_a_wish_is_told_at_once_however_long_the_pause(
@@ -387,30 +407,47 @@ def test_a_wish_is_told_at_once_however_long_the_pause(
     assert eventually(lambda: bool(control_plane.heartbeats[-1]["holds"]))
 
 
-def test_a_later_wish_takes_the_place_of_an_earlier_one(start: Start, machine: Machine, archive: Path) -> None:
+def test_a_longer_hold_takes_the_place_of_a_shorter_one_and_never_the_other_way_round(
+    start: Start, machine: Machine, archive: Path
+) -> None:
     start()
     folder = machine.root / "run/dormouse/awake.d"
     assert eventually(folder.exists)
     assert folder.stat().st_mode & 0o7777 == 0o1777
-    for words in (("8h", "a"), ("90m", "b"), ("1d",)):
-        assert awake(archive, machine, *words)[0] == 0
+    assert awake(archive, machine, "8h", "over night")[0] == 0
+    code, said = awake(archive, machine, "90m", "lunch")
+    assert (code, said) == (
+        0,
+        "Your hold for another 8 h (over night) lasts longer than 1 h 30 min and stays in place. "
+        "To end it: dormouse-awake off\n",
+    )
+    assert "another 8 h, by" in awake(archive, machine)[1]
+    assert awake(archive, machine, "1", "day", "for", "training")[0] == 0
     assert len(list(folder.iterdir())) == 1
-    assert "another 1 d, by" in awake(archive, machine)[1]
+    assert re.search(r"another 1 d, by .*: for training\n", awake(archive, machine)[1])
+    assert awake(archive, machine, "off")[0] == 0
+    assert list(folder.iterdir()) == []
+    assert awake(archive, machine, "30min")[0] == 0
+    assert "another 30 min, by" in awake(archive, machine)[1]
 
 
-@pytest.mark.parametrize("duration", ["soon", "8d", "-1", "0", "2x", "1e9", "nan", "10s", "999999999999999999999d", "²h"])
+@pytest.mark.parametrize(
+    "duration",
+    ["soon", "8d", "-1", "0", "2x", "1e9", "nan", "10s", "999999999999999999999d", "²h", "2", "2.5", "90s", "1h1h", "2mo"],
+)
 def test_a_time_that_makes_no_sense_is_refused_in_words(machine: Machine, archive: Path, duration: str) -> None:
     (machine.root / "run/dormouse/awake.d").mkdir(parents=True)
     code, said = awake(archive, machine, duration, "why not")
     assert code == 2
     assert duration in said
+    assert list((machine.root / "run/dormouse/awake.d").iterdir()) == []
 
 
 def test_without_an_agent_the_command_says_so(machine: Machine, archive: Path) -> None:
     for words in ((), ("2h",), ("off",)):
         code, said = awake(archive, machine, *words)
         assert code == 1
-        assert "does the agent run" in said
+        assert "Is the agent running" in said
 
 
 def test_check_says_in_words_what_is_known_and_why_the_rest_is_not(machine: Machine, archive: Path) -> None:

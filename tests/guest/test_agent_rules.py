@@ -162,13 +162,13 @@ def test_who_wishes_is_the_owner_of_the_file_and_nobody_whom_it_names(spool: Mac
     assert [(hold.by, hold.reason) for hold in wishes(Places(str(spool.root)), 151.0)] == expected
 
 
-def test_the_wish_that_was_made_last_counts_until_it_is_over(spool: Machine) -> None:
+def test_of_several_holds_of_one_person_the_longest_counts_until_it_is_over(spool: Machine) -> None:
     places = Places(str(spool.root))
-    spool.write(f"{WISHES}/z", wish(100.0, 7200.0))
-    spool.write(f"{WISHES}/a", wish(200.0, 60.0, "\x1b]0;shorter"))
+    spool.write(f"{WISHES}/z", wish(100.0, 7200.0, "\x1b]0;longer"))
+    spool.write(f"{WISHES}/a", wish(200.0, 60.0))
     (hold,) = wishes(places, 201.0)
-    assert (hold.until, hold.reason) == (260.0, "]0;shorter")
-    assert wishes(places, 260.0) == []
+    assert (hold.until, hold.reason) == (7300.0, "]0;longer")
+    assert wishes(places, 7300.0) == []
 
 
 def test_nobody_wishes_for_longer_than_a_week(spool: Machine) -> None:

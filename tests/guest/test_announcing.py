@@ -1,0 +1,99 @@
+"""Warnings on terminals: real ones, of which some are stopped, full, gone, or no terminals at all."""
+
+import logging
+import os
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from guest.agent.announcing import MOST_REPORTED, Announcer, write_to
+from guest.agent.heartbeat import Warned
+from guest.agent.places import Places, Unknown
+from tests.guest.fakes import Machine, Terminal
+
+Open = Callable[[str], Terminal]
+W1 = Warned("w1", "It stops at 19:00.", 900.0)
+SEEN = '\r\nIt stops at 19:00.\r\nTo keep the machine awake: dormouse-awake 2h "reason"\r\n'
+
+
+def announcer(machine: Machine, *names: str) -> tuple[Announcer, list[str]]:
+    """An announcer, and the list of terminals that it is given."""
+    found = [f"/dev/{name}" for name in names]
+    return Announcer(Places(str(machine.root)), lambda: list(found)), found
+
+
+def test_one_of_several_terminals_is_enough_and_each_has_it_once(machine: Machine, terminal: Open) -> None:
+    reached = terminal("pts/1")
+    showing, found = announcer(machine, "pts/0", "pts/1")  # pts/0 has just been closed
+    showing.show(W1)
+    assert showing.unreported() == ["w1"]
+    late = terminal("pts/2")
+    found.append("/dev/pts/2")
+    showing.show(W1)
+    assert (reached.seen(), late.seen()) == (SEEN, SEEN)
+    assert showing.unreported() == ["w1"]
+    showing.confirm(["w1"])
+    showing.show(W1)
+    assert showing.unreported() == []
+
+
+@pytest.mark.parametrize("found", [[], ["/dev/pts/9"], ["/dev/null"], ["/etc/motd"], ["/run/pipe"]])
+def test_what_is_no_terminal_reads_nothing(machine: Machine, found: list[str]) -> None:
+    machine.write("/etc/motd", "welcome")
+    machine.write("/run/x")
+    os.mkfifo(machine.root / "run/pipe")
+    (machine.root / "dev/null").symlink_to("/dev/null")
+    showing = Announcer(Places(str(machine.root)), lambda: found)
+    showing.show(W1)
+    assert showing.unreported() == []
+    assert (machine.root / "etc/motd").read_text() == "welcome"
+
+
+def test_a_terminal_that_was_stopped_is_not_waited_for_and_has_it_when_it_goes_on(machine: Machine, terminal: Open) -> None:
+    stopped = terminal("pts/0")
+    stopped.flow(termios.TCOOFF)  # Control-S
+    with pytest.raises(Unknown, match="stopped or stuck"):
+        write_to(machine.root / "dev/pts/0", b"z", seconds=0.1)
+    stopped.flow(termios.TCOON)
+    showing, _ = announcer(machine, "pts/0")
+    showing.show(W1)
+    assert (showing.unreported(), stopped.seen()) == (["w1"], SEEN)
+
+
+def test_sessions_that_cannot_be_seen_are_no_readers_and_no_end_of_the_agent(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unseen() -> list[str]:
+        raise Unknown("/run/systemd/sessions cannot be read")
+
+    showing = Announcer(Places(str(machine.root)), unseen)
+    with caplog.at_level(logging.WARNING, "dormouse"):
+        for _ in range(3):
+            showing.show(W1)
+    assert showing.unreported() == []
+    assert len(caplog.records) == 1
+    assert "cannot be read" in caplog.text
+
+
+def test_a_text_reaches_terminals_plain(machine: Machine, terminal: Open) -> None:
+    shown = terminal("pts/0")
+    showing, _ = announcer(machine, "pts/0")
+    showing.show(Warned("w1", "a\x1b]0;title\x07b\x9b2J\u202e\r\nc", 900.0))
+    assert shown.seen().split("\r\n")[1] == "a ]0;title b 2J c"
+
+
+def test_a_heartbeat_reports_no_more_warnings_than_the_control_plane_takes(machine: Machine, terminal: Open) -> None:
+    terminal("pts/0")
+    showing, _ = announcer(machine, "pts/0")
+    for number in range(MOST_REPORTED + 5):
+        showing.show(Warned(f"w{number}", "It stops.", 900.0))
+    first = showing.unreported()
+    showing.confirm(first)
+    assert (len(first), len(showing.unreported())) == (MOST_REPORTED, 5)
+
+
+def test_a_folder_is_no_terminal(machine: Machine, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="directory"):
+        write_to(tmp_path, b"x")
