@@ -6,8 +6,8 @@ import pwd
 from pathlib import Path
 
 import pytest
-from environments.durations import minutes_in
 
+from environments.durations import minutes_in
 from environments.heartbeats import Heartbeat
 from guest.agent import owners
 from guest.agent.awake import MOST_FILES, MOST_HOLDS, MOST_PER_PERSON, WISHES, in_turn, longest_lasting, wish, wishes
@@ -124,8 +124,8 @@ SAID = {
     "P1DT12H": 2160, "120s": 2, "1w": 10_080, "2 H": 120, "45m": 45, "'2h'": 120,
 }  # fmt: skip
 NOT_SAID = [
-    "2", "2.5", "120", "", "h", "2x", "-2h", "2h-", "2mo", "1 month", "P1M", "P", "PT", "1h1h", "90s", "2 hours ago", "1.234h",
-    "²h", "٢h", "1e3h", "inf", "nan h", "2:30", "1h" * 40, "9999999h", "2h;rm", "about 2h",
+    "2", "2.5", "120", "", "h", "2x", "-2h", "2h-", "2mo", "1 month", "P1M", "P", "PT", "1h1h", "90s", "2 hours ago",
+    "1.234h", "²h", "٢h", "1e3h", "inf", "nan h", "2:30", "1h" * 40, "9999999h", "2h;rm", "about 2h",
 ]  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def test_a_duration_means_what_it_says_here_and_in_the_control_plane(text: str) 
 @pytest.mark.parametrize("text", NOT_SAID)
 def test_what_is_refused_here_is_refused_by_the_control_plane(text: str) -> None:
     for read in (seconds_in, minutes_in):
-        with pytest.raises(ValueError, match=r"2h|45m|days"):
+        with pytest.raises(ValueError, match=r"\d[hm]|days"):
             read(text)
 
 
