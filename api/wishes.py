@@ -93,8 +93,7 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: Call
     operation = operation_id_of(caller, name, Verb.PROVISION)
     settings = reads.settings
     secret = record.secret if record else secret_name(settings.deployment_id, name, ulid_of(operation))
-    agent = (settings.control_plane_url, settings.heartbeat_audience)
-    place = Place(settings.azure_subscription_id, name, operation, secret, *agent, settings.deployment_id)
+    place = _place(settings, name, operation, secret)
     plan = plan_for(spec, place)
     if record is None or old is None:
         return Wish(spec, plan, secret, (), None)
@@ -113,11 +112,14 @@ def machine_on_record(record: EnvironmentRecord, settings: Settings) -> Machine 
         spec = wire.read_text(SPECS[record.blueprint], record.spec)
     except (KeyError, ValueError):
         return None
-    agent = (settings.control_plane_url, settings.heartbeat_audience)
-    place = Place(settings.azure_subscription_id, record.name, record.operation, record.secret, *agent)
-    machine = plan_for(spec, place).machine
+    machine = plan_for(spec, _place(settings, record.name, record.operation, record.secret)).machine
     identifier = record.machine_id(settings.azure_subscription_id)
     return replace(machine, id=identifier, group=record.group, name=record.machine)
+
+
+def _place(settings: Settings, environment: str, operation: str, secret: str) -> Place:
+    agent = (settings.control_plane_url, settings.heartbeat_audience)
+    return Place(settings.azure_subscription_id, environment, operation, secret, *agent, settings.deployment_id)
 
 
 async def dry_run(wish: Wish, reads: Reads) -> DryRun:

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from local.azure.heartbeats import Heartbeat, Memory, heartbeat, memory_of
+from local.azure.heartbeats import Heartbeat, Memory, has_reader, heartbeat, memory_of
 from local.azure.installed import agent_of, begun
 from local.azure.providers.kinds import MACHINE
 from local.azure.store import Document
@@ -134,7 +134,7 @@ class Agents:
             return USUAL_PAUSE
         memory.status, answer, retry_after = await self._posted(session, machine, agent, beat.body)
         if memory.status == 200 and answer.get("confirmed"):
-            pause = self._obeyed(agent, beat, answer)
+            pause = self._obeyed(agent, beat, answer, has_reader=has_reader(self._world, machine))
         else:
             pause = self._refused(agent, beat, retry_after)
         self._world.store.put(AGENTS, machine["id"], memory.document)
@@ -156,11 +156,11 @@ class Agents:
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return NO_ANSWER, {}, 0.0
 
-    def _obeyed(self, agent: Agent, beat: Heartbeat, answer: dict[str, Any]) -> float:
+    def _obeyed(self, agent: Agent, beat: Heartbeat, answer: dict[str, Any], *, has_reader: bool) -> float:
         memory, warning = agent.memory, answer.get("warning")
         memory.told, memory.hold, agent.failures = beat.until, answer.get("hold"), 0
         memory.to_report = [item for item in memory.to_report if item not in beat.reported]
-        if warning and warning["id"] not in [shown["id"] for shown in memory.warnings]:
+        if warning and has_reader and warning["id"] not in [shown["id"] for shown in memory.warnings]:
             memory.warnings.append({**warning, "at": self._world.text()})
             memory.to_report.append(warning["id"])
         agent.caught_up = beat.until >= beat.over

@@ -18,6 +18,7 @@ MOST_MINUTES = 360
 LARGEST_HEARTBEAT = 256 * 1024
 AROUND_MINUTES = ',"minutes":[]'
 BROKEN = "nvidia-smi: command not found"
+MOST_HOLDS, LONGEST_NAME = 20, 64
 
 
 @dataclass(slots=True)
@@ -76,6 +77,16 @@ def heartbeat(world: World, machine: Document, memory: Memory) -> Heartbeat:
     return Heartbeat(f'{about[:-1]},"minutes":[{told}]}}'.encode(), until, over, list(memory.to_report))
 
 
+def has_reader(world: World, machine: Document) -> bool:
+    """Whether a warning can be read on the machine: by a session that has a terminal."""
+    inside, minute = timelines.signals_of(world, machine)["inside"], int(world.seconds() // MINUTE)
+    sessions, without_terminal = (
+        timelines.shown(inside.get(name), timelines.seed_of(machine["id"], name), range(minute, minute + 1))[0]
+        for name in ("logins", "sessions_opaque")
+    )
+    return (sessions or 0) - (without_terminal or 0) >= 1
+
+
 def holds_of(machine: Document, now: float) -> list[dict[str, Any]]:
     """The holds made on a machine that are not over."""
     return [
@@ -97,10 +108,18 @@ def _about(machine: Document, memory: Memory, now: float) -> str:
         "gpu": gpu,
         "gpu_problem": broken,
         "problems": {**(dict.fromkeys(sorted(OF_GPU), broken) if broken else {}), **problems},
-        "holds": holds_of(machine, now),
+        "holds": _longest_lasting(holds_of(machine, now)),
         "shown": memory.to_report,
     }
     return json.dumps(said)
+
+
+def _longest_lasting(holds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One hold of each person, and no more than a heartbeat takes: those that last longest."""
+    of_each: dict[str, dict[str, Any]] = {}
+    for hold in sorted(holds, key=lambda hold: float(hold["until_in_seconds"]), reverse=True):
+        of_each.setdefault(hold["by"][:LONGEST_NAME], {**hold, "by": hold["by"][:LONGEST_NAME]})
+    return sorted(list(of_each.values())[:MOST_HOLDS], key=lambda hold: str(hold["by"]))
 
 
 def _minutes(world: World, machine: Document, memory: Memory, minutes: range, now: float) -> list[tuple[int, str]]:

@@ -127,9 +127,35 @@ def test_an_agent_that_sees_nothing_at_all_says_nothing(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("inside", [{"logins": 0}, {"cpu_percent": 1}, {"logins": None, "cpu_percent": 1}])
+def test_a_warning_on_a_machine_without_a_session_is_not_reported_as_shown(tmp_path: Path, inside: dict[str, Any]) -> None:
+    async def story() -> None:
+        async with reporting(tmp_path, inside=inside) as (azure, plane):
+            plane.warning = {"id": "w1", "text": "It stops soon.", "stop_in_seconds": 900.0}
+            await until(lambda: len(plane.heartbeats) > 3)
+            assert [beat["shown"] for beat in plane.heartbeats[:3]] == [[], [], []]
+            await azure.simulate("PUT", "/signals", {"id": MACHINE, "inside": {"logins": 1}})
+            await until(lambda: ["w1"] in [beat["shown"] for beat in plane.heartbeats])
+
+    asyncio.run(story())
+
+
+def test_a_heartbeat_carries_the_twenty_longest_holds_and_one_of_each_person(tmp_path: Path) -> None:
+    async def story() -> None:
+        many = [{"by": f"user {n:02}" + "x" * 90, "reason": "", "for": f"{n + 1}h"} for n in range(25)]
+        async with reporting(tmp_path, awake=[*many, {**many[-1], "for": "2h"}]) as (azure, plane):
+            await caught_up(azure)
+            told = plane.heartbeats[0]["holds"]
+            assert (len(told), {len(hold["by"]) for hold in told}) == (20, {64})
+            assert sorted(round(hold["until_in_seconds"] / 3600) for hold in told) == list(range(6, 26))
+
+    asyncio.run(story())
+
+
 def test_a_warning_is_shown_once_and_reported(tmp_path: Path) -> None:
     async def story() -> None:
-        async with reporting(tmp_path, awake=[{"by": "bob", "reason": "demo", "for": "2h"}]) as (azure, plane):
+        held = [{"by": "bob", "reason": "demo", "for": "2h"}]
+        async with reporting(tmp_path, awake=held, inside={**BUSY, "logins": 1}) as (azure, plane):
             plane.warning = {"id": "w1", "text": "It stops soon.", "stop_in_seconds": 900.0}
             plane.hold = {"by": "bob", "reason": "demo", "until_in_seconds": 5400.0}
             await until(lambda: len(plane.heartbeats) > 3)

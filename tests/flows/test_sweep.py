@@ -24,7 +24,7 @@ def lead_over(fleet: FleetSide, name: str) -> None:
 
 def test_an_idle_machine_is_warned_then_stopped_and_the_others_are_not(fleet: FleetSide) -> None:
     fleet.load(
-        idle=machine(),
+        idle=machine(idle=f"{SOON}, sessions=active", inside={"logins": 1, "connections": 1}),
         training=machine(inside={"gpu_percent": "91..99", "gpu_processes": 1}),
         silent=machine(agent=False),
         stranger=machine(idle=None),
