@@ -9,7 +9,6 @@ import pytest
 
 from environments.durations import minutes_in
 from environments.heartbeats import Heartbeat
-from guest.agent import owners
 from guest.agent.awake import MOST_FILES, MOST_HOLDS, MOST_PER_PERSON, WISHES, in_turn, longest_lasting, wish, wishes
 from guest.agent.durations import in_words, leading_duration, seconds_in
 from guest.agent.heartbeat import Hold, heartbeat
@@ -58,14 +57,14 @@ def test_a_heartbeat_takes_the_longest_holds_whoever_has_made_them() -> None:
 @pytest.mark.parametrize("name", ["a" * 200, "Ä" * 70, "ann.of.a.department.with.a.long.name@subdomain.of.corp.example.com"])
 def test_a_long_name_is_clipped_to_what_a_heartbeat_takes(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     found = pwd.struct_passwd((name, "x", 1000, 1000, "", "/", "/bin/sh"))
-    monkeypatch.setattr(owners.pwd, "getpwuid", lambda _: found)
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: found)
     (hold,) = sent([Hold(name_of(1000), "", NOW + 60)]).holds
     assert hold.by == name[:64]
 
 
 def test_a_name_reaches_a_terminal_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     found = pwd.struct_passwd(("ann\x1b[2J", "x", 1000, 1000, "", "/", "/bin/sh"))
-    monkeypatch.setattr(owners.pwd, "getpwuid", lambda _: found)
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: found)
     assert name_of(1000) == "ann [2J"
 
 
