@@ -36,8 +36,7 @@ def terminal(machine: Machine) -> Iterator[Callable[[str], Terminal]]:
 @pytest.fixture
 def alice(machine: Machine, terminal: Callable[[str], Terminal]) -> Terminal:
     """The terminal in which alice is logged in."""
-    machine.process(700, "bash")
-    machine.write("/proc/700/stat", "700 (bash) S 1 700 700 34816")  # the number of /dev/pts/0
+    machine.process(700, "bash", terminal="pts/0")
     machine.logged_in((7, 700, "alice"))
     return terminal("pts/0")
 

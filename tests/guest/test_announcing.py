@@ -4,6 +4,7 @@ import logging
 import os
 import termios
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from guest.agent.announcing import MOST_REPORTED, Announcer, write_to
 from guest.agent.heartbeat import Warned
 from guest.agent.places import Places, Unknown
+from guest.agent.processes import Processes
+from guest.agent.sessions import terminals_of_people
 from tests.guest.fakes import Machine, Terminal
 
 Open = Callable[[str], Terminal]
@@ -92,6 +95,28 @@ def test_a_heartbeat_reports_no_more_warnings_than_the_control_plane_takes(machi
     first = showing.unreported()
     showing.confirm(first)
     assert (len(first), len(showing.unreported())) == (MOST_REPORTED, 5)
+
+
+@pytest.mark.parametrize("parent", ["tmux: server", "screen", "containerd-shim"])
+def test_a_terminal_that_is_on_no_screen_of_a_person_reads_nothing(machine: Machine, terminal: Open, parent: str) -> None:
+    machine.process(800, parent)
+    machine.process(801, "bash", parent=800, terminal="pts/3")
+    machine.process(802, "sshd", command="sshd: ann@notty")  # VS Code: a session without a terminal
+    hidden, places = terminal("pts/3"), Places(str(machine.root))
+    showing = Announcer(places, partial(terminals_of_people, places, Processes(places)))
+    showing.show(W1)
+    assert (showing.unreported(), hidden.seen()) == ([], "")
+
+
+def test_a_person_has_the_warning_also_where_others_have_terminals_without_a_screen(
+    machine: Machine, terminal: Open, alice: Terminal
+) -> None:
+    machine.process(800, "tmux: server")
+    machine.process(801, "bash", parent=800, terminal="pts/3")
+    hidden, places = terminal("pts/3"), Places(str(machine.root))
+    showing = Announcer(places, partial(terminals_of_people, places, Processes(places)))
+    showing.show(W1)
+    assert (showing.unreported(), alice.seen(), hidden.seen()) == (["w1"], SEEN, "")
 
 
 def test_a_folder_is_no_terminal(machine: Machine, tmp_path: Path) -> None:
