@@ -407,6 +407,19 @@ def test_a_wish_is_told_at_once_however_long_the_pause(
     assert eventually(lambda: bool(control_plane.heartbeats[-1]["holds"]))
 
 
+def test_of_the_holds_of_many_people_a_heartbeat_carries_twenty(
+    start: Start, machine: Machine, control_plane: ControlPlane
+) -> None:
+    for number in range(50):
+        content = json.dumps({"made": 0, "seconds": 604_800, "reason": f"reason {number}"})
+        path = machine.write(f"/run/dormouse/awake.d/{number}", content)
+        os.chown(path, 20_000 + number if os.getuid() == 0 else -1, -1)  # only root can give files away
+    start()
+    assert eventually(lambda: len(control_plane.heartbeats) >= 2)
+    expected = 20 if os.getuid() == 0 else 1
+    assert {len(beat["holds"]) for beat in control_plane.heartbeats} == {expected}
+
+
 def test_a_longer_hold_takes_the_place_of_a_shorter_one_and_never_the_other_way_round(
     start: Start, machine: Machine, archive: Path
 ) -> None:
