@@ -59,7 +59,7 @@ def test_a_long_name_is_clipped_to_what_a_heartbeat_takes(monkeypatch: pytest.Mo
     found = pwd.struct_passwd((name, "x", 1000, 1000, "", "/", "/bin/sh"))
     monkeypatch.setattr(pwd, "getpwuid", lambda _: found)
     (hold,) = sent([Hold(name_of(1000), "", NOW + 60)]).holds
-    assert hold.by == name[:64]
+    assert name_of(1000) == hold.by == name[:64]
 
 
 def test_a_name_reaches_a_terminal_plain(monkeypatch: pytest.MonkeyPatch) -> None:
