@@ -5,6 +5,7 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,14 @@ def test_nothing_that_others_write_reaches_a_terminal_raw(dormouse: Command, ser
     ],
 )
 def test_a_document_is_the_same_with_escapes(dormouse: Command, server: FakeServer, command: tuple[str, ...]) -> None:
-    content = {"value": [], "secret_uri": RAW, "parameters": {"x": RAW}, "state": RAW, "reason": RAW, "next": None}
+    content: dict[str, Any] = {
+        "value": [],
+        "secret_uri": RAW,
+        "parameters": {"x": RAW},
+        "state": RAW,
+        "reason": RAW,
+        "next": None,
+    }
     text = json.dumps(content, ensure_ascii=False, indent=1).replace("\n", "\r")
     server.answers(lambda request: request.answer(200, text.encode()))
     ended = dormouse(*command)

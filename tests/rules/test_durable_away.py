@@ -39,7 +39,9 @@ def ask(handler: Any, identifier: str, client: Any) -> func.HttpResponse:
     reads: Any = SimpleNamespace(records=SimpleNamespace(operation=operation, environment=environment))
     params = {"force": "true"} if handler is cancel_operation else {}
     req = func.HttpRequest(method="GET", url="/api/x", params=params, route_params={"id": identifier}, body=b"")
-    return asyncio.run(answers_problems(handler)(req, client, reads, ADMIN))
+    asked: Any = answers_problems(handler)(req, client, reads, ADMIN)
+    answered: func.HttpResponse = asyncio.run(asked)
+    return answered
 
 
 @pytest.mark.parametrize(

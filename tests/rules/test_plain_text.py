@@ -79,7 +79,7 @@ def test_a_table_for_machines_shows_nothing_that_a_terminal_obeys(text: str) -> 
 
     reads: Any = SimpleNamespace(fleet=SimpleNamespace(report_head=head, report_page=page))
     asked = request("?format=csv")
-    answer = asyncio.run(idle_report(asked, None, reads, Caller("x", Door.KEY)))  # type: ignore[arg-type]
+    answer = asyncio.run(idle_report(asked, None, reads, Caller("x", Door.KEY)))
     rows = list(csv.reader(io.StringIO(answer.get_body().decode(), newline="")))
     assert len(rows) == 2
     assert not any(map(CONTROL.search, rows[1]))
