@@ -33,6 +33,15 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """For how many days histories of orchestrations, rows of machines that are gone and records of operations are kept."""
+
+    history: int
+    machines: int
+    trail: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Where the control plane works and where Azure is; the environment names are the fields in capitals."""
 
@@ -50,6 +59,9 @@ class Settings:
     http_auth: str = KEYS
     function_key_role: str = "operator"
     rate_limit: str = "300"
+    history_kept_days: str = "30"
+    machines_kept_days: str = "30"
+    trail_kept_days: str = "400"
     heartbeat_audience: str = "api://dormouse"
     control_plane_url: str = ""
     idle_policy: str = ""
@@ -93,6 +105,11 @@ class Settings:
     def requests_a_minute(self) -> int:
         """How many requests that cost calls of Azure one caller may make in a minute."""
         return read_rate(self.rate_limit)
+
+    @property
+    def kept(self) -> "Kept":
+        """For how long what is over is kept."""
+        return Kept(read_days(self.history_kept_days), read_days(self.machines_kept_days), read_days(self.trail_kept_days))
 
     @property
     def notify_urls(self) -> dict[str, str]:
@@ -178,6 +195,13 @@ def read_rate(text: str) -> int:
     return int(text)
 
 
+def read_days(text: str) -> int:
+    """A number of days, at least two; raises ValueError."""
+    if not (text.isascii() and text.isdigit() and 2 <= int(text[:9]) <= 36_500):
+        raise ValueError(f"{text!r} is not a number of days, from 2 to 36500")
+    return int(text)
+
+
 def read_hosts(text: str) -> list[str]:
     """Names of hosts, in lower case; raises ValueError for what is none."""
     hosts = [part.lower() for part in _listed(text)]
@@ -219,6 +243,9 @@ READ_AS: dict[str, Callable[[str], object]] = {
     "holidays": lambda text: [date.fromisoformat(day) for day in _listed(text)],
     "longest_hold": minutes_in,
     "rate_limit": read_rate,
+    "history_kept_days": read_days,
+    "machines_kept_days": read_days,
+    "trail_kept_days": read_days,
     "notify_hosts": read_hosts,
     "notify_private_hosts": read_hosts,
     "chat_users": read_chat_users,

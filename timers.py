@@ -8,6 +8,7 @@ import azure.functions as func
 
 from api.orchestrations import Client
 from api.reads import Reads
+from api.retention import retain
 from api.sweeping import begin_sweep
 from environments.errors import ControlPlaneError, SweepUnderWay
 from environments.moments import DAY
@@ -46,4 +47,13 @@ async def receipts_timer(timer: func.TimerRequest, client: Client, reads: Reads)
         log.warning("Old receipts are kept for another hour: %s", error)
 
 
-TIMERS = (Timer("0 */5 * * * *", sweep_timer), Timer("0 40 * * * *", receipts_timer))
+async def retention_timer(timer: func.TimerRequest, client: Client, reads: Reads) -> None:
+    """Delete once an hour what has been kept for long enough: histories, trails, rows of machines that are gone."""
+    await retain(client, reads)
+
+
+TIMERS = (
+    Timer("0 */5 * * * *", sweep_timer),
+    Timer("0 40 * * * *", receipts_timer),
+    Timer("0 20 * * * *", retention_timer),
+)

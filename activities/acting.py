@@ -11,7 +11,7 @@ from cloud.inventory import Inventory
 from cloud.metrics import FromOutside, HostMetrics, Question
 from environments.cases import Rules, case_of, with_evidence
 from environments.decisions import Step, hibernates
-from environments.errors import CloudUnavailable
+from environments.errors import CloudUnavailable, UnreadableRecord
 from environments.evidence import Case, Evidence
 from environments.lifecycle import State
 from environments.moments import iso_text
@@ -37,7 +37,7 @@ async def claim_machines(request: Claims, cloud: Cloud) -> list[Claimed]:
 async def _claimed(claim: Claim, records: Records) -> Claimed:
     try:
         return Claimed(await _taken(claim, records))
-    except CloudUnavailable as error:
+    except (CloudUnavailable, UnreadableRecord) as error:
         return Claimed(problem=str(error))
 
 
@@ -77,6 +77,8 @@ async def _begun(claim: Claim, outside: dict[str, FromOutside], cloud: Cloud) ->
             held, case = await asyncio.gather(
                 Records(cloud.tables).lock(planned.subject), _seen_again(planned, outside, cloud)
             )
+    except UnreadableRecord as error:  # a hold may be in it
+        return Begun(why=f"{error}.")
     except (CloudUnavailable, TimeoutError) as error:
         return Begun(why=str(error) or "It could not be looked at in time.", again=True)
     if held is None or held.operation != claim.operation:
@@ -141,7 +143,10 @@ async def recheck_lease_end(request: LeaseEnd, cloud: Cloud) -> str:
     held = await records.lock(claim.planned.subject)
     if held is None or held.operation != claim.operation:
         return NOT_OURS
-    case = await _seen_again(claim.planned, {}, cloud)
+    try:
+        case = await _seen_again(claim.planned, {}, cloud)
+    except UnreadableRecord as error:
+        return f"{error}."
     why = GONE if case is None else recheck(claim.planned, case)
     if why:
         return why

@@ -1,11 +1,12 @@
 """How what a sweep has begun is written down when it ends: a machine, and the sweep as a whole."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from activities.records import close_operation
 from cloud.connection import Cloud
 from environments.decisions import Step
-from environments.errors import CloudUnavailable
+from environments.errors import CloudUnavailable, UnreadableRecord
 from environments.memory import MachineMemory, Nap, asleep, refused
 from environments.moments import DAY, iso_text
 from environments.notices import Notice
@@ -21,16 +22,17 @@ async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
     """Remember what became of the machine, write it into the trail, release the machine; whether people should be told."""
     planned, outcome, fleet = request.planned, request.outcome, FleetRecords(cloud.tables)
     tell = outcome.verdict is not Verdict.CANCELLED
-    if outcome.verdict is Verdict.SUCCEEDED and planned.step is Step.STOP:
-        nap = await _nap(planned, request.ended_at, cloud)
-        await fleet.change_memory(planned.machine.key, lambda memory: asleep(_known(memory), nap))
-    elif outcome.verdict is Verdict.FAILED:
 
-        def failed(memory: MachineMemory | None) -> MachineMemory:
-            return refused(_known(memory), request.ended_at, hibernating=planned.hibernate)
+    def failed(memory: MachineMemory | None) -> MachineMemory:
+        return refused(_known(memory), request.ended_at, hibernating=planned.hibernate)
 
-        memory = await fleet.change_memory(planned.machine.key, failed)
-        tell = memory.alarmed_at == request.ended_at
+    with suppress(UnreadableRecord):  # then the memory stays as it is, and the trail says what was done
+        if outcome.verdict is Verdict.SUCCEEDED and planned.step is Step.STOP:
+            nap = await _nap(planned, request.ended_at, cloud)
+            await fleet.change_memory(planned.machine.key, lambda memory: asleep(_known(memory), nap))
+        elif outcome.verdict is Verdict.FAILED:
+            memory = await fleet.change_memory(planned.machine.key, failed)
+            tell = memory.alarmed_at == request.ended_at
     began, ended = iso_text(request.began_at), iso_text(request.ended_at)
     await close_operation(Closing(request.operation, planned.subject, outcome, began, ended), cloud)
     return tell
@@ -55,7 +57,10 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notice]:
     A sweep that fails, or sees nothing where there were machines before, is told once a day.
     """
     asked, fleet = request.request, FleetRecords(cloud.tables)
-    before = await fleet.report_head()
+    try:
+        before = await fleet.report_head()
+    except UnreadableRecord:  # of a newer release; what this sweep has found takes its place
+        before = None
     problem = _problem(request, before)
     told_at = before.told_at if before else 0.0
     tell = bool(problem) and not asked.dry_run and (told_at == request.ended_at or request.ended_at - told_at >= DAY)

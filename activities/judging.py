@@ -1,7 +1,7 @@
 """One page of the fleet: seen, measured, judged, remembered. Evidence stays in here; only what is to be done gets out."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cloud.connection import Cloud
@@ -9,6 +9,7 @@ from cloud.fleet import Fleet
 from cloud.metrics import FromOutside, HostMetrics, Question
 from environments.cases import Rules, case_of, with_evidence
 from environments.decisions import Decision, Step, alarm, decide, hibernates
+from environments.errors import UnreadableRecord
 from environments.evidence import ON_ITS_WAY, Case, Evidence
 from environments.fleet import ENVIRONMENT, FleetMachine, key_of, place_of, subject_of
 from environments.idle import IdleVerdict, judge
@@ -18,6 +19,7 @@ from environments.moments import MINUTE
 from environments.operations import EnvironmentRecord
 from environments.reports import Line, ReportPage, Tally
 from environments.sweeps import Alarm, PageFound, PageRequest, Planned, most_at_once
+from records.documents import Documents
 from records.fleet import FleetRecords, Remembered, heard_in
 from records.store import Records
 from records.table import Row
@@ -42,8 +44,8 @@ class Known:
 
     rules: Rules
     heard: Mapping[str, Row] = field(default_factory=dict)
-    remembered: Mapping[str, Remembered] = field(default_factory=dict)
-    environments: Mapping[str, EnvironmentRecord] = field(default_factory=dict)
+    remembered: Documents[Remembered] = field(default_factory=lambda: Documents({}))
+    environments: Documents[EnvironmentRecord] = field(default_factory=lambda: Documents({}))
 
 
 async def count_machines(request: str, cloud: Cloud) -> int:
@@ -70,6 +72,7 @@ async def _found(request: PageRequest, found: Sequence[Judged], known: Known, pr
     await records.write_report(ReportPage(request.number, request.sweep, request.now, lines))
     if not request.dry_run:
         await records.write_memories(_changed(found, known.remembered))
+    problems |= {one.case.unreadable for one in found if one.case.unreadable}
     planned = sorted((one for one in found if one.decision.step in FIRST_DONE), key=_urgency)
     most = most_at_once(request.pages)
     if len(planned) > most:
@@ -85,19 +88,33 @@ async def judge_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     The pages of this sweep are read from its report, which must be written by then.
     """
     records, fleet = Records(cloud.tables), FleetRecords(cloud.tables)
-    pages = await asyncio.gather(*(fleet.report_page(number) for number in range(request.number)))
+    read = await asyncio.gather(*(fleet.report_page(number) for number in range(request.number)))
+    pages = [page.content for page in read]
     seen = {line.environment for page in pages if page is not None and page.sweep == request.sweep for line in page.lines}
     # A page that was not swept may hold the machine of any environment.
     whole = all(page is not None and page.sweep == request.sweep for page in pages)
     missing = [record for record in await _all_environments(records) if whole and record.name not in seen]
     home = cloud.settings.azure_subscription_id
     keys = {record.name: key_of(record.machine_id(home)) for record in missing}
-    memories = await asyncio.gather(*(fleet.remembered(key) for key in keys.values()))
-    remembered = {key: memory for key, memory in zip(keys.values(), memories, strict=True) if memory is not None}
-    known = Known(_rules(cloud), remembered=remembered, environments={record.name: record for record in missing})
-    gone = [_absent(record, home) for record in missing if keys[record.name] in remembered]
+    remembered = await _remembered(keys.values(), fleet)
+    environments = Documents({record.name: record for record in missing})
+    known = Known(_rules(cloud), remembered=remembered, environments=environments)
+    gone = [_absent(record, home) for record in missing if keys[record.name] in remembered.readable]
     found = [_judged(_with_evidence(_case(machine, known, request.now), known, {})) for machine in gone]
     return await _found(request, found, known, set(), cloud)
+
+
+async def _remembered(keys: Iterable[str], fleet: FleetRecords) -> Documents[Remembered]:
+    """What is remembered of some machines; a memory that cannot be read is left as it is."""
+    found: Documents[Remembered] = Documents({})
+    for key, memory in zip(keys, await asyncio.gather(*map(fleet.remembered, keys), return_exceptions=True), strict=True):
+        if isinstance(memory, UnreadableRecord):
+            found.unreadable[key] = memory
+        elif isinstance(memory, BaseException):
+            raise memory
+        elif memory is not None:
+            found.readable[key] = memory
+    return found
 
 
 async def _all_environments(records: Records) -> list[EnvironmentRecord]:
@@ -105,7 +122,7 @@ async def _all_environments(records: Records) -> list[EnvironmentRecord]:
     after = ""
     while True:
         page, after = await records.environments(limit=1000, after=after)
-        found += page
+        found += page.readable.values()
         if not after:
             return found
 
@@ -139,20 +156,25 @@ async def _known(machines: Sequence[FleetMachine], cloud: Cloud) -> Known:
     heard, remembered, environments = await asyncio.gather(
         fleet.heard_between(keys[0], keys[-1]),
         fleet.memories_between(keys[0], keys[-1]),
-        records.environments_between(names[0], names[-1]) if names else asyncio.sleep(0, {}),
+        records.environments_between(names[0], names[-1]) if names else asyncio.sleep(0, known.environments),
     )
     return replace(known, heard=heard, remembered=remembered, environments=environments)
 
 
 def _case(machine: FleetMachine, known: Known, now: float) -> Case:
-    remembered = known.remembered.get(machine.key)
+    remembered = known.remembered.readable.get(machine.key)
     memory = remembered.memory if remembered else None
-    return case_of(machine, known.environments.get(machine.claimed), memory, known.rules, now)
+    record = known.environments.readable.get(machine.claimed)
+    broken = known.remembered.unreadable.get(machine.key) or known.environments.unreadable.get(machine.claimed)
+    return case_of(machine, record, memory, known.rules, now, unreadable=str(broken or ""))
 
 
 def _with_evidence(case: Case, known: Known, outside: Mapping[str, FromOutside]) -> Case:
     row, told = known.heard.get(case.machine.key), outside.get(case.machine.id.lower(), FromOutside())
-    record = heard_in(row, int(case.now // MINUTE) - ON_ITS_WAY - case.policy.window) if row else None
+    try:
+        record = heard_in(row, int(case.now // MINUTE) - ON_ITS_WAY - case.policy.window) if row else None
+    except UnreadableRecord as error:
+        case, record = replace(case, unreadable=case.unreadable or str(error)), None
     return with_evidence(case, Evidence(told.tracks, told.end, told.problem), record, known.rules)
 
 
@@ -167,11 +189,13 @@ def _judged(case: Case) -> Judged:
     return Judged(replace(case, memory=memory), verdict, decision, told)
 
 
-def _changed(found: Sequence[Judged], remembered: Mapping[str, Remembered]) -> dict[str, tuple[MachineMemory, str]]:
+def _changed(found: Sequence[Judged], remembered: Documents[Remembered]) -> dict[str, tuple[MachineMemory, str]]:
     changed: dict[str, tuple[MachineMemory, str]] = {}
     for one in found:
         key, memory = one.case.machine.key, one.case.memory
-        before = remembered.get(key)
+        if key in remembered.unreadable:
+            continue  # its row stays as it is, for the release that can read it
+        before = remembered.readable.get(key)
         if before is None or before.memory != memory:
             changed[key] = (memory, before.etag if before else "")
     return changed

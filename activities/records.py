@@ -1,12 +1,17 @@
 """The trail: what was begun and what came of it."""
 
+import logging
+from contextlib import suppress
 from dataclasses import replace
 
 from cloud.connection import Cloud
+from environments.errors import UnreadableRecord
 from environments.fleet import key_of
 from environments.operations import Closing, EnvironmentRecord, Holding
 from records.fleet import FleetRecords
 from records.store import Records
+
+log = logging.getLogger(__name__)
 
 
 async def remember_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
@@ -30,13 +35,18 @@ async def close_operation(request: Closing, cloud: Cloud) -> str:
     records = Records(cloud.tables)
     lock = await records.lock(request.environment) if request.forget_environment else None
     if lock is not None and lock.operation == request.operation:
-        known = await records.environment(request.environment)
-        if known is not None:
-            machine = known.machine_id(cloud.settings.azure_subscription_id)
-            await FleetRecords(cloud.tables).forget(key_of(machine))
+        with suppress(UnreadableRecord):  # then the rows of its machine go when no sweep has seen it for long
+            known = await records.environment(request.environment)
+            if known is not None:
+                machine = known.machine_id(cloud.settings.azure_subscription_id)
+                await FleetRecords(cloud.tables).forget(key_of(machine))
         await records.forget_environment(request.environment)
     await records.release_lock(request.environment, request.operation)
-    record = await records.operation(request.operation)
+    try:
+        record = await records.operation(request.operation)
+    except UnreadableRecord as error:  # only a newer release could write the outcome into it
+        log.warning("The outcome %s was not written: %s", request.outcome.verdict, error)
+        record = None
     if record is not None:
         ended = replace(record, began_at=request.began_at, ended_at=request.ended_at, outcome=request.outcome)
         await records.remember_operation(replace(ended, steps=request.steps))

@@ -33,10 +33,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list, and the address of the next one, null on the last page."""
+    """One page of a list, and the address of the next one, null on the last page; `problems` says what is missing or old."""
 
     value: list[T]
     next: str | None
+    problems: list[str]
 
 
 def accepted(operation: str) -> func.HttpResponse:
@@ -46,9 +47,12 @@ def accepted(operation: str) -> func.HttpResponse:
     return answer(Accepted(operation, location), HTTPStatus.ACCEPTED, **headers)
 
 
-def page(items: Sequence[Any], path: str, after: str, query: dict[str, str]) -> func.HttpResponse:
-    """One page of a list, and where the next one is."""
-    return answer({"value": [wire.encode(item) for item in items], "next": following(path, after, query)})
+def page(
+    items: Sequence[Any], path: str, after: str, query: dict[str, str], problems: Sequence[str] = ()
+) -> func.HttpResponse:
+    """One page of a list, where the next one is, and what the list does not show."""
+    value = [wire.encode(item) for item in items]
+    return answer({"value": value, "next": following(path, after, query), "problems": list(problems)})
 
 
 def following(path: str, after: str, query: dict[str, str]) -> str | None:

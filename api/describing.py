@@ -29,6 +29,7 @@ from environments.errors import (
     RequestTooLarge,
     RequestUnderWay,
     TooManyRequests,
+    UnreadableRecord,
 )
 from environments.fleet import NAME
 from environments.roles import LEAST, Caller, Right
@@ -118,7 +119,7 @@ def problems_of(route: "Route") -> list[type[ControlPlaneError]]:
     kinds += [TooManyRequests] if route.costly or route.looks else []
     kinds += [InvalidSpec] if route.takes and inspect.isclass(route.takes) and hasattr(route.takes, "model_validate") else []
     kinds += [RequestTooLarge] if route.takes or route.proof or route.commands else []
-    return list(dict.fromkeys([*kinds, CloudUnavailable]))
+    return list(dict.fromkeys([*kinds, UnreadableRecord, CloudUnavailable]))
 
 
 def _operation(route: "Route", schemas: Schemas) -> dict[str, Any]:

@@ -95,7 +95,8 @@ async def get_environment(req: func.HttpRequest, client: Client, reads: Reads, c
 async def list_environments(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Every environment, from one question to Resource Graph: may be some seconds old, and says so."""
     limit = LIMIT.of(req)
-    records, after = await reads.records.environments(limit=limit, after=AFTER.of(req))
+    known, after = await reads.records.environments(limit=limit, after=AFTER.of(req))
+    records, unreadable = list(known.readable.values()), [str(error) for error in known.unreadable.values()]
     seen, locks = await reads.inventory.list_machines(records), await running_operations(client, reads.records)
     memories = await memories_of(records, reads)
     pictures = []
@@ -103,7 +104,7 @@ async def list_environments(req: func.HttpRequest, client: Client, reads: Reads,
         operation = locks.get(record.name, "")
         picture = await picture_of(record, seen.get(record.name), operation, reads, memories.get(record.name))
         pictures.append(shown_to(caller, record, picture))
-    return page(pictures, "/api/environments", after, {"limit": str(limit)})
+    return page(pictures, "/api/environments", after, {"limit": str(limit)}, unreadable)
 
 
 async def start_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
@@ -227,7 +228,8 @@ async def _already_gone(name: str, group: str, reads: Reads) -> func.HttpRespons
     """An environment that was there and is gone needs no further deletion; one that never was is not found."""
     trail, _ = await reads.records.operations(limit=1, environment=name)
     last = trail[0] if trail else None
-    if last and last.verb is Verb.DELETE and last.outcome and last.outcome.verdict is Verdict.SUCCEEDED:
+    deletion = last if isinstance(last, OperationRecord) and last.verb is Verb.DELETE else None
+    if last and deletion and deletion.outcome and deletion.outcome.verdict is Verdict.SUCCEEDED:
         return answer(GoneAlready(name, State.ABSENT, last.id))
     if (await reads.inventory.group(group)).id:
         raise EnvironmentNotFound(f"There is no environment {name!r}. {UNRECORDED.format(group=group)}")

@@ -56,7 +56,7 @@ async def receive_heartbeat(req: func.HttpRequest, client: Client, reads: Reads,
     beat = model_of(Heartbeat, body_of(req, largest=LARGEST))
     key = _own_machine(beat, claims)
     reads.heartbeats.admit(key, now)
-    record = await reads.fleet.change_heard(key, lambda known: merged(known, beat, now))
+    record = await reads.fleet.change_heard(key, lambda known: merged(known, beat, now), now)
     memory = await reads.fleet.memory(key)
     warned = memory.warned if memory else None
     name = key.rpartition(":")[2]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 
 from api.orchestrations import Client, end_steps, has_ended, status_of, terminate
-from environments.errors import CloudUnavailable, EnvironmentBusy
+from environments.errors import CloudUnavailable, EnvironmentBusy, UnreadableRecord
 from environments.identifiers import is_operation_id, verb_of
 from environments.lifecycle import Verb
 from environments.moments import HOUR, MINUTE
@@ -104,9 +104,10 @@ async def _holds_after(records: Records, name: str, holder: str, taking: Awaitab
 
 async def close_trail(records: Records, operation: str) -> None:
     """Write down that an operation is lost, so that the trail does not call it running for ever."""
-    record = await records.operation(operation)
-    if record is not None and record.outcome is None:
-        await records.remember_operation(replace(record, outcome=Outcome(Verdict.LOST, LOST)))
+    with contextlib.suppress(UnreadableRecord):  # its newer release writes it down
+        record = await records.operation(operation)
+        if record is not None and record.outcome is None:
+            await records.remember_operation(replace(record, outcome=Outcome(Verdict.LOST, LOST)))
 
 
 async def _is_stale(client: Client, held: Lock) -> bool:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -14,14 +14,15 @@ from api.locks import being_deleted
 from api.orchestrations import Client
 from api.parameters import AFTER, DRY_RUN, FORMAT, LIMIT, VERDICT
 from api.reads import Reads
+from api.report import Reading, lines_of, reading_of
 from api.requests import body_of, model_of
 from environments.errors import EnvironmentBusy, InvalidRequest, MachineNotFound
-from environments.fleet import PAGE, key_of, place_of
+from environments.fleet import key_of, place_of
 from environments.leases import HoldRequest, LeaseRequest, held, keeps_longer, leased
 from environments.memory import Hold, Lease, MachineMemory
 from environments.moments import iso_text
 from environments.plain_text import plain
-from environments.reports import Line, ReportHead, Tally
+from environments.reports import Line, Tally
 from environments.roles import Caller
 
 LONGEST_NUMBER = 9
@@ -49,11 +50,16 @@ class MachineLease(LeaseRequest):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the last sweep has found: when that was, counted, and some of the machines."""
+    """What the last sweep has found: when that was, counted, and some of the machines.
+
+    Unless it is `complete`, `problems` say which machines are missing here, or are shown as an earlier sweep saw them.
+    """
 
     sweep: str
     dry_run: bool
     as_of: str
+    complete: bool
+    problems: tuple[str, ...]
     tally: Tally
     value: tuple[Line, ...]
     next: str | None
@@ -79,19 +85,24 @@ class Leased:
 async def list_machines(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """Every machine in scope as the last sweep saw it; `verdict` narrows it."""
     limit, wanted = LIMIT.of(req), VERDICT.of(req)
-    lines, after = await _lines(reads, limit, AFTER.of(req), wanted)
+    reading = await reading_of(reads)
+    lines, after = await _lines(reading, reads, limit, AFTER.of(req), wanted)
     query = {"limit": str(limit), **({"verdict": wanted} if wanted else {})}
-    return page(list(lines), "/api/machines", after, query)
+    return page(list(lines), "/api/machines", after, query, reading.told)
 
 
 async def idle_report(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """What the last sweep has found and what sleep has saved; as CSV with every machine, if that is asked for."""
-    limit, head = LIMIT.of(req), await _head(reads)
+    limit, reading = LIMIT.of(req), await reading_of(reads)
+    head = reading.head
     if (FORMAT.of(req) or _preferred(req)) == "csv":
-        return func.HttpResponse(await _as_csv(reads), mimetype="text/csv", headers={"Content-Disposition": "attachment"})
-    lines, after = await _lines(reads, limit, AFTER.of(req), "")
+        return func.HttpResponse(
+            await _as_csv(reading, reads), mimetype="text/csv", headers={"Content-Disposition": "attachment"}
+        )
+    lines, after = await _lines(reading, reads, limit, AFTER.of(req), "")
     more = following("/api/machines/idle-report", after, {"limit": str(limit)})
-    return answer(Report(head.sweep, head.dry_run, iso_text(head.ended_at), head.tally, lines, more))
+    as_of = iso_text(head.ended_at)
+    return answer(Report(head.sweep, head.dry_run, as_of, reading.complete, reading.told, head.tally, lines, more))
 
 
 async def hold_machine(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
@@ -151,18 +162,13 @@ async def _change(
     return await reads.fleet.change_memory(key, lambda seen: change(seen or memory))
 
 
-async def _head(reads: Reads) -> ReportHead:
-    head = await reads.fleet.report_head()
-    return head or ReportHead("", False, 0.0, 0.0, 0, Tally(problems=("No sweep has ended yet.",)))
-
-
-async def _lines(reads: Reads, limit: int, after: str, verdict: str) -> tuple[tuple[Line, ...], str]:
+async def _lines(reading: Reading, reads: Reads, limit: int, after: str, verdict: str) -> tuple[tuple[Line, ...], str]:
     """Some lines of the report after a cursor, and where the next ones begin."""
     begin = int(after) if after.isascii() and after.isdigit() and len(after) <= LONGEST_NUMBER else 0
     if after and not begin:
         raise InvalidRequest(f"{AFTER.name} must be what an answer of this list named as the next page.")
     found: list[Line] = []
-    async for number, line in _report(reads, begin):
+    async for number, line in lines_of(reading, reads, begin):
         if not verdict or line.verdict == verdict:
             if len(found) == limit:
                 return tuple(found), str(number)
@@ -170,26 +176,33 @@ async def _lines(reads: Reads, limit: int, after: str, verdict: str) -> tuple[tu
     return tuple(found), ""
 
 
-async def _report(reads: Reads, begin: int = 0) -> AsyncIterator[tuple[int, Line]]:
-    """Every line from a number on, with its number."""
-    head = await _head(reads)
-    for number in range(begin // PAGE, head.pages):
-        content = await reads.fleet.report_page(number)
-        for place, line in enumerate(content.lines if content else ()):
-            if number * PAGE + place >= begin:
-                yield number * PAGE + place, line
+COLUMNS = (
+    "id",
+    "name",
+    "environment",
+    "region",
+    "size",
+    "state",
+    "verdict",
+    "sentence",
+    "step",
+    "then",
+    "hours_asleep",
+    "as_of",
+    "stale",
+)
 
 
-COLUMNS = ("id", "name", "environment", "region", "size", "state", "verdict", "sentence", "step", "then", "hours_asleep")
-
-
-async def _as_csv(reads: Reads) -> str:
+async def _as_csv(reading: Reading, reads: Reads) -> str:
+    """Every machine as a line, and after them what is missing or old, as lines without an id."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow([*COLUMNS, "at", "saved", "currency"])
-    async for _, line in _report(reads):
+    async for _, line in lines_of(reading, reads):
         at = iso_text(line.at) if line.at else ""
         table.writerow([_harmless(str(getattr(line, name))) for name in COLUMNS] + [at, line.saved, line.currency])
+    for problem in reading.told:
+        table.writerow([_harmless(problem) if name == "sentence" else "" for name in COLUMNS] + ["", "", ""])
     return text.getvalue()
 
 

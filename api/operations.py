@@ -1,7 +1,9 @@
 """Routes about operations: one with its steps, or the trail of many."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -14,14 +16,16 @@ from api.locks import LOST
 from api.orchestrations import ENDED, Client, status_of
 from api.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORCE, LIMIT, SINCE
 from api.reads import Reads
-from environments.errors import CommandNotPossible, OperationNotFound, SweepNotFound
+from environments.errors import CommandNotPossible, OperationNotFound, SweepNotFound, UnreadableRecord
 from environments.graph import critical_path
 from environments.identifiers import is_sweep_id
-from environments.lifecycle import Verb
+from environments.moments import DAY
 from environments.operations import Cancellation, OperationRecord, StepReport
 from environments.outcomes import Finding, Refusal, Verdict
 from environments.roles import Caller, may_act, require_admin, require_own
+from records.store import UnreadableOperation
 
+UNKNOWN = "unknown"
 # The names of passwords in the key vault: an environment's name and a ULID.
 SECRET, HIDDEN = re.compile(r"\bdormouse-[a-z0-9-]+-[0-9a-z]{26}\b"), "(hidden)"
 
@@ -40,11 +44,15 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class OperationView:
-    """An operation: who asked for what, where it stands, and what came of it."""
+    """An operation: who asked for what, where it stands, and what came of it.
+
+    `step_counts` counts all steps by state; `steps` lists only some of them while very many are under way. If this release
+    cannot read the operation's record, `state` and `verb` are `unknown`.
+    """
 
     id: str
     environment: str
-    verb: Verb
+    verb: str
     by: str
     door: str
     state: str
@@ -52,6 +60,7 @@ class OperationView:
     began_at: str
     ended_at: str
     steps: tuple[StepView, ...]
+    step_counts: dict[str, int]
     makespan_seconds: float
     critical_path_seconds: float
     explanation: str
@@ -72,8 +81,11 @@ class WouldCancel:
 
 async def get_operation(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
     """One operation with its steps, as it stands now."""
-    record = await _known(req.route_params["id"], reads)
-    view = _ended(record) if record.outcome else await _under_way(record, client)
+    try:
+        record = await _known(req.route_params["id"], reads)
+    except UnreadableRecord as error:
+        return answer(_unreadable(UnreadableOperation(req.route_params["id"], "", str(error))))
+    view = _ended(record) if record.outcome else await _under_way(record, client, reads.now())
     if view.state == Verdict.LOST:  # it may have written its outcome down and ended between the two questions
         record = await _known(record.id, reads)
         view = _ended(record) if record.outcome else view
@@ -117,8 +129,7 @@ async def list_operations(req: func.HttpRequest, client: Client, reads: Reads, c
     """The trail, newest first: `environment` and `since` narrow it."""
     limit, environment, since = LIMIT.of(req), ENVIRONMENT.of(req), SINCE.of(req)
     records, after = await reads.records.operations(limit=limit, after=AFTER.of(req), environment=environment, since=since)
-    views = [_ended(record) if record.outcome else _view(record, "running", record.steps) for record in records]
-    views = [await _shown_to(caller, view, reads) for view in views]
+    views = [await _shown_to(caller, _listed(record), reads) for record in records]
     given = {"environment": environment, "since": req.params.get(SINCE.name, "")}
     query = {"limit": str(limit), **{name: value for name, value in given.items() if value}}
     return page(views, "/api/operations", after, query)
@@ -137,6 +148,31 @@ async def _shown_to(caller: Caller, view: OperationView, reads: Reads) -> Operat
         explanation=SECRET.sub(HIDDEN, view.explanation),
         leftovers=tuple(SECRET.sub(HIDDEN, leftover) for leftover in view.leftovers),
         refusals=tuple(replace(refusal, detail=SECRET.sub(HIDDEN, refusal.detail)) for refusal in view.refusals),
+    )
+
+
+def _listed(record: OperationRecord | UnreadableOperation) -> OperationView:
+    if isinstance(record, UnreadableOperation):
+        return _unreadable(record)
+    return _ended(record) if record.outcome else _view(record, "running", record.steps)
+
+
+def _unreadable(known: UnreadableOperation) -> OperationView:
+    return OperationView(
+        id=known.id,
+        environment=known.environment,
+        verb=UNKNOWN,
+        by="",
+        door="",
+        state=UNKNOWN,
+        accepted_at="",
+        began_at="",
+        ended_at="",
+        steps=(),
+        step_counts={},
+        makespan_seconds=0.0,
+        critical_path_seconds=0.0,
+        explanation=known.reason,
     )
 
 
@@ -161,15 +197,18 @@ def _ended(record: OperationRecord) -> OperationView:
     )
 
 
-async def _under_way(record: OperationRecord, client: Client) -> OperationView:
+async def _under_way(record: OperationRecord, client: Client, now: float) -> OperationView:
     status = await status_of(client, record.carrier or record.id)
     runtime = status.runtime_status.value if status and status.runtime_status else "Pending"
     published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
     steps = tuple(wire.decode(StepReport, step) for step in published.get("steps", []))
-    if runtime in ENDED:
+    # An orchestration begins within minutes of being accepted: one without a history has been purged.
+    purged = not status and now - datetime.fromisoformat(record.accepted_at).timestamp() > DAY
+    if runtime in ENDED or purged:
         return _view(record, Verdict.LOST, steps, explanation=LOST)
     state = "pending" if runtime == "Pending" else "running"
-    return _view(record, state, steps, began_at=str(published.get("began_at", "")))
+    counted = published.get("counted") or {}
+    return _view(record, state, steps, began_at=str(published.get("began_at", "")), step_counts=counted)
 
 
 def _view(record: OperationRecord, state: str, steps: tuple[StepReport, ...], **more: Any) -> OperationView:
@@ -177,6 +216,7 @@ def _view(record: OperationRecord, state: str, steps: tuple[StepReport, ...], **
     known = {step.name for step in steps}
     linked = [StepReport(s.name, s.state, tuple(n for n in s.needs if n in known), s.began, s.ended) for s in steps]
     began_at = more.pop("began_at", record.began_at)
+    counts = more.pop("step_counts", None) or dict(sorted(Counter(step.state for step in steps).items()))
     return OperationView(
         id=record.id,
         environment=record.environment,
@@ -188,6 +228,7 @@ def _view(record: OperationRecord, state: str, steps: tuple[StepReport, ...], **
         began_at=began_at,
         ended_at=record.ended_at,
         steps=tuple(StepView(s.name, s.state, s.needs, s.began, s.ended, round(s.seconds, 1)) for s in steps),
+        step_counts=counts,
         makespan_seconds=max((step.ended or 0.0 for step in steps), default=0.0),
         critical_path_seconds=round(critical_path(linked, seconds), 1),
         explanation=more.pop("explanation", "It is under way."),

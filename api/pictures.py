@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from api.reads import Reads
 from cloud.inventory import Observation
 from cloud.prices import Price
-from environments.errors import CloudUnavailable
+from environments.errors import CloudUnavailable, UnreadableRecord
 from environments.fleet import key_of
 from environments.identifiers import verb_of
 from environments.lifecycle import BILLED, State, Verb
@@ -15,6 +15,9 @@ from environments.memory import Hold, Lease, MachineMemory
 from environments.operations import EnvironmentRecord
 from environments.roles import Caller, may_act
 from environments.specs import stored_spec
+
+# What sweeps remember of a machine: nothing, a memory, or one that this release cannot read.
+Known: TypeAlias = MachineMemory | UnreadableRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,12 @@ class Picture:
 
 
 async def picture_of(
-    record: EnvironmentRecord, seen: Observation | None, operation: str, reads: Reads, memory: MachineMemory | None
+    record: EnvironmentRecord, seen: Observation | None, operation: str, reads: Reads, known: Known
 ) -> Picture:
-    """The picture of one environment."""
-    spec = stored_spec(record.spec)
+    """The picture of one environment; a memory or a spec that cannot be read is a problem of it, and hides nothing else."""
+    spec, unread = spec_of(record)
+    memory = None if isinstance(known, UnreadableRecord) else known
+    problems = (seen.problem if seen else "", unread, str(known) if isinstance(known, UnreadableRecord) else "")
     state = _state(seen, operation)
     size = seen.size if seen and seen.size else str(spec.get("size", ""))
     address = seen.address if seen else ""
@@ -72,7 +77,7 @@ async def picture_of(
         schedule=str(spec.get("schedule", "")),
         verdict=memory.verdict if memory else "",
         whole=record.whole,
-        problem=seen.problem if seen else "",
+        problem=" ".join(filter(None, problems)),
         spec=spec,
     )
 
@@ -82,18 +87,31 @@ def shown_to(caller: Caller, record: EnvironmentRecord, picture: Picture) -> Pic
     return picture if may_act(caller, record.owner_id) else replace(picture, password_secret="")
 
 
-async def memory_of(record: EnvironmentRecord, reads: Reads) -> MachineMemory | None:
+def spec_of(record: EnvironmentRecord) -> tuple[dict[str, Any], str]:
+    """The spec of an environment as it was asked, whatever today's rules say; and what is wrong if it cannot be read."""
+    try:
+        return stored_spec(record.spec), ""
+    except (ValueError, TypeError, AttributeError) as error:
+        return {}, f"Its spec cannot be read: {error}."
+
+
+async def memory_of(record: EnvironmentRecord, reads: Reads) -> Known:
     """What sweeps remember of an environment's machine."""
-    return await reads.fleet.memory(key_of(record.machine_id(reads.settings.azure_subscription_id)))
+    try:
+        return await reads.fleet.memory(key_of(record.machine_id(reads.settings.azure_subscription_id)))
+    except UnreadableRecord as error:
+        return error
 
 
-async def memories_of(records: Sequence[EnvironmentRecord], reads: Reads) -> dict[str, MachineMemory]:
+async def memories_of(records: Sequence[EnvironmentRecord], reads: Reads) -> dict[str, Known]:
     """What sweeps remember of the machines of some environments, by the environments' names."""
     keys = {record.name: key_of(record.machine_id(reads.settings.azure_subscription_id)) for record in records}
     if not keys:
         return {}
     known = await reads.fleet.memories_between(min(keys.values()), max(keys.values()))
-    return {name: known[key].memory for name, key in keys.items() if key in known}
+    memories: dict[str, Known] = {key: each.memory for key, each in known.readable.items()}
+    memories |= known.unreadable
+    return {name: memories.get(key) for name, key in keys.items()}
 
 
 def _state(seen: Observation | None, operation: str) -> State:

@@ -35,6 +35,7 @@ from environments.errors import (
     SweepNotFound,
     SweepUnderWay,
     TooManyRequests,
+    UnreadableRecord,
 )
 
 P = ParamSpec("P")
@@ -60,6 +61,7 @@ STATUS_OF: dict[type[ControlPlaneError], HTTPStatus] = {
     NameTaken: HTTPStatus.CONFLICT,
     SweepUnderWay: HTTPStatus.CONFLICT,
     CommandNotPossible: HTTPStatus.CONFLICT,
+    UnreadableRecord: HTTPStatus.SERVICE_UNAVAILABLE,
     CloudUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -81,6 +83,7 @@ TITLE_OF: dict[type[ControlPlaneError], str] = {
     NameTaken: "The name is taken",
     SweepUnderWay: "A sweep is under way",
     CommandNotPossible: "Not possible in this state",
+    UnreadableRecord: "A record cannot be read",
     CloudUnavailable: "Azure cannot be asked right now",
 }
 

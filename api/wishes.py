@@ -20,7 +20,8 @@ from environments.outcomes import Refusal
 from environments.ownership import secret_name
 from environments.plan import Kind, Machine, Place, Plan
 from environments.roles import Caller, Role, owns
-from environments.specs import SPECS, WorkstationSpec, change_faults, read_spec
+from environments.specs import SPECS, WorkstationSpec, read_spec
+from environments.stored_specs import Before, before_change
 from settings import Settings
 
 
@@ -85,22 +86,24 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: Call
         spec = read_spec(name, body, caller_address=address, caller=caller.name)
     except InvalidSpec as error:
         raise InvalidSpec([*taken, *error.faults]) from None
-    old = wire.read_text(SPECS[record.blueprint], record.spec) if record else None
-    faults = taken or (change_faults(old, spec) if old else [])
-    if faults:
-        raise InvalidSpec(faults)
+    if taken:
+        raise InvalidSpec(taken)
+    before = before_change(record.blueprint, record.spec, spec) if record else Before(None)
+    if before.faults:
+        raise InvalidSpec(before.faults)
 
     operation = operation_id_of(caller, name, Verb.PROVISION)
     settings = reads.settings
     secret = record.secret if record else secret_name(settings.deployment_id, name, ulid_of(operation))
     place = _place(settings, name, operation, secret)
     plan = plan_for(spec, place)
-    if record is None or old is None:
+    if record is None:
         return Wish(spec, plan, secret, (), None)
     survey = await reads.preflight.existing(plan)
     kept = {step.name for step in plan.steps if step.kind in NOT_PUT_AGAIN}
-    changed = {*changed_steps(plan_for(old, place), plan), *survey.drifted} - kept
-    if not record.whole:
+    differing = changed_steps(plan_for(before.spec, place), plan) if before.spec else ()
+    changed = {*differing, *survey.drifted} - kept
+    if not (record.whole and before.exact):  # then it is not known what all of it looks like
         changed |= {step.name for step in plan.steps} - kept
     ordered = tuple(step.name for step in plan.steps if step.name in changed)
     return Wish(spec, replace(plan, changed=ordered), secret, survey.existing, record)

@@ -5,20 +5,29 @@ region; Monitoring Reader on the subscription; throttling is answered with 529. 
 """
 
 import asyncio
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+from cloud.batches import Answers, Budget, Refused, ask_without_the_refused
 from cloud.connection import Cloud
 from environments.evidence import Track
 from environments.fleet import FleetMachine
+from environments.limits import clipped
 from environments.moments import MINUTE
 from environments.signals import Values
 
 BATCH, AT_ONCE = 50, 8
+# Questions of one page of the fleet beyond one for each fifty machines: calls are billed.
+EXTRA = 150
+# A batch that is divided is asked for a little later than the others, and may know so many minutes more.
+BETWEEN_CALLS = 2
+LONGEST_SAID = 200  # characters of Azure's words in a sentence
+BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 NAMESPACE, VERSION = "microsoft.compute/virtualmachines", "2024-02-01"
 CPU = "Percentage CPU"
 # Bytes of a minute under the name of the signal that they add up to.
@@ -53,6 +62,14 @@ class FromOutside:
 Minutes = dict[str, dict[int, float]]
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The minutes of a machine by metric (None: they cannot be read), and the newest minute of any machine of its call."""
+
+    minutes: Minutes | None
+    newest: int
+
+
 class HostMetrics:
     """Questions to Azure Monitor."""
 
@@ -61,40 +78,51 @@ class HostMetrics:
         self._cloud = cloud
 
     async def of(self, questions: Sequence[Question], now: float) -> dict[str, FromOutside]:
-        """What is known of these machines by id in lower case; a region that does not answer spoils no other one."""
+        """What is known of these machines by id in lower case; one without an answer spoils no other one."""
         regions: dict[tuple[str, str], list[Question]] = defaultdict(list)
         for question in sorted(questions, key=lambda question: -question.window):
             regions[question.machine.subscription.lower(), question.machine.region].append(question)
-        places = asyncio.Semaphore(AT_ONCE)
-        told = await asyncio.gather(*(self._of_region(*where, asked, now, places) for where, asked in regions.items()))
+        places, budget = asyncio.Semaphore(AT_ONCE), Budget(EXTRA)
+        told = await asyncio.gather(
+            *(self._of_region(*where, asked, now, places, budget) for where, asked in regions.items())
+        )
         return {identifier: outside for region in told for identifier, outside in region.items()}
 
     async def _of_region(
-        self, subscription: str, region: str, questions: list[Question], now: float, places: asyncio.Semaphore
+        self,
+        subscription: str,
+        region: str,
+        questions: list[Question],
+        now: float,
+        places: asyncio.Semaphore,
+        budget: Budget,
     ) -> dict[str, FromOutside]:
+        async def ask(identifiers: Sequence[str], window: int) -> "dict[str, Measured] | Refused":
+            async with places:
+                answer = await self._batch(subscription, region, identifiers, window, now)
+            return answer if isinstance(answer, Refused) else _measured(answer)
+
         batches = [questions[begin : begin + BATCH] for begin in range(0, len(questions), BATCH)]
-        answers = await asyncio.gather(*(self._batch(subscription, region, batch, now, places) for batch in batches))
-        newest = max((minute for answer in answers if not isinstance(answer, str) for minute in _newest(answer)), default=0)
-        told: dict[str, FromOutside] = {}
-        for batch, answer in zip(batches, answers, strict=True):
-            for question in batch:
-                identifier = question.machine.id.lower()
-                if isinstance(answer, str):
-                    told[identifier] = FromOutside(problem=answer)
-                else:
-                    tracks = _tracks(answer.get(identifier, {}), newest + 1, question.window)
-                    told[identifier] = FromOutside(tracks, (newest + 1) * MINUTE if newest else 0.0)
-        return told
+        asked = (
+            ask_without_the_refused(
+                [question.machine.id.lower() for question in batch], partial(ask, window=batch[0].window), budget
+            )
+            for batch in batches
+        )
+        nothing: Answers[Measured] = Answers()
+        answers = nothing.plus(*await asyncio.gather(*asked))
+        newest = max((measured.newest for measured in answers.told.values()), default=0)
+        return {question.machine.id.lower(): _outside(question, answers, newest, region) for question in questions}
 
     async def _batch(
-        self, subscription: str, region: str, batch: list[Question], now: float, places: asyncio.Semaphore
-    ) -> "dict[str, Minutes] | str":
-        """What one call tells, by id and metric and minute, or in words why it tells nothing."""
+        self, subscription: str, region: str, identifiers: Sequence[str], window: int, now: float
+    ) -> "dict[str, Minutes | None] | Refused":
+        """What one call tells, by id and metric and minute (None: unreadable), or in words why it tells nothing."""
         from azure.core.exceptions import AzureError
         from azure.core.rest import HttpRequest
 
         end = datetime.fromtimestamp(now, UTC).replace(second=0, microsecond=0)
-        begin = end - timedelta(minutes=batch[0].window + LONGEST_LAG)
+        begin = end - timedelta(minutes=window + LONGEST_LAG)
         query = {
             "metricnamespace": NAMESPACE,
             "metricnames": ",".join((CPU, *BYTES)),
@@ -104,36 +132,79 @@ class HostMetrics:
             "endtime": f"{end:%Y-%m-%dT%H:%M:%SZ}",
             "api-version": VERSION,
         }
-        body = {"resourceids": [question.machine.id.lower() for question in batch]}
+        body = {"resourceids": list(identifiers)}
         request = HttpRequest("POST", f"/subscriptions/{subscription}/metrics:getBatch", params=query, json=body)
         try:
-            async with places:
-                response = await self._cloud.metrics(region).send_request(request)
+            response = await self._cloud.metrics(region).send_request(request)
         except (AzureError, OSError) as error:
-            return f"Azure Monitor in {region} cannot be reached ({type(error).__name__})"
-        if response.status_code in OVERLOADED:
-            return f"Azure Monitor in {region} is overloaded right now (HTTP {response.status_code})"
-        if response.status_code in (401, 403):
-            return f"the control plane may not read metrics: it needs Monitoring Reader on subscription {subscription}"
-        if response.status_code != 200:
-            return f"Azure Monitor in {region} does not answer the question (HTTP {response.status_code})"
+            return Refused(f"Azure Monitor in {region} cannot be reached ({type(error).__name__})")
+        status = int(response.status_code)
+        if status in OVERLOADED:
+            return Refused(f"Azure Monitor in {region} is overloaded right now (HTTP {status})")
+        if status in (401, 403):
+            words = f"the control plane may not read metrics: it needs Monitoring Reader on subscription {subscription}"
+            return Refused(words, status, response.text())
+        if status != 200:
+            words = f"Azure Monitor in {region} does not answer the question (HTTP {status})"
+            return Refused(words, status, response.text())
         try:
             return _read(response.json())
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return f"Azure Monitor in {region} says what nobody can read"
+        except BROKEN:
+            return Refused(f"Azure Monitor in {region} says what nobody can read")
 
 
-def _read(answer: dict[str, Any]) -> dict[str, Minutes]:
-    return {str(value["resourceid"]).lower(): _of_one(value.get("value") or []) for value in answer.get("values") or []}
+def _measured(answer: "dict[str, Minutes | None]") -> "dict[str, Measured]":
+    """What one call tells, with the newest minute that any machine in it has."""
+    newest = max((minute for minutes in answer.values() if minutes for minute in _newest(minutes)), default=0)
+    return {identifier: Measured(minutes, newest) for identifier, minutes in answer.items()}
 
 
-def _of_one(metrics: Iterable[dict[str, Any]]) -> Minutes:
+def _outside(question: Question, answers: "Answers[Measured]", newest: int, region: str) -> FromOutside:
+    """What is known of one machine from outside, or the problem that is its own."""
+    identifier, name = question.machine.id.lower(), question.machine.name
+    refused = answers.refused.get(identifier)
+    if refused is not None:
+        if not refused.blamed:
+            return FromOutside(problem=refused.words)
+        words = f"Azure Monitor in {region} does not answer for {name} (HTTP {refused.status}: {_said(refused.text)})"
+        return FromOutside(problem=f"{words}; it may have been deleted or moved, or may not be read")
+    if identifier not in answers.told:
+        return FromOutside(problem=f"Azure Monitor in {region} left {name} out of its answer")
+    measured = answers.told[identifier]
+    if measured.minutes is None:
+        return FromOutside(problem=f"what Azure Monitor in {region} says of {name} cannot be read")
+    end = measured.newest if newest - measured.newest <= BETWEEN_CALLS else newest
+    return FromOutside(_tracks(measured.minutes, end + 1, question.window), (end + 1) * MINUTE if end else 0.0)
+
+
+def _said(text: str) -> str:
+    """The message of an error of Azure's, in one short line."""
+    try:
+        content = json.loads(text)
+        message = str(content["error"]["message"])
+    except BROKEN:
+        message = text
+    return clipped(" ".join(message.split()), LONGEST_SAID)
+
+
+def _read(answer: dict[str, Any]) -> "dict[str, Minutes | None]":
+    """The answer by id; what is said of one machine and cannot be read is None, and spoils no other one."""
+    values = [value for value in answer.get("values") or [] if isinstance(value, dict) and value.get("resourceid")]
+    return {str(value["resourceid"]).lower(): _of_one(value.get("value")) for value in values}
+
+
+def _of_one(metrics: Any) -> Minutes | None:
     told: Minutes = {}
-    for metric in metrics:
-        name = str(metric["name"]["value"])
-        wanted = "maximum" if name == CPU else "total"
-        points = [point for series in metric.get("timeseries") or [] for point in series.get("data") or []]
-        told[name] = {_place(point["timeStamp"]): float(point[wanted]) for point in points if point.get(wanted) is not None}
+    try:
+        for metric in metrics or []:
+            name = str(metric["name"]["value"])
+            wanted = "maximum" if name == CPU else "total"
+            points = [point for series in metric.get("timeseries") or [] for point in series.get("data") or []]
+            told[name] = {
+                _place(point["timeStamp"]): float(point[wanted]) for point in points if point.get(wanted) is not None
+            }
+    except BROKEN:
+        return None
     return told
 
 
@@ -143,8 +214,8 @@ def _place(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp() // MINUTE)
 
 
-def _newest(answer: dict[str, Minutes]) -> Iterable[int]:
-    return (max(minutes) for metrics in answer.values() for minutes in metrics.values() if minutes)
+def _newest(metrics: Minutes) -> Iterable[int]:
+    return (max(minutes) for minutes in metrics.values() if minutes)
 
 
 def _tracks(told: Minutes, end: int, window: int) -> dict[str, Track]:

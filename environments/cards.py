@@ -3,11 +3,14 @@
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from environments.limits import LONGEST_STATUS, status_length
+
 MARKS = re.compile(r"([\\\[\]()*_`<>])")  # what Markdown would make more of than others have written
-LONGEST_STATUS = 3000  # characters of a card's facts and lines, where the card is a status
+LONGEST_LISTS = 3000  # characters of a card's facts and lines, where the card is a status
+SHARES = (1.0, 0.5, 0.25, 0.1)  # of these lengths, tried in turn
 # https://docs.slack.dev/reference/block-kit/blocks says how long texts may be, and how many blocks a message has.
 LONGEST_TEXT, LONGEST_TITLE, LONGEST_LINE, MOST_FACTS, MOST_BUTTONS, MOST_LINES = 2400, 140, 300, 10, 5, 30
 
@@ -34,17 +37,24 @@ class Card:
 
 
 def fitting(card: Card) -> Card:
-    """A card that is short enough to be a status: Durable Functions takes 16 KB, two bytes a character.
+    """A card that is short enough to be a status, whatever its characters take up there."""
+    for share in SHARES:
+        fitted = _cut(card, share)
+        if status_length(asdict(fitted)) <= LONGEST_STATUS:
+            return fitted
+    return Card(_clipped(card.title, LONGEST_TITLE // 10))
 
-    https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-custom-orchestration-status
-    """
-    facts = tuple((name[:80], _clipped(value, LONGEST_LINE)) for name, value in card.facts[:MOST_FACTS])
-    left = LONGEST_STATUS - sum(len(name) + len(value) for name, value in facts)
+
+def _cut(card: Card, share: float) -> Card:
+    """A card whose texts have no more than a share of the length that they may have."""
+    line = int(LONGEST_LINE * share)
+    facts = tuple((name[:80], _clipped(value, line)) for name, value in card.facts[:MOST_FACTS])
+    left = int(LONGEST_LISTS * share) - sum(len(name) + len(value) for name, value in facts)
     return Card(
         _clipped(card.title, LONGEST_TITLE),
-        _clipped(card.text, LONGEST_TEXT),
+        _clipped(card.text, int(LONGEST_TEXT * share)),
         facts,
-        tuple(_shown([_clipped(line, LONGEST_LINE) for line in card.lines], left)),
+        tuple(_shown([_clipped(each, line) for each in card.lines], left)),
         card.buttons[:MOST_BUTTONS],
     )
 

@@ -48,14 +48,14 @@ def case_of(
     """A machine with what people want of it and what is remembered of it; the evidence is still to come.
 
     `record` is the environment that its tag names, which counts only if this is really the machine of that environment.
-    `unreadable` says why the memory could not be read.
+    `unreadable` says which of its stored records could not be read.
     """
     if record is not None and _is_machine_of(record, machine, rules.home):
         machine = replace(machine, environment=record.name)
     else:
         record = None
-    spec: dict[str, Any] = json.loads(record.spec) if record else {}  # as it was asked, whatever newer rules would say
-    faults = [*([unreadable] if unreadable else []), *tag_faults(machine.tags)]
+    faults = list(tag_faults(machine.tags))
+    spec = _spec(record, faults)
     policy = _policy(machine, spec.get("idle"), rules, faults)
     written = machine.tags.get(SCHEDULE, str(spec.get("schedule", ""))).strip()
     schedule: Schedule | None = None
@@ -64,7 +64,8 @@ def case_of(
             schedule = read_schedule(written, rules.days_off)
         except ValueError as error:
             faults.append(str(error))
-    return Case(machine, observed(memory, machine, written, now), policy, now, schedule, fault="; ".join(faults))
+    memory, fault = observed(memory, machine, written, now), "; ".join(faults)
+    return Case(machine, memory, policy, now, schedule, fault=fault, unreadable=unreadable)
 
 
 def with_evidence(case: Case, outside: Evidence, record: AgentRecord | None, rules: Rules) -> Case:
@@ -80,6 +81,16 @@ def _is_machine_of(record: EnvironmentRecord, machine: FleetMachine, home: str) 
     if home and machine.subscription.lower() != home.lower():
         return False
     return (record.group.lower(), record.machine.lower()) == (machine.group.lower(), machine.name.lower())
+
+
+def _spec(record: EnvironmentRecord | None, faults: list[str]) -> dict[str, Any]:
+    """The spec of an environment as it was asked, whatever newer rules would say."""
+    try:
+        spec = json.loads(record.spec) if record else {}
+    except ValueError as error:
+        faults.append(f"the spec of its environment is not JSON ({error})")
+        return {}
+    return spec if isinstance(spec, dict) else {}
 
 
 def _policy(machine: FleetMachine, asked: dict[str, Any] | None, rules: Rules, faults: list[str]) -> IdlePolicy:

@@ -73,6 +73,8 @@ NOTHING = Decision(Step.NOTHING)
 
 def decide(case: Case, verdict: IdleVerdict) -> Decision:
     """What is done about a machine: the first of lease, schedule, billed sleep and idleness that has anything to say."""
+    if case.unreadable:  # a hold or a lease may be in it
+        return NOTHING
     decision = NOTHING
     if case.hold is not None and case.hold.until > case.now:  # also where idleness is not watched for
         decision = Decision(Step.NOTHING, f"It is left alone until {moment_text(case.hold.until)}.", case.hold.until)

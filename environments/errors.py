@@ -19,6 +19,7 @@ ControlPlaneError
 ├── NameTaken               a resource group of that name exists, and no record of it
 ├── SweepUnderWay           another sweep has not ended yet
 ├── CommandNotPossible      the environment is in a state that does not take the command
+├── UnreadableRecord        a stored row cannot be read by this release
 └── CloudUnavailable        Azure cannot be asked right now
 """
 
@@ -130,6 +131,16 @@ class SweepUnderWay(ControlPlaneError):
 
 class CommandNotPossible(ControlPlaneError):
     """The environment is in a state that does not take this command."""
+
+
+class UnreadableRecord(ControlPlaneError):
+    """A stored row cannot be read by this release; it is kept unchanged, so that a newer release can read it."""
+
+    def __init__(self, table: str, key: str, reason: str) -> None:
+        super().__init__(
+            f"This release cannot read the row {key!r} of the table {table!r}, and leaves it unchanged: {reason}"
+        )
+        self.table, self.key = table, key
 
 
 class CloudUnavailable(ControlPlaneError):

@@ -62,7 +62,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One machine with everything that a verdict on it rests on; `fault` says what cannot be read in its tags."""
+    """One machine with everything that a verdict on it rests on.
+
+    `fault` says what cannot be read in its tags, `unreadable` which of its stored records cannot be read.
+    """
 
     machine: FleetMachine
     memory: MachineMemory
@@ -72,6 +75,7 @@ class Case:
     hold: Hold | None = None
     evidence: Evidence = field(default_factory=Evidence)
     fault: str = ""
+    unreadable: str = ""
 
     @property
     def hands_off(self) -> str:

@@ -57,6 +57,12 @@ def judge(case: Case) -> IdleVerdict:
     return _idle(case)
 
 
+def _unreadable_record(case: Case) -> IdleVerdict | None:
+    if not case.unreadable or case.machine.state is State.STOPPED:
+        return None
+    return IdleVerdict(Kind.UNKNOWN, f"Nothing is done about it. {case.unreadable}.")
+
+
 def _not_ours(case: Case) -> IdleVerdict | None:
     return IdleVerdict(Kind.NOT_OURS, case.hands_off) if case.hands_off else None
 
@@ -194,6 +200,7 @@ def _would_be_lost(numbers: dict[str, float]) -> str:
 
 
 QUESTIONS: tuple[Callable[[Case], IdleVerdict | None], ...] = (
+    _unreadable_record,
     _not_ours,
     _at_rest,
     _unreadable,

@@ -6,6 +6,7 @@ from enum import StrEnum
 from environments.fleet import FleetMachine
 from environments.heartbeats import AgentRecord
 from environments.lifecycle import State
+from environments.limits import LONGEST_SENTENCE, clipped
 from environments.moments import DAY, HOUR
 
 LEFT_ALONE = HOUR / 2
@@ -60,6 +61,10 @@ class Warned:
     delivered_at: float = 0.0
     undelivered: str = ""
     token: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", clipped(self.text, LONGEST_SENTENCE))
+        object.__setattr__(self, "undelivered", clipped(self.undelivered, LONGEST_SENTENCE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from environments.lifecycle import Verb
+from environments.limits import LONGEST_NOTICE, clipped
 from environments.outcomes import Outcome, Verdict
 
 
@@ -15,6 +16,9 @@ class Notice:
     name: str
     text: str
     at: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", clipped(self.text, LONGEST_NOTICE))
 
 
 @dataclass(frozen=True, slots=True)

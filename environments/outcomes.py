@@ -5,6 +5,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from environments.lifecycle import State
+from environments.limits import (
+    LONGEST_DETAIL,
+    LONGEST_EXPLANATION,
+    LONGEST_NAME,
+    MOST_FINDINGS,
+    MOST_LEFTOVERS,
+    MOST_REFUSALS,
+    clipped,
+    first_of,
+)
 
 
 class RefusalReason(StrEnum):
@@ -55,6 +65,10 @@ class Refusal:
     step: str = ""
     azure: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", clipped(self.detail, LONGEST_DETAIL))
+        object.__setattr__(self, "code", clipped(self.code, LONGEST_NAME))
+
     def explained(self) -> str:
         """Say in words what was refused, why, and what to do about it."""
         subject = f"{self.step}: " if self.step else ""
@@ -78,6 +92,9 @@ class Finding:
     name: str
     result: Check
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", clipped(self.detail, LONGEST_DETAIL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +184,19 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an operation ended and everything worth knowing about it."""
+    """How an operation ended and everything worth knowing about it: as much of it as a row holds."""
 
     verdict: Verdict
     explanation: str
     refusals: tuple[Refusal, ...] = ()
     findings: tuple[Finding, ...] = ()
     leftovers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "explanation", clipped(self.explanation, LONGEST_EXPLANATION))
+        object.__setattr__(self, "refusals", self.refusals[:MOST_REFUSALS])
+        object.__setattr__(self, "findings", self.findings[:MOST_FINDINGS])
+        object.__setattr__(self, "leftovers", first_of(self.leftovers, MOST_LEFTOVERS, LONGEST_NAME))
 
     @classmethod
     def failed(cls, refusals: Iterable[Refusal], leftovers: Iterable[str] = (), *, undone: str = "") -> "Outcome":

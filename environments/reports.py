@@ -8,12 +8,16 @@ from environments.decisions import Decision, Step
 from environments.evidence import Case
 from environments.idle import IdleVerdict, Kind
 from environments.lifecycle import State
+from environments.limits import LONGEST_SENTENCE, MOST_PROBLEMS, clipped, first_of
 from environments.memory import Hold, Lease
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One machine in the report: its verdict with the evidence, and what happens to it when."""
+    """One machine in the report: its verdict with the evidence, and what happens to it when.
+
+    `as_of` is when it was judged; `stale` says that the last sweep did not see it, so that it may be gone.
+    """
 
     id: str
     name: str
@@ -34,6 +38,8 @@ class Line:
     saved: float
     per_hour: float
     currency: str
+    as_of: str = ""
+    stale: bool = False
 
     @classmethod
     def of(cls, case: Case, verdict: IdleVerdict, decision: Decision) -> "Line":
@@ -47,10 +53,10 @@ class Line:
             size=machine.size,
             state=machine.state,
             verdict=verdict.kind,
-            sentence=verdict.sentence,
+            sentence=clipped(verdict.sentence, LONGEST_SENTENCE),
             numbers=verdict.numbers,
             step=decision.step,
-            then=decision.then,
+            then=clipped(decision.then, LONGEST_SENTENCE),
             at=decision.at,
             since=memory.since(verdict.kind),
             hold=case.hold,
@@ -93,7 +99,7 @@ class Tally:
             steps=dict(sorted(Counter(line.step.value for line in told).items())),
             saved=round(sum(line.saved for line in told), 2),
             hours_asleep=round(sum(line.hours_asleep for line in told), 2),
-            problems=tuple(dict.fromkeys(problems)),
+            problems=first_of(problems, MOST_PROBLEMS),
         )
 
     def plus(self, other: "Tally") -> "Tally":
@@ -104,7 +110,7 @@ class Tally:
             dict(sorted((Counter(self.steps) + Counter(other.steps)).items())),
             round(self.saved + other.saved, 2),
             round(self.hours_asleep + other.hours_asleep, 2),
-            tuple(dict.fromkeys((*self.problems, *other.problems))),
+            first_of((*self.problems, *other.problems), MOST_PROBLEMS),
         )
 
 

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TIME_TO_START = 30.0
 # Systems take the ports of outgoing connections from 16000 upwards at the lowest, most of them from 32768.
 NEVER_GIVEN_AWAY = range(10_000, 16_000)
-TIMERS = ("sweep_timer", "receipts_timer")
+TIMERS = ("sweep_timer", "receipts_timer", "retention_timer")
 
 
 # Everybody may know them: they open nothing but what runs on this computer.

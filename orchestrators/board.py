@@ -1,15 +1,19 @@
 """The board of an operation: which step stands where, for everybody who asks while it runs and for the trail afterwards."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import wire
 from environments.graph import Node
+from environments.limits import LONGEST_STATUS, status_length
 from environments.operations import StepReport
 from orchestrators.steps import Context
 
 WAITING, RUNNING, DONE, UNCHANGED, REFUSED = "waiting", "running", "done", "unchanged", "refused"
+FIRST_SHOWN = {RUNNING: 0, REFUSED: 1, WAITING: 2}
 
 
 class Board:
@@ -66,8 +70,25 @@ class Board:
         return round(passed.total_seconds(), 1)
 
     def _publish(self) -> None:
-        steps = [wire.encode(report) for report in self._reports.values()]
-        self._context.set_custom_status({"began_at": self.began_at, "steps": steps})
+        self._context.set_custom_status(status_of(self.began_at, self.reports))
+
+
+def status_of(began_at: str, reports: Sequence[StepReport]) -> dict[str, Any]:
+    """The board as a status: if not all steps fit, those that are being worked on come first, and all are counted."""
+    whole = {"began_at": began_at, "steps": [wire.encode(report) for report in reports]}
+    if status_length(whole) <= LONGEST_STATUS:
+        return whole
+    counted = Counter(report.state for report in reports)
+    steps: list[dict[str, Any]] = []
+    status = {"began_at": began_at, "steps": steps, "counted": {state: counted[state] for state in sorted(counted)}}
+    room = LONGEST_STATUS - status_length(status)
+    for report in sorted(reports, key=lambda report: FIRST_SHOWN.get(report.state, len(FIRST_SHOWN))):
+        short = {"name": report.name, "state": report.state, "began": report.began, "ended": report.ended}
+        room -= status_length(short) + 2
+        if room < 0:
+            break
+        steps.append(short)
+    return status
 
 
 def _text(moment: datetime) -> str:

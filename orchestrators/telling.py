@@ -8,7 +8,7 @@ from activities.warnings import tell_people
 from environments.notices import Delivery, Notice, Telling
 from orchestrators.steps import Context, Story, run_each, sleep
 
-TOLD_ONE_BY_ONE, LONGEST_NOTICE = 5, 3000
+TOLD_ONE_BY_ONE = 5
 # People are told soon or not at all.
 TELLING, TIMES, APART = df.RetryOptions(5_000, 3), 3, 5.0
 
@@ -16,7 +16,7 @@ TELLING, TIMES, APART = df.RetryOptions(5_000, 3), 3, 5.0
 def tell(context: Context, notices: Sequence[Notice]) -> Story[None]:
     """Tell people; many notices become one, for nobody reads a hundred. Who cannot be told blocks nobody."""
     if len(notices) > TOLD_ONE_BY_ONE:
-        words = "; ".join(f"{notice.name}: {notice.event}" for notice in notices)[:LONGEST_NOTICE]
+        words = "; ".join(f"{notice.name}: {notice.event}" for notice in notices)
         notices = [Notice("many", "", f"{len(notices)} machines", words, notices[0].at)]
     tellings = [Telling(notice) for notice in notices]
     for time in range(TIMES):

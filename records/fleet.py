@@ -1,24 +1,25 @@
 """The fleet's records: what agents tell, what the sweep remembers of each machine, and what it last found."""
 
+import asyncio
 import base64
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import wire
-from environments.errors import CloudUnavailable
-from environments.heartbeats import AgentRecord
+from environments.errors import CloudUnavailable, UnreadableRecord
+from environments.heartbeats import KEPT, AgentRecord
 from environments.memory import MachineMemory
+from environments.moments import MINUTE
 from environments.reports import ReportHead, ReportPage
 from records import minutes
+from records.documents import Documents, read, read_document, read_each
 from records.table import Row, Table, TableService
-from records.transactions import NEW, Change
+from records.transactions import NEW, Change, parts_of, text_in
 
 HEARTBEATS, MACHINES, REPORTS = "heartbeats", "machines", "reports"
-HEAD = "head"
-# A property holds 32,767 characters. https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
-LONGEST_TEXT = 30_000
+HEAD, PART, MISSED = "head", "Part", "missed"
 TRIES = 6
 T = TypeVar("T")
 
@@ -29,6 +30,14 @@ class Remembered:
 
     memory: MachineMemory
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """A page of the report, or why it cannot be read; neither where it was never written."""
+
+    content: ReportPage | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +64,16 @@ class FleetRecords:
         return heard_in(row) if row else None
 
     async def heard_between(self, first: str, last: str) -> dict[str, Row]:
-        """What the agents of machines between two keys have told, by key, to be read by `heard_in` one by one."""
+        """The rows of what agents between two keys have told, by key; `heard_in` reads one and raises UnreadableRecord."""
         return {row.key: row for row in await self._heartbeats.range(HEARTBEATS, first, last)}
 
-    async def change_heard(self, key: str, change: Callable[[AgentRecord | None], AgentRecord]) -> AgentRecord:
-        """Change what is known from an agent, again if somebody else changes it meanwhile; raises CloudUnavailable."""
+    async def change_heard(self, key: str, change: Callable[[AgentRecord | None], AgentRecord], now: float) -> AgentRecord:
+        """Change what is known from an agent; raises CloudUnavailable, and UnreadableRecord where that would lose something.
+
+        A row that cannot be read is replaced once everything in it is too old to matter to any release.
+        """
         return await _changed(
-            self._heartbeats, HEARTBEATS, key, lambda row: change(heard_in(row) if row else None), _document
+            self._heartbeats, HEARTBEATS, key, lambda row: change(_heard_of_late(row, now) if row else None), _document
         )
 
     async def forget_heard(self, key: str) -> None:
@@ -74,14 +86,14 @@ class FleetRecords:
         return _memory_in(row) if row else None
 
     async def remembered(self, key: str) -> Remembered | None:
-        """What is remembered of a machine and the tag of its row, or None."""
+        """What is remembered of a machine and the tag of its row, or None; raises UnreadableRecord."""
         row = await self._machines.read(MACHINES, key)
         return Remembered(_memory_in(row), row.etag) if row else None
 
-    async def memories_between(self, first: str, last: str) -> dict[str, Remembered]:
-        """What is remembered of machines between two keys, by key."""
+    async def memories_between(self, first: str, last: str) -> Documents[Remembered]:
+        """What is remembered of machines between two keys, by key; `unreadable` says which rows must be left as they are."""
         rows = await self._machines.range(MACHINES, first, last)
-        return {row.key: Remembered(_memory_in(row), row.etag) for row in rows}
+        return read_each(MACHINES, rows, lambda row: Remembered(_memory_in(row), row.etag))
 
     async def write_memories(self, changed: Mapping[str, tuple[MachineMemory, str]]) -> None:
         """Write memories by key, each with the tag it was read with; who was faster with one of them wins."""
@@ -90,7 +102,7 @@ class FleetRecords:
         )
 
     async def change_memory(self, key: str, change: Callable[[MachineMemory | None], MachineMemory]) -> MachineMemory:
-        """Change what is remembered of a machine, again if somebody else changes it meanwhile; raises CloudUnavailable."""
+        """Change what is remembered of a machine, on its newest state; raises CloudUnavailable and UnreadableRecord."""
         return await _changed(
             self._machines, MACHINES, key, lambda row: change(_memory_in(row) if row else None), wire.text_of
         )
@@ -100,13 +112,31 @@ class FleetRecords:
         await self.forget_heard(key)
         await self._machines.delete(MACHINES, key)
 
+    async def remembered_keys(self) -> dict[str, float]:
+        """The keys of all machines of which anything is remembered, and when that last changed; unreadable rows too."""
+        memories, heard = await asyncio.gather(self._machines.keys(MACHINES), self._heartbeats.keys(HEARTBEATS))
+        return {key: max(memories.get(key, 0.0), heard.get(key, 0.0)) for key in memories.keys() | heard.keys()}
+
+    async def missed(self) -> dict[str, float]:
+        """Since when sweeps have not seen machines that are remembered, by key."""
+        return await self._machines.keys(MISSED)
+
+    async def note_missed(self, keys: Iterable[str]) -> None:
+        """Note that sweeps do not see these machines any more."""
+        await self._machines.write_all(MISSED, [Change(key, "{}") for key in keys])
+
+    async def forget_missed(self, keys: Iterable[str]) -> None:
+        """Forget that these machines were missed: they are seen again, or nothing is left of them."""
+        await self._machines.delete_all(MISSED, keys)
+
+    async def forget_report_from(self, number: int) -> None:
+        """Forget the pages of earlier reports that had more pages."""
+        keys = await self._reports.keys(REPORTS, first=_page_key(number))
+        await self._reports.delete_all(REPORTS, keys)
+
     async def write_report(self, page: ReportPage) -> None:
         """Write one page of what a sweep has found, in the place of the page of the sweep before."""
-        text = _packed(wire.text_of(page))
-        parts = {
-            f"Part{number:03}": text[begin : begin + LONGEST_TEXT]
-            for number, begin in enumerate(range(0, len(text), LONGEST_TEXT))
-        }
+        parts = parts_of(PART, _packed(wire.text_of(page)))
         await self._reports.write(REPORTS, _page_key(page.number), "{}", **parts)
 
     async def finish_report(self, head: ReportHead) -> None:
@@ -114,17 +144,17 @@ class FleetRecords:
         await self._reports.write(REPORTS, HEAD, wire.text_of(head))
 
     async def report_head(self) -> ReportHead | None:
-        """What the last sweep has found as a whole, or None before the first one."""
+        """What the last sweep has found as a whole, or None before the first one; raises UnreadableRecord."""
         row = await self._reports.read(REPORTS, HEAD)
-        return wire.read_text(ReportHead, row.document) if row else None
+        return read_document(REPORTS, ReportHead, row) if row else None
 
-    async def report_page(self, number: int) -> ReportPage | None:
-        """One page of what the last sweep has found, or None."""
+    async def report_page(self, number: int) -> PageRead:
+        """One page of what the last sweep has found."""
         row = await self._reports.read(REPORTS, _page_key(number))
-        if row is None:
-            return None
-        text = "".join(row.columns[name] for name in sorted(row.columns) if name.startswith("Part"))
-        return wire.read_text(ReportPage, _text(text))
+        try:
+            return PageRead(read(REPORTS, row, _page_in) if row else None)
+        except UnreadableRecord as error:
+            return PageRead(problem=str(error))
 
 
 async def _changed(
@@ -140,7 +170,11 @@ async def _changed(
 
 
 def _memory_in(row: Row) -> MachineMemory:
-    return wire.read_text(MachineMemory, row.document)
+    return read_document(MACHINES, MachineMemory, row)
+
+
+def _page_in(row: Row) -> ReportPage:
+    return wire.read_text(ReportPage, _text(text_in(PART, row.columns)))
 
 
 def _page_key(number: int) -> str:
@@ -161,6 +195,22 @@ def _document(record: AgentRecord) -> str:
 
 
 def heard_in(row: Row, since: int = 0) -> AgentRecord:
-    """What an agent has told, of the minutes from a place on: a thousand whole records would fill the memory."""
-    heard = wire.read_text(Heard, row.document)
-    return replace(heard.record, minutes=minutes.unpacked(heard.first, heard.minutes, len(heard.record.names), since))
+    """What an agent has told, of the minutes from a place on: a thousand whole records would fill the memory.
+
+    Raises UnreadableRecord.
+    """
+
+    def heard(row: Row) -> AgentRecord:
+        known = wire.read_text(Heard, row.document)
+        return replace(known.record, minutes=minutes.unpacked(known.first, known.minutes, len(known.record.names), since))
+
+    return read(HEARTBEATS, row, heard)
+
+
+def _heard_of_late(row: Row, now: float) -> AgentRecord | None:
+    try:
+        return heard_in(row)
+    except UnreadableRecord:
+        if now - row.written_at < KEPT * MINUTE:
+            raise
+        return None

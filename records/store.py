@@ -1,11 +1,13 @@
 """The records: environments asked for, operations done, and the locks that keep operations apart."""
 
+import json
 from dataclasses import dataclass, field, replace
 
 import wire
 from environments.identifiers import CROCKFORD, first_ulid, ulid_of
 from environments.operations import EnvironmentRecord, OperationRecord
-from records.table import Table, TableService
+from records.documents import Documents, read_document, read_each
+from records.table import Row, Table, TableService
 
 ENVIRONMENTS, OPERATIONS, LOCKS = "environments", "operations", "locks"
 NEWEST_FIRST = str.maketrans(CROCKFORD, CROCKFORD[::-1])
@@ -29,6 +31,15 @@ class Lock:
         return self.carrier or self.operation
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableOperation:
+    """An operation of which only this can be told: its id, its environment, and why the rest cannot be read."""
+
+    id: str
+    environment: str
+    reason: str
+
+
 class Records:
     """Everything the control plane remembers, over one table service."""
 
@@ -41,17 +52,17 @@ class Records:
     async def environment(self, name: str) -> EnvironmentRecord | None:
         """What was asked for under this name, or None."""
         row = await self._environments.read(ENVIRONMENTS, name)
-        return wire.read_text(EnvironmentRecord, row.document) if row else None
+        return _environment_in(row) if row else None
 
-    async def environments(self, *, limit: int, after: str = "") -> tuple[list[EnvironmentRecord], str]:
+    async def environments(self, *, limit: int, after: str = "") -> tuple[Documents[EnvironmentRecord], str]:
         """A page of environments by name, and where the next page begins."""
         page = await self._environments.page(ENVIRONMENTS, limit=limit, after=after)
-        return [wire.read_text(EnvironmentRecord, row.document) for row in page.rows], page.after
+        return read_each(ENVIRONMENTS, page.rows, _environment_in), page.after
 
-    async def environments_between(self, first: str, last: str) -> dict[str, EnvironmentRecord]:
+    async def environments_between(self, first: str, last: str) -> Documents[EnvironmentRecord]:
         """What was asked for under the names from one to another, by name."""
         rows = await self._environments.range(ENVIRONMENTS, first, last)
-        return {row.key: wire.read_text(EnvironmentRecord, row.document) for row in rows}
+        return read_each(ENVIRONMENTS, rows, _environment_in)
 
     async def remember_environment(self, record: EnvironmentRecord) -> None:
         """Write what was asked for; writing the same twice is harmless."""
@@ -68,38 +79,45 @@ class Records:
         except ValueError:
             return None
         row = await self._operations.read(OPERATIONS, key)
-        record = wire.read_text(OperationRecord, row.document) if row else None
+        record = _operation_in(row) if row else None
         return record if record and record.id == identifier else None
 
     async def operations(
         self, *, limit: int, after: str = "", environment: str = "", since: float = 0.0
-    ) -> tuple[list[OperationRecord], str]:
+    ) -> tuple[list[OperationRecord | UnreadableOperation], str]:
         """A page of operations, newest first, of one environment or all, accepted since a moment (seconds since 1970)."""
         until = first_ulid(int(since * 1000)).translate(NEWEST_FIRST) if since > 0 else ""
         columns = {"Environment": environment} if environment else {}
         page = await self._operations.page(OPERATIONS, limit=limit, after=after, until=until, **columns)
-        return [wire.read_text(OperationRecord, row.document) for row in page.rows], page.after
+        found = read_each(OPERATIONS, page.rows, _operation_in)
+        return [found.readable.get(row.key) or unreadable_operation(row, found) for row in page.rows], page.after
 
     async def remember_operation(self, record: OperationRecord) -> None:
         """Write an operation's trail; writing the same twice is harmless."""
         key = ulid_of(record.id).translate(NEWEST_FIRST)
         await self._operations.write(OPERATIONS, key, wire.text_of(record), Environment=record.environment)
 
+    async def forget_operations_before(self, moment: float, *, limit: int = 1000) -> int:
+        """Forget the trails of operations from before a moment (seconds since 1970), up to a limit; how many those were."""
+        border = first_ulid(int(moment * 1000)).translate(NEWEST_FIRST)
+        old = await self._operations.keys(OPERATIONS, after=border, limit=limit)
+        await self._operations.delete_all(OPERATIONS, old)
+        return len(old)
+
     async def lock(self, environment: str) -> Lock | None:
         """Who holds the environment, or None."""
         row = await self._locks.read(LOCKS, environment)
         if row is None:
             return None
-        held = wire.read_text(Lock, row.document)
-        return replace(held, etag=row.etag)
+        return replace(_lock_in(row), etag=row.etag)
 
     async def locks(self) -> dict[str, Lock]:
-        """Who holds environments, by environment."""
+        """Who holds environments, by environment; locks that cannot be read are left out, and stay."""
         held: dict[str, Lock] = {}
         after = ""
         while True:
             page = await self._locks.page(LOCKS, limit=1000, after=after)
-            held |= {row.key: wire.read_text(Lock, row.document) for row in page.rows}
+            held |= read_each(LOCKS, page.rows, _lock_in).readable
             if not (after := page.after):
                 return held
 
@@ -116,3 +134,26 @@ class Records:
         held = await self.lock(environment)
         if held and held.operation == operation:
             await self._locks.delete(LOCKS, environment, held.etag)
+
+
+def _environment_in(row: Row) -> EnvironmentRecord:
+    return read_document(ENVIRONMENTS, EnvironmentRecord, row)
+
+
+def _operation_in(row: Row) -> OperationRecord:
+    return read_document(OPERATIONS, OperationRecord, row)
+
+
+def _lock_in(row: Row) -> Lock:
+    return read_document(LOCKS, Lock, row)
+
+
+def unreadable_operation(row: Row, found: Documents[OperationRecord]) -> UnreadableOperation:
+    """What can still be told of an operation whose row cannot be read."""
+    try:
+        content = json.loads(row.document)
+    except ValueError:
+        content = None
+    told = content if isinstance(content, dict) else {}
+    environment = row.columns.get("Environment", "")
+    return UnreadableOperation(str(told.get("id", row.key)), environment, str(found.unreadable[row.key]))

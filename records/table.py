@@ -2,12 +2,12 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from environments.errors import CloudUnavailable
-from records.transactions import DOCUMENT, NEW, Change, transactions
+from records.transactions import DOCUMENT, NEW, Change, text_in, transactions
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableClient
@@ -29,12 +29,16 @@ class TableService(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it was read: its key, its JSON text, the tag that tells whether it has changed since, its columns of text."""
+    """A row as it was read: its key, its JSON text, the tag that tells whether it has changed since, its columns of text.
+
+    `written_at` is when it was last written (seconds since 1970, 0.0 if Azure does not say).
+    """
 
     key: str
     document: str
     etag: str
     columns: Mapping[str, str] = field(default_factory=dict)
+    written_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +156,37 @@ class Table:
         question, values = _question(partition, {"ge": first, "le": last}, {})
         return await self._made(lambda: self._rows(question, values))
 
+    async def keys(self, partition: str, *, first: str = "", after: str = "", limit: int = 0) -> dict[str, float]:
+        """The keys of a partition from `first` on or above `after`, and when each row was last written."""
+        question, values = _question(partition, {"ge": first, "gt": after}, {})
+        rows = await self._made(lambda: self._rows(question, values, limit, select=["RowKey", "Timestamp"]))
+        return {row.key: row.written_at for row in rows}
+
+    async def delete_all(self, partition: str, keys: Iterable[str]) -> None:
+        """Delete rows, some side by side; those that are gone already do no harm."""
+        waiting = iter(list(keys))
+
+        async def delete() -> None:
+            for key in waiting:
+                await self.delete(partition, key)
+
+        ends = await asyncio.gather(*(delete() for _ in range(SIDE_BY_SIDE)), return_exceptions=True)
+        for trouble in filter(None, ends):
+            raise trouble
+
     async def older(self, partition: str, column: str, border: str, *, limit: int) -> list[Row]:
         """Up to `limit` rows whose column says something below a border."""
         question = f"PartitionKey eq @partition and {column} lt @border"
         values = {"partition": partition, "border": border}
         return await self._made(lambda: self._rows(question, values, limit))
 
-    async def _rows(self, question: str, values: dict[str, str], limit: int = 0) -> list[Row]:
+    async def _rows(
+        self, question: str, values: dict[str, str], limit: int = 0, select: list[str] | None = None
+    ) -> list[Row]:
         found: list[Row] = []
         at_once = min(limit or LARGEST_PAGE, LARGEST_PAGE)  # Azure refuses to be asked for more
-        async for entity in self._client.query_entities(question, parameters=values, results_per_page=at_once):
+        asked = self._client.query_entities(question, parameters=values, results_per_page=at_once, select=select)
+        async for entity in asked:
             found.append(_row(entity))
             if len(found) == limit:
                 break
@@ -207,7 +232,12 @@ def _question(partition: str, keys: dict[str, str], columns: dict[str, str]) -> 
 def _row(entity: Any) -> Row:
     text = {name: value for name, value in entity.items() if isinstance(value, str)}
     columns = {name: value for name, value in text.items() if name not in ("PartitionKey", "RowKey", DOCUMENT)}
-    return Row(entity["RowKey"], entity[DOCUMENT], entity.metadata["etag"], columns)
+    return Row(entity["RowKey"], text_in(DOCUMENT, text), entity.metadata["etag"], columns, _written_at(entity))
+
+
+def _written_at(entity: Any) -> float:
+    written = entity.metadata.get("timestamp")
+    return float(written.timestamp()) if written else 0.0
 
 
 def _replace() -> Any:

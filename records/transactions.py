@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DOCUMENT = "Document"
+# A property holds 32,767 characters of UTF-16, of which one of ours may take two.
+LONGEST_PART = 16_000
 NEW = "new"
 MOST_ROWS = 100
 # Azure takes 4 MiB; from 1 MiB on, aiohttp warns that one request holds up all others.
@@ -24,7 +26,7 @@ class Change:
 
     def entity(self, partition: str) -> dict[str, Any]:
         """The row as Table Storage takes it."""
-        return {"PartitionKey": partition, "RowKey": self.key, DOCUMENT: self.document, **self.columns}
+        return {"PartitionKey": partition, "RowKey": self.key, **parts_of(DOCUMENT, self.document), **self.columns}
 
     def operation(self, partition: str) -> tuple[Any, ...]:
         """The change as one operation of a transaction."""
@@ -43,6 +45,17 @@ class Change:
         entity = self.entity(partition)
         address = LONGEST_ESCAPE * (len(partition) + len(self.key))
         return AROUND_A_ROW + address + len(json.dumps(entity)) + AROUND_A_VALUE * len(entity)
+
+
+def parts_of(name: str, text: str) -> dict[str, str]:
+    """A text cut into as many properties of a row as it needs, which sort in its order; most texts need one."""
+    begins = range(0, max(len(text), 1), LONGEST_PART)
+    return {f"{name}{number:03}" if number else name: text[at : at + LONGEST_PART] for number, at in enumerate(begins)}
+
+
+def text_in(name: str, columns: Mapping[str, str]) -> str:
+    """The text that was cut into properties of this name."""
+    return "".join(columns[each] for each in sorted(columns) if each.removeprefix(name).isdigit() or each == name)
 
 
 def transactions(partition: str, changes: Sequence[Change]) -> list[list[Change]]:

@@ -146,6 +146,11 @@ class AzureSide:
         """A row of the records is lost."""
         self.client.delete("/rows", params={"table": table, "key": key}).raise_for_status()
 
+    def write_row(self, table: str, key: str, document: str, **columns: str) -> None:
+        """Another release has written a row."""
+        body = {"table": table, "partition": table, "key": key, "document": document, "columns": columns}
+        self.client.put("/rows", json=body).raise_for_status()
+
     def locks(self, name: str) -> list[dict[str, Any]]:
         """The locks that are held on an environment."""
         return [row for row in self.rows("locks") if row["RowKey"] == name]

@@ -11,6 +11,7 @@ import azure.functions as func
 from api.chatops import telling
 from api.orchestrations import Client
 from api.parameters import LARGEST_PAGE
+from api.pictures import spec_of
 from api.reads import Reads
 from api.repeating import HEADER, once
 from api.routes import ROUTES
@@ -19,7 +20,6 @@ from environments.chat import NEEDS_NAME, Answered, ChatLook, ChatRequest, Comma
 from environments.errors import CloudUnavailable, ControlPlaneError, RequestUnderWay
 from environments.operations import EnvironmentRecord
 from environments.roles import Caller, require_right
-from environments.specs import stored_spec
 
 BY_PLACE = {(route.method, route.template): route for route in ROUTES}
 ONE = "environments/{name}"
@@ -90,8 +90,8 @@ class Routes:
         require_right(caller, BY_PLACE["GET", "environments"].right)
         meant, after = list[EnvironmentRecord](), ""
         for _ in range(MOST_PAGES):
-            records, after = await self._reads.records.environments(limit=LARGEST_PAGE, after=after)
-            meant += [record for record in records if _is_like(record.name, command.name)]
+            known, after = await self._reads.records.environments(limit=LARGEST_PAGE, after=after)
+            meant += [record for record in known.readable.values() if _is_like(record.name, command.name)]
             if not after:
                 break
         meant.sort(key=lambda record: (record.owner_id != caller.object_id, not record.name.startswith(command.name)))
@@ -99,7 +99,7 @@ class Routes:
 
     async def _up(self, command: Command, caller: Caller, known: EnvironmentRecord | None) -> Answered:
         given = {**({} if known else self._reads.settings.spec_defaults), **command.body}
-        before: dict[str, Any] = stored_spec(known.spec) if known else {"blueprint": "workstation"}
+        before: dict[str, Any] = spec_of(known)[0] if known else {"blueprint": "workstation"}
         asked = spec_in(given)
         body = {**before, **{name: _merged(before.get(name), value) for name, value in asked.items()}}
         return await self._operation("PUT", ONE, command, caller, body)

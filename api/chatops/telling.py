@@ -75,8 +75,9 @@ def begun_card(command: Command, operation: str, door: Door) -> Card:
 
 def going_on_card(environment: str, operation: dict[str, Any]) -> Card:
     """How far an operation has come."""
-    done = sum(step["state"] in ("done", "unchanged") for step in operation["steps"])
-    words = f"{done} of {len(operation['steps'])} steps are done." if operation["steps"] else "It has just begun."
+    counts = operation["step_counts"]
+    done = counts.get("done", 0) + counts.get("unchanged", 0)
+    words = f"{done} of {sum(counts.values())} steps are done." if counts else "It has just begun."
     look = Button("How does it stand?", f"{Word.STATUS} {environment}")
     return Card(
         f"{environment}: {operation['verb']} is under way", words, (("Operation", operation["id"]),), buttons=(look,)
@@ -145,11 +146,16 @@ def idle_card(report: dict[str, Any]) -> Card:
     """What the last sweep has found."""
     tally = report["tally"]
     if not report["sweep"]:
-        return Card("No sweep has ended yet", "There is one every five minutes.")
+        return Card("No sweep has ended yet", "There is one every five minutes.", lines=tuple(report["problems"]))
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(tally["verdicts"].items(), key=lambda one: -one[1]))
     idle = [line for line in report["value"] if line["verdict"] in ("idle", "stopped_billed", "unknown")]
     lines = tuple(f"{line['name']} is {line['verdict']}. {line['sentence']} {line['then']}" for line in idle[:WORTH_A_LINE])
     when = _moment(report["as_of"])
+    if not report["complete"]:
+        counted = f", as far as it is known: {counted}" if counted else ""
+        return Card(
+            f"The last sweep did not see all machines{counted}", f"It ended {when}.", lines=(*report["problems"], *lines)
+        )
     return Card(f"{tally['machines']} machines: {counted or 'none in scope'}", f"As the sweep saw it {when}.", lines=lines)
 
 

@@ -104,12 +104,15 @@ class ControlPlane:
         size = min(at_most or LARGEST_PAGE, LARGEST_PAGE)
         page = self.read(path, limit=str(size), **(query or {}))
         whole, rows, seen = dict(page.fields), list(page.rows), set[str]()
+        problems = dict.fromkeys(page.fields.get("problems") or [])
         while (following := str(page.fields.get("next") or "")) and (not at_most or len(rows) < at_most):
             if following in seen:
                 raise NoServer("The control plane's list goes round in circles.")
             seen.add(following)
             page = self.read(following)
             rows += page.rows
+            problems |= dict.fromkeys(page.fields.get("problems") or [])
+        whole |= {"problems": list(problems)} if "problems" in whole else {}
         whole |= {"value": rows[: at_most or None], "next": None}
         return Answer(whole, json_text(whole))
 

@@ -70,6 +70,7 @@ def environments(page: Fields) -> None:
         ]
         for row in _rows(page)
     ]
+    _problems(page)
     _table_or_word(columns, rows, "There is no environment.")
 
 
@@ -144,6 +145,7 @@ def operation(view: Fields) -> None:
 def machines(page: Fields) -> None:
     """Machines as the last sweep saw them."""
     rows = [[_machine(row), styled(row.get("state")), styled(row.get("verdict")), _why(row)] for row in _rows(page)]
+    _problems(page)
     _table_or_word(
         ("machine", "state", "verdict", "why, and what happens"), rows, "The last sweep has seen no such machine."
     )
@@ -156,6 +158,7 @@ def report(page: Fields) -> None:
         _tally(page.get("tally") or {}, f"{page['sweep']}{looked}, {_clock(page.get('as_of'))}")
     else:
         say("No sweep has ended yet.")
+    _problems(page)
     rows = [
         [
             _machine(row),
@@ -198,6 +201,12 @@ def price(row: Fields) -> str:
     """The price by the hour, or ""."""
     known = row.get("price") or {}
     return f"{known['per_hour']} {known.get('currency', '')}/h" if "per_hour" in known else ""
+
+
+def _problems(page: Fields) -> None:
+    """What a list does not show, or shows as it was earlier."""
+    for problem in page.get("problems") or []:
+        say(plain(problem))
 
 
 def _tally(tally: Fields, title: str) -> None:

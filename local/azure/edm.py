@@ -68,7 +68,7 @@ def read(name: str, given: Any, annotation: str | None) -> Value:
         value.comparable  # noqa: B018 - what cannot be compared is no value of its type
     except (ValueError, TypeError, binascii.Error):
         raise invalid(f"An error occurred while processing this request: property {name} is no {kind}.") from None
-    long = kind == STRING and len(value.json) > LONGEST_STRING
+    long = kind == STRING and len(value.json.encode("utf-16-le", "surrogatepass")) // 2 > LONGEST_STRING
     large = kind == BINARY and len(base64.b64decode(value.json)) > LARGEST_BINARY
     if long or large:
         text = "The property value exceeds the maximum allowed size (64KB). If the property value is a string, it is UTF-16 encoded and the maximum number of characters should be 32K or less."

@@ -98,6 +98,11 @@ def answer(world: World, request: Request, place: Place) -> Answer:
     raise not_simulated(f"{request.method} on an entity")
 
 
+def write(world: World, place: Place, properties: dict[str, Any]) -> None:
+    """Write an entity as somebody else has, whatever was there before."""
+    _write(world, place, read_properties(properties))
+
+
 def shown(
     request: Request, table: str, document: Document, names: list[str] | None = None, *, alone: bool = True
 ) -> Document:
@@ -179,7 +184,7 @@ def _existing(world: World, place: Place) -> Document | None:
 
 def _write(world: World, place: Place, values: dict[str, Value]) -> Document:
     properties = {name: [value.kind, value.json] for name, value in values.items()}
-    if len(json.dumps(properties)) > LARGEST_ENTITY:
+    if len(json.dumps(properties, ensure_ascii=False).encode("utf-16-le", "surrogatepass")) > LARGEST_ENTITY:
         raise TableRefused(400, "EntityTooLarge", "The entity is larger than the maximum allowed size (1MB).")
     before = _existing(world, place)
     written = world.zulu()

@@ -14,8 +14,8 @@ EFFECTS = ("refuse", "drop", "lose", "slow", "fail", "late")
 class Fault:
     """What to spoil, and how.
 
-    `method`, `path` (a part of it, any case) and `kind` (a resource type) choose requests; "" matches all. Of those, `every` spoils
-    every n-th only, or `chance` (0 to 1, drawn from `seed`) so many at random; `times` ends it after so many (0: never).
+    `method`, `path` and `body` (a part of each, any case) and `kind` (a resource type) choose requests; "" matches all. Of those,
+    `every` spoils every n-th only, or `chance` (0 to 1, drawn from `seed`) so many at random; `times` ends it after so many (0: never).
 
     `effect` is "refuse" (answer with the error at once), "drop" (close the connection and do nothing), "lose" (do it, and close
     the connection without an answer), "slow" (answer after so many simulated `seconds`), "fail" (accept, and fail the long
@@ -25,6 +25,7 @@ class Fault:
     effect: str = "refuse"
     method: str = ""
     path: str = ""
+    body: str = ""
     kind: str = ""
     status: int = HTTPStatus.CONFLICT
     code: str = "SkuNotAvailable"
@@ -42,11 +43,12 @@ class Fault:
         if self.effect not in EFFECTS:
             raise TypeError(f"effect must be one of {', '.join(EFFECTS)}")
 
-    def strikes(self, method: str, path: str, kind: str) -> bool:
+    def strikes(self, method: str, path: str, kind: str, body: bytes = b"") -> bool:
         """Whether this request is to be spoilt; counts it if it is one of those that were chosen."""
         chosen = (
             (not self.method or self.method == method)
             and self.path.lower() in path.lower()
+            and (not self.body or self.body.lower().encode() in body.lower())
             and (not self.kind or self.kind.lower() == kind.lower())
         )
         if not chosen or (self.times and self.spoilt >= self.times):
@@ -84,10 +86,10 @@ class Faults:
         """Forget all faults."""
         self._faults.clear()
 
-    def striking(self, effect: str, method: str, path: str, kind: str = "") -> Fault | None:
+    def striking(self, effect: str, method: str, path: str, kind: str = "", body: bytes = b"") -> Fault | None:
         """The first fault of this effect that strikes a request."""
         for fault in self._faults:
-            if fault.effect == effect and fault.strikes(method, path, kind):
+            if fault.effect == effect and fault.strikes(method, path, kind, body):
                 return fault
         return None
 

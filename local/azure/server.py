@@ -140,7 +140,7 @@ class SimulatedAzure:
         if service not in SPOILABLE:
             return None
         kind = arm.kind_of(request.path) if service == MANAGEMENT else service
-        return self.world.faults.striking(effect, request.method, request.path, kind)
+        return self.world.faults.striking(effect, request.method, request.path, kind, request.body)
 
     def _service(self, name: str, request: Request) -> Answer:
         if name in SERVICES:

@@ -21,6 +21,7 @@ POST   /secrets/delete         {"name"}: somebody deletes a secret by hand
 POST   /secrets/purge          {"name"}: and purges it: it is gone for good
 GET    /rows?table=            what a table of the records holds
 DELETE /rows?table=&key=       a row of it is lost
+PUT    /rows                   {"table", "partition", "key", "document"}: another release has written this row
 GET    /calls                  how many requests each service has answered
 DELETE /calls                  count anew
 POST   /estate                 machines that exist already, as docs/estates.md has it
@@ -37,11 +38,12 @@ DELETE /messages               forget it
 GET    /buckets                how low each bucket of tokens has been since the levels were reset, and how often one was empty
 DELETE /buckets                reset the levels, and count anew
 PUT    /metrics/lag            {"minutes"}: how late the newest points of Azure Monitor are
+PUT    /metrics/without        {"id"}: Azure Monitor leaves this machine out of its answers
 """
 
 from collections.abc import Callable
 
-from local.azure import inside, metrics, operations, population
+from local.azure import inside, metrics, operations, population, table_rows
 from local.azure.answers import Answer, Refused, not_simulated
 from local.azure.estates import EstateError
 from local.azure.guest import Guest
@@ -187,18 +189,6 @@ def _purge_secret(world: World, request: Request) -> Answer:
     return Answer(204)
 
 
-def _rows(world: World, request: Request) -> Answer:
-    return Answer(200, {"value": [document for _, document in world.store.items(f"table {request.query['table']}")]})
-
-
-def _lose_row(world: World, request: Request) -> Answer:
-    shelf = f"table {request.query['table']}"
-    for key, document in list(world.store.items(shelf)):
-        if document["RowKey"] == request.query["key"]:
-            world.store.delete(shelf, key)
-    return Answer(204)
-
-
 def _calls(world: World, _: Request) -> Answer:
     return Answer(200, dict(world.calls))
 
@@ -246,6 +236,11 @@ def _lag(world: World, request: Request) -> Answer:
     return Answer(204)
 
 
+def _leave_out(world: World, request: Request) -> Answer:
+    world.store.put("facts", metrics.left_out(str(request.json()["id"])), {"left out": True})
+    return Answer(204)
+
+
 def _count_anew(world: World, _: Request) -> Answer:
     world.calls.clear()
     return Answer(204)
@@ -272,11 +267,13 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "secrets/deleted"): _deleted_secrets,
     ("POST", "secrets/delete"): _delete_secret,
     ("POST", "secrets/purge"): _purge_secret,
-    ("GET", "rows"): _rows,
-    ("DELETE", "rows"): _lose_row,
+    ("GET", "rows"): table_rows.listed,
+    ("PUT", "rows"): table_rows.written,
+    ("DELETE", "rows"): table_rows.lost,
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _count_anew,
     ("PUT", "metrics/lag"): _lag,
+    ("PUT", "metrics/without"): _leave_out,
     ("POST", "estate"): _estate,
     ("GET", "agents"): _agents,
     ("GET", "messages"): _messages,

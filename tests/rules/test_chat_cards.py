@@ -79,12 +79,25 @@ def test_the_idle_report_names_what_should_be_looked_at() -> None:
     report = {
         "sweep": "s",
         "as_of": "2026-05-01T12:00:00+00:00",
+        "complete": True,
+        "problems": [],
         "tally": tally,
         "value": [line, {**line, "verdict": "busy"}],
     }
     card = idle_card(report)
     assert card.title == "3 machines: 2 busy, 1 idle"
     assert card.lines == ("gpu1 is idle. Nobody is there. It is warned.",)
+
+
+@pytest.mark.parametrize("verdicts", [{}, {"busy": 2}])
+def test_a_report_that_is_not_complete_is_not_called_an_empty_fleet(verdicts: dict[str, int]) -> None:
+    tally = {"machines": sum(verdicts.values()), "verdicts": verdicts}
+    problems = ["The machines cannot be listed: HTTP 403"]
+    about = {"sweep": "s", "as_of": "2026-05-01T12:00:00+00:00", "complete": False, "problems": problems}
+    card = idle_card({**about, "tally": tally, "value": []})
+    assert card.title.startswith("The last sweep did not see all machines")
+    assert "none in scope" not in card.title
+    assert card.lines == tuple(problems)
 
 
 def test_who_was_sure_of_one_name_is_asked_about_another() -> None:

@@ -121,6 +121,13 @@ def test_a_hold_always_wins(one: Case) -> None:
 
 
 @given(situations())
+def test_nothing_is_done_about_a_machine_one_of_whose_records_cannot_be_read(one: Case) -> None:
+    verdict, decision = decided(replace(one, unreadable="This release cannot read the row"))
+    assert (decision.step, decision.at) == (Step.NOTHING, 0.0)
+    assert verdict.kind in (Kind.UNKNOWN, Kind.STOPPED, Kind.NOT_OURS)
+
+
+@given(situations())
 def test_nobody_touches_what_only_people_may_touch(one: Case) -> None:
     _, decision = decided(one)
     if one.hands_off:
