@@ -362,7 +362,9 @@ def test_a_warning_that_reaches_no_terminal_is_not_reported_but_tried_again(
     assert eventually(lambda: any(beat["shown"] == ["w1"] for beat in control_plane.heartbeats))
 
 
-def test_a_warning_is_shown_to_nobody_where_nobody_is(start: Start, machine: Machine, control_plane: ControlPlane) -> None:
+def test_a_warning_is_not_shown_where_no_session_is_open(
+    start: Start, machine: Machine, control_plane: ControlPlane
+) -> None:
     machine.program("wall", "exit 0")  # it succeeds without a reader, too
     control_plane.warning = {"id": "w1", "text": "Good night", "stop_in_seconds": 900.0}
     start()
