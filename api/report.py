@@ -64,7 +64,8 @@ async def lines_of(reading: Reading, reads: Reads, begin: int = 0) -> AsyncItera
 def _lines(page: ReportPage | None, reading: Reading) -> list[Line]:
     if page is None:
         return []
-    old = page.sweep != reading.head.sweep
+    # Pages are written before the head: those of a sweep that is under way are newer than the report.
+    old = page.sweep != reading.head.sweep and page.judged_at < reading.head.began_at
     if old and page.lines:
         seen = f"{len(page.lines)} machines of page {page.number} are shown as they were at {moment_text(page.judged_at)}"
         reading.problems.append(f"{seen}: the last sweep did not see them. Some of them may be gone.")

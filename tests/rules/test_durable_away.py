@@ -36,7 +36,8 @@ def ask(handler: Any, identifier: str, client: Any) -> func.HttpResponse:
     async def environment(name: str) -> None:
         return None
 
-    reads: Any = SimpleNamespace(records=SimpleNamespace(operation=operation, environment=environment))
+    records = SimpleNamespace(operation=operation, environment=environment)
+    reads: Any = SimpleNamespace(records=records, now=lambda: 1_800_000_000.0)
     params = {"force": "true"} if handler is cancel_operation else {}
     req = func.HttpRequest(method="GET", url="/api/x", params=params, route_params={"id": identifier}, body=b"")
     asked: Any = answers_problems(handler)(req, client, reads, ADMIN)

@@ -10,14 +10,16 @@ import pytest
 from pydantic import ValidationError
 
 from api.chatops.doors import GenericMessage
-from api.machines import COLUMNS, idle_report
+from api.machines import idle_report
 from environments.heartbeats import Heartbeat, merged
 from environments.leases import HoldRequest
 from environments.plain_text import CONTROL, plain
+from environments.reports import Line, ReportHead, ReportPage, Tally
 from environments.roles import Caller, Door
 from environments.specs import WorkstationSpec
 from tests.rules.test_requests import request
 
+NOW = 1_800_000_000.0
 HOSTILE = (
     "\x1b[2J\x1b]0;x\x07",
     "a\x00b",
@@ -67,17 +69,34 @@ def test_plain_text_stays_as_it_is() -> None:
     assert plain("a\r\nb\tc") == "a b c"
 
 
+def _line_of(text: str) -> Line:
+    """A line of the report all of whose texts are this one."""
+    written: Any = f"x{text}y"
+    numbers: dict[str, Any] = {
+        "numbers": {},
+        "at": 0.0,
+        "since": 0.0,
+        "hold": None,
+        "lease": None,
+        "hours_asleep": 0.0,
+        "saved": 0.0,
+    }
+    names = ("id", "name", "environment", "region", "size", "state", "verdict", "sentence", "step", "then")
+    texts = dict.fromkeys(names, written)
+    return Line(**texts, **numbers, per_hour=0.0, currency="USD")
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_table_for_machines_shows_nothing_that_a_terminal_obeys(text: str) -> None:
-    line = SimpleNamespace(**dict.fromkeys(COLUMNS, f"x{text}y"), at=0.0, saved=0.0, currency="USD")
+    line = _line_of(text)
 
     async def head() -> Any:
-        return SimpleNamespace(pages=1)
+        return ReportHead("sweep-1", False, NOW, NOW, 1, Tally())
 
     async def page(number: int) -> Any:
-        return SimpleNamespace(lines=[line], content=SimpleNamespace(lines=[line]))
+        return SimpleNamespace(content=ReportPage(0, "sweep-1", NOW, (line,)), problem="")
 
-    reads: Any = SimpleNamespace(fleet=SimpleNamespace(report_head=head, report_page=page))
+    reads: Any = SimpleNamespace(fleet=SimpleNamespace(report_head=head, report_page=page), now=lambda: NOW)
     asked = request("?format=csv")
     answer = asyncio.run(idle_report(asked, None, reads, Caller("x", Door.KEY)))
     rows = list(csv.reader(io.StringIO(answer.get_body().decode(), newline="")))
