@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from activities.judging import rules_of
 from activities.machine import begin_power_change
 from cloud.connection import Cloud
 from cloud.fleet import Fleet
 from cloud.inventory import Inventory
 from cloud.metrics import FromOutside, HostMetrics, Question
-from environments.cases import Rules, case_of, with_evidence
+from environments.cases import case_of, with_evidence
 from environments.decisions import Step, hibernates
 from environments.errors import CloudUnavailable, UnreadableRecord
 from environments.evidence import Case, Evidence
@@ -106,7 +107,7 @@ async def _ordered(claim: Claim, cloud: Cloud) -> Progress:
 
 async def _seen_again(planned: Planned, outside: dict[str, FromOutside], cloud: Cloud) -> Case | None:
     """The machine as it is now: instance view, tags, newest heartbeat, holds, leases; None if it is gone."""
-    fleet, machine, settings = FleetRecords(cloud.tables), planned.machine, cloud.settings
+    fleet, machine = FleetRecords(cloud.tables), planned.machine
     view, memory, heard, record = await asyncio.gather(
         Inventory(cloud).look(machine.group, machine.name, machine.subscription),
         fleet.memory(machine.key),
@@ -117,14 +118,7 @@ async def _seen_again(planned: Planned, outside: dict[str, FromOutside], cloud: 
         return None
     told = outside.get(machine.id.lower(), FromOutside())
     fresh = replace(machine, state=view.state, tags=view.tags, vm_id=view.vm_id, provisioning=view.provisioning)
-    rules = Rules(
-        settings.policy,
-        settings.scopes,
-        settings.days_off,
-        settings.longest_hold_minutes,
-        settings.azure_subscription_id,
-        settings.deployment_id,
-    )
+    rules = rules_of(cloud)
     case = case_of(replace(fresh, environment=""), record, memory, rules, cloud.now())
     return with_evidence(case, Evidence(told.tracks, told.end, told.problem), heard, rules)
 

@@ -98,7 +98,7 @@ async def judge_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     keys = {record.name: key_of(record.machine_id(home)) for record in missing}
     remembered = await _remembered(keys.values(), fleet)
     environments = Documents({record.name: record for record in missing})
-    known = Known(_rules(cloud), remembered=remembered, environments=environments)
+    known = Known(rules_of(cloud), remembered=remembered, environments=environments)
     gone = [_absent(record, home) for record in missing if keys[record.name] in remembered.readable]
     found = [_judged(_with_evidence(_case(machine, known, request.now), known, {})) for machine in gone]
     return await _found(request, found, known, set(), cloud)
@@ -135,7 +135,8 @@ def _absent(record: EnvironmentRecord, home: str) -> FleetMachine:
     return FleetMachine(identifier, name, subscription, group, record.region, "", State.ABSENT, tags=tags)
 
 
-def _rules(cloud: Cloud) -> Rules:
+def rules_of(cloud: Cloud) -> Rules:
+    """What the settings say of all machines."""
     settings = cloud.settings
     return Rules(
         settings.policy,
@@ -148,7 +149,7 @@ def _rules(cloud: Cloud) -> Rules:
 
 
 async def _known(machines: Sequence[FleetMachine], cloud: Cloud) -> Known:
-    fleet, records, known = FleetRecords(cloud.tables), Records(cloud.tables), Known(_rules(cloud))
+    fleet, records, known = FleetRecords(cloud.tables), Records(cloud.tables), Known(rules_of(cloud))
     if not machines:
         return known
     keys = sorted(machine.key for machine in machines)

@@ -100,6 +100,17 @@ def muster(azure: httpx.Client, squad: Squad) -> None:
         time.sleep(0.2)
 
 
+def listed(client: httpx.Client, path: str) -> list[dict[str, Any]]:
+    """Everything in a list of the control plane, page by page."""
+    found: list[dict[str, Any]] = []
+    following: str | None = path
+    while following:
+        content = client.get(following.removeprefix("/api")).json()
+        found += content["value"]
+        following = content["next"]
+    return found
+
+
 def copy_heartbeats(ground: Ground, azure: httpx.Client, known: Squad, others: Squad) -> None:
     """Write down for one squad what the agents of another have told, as if its own had: telling it all takes minutes."""
     pairs = [*zip(others.idle, _cycle(known.idle, others.idle), strict=True)]

@@ -3,12 +3,12 @@
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import httpx
 
 from benchmarks.figures import Figure, Room, at_most
-from local.ground import Ground, temporary_ground
+from benchmarks.fleet import listed
+from local.ground import temporary_ground
 
 SECONDS_PER_CALL = 0.05
 FEW, MANY = 50, 250
@@ -62,7 +62,7 @@ def _stopped(count: int) -> Stopped:
         azure.post("/faults", json={"effect": "slow", "seconds": SECONDS_PER_CALL}).raise_for_status()
         _sweep(client, dry_run=True)  # every connection is open by then
         _sweep(client, dry_run=False)
-        return _measured(ground, azure, client)
+        return _measured(azure, client)
 
 
 def _sweep(client: httpx.Client, *, dry_run: bool) -> None:
@@ -74,24 +74,14 @@ def _sweep(client: httpx.Client, *, dry_run: bool) -> None:
         time.sleep(0.1)
 
 
-def _measured(ground: Ground, azure: httpx.Client, client: httpx.Client) -> Stopped:
+def _measured(azure: httpx.Client, client: httpx.Client) -> Stopped:
     ordered = {
         item["resource"].rpartition("/")[2].lower(): item
         for item in azure.get("/operations").json()["value"]
         if item["effect"] == "power changed"
     }
-    ended = {operation["environment"].rpartition(":")[2]: operation for operation in _trail(client)}
+    ended = {operation["environment"].rpartition(":")[2]: operation for operation in listed(client, "/operations?limit=200")}
     begun = [item["begun"] for item in ordered.values()]
     waits = [datetime.fromisoformat(ended[name]["ended_at"]).timestamp() - ordered[name]["ends"] for name in ordered]
     succeeded = [name for name in ordered if ended[name]["state"] == "succeeded"]
     return Stopped(max(begun) - min(begun), max(waits), len(succeeded))
-
-
-def _trail(client: httpx.Client) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    path: str | None = "/operations?limit=200"
-    while path:
-        content = client.get(path.removeprefix("/api")).json()
-        found += content["value"]
-        path = content["next"]
-    return found

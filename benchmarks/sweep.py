@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from benchmarks.figures import Figure, Room, at_most
-from benchmarks.fleet import Squad, copy_heartbeats, muster
+from benchmarks.fleet import Squad, copy_heartbeats, listed, muster
 from local.azure.server import IDENTITY, MANAGEMENT, METRICS, SIMULATION, TABLES
 from local.ground import Ground, temporary_ground
 
@@ -166,20 +166,10 @@ def _act(ground: Ground, azure: httpx.Client, idle: list[str], found: Found) -> 
         raise RuntimeError(f"{STOPS} idle machines should have been stopped, and {len(changed)} were changed")
     with ground.client() as client:
         _swept(client, dry_run=True)
-        asleep = {line["id"].lower() for line in _machines(client) if line["state"] == "stopped"}
+        asleep = {line["id"].lower() for line in listed(client, "/machines?limit=100") if line["state"] == "stopped"}
     if asleep != set(idle):
         raise RuntimeError(f"{len(asleep)} machines are deallocated in the end, and not the {STOPS} idle ones")
     return Stops(took, calls, heartbeats)
-
-
-def _machines(client: httpx.Client) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    path: str | None = "/machines?limit=100"
-    while path:
-        answer = client.get(path.removeprefix("/api")).json()
-        found += answer["value"]
-        path = answer["next"]
-    return found
 
 
 def _swept(client: httpx.Client, *, dry_run: bool) -> tuple[float, dict[str, Any]]:
