@@ -21,7 +21,7 @@ def test_a_command_signed_and_sent_by_curl_becomes_a_running_machine_and_a_card(
         assert "every check inside the machine passed" in built
         assert "[Stop] says: stop ml1" in built
         assert ControlPlane(client).get("ml1")["state"] == "running"
-        assert "ml1 stays awake" in _said(ground, "hold", "ml1", "2h", "50% done & more")
+        assert "ml1 stays awake" in _said(ground, "hold", "ml1", "2h", "for", "50% done & more")
         held = ControlPlane(client).get("ml1")["hold"]
         assert (held["by"], held["reason"]) == ("slack:UOPERATOR", "50% done & more")
 

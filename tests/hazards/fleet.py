@@ -57,6 +57,12 @@ class Fleet:
         content = self.azure.get("/operations").raise_for_status().json()
         return {name_of(item["resource"]) for item in content["value"] if item["effect"] == "power changed"}
 
+    def was_too_slow(self, group: str) -> bool:
+        """Whether a decision about a machine was too old to be carried out: a second of this computer is minutes there."""
+        trail = self.plane.get("/operations?limit=20").raise_for_status().json()["value"]
+        ours = [operation for operation in trail if operation["environment"].startswith(f"{group}:")]
+        return any("the next sweep judges the machine again" in operation["explanation"] for operation in ours)
+
     def messages(self) -> list[dict[str, Any]]:
         """What people were told."""
         return [message["body"] for message in self.azure.get("/messages").raise_for_status().json()["value"]]

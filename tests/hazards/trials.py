@@ -42,6 +42,8 @@ def tried(fleet: Fleet, hazard: Hazard) -> Outcome:
             fleet.sweep(dry_run=True)
             lines = {name[1]: line for name, line in fleet.lines().items() if name[0] == hazard.name}
             fleet.sweep()
+            if fleet.was_too_slow(hazard.name):
+                fleet.sweep()
         fleet.pass_minutes(0.3)  # Resource Graph is some seconds late
         fleet.sweep(dry_run=True)
         after = {name[1]: line["state"] for name, line in fleet.lines().items() if name[0] == hazard.name}
