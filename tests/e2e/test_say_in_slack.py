@@ -23,7 +23,7 @@ def test_a_command_signed_and_sent_by_curl_becomes_a_running_machine_and_a_card(
         assert ControlPlane(client).get("ml1")["state"] == "running"
         assert "ml1 stays awake" in _said(ground, "hold", "ml1", "2h", "for", "50% done & more")
         held = ControlPlane(client).get("ml1")["hold"]
-        assert (held["by"], held["reason"]) == ("slack:UOPERATOR", "50% done & more")
+        assert (held["by"], held["reason"]) == ("slack:UOPERATOR", "for 50% done & more")
 
 
 def _said(ground: Ground, *words: str) -> str:
