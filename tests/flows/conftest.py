@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.ground import Ground, temporary_ground
-from tests.fleet import FleetSide, side
+from tests.fleet import FleetSide, side, warm_up
 
 SPEED = 120.0
 
@@ -13,6 +13,8 @@ SPEED = 120.0
 @pytest.fixture(scope="session")
 def fleet_ground() -> Iterator[Ground]:
     with temporary_ground(speed=SPEED, timers=False) as running:
+        with running.client() as client:
+            warm_up(client)
         yield running
 
 

@@ -10,7 +10,7 @@ import httpx
 
 from local.clock import Clock
 from local.ground import Ground, temporary_ground
-from tests.fleet import caught_up, lines_of_the_report, sweep_ended
+from tests.fleet import caught_up, lines_of_the_report, sweep_ended, warm_up
 from tests.hazards.corpus import Hazard
 from tests.support import SUBSCRIPTION, until
 
@@ -89,6 +89,7 @@ def fleet_on_a_ground(*, speed: float, timers: bool) -> Iterator[Fleet]:
         ground.client() as plane,
         ground.simulation() as azure,
     ):
+        warm_up(plane)
         yield Fleet(ground, plane, azure, speed)
 
 
