@@ -88,12 +88,16 @@ async def judge_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     The pages of this sweep are read from its report, which must be written by then.
     """
     records, fleet = Records(cloud.tables), FleetRecords(cloud.tables)
-    read = await asyncio.gather(*(fleet.report_page(number) for number in range(request.number)))
+    read, known_environments = await asyncio.gather(
+        asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), _all_environments(records)
+    )
     pages = [page.content for page in read]
     seen = {line.environment for page in pages if page is not None and page.sweep == request.sweep for line in page.lines}
     # A page that was not swept may hold the machine of any environment.
     whole = all(page is not None and page.sweep == request.sweep for page in pages)
-    missing = [record for record in await _all_environments(records) if whole and record.name not in seen]
+    missing = [record for record in known_environments if whole and record.name not in seen]
+    if not missing:
+        return PageFound(Tally())
     home = cloud.settings.azure_subscription_id
     keys = {record.name: key_of(record.machine_id(home)) for record in missing}
     remembered = await _remembered(keys.values(), fleet)

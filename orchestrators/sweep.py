@@ -43,25 +43,30 @@ def sweep(context: Context) -> Story[Any]:
         pages = math.ceil(count / PAGE)
         # Published, so that all of it can be ended from outside.
         context.set_custom_status({"pages": pages + 1})
-        tally, failed = yield from _sweep_pages(context, request, pages)
+        tally, failed, pages = yield from _sweep_pages(context, request, pages)
     except GaveUp as gave_up:
         failed = (f"The machines cannot be listed: {gave_up.refusal.detail}",)
         tally = Tally(problems=failed)
     ended = context.current_utc_datetime.timestamp()
-    end = SweepEnd(request, began, ended, pages + 1, tally, failed)
+    end = SweepEnd(request, began, ended, pages, tally, failed)
     notices = yield from run(context, finish_sweep, end, STUBBORN)
     yield from tell(context, notices)
     return wire.encode(tally)
 
 
-def _sweep_pages(context: Context, request: SweepRequest, pages: int) -> Story[tuple[Tally, tuple[str, ...]]]:
-    """Every page at once, and after them the environments of which none has shown a machine; and what failed."""
+def _sweep_pages(context: Context, request: SweepRequest, pages: int) -> Story[tuple[Tally, tuple[str, ...], int]]:
+    """Every page at once, and after them the environments of which none has shown a machine.
+
+    The answer is what was found, what failed, and of how many pages the report is.
+    """
     found = yield from _swept(context, [_page(request, number, pages) for number in range(pages)], sweep_page)
-    found += yield from _swept(context, [_page(request, pages, pages)], sweep_missing)
+    (missing,) = yield from _swept(context, [_page(request, pages, pages)], sweep_missing)
+    found += [missing]
     tally = Tally()
     for one in found:
         tally = tally.plus(one if isinstance(one, Tally) else Tally(problems=(one,)))
-    return tally, tuple(one for one in found if not isinstance(one, Tally))
+    written = pages + (isinstance(missing, Tally) and missing.machines > 0)
+    return tally, tuple(one for one in found if not isinstance(one, Tally)), written
 
 
 def _page(request: SweepRequest, number: int, pages: int) -> PageRequest:
