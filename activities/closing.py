@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from activities.records import close_operation
 from cloud.connection import Cloud
+from cloud.fleet import Fleet
 from environments.decisions import Step
 from environments.errors import CloudUnavailable, UnreadableRecord
 from environments.memory import MachineMemory, Nap, asleep, refused
@@ -16,6 +17,9 @@ from environments.reports import ReportHead
 from environments.sweeps import SWEEP_LOCK, Planned, SweepClosing, SweepEnd
 from records.fleet import FleetRecords
 from records.store import Records
+
+# Machines of the earlier report that are looked for when a sweep sees none: one that cannot be read is enough to doubt.
+ASKED_AGAIN = 5
 
 
 async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
@@ -61,7 +65,7 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notice]:
         before = await fleet.report_head()
     except UnreadableRecord:  # of a newer release; what this sweep has found takes its place
         before = None
-    problem = _problem(request, before)
+    problem = await _problem(request, before, cloud)
     told_at = before.told_at if before else 0.0
     tell = bool(problem) and not asked.dry_run and (told_at == request.ended_at or request.ended_at - told_at >= DAY)
     problems = (*request.tally.problems, *([problem] if problem and problem not in request.tally.problems else []))
@@ -81,14 +85,25 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notice]:
     return [Notice("sweep failed", "", "sweep", problem, request.ended_at)] if tell else []
 
 
-def _problem(request: SweepEnd, before: ReportHead | None) -> str:
+async def _problem(request: SweepEnd, before: ReportHead | None, cloud: Cloud) -> str:
     """What is wrong with the sweep as a whole, or ""."""
     if request.failed:
         return f"The sweep could not do its work: {'; '.join(request.failed)}. No machine that it missed is stopped."
     seen_before = before.tally.machines if before else 0
-    if request.tally.machines == 0 and (seen_before or (before is not None and before.blind)):
+    seen_nothing = request.tally.machines == 0 and (seen_before or (before is not None and before.blind))
+    if seen_nothing and not await _are_gone(cloud):
         return (
             "The sweep sees no machines, although there were some before. If they were not deleted, the control plane may "
             "have lost its right to read them (Reader on the subscriptions that it watches)."
         )
     return ""
+
+
+async def _are_gone(cloud: Cloud) -> bool:
+    """Whether the machines of the earlier report were deleted or released, as far as `ASKED_AGAIN` of them show."""
+    page = (await FleetRecords(cloud.tables).report_page(0)).content
+    ids = [line.id for line in page.lines[:ASKED_AGAIN]] if page is not None else []
+    try:
+        return bool(ids) and not await Fleet(cloud).still_has_one_of(ids)
+    except CloudUnavailable:
+        return False

@@ -41,6 +41,7 @@ class Fleet:
         scopes = cloud.settings.scopes
         self._subscriptions = sorted({own, *(scope.split("/")[2] for scope in scopes)})
         within = "".join(f" or id startswith '{scope}/'" for scope in scopes)
+        self._scopes = scopes
         # `contains` looks away from capitals, as Resource Manager does with the names of tags.
         self._machines = f"{MACHINES} and (tostring(tags) contains '\"{ENVIRONMENT}'{within})"
 
@@ -53,6 +54,21 @@ class Fleet:
         """The machines of one page, counted from 0, in the order of their ids; raises CloudUnavailable."""
         answer = await self._ask(f"{self._machines} | project {COLUMNS} | order by id asc", skip=number * PAGE)
         return [_machine(row) for row in answer.data]
+
+    async def still_has_one_of(self, identifiers: Sequence[str]) -> bool:
+        """Whether Azure Compute still shows one of these machines in scope, each by a request of its own.
+
+        Resource Graph leaves out what its caller may not read; Azure Compute answers 403. Raises CloudUnavailable, and
+        AzureRefuses where a machine may not be read.
+        """
+        for identifier in identifiers:
+            _, _, subscription, _, group, *_, name = identifier.split("/")
+            machine: Any = await found(self._cloud.compute_in(subscription).virtual_machines.get(group, name))
+            tags = (machine or {}).get("tags") or {}
+            in_scope = any(identifier.lower().startswith(f"{scope}/") for scope in self._scopes)
+            if machine is not None and (in_scope or any(tag.lower().startswith(ENVIRONMENT) for tag in tags)):
+                return True
+        return False
 
     async def states(self, identifiers: Sequence[str]) -> dict[str, State]:
         """The states of some machines by id in lower case; one that is missing is not there (or cannot be seen)."""

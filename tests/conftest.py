@@ -28,8 +28,8 @@ def ground() -> Iterator[Ground]:
     """One simulated Azure and one host for all tests that leave them as they were."""
     with temporary_ground(speed=SPEED, timers=False, agents=False) as running:
         with running.simulation() as simulation:
-            for name in ("cores", "StandardNVADSA10v5Family"):
-                body = {"region": "polandcentral", "name": name, "limit": 10_000}
+            for region, name in itertools.product(("polandcentral", "westeurope"), ("cores", "StandardNVADSA10v5Family")):
+                body = {"region": region, "name": name, "limit": 10_000}
                 simulation.put("/limits", json=body).raise_for_status()
         yield running
 

@@ -108,7 +108,11 @@ class Gpus:
         found = reading_in(line)
         if found is None:
             # A warning, say, or the header: if it is about a GPU that is lost, this one is missing among the rows.
-            self._aside, self._aside_at = plain(line), moment
+            # What it says in several lines may arrive in two ticks: lines that are still of interest stay together.
+            kept = self._aside if self._aside_at >= moment - FRESH_TICKS * self._pace.tick else ""
+            said = plain(line)
+            self._aside = kept if said in kept else plain(f"{kept}; {said}" if kept else said)
+            self._aside_at = moment
             return
         number, reading = found
         self._latest = {**self._latest, number: (moment, reading)}

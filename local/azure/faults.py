@@ -7,7 +7,7 @@ from typing import Any
 
 from local.azure.answers import Refused
 
-EFFECTS = ("refuse", "drop", "lose", "slow", "fail", "late")
+EFFECTS = ("refuse", "drop", "lose", "slow", "fail", "late", "hide")
 
 
 @dataclass(slots=True)
@@ -19,7 +19,9 @@ class Fault:
 
     `effect` is "refuse" (answer with the error at once), "drop" (close the connection and do nothing), "lose" (do it, and close
     the connection without an answer), "slow" (answer after so many simulated `seconds`), "fail" (accept, and fail the long
-    operation at its end), or "late" (as "fail", but so many `seconds` later it has succeeded all the same).
+    operation at its end), "late" (as "fail", but so many `seconds` later it has succeeded all the same), or "hide" (Resource
+    Graph leaves out all rows and answers 200, as it does for what its caller has no right to read:
+    https://learn.microsoft.com/azure/governance/resource-graph/overview#permissions-in-azure-resource-graph).
     """
 
     effect: str = "refuse"

@@ -12,6 +12,7 @@ from local.azure.store import Document
 from local.azure.world import SUBSCRIPTION, TENANT, World
 
 UNLISTED = frozenset({GROUP.lower(), "microsoft.authorization/roleassignments"})
+PATH = "/providers/Microsoft.ResourceGraph/resources"
 LARGEST_PAGE = 1000
 REMEMBERED_ANSWERS = 8
 UNKNOWN_QUESTIONS = ("managementGroups", "facets")
@@ -79,7 +80,8 @@ def answer(world: World, body: dict[str, Any]) -> Answer:
     if not 1 <= top <= LARGEST_PAGE or skip < 0:
         raise kusto.invalid(f"$top is {top} and $skip is {skip}")
     rows: list[Row] = []
-    if SUBSCRIPTION in [str(item).lower() for item in body.get("subscriptions") or [SUBSCRIPTION]]:
+    hidden = world.faults.striking("hide", "POST", PATH)
+    if not hidden and SUBSCRIPTION in [str(item).lower() for item in body.get("subscriptions") or [SUBSCRIPTION]]:
         rows = TABLES.setdefault(world, Table()).ask(world, str(body.get("query", "")))
     page = rows[skip : skip + top]
     said: dict[str, Any] = {

@@ -66,6 +66,42 @@ def test_a_sweep_that_cannot_see_shows_what_was_seen_before(fleet: FleetSide, fa
     assert fleet.control_plane.get("/machines").json()["problems"] == report["problems"]
 
 
+@pytest.fixture
+def alone() -> Iterator[FleetSide]:
+    """A ground on which no other machine exists."""
+    with (
+        temporary_ground(speed=120.0, timers=False, agents=False) as running,
+        running.client() as control_plane,
+        running.simulation() as simulation,
+    ):
+        yield FleetSide(control_plane, simulation)
+
+
+def test_a_fleet_whose_last_machines_were_deleted_is_empty_and_one_that_may_not_be_read_is_not(alone: FleetSide) -> None:
+    alone.load(one=machine(size=CPU_SIZE, agent=False), two=machine(size=CPU_SIZE, agent=False))
+    alone.sweep()
+    # Without the right to read them, Resource Graph shows no rows and says nothing; Azure Compute says 403.
+    alone.spoil(path="Microsoft.ResourceGraph", effect="hide")
+    alone.spoil(path="virtualMachines", method="GET", status=403, code="AuthorizationFailed", message="no right")
+
+    def problems() -> list[str]:
+        alone.sweep()
+        return list(alone.control_plane.get("/machines/idle-report").json()["problems"])
+
+    assert "sees no machines" in problems()[0]
+    assert all(line["stale"] for line in alone.lines().values())
+    assert len(alone.lines()) == 2
+    alone.simulation.delete("/faults").raise_for_status()
+    alone.spoil(path="Microsoft.ResourceGraph", effect="hide")
+    assert "sees no machines" in problems()[0], "they are still there"
+    alone.simulation.delete("/faults").raise_for_status()
+    gone(alone, "one")
+    gone(alone, "two")
+    assert problems() == []
+    report = alone.control_plane.get("/machines/idle-report").json()
+    assert (report["complete"], report["problems"], alone.lines()) == (True, [], {})
+
+
 def test_a_page_that_cannot_be_read_is_said_to_be_missing(fleet: FleetSide) -> None:
     fleet.load(there=machine(size=CPU_SIZE))
     fleet.sweep()

@@ -279,10 +279,14 @@ def test_a_broken_gpu_is_never_an_idle_one(start: Start, machine: Machine, contr
     if script:
         machine.program("nvidia-smi", script)
     start()
-    assert eventually(lambda: len(control_plane.minutes) >= 2 and problem in control_plane.heartbeats[-1]["gpu_problem"])
+
+    def told() -> bool:
+        heartbeat = control_plane.heartbeats[-1] if control_plane.heartbeats else {"gpu_problem": "", "problems": {}}
+        return problem in heartbeat["gpu_problem"] and problem in heartbeat["problems"].get("gpu_percent", "")
+
+    assert eventually(lambda: len(control_plane.minutes) >= 2 and told())
     assert {heartbeat["gpu"] for heartbeat in control_plane.heartbeats} == {"broken"}
     assert not GPU_SIGNALS & {name for minute in control_plane.minutes for name in minute["signals"]}
-    assert problem in control_plane.heartbeats[-1]["problems"]["gpu_percent"]
 
 
 def test_a_gpu_that_does_not_say_how_busy_it_is_is_not_idle(
