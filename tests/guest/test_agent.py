@@ -281,8 +281,9 @@ def test_a_broken_gpu_is_never_an_idle_one(start: Start, machine: Machine, contr
     start()
 
     def told() -> bool:
-        heartbeat = control_plane.heartbeats[-1] if control_plane.heartbeats else {"gpu_problem": "", "problems": {}}
-        return problem in heartbeat["gpu_problem"] and problem in heartbeat["problems"].get("gpu_percent", "")
+        heartbeat: dict[str, Any] = control_plane.heartbeats[-1] if control_plane.heartbeats else {}
+        reasons = heartbeat.get("gpu_problem", ""), heartbeat.get("problems", {}).get("gpu_percent", "")
+        return all(problem in reason for reason in reasons)
 
     assert eventually(lambda: len(control_plane.minutes) >= 2 and told())
     assert {heartbeat["gpu"] for heartbeat in control_plane.heartbeats} == {"broken"}
