@@ -1,6 +1,6 @@
 """What the Functions host loads: every orchestrator, activity and route, put together in one place."""
 
-import cold_start  # isort: split
+from dormouse import cold_start  # isort: split
 
 import functools
 import logging
@@ -12,27 +12,27 @@ import azure.functions as func
 
 import activities
 import orchestrators
-import wire
-from api.callers import caller_of
-from api.chatops.carrying_out import Routes
-from api.pacing import Pace, pace_of_looks
-from api.problems import answers_problems
-from api.reads import Reads
-from api.repeating import once
-from api.route import Route
-from api.routes import ROUTES
-from api.tokens import Tokens
-from cloud.connection import Cloud
-from cloud.inventory import Inventory
-from cloud.preflight import Preflight
-from cloud.signing_keys import SigningKeys
-from environments.errors import CloudUnavailable
-from environments.roles import require_right
-from records.fleet import FleetRecords
-from records.receipts import Receipts
-from records.store import Records
-from settings import Settings, SettingsError, wants_keys
-from timers import TIMERS, Timer
+from dormouse import serialization
+from dormouse.access.rate_limit import Pace, pace_of_looks
+from dormouse.access.roles import require_right
+from dormouse.access.tokens import Tokens
+from dormouse.chatops.dispatch import Routes
+from dormouse.cloud.clients import Cloud
+from dormouse.cloud.inventory import Inventory
+from dormouse.cloud.preflight import Preflight
+from dormouse.cloud.signing_keys import SigningKeys
+from dormouse.errors import CloudUnavailable
+from dormouse.http.authentication import caller_of
+from dormouse.http.idempotency import once
+from dormouse.http.problems import answers_problems
+from dormouse.http.route import Route
+from dormouse.http.routes import ROUTES
+from dormouse.records.deduplication import Receipts
+from dormouse.records.environments import Records
+from dormouse.records.machines import FleetRecords
+from dormouse.services.dependencies import Reads
+from dormouse.settings import Settings, SettingsError, wants_keys
+from dormouse.timers import TIMERS, Timer
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def _on_the_wire(activity: activities.Activity, cloud: Callable[[], Cloud]) -> C
 
     # The worker refuses any annotation but a plain class, and history holds nothing but plain values.
     async def on_the_wire(request) -> Any:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        return wire.encode(await activity(wire.decode(kind, request), cloud()))
+        return serialization.encode(await activity(serialization.decode(kind, request), cloud()))
 
     on_the_wire.__name__ = activity.__name__
     return on_the_wire
@@ -78,7 +78,7 @@ def _through_routes(activity: Callable[[Any, Any], Awaitable[Any]], reads: Calla
     kind = get_type_hints(activity)["request"]
 
     async def through_routes(request, client) -> Any:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        return wire.encode(await activity(wire.decode(kind, request), Routes(client, reads())))
+        return serialization.encode(await activity(serialization.decode(kind, request), Routes(client, reads())))
 
     through_routes.__name__ = activity.__name__
     return through_routes

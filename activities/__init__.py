@@ -4,28 +4,21 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from activities import (
-    acting,
-    adoption,
     chat,
-    closing,
     health,
     inventory,
-    judging,
-    machine,
-    network,
-    operation,
+    machines,
+    notifications,
+    operations,
     preflight,
     records,
-    removal,
-    role,
-    secret,
-    storage,
-    warnings,
 )
-from cloud.connection import Cloud
-from environments.operations import BuildRequest
-from environments.outcomes import Progress
-from environments.plan import Kind
+from activities.idle import complete, evaluate, execute
+from activities.resources import compute, identity, keyvault, network, removal, storage
+from dormouse.cloud.clients import Cloud
+from dormouse.environments.operations import BuildRequest
+from dormouse.environments.results import Progress
+from dormouse.resources.plan import Kind
 
 Activity = Callable[[Any, Cloud], Awaitable[Any]]
 Put = Callable[[BuildRequest, Cloud], Awaitable[Progress]]
@@ -38,28 +31,28 @@ PUT: dict[Kind, Put] = {
     Kind.NETWORK_INTERFACE: network.put_network_interface,
     Kind.STORAGE_ACCOUNT: storage.put_storage_account,
     Kind.BLOB_CONTAINER: storage.put_blob_container,
-    Kind.PASSWORD: secret.put_password,
-    Kind.VIRTUAL_MACHINE: machine.put_virtual_machine,
-    Kind.MACHINE_EXTENSION: machine.put_machine_extension,
-    Kind.ROLE_ASSIGNMENT: role.put_role_assignment,
+    Kind.PASSWORD: keyvault.put_password,
+    Kind.VIRTUAL_MACHINE: compute.put_virtual_machine,
+    Kind.MACHINE_EXTENSION: compute.put_machine_extension,
+    Kind.ROLE_ASSIGNMENT: identity.put_role_assignment,
 }
 
 # What must be read of a resource once it is there, because later steps need to know it.
-LEARN: dict[Kind, Put] = {Kind.VIRTUAL_MACHINE: machine.read_virtual_machine}
+LEARN: dict[Kind, Put] = {Kind.VIRTUAL_MACHINE: compute.read_virtual_machine}
 
 ALL: tuple[Activity, ...] = (
     *PUT.values(),
     *LEARN.values(),
-    machine.begin_power_change,
-    machine.release_network,
-    machine.read_machine,
+    compute.begin_power_change,
+    compute.release_network,
+    compute.read_machine,
     health.begin_health_check,
     health.read_health_check,
-    operation.check_operation,
+    operations.check_operation,
     removal.remove_group,
     removal.remove_resource,
-    secret.remove_secret,
-    secret.purge_secret,
+    keyvault.remove_secret,
+    keyvault.purge_secret,
     inventory.read_belongings,
     inventory.list_tagged,
     inventory.list_group,
@@ -76,23 +69,23 @@ ALL: tuple[Activity, ...] = (
     records.remember_environment,
     records.close_operation,
     records.holds_lock,
-    judging.count_machines,
-    judging.judge_page,
-    judging.judge_missing,
-    acting.claim_machines,
-    acting.begin_claims,
-    acting.recheck_lease_end,
-    acting.confirm_states,
-    closing.close_sweep_operation,
-    closing.finish_sweep,
-    warnings.warn_machine,
-    warnings.tell_people,
-    adoption.tag_machine,
-    adoption.untag_machine,
-    adoption.begin_agent_setup,
-    adoption.begin_agent_removal,
-    adoption.read_agent_setup,
-    adoption.forget_agent,
+    evaluate.count_machines,
+    evaluate.judge_page,
+    evaluate.judge_missing,
+    execute.claim_machines,
+    execute.begin_claims,
+    execute.recheck_lease_end,
+    execute.confirm_states,
+    complete.close_sweep_operation,
+    complete.finish_sweep,
+    notifications.warn_machine,
+    notifications.tell_people,
+    machines.tag_machine,
+    machines.untag_machine,
+    machines.begin_agent_setup,
+    machines.begin_agent_removal,
+    machines.read_agent_setup,
+    machines.forget_agent,
     chat.answer_in_chat,
     chat.end_chat,
 )

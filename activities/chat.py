@@ -2,10 +2,10 @@
 
 from typing import Protocol
 
-from cloud.connection import Cloud
-from cloud.hooks import Hooks
-from environments.chat import Answered, ChatAnswer, ChatLook, ChatRequest
-from records.receipts import CHAT, Receipts
+from dormouse.chatops.parser import Answered, ChatAnswer, ChatLook, ChatRequest
+from dormouse.cloud.clients import Cloud
+from dormouse.notifications.webhooks import Hooks
+from dormouse.records.deduplication import CHAT, Receipts
 
 
 class FrontDoor(Protocol):

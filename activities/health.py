@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from cloud.connection import Cloud
-from environments.operations import PollRequest, Probe
-from environments.outcomes import Progress, Stage
-from guest.health import findings_in, health_script
+from dormouse.cloud.clients import Cloud
+from dormouse.environments.operations import PollRequest, Probe
+from dormouse.environments.results import Progress, Stage
+from dormouse.guest.health import findings_in, health_script
 
 
 async def begin_health_check(request: Probe, cloud: Cloud) -> Progress:

@@ -1,16 +1,16 @@
 """What of an environment is there: by the records, and then asked of Azure and of the vault."""
 
-from cloud.connection import Cloud
-from cloud.inventory import GroupView, Inventory
-from cloud.reading import listed
-from cloud.resource_types import is_known
-from environments.blueprints import plan_for
-from environments.lifecycle import Verb
-from environments.operations import EnvironmentRecord
-from environments.ownership import Belongings, belongings_of, ulid_in_secret
-from environments.plan import Place
-from environments.specs import WorkstationSpec
-from records.store import Records
+from dormouse.blueprints.catalog import plan_for
+from dormouse.blueprints.specs import WorkstationSpec
+from dormouse.cloud.clients import Cloud
+from dormouse.cloud.inventory import GroupView, Inventory
+from dormouse.cloud.resource_types import is_known
+from dormouse.cloud.sdk_errors import listed
+from dormouse.environments.lifecycle import Verb
+from dormouse.environments.operations import EnvironmentRecord
+from dormouse.records.environments import Records
+from dormouse.resources.ownership import Belongings, belongings_of, ulid_in_secret
+from dormouse.resources.plan import Place
 
 
 async def read_belongings(request: str, cloud: Cloud) -> Belongings:

@@ -1,9 +1,9 @@
 """Looking before building: what exists, what is offered, what there is quota for."""
 
-from cloud.connection import Cloud
-from cloud.preflight import Preflight
-from environments.outcomes import Look, Survey
-from environments.plan import Plan, Step
+from dormouse.cloud.clients import Cloud
+from dormouse.cloud.preflight import Preflight
+from dormouse.environments.results import Look, Survey
+from dormouse.resources.plan import Plan, Step
 
 
 async def survey_group(request: Plan, cloud: Cloud) -> Survey:

@@ -4,12 +4,12 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 
-from cloud.connection import Cloud
-from environments.errors import UnreadableRecord
-from environments.fleet import key_of
-from environments.operations import Closing, EnvironmentRecord, Holding
-from records.fleet import FleetRecords
-from records.store import Records
+from dormouse.cloud.clients import Cloud
+from dormouse.environments.operations import Closing, EnvironmentRecord, Holding
+from dormouse.errors import UnreadableRecord
+from dormouse.records.environments import Records
+from dormouse.records.machines import FleetRecords
+from dormouse.resources.machines import key_of
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import chat, host, provision, start, stops, sweep
-from local.names import resolve_localhost_names
+from local.hostnames import resolve_localhost_names
 
 LATEST = Path(__file__).parent / "latest.json"
 

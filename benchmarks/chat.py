@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 import httpx
 
 from benchmarks.figures import Figure, Room, at_most
-from environments.signatures import slack_signature
+from dormouse.access.signatures import slack_signature
 from local.azure.server import TABLES
-from local.ground import SLACK_SECRET, Ground, temporary_ground
+from local.sandbox import SLACK_SECRET, Ground, temporary_ground
 
 SPEED = 1.0  # a call takes as long as it would in earnest, and a signature of this moment is one of simulated time, too
 SECONDS_PER_CALL = 0.03  # that each call to a table takes longer: real ones answer in 10 to 20 ms

@@ -8,9 +8,9 @@ import httpx
 from azure.core.credentials import AccessToken
 from azure.data.tables import TableServiceClient, UpdateMode
 
-from environments.fleet import key_of
-from local.azure.world import SUBSCRIPTION
-from local.ground import Ground
+from dormouse.resources.machines import key_of
+from local.azure.core.world import SUBSCRIPTION
+from local.sandbox import Ground
 
 PATIENCE = 240.0
 AT_ONCE = 100  # rows in one transaction

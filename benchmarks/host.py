@@ -13,8 +13,8 @@ import httpx
 
 from benchmarks.figures import Figure, Room
 from local.clock import moment
-from local.ground import Process, free_port
-from local.host.store import Store
+from local.host.durable.store import Store
+from local.sandbox import Process, free_port
 
 APP = Path(__file__).parent / "app"
 CHAINS = 200

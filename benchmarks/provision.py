@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from benchmarks.figures import Figure, Room, at_most
-from local.ground import ROOT, temporary_ground
-from local.measures import makespan
+from local.makespan import makespan
+from local.sandbox import ROOT, temporary_ground
 
 SPEED = 10.0
 MANY = 20

@@ -8,7 +8,7 @@ import httpx
 
 from benchmarks.figures import Figure, Room, at_most
 from benchmarks.fleet import listed
-from local.ground import temporary_ground
+from local.sandbox import temporary_ground
 
 SECONDS_PER_CALL = 0.05
 FEW, MANY = 50, 250

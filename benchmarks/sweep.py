@@ -14,7 +14,7 @@ import httpx
 from benchmarks.figures import Figure, Room, at_most
 from benchmarks.fleet import Squad, copy_heartbeats, listed, muster
 from local.azure.server import IDENTITY, MANAGEMENT, METRICS, SIMULATION, TABLES
-from local.ground import Ground, temporary_ground
+from local.sandbox import Ground, temporary_ground
 
 SPEED = 1.0  # a call takes as long as it would in earnest
 SECONDS_PER_CALL = 0.3

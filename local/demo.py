@@ -17,8 +17,8 @@ from rich.live import Live
 from rich.table import Table
 
 from local.demo_idle import IdleError, SecondAct
-from local.ground import ROOT, Ground, GroundError, temporary_ground
-from local.measures import makespan
+from local.makespan import makespan
+from local.sandbox import ROOT, Ground, GroundError, temporary_ground
 
 NAME = "ml1"
 EXAMPLE = ROOT / "examples" / "workstation.json"

@@ -9,7 +9,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from local.ground import ROOT, Ground
+from local.sandbox import ROOT, Ground
 
 ESTATE = ROOT / "examples" / "estate.yaml"
 STYLES = {"busy": "green", "idle": "yellow", "unknown": "magenta", "stopped": "dim"}

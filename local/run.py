@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from local.ground import Ground, GroundError
+from local.sandbox import Ground, GroundError
 
 PORT, AZURE_PORT = 7071, 7443
 

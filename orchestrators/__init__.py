@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from orchestrators.adoption import adopt_machine, release_machine
-from orchestrators.building import build_resource
-from orchestrators.chat import answer_command
-from orchestrators.power import change_power
-from orchestrators.provision import provision_environment
-from orchestrators.sweep import sweep, sweep_missing, sweep_page
-from orchestrators.teardown import delete_at_lease_end, delete_environment
+from orchestrators.chat.command import answer_command
+from orchestrators.environments.delete import delete_at_lease_end, delete_environment
+from orchestrators.environments.execute_plan import build_resource
+from orchestrators.environments.power import change_power
+from orchestrators.environments.provision import provision_environment
+from orchestrators.idle.sweep import sweep, sweep_missing, sweep_page
+from orchestrators.machines.adopt import adopt_machine, release_machine
 
 ALL: tuple[Callable[[Any], Any], ...] = (
     provision_environment,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from local.ground import Ground, temporary_ground
+from local.sandbox import Ground, temporary_ground
 from tests.support import AzureSide, ControlPlane
 
 # How long an example takes is a matter of what else the computer does.

@@ -8,10 +8,10 @@ import secrets
 import sys
 from pathlib import Path
 
-from local.azure import estates, population
-from local.azure.estates import EstateError
+from local.azure.core.world import StateError
 from local.azure.server import AUDIENCE, Place, SimulatedAzure
-from local.azure.world import StateError
+from local.azure.vms import estate_loader, estates
+from local.azure.vms.estates import EstateError
 
 
 def main() -> int:
@@ -36,7 +36,7 @@ def main() -> int:
         place = Place(given.home.resolve(), given.port, given.speed, given.seed, state, secret, given.origin, *whom)
         azure = SimulatedAzure(place)
         if given.estate:
-            population.load(azure.world, estates.read(given.estate))
+            estate_loader.load(azure.world, estates.read(given.estate))
     except (StateError, EstateError) as error:
         print(f"The simulated Azure cannot start: {error}", file=sys.stderr)
         return 1

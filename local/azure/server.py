@@ -10,17 +10,21 @@ from typing import Any
 import trustme
 from aiohttp import web
 
-from local.azure import arm, blobs, hooks, metrics, operations, prices, simulation, tables, vault
-from local.azure.agents import Agents
-from local.azure.answers import JSON, Answer, Refused, not_simulated
-from local.azure.faults import Fault
-from local.azure.requests import Request
-from local.azure.store import Store
-from local.azure.tokens import Issuer, managed_identity
-from local.azure.world import TENANT, World
+from local.azure import control
+from local.azure.core import operations
+from local.azure.core.faults import Fault
+from local.azure.core.requests import Request
+from local.azure.core.responses import JSON, Answer, Refused, not_simulated
+from local.azure.core.store import Store
+from local.azure.core.world import TENANT, World
+from local.azure.services import arm, key_vault, metrics, prices, webhooks
+from local.azure.services.blobs import service as blobs
+from local.azure.services.tables import service as tables
+from local.azure.services.tokens import Issuer, managed_identity
+from local.azure.vms.agents import Agents
 
 MANAGEMENT, VAULT = "management.localhost", "dormouse.vault.localhost"
-TABLES, BLOBS = "records.table.localhost", "records.blob.localhost"
+TABLES, BLOBS = "dormouse.records.table.localhost", "records.blob.localhost"
 HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION = (
     "hooks.localhost",
     "prices.localhost",
@@ -31,11 +35,11 @@ HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION = (
 NAMES = (MANAGEMENT, VAULT, TABLES, BLOBS, HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION)
 SERVICES: dict[str, Callable[[World, Request], Answer]] = {
     MANAGEMENT: arm.answer,
-    VAULT: vault.answer,
+    VAULT: key_vault.answer,
     TABLES: tables.answer,
     BLOBS: blobs.answer,
-    HOOKS: hooks.answer,
-    SIMULATION: simulation.answer,
+    HOOKS: webhooks.answer,
+    SIMULATION: control.answer,
 }
 AUDIENCE = "api://dormouse"
 LARGEST_REQUEST = 16 * 2**20

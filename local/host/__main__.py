@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from local.clock import live_by
-from local.host.store import Store
-from local.names import resolve_localhost_names
+from local.host.durable.store import Store
+from local.hostnames import resolve_localhost_names
 
 
 def main() -> int:
@@ -29,8 +29,8 @@ def main() -> int:
     store = Store(home / "host.sqlite")
     live_by(store.clock(given.speed, given.origin))
 
+    from local.host.functions.worker import AppError
     from local.host.server import Host, Place  # whatever asks what time it is, is imported in simulated time
-    from local.host.worker import AppError
 
     try:
         host = Host(Place(given.app.resolve(), home, given.port, given.speed), store=store)

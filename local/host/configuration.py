@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
-from local.host.worker import AppError
+from local.host.functions.worker import AppError
 
 
 class Section(BaseModel):

@@ -13,15 +13,15 @@ import azure.functions as func
 from aiohttp import web
 
 from local.host.configuration import HostJson
-from local.host.engine import Engine
-from local.host.keys import Keys, Level
-from local.host.links import Links
-from local.host.management import Management
-from local.host.requests import handed_on
-from local.host.routing import Route, find
-from local.host.schedules import Timer
-from local.host.store import Store
-from local.host.worker import AppError, Function, Worker
+from local.host.durable.engine import Engine
+from local.host.durable.store import Store
+from local.host.functions.schedules import Timer
+from local.host.functions.worker import AppError, Function, Worker
+from local.host.http.keys import Keys, Level
+from local.host.http.management import Management
+from local.host.http.management_urls import Links
+from local.host.http.requests import handed_on
+from local.host.http.routing import Route, find
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.ground import Ground
+from local.sandbox import Ground
 from tests.cli.support import KEY, Command, FakeServer, fake_server
 from tests.support import ROOT
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.ground import Ground, temporary_ground
+from local.sandbox import Ground, temporary_ground
 from tests.support import ROOT
 
 DOCUMENT = ROOT / "docs" / "cli.md"

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from local.ground import Ground, temporary_ground
+from local.sandbox import Ground, temporary_ground
 from tests.cli.support import Command, fake_server, names_of_the_simulation
 from tests.support import ROOT, AzureSide, ControlPlane
 

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 from tests.cli.support import Command
-from tests.house.test_import_map import ALLOWED, imports, modules, under
+from tests.repository.test_import_map import ALLOWED, imports, modules, under
 from tests.support import ROOT
 
 CLI = ROOT / "cli" / "dormouse_cli"

@@ -13,7 +13,7 @@ from typing import Any
 
 import azure_functions_runtime as library
 
-from local.names import resolve_localhost_names
+from local.hostnames import resolve_localhost_names
 
 MESSAGES = (
     *("WorkerInitResponse", "WorkerMetadata", "StatusResult", "RpcException", "FunctionMetadataResponse"),

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from local.ground import Ground
-from local.host.events import EventType, event, execution_started
-from local.host.worker import Worker
+from local.host.durable.events import EventType, event, execution_started
+from local.host.functions.worker import Worker
+from local.sandbox import Ground
 from tests.conftest import unchecked
 from tests.support import ROOT, ControlPlane
 

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from local.azure import metrics, operations
-from local.azure.answers import Answer
-from local.azure.requests import Request
+from local.azure.core import operations
+from local.azure.core.requests import Request
+from local.azure.core.responses import Answer
 from local.azure.server import MANAGEMENT, VAULT, Place, SimulatedAzure
-from local.azure.tokens import Issuer
+from local.azure.services import metrics
+from local.azure.services.tokens import Issuer
 from local.clock import Clock
 
 PORT = 443

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from local.azure.answers import Answer
+from local.azure.core.responses import Answer
 from tests.contract.recordings import Poll, Recording
 
 HEADERS = ("azure-asyncoperation", "location", "retry-after", "www-authenticate", "x-ms-failure-cause", "etag")

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from local.azure import verbs
-from local.azure.arm import POWER, kind_of
+from local.azure.core import handlers
 from local.azure.providers.kinds import GROUP, KEY_VAULT, MACHINE
+from local.azure.services.arm import POWER, kind_of
 from tests.contract.azure import Azure
 from tests.contract.recordings import Recording, recordings
 from tests.contract.replay import Outcome, replay
@@ -77,9 +77,14 @@ def text_of(outcomes: Iterable[Outcome]) -> str:
     for outcome in outcomes:
         (confirmed if outcome.served else refused)[place_of(outcome.recording)] += 1
     served = {(kind, verb) for kind, wanted in OTHERS.items() for verb in wanted}
-    for verb, table in (("PUT", verbs.PUT), ("PATCH", verbs.PATCH), ("GET", verbs.GET), ("DELETE", verbs.DELETE)):
+    for verb, table in (
+        ("PUT", handlers.PUT),
+        ("PATCH", handlers.PATCH),
+        ("GET", handlers.GET),
+        ("DELETE", handlers.DELETE),
+    ):
         served |= {(kind, verb) for kind in table}
-    served |= {(kind, "LIST") for kind in verbs.LIST} | {("Microsoft.Authorization/roleAssignments", "DELETE")}
+    served |= {(kind, "LIST") for kind in handlers.LIST} | {("Microsoft.Authorization/roleAssignments", "DELETE")}
     rows = []
     for kind, verb in sorted(served | set(confirmed) | set(refused)):
         place = (kind, verb)

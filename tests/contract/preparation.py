@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from local.azure import versions
-from local.azure.answers import Answer
-from local.azure.arm import kind_of
-from local.azure.identifiers import ResourceId, parse
+from local.azure.core import versions
+from local.azure.core.resource_ids import ResourceId, parse
+from local.azure.core.responses import Answer
+from local.azure.core.world import SUBSCRIPTION
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
@@ -23,7 +23,7 @@ from local.azure.providers.kinds import (
     ROLE,
     VNET,
 )
-from local.azure.world import SUBSCRIPTION
+from local.azure.services.arm import kind_of
 from tests.contract.azure import Azure
 
 Body = dict[str, Any]

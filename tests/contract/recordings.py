@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local.azure import arm, versions
-from local.azure.world import SUBSCRIPTION
+from local.azure.core import versions
+from local.azure.core.world import SUBSCRIPTION
+from local.azure.services import arm
 from tests.support import ROOT
 
 DATA = ROOT.parent / "shared" / "data" / "arm-recordings"

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from local.azure.answers import Answer
-from local.azure.identifiers import ResourceId, parse
+from local.azure.core.resource_ids import ResourceId, parse
+from local.azure.core.responses import Answer
 from local.azure.providers.kinds import ACCOUNT, EXTENSION, MACHINE, ROLE
 from local.azure.server import VAULT
 from tests.contract.azure import Azure

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from guest.packaging import agent_archive
-from local.ground import Ground, temporary_ground
+from dormouse.guest.packaging import agent_archive
+from local.sandbox import Ground, temporary_ground
 from tests.fleet import CPU_SIZE, FleetSide, machine
 from tests.guest.fakes import Answer, Request, answered, serving
 from tests.support import until

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from local.ground import Ground, temporary_ground
+from local.sandbox import Ground, temporary_ground
 from tests.conftest import unchecked
 from tests.support import ROOT, ControlPlane
 

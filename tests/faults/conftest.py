@@ -5,8 +5,8 @@ import aiohttp.connector
 import pytest
 from azure.durable_functions.models.utils import http_utils
 
-from local.ground import TIMERS, temporary_ground
-from local.names import resolve_localhost_names
+from local.hostnames import resolve_localhost_names
+from local.sandbox import TIMERS, temporary_ground
 from tests.faults.harness import Workbench
 from tests.support import AzureSide
 

@@ -2,7 +2,7 @@
 
 It is the real host: its routes over HTTP, its engine, its memory in a file, the real app with the real SDKs. Only the
 process stays, with the modules it has imported: everything else is made anew after each cut.
-`tests/flows/test_shaking_ground.py` kills whole processes.
+`tests/integration/test_shaking_ground.py` kills whole processes.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from typing import Any
 
 import httpx
 
-from cloud.connection import Cloud
+from dormouse.cloud.clients import Cloud
+from dormouse.settings import Settings
 from function_app import build_app
-from local.ground import Ground, free_port
-from local.host.rows import Work
+from local.host.durable.rows import Work
+from local.host.durable.store import Store
+from local.host.functions.worker import Worker
 from local.host.server import Host, Place
-from local.host.store import Store
-from local.host.worker import Worker
-from settings import Settings
+from local.sandbox import Ground, free_port
 from tests.support import ROOT, WORKSTATION, AzureSide
 
 PATIENCE = 60.0

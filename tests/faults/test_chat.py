@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 
 import pytest
 
-from api.chatops.receiving import Said
-from cloud.connection import Cloud
-from environments.roles import Door
-from environments.signatures import slack_signature
-from local.ground import SLACK_SECRET
-from records.receipts import CHAT, Receipts
-from settings import Settings
+from dormouse.access.roles import Door
+from dormouse.access.signatures import slack_signature
+from dormouse.chatops.intake import Said
+from dormouse.cloud.clients import Cloud
+from dormouse.records.deduplication import CHAT, Receipts
+from dormouse.settings import Settings
+from local.sandbox import SLACK_SECRET
 from tests.conftest import PASSED
 from tests.faults.harness import Cut, Life, Workbench
 from tests.support import AzureSide
@@ -95,7 +95,7 @@ def test_a_message_whose_taker_died_before_handing_it_over_is_taken_again(workbe
 def test_what_lasts_longer_than_slack_listens_is_said_to_go_on(
     workbench: Workbench, side: AzureSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrators.chat.TELLABLE", timedelta(seconds=30))
+    monkeypatch.setattr("orchestrators.chat.command.TELLABLE", timedelta(seconds=30))
     path, trigger = f"/commands/{uuid.uuid4().hex}", uuid.uuid4().hex
 
     async def built() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 
-from local.ground import Ground
+from local.sandbox import Ground
 from tests.conftest import SPEED
-from tests.flows.test_shaking_ground import terminate
+from tests.integration.test_shaking_ground import terminate
 from tests.support import SUBSCRIPTION, WORKSTATION, AzureSide, ControlPlane, eventually
 
 MACHINES = "Microsoft.Compute/virtualMachines"

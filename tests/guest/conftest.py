@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from guest.packaging import agent_archive
+from dormouse.guest.packaging import agent_archive
 from tests.guest.fakes import Agent, ControlPlane, Machine, Metadata, Terminal, command, environment, serving
 
 

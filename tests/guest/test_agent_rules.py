@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from guest.agent import watching
-from guest.agent.awake import LONGEST_SECONDS, WISHES, wishes
-from guest.agent.delivery import _retry_after
-from guest.agent.heartbeat import MOST_BYTES, fitting, heartbeat, reply_in
-from guest.agent.minutes import Ledger, Minute, Unconfirmed, in_short
-from guest.agent.pace import Pace
-from guest.agent.places import Places, plain
-from guest.agent.programs import Brief, KeptRunning
-from guest.agent.sources import Rates
-from guest.packaging import SOURCES
+from dormouse.guest.agent import watching
+from dormouse.guest.agent.awake import LONGEST_SECONDS, WISHES, wishes
+from dormouse.guest.agent.delivery import _retry_after
+from dormouse.guest.agent.heartbeat import MOST_BYTES, fitting, heartbeat, reply_in
+from dormouse.guest.agent.minutes import Ledger, Minute, Unconfirmed, in_short
+from dormouse.guest.agent.pace import Pace
+from dormouse.guest.agent.places import Places, plain
+from dormouse.guest.agent.programs import Brief, KeptRunning
+from dormouse.guest.agent.sources import Rates
+from dormouse.guest.packaging import SOURCES
 from tests.guest.fakes import Machine
 
 PACE = Pace()

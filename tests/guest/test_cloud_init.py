@@ -11,11 +11,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from environments.plan import GuestSetup
-from environments.specs import WorkstationSpec
-from guest.cloud_init import cloud_config
-from guest.packaging import agent_archive
-from guest.setup_script import setup_script
+from dormouse.blueprints.specs import WorkstationSpec
+from dormouse.guest.cloud_init import cloud_config
+from dormouse.guest.packaging import agent_archive
+from dormouse.guest.setup_script import setup_script
+from dormouse.resources.plan import GuestSetup
 
 KEYS = {"package_update", "write_files", "runcmd", "ssh_pwauth"}
 URL = "https://dormouse.azurewebsites.net/api"

@@ -2,10 +2,10 @@ import subprocess
 
 import pytest
 
-from environments.outcomes import Check
-from environments.plan import GuestSetup
-from guest.health import expected_checks, findings_in, health_script
-from guest.setup_script import READY_PATH
+from dormouse.environments.results import Check
+from dormouse.guest.health import expected_checks, findings_in, health_script
+from dormouse.guest.setup_script import READY_PATH
+from dormouse.resources.plan import GuestSetup
 
 SETUP = GuestSetup("azureuser", "stml1abc", "deeplearning", control_plane="https://dormouse.azurewebsites.net/api")
 

@@ -7,14 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from environments.durations import minutes_in
-from environments.heartbeats import Heartbeat
-from guest.agent.awake import MOST_FILES, MOST_HOLDS, MOST_PER_PERSON, WISHES, in_turn, longest_lasting, wish, wishes
-from guest.agent.durations import in_words, leading_duration, seconds_in
-from guest.agent.heartbeat import Hold, heartbeat
-from guest.agent.owners import SUBORDINATE, Owners, name_of
-from guest.agent.places import Places
-from guest.agent.wishing import awake
+from dormouse.guest.agent.awake import (
+    MOST_FILES,
+    MOST_HOLDS,
+    MOST_PER_PERSON,
+    WISHES,
+    in_turn,
+    longest_lasting,
+    wish,
+    wishes,
+)
+from dormouse.guest.agent.durations import in_words, leading_duration, seconds_in
+from dormouse.guest.agent.heartbeat import Hold, heartbeat
+from dormouse.guest.agent.owners import SUBORDINATE, Owners, name_of
+from dormouse.guest.agent.places import Places
+from dormouse.guest.agent.wishing import awake
+from dormouse.idle.heartbeat import Heartbeat
+from dormouse.text.durations import minutes_in
 from tests.guest.fakes import MACHINE, Machine
 
 NOW = 100_000.0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from guest.installation import install_script, installed_files, remove_script
-from guest.packaging import SOURCES, agent_archive, bare, packed_agent
+from dormouse.guest.installation import install_script, installed_files, remove_script
+from dormouse.guest.packaging import SOURCES, agent_archive, bare, packed_agent
 from tests.conftest import unchecked
 from tests.guest.fakes import Machine
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from guest.agent.gpu import GpuProcesses, Gpus
-from guest.agent.jupyter_processes import is_server, kernel_name
-from guest.agent.notebooks import Notebooks
-from guest.agent.pace import Pace
-from guest.agent.places import Places
-from guest.agent.processes import Processes
-from guest.agent.sources import ask
+from dormouse.guest.agent.gpu import GpuProcesses, Gpus
+from dormouse.guest.agent.jupyter_processes import is_server, kernel_name
+from dormouse.guest.agent.notebooks import Notebooks
+from dormouse.guest.agent.pace import Pace
+from dormouse.guest.agent.places import Places
+from dormouse.guest.agent.processes import Processes
+from dormouse.guest.agent.sources import ask
 from tests.guest.fakes import Answer, Machine, Request, answered, serving
 from tests.support import eventually
 

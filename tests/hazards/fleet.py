@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from local.clock import Clock
-from local.ground import Ground, temporary_ground
+from local.sandbox import Ground, temporary_ground
 from tests.fleet import caught_up, lines_of_the_report, sweep_ended, warm_up
 from tests.hazards.corpus import Hazard
 from tests.support import SUBSCRIPTION, until

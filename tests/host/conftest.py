@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.ground import Process, free_port
+from local.sandbox import Process, free_port
 from tests.host.support import APP, Host
 
 

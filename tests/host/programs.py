@@ -10,7 +10,7 @@ from typing import Any
 import azure.durable_functions as df
 from hypothesis import strategies as st
 
-from local.host.worker import Worker
+from local.host.functions.worker import Worker
 
 Statement = list[Any]
 ATTEMPTS: Counter[str] = Counter()

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from local.ground import Process
+from local.sandbox import Process
 
 APP = Path(__file__).parent / "app"
 OVER = ("Completed", "Failed", "Terminated")

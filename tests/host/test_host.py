@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.ground import free_port
+from local.sandbox import free_port
 from tests.host.conftest import running
 from tests.host.support import OVER, Host
 from tests.support import ROOT, eventually

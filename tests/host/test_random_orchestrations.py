@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from local.clock import Clock
 from local.host.configuration import HostJson
-from local.host.engine import Engine
-from local.host.store import Store
+from local.host.durable.engine import Engine
+from local.host.durable.store import Store
 from tests.host.programs import ATTEMPTS, Statement, come_to, heard, programs, worker
 
 # The SDK warns of values whose types it does not know, and of answers that come after an "any of these" has ended.

@@ -4,12 +4,12 @@ import ipaddress
 import re
 from typing import Any
 
-from local.azure.answers import Refused
-from local.azure.identifiers import ResourceId
+from local.azure.core.resource_ids import ResourceId
+from local.azure.core.responses import Refused
+from local.azure.core.store import Document
+from local.azure.core.world import World
 from local.azure.providers.common import VIEWS, Body, referenced
 from local.azure.providers.kinds import ADDRESS, FIREWALL, NIC, VNET
-from local.azure.store import Document
-from local.azure.world import World
 
 LABEL = re.compile(r"[a-z][a-z0-9-]{1,61}[a-z0-9]")
 IDLE_MINUTES = range(4, 31)

@@ -2,12 +2,12 @@
 
 import re
 
-from local.azure.answers import Refused
-from local.azure.identifiers import ResourceId
+from local.azure.core.resource_ids import ResourceId
+from local.azure.core.responses import Refused
+from local.azure.core.store import Document
+from local.azure.core.world import World
 from local.azure.providers.catalogue import NO_CAPACITY, RESTRICTIONS, family_usage, regional_usage
 from local.azure.providers.common import Body, referenced
-from local.azure.store import Document
-from local.azure.world import World
 
 LARGEST_CUSTOM_DATA = 65535
 ZONES = ("1", "2", "3")

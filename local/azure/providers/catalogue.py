@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from local.azure.answers import Answer
+from local.azure.core.responses import Answer
+from local.azure.core.world import World
 from local.azure.providers.common import check_location
 from local.azure.providers.kinds import MACHINE
-from local.azure.world import World
 
 REGIONAL_LIMIT = 100
 FAMILY_LIMIT = 48

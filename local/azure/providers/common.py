@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from local.azure import operations
-from local.azure.answers import Answer, Refused
-from local.azure.identifiers import ResourceId
-from local.azure.requests import Request
-from local.azure.shapes import check
-from local.azure.store import Document
-from local.azure.world import World, visible
+from local.azure.core import operations
+from local.azure.core.request_schemas import check
+from local.azure.core.requests import Request
+from local.azure.core.resource_ids import ResourceId
+from local.azure.core.responses import Answer, Refused
+from local.azure.core.store import Document
+from local.azure.core.world import World, visible
 
 Body = dict[str, Any]
 Put = Callable[[World, ResourceId, Request], Answer]

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from local.azure.answers import Refused
-from local.azure.identifiers import ResourceId
+from local.azure.core.resource_ids import ResourceId
+from local.azure.core.responses import Refused
+from local.azure.core.store import Document
+from local.azure.core.world import SUBSCRIPTION, World
 from local.azure.providers.common import Body, InUse
 from local.azure.providers.kinds import DISK
-from local.azure.store import Document
-from local.azure.world import SUBSCRIPTION, World
 
 IMAGE_SIZE_GIB = 30
 GIB = 2**30

@@ -4,14 +4,14 @@ import base64
 import json
 import re
 
-from local.azure import operations
-from local.azure.answers import Answer, Refused, not_simulated
+from local.azure.core import operations
+from local.azure.core.request_schemas import check
+from local.azure.core.requests import Request
+from local.azure.core.responses import Answer, Refused, not_simulated
+from local.azure.core.store import Document
+from local.azure.core.world import SUBSCRIPTION, World, visible
 from local.azure.providers.common import GATEWAY, Body, canonical, group_of
 from local.azure.providers.kinds import GROUP
-from local.azure.requests import Request
-from local.azure.shapes import check
-from local.azure.store import Document
-from local.azure.world import SUBSCRIPTION, World, visible
 
 PAUSE = 15
 FORBIDDEN = re.compile(r"[^\w.()-]")

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from local.azure import operations
-from local.azure.answers import Answer, Refused, not_simulated
-from local.azure.guest import Guest
-from local.azure.identifiers import ResourceId
+from local.azure.core import operations
+from local.azure.core.request_schemas import check
+from local.azure.core.requests import Request
+from local.azure.core.resource_ids import ResourceId
+from local.azure.core.responses import Answer, Refused, not_simulated
+from local.azure.core.store import Document
+from local.azure.core.world import TENANT, World, visible
 from local.azure.providers import disks, roles
 from local.azure.providers.admission import check_change, check_new, check_size, no_capacity
 from local.azure.providers.common import FAREWELLS, VIEWS, Body, check_put, delete_later, found, shown, tracked
 from local.azure.providers.kinds import EXTENSION, MACHINE, NIC
-from local.azure.requests import Request
-from local.azure.shapes import check
-from local.azure.store import Document
-from local.azure.timelines import with_power
-from local.azure.world import TENANT, World, visible
+from local.azure.vms.guest import Guest
+from local.azure.vms.timelines import with_power
 
 PAUSE, POLL_PAUSE, DELETE_PAUSES = 10, 30, (10, 30)
 ETAG_SINCE = "2024-07-01"

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from local.azure import operations
-from local.azure.answers import Answer, Refused, not_simulated
-from local.azure.identifiers import ResourceId
+from local.azure.core import operations
+from local.azure.core.requests import Request
+from local.azure.core.resource_ids import ResourceId
+from local.azure.core.responses import Answer, Refused, not_simulated
+from local.azure.core.store import Document
+from local.azure.core.world import World
 from local.azure.providers.addresses import address_of, configurations, subnet_of
 from local.azure.providers.common import Body, check_put, found, referenced, shown, tracked
 from local.azure.providers.kinds import ADDRESS, FIREWALL, NIC, VNET
 from local.azure.providers.rules import DEFAULT_RULES, check_rules, rule_of
-from local.azure.requests import Request
-from local.azure.store import Document
-from local.azure.world import World
 
 PAUSES = {VNET: 3, FIREWALL: 1, ADDRESS: 1}
 DELETE_PAUSES = {VNET: (10, 10), FIREWALL: (10, 10), ADDRESS: (10, 10), NIC: (4, 10)}

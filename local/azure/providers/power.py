@@ -1,18 +1,18 @@
 """Microsoft.Compute: starting, stopping and looking at machines, and running commands in them."""
 
-from local.azure import operations
-from local.azure.answers import Answer, Refused, not_simulated
-from local.azure.guest import Guest
-from local.azure.identifiers import ResourceId
-from local.azure.installed import changed_by
+from local.azure.core import operations
+from local.azure.core.requests import Request
+from local.azure.core.resource_ids import ResourceId
+from local.azure.core.responses import Answer, Refused, not_simulated
+from local.azure.core.store import Document
+from local.azure.core.world import World
 from local.azure.providers import disks
 from local.azure.providers.admission import no_capacity
 from local.azure.providers.common import Body, found
 from local.azure.providers.kinds import EXTENSION, MACHINE
-from local.azure.requests import Request
-from local.azure.store import Document
-from local.azure.timelines import with_power
-from local.azure.world import World
+from local.azure.vms.agent_process import changed_by
+from local.azure.vms.guest import Guest
+from local.azure.vms.timelines import with_power
 
 PAUSES = {"start": (10, 9), "deallocate": (10, 36)}
 WHILE = {"start": "starting", "deallocate": "deallocating", "powerOff": "stopping", "restart": "running"}

@@ -3,12 +3,12 @@
 import re
 import uuid
 
-from local.azure.answers import Answer, Refused, not_simulated
-from local.azure.identifiers import ResourceId, parse
+from local.azure.core.request_schemas import check
+from local.azure.core.resource_ids import ResourceId, parse
+from local.azure.core.responses import Answer, Refused, not_simulated
+from local.azure.core.world import SUBSCRIPTION, TENANT, World, visible
 from local.azure.providers.common import Body, absent, group_of
 from local.azure.providers.kinds import ROLE
-from local.azure.shapes import check
-from local.azure.world import SUBSCRIPTION, TENANT, World, visible
 
 TYPE = ROLE
 PRINCIPALS = "principals"

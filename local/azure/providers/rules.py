@@ -4,8 +4,8 @@ import ipaddress
 import re
 from typing import Any
 
-from local.azure.answers import Refused
-from local.azure.identifiers import ResourceId
+from local.azure.core.resource_ids import ResourceId
+from local.azure.core.responses import Refused
 from local.azure.providers.kinds import FIREWALL
 
 Rule = dict[str, Any]

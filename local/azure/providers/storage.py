@@ -2,9 +2,13 @@
 
 import re
 
-from local.azure import operations
-from local.azure.answers import Answer, Refused, not_simulated
-from local.azure.identifiers import ResourceId
+from local.azure.core import operations
+from local.azure.core.request_schemas import check
+from local.azure.core.requests import Request
+from local.azure.core.resource_ids import ResourceId
+from local.azure.core.responses import Answer, Refused, not_simulated
+from local.azure.core.store import Document
+from local.azure.core.world import SUBSCRIPTION, World, visible
 from local.azure.providers.common import (
     GATEWAY,
     VIEWS,
@@ -18,10 +22,6 @@ from local.azure.providers.common import (
     tracked,
 )
 from local.azure.providers.kinds import ACCOUNT, CONTAINER
-from local.azure.requests import Request
-from local.azure.shapes import check
-from local.azure.store import Document
-from local.azure.world import SUBSCRIPTION, World, visible
 
 FIRST_PAUSE, PAUSE = 17, 3
 PLAIN = {"Content-Type": "text/plain; charset=utf-8"}

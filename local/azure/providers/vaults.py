@@ -2,14 +2,14 @@
 
 import re
 
-from local.azure import operations
-from local.azure.answers import Answer, Refused
-from local.azure.identifiers import ResourceId
+from local.azure.core import operations
+from local.azure.core.requests import Request
+from local.azure.core.resource_ids import ResourceId
+from local.azure.core.responses import Answer, Refused
+from local.azure.core.store import Document
+from local.azure.core.world import SUBSCRIPTION, World, visible
 from local.azure.providers.common import GATEWAY, Body, canonical, check_put, found, tracked
 from local.azure.providers.kinds import KEY_VAULT
-from local.azure.requests import Request
-from local.azure.store import Document
-from local.azure.world import SUBSCRIPTION, World, visible
 
 DELETED = "deleted vaults"
 NAME = re.compile(r"(?!.*--)[a-zA-Z][a-zA-Z0-9-]{1,22}[a-zA-Z0-9]")

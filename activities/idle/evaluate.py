@@ -1,0 +1,227 @@
+"""One page of the fleet: seen, measured, judged, remembered. Evidence stays in here; only what is to be done gets out."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from dormouse.clock import MINUTE
+from dormouse.cloud.clients import Cloud
+from dormouse.cloud.metrics import FromOutside, HostMetrics, Question
+from dormouse.cloud.vm_inventory import Fleet
+from dormouse.environments.lifecycle import State
+from dormouse.environments.operations import EnvironmentRecord
+from dormouse.errors import UnreadableRecord
+from dormouse.idle.decision import Decision, Step, alarm, decide, hibernates
+from dormouse.idle.evaluation import Rules, case_of, with_evidence
+from dormouse.idle.evidence import ON_ITS_WAY, Case, Evidence
+from dormouse.idle.report import Line, ReportPage, Tally
+from dormouse.idle.sweep import Alarm, PageFound, PageRequest, Planned, most_at_once
+from dormouse.idle.tracking import MachineMemory, Reason, judged
+from dormouse.idle.verdict import IdleVerdict, judge
+from dormouse.records.documents import Documents
+from dormouse.records.environments import Records
+from dormouse.records.machines import FleetRecords, Remembered, heard_in
+from dormouse.records.table import Row
+from dormouse.resources.machines import ENVIRONMENT, FleetMachine, key_of, place_of, subject_of
+
+BECAUSE = {Reason.SCHEDULE: "Its schedule wants it so.", Reason.LEASE: "Its lease has run out."}
+FIRST_DONE = (Step.STOP, Step.START, Step.DELETE, Step.WARN)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A machine with everything that was found out about it."""
+
+    case: Case
+    verdict: IdleVerdict
+    decision: Decision
+    alarm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the settings say of all machines, and the records of those of one page, by key or by environment."""
+
+    rules: Rules
+    heard: Mapping[str, Row] = field(default_factory=dict)
+    remembered: Documents[Remembered] = field(default_factory=lambda: Documents({}))
+    environments: Documents[EnvironmentRecord] = field(default_factory=lambda: Documents({}))
+
+
+async def count_machines(request: str, cloud: Cloud) -> int:
+    """How many machines are in scope."""
+    return await Fleet(cloud).count()
+
+
+async def judge_page(request: PageRequest, cloud: Cloud) -> PageFound:
+    """Judge the machines of one page and remember what was seen; a dry run remembers nothing."""
+    machines = await Fleet(cloud).page(request.number)
+    known = await _known(machines, cloud)
+    cases = [_case(machine, known, request.now) for machine in machines]
+    cases = [case for case in cases if not known.rules.leaves_to_others(case.machine)]
+    running = [Question(case.machine, case.policy.window) for case in cases if case.machine.state is State.RUNNING]
+    outside = await HostMetrics(cloud).of(running, request.now)
+    found = [_judged(_with_evidence(case, known, outside)) for case in cases]
+    return await _found(request, found, known, {told.problem for told in outside.values() if told.problem}, cloud)
+
+
+async def _found(request: PageRequest, found: Sequence[Judged], known: Known, problems: set[str], cloud: Cloud) -> PageFound:
+    """Write down what was found, and say what is to be done about it now."""
+    records = FleetRecords(cloud.tables)
+    lines = tuple(Line.of(one.case, one.verdict, one.decision) for one in found)
+    await records.write_report(ReportPage(request.number, request.sweep, request.now, lines))
+    if not request.dry_run:
+        await records.write_memories(_changed(found, known.remembered))
+    problems |= {one.case.unreadable for one in found if one.case.unreadable}
+    planned = sorted((one for one in found if one.decision.step in FIRST_DONE), key=_urgency)
+    most = most_at_once(request.pages)
+    if len(planned) > most:
+        problems.add(f"{len(planned) - most} machines are left for the next sweep")
+    alarms = tuple(Alarm(one.case.machine.id, one.case.machine.name, one.alarm) for one in found if one.alarm)
+    home = cloud.settings.azure_subscription_id
+    return PageFound(Tally.of(lines, sorted(problems)), tuple(_planned(one, home) for one in planned[:most]), alarms)
+
+
+async def judge_missing(request: PageRequest, cloud: Cloud) -> PageFound:
+    """Judge the environments of which no page has shown a machine: a lease ends them all the same.
+
+    The pages of this sweep are read from its report, which must be written by then.
+    """
+    records, fleet = Records(cloud.tables), FleetRecords(cloud.tables)
+    read, known_environments = await asyncio.gather(
+        asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), _all_environments(records)
+    )
+    pages = [page.content for page in read]
+    seen = {line.environment for page in pages if page is not None and page.sweep == request.sweep for line in page.lines}
+    # A page that was not swept may hold the machine of any environment.
+    whole = all(page is not None and page.sweep == request.sweep for page in pages)
+    missing = [record for record in known_environments if whole and record.name not in seen]
+    if not missing:
+        return PageFound(Tally())
+    home = cloud.settings.azure_subscription_id
+    keys = {record.name: key_of(record.machine_id(home)) for record in missing}
+    remembered = await _remembered(keys.values(), fleet)
+    environments = Documents({record.name: record for record in missing})
+    known = Known(rules_of(cloud), remembered=remembered, environments=environments)
+    gone = [_absent(record, home) for record in missing if keys[record.name] in remembered.readable]
+    found = [_judged(_with_evidence(_case(machine, known, request.now), known, {})) for machine in gone]
+    return await _found(request, found, known, set(), cloud)
+
+
+async def _remembered(keys: Iterable[str], fleet: FleetRecords) -> Documents[Remembered]:
+    """What is remembered of some machines; a memory that cannot be read is left as it is."""
+    found: Documents[Remembered] = Documents({})
+    for key, memory in zip(keys, await asyncio.gather(*map(fleet.remembered, keys), return_exceptions=True), strict=True):
+        if isinstance(memory, UnreadableRecord):
+            found.unreadable[key] = memory
+        elif isinstance(memory, BaseException):
+            raise memory
+        elif memory is not None:
+            found.readable[key] = memory
+    return found
+
+
+async def _all_environments(records: Records) -> list[EnvironmentRecord]:
+    found: list[EnvironmentRecord] = []
+    after = ""
+    while True:
+        page, after = await records.environments(limit=1000, after=after)
+        found += page.readable.values()
+        if not after:
+            return found
+
+
+def _absent(record: EnvironmentRecord, home: str) -> FleetMachine:
+    """The machine of an environment, which is not there."""
+    identifier = record.machine_id(home)
+    subscription, group, name = place_of(identifier)
+    tags = {ENVIRONMENT: record.name}
+    return FleetMachine(identifier, name, subscription, group, record.region, "", State.ABSENT, tags=tags)
+
+
+def rules_of(cloud: Cloud) -> Rules:
+    """What the settings say of all machines."""
+    settings = cloud.settings
+    return Rules(
+        settings.policy,
+        settings.scopes,
+        settings.days_off,
+        settings.longest_hold_minutes,
+        settings.azure_subscription_id,
+        settings.deployment_id,
+    )
+
+
+async def _known(machines: Sequence[FleetMachine], cloud: Cloud) -> Known:
+    fleet, records, known = FleetRecords(cloud.tables), Records(cloud.tables), Known(rules_of(cloud))
+    if not machines:
+        return known
+    keys = sorted(machine.key for machine in machines)
+    names = sorted({machine.claimed for machine in machines if machine.claimed})
+    heard, remembered, environments = await asyncio.gather(
+        fleet.heard_between(keys[0], keys[-1]),
+        fleet.memories_between(keys[0], keys[-1]),
+        records.environments_between(names[0], names[-1]) if names else asyncio.sleep(0, known.environments),
+    )
+    return replace(known, heard=heard, remembered=remembered, environments=environments)
+
+
+def _case(machine: FleetMachine, known: Known, now: float) -> Case:
+    remembered = known.remembered.readable.get(machine.key)
+    memory = remembered.memory if remembered else None
+    record = known.environments.readable.get(machine.claimed)
+    broken = known.remembered.unreadable.get(machine.key) or known.environments.unreadable.get(machine.claimed)
+    return case_of(machine, record, memory, known.rules, now, unreadable=str(broken or ""))
+
+
+def _with_evidence(case: Case, known: Known, outside: Mapping[str, FromOutside]) -> Case:
+    row, told = known.heard.get(case.machine.key), outside.get(case.machine.id.lower(), FromOutside())
+    try:
+        record = heard_in(row, int(case.now // MINUTE) - ON_ITS_WAY - case.policy.window) if row else None
+    except UnreadableRecord as error:
+        case, record = replace(case, unreadable=case.unreadable or str(error)), None
+    return with_evidence(case, Evidence(told.tracks, told.end, told.problem), record, known.rules)
+
+
+def _judged(case: Case) -> Judged:
+    verdict = judge(case)
+    case = replace(case, memory=judged(case.memory, verdict.kind, case.now))
+    decision = decide(case, verdict)
+    told = alarm(case, verdict, decision)
+    memory = replace(case.memory, alarmed_at=case.now) if told else case.memory
+    if decision.step is Step.WITHDRAW:
+        memory = replace(memory, warned=None)
+    return Judged(replace(case, memory=memory), verdict, decision, told)
+
+
+def _changed(found: Sequence[Judged], remembered: Documents[Remembered]) -> dict[str, tuple[MachineMemory, str]]:
+    changed: dict[str, tuple[MachineMemory, str]] = {}
+    for one in found:
+        key, memory = one.case.machine.key, one.case.memory
+        if key in remembered.unreadable:
+            continue  # its row stays as it is, for the release that can read it
+        before = remembered.readable.get(key)
+        if before is None or before.memory != memory:
+            changed[key] = (memory, before.etag if before else "")
+    return changed
+
+
+def _urgency(one: Judged) -> tuple[int, float]:
+    return FIRST_DONE.index(one.decision.step), one.decision.at
+
+
+def _planned(one: Judged, home: str) -> Planned:
+    case, machine, decision = one.case, one.case.machine, one.decision
+    assert decision.reason is not None
+    return Planned(
+        step=decision.step,
+        reason=decision.reason,
+        subject=subject_of(machine.id, machine.environment, home),
+        machine=replace(machine, tags={}),  # they may be long, and are read anew before anything is done
+        sentence=BECAUSE.get(decision.reason, one.verdict.sentence),
+        then=decision.then,
+        at=decision.at,
+        judged_at=case.now,
+        window=case.policy.window,
+        hibernate=hibernates(case),
+    )

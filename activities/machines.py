@@ -1,0 +1,78 @@
+"""Machines that others have made: named to the sweep by tags, and given an agent."""
+
+import re
+from typing import Any
+
+from activities.health import script_output
+from dormouse.cloud.clients import Cloud
+from dormouse.environments.operations import Adoption, PollRequest
+from dormouse.environments.results import Progress, Refusal, RefusalReason, Stage
+from dormouse.guest.installation import install_script, remove_script
+from dormouse.records.machines import FleetRecords
+from dormouse.resources.machines import DEPLOYMENT, IDLE, SCHEDULE, key_of
+
+SAID = re.compile(r"^dormouse-check agent (?P<result>passed|failed) ?(?P<detail>.*)$", re.MULTILINE)
+OURS = (IDLE, SCHEDULE, DEPLOYMENT)
+SYSTEM, USER = "SystemAssigned", "UserAssigned"
+
+
+async def tag_machine(request: Adoption, cloud: Cloud) -> Progress:
+    """Begin to tag a machine, and to give it an identity of its own if its agent needs one and it has none."""
+    machine: Any = await _machines(request, cloud).get(request.group, request.name)
+    kept = {name: value for name, value in (machine.get("tags") or {}).items() if name.lower() not in request.tags}
+    change: dict[str, Any] = {"tags": {**kept, **request.tags}}  # Azure takes no notice of capitals in names of tags
+    kind = str((machine.get("identity") or {}).get("type", ""))
+    if request.agent and SYSTEM not in kind:
+        change["identity"] = {"type": f"{SYSTEM}, {USER}" if USER in kind else SYSTEM}
+    elif machine.get("tags") == change["tags"]:
+        return Progress.done()
+    return await cloud.begin(_machines(request, cloud).begin_update, request.group, request.name, change)
+
+
+async def untag_machine(request: Adoption, cloud: Cloud) -> Progress:
+    """Begin to take our tags off a machine; its identity stays, for others may use it by now."""
+    machine: Any = await _machines(request, cloud).get(request.group, request.name)
+    tags = {name: value for name, value in (machine.get("tags") or {}).items() if name.lower() not in OURS}
+    if tags == machine.get("tags"):
+        return Progress.done()
+    body: Any = {"tags": tags}
+    return await cloud.begin(_machines(request, cloud).begin_update, request.group, request.name, body)
+
+
+async def begin_agent_setup(request: Adoption, cloud: Cloud) -> Progress:
+    """Begin to put the agent on a machine by one Run Command."""
+    settings = cloud.settings
+    return await _run(request, cloud, install_script(settings.control_plane_url, settings.heartbeat_audience))
+
+
+async def begin_agent_removal(request: Adoption, cloud: Cloud) -> Progress:
+    """Begin to take the agent off a machine, so that nothing of us is left that acts."""
+    return await _run(request, cloud, remove_script())
+
+
+async def read_agent_setup(request: PollRequest, cloud: Cloud) -> Progress:
+    """Ask whether the script has run, and what it says about the agent."""
+    progress, body = await cloud.ask(request.url)
+    if progress.stage is not Stage.DONE:
+        return progress
+    output = script_output(body)
+    said = SAID.search(output)
+    if said is not None and said["result"] == "passed":
+        return progress
+    detail = said["detail"] if said else f"The machine has not said what became of the agent: {output[-300:]}"
+    return Progress.refused(Refusal(RefusalReason.FAILED_LATE, detail.strip(), step="agent"))
+
+
+async def forget_agent(request: Adoption, cloud: Cloud) -> str:
+    """Forget what the agent of a machine has told: it has been taken away on purpose."""
+    await FleetRecords(cloud.tables).forget_heard(key_of(request.machine))
+    return request.machine
+
+
+async def _run(request: Adoption, cloud: Cloud, script: str) -> Progress:
+    body: Any = {"commandId": "RunShellScript", "script": script.splitlines(), "parameters": []}
+    return await cloud.begin(_machines(request, cloud).begin_run_command, request.group, request.name, body)
+
+
+def _machines(request: Adoption, cloud: Cloud) -> Any:
+    return cloud.compute_in(request.subscription).virtual_machines

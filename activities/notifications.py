@@ -1,0 +1,63 @@
+"""What people are told: warnings before a machine is stopped, and what has happened."""
+
+import secrets
+from dataclasses import replace
+
+from dormouse.cloud.clients import Cloud
+from dormouse.idle.snooze import snooze_link
+from dormouse.idle.sweep import Planned
+from dormouse.idle.tracking import MachineMemory, Warned
+from dormouse.notifications.notification import Delivery, Notice, Telling
+from dormouse.notifications.webhooks import Hooks
+from dormouse.records.machines import FleetRecords
+
+
+async def warn_machine(request: Planned, cloud: Cloud) -> Delivery:
+    """Write the warning down, where the agent finds it, and tell it wherever people are told; again, if nobody heard it."""
+    records, now = FleetRecords(cloud.tables), cloud.now()
+    warned = await _written(request, records, now)
+    link = snooze_link(cloud.settings.control_plane_url, request.machine.key, warned.token)
+    notice = Notice("warned", request.machine.id, request.machine.name, warned.text, now)
+    told = Delivery() if warned.delivered_at else await Hooks(cloud).tell(notice, link=link)
+    why = "; ".join(told.failed) or "no webhook is set, and the agent has not shown it yet"
+
+    def noted(memory: MachineMemory | None) -> MachineMemory:
+        assert memory is not None
+        if memory.warned is None or memory.warned.id != warned.id or memory.warned.delivered_at:
+            return memory
+        heard = replace(memory.warned, delivered_at=now) if told.delivered else replace(memory.warned, undelivered=why)
+        return replace(memory, warned=heard)
+
+    await records.change_memory(request.machine.key, noted)
+    return told
+
+
+async def _written(request: Planned, records: FleetRecords, now: float) -> Warned:
+    """The warning on record: the same as before if it is for the same reason, with a new end if nobody has heard it."""
+    fresh = Warned(
+        id=secrets.token_hex(8),
+        reason=request.reason,
+        text=f"{request.machine.name}: {request.sentence} {request.then}",
+        given_at=now,
+        stop_at=request.at,
+        token=secrets.token_urlsafe(16),
+    )
+
+    def warned(memory: MachineMemory | None) -> MachineMemory:
+        assert memory is not None
+        known = memory.warned
+        same = known is not None and known.reason is request.reason
+        if known is not None and same and known.stop_at == request.at:
+            return memory  # this very activity has run before
+        if known is not None and same and not known.delivered_at:
+            return replace(memory, warned=replace(known, text=fresh.text, stop_at=request.at))
+        return replace(memory, warned=fresh)
+
+    written = (await records.change_memory(request.machine.key, warned)).warned
+    assert written is not None
+    return written
+
+
+async def tell_people(request: Telling, cloud: Cloud) -> Delivery:
+    """Tell people what happened, wherever the settings say; what was not reached is in the answer."""
+    return await Hooks(cloud).tell(request.notice, places=request.places)

@@ -1,0 +1,1 @@
+"""Activities that create, read, change and delete Azure resources."""

@@ -1,0 +1,34 @@
+"""Role assignments: what a machine's identity may do."""
+
+import uuid
+
+from dormouse.cloud.clients import Cloud
+from dormouse.environments.operations import BuildRequest
+from dormouse.environments.results import Progress, Stage
+
+NAMESPACE = uuid.UUID("0f4f5c0e-5f0e-5c38-9a0c-6c4b3a5c9b5e")
+EXISTS = "RoleAssignmentExists"
+
+
+async def put_role_assignment(request: BuildRequest, cloud: Cloud) -> Progress:
+    """Give the machine's identity its role; the name follows from the content, so that asking twice gives one."""
+    inputs = request.step.inputs
+    scope, role, principal = inputs["scope"], inputs["role"], request.facts[inputs["principal_of"]]["principal"]
+    name = assignment_name(scope, principal, role)
+    # principalType keeps Azure from looking the new identity up in a directory that may not know it yet.
+    # https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
+    properties = {"roleDefinitionId": role, "principalId": principal, "principalType": "ServicePrincipal"}
+    progress = await cloud.put(cloud.authorization.role_assignments.create, scope, name, {"properties": properties})
+    there = progress.refusal is not None and progress.refusal.code == EXISTS
+    if not there and progress.stage is not Stage.DONE:
+        return progress
+    # Only what was new with us is ours to take back: what a new machine may do is new, whatever this answer says,
+    # which may be that of a second try.
+    if (progress.created and not there) or not request.machine_exists:
+        return Progress.done(id=f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}")
+    return Progress.done()
+
+
+def assignment_name(scope: str, principal: str, role: str) -> str:
+    """The GUID of the one assignment of this role to this principal at this scope."""
+    return str(uuid.uuid5(NAMESPACE, "|".join((scope, principal, role)).lower()))

@@ -1,1 +1,0 @@
-"""HTTP in, HTTP out: routes read and start operations; nothing here changes Azure."""

@@ -1,0 +1,78 @@
+"""Blueprints: the kinds of environment, each a short list of parts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dormouse.blueprints.specs import SPECS, WorkstationSpec
+from dormouse.blueprints.workstation import MACHINES, Parts
+from dormouse.environments.graph import in_order
+from dormouse.errors import BlueprintNotFound
+from dormouse.resources.payloads import RDP, SSH
+from dormouse.resources.plan import Machine, Place, Plan, Step
+
+
+def workstation(parts: Parts) -> list[Step]:
+    """One GPU machine open to its owner's address only, with a blob container mounted and a desktop over RDP."""
+    return [
+        *parts.resource_group(),
+        *parts.network(open_ports=(RDP, SSH)),
+        *parts.blob_container(),
+        *parts.password(),
+        *parts.virtual_machine(),
+        *parts.nvidia_driver(),
+        *parts.may_use_blobs(),
+    ]
+
+
+BLUEPRINTS: dict[str, Callable[[Parts], list[Step]]] = {"workstation": workstation}
+
+
+@dataclass(frozen=True, slots=True)
+class BlueprintCard:
+    """What a caller needs to know to ask for a blueprint."""
+
+    name: str
+    summary: str
+    parameters: dict[str, Any]
+    defaults: dict[str, Any]
+
+
+def plan_for(spec: WorkstationSpec, place: Place) -> Plan:
+    """Everything the environment is made of, in an order that works, as data."""
+    parts = Parts(spec, place)
+    steps = tuple(in_order(BLUEPRINTS[spec.blueprint](parts)))
+    machine = Machine(
+        id=parts.id(MACHINES, parts.machine_name),
+        group=parts.group,
+        name=parts.machine_name,
+        size=spec.size,
+        setup=parts.setup,
+    )
+    return Plan(place.environment, spec.blueprint, place.operation, spec.region, parts.group, steps, machine)
+
+
+def changed_steps(old: Plan, new: Plan) -> tuple[str, ...]:
+    """The names of the steps that differ between two plans of one environment, whoever built them."""
+    before = {step.name: _essence(step) for step in old.steps}
+    return tuple(step.name for step in new.steps if before.get(step.name) != _essence(step))
+
+
+def card_of(name: str) -> BlueprintCard:
+    """What can be asked of a blueprint; raises BlueprintNotFound."""
+    if name not in BLUEPRINTS:
+        raise BlueprintNotFound(f"There is no blueprint {name!r}; there are: {', '.join(sorted(BLUEPRINTS))}.")
+    kind = SPECS[name]
+    schema = kind.model_json_schema()
+    defaults = {
+        field: info.get_default(call_default_factory=True)
+        for field, info in kind.model_fields.items()
+        if not info.is_required()
+    }
+    plain = {field: value.model_dump() if hasattr(value, "model_dump") else value for field, value in defaults.items()}
+    return BlueprintCard(name, (kind.__doc__ or "").strip(), schema, plain)
+
+
+def _essence(step: Step) -> object:
+    body = {key: value for key, value in step.body.items() if key != "tags"}
+    return (step.id, body, step.setup)

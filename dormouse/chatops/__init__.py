@@ -1,0 +1,1 @@
+"""Chat commands from Slack, Teams and generic webhooks: verification, parsing, dispatch and replies."""

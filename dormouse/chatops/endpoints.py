@@ -1,0 +1,149 @@
+"""The doors for chats: Slack, Teams, and any other that can sign what it sends."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import parse_qs
+
+import azure.functions as func
+from pydantic import BaseModel, ConfigDict, Field
+
+from dormouse.access.roles import Caller, Door
+from dormouse.chatops.decoding import slack_text, teams_text
+from dormouse.chatops.intake import Said, Taken, first_card, take
+from dormouse.chatops.parser import LONGEST_COMMAND
+from dormouse.chatops.replies import problem_card
+from dormouse.chatops.verification import from_others, from_slack, from_teams, moment_in, require_present
+from dormouse.errors import CloudUnavailable, InvalidRequest
+from dormouse.http.requests import json_object, model_of
+from dormouse.http.responses import answer
+from dormouse.notifications.cards import Card, slack_message, teams_message
+from dormouse.services.dependencies import Reads
+from dormouse.services.durable_client import Client
+from dormouse.text.plain_text import PlainText
+
+# Teams waits five seconds for an answer, others as long as they like.
+TEAMS_PATIENCE, PATIENCE = 3.0, 8.0
+
+
+class GenericMessage(BaseModel):
+    """A command from any chat or script that holds the secret; `id` is new with every message, `at` is now."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, defer_build=True)
+
+    id: Annotated[str, Field(min_length=8, max_length=128, examples=["0f8c3b1e-5d0f-4f0e-9f0c-0a4d5c1c7e11"])]
+    at: Annotated[str, Field(max_length=40, examples=["2026-05-01T12:00:00Z"])]
+    user: Annotated[PlainText, Field(min_length=1, max_length=100, pattern=r"^[^\s,=]+$", examples=["alice"])]
+    text: Annotated[str, Field(max_length=LONGEST_COMMAND, examples=["start ml1"])]
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What may be done next: words to say, or a page to open."""
+
+    title: str
+    say: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenericAnswer:
+    """A card for scripts."""
+
+    title: str
+    text: str
+    facts: dict[str, str]
+    lines: tuple[str, ...]
+    next: tuple[NextStep, ...]
+
+    @classmethod
+    def of(cls, card: Card) -> "GenericAnswer":
+        """The same card, in plain names and words."""
+        steps = tuple(NextStep(button.title, button.command, button.url) for button in card.buttons)
+        return cls(card.title, card.text, dict(card.facts), card.lines, steps)
+
+
+async def slack_command(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+    """A slash command of Slack's: answered at once, and again at its `response_url` when something has come of it."""
+    form = _form(from_slack(req, reads.settings.slack_signing_secret, reads.now()))
+    if form.get("ssl_check"):
+        return answer({})
+    return answer({"response_type": "ephemeral", **slack_message((await _taken_from_slack(form, client, reads)).card)})
+
+
+async def slack_interaction(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+    """A click on a button in Slack, which says a command; the answer follows at its `response_url`."""
+    form = _form(from_slack(req, reads.settings.slack_signing_secret, reads.now()))
+    payload = json_object(form.get("payload", "").encode())
+    said = _clicked(payload)
+    if said is not None and not reads.settings.takes_slack_answers(said.reply_to):
+        raise InvalidRequest("This click names no response_url of Slack's.")
+    if said is not None:
+        await take(said, client, reads)  # Slack shows nothing of an answer to a click, but shows that one went wrong
+    return answer({})
+
+
+async def teams_message_in(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+    """A message to the outgoing webhook in Teams: answered with a card, in the one answer that there is."""
+    activity = json_object(from_teams(req, reads.settings.teams_webhook_secret))
+    require_present(moment_in(str(activity.get("timestamp", ""))), reads.now())
+    sender, once = _part(activity, "from"), str(activity.get("id") or "")
+    known = str(sender.get("aadObjectId") or "").lower()
+    person = known or str(sender.get("id") or "")
+    if not person or not once:
+        raise InvalidRequest("The message does not say who sent it, or has no id.")
+    once = f"{_part(activity, 'conversation').get('id')}|{once}"
+    said = Said(Door.TEAMS, person, teams_text(str(activity.get("text") or "")), once, object_id=known)
+    return answer(teams_message(await _first_answer(said, client, reads, TEAMS_PATIENCE)))
+
+
+async def generic_message(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+    """A command from any other chat or script: JSON in, JSON out."""
+    message = model_of(GenericMessage, json_object(from_others(req, reads.settings.chatops_secret)))
+    require_present(moment_in(message.at), reads.now())
+    said = Said(Door.GENERIC, message.user, message.text, message.id)
+    return answer(GenericAnswer.of(await _first_answer(said, client, reads, PATIENCE)))
+
+
+async def _taken_from_slack(form: dict[str, str], client: Client, reads: Reads) -> Taken:
+    # A trigger is given once; a message that comes again brings the one that it came with.
+    person, once, reply_to = form.get("user_id", ""), form.get("trigger_id", ""), form.get("response_url", "")
+    if not person or not once or not reads.settings.takes_slack_answers(reply_to):
+        raise InvalidRequest("This is no slash command: user_id, trigger_id or a response_url of Slack's is missing.")
+    return await _take(Said(Door.SLACK, person, slack_text(form.get("text", "")), once, reply_to), client, reads)
+
+
+async def _take(said: Said, client: Client, reads: Reads) -> Taken:
+    """Take a message; what cannot be taken is said in the chat, for nobody there sees the status of an answer."""
+    try:
+        return await take(said, client, reads)
+    except CloudUnavailable as error:
+        return Taken(problem_card(error))
+
+
+async def _first_answer(said: Said, client: Client, reads: Reads, seconds: float) -> Card:
+    taken = await _take(said, client, reads)
+    return (await first_card(client, taken.chat, seconds) if taken.chat else None) or taken.card
+
+
+def _clicked(payload: dict[str, Any]) -> Said | None:
+    """The command that a button says; None for what is no click on one of ours (a link is opened by Slack itself)."""
+    actions = payload.get("actions")
+    action = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
+    person = str(_part(payload, "user").get("id") or "")
+    words, once = str(action.get("value") or ""), str(payload.get("trigger_id") or "")
+    if payload.get("type") != "block_actions" or not words or not person or not once:
+        return None
+    return Said(Door.SLACK, person, slack_text(words), once, str(payload.get("response_url") or ""))
+
+
+def _part(content: dict[str, Any], name: str) -> dict[str, Any]:
+    part = content.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _form(body: bytes) -> dict[str, str]:
+    try:
+        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=50)
+    except (ValueError, UnicodeDecodeError):
+        raise InvalidRequest("The body is no form.") from None
+    return {name: values[0] for name, values in fields.items()}

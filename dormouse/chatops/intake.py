@@ -1,0 +1,104 @@
+"""Commands received: understood, taken once, and handed to an orchestration; what needs nothing done is answered at once."""
+
+import asyncio
+import hashlib
+import time
+from dataclasses import dataclass
+
+from dormouse import serialization
+from dormouse.access.roles import Caller, ChatPerson, Door, Role
+from dormouse.chatops.parser import ChatRequest, Command, MisunderstoodError, Word, read_command
+from dormouse.chatops.replies import help_card, understood_card
+from dormouse.errors import CloudUnavailable
+from dormouse.notifications.cards import Card
+from dormouse.records.deduplication import CHAT
+from dormouse.services.dependencies import Reads
+from dormouse.services.durable_client import Client
+from orchestrators.chat.command import answer_command
+
+BETWEEN_LOOKS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody has said in a chat.
+
+    `once` tells this message from every other one, `reply_to` is where answers may follow, `object_id` is what
+    Microsoft Entra knows the person by, if the chat says so.
+    """
+
+    door: Door
+    person: str
+    text: str
+    once: str
+    reply_to: str = ""
+    object_id: str = ""
+
+    @property
+    def id(self) -> str:
+        """The id of what answers it: the same however often the message comes."""
+        return f"chat-{hashlib.sha256(f'{self.door}|{self.once}'.encode()).hexdigest()[:40]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What can be said at once, and the orchestration that says more, "" if nothing does."""
+
+    card: Card
+    chat: str = ""
+
+
+async def take(said: Said, client: Client, reads: Reads) -> Taken:
+    """Take a message once; raises CloudUnavailable with nothing taken."""
+    try:
+        command = read_command(said.text)
+    except MisunderstoodError as error:
+        return Taken(help_card(str(error)))
+    if command.word is Word.HELP:
+        return Taken(help_card())
+    first = await reads.receipts.take(CHAT, said.id, said.reply_to, reads.now())
+    # Whoever took it first may be gone before it was handed over; then its receipt alone keeps nobody off.
+    if not first and await _is_under_way(said.id, client):
+        return Taken(Card("That has been taken already", "This message came before; it has no second effect."), said.id)
+    await _hand_over(said, command, client, reads)
+    return Taken(understood_card(command, said.door), said.id)
+
+
+async def _hand_over(said: Said, command: Command, client: Client, reads: Reads) -> None:
+    request = ChatRequest(said.id, command, caller_of(said, reads), tellable=bool(said.reply_to))
+    try:
+        await client.start_new(answer_command.__name__, said.id, serialization.encode(request))
+    except Exception as error:
+        if await _is_under_way(said.id, client):
+            return  # only the answer was lost, or the same message came twice in one moment
+        await reads.receipts.forget(CHAT, said.id)
+        raise CloudUnavailable("The command could not be taken; say it again.") from error
+
+
+async def _is_under_way(chat: str, client: Client) -> bool:
+    try:
+        status = await client.get_status(chat)
+    except Exception as error:
+        raise CloudUnavailable("It is not known whether the command was taken.") from error
+    return bool(status and status.runtime_status)
+
+
+async def first_card(client: Client, chat: str, seconds: float) -> Card | None:
+    """The first card that an orchestration has to show, or None if it takes longer than so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            status = await client.get_status(chat)
+        except Exception:  # noqa: BLE001 - the SDK raises bare Exception; then there is nothing to show
+            return None
+        if status and status.custom_status:
+            return serialization.decode(Card, status.custom_status)
+        await asyncio.sleep(BETWEEN_LOOKS)
+    return None
+
+
+def caller_of(said: Said, reads: Reads) -> Caller:
+    """Whoever has said something: with the role that the settings give them, or as a viewer."""
+    name = f"{said.door}:{said.person}"
+    known = reads.settings.people_in_chats.get(name, ChatPerson(Role.VIEWER))
+    return Caller(name, said.door, known.role, known.object_id or said.object_id or name)

@@ -1,0 +1,63 @@
+"""Signed messages: whose secret signed them, and whether they are of this moment; nothing is read before that is known."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import azure.functions as func
+
+from dormouse.access.signatures import hub_signature, same, slack_signature, teams_signature
+from dormouse.errors import NotAuthenticated, RequestTooLarge
+from dormouse.http.requests import LARGEST_BODY
+
+# As far as Slack's own libraries go; Teams and others sign no time, so the one in the message counts.
+WINDOW = 300.0
+NOT_SIGNED = "The message is not signed as it should be."
+NOT_OF_NOW = "The message is not of this moment."
+
+
+def from_slack(req: func.HttpRequest, secret: str, now: float) -> bytes:
+    """The body of a message that Slack has signed within five minutes; raises NotAuthenticated, or RequestTooLarge."""
+    timestamp = req.headers.get("X-Slack-Request-Timestamp", "")
+    given = req.headers.get("X-Slack-Signature", "")
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+        raise NotAuthenticated(NOT_SIGNED)
+    body = _signed(req, secret, given, lambda body: slack_signature(secret, timestamp, body))
+    require_present(float(timestamp), now)
+    return body
+
+
+def from_teams(req: func.HttpRequest, secret: str) -> bytes:
+    """The body of a message that Teams has signed; when that was, the message says. Raises as `from_slack` does."""
+    return _signed(req, secret, req.headers.get("Authorization", ""), lambda body: teams_signature(secret, body))
+
+
+def from_others(req: func.HttpRequest, secret: str) -> bytes:
+    """The body of a message with a good `X-Hub-Signature-256`; raises as `from_slack` does."""
+    return _signed(req, secret, req.headers.get("X-Hub-Signature-256", ""), lambda body: hub_signature(secret, body))
+
+
+def require_present(moment: float, now: float) -> None:
+    """Raise NotAuthenticated unless a moment (seconds since 1970) is at most five minutes away."""
+    if not abs(now - moment) <= WINDOW:
+        raise NotAuthenticated(NOT_OF_NOW)
+
+
+def moment_in(text: str) -> float:
+    """The seconds since 1970 of an ISO 8601 text with a zone; raises NotAuthenticated."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise NotAuthenticated(NOT_OF_NOW) from None
+    if moment.tzinfo is None:
+        raise NotAuthenticated(NOT_OF_NOW)
+    return moment.timestamp()
+
+
+def _signed(req: func.HttpRequest, secret: str, given: str, expected: Callable[[bytes], str]) -> bytes:
+    body: bytes = req.get_body()
+    if len(body) > LARGEST_BODY:
+        raise RequestTooLarge(f"The body is larger than {LARGEST_BODY} bytes.")
+    # Without a secret nobody can sign: this door is shut, and nobody is told so.
+    if not secret or not given or not same(given, expected(body)):
+        raise NotAuthenticated(NOT_SIGNED)
+    return body

@@ -1,0 +1,184 @@
+"""What exists in Azure: one environment fresh from its resources, many from one query of Resource Graph."""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from dormouse.cloud.clients import Cloud
+from dormouse.cloud.resource_types import api_version
+from dormouse.cloud.sdk_errors import found, listed
+from dormouse.environments.lifecycle import State, state_of
+from dormouse.environments.operations import EnvironmentRecord
+from dormouse.environments.results import MachineView
+from dormouse.resources.machines import DEPLOYMENT, ENVIRONMENT
+
+# Resource Graph answers at most 1,000 rows a page.
+# https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
+PAGE = 1000
+
+MACHINES = (
+    "resources | where type in~ ('microsoft.compute/virtualmachines', 'microsoft.network/publicipaddresses')"
+    " | where resourceGroup in~ ({groups})"
+    " | project id, type, properties | order by id asc"
+)
+# Anybody may write a tag: what carries it is named to people, and nothing else follows from it.
+TAGGED = "resources | where tags['dormouse'] == '{environment}' | project id, tags | order by id asc"
+NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What Azure shows of an environment, and when that was so."""
+
+    state: State
+    observed_at: str
+    fresh: bool
+    size: str = ""
+    address: str = ""
+    provisioning: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A resource group: its id ("" if there is none), and the environment of this deployment that its tags name, or ""."""
+
+    id: str = ""
+    owner: str = ""
+
+    def is_of(self, environment: str) -> bool:
+        """Whether the group exists and its tags name this environment."""
+        return bool(self.id) and self.owner == environment
+
+
+class Inventory:
+    """Questions about what exists; nothing is changed."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        """Ask over the clients of this cloud."""
+        self._cloud = cloud
+
+    async def observe(self, group: str, machine: str, name: str) -> Observation:
+        """One environment, fresh: its machine's instance view and its public address."""
+        there, address = await asyncio.gather(self._machine(group, machine), self._address(group, f"pip-{name}"))
+        now = _now()
+        if there is None:
+            state = State.INCOMPLETE if (await self.group(group)).id else State.ABSENT
+            return Observation(state, now, fresh=True, address=address)
+        properties, view = there["properties"], _view(there)
+        provisioning = str(properties.get("provisioningState", ""))
+        size = str(properties.get("hardwareProfile", {}).get("vmSize", ""))
+        return Observation(view.state, now, True, size, address, provisioning=provisioning, problem=view.problem)
+
+    async def look(self, group: str, machine: str, subscription: str = "") -> MachineView:
+        """How one machine stands, fresh; in another subscription than ours if one is named."""
+        there = await self._machine(group, machine, subscription)
+        return MachineView(State.ABSENT) if there is None else _view(there)
+
+    async def tags_of(self, subscription: str, group: str, machine: str) -> dict[str, str] | None:
+        """The tags of a machine (names in lower case), or None if there is no such machine."""
+        there = await self._machine(group, machine, subscription)
+        return None if there is None else _view(there).tags
+
+    async def list_machines(self, records: Sequence[EnvironmentRecord]) -> dict[str, Observation]:
+        """The machines of some environments, by name, from Resource Graph: may be some seconds old.
+
+        They are found by the names that the records give, never by tags, which anybody may write.
+        """
+        if not records:
+            return {}
+        groups = ", ".join(f"'{record.group}'" for record in records)
+        rows = {str(row["id"]).lower(): row for row in await self._ask(MACHINES.format(groups=groups))}
+        now, subscription = _now(), self._cloud.settings.azure_subscription_id
+        seen = {}
+        for record in records:
+            machine = rows.get(record.machine_id(subscription).lower())
+            address = rows.get(record.address_id(subscription).lower())
+            public = _ip(address) if address else ""
+            if machine is not None:
+                seen[record.name] = _observation(machine, public, now)
+            elif address is not None:
+                seen[record.name] = Observation(State.INCOMPLETE, now, fresh=False, address=public)
+        return seen
+
+    async def tagged(self, environment: str) -> list[str]:
+        """The ids of everything whose tags name an environment of this deployment; may be some seconds old."""
+        if not NAME.fullmatch(environment):
+            raise ValueError(f"{environment!r} is not the name of an environment")
+        rows = await self._ask(TAGGED.format(environment=environment))
+        return [row["id"] for row in rows if self._claimed(row["tags"])]
+
+    async def group(self, name: str) -> GroupView:
+        """A resource group and what its tags claim; without an id if there is no such group."""
+        there: Any = await found(self._cloud.resources.resource_groups.get(name))
+        return GroupView() if there is None else GroupView(str(there["id"]), self._claimed(there.get("tags")))
+
+    async def contents(self, group: str) -> list[str]:
+        """The ids of everything that exists in a resource group at this moment, whoever created it."""
+        listed_by_group: Any = self._cloud.resources.resources.list_by_resource_group(group)
+        return [str(resource["id"]) for resource in await listed(listed_by_group)]
+
+    async def read(self, identifier: str) -> Any:
+        """A resource as Azure shows it, or None; raises ValueError for a type we know nothing of."""
+        version = api_version(identifier)
+        return await found(self._cloud.resources.resources.get_by_id(identifier, api_version=version))
+
+    def _claimed(self, tags: Mapping[str, str] | None) -> str:
+        """The environment of this deployment that tags name; earlier releases did not write the deployment down."""
+        ours = self._cloud.settings.deployment_id
+        written = {name.lower(): value for name, value in (tags or {}).items()}
+        return str(written.get(ENVIRONMENT, "")) if written.get(DEPLOYMENT, ours) == ours else ""
+
+    async def _machine(self, group: str, machine: str, subscription: str = "") -> Any:
+        compute = self._cloud.compute_in(subscription or self._cloud.settings.azure_subscription_id)
+        return await found(compute.virtual_machines.get(group, machine, expand="instanceView"))
+
+    async def _address(self, group: str, address: str) -> str:
+        there: Any = await found(self._cloud.network.public_ip_addresses.get(group, address))
+        return "" if there is None else str(there["properties"].get("ipAddress") or "")
+
+    async def _ask(self, question: str) -> Sequence[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
+        subscriptions = [self._cloud.settings.azure_subscription_id]
+        while True:
+            body: Any = {"subscriptions": subscriptions, "query": question, "options": options}
+            answer: Any = await found(self._cloud.graph.resources(body))
+            rows += answer.data
+            if not answer.skip_token:
+                return rows
+            options = {**options, "$skipToken": answer.skip_token}
+
+
+def _view(machine: Any) -> MachineView:
+    properties = machine["properties"]
+    statuses = (properties.get("instanceView") or {}).get("statuses") or []
+    power = next((item["code"] for item in statuses if item["code"].startswith("PowerState/")), "")
+    problem = next((_words(item) for item in statuses if item["code"].startswith("ProvisioningState/failed")), "")
+    tags = {str(name).lower(): str(value) for name, value in (machine.get("tags") or {}).items()}
+    provisioning = str(properties.get("provisioningState", ""))
+    return MachineView(state_of(power, provisioning), problem, tags, str(properties.get("vmId") or ""), provisioning)
+
+
+def _observation(row: dict[str, Any], address: str, now: str) -> Observation:
+    properties = row["properties"]
+    view = (properties.get("extended") or {}).get("instanceView") or {}
+    power = (view.get("powerState") or {}).get("code", "")
+    provisioning = properties.get("provisioningState", "")
+    size = (properties.get("hardwareProfile") or {}).get("vmSize", "")
+    return Observation(state_of(power, provisioning), now, False, size, address, provisioning=provisioning)
+
+
+def _ip(row: dict[str, Any]) -> str:
+    return str(row["properties"].get("ipAddress") or "")
+
+
+def _words(status: dict[str, Any]) -> str:
+    return str(status.get("message") or status.get("displayStatus") or status["code"])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

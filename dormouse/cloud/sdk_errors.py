@@ -1,0 +1,66 @@
+"""Questions to Azure: an answer, nothing there, or "cannot be asked right now"; never an SDK's own exception."""
+
+from collections.abc import AsyncIterable, Awaitable
+from typing import Any, TypeVar
+
+from dormouse.cloud.error_codes import is_not_now, refusal_of
+from dormouse.environments.results import Refusal
+from dormouse.errors import CloudUnavailable
+
+T = TypeVar("T")
+HTTP_OK = 200
+
+
+class AzureRefuses(CloudUnavailable):
+    """Azure's answer is a considered "no": asking the same again changes nothing."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.explained())
+        self.refusal = refusal
+
+
+async def found(request: Awaitable[T]) -> T | None:
+    """The answer to a question, or None where Azure says that there is nothing; raises CloudUnavailable, or AzureRefuses."""
+    from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+
+    try:
+        return await request
+    except ResourceNotFoundError:
+        return None
+    except HttpResponseError as error:
+        code, status = str(getattr(error.error, "code", None) or ""), error.status_code or 0
+        if is_not_now(status, code, error.message):
+            raise CloudUnavailable(f"Azure cannot answer right now ({code or status}).") from error
+        raise AzureRefuses(refusal_of(status, code, error.message)) from error
+    except AzureError as error:
+        raise CloudUnavailable("Azure cannot be reached right now.") from error
+
+
+async def answered(request: Awaitable[Any]) -> Any:
+    """The JSON in the answer to a plain request; raises as `found` does, and AzureRefuses also where there is nothing."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        response = await request
+    except AzureError as error:
+        raise CloudUnavailable("Azure cannot be reached right now.") from error
+    try:
+        content = response.json()
+    except ValueError:
+        content = None
+    if response.status_code == HTTP_OK and isinstance(content, dict):
+        return content
+    said = content.get("error") if isinstance(content, dict) else None
+    code, message = (str(said.get("code", "")), str(said.get("message", ""))) if isinstance(said, dict) else ("", "")
+    if response.status_code == HTTP_OK or is_not_now(response.status_code, code, message):
+        raise CloudUnavailable(f"Azure cannot answer right now ({code or response.status_code}).")
+    raise AzureRefuses(refusal_of(response.status_code, code, message))
+
+
+async def listed(items: AsyncIterable[T]) -> list[T]:
+    """Every item of a list, page by page; raises as `found` does."""
+    return await found(_collected(items)) or []
+
+
+async def _collected(items: AsyncIterable[T]) -> list[T]:
+    return [item async for item in items]

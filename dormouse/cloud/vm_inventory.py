@@ -1,0 +1,151 @@
+"""The fleet: every machine in scope, a thousand to one question of Resource Graph; may be some seconds old."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from dormouse.cloud.clients import Cloud
+from dormouse.cloud.sdk_errors import AzureRefuses, answered, found
+from dormouse.environments.lifecycle import State, state_of
+from dormouse.resources.machines import ENVIRONMENT, PAGE, FleetMachine
+
+# The ids that one question may name.
+NAMED_AT_ONCE = 200
+MACHINES = "resources | where type =~ 'microsoft.compute/virtualmachines'"
+COLUMNS = (
+    "id, name, subscriptionId, resourceGroup, location, tags"
+    ", size = tostring(properties.hardwareProfile.vmSize)"
+    ", power = tostring(properties.extended.instanceView.powerState.code)"
+    ", provisioning = tostring(properties.provisioningState)"
+    ", created = tostring(properties.timeCreated)"
+    ", disk = tostring(properties.storageProfile.osDisk.diffDiskSettings.option)"
+    ", hibernation = tobool(properties.additionalCapabilities.hibernationEnabled)"
+    ", scale_set = tostring(properties.virtualMachineScaleSet.id)"
+    ", managed_by = tostring(managedBy)"
+    ", vm_id = tostring(properties.vmId)"
+)
+# One question for all machines of a subscription, answered from Azure Compute itself and not from an index of it.
+# https://learn.microsoft.com/rest/api/compute/virtual-machines/list-all
+STATUS_ONLY = "/subscriptions/{subscription}/providers/Microsoft.Compute/virtualMachines"
+COMPUTE_VERSION = "2024-07-01"
+MOST_PAGES = 50
+
+
+class Fleet:
+    """Questions about many machines at once."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        """Ask over the clients of this cloud, about the scopes that its settings name."""
+        self._cloud = cloud
+        own = cloud.settings.azure_subscription_id.lower()
+        scopes = cloud.settings.scopes
+        self._subscriptions = sorted({own, *(scope.split("/")[2] for scope in scopes)})
+        within = "".join(f" or id startswith '{scope}/'" for scope in scopes)
+        self._scopes = scopes
+        # `contains` looks away from capitals, as Resource Manager does with the names of tags.
+        self._machines = f"{MACHINES} and (tostring(tags) contains '\"{ENVIRONMENT}'{within})"
+
+    async def count(self) -> int:
+        """How many machines are in scope; raises CloudUnavailable."""
+        answer = await self._ask(f"{self._machines} | project id", top=1)
+        return int(answer.total_records)
+
+    async def page(self, number: int) -> list[FleetMachine]:
+        """The machines of one page, counted from 0, in the order of their ids; raises CloudUnavailable."""
+        answer = await self._ask(f"{self._machines} | project {COLUMNS} | order by id asc", skip=number * PAGE)
+        return [_machine(row) for row in answer.data]
+
+    async def still_has_one_of(self, identifiers: Sequence[str]) -> bool:
+        """Whether Azure Compute still shows one of these machines in scope, each by a request of its own.
+
+        Resource Graph leaves out what its caller may not read; Azure Compute answers 403. Raises CloudUnavailable, and
+        AzureRefuses where a machine may not be read.
+        """
+        for identifier in identifiers:
+            _, _, subscription, _, group, *_, name = identifier.split("/")
+            machine: Any = await found(self._cloud.compute_in(subscription).virtual_machines.get(group, name))
+            tags = (machine or {}).get("tags") or {}
+            in_scope = any(identifier.lower().startswith(f"{scope}/") for scope in self._scopes)
+            if machine is not None and (in_scope or any(tag.lower().startswith(ENVIRONMENT) for tag in tags)):
+                return True
+        return False
+
+    async def states(self, identifiers: Sequence[str]) -> dict[str, State]:
+        """The states of some machines by id in lower case; one that is missing is not there (or cannot be seen)."""
+        states: dict[str, State] = {}
+        for begin in range(0, len(identifiers), NAMED_AT_ONCE):
+            named = ", ".join(f"'{_quoted(identifier)}'" for identifier in identifiers[begin : begin + NAMED_AT_ONCE])
+            columns = "id, power = tostring(properties.extended.instanceView.powerState.code)"
+            answer = await self._ask(f"{MACHINES} and id in~ ({named}) | project {columns} | order by id asc")
+            states |= {str(row["id"]).lower(): state_of(str(row["power"])) for row in answer.data}
+        return states
+
+    async def states_now(self, identifiers: Sequence[str]) -> dict[str, State]:
+        """The states of some machines by id in lower case, as Azure Compute has them at this moment.
+
+        Falls back to Resource Graph, which may be some seconds old, where the whole subscription may not be listed. Raises
+        CloudUnavailable.
+        """
+        wanted = {identifier.lower() for identifier in identifiers}
+        try:
+            found = [await self._listed_now(subscription) for subscription in sorted({id_.split("/")[2] for id_ in wanted})]
+        except AzureRefuses:
+            return await self.states(identifiers)
+        return {key: state for states in found for key, state in states.items() if key in wanted}
+
+    async def _listed_now(self, subscription: str) -> dict[str, State]:
+        from azure.core.rest import HttpRequest
+
+        query = {"api-version": COMPUTE_VERSION, "statusOnly": "true"}
+        request: Any = HttpRequest("GET", STATUS_ONLY.format(subscription=subscription), params=query)
+        states: dict[str, State] = {}
+        for _ in range(MOST_PAGES):
+            answer = await answered(self._cloud.resources.send_request(request))
+            states |= {str(item["id"]).lower(): _state_in(item) for item in answer.get("value") or []}
+            if not answer.get("nextLink"):
+                break
+            request = HttpRequest("GET", str(answer["nextLink"]))
+        return states
+
+    async def _ask(self, question: str, *, top: int = PAGE, skip: int = 0) -> Any:
+        options = {"resultFormat": "objectArray", "$top": top, "$skip": skip}
+        body: Any = {"subscriptions": self._subscriptions, "query": question, "options": options}
+        return await found(self._cloud.graph.resources(body))
+
+
+def _machine(row: dict[str, Any]) -> FleetMachine:
+    return FleetMachine(
+        id=str(row["id"]),
+        name=str(row["name"]),
+        subscription=str(row["subscriptionId"]),
+        group=str(row["resourceGroup"]),
+        region=str(row["location"]).replace(" ", "").lower(),
+        size=str(row["size"]),
+        state=state_of(str(row["power"]), str(row["provisioning"])),
+        created=_seconds(str(row["created"])),
+        tags={str(name).lower(): str(value) for name, value in (row["tags"] or {}).items()},
+        ephemeral_disk=bool(row["disk"]),
+        can_hibernate=bool(row["hibernation"]),
+        managed_by_others=bool(row["scale_set"] or row["managed_by"]),
+        vm_id=str(row["vm_id"]),
+        provisioning=str(row["provisioning"]),
+    )
+
+
+def _state_in(item: dict[str, Any]) -> State:
+    properties = item.get("properties") or {}
+    statuses = (properties.get("instanceView") or {}).get("statuses") or []
+    power = next((str(status["code"]) for status in statuses if str(status["code"]).startswith("PowerState/")), "")
+    return state_of(power, str(properties.get("provisioningState") or ""))
+
+
+def _seconds(text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return 0.0
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _quoted(identifier: str) -> str:
+    return identifier.replace("\\", "\\\\").replace("'", "\\'")

@@ -1,0 +1,1 @@
+"""HTTP: routes, request parsing, responses and problems; handlers call the services."""

@@ -1,0 +1,29 @@
+"""Who asks: by the token that a request carries, or, where keys open the doors, by the key that the host has looked at."""
+
+import azure.functions as func
+
+from dormouse.access.roles import ANYBODY, Caller, Door, Right, Role, highest
+from dormouse.errors import NotAuthenticated
+from dormouse.http.requests import LONGEST_NAME
+from dormouse.services.dependencies import Reads
+from dormouse.text.plain_text import plain
+
+KEY_HOLDER = "function-key"
+
+
+async def caller_of(req: func.HttpRequest, right: Right, reads: Reads) -> Caller:
+    """Whoever sends a request; a token decides where there is one; raises NotAuthenticated, or CloudUnavailable."""
+    if right is Right.NOTHING:
+        return ANYBODY
+    settings = reads.settings
+    if req.headers.get("Authorization", ""):
+        claims = await reads.tokens.claims(req, settings.entra_audience)
+        object_id = str(claims.get("oid", ""))
+        if not object_id:
+            raise NotAuthenticated("The token names nobody.")
+        named = claims.get("preferred_username") or claims.get("upn") or claims.get("appid") or object_id
+        roles = claims.get("roles") if isinstance(claims.get("roles"), list) else []
+        return Caller(plain(str(named))[:LONGEST_NAME], Door.TOKEN, highest(list(roles or [])), object_id)
+    if settings.http_auth == "entra":
+        raise NotAuthenticated("This control plane asks for a bearer token.")
+    return Caller(KEY_HOLDER, Door.KEY, Role(settings.function_key_role))

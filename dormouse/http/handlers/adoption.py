@@ -1,0 +1,96 @@
+"""Routes that take machines into the sweep's care and let them go again."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import azure.functions as func
+from pydantic import AfterValidator, Field
+
+from dormouse.access.roles import Caller
+from dormouse.blueprints.fields import WeeklyHours
+from dormouse.environments.lifecycle import Verb
+from dormouse.environments.operations import Adoption
+from dormouse.errors import CommandNotPossible, Fault, InvalidSpec, MachineNotFound
+from dormouse.http.handlers.machines import MachineId
+from dormouse.http.parameters import DRY_RUN
+from dormouse.http.requests import body_of, model_of
+from dormouse.http.responses import accepted, answer
+from dormouse.idle.holds import Asked
+from dormouse.idle.policy import read_policy
+from dormouse.idle.schedule import LONGEST
+from dormouse.resources.machines import DEPLOYMENT, ENVIRONMENT, IDLE, NAME, SCHEDULE, place_of, subject_of
+from dormouse.services.dependencies import Reads
+from dormouse.services.durable_client import Client
+from dormouse.services.operations import operation_of, start
+from orchestrators.machines.adopt import adopt_machine, release_machine
+
+ORCHESTRATORS = {Verb.ADOPT: adopt_machine, Verb.RELEASE: release_machine}
+
+
+def _policy(value: str) -> str:
+    read_policy(value)
+    return value
+
+
+class ReleaseRequest(Asked):
+    """A machine that is to be watched no longer, and whether its agent goes, too."""
+
+    machine: MachineId
+    agent: bool = True
+
+
+class AdoptRequest(ReleaseRequest):
+    """A machine that is to be watched, by which policy and schedule, and whether it gets an agent."""
+
+    idle: Annotated[str, Field(max_length=LONGEST, examples=["window=45m, lead=10m"]), AfterValidator(_policy)] = "on"
+    schedule: WeeklyHours = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WouldAdopt:
+    """What would be done to a machine: its new tags, and whether its agent comes, or goes."""
+
+    machine: str
+    would: Verb
+    tags: dict[str, str]
+    agent: bool
+
+
+async def adopt(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+    """Watch a machine that others have made, from the next sweep on."""
+    asked = model_of(AdoptRequest, body_of(req))
+    if asked.agent and not reads.settings.control_plane_url:
+        words = "CONTROL_PLANE_URL is not set, so an agent would not know where to report; adopt it without one."
+        raise InvalidSpec([Fault("/agent", words)])
+    schedule = {SCHEDULE: asked.schedule} if asked.schedule else {}
+    tags = {IDLE: asked.idle, **schedule, DEPLOYMENT: reads.settings.deployment_id}
+    return await _begin(Verb.ADOPT, asked, tags, req, (client, reads, caller))
+
+
+async def release(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+    """Watch a machine no longer, and leave nothing of us on it."""
+    return await _begin(Verb.RELEASE, model_of(ReleaseRequest, body_of(req)), {}, req, (client, reads, caller))
+
+
+async def _begin(
+    verb: Verb, asked: ReleaseRequest, tags: dict[str, str], req: func.HttpRequest, by: tuple[Client, Reads, Caller]
+) -> func.HttpResponse:
+    client, reads, caller = by
+    subscription, group, name = place_of(asked.machine)
+    known = await reads.inventory.tags_of(subscription, group, name)
+    if known is None:
+        raise MachineNotFound(f"There is no machine {asked.machine}.")
+    claimed = known.get(ENVIRONMENT, "")
+    record = await reads.records.environment(claimed) if NAME.fullmatch(claimed) else None
+    if record and record.machine_id(reads.settings.azure_subscription_id).lower() == asked.machine.strip().lower():
+        raise CommandNotPossible(f"It belongs to the environment {claimed}, which is watched as it is.")
+    deployment = known.get(DEPLOYMENT, reads.settings.deployment_id)
+    if deployment != reads.settings.deployment_id:
+        raise CommandNotPossible(f"The deployment {deployment} of the control plane watches it; release it there first.")
+    subject = subject_of(asked.machine, "", reads.settings.azure_subscription_id)
+    if DRY_RUN.of(req):
+        return answer(WouldAdopt(asked.machine, verb, tags, asked.agent))
+    operation = operation_of(caller, subject, verb)
+    request = Adoption(operation.id, subject, asked.machine, group, name, subscription, tags, asked.agent)
+    await start(client, reads.records, operation, ORCHESTRATORS[verb], request)
+    return accepted(operation.id)

@@ -1,0 +1,79 @@
+"""The route that agents report to: each may speak of its own machine only."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import azure.functions as func
+
+from dormouse.access.roles import Caller
+from dormouse.errors import NotAllowed
+from dormouse.http.requests import body_of, model_of
+from dormouse.http.responses import answer
+from dormouse.idle.heartbeat import Heartbeat, merged
+from dormouse.idle.holds import longest_hold
+from dormouse.resources.machines import key_of
+from dormouse.services.dependencies import Reads
+from dormouse.services.durable_client import Client
+
+LARGEST = 256 * 1024
+EVERY = 60  # seconds
+# The token of a machine's own (system-assigned) identity names the machine.
+MACHINE_CLAIM = "xms_mirid"
+
+
+@dataclass(frozen=True, slots=True)
+class WarningToShow:
+    """What the agent is to tell people on the machine."""
+
+    id: str
+    text: str
+    stop_in_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOnRecord:
+    """What is on record of people who want the machine awake."""
+
+    by: str
+    reason: str
+    until_in_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatAnswer:
+    """What an agent is told in return."""
+
+    next_in_seconds: int
+    confirmed: bool
+    warning: WarningToShow | None
+    hold: HoldOnRecord | None
+
+
+async def receive_heartbeat(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+    """Take a heartbeat; its token must have been issued to the very machine that it reports about."""
+    settings, now = reads.settings, reads.now()
+    claims = await reads.tokens.claims(req, settings.heartbeat_audience)
+    beat = model_of(Heartbeat, body_of(req, largest=LARGEST))
+    key = _own_machine(beat, claims)
+    reads.heartbeats.admit(key, now)
+    record = await reads.fleet.change_heard(key, lambda known: merged(known, beat, now), now)
+    memory = await reads.fleet.memory(key)
+    warned = memory.warned if memory else None
+    name = key.rpartition(":")[2]
+    hold = longest_hold(memory.hold if memory else None, record.holds, name, now, settings.longest_hold_minutes)
+    warning = WarningToShow(warned.id, warned.text, max(warned.stop_at - now, 0.0)) if warned else None
+    held = HoldOnRecord(hold.by, hold.reason, hold.until - now) if hold else None
+    return answer(HeartbeatAnswer(EVERY, confirmed=True, warning=warning, hold=held))
+
+
+def _own_machine(beat: Heartbeat, claims: dict[str, Any]) -> str:
+    """The key of the machine that a heartbeat is about; raises NotAllowed unless the token is that machine's own."""
+    refused = NotAllowed("A machine may report about itself only, with the token of its own managed identity.")
+    try:
+        key = key_of(beat.machine)
+        issued_to = key_of(str(claims.get(MACHINE_CLAIM, "")))
+    except ValueError:
+        raise refused from None
+    if issued_to != key:
+        raise refused
+    return key

@@ -1,0 +1,50 @@
+"""Queries as the URL has them: Azure's host drops empty values and joins repeated ones before the app sees any parameter.
+
+https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script.Grpc/MessageExtensions/GrpcMessageConversionExtensions.cs
+"""
+
+from collections.abc import Iterable
+from urllib.parse import parse_qsl, urlsplit
+
+import azure.functions as func
+
+from dormouse.errors import InvalidRequest
+
+KEY = "code"  # the function key, which the host reads
+MOST_PARAMETERS, LONGEST_SHOWN = 50, 40
+
+
+def require_readable_query(req: func.HttpRequest, known: Iterable[str]) -> None:
+    """Raise InvalidRequest for a query parameter that is unknown, has no value, comes twice, or did not reach the app."""
+    written = written_in(req)
+    names = [name for name, _ in written]
+    strange = sorted({*names, *_ours(req.params)} - {*known})
+    if strange:
+        raise InvalidRequest(f"This takes no parameter {shown(strange)}.")
+    empty = sorted({name for name, value in written if not value})
+    if empty:
+        raise InvalidRequest(f"The parameter {shown(empty)} has no value; give it one, or leave it out.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidRequest(f"The parameter {shown(twice)} is there more than once.")
+    lost = sorted(name for name, value in written if req.params.get(name) != value)
+    if lost:
+        raise InvalidRequest(f"The parameter {shown(lost)} cannot be read as the URL has it.")
+
+
+def written_in(req: func.HttpRequest) -> list[tuple[str, str]]:
+    """Every query parameter in the URL but the function key, in its order; raises InvalidRequest."""
+    try:
+        pairs = parse_qsl(urlsplit(req.url).query, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise InvalidRequest("The query cannot be read.") from None
+    return [(name, value) for name, value in pairs if name.lower() != KEY]
+
+
+def _ours(names: Iterable[str]) -> set[str]:
+    return {name for name in names if name.lower() != KEY}
+
+
+def shown(names: Iterable[str]) -> str:
+    """Some names, as a sentence lists them."""
+    return ", ".join(repr(name[:LONGEST_SHOWN]) for name in names)

@@ -1,0 +1,95 @@
+"""What a route is: where it is, who answers, whom it is for, what it takes, and what it may answer."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import azure.functions as func
+
+from dormouse.access.roles import Caller, Right
+from dormouse.errors import ControlPlaneError, InvalidRequest
+from dormouse.http.parameters import Parameter
+from dormouse.http.paths import require_place
+from dormouse.http.queries import require_readable_query, shown
+from dormouse.http.requests import DRY_RUN_MEMBER, body_of, raw_body
+from dormouse.http.responses import Accepted
+from dormouse.services.dependencies import Reads
+
+Handler = Callable[..., Awaitable[func.HttpResponse]]
+JSON, HTML, CSV, FORM = "application/json", "text/html", "text/csv", "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One way in which a route answers: the type of what it says, None for what is no JSON of ours, and as what."""
+
+    status: int
+    kind: Any = None
+    media: str = JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: its method, its template below the prefix, who answers, and what it asks of its callers.
+
+    `takes` is the model of its body, `no` what it may refuse beside what every route may; `proof` names the header in which
+    a caller proves to be who they are, where neither key nor token of ours is asked for. What is `costly` makes calls of
+    Azure, and is counted; what `looks` makes some, too, and is counted apart, so that whoever polls is not kept from acting.
+    What is `tried_later` begins something to be watched even as a dry run.
+    """
+
+    method: str
+    template: str
+    handler: Handler
+    right: Right
+    replies: tuple[Reply, ...]
+    query: tuple[Parameter[Any], ...] = ()
+    takes: Any = None
+    no: tuple[type[ControlPlaneError], ...] = ()
+    proof: str = ""
+    media: str = JSON
+    costly: bool = False
+    looks: bool = False
+    tried_later: bool = False
+
+    @property
+    def commands(self) -> bool:
+        """Whether it does something, and can be asked to do it once only."""
+        return self.method != "GET" and self.right is not Right.NOTHING
+
+    def require_readable(self, req: func.HttpRequest) -> None:
+        """Raise what a request is refused for before anything is looked up, so that nothing misread is done in earnest.
+
+        That is every query parameter that is unknown or unreadable, a body where none is taken, and a name or id in the path
+        that nothing of ours can have.
+        """
+        if self.right is Right.NOTHING:
+            return
+        require_readable_query(req, [parameter.name for parameter in self.query])
+        for parameter in self.query:
+            parameter.of(req)
+        if self.commands and self.takes is None and raw_body(req):
+            strange = sorted(body_of(req))
+            if strange:
+                raise InvalidRequest(f"The body may hold nothing but {DRY_RUN_MEMBER}, and not {shown(strange)}.")
+        require_place(self.method, self.template, req.route_params)
+
+    def admit(self, caller: Caller, reads: Reads) -> None:
+        """Count a request that costs calls of Azure; raises TooManyRequests."""
+        pace = reads.pace if self.costly else reads.looks if self.looks else None
+        if pace is not None:
+            pace.admit(caller.object_id or caller.name, reads.now())
+
+    def level(self, *, keys: bool) -> Any:
+        """The key that the host asks for; where tokens open the doors, it asks for none."""
+        return func.AuthLevel.FUNCTION if keys and self.right is not Right.NOTHING else func.AuthLevel.ANONYMOUS
+
+
+def ok(*kinds: Any) -> tuple[Reply, ...]:
+    """Answered at once."""
+    return tuple(Reply(200, kind) for kind in kinds)
+
+
+def begun(*kinds: Any) -> tuple[Reply, ...]:
+    """Accepted, and to be watched; or answered at once, if nothing has to be done or was only asked."""
+    return (Reply(202, Accepted), *ok(*kinds))

@@ -1,0 +1,251 @@
+"""The table of routes."""
+
+from typing import Any
+
+from dormouse.access.roles import Right
+from dormouse.blueprints.specs import WorkstationSpec
+from dormouse.chatops import endpoints
+from dormouse.errors import (
+    BlueprintNotFound,
+    CommandNotPossible,
+    EnvironmentBusy,
+    EnvironmentNotFound,
+    InvalidRequest,
+    MachineNotFound,
+    NameTaken,
+    NotAllowed,
+    NotAuthenticated,
+    OperationNotFound,
+    SweepNotFound,
+    SweepUnderWay,
+    TooManyRequests,
+)
+from dormouse.http.handlers import (
+    adoption,
+    blueprints,
+    environments,
+    heartbeats,
+    machines,
+    operations,
+    snooze,
+    sweeps,
+)
+from dormouse.http.openapi import document
+from dormouse.http.parameters import (
+    AFTER,
+    DRY_RUN,
+    ENVIRONMENT,
+    FORCE,
+    FORMAT,
+    LIMIT,
+    PURGE,
+    REGION,
+    SINCE,
+    SIZE,
+    VERDICT,
+)
+from dormouse.http.responses import Page
+from dormouse.http.route import CSV, FORM, HTML, Reply, Route, begun, ok
+from dormouse.idle.heartbeat import Heartbeat
+from dormouse.idle.holds import HoldRequest, LeaseRequest
+from dormouse.idle.report import Line
+from dormouse.services.apply import DryRun
+from dormouse.services.views import Picture
+
+HELD = (EnvironmentNotFound, EnvironmentBusy, CommandNotPossible)
+SIGNED = (NotAuthenticated, InvalidRequest)
+PAGED = (LIMIT, AFTER)
+LOOK, OWN, OPERATE, NOTHING = Right.LOOK, Right.OWN, Right.OPERATE, Right.NOTHING
+
+ROUTES = (
+    Route(
+        "PUT",
+        "environments/{name}",
+        environments.put_environment,
+        OWN,
+        begun(Picture, DryRun),
+        (DRY_RUN,),
+        WorkstationSpec,
+        (EnvironmentBusy, NameTaken),
+        costly=True,
+    ),
+    Route(
+        "GET", "environments/{name}", environments.get_environment, LOOK, ok(Picture), no=(EnvironmentNotFound,), looks=True
+    ),
+    Route(
+        "DELETE",
+        "environments/{name}",
+        environments.remove_environment,
+        OWN,
+        begun(environments.GoneAlready, environments.WouldDelete),
+        (DRY_RUN, PURGE),
+        no=HELD,
+        costly=True,
+    ),
+    Route("GET", "environments", environments.list_environments, LOOK, ok(Page[Picture]), PAGED, costly=True),
+    *(
+        Route(
+            "POST",
+            f"environments/{{name}}/{verb}",
+            handler,
+            OWN,
+            begun(Picture, environments.WouldChangePower),
+            (DRY_RUN,),
+            no=HELD,
+            costly=True,
+        )
+        for verb, handler in (
+            ("start", environments.start_environment),
+            ("stop", environments.stop_environment),
+            ("restart", environments.restart_environment),
+        )
+    ),
+    Route(
+        "GET",
+        "environments/{name}/password",
+        environments.get_password,
+        OWN,
+        ok(environments.PasswordPlace),
+        no=(EnvironmentNotFound,),
+    ),
+    *(
+        Route("POST", template, handler, OWN, ok(kind), (DRY_RUN,), takes, (EnvironmentNotFound, EnvironmentBusy))
+        for template, handler, kind, takes in (
+            ("environments/{name}/hold", environments.hold_environment, machines.Held, HoldRequest),
+            ("environments/{name}/extend", environments.extend_environment, machines.Leased, LeaseRequest),
+        )
+    ),
+    Route("GET", "machines", machines.list_machines, LOOK, ok(Page[Line]), (*PAGED, VERDICT)),
+    Route(
+        "GET",
+        "machines/idle-report",
+        machines.idle_report,
+        LOOK,
+        (*ok(machines.Report), Reply(200, None, CSV)),
+        (*PAGED, FORMAT),
+    ),
+    *(
+        Route("POST", template, handler, OPERATE, ok(kind), (DRY_RUN,), takes, (MachineNotFound, EnvironmentBusy))
+        for template, handler, kind, takes in (
+            ("machines/hold", machines.hold_machine, machines.Held, machines.MachineHold),
+            ("machines/extend", machines.lease_machine, machines.Leased, machines.MachineLease),
+        )
+    ),
+    *(
+        Route(
+            "POST",
+            template,
+            handler,
+            OPERATE,
+            begun(adoption.WouldAdopt),
+            (DRY_RUN,),
+            takes,
+            (MachineNotFound, EnvironmentBusy, CommandNotPossible),
+            costly=True,
+        )
+        for template, handler, takes in (
+            ("machines/adopt", adoption.adopt, adoption.AdoptRequest),
+            ("machines/release", adoption.release, adoption.ReleaseRequest),
+        )
+    ),
+    Route(
+        "POST",
+        "sweeps",
+        sweeps.post_sweep,
+        OPERATE,
+        (Reply(202, sweeps.SweepBegun),),
+        (DRY_RUN,),
+        no=(SweepUnderWay,),
+        costly=True,
+        tried_later=True,
+    ),
+    Route("GET", "sweeps/{id}", sweeps.get_sweep, LOOK, ok(sweeps.SweepView), no=(SweepNotFound,)),
+    Route(
+        "POST",
+        "heartbeats",
+        heartbeats.receive_heartbeat,
+        NOTHING,
+        ok(heartbeats.HeartbeatAnswer),
+        takes=Heartbeat,
+        no=(NotAuthenticated, NotAllowed, TooManyRequests),
+        proof="Authorization",
+    ),
+    *(
+        Route(
+            method,
+            "snooze/{link}",
+            handler,
+            NOTHING,
+            (Reply(200, None, HTML), Reply(404, None, HTML)),
+            no=(MachineNotFound,),
+        )
+        for method, handler in (("GET", snooze.show_snooze), ("POST", snooze.snooze))
+    ),
+    *(
+        Route("POST", template, handler, NOTHING, ok(dict[str, Any]), no=SIGNED, proof="X-Slack-Signature", media=FORM)
+        for template, handler in (
+            ("chatops/slack", endpoints.slack_command),
+            ("chatops/slack/interactions", endpoints.slack_interaction),
+        )
+    ),
+    Route(
+        "POST",
+        "chatops/teams",
+        endpoints.teams_message_in,
+        NOTHING,
+        ok(dict[str, Any]),
+        takes=dict[str, Any],
+        no=SIGNED,
+        proof="Authorization",
+    ),
+    Route(
+        "POST",
+        "chatops/generic",
+        endpoints.generic_message,
+        NOTHING,
+        ok(endpoints.GenericAnswer),
+        takes=endpoints.GenericMessage,
+        no=SIGNED,
+        proof="X-Hub-Signature-256",
+    ),
+    Route(
+        "GET",
+        "operations",
+        operations.list_operations,
+        LOOK,
+        ok(Page[operations.OperationView]),
+        (*PAGED, ENVIRONMENT, SINCE),
+    ),
+    Route("GET", "operations/{id}", operations.get_operation, LOOK, ok(operations.OperationView), no=(OperationNotFound,)),
+    Route(
+        "POST",
+        "operations/{id}/cancel",
+        operations.cancel_operation,
+        OWN,
+        begun(operations.WouldCancel),
+        (DRY_RUN, FORCE),
+        no=(OperationNotFound, SweepNotFound, CommandNotPossible),
+    ),
+    Route(
+        "GET",
+        "blueprints",
+        blueprints.list_blueprints,
+        LOOK,
+        ok(Page[blueprints.PricedCard]),
+        (*PAGED, REGION, SIZE),
+        looks=True,
+    ),
+    Route(
+        "GET",
+        "blueprints/{name}",
+        blueprints.get_blueprint,
+        LOOK,
+        ok(blueprints.PricedCard),
+        (REGION, SIZE),
+        no=(BlueprintNotFound,),
+        looks=True,
+    ),
+    Route("GET", "health", blueprints.get_health, NOTHING, ok(blueprints.Health)),
+    Route("GET", "openapi.json", document.get_description, NOTHING, ok(dict[str, Any])),
+    Route("GET", "docs", document.get_page, NOTHING, (Reply(200, None, HTML),)),
+)

@@ -1,0 +1,1 @@
+"""Idle shutdown: evidence, verdicts, decisions, holds, leases and schedules. Pure."""

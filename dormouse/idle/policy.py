@@ -1,0 +1,144 @@
+"""Policies: when a machine counts as idle, and what is then done; read from a tag, a spec or a setting, in that order."""
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dormouse.text.durations import DAY, HOUR, StoredMinutes, between, duration_text, leading_duration
+from dormouse.text.wording import did_you_mean, words_of
+
+# Between words, and between a word and its value.
+PARTS, NAMED = re.compile(r"[,;\r\n]+"), re.compile(r"([^\s=:]+)\s*[=:]\s*")
+# What the agent in a machine remembers, and so the longest time that can be looked back on.
+LONGEST_WINDOW = 6 * HOUR
+OFF = frozenset({"off", "false", "no"})
+ENABLED = frozenset({"on", "true", "yes", "1"})
+DISABLED = OFF | {"0", "none", "never", "disable", "disabled"}
+EXAMPLE = "window=45m, lead=10m, gpu=optional"
+LONGEST_SHOWN = 60  # characters
+TIMES = frozenset({"window", "grace", "lead"})
+
+
+class Action(StrEnum):
+    """What is done to an idle machine; hibernation becomes deallocation where a machine cannot hibernate."""
+
+    DEALLOCATE = "deallocate"
+    HIBERNATE = "hibernate"
+    NOTIFY = "notify"
+
+
+Share = Annotated[float, Field(gt=0, le=100)]
+Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def shown(default: str) -> Any:
+    """The default of a time as the schema shows it: with its unit."""
+    return Field(json_schema_extra={"default": default})
+
+
+class IdlePolicy(BaseModel):
+    """How a machine is judged and what follows; times in minutes (people write them as `45m`), limits by signal.
+
+    A signal that reaches its limit in any minute of the window keeps the machine awake.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    enabled: bool = True
+    window: Annotated[StoredMinutes, between(5, LONGEST_WINDOW), shown("30m")] = 30
+    grace: Annotated[StoredMinutes, between(0, DAY), shown("30m")] = 30
+    lead: Annotated[StoredMinutes, between(0, DAY), shown("15m")] = 15
+    action: Action = Action.DEALLOCATE
+    hibernate_fallback: Literal["keep", "deallocate"] = "keep"
+    undeliverable: Literal["keep", "proceed"] = "keep"
+    gpu: Literal["required", "optional"] = "required"
+    agent: Literal["required", "optional"] = "optional"
+    sessions: Literal["connected", "active"] = "connected"
+    kernels: Literal["activity", "alive"] = "activity"
+    containers: Literal["activity", "running"] = "activity"
+    gpu_percent: Share = 5.0
+    cpu_percent: Share = 5.0
+    cpu_cores: Limit = 0.5
+    network_bytes_per_second: Limit = 100_000.0
+    disk_bytes_per_second: Limit = 1_000_000.0
+
+
+def read_policy(text: str, default: IdlePolicy | None = None) -> IdlePolicy:
+    """Read a policy as a tag holds it: `on`, `off`, or `window=45m, lead=10m`; what it does not name is as in `default`.
+
+    Raises ValueError with everything that is wrong in one sentence.
+    """
+    base = default or IdlePolicy()
+    words, named = _split(text.lower().strip().strip("\"'`"))
+    switches, faults = _switches([*words, *(value for name, value in named if name == "enabled")])
+    settings = [(name, value) for name, value in named if name != "enabled"]
+    faults += _repeated(settings)
+    try:
+        policy = IdlePolicy.model_validate({**base.model_dump(), "enabled": False not in switches, **dict(settings)})
+    except ValidationError as error:
+        faults += _faults(error)
+    if faults:
+        raise ValueError(f"not a policy like {EXAMPLE!r}: {'; '.join(faults)}")
+    return policy
+
+
+def stored_policy(stored: Mapping[str, Any]) -> IdlePolicy:
+    """A policy as records hold it; raises ValueError with everything that today's rules refuse in it."""
+    try:
+        return IdlePolicy.model_validate(stored)
+    except ValidationError as error:
+        raise ValueError(f"the policy on record is refused: {'; '.join(_faults(error))}") from None
+
+
+def policy_as_written(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy as records hold it (times are numbers of minutes), as people write it, so that it can be sent again."""
+    return {
+        name: duration_text(value) if name in TIMES and isinstance(value, int) else value for name, value in stored.items()
+    }
+
+
+def _faults(error: ValidationError) -> list[str]:
+    return [f"{item['loc'][0]}: {words_of(item, IdlePolicy.model_fields)}" for item in error.errors()]
+
+
+def _split(text: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """The words that stand alone in a text, and the names with their values, which may have spaces."""
+    words, named = list[str](), list[tuple[str, str]]()
+    for part in PARTS.split(text):
+        found = list(NAMED.finditer(part))
+        words += part[: found[0].start() if found else None].split()
+        ends = [match.start() for match in found[1:]] + [len(part)]
+        for match, end in zip(found, ends, strict=False):
+            name, value = match[1].replace("-", "_"), part[match.end() : end].strip()
+            named.append((name, value.rstrip(" %") if name.endswith("_percent") else value))
+    return words, named
+
+
+def _switches(words: Sequence[str]) -> tuple[set[bool], list[str]]:
+    """Whether a policy is said to be on or off, and what is wrong with what is said."""
+    switches = {word in ENABLED for word in words if word in ENABLED | DISABLED}
+    faults = [_stray(word) for word in words if word not in ENABLED | DISABLED]
+    return switches, [*faults, "it says both on and off"] if len(switches) > 1 else faults
+
+
+def _stray(word: str) -> str:
+    if word in ("enable", "enabled"):
+        return f"{word!r} is not a word of policies; did you mean 'on'?"
+    if word in IdlePolicy.model_fields:
+        return f"{word!r} has no value; write it like window=45m"
+    if leading_duration([word]):
+        return f"{word!r} is not like window=45m; did you mean 'window={word}'?"
+    near = did_you_mean(word, sorted(ENABLED | DISABLED))
+    return f"{word[:LONGEST_SHOWN]!r} is not like window=45m{near}"
+
+
+def _repeated(settings: Sequence[tuple[str, str]]) -> list[str]:
+    names = [name for name, _ in settings]
+    return [
+        f"{name} is there more than once ({', '.join(value for other, value in settings if other == name)})"
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]

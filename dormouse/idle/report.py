@@ -1,0 +1,131 @@
+"""Reports: what a sweep has found and done, for the machines one by one and as a whole."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from dormouse.environments.lifecycle import State
+from dormouse.idle.decision import Decision, Step
+from dormouse.idle.evidence import Case
+from dormouse.idle.tracking import Hold, Lease
+from dormouse.idle.verdict import IdleVerdict, Kind
+from dormouse.text.limits import LONGEST_SENTENCE, MOST_PROBLEMS, clipped, first_of
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One machine in the report: its verdict with the evidence, and what happens to it when.
+
+    `as_of` is when it was judged; `stale` says that the last sweep did not see it, so that it may be gone.
+    """
+
+    id: str
+    name: str
+    environment: str
+    region: str
+    size: str
+    state: State
+    verdict: Kind
+    sentence: str
+    numbers: dict[str, float]
+    step: Step
+    then: str
+    at: float
+    since: float
+    hold: Hold | None
+    lease: Lease | None
+    hours_asleep: float
+    saved: float
+    per_hour: float
+    currency: str
+    as_of: str = ""
+    stale: bool = False
+
+    @classmethod
+    def of(cls, case: Case, verdict: IdleVerdict, decision: Decision) -> "Line":
+        """The line of a machine."""
+        machine, memory, now = case.machine, case.memory, case.now
+        return cls(
+            id=machine.id,
+            name=machine.name,
+            environment=machine.environment,
+            region=machine.region,
+            size=machine.size,
+            state=machine.state,
+            verdict=verdict.kind,
+            sentence=clipped(verdict.sentence, LONGEST_SENTENCE),
+            numbers=verdict.numbers,
+            step=decision.step,
+            then=clipped(decision.then, LONGEST_SENTENCE),
+            at=decision.at,
+            since=memory.since(verdict.kind),
+            hold=case.hold,
+            lease=memory.lease,
+            hours_asleep=round(memory.hours_asleep(now), 2),
+            saved=round(memory.money_saved(now), 2),
+            per_hour=memory.nap.per_hour if memory.nap else 0.0,
+            currency=memory.nap.currency if memory.nap else "USD",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPage:
+    """Up to a thousand lines, and when they were true (seconds since 1970)."""
+
+    number: int
+    sweep: str
+    judged_at: float
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a sweep has found, counted; `problems` says what could not be seen or done."""
+
+    machines: int = 0
+    verdicts: dict[str, int] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
+    saved: float = 0.0
+    hours_asleep: float = 0.0
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, lines: Iterable[Line], problems: Iterable[str] = ()) -> "Tally":
+        """The count of some lines."""
+        told = list(lines)
+        return cls(
+            machines=len(told),
+            verdicts=dict(sorted(Counter(line.verdict.value for line in told).items())),
+            steps=dict(sorted(Counter(line.step.value for line in told).items())),
+            saved=round(sum(line.saved for line in told), 2),
+            hours_asleep=round(sum(line.hours_asleep for line in told), 2),
+            problems=first_of(problems, MOST_PROBLEMS),
+        )
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Both counted together."""
+        return Tally(
+            self.machines + other.machines,
+            dict(sorted((Counter(self.verdicts) + Counter(other.verdicts)).items())),
+            dict(sorted((Counter(self.steps) + Counter(other.steps)).items())),
+            round(self.saved + other.saved, 2),
+            round(self.hours_asleep + other.hours_asleep, 2),
+            first_of((*self.problems, *other.problems), MOST_PROBLEMS),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportHead:
+    """A sweep as a whole: which one, when, of how many pages its report is.
+
+    `blind` says that it failed, or saw nothing where there was something before; `told_at` when people were told so last.
+    """
+
+    sweep: str
+    dry_run: bool
+    began_at: float
+    ended_at: float
+    pages: int
+    tally: Tally
+    told_at: float = 0.0
+    blind: bool = False

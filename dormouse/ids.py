@@ -1,0 +1,78 @@
+"""The ids of operations: environment, verb, and a ULID, so that they sort by time. https://github.com/ulid/spec"""
+
+import hashlib
+import re
+import secrets
+import time
+
+from dormouse.environments.lifecycle import Verb
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ULID_LENGTH = 26
+# An instance of Durable Functions takes a quarter of a thousand characters; a machine goes by its group and name.
+LONGEST_ID = 256
+OPERATION_ID = re.compile(rf"[\w.():-]+-(?:{'|'.join(Verb)})-[{CROCKFORD}]{{{ULID_LENGTH}}}")
+
+
+def new_operation_id(environment: str, verb: Verb) -> str:
+    """An operation id: environment, verb and a ULID, so that ids sort by time within an environment."""
+    return f"{environment}-{verb}-{_new_ulid(time.time_ns() // 1_000_000)}"
+
+
+def operation_id_at(environment: str, verb: Verb, seconds: float, unique: str) -> str:
+    """The operation id of a moment (seconds since 1970) and a unique text: the same whenever it is asked for."""
+    chance = int.from_bytes(hashlib.sha256(unique.encode()).digest()[:10], "big")
+    return f"{environment}-{verb}-{_base32(int(seconds * 1000), 10)}{_base32(chance, 16)}"
+
+
+def new_sweep_id() -> str:
+    """The id of a sweep; ids sort by time."""
+    return f"sweep-{_new_ulid(time.time_ns() // 1_000_000)}"
+
+
+def is_sweep_id(identifier: str) -> bool:
+    """Whether this is the id of a sweep."""
+    prefix, _, ulid = identifier.partition("-")
+    return prefix == "sweep" and len(ulid) == ULID_LENGTH and set(ulid) <= set(CROCKFORD)
+
+
+def is_operation_id(identifier: str) -> bool:
+    """Whether this can be the id of an operation: something's name, a verb and a ULID."""
+    return len(identifier) <= LONGEST_ID and OPERATION_ID.fullmatch(identifier) is not None
+
+
+def page_id(sweep: str, number: int) -> str:
+    """The id of the orchestration that sweeps one page."""
+    return f"{sweep}:{number}"
+
+
+def ulid_of(operation: str) -> str:
+    """The ULID at the end of an operation id; raises ValueError when there is none."""
+    ulid = operation.rsplit("-", 1)[-1]
+    if len(ulid) != ULID_LENGTH or not set(ulid) <= set(CROCKFORD):
+        raise ValueError(f"{operation!r} is not an operation id")
+    return ulid
+
+
+def verb_of(operation: str) -> Verb:
+    """The verb in an operation id; raises ValueError when there is none."""
+    return Verb(operation.rsplit("-", 2)[-2])
+
+
+def child_of(operation: str, step: str) -> str:
+    """The id of the orchestration that builds one step of an operation: whoever knows the operation can reach it."""
+    return f"{operation}:{step}"
+
+
+def first_ulid(milliseconds: int) -> str:
+    """The smallest ULID of a moment in milliseconds since 1970: a border for questions about time."""
+    return _base32(milliseconds, 10) + "0" * 16
+
+
+def _new_ulid(milliseconds: int) -> str:
+    return _base32(milliseconds, 10) + _base32(secrets.randbits(80), 16)
+
+
+def _base32(number: int, length: int) -> str:
+    digits = [CROCKFORD[(number >> (5 * place)) & 31] for place in range(length)]
+    return "".join(reversed(digits))

@@ -1,0 +1,1 @@
+"""Notifications: messages to people, and the webhooks that deliver them."""

@@ -1,0 +1,44 @@
+"""The minutes of an agent as one short text: rows of numbers side by side, of which the newest can be read alone."""
+
+import base64
+import zlib
+from array import array
+from functools import lru_cache
+from math import nan
+
+from dormouse.idle.signals import Values
+
+KIND = "f"  # four bytes a number; what is kept of a signal has three digits
+
+
+def packed(minutes: dict[int, Values], width: int) -> tuple[int, str]:
+    """The place of the first minute, and the text of all from there to the last; minutes between them may be missing."""
+    if not minutes:
+        return 0, ""
+    first, last = min(minutes), max(minutes)
+    nothing: Values = (None,) * width
+    numbers = array(
+        KIND,
+        (nan if value is None else value for place in range(first, last + 1) for value in minutes.get(place, nothing)),
+    )
+    return first, base64.b64encode(zlib.compress(numbers.tobytes())).decode()
+
+
+def unpacked(first: int, text: str, width: int, since: int = 0) -> dict[int, Values]:
+    """The minutes from a place on; those of which nothing is known are left out."""
+    if not text:
+        return {}
+    numbers = array(KIND)
+    numbers.frombytes(zlib.decompress(base64.b64decode(text)))
+    minutes: dict[int, Values] = {}
+    for row in range(max(since - first, 0), len(numbers) // width):
+        values = tuple(_number(value) if value == value else None for value in numbers[row * width : (row + 1) * width])
+        if any(value is not None for value in values):
+            minutes[first + row] = values
+    return minutes
+
+
+@lru_cache(65536)
+def _number(value: float) -> float:
+    """A number as it was before it was packed: the same few come again and again."""
+    return round(value, 3)

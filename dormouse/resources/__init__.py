@@ -1,0 +1,1 @@
+"""What things are in Azure: plans, resource IDs, ownership, VM sizes and request payloads. Pure."""

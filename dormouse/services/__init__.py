@@ -1,0 +1,1 @@
+"""Use cases: typed functions that HTTP handlers, chat commands and timers call."""

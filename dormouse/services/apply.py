@@ -1,0 +1,192 @@
+"""Wishes: what a PUT asks for, beside what was asked before and what exists; the difference is the plan."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dormouse import serialization
+from dormouse.access.roles import Caller, Role, owns
+from dormouse.blueprints.catalog import changed_steps, plan_for
+from dormouse.blueprints.specs import SPECS, WorkstationSpec, read_spec
+from dormouse.blueprints.stored_specs import Before, before_change
+from dormouse.cloud.prices import Price
+from dormouse.environments.graph import in_order
+from dormouse.environments.lifecycle import Verb
+from dormouse.environments.operations import EnvironmentRecord
+from dormouse.environments.results import Refusal
+from dormouse.errors import CloudUnavailable, Fault, InvalidSpec
+from dormouse.ids import ulid_of
+from dormouse.resources.ownership import secret_name
+from dormouse.resources.plan import Kind, Machine, Place, Plan
+from dormouse.services.dependencies import Reads
+from dormouse.services.operations import operation_id_of
+from dormouse.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A checked spec, its plan, and what was known and existed before."""
+
+    spec: WorkstationSpec
+    plan: Plan
+    secret: str
+    existing: tuple[str, ...]
+    known: EnvironmentRecord | None
+
+    @property
+    def changes(self) -> bool:
+        """Whether carrying the plan out would change anything."""
+        # An assignment cannot be looked up before its principal is known; it comes and goes with its neighbours.
+        wanted = {step.name for step in self.plan.steps if step.kind is not Kind.ROLE_ASSIGNMENT}
+        # Policies are nothing that exists in Azure, but the next sweep goes by them.
+        as_asked = self.known is not None and self.known.whole and self.known.spec == serialization.text_of(self.spec)
+        return not as_asked or bool(self.plan.changed) or not wanted.issubset(self.existing)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step of a plan as a caller wants to see it."""
+
+    name: str
+    kind: Kind
+    id: str
+    needs: tuple[str, ...]
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a PUT would do: steps, price of the machine, and what would be refused."""
+
+    environment: str
+    blueprint: str
+    region: str
+    would: str
+    steps: tuple[PlannedStep, ...]
+    price: Price | None
+    price_covers: str
+    refusals: tuple[Refusal, ...]
+
+
+# Putting these again would change what they are known by: a password, or the first boot of a machine.
+NOT_PUT_AGAIN = frozenset({Kind.PASSWORD, Kind.VIRTUAL_MACHINE})
+
+COVERS = "the machine while it is allocated; its disk, public address, storage and traffic are billed on top"
+
+
+async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: Caller, reads: Reads) -> Wish:
+    """The wish in a request; raises InvalidSpec with everything that is wrong with it."""
+    record = await reads.records.environment(name)
+    if record is not None and owns(caller, record.owner_id) and not str(body.get("owner") or "").strip():
+        body = {**body, "owner": record.owner}  # the same person, who may be called otherwise at another door
+    taken = [*_taken(record, body, caller.name), *_for_others(record, body, caller)]
+    try:
+        spec = read_spec(name, body, caller_address=address, caller=caller.name)
+    except InvalidSpec as error:
+        raise InvalidSpec([*taken, *error.faults]) from None
+    if taken:
+        raise InvalidSpec(taken)
+    before = before_change(record.blueprint, record.spec, spec) if record else Before(None)
+    if before.faults:
+        raise InvalidSpec(before.faults)
+
+    operation = operation_id_of(caller, name, Verb.PROVISION)
+    settings = reads.settings
+    secret = record.secret if record else secret_name(settings.deployment_id, name, ulid_of(operation))
+    place = _place(settings, name, operation, secret)
+    plan = plan_for(spec, place)
+    if record is None:
+        return Wish(spec, plan, secret, (), None)
+    survey = await reads.preflight.existing(plan)
+    kept = {step.name for step in plan.steps if step.kind in NOT_PUT_AGAIN}
+    differing = changed_steps(plan_for(before.spec, place), plan) if before.spec else ()
+    changed = {*differing, *survey.drifted} - kept
+    if not (record.whole and before.exact):  # then it is not known what all of it looks like
+        changed |= {step.name for step in plan.steps} - kept
+    ordered = tuple(step.name for step in plan.steps if step.name in changed)
+    return Wish(spec, replace(plan, changed=ordered), secret, survey.existing, record)
+
+
+def machine_on_record(record: EnvironmentRecord, settings: Settings) -> Machine | None:
+    """The machine that the spec on record asks for, or None if newer rules cannot read that spec."""
+    try:
+        spec = serialization.read_text(SPECS[record.blueprint], record.spec)
+    except (KeyError, ValueError):
+        return None
+    machine = plan_for(spec, _place(settings, record.name, record.operation, record.secret)).machine
+    identifier = record.machine_id(settings.azure_subscription_id)
+    return replace(machine, id=identifier, group=record.group, name=record.machine)
+
+
+def _place(settings: Settings, environment: str, operation: str, secret: str) -> Place:
+    agent = (settings.control_plane_url, settings.heartbeat_audience)
+    return Place(settings.azure_subscription_id, environment, operation, secret, *agent, settings.deployment_id)
+
+
+async def dry_run(wish: Wish, reads: Reads) -> DryRun:
+    """What carrying a wish out would do, without doing any of it."""
+    plan, preflight = wish.plan, reads.preflight
+    price, *surveys = await asyncio.gather(
+        _price(plan, reads),
+        preflight.existing(plan, new=wish.known is None),
+        preflight.size_offered(plan),
+        preflight.quota_left(plan),
+    )
+    existing = surveys[0].existing
+    steps = tuple(
+        PlannedStep(step.name, step.kind, step.id, step.needs, _action(step.name, existing, plan))
+        for step in in_order(plan.steps)
+    )
+    refusals = tuple(refusal for survey in surveys for refusal in survey.refusals)
+    would = "nothing" if wish.existing and not wish.changes else "change" if existing else "create"
+    return DryRun(plan.environment, plan.blueprint, plan.region, would, steps, price, COVERS, refusals)
+
+
+async def _price(plan: Plan, reads: Reads) -> Price | None:
+    try:
+        return await reads.prices.of_machine(plan.region, plan.machine.size)
+    except CloudUnavailable:
+        return None
+
+
+def _action(name: str, existing: tuple[str, ...], plan: Plan) -> str:
+    if name not in existing:
+        return "create"
+    return "update" if name in plan.changed else "unchanged"
+
+
+def owner_id_of(spec: WorkstationSpec, caller: Caller) -> str:
+    """Who may act on an environment: whom the spec names by object id, else whoever asks for it for themselves."""
+    if spec.owner == caller.name:
+        return caller.object_id
+    try:
+        return str(uuid.UUID(spec.owner))
+    except ValueError:
+        return ""
+
+
+def _for_others(record: EnvironmentRecord | None, body: Mapping[str, Any], caller: Caller) -> list[Fault]:
+    """Users build for themselves; operators for anybody."""
+    owner = str(body.get("owner") or "").strip()
+    themselves = ("", caller.name, caller.object_id, record.owner if record and owns(caller, record.owner_id) else "")
+    if caller.role is not Role.USER or owner in themselves:
+        return []
+    return [Fault("/owner", "You may build environments for yourself only; leave the owner out.")]
+
+
+def _taken(record: EnvironmentRecord | None, body: Mapping[str, Any], caller: str) -> list[Fault]:
+    """A name is taken when it belongs to an environment that this wish is not a change of."""
+    if record is None:
+        return []
+    region = str(body.get("region", "")).replace(" ", "").lower()
+    owner = str(body.get("owner") or "").strip() or caller
+    asked = (body.get("blueprint"), region, owner)
+    if asked == (record.blueprint, record.region, record.owner):
+        return []
+    detail = (
+        f"{record.name!r} is taken: it is a {record.blueprint} of {record.owner} in {record.region}, and neither "
+        "blueprint, region nor owner can change in place."
+    )
+    return [Fault("/name", detail)]

@@ -1,0 +1,77 @@
+"""Ending operations and sweeps before they end by themselves: politely, or by force."""
+
+import contextlib
+import time
+from dataclasses import replace
+
+from dormouse import serialization
+from dormouse.clock import iso_text
+from dormouse.environments.lifecycle import CANCELLABLE
+from dormouse.environments.operations import Cancellation, OperationRecord
+from dormouse.environments.results import Outcome, Verdict
+from dormouse.errors import CloudUnavailable, CommandNotPossible
+from dormouse.idle.sweep import SWEEP_LOCK
+from dormouse.ids import page_id
+from dormouse.records.environments import Records
+from dormouse.services.durable_client import Client, building_steps, end_steps, ends, has_ended, status_of, terminate
+from dormouse.services.locks import close_trail
+from orchestrators.durable import CANCEL
+
+
+async def cancel(client: Client, operation: OperationRecord, cancellation: Cancellation) -> None:
+    """Tell an operation, and every step that it is building, that nobody wants it any more.
+
+    Raises CommandNotPossible if it has ended or is one that Azure would finish all the same.
+    """
+    await _require_under_way(client, operation)
+    if operation.verb not in CANCELLABLE:
+        words = f"Azure would finish a {operation.verb} all the same. Wait until it has ended, then ask for something else."
+        raise CommandNotPossible(words)
+    told = serialization.encode(cancellation)
+    try:
+        await client.raise_event(operation.id, CANCEL, told)
+    except Exception as error:
+        raise CloudUnavailable("The operation could not be reached; try again.") from error
+    # It begins nothing more from now on: what it is building is what it was, and what it began in this moment.
+    for child in building_steps(operation.id, await status_of(client, operation.id)):
+        with contextlib.suppress(Exception):  # it may have ended by itself in this moment
+            await client.raise_event(child, CANCEL, told)
+
+
+async def end_by_force(client: Client, records: Records, operation: OperationRecord, by: str) -> None:
+    """End an operation as it stands, and its steps; when it has ended, its lock is stale. Raises as `cancel` does."""
+    await _require_under_way(client, operation)
+    if not operation.carrier:  # a sweep goes on with its other machines, and leaves this one alone without its lock
+        await terminate(client, operation.id, f"Ended by {by}.")
+        await end_steps(client, operation.id)
+        if not await ends(client, operation.id):
+            return
+    known = await records.operation(operation.id)
+    if known is not None and known.outcome is None:
+        words = f"{by} ended it by force. What Azure had begun goes on; look at the environment, then repeat the command."
+        ended = replace(known, outcome=Outcome(Verdict.LOST, words), ended_at=iso_text(time.time()))
+        await records.remember_operation(ended)
+    if operation.carrier:
+        await records.release_lock(operation.environment, operation.id)
+
+
+async def end_sweep(client: Client, records: Records, sweep: str, why: str) -> None:
+    """End a sweep with all its pages, and release every machine that it has taken; raises CloudUnavailable."""
+    status = await status_of(client, sweep)
+    published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
+    pages = int(published.get("pages", 0))
+    ours = [sweep, *(page_id(sweep, number) for number in range(pages))]
+    for identifier in ours:
+        if not has_ended(await status_of(client, identifier)):
+            with contextlib.suppress(CloudUnavailable):  # what does not end by being told has no lock from now on
+                await terminate(client, identifier, why)
+    for name, held in (await records.locks()).items():
+        if held.carrier in ours:
+            await close_trail(records, held.operation)
+            await records.release_lock(name, held.operation)
+    await records.release_lock(SWEEP_LOCK, sweep)
+
+
+async def _require_under_way(client: Client, operation: OperationRecord) -> None:
+    if operation.outcome is not None or has_ended(await status_of(client, operation.id)):
+        raise CommandNotPossible(f"Operation {operation.id} has ended; there is nothing to cancel.")

@@ -1,0 +1,64 @@
+"""Orchestrations seen from outside: how one stands, and how it and the steps that it is building are ended."""
+
+import asyncio
+import contextlib
+from typing import Any, TypeAlias
+
+import azure.durable_functions as df
+
+from dormouse import serialization
+from dormouse.environments.operations import StepReport
+from dormouse.errors import CloudUnavailable
+from dormouse.ids import child_of
+from orchestrators.progress import RUNNING
+
+Client: TypeAlias = df.DurableOrchestrationClient
+
+ENDED = frozenset({"Completed", "Failed", "Canceled", "Terminated"})
+LOOKS, BETWEEN_LOOKS = 30, 0.2
+
+
+def has_ended(status: Any) -> bool:
+    """Whether an orchestration with this status has ended."""
+    return bool(status and status.runtime_status and status.runtime_status.value in ENDED)
+
+
+async def status_of(client: Client, operation: str, **shown: bool) -> Any:
+    """How an orchestration stands, or None; raises CloudUnavailable."""
+    try:
+        return await client.get_status(operation, **shown)
+    except Exception as error:
+        raise CloudUnavailable("The state of an operation cannot be asked right now.") from error
+
+
+def building_steps(operation: str, status: Any) -> list[str]:
+    """The orchestrations that build the steps of an operation at this moment."""
+    published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
+    steps = [serialization.decode(StepReport, step) for step in published.get("steps", [])]
+    return [child_of(operation, step.name) for step in steps if step.state == RUNNING]
+
+
+async def end_steps(client: Client, operation: str) -> bool:
+    """End the steps that an operation ended from outside has left behind, and say whether there were any."""
+    children = building_steps(operation, await status_of(client, operation))
+    for child in children:
+        with contextlib.suppress(Exception):  # it may have ended by itself
+            await client.terminate(child, "Its operation has ended.")
+    return bool(children)
+
+
+async def terminate(client: Client, identifier: str, why: str) -> None:
+    """Ask for the end of an orchestration; raises CloudUnavailable."""
+    try:
+        await client.terminate(identifier, why)
+    except Exception as error:
+        raise CloudUnavailable("The operation could not be reached; try again.") from error
+
+
+async def ends(client: Client, identifier: str) -> bool:
+    """Whether an orchestration ends within some seconds: it does so when it hears of it, and not before."""
+    for _ in range(LOOKS):
+        if has_ended(await status_of(client, identifier)):
+            return True
+        await asyncio.sleep(BETWEEN_LOOKS)
+    return False

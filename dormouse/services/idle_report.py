@@ -1,0 +1,72 @@
+"""The report of the last sweep as views read it: what is old or missing is said, and never shown as nothing."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+from dormouse.clock import HOUR, iso_text, moment_text
+from dormouse.idle.report import Line, ReportHead, ReportPage, Tally
+from dormouse.resources.machines import PAGE
+from dormouse.services.dependencies import Reads
+from dormouse.text.limits import MOST_PROBLEMS, first_of
+
+# Sweeps come every five minutes.
+LATE = HOUR
+NONE_YET = "No sweep has ended yet."
+
+
+@dataclass(slots=True)
+class Reading:
+    """One reading of the report: its head, and what was found wrong with it so far."""
+
+    head: ReportHead
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the report is that of a sweep that saw everything, as far as it has been read."""
+        return bool(self.head.sweep) and not self.head.blind and not self.problems
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Everything that readers should know about it."""
+        seen = self.head.tally.problems if self.head.blind or not self.head.sweep else ()
+        return first_of((*self.problems, *seen), MOST_PROBLEMS)
+
+
+async def reading_of(reads: Reads) -> Reading:
+    """Begin to read the report; raises UnreadableRecord if its head cannot be read."""
+    head = await reads.fleet.report_head()
+    if head is None:
+        return Reading(ReportHead("", False, 0.0, 0.0, 0, Tally(problems=(NONE_YET,))))
+    late = reads.now() - head.ended_at > LATE
+    return Reading(head, [f"The last sweep ended at {moment_text(head.ended_at)}; since then none has."] if late else [])
+
+
+async def lines_of(reading: Reading, reads: Reads, begin: int = 0) -> AsyncIterator[tuple[int, Line]]:
+    """Every line from a number on, with its number; each line says as of when it is.
+
+    Lines of a page that the last sweep did not see are as an earlier one saw them. After a sweep that failed, all pages are
+    read that an earlier one has written.
+    """
+    number = begin // PAGE
+    while number < reading.head.pages or reading.head.blind:
+        page = await reads.fleet.report_page(number)
+        if page.problem:
+            reading.problems.append(f"Machines of page {number} are missing here. {page.problem}.")
+        if page.content is None and number >= reading.head.pages:
+            return
+        for place, line in enumerate(_lines(page.content, reading)):
+            if number * PAGE + place >= begin:
+                yield number * PAGE + place, line
+        number += 1
+
+
+def _lines(page: ReportPage | None, reading: Reading) -> list[Line]:
+    if page is None:
+        return []
+    # Pages are written before the head: those of a sweep that is under way are newer than the report.
+    old = page.sweep != reading.head.sweep and page.judged_at < reading.head.began_at
+    if old and page.lines:
+        seen = f"{len(page.lines)} machines of page {page.number} are shown as they were at {moment_text(page.judged_at)}"
+        reading.problems.append(f"{seen}: the last sweep did not see them. Some of them may be gone.")
+    return [replace(line, as_of=iso_text(page.judged_at), stale=old) for line in page.lines]

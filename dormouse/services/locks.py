@@ -1,0 +1,120 @@
+"""Locks: one operation at a time changes an environment, and a lock whose holder is gone is taken over."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable
+from dataclasses import replace
+
+from dormouse.clock import HOUR, MINUTE
+from dormouse.environments.lifecycle import Verb
+from dormouse.environments.operations import EnvironmentRecord
+from dormouse.environments.results import Outcome, Verdict
+from dormouse.errors import CloudUnavailable, EnvironmentBusy, UnreadableRecord
+from dormouse.ids import is_operation_id, verb_of
+from dormouse.records.environments import Lock, Records
+from dormouse.services.durable_client import Client, end_steps, has_ended, status_of, terminate
+
+# A lock is written before its orchestration is started: a young one may have none yet.
+YOUNG = 120.0
+# A sweep lasts a quarter of an hour at most. An older lock of it is abandoned, whatever its orchestration says.
+SWEEP_LIVES = 20 * MINUTE
+# No other operation lasts half a day, whatever it waits for.
+LONGEST = 12 * HOUR
+LOST = "The orchestration ended without writing down what came of it. Look at the environment, then repeat the command."
+TRIES = 3
+
+
+async def running_operation(client: Client, records: Records, environment: str) -> str:
+    """The operation that holds the environment and is alive, or ""."""
+    held = await records.lock(environment)
+    return "" if held is None or await _is_stale(client, held) else held.operation
+
+
+async def running_operations(client: Client, records: Records) -> dict[str, str]:
+    """The operations that hold environments and are alive, by environment."""
+    locks = await records.locks()
+    stale = await asyncio.gather(*(_is_stale(client, held) for held in locks.values()))
+    return {name: held.operation for (name, held), gone in zip(locks.items(), stale, strict=True) if not gone}
+
+
+async def require_staying(client: Client, records: Records, environment: str) -> None:
+    """Raise EnvironmentBusy, which names the operation, while an environment is being deleted."""
+    operation = await running_operation(client, records, environment)
+    if operation and verb_of(operation) is Verb.DELETE:
+        raise EnvironmentBusy(environment, operation)
+
+
+async def being_deleted(client: Client, records: Records) -> dict[str, EnvironmentRecord]:
+    """The environments that are being deleted at this moment, by the operations that do it."""
+    found: dict[str, EnvironmentRecord] = {}
+    for name, held in (await records.locks()).items():
+        if is_operation_id(held.operation) and verb_of(held.operation) is Verb.DELETE and not await _is_stale(client, held):
+            record = await records.environment(name)
+            found |= {held.operation: record} if record else {}
+    return found
+
+
+async def free_stale_locks(client: Client, records: Records) -> None:
+    """Release what ended operations hold, so that nobody has to ask for each; what a living one holds stays as it is."""
+    for name, held in (await records.locks()).items():
+        if await _is_stale(client, held):
+            await _end(client, held)
+            await close_trail(records, held.operation)
+            await records.release_lock(name, held.operation)
+
+
+async def take_lock(client: Client, records: Records, name: str, holder: str) -> bool:
+    """Take a lock, and say whether it was taken over from an operation that was still building; raises as `start` does."""
+    wanted = Lock(holder, time.time())
+    for _ in range(TRIES):
+        if await _holds_after(records, name, holder, records.take_lock(name, wanted)):
+            return False
+        held = await records.lock(name)
+        if held is None:
+            continue
+        if not await _is_stale(client, held):
+            raise EnvironmentBusy(name, held.operation)
+        # Before the lock changes hands, so that whoever comes next does it again if this breaks off.
+        left = await _end(client, held)
+        if await _holds_after(records, name, holder, records.take_over_lock(name, held, wanted)):
+            await close_trail(records, held.operation)
+            return left
+    raise CloudUnavailable("The environment changes hands too fast; try again.")
+
+
+async def _end(client: Client, held: Lock) -> bool:
+    """End what the holder of a stale lock has left, and say whether it was still building."""
+    if not held.carrier and time.time() - held.taken_at > LONGEST:
+        with contextlib.suppress(CloudUnavailable):  # what does not end by being told has no lock from now on
+            await terminate(client, held.operation, "It did not end in time.")
+    return await end_steps(client, held.operation)
+
+
+async def _holds_after(records: Records, name: str, holder: str, taking: Awaitable[bool]) -> bool:
+    """Whether the holder holds the lock now; when the answer is lost, the lock itself is asked."""
+    try:
+        return await taking
+    except CloudUnavailable:
+        held = await records.lock(name)
+        if held is None or held.operation != holder:
+            raise
+        return True
+
+
+async def close_trail(records: Records, operation: str) -> None:
+    """Write down that an operation is lost, so that the trail does not call it running for ever."""
+    with contextlib.suppress(UnreadableRecord):  # its newer release writes it down
+        record = await records.operation(operation)
+        if record is not None and record.outcome is None:
+            await records.remember_operation(replace(record, outcome=Outcome(Verdict.LOST, LOST)))
+
+
+async def _is_stale(client: Client, held: Lock) -> bool:
+    age = time.time() - held.taken_at
+    if age > (SWEEP_LIVES if held.carrier else LONGEST):
+        return True
+    status = await status_of(client, held.orchestration)
+    if not status or status.runtime_status is None:
+        return age > YOUNG
+    return has_ended(status)

@@ -1,0 +1,93 @@
+"""Starting an operation: take the lock, write the trail, start the orchestration; or say who holds the lock."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from dormouse import serialization
+from dormouse.access.roles import Caller
+from dormouse.environments.lifecycle import Verb
+from dormouse.environments.operations import EnvironmentRecord, OperationRecord, Teardown
+from dormouse.environments.results import Outcome, Verdict
+from dormouse.errors import CloudUnavailable, EnvironmentBusy
+from dormouse.ids import new_operation_id, operation_id_at, verb_of
+from dormouse.records.environments import Records
+from dormouse.services.durable_client import Client
+from dormouse.services.locks import take_lock
+
+# What a step of a lost operation has asked of Azure just before it was ended, arrives within so many seconds.
+SETTLE = 30.0
+
+
+def operation_id_of(caller: Caller, environment: str, verb: Verb) -> str:
+    """The id of an operation: a new one, or the one that a command which may come again has however often it comes."""
+    if not caller.command:
+        return new_operation_id(environment, verb)
+    return operation_id_at(environment, verb, caller.since, caller.command)
+
+
+def operation_of(caller: Caller, environment: str, verb: Verb) -> OperationRecord:
+    """A new operation, as the trail will have it."""
+    identifier = operation_id_of(caller, environment, verb)
+    return OperationRecord(identifier, environment, verb, caller.name, now(), door=caller.door)
+
+
+async def start(
+    client: Client,
+    records: Records,
+    operation: OperationRecord,
+    orchestrator: Callable[[Any], Any],
+    request: Any,
+    *,
+    new: EnvironmentRecord | None = None,
+    seen: EnvironmentRecord | None = None,
+) -> None:
+    """Start an operation; raises EnvironmentBusy naming the holder, or CloudUnavailable with everything undone.
+
+    `new` is remembered first, so that an environment can be seen from the moment it was accepted. `seen` is what the request
+    rests on: if another operation has changed it meanwhile, nothing is started.
+    """
+    took_over = await take_lock(client, records, operation.environment, operation.id)
+    if took_over and isinstance(request, Teardown):
+        request = replace(request, settle=SETTLE)
+    written: EnvironmentRecord | None = None
+    try:
+        if await records.environment(operation.environment) != seen:
+            raise CloudUnavailable("The environment has changed meanwhile.")
+        if new is not None:
+            written = new
+            await records.remember_environment(new)
+        await records.remember_operation(operation)
+        await client.start_new(orchestrator.__name__, operation.id, serialization.encode(request))
+    except Exception as error:
+        if not await _runs_all_the_same(client, operation):
+            await _undo(records, operation, written)
+            raise CloudUnavailable("The operation could not be started; nothing was changed. Try again.") from error
+
+
+async def _runs_all_the_same(client: Client, operation: OperationRecord) -> bool:
+    """Whether only the answer was lost; if not even that can be told, everything stays, and the lock ends as a stale one."""
+    try:
+        return bool(await client.get_status(operation.id))
+    except Exception as error:
+        words = f"It is not known whether the operation was started; look at /api/operations/{operation.id}."
+        raise CloudUnavailable(words) from error
+
+
+async def _undo(records: Records, operation: OperationRecord, written: EnvironmentRecord | None) -> None:
+    if written is not None:
+        await records.forget_environment(written.name)
+    await records.release_lock(operation.environment, operation.id)
+    outcome = Outcome(Verdict.REFUSED, "The operation could not be started; nothing was changed.")
+    await records.remember_operation(replace(operation, outcome=outcome))
+
+
+def same_command(busy: EnvironmentBusy, operation: OperationRecord) -> bool:
+    """Whether the holder of the lock is doing just what is asked again."""
+    return verb_of(busy.operation) is operation.verb
+
+
+def now() -> str:
+    """The present moment, as ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,104 @@
+"""Retention: what is over is kept for some time and then deleted, so that no table and no task hub grows without end."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import azure.durable_functions as df
+
+from dormouse.clock import DAY, HOUR
+from dormouse.errors import ControlPlaneError
+from dormouse.idle.report import ReportHead
+from dormouse.resources.machines import key_of
+from dormouse.services.dependencies import Reads
+from dormouse.services.durable_client import Client
+
+log = logging.getLogger(__name__)
+
+STATUS = df.OrchestrationRuntimeStatus
+# Named although Azure Storage purges nothing else by a filter: what runs must never be purged.
+OVER = [STATUS.Completed, STATUS.Failed, STATUS.Terminated, STATUS.Canceled]
+FIRST_HISTORY = datetime(2020, 1, 1, tzinfo=UTC)
+MOST_AT_ONCE, MOST_ROUNDS = 1000, 20
+# How old the last sweep may be and still prove that a machine is missing.
+FRESH = HOUR
+
+
+async def purge_histories(client: Client, reads: Reads) -> None:
+    """Delete the histories of orchestrations that ended and began more than `HISTORY_KEPT_DAYS` ago.
+
+    Asked for in slices of time, the newest first: a slice that takes too long is gone on with an hour later, alone.
+    """
+    border = datetime.fromtimestamp(reads.now(), UTC) - timedelta(days=reads.settings.kept.history)
+    for first, last in slices(border):
+        try:
+            purged = (await client.purge_instance_history_by(first, last, OVER)).instances_deleted
+        except Exception as error:  # noqa: BLE001 - the SDK raises bare exceptions and those of its HTTP client
+            log.warning("Histories from %s to %s are kept for another hour: %s", first, last, error)
+            continue
+        if purged:
+            log.info("%s histories from %s to %s were deleted.", purged, first, last)
+
+
+def slices(border: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The time before a border in slices that double: a day, two days, four ... back to the first history there can be."""
+    last, days = border, 1
+    while last > FIRST_HISTORY:
+        first = max(last - timedelta(days=days), FIRST_HISTORY)
+        yield first, last
+        last, days = first, days * 2
+
+
+async def forget_old_trails(reads: Reads) -> None:
+    """Delete the records of operations that were accepted more than `TRAIL_KEPT_DAYS` ago; raises CloudUnavailable."""
+    moment = reads.now() - reads.settings.kept.trail * DAY
+    for _ in range(MOST_ROUNDS):
+        if await reads.records.forget_operations_before(moment, limit=MOST_AT_ONCE) < MOST_AT_ONCE:
+            return
+
+
+async def forget_missing_machines(reads: Reads) -> None:
+    """Delete the rows of machines that no sweep has seen and that have said nothing for `MACHINES_KEPT_DAYS`.
+
+    Only a sweep that has just seen every page of the fleet proves that a machine is missing: while Resource Graph cannot be
+    asked, and while it shows no machine at all, nothing is deleted and nothing is noted. Raises CloudUnavailable.
+    """
+    head = await reads.fleet.report_head()
+    seen = await _seen(head, reads) if head else set[str]()
+    if not head or not seen:
+        return
+    await reads.fleet.forget_report_from(head.pages)
+    remembered, missed = await reads.fleet.remembered_keys(), await reads.fleet.missed()
+    missing = remembered.keys() - seen
+    await reads.fleet.forget_missed(missed.keys() - missing)
+    await reads.fleet.note_missed(missing - missed.keys())
+    border = reads.now() - reads.settings.kept.machines * DAY
+    gone = [key for key in missing & missed.keys() if max(missed[key], remembered[key]) < border]
+    for key in gone:
+        await reads.fleet.forget(key)
+    await reads.fleet.forget_missed(gone)
+    if gone:
+        log.info("The rows of %s machines that were not seen for long were deleted.", len(gone))
+
+
+async def _seen(head: ReportHead, reads: Reads) -> set[str]:
+    """The keys of all machines that the last sweep saw; empty unless it is fresh and saw every page."""
+    if reads.now() - head.ended_at > FRESH:
+        return set()
+    seen: set[str] = set()
+    for number in range(head.pages):
+        page = (await reads.fleet.report_page(number)).content
+        if page is None or page.sweep != head.sweep:
+            return set()
+        seen |= {key_of(line.id) for line in page.lines}
+    return seen
+
+
+async def retain(client: Client, reads: Reads) -> None:
+    """Delete everything that has been kept for long enough; what cannot be deleted now is deleted an hour later."""
+    await purge_histories(client, reads)
+    for forget in (forget_old_trails, forget_missing_machines):
+        try:
+            await forget(reads)
+        except ControlPlaneError as error:
+            log.warning("What is over is kept for another hour: %s", error)

@@ -1,0 +1,138 @@
+"""Pictures: an environment as a caller wants to see it, from what was asked and what Azure shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from dormouse.access.roles import Caller, may_act
+from dormouse.blueprints.specs import stored_spec
+from dormouse.cloud.inventory import Observation
+from dormouse.cloud.prices import Price
+from dormouse.environments.lifecycle import BILLED, State, Verb
+from dormouse.environments.operations import EnvironmentRecord
+from dormouse.errors import CloudUnavailable, UnreadableRecord
+from dormouse.idle.tracking import Hold, Lease, MachineMemory
+from dormouse.ids import verb_of
+from dormouse.resources.machines import key_of
+from dormouse.services.dependencies import Reads
+
+# What sweeps remember of a machine: nothing, a memory, or one that this release cannot read.
+Known: TypeAlias = MachineMemory | UnreadableRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An environment: what was asked for, what Azure shows, how to get in, what it costs, what is being done to it."""
+
+    name: str
+    blueprint: str
+    owner: str
+    region: str
+    state: State
+    billed: bool
+    observed_at: str
+    fresh: bool
+    size: str
+    price: Price | None
+    address: str
+    connect: dict[str, str]
+    password_secret: str
+    operation: str | None
+    hold: Hold | None
+    lease: Lease | None
+    schedule: str
+    verdict: str
+    whole: bool
+    problem: str
+    spec: dict[str, Any]
+
+
+async def picture_of(
+    record: EnvironmentRecord, seen: Observation | None, operation: str, reads: Reads, known: Known
+) -> Picture:
+    """The picture of one environment; a memory or a spec that cannot be read is a problem of it, and hides nothing else."""
+    spec, unread = spec_of(record)
+    memory = None if isinstance(known, UnreadableRecord) else known
+    problems = (seen.problem if seen else "", unread, str(known) if isinstance(known, UnreadableRecord) else "")
+    state = _state(seen, operation)
+    size = seen.size if seen and seen.size else str(spec.get("size", ""))
+    address = seen.address if seen else ""
+    return Picture(
+        name=record.name,
+        blueprint=record.blueprint,
+        owner=record.owner,
+        region=record.region,
+        state=state,
+        billed=seen is not None and seen.state in BILLED,  # what is on its way out costs until it is gone
+        observed_at=seen.observed_at if seen else "",
+        fresh=bool(seen and seen.fresh),
+        size=size,
+        price=await _price(record.region, size, reads),
+        address=address,
+        connect=_connect(spec, address, state),
+        password_secret=f"{reads.settings.key_vault_url}/secrets/{record.secret}",
+        operation=operation or None,
+        hold=memory.hold if memory and memory.hold and memory.hold.until > reads.now() else None,
+        lease=memory.lease if memory else None,
+        schedule=str(spec.get("schedule", "")),
+        verdict=memory.verdict if memory else "",
+        whole=record.whole,
+        problem=" ".join(filter(None, problems)),
+        spec=spec,
+    )
+
+
+def shown_to(caller: Caller, record: EnvironmentRecord, picture: Picture) -> Picture:
+    """A picture without what this caller is refused elsewhere: the place of the password."""
+    return picture if may_act(caller, record.owner_id) else replace(picture, password_secret="")
+
+
+def spec_of(record: EnvironmentRecord) -> tuple[dict[str, Any], str]:
+    """The spec of an environment as it was asked, whatever today's rules say; and what is wrong if it cannot be read."""
+    try:
+        return stored_spec(record.spec), ""
+    except (ValueError, TypeError, AttributeError) as error:
+        return {}, f"Its spec cannot be read: {error}."
+
+
+async def memory_of(record: EnvironmentRecord, reads: Reads) -> Known:
+    """What sweeps remember of an environment's machine."""
+    try:
+        return await reads.fleet.memory(key_of(record.machine_id(reads.settings.azure_subscription_id)))
+    except UnreadableRecord as error:
+        return error
+
+
+async def memories_of(records: Sequence[EnvironmentRecord], reads: Reads) -> dict[str, Known]:
+    """What sweeps remember of the machines of some environments, by the environments' names."""
+    keys = {record.name: key_of(record.machine_id(reads.settings.azure_subscription_id)) for record in records}
+    if not keys:
+        return {}
+    known = await reads.fleet.memories_between(min(keys.values()), max(keys.values()))
+    memories: dict[str, Known] = {key: each.memory for key, each in known.readable.items()}
+    memories |= known.unreadable
+    return {name: memories.get(key) for name, key in keys.items()}
+
+
+def _state(seen: Observation | None, operation: str) -> State:
+    verb = verb_of(operation) if operation else None
+    if verb is Verb.DELETE:
+        return State.DELETING
+    state = seen.state if seen else State.ABSENT
+    if verb is Verb.PROVISION and state in (State.ABSENT, State.INCOMPLETE):
+        return State.CREATING
+    return state
+
+
+def _connect(spec: dict[str, Any], address: str, state: State) -> dict[str, str]:
+    if not address or state is not State.RUNNING:
+        return {}
+    user = str(spec.get("admin_username", ""))
+    return {"rdp": f"mstsc /v:{address}", "ssh": f"ssh {user}@{address}", "username": user}
+
+
+async def _price(region: str, size: str, reads: Reads) -> Price | None:
+    try:
+        return await reads.prices.of_machine(region, size)
+    except CloudUnavailable:
+        return None  # a price list that cannot be reached must not hide a machine

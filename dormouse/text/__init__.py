@@ -1,0 +1,1 @@
+"""Text: reading, limiting and cleaning what people and machines write."""

@@ -1,0 +1,59 @@
+"""The timers: what the control plane does by itself. Times are UTC, whatever zone the host thinks it is in."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import azure.functions as func
+
+from dormouse.clock import DAY
+from dormouse.errors import ControlPlaneError, SweepUnderWay
+from dormouse.http.handlers.sweeps import begin_sweep
+from dormouse.records.deduplication import KINDS, MOST_AT_ONCE
+from dormouse.services.dependencies import Reads
+from dormouse.services.durable_client import Client
+from dormouse.services.retention import retain
+
+log = logging.getLogger(__name__)
+
+KEPT = DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """What is done when: an NCRONTAB expression with seconds. A run that was missed is made up for once."""
+
+    schedule: str
+    handler: Callable[[func.TimerRequest, Client, Reads], Awaitable[None]]
+
+
+async def sweep_timer(timer: func.TimerRequest, client: Client, reads: Reads) -> None:
+    """Sweep every five minutes, unless the sweep before has not ended."""
+    try:
+        await begin_sweep(client, reads.records, dry_run=False, by="timer")
+    except SweepUnderWay as busy:
+        log.info("No sweep begins now: %s", busy)
+    except ControlPlaneError as error:
+        log.warning("No sweep begins now, the next one will: %s", error)
+
+
+async def receipts_timer(timer: func.TimerRequest, client: Client, reads: Reads) -> None:
+    """Forget once an hour what was remembered only so that it has no second effect."""
+    try:
+        for kind in KINDS:
+            while await reads.receipts.forget_older(kind, reads.now() - KEPT) == MOST_AT_ONCE:
+                pass
+    except ControlPlaneError as error:
+        log.warning("Old receipts are kept for another hour: %s", error)
+
+
+async def retention_timer(timer: func.TimerRequest, client: Client, reads: Reads) -> None:
+    """Delete once an hour what has been kept for long enough: histories, trails, rows of machines that are gone."""
+    await retain(client, reads)
+
+
+TIMERS = (
+    Timer("0 */5 * * * *", sweep_timer),
+    Timer("0 40 * * * *", receipts_timer),
+    Timer("0 20 * * * *", retention_timer),
+)

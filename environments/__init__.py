@@ -1,1 +1,0 @@
-"""What can be asked for and what follows from it: pure data and rules."""

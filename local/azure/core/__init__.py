@@ -1,0 +1,1 @@
+"""What every simulated service shares: state, time, faults, throttling, long-running operations."""

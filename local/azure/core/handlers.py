@@ -1,0 +1,88 @@
+"""What the simulation does with resources: one table for each verb. `COVERAGE.md` is made from them."""
+
+from collections.abc import Callable
+
+from local.azure.core.requests import Request
+from local.azure.core.resource_ids import ResourceId
+from local.azure.core.responses import Answer, not_simulated
+from local.azure.core.world import World
+from local.azure.providers import disks, machines, network, power, roles, storage, vaults
+from local.azure.providers.common import Put, delete_later, found, shown
+from local.azure.providers.kinds import (
+    ACCOUNT,
+    ADDRESS,
+    BLOB_SERVICE,
+    CONTAINER,
+    DISK,
+    EXTENSION,
+    FIREWALL,
+    KEY_VAULT,
+    MACHINE,
+    NIC,
+    ROLE,
+    VNET,
+)
+
+Handler = Callable[[World, ResourceId, Request], Answer]
+
+
+def _shown(world: World, rid: ResourceId, request: Request) -> Answer:
+    if "$expand" in request.query:
+        raise not_simulated(f"$expand of {rid.type}")
+    seen = shown(world, found(world, rid), request)
+    return Answer(200, seen, {"ETag": seen["etag"]} if "etag" in seen else {})
+
+
+def _machine(world: World, rid: ResourceId, request: Request) -> Answer:
+    document = found(world, rid)
+    seen = shown(world, document, request)
+    if request.query.get("$expand", "").lower() == "instanceview":
+        seen = {**seen, "properties": {**seen["properties"], "instanceView": power.instance_view(world, document)}}
+    return Answer(200, seen, {"ETag": seen["etag"]} if "etag" in seen else {})
+
+
+def _delete(world: World, rid: ResourceId, request: Request) -> Answer:
+    in_use = network.in_use if rid.provider == "Microsoft.Network" else disks.IN_USE.get(rid.type)
+    return delete_later(world, found(world, rid), request, network.DELETE_PAUSES.get(rid.type), in_use)
+
+
+PUT: dict[str, Put] = {
+    VNET: network.put_network,
+    FIREWALL: network.put_firewall,
+    ADDRESS: network.put_address,
+    NIC: network.put_interface,
+    ACCOUNT: storage.put_account,
+    CONTAINER: storage.put_container,
+    MACHINE: machines.put_machine,
+    EXTENSION: machines.put_extension,
+    ROLE: lambda world, rid, request: roles.put(world, rid, request.json()),
+    KEY_VAULT: vaults.put_vault,
+}
+PATCH: dict[str, Handler] = {
+    VNET: network.patch_tags,
+    FIREWALL: network.patch_tags,
+    ADDRESS: network.patch_tags,
+    NIC: network.patch_tags,
+    ACCOUNT: storage.patch_tags,
+    MACHINE: machines.patch_machine,
+}
+GET: dict[str, Handler] = {
+    CONTAINER: lambda world, rid, _: storage.get_container(world, rid),
+    ROLE: lambda world, rid, _: roles.get(world, rid),
+    MACHINE: _machine,
+    **dict.fromkeys(
+        (VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, EXTENSION, DISK, KEY_VAULT),
+        _shown,
+    ),
+}
+DELETE: dict[str, Handler] = {
+    CONTAINER: lambda world, rid, _: storage.delete_container(world, rid),
+    ACCOUNT: lambda world, rid, _: storage.delete_account(world, rid),
+    KEY_VAULT: lambda world, rid, _: vaults.delete_vault(world, rid),
+    MACHINE: machines.delete_machine,
+    **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK), _delete),
+}
+LIST = frozenset({VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT})
+SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
+# Deleting what is not there is no error for these.
+FORGETTABLE = frozenset({MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT})

@@ -1,0 +1,236 @@
+"""What requests may ask for: whatever the simulation does not model is refused aloud, never accepted and forgotten."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from local.azure.core.responses import not_simulated
+from local.azure.providers.kinds import (
+    ACCOUNT,
+    ADDRESS,
+    CONTAINER,
+    EXTENSION,
+    FIREWALL,
+    GROUP,
+    KEY_VAULT,
+    MACHINE,
+    NIC,
+    ROLE,
+    VNET,
+)
+
+ANY = object()
+
+
+class Only:
+    """A property that the simulation takes in these values only: others would change what Azure does."""
+
+    def __init__(self, *values: Any) -> None:
+        self.values = values
+
+
+NOTHING = Only()
+TAGGED: dict[str, Any] = {"id": ANY, "name": ANY, "type": ANY, "etag": ANY, "location": ANY, "tags": ANY}
+READ_ONLY: dict[str, Any] = {"provisioningState": ANY, "resourceGuid": ANY}
+REFERENCE: dict[str, Any] = {"id": ANY, "resourceGroup": ANY}
+PART: dict[str, Any] = {"id": ANY, "name": ANY, "type": ANY, "etag": ANY}
+RULE = {
+    **dict.fromkeys(("protocol", "access", "priority", "direction", "description", "provisioningState"), ANY),
+    **{
+        f"{end}{what}": ANY
+        for end in ("source", "destination")
+        for what in ("PortRange", "PortRanges", "AddressPrefix", "AddressPrefixes")
+    },
+    "sourceApplicationSecurityGroups": NOTHING,
+    "destinationApplicationSecurityGroups": NOTHING,
+}
+SUBNET = {
+    **READ_ONLY,
+    **dict.fromkeys(
+        ("addressPrefix", "privateEndpointNetworkPolicies", "privateLinkServiceNetworkPolicies", "ipConfigurations"), ANY
+    ),
+    "networkSecurityGroup": REFERENCE,
+    "delegations": NOTHING,
+    "serviceEndpoints": NOTHING,
+}
+CONFIGURATION = {
+    **READ_ONLY,
+    "subnet": {"id": ANY, "properties": ANY},
+    "publicIPAddress": {"id": ANY, "properties": {"deleteOption": ANY}},
+    "privateIPAddress": ANY,
+    "privateIPAllocationMethod": Only("Dynamic"),
+    "privateIPAddressVersion": Only("IPv4"),
+    "primary": Only(True),
+}
+LINUX = {
+    "disablePasswordAuthentication": ANY,
+    "ssh": {"publicKeys": ANY},
+    "provisionVMAgent": Only(True),
+    "patchSettings": {"patchMode": Only("ImageDefault"), "assessmentMode": Only("ImageDefault")},
+    "enableVMAgentPlatformUpdates": Only(False),
+}
+OS_DISK = {
+    **dict.fromkeys(("name", "caching", "diskSizeGB", "deleteOption"), ANY),
+    "createOption": Only("FromImage"),
+    "osType": Only("Linux"),
+    "managedDisk": {"id": ANY, "storageAccountType": ANY},
+}
+MACHINE_PROPERTIES: dict[str, Any] = {
+    **READ_ONLY,
+    "hardwareProfile": {"vmSize": ANY},
+    "storageProfile": {
+        "imageReference": dict.fromkeys(("publisher", "offer", "sku", "version", "exactVersion"), ANY),
+        "osDisk": OS_DISK,
+        "dataDisks": NOTHING,
+        "diskControllerType": Only("SCSI"),
+    },
+    "osProfile": {
+        **dict.fromkeys(("computerName", "adminUsername", "adminPassword", "customData"), ANY),
+        "linuxConfiguration": LINUX,
+        "secrets": NOTHING,
+        "allowExtensionOperations": Only(True),
+        "requireGuestProvisionSignal": Only(True),
+    },
+    "securityProfile": {"securityType": Only("TrustedLaunch", "Standard"), "uefiSettings": ANY},
+    "networkProfile": {"networkInterfaces": [{"id": ANY, "properties": {"primary": Only(True), "deleteOption": ANY}}]},
+    "priority": Only("Regular"),
+    "additionalCapabilities": {"hibernationEnabled": ANY, "ultraSSDEnabled": Only(False)},
+    "vmId": ANY,
+    "timeCreated": ANY,
+}
+ACCOUNT_PROPERTIES: dict[str, Any] = {
+    **READ_ONLY,
+    **dict.fromkeys(("minimumTlsVersion", "allowBlobPublicAccess", "allowSharedKeyAccess", "supportsHttpsTrafficOnly"), ANY),
+    **dict.fromkeys(("accessTier", "allowCrossTenantReplication", "defaultToOAuthAuthentication"), ANY),
+    "publicNetworkAccess": Only("Enabled"),
+    "networkAcls": {
+        "defaultAction": Only("Allow"),
+        "bypass": ANY,
+        "ipRules": NOTHING,
+        "virtualNetworkRules": NOTHING,
+        "ipv6Rules": NOTHING,
+    },
+    "encryption": {"services": ANY, "keySource": Only("Microsoft.Storage"), "requireInfrastructureEncryption": Only(False)},
+    "isHnsEnabled": Only(False),
+    "isNfsV3Enabled": Only(False),
+    "isSftpEnabled": Only(False),
+}
+ASKED: dict[str, Mapping[str, Any]] = {
+    GROUP: {**TAGGED, "managedBy": ANY, "properties": ANY},
+    VNET: {
+        **TAGGED,
+        "properties": {
+            **READ_ONLY,
+            "addressSpace": {"addressPrefixes": ANY},
+            "subnets": [{**PART, "properties": SUBNET}],
+            "virtualNetworkPeerings": NOTHING,
+            "enableDdosProtection": Only(False),
+            "enableVmProtection": Only(False),
+            "dhcpOptions": {"dnsServers": NOTHING},
+            "privateEndpointVNetPolicies": Only("Disabled"),
+        },
+    },
+    FIREWALL: {
+        **TAGGED,
+        "properties": {
+            **READ_ONLY,
+            "securityRules": [{**PART, "properties": RULE}],
+            "defaultSecurityRules": ANY,
+            "flushConnection": Only(False),
+            "networkInterfaces": ANY,
+        },
+    },
+    ADDRESS: {
+        **TAGGED,
+        "sku": {"name": ANY, "tier": Only("Regional")},
+        "zones": ANY,
+        "properties": {
+            **READ_ONLY,
+            **dict.fromkeys(("publicIPAllocationMethod", "idleTimeoutInMinutes", "ipAddress", "ipConfiguration"), ANY),
+            "publicIPAddressVersion": Only("IPv4"),
+            "dnsSettings": {"domainNameLabel": ANY, "fqdn": ANY},
+            "ipTags": NOTHING,
+            "ddosSettings": {"protectionMode": Only("VirtualNetworkInherited")},
+        },
+    },
+    NIC: {
+        **TAGGED,
+        "kind": ANY,
+        "properties": {
+            **READ_ONLY,
+            "ipConfigurations": [{**PART, "properties": CONFIGURATION}],
+            "networkSecurityGroup": REFERENCE,
+            "dnsSettings": {"dnsServers": NOTHING, "appliedDnsServers": ANY, "internalDomainNameSuffix": ANY},
+            "enableAcceleratedNetworking": Only(False),
+            "enableIPForwarding": Only(False),
+            "disableTcpStateTracking": Only(False),
+            "auxiliaryMode": Only("None"),
+            "auxiliarySku": Only("None"),
+            **dict.fromkeys(
+                ("virtualMachine", "primary", "macAddress", "hostedWorkloads", "tapConfigurations", "nicType"), ANY
+            ),
+            **dict.fromkeys(("vnetEncryptionSupported", "allowPort25Out"), ANY),
+        },
+    },
+    ACCOUNT: {
+        **TAGGED,
+        "sku": {"name": Only("Standard_LRS", "Standard_ZRS", "Standard_GRS", "Standard_RAGRS"), "tier": ANY},
+        "kind": Only("StorageV2"),
+        "properties": ACCOUNT_PROPERTIES,
+    },
+    CONTAINER: {**PART, "properties": {"publicAccess": Only("None"), "metadata": ANY}},
+    MACHINE: {
+        **TAGGED,
+        "zones": ANY,
+        "identity": {"type": Only("SystemAssigned", "None"), "principalId": ANY, "tenantId": ANY},
+        "properties": MACHINE_PROPERTIES,
+    },
+    EXTENSION: {
+        **TAGGED,
+        "properties": {
+            **READ_ONLY,
+            **dict.fromkeys(
+                ("publisher", "type", "typeHandlerVersion", "autoUpgradeMinorVersion", "settings", "protectedSettings"), ANY
+            ),
+            **dict.fromkeys(("enableAutomaticUpgrade", "forceUpdateTag", "suppressFailures"), ANY),
+        },
+    },
+    ROLE: {**PART, "properties": dict.fromkeys(("roleDefinitionId", "principalId", "principalType", "description"), ANY)},
+    KEY_VAULT: {
+        **TAGGED,
+        "properties": {
+            **READ_ONLY,
+            **dict.fromkeys(
+                ("tenantId", "sku", "enableRbacAuthorization", "softDeleteRetentionInDays", "enablePurgeProtection"), ANY
+            ),
+            **dict.fromkeys(("enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment"), ANY),
+            "accessPolicies": NOTHING,
+            "enableSoftDelete": Only(True),
+            "publicNetworkAccess": Only("Enabled"),
+            "createMode": Only("default", "recover"),
+            "vaultUri": ANY,
+        },
+    },
+}
+
+
+def check(kind: str, body: Mapping[str, Any]) -> None:
+    """Raise the honest refusal for the first thing in a body that the simulation does not model."""
+    _check(kind, body, ASKED[kind], "")
+
+
+def _check(kind: str, given: Any, known: Any, where: str) -> None:
+    if known is ANY or given is None or given in ({}, []):
+        return
+    if isinstance(known, Only):
+        if given not in known.values:
+            raise not_simulated(f"{where} = {given!r} of {kind}")
+        return
+    if isinstance(known, list):
+        for item in given:
+            _check(kind, item, known[0], f"{where}[]")
+        return
+    for name, value in given.items():
+        place = f"{where}.{name}".lstrip(".")
+        if name not in known:
+            raise not_simulated(f"{place} of {kind}")
+        _check(kind, value, known[name], place)

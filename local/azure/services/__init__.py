@@ -1,0 +1,1 @@
+"""The simulated services, one module or package each."""

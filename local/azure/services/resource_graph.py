@@ -1,0 +1,124 @@
+"""Azure Resource Graph: what the table of resources answers to a query, page by page."""
+
+from itertools import takewhile
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from local.azure.core.responses import Answer, not_simulated
+from local.azure.core.store import Document
+from local.azure.core.world import SUBSCRIPTION, TENANT, World
+from local.azure.providers.kinds import GROUP, MACHINE
+from local.azure.services import kusto
+from local.azure.services.kusto import Row
+
+UNLISTED = frozenset({GROUP.lower(), "microsoft.authorization/roleassignments"})
+PATH = "/providers/Microsoft.ResourceGraph/resources"
+LARGEST_PAGE = 1000
+REMEMBERED_ANSWERS = 8
+UNKNOWN_QUESTIONS = ("managementGroups", "facets")
+
+
+class Table:
+    """The table of resources of one world: rows and answers are made once and last until the index changes."""
+
+    def __init__(self) -> None:
+        self._version = -1
+        self._rows: dict[str, tuple[Document, Row]] = {}
+        self._answers: dict[str, list[Row]] = {}
+        self._by_row: dict[str, dict[str, tuple[Row, list[Row]]]] = {}
+
+    def ask(self, world: World, query: str) -> list[Row]:
+        """All rows that answer a query; raises the refusal for what is not understood."""
+        documents, version = world.indexed()
+        if version != self._version:
+            known = self._rows
+            self._rows = {
+                key: known[key] if key in known and known[key][0] is document else (document, _row(document))
+                for key, document in documents.items()
+                if _listed(document)
+            }
+            self._version, self._answers = version, {}
+        if query not in self._answers:
+            if len(self._by_row) >= REMEMBERED_ANSWERS:
+                self._answers.clear()
+                self._by_row.clear()
+            self._answers[query] = self._evaluated(query)
+        return self._answers[query]
+
+    def _evaluated(self, query: str) -> list[Row]:
+        table, stages = kusto.read(query)
+        if table != kusto.FIRST_TABLE:
+            raise not_simulated(f"the table {table} of Resource Graph")
+        first = list(takewhile(lambda stage: stage.by_row, stages))
+        # Of most rows it is known what becomes of them: only what has changed is looked at again.
+        before, after = self._by_row.get(query, {}), {}
+        for key, (_, row) in self._rows.items():
+            known = before.get(key)
+            after[key] = known if known and known[0] is row else (row, _applied(first, [row]))
+        self._by_row[query] = after
+        return _applied(stages[len(first) :], [row for _, rows in after.values() for row in rows])
+
+
+def _applied(stages: list[kusto.Stage], rows: list[Row]) -> list[Row]:
+    for stage in stages:
+        rows = stage.apply(rows)
+    return rows
+
+
+TABLES: WeakKeyDictionary[World, Table] = WeakKeyDictionary()
+
+
+def answer(world: World, body: dict[str, Any]) -> Answer:
+    """Answer one query; raises the refusal for what the query language, or this part of it, does not know."""
+    headers = world.throttle.resource_graph()
+    options = body.get("options") or {}
+    unknown = [name for name in UNKNOWN_QUESTIONS if body.get(name)]
+    if unknown or options.get("resultFormat", "objectArray") != "objectArray":
+        raise not_simulated(f"{', '.join(unknown) or options['resultFormat']} of Resource Graph")
+    top = int(options.get("$top", LARGEST_PAGE))
+    skip = int(options.get("$skipToken") or options.get("$skip") or 0)
+    if not 1 <= top <= LARGEST_PAGE or skip < 0:
+        raise kusto.invalid(f"$top is {top} and $skip is {skip}")
+    rows: list[Row] = []
+    hidden = world.faults.striking("hide", "POST", PATH)
+    if not hidden and SUBSCRIPTION in [str(item).lower() for item in body.get("subscriptions") or [SUBSCRIPTION]]:
+        rows = TABLES.setdefault(world, Table()).ask(world, str(body.get("query", "")))
+    page = rows[skip : skip + top]
+    said: dict[str, Any] = {
+        "totalRecords": len(rows),
+        "count": len(page),
+        "data": page,
+        "facets": [],
+        "resultTruncated": "false",
+    }
+    if skip + top < len(rows):
+        said["$skipToken"] = str(skip + top)
+    return Answer(200, said, headers)
+
+
+def _row(document: Document) -> Row:
+    properties = dict(document["properties"])
+    if document["type"] == MACHINE and document["_power"] not in ("creating", "starting", "deallocating", "stopping"):
+        code = f"PowerState/{document['_power']}"
+        status = {"code": code, "displayStatus": f"VM {document['_power']}", "level": "Info"}
+        properties["extended"] = {"instanceView": {"powerState": status}}
+    return {
+        "id": document["id"],
+        "name": document["name"],
+        "type": document["type"].lower(),
+        "tenantId": TENANT,
+        "kind": document.get("kind", ""),
+        "location": document.get("location", ""),
+        "resourceGroup": document["id"].split("/")[4].lower(),
+        "subscriptionId": SUBSCRIPTION,
+        "managedBy": document.get("managedBy", ""),
+        "sku": document.get("sku"),
+        "tags": document.get("tags"),
+        "identity": document.get("identity"),
+        "properties": properties,
+    }
+
+
+def _listed(document: Document) -> bool:
+    kind = document["type"].lower()
+    return kind not in UNLISTED and "blobservices" not in kind

@@ -1,0 +1,1 @@
+"""Simulated Table Storage."""

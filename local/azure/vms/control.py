@@ -1,0 +1,81 @@
+"""The part of the simulation's own interface that is about the inside of machines: agents, holds, tokens."""
+
+from collections.abc import Callable
+
+from local.azure.core.requests import Request
+from local.azure.core.responses import Answer, Refused
+from local.azure.core.store import Document
+from local.azure.core.world import AGENTS, World
+from local.azure.services.tokens import LIFETIME
+from local.azure.vms.agent_process import agent_of, with_agent
+from local.azure.vms.agents import claims_of
+from local.azure.vms.heartbeats import holds_of
+
+
+def machine_of(world: World, identifier: str) -> Document:
+    """The machine of an id; raises the refusal for one that is not there."""
+    machine = world.resource(identifier)
+    if machine is None:
+        raise Refused(404, "ResourceNotFound", f"There is no machine {identifier}.")
+    return machine
+
+
+def _inside(world: World, request: Request) -> Answer:
+    machine = machine_of(world, request.query["id"])
+    memory = world.store.get(AGENTS, machine["id"]) or {}
+    seen = {"power": machine["_power"], "agent": agent_of(machine) is not None}
+    seen["holds"] = holds_of(machine, world.seconds())
+    return Answer(
+        200, {**seen, "warnings": memory.get("warnings", []), **{name: memory.get(name) for name in ("status", "hold")}}
+    )
+
+
+def _stay_awake(world: World, request: Request) -> Answer:
+    body = request.json()
+    machine = machine_of(world, str(body["id"]))
+    guest = machine.get("_guest") or {}
+    if "agent" not in guest:
+        raise Refused(409, "NoAgent", f"There is no agent in {machine['id']}.")
+    hold = {"by": str(body["by"]), "reason": str(body["reason"]), "until": world.seconds() + float(body["for_seconds"])}
+    world.keep({**machine, "_guest": {**guest, "holds": [*guest.get("holds", []), hold]}})
+    return Answer(204)
+
+
+def _agent(world: World, request: Request) -> Answer:
+    body = request.json()
+    machine = machine_of(world, str(body["id"]))
+    world.keep(with_agent(machine, None, world.seconds(), running=body["agent"] is True))
+    return Answer(204)
+
+
+def _token(world: World, request: Request) -> Answer:
+    body = request.json()
+    claims = {**claims_of(world, machine_of(world, str(body["id"]))), **(body.get("claims") or {})}
+    lifetime = int(body.get("expires_in", LIFETIME))
+    return Answer(200, {"access_token": request.issuer.token(str(body["audience"]), lifetime, **claims)[0]})
+
+
+def _persons_token(world: World, request: Request) -> Answer:
+    """A token as Entra issues it to people for an application that has roles."""
+    body = request.json()
+    name = str(body["name"])
+    person = {"preferred_username": name, "oid": world.guid("person", name), "roles": body.get("roles") or []}
+    claims = {**person, "sub": person["oid"], **(body.get("claims") or {})}
+    lifetime = int(body.get("expires_in", 3600))
+    token, _ = request.issuer.token(str(body.get("audience", "api://dormouse")), lifetime, **claims)
+    return Answer(200, {"access_token": token, "object_id": person["oid"]})
+
+
+def _roles_of_the_identity(world: World, request: Request) -> Answer:
+    world.app_roles = [str(role) for role in request.json()["roles"]]
+    return Answer(204)
+
+
+HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
+    ("GET", "machines/inside"): _inside,
+    ("POST", "machines/awake"): _stay_awake,
+    ("POST", "machines/agent"): _agent,
+    ("POST", "machines/token"): _token,
+    ("POST", "people/token"): _persons_token,
+    ("PUT", "identity/roles"): _roles_of_the_identity,
+}

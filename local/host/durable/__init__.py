@@ -1,0 +1,1 @@
+"""The Durable Task engine: instances, histories, entities and timers on SQLite."""

@@ -1,0 +1,219 @@
+"""The Durable engine: runs orchestrations an episode at a time, and forgets nothing."""
+
+import asyncio
+import logging
+import re
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from local.clock import Clock
+from local.host.configuration import HostJson
+from local.host.durable.entities import Entities, entity_id, is_entity, operation
+from local.host.durable.episodes import Episode, run_episode
+from local.host.durable.events import Event, EventType, event
+from local.host.durable.instances import Consequences, Instances
+from local.host.durable.rewind import rewind
+from local.host.durable.rows import Instance, Message
+from local.host.durable.store import Store
+from local.host.durable.timers import Alarms
+from local.host.functions.activities import Activities
+from local.host.functions.worker import MISSING, Worker
+
+log = logging.getLogger(__name__)
+
+GOOD_ID = re.compile(r"(?!@)[^/\\#?\x00-\x1f\x7f-\x9f]{1,256}")
+LONG_EPISODE, LONGEST_PAUSE = 0.02, 0.5  # seconds
+PAUSES = (EventType.EXECUTION_SUSPENDED, EventType.EXECUTION_RESUMED)
+
+
+class Engine:
+    """Everything durable that one app does."""
+
+    def __init__(
+        self, worker: Worker, store: Store, clock: Clock, configuration: HostJson, client: Callable[[], str] = str
+    ) -> None:
+        """Nothing runs before `take_up`; `client` tells what a durable client is bound to."""
+        self._worker, self._store, self._clock = worker, store, clock
+        self._durable = configuration.extensions.durable_task
+        self._activities = Activities(worker, store, clock, configuration, wake=self._wake, client=client)
+        self._alarms = Alarms(store, clock, self._wake)
+        batch, places = self._durable.max_entity_operation_batch_size, self._durable.max_concurrent_entity_functions
+        self._entities = Entities(worker, store, clock, batch=batch, places=places)
+        self._instances = Instances(worker, store, clock)
+        self._busy: set[str] = set()
+        self._rest: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._histories: dict[str, tuple[str, list[Event]]] = {}
+
+    def take_up(self) -> None:
+        """Take up everything that was under way when the host ended; must be called inside a running loop."""
+        for work in self._store.work():
+            self._spawn(self._activities.do(work))
+        self._spawn(self._alarms.run())
+        for identifier in self._store.with_messages():
+            self._wake(identifier)
+
+    async def close(self) -> None:
+        """Stop at once, as a host that is killed would: what is under way is done again after `take_up`."""
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1)  # what will not end is not waited for
+
+    def start(self, name: str, identifier: str | None, raw_input: str | None) -> str:
+        """Start an instance and answer its id; raises KeyError if one of that id is running, ValueError if it cannot be."""
+        if self._worker.find(name, "orchestrationTrigger") is None:
+            raise ValueError(MISSING.format(name=name, kind="an orchestrator"))
+        chosen = identifier or uuid.uuid4().hex
+        if not GOOD_ID.fullmatch(chosen):
+            raise ValueError(f"{chosen!r} cannot be the id of an instance.")
+        existing = self._store.instance(chosen)
+        if existing and not existing.ended and self._durable.overridable_existing_instance_states != "AnyState":
+            raise KeyError(f"An Orchestration instance with the status {existing.status} already exists.")
+        with self._store.transaction():
+            self._instances.create(chosen, name, raw_input, None)
+        self._wake(chosen)
+        return chosen
+
+    def restart(self, identifier: str, *, new_id: bool) -> str:
+        """Start an instance again with the same input and answer its id; raises as `start` does."""
+        instance = self._store.instance(identifier)
+        if instance is None:
+            raise ValueError("InstanceId does not match a valid orchestration instance.")
+        return self.start(instance.name, None if new_id else identifier, instance.input)
+
+    def raise_event(self, identifier: str, name: str, raw_data: str) -> None:
+        """Tell a running instance that something has happened outside."""
+        self._tell(identifier, event(EventType.EVENT_RAISED, self._clock.now(), Name=name, Input=raw_data))
+
+    def terminate(self, identifier: str, reason: str) -> None:
+        """End a running instance as it stands; its children and activities go on."""
+        self._tell(identifier, event(EventType.EXECUTION_TERMINATED, self._clock.now(), Input=reason))
+
+    def suspend(self, identifier: str, reason: str) -> None:
+        """Let an instance hear nothing more until it is resumed or terminated."""
+        self._tell(identifier, event(EventType.EXECUTION_SUSPENDED, self._clock.now(), Input=reason))
+
+    def resume(self, identifier: str, reason: str) -> None:
+        """Let a suspended instance hear what it has missed."""
+        self._tell(identifier, event(EventType.EXECUTION_RESUMED, self._clock.now(), Input=reason))
+
+    def rewind(self, identifier: str, reason: str) -> None:
+        """Let a failed instance go on as if its failures had not been."""
+        with self._store.transaction():
+            woken = rewind(self._store, identifier, reason, self._clock.now())
+        self._alarms.changed()
+        for other in woken:
+            self._histories.pop(other, None)
+            self._wake(other)
+
+    def signal(self, name: str, key: str, what: str, raw_input: str | None) -> None:
+        """Ask an entity to do something; raises ValueError if the app has no such entities."""
+        if not self._entities.known(name):
+            raise ValueError(MISSING.format(name=name, kind="an entity"))
+        self._tell(entity_id(name, key), operation(what, raw_input))
+
+    def _tell(self, identifier: str, item: Event) -> None:
+        with self._store.transaction():
+            self._store.send(identifier, None, item)
+        self._wake(identifier)
+
+    def _wake(self, identifier: str) -> None:
+        if identifier not in self._busy:
+            self._busy.add(identifier)
+            self._spawn(self._serve(identifier))
+
+    async def _serve(self, identifier: str) -> None:
+        """Deal with everything in an inbox: nobody else does it for this one meanwhile."""
+        try:
+            await self._rested(identifier)
+            while messages := self._heard(identifier):
+                if is_entity(identifier):
+                    follows = Consequences(woken=await self._entities.work(identifier))
+                else:
+                    begun = time.monotonic()
+                    follows = self._episode(identifier, messages)
+                    took = time.monotonic() - begun
+                    if took > LONG_EPISODE:
+                        self._rest[identifier] = begun + 2 * took
+                self._follow(follows)
+                await self._rested(identifier)
+        finally:
+            self._busy.discard(identifier)
+
+    async def _rested(self, identifier: str) -> None:
+        """What arrives in one moment becomes one episode; who has a long history rests as long as its last episode took.
+
+        So a thousand answers are not a thousand replays.
+        """
+        await asyncio.sleep(min(self._rest.pop(identifier, 0.0) - time.monotonic(), LONGEST_PAUSE))
+
+    def _follow(self, follows: Consequences) -> None:
+        for work in follows.work:
+            self._spawn(self._activities.do(work))
+        if follows.timers:
+            self._alarms.changed()
+        for other in follows.woken:
+            self._wake(other)
+
+    def _heard(self, identifier: str) -> list[Message]:
+        """The messages for the next episode: a suspended instance hears only that it may go on, or must end."""
+        messages = self._store.inbox(identifier)
+        instance = None if is_entity(identifier) else self._store.instance(identifier)
+        if instance is None or instance.ended:
+            return messages
+        kinds = [message.event["EventType"] for message in messages]
+        if instance.status == "Suspended":
+            waking = (*PAUSES, EventType.EXECUTION_TERMINATED)
+            return [message for message, kind in zip(messages, kinds, strict=True) if kind in waking][:1]
+        pause = next((place for place, kind in enumerate(kinds) if kind in PAUSES), len(messages))
+        return messages[: pause or 1]
+
+    def _episode(self, identifier: str, messages: list[Message]) -> Consequences:
+        """Run one episode whole, in one transaction."""
+        instance = self._store.instance(identifier)
+        mine = [m.event for m in messages if instance is not None and m.execution in (None, instance.execution)]
+        if instance is None or instance.ended or not mine:
+            with self._store.transaction():
+                self._store.take(messages)
+            return Consequences()
+        history = self._history(instance)
+        limit = self._durable.max_orchestration_actions
+        try:
+            episode = run_episode(self._worker, instance, history, mine, self._clock.now(), limit)
+        except (Exception, SystemExit, asyncio.CancelledError) as error:  # nothing is awaited there: it is the app's own
+            log.exception("An orchestration cannot be asked: %s", identifier)
+            episode = Episode("Failed", output=f"The orchestration cannot be asked: {type(error).__name__}: {error}")
+        try:
+            follows = self._committed(instance, messages, len(history), episode)
+        except (ValueError, TypeError, sqlite3.DataError) as error:
+            # What cannot be written down must not leave the instance running for ever.
+            episode = Episode("Failed", output=f"The orchestration cannot be recorded: {type(error).__name__}")
+            follows = self._committed(instance, messages, len(history), episode)
+        if episode.ended or episode.continued:
+            self._histories.pop(identifier, None)
+        else:
+            self._histories[identifier] = (instance.execution, [*history, *episode.events])
+        return follows
+
+    def _history(self, instance: Instance) -> list[Event]:
+        execution, history = self._histories.get(instance.id, ("", []))
+        return history if execution == instance.execution else self._store.history(instance.id)
+
+    def _committed(self, instance: Instance, messages: list[Message], length: int, episode: Episode) -> Consequences:
+        with self._store.transaction():
+            self._store.take(messages)
+            return self._instances.commit(instance, length, episode)
+
+    def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(job)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("The engine has stumbled.", exc_info=task.exception())

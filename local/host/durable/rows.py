@@ -1,0 +1,70 @@
+"""The rows of the host's memory."""
+
+from dataclasses import dataclass
+
+from local.host.durable.events import Event
+
+
+@dataclass(slots=True)
+class Instance:
+    """One orchestration instance as it stands; texts are JSON."""
+
+    id: str
+    execution: str
+    name: str
+    status: str
+    input: str | None
+    output: str | None
+    custom_status: str | None
+    created: str
+    updated: str
+    parent: str | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in ENDED
+
+
+ENDED = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An activity to be called."""
+
+    number: int
+    instance: str
+    execution: str
+    task: int
+    name: str
+    input: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A durable timer."""
+
+    number: int
+    instance: str
+    execution: str
+    task: int
+    fire_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A durable entity as it stands; its state is JSON text."""
+
+    id: str
+    state: str | None
+    updated: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something that happened to an instance and that it does not know yet."""
+
+    number: int
+    execution: str | None
+    event: Event

@@ -1,0 +1,1 @@
+"""The app's functions: loading them, calling them, and timer triggers."""

@@ -1,0 +1,1 @@
+"""Orchestrations that run chat commands."""

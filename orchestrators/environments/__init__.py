@@ -1,0 +1,1 @@
+"""Orchestrations that change an environment."""

@@ -1,0 +1,206 @@
+"""Building and taking back: the steps of a plan, each as soon as its needs are met, and the same in reverse."""
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from activities import LEARN, PUT
+from activities.inventory import list_group, list_secrets
+from activities.resources.compute import release_network
+from activities.resources.keyvault import remove_secret
+from activities.resources.removal import remove_group, remove_resource
+from dormouse import serialization
+from dormouse.environments.graph import ready
+from dormouse.environments.operations import BuildRequest, Built
+from dormouse.environments.results import Refusal, RefusalReason
+from dormouse.ids import child_of
+from dormouse.resources.ownership import belongings_of
+from dormouse.resources.plan import Kind, Plan, Step
+from orchestrators.durable import CANCEL, Context, GaveUp, Story, follow, heard, refusal_in, run
+from orchestrators.environments.deletion_check import look_for_remains, still_there
+from orchestrators.progress import DONE, REFUSED, UNCHANGED, Board
+
+
+@dataclass(slots=True)
+class Building:
+    """What has come of a plan so far."""
+
+    built: dict[str, Built] = field(default_factory=dict)
+    running: dict[str, Any] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """Every "no", in the order of the steps' names."""
+        return [built.refusal for _, built in sorted(self.built.items()) if built.refusal is not None]
+
+    @property
+    def failures(self) -> list[Refusal]:
+        """Every "no" that is not only the echo of a cancellation."""
+        return [refusal for refusal in self.refusals if refusal.reason is not RefusalReason.CANCELLED]
+
+    @property
+    def done(self) -> Set[str]:
+        """The steps that later ones can build upon."""
+        return {name for name, built in self.built.items() if built.refusal is None}
+
+
+def build_resource(context: Context) -> Story[Any]:
+    """Put one resource, follow it until Azure says that it is there, and learn what later steps must know of it."""
+    request = serialization.decode(BuildRequest, context.get_input())
+    step = request.step
+    cancel = context.wait_for_external_event(CANCEL)
+    try:
+        facts: dict[str, str] = {}
+        if request.put:
+            progress = yield from follow(context, PUT[step.kind], request, cancel=cancel)
+            refusal = refusal_in(progress, step.name)
+            if refusal:
+                return serialization.encode(Built(step.name, refusal=refusal))
+            facts |= progress.facts
+        if step.kind in LEARN:
+            learnt = yield from run(context, LEARN[step.kind], request)
+            facts |= learnt.facts
+        return serialization.encode(Built(step.name, facts))
+    except GaveUp as gave_up:
+        said = gave_up.refusal
+        return serialization.encode(Built(step.name, refusal=Refusal(said.reason, said.detail, said.code, step.name)))
+
+
+def build_all(context: Context, plan: Plan, existing: Set[str], board: Board, cancel: Any) -> Story[Building]:
+    """Build every step of a plan as soon as its needs are met; after a refusal, or a cancellation, nothing new begins."""
+    building = Building()
+    while True:
+        ending = bool(building.refusals) or heard(cancel)
+        started = [] if ending else _start(context, plan, existing, building, board)
+        if not building.running:
+            return building
+        listening = [] if heard(cancel) else [cancel]
+        yield context.task_any([*building.running.values(), *_tick(context, started, building), *listening])
+        _collect(building, board)
+
+
+def take_back(context: Context, plan: Plan, building: Building, existing: Set[str], board: Board) -> Story[list[str]]:
+    """Remove what this operation began to build, in reverse, look whether it is gone, and name what is left."""
+    ours = [step for step in plan.steps if step.name in building.begun and _is_ours(step, existing)]
+    if any(step.kind is Kind.RESOURCE_GROUP for step in ours) and (yield from _holds_others(context, plan)):
+        ours = [step for step in ours if step.kind is not Kind.RESOURCE_GROUP]
+    names = {step.name for step in ours}
+    roots = [step for step in ours if step.inside not in names]
+    if any(step.kind is Kind.VIRTUAL_MACHINE for step in roots) and not (yield from _keeps_network(context, plan)):
+        # It would take along what was there before it: better a failed machine that is named than that.
+        roots = [step for step in roots if step.kind is not Kind.VIRTUAL_MACHINE]
+    for step in reversed(roots):
+        built = building.built.get(step.name, Built(step.name))
+        yield from _remove(context, step, built, board)
+    board.begin("verify")
+    left = yield from _left(context, plan, ours, building, existing)
+    board.end("verify", REFUSED if left else DONE)
+    return left
+
+
+def _is_ours(step: Step, existing: Set[str]) -> bool:
+    # The password of a machine that was there before is that machine's, even if its secret had to be recovered.
+    return step.name not in existing and not (step.kind is Kind.PASSWORD and "vm" in existing)
+
+
+def _start(context: Context, plan: Plan, existing: Set[str], building: Building, board: Board) -> list[str]:
+    started = []
+    while True:
+        startable = ready(plan.steps, building.done, building.begun)
+        unchanged = [step for step in startable if not _needs_work(step, plan, existing)]
+        for step in unchanged:
+            building.begun.add(step.name)
+            building.built[step.name] = Built(step.name)
+            board.end(step.name, UNCHANGED)
+        for step in startable:
+            if step not in unchanged:
+                building.begun.add(step.name)
+                building.running[step.name] = _build(context, step, plan, existing, building)
+                started.append(step.name)
+        if not unchanged:
+            board.begin(*started)
+            return started
+
+
+def _needs_work(step: Step, plan: Plan, existing: Set[str]) -> bool:
+    return step.name not in existing or step.name in plan.changed or step.kind in LEARN
+
+
+def _build(context: Context, step: Step, plan: Plan, existing: Set[str], building: Building) -> Any:
+    facts = {need: building.built[need].facts for need in step.needs if building.built[need].facts}
+    put = step.name not in existing or step.name in plan.changed
+    request = BuildRequest(step, put, facts, machine_exists="vm" in existing)
+    child = child_of(plan.operation, step.name)
+    return context.call_sub_orchestrator(build_resource.__name__, serialization.encode(request), child)
+
+
+def _tick(context: Context, started: list[str], building: Building) -> list[Any]:
+    # The host makes a call only when the one before it has ended, and "any of these" ends with one of the tasks that
+    # are new in it, not with one of the older tasks beside them. A timer that fires at once lets the next call through.
+    if not started or len(started) == len(building.running):
+        return []
+    return [context.create_timer(context.current_utc_datetime)]
+
+
+def _collect(building: Building, board: Board) -> None:
+    for name in [name for name, task in building.running.items() if task.is_completed]:
+        answer = building.running.pop(name).result
+        if isinstance(answer, Exception):
+            first_line = str(answer).strip().partition("\n")[0]
+            built = Built(name, refusal=Refusal(RefusalReason.GAVE_UP, first_line, step=name))
+        else:
+            built = serialization.decode(Built, answer)
+        building.built[name] = built
+        board.end(name, REFUSED if built.refusal else DONE)
+
+
+def _keeps_network(context: Context, plan: Plan) -> Story[bool]:
+    """Whether a machine was told not to take along the card that was there before it."""
+    vm, nic = plan.step("vm"), plan.step("nic")
+    try:
+        progress = yield from follow(context, release_network, BuildRequest(vm, facts={"nic": {"id": nic.id}}))
+    except GaveUp:
+        return False
+    return progress.refusal is None
+
+
+def _holds_others(context: Context, plan: Plan) -> Story[bool]:
+    """Whether others have put something into the group that this operation created; if unknown, it is assumed."""
+    try:
+        contents = yield from run(context, list_group, plan.group)
+    except GaveUp:
+        return True
+    return bool(belongings_of(plan).others_in(contents))
+
+
+def _remove(context: Context, step: Step, built: Built, board: Board) -> Story[None]:
+    identifier = built.facts.get("id", step.id)
+    if not identifier:
+        return
+    name = f"take back {step.name}"
+    board.begin(name)
+    try:
+        if step.kind is Kind.PASSWORD:
+            progress = yield from follow(context, remove_secret, step.names[0])
+        elif step.kind is Kind.RESOURCE_GROUP:
+            progress = yield from follow(context, remove_group, step.group)
+        else:
+            progress = yield from follow(context, remove_resource, identifier)
+        board.end(name, REFUSED if progress.refusal else DONE)
+    except GaveUp:
+        board.end(name, REFUSED)  # what is left is found and named when everything has been tried
+
+
+def _left(context: Context, plan: Plan, ours: list[Step], building: Building, existing: Set[str]) -> Story[list[str]]:
+    try:
+        if "group" not in existing:
+            remains = yield from look_for_remains(context, plan.environment, belongings_of(plan))
+            return [*remains.all, *([remains.group] if remains.others else [])]
+        known = [building.built.get(step.name, Built(step.name)).facts.get("id", step.id) for step in ours]
+        there = yield from still_there(context, [identifier for identifier in known if identifier])
+        mine = [step.names[0] for step in ours if step.kind is Kind.PASSWORD]
+        secrets = yield from run(context, list_secrets, mine)
+    except GaveUp as gave_up:
+        return [f"unknown, because it could not be looked up: {gave_up.refusal.detail}"]
+    return [*there, *(f"key vault secret {name}" for name in secrets)]

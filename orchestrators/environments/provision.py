@@ -1,0 +1,170 @@
+"""Standing an environment up."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from activities.preflight import (
+    look_at_step,
+    survey_group,
+    survey_new_group,
+    survey_quota,
+    survey_size,
+    survey_storage_name,
+)
+from activities.records import remember_environment
+from activities.resources.compute import read_machine
+from dormouse import serialization
+from dormouse.environments.lifecycle import State, Verb
+from dormouse.environments.operations import ChangePower, Provision
+from dormouse.environments.results import Look, Outcome, Refusal, RefusalReason, Survey, Verdict
+from dormouse.resources.plan import Kind, Plan
+from orchestrators.complete import Ending, finish
+from orchestrators.durable import STUBBORN, Context, GaveUp, Story, by_whom, heard, listen, run, run_all
+from orchestrators.environments.execute_plan import Building, build_all, take_back
+from orchestrators.environments.health import FIRST_BOOT, HEALTH, health_outcome, look_inside
+from orchestrators.lock_check import lost_lock
+from orchestrators.progress import DONE, REFUSED, Board
+
+NOTHING_BUILT = "Nothing was built."
+FRESH_IS_GONE = "What had been built was taken back; nothing of it is left."
+ADDED_IS_GONE = (
+    "What this operation had added was taken back; what was there before is still there. What it had changed stays changed "
+    "until the next wish."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A step on the board that is not a resource."""
+
+    name: str
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was found before anything is built; with an `ending`, nothing will be."""
+
+    survey: Survey
+    awake: bool = True
+    ending: Ending | None = None
+
+
+def provision_environment(context: Context) -> Story[Any]:
+    """Build an environment step by step; if it does not come up whole, take back what was built."""
+    request = serialization.decode(Provision, context.get_input())
+    board = Board(context)
+    cancel = yield from listen(context)
+    prepared = yield from _prepare(context, request, board, cancel)
+    ending = prepared.ending
+    if ending is None:
+        try:
+            ending = yield from _provision(context, request, prepared, board, cancel)
+        except GaveUp as gave_up:
+            # What exists is not known if not even that could be asked: then nothing is forgotten.
+            ending = Ending(Outcome.failed([gave_up.refusal]))
+    return (yield from finish(context, request.plan.operation, request.plan.environment, board, ending))
+
+
+def _prepare(context: Context, request: Provision, board: Board, cancel: Any) -> Story[Prepared]:
+    """Everything that comes before the first change in Azure; where it ends here, a new environment is forgotten."""
+    try:
+        lost = yield from lost_lock(context, request.plan.operation, request.plan.environment)
+        if lost:
+            return Prepared(Survey(), ending=Ending(lost))
+        survey = yield from _preflight(context, request, board)
+        if survey.refusals:
+            return Prepared(survey, ending=_refused(survey.refusals, request))
+        if heard(cancel):
+            outcome = Outcome.cancelled(by_whom(cancel), undone=NOTHING_BUILT)
+            return Prepared(survey, ending=Ending(outcome, forget=request.new))
+        awake, refusal = yield from _is_awake(context, request.plan, frozenset(survey.existing))
+        if refusal:
+            return Prepared(survey, ending=_refused((refusal,), request))
+        # Remembered as not whole until it is: a change that breaks off half-way is taken up again by the next wish.
+        yield from run(context, remember_environment, request.record)
+        return Prepared(survey, awake)
+    except GaveUp as gave_up:
+        outcome = Outcome.failed([gave_up.refusal], undone=NOTHING_BUILT)
+        return Prepared(Survey(), ending=Ending(outcome, forget=request.new))
+
+
+def _provision(context: Context, request: Provision, prepared: Prepared, board: Board, cancel: Any) -> Story[Ending]:
+    existing, awake = frozenset(prepared.survey.existing), prepared.awake
+    plan = request.plan if awake else _without_inside(request.plan)
+    board.expect(*plan.steps, Expected(HEALTH, tuple(step.name for step in plan.steps)))
+    building = yield from build_all(context, plan, existing, board, cancel)
+    if building.refusals or heard(cancel):
+        cancelled = heard(cancel) and not building.failures
+        left = yield from take_back(context, plan, building, existing, board)
+        return _taken_back(request, building, existing, left, cancel if cancelled else None)
+    if not awake:
+        yield from run(context, remember_environment, replace(request.record, whole=request.was_whole), STUBBORN)
+        words = f"{plan.environment} is as wished; its machine is stopped, so nothing was asked inside it."
+        return Ending(Outcome(Verdict.SUCCEEDED, words))
+
+    board.begin(HEALTH)
+    findings = yield from look_inside(context, plan.machine, FIRST_BOOT, cancel)
+    if heard(cancel):
+        board.end(HEALTH, REFUSED)
+        left = yield from take_back(context, plan, building, existing, board)
+        return _taken_back(request, building, existing, left, cancel)
+    outcome = health_outcome(findings, passed=f"{plan.environment} is up", failed=f"{plan.environment} is built and runs")
+    good = outcome.verdict is Verdict.SUCCEEDED
+    board.end(HEALTH, DONE if good else REFUSED)
+    if good:
+        yield from run(context, remember_environment, replace(request.record, whole=True), STUBBORN)
+    return Ending(outcome)
+
+
+def _is_awake(context: Context, plan: Plan, existing: frozenset[str]) -> Story[tuple[bool, Refusal | None]]:
+    """Whether the machine runs, or will; one that stands there failed can only be started or deleted."""
+    if "vm" not in existing:
+        return True, None
+    look = ChangePower(plan.operation, plan.environment, Verb.START, plan.group, plan.machine.name)
+    view = yield from run(context, read_machine, look)
+    awake = view.state not in (State.STOPPED, State.STOPPED_BILLED, State.STOPPING)
+    if awake or not view.problem:
+        return awake, None
+    detail = (
+        f"The machine is {view.state}, and its last operation failed: {view.problem}. Start it, or delete and build again."
+    )
+    return awake, Refusal(RefusalReason.CONFLICT, detail, step="vm")
+
+
+def _without_inside(plan: Plan) -> Plan:
+    """The plan without what can only be done inside a machine that runs."""
+    steps = tuple(step for step in plan.steps if step.kind is not Kind.MACHINE_EXTENSION)
+    return replace(plan, steps=steps)
+
+
+def _preflight(context: Context, request: Provision, board: Board) -> Story[Survey]:
+    """What exists, and for what does not: is the name free, the size offered, the quota left?"""
+    plan = request.plan
+    board.begin("preflight")
+    group = yield from run(context, survey_new_group if request.new else survey_group, plan)
+    steps = [step for step in plan.steps if group.existing or step.kind is Kind.PASSWORD]
+    looks = yield from run_all(context, [(look_at_step, step) for step in steps])
+    existing = tuple(step.name for step, look in zip(steps, looks, strict=True) if look is not Look.ABSENT)
+    # What is there already needs no new name, no new place and no new quota.
+    asked = [survey_storage_name] if "storage" not in existing else []
+    asked += [survey_size, survey_quota] if "vm" not in existing else []
+    surveys = yield from run_all(context, [(survey, plan) for survey in asked])
+    refusals = (*group.refusals, *(refusal for survey in surveys for refusal in survey.refusals))
+    board.end("preflight", REFUSED if refusals else DONE)
+    return Survey(existing, refusals)
+
+
+def _refused(refusals: tuple[Refusal, ...], request: Provision) -> Ending:
+    words = " ".join(refusal.explained() for refusal in refusals)
+    return Ending(Outcome(Verdict.REFUSED, f"{NOTHING_BUILT} {words}", refusals), forget=request.new)
+
+
+def _taken_back(request: Provision, building: Building, existing: frozenset[str], left: list[str], cancel: Any) -> Ending:
+    fresh = "group" not in existing
+    undone = "" if left else FRESH_IS_GONE if fresh else ADDED_IS_GONE
+    if heard(cancel):
+        outcome = Outcome.cancelled(by_whom(cancel), left, undone=undone)
+    else:
+        outcome = Outcome.failed(building.refusals, left, undone=undone)
+    return Ending(outcome, forget=request.new and fresh and not left)

@@ -1,0 +1,1 @@
+"""Orchestrations of the idle sweep."""

@@ -1,0 +1,17 @@
+"""The fence: an orchestration changes nothing unless the lock that it was started under is still its own.
+
+An orchestration may begin long after it was asked for. By then its lock may have been taken for abandoned, and another
+operation may be at work.
+"""
+
+from activities.records import holds_lock
+from dormouse.environments.operations import Holding
+from dormouse.environments.results import Outcome, Verdict
+from orchestrators.durable import Context, Story, run
+
+
+def lost_lock(context: Context, operation: str, environment: str) -> Story[Outcome | None]:
+    """How an operation ends that does not hold the lock of its environment any more, or None if it does."""
+    if (yield from run(context, holds_lock, Holding(operation, environment))):
+        return None
+    return Outcome(Verdict.CANCELLED, f"Nothing was done: another operation has taken {environment} over.")

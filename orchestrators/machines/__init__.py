@@ -1,0 +1,1 @@
+"""Orchestrations that adopt and release VMs."""

@@ -1,0 +1,80 @@
+"""Taking machines into the sweep's care that others have made, and letting them go without a trace."""
+
+from typing import Any
+
+from activities.machines import (
+    begin_agent_removal,
+    begin_agent_setup,
+    forget_agent,
+    read_agent_setup,
+    tag_machine,
+    untag_machine,
+)
+from activities.operations import check_operation
+from activities.resources.compute import read_machine
+from dormouse import serialization
+from dormouse.environments.lifecycle import State, Verb
+from dormouse.environments.operations import Adoption, ChangePower
+from dormouse.environments.results import Outcome, Progress, Refusal, RefusalReason, Verdict
+from orchestrators.complete import Ending, finish
+from orchestrators.durable import Activity, Context, GaveUp, Story, follow, refusal_in, run
+from orchestrators.lock_check import lost_lock
+from orchestrators.progress import DONE, REFUSED, Board
+
+ASLEEP = "It does not run, so nothing can be done inside it: start it, and ask again."
+
+
+def adopt_machine(context: Context) -> Story[Any]:
+    """Tag a machine, so that the next sweep watches it, and put the agent on it."""
+    request = serialization.decode(Adoption, context.get_input())
+    return (yield from _told(context, request, _adopt, f"{request.name} is watched from now on."))
+
+
+def release_machine(context: Context) -> Story[Any]:
+    """Take the agent and our tags off a machine, so that nothing watches it any more."""
+    request = serialization.decode(Adoption, context.get_input())
+    return (yield from _told(context, request, _release, f"{request.name} is watched no longer; nothing of us is left."))
+
+
+def _told(context: Context, request: Adoption, story: Any, words: str) -> Story[Any]:
+    board = Board(context)
+    try:
+        lost = yield from lost_lock(context, request.operation, request.subject)
+        refusals = [] if lost else (yield from story(context, request, board))
+        outcome = lost or (Outcome.failed(refusals) if refusals else Outcome(Verdict.SUCCEEDED, words))
+    except GaveUp as gave_up:
+        outcome = Outcome.failed([gave_up.refusal])
+    return (yield from finish(context, request.operation, request.subject, board, Ending(outcome)))
+
+
+def _adopt(context: Context, request: Adoption, board: Board) -> Story[list[Refusal]]:
+    refusals = yield from _step(context, request, board, "tag", tag_machine)
+    if request.agent and not refusals:
+        refusals = yield from _inside(context, request, board, begin_agent_setup)
+    return refusals
+
+
+def _release(context: Context, request: Adoption, board: Board) -> Story[list[Refusal]]:
+    refusals = []
+    if request.agent:
+        refusals = yield from _inside(context, request, board, begin_agent_removal)
+        yield from run(context, forget_agent, request)
+    return [*refusals, *(yield from _step(context, request, board, "tag", untag_machine))]
+
+
+def _inside(context: Context, request: Adoption, board: Board, begin: Activity[Progress]) -> Story[list[Refusal]]:
+    look = ChangePower(request.operation, request.subject, Verb.ADOPT, request.group, request.name, request.subscription)
+    view = yield from run(context, read_machine, look)
+    if view.state is State.RUNNING:
+        return (yield from _step(context, request, board, "agent", begin))
+    board.begin("agent")
+    board.end("agent", REFUSED)
+    return [Refusal(RefusalReason.CONFLICT, ASLEEP, step="agent")]
+
+
+def _step(context: Context, request: Adoption, board: Board, name: str, begin: Activity[Progress]) -> Story[list[Refusal]]:
+    board.begin(name)
+    progress = yield from follow(context, begin, request, ask=read_agent_setup if name == "agent" else check_operation)
+    refusal = refusal_in(progress, name)
+    board.end(name, REFUSED if refusal else DONE)
+    return [refusal] if refusal else []

@@ -1,0 +1,95 @@
+"""The board of an operation: which step stands where, for everybody who asks while it runs and for the trail afterwards."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from dormouse import serialization
+from dormouse.environments.graph import Node
+from dormouse.environments.operations import StepReport
+from dormouse.text.limits import LONGEST_STATUS, status_length
+from orchestrators.durable import Context
+
+WAITING, RUNNING, DONE, UNCHANGED, REFUSED = "waiting", "running", "done", "unchanged", "refused"
+FIRST_SHOWN = {RUNNING: 0, REFUSED: 1, WAITING: 2}
+
+
+class Board:
+    """The steps of one operation and how they stand; every change is published as the orchestration's status."""
+
+    def __init__(self, context: Context) -> None:
+        """Begin to count seconds."""
+        self._context = context
+        self._began: datetime = context.current_utc_datetime
+        self._reports: dict[str, StepReport] = {}
+
+    def expect(self, *nodes: Node) -> None:
+        """Put steps on the board that are still to come."""
+        self._reports |= {node.name: StepReport(node.name, WAITING, node.needs) for node in nodes}
+        self._publish()
+
+    def begin(self, *names: str, needs: Iterable[str] = ()) -> None:
+        """Steps are being worked on."""
+        for name in names:
+            report = self._reports.get(name, StepReport(name, WAITING, tuple(needs)))
+            self._reports[name] = replace(report, state=RUNNING, began=self._seconds())
+        self._publish()
+
+    def end(self, name: str, state: str = DONE) -> None:
+        """A step has come to its end."""
+        report = self._reports[name]
+        now = self._seconds()
+        self._reports[name] = replace(report, state=state, began=now if report.began is None else report.began, ended=now)
+        self._publish()
+
+    def close(self) -> None:
+        """The operation is over: what was still being worked on has not come to a good end."""
+        for report in self.reports:
+            if report.state == RUNNING:
+                self.end(report.name, REFUSED)
+
+    @property
+    def reports(self) -> tuple[StepReport, ...]:
+        """Every step in the order in which it came onto the board."""
+        return tuple(self._reports.values())
+
+    @property
+    def began_at(self) -> str:
+        """When the operation began, as ISO 8601 in UTC."""
+        return _text(self._began)
+
+    @property
+    def now(self) -> str:
+        """The operation's present moment, as ISO 8601 in UTC."""
+        return _text(self._context.current_utc_datetime)
+
+    def _seconds(self) -> float:
+        passed: timedelta = self._context.current_utc_datetime - self._began
+        return round(passed.total_seconds(), 1)
+
+    def _publish(self) -> None:
+        self._context.set_custom_status(status_of(self.began_at, self.reports))
+
+
+def status_of(began_at: str, reports: Sequence[StepReport]) -> dict[str, Any]:
+    """The board as a status: if not all steps fit, those that are being worked on come first, and all are counted."""
+    whole = {"began_at": began_at, "steps": [serialization.encode(report) for report in reports]}
+    if status_length(whole) <= LONGEST_STATUS:
+        return whole
+    counted = Counter(report.state for report in reports)
+    steps: list[dict[str, Any]] = []
+    status = {"began_at": began_at, "steps": steps, "counted": {state: counted[state] for state in sorted(counted)}}
+    room = LONGEST_STATUS - status_length(status)
+    for report in sorted(reports, key=lambda report: FIRST_SHOWN.get(report.state, len(FIRST_SHOWN))):
+        short = {"name": report.name, "state": report.state, "began": report.began, "ended": report.ended}
+        room -= status_length(short) + 2
+        if room < 0:
+            break
+        steps.append(short)
+    return status
+
+
+def _text(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "+00:00"

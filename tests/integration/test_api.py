@@ -1,0 +1,161 @@
+"""The HTTP interface: who gets in, what is answered, and how it says no."""
+
+import os
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.sandbox import Ground, Process, free_port
+from tests.support import ROOT, WORKSTATION, ControlPlane
+
+PROBLEM = "application/problem+json"
+
+
+def test_without_a_key_there_is_nothing_to_see(ground: Ground) -> None:
+    with httpx.Client(base_url=ground.api, trust_env=False) as stranger:
+        for path in ("/environments", "/environments/ml1", "/operations", "/blueprints"):
+            assert stranger.get(path).status_code == 401
+        assert stranger.put("/environments/ml1", json=WORKSTATION).status_code == 401
+        assert stranger.get("/environments", headers={"x-functions-key": "wrong"}).status_code == 401
+        health = stranger.get("/health").json()
+        assert (health["status"], abs(health["clock"] - ground.clock.seconds()) < 60) == ("ok", True)
+
+
+def test_everything_wrong_is_said_in_one_answer(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    answer = control_plane.put(
+        name,
+        {
+            **WORKSTATION,
+            "region": "westeurope",
+            "size": "Standard_NV6ads_A10_v6",
+            "network": {"address_space": "10.0.0.0/99"},
+            "allow_from": ["0.0.0.0/0"],
+        },
+    )
+    assert (answer.status_code, answer.headers["Content-Type"]) == (422, PROBLEM)
+    problem = answer.json()
+    pointers = {error["pointer"] for error in problem["errors"]}
+    assert pointers == {"/name", "/size", "/network/address_space", "/allow_from/0"}
+    taken = next(error["detail"] for error in problem["errors"] if error["pointer"] == "/name")
+    assert "taken" in taken
+    assert {"type", "title", "status", "detail"} <= set(problem)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"", 400), (b"{", 400), (b"[]", 400), (b'"text"', 400), (b"\xff\xfe", 400), (b"{" + b" " * 70_000 + b"}", 413)],
+)
+def test_a_body_that_cannot_be_read_is_a_problem(control_plane: ControlPlane, body: bytes, status: int) -> None:
+    answer = control_plane.client.put("/environments/ml1", content=body)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, PROBLEM)
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=many", "since=yesterday"])
+def test_a_query_that_makes_no_sense_is_a_problem(control_plane: ControlPlane, query: str) -> None:
+    assert control_plane.client.get(f"/operations?{query}").status_code == 400
+
+
+def test_two_wishes_at_once_make_one_environment(control_plane: ControlPlane, name: str) -> None:
+    first, second = control_plane.put(name), control_plane.put(name)
+    assert (first.status_code, second.status_code) == (202, 409)
+    assert second.json()["operation"] == first.json()["operation"]
+    assert second.headers["Location"] == first.headers["Location"]
+    assert control_plane.follow(first)["state"] == "succeeded"
+
+
+def test_accepted_says_where_to_look_and_when(control_plane: ControlPlane, name: str) -> None:
+    accepted = control_plane.put(name)
+    assert accepted.headers["Location"] == f"/api/operations/{accepted.json()['operation']}"
+    assert int(accepted.headers["Retry-After"]) > 0
+    seen = control_plane.get(name)
+    assert (seen["state"], seen["operation"]) == ("creating", accepted.json()["operation"])
+    running = control_plane.operation(accepted.json()["operation"])
+    assert running["state"] in ("pending", "running")
+    control_plane.follow(accepted)
+
+
+def test_no_answer_shows_the_durable_interface(control_plane: ControlPlane, name: str) -> None:
+    accepted = control_plane.put(name)
+    control_plane.follow(accepted)
+    for text in (accepted.text, str(accepted.headers), control_plane.client.get(accepted.headers["Location"][4:]).text):
+        assert "runtime/webhooks" not in text
+        assert "code=" not in text
+
+
+def test_the_trail_is_newest_first_and_paged(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    control_plane.follow(control_plane.post(name, "stop"))
+    control_plane.down(name)
+    first = control_plane.client.get("/operations", params={"environment": name, "limit": 2}).json()
+    assert [item["verb"] for item in first["value"]] == ["delete", "stop"]
+    second = control_plane.client.get(first["next"].removeprefix("/api")).json()
+    assert ([item["verb"] for item in second["value"]], second["next"]) == (["provision"], None)
+
+
+def test_the_trail_can_begin_at_a_moment(control_plane: ControlPlane) -> None:
+    assert control_plane.client.get("/operations", params={"since": "2100-01-01T00:00:00Z"}).json()["value"] == []
+
+
+def test_what_is_not_there_is_404(control_plane: ControlPlane) -> None:
+    for path in (
+        "/environments/nobody",
+        "/operations/nobody",
+        "/operations/ml1-stop-01M80AKRESFYRXQ716J26R1AX0",
+        "/blueprints/none",
+    ):
+        answer = control_plane.client.get(path)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (404, PROBLEM)
+
+
+def test_blueprints_tell_what_can_be_asked_for(control_plane: ControlPlane) -> None:
+    (listed,) = control_plane.client.get("/blueprints").json()["value"]
+    assert listed == control_plane.client.get("/blueprints/workstation").json()
+    assert listed["parameters"]["properties"]["region"]["pattern"]
+
+
+def test_a_blueprint_tells_what_it_costs_where(control_plane: ControlPlane) -> None:
+    def card(**query: str) -> httpx.Response:
+        return control_plane.client.get("/blueprints/workstation", params=query)
+
+    assert card().json()["price"] is None
+    assert card(region="Poland Central").json()["price"]["per_hour"] == 0.59
+    assert card(region="eastus", size="standard_nc4as_t4_v3").json()["price"]["currency"] == "USD"
+    assert card(region="nowhere").json()["price"] is None
+    assert card(region="x' or 1 eq 1").status_code == 400
+    assert card(region="eastus", size="Standard_NC6").status_code == 400
+
+
+def test_environments_are_listed_page_by_page(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    listed = control_plane.every_environment()
+    mine = next(item for item in listed if item["name"] == name)
+    assert (mine["state"], mine["fresh"]) == ("running", False)
+    assert [item["name"] for item in listed] == sorted(item["name"] for item in listed)
+
+
+def test_the_password_is_named_and_never_shown(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    answer = control_plane.client.get(f"/environments/{name}/password").json()
+    assert set(answer) == {"secret_uri"}
+    assert f"/secrets/dormouse-{name}-" in answer["secret_uri"]
+
+
+def test_a_method_that_is_not_there_is_not_there(control_plane: ControlPlane) -> None:
+    assert control_plane.client.patch("/environments/ml1", json={}).status_code == 404
+
+
+def test_an_app_whose_settings_are_not_whole_says_so_and_says_where_to_look(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "local.host", "--app", str(ROOT), "--home", str(tmp_path), "--port", str(port)]
+    host = Process(command, {"PATH": os.environ["PATH"], "KEY_VAULT_URL": "http://not-safe"}, tmp_path / "log")
+    host.start()
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{port}/api/health", trust_env=False)
+    finally:
+        host.kill()
+    assert (answer.status_code, answer.headers["Content-Type"]) == (503, PROBLEM)
+    said = (tmp_path / "log").read_text()
+    assert all(name in said for name in ("AZURE_SUBSCRIPTION_ID", "RECORDS_TABLES_URL", "KEY_VAULT_URL must be an https"))

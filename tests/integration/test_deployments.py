@@ -1,0 +1,110 @@
+"""Two deployments of the control plane in one subscription, one key vault and one storage account."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from local.sandbox import Ground, Process, free_port
+from tests.fleet import FleetSide, machine
+from tests.support import SUBSCRIPTION, WORKSTATION, AzureSide, ControlPlane, eventually
+
+
+@pytest.fixture(scope="module")
+def staging(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A second control plane beside the one of the ground, with a deployment id of its own."""
+    home, port = tmp_path_factory.mktemp("staging"), free_port()
+    command = list(ground.host.command)
+    command[command.index("--home") + 1] = str(home)
+    command[command.index("--port") + 1] = str(port)
+    host = Process(command, {**ground.host.environment, "DEPLOYMENT_ID": "staging"}, home / "host.log")
+    host.start()
+    try:
+        key = json.loads((home / "keys.json").read_text())["function"]
+        address, headers = f"http://127.0.0.1:{port}/api", {"x-functions-key": key}
+        with httpx.Client(base_url=address, headers=headers, timeout=30, trust_env=False) as client:
+            yield client
+    finally:
+        host.kill()
+
+
+def of_group(azure: AzureSide, group: str) -> set[str]:
+    root = f"{SUBSCRIPTION}/resourcegroups/{group}".lower()
+    return {item["id"] for item in azure.everything() if f"{item['id'].lower()}/".startswith(f"{root}/")}
+
+
+def test_the_same_name_is_two_environments_and_a_deletion_reaches_its_own(
+    control_plane: ControlPlane, staging: httpx.Client, azure: AzureSide, name: str
+) -> None:
+    other = ControlPlane(staging)
+    control_plane.up(name)
+    assert other.client.get(f"/environments/{name}").status_code == 404
+    assert other.delete(name).status_code == 404
+    other.up(name, {**WORKSTATION, "allow_from": ["10.7.0.0/16"]})
+    ours, theirs = of_group(azure, f"rg-dormouse-{name}"), of_group(azure, f"rg-dormouse-staging--{name}")
+    assert ours
+    assert theirs
+    assert control_plane.get(name)["address"] != other.get(name)["address"]
+    secrets = set(azure.secrets(name))
+    ended = other.follow(staging.delete(f"/environments/{name}"))
+    assert ended["state"] == "succeeded", ended["explanation"]
+    assert of_group(azure, f"rg-dormouse-staging--{name}") == set()
+    assert of_group(azure, f"rg-dormouse-{name}") == ours
+    assert set(azure.secrets(name)) == secrets
+    assert "Left alone" not in ended["explanation"]  # what carries another deployment's id is not even named
+    assert control_plane.get(name)["state"] == "running"
+    assert control_plane.client.get("/operations", params={"environment": name}).json()["value"][0]["verb"] == "provision"
+
+
+def test_an_environment_of_main_never_has_the_name_of_anothers_group(
+    control_plane: ControlPlane, staging: httpx.Client, name: str
+) -> None:
+    planned = control_plane.put(f"staging-{name}", dry_run="true").json()
+    theirs = staging.put(f"/environments/{name}", json=WORKSTATION, params={"dry_run": "true"}).json()
+    assert {step["id"] for step in planned["steps"] if step["id"]}.isdisjoint(step["id"] for step in theirs["steps"])
+
+
+def test_each_sweep_leaves_the_machines_of_the_other_alone(
+    control_plane: ControlPlane, staging: httpx.Client, azure: AzureSide, name: str
+) -> None:
+    mine = FleetSide(control_plane.client, azure.client, f"both-{name}")
+    theirs = FleetSide(staging, azure.client, mine.group)
+    tag = "dormouse-deployment"
+    mine.load(main=machine(tags={tag: "main"}), staging=machine(tags={tag: "staging"}), either=machine())
+    mine.sweep(dry_run=True)
+    theirs.sweep(dry_run=True)
+    assert set(mine.lines()) == {"main", "either"}
+    assert set(theirs.lines()) == {"staging", "either"}
+    adopted = {"machine": mine.id("staging"), "idle": "on", "agent": False}
+    refused = control_plane.client.post("/machines/adopt", json=adopted)
+    assert (refused.status_code, "staging" in refused.json()["detail"]) == (409, True)
+
+
+def test_an_adopted_machine_is_swept_by_the_deployment_that_has_adopted_it(
+    control_plane: ControlPlane, staging: httpx.Client, azure: AzureSide, name: str
+) -> None:
+    mine = FleetSide(control_plane.client, azure.client, f"adopt-{name}")
+    theirs = FleetSide(staging, azure.client, mine.group)
+    mine.load(one=machine(idle=None))
+    asked: dict[str, Any] = {"machine": mine.id("one"), "agent": False}
+    assert ControlPlane(staging).follow(staging.post("/machines/adopt", json=asked))["state"] == "succeeded"
+
+    def seen_by(side: FleetSide) -> bool:
+        side.sweep(dry_run=True)
+        return "one" in side.lines()
+
+    assert eventually(lambda: seen_by(theirs))  # Resource Graph is late
+    assert not seen_by(mine)
+    assert ControlPlane(staging).follow(staging.post("/machines/release", json=asked))["state"] == "succeeded"
+    (machine_now,) = [item for item in azure.everything() if item["id"].lower() == mine.id("one").lower()]
+    assert not [tag for tag in machine_now["tags"] if tag.startswith("dormouse")]
+
+
+def test_a_record_belongs_to_one_deployment(staging: httpx.Client, azure: AzureSide, name: str) -> None:
+    other = ControlPlane(staging)
+    other.up(name)
+    assert name not in {row["RowKey"] for row in azure.rows("environments")}
+    assert name in {row["RowKey"] for row in azure.rows("stagingenvironments")}
+    other.down(name)

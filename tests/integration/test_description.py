@@ -1,0 +1,118 @@
+"""The interface is what its description says: whatever is sent, the answer is one of those that are described."""
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from openapi_spec_validator import validate
+from schemathesis.checks import CHECKS, load_all_checks
+
+from dormouse.access.signatures import hub_signature, slack_signature
+from dormouse.errors import NotFound
+from dormouse.http.openapi.document import document, problems_of
+from dormouse.http.problems import STATUS_OF, title_of
+from dormouse.http.routes import ROUTES
+from local.clock import timestamp
+from local.sandbox import CHATOPS_SECRET, SLACK_SECRET, Ground, temporary_ground
+
+SPEED = 60.0
+load_all_checks()
+# What a spec may ask for depends on regions, sizes and states, which no schema knows; and the host answers 404 where nobody
+# answers, whatever the method.
+NOT_OURS = [check for check in CHECKS.get_all() if check.__name__ in ("positive_data_acceptance", "unsupported_method")]
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
+    """One of its own: whatever can be asked for is asked for."""
+    with temporary_ground(speed=SPEED, timers=False, agents=False) as running:
+        yield running
+
+
+schema = schemathesis.openapi.from_dict(document())
+
+
+@schema.parametrize()
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_whatever_is_sent_gets_an_answer_that_is_described(case: Any, ground: Ground) -> None:
+    assert len(NOT_OURS) == 2
+    case.call_and_validate(f"http://127.0.0.1:{ground.port}", headers=_proof(case, ground), excluded_checks=NOT_OURS)
+
+
+def _proof(case: Any, ground: Ground) -> dict[str, str]:
+    """Keys and signatures, where what is sent has none of its own."""
+    headers = {"x-functions-key": ground.key}
+    if case.path == "/api/chatops/generic" and isinstance(case.body, dict) and "at" in case.body:
+        case.body["at"] = timestamp(ground.clock.now())
+    content = case.as_transport_kwargs(base_url="http://x").get("json")
+    if case.path == "/api/chatops/generic" and content is not None:
+        headers["X-Hub-Signature-256"] = hub_signature(CHATOPS_SECRET, json.dumps(content).encode())
+    if case.path.startswith("/api/chatops/slack"):
+        now = str(int(ground.clock.seconds()))
+        headers |= {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": slack_signature(SLACK_SECRET, now, b"")}
+    return headers
+
+
+def test_the_description_is_good_openapi() -> None:
+    validate(document())
+    assert document()["openapi"] == "3.1.0"
+
+
+def test_every_route_is_described_and_nothing_else() -> None:
+    described = {
+        (method.upper(), path.removeprefix("/api/")) for path, methods in document()["paths"].items() for method in methods
+    }
+    assert described == {(route.method, route.template) for route in ROUTES}
+    names = [operation["operationId"] for methods in document()["paths"].values() for operation in methods.values()]
+    assert len(set(names)) == len(names)
+
+
+def test_bodies_are_described_by_the_models_that_check_them() -> None:
+    put = document()["paths"]["/api/environments/{name}"]["put"]["requestBody"]["content"]["application/json"]
+    (name,) = re.findall(r"#/components/schemas/(\w+)", json.dumps(put["schema"]))
+    assert name == "WorkstationSpec"
+    shape = document()["components"]["schemas"][name]
+    assert shape["additionalProperties"] is False
+    assert shape["required"] == ["blueprint", "region"]
+
+
+def test_every_problem_is_described_and_explained_where_its_type_leads(ground: Ground) -> None:
+    raised = {kind for route in ROUTES for kind in problems_of(route)}
+    assert raised | {NotFound} >= set(STATUS_OF) - {NotFound}
+    page = httpx.get(f"{ground.api}/docs").text
+    anchors = set(re.findall(r'id="([^"]+)"', page))
+    answer = httpx.get(f"{ground.api}/environments/nobody", headers={"x-functions-key": ground.key})
+    path, _, anchor = answer.json()["type"].partition("#")
+    assert (path, anchor) == ("/api/docs", "no-such-environment")
+    for kind in raised:
+        title = title_of(kind.__new__(kind))
+        assert title.lower().replace(" ", "-") in anchors, title
+
+
+class Fetched(HTMLParser):
+    """What a page makes a browser fetch, or run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.found += [f"<{tag}>"] if tag in ("script", "iframe", "object", "link", "img") else []
+        self.found += [str(given[name]) for name in ("src", "href", "action") if "//" in str(given.get(name, ""))]
+
+
+def test_the_page_needs_nothing_from_elsewhere(ground: Ground) -> None:
+    answer = httpx.get(f"{ground.api}/docs")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    fetched = Fetched()
+    fetched.feed(answer.text)
+    assert fetched.found == []
+    for route in ROUTES:
+        assert f"/api/{route.template}" in answer.text

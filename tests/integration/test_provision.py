@@ -1,0 +1,270 @@
+"""From a request to a machine that reports that it works."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from local.sandbox import temporary_ground
+from tests.support import SSH_KEY, WORKSTATION, AzureSide, ControlPlane
+
+MACHINE = "Microsoft.Compute/virtualMachines"
+NIC = "Microsoft.Network/networkInterfaces"
+ROLE = "Microsoft.Authorization/roleAssignments"
+KINDS = (
+    *("resourceGroups", "virtualNetworks", "networkSecurityGroups", "publicIPAddresses", "networkInterfaces"),
+    *("storageAccounts", "containers", "virtualMachines", "disks", "extensions", "roleAssignments"),
+)
+STEPS = {
+    "group",
+    "network",
+    "firewall",
+    "address",
+    "nic",
+    "storage",
+    "container",
+    "password",
+    "vm",
+    "driver",
+    "role",
+    "health",
+}
+
+
+def test_a_workstation_comes_up_whole_and_says_so(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    operation = control_plane.up(name)
+
+    assert {step["name"]: step["state"] for step in operation["steps"]} == dict.fromkeys({"preflight", *STEPS}, "done")
+    assert {finding["name"]: finding["result"] for finding in operation["findings"]} == dict.fromkeys(
+        ("cloud-init", "setup", "blob-mount", "xrdp", "gpu"), "passed"
+    )
+    seen = control_plane.get(name)
+    assert (seen["state"], seen["billed"], seen["size"]) == ("running", True, "Standard_NV6ads_A10_v5")
+    assert seen["connect"]["ssh"] == f"ssh azureuser@{seen['address']}"
+    assert seen["price"]["per_hour"] == 0.59
+    assert seen["operation"] is None
+
+
+def test_everything_is_in_its_own_group_and_says_whose_it_is(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    operation = control_plane.up(name)
+    resources = azure.resources(name)
+
+    assert sorted(resource["type"].rsplit("/", 1)[-1] for resource in resources) == sorted(KINDS)
+    for resource in resources:
+        if resource["type"] != ROLE and not resource["type"].endswith("containers"):
+            assert resource["tags"]["dormouse"] == name
+            assert resource["tags"]["dormouse-operation"] == operation["id"]
+
+
+def test_only_the_callers_address_may_reach_the_machine(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    control_plane.up(name)
+    (firewall,) = azure.of_type(name, "Microsoft.Network/networkSecurityGroups")
+    rules = {rule["name"]: rule["properties"] for rule in firewall["properties"]["securityRules"]}
+    assert set(rules) == {"Allow-RDP", "Allow-SSH"}
+    assert all(rule["sourceAddressPrefixes"] == ["127.0.0.1/32"] for rule in rules.values())
+
+
+def test_a_claimed_address_does_not_count(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    control_plane.client.headers["X-Forwarded-For"] = "198.51.100.1"
+    control_plane.up(name)
+    (firewall,) = azure.of_type(name, "Microsoft.Network/networkSecurityGroups")
+    sources = [rule["properties"]["sourceAddressPrefixes"] for rule in firewall["properties"]["securityRules"]]
+    assert sources == [["127.0.0.1/32"]] * 2
+
+
+def test_the_machine_may_write_blobs_of_its_account_and_nothing_else(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    (machine,), (role,) = azure.of_type(name, MACHINE), azure.of_type(name, ROLE)
+    (account,) = azure.of_type(name, "Microsoft.Storage/storageAccounts")
+    assert role["properties"]["principalId"] == machine["identity"]["principalId"]
+    assert role["properties"]["principalType"] == "ServicePrincipal"
+    assert role["properties"]["scope"] == account["id"]
+
+
+def test_a_new_identity_that_is_not_known_yet_is_waited_for(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    azure.spoil(method="PUT", kind=ROLE, path=f"rg-dormouse-{name}", status=400, code="PrincipalNotFound", times=3)
+    operation = control_plane.up(name)
+    assert len(azure.of_type(name, ROLE)) == 1
+    assert operation["refusals"] == []
+
+
+def test_a_role_that_is_there_already_is_a_success(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    azure.spoil(method="PUT", kind=ROLE, path=f"rg-dormouse-{name}", status=409, code="RoleAssignmentExists", times=1)
+    operation = control_plane.provision(name)
+    assert {step["name"]: step["state"] for step in operation["steps"]}["role"] == "done"
+
+
+def test_independent_steps_run_side_by_side_and_no_step_waits_for_a_stranger(name: str) -> None:
+    # On a ground of its own, slow enough that what the test machine itself costs does not count for much.
+    with temporary_ground(speed=25.0) as ground, ground.client() as client:
+        operation = ControlPlane(client).up(name)
+    steps = {step["name"]: step for step in operation["steps"]}
+    for step in steps.values():
+        needs = [steps[need]["ended"] for need in step["needs"]]
+        assert not needs or step["began"] - max(needs) < 15.0, step["name"]
+    # The container is ready long before the machine, although the machine was begun before it: see `building._tick`.
+    assert steps["container"]["ended"] < steps["vm"]["ended"] - 10.0
+    assert operation["makespan_seconds"] <= operation["critical_path_seconds"] * 1.10 + 10.0
+
+
+def test_a_dry_run_tells_everything_and_does_nothing(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    answer = control_plane.put(name, dry_run="true")
+    assert answer.status_code == httpx.codes.OK
+    plan = answer.json()
+    assert plan["would"] == "create"
+    assert {step["name"] for step in plan["steps"]} == STEPS - {"health"}
+    assert {step["action"] for step in plan["steps"]} == {"create"}
+    assert plan["price"]["per_hour"] == 0.59
+    assert plan["refusals"] == []
+    assert azure.resources(name) == []
+    assert control_plane.client.get(f"/environments/{name}").status_code == httpx.codes.NOT_FOUND
+
+
+def test_the_same_wish_again_changes_nothing(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    again = control_plane.put(name)
+    assert again.status_code == httpx.codes.OK
+    assert again.json()["state"] == "running"
+    assert control_plane.put(name, dry_run="true").json()["would"] == "nothing"
+
+
+def test_other_sources_change_the_firewall_and_nothing_else(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    first = control_plane.up(name)
+    operation = control_plane.up(name, {**WORKSTATION, "allow_from": ["198.51.100.0/24"]})
+    states = {step["name"]: step["state"] for step in operation["steps"]}
+    assert states["firewall"] == "done"
+    assert states["network"] == states["storage"] == states["password"] == "unchanged"
+    (firewall,) = azure.of_type(name, "Microsoft.Network/networkSecurityGroups")
+    assert firewall["properties"]["securityRules"][0]["properties"]["sourceAddressPrefixes"] == ["198.51.100.0/24"]
+    (machine,) = azure.of_type(name, MACHINE)
+    assert machine["tags"]["dormouse-operation"] == first["id"]
+
+
+def test_what_somebody_deleted_by_hand_is_built_again(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    control_plane.up(name)
+    azure.vanish(name, "networkSecurityGroups")
+    plan = control_plane.put(name, dry_run="true").json()
+    assert {step["name"] for step in plan["steps"] if step["action"] == "create"} == {"firewall", "role"}
+    control_plane.up(name)
+    assert len(azure.of_type(name, "Microsoft.Network/networkSecurityGroups")) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"size": "Standard_NC4as_T4_v3"}, "/size"),
+        ({"container": "other"}, "/container"),
+        ({"region": "westeurope"}, "/name"),
+    ],
+)
+def test_what_cannot_change_in_place_is_refused(
+    control_plane: ControlPlane, name: str, change: dict[str, Any], pointer: str
+) -> None:
+    control_plane.up(name)
+    answer = control_plane.put(name, {**WORKSTATION, **change})
+    assert answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_machine_without_a_gpu_gets_no_driver(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    operation = control_plane.up(name, {**WORKSTATION, "size": "Standard_D4s_v5", "region": "swedencentral"})
+    assert "driver" not in {step["name"] for step in operation["steps"]}
+    assert "gpu" not in {finding["name"] for finding in operation["findings"]}
+
+
+def test_an_ssh_key_reaches_the_machine(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    control_plane.up(name, {**WORKSTATION, "ssh_public_key": SSH_KEY})
+    (machine,) = azure.of_type(name, MACHINE)
+    keys = machine["properties"]["osProfile"]["linuxConfiguration"]["ssh"]["publicKeys"]
+    assert keys == [{"path": "/home/azureuser/.ssh/authorized_keys", "keyData": SSH_KEY}]
+
+
+def test_a_firewall_that_somebody_opened_by_hand_is_closed_again(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    azure.open_firewall(name)
+    plan = control_plane.put(name, dry_run="true").json()
+    assert {step["name"] for step in plan["steps"] if step["action"] == "update"} == {"firewall"}
+    control_plane.up(name)
+    (firewall,) = azure.of_type(name, "Microsoft.Network/networkSecurityGroups")
+    sources = [rule["properties"]["sourceAddressPrefixes"] for rule in firewall["properties"]["securityRules"]]
+    assert sources == [["127.0.0.1/32"]] * 2
+
+
+def test_a_wish_for_a_machine_that_is_stopped_leaves_it_in_peace(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name)
+    control_plane.follow(control_plane.post(name, "stop"))
+    operation = control_plane.up(name, {**WORKSTATION, "allow_from": ["198.51.100.0/24"]})
+    assert "stopped" in operation["explanation"]
+    assert control_plane.get(name)["state"] == "stopped"
+
+
+def test_a_password_whose_secret_was_deleted_by_hand_comes_back_as_it_was(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    secret = azure.secrets(name)
+    azure.delete_secret(secret[0])
+    assert azure.secrets(name) == []
+    control_plane.up(name)
+    assert azure.secrets(name) == secret
+
+
+def test_a_machine_that_takes_no_commands_for_a_while_is_asked_again(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    azure.spoil(method="POST", path=f"vm-{name}/runCommand", code="OperationNotAllowed", times=3)
+    control_plane.up(name)
+
+
+def test_an_unhealthy_environment_is_not_good_enough_for_the_same_wish(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    azure.spoil(method="POST", path=f"vm-{name}/runCommand", status=403, code="AuthorizationFailed", times=1)
+    operation = control_plane.provision(name)
+    assert operation["state"] == "unhealthy"
+    assert "costs" in operation["explanation"]
+    again = control_plane.put(name)
+    assert control_plane.follow(again)["state"] == "succeeded"
+    assert control_plane.put(name).status_code == httpx.codes.OK
+
+
+def test_an_owner_is_the_same_with_blanks_around(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name, {**WORKSTATION, "owner": " ann "})
+    assert control_plane.put(name, {**WORKSTATION, "owner": " ann "}).status_code == httpx.codes.OK
+
+
+def test_an_unhealthy_machine_that_was_stopped_can_still_be_wished_for_and_is_asked_when_it_runs(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    azure.spoil(method="POST", path=f"vm-{name}/runCommand", status=403, code="AuthorizationFailed", times=1)
+    assert control_plane.provision(name)["state"] == "unhealthy"
+    control_plane.follow(control_plane.post(name, "stop"))
+    assert "stopped" in control_plane.up(name)["explanation"]
+    assert control_plane.get(name)["whole"] is False
+    control_plane.follow(control_plane.post(name, "start"))
+    assert control_plane.up(name)["findings"]
+    assert control_plane.get(name)["whole"] is True
+
+
+def test_a_password_that_is_gone_for_good_is_not_replaced_behind_the_machines_back(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    (secret,) = azure.secrets(name)
+    azure.delete_secret(secret)
+    azure.purge_secret(secret)
+    operation = control_plane.provision(name)
+    assert operation["state"] == "failed"
+    assert "gone for good" in operation["explanation"]
+    assert azure.secrets(name) == []
+    assert control_plane.get(name)["state"] == "running"

@@ -1,0 +1,51 @@
+"""The table of who may do what in docs/access.md is the one of the routes."""
+
+from dormouse.access.roles import Caller, Door, Right, Role, require_own, require_right
+from dormouse.errors import NotAllowed
+from dormouse.http.route import Route
+from dormouse.http.routes import ROUTES
+from tests.support import ROOT
+
+PROOFS = {
+    "heartbeats": "the token of the machine's own identity",
+    "chatops/teams": "the HMAC of Teams",
+    "X-Slack-Signature": "the signature of Slack",
+    "X-Hub-Signature-256": "the signature of a script",
+}
+OPEN = {"snooze/{link}": "the secret in the link"}
+HEAD = (
+    "| route | without a role | viewer | user, own | user, another's | operator | admin |",
+    "|---|---|---|---|---|---|---|",
+)
+
+
+def line(route: Route) -> str:
+    place = f"| `{route.method} /api/{route.template}` |"
+    if route.right is Right.NOTHING:
+        words = PROOFS.get(route.template) or PROOFS.get(route.proof) or OPEN.get(route.template, "open to everybody")
+        return f"{place} {words} | | | | | |"
+    cells = [_may(route, None, "mine"), _may(route, Role.VIEWER, "mine"), _may(route, Role.USER, "mine")]
+    cells += [
+        _may(route, Role.USER, "another's"),
+        _may(route, Role.OPERATOR, "another's"),
+        _may(route, Role.ADMIN, "another's"),
+    ]
+    return f"{place} {' | '.join('yes' if may else 'no' for may in cells)} |"
+
+
+def _may(route: Route, role: Role | None, owner: str) -> bool:
+    caller = Caller("somebody", Door.TOKEN, role, "mine")
+    try:
+        require_right(caller, route.right)
+        if route.right is Right.OWN:
+            require_own(caller, owner)
+    except NotAllowed:
+        return False
+    return True
+
+
+def test_the_table_is_that_of_the_routes() -> None:
+    lines = (ROOT / "docs" / "access.md").read_text().splitlines()
+    expected = [*HEAD, *(line(route) for route in ROUTES)]
+    written = [text for text in lines if text.startswith("|")][: len(expected)]
+    assert written == expected, "\n" + "\n".join(expected)

@@ -1,0 +1,73 @@
+"""Simulated time begins where it is told to, and everything lives in it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import jwt
+import pytest
+
+from local.azure.core.store import Store
+from local.azure.core.world import World
+from local.azure.services.tokens import LEEWAY, LIFETIME, Issuer
+from local.clock import Clock
+from tests.contract.azure import Azure
+
+AUDIENCE = "https://management.azure.com"
+
+
+class Watch:
+    """A time that is set by hand."""
+
+    def __init__(self) -> None:
+        self.at = 2_000_000_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def issuer(watch: Watch) -> Iterator[Issuer]:
+    store = Store()
+    yield Issuer(store, "https://login.localhost", "somebody", watch)
+    store.close()
+
+
+def test_a_token_lives_a_simulated_day_whatever_this_computer_s_clock_says(issuer: Issuer, watch: Watch) -> None:
+    token, expires = issuer.token(AUDIENCE)
+    assert expires == int(watch.at) + LIFETIME
+    claims = issuer.verify(token, AUDIENCE)
+    assert (claims["iat"], claims["nbf"], claims["exp"]) == (int(watch.at), int(watch.at), expires)
+    watch.at = expires + LEEWAY - 1
+    issuer.verify(token, AUDIENCE)
+    watch.at = expires + LEEWAY + 1
+    with pytest.raises(jwt.ExpiredSignatureError):
+        issuer.verify(token, AUDIENCE)
+
+
+def test_a_token_from_the_future_opens_nothing_yet(issuer: Issuer, watch: Watch) -> None:
+    token, _ = issuer.token(AUDIENCE)
+    watch.at -= LEEWAY + 1
+    with pytest.raises(jwt.ImmatureSignatureError):
+        issuer.verify(token, AUDIENCE)
+
+
+def test_an_origin_that_is_told_holds_until_something_is_remembered(tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "azure.sqlite")) as store:
+        assert World(store, speed=10.0, seed=1, origin=1_700_000_000.0).clock.origin == 1_700_000_000.0
+    with closing(Store(tmp_path / "azure.sqlite")) as store:
+        again = World(store, speed=99.0, seed=1, origin=1_600_000_000.0).clock
+    assert (again.origin, again.speed) == (1_700_000_000.0, 10.0)
+    assert abs(again.seconds() - Clock(10.0, 1_700_000_000.0).seconds()) < 60
+
+
+def test_the_vault_writes_down_simulated_moments(tmp_path: Path) -> None:
+    with closing(Azure(tmp_path)) as azure:
+        azure.clock.now_at = 2_000_000_000.0
+        said = azure.ask("dormouse.vault.localhost", "PUT", "/secrets/x?api-version=7.5", {"value": "v"})
+        assert said.body["attributes"]["created"] == 2_000_000_001

@@ -1,0 +1,72 @@
+"""How often one caller may ask: as much at once as in a minute, then evenly, and nobody for anybody else."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dormouse.access.rate_limit import MOST_CALLERS, Pace, pace_of_looks
+from dormouse.errors import TooManyRequests
+from dormouse.http.openapi.document import problems_of
+from dormouse.http.routes import ROUTES
+
+
+def admitted(pace: Pace, caller: str, now: float) -> bool:
+    try:
+        pace.admit(caller, now)
+    except TooManyRequests:
+        return False
+    return True
+
+
+def test_a_minutes_worth_may_come_at_once_and_the_rest_evenly() -> None:
+    pace = Pace(60)
+    assert [admitted(pace, "alice", 0.0) for _ in range(61)] == [True] * 60 + [False]
+    assert admitted(pace, "bob", 0.0)
+    assert not admitted(pace, "alice", 0.9)
+    assert admitted(pace, "alice", 1.9)
+
+
+def test_who_is_refused_is_told_when_to_come_back() -> None:
+    pace = Pace(2)
+    pace.admit("alice", 0.0)
+    pace.admit("alice", 0.0)
+    with pytest.raises(TooManyRequests) as refused:
+        pace.admit("alice", 10.0)
+    assert refused.value.seconds == pytest.approx(20.0)
+    assert admitted(pace, "alice", 30.1)
+
+
+@given(st.lists(st.floats(0.0, 30.0), max_size=200), st.integers(1, 100))
+def test_nobody_gets_more_than_a_minutes_worth_and_what_has_come_since(pauses: list[float], rate: int) -> None:
+    pace, now, passed = Pace(rate), 0.0, 0
+    for pause in pauses:
+        now += pause
+        passed += admitted(pace, "alice", now)
+    assert passed <= rate + now * rate / 60 + 1e-6
+
+
+def test_a_clock_that_goes_back_and_crowds_of_callers_do_no_harm() -> None:
+    pace = Pace(2)
+    assert admitted(pace, "alice", 100.0)
+    assert admitted(pace, "alice", 50.0)
+    assert not admitted(pace, "alice", 50.0)
+    for number in range(MOST_CALLERS + 10):
+        assert admitted(pace, f"caller {number}", 100.0)
+    assert len(pace._left) == MOST_CALLERS
+
+
+def test_looks_are_paced_apart_from_commands_and_little_at_once() -> None:
+    pace = pace_of_looks(300)
+    assert sum(admitted(pace, "alice", 0.0) for _ in range(1000)) == 60
+    assert 98 <= sum(admitted(pace, "alice", tenth / 10) for tenth in range(1, 101) for _ in range(6)) <= 100
+    assert all(admitted(pace, "poller", number / 5) for number in range(600))
+    # Every look is two reads, and what may be asked of Resource Manager in ten seconds is 500.
+    assert (60 + 100) * 2 < 250 + 10 * 25
+
+
+def test_what_costs_calls_of_azure_or_of_the_price_list_is_paced() -> None:
+    paced = {route.template for route in ROUTES if route.costly or route.looks}
+    assert {"environments", "environments/{name}", "blueprints", "blueprints/{name}", "machines/adopt", "sweeps"} <= paced
+    for route in ROUTES:
+        assert not (route.costly and route.looks)
+        assert (TooManyRequests in problems_of(route)) == (route.template in {*paced, "heartbeats"})

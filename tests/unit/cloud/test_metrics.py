@@ -1,0 +1,79 @@
+"""What Azure Monitor answers in parts: how far each part reaches, and what of it cannot be read."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dormouse.clock import iso_text
+from dormouse.cloud.metrics import BETWEEN_CALLS, BYTES, CPU, FromOutside, HostMetrics, Question
+from dormouse.environments.lifecycle import State
+from dormouse.resources.machines import FleetMachine, machine_id
+
+NOW = 1_800_000_000.0
+LAST = int(NOW // 60) - 3
+WINDOW = 5
+
+
+def machine(name: str) -> FleetMachine:
+    return FleetMachine(machine_id("s", "g", name), name, "s", "g", "westeurope", "Standard_D4s_v5", State.RUNNING)
+
+
+def value_of(identifier: str, last: int) -> dict[str, Any]:
+    data = [{"timeStamp": iso_text(minute * 60), "maximum": 1.0, "total": 60.0} for minute in range(last - 20, last + 1)]
+    metrics = [{"name": {"value": name}, "timeseries": [{"data": data}]} for name in (CPU, *BYTES)]
+    return {"resourceid": identifier, "value": metrics}
+
+
+class Monitor:
+    """Azure Monitor, which refuses a batch with a bad machine, and knows more when it is asked for one machine, later."""
+
+    def __init__(self, *, bad: str = "", later: int = 0, stalled: str = "", broken: str = "") -> None:
+        self.bad, self.later, self.stalled, self.broken = bad, later, stalled, broken
+
+    async def send_request(self, request: Any) -> Any:
+        asked: list[str] = json.loads(request.content)["resourceids"]
+        if any(self.bad and identifier.endswith(f"/{self.bad}") for identifier in asked):
+            return SimpleNamespace(status_code=400, text=lambda: "no")
+        values = [
+            value_of(each, LAST - 60 if each.endswith(f"/{self.stalled}") else LAST + self.later * (len(asked) == 1))
+            for each in asked
+        ]
+        for value in values:
+            if value["resourceid"].endswith(f"/{self.broken}"):
+                value["value"] = [{"name": None}]
+        return SimpleNamespace(status_code=200, json=lambda: {"values": [*values, None, {"value": []}]})
+
+
+def told(monitor: Monitor, *names: str) -> dict[str, FromOutside]:
+    cloud: Any = SimpleNamespace(metrics=lambda region: monitor)
+    outside = asyncio.run(HostMetrics(cloud).of([Question(machine(name), WINDOW) for name in names], NOW))
+    return {name: outside[machine(name).id.lower()] for name in names}
+
+
+def whole(outside: FromOutside) -> bool:
+    return not outside.problem and all(None not in track.window for track in outside.tracks.values())
+
+
+@pytest.mark.parametrize("later", range(BETWEEN_CALLS + 1))
+def test_parts_that_are_asked_for_later_leave_no_hole_in_the_others(later: int) -> None:
+    outside = told(Monitor(bad="m0", later=later), "m0", "m1", "m2", "m3")
+    assert "does not answer for m0 (HTTP 400: no)" in outside.pop("m0").problem
+    assert all(whole(one) for one in outside.values())
+
+
+def test_a_machine_whose_data_have_stopped_is_not_measured_by_them() -> None:
+    monitor = Monitor(bad="m0", stalled="m1")
+    outside = told(monitor, "m0", "m1", "m2", "m3")
+    assert whole(outside["m2"])
+    assert not whole(outside["m1"]), "its window ends where the data of its region end"
+    assert outside["m1"].end == outside["m2"].end
+
+
+def test_what_is_said_of_one_machine_and_cannot_be_read_spoils_no_other() -> None:
+    outside = told(Monitor(broken="m1"), "m0", "m1", "m2")
+    assert "what Azure Monitor in westeurope says of m1 cannot be read" in outside["m1"].problem
+    assert whole(outside["m0"])
+    assert whole(outside["m2"])

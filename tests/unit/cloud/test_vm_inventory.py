@@ -1,0 +1,56 @@
+"""Rows of Resource Graph: what a machine says of itself that decides whether it may be touched."""
+
+from typing import Any
+
+import pytest
+
+from dormouse.cloud.vm_inventory import _machine, _state_in
+from dormouse.environments.lifecycle import State
+from dormouse.idle.evidence import Case
+from dormouse.idle.policy import IdlePolicy
+from dormouse.idle.tracking import MachineMemory
+
+ROW: dict[str, Any] = {
+    "id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm",
+    "name": "vm",
+    "subscriptionId": "s",
+    "resourceGroup": "g",
+    "location": "West Europe",
+    "tags": None,
+    "size": "Standard_D4s_v5",
+    "power": "PowerState/running",
+    "provisioning": "Succeeded",
+    "created": "2026-01-01T00:00:00Z",
+    "disk": "",
+    "hibernation": None,
+    "scale_set": "",
+    "managed_by": "",
+    "vm_id": "one",
+}
+
+
+@pytest.mark.parametrize("field", ["scale_set", "managed_by"])
+def test_a_machine_of_a_service_is_left_to_the_service(field: str) -> None:
+    databricks = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Databricks/workspaces/w"
+    for owner, hands_off in (("", False), (databricks, True)):
+        machine = _machine({**ROW, field: owner})
+        case = Case(machine, MachineMemory(machine.id, 0.0, State.RUNNING, 0.0), IdlePolicy(), 1.0)
+        assert bool(case.hands_off) is hands_off
+
+
+def test_a_row_keeps_the_identity_and_the_last_change_of_its_machine() -> None:
+    machine = _machine({**ROW, "power": "", "provisioning": "Failed"})
+    assert (machine.vm_id, machine.provisioning, machine.state) == ("one", "Failed", State.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("properties", "state"),
+    [
+        ({"instanceView": {"statuses": [{"code": "PowerState/deallocated"}]}}, State.STOPPED),
+        ({"instanceView": {"statuses": [{"code": "ProvisioningState/succeeded"}]}}, State.UNKNOWN),
+        ({"instanceView": None}, State.UNKNOWN),
+        ({}, State.UNKNOWN),
+    ],
+)
+def test_a_machine_without_a_power_state_in_the_list_of_all_is_not_confirmed(properties: Any, state: State) -> None:
+    assert _state_in({"id": "x", "properties": properties}) is state

@@ -1,0 +1,161 @@
+"""What becomes of a command's key when the process that took it is no more."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from dormouse.access.roles import Caller, Door, Role
+from dormouse.environments.lifecycle import Verb
+from dormouse.errors import CloudUnavailable, IdempotencyKeyReused, RequestUnderWay
+from dormouse.http.idempotency import ANSWERED_WITHIN, HEADER, LONGEST, once
+from dormouse.ids import operation_id_at
+from dormouse.records.table import Row
+
+ALICE = Caller("alice", Door.TOKEN, Role.USER, "a-1")
+BOB = Caller("bob", Door.TOKEN, Role.USER, "b-2")
+
+
+@dataclass
+class Receipts:
+    """Receipts in memory."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    written: int = 0
+    fails: list[str] = field(default_factory=list)
+
+    async def take(self, kind: str, key: str, document: str, now: float) -> bool:
+        if self._fails("lost take"):
+            raise CloudUnavailable("it was not written")
+        first = key not in self.rows and self._write(key, document)
+        if self._fails("take"):
+            raise CloudUnavailable("it was written, but the answer was lost")
+        return first
+
+    async def read(self, kind: str, key: str) -> Row | None:
+        return self.rows.get(key)
+
+    async def replace(self, kind: str, row: Row, document: str, now: float) -> bool:
+        if self._fails("replace"):
+            raise CloudUnavailable("it was not written")
+        return self.rows.get(row.key) == row and self._write(row.key, document)
+
+    async def forget(self, kind: str, key: str) -> None:
+        self.rows.pop(key, None)
+
+    def _fails(self, what: str) -> bool:
+        if what not in self.fails:
+            return False
+        self.fails.remove(what)
+        return True
+
+    def _write(self, key: str, document: str) -> bool:
+        self.written += 1
+        self.rows[key] = Row(key, document, str(self.written))
+        return True
+
+
+@dataclass
+class Desk:
+    """A place where one command is asked for again and again."""
+
+    receipts: Receipts = field(default_factory=Receipts)
+    trail: set[str] = field(default_factory=set)
+    now: float = 1000.0
+    done: int = 0
+    body: str = '{"operation": "x"}'
+
+    def ask(self, caller: Caller = ALICE, *, dies: str = "", method: str = "POST", url: str = "/api/x") -> func.HttpResponse:
+        """Ask; the process dies `before` it begins, or `after` it has begun."""
+
+        async def carry_out(known: Caller) -> func.HttpResponse:
+            if dies == "before":
+                raise KeyboardInterrupt
+            self.done += 1
+            self.trail.add(operation_id_at("ml1", Verb.RESTART, known.since, known.command))
+            if dies == "after":
+                raise KeyboardInterrupt
+            return func.HttpResponse(self.body, status_code=202, headers={"Location": "/x"}, mimetype="application/json")
+
+        places = {"name": "ml1"}
+        req = func.HttpRequest(method=method, url=url, headers={HEADER: "k"}, route_params=places, body=b"{}")
+        reads: Any = SimpleNamespace(receipts=self.receipts, now=lambda: self.now, records=self)
+        return asyncio.run(once(req, caller, reads, carry_out))
+
+    async def operation(self, identifier: str) -> str | None:
+        return identifier if identifier in self.trail else None
+
+
+def test_a_first_request_that_died_is_waited_for_for_two_minutes_and_then_done_anew() -> None:
+    desk = Desk()
+    with pytest.raises(KeyboardInterrupt):
+        desk.ask(dies="before")
+    desk.now += ANSWERED_WITHIN - 1
+    with pytest.raises(RequestUnderWay):
+        desk.ask()
+    assert desk.done == 0
+    desk.now += 2
+    assert desk.ask().headers.get("Idempotency-Replayed") is None
+    assert desk.ask().headers["Idempotency-Replayed"] == "true"
+    assert desk.done == 1
+
+
+def test_what_a_request_had_begun_before_it_died_is_found_again_and_not_done_twice() -> None:
+    desk = Desk()
+    with pytest.raises(KeyboardInterrupt):
+        desk.ask(dies="after")
+    for later in (0.0, 2 * ANSWERED_WITHIN):
+        desk.now += later
+        again = desk.ask()
+        assert again.status_code == 202
+        assert json.loads(again.get_body())["operation"] in desk.trail
+    assert desk.done == 1
+
+
+def test_an_answer_that_could_not_be_kept_is_given_all_the_same() -> None:
+    desk = Desk()
+    desk.receipts.fails.append("replace")
+    assert desk.ask().status_code == 202
+    desk.now += 2 * ANSWERED_WITHIN
+    assert desk.ask().status_code == 202
+    assert desk.done == 1
+
+
+def test_a_receipt_whose_writing_was_lost_on_the_way_back_is_known_for_ones_own() -> None:
+    desk = Desk()
+    desk.receipts.fails.append("take")
+    assert desk.ask().status_code == 202
+    assert desk.ask().headers["Idempotency-Replayed"] == "true"
+    desk.receipts.fails.append("lost take")
+    with pytest.raises(CloudUnavailable):
+        Desk(receipts=desk.receipts).ask(BOB)
+
+
+def test_the_same_key_of_somebody_else_is_another_one() -> None:
+    desk = Desk()
+    desk.ask(ALICE)
+    assert "Idempotency-Replayed" not in desk.ask(BOB).headers
+    assert desk.done == 2
+
+
+def test_what_was_answered_at_great_length_is_answered_briefly_and_not_done_again() -> None:
+    desk = Desk(body="x" * LONGEST)
+    desk.ask()
+    desk.now += 2 * ANSWERED_WITHIN
+    again = desk.ask()
+    assert (again.status_code, again.headers["Location"]) == (202, "/x")
+    assert len(again.get_body()) < 100
+    assert desk.done == 1
+
+
+def test_a_question_is_asked_anew_and_a_command_is_known_by_its_whole_address() -> None:
+    desk = Desk()
+    assert [desk.ask(method="GET").status_code for _ in range(2)] == [202, 202]
+    assert desk.done == 2
+    desk.ask()
+    with pytest.raises(IdempotencyKeyReused):
+        desk.ask(url="/api/x?purge=true")

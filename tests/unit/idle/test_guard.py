@@ -1,0 +1,184 @@
+"""The guard: nothing is stopped while what must be known for it is not, and what is due and cannot be done is reported."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dormouse.clock import MINUTE
+from dormouse.environments.lifecycle import State
+from dormouse.idle.decision import (
+    BLOCKED_BEFORE_ALARM,
+    HIBERNATION_TRIES,
+    Decision,
+    Step,
+    alarm,
+    decide,
+    hibernates,
+)
+from dormouse.idle.evidence import STALE, Case, Evidence, Track
+from dormouse.idle.guard import unknowns
+from dormouse.idle.policy import Action, IdlePolicy
+from dormouse.idle.schedule import read_schedule
+from dormouse.idle.tracking import Ending, Lease, Reason, Warned, refused
+from dormouse.idle.verdict import Kind, judge
+from tests.unit.idle.test_verdict import CPU_ONLY, NOW, case, machine, quiet, remembered, with_value
+
+CLOCK = datetime.fromtimestamp(NOW, UTC)
+NOTHING_KNOWN_OUTSIDE: dict[str, Evidence] = {
+    "Azure Monitor is overloaded": quiet(host={}, host_end=0.0, host_problem="Azure Monitor is overloaded (HTTP 529)"),
+    "no right to read metrics": quiet(host={}, host_end=0.0, host_problem="the control plane may not read metrics"),
+    "no answer": quiet(host={}, host_end=0.0),
+    "one minute missing": with_value(quiet(), "host", "cpu_percent", 3, None),
+    "one signal missing": quiet(host={"cpu_percent": Track((0.0,) * 30)}),
+}
+
+
+def ended(minutes: float) -> Any:
+    """On-hours that ended so many minutes ago."""
+    end = CLOCK - timedelta(minutes=minutes)
+    return read_schedule(f"mon-sun {end - timedelta(hours=5):%H:%M}-{end:%H:%M} UTC")
+
+
+def decided(one: Case) -> Decision:
+    return decide(one, judge(one))
+
+
+def scheduled(evidence: Evidence, **fields: Any) -> Case:
+    policy = fields.pop("policy", IdlePolicy(enabled=False, lead=0))
+    return case(policy=policy, evidence=evidence, schedule=ended(31), **fields)
+
+
+@pytest.mark.parametrize("agent", [True, False])
+@pytest.mark.parametrize("what", NOTHING_KNOWN_OUTSIDE)
+def test_a_schedule_stops_nothing_of_which_azure_monitor_tells_too_little(what: str, agent: bool) -> None:
+    evidence = NOTHING_KNOWN_OUTSIDE[what] if agent else replace(NOTHING_KNOWN_OUTSIDE[what], inside=None, gpu="")
+    one = scheduled(evidence, machine=machine(size=CPU_ONLY))
+    decision = decided(one)
+    assert (decision.step, decision.reason) == (Step.NOTHING, Reason.SCHEDULE)
+    assert decision.blocked
+    assert decision.blocked in alarm(one, judge(one), decision)
+    known = quiet() if agent else replace(quiet(), inside=None, gpu="")
+    assert decided(scheduled(known, machine=one.machine)).step is Step.STOP
+
+
+def test_a_schedule_waits_for_work_that_is_seen_even_if_something_else_is_not() -> None:
+    working = with_value(NOTHING_KNOWN_OUTSIDE["no answer"], "inside", "gpu_percent", 29, 90.0)
+    assert "when it is done" in decided(scheduled(working)).then
+
+
+def test_a_gpu_that_no_agent_looks_at_is_not_quiet() -> None:
+    outside_only = replace(quiet(), inside=None, gpu="")
+    assert "no agent" in decided(scheduled(outside_only)).blocked
+    waived = scheduled(outside_only, policy=IdlePolicy(enabled=False, lead=0, gpu="optional"))
+    assert decided(waived).step is Step.STOP
+
+
+def test_a_lease_waits_for_an_agent_that_has_fallen_silent_but_not_for_azure_monitor() -> None:
+    over = remembered(lease=Lease(NOW - 3600, Ending.STOP, "alice"))
+    at_once = IdlePolicy(lead=0)
+    silent = case(policy=at_once, memory=over, evidence=quiet(heard_at=NOW - STALE - 1))
+    assert "a hold made on the machine would not be seen" in decided(silent).blocked
+    assert "could not be done" in alarm(silent, judge(silent), decided(silent))
+    for evidence in (NOTHING_KNOWN_OUTSIDE["no answer"], replace(quiet(), inside=None)):
+        assert decided(case(policy=at_once, memory=over, evidence=evidence)).step is Step.STOP
+
+
+def test_a_lease_does_not_wait_for_the_agent_of_a_machine_that_is_shut_down() -> None:
+    memory = remembered(state=State.STOPPED_BILLED, lease=Lease(NOW - 3600, Ending.STOP, "alice"))
+    halted = machine(state=State.STOPPED_BILLED)
+    silent = quiet(heard_at=NOW - STALE - 1)
+    assert decided(case(policy=IdlePolicy(lead=0), machine=halted, memory=memory, evidence=silent)).step is Step.STOP
+
+
+def test_what_cannot_be_read_starts_nothing_either() -> None:
+    memory = remembered(state=State.STOPPED, state_since=NOW - 3600)
+    hours = read_schedule("fri 07:30-18:00 UTC")
+    asleep = case(machine=machine(state=State.STOPPED), memory=memory, schedule=hours)
+    assert decided(asleep).step is Step.START
+    assert decided(replace(asleep, fault="x")).step is Step.NOTHING
+
+
+@pytest.mark.parametrize("policy", [IdlePolicy(), IdlePolicy(enabled=False)])
+def test_a_machine_with_unreadable_tags_is_unknown_even_if_it_is_not_watched(policy: IdlePolicy) -> None:
+    assert judge(case(policy=policy, fault="x")).kind is Kind.UNKNOWN
+    assert "cannot be read: x" in judge(case(policy=policy, fault="x", machine=machine(state=State.STOPPED))).sentence
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_what_cannot_be_read_protects_from_every_stop(reason: Reason) -> None:
+    assert unknowns(case(fault="x"), reason) == ["what is written about it cannot be read: x"]
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.STOPPED, State.STOPPED_BILLED])
+@pytest.mark.parametrize("policy", [IdlePolicy(), IdlePolicy(enabled=False), IdlePolicy(lead=0, action=Action.NOTIFY)])
+@pytest.mark.parametrize("tags", [{}, {"dormouse-keep": "yes"}])
+def test_what_cannot_be_read_is_told_of_every_machine_and_nothing_is_done(
+    state: State, policy: IdlePolicy, tags: dict[str, str]
+) -> None:
+    memory = remembered(state=state, lease=Lease(NOW - 3600, Ending.STOP, "alice"))
+    there = machine(state=state, tags=tags)
+    one = case(machine=there, memory=memory, policy=policy, fault="'Mon-Thur' is not like 'mon-fri'", schedule=ended(31))
+    decision = decided(one)
+    assert decision.step in (Step.NOTHING, Step.WITHDRAW)
+    assert "'Mon-Thur'" in alarm(one, judge(one), decision)
+    told = replace(one, memory=replace(memory, alarmed_at=NOW - 3600))
+    assert alarm(told, judge(told), decided(told)) == "", "once a day"
+
+
+def test_what_is_due_is_reported_after_half_an_hour_and_not_before() -> None:
+    blocked = scheduled(NOTHING_KNOWN_OUTSIDE["no answer"])
+    decision = decided(blocked)
+    for late, told in ((BLOCKED_BEFORE_ALARM, False), (BLOCKED_BEFORE_ALARM + 1, True)):
+        assert bool(alarm(blocked, judge(blocked), replace(decision, due=NOW - late))) is told
+
+
+def test_a_warning_that_leads_to_no_stop_is_reported() -> None:
+    given = NOW - 2 * 3600
+    warned = Warned("w", Reason.IDLE, "", given, given + 900, given)
+    silent = case(memory=remembered(warned=warned), evidence=quiet(heard_at=NOW - STALE - 1))
+    decision = decided(silent)
+    assert (decision.step, judge(silent).kind) == (Step.NOTHING, Kind.UNKNOWN)
+    assert "It was warned, and is not stopped" in alarm(silent, judge(silent), decision)
+
+
+def test_hibernation_is_given_up_only_where_the_policy_declares_it() -> None:
+    memory = remembered()
+    for _ in range(HIBERNATION_TRIES):
+        memory = refused(memory, NOW, hibernating=True)
+    for fallback, expected in (("keep", True), ("deallocate", False)):
+        policy = IdlePolicy.model_validate({"action": "hibernate", "hibernate_fallback": fallback})
+        there = machine(can_hibernate=True)
+        assert hibernates(case(machine=there, policy=policy))
+        assert hibernates(case(machine=there, policy=policy, memory=memory)) is expected
+    assert not hibernates(case(policy=IdlePolicy(action=Action.HIBERNATE)))
+    assert refused(remembered(), NOW).hibernation_failures == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "provisioning", "words"),
+    [
+        (State.STARTING, "Succeeded", "between two states at the moment: it is starting"),
+        (State.UNKNOWN, "Succeeded", "Azure does not say whether it runs"),
+        (State.UNKNOWN, "Failed", "Its last change failed, and Azure does not say whether it runs; it may be billed"),
+        (State.ABSENT, "", "Its machine is not there"),
+    ],
+)
+def test_a_state_that_azure_does_not_tell_is_not_called_another_one(state: State, provisioning: str, words: str) -> None:
+    verdict = judge(case(machine=machine(state=state, provisioning=provisioning)))
+    assert (verdict.kind, words in verdict.sentence) == (Kind.UNKNOWN, True)
+    assert ("between two states" in verdict.sentence) is (state is State.STARTING)
+
+
+@pytest.mark.parametrize("name", ["logins", "connections"])
+def test_a_session_without_typing_is_not_called_nobody(name: str) -> None:
+    evidence = with_value(quiet(), "inside", name, 10, 2.0)
+    sentence = judge(case(policy=IdlePolicy(sessions="active"), evidence=evidence)).sentence
+    assert "2 session(s) were open, and no one typed in them" in sentence
+    assert "no one was logged in" in judge(case()).sentence
+
+
+def test_a_decision_is_late_by_what_was_agreed_and_not_by_when_it_was_looked_at() -> None:
+    decision = decided(scheduled(NOTHING_KNOWN_OUTSIDE["no answer"]))
+    assert NOW - decision.due == pytest.approx(31 * MINUTE, abs=MINUTE)

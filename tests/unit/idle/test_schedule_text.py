@@ -1,0 +1,163 @@
+"""Schedules in the spellings that people use: each is understood, or refused with the right one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dormouse.idle.schedule import OffAt, OnHours, read_schedule
+
+WORKDAYS, WEEKEND, EVERY_DAY = frozenset(range(5)), frozenset((5, 6)), frozenset(range(7))
+OFFICE = "mon-fri 08:00-18:00 Europe/Berlin"
+SAME_AS_OFFICE = [
+    "mon-fri 8:00-18:00 Europe/Berlin",
+    "MON-FRI 08:00-18:00 europe/berlin",
+    "Monday-Friday 08:00-18:00 Europe/Berlin",
+    "monday to friday from 8:00 to 18:00 Europe/Berlin",
+    "mon - fri 08:00 - 18:00 Europe/Berlin",
+    "mon\u2013fri 08:00\u201418:00 Europe/Berlin",
+    "mon\u2011fri\u00a008:00\u221218:00\u00a0Europe/Berlin",
+    "mon-fri: 08:00-18:00 Europe/Berlin",
+    "weekdays 08:00-18:00 Europe/Berlin",
+    "Workdays 8am-6pm Europe/Berlin",
+    "mon-fri 8 am - 6 pm Europe/Berlin",
+    "mon-fri 8:00 a.m. to 6:00 p.m. Europe/Berlin",
+    "mo-fr 08.00-18.00 Europe/Berlin",
+    "mon-fri 0800-1800 Europe/Berlin",
+    "mon-fri 8h-18h Europe/Berlin",
+    "mon-fri 08:00:00-18:00:00 Europe/Berlin",
+    "mon,tue,wed,thu,fri 08:00-18:00 Europe/Berlin",
+    "mon tue wed thurs fri 08:00-18:00 Europe/Berlin",
+    "mon-wed, thu and fri 08:00-18:00 Europe/Berlin",
+    "08:00-18:00 mon-fri Europe/Berlin",
+    "mon-fri 08:00-18:00, Europe/Berlin",
+    "mon-fri 08:00-18:00 W. Europe Standard Time",
+    '"mon-fri 08:00-18:00 Europe/Berlin"',
+    "'mon-fri 08:00-18:00 Europe/Berlin'",
+    "\u201cmon-fri 08:00-18:00 Europe/Berlin\u201d",
+    " mon-fri  08:00-18:00\tEurope/Berlin;",
+]
+OTHERS = {
+    "daily 08:00-18:00 UTC": [(EVERY_DAY, 480, 1080)],
+    "every day 08:00-18:00 UTC": [(EVERY_DAY, 480, 1080)],
+    "weekends 10:00-14:00 Z": [(WEEKEND, 600, 840)],
+    "mon-fri 08:00-12:00,13:00-18:00 UTC": [(WORKDAYS, 480, 720), (WORKDAYS, 780, 1080)],
+    "mon-fri 08:00-12:00 13:00-18:00 UTC": [(WORKDAYS, 480, 720), (WORKDAYS, 780, 1080)],
+    "mon-fri 08:00-12:00 and 13:00-18:00 UTC": [(WORKDAYS, 480, 720), (WORKDAYS, 780, 1080)],
+    "weekdays 08:00-18:00 UTC; weekends 10:00-14:00 UTC": [(WORKDAYS, 480, 1080), (WEEKEND, 600, 840)],
+    "weekdays 08:00-18:00 utc; weekends 10:00-14:00 Zulu": [(WORKDAYS, 480, 1080), (WEEKEND, 600, 840)],
+    "mon 08:00-12:00 tue 13:00-15:00 UTC": [({0}, 480, 720), ({1}, 780, 900)],
+    "fri 10pm-6am UTC": [({4}, 1320, 1800)],
+    "mon-fri 12am-12pm UTC": [(WORKDAYS, 0, 720)],
+    "mon-fri 08:00-24:00 UTC": [(WORKDAYS, 480, 1440)],
+    "mon-fri 08:00-00:00 UTC": [(WORKDAYS, 480, 1440)],
+    "sun-tue 08:00-09:00 UTC": [({6, 0, 1}, 480, 540)],
+}
+OFFS = {
+    "off at 19:00 Europe/Berlin": [(EVERY_DAY, 1140)],
+    "mon-fri off at 19:00 Europe/Berlin": [(WORKDAYS, 1140)],
+    "off at 7pm on weekdays America/New York": [(WORKDAYS, 1140)],
+    "daily off 19:00 UTC": [(EVERY_DAY, 1140)],
+    "Stop at 19.30 UTC": [(EVERY_DAY, 1170)],
+    "mon-thu off at 19:00, fri off at 16:00 Europe/Berlin": [({0, 1, 2, 3}, 1140), ({4}, 960)],
+    "mon, wed off at 19:00 UTC": [({0, 2}, 1140)],
+    "mon-fri off at 24:00 UTC": [(WORKDAYS, 1440)],
+    "off at 00:00 UTC": [(EVERY_DAY, 0)],
+}
+REFUSED = {
+    "mon-fri 8-18 Europe/Berlin": "write 08:00-18:00",
+    "mon-fri 8-6pm UTC": "'mon-fri 8-6pm UTC' is not like 'mon-fri 08:00-19:00'",
+    "mon-fri 8:00-6pm UTC": "has am or pm at one of its times only",
+    "mon-fri 13pm-6pm UTC": "not between 1 and 12",
+    "mon-fri 08:60-18:00 UTC": "is not like 'mon-fri 08:00-19:00'",
+    "sat-sun 03:00-03:00 UTC": "a whole day is 00:00-24:00",
+    "08:00-18:00 UTC": "'08:00-18:00' names no days; write 'daily' or 'mon-fri'",
+    "Mon-Thrs 08:00-18:00 Europe/London": "did you mean 'thurs'?",
+    "weekdys 08:00-18:00 UTC": "did you mean 'weekdays'?",
+    "mon-fri 08:00-18:00": "it names no time zone; end it with one like Europe/Berlin",
+    "mon-fri 08:00-18:00 CEST": "write the place: Europe/Berlin",
+    "mon-fri 08:00-18:00 EST": "write the place: America/New_York",
+    "mon-fri 08:00-18:00 UTC+2": "'UTC+2' is a fixed offset",
+    "mon-fri 08:00-18:00 UTC+02:00": "'UTC+02:00' is a fixed offset",
+    "mon-fri 08:00-18:00 Etc/GMT+5": "it means UTC-5",
+    "mon-fri 08:00-18:00 localtime": "'localtime' is not a time zone",
+    "mon-fri 08:00-18:00 Berlin": "did you mean 'Europe/Berlin'?",
+    "mon 08:00-18:00 Europe/Berlin; tue 08:00-18:00 Europe/London": "more than one time zone: Europe/Berlin, Europe/London",
+    "monday": "there are no hours for mon",
+    "mon-fri 08:00-18:00, sat UTC": "'sat UTC' is not like",
+    "sat, mon-fri Europe/Berlin": "'mon-fri Europe/Berlin' is not like",
+    "Europe/Berlin": "it has neither hours like 08:00-19:00 nor a moment like 'off at 19:00'",
+    "0 8 * * 1-5": "'0 8 * * 1-5' is not like",
+    "off=(M-F,19);on=(M-F,7);tz=et": "not a schedule like",
+    "off at 25:00 UTC": "has a time beyond the end of its day",
+    "mon-fri off at 00:00 UTC": "write 24:00 for its end",
+    "off UTC": "'off UTC' is not like",
+    "off at 19 UTC": "'off at 19 UTC' is not like",
+    "off at 19:00": "it names no time zone",
+}
+
+
+@pytest.mark.parametrize("text", SAME_AS_OFFICE)
+def test_everyday_spellings_of_office_hours_are_understood(text: str) -> None:
+    assert read_schedule(text) == read_schedule(OFFICE)
+    assert read_schedule(OFFICE).hours == (OnHours(WORKDAYS, 480, 1080),)
+
+
+@pytest.mark.parametrize(("text", "hours"), OTHERS.items())
+def test_everyday_spellings_of_other_hours_are_understood(text: str, hours: list[tuple[set[int], int, int]]) -> None:
+    schedule = read_schedule(text)
+    assert schedule.hours == tuple(OnHours(frozenset(days), begin, end) for days, begin, end in hours)
+    assert (schedule.zone, schedule.offs) == ("UTC", ())
+
+
+@pytest.mark.parametrize(("text", "offs"), OFFS.items())
+def test_moments_of_stopping_are_understood(text: str, offs: list[tuple[set[int], int]]) -> None:
+    schedule = read_schedule(text)
+    assert schedule.offs == tuple(OffAt(frozenset(days), at) for days, at in offs)
+    assert schedule.hours == ()
+
+
+def test_hours_and_moments_of_stopping_can_be_mixed() -> None:
+    schedule = read_schedule("mon-fri 08:00-18:00, off at 23:00 UTC")
+    assert schedule.hours == (OnHours(WORKDAYS, 480, 1080),)
+    assert schedule.offs == (OffAt(EVERY_DAY, 1380),)
+
+
+@pytest.mark.parametrize(("text", "says"), REFUSED.items())
+def test_what_cannot_be_understood_is_refused_with_the_right_spelling(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match="not a schedule like") as refusal:
+        read_schedule(text)
+    assert says in str(refusal.value)
+
+
+WORDS = st.sampled_from(
+    [
+        *(
+            "mon",
+            "fri",
+            "weekdays",
+            "daily",
+            "every",
+            "day",
+            "08:00",
+            "18:00",
+            "08:00-18:00",
+            "8am",
+            "6pm",
+            "-",
+            "to",
+            "and",
+        ),
+        *(",", ";", "off", "at", "19:00", "UTC", "Europe/Berlin", "EST", "on", "from", "mon-fri", "24:00"),
+    ]
+)
+
+
+@given(st.lists(WORDS | st.text(max_size=5), max_size=12))
+def test_whatever_is_written_is_a_schedule_or_refused(words: list[str]) -> None:
+    try:
+        schedule = read_schedule(" ".join(words))
+    except ValueError:
+        return
+    assert schedule.hours or schedule.offs
+    assert all(hours.days and 0 <= hours.begin < 1440 and hours.begin < hours.end <= 2880 for hours in schedule.hours)
+    assert all(off.days and 0 <= off.at <= 1440 for off in schedule.offs)

@@ -1,0 +1,73 @@
+"""What others have written is told as they wrote it, and does nothing in the place where it is read."""
+
+import json
+
+import pytest
+
+from dormouse.environments.lifecycle import Verb
+from dormouse.environments.results import Outcome, Refusal, RefusalReason, Verdict
+from dormouse.http.responses import accepted
+from dormouse.notifications.notification import Notice, end_of_operation
+from dormouse.notifications.webhooks import FORMS
+
+EVIL = Notice(
+    "attention", "/id", "<!channel>", "see <https://evil.example|here> [there](https://evil.example) *now* & then", 0.0
+)
+
+
+def test_slack_makes_nothing_of_what_others_wrote() -> None:
+    text = FORMS["slack"](EVIL, "https://ours.example/snooze/x")["text"]
+    assert text.startswith("*&lt;!channel&gt;*\nsee &lt;https://evil.example|here&gt;")
+    assert "&amp; then" in text
+    assert text.count("<") == 1, "only our own link is one"
+    assert "<https://ours.example/snooze/x|" in text
+    assert FORMS["slack"](EVIL, "")["unfurl_links"] is False
+
+
+def test_teams_makes_nothing_of_what_others_wrote() -> None:
+    card = FORMS["teams"](EVIL, "https://ours.example/snooze/x")["attachments"][0]["content"]
+    name, text = (block["text"] for block in card["body"])
+    assert name == r"\<!channel\>"
+    assert r"\[there\]\(https://evil.example\) \*now\*" in text
+    assert card["actions"][0]["url"] == "https://ours.example/snooze/x"
+
+
+def test_a_plain_webhook_gets_the_words_themselves() -> None:
+    body = FORMS["webhook"](EVIL, "")
+    assert (body["event"], body["text"]) == ("attention", EVIL.text)
+    assert "snooze_url" not in body
+
+
+def test_an_address_is_ascii_whatever_a_machine_is_called() -> None:
+    answer = accepted("grüppe:vm-stop-01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    location = answer.headers["Location"]
+    assert location.isascii()
+    assert location.startswith("/api/operations/gr%C3%BCppe:vm-stop-")
+    assert json.loads(answer.get_body())["operation"].startswith("grüppe")
+
+
+REFUSAL = Refusal(RefusalReason.GAVE_UP, "Azure has none left.", step="vm")
+
+
+@pytest.mark.parametrize(
+    ("verb", "outcome", "event"),
+    [
+        (Verb.PROVISION, Outcome(Verdict.SUCCEEDED, "It is up."), "provision done"),
+        (Verb.PROVISION, Outcome.failed([REFUSAL]), "provision failed"),
+        (Verb.PROVISION, Outcome.failed([REFUSAL], ["/disk"]), "leftovers"),
+        (Verb.PROVISION, Outcome(Verdict.UNHEALTHY, "It is not well."), "provision failed"),
+        (Verb.START, Outcome.failed([REFUSAL]), "start failed"),
+        (Verb.STOP, Outcome.failed([REFUSAL]), "stop not confirmed"),
+        (Verb.DELETE, Outcome.failed([], ["/disk"]), "leftovers"),
+        (Verb.START, Outcome(Verdict.SUCCEEDED, "It runs."), ""),
+        (Verb.DELETE, Outcome(Verdict.SUCCEEDED, "It is gone."), ""),
+        (Verb.PROVISION, Outcome.cancelled("alice", undone="Nothing was built."), ""),
+        (Verb.PROVISION, Outcome.cancelled("alice", ["/disk"]), "leftovers"),
+    ],
+)
+def test_people_are_told_what_they_did_not_expect_or_have_waited_for(verb: Verb, outcome: Outcome, event: str) -> None:
+    notice = end_of_operation(verb, "ml1", outcome, 1.0)
+    assert (notice.event if notice else "") == event
+    if notice is not None:
+        assert outcome.explanation in notice.text
+        assert all(leftover in notice.text for leftover in outcome.leftovers)

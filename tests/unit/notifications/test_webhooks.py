@@ -1,0 +1,106 @@
+"""Webhooks over real HTTP: what goes where, what is signed, and what is not followed."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dormouse.access.signatures import hub_signature
+from dormouse.errors import CloudUnavailable
+from dormouse.notifications.cards import Card
+from dormouse.notifications.egress import session_to_the_outside
+from dormouse.notifications.notification import Delivery, Notice
+from dormouse.notifications.webhooks import Hooks
+from tests.guest.fakes import Answer, Request, answered, serving
+
+NOTICE = Notice("warned", "/id", "gpu1", "It is about to be stopped.", 1.0)
+Respond = Callable[[Request], Answer]
+
+
+def told(respond: Respond, *, places: tuple[str, ...] = (), kinds: tuple[str, ...] = ("webhook",)) -> Delivery:
+    """What came of telling everybody, if all places are the same one."""
+    with serving(respond) as port:
+        urls = {kind: f"http://localhost:{port}/{kind}" for kind in kinds}
+
+        async def tell() -> Delivery:
+            async with session_to_the_outside({"localhost"}) as session:
+                settings = SimpleNamespace(notify_urls=urls, notify_webhook_secret="s3cret")
+                cloud: Any = SimpleNamespace(settings=settings, outside=session)
+                return await Hooks(cloud).tell(NOTICE, places=places)
+
+        return asyncio.run(tell())
+
+
+def test_only_the_plain_webhook_is_signed() -> None:
+    seen: list[Request] = []
+
+    def respond(request: Request) -> Answer:
+        seen.append(request)
+        return answered({})
+
+    assert told(respond, kinds=("webhook", "slack", "teams")).delivered == ("webhook", "slack", "teams")
+    signed = {request.path: request.headers.get("x-hub-signature-256") for request in seen}
+    (plain,) = [request.content for request in seen if request.path == "/webhook"]
+    assert signed == {"/webhook": hub_signature("s3cret", plain), "/slack": None, "/teams": None}
+    assert json.loads(plain)["event"] == "warned"
+
+
+def test_nobody_follows_where_a_webhook_sends_on_to() -> None:
+    asked: list[str] = []
+
+    def respond(request: Request) -> Answer:
+        asked.append(request.path)
+        return 307, {"Location": "/elsewhere"}, b""
+
+    assert told(respond).failed == ("webhook: localhost answered HTTP 307",)
+    assert asked == ["/webhook"]
+
+
+@pytest.mark.parametrize("status", [300, 400, 404, 500, 503])
+def test_what_is_no_success_is_named_and_can_be_told_again(status: int) -> None:
+    delivery = told(lambda request: answered({}, status if request.path == "/slack" else 200), kinds=("webhook", "slack"))
+    assert (delivery.delivered, delivery.again) == (("webhook",), ("slack",))
+    assert delivery.failed == (f"slack: localhost answered HTTP {status}",)
+
+
+def test_only_the_places_that_are_asked_for_are_told() -> None:
+    assert told(lambda request: answered({}), places=("slack",), kinds=("webhook", "slack")).delivered == ("slack",)
+
+
+def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert told(lambda request: answered({})).delivered == ("webhook",)
+
+
+def answer_at(url: str, *, ours: bool = True) -> None:
+    async def answer() -> None:
+        async with session_to_the_outside({"localhost"}) as session:
+            settings = SimpleNamespace(takes_slack_answers=lambda asked: ours)
+            cloud: Any = SimpleNamespace(settings=settings, outside=session)
+            await Hooks(cloud).answer(url, Card("done"))
+
+    asyncio.run(answer())
+
+
+def test_answers_in_slack_are_for_whoever_asked_and_a_failure_is_raised() -> None:
+    seen: list[dict[str, Any]] = []
+
+    def respond(request: Request) -> Answer:
+        seen.append(json.loads(request.content))
+        return answered({}, 200 if len(seen) == 1 else 500)
+
+    with serving(respond) as port:
+        answer_at(f"http://localhost:{port}/x")
+        assert (seen[0]["response_type"], seen[0]["replace_original"]) == ("ephemeral", False)
+        with pytest.raises(CloudUnavailable, match="answered HTTP 500"):
+            answer_at(f"http://localhost:{port}/x")
+        with pytest.raises(CloudUnavailable, match="Slack only"):
+            answer_at(f"http://localhost:{port}/x", ours=False)
+        for literal in (f"http://127.0.0.1:{port}/x", f"http://[::1]:{port}/x"):
+            with pytest.raises(CloudUnavailable, match="without a name"):
+                answer_at(literal)
+    assert len(seen) == 2

@@ -1,0 +1,55 @@
+"""Resource ids of machines: one way to write each, and a hint for what is nearly one."""
+
+import pytest
+from pydantic import ValidationError
+
+from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
+from dormouse.http.handlers.machines import MachineHold, MachineLease
+from dormouse.resources.machines import key_of, machine_id, place_of
+
+SUBSCRIPTION = "0d0e5e00-0000-4000-8000-000000000001"
+GOOD = machine_id(SUBSCRIPTION, "lab", "m1")
+
+
+@pytest.mark.parametrize(("group", "name"), [("lab", "m1"), ("Lübeck_(1).x-y", "gpu_1.a-b"), ("g" * 90, "n" * 64)])
+def test_a_machines_id_says_where_it_is(group: str, name: str) -> None:
+    given = machine_id(SUBSCRIPTION, group, name)
+    assert place_of(given) == (SUBSCRIPTION, group, name)
+    assert key_of(f" {given.upper()} ") == f"{SUBSCRIPTION}:{group}:{name}".lower()
+
+
+@pytest.mark.parametrize(
+    ("odd", "hint"),
+    [
+        (f"junk{GOOD}", f"leave out what stands before {GOOD}"),
+        (f"/{GOOD}", "leave out what stands before"),
+        (f"C:/Program Files/Git{GOOD}", "leave out what stands before"),
+        (f"https://portal.azure.com/#@t/resource{GOOD}/overview", "leave out what stands before"),
+        (f"{GOOD}/", "leave out what follows the name"),
+        (f"{GOOD}/extensions/x", "leave out what follows the name"),
+        (GOOD.replace("/lab/", "/../"), "one is like /subscriptions/"),
+        (GOOD.replace("/lab/", "/./"), "one is like"),
+        (GOOD.replace("/lab/", "//"), "one is like"),
+        (GOOD.replace("m1", ".."), "one is like"),
+        (GOOD.replace("m1", ""), "one is like"),
+        (GOOD.replace(SUBSCRIPTION, ".."), "one is like"),
+        (GOOD.replace("/lab/", "/l\x00b/"), "one is like"),
+        (GOOD.replace("/lab/", "/l\u202eb/"), "one is like"),
+        (GOOD.replace("/lab/", "/l%2fb/"), "one is like"),
+        (GOOD.replace("/lab/", "/l:b/"), "one is like"),
+        (GOOD.replace("/lab/", f"/{'g' * 91}/"), "one is like"),
+        (GOOD.replace("m1", "n" * 81), "one is like"),
+        (GOOD.replace("m1", "m1?x=1"), "one is like"),
+        (GOOD.replace("subscriptions", "\u017fubscriptions"), "one is like"),
+        (GOOD.replace("virtualMachines", "disks"), "one is like"),
+        ("", "one is like"),
+        ("m1", "one is like"),
+    ],
+)
+def test_what_is_nearly_an_id_is_refused_with_a_hint(odd: str, hint: str) -> None:
+    with pytest.raises(ValueError, match="is not the resource id of a virtual machine") as refused:
+        place_of(odd)
+    assert hint in str(refused.value)
+    for kind in (MachineHold, MachineLease, AdoptRequest, ReleaseRequest):
+        with pytest.raises(ValidationError):
+            kind.model_validate({"machine": odd, "for": "2h"} if kind in (MachineHold, MachineLease) else {"machine": odd})
