@@ -6,8 +6,8 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import GroupView, Inventory
 from dormouse.cloud.resource_types import is_known
 from dormouse.cloud.sdk_errors import listed
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.operations import EnvironmentRecord
+from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records
 from dormouse.resources.ownership import Belongings, belongings_of, ulid_in_secret
 from dormouse.resources.plan import Place

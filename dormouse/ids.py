@@ -5,7 +5,7 @@ import re
 import secrets
 import time
 
-from dormouse.environments.lifecycle import Verb
+from dormouse.lifecycle import Verb
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID_LENGTH = 26

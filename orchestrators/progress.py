@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dormouse import serialization
-from dormouse.environments.graph import Node
 from dormouse.environments.operations import StepReport
+from dormouse.resources.graph import Node
 from dormouse.text.limits import LONGEST_STATUS, status_length
 from orchestrators.durable import Context
 

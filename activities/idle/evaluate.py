@@ -8,7 +8,6 @@ from dormouse.clock import MINUTE
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import FromOutside, HostMetrics, Question
 from dormouse.cloud.vm_inventory import Fleet
-from dormouse.environments.lifecycle import State
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.decision import Decision, Step, alarm, decide, hibernates
@@ -18,6 +17,7 @@ from dormouse.idle.report import Line, ReportPage, Tally
 from dormouse.idle.sweep import Alarm, PageFound, PageRequest, Planned, most_at_once
 from dormouse.idle.tracking import MachineMemory, Reason, judged
 from dormouse.idle.verdict import IdleVerdict, judge
+from dormouse.lifecycle import State
 from dormouse.records.documents import Documents
 from dormouse.records.environments import Records
 from dormouse.records.machines import FleetRecords, Remembered, heard_in

@@ -11,7 +11,6 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.metrics import FromOutside, HostMetrics, Question
 from dormouse.cloud.vm_inventory import Fleet
-from dormouse.environments.lifecycle import State
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.environments.results import Progress, Stage
 from dormouse.errors import CloudUnavailable, UnreadableRecord
@@ -20,6 +19,7 @@ from dormouse.idle.evaluation import case_of, with_evidence
 from dormouse.idle.evidence import Case, Evidence
 from dormouse.idle.recheck import is_on_its_way, recheck
 from dormouse.idle.sweep import EVERY_SECONDS, Begun, Claim, Claimed, Claims, LeaseEnd, Planned
+from dormouse.lifecycle import State
 from dormouse.records.environments import Lock, Records
 from dormouse.records.machines import FleetRecords
 

@@ -7,10 +7,10 @@ from typing import Any
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.error_codes import GONE
 from dormouse.cloud.inventory import Inventory
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.operations import BuildRequest, ChangePower
 from dormouse.environments.results import MachineView, Progress
 from dormouse.guest.cloud_init import cloud_config
+from dormouse.lifecycle import Verb
 
 
 async def put_virtual_machine(request: BuildRequest, cloud: Cloud) -> Progress:

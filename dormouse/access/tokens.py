@@ -3,11 +3,10 @@
 https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-tokens
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import azure.functions as func
 
-from dormouse.cloud.signing_keys import SigningKeys
 from dormouse.errors import CloudUnavailable, NotAuthenticated
 
 ALGORITHM = "RS256"
@@ -15,10 +14,17 @@ LEEWAY = 60  # seconds by which clocks may differ
 LONGEST_TOKEN = 16 * 1024
 
 
+class KeySource(Protocol):
+    """Where the tenant's signing keys come from."""
+
+    async def key(self, identifier: str) -> Any:
+        """The key with this ID, or None if the tenant has none; raises CloudUnavailable."""
+
+
 class Tokens:
     """Reads tokens that one tenant has issued."""
 
-    def __init__(self, keys: SigningKeys, authority: str, tenant: str) -> None:
+    def __init__(self, keys: KeySource, authority: str, tenant: str) -> None:
         """Believe this authority's tenant; its tokens name it in the words of version 1 or of version 2."""
         self._keys, self._tenant = keys, tenant
         self._issuers = [f"{authority}/{tenant}/v2.0", f"https://sts.windows.net/{tenant}/"]

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dormouse.blueprints.payloads import RDP, SSH
 from dormouse.blueprints.specs import SPECS, WorkstationSpec
 from dormouse.blueprints.workstation import MACHINES, Parts
-from dormouse.environments.graph import in_order
 from dormouse.errors import BlueprintNotFound
-from dormouse.resources.payloads import RDP, SSH
+from dormouse.resources.graph import in_order
 from dormouse.resources.plan import Machine, Place, Plan, Step
 
 

@@ -3,8 +3,8 @@
 import uuid
 from collections.abc import Sequence
 
+from dormouse.blueprints import payloads
 from dormouse.blueprints.specs import WorkstationSpec
-from dormouse.resources import payloads
 from dormouse.resources.ownership import group_name
 from dormouse.resources.plan import GuestSetup, Kind, Place, Step
 from dormouse.resources.vm_sizes import Driver, find_size

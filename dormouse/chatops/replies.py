@@ -8,10 +8,10 @@ from typing import Any
 from dormouse.access.roles import Door
 from dormouse.chatops.parser import OFF, USAGE, Command, Word
 from dormouse.clock import moment_text
-from dormouse.environments.lifecycle import State
 from dormouse.environments.results import Verdict
 from dormouse.errors import ControlPlaneError, InvalidSpec
 from dormouse.http.problems import title_of
+from dormouse.lifecycle import State
 from dormouse.notifications.cards import Button, Card
 
 LATER = {

@@ -56,7 +56,7 @@ class Cloud:
     @cached_property
     def outside(self) -> "ClientSession":
         """Connections to places that are not Azure: webhooks and chats."""
-        from dormouse.notifications.egress import session_to_the_outside
+        from dormouse.cloud.egress import session_to_the_outside
 
         return session_to_the_outside(self.settings.private_hosts)
 

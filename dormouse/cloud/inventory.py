@@ -10,9 +10,9 @@ from typing import Any
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.resource_types import api_version
 from dormouse.cloud.sdk_errors import found, listed
-from dormouse.environments.lifecycle import State, state_of
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.environments.results import MachineView
+from dormouse.lifecycle import State, state_of
 from dormouse.resources.machines import DEPLOYMENT, ENVIRONMENT
 
 # Resource Graph answers at most 1,000 rows a page.

@@ -6,7 +6,7 @@ from typing import Any
 
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.sdk_errors import AzureRefuses, answered, found
-from dormouse.environments.lifecycle import State, state_of
+from dormouse.lifecycle import State, state_of
 from dormouse.resources.machines import ENVIRONMENT, PAGE, FleetMachine
 
 # The ids that one question may name.

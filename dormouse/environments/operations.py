@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.results import Outcome, Refusal
+from dormouse.lifecycle import Verb
 from dormouse.resources.machines import address_id, machine_id
 from dormouse.resources.plan import Machine, Plan, Step
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dormouse.environments.lifecycle import State
+from dormouse.lifecycle import State
 from dormouse.text.limits import (
     LONGEST_DETAIL,
     LONGEST_EXPLANATION,

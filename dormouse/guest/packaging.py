@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "agent"
-MAIN = "from agent.program import main\n\nraise SystemExit(main())\n"
+MAIN = "from agent.main import main\n\nraise SystemExit(main())\n"
 THE_BEGINNING = (1980, 1, 1, 0, 0, 0)
 
 
@@ -19,7 +19,8 @@ def agent_archive() -> bytes:
     Nothing in it is compressed: packed as a whole for the way it becomes far smaller than file by file, and its bytes do
     not depend on anybody's zlib.
     """
-    texts = {f"agent/{path.name}": bare(path.read_text()) for path in SOURCES.glob("*.py")}
+    sources = sorted(SOURCES.rglob("*.py"))
+    texts = {f"agent/{path.relative_to(SOURCES).as_posix()}": bare(path.read_text()) for path in sources}
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
         for name, text in sorted({"__main__.py": MAIN, **texts}.items()):

@@ -16,13 +16,13 @@ import azure.functions as func
 
 from dormouse import serialization
 from dormouse.access.roles import Caller
-from dormouse.environments.lifecycle import Verb
 from dormouse.errors import CloudUnavailable, IdempotencyKeyReused, InvalidRequest, RequestUnderWay
 from dormouse.http.parameters import DRY_RUN
 from dormouse.http.queries import written_in
 from dormouse.http.requests import body_of, raw_body
 from dormouse.http.responses import accepted
 from dormouse.ids import operation_id_at
+from dormouse.lifecycle import Verb
 from dormouse.records.deduplication import ANSWERS
 from dormouse.services.dependencies import Reads
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from dormouse.clock import DAY, MINUTE, moment_text
-from dormouse.environments.lifecycle import State
 from dormouse.idle.evidence import Case
 from dormouse.idle.guard import unknowns
 from dormouse.idle.policy import Action
 from dormouse.idle.schedule import due, next_transition
 from dormouse.idle.tracking import Ending, Reason, Warned
 from dormouse.idle.verdict import REASONS_TOLD, IdleVerdict, Kind, busy
+from dormouse.lifecycle import State
 
 # What was shut down from inside is seen twice before it is deallocated.
 BILLED_FOR = 10 * MINUTE

@@ -6,9 +6,9 @@ Every decision to stop a machine asks it, and so does the recheck right before t
 from collections.abc import Iterator
 
 from dormouse.clock import minutes_text
-from dormouse.environments.lifecycle import State
 from dormouse.idle.evidence import STALE, Case, missing
 from dormouse.idle.tracking import Reason
+from dormouse.lifecycle import State
 
 
 def unknowns(case: Case, reason: Reason) -> list[str]:

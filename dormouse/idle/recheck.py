@@ -1,12 +1,12 @@
 """The recheck: right before something is done to a machine, the decision is made once more from what is true by then."""
 
 from dormouse.clock import MINUTE, minutes_text
-from dormouse.environments.lifecycle import State
 from dormouse.idle.decision import Decision, Step, decide
 from dormouse.idle.evidence import Case
 from dormouse.idle.sweep import Planned
 from dormouse.idle.tracking import Reason
 from dormouse.idle.verdict import IdleVerdict, judge
+from dormouse.lifecycle import State
 
 # Seconds after which a decision is not carried out any more, whatever has delayed it.
 VERDICT_LIVES = 5 * MINUTE

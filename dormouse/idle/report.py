@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dormouse.environments.lifecycle import State
 from dormouse.idle.decision import Decision, Step
 from dormouse.idle.evidence import Case
 from dormouse.idle.tracking import Hold, Lease
 from dormouse.idle.verdict import IdleVerdict, Kind
+from dormouse.lifecycle import State
 from dormouse.text.limits import LONGEST_SENTENCE, MOST_PROBLEMS, clipped, first_of
 
 

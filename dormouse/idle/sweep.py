@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.operations import ChangePower, Teardown
 from dormouse.environments.results import Outcome, Progress
 from dormouse.idle.decision import Step
 from dormouse.idle.report import Tally
 from dormouse.idle.tracking import Reason
+from dormouse.lifecycle import Verb
 from dormouse.resources.machines import FleetMachine
 
 # Resource Manager takes 200 writes at once and 10 a second after that; six of ten are ours, whatever page they come from.

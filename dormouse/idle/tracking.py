@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dormouse.clock import DAY, HOUR
-from dormouse.environments.lifecycle import State
 from dormouse.idle.heartbeat import AgentRecord
+from dormouse.lifecycle import State
 from dormouse.resources.machines import FleetMachine
 from dormouse.text.limits import LONGEST_SENTENCE, clipped
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dormouse.clock import MINUTE, minutes_text, moment_text
-from dormouse.environments.lifecycle import State
 from dormouse.idle.evidence import Case, missing, numbers, tracks
 from dormouse.idle.schedule import is_on, next_transition
 from dormouse.idle.signals import shown
+from dormouse.lifecycle import State
 from dormouse.resources.machines import IDLE
 
 REASONS_TOLD = 3

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.results import Outcome, Verdict
+from dormouse.lifecycle import Verb
 from dormouse.text.limits import LONGEST_NOTICE, clipped
 
 

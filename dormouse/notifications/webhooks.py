@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from dormouse.access.signatures import hub_signature
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.egress import NoNameError
 from dormouse.errors import CloudUnavailable
 from dormouse.notifications.cards import Button, Card, slack_message, teams_message
-from dormouse.notifications.egress import NoNameError
 from dormouse.notifications.notification import Delivery, Notice
 
 SECONDS = 8.0

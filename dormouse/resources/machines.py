@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from dormouse.environments.lifecycle import State
+from dormouse.lifecycle import State
 from dormouse.resources.vm_sizes import has_gpu
 
 SCOPE = re.compile(r"/subscriptions/[0-9a-f-]{36}(/resourcegroups/[\w.()-]{1,90})?")

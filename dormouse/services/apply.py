@@ -12,12 +12,12 @@ from dormouse.blueprints.catalog import changed_steps, plan_for
 from dormouse.blueprints.specs import SPECS, WorkstationSpec, read_spec
 from dormouse.blueprints.stored_specs import Before, before_change
 from dormouse.cloud.prices import Price
-from dormouse.environments.graph import in_order
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.environments.results import Refusal
 from dormouse.errors import CloudUnavailable, Fault, InvalidSpec
 from dormouse.ids import ulid_of
+from dormouse.lifecycle import Verb
+from dormouse.resources.graph import in_order
 from dormouse.resources.ownership import secret_name
 from dormouse.resources.plan import Kind, Machine, Place, Plan
 from dormouse.services.dependencies import Reads

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from dormouse import serialization
 from dormouse.clock import iso_text
-from dormouse.environments.lifecycle import CANCELLABLE
 from dormouse.environments.operations import Cancellation, OperationRecord
 from dormouse.environments.results import Outcome, Verdict
 from dormouse.errors import CloudUnavailable, CommandNotPossible
 from dormouse.idle.sweep import SWEEP_LOCK
 from dormouse.ids import page_id
+from dormouse.lifecycle import CANCELLABLE
 from dormouse.records.environments import Records
 from dormouse.services.durable_client import Client, building_steps, end_steps, ends, has_ended, status_of, terminate
 from dormouse.services.locks import close_trail

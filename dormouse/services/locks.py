@@ -7,11 +7,11 @@ from collections.abc import Awaitable
 from dataclasses import replace
 
 from dormouse.clock import HOUR, MINUTE
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.environments.results import Outcome, Verdict
 from dormouse.errors import CloudUnavailable, EnvironmentBusy, UnreadableRecord
 from dormouse.ids import is_operation_id, verb_of
+from dormouse.lifecycle import Verb
 from dormouse.records.environments import Lock, Records
 from dormouse.services.durable_client import Client, end_steps, has_ended, status_of, terminate
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from dormouse import serialization
 from dormouse.access.roles import Caller
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord, Teardown
 from dormouse.environments.results import Outcome, Verdict
 from dormouse.errors import CloudUnavailable, EnvironmentBusy
 from dormouse.ids import new_operation_id, operation_id_at, verb_of
+from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records
 from dormouse.services.durable_client import Client
 from dormouse.services.locks import take_lock

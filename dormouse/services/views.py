@@ -8,11 +8,11 @@ from dormouse.access.roles import Caller, may_act
 from dormouse.blueprints.specs import stored_spec
 from dormouse.cloud.inventory import Observation
 from dormouse.cloud.prices import Price
-from dormouse.environments.lifecycle import BILLED, State, Verb
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import CloudUnavailable, UnreadableRecord
 from dormouse.idle.tracking import Hold, Lease, MachineMemory
 from dormouse.ids import verb_of
+from dormouse.lifecycle import BILLED, State, Verb
 from dormouse.resources.machines import key_of
 from dormouse.services.dependencies import Reads
 

@@ -10,10 +10,10 @@ from activities.resources.compute import release_network
 from activities.resources.keyvault import remove_secret
 from activities.resources.removal import remove_group, remove_resource
 from dormouse import serialization
-from dormouse.environments.graph import ready
 from dormouse.environments.operations import BuildRequest, Built
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.ids import child_of
+from dormouse.resources.graph import ready
 from dormouse.resources.ownership import belongings_of
 from dormouse.resources.plan import Kind, Plan, Step
 from orchestrators.durable import CANCEL, Context, GaveUp, Story, follow, heard, refusal_in, run

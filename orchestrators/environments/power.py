@@ -4,9 +4,9 @@ from typing import Any
 
 from activities.resources.compute import begin_power_change, read_machine
 from dormouse import serialization
-from dormouse.environments.lifecycle import State, Verb
 from dormouse.environments.operations import ChangePower
 from dormouse.environments.results import MachineView, Outcome, Refusal, RefusalReason, Verdict
+from dormouse.lifecycle import State, Verb
 from orchestrators.complete import Ending, finish
 from orchestrators.durable import Context, GaveUp, Story, follow, refusal_in, run, sleep
 from orchestrators.environments.health import HEALTH, LATER_BOOT, health_outcome, look_inside

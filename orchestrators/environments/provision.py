@@ -14,9 +14,9 @@ from activities.preflight import (
 from activities.records import remember_environment
 from activities.resources.compute import read_machine
 from dormouse import serialization
-from dormouse.environments.lifecycle import State, Verb
 from dormouse.environments.operations import ChangePower, Provision
 from dormouse.environments.results import Look, Outcome, Refusal, RefusalReason, Survey, Verdict
+from dormouse.lifecycle import State, Verb
 from dormouse.resources.plan import Kind, Plan
 from orchestrators.complete import Ending, finish
 from orchestrators.durable import STUBBORN, Context, GaveUp, Story, by_whom, heard, listen, run, run_all

@@ -14,7 +14,6 @@ from activities.notifications import warn_machine
 from activities.operations import check_operation
 from activities.resources.compute import read_machine
 from dormouse import serialization
-from dormouse.environments.lifecycle import State
 from dormouse.environments.operations import PollRequest
 from dormouse.environments.results import Outcome, Progress, Refusal, RefusalReason, Verdict
 from dormouse.idle.decision import Step
@@ -31,6 +30,7 @@ from dormouse.idle.sweep import (
     SweepClosing,
 )
 from dormouse.ids import operation_id_at
+from dormouse.lifecycle import State
 from dormouse.notifications.notification import Notice
 from orchestrators.durable import TRANSIENT, Context, GaveUp, Story, run, run_each, sleep
 from orchestrators.environments.delete import delete_at_lease_end

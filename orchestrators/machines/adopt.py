@@ -13,9 +13,9 @@ from activities.machines import (
 from activities.operations import check_operation
 from activities.resources.compute import read_machine
 from dormouse import serialization
-from dormouse.environments.lifecycle import State, Verb
 from dormouse.environments.operations import Adoption, ChangePower
 from dormouse.environments.results import Outcome, Progress, Refusal, RefusalReason, Verdict
+from dormouse.lifecycle import State, Verb
 from orchestrators.complete import Ending, finish
 from orchestrators.durable import Activity, Context, GaveUp, Story, follow, refusal_in, run
 from orchestrators.lock_check import lost_lock

@@ -2,7 +2,7 @@
 
 It is the real host: its routes over HTTP, its engine, its memory in a file, the real app with the real SDKs. Only the
 process stays, with the modules it has imported: everything else is made anew after each cut.
-`tests/integration/test_shaking_ground.py` kills whole processes.
+`tests/integration/environments/test_crashes_and_outages.py` kills whole processes.
 """
 
 import asyncio

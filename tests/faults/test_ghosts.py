@@ -11,7 +11,7 @@ import httpx
 
 from local.sandbox import Ground
 from tests.conftest import SPEED
-from tests.integration.test_shaking_ground import terminate
+from tests.integration.environments.test_crashes_and_outages import terminate
 from tests.support import SUBSCRIPTION, WORKSTATION, AzureSide, ControlPlane, eventually
 
 MACHINES = "Microsoft.Compute/virtualMachines"

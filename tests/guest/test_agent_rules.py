@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.guest.agent import watching
-from dormouse.guest.agent.awake import LONGEST_SECONDS, WISHES, wishes
-from dormouse.guest.agent.delivery import _retry_after
+from dormouse.guest.agent import main_loop
+from dormouse.guest.agent.filesystem import Places, plain
 from dormouse.guest.agent.heartbeat import MOST_BYTES, fitting, heartbeat, reply_in
+from dormouse.guest.agent.holds import LONGEST_SECONDS, WISHES, wishes
+from dormouse.guest.agent.intervals import Pace
 from dormouse.guest.agent.minutes import Ledger, Minute, Unconfirmed, in_short
-from dormouse.guest.agent.pace import Pace
-from dormouse.guest.agent.places import Places, plain
-from dormouse.guest.agent.programs import Brief, KeptRunning
+from dormouse.guest.agent.sender import _retry_after
 from dormouse.guest.agent.sources import Rates
+from dormouse.guest.agent.system.programs import Brief, KeptRunning
 from dormouse.guest.packaging import SOURCES
 from tests.guest.fakes import Machine
 
@@ -249,9 +249,9 @@ def test_beats_that_were_missed_are_not_made_up_for(monkeypatch: pytest.MonkeyPa
         slept.append(seconds)
         clock[0] += seconds
 
-    monkeypatch.setattr(watching, "now", lambda: clock[0])
+    monkeypatch.setattr(main_loop, "now", lambda: clock[0])
     monkeypatch.setattr("time.sleep", sleep)
-    rhythm = watching.Rhythm(1.0)
+    rhythm = main_loop.Rhythm(1.0)
     rhythm.wait()
     clock[0] += 10.5
     for _ in range(3):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.guest.agent.announcing import MOST_REPORTED, Announcer, write_to
+from dormouse.guest.agent.filesystem import Places, Unknown
 from dormouse.guest.agent.heartbeat import Warned
-from dormouse.guest.agent.places import Places, Unknown
-from dormouse.guest.agent.processes import Processes
-from dormouse.guest.agent.sessions import terminals_of_people
+from dormouse.guest.agent.sessions.sessions import terminals_of_people
+from dormouse.guest.agent.system.processes import Processes
+from dormouse.guest.agent.warnings import MOST_REPORTED, Announcer, write_to
 from tests.guest.fakes import Machine, Terminal
 
 Open = Callable[[str], Terminal]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.guest.agent.gpu import GpuProcesses, Gpus
-from dormouse.guest.agent.nvidia_smi import processes_in, reading_in
-from dormouse.guest.agent.pace import Pace
-from dormouse.guest.agent.places import Places
-from dormouse.guest.agent.processes import Processes
-from dormouse.guest.agent.programs import Brief, KeptRunning
+from dormouse.guest.agent.filesystem import Places
+from dormouse.guest.agent.gpu.gpus import GpuProcesses, Gpus
+from dormouse.guest.agent.gpu.nvidia_smi import processes_in, reading_in
+from dormouse.guest.agent.intervals import Pace
 from dormouse.guest.agent.sources import ask
+from dormouse.guest.agent.system.processes import Processes
+from dormouse.guest.agent.system.programs import Brief, KeptRunning
 from tests.guest.fakes import Machine
 from tests.support import eventually
 

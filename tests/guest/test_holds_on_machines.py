@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.guest.agent.awake import (
+from dormouse.guest.agent.durations import in_words, leading_duration, seconds_in
+from dormouse.guest.agent.filesystem import Places
+from dormouse.guest.agent.heartbeat import Hold, heartbeat
+from dormouse.guest.agent.hold_command import awake
+from dormouse.guest.agent.holds import (
     MOST_FILES,
     MOST_HOLDS,
     MOST_PER_PERSON,
@@ -17,11 +21,7 @@ from dormouse.guest.agent.awake import (
     wish,
     wishes,
 )
-from dormouse.guest.agent.durations import in_words, leading_duration, seconds_in
-from dormouse.guest.agent.heartbeat import Hold, heartbeat
-from dormouse.guest.agent.owners import SUBORDINATE, Owners, name_of
-from dormouse.guest.agent.places import Places
-from dormouse.guest.agent.wishing import awake
+from dormouse.guest.agent.system.owners import SUBORDINATE, Owners, name_of
 from dormouse.idle.heartbeat import Heartbeat
 from dormouse.text.durations import minutes_in
 from tests.guest.fakes import MACHINE, Machine

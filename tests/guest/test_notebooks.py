@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from dormouse.guest.agent.gpu import GpuProcesses, Gpus
-from dormouse.guest.agent.jupyter_processes import is_server, kernel_name
-from dormouse.guest.agent.notebooks import Notebooks
-from dormouse.guest.agent.pace import Pace
-from dormouse.guest.agent.places import Places
-from dormouse.guest.agent.processes import Processes
+from dormouse.guest.agent.filesystem import Places
+from dormouse.guest.agent.gpu.gpus import GpuProcesses, Gpus
+from dormouse.guest.agent.intervals import Pace
+from dormouse.guest.agent.notebooks.notebooks import Notebooks
+from dormouse.guest.agent.notebooks.processes import is_server, kernel_name
 from dormouse.guest.agent.sources import ask
+from dormouse.guest.agent.system.processes import Processes
 from tests.guest.fakes import Answer, Machine, Request, answered, serving
 from tests.support import eventually
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from dormouse.guest.agent.people import Connections, Logins, OpaqueSessions, People
-from dormouse.guest.agent.places import Places
-from dormouse.guest.agent.processes import Processes
-from dormouse.guest.agent.sessions import terminals_of_people
+from dormouse.guest.agent.filesystem import Places
+from dormouse.guest.agent.sessions.sessions import terminals_of_people
+from dormouse.guest.agent.sessions.sources import Connections, Logins, OpaqueSessions, People
 from dormouse.guest.agent.sources import ask
+from dormouse.guest.agent.system.processes import Processes
 from tests.guest.fakes import Machine
 
 HERE, AWAY, ITSELF = "0400000A", "0500000A", "0100007F"

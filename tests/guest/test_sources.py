@@ -5,16 +5,16 @@ from typing import ClassVar
 
 import pytest
 
-from dormouse.guest.agent.batch import BatchJobs
-from dormouse.guest.agent.containers import Containers, Docker
-from dormouse.guest.agent.jobs import Markers
-from dormouse.guest.agent.load import Disks, Network, Processor
-from dormouse.guest.agent.notebooks import Notebooks
-from dormouse.guest.agent.people import Connections, Logins, OpaqueSessions, People, Terminals
-from dormouse.guest.agent.places import Places, Unknown
-from dormouse.guest.agent.processes import Processes
+from dormouse.guest.agent.filesystem import Places, Unknown
+from dormouse.guest.agent.notebooks.notebooks import Notebooks
+from dormouse.guest.agent.sessions.sources import Connections, Logins, OpaqueSessions, People, Terminals
 from dormouse.guest.agent.sources import Observer, Source, ask
-from dormouse.guest.agent.terminal_jobs import TerminalJobs
+from dormouse.guest.agent.system.load import Disks, Network, Processor
+from dormouse.guest.agent.system.processes import Processes
+from dormouse.guest.agent.work.batch import BatchJobs
+from dormouse.guest.agent.work.containers import Containers, Docker
+from dormouse.guest.agent.work.markers import Markers
+from dormouse.guest.agent.work.terminal_jobs import TerminalJobs
 from tests.guest.fakes import Machine
 
 

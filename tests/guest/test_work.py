@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.guest.agent.batch import BatchJobs
-from dormouse.guest.agent.containers import Containers, Docker
-from dormouse.guest.agent.people import Terminals
-from dormouse.guest.agent.places import Places
-from dormouse.guest.agent.processes import Processes
+from dormouse.guest.agent.filesystem import Places
+from dormouse.guest.agent.sessions.sources import Terminals
 from dormouse.guest.agent.sources import ask
-from dormouse.guest.agent.terminal_jobs import TerminalJobs
+from dormouse.guest.agent.system.processes import Processes
+from dormouse.guest.agent.work.batch import BatchJobs
+from dormouse.guest.agent.work.containers import Containers, Docker
+from dormouse.guest.agent.work.terminal_jobs import TerminalJobs
 from tests.guest.fakes import Machine
 
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from activities.resources.identity import assignment_name
 from activities.resources.keyvault import new_password
 from dormouse import errors, timers
-from dormouse.environments.lifecycle import TAKES, State, Verb, require, satisfied, state_of
 from dormouse.environments.results import ADVICE, RefusalReason
 from dormouse.errors import CommandNotPossible, ControlPlaneError
 from dormouse.http.parameters import AFTER, cursor_of
 from dormouse.http.problems import STATUS_OF, TITLE_OF, problem_of
 from dormouse.ids import first_ulid, new_operation_id, ulid_of, verb_of
+from dormouse.lifecycle import TAKES, State, Verb, require, satisfied, state_of
 from dormouse.settings import Settings, SettingsError
 from local import sandbox
 

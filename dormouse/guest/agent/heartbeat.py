@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import VERSION
+from .filesystem import plain
 from .minutes import Minute
-from .places import plain
 
 MOST_BYTES = 230 * 1024  # of 256 KiB: the rest is for everything but the minutes
 MOST_PROBLEMS = 40

@@ -8,9 +8,9 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from .pace import now
-from .places import Unknown, plain
-from .web import ask, fits_in_a_header
+from .filesystem import Unknown, plain
+from .http_client import ask, fits_in_a_header
+from .intervals import now
 
 METADATA = "http://169.254.169.254"
 SPARE_SECONDS = 300

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from .pace import Pace
+from .intervals import Pace
 
 MOST_MINUTES = 360
 

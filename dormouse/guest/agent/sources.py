@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .places import Unknown, plain
+from .filesystem import Unknown, plain
 
 log = logging.getLogger("dormouse")
 

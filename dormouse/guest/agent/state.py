@@ -7,8 +7,8 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .filesystem import Places, read_note
 from .heartbeat import Hold
-from .places import Places, read_note
 
 STATE = "/run/dormouse/state.json"
 log = logging.getLogger("dormouse")

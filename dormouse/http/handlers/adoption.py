@@ -8,7 +8,6 @@ from pydantic import AfterValidator, Field
 
 from dormouse.access.roles import Caller
 from dormouse.blueprints.fields import WeeklyHours
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.operations import Adoption
 from dormouse.errors import CommandNotPossible, Fault, InvalidSpec, MachineNotFound
 from dormouse.http.handlers.machines import MachineId
@@ -18,6 +17,7 @@ from dormouse.http.responses import accepted, answer
 from dormouse.idle.holds import Asked
 from dormouse.idle.policy import read_policy
 from dormouse.idle.schedule import LONGEST
+from dormouse.lifecycle import Verb
 from dormouse.resources.machines import DEPLOYMENT, ENVIRONMENT, IDLE, NAME, SCHEDULE, place_of, subject_of
 from dormouse.services.dependencies import Reads
 from dormouse.services.durable_client import Client

@@ -7,7 +7,6 @@ import azure.functions as func
 from dormouse import serialization
 from dormouse.access.roles import Caller, require_admin, require_can_own, require_own
 from dormouse.cloud.preflight import UNRECORDED
-from dormouse.environments.lifecycle import State, Verb, require, satisfied
 from dormouse.environments.operations import ChangePower, EnvironmentRecord, OperationRecord, Provision, Teardown
 from dormouse.environments.results import Verdict
 from dormouse.errors import EnvironmentBusy, EnvironmentNotFound, NameTaken
@@ -17,6 +16,7 @@ from dormouse.http.requests import body_of, caller_address, model_of
 from dormouse.http.responses import accepted, answer, page
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.idle.tracking import MachineMemory
+from dormouse.lifecycle import State, Verb, require, satisfied
 from dormouse.resources.machines import key_of
 from dormouse.resources.ownership import belongings_of, group_name
 from dormouse.services.apply import Wish, dry_run, machine_on_record, owner_id_of, wish_of

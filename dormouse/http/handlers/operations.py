@@ -12,7 +12,6 @@ import azure.functions as func
 from dormouse import serialization
 from dormouse.access.roles import Caller, may_act, require_admin, require_own
 from dormouse.clock import DAY
-from dormouse.environments.graph import critical_path
 from dormouse.environments.operations import Cancellation, OperationRecord, StepReport
 from dormouse.environments.results import Finding, Refusal, Verdict
 from dormouse.errors import CommandNotPossible, OperationNotFound, SweepNotFound, UnreadableRecord
@@ -20,6 +19,7 @@ from dormouse.http.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORCE, LIMIT, 
 from dormouse.http.responses import Accepted, accepted, answer, page
 from dormouse.ids import is_sweep_id
 from dormouse.records.environments import UnreadableOperation
+from dormouse.resources.graph import critical_path
 from dormouse.services.cancellation import cancel, end_by_force, end_sweep
 from dormouse.services.dependencies import Reads
 from dormouse.services.durable_client import ENDED, Client, status_of

@@ -9,7 +9,7 @@ import pytest
 
 from dormouse.clock import iso_text
 from dormouse.cloud.metrics import BETWEEN_CALLS, BYTES, CPU, FromOutside, HostMetrics, Question
-from dormouse.environments.lifecycle import State
+from dormouse.lifecycle import State
 from dormouse.resources.machines import FleetMachine, machine_id
 
 NOW = 1_800_000_000.0

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from dormouse.cloud.vm_inventory import _machine, _state_in
-from dormouse.environments.lifecycle import State
 from dormouse.idle.evidence import Case
 from dormouse.idle.policy import IdlePolicy
 from dormouse.idle.tracking import MachineMemory
+from dormouse.lifecycle import State
 
 ROW: dict[str, Any] = {
     "id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm",

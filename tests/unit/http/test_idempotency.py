@@ -10,10 +10,10 @@ import azure.functions as func
 import pytest
 
 from dormouse.access.roles import Caller, Door, Role
-from dormouse.environments.lifecycle import Verb
 from dormouse.errors import CloudUnavailable, IdempotencyKeyReused, RequestUnderWay
 from dormouse.http.idempotency import ANSWERED_WITHIN, HEADER, LONGEST, once
 from dormouse.ids import operation_id_at
+from dormouse.lifecycle import Verb
 from dormouse.records.table import Row
 
 ALICE = Caller("alice", Door.TOKEN, Role.USER, "a-1")

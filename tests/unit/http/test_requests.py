@@ -10,7 +10,6 @@ import pytest
 from pydantic import BaseModel
 
 from dormouse.blueprints.specs import WorkstationSpec
-from dormouse.environments.lifecycle import Verb
 from dormouse.errors import IdempotencyKeyReused, InvalidRequest, InvalidSpec, NotFound
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
 from dormouse.http.handlers.machines import MachineHold, MachineLease
@@ -22,6 +21,7 @@ from dormouse.http.routes import ROUTES
 from dormouse.idle.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.ids import is_operation_id, new_operation_id, new_sweep_id
+from dormouse.lifecycle import Verb
 from local.host.http.requests import query_of
 from tests.unit.http.test_idempotency import ALICE, Receipts
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.clock import MINUTE
-from dormouse.environments.lifecycle import State
 from dormouse.idle.decision import BILLED_FOR, WINDOWS_BEFORE_ALARM, Decision, Step, alarm, decide
 from dormouse.idle.evidence import Case
 from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.idle.schedule import next_transition, read_schedule
 from dormouse.idle.tracking import Ending, Hold, Lease, MachineMemory, Reason, Warned
 from dormouse.idle.verdict import IdleVerdict, Kind, judge
+from dormouse.lifecycle import State
 from tests.unit.idle.test_verdict import LONG_AGO, NOW, WEEK, case, machine, quiet, remembered, with_value
 
 ACTING = frozenset({Step.STOP, Step.START, Step.DELETE})

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from dormouse.clock import MINUTE
-from dormouse.environments.lifecycle import State
 from dormouse.idle.decision import (
     BLOCKED_BEFORE_ALARM,
     HIBERNATION_TRIES,
@@ -23,6 +22,7 @@ from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.idle.schedule import read_schedule
 from dormouse.idle.tracking import Ending, Lease, Reason, Warned, refused
 from dormouse.idle.verdict import Kind, judge
+from dormouse.lifecycle import State
 from tests.unit.idle.test_verdict import CPU_ONLY, NOW, case, machine, quiet, remembered, with_value
 
 CLOCK = datetime.fromtimestamp(NOW, UTC)

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from dormouse.clock import MINUTE
-from dormouse.environments.lifecycle import State
 from dormouse.idle.decision import Step, decide
 from dormouse.idle.evidence import STALE, Case, Evidence
 from dormouse.idle.policy import IdlePolicy
@@ -15,6 +14,7 @@ from dormouse.idle.schedule import read_schedule
 from dormouse.idle.sweep import Planned
 from dormouse.idle.tracking import Ending, Hold, Lease, MachineMemory, Reason, Warned, observed
 from dormouse.idle.verdict import judge
+from dormouse.lifecycle import State
 from tests.unit.idle.test_verdict import CPU_ONLY, IDENTIFIER, NOW, case, machine, quiet, remembered, with_value
 
 AT_ONCE = IdlePolicy(lead=0)

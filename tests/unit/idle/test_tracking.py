@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.clock import HOUR
-from dormouse.environments.lifecycle import State
 from dormouse.idle.tracking import IN_BETWEEN, LEFT_ALONE, Hold, Nap, asleep, judged, observed, refused, woken
+from dormouse.lifecycle import State
 from dormouse.resources.machines import FleetMachine
 from tests.unit.idle.test_verdict import NOW, machine, remembered
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.clock import MINUTE
-from dormouse.environments.lifecycle import State
 from dormouse.idle.evidence import STALE, Case, Evidence, Track
 from dormouse.idle.policy import IdlePolicy
 from dormouse.idle.schedule import read_schedule
 from dormouse.idle.signals import GPU, HOST, INSIDE, Signal
 from dormouse.idle.tracking import Hold, MachineMemory
 from dormouse.idle.verdict import Kind, judge
+from dormouse.lifecycle import State
 from dormouse.resources.machines import FleetMachine
 
 NOW = 1_800_000_000.0  # a Friday, 08:00 UTC

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.results import Outcome, Refusal, RefusalReason, Verdict
 from dormouse.http.responses import accepted
+from dormouse.lifecycle import Verb
 from dormouse.notifications.notification import Notice, end_of_operation
 from dormouse.notifications.webhooks import FORMS
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dormouse.access.signatures import hub_signature
+from dormouse.cloud.egress import session_to_the_outside
 from dormouse.errors import CloudUnavailable
 from dormouse.notifications.cards import Card
-from dormouse.notifications.egress import session_to_the_outside
 from dormouse.notifications.notification import Delivery, Notice
 from dormouse.notifications.webhooks import Hooks
 from tests.guest.fakes import Answer, Request, answered, serving

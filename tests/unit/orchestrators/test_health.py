@@ -7,9 +7,9 @@ import pytest
 
 from dormouse import serialization
 from dormouse.blueprints.specs import read_spec
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.operations import ChangePower, EnvironmentRecord
 from dormouse.environments.results import Check, Finding, Outcome, Verdict
+from dormouse.lifecycle import Verb
 from dormouse.services.apply import machine_on_record
 from dormouse.settings import Settings
 from orchestrators.environments.health import health_outcome

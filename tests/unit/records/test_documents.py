@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from dormouse.clock import DAY, MINUTE, iso_text
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import Verdict
 from dormouse.errors import UnreadableRecord
 from dormouse.http.handlers.operations import get_operation
 from dormouse.idle.heartbeat import KEPT, AgentRecord
+from dormouse.lifecycle import Verb
 from dormouse.records import machines
 from dormouse.records.documents import read_document, read_each
 from dormouse.records.table import Row

@@ -14,9 +14,9 @@ from activities.inventory import list_deleted_secrets, read_belongings
 from dormouse import serialization
 from dormouse.blueprints.catalog import plan_for
 from dormouse.blueprints.specs import WorkstationSpec
-from dormouse.environments.lifecycle import State, Verb
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord, Provision
 from dormouse.idle.evaluation import Rules, case_of
+from dormouse.lifecycle import State, Verb
 from dormouse.resources.machines import FleetMachine, machine_id
 from dormouse.resources.ownership import (
     MOST_NAMED,

@@ -6,8 +6,8 @@ import pytest
 from dormouse import serialization
 from dormouse.blueprints.catalog import BLUEPRINTS, card_of, changed_steps, plan_for
 from dormouse.blueprints.specs import WorkstationSpec
-from dormouse.environments.graph import in_order
 from dormouse.errors import BlueprintNotFound
+from dormouse.resources.graph import in_order
 from dormouse.resources.plan import Kind, Place, Plan
 from tests.support import SSH_KEY
 

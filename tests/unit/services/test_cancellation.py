@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import Outcome, Verdict
 from dormouse.errors import CommandNotPossible
+from dormouse.lifecycle import Verb
 from dormouse.services import durable_client
 from dormouse.services.cancellation import end_by_force
 

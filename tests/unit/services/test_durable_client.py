@@ -8,11 +8,11 @@ import azure.functions as func
 import pytest
 
 from dormouse.access.roles import Caller, Door, Role
-from dormouse.environments.lifecycle import Verb
 from dormouse.environments.operations import OperationRecord
 from dormouse.http.handlers.operations import cancel_operation, get_operation
 from dormouse.http.handlers.sweeps import get_sweep
 from dormouse.http.problems import answers_problems
+from dormouse.lifecycle import Verb
 
 # The same in every process that runs tests.
 SWEEP = "sweep-01M8J8WFS22FZQDP6871N84MSY"

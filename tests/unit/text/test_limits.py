@@ -3,10 +3,10 @@
 import pytest
 
 from dormouse import serialization
-from dormouse.environments.lifecycle import State, Verb
 from dormouse.environments.operations import OperationRecord, StepReport
 from dormouse.environments.results import Check, Finding, Outcome, Refusal, RefusalReason, Verdict
 from dormouse.idle.report import Tally
+from dormouse.lifecycle import State, Verb
 from dormouse.notifications.cards import Button, Card, fitting
 from dormouse.notifications.notification import Notice, end_of_operation
 from dormouse.records.transactions import LONGEST_PART, Change, parts_of, text_in

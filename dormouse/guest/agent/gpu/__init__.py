@@ -1,0 +1,1 @@
+"""GPUs: nvidia-smi, the PCI bus and open device files."""

@@ -1,0 +1,1 @@
+"""Notebooks: Jupyter servers and kernels."""

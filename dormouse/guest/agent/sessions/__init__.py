@@ -1,0 +1,1 @@
+"""Sessions of people: logins, remote shells, desktops and editors."""

@@ -1,0 +1,1 @@
+"""What the kernel knows: processes, sockets, terminals, load."""

@@ -1,0 +1,1 @@
+"""Work: terminal jobs, batch systems, CI agents, containers and marked jobs."""

@@ -1,0 +1,255 @@
+"""Who may do what: every route, every role, on what is one's own and on what is another's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from dormouse.access.roles import Right
+from dormouse.http.routes import ROUTES
+from local.sandbox import Ground, temporary_ground
+from tests.integration.chat.chats import Script
+from tests.support import WORKSTATION, AzureSide, ControlPlane
+
+ROLES = ("none", "viewer", "user", "operator", "admin")
+MINE, THEIRS = "mine", "theirs"
+# What a body must say to be understood; everything else is answered before anything is done.
+BODIES: dict[str, dict[str, Any]] = {
+    "environments/{name}/hold": {"for": "1h"},
+    "environments/{name}/extend": {"for": "1h"},
+    "machines/hold": {"machine": "x", "for": "1h"},
+    "machines/extend": {"machine": "x", "for": "1h"},
+    "machines/adopt": {"machine": "x"},
+    "machines/release": {"machine": "x"},
+    "sweeps": {"dry_run": True},
+}
+ENOUGH = {
+    Right.LOOK: {"viewer", "user", "operator", "admin"},
+    Right.OWN: {"user", "operator", "admin"},
+    Right.OPERATE: {"operator", "admin"},
+}
+CLOSED = [route for route in ROUTES if route.right is not Right.NOTHING]
+
+
+@dataclass(slots=True)
+class People:
+    """Tokens of people, and requests in their names."""
+
+    api: str
+    key: str
+    simulation: httpx.Client
+
+    def token(self, name: str, *roles: str, **more: Any) -> str:
+        body = {"name": name, "roles": list(roles), **more}
+        return str(self.simulation.post("/people/token", json=body).raise_for_status().json()["access_token"])
+
+    def ask(self, method: str, path: str, token: str, body: Any = None) -> httpx.Response:
+        headers = {"x-functions-key": self.key, "Authorization": f"Bearer {token}"}
+        return httpx.request(method, f"{self.api}/{path}", headers=headers, json=body, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def people(ground: Ground) -> Iterator[People]:
+    with ground.simulation() as simulation:
+        yield People(ground.api, ground.key, simulation)
+
+
+@pytest.fixture(scope="module")
+def two(people: People, ground: Ground) -> Iterator[dict[str, str]]:
+    """An environment of alice's and one of bob's, by who looks at them."""
+    with ground.client() as client:
+        plane = ControlPlane(client)
+        for name, owner in (("ours1", "alice"), ("ours2", "bob")):
+            accepted = people.ask("PUT", f"environments/{name}", people.token(owner, "user"), WORKSTATION)
+            assert accepted.status_code == 202, accepted.text
+            assert plane.wait(accepted.json()["operation"])["by"] == owner
+        yield {MINE: "ours1", THEIRS: "ours2"}
+
+
+@pytest.mark.parametrize("whose", [MINE, THEIRS])
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("route", CLOSED, ids=[f"{route.method} {route.template}" for route in CLOSED])
+def test_a_role_opens_what_it_should_and_nothing_else(
+    route: Any, role: str, whose: str, people: People, two: dict[str, str]
+) -> None:
+    about_one = "{name}" in route.template and route.template.startswith("environments")
+    path = route.template.replace("{name}", two[whose] if about_one else "workstation").replace("{id}", "nothing-01")
+    if route.right is Right.OWN and about_one and route.method in ("POST", "PUT", "DELETE"):
+        path += "?dry_run=true"
+    body = WORKSTATION if route.method == "PUT" else BODIES.get(route.template, {})
+    answer = people.ask(route.method, path, people.token("alice", *([] if role == "none" else [role])), body)
+    foreign = route.right is Right.OWN and about_one and whose == THEIRS and role == "user"
+    if role not in ENOUGH[route.right] or foreign:
+        assert answer.status_code == 403, answer.text
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert two[THEIRS] not in answer.text
+    else:
+        assert answer.status_code not in (401, 403, 500), answer.text
+
+
+def test_who_did_something_and_by_which_door_is_in_the_trail(people: People, two: dict[str, str], ground: Ground) -> None:
+    with ground.client() as client:
+        trail = client.get("/operations", params={"environment": two[MINE]}).json()["value"]
+        assert (trail[-1]["by"], trail[-1]["door"]) == ("alice", "token")
+        owner = client.get(f"/environments/{two[MINE]}").json()["owner"]
+        assert owner == "alice"
+
+
+def test_a_user_builds_for_nobody_else(people: People) -> None:
+    token = people.token("alice", "user")
+    answer = people.ask("PUT", "environments/gift", token, {**WORKSTATION, "owner": "bob"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/owner")
+
+
+def test_nobody_cancels_what_another_builds(people: People, azure: AzureSide, ground: Ground) -> None:
+    azure.hold_up("PUT", "vm-slow")
+    accepted = people.ask("PUT", "environments/slow1", people.token("bob", "user"), WORKSTATION)
+    operation = accepted.json()["operation"]
+    assert people.ask("POST", f"operations/{operation}/cancel", people.token("alice", "user")).status_code == 403
+    assert people.ask("POST", f"operations/{operation}/cancel", people.token("bob", "user")).status_code == 202
+    with ground.client() as client:
+        assert ControlPlane(client).wait(operation)["state"] == "cancelled"
+
+
+def test_a_token_that_is_not_good_is_worse_than_none(people: People) -> None:
+    good = people.token("alice", "admin")
+    claims = jwt.decode(good, options={"verify_signature": False})
+    kid = jwt.get_unverified_header(good)["kid"]
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    secret = "whatever reads HS256 takes a public key for a secret"
+    bad = {
+        "unsigned": jwt.encode(claims, "", algorithm="none", headers={"kid": kid}),
+        "another kind of signature": jwt.encode(claims, secret, algorithm="HS256", headers={"kid": kid}),
+        "somebody else's key": jwt.encode(claims, stranger, algorithm="RS256", headers={"kid": kid}),
+        "an unknown key": jwt.encode(claims, stranger, algorithm="RS256", headers={"kid": "other"}),
+        "over": people.token("alice", "admin", expires_in=-600),
+        "for another audience": people.token("alice", "admin", audience="https://management.azure.com"),
+        "of another tenant": people.token("alice", "admin", claims={"iss": "https://sts.windows.net/other/"}),
+        "not yet good": people.token("alice", "admin", claims={"nbf": claims["exp"] + 7200, "exp": claims["exp"] + 9000}),
+        "of nobody": people.token("alice", "admin", claims={"oid": ""}),
+        "no token": "rubbish",
+    }
+    # The key that comes along opens nothing then: the token decides.
+    answers = {what: people.ask("GET", "environments", token) for what, token in bad.items()}
+    assert {what: answer.status_code for what, answer in answers.items() if answer.status_code != 401} == {}
+    assert all(answer.headers["WWW-Authenticate"] == "Bearer" for answer in answers.values())
+    assert people.ask("GET", "environments", good).status_code == 200
+
+
+def test_where_tokens_alone_open_the_doors_a_key_opens_none() -> None:
+    with (
+        temporary_ground(speed=200, timers=False, agents=False, settings={"HTTP_AUTH": "entra"}) as ground,
+        ground.client() as client,
+        ground.simulation() as simulation,
+    ):
+        refused = client.get("/environments")
+        assert (refused.status_code, refused.headers["Content-Type"]) == (401, "application/problem+json")
+        people = People(ground.api, "", simulation)
+        assert people.ask("GET", "environments", people.token("alice", "viewer")).status_code == 200
+        assert client.get("/health").status_code == 200
+
+
+def test_a_key_has_the_role_that_the_settings_give_it() -> None:
+    with (
+        temporary_ground(speed=200, timers=False, agents=False, settings={"FUNCTION_KEY_ROLE": "viewer"}) as ground,
+        ground.client() as client,
+    ):
+        assert client.get("/environments").status_code == 200
+        assert client.put("/environments/ml1", json=WORKSTATION).status_code == 403
+
+
+def test_who_asks_too_often_is_told_when_to_come_back() -> None:
+    with (
+        temporary_ground(speed=1, timers=False, agents=False, settings={"RATE_LIMIT": "2"}) as ground,
+        ground.client() as client,
+        ground.simulation() as simulation,
+    ):
+        answers = [client.get("/environments") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[2].json()["title"] == "Too many requests"
+        assert 1 <= int(answers[2].headers["retry-after"]) <= 30
+        assert client.get("/operations").status_code == 200, "what costs no call of Azure is not counted"
+        people = People(ground.api, ground.key, simulation)
+        assert people.ask("GET", "environments", people.token("alice", "viewer")).status_code == 200
+        script = Script(ground, client)
+        assert [script.say("status").json()["title"] for _ in range(3)][2] == "Too many requests"
+
+
+def test_to_end_by_force_and_to_purge_takes_an_admin(people: People, ground: Ground, name: str) -> None:
+    with ground.client() as client, ground.simulation() as simulation:
+        plane, side = ControlPlane(client), AzureSide(simulation)
+        admin, operator = people.token("root", "admin"), people.token("olga", "operator")
+        side.hold_up("PUT", "/virtualMachines/")
+        building = plane.put(name).json()["operation"]
+        plane.until_step(building, "vm", "running")
+        for who, status in ((operator, 403), (admin, 202), (admin, 409)):
+            assert people.ask("POST", f"operations/{building}/cancel?force=true", who).status_code == status
+        ended = plane.operation(building)
+        assert (ended["state"], ended["explanation"].startswith("root ended it by force")) == ("lost", True)
+        side.behave()
+        secret = side.secrets(name)[0]
+        assert people.ask("DELETE", f"environments/{name}?purge=true", operator).status_code == 403
+        gone = plane.follow(people.ask("DELETE", f"environments/{name}?purge=true", admin))
+        assert gone["state"] == "succeeded", gone
+        assert "purge" in {step["name"] for step in gone["steps"]}
+        assert side.resources(name) == []
+        assert secret not in side.deleted_secrets()
+
+
+def test_a_vault_that_lets_nobody_purge_is_said_to(people: People, ground: Ground, name: str) -> None:
+    with ground.client() as client, ground.simulation() as simulation:
+        plane, side = ControlPlane(client), AzureSide(simulation)
+        plane.up(name)
+        side.spoil(method="DELETE", path="/deletedsecrets/", status=403, code="Forbidden")
+        gone = plane.follow(people.ask("DELETE", f"environments/{name}?purge=true", people.token("root", "admin")))
+        side.behave()
+        assert (gone["state"], "can still be recovered" in gone["explanation"]) == ("failed", True)
+        assert side.resources(name) == []
+        assert client.get(f"/environments/{name}").status_code == 404
+
+
+def test_what_was_left_recoverable_can_be_purged_later(people: People, ground: Ground, name: str) -> None:
+    with ground.client() as client, ground.simulation() as simulation:
+        plane, side, admin = ControlPlane(client), AzureSide(simulation), people.token("root", "admin")
+        assert people.ask("DELETE", f"environments/{name}?purge=true", admin).status_code == 404, "there never was one"
+        assert people.ask("DELETE", f"environments/{name}?purge=banana", admin).status_code == 400
+        plane.up(name)
+        (secret,) = side.secrets(name)
+        plane.down(name)
+        assert secret in side.deleted_secrets()
+        operator = people.token("olga", "operator")
+        assert people.ask("DELETE", f"environments/{name}?purge=true", operator).status_code == 403
+        assert people.ask("DELETE", f"environments/{name}", operator).status_code == 200
+        assert plane.follow(people.ask("DELETE", f"environments/{name}?purge=true", admin))["state"] == "succeeded"
+        assert secret not in side.deleted_secrets()
+
+
+def test_an_application_owns_what_it_builds(people: People, ground: Ground, name: str) -> None:
+    ours = "0d0e5e00-0000-4000-8000-00000000000a"
+    claims = {"preferred_username": None, "appid": "0d0e5e00-0000-4000-8000-00000000000b", "oid": ours}
+    token = people.token("robot", "user", claims=claims)
+    with ground.client() as client:
+        plane = ControlPlane(client)
+        accepted = people.ask("PUT", f"environments/{name}", token, WORKSTATION)
+        assert plane.wait(accepted.json()["operation"])["state"] == "succeeded"
+        assert plane.follow(people.ask("DELETE", f"environments/{name}", token))["state"] == "succeeded"
+
+
+def test_a_parameter_that_nobody_reads_is_refused(ground: Ground, control_plane: ControlPlane, name: str) -> None:
+    slip = control_plane.client.put(f"/environments/{name}", json=WORKSTATION, params={"dryrun": "true"})
+    assert (slip.status_code, "'dryrun'" in slip.json()["detail"]) == (400, True)
+    with httpx.Client(base_url=ground.api, trust_env=False) as client:
+        assert client.get("/blueprints", params={"code": ground.key}).status_code == 200, "the host's own is no stranger"
+
+
+def test_cancelling_can_be_tried_out(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    azure.hold_up("PUT", "/virtualMachines/")
+    building = control_plane.put(name).json()["operation"]
+    would = control_plane.client.post(f"/operations/{building}/cancel", params={"dry_run": "true"})
+    assert would.json() == {"operation": building, "environment": name, "verb": "provision", "force": False}
+    assert control_plane.operation(building)["state"] in ("pending", "running")
+    assert control_plane.follow(control_plane.cancel(building))["state"] == "cancelled"

@@ -1,0 +1,99 @@
+"""What a viewer may not have is in no view, and what costs Azure calls is paced."""
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from local.sandbox import Ground, temporary_ground
+from tests.fleet import FleetSide, machine
+from tests.integration.http.test_roles import People
+from tests.integration.idle.test_heartbeats import beat, send, token
+from tests.support import AzureSide, ControlPlane
+
+
+@pytest.fixture
+def people(ground: Ground) -> Iterator[People]:
+    with ground.simulation() as simulation:
+        yield People(ground.api, ground.key, simulation)
+
+
+def test_the_place_of_a_password_is_shown_to_those_who_may_ask_for_it(
+    people: People, control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    mine = people.token("alice", "user")
+    body = {"blueprint": "workstation", "region": "polandcentral", "allow_from": ["203.0.113.7/32"]}
+    control_plane.follow(people.ask("PUT", f"environments/{name}", mine, body))
+    secret = azure.secrets(name)[0]
+    views = [f"environments/{name}", "environments?limit=200", f"operations?environment={name}"]
+    viewer, other, operator = people.token("vera", "viewer"), people.token("bob", "user"), people.token("olga", "operator")
+    for who in (viewer, other):
+        assert people.ask("GET", f"environments/{name}/password", who).status_code == 403
+        for path in views:
+            answer = people.ask("GET", path, who)
+            assert (answer.status_code, f"/secrets/{secret}" in answer.text) == (200, False), path
+        assert people.ask("GET", views[0], who).json()["password_secret"] == ""
+    for who in (mine, operator):
+        assert people.ask("GET", views[0], who).json()["password_secret"].endswith(f"/secrets/{secret}")
+    control_plane.down(name)
+
+
+def test_a_password_that_is_left_is_not_named_to_viewers(
+    people: People, control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    secret = azure.secrets(name)[0]
+    azure.spoil(method="DELETE", path=f"/secrets/{secret}", status=403, code="Forbidden", times=50)
+    ended = control_plane.down(name)
+    azure.behave()
+    assert any(secret in leftover for leftover in ended["leftovers"])
+    viewer = people.token("vera", "viewer")
+    for path in (f"operations/{ended['id']}", f"operations?environment={name}"):
+        answer = people.ask("GET", path, viewer)
+        assert (answer.status_code, secret in answer.text, "(hidden)" in answer.text) == (200, False, True)
+    control_plane.down(name)
+
+
+@pytest.mark.parametrize(("verb", "body"), [("hold", {"for": "2h"}), ("extend", {"for": "2h"}), ("hold", {"for": 0})])
+def test_what_is_being_deleted_is_not_held(
+    verb: str, body: dict[str, object], control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    machine_id = azure.of_type(name, "Microsoft.Compute/virtualMachines")[0]["id"]
+    azure.hold_up("DELETE", f"/resourcegroups/rg-dormouse-{name}")
+    deletion = control_plane.delete(name).json()["operation"]
+    for path, more in ((f"/environments/{name}/{verb}", {}), (f"/machines/{verb}", {"machine": machine_id})):
+        for query in ("", "?dry_run=true"):
+            answer = control_plane.client.post(f"{path}{query}", json={**body, **more})
+            assert (answer.status_code, answer.json().get("operation")) == (409, deletion), answer.text
+            assert answer.headers["Location"] == f"/api/operations/{deletion}"
+    azure.behave()
+
+
+def test_looking_is_paced_before_azure_refuses_everybody() -> None:
+    with temporary_ground(speed=1, timers=False, agents=False) as ground, ground.client() as client:
+        plane = ControlPlane(client)
+        statuses = [client.get("/environments/none").status_code for _ in range(150)]
+        assert set(statuses) == {404, 429}
+        assert 60 <= statuses.count(404) < 140
+        assert plane.client.get("/blueprints/workstation?region=r1x").status_code == 429
+        refused = client.get("/environments/none")
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert client.get("/operations").status_code == 200
+        assert client.get("/environments").status_code == 200, "commands and lists have a pace of their own"
+
+
+def test_a_machine_that_reports_all_the_time_is_refused_before_the_records_are_asked(fleet: FleetSide) -> None:
+    fleet.load(mine=machine(agent=False), other=machine(agent=False))
+    own, others = token(fleet, "mine"), token(fleet, "other")
+    with httpx.Client(trust_env=False) as quick:
+        headers = {"Authorization": f"Bearer {own}", "Content-Type": "application/json"}
+        content = json.dumps(beat(fleet, "mine")).encode()
+        url = f"{fleet.control_plane.base_url}heartbeats"
+        answers = [quick.post(url, content=content, headers=headers) for _ in range(150)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert {answer.status_code for answer in answers} == {200, 429}
+    assert len(refused) > 20
+    assert int(refused[0].headers["Retry-After"]) >= 1
+    assert send(fleet, beat(fleet, "other"), others).status_code == 200

@@ -1,0 +1,63 @@
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dormouse.resources.graph import critical_path, in_order, ready
+
+
+@dataclass(frozen=True)
+class Thing:
+    name: str
+    needs: tuple[str, ...] = ()
+
+
+@st.composite
+def acyclic(draw: st.DrawFn) -> list[Thing]:
+    """Things that need only things with a smaller number, shuffled."""
+    count = draw(st.integers(1, 12))
+    things = [
+        Thing(f"n{number:02}", tuple(f"n{need:02}" for need in draw(st.sets(st.integers(0, number - 1)))) if number else ())
+        for number in range(count)
+    ]
+    return draw(st.permutations(things))
+
+
+@given(acyclic())
+def test_whatever_is_ready_has_all_it_needs_and_in_the_end_all_is_done(things: list[Thing]) -> None:
+    done: set[str] = set()
+    while startable := ready(things, done, done):
+        assert startable == sorted(startable, key=lambda thing: thing.name)
+        assert all(set(thing.needs) <= done for thing in startable)
+        done.add(startable[0].name)
+    assert done == {thing.name for thing in things}
+
+
+@given(acyclic())
+def test_in_order_puts_needs_first(things: list[Thing]) -> None:
+    seen: set[str] = set()
+    for thing in in_order(things):
+        assert set(thing.needs) <= seen
+        seen.add(thing.name)
+
+
+@given(acyclic(), st.data())
+def test_the_critical_path_is_at_least_the_longest_step_and_at_most_all_of_them(
+    things: list[Thing], data: st.DataObject
+) -> None:
+    seconds = {thing.name: data.draw(st.floats(0, 100)) for thing in things}
+    path = critical_path(things, seconds)
+    assert max(seconds.values()) <= path + 1e-6
+    assert path <= sum(seconds.values()) + 1e-6
+
+
+def test_what_has_started_does_not_start_again() -> None:
+    assert ready([Thing("a"), Thing("b", ("a",))], done=set(), started={"a"}) == []
+
+
+def test_a_cycle_and_an_unknown_need_are_errors() -> None:
+    with pytest.raises(ValueError, match="cycle"):
+        in_order([Thing("a", ("b",)), Thing("b", ("a",))])
+    with pytest.raises(ValueError, match="nobody"):
+        in_order([Thing("a", ("nobody",))])
