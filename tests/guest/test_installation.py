@@ -155,7 +155,7 @@ def test_the_agent_is_small() -> None:
 
 
 def test_a_traceback_names_the_lines_of_the_sources() -> None:
-    source = (SOURCES / "delivery.py").read_text()
+    source = (SOURCES / "sender.py").read_text()
     stripped = bare(source).split("\n")
     assert len(stripped) == len(source.split("\n"))
     assert all(line in ("", original) for line, original in zip(stripped, source.split("\n"), strict=True))
