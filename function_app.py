@@ -13,8 +13,8 @@ import azure.functions as func
 import activities
 import orchestrators
 from dormouse import serialization
-from dormouse.access.rate_limit import Pace, pace_of_looks
-from dormouse.access.roles import require_right
+from dormouse.access.rate_limit import RateLimit, read_rate_limit
+from dormouse.access.roles import require_permission
 from dormouse.access.tokens import Tokens
 from dormouse.chatops.dispatch import Routes
 from dormouse.cloud.clients import Cloud
@@ -23,14 +23,14 @@ from dormouse.cloud.preflight import Preflight
 from dormouse.cloud.signing_keys import SigningKeys
 from dormouse.errors import CloudUnavailable
 from dormouse.http.authentication import caller_of
-from dormouse.http.idempotency import once
+from dormouse.http.idempotency import run_once
 from dormouse.http.problems import answers_problems
 from dormouse.http.route import Route
 from dormouse.http.routes import ROUTES
 from dormouse.records.deduplication import Receipts
 from dormouse.records.environments import Records
-from dormouse.records.machines import FleetRecords
-from dormouse.services.dependencies import Reads
+from dormouse.records.machines import MachineRecords
+from dormouse.services.dependencies import Dependencies
 from dormouse.settings import Settings, SettingsError, wants_keys
 from dormouse.timers import TIMERS, Timer
 
@@ -73,7 +73,7 @@ def _on_the_wire(activity: activities.Activity, cloud: Callable[[], Cloud]) -> C
     return on_the_wire
 
 
-def _through_routes(activity: Callable[[Any, Any], Awaitable[Any]], reads: Callable[[], Reads]) -> Callable[..., Any]:
+def _through_routes(activity: Callable[[Any, Any], Awaitable[Any]], reads: Callable[[], Dependencies]) -> Callable[..., Any]:
     """An activity as the worker wants it, with the routes at hand."""
     kind = get_type_hints(activity)["request"]
 
@@ -84,20 +84,20 @@ def _through_routes(activity: Callable[[Any, Any], Awaitable[Any]], reads: Calla
     return through_routes
 
 
-def _with_reads(route: Route, reads: Callable[[], Reads]) -> Callable[..., Awaitable[func.HttpResponse]]:
+def _with_reads(route: Route, reads: Callable[[], Dependencies]) -> Callable[..., Awaitable[func.HttpResponse]]:
     """A route as the worker wants it: request and client in, what it reads from already at hand."""
 
     @answers_problems
     async def with_reads(req: func.HttpRequest, client: Any) -> func.HttpResponse:
         asked = reads()
         caller = await caller_of(req, route.right, asked)
-        require_right(caller, route.right)
+        require_permission(caller, route.right)
         route.require_readable(req)
         route.admit(caller, asked)
         if not route.commands:
             return await route.handler(req, client, asked, caller)
         doing = functools.partial(route.handler, req, client, asked)
-        return await once(req, caller, asked, doing, dry_runs=route.tried_later)
+        return await run_once(req, caller, asked, doing, dry_runs=route.tried_later)
 
     handler = with_reads
 
@@ -108,7 +108,7 @@ def _with_reads(route: Route, reads: Callable[[], Reads]) -> Callable[..., Await
     return function
 
 
-def _at_its_time(timer: Timer, reads: Callable[[], Reads]) -> Callable[..., Awaitable[None]]:
+def _at_its_time(timer: Timer, reads: Callable[[], Dependencies]) -> Callable[..., Awaitable[None]]:
     """A timer's handler as the worker wants it: what it reads from already at hand."""
 
     async def at_its_time(timer: func.TimerRequest, client) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
@@ -119,23 +119,23 @@ def _at_its_time(timer: Timer, reads: Callable[[], Reads]) -> Callable[..., Awai
     return at_its_time
 
 
-def _reads(connect: Callable[[], Cloud]) -> Reads:
+def _reads(connect: Callable[[], Cloud]) -> Dependencies:
     try:
         cloud = connect()
     except SettingsError as error:
         log.error("The settings are not whole: %s", error)
         raise CloudUnavailable("The control plane's settings are not whole; its log says what is missing.") from error
-    return Reads(
+    return Dependencies(
         records=Records(cloud.tables),
         inventory=Inventory(cloud),
         prices=cloud.prices,
         preflight=Preflight(cloud),
-        fleet=FleetRecords(cloud.tables),
+        fleet=MachineRecords(cloud.tables),
         receipts=Receipts(cloud.tables),
         tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id),
         settings=cloud.settings,
-        pace=Pace(cloud.settings.requests_a_minute),
-        looks=pace_of_looks(cloud.settings.requests_a_minute),
+        pace=RateLimit(cloud.settings.requests_a_minute),
+        looks=read_rate_limit(cloud.settings.requests_a_minute),
     )
 
 

@@ -2,38 +2,38 @@
 
 from typing import Protocol
 
-from dormouse.chatops.parser import Answered, ChatAnswer, ChatLook, ChatRequest
+from dormouse.chatops.parser import ChatPoll, ChatReply, ChatRequest, CommandResult
 from dormouse.cloud.clients import Cloud
-from dormouse.notifications.webhooks import Hooks
+from dormouse.notifications.webhooks import Webhooks
 from dormouse.records.deduplication import CHAT, Receipts
 
 
-class FrontDoor(Protocol):
+class CommandRunner(Protocol):
     """The routes, as somebody who has been let in meets them."""
 
-    async def carry_out(self, request: ChatRequest) -> Answered:
+    async def carry_out(self, request: ChatRequest) -> CommandResult:
         """Do what a command says, with the rights of whoever gave it; raises CloudUnavailable."""
 
-    async def look(self, request: ChatLook) -> Answered:
+    async def look(self, request: ChatPoll) -> CommandResult:
         """How an operation stands; raises CloudUnavailable."""
 
 
-async def carry_out_command(request: ChatRequest, front: FrontDoor) -> Answered:
+async def run_chat_command(request: ChatRequest, front: CommandRunner) -> CommandResult:
     """Do what a command says; run again, it finds what it did before."""
     return await front.carry_out(request)
 
 
-async def look_at_operation(request: ChatLook, front: FrontDoor) -> Answered:
+async def poll_chat_operation(request: ChatPoll, front: CommandRunner) -> CommandResult:
     """Look how an operation stands."""
     return await front.look(request)
 
 
-async def answer_in_chat(request: ChatAnswer, cloud: Cloud) -> str:
+async def reply_in_chat(request: ChatReply, cloud: Cloud) -> str:
     """Answer where a command was given; raises CloudUnavailable if that place cannot be reached."""
     row = await Receipts(cloud.tables).read(CHAT, request.receipt)
     if row is None or not row.document:
         return "nowhere"
-    await Hooks(cloud).answer(row.document, request.card)
+    await Webhooks(cloud).answer(row.document, request.card)
     return "told"
 
 

@@ -5,21 +5,21 @@ from dormouse.blueprints.specs import WorkstationSpec
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import GroupView, Inventory
 from dormouse.cloud.resource_types import is_known
-from dormouse.cloud.sdk_errors import listed
+from dormouse.cloud.sdk_errors import list_all
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records
-from dormouse.resources.ownership import Belongings, belongings_of, ulid_in_secret
-from dormouse.resources.plan import Place
+from dormouse.resources.ownership import OwnedResources, owned_resources_of, ulid_in_secret
+from dormouse.resources.plan import DeploymentTarget
 
 
-async def read_belongings(request: str, cloud: Cloud) -> Belongings:
+async def read_owned_resources(request: str, cloud: Cloud) -> OwnedResources:
     """Everything that the plans of an environment have named, by its record; nothing if there is none."""
     record = await Records(cloud.tables).environment(request)
     if record is None:
-        return Belongings()
+        return OwnedResources()
     resources = record.resources or _named_by_its_plan(record, cloud)
-    return Belongings(record.group, resources, (record.secret,))
+    return OwnedResources(record.group, resources, (record.secret,))
 
 
 async def list_tagged(request: str, cloud: Cloud) -> list[str]:
@@ -34,13 +34,13 @@ async def list_group(request: str, cloud: Cloud) -> list[str]:
 
 async def list_secrets(request: list[str], cloud: Cloud) -> list[str]:
     """Those of some secrets, by name, that exist."""
-    secrets = await listed(cloud.secrets.list_properties_of_secrets())
+    secrets = await list_all(cloud.secrets.list_properties_of_secrets())
     return [secret.name for secret in secrets if secret.name in request]
 
 
 async def list_deleted_secrets(request: str, cloud: Cloud) -> list[str]:
     """The names of the deleted secrets that operations of an environment have created, and that can still be recovered."""
-    secrets = await listed(cloud.secrets.list_deleted_secrets())
+    secrets = await list_all(cloud.secrets.list_deleted_secrets())
     records, found = Records(cloud.tables), []
     for secret in secrets:
         ulid = ulid_in_secret(cloud.settings.deployment_id, request, secret.name or "")
@@ -58,8 +58,10 @@ def _named_by_its_plan(record: EnvironmentRecord, cloud: Cloud) -> tuple[str, ..
     """The ids that earlier releases did not write down: no parameter but the region has a say in the names."""
     spec = WorkstationSpec(blueprint="workstation", region=record.region)
     subscription = cloud.settings.azure_subscription_id
-    place = Place(subscription, record.name, record.operation, record.secret, deployment=cloud.settings.deployment_id)
-    return belongings_of(plan_for(spec, place)).resources
+    place = DeploymentTarget(
+        subscription, record.name, record.operation, record.secret, deployment=cloud.settings.deployment_id
+    )
+    return owned_resources_of(plan_for(spec, place)).resources
 
 
 async def is_still_there(request: str, cloud: Cloud) -> bool:

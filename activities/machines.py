@@ -8,11 +8,11 @@ from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import Adoption, PollRequest
 from dormouse.environments.results import Progress, Refusal, RefusalReason, Stage
 from dormouse.guest.installation import install_script, remove_script
-from dormouse.records.machines import FleetRecords
-from dormouse.resources.machines import DEPLOYMENT, IDLE, SCHEDULE, key_of
+from dormouse.records.machines import MachineRecords
+from dormouse.resources.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, key_of
 
 SAID = re.compile(r"^dormouse-check agent (?P<result>passed|failed) ?(?P<detail>.*)$", re.MULTILINE)
-OURS = (IDLE, SCHEDULE, DEPLOYMENT)
+OURS = (IDLE_TAG, SCHEDULE_TAG, DEPLOYMENT_TAG)
 SYSTEM, USER = "SystemAssigned", "UserAssigned"
 
 
@@ -65,7 +65,7 @@ async def read_agent_setup(request: PollRequest, cloud: Cloud) -> Progress:
 
 async def forget_agent(request: Adoption, cloud: Cloud) -> str:
     """Forget what the agent of a machine has told: it has been taken away on purpose."""
-    await FleetRecords(cloud.tables).forget_heard(key_of(request.machine))
+    await MachineRecords(cloud.tables).forget_heard(key_of(request.machine))
     return request.machine
 
 

@@ -5,23 +5,23 @@ from dataclasses import replace
 
 from dormouse.cloud.clients import Cloud
 from dormouse.idle.snooze import snooze_link
-from dormouse.idle.sweep import Planned
-from dormouse.idle.tracking import MachineMemory, Warned
-from dormouse.notifications.notification import Delivery, Notice, Telling
-from dormouse.notifications.webhooks import Hooks
-from dormouse.records.machines import FleetRecords
+from dormouse.idle.sweep import PlannedAction
+from dormouse.idle.tracking import PendingWarning, TrackedMachine
+from dormouse.notifications.notification import Delivery, Notification, NotificationRequest
+from dormouse.notifications.webhooks import Webhooks
+from dormouse.records.machines import MachineRecords
 
 
-async def warn_machine(request: Planned, cloud: Cloud) -> Delivery:
+async def warn_machine(request: PlannedAction, cloud: Cloud) -> Delivery:
     """Write the warning down, where the agent finds it, and tell it wherever people are told; again, if nobody heard it."""
-    records, now = FleetRecords(cloud.tables), cloud.now()
+    records, now = MachineRecords(cloud.tables), cloud.now()
     warned = await _written(request, records, now)
     link = snooze_link(cloud.settings.control_plane_url, request.machine.key, warned.token)
-    notice = Notice("warned", request.machine.id, request.machine.name, warned.text, now)
-    told = Delivery() if warned.delivered_at else await Hooks(cloud).tell(notice, link=link)
+    notice = Notification("warned", request.machine.id, request.machine.name, warned.text, now)
+    told = Delivery() if warned.delivered_at else await Webhooks(cloud).tell(notice, link=link)
     why = "; ".join(told.failed) or "no webhook is set, and the agent has not shown it yet"
 
-    def noted(memory: MachineMemory | None) -> MachineMemory:
+    def noted(memory: TrackedMachine | None) -> TrackedMachine:
         assert memory is not None
         if memory.warned is None or memory.warned.id != warned.id or memory.warned.delivered_at:
             return memory
@@ -32,9 +32,9 @@ async def warn_machine(request: Planned, cloud: Cloud) -> Delivery:
     return told
 
 
-async def _written(request: Planned, records: FleetRecords, now: float) -> Warned:
+async def _written(request: PlannedAction, records: MachineRecords, now: float) -> PendingWarning:
     """The warning on record: the same as before if it is for the same reason, with a new end if nobody has heard it."""
-    fresh = Warned(
+    fresh = PendingWarning(
         id=secrets.token_hex(8),
         reason=request.reason,
         text=f"{request.machine.name}: {request.sentence} {request.then}",
@@ -43,7 +43,7 @@ async def _written(request: Planned, records: FleetRecords, now: float) -> Warne
         token=secrets.token_urlsafe(16),
     )
 
-    def warned(memory: MachineMemory | None) -> MachineMemory:
+    def warned(memory: TrackedMachine | None) -> TrackedMachine:
         assert memory is not None
         known = memory.warned
         same = known is not None and known.reason is request.reason
@@ -58,6 +58,6 @@ async def _written(request: Planned, records: FleetRecords, now: float) -> Warne
     return written
 
 
-async def tell_people(request: Telling, cloud: Cloud) -> Delivery:
+async def send_notifications(request: NotificationRequest, cloud: Cloud) -> Delivery:
     """Tell people what happened, wherever the settings say; what was not reached is in the answer."""
-    return await Hooks(cloud).tell(request.notice, places=request.places)
+    return await Webhooks(cloud).tell(request.notice, places=request.places)

@@ -5,7 +5,7 @@ from dormouse.environments.operations import PollRequest
 from dormouse.environments.results import Progress
 
 
-async def check_operation(request: PollRequest, cloud: Cloud) -> Progress:
+async def poll_operation(request: PollRequest, cloud: Cloud) -> Progress:
     """Ask at an operation's address how it stands: done, to be asked again, or refused."""
     progress, _ = await cloud.ask(request.url)
     return progress

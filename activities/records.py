@@ -5,28 +5,28 @@ from contextlib import suppress
 from dataclasses import replace
 
 from dormouse.cloud.clients import Cloud
-from dormouse.environments.operations import Closing, EnvironmentRecord, Holding
+from dormouse.environments.operations import Completion, EnvironmentRecord, LockQuestion
 from dormouse.errors import UnreadableRecord
 from dormouse.records.environments import Records
-from dormouse.records.machines import FleetRecords
+from dormouse.records.machines import MachineRecords
 from dormouse.resources.machines import key_of
 
 log = logging.getLogger(__name__)
 
 
-async def remember_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
+async def write_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
     """Remember what was asked for, now that it is built."""
     await Records(cloud.tables).remember_environment(request)
     return request.operation
 
 
-async def holds_lock(request: Holding, cloud: Cloud) -> bool:
+async def holds_lock(request: LockQuestion, cloud: Cloud) -> bool:
     """Whether an operation holds the lock of its environment at this moment."""
     held = await Records(cloud.tables).lock(request.environment)
     return held is not None and held.operation == request.operation
 
 
-async def close_operation(request: Closing, cloud: Cloud) -> str:
+async def close_operation(request: Completion, cloud: Cloud) -> str:
     """Forget the environment if nothing of it is left, release its lock, and write the outcome, in that order.
 
     Who reads the outcome finds everything else done. Run again after the lock is released, it leaves alone what a later
@@ -39,7 +39,7 @@ async def close_operation(request: Closing, cloud: Cloud) -> str:
             known = await records.environment(request.environment)
             if known is not None:
                 machine = known.machine_id(cloud.settings.azure_subscription_id)
-                await FleetRecords(cloud.tables).forget(key_of(machine))
+                await MachineRecords(cloud.tables).forget(key_of(machine))
         await records.forget_environment(request.environment)
     await records.release_lock(request.environment, request.operation)
     try:

@@ -14,7 +14,7 @@ from dormouse.chatops.parser import read_defaults
 from dormouse.idle.policy import IdlePolicy, read_policy
 from dormouse.resources.machines import read_scopes
 from dormouse.resources.ownership import read_deployment
-from dormouse.resources.plan import MAIN
+from dormouse.resources.plan import DEFAULT_DEPLOYMENT
 from dormouse.text.durations import minutes_in
 
 KEYS, TOKENS = "function-key", "entra"
@@ -48,7 +48,7 @@ class Settings:
     azure_subscription_id: str
     key_vault_url: str
     records_tables_url: str
-    deployment_id: str = MAIN
+    deployment_id: str = DEFAULT_DEPLOYMENT
     azure_resource_manager_url: str = "https://management.azure.com"
     azure_resource_manager_scope: str = "https://management.azure.com/.default"
     retail_prices_url: str = "https://prices.azure.com"

@@ -10,7 +10,7 @@ from dormouse.clock import DAY
 from dormouse.errors import ControlPlaneError, SweepUnderWay
 from dormouse.http.handlers.sweeps import begin_sweep
 from dormouse.records.deduplication import KINDS, MOST_AT_ONCE
-from dormouse.services.dependencies import Reads
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 from dormouse.services.retention import retain
 
@@ -24,10 +24,10 @@ class Timer:
     """What is done when: an NCRONTAB expression with seconds. A run that was missed is made up for once."""
 
     schedule: str
-    handler: Callable[[func.TimerRequest, Client, Reads], Awaitable[None]]
+    handler: Callable[[func.TimerRequest, Client, Dependencies], Awaitable[None]]
 
 
-async def sweep_timer(timer: func.TimerRequest, client: Client, reads: Reads) -> None:
+async def sweep_timer(timer: func.TimerRequest, client: Client, reads: Dependencies) -> None:
     """Sweep every five minutes, unless the sweep before has not ended."""
     try:
         await begin_sweep(client, reads.records, dry_run=False, by="timer")
@@ -37,7 +37,7 @@ async def sweep_timer(timer: func.TimerRequest, client: Client, reads: Reads) ->
         log.warning("No sweep begins now, the next one will: %s", error)
 
 
-async def receipts_timer(timer: func.TimerRequest, client: Client, reads: Reads) -> None:
+async def receipts_timer(timer: func.TimerRequest, client: Client, reads: Dependencies) -> None:
     """Forget once an hour what was remembered only so that it has no second effect."""
     try:
         for kind in KINDS:
@@ -47,7 +47,7 @@ async def receipts_timer(timer: func.TimerRequest, client: Client, reads: Reads)
         log.warning("Old receipts are kept for another hour: %s", error)
 
 
-async def retention_timer(timer: func.TimerRequest, client: Client, reads: Reads) -> None:
+async def retention_timer(timer: func.TimerRequest, client: Client, reads: Dependencies) -> None:
     """Delete once an hour what has been kept for long enough: histories, trails, rows of machines that are gone."""
     await retain(client, reads)
 

@@ -5,27 +5,29 @@ from typing import Any
 
 from activities.records import close_operation
 from dormouse import serialization
-from dormouse.environments.operations import Closing
+from dormouse.environments.operations import Completion
 from dormouse.environments.results import Outcome
 from dormouse.ids import verb_of
 from dormouse.notifications.notification import end_of_operation
-from orchestrators.durable import STUBBORN, Context, Story, run
-from orchestrators.notify import tell
-from orchestrators.progress import Board
+from orchestrators.durable import LONG_RETRY, Context, Orchestration, run
+from orchestrators.notify import notify
+from orchestrators.progress import ProgressTracker
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class CompletionDetails:
     """How an operation ended, and whether the environment is to be forgotten because nothing of it is left."""
 
     outcome: Outcome
     forget: bool = False
 
 
-def finish(context: Context, operation: str, environment: str, board: Board, ending: Ending) -> Story[Any]:
+def complete(
+    context: Context, operation: str, environment: str, board: ProgressTracker, ending: CompletionDetails
+) -> Orchestration[Any]:
     """Write the outcome down, release the environment, tell people if it is news to them, and answer the outcome."""
     board.close()
-    closing = Closing(
+    closing = Completion(
         operation=operation,
         environment=environment,
         outcome=ending.outcome,
@@ -34,8 +36,8 @@ def finish(context: Context, operation: str, environment: str, board: Board, end
         steps=board.reports,
         forget_environment=ending.forget,
     )
-    yield from run(context, close_operation, closing, STUBBORN)
+    yield from run(context, close_operation, closing, LONG_RETRY)
     notice = end_of_operation(verb_of(operation), environment, ending.outcome, context.current_utc_datetime.timestamp())
     if notice:
-        yield from tell(context, [notice])
+        yield from notify(context, [notice])
     return serialization.encode(ending.outcome)

@@ -10,27 +10,27 @@ from typing import Any, TypeAlias, TypeVar, get_type_hints
 
 import azure.durable_functions as df
 
-from activities.operations import check_operation
+from activities.operations import poll_operation
 from dormouse import serialization
 from dormouse.environments.operations import Cancellation, PollRequest
 from dormouse.environments.results import Progress, Refusal, RefusalReason, Stage
-from dormouse.resources.plan import Machine
+from dormouse.resources.plan import PlannedMachine
 
 T = TypeVar("T")
 Context: TypeAlias = df.DurableOrchestrationContext
-Story = Generator[Any, Any, T]
+Orchestration = Generator[Any, Any, T]
 Activity = Callable[[Any, Any], Awaitable[T]]
 
 # The SDK sends no back-off to the host: tries are evenly spaced.
 TRANSIENT = df.RetryOptions(5_000, 24)
-STUBBORN = df.RetryOptions(15_000, 240)
+LONG_RETRY = df.RetryOptions(15_000, 240)
 
-PATIENCE = timedelta(minutes=45)
-OFTEN = 5.0  # seconds; Compute allows 15 polls a minute of one operation
+LONGEST_OPERATION = timedelta(minutes=45)
+POLL_SECONDS = 5.0  # seconds; Compute allows 15 polls a minute of one operation
 CANCEL = "cancel"
 
 
-class GaveUp(Exception):
+class RetriesExhausted(Exception):
     """An activity went on failing until its tries were used up."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -38,65 +38,65 @@ class GaveUp(Exception):
         self.refusal = refusal
 
 
-def run(context: Context, activity: Activity[T], request: Any, retries: df.RetryOptions = TRANSIENT) -> Story[T]:
+def run(context: Context, activity: Activity[T], request: Any, retries: df.RetryOptions = TRANSIENT) -> Orchestration[T]:
     """Run an activity, again while it raises; raises GaveUp when its tries are used up."""
     return (yield from _answered(activity, _call(context, activity, request, retries)))
 
 
-def run_all(context: Context, requests: Sequence[tuple[Activity[T], Any]]) -> Story[list[T]]:
+def run_all(context: Context, requests: Sequence[tuple[Activity[T], Any]]) -> Orchestration[list[T]]:
     """Run activities side by side and wait for every one of them; raises GaveUp if one of them gave up."""
     answers = yield from run_each(context, requests)
     for answer in answers:
-        if isinstance(answer, GaveUp):
+        if isinstance(answer, RetriesExhausted):
             raise answer
-    return [answer for answer in answers if not isinstance(answer, GaveUp)]
+    return [answer for answer in answers if not isinstance(answer, RetriesExhausted)]
 
 
 def run_each(
     context: Context, requests: Sequence[tuple[Activity[T], Any]], retries: df.RetryOptions = TRANSIENT
-) -> Story[list[T | GaveUp]]:
+) -> Orchestration[list[T | RetriesExhausted]]:
     """Run activities side by side and wait for every one of them; the answer of each, or how it gave up."""
     if not requests:
         return []
     tasks = [_call(context, activity, request, retries) for activity, request in requests]
     with contextlib.suppress(Exception):  # told apart below, task by task
         yield context.task_all(tasks)
-    answers: list[T | GaveUp] = []
+    answers: list[T | RetriesExhausted] = []
     for (activity, _), task in zip(requests, tasks, strict=True):
         try:
             # Each task has been waited for already, if only until the first failed: nothing is scheduled twice.
             answers.append((yield from _answered(activity, task)))
-        except GaveUp as gave_up:
+        except RetriesExhausted as gave_up:
             answers.append(gave_up)
     return answers
 
 
-def follow(
+def poll(
     context: Context,
     begin: Activity[Progress],
     request: Any,
     *,
-    ask: Activity[Progress] = check_operation,
-    machine: Machine | None = None,
+    ask: Activity[Progress] = poll_operation,
+    machine: PlannedMachine | None = None,
     cancel: Any = None,
-) -> Story[Progress]:
+) -> Orchestration[Progress]:
     """Make a request of Azure and follow it to its end, sleeping durably in between: no thread waits.
 
     What Azure has accepted is followed to its end even if `cancel` is heard; what it has not is not asked for again.
     """
     began = context.current_utc_datetime
-    deadline = began + PATIENCE
+    deadline = began + LONGEST_OPERATION
     progress = yield from run(context, begin, request)
     while progress.stage is Stage.WAITING:
         if context.current_utc_datetime >= deadline:
-            detail = f"Azure has not finished within {PATIENCE.total_seconds() / 60:.0f} minutes."
+            detail = f"Azure has not finished within {LONGEST_OPERATION.total_seconds() / 60:.0f} minutes."
             return Progress.refused(Refusal(RefusalReason.GAVE_UP, detail))
         if progress.url:
             yield from sleep(context, _pause(progress, (context.current_utc_datetime - began).total_seconds()))
             progress = yield from run(context, ask, PollRequest(progress.url, machine))
         else:
             yield from sleep(context, progress.ask_again_in, cancel)
-            if heard(cancel):
+            if is_cancelled(cancel):
                 return Progress.refused(Refusal(RefusalReason.CANCELLED, "It was not begun."))
             progress = yield from run(context, begin, request)
     return progress
@@ -107,20 +107,20 @@ def _pause(progress: Progress, waited: float) -> float:
 
     Azure's first answers say up to 30 seconds for what takes 20 (recorded). Who asks too much is told by 429, and obeys.
     """
-    return progress.ask_again_in if progress.held_up else min(progress.ask_again_in, max(OFTEN, waited / 10))
+    return progress.ask_again_in if progress.held_up else min(progress.ask_again_in, max(POLL_SECONDS, waited / 10))
 
 
-def sleep(context: Context, seconds: float, cancel: Any = None) -> Story[None]:
+def sleep(context: Context, seconds: float, cancel: Any = None) -> Orchestration[None]:
     """Sleep durably, but no longer than until `cancel` is heard."""
-    if heard(cancel):
+    if is_cancelled(cancel):
         return
     alarm = context.create_timer(context.current_utc_datetime + timedelta(seconds=seconds))
     yield alarm if cancel is None else context.task_any([alarm, cancel])
-    if heard(cancel) and not alarm.is_completed:
+    if is_cancelled(cancel) and not alarm.is_completed:
         alarm.cancel()
 
 
-def listen(context: Context) -> Story[Any]:
+def listen_for_cancellation(context: Context) -> Orchestration[Any]:
     """A task that ends when somebody cancels; hear it with `heard`."""
     cancel = context.wait_for_external_event(CANCEL)
     # Only what has been waited for once is heard: wait for a moment.
@@ -128,12 +128,12 @@ def listen(context: Context) -> Story[Any]:
     return cancel
 
 
-def heard(cancel: Any) -> bool:
+def is_cancelled(cancel: Any) -> bool:
     """Whether somebody has cancelled."""
     return cancel is not None and bool(cancel.is_completed)
 
 
-def by_whom(cancel: Any) -> str:
+def cancelled_by(cancel: Any) -> str:
     """Who has cancelled; what a client tells arrives as the text that it sent."""
     told = cancel.result
     return serialization.decode(Cancellation, json.loads(told) if isinstance(told, str) else told).by
@@ -149,11 +149,11 @@ def _call(context: Context, activity: Activity[Any], request: Any, retries: df.R
     return context.call_activity_with_retry(activity.__name__, retries, serialization.encode(request))
 
 
-def _answered(activity: Activity[T], task: Any) -> Story[T]:
+def _answered(activity: Activity[T], task: Any) -> Orchestration[T]:
     try:
         answer = yield task
     except Exception as error:  # noqa: BLE001 - the SDK raises bare Exception when the retries are used up
-        raise GaveUp(_gave_up(error)) from None
+        raise RetriesExhausted(_gave_up(error)) from None
     return serialization.decode(_answer_type(activity), answer)  # type: ignore[no-any-return]
 
 

@@ -5,13 +5,13 @@ operation may be at work.
 """
 
 from activities.records import holds_lock
-from dormouse.environments.operations import Holding
-from dormouse.environments.results import Outcome, Verdict
-from orchestrators.durable import Context, Story, run
+from dormouse.environments.operations import LockQuestion
+from dormouse.environments.results import Outcome, OutcomeStatus
+from orchestrators.durable import Context, Orchestration, run
 
 
-def lost_lock(context: Context, operation: str, environment: str) -> Story[Outcome | None]:
+def lost_lock(context: Context, operation: str, environment: str) -> Orchestration[Outcome | None]:
     """How an operation ends that does not hold the lock of its environment any more, or None if it does."""
-    if (yield from run(context, holds_lock, Holding(operation, environment))):
+    if (yield from run(context, holds_lock, LockQuestion(operation, environment))):
         return None
-    return Outcome(Verdict.CANCELLED, f"Nothing was done: another operation has taken {environment} over.")
+    return Outcome(OutcomeStatus.CANCELLED, f"Nothing was done: another operation has taken {environment} over.")

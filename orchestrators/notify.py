@@ -4,28 +4,28 @@ from collections.abc import Sequence
 
 import azure.durable_functions as df
 
-from activities.notifications import tell_people
-from dormouse.notifications.notification import Delivery, Notice, Telling
-from orchestrators.durable import Context, Story, run_each, sleep
+from activities.notifications import send_notifications
+from dormouse.notifications.notification import Delivery, Notification, NotificationRequest
+from orchestrators.durable import Context, Orchestration, run_each, sleep
 
 TOLD_ONE_BY_ONE = 5
 # People are told soon or not at all.
 TELLING, TIMES, APART = df.RetryOptions(5_000, 3), 3, 5.0
 
 
-def tell(context: Context, notices: Sequence[Notice]) -> Story[None]:
+def notify(context: Context, notices: Sequence[Notification]) -> Orchestration[None]:
     """Tell people; many notices become one, for nobody reads a hundred. Who cannot be told blocks nobody."""
     if len(notices) > TOLD_ONE_BY_ONE:
         words = "; ".join(f"{notice.name}: {notice.event}" for notice in notices)
-        notices = [Notice("many", "", f"{len(notices)} machines", words, notices[0].at)]
-    tellings = [Telling(notice) for notice in notices]
+        notices = [Notification("many", "", f"{len(notices)} machines", words, notices[0].at)]
+    tellings = [NotificationRequest(notice) for notice in notices]
     for time in range(TIMES):
         if tellings and time:
             yield from sleep(context, APART)
-        told = yield from run_each(context, [(tell_people, telling) for telling in tellings], TELLING)
+        told = yield from run_each(context, [(send_notifications, telling) for telling in tellings], TELLING)
         # A place that was reached is not told again because another one was not.
         tellings = [
-            Telling(telling.notice, delivery.again)
+            NotificationRequest(telling.notice, delivery.again)
             for telling, delivery in zip(tellings, told, strict=True)
             if isinstance(delivery, Delivery) and delivery.again
         ]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dormouse import serialization
-from dormouse.environments.operations import StepReport
+from dormouse.environments.operations import ResourceProgress
 from dormouse.resources.graph import Node
 from dormouse.text.limits import LONGEST_STATUS, status_length
 from orchestrators.durable import Context
@@ -16,24 +16,24 @@ WAITING, RUNNING, DONE, UNCHANGED, REFUSED = "waiting", "running", "done", "unch
 FIRST_SHOWN = {RUNNING: 0, REFUSED: 1, WAITING: 2}
 
 
-class Board:
+class ProgressTracker:
     """The steps of one operation and how they stand; every change is published as the orchestration's status."""
 
     def __init__(self, context: Context) -> None:
         """Begin to count seconds."""
         self._context = context
         self._began: datetime = context.current_utc_datetime
-        self._reports: dict[str, StepReport] = {}
+        self._reports: dict[str, ResourceProgress] = {}
 
     def expect(self, *nodes: Node) -> None:
         """Put steps on the board that are still to come."""
-        self._reports |= {node.name: StepReport(node.name, WAITING, node.needs) for node in nodes}
+        self._reports |= {node.name: ResourceProgress(node.name, WAITING, node.needs) for node in nodes}
         self._publish()
 
     def begin(self, *names: str, needs: Iterable[str] = ()) -> None:
         """Steps are being worked on."""
         for name in names:
-            report = self._reports.get(name, StepReport(name, WAITING, tuple(needs)))
+            report = self._reports.get(name, ResourceProgress(name, WAITING, tuple(needs)))
             self._reports[name] = replace(report, state=RUNNING, began=self._seconds())
         self._publish()
 
@@ -51,7 +51,7 @@ class Board:
                 self.end(report.name, REFUSED)
 
     @property
-    def reports(self) -> tuple[StepReport, ...]:
+    def reports(self) -> tuple[ResourceProgress, ...]:
         """Every step in the order in which it came onto the board."""
         return tuple(self._reports.values())
 
@@ -73,7 +73,7 @@ class Board:
         self._context.set_custom_status(status_of(self.began_at, self.reports))
 
 
-def status_of(began_at: str, reports: Sequence[StepReport]) -> dict[str, Any]:
+def status_of(began_at: str, reports: Sequence[ResourceProgress]) -> dict[str, Any]:
     """The board as a status: if not all steps fit, those that are being worked on come first, and all are counted."""
     whole = {"began_at": began_at, "steps": [serialization.encode(report) for report in reports]}
     if status_length(whole) <= LONGEST_STATUS:

@@ -6,17 +6,17 @@ from dataclasses import replace
 from activities.records import close_operation
 from dormouse.clock import DAY, iso_text
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.vm_inventory import Fleet
-from dormouse.environments.operations import Closing
-from dormouse.environments.results import Verdict
+from dormouse.cloud.vm_inventory import VmInventory
+from dormouse.environments.operations import Completion
+from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import CloudUnavailable, UnreadableRecord
-from dormouse.idle.decision import Step
+from dormouse.idle.decision import NextAction
 from dormouse.idle.report import ReportHead
-from dormouse.idle.sweep import SWEEP_LOCK, Planned, SweepClosing, SweepEnd
-from dormouse.idle.tracking import MachineMemory, Nap, asleep, refused
-from dormouse.notifications.notification import Notice
+from dormouse.idle.sweep import SWEEP_LOCK, PlannedAction, SweepClosing, SweepEnd
+from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, with_shutdown
+from dormouse.notifications.notification import Notification
 from dormouse.records.environments import Records
-from dormouse.records.machines import FleetRecords
+from dormouse.records.machines import MachineRecords
 
 # Machines of the earlier report that are looked for when a sweep sees none: one that cannot be read is enough to doubt.
 ASKED_AGAIN = 5
@@ -24,43 +24,43 @@ ASKED_AGAIN = 5
 
 async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
     """Remember what became of the machine, write it into the trail, release the machine; whether people should be told."""
-    planned, outcome, fleet = request.planned, request.outcome, FleetRecords(cloud.tables)
-    tell = outcome.verdict is not Verdict.CANCELLED
+    planned, outcome, fleet = request.planned, request.outcome, MachineRecords(cloud.tables)
+    tell = outcome.verdict is not OutcomeStatus.CANCELLED
 
-    def failed(memory: MachineMemory | None) -> MachineMemory:
-        return refused(_known(memory), request.ended_at, hibernating=planned.hibernate)
+    def failed(memory: TrackedMachine | None) -> TrackedMachine:
+        return with_failure(_known(memory), request.ended_at, hibernating=planned.hibernate)
 
     with suppress(UnreadableRecord):  # then the memory stays as it is, and the trail says what was done
-        if outcome.verdict is Verdict.SUCCEEDED and planned.step is Step.STOP:
+        if outcome.verdict is OutcomeStatus.SUCCEEDED and planned.step is NextAction.STOP:
             nap = await _nap(planned, request.ended_at, cloud)
-            await fleet.change_memory(planned.machine.key, lambda memory: asleep(_known(memory), nap))
-        elif outcome.verdict is Verdict.FAILED:
+            await fleet.change_memory(planned.machine.key, lambda memory: with_shutdown(_known(memory), nap))
+        elif outcome.verdict is OutcomeStatus.FAILED:
             memory = await fleet.change_memory(planned.machine.key, failed)
             tell = memory.alarmed_at == request.ended_at
     began, ended = iso_text(request.began_at), iso_text(request.ended_at)
-    await close_operation(Closing(request.operation, planned.subject, outcome, began, ended), cloud)
+    await close_operation(Completion(request.operation, planned.subject, outcome, began, ended), cloud)
     return tell
 
 
-def _known(memory: MachineMemory | None) -> MachineMemory:
+def _known(memory: TrackedMachine | None) -> TrackedMachine:
     assert memory is not None
     return memory
 
 
-async def _nap(planned: Planned, now: float, cloud: Cloud) -> Nap:
+async def _nap(planned: PlannedAction, now: float, cloud: Cloud) -> IdleShutdown:
     try:
         price = await cloud.prices.of_machine(planned.machine.region, planned.machine.size)
     except CloudUnavailable:
         price = None  # the hours count all the same
-    return Nap(now, price.per_hour if price else 0.0, price.currency if price else "USD")
+    return IdleShutdown(now, price.per_hour if price else 0.0, price.currency if price else "USD")
 
 
-async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notice]:
+async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
     """Make what was found the report, and let the next sweep begin; what people should be told of the sweep as a whole.
 
     A sweep that fails, or sees nothing where there were machines before, is told once a day.
     """
-    asked, fleet = request.request, FleetRecords(cloud.tables)
+    asked, fleet = request.request, MachineRecords(cloud.tables)
     try:
         before = await fleet.report_head()
     except UnreadableRecord:  # of a newer release; what this sweep has found takes its place
@@ -82,7 +82,7 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notice]:
     await fleet.finish_report(head)
     if not asked.dry_run:
         await Records(cloud.tables).release_lock(SWEEP_LOCK, asked.id)
-    return [Notice("sweep failed", "", "sweep", problem, request.ended_at)] if tell else []
+    return [Notification("sweep failed", "", "sweep", problem, request.ended_at)] if tell else []
 
 
 async def _problem(request: SweepEnd, before: ReportHead | None, cloud: Cloud) -> str:
@@ -101,9 +101,9 @@ async def _problem(request: SweepEnd, before: ReportHead | None, cloud: Cloud) -
 
 async def _are_gone(cloud: Cloud) -> bool:
     """Whether the machines of the earlier report were deleted or released, as far as `ASKED_AGAIN` of them show."""
-    page = (await FleetRecords(cloud.tables).report_page(0)).content
+    page = (await MachineRecords(cloud.tables).report_page(0)).content
     ids = [line.id for line in page.lines[:ASKED_AGAIN]] if page is not None else []
     try:
-        return bool(ids) and not await Fleet(cloud).still_has_one_of(ids)
+        return bool(ids) and not await VmInventory(cloud).still_has_one_of(ids)
     except CloudUnavailable:
         return False

@@ -6,34 +6,34 @@ from dataclasses import dataclass, field, replace
 
 from dormouse.clock import MINUTE
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.metrics import FromOutside, HostMetrics, Question
-from dormouse.cloud.vm_inventory import Fleet
+from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
+from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
-from dormouse.idle.decision import Decision, Step, alarm, decide, hibernates
-from dormouse.idle.evaluation import Rules, case_of, with_evidence
-from dormouse.idle.evidence import ON_ITS_WAY, Case, Evidence
-from dormouse.idle.report import Line, ReportPage, Tally
-from dormouse.idle.sweep import Alarm, PageFound, PageRequest, Planned, most_at_once
-from dormouse.idle.tracking import MachineMemory, Reason, judged
-from dormouse.idle.verdict import IdleVerdict, judge
+from dormouse.idle.decision import Decision, NextAction, alarm, decide, hibernates
+from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
+from dormouse.idle.evidence import ON_ITS_WAY, Evaluation, Evidence
+from dormouse.idle.report import ReportPage, ReportRow, SweepSummary
+from dormouse.idle.sweep import Alarm, PageFound, PageRequest, PlannedAction, most_at_once
+from dormouse.idle.tracking import ActionReason, TrackedMachine, with_verdict
+from dormouse.idle.verdict import Verdict, evaluate
 from dormouse.lifecycle import State
 from dormouse.records.documents import Documents
 from dormouse.records.environments import Records
-from dormouse.records.machines import FleetRecords, Remembered, heard_in
+from dormouse.records.machines import MachineRecords, StoredMachine, agent_record_in
 from dormouse.records.table import Row
-from dormouse.resources.machines import ENVIRONMENT, FleetMachine, key_of, place_of, subject_of
+from dormouse.resources.machines import ENVIRONMENT_TAG, VirtualMachine, key_of, lock_name_of, parts_of_machine_id
 
-BECAUSE = {Reason.SCHEDULE: "Its schedule wants it so.", Reason.LEASE: "Its lease has run out."}
-FIRST_DONE = (Step.STOP, Step.START, Step.DELETE, Step.WARN)
+BECAUSE = {ActionReason.SCHEDULE: "Its schedule wants it so.", ActionReason.LEASE: "Its lease has run out."}
+FIRST_DONE = (NextAction.STOP, NextAction.START, NextAction.DELETE, NextAction.WARN)
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Evaluated:
     """A machine with everything that was found out about it."""
 
-    case: Case
-    verdict: IdleVerdict
+    case: Evaluation
+    verdict: Verdict
     decision: Decision
     alarm: str
 
@@ -42,20 +42,20 @@ class Judged:
 class Known:
     """What the settings say of all machines, and the records of those of one page, by key or by environment."""
 
-    rules: Rules
+    rules: EvaluationRules
     heard: Mapping[str, Row] = field(default_factory=dict)
-    remembered: Documents[Remembered] = field(default_factory=lambda: Documents({}))
+    remembered: Documents[StoredMachine] = field(default_factory=lambda: Documents({}))
     environments: Documents[EnvironmentRecord] = field(default_factory=lambda: Documents({}))
 
 
 async def count_machines(request: str, cloud: Cloud) -> int:
     """How many machines are in scope."""
-    return await Fleet(cloud).count()
+    return await VmInventory(cloud).count()
 
 
-async def judge_page(request: PageRequest, cloud: Cloud) -> PageFound:
+async def evaluate_page(request: PageRequest, cloud: Cloud) -> PageFound:
     """Judge the machines of one page and remember what was seen; a dry run remembers nothing."""
-    machines = await Fleet(cloud).page(request.number)
+    machines = await VmInventory(cloud).page(request.number)
     known = await _known(machines, cloud)
     cases = [_case(machine, known, request.now) for machine in machines]
     cases = [case for case in cases if not known.rules.leaves_to_others(case.machine)]
@@ -65,10 +65,12 @@ async def judge_page(request: PageRequest, cloud: Cloud) -> PageFound:
     return await _found(request, found, known, {told.problem for told in outside.values() if told.problem}, cloud)
 
 
-async def _found(request: PageRequest, found: Sequence[Judged], known: Known, problems: set[str], cloud: Cloud) -> PageFound:
+async def _found(
+    request: PageRequest, found: Sequence[Evaluated], known: Known, problems: set[str], cloud: Cloud
+) -> PageFound:
     """Write down what was found, and say what is to be done about it now."""
-    records = FleetRecords(cloud.tables)
-    lines = tuple(Line.of(one.case, one.verdict, one.decision) for one in found)
+    records = MachineRecords(cloud.tables)
+    lines = tuple(ReportRow.of(one.case, one.verdict, one.decision) for one in found)
     await records.write_report(ReportPage(request.number, request.sweep, request.now, lines))
     if not request.dry_run:
         await records.write_memories(_changed(found, known.remembered))
@@ -79,15 +81,15 @@ async def _found(request: PageRequest, found: Sequence[Judged], known: Known, pr
         problems.add(f"{len(planned) - most} machines are left for the next sweep")
     alarms = tuple(Alarm(one.case.machine.id, one.case.machine.name, one.alarm) for one in found if one.alarm)
     home = cloud.settings.azure_subscription_id
-    return PageFound(Tally.of(lines, sorted(problems)), tuple(_planned(one, home) for one in planned[:most]), alarms)
+    return PageFound(SweepSummary.of(lines, sorted(problems)), tuple(_planned(one, home) for one in planned[:most]), alarms)
 
 
-async def judge_missing(request: PageRequest, cloud: Cloud) -> PageFound:
+async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     """Judge the environments of which no page has shown a machine: a lease ends them all the same.
 
     The pages of this sweep are read from its report, which must be written by then.
     """
-    records, fleet = Records(cloud.tables), FleetRecords(cloud.tables)
+    records, fleet = Records(cloud.tables), MachineRecords(cloud.tables)
     read, known_environments = await asyncio.gather(
         asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), _all_environments(records)
     )
@@ -97,7 +99,7 @@ async def judge_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     whole = all(page is not None and page.sweep == request.sweep for page in pages)
     missing = [record for record in known_environments if whole and record.name not in seen]
     if not missing:
-        return PageFound(Tally())
+        return PageFound(SweepSummary())
     home = cloud.settings.azure_subscription_id
     keys = {record.name: key_of(record.machine_id(home)) for record in missing}
     remembered = await _remembered(keys.values(), fleet)
@@ -108,9 +110,9 @@ async def judge_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     return await _found(request, found, known, set(), cloud)
 
 
-async def _remembered(keys: Iterable[str], fleet: FleetRecords) -> Documents[Remembered]:
+async def _remembered(keys: Iterable[str], fleet: MachineRecords) -> Documents[StoredMachine]:
     """What is remembered of some machines; a memory that cannot be read is left as it is."""
-    found: Documents[Remembered] = Documents({})
+    found: Documents[StoredMachine] = Documents({})
     for key, memory in zip(keys, await asyncio.gather(*map(fleet.remembered, keys), return_exceptions=True), strict=True):
         if isinstance(memory, UnreadableRecord):
             found.unreadable[key] = memory
@@ -131,18 +133,18 @@ async def _all_environments(records: Records) -> list[EnvironmentRecord]:
             return found
 
 
-def _absent(record: EnvironmentRecord, home: str) -> FleetMachine:
+def _absent(record: EnvironmentRecord, home: str) -> VirtualMachine:
     """The machine of an environment, which is not there."""
     identifier = record.machine_id(home)
-    subscription, group, name = place_of(identifier)
-    tags = {ENVIRONMENT: record.name}
-    return FleetMachine(identifier, name, subscription, group, record.region, "", State.ABSENT, tags=tags)
+    subscription, group, name = parts_of_machine_id(identifier)
+    tags = {ENVIRONMENT_TAG: record.name}
+    return VirtualMachine(identifier, name, subscription, group, record.region, "", State.ABSENT, tags=tags)
 
 
-def rules_of(cloud: Cloud) -> Rules:
+def rules_of(cloud: Cloud) -> EvaluationRules:
     """What the settings say of all machines."""
     settings = cloud.settings
-    return Rules(
+    return EvaluationRules(
         settings.policy,
         settings.scopes,
         settings.days_off,
@@ -152,8 +154,8 @@ def rules_of(cloud: Cloud) -> Rules:
     )
 
 
-async def _known(machines: Sequence[FleetMachine], cloud: Cloud) -> Known:
-    fleet, records, known = FleetRecords(cloud.tables), Records(cloud.tables), Known(rules_of(cloud))
+async def _known(machines: Sequence[VirtualMachine], cloud: Cloud) -> Known:
+    fleet, records, known = MachineRecords(cloud.tables), Records(cloud.tables), Known(rules_of(cloud))
     if not machines:
         return known
     keys = sorted(machine.key for machine in machines)
@@ -166,36 +168,36 @@ async def _known(machines: Sequence[FleetMachine], cloud: Cloud) -> Known:
     return replace(known, heard=heard, remembered=remembered, environments=environments)
 
 
-def _case(machine: FleetMachine, known: Known, now: float) -> Case:
+def _case(machine: VirtualMachine, known: Known, now: float) -> Evaluation:
     remembered = known.remembered.readable.get(machine.key)
     memory = remembered.memory if remembered else None
     record = known.environments.readable.get(machine.claimed)
     broken = known.remembered.unreadable.get(machine.key) or known.environments.unreadable.get(machine.claimed)
-    return case_of(machine, record, memory, known.rules, now, unreadable=str(broken or ""))
+    return evaluation_of(machine, record, memory, known.rules, now, unreadable=str(broken or ""))
 
 
-def _with_evidence(case: Case, known: Known, outside: Mapping[str, FromOutside]) -> Case:
-    row, told = known.heard.get(case.machine.key), outside.get(case.machine.id.lower(), FromOutside())
+def _with_evidence(case: Evaluation, known: Known, outside: Mapping[str, HostEvidence]) -> Evaluation:
+    row, told = known.heard.get(case.machine.key), outside.get(case.machine.id.lower(), HostEvidence())
     try:
-        record = heard_in(row, int(case.now // MINUTE) - ON_ITS_WAY - case.policy.window) if row else None
+        record = agent_record_in(row, int(case.now // MINUTE) - ON_ITS_WAY - case.policy.window) if row else None
     except UnreadableRecord as error:
         case, record = replace(case, unreadable=case.unreadable or str(error)), None
     return with_evidence(case, Evidence(told.tracks, told.end, told.problem), record, known.rules)
 
 
-def _judged(case: Case) -> Judged:
-    verdict = judge(case)
-    case = replace(case, memory=judged(case.memory, verdict.kind, case.now))
+def _judged(case: Evaluation) -> Evaluated:
+    verdict = evaluate(case)
+    case = replace(case, memory=with_verdict(case.memory, verdict.kind, case.now))
     decision = decide(case, verdict)
     told = alarm(case, verdict, decision)
     memory = replace(case.memory, alarmed_at=case.now) if told else case.memory
-    if decision.step is Step.WITHDRAW:
+    if decision.step is NextAction.WITHDRAW:
         memory = replace(memory, warned=None)
-    return Judged(replace(case, memory=memory), verdict, decision, told)
+    return Evaluated(replace(case, memory=memory), verdict, decision, told)
 
 
-def _changed(found: Sequence[Judged], remembered: Documents[Remembered]) -> dict[str, tuple[MachineMemory, str]]:
-    changed: dict[str, tuple[MachineMemory, str]] = {}
+def _changed(found: Sequence[Evaluated], remembered: Documents[StoredMachine]) -> dict[str, tuple[TrackedMachine, str]]:
+    changed: dict[str, tuple[TrackedMachine, str]] = {}
     for one in found:
         key, memory = one.case.machine.key, one.case.memory
         if key in remembered.unreadable:
@@ -206,17 +208,17 @@ def _changed(found: Sequence[Judged], remembered: Documents[Remembered]) -> dict
     return changed
 
 
-def _urgency(one: Judged) -> tuple[int, float]:
+def _urgency(one: Evaluated) -> tuple[int, float]:
     return FIRST_DONE.index(one.decision.step), one.decision.at
 
 
-def _planned(one: Judged, home: str) -> Planned:
+def _planned(one: Evaluated, home: str) -> PlannedAction:
     case, machine, decision = one.case, one.case.machine, one.decision
     assert decision.reason is not None
-    return Planned(
+    return PlannedAction(
         step=decision.step,
         reason=decision.reason,
-        subject=subject_of(machine.id, machine.environment, home),
+        subject=lock_name_of(machine.id, machine.environment, home),
         machine=replace(machine, tags={}),  # they may be long, and are read anew before anything is done
         sentence=BECAUSE.get(decision.reason, one.verdict.sentence),
         then=decision.then,

@@ -9,19 +9,19 @@ from activities.resources.compute import begin_power_change
 from dormouse.clock import iso_text
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
-from dormouse.cloud.metrics import FromOutside, HostMetrics, Question
-from dormouse.cloud.vm_inventory import Fleet
+from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
+from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.environments.results import Progress, Stage
 from dormouse.errors import CloudUnavailable, UnreadableRecord
-from dormouse.idle.decision import Step, hibernates
-from dormouse.idle.evaluation import case_of, with_evidence
-from dormouse.idle.evidence import Case, Evidence
+from dormouse.idle.decision import NextAction, hibernates
+from dormouse.idle.evaluation import evaluation_of, with_evidence
+from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.recheck import is_on_its_way, recheck
-from dormouse.idle.sweep import EVERY_SECONDS, Begun, Claim, Claimed, Claims, LeaseEnd, Planned
+from dormouse.idle.sweep import EVERY_SECONDS, ActionClaim, ActionStarted, ClaimBatch, ClaimResult, LeaseEnd, PlannedAction
 from dormouse.lifecycle import State
 from dormouse.records.environments import Lock, Records
-from dormouse.records.machines import FleetRecords
+from dormouse.records.machines import MachineRecords
 
 # A fresh look at one machine that takes longer is given up for now, so that it delays no other machine.
 LOOK_SECONDS = 4.0
@@ -29,20 +29,20 @@ NOT_OURS = "Another operation has the machine now."
 GONE = "It does not exist any more."
 
 
-async def claim_machines(request: Claims, cloud: Cloud) -> list[Claimed]:
+async def claim_machines(request: ClaimBatch, cloud: Cloud) -> list[ClaimResult]:
     """Take some machines and write the operations into the trail; the operation that holds each now, in their order."""
     records = Records(cloud.tables)
     return list(await asyncio.gather(*(_claimed(claim, records) for claim in request.claims)))
 
 
-async def _claimed(claim: Claim, records: Records) -> Claimed:
+async def _claimed(claim: ActionClaim, records: Records) -> ClaimResult:
     try:
-        return Claimed(await _taken(claim, records))
+        return ClaimResult(await _taken(claim, records))
     except (CloudUnavailable, UnreadableRecord) as error:
-        return Claimed(problem=str(error))
+        return ClaimResult(problem=str(error))
 
 
-async def _taken(claim: Claim, records: Records) -> str:
+async def _taken(claim: ActionClaim, records: Records) -> str:
     subject, lock = claim.planned.subject, Lock(claim.operation, claim.accepted_at, carrier=claim.carrier)
     if not await records.take_lock(subject, lock):
         held = await records.lock(subject)
@@ -55,7 +55,7 @@ async def _taken(claim: Claim, records: Records) -> str:
     return claim.operation
 
 
-async def begin_claims(request: Claims, cloud: Cloud) -> list[Begun]:
+async def begin_claims(request: ClaimBatch, cloud: Cloud) -> list[ActionStarted]:
     """Look again at some machines, and begin what was planned for each that it is still right for; answers in their order.
 
     Every call looks again. A machine that does not answer in time delays no other one.
@@ -65,13 +65,13 @@ async def begin_claims(request: Claims, cloud: Cloud) -> list[Begun]:
     return list(await asyncio.gather(*(_begun(claim, outside, cloud) for claim in request.claims)))
 
 
-async def _measured_again(plans: Sequence[Planned], cloud: Cloud) -> dict[str, FromOutside]:
+async def _measured_again(plans: Sequence[PlannedAction], cloud: Cloud) -> dict[str, HostEvidence]:
     """What Azure Monitor says now of the machines that are to be stopped: one call for fifty of them."""
-    running = [plan for plan in plans if plan.step is Step.STOP and plan.machine.state is State.RUNNING]
+    running = [plan for plan in plans if plan.step is NextAction.STOP and plan.machine.state is State.RUNNING]
     return await HostMetrics(cloud).of([Question(plan.machine, plan.window) for plan in running], cloud.now())
 
 
-async def _begun(claim: Claim, outside: dict[str, FromOutside], cloud: Cloud) -> Begun:
+async def _begun(claim: ActionClaim, outside: dict[str, HostEvidence], cloud: Cloud) -> ActionStarted:
     planned = claim.planned
     try:
         async with asyncio.timeout(LOOK_SECONDS):
@@ -79,24 +79,24 @@ async def _begun(claim: Claim, outside: dict[str, FromOutside], cloud: Cloud) ->
                 Records(cloud.tables).lock(planned.subject), _seen_again(planned, outside, cloud)
             )
     except UnreadableRecord as error:  # a hold may be in it
-        return Begun(why=f"{error}.")
+        return ActionStarted(why=f"{error}.")
     except (CloudUnavailable, TimeoutError) as error:
-        return Begun(why=str(error) or "It could not be looked at in time.", again=True)
+        return ActionStarted(why=str(error) or "It could not be looked at in time.", again=True)
     if held is None or held.operation != claim.operation:
-        return Begun(why=NOT_OURS)
+        return ActionStarted(why=NOT_OURS)
     if case is None:
-        return Begun(why=GONE)
+        return ActionStarted(why=GONE)
     if is_on_its_way(planned, case):
-        return Begun(Progress.done())
+        return ActionStarted(Progress.done())
     if why := recheck(planned, case):
-        return Begun(why=why)
+        return ActionStarted(why=why)
     progress = await _ordered(replace(claim, planned=replace(planned, hibernate=hibernates(case))), cloud)
     if progress.stage is Stage.WAITING and not progress.url:
-        return Begun(why=progress.detail, again=True, after=max(progress.ask_again_in, EVERY_SECONDS))
-    return Begun(progress)
+        return ActionStarted(why=progress.detail, again=True, after=max(progress.ask_again_in, EVERY_SECONDS))
+    return ActionStarted(progress)
 
 
-async def _ordered(claim: Claim, cloud: Cloud) -> Progress:
+async def _ordered(claim: ActionClaim, cloud: Cloud) -> Progress:
     from azure.core.exceptions import AzureError
 
     try:
@@ -105,25 +105,25 @@ async def _ordered(claim: Claim, cloud: Cloud) -> Progress:
         return Progress.waiting(0.0, detail=f"Azure could not be reached ({type(error).__name__})")
 
 
-async def _seen_again(planned: Planned, outside: dict[str, FromOutside], cloud: Cloud) -> Case | None:
+async def _seen_again(planned: PlannedAction, outside: dict[str, HostEvidence], cloud: Cloud) -> Evaluation | None:
     """The machine as it is now: instance view, tags, newest heartbeat, holds, leases; None if it is gone."""
-    fleet, machine = FleetRecords(cloud.tables), planned.machine
+    fleet, machine = MachineRecords(cloud.tables), planned.machine
     view, memory, heard, record = await asyncio.gather(
         Inventory(cloud).look(machine.group, machine.name, machine.subscription),
         fleet.memory(machine.key),
         fleet.heard(machine.key),
         _environment_of(planned, cloud),
     )
-    if memory is None or (view.state is State.ABSENT and planned.step is not Step.DELETE):
+    if memory is None or (view.state is State.ABSENT and planned.step is not NextAction.DELETE):
         return None
-    told = outside.get(machine.id.lower(), FromOutside())
+    told = outside.get(machine.id.lower(), HostEvidence())
     fresh = replace(machine, state=view.state, tags=view.tags, vm_id=view.vm_id, provisioning=view.provisioning)
     rules = rules_of(cloud)
-    case = case_of(replace(fresh, environment=""), record, memory, rules, cloud.now())
+    case = evaluation_of(replace(fresh, environment=""), record, memory, rules, cloud.now())
     return with_evidence(case, Evidence(told.tracks, told.end, told.problem), heard, rules)
 
 
-async def _environment_of(planned: Planned, cloud: Cloud) -> EnvironmentRecord | None:
+async def _environment_of(planned: PlannedAction, cloud: Cloud) -> EnvironmentRecord | None:
     name = planned.machine.environment
     return await Records(cloud.tables).environment(name) if name else None
 
@@ -150,4 +150,4 @@ async def recheck_lease_end(request: LeaseEnd, cloud: Cloud) -> str:
 
 async def confirm_states(request: list, cloud: Cloud) -> dict[str, State]:  # type: ignore[type-arg]
     """The states of some machines as Azure Compute has them at this moment."""
-    return await Fleet(cloud).states_now(request)
+    return await VmInventory(cloud).states_now(request)

@@ -8,7 +8,7 @@ from dormouse.errors import TooManyRequests
 MOST_CALLERS = 10_000
 
 
-class Pace:
+class RateLimit:
     """What each caller has left, in the memory of this process: of several instances, each counts for itself."""
 
     def __init__(self, a_minute: int, at_once: int = 0) -> None:
@@ -28,11 +28,11 @@ class Pace:
             raise TooManyRequests((1 - left) / self._a_second)
 
 
-def pace_of_looks(a_minute: int) -> Pace:
+def read_rate_limit(a_minute: int) -> RateLimit:
     """The pace of reading single things from Azure, for callers that may send so many commands a minute.
 
     It is twice theirs, so that polling goes on, but little at once: a look is two reads, and Resource Manager allows a
     subscription 250 at once and then 25 a second
     (https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling).
     """
-    return Pace(2 * a_minute, max(10, a_minute // 5))
+    return RateLimit(2 * a_minute, max(10, a_minute // 5))

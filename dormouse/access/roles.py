@@ -16,7 +16,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-class Right(StrEnum):
+class Permission(StrEnum):
     """What a route asks of its callers: nothing, to look, to act on what is theirs, or to act on everything."""
 
     NOTHING = "nothing"
@@ -25,7 +25,7 @@ class Right(StrEnum):
     OPERATE = "operate"
 
 
-class Door(StrEnum):
+class Channel(StrEnum):
     """The way by which somebody came in."""
 
     SLACK = "slack"
@@ -45,7 +45,7 @@ class Caller:
     """
 
     name: str
-    door: Door
+    door: Channel
     role: Role | None = None
     object_id: str = ""
     command: str = ""
@@ -60,18 +60,18 @@ class ChatPerson:
     object_id: str = ""
 
 
-ANYBODY = Caller("anybody", Door.NOBODY)
+ANYBODY = Caller("anybody", Channel.NOBODY)
 CHAT_USER = re.compile(
     r"(?P<who>(?:slack|teams|generic):[^=,\s]+)=(?P<role>[a-z]+)(?::(?P<object_id>[0-9a-fA-F-]{36}))?", re.ASCII
 )
 ENTRA_ID = re.compile(r"teams:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 ORDER = tuple(Role)
-LEAST = {Right.LOOK: Role.VIEWER, Right.OWN: Role.USER, Right.OPERATE: Role.OPERATOR}
+LEAST = {Permission.LOOK: Role.VIEWER, Permission.OWN: Role.USER, Permission.OPERATE: Role.OPERATOR}
 
 
-def require_right(caller: Caller, right: Right) -> None:
+def require_permission(caller: Caller, right: Permission) -> None:
     """Raise NotAllowed unless the caller's role is enough; asked before anything is looked up."""
-    if right is Right.NOTHING:
+    if right is Permission.NOTHING:
         return
     if caller.role is None or ORDER.index(caller.role) < ORDER.index(LEAST[right]):
         raise NotAllowed(f"This takes the role {LEAST[right]}, and you have {caller.role or 'none'}.")
@@ -106,7 +106,7 @@ def require_can_own(caller: Caller) -> None:
 def may_act(caller: Caller, owner_id: str) -> bool:
     """Whether the caller may act on something of this owner: what is refused then is shown in no view either."""
     try:
-        require_right(caller, Right.OWN)
+        require_permission(caller, Permission.OWN)
         require_own(caller, owner_id)
     except NotAllowed:
         return False

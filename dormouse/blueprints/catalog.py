@@ -9,10 +9,10 @@ from dormouse.blueprints.specs import SPECS, WorkstationSpec
 from dormouse.blueprints.workstation import MACHINES, Parts
 from dormouse.errors import BlueprintNotFound
 from dormouse.resources.graph import in_order
-from dormouse.resources.plan import Machine, Place, Plan, Step
+from dormouse.resources.plan import DeploymentTarget, Plan, PlannedMachine, Resource
 
 
-def workstation(parts: Parts) -> list[Step]:
+def workstation(parts: Parts) -> list[Resource]:
     """One GPU machine open to its owner's address only, with a blob container mounted and a desktop over RDP."""
     return [
         *parts.resource_group(),
@@ -25,11 +25,11 @@ def workstation(parts: Parts) -> list[Step]:
     ]
 
 
-BLUEPRINTS: dict[str, Callable[[Parts], list[Step]]] = {"workstation": workstation}
+BLUEPRINTS: dict[str, Callable[[Parts], list[Resource]]] = {"workstation": workstation}
 
 
 @dataclass(frozen=True, slots=True)
-class BlueprintCard:
+class BlueprintDescription:
     """What a caller needs to know to ask for a blueprint."""
 
     name: str
@@ -38,11 +38,11 @@ class BlueprintCard:
     defaults: dict[str, Any]
 
 
-def plan_for(spec: WorkstationSpec, place: Place) -> Plan:
+def plan_for(spec: WorkstationSpec, place: DeploymentTarget) -> Plan:
     """Everything the environment is made of, in an order that works, as data."""
     parts = Parts(spec, place)
     steps = tuple(in_order(BLUEPRINTS[spec.blueprint](parts)))
-    machine = Machine(
+    machine = PlannedMachine(
         id=parts.id(MACHINES, parts.machine_name),
         group=parts.group,
         name=parts.machine_name,
@@ -58,7 +58,7 @@ def changed_steps(old: Plan, new: Plan) -> tuple[str, ...]:
     return tuple(step.name for step in new.steps if before.get(step.name) != _essence(step))
 
 
-def card_of(name: str) -> BlueprintCard:
+def describe_blueprint(name: str) -> BlueprintDescription:
     """What can be asked of a blueprint; raises BlueprintNotFound."""
     if name not in BLUEPRINTS:
         raise BlueprintNotFound(f"There is no blueprint {name!r}; there are: {', '.join(sorted(BLUEPRINTS))}.")
@@ -70,9 +70,9 @@ def card_of(name: str) -> BlueprintCard:
         if not info.is_required()
     }
     plain = {field: value.model_dump() if hasattr(value, "model_dump") else value for field, value in defaults.items()}
-    return BlueprintCard(name, (kind.__doc__ or "").strip(), schema, plain)
+    return BlueprintDescription(name, (kind.__doc__ or "").strip(), schema, plain)
 
 
-def _essence(step: Step) -> object:
+def _essence(step: Resource) -> object:
     body = {key: value for key, value in step.body.items() if key != "tags"}
     return (step.id, body, step.setup)

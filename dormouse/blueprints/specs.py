@@ -22,7 +22,7 @@ from dormouse.blueprints.fields import (
 )
 from dormouse.errors import Fault, InvalidSpec
 from dormouse.idle.policy import IdlePolicy, policy_as_written
-from dormouse.resources.machines import NAME
+from dormouse.resources.machines import ENVIRONMENT_NAME
 from dormouse.text.durations import ASKED
 from dormouse.text.plain_text import PlainText
 from dormouse.text.wording import words_of
@@ -132,7 +132,7 @@ def stored_spec(text: str) -> dict[str, Any]:
 
 def name_faults(name: str) -> list[Fault]:
     """What is wrong with an environment's name: 2 to 24 characters, a letter first, then letters, digits and hyphens."""
-    if NAME.fullmatch(name) and "--" not in name:
+    if ENVIRONMENT_NAME.fullmatch(name) and "--" not in name:
         return []
     rule = (
         "2 to 24 characters: a lower-case letter, then lower-case letters, digits and single hyphens, no hyphen at the end"

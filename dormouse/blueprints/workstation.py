@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dormouse.blueprints import payloads
 from dormouse.blueprints.specs import WorkstationSpec
 from dormouse.resources.ownership import group_name
-from dormouse.resources.plan import GuestSetup, Kind, Place, Step
+from dormouse.resources.plan import DeploymentTarget, GuestSetup, Resource, ResourceKind
 from dormouse.resources.vm_sizes import Driver, find_size
 
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage
@@ -22,7 +22,7 @@ ACCOUNTS, MACHINES = "Microsoft.Storage/storageAccounts", "Microsoft.Compute/vir
 class Parts:
     """The parts of one environment: everything that they share is said once."""
 
-    def __init__(self, spec: WorkstationSpec, place: Place) -> None:
+    def __init__(self, spec: WorkstationSpec, place: DeploymentTarget) -> None:
         """Fix what all parts share: the spec, and where it is built by which operation."""
         self._spec, self._place, self._name = spec, place, place.environment
         self.group = group_name(place.deployment, place.environment)
@@ -35,12 +35,12 @@ class Parts:
             "dormouse-operation": place.operation,
         }
 
-    def resource_group(self) -> list[Step]:
+    def resource_group(self) -> list[Resource]:
         """The group that everything of an environment lives in."""
         body = {"location": self._spec.region, "tags": self.tags}
-        return [Step("group", Kind.RESOURCE_GROUP, self._root, self.group, (), body)]
+        return [Resource("group", ResourceKind.RESOURCE_GROUP, self._root, self.group, (), body)]
 
-    def network(self, open_ports: Sequence[int]) -> list[Step]:
+    def network(self, open_ports: Sequence[int]) -> list[Resource]:
         """A private network, a firewall that lets only the allowed sources in, a public address, and the card on them."""
         vnet, firewall = f"vnet-{self._name}", f"nsg-{self._name}"
         address, nic, subnet = f"pip-{self._name}", f"nic-{self._name}", f"subnet-{self._name}"
@@ -49,35 +49,37 @@ class Parts:
         )
         needs = ("network", "firewall", "address")
         return [
-            self._step("network", Kind.VIRTUAL_NETWORK, VNETS, vnet, payloads.network(self._spec, subnet)),
-            self._step("firewall", Kind.SECURITY_GROUP, FIREWALLS, firewall, payloads.firewall(self._spec, open_ports)),
-            self._step("address", Kind.PUBLIC_ADDRESS, ADDRESSES, address, payloads.PUBLIC_ADDRESS),
-            self._step("nic", Kind.NETWORK_INTERFACE, NICS, nic, card, needs=needs),
+            self._step("network", ResourceKind.VIRTUAL_NETWORK, VNETS, vnet, payloads.network(self._spec, subnet)),
+            self._step(
+                "firewall", ResourceKind.SECURITY_GROUP, FIREWALLS, firewall, payloads.firewall(self._spec, open_ports)
+            ),
+            self._step("address", ResourceKind.PUBLIC_ADDRESS, ADDRESSES, address, payloads.PUBLIC_ADDRESS),
+            self._step("nic", ResourceKind.NETWORK_INTERFACE, NICS, nic, card, needs=needs),
         ]
 
-    def blob_container(self) -> list[Step]:
+    def blob_container(self) -> list[Resource]:
         """A storage account under a name of its own in the world, and a private container in it."""
         account, container = self.storage_account, self._spec.container
         path = f"{self.id(ACCOUNTS, account)}/blobServices/default/containers/{container}"
         body = {"properties": {"publicAccess": "None"}}
         names, needs = (account, container), ("storage",)
         return [
-            self._step("storage", Kind.STORAGE_ACCOUNT, ACCOUNTS, account, payloads.STORAGE_ACCOUNT),
-            Step("container", Kind.BLOB_CONTAINER, path, self.group, names, body, needs=needs, inside="storage"),
+            self._step("storage", ResourceKind.STORAGE_ACCOUNT, ACCOUNTS, account, payloads.STORAGE_ACCOUNT),
+            Resource("container", ResourceKind.BLOB_CONTAINER, path, self.group, names, body, needs=needs, inside="storage"),
         ]
 
-    def password(self) -> list[Step]:
+    def password(self) -> list[Resource]:
         """A password that exists in the key vault before any machine that uses it."""
         secret = self._place.secret
-        return [Step("password", Kind.PASSWORD, f"secrets/{secret}", "", (secret,), {"tags": self.tags})]
+        return [Resource("password", ResourceKind.PASSWORD, f"secrets/{secret}", "", (secret,), {"tags": self.tags})]
 
-    def virtual_machine(self) -> list[Step]:
+    def virtual_machine(self) -> list[Resource]:
         """The machine, with a system-assigned identity; its disk, card and address go when it goes."""
         nic = self.id(NICS, f"nic-{self._name}")
         return [
             self._step(
                 "vm",
-                Kind.VIRTUAL_MACHINE,
+                ResourceKind.VIRTUAL_MACHINE,
                 MACHINES,
                 self.machine_name,
                 payloads.virtual_machine(self._spec, self.machine_name, f"disk-{self._name}", nic),
@@ -87,7 +89,7 @@ class Parts:
             )
         ]
 
-    def nvidia_driver(self) -> list[Step]:
+    def nvidia_driver(self) -> list[Resource]:
         """NVIDIA's driver as an extension, GRID or CUDA as the size needs; nothing on a size without such a GPU."""
         if find_size(self._spec.size).driver is Driver.NONE:
             return []
@@ -95,9 +97,11 @@ class Parts:
         path = f"{self.id(MACHINES, self.machine_name)}/extensions/{name}"
         body = {"location": self._spec.region, "tags": self.tags, **payloads.nvidia_driver(self._spec)}
         names = (self.machine_name, name)
-        return [Step("driver", Kind.MACHINE_EXTENSION, path, self.group, names, body, needs=("vm",), inside="vm")]
+        return [
+            Resource("driver", ResourceKind.MACHINE_EXTENSION, path, self.group, names, body, needs=("vm",), inside="vm")
+        ]
 
-    def may_use_blobs(self) -> list[Step]:
+    def may_use_blobs(self) -> list[Resource]:
         """The machine's identity may read and write blobs of the storage account, and nothing else."""
         roles = f"/subscriptions/{self._place.subscription}/providers/Microsoft.Authorization/roleDefinitions"
         inputs = {
@@ -107,7 +111,9 @@ class Parts:
         }
         needs = ("vm", "storage")
         # Its id follows from the machine's principal, which nobody knows before the machine exists.
-        return [Step("role", Kind.ROLE_ASSIGNMENT, "", self.group, (), inputs=inputs, needs=needs, inside="storage")]
+        return [
+            Resource("role", ResourceKind.ROLE_ASSIGNMENT, "", self.group, (), inputs=inputs, needs=needs, inside="storage")
+        ]
 
     def id(self, kind: str, name: str) -> str:
         """The resource id of something in the environment's group."""
@@ -140,7 +146,7 @@ class Parts:
     def _step(
         self,
         name: str,
-        kind: Kind,
+        kind: ResourceKind,
         resource: str,
         called: str,
         body: payloads.Body,
@@ -148,7 +154,7 @@ class Parts:
         inputs: dict[str, str] | None = None,
         setup: GuestSetup | None = None,
         needs: tuple[str, ...] = ("group",),
-    ) -> Step:
+    ) -> Resource:
         whole = {"location": self._spec.region, "tags": self.tags, **body}
         path = self.id(resource, called)
-        return Step(name, kind, path, self.group, (called,), whole, inputs or {}, setup, needs, inside="group")
+        return Resource(name, kind, path, self.group, (called,), whole, inputs or {}, setup, needs, inside="group")

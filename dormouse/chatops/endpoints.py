@@ -7,9 +7,9 @@ from urllib.parse import parse_qs
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field
 
-from dormouse.access.roles import Caller, Door
+from dormouse.access.roles import Caller, Channel
 from dormouse.chatops.decoding import slack_text, teams_text
-from dormouse.chatops.intake import Said, Taken, first_card, take
+from dormouse.chatops.intake import ChatMessage, Receipt, first_card, take
 from dormouse.chatops.parser import LONGEST_COMMAND
 from dormouse.chatops.replies import problem_card
 from dormouse.chatops.verification import from_others, from_slack, from_teams, moment_in, require_present
@@ -17,7 +17,7 @@ from dormouse.errors import CloudUnavailable, InvalidRequest
 from dormouse.http.requests import json_object, model_of
 from dormouse.http.responses import answer
 from dormouse.notifications.cards import Card, slack_message, teams_message
-from dormouse.services.dependencies import Reads
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 from dormouse.text.plain_text import PlainText
 
@@ -62,7 +62,7 @@ class GenericAnswer:
         return cls(card.title, card.text, dict(card.facts), card.lines, steps)
 
 
-async def slack_command(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def slack_command(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """A slash command of Slack's: answered at once, and again at its `response_url` when something has come of it."""
     form = _form(from_slack(req, reads.settings.slack_signing_secret, reads.now()))
     if form.get("ssl_check"):
@@ -70,7 +70,7 @@ async def slack_command(req: func.HttpRequest, client: Client, reads: Reads, cal
     return answer({"response_type": "ephemeral", **slack_message((await _taken_from_slack(form, client, reads)).card)})
 
 
-async def slack_interaction(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def slack_interaction(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """A click on a button in Slack, which says a command; the answer follows at its `response_url`."""
     form = _form(from_slack(req, reads.settings.slack_signing_secret, reads.now()))
     payload = json_object(form.get("payload", "").encode())
@@ -82,7 +82,7 @@ async def slack_interaction(req: func.HttpRequest, client: Client, reads: Reads,
     return answer({})
 
 
-async def teams_message_in(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def teams_message_in(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """A message to the outgoing webhook in Teams: answered with a card, in the one answer that there is."""
     activity = json_object(from_teams(req, reads.settings.teams_webhook_secret))
     require_present(moment_in(str(activity.get("timestamp", ""))), reads.now())
@@ -92,40 +92,40 @@ async def teams_message_in(req: func.HttpRequest, client: Client, reads: Reads, 
     if not person or not once:
         raise InvalidRequest("The message does not say who sent it, or has no id.")
     once = f"{_part(activity, 'conversation').get('id')}|{once}"
-    said = Said(Door.TEAMS, person, teams_text(str(activity.get("text") or "")), once, object_id=known)
+    said = ChatMessage(Channel.TEAMS, person, teams_text(str(activity.get("text") or "")), once, object_id=known)
     return answer(teams_message(await _first_answer(said, client, reads, TEAMS_PATIENCE)))
 
 
-async def generic_message(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def generic_message(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """A command from any other chat or script: JSON in, JSON out."""
     message = model_of(GenericMessage, json_object(from_others(req, reads.settings.chatops_secret)))
     require_present(moment_in(message.at), reads.now())
-    said = Said(Door.GENERIC, message.user, message.text, message.id)
+    said = ChatMessage(Channel.GENERIC, message.user, message.text, message.id)
     return answer(GenericAnswer.of(await _first_answer(said, client, reads, PATIENCE)))
 
 
-async def _taken_from_slack(form: dict[str, str], client: Client, reads: Reads) -> Taken:
+async def _taken_from_slack(form: dict[str, str], client: Client, reads: Dependencies) -> Receipt:
     # A trigger is given once; a message that comes again brings the one that it came with.
     person, once, reply_to = form.get("user_id", ""), form.get("trigger_id", ""), form.get("response_url", "")
     if not person or not once or not reads.settings.takes_slack_answers(reply_to):
         raise InvalidRequest("This is no slash command: user_id, trigger_id or a response_url of Slack's is missing.")
-    return await _take(Said(Door.SLACK, person, slack_text(form.get("text", "")), once, reply_to), client, reads)
+    return await _take(ChatMessage(Channel.SLACK, person, slack_text(form.get("text", "")), once, reply_to), client, reads)
 
 
-async def _take(said: Said, client: Client, reads: Reads) -> Taken:
+async def _take(said: ChatMessage, client: Client, reads: Dependencies) -> Receipt:
     """Take a message; what cannot be taken is said in the chat, for nobody there sees the status of an answer."""
     try:
         return await take(said, client, reads)
     except CloudUnavailable as error:
-        return Taken(problem_card(error))
+        return Receipt(problem_card(error))
 
 
-async def _first_answer(said: Said, client: Client, reads: Reads, seconds: float) -> Card:
+async def _first_answer(said: ChatMessage, client: Client, reads: Dependencies, seconds: float) -> Card:
     taken = await _take(said, client, reads)
     return (await first_card(client, taken.chat, seconds) if taken.chat else None) or taken.card
 
 
-def _clicked(payload: dict[str, Any]) -> Said | None:
+def _clicked(payload: dict[str, Any]) -> ChatMessage | None:
     """The command that a button says; None for what is no click on one of ours (a link is opened by Slack itself)."""
     actions = payload.get("actions")
     action = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
@@ -133,7 +133,7 @@ def _clicked(payload: dict[str, Any]) -> Said | None:
     words, once = str(action.get("value") or ""), str(payload.get("trigger_id") or "")
     if payload.get("type") != "block_actions" or not words or not person or not once:
         return None
-    return Said(Door.SLACK, person, slack_text(words), once, str(payload.get("response_url") or ""))
+    return ChatMessage(Channel.SLACK, person, slack_text(words), once, str(payload.get("response_url") or ""))
 
 
 def _part(content: dict[str, Any], name: str) -> dict[str, Any]:

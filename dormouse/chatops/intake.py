@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass
 
 from dormouse import serialization
-from dormouse.access.roles import Caller, ChatPerson, Door, Role
+from dormouse.access.roles import Caller, Channel, ChatPerson, Role
 from dormouse.chatops.parser import ChatRequest, Command, MisunderstoodError, Word, read_command
 from dormouse.chatops.replies import help_card, understood_card
 from dormouse.errors import CloudUnavailable
 from dormouse.notifications.cards import Card
 from dormouse.records.deduplication import CHAT
-from dormouse.services.dependencies import Reads
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 from orchestrators.chat.command import answer_command
 
@@ -20,14 +20,14 @@ BETWEEN_LOOKS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ChatMessage:
     """What somebody has said in a chat.
 
     `once` tells this message from every other one, `reply_to` is where answers may follow, `object_id` is what
     Microsoft Entra knows the person by, if the chat says so.
     """
 
-    door: Door
+    door: Channel
     person: str
     text: str
     once: str
@@ -41,30 +41,30 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Receipt:
     """What can be said at once, and the orchestration that says more, "" if nothing does."""
 
     card: Card
     chat: str = ""
 
 
-async def take(said: Said, client: Client, reads: Reads) -> Taken:
+async def take(said: ChatMessage, client: Client, reads: Dependencies) -> Receipt:
     """Take a message once; raises CloudUnavailable with nothing taken."""
     try:
         command = read_command(said.text)
     except MisunderstoodError as error:
-        return Taken(help_card(str(error)))
+        return Receipt(help_card(str(error)))
     if command.word is Word.HELP:
-        return Taken(help_card())
+        return Receipt(help_card())
     first = await reads.receipts.take(CHAT, said.id, said.reply_to, reads.now())
     # Whoever took it first may be gone before it was handed over; then its receipt alone keeps nobody off.
     if not first and await _is_under_way(said.id, client):
-        return Taken(Card("That has been taken already", "This message came before; it has no second effect."), said.id)
+        return Receipt(Card("That has been taken already", "This message came before; it has no second effect."), said.id)
     await _hand_over(said, command, client, reads)
-    return Taken(understood_card(command, said.door), said.id)
+    return Receipt(understood_card(command, said.door), said.id)
 
 
-async def _hand_over(said: Said, command: Command, client: Client, reads: Reads) -> None:
+async def _hand_over(said: ChatMessage, command: Command, client: Client, reads: Dependencies) -> None:
     request = ChatRequest(said.id, command, caller_of(said, reads), tellable=bool(said.reply_to))
     try:
         await client.start_new(answer_command.__name__, said.id, serialization.encode(request))
@@ -97,7 +97,7 @@ async def first_card(client: Client, chat: str, seconds: float) -> Card | None:
     return None
 
 
-def caller_of(said: Said, reads: Reads) -> Caller:
+def caller_of(said: ChatMessage, reads: Dependencies) -> Caller:
     """Whoever has said something: with the role that the settings give them, or as a viewer."""
     name = f"{said.door}:{said.person}"
     known = reads.settings.people_in_chats.get(name, ChatPerson(Role.VIEWER))

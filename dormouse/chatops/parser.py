@@ -113,7 +113,7 @@ class ChatRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatLook:
+class ChatPoll:
     """Input of the activity that looks how an operation stands, which somebody in a chat has asked for."""
 
     operation: str
@@ -122,7 +122,7 @@ class ChatLook:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class CommandResult:
     """What came of a command: what to say, and the operation that goes on, "" when everything has been said."""
 
     card: Card
@@ -130,7 +130,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatAnswer:
+class ChatReply:
     """Input of the activity that answers in a chat: what to say, and the receipt that holds where to."""
 
     receipt: str

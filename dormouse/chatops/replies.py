@@ -5,19 +5,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from dormouse.access.roles import Door
+from dormouse.access.roles import Channel
 from dormouse.chatops.parser import OFF, USAGE, Command, Word
 from dormouse.clock import moment_text
-from dormouse.environments.results import Verdict
+from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import ControlPlaneError, InvalidSpec
 from dormouse.http.problems import title_of
 from dormouse.lifecycle import State
 from dormouse.notifications.cards import Button, Card
 
 LATER = {
-    Door.SLACK: "What comes of it is said here.",
-    Door.TEAMS: "Ask how it stands in a moment.",
-    Door.GENERIC: "Ask how it stands in a moment.",
+    Channel.SLACK: "What comes of it is said here.",
+    Channel.TEAMS: "Ask how it stands in a moment.",
+    Channel.GENERIC: "Ask how it stands in a moment.",
 }
 TAKES = {
     Word.UP: "It is being built, and ready when every check inside it has passed; that usually takes ten to twenty minutes.",
@@ -36,7 +36,7 @@ def help_card(complaint: str = "") -> Card:
     return Card(complaint or "Dormouse takes these words", lines=lines)
 
 
-def understood_card(command: Command, door: Door) -> Card:
+def understood_card(command: Command, door: Channel) -> Card:
     """That a command is on its way."""
     return Card(f"Understood: {command.about(command.name)}", f"It is on its way. {LATER.get(door, '')}".strip())
 
@@ -66,7 +66,7 @@ def sure_card(picture: dict[str, Any]) -> Card:
     return Card(f"Delete {name}?", words, _facts(picture), buttons=(yes,))
 
 
-def begun_card(command: Command, operation: str, door: Door) -> Card:
+def begun_card(command: Command, operation: str, door: Channel) -> Card:
     """That an operation has begun, and when more can be said."""
     words = f"{TAKES.get(command.word, 'It is being done.')} {LATER.get(door, '')}".strip()
     look = Button("How does it stand?", f"{Word.STATUS} {command.name}")
@@ -86,7 +86,7 @@ def going_on_card(environment: str, operation: dict[str, Any]) -> Card:
 
 def ended_card(operation: dict[str, Any], picture: dict[str, Any] | None) -> Card:
     """How an operation has ended, and how its environment stands now."""
-    good = operation["state"] == Verdict.SUCCEEDED
+    good = operation["state"] == OutcomeStatus.SUCCEEDED
     title = f"{operation['environment']}: {operation['verb']} " + ("is done" if good else f"has {operation['state']}")
     lines = tuple(f"{leftover} is left" for leftover in operation.get("leftovers", ()))
     if picture is None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
 AZURE_ITSELF = ipaddress.IPv4Address("168.63.129.16")
 # All that is given out of IPv6, and what of it is for documentation (RFC 9637).
-GIVEN_OUT, FOR_BOOKS = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("3fff::/20")
+GLOBAL_UNICAST, DOCUMENTATION = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("3fff::/20")
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -55,7 +55,9 @@ def is_public(address: str) -> bool:
     if isinstance(parsed, ipaddress.IPv6Address):
         translated = ipaddress.IPv4Address(parsed.packed[-4:]) if parsed in NAT64 else None
         inner = parsed.ipv4_mapped or parsed.sixtofour or translated
-        return is_public(str(inner)) if inner else parsed.is_global and parsed in GIVEN_OUT and parsed not in FOR_BOOKS
+        return (
+            is_public(str(inner)) if inner else parsed.is_global and parsed in GLOBAL_UNICAST and parsed not in DOCUMENTATION
+        )
     return parsed.is_global and not parsed.is_multicast and parsed != AZURE_ITSELF
 
 

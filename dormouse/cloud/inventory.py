@@ -9,11 +9,11 @@ from typing import Any
 
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.resource_types import api_version
-from dormouse.cloud.sdk_errors import found, listed
+from dormouse.cloud.sdk_errors import get_or_none, list_all
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.environments.results import MachineView
 from dormouse.lifecycle import State, state_of
-from dormouse.resources.machines import DEPLOYMENT, ENVIRONMENT
+from dormouse.resources.machines import DEPLOYMENT_TAG, ENVIRONMENT_TAG
 
 # Resource Graph answers at most 1,000 rows a page.
 # https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
@@ -30,7 +30,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class EnvironmentObservation:
     """What Azure shows of an environment, and when that was so."""
 
     state: State
@@ -61,17 +61,17 @@ class Inventory:
         """Ask over the clients of this cloud."""
         self._cloud = cloud
 
-    async def observe(self, group: str, machine: str, name: str) -> Observation:
+    async def observe(self, group: str, machine: str, name: str) -> EnvironmentObservation:
         """One environment, fresh: its machine's instance view and its public address."""
         there, address = await asyncio.gather(self._machine(group, machine), self._address(group, f"pip-{name}"))
         now = _now()
         if there is None:
             state = State.INCOMPLETE if (await self.group(group)).id else State.ABSENT
-            return Observation(state, now, fresh=True, address=address)
+            return EnvironmentObservation(state, now, fresh=True, address=address)
         properties, view = there["properties"], _view(there)
         provisioning = str(properties.get("provisioningState", ""))
         size = str(properties.get("hardwareProfile", {}).get("vmSize", ""))
-        return Observation(view.state, now, True, size, address, provisioning=provisioning, problem=view.problem)
+        return EnvironmentObservation(view.state, now, True, size, address, provisioning=provisioning, problem=view.problem)
 
     async def look(self, group: str, machine: str, subscription: str = "") -> MachineView:
         """How one machine stands, fresh; in another subscription than ours if one is named."""
@@ -83,7 +83,7 @@ class Inventory:
         there = await self._machine(group, machine, subscription)
         return None if there is None else _view(there).tags
 
-    async def list_machines(self, records: Sequence[EnvironmentRecord]) -> dict[str, Observation]:
+    async def list_machines(self, records: Sequence[EnvironmentRecord]) -> dict[str, EnvironmentObservation]:
         """The machines of some environments, by name, from Resource Graph: may be some seconds old.
 
         They are found by the names that the records give, never by tags, which anybody may write.
@@ -101,7 +101,7 @@ class Inventory:
             if machine is not None:
                 seen[record.name] = _observation(machine, public, now)
             elif address is not None:
-                seen[record.name] = Observation(State.INCOMPLETE, now, fresh=False, address=public)
+                seen[record.name] = EnvironmentObservation(State.INCOMPLETE, now, fresh=False, address=public)
         return seen
 
     async def tagged(self, environment: str) -> list[str]:
@@ -113,31 +113,31 @@ class Inventory:
 
     async def group(self, name: str) -> GroupView:
         """A resource group and what its tags claim; without an id if there is no such group."""
-        there: Any = await found(self._cloud.resources.resource_groups.get(name))
+        there: Any = await get_or_none(self._cloud.resources.resource_groups.get(name))
         return GroupView() if there is None else GroupView(str(there["id"]), self._claimed(there.get("tags")))
 
     async def contents(self, group: str) -> list[str]:
         """The ids of everything that exists in a resource group at this moment, whoever created it."""
         listed_by_group: Any = self._cloud.resources.resources.list_by_resource_group(group)
-        return [str(resource["id"]) for resource in await listed(listed_by_group)]
+        return [str(resource["id"]) for resource in await list_all(listed_by_group)]
 
     async def read(self, identifier: str) -> Any:
         """A resource as Azure shows it, or None; raises ValueError for a type we know nothing of."""
         version = api_version(identifier)
-        return await found(self._cloud.resources.resources.get_by_id(identifier, api_version=version))
+        return await get_or_none(self._cloud.resources.resources.get_by_id(identifier, api_version=version))
 
     def _claimed(self, tags: Mapping[str, str] | None) -> str:
         """The environment of this deployment that tags name; earlier releases did not write the deployment down."""
         ours = self._cloud.settings.deployment_id
         written = {name.lower(): value for name, value in (tags or {}).items()}
-        return str(written.get(ENVIRONMENT, "")) if written.get(DEPLOYMENT, ours) == ours else ""
+        return str(written.get(ENVIRONMENT_TAG, "")) if written.get(DEPLOYMENT_TAG, ours) == ours else ""
 
     async def _machine(self, group: str, machine: str, subscription: str = "") -> Any:
         compute = self._cloud.compute_in(subscription or self._cloud.settings.azure_subscription_id)
-        return await found(compute.virtual_machines.get(group, machine, expand="instanceView"))
+        return await get_or_none(compute.virtual_machines.get(group, machine, expand="instanceView"))
 
     async def _address(self, group: str, address: str) -> str:
-        there: Any = await found(self._cloud.network.public_ip_addresses.get(group, address))
+        there: Any = await get_or_none(self._cloud.network.public_ip_addresses.get(group, address))
         return "" if there is None else str(there["properties"].get("ipAddress") or "")
 
     async def _ask(self, question: str) -> Sequence[dict[str, Any]]:
@@ -146,7 +146,7 @@ class Inventory:
         subscriptions = [self._cloud.settings.azure_subscription_id]
         while True:
             body: Any = {"subscriptions": subscriptions, "query": question, "options": options}
-            answer: Any = await found(self._cloud.graph.resources(body))
+            answer: Any = await get_or_none(self._cloud.graph.resources(body))
             rows += answer.data
             if not answer.skip_token:
                 return rows
@@ -163,13 +163,13 @@ def _view(machine: Any) -> MachineView:
     return MachineView(state_of(power, provisioning), problem, tags, str(properties.get("vmId") or ""), provisioning)
 
 
-def _observation(row: dict[str, Any], address: str, now: str) -> Observation:
+def _observation(row: dict[str, Any], address: str, now: str) -> EnvironmentObservation:
     properties = row["properties"]
     view = (properties.get("extended") or {}).get("instanceView") or {}
     power = (view.get("powerState") or {}).get("code", "")
     provisioning = properties.get("provisioningState", "")
     size = (properties.get("hardwareProfile") or {}).get("vmSize", "")
-    return Observation(state_of(power, provisioning), now, False, size, address, provisioning=provisioning)
+    return EnvironmentObservation(state_of(power, provisioning), now, False, size, address, provisioning=provisioning)
 
 
 def _ip(row: dict[str, Any]) -> str:

@@ -16,9 +16,9 @@ from typing import Any
 from dormouse.clock import MINUTE
 from dormouse.cloud.batches import Answers, Budget, Refused, ask_without_the_refused
 from dormouse.cloud.clients import Cloud
-from dormouse.idle.evidence import Track
+from dormouse.idle.evidence import TimeSeries
 from dormouse.idle.signals import Values
-from dormouse.resources.machines import FleetMachine
+from dormouse.resources.machines import VirtualMachine
 from dormouse.text.limits import clipped
 
 BATCH, AT_ONCE = 50, 8
@@ -46,15 +46,15 @@ OVERLOADED = (429, 503, 529)
 class Question:
     """A machine and the minutes that its verdict looks back on."""
 
-    machine: FleetMachine
+    machine: VirtualMachine
     window: int
 
 
 @dataclass(frozen=True, slots=True)
-class FromOutside:
+class HostEvidence:
     """What Azure Monitor told of one machine: its tracks, up to which moment data of its region reach, or the problem."""
 
-    tracks: dict[str, Track] = field(default_factory=dict)
+    tracks: dict[str, TimeSeries] = field(default_factory=dict)
     end: float = 0.0
     problem: str = ""
 
@@ -77,7 +77,7 @@ class HostMetrics:
         """Ask over the clients of this cloud."""
         self._cloud = cloud
 
-    async def of(self, questions: Sequence[Question], now: float) -> dict[str, FromOutside]:
+    async def of(self, questions: Sequence[Question], now: float) -> dict[str, HostEvidence]:
         """What is known of these machines by id in lower case; one without an answer spoils no other one."""
         regions: dict[tuple[str, str], list[Question]] = defaultdict(list)
         for question in sorted(questions, key=lambda question: -question.window):
@@ -96,7 +96,7 @@ class HostMetrics:
         now: float,
         places: asyncio.Semaphore,
         budget: Budget,
-    ) -> dict[str, FromOutside]:
+    ) -> dict[str, HostEvidence]:
         async def ask(identifiers: Sequence[str], window: int) -> "dict[str, Measured] | Refused":
             async with places:
                 answer = await self._batch(subscription, region, identifiers, window, now)
@@ -159,22 +159,22 @@ def _measured(answer: "dict[str, Minutes | None]") -> "dict[str, Measured]":
     return {identifier: Measured(minutes, newest) for identifier, minutes in answer.items()}
 
 
-def _outside(question: Question, answers: "Answers[Measured]", newest: int, region: str) -> FromOutside:
+def _outside(question: Question, answers: "Answers[Measured]", newest: int, region: str) -> HostEvidence:
     """What is known of one machine from outside, or the problem that is its own."""
     identifier, name = question.machine.id.lower(), question.machine.name
     refused = answers.refused.get(identifier)
     if refused is not None:
         if not refused.blamed:
-            return FromOutside(problem=refused.words)
+            return HostEvidence(problem=refused.words)
         words = f"Azure Monitor in {region} does not answer for {name} (HTTP {refused.status}: {_said(refused.text)})"
-        return FromOutside(problem=f"{words}; it may have been deleted or moved, or may not be read")
+        return HostEvidence(problem=f"{words}; it may have been deleted or moved, or may not be read")
     if identifier not in answers.told:
-        return FromOutside(problem=f"Azure Monitor in {region} left {name} out of its answer")
+        return HostEvidence(problem=f"Azure Monitor in {region} left {name} out of its answer")
     measured = answers.told[identifier]
     if measured.minutes is None:
-        return FromOutside(problem=f"what Azure Monitor in {region} says of {name} cannot be read")
+        return HostEvidence(problem=f"what Azure Monitor in {region} says of {name} cannot be read")
     end = measured.newest if newest - measured.newest <= BETWEEN_CALLS else newest
-    return FromOutside(_tracks(measured.minutes, end + 1, question.window), (end + 1) * MINUTE if end else 0.0)
+    return HostEvidence(_tracks(measured.minutes, end + 1, question.window), (end + 1) * MINUTE if end else 0.0)
 
 
 def _said(text: str) -> str:
@@ -218,14 +218,14 @@ def _newest(metrics: Minutes) -> Iterable[int]:
     return (max(minutes) for minutes in metrics.values() if minutes)
 
 
-def _tracks(told: Minutes, end: int, window: int) -> dict[str, Track]:
+def _tracks(told: Minutes, end: int, window: int) -> dict[str, TimeSeries]:
     """The signals of one machine over the window that ends where its region's data end."""
     places = range(end - window, end)
     cpu = told.get(CPU, {})
-    tracks = {"cpu_percent": Track(tuple(cpu.get(place) for place in places))}
+    tracks = {"cpu_percent": TimeSeries(tuple(cpu.get(place) for place in places))}
     for signal in dict.fromkeys(BYTES.values()):
         parts = [told.get(metric, {}) for metric, name in BYTES.items() if name == signal]
-        tracks[signal] = Track(_rates(parts, places))
+        tracks[signal] = TimeSeries(_rates(parts, places))
     return tracks
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
-from dormouse.cloud.sdk_errors import AzureRefuses, found, listed
-from dormouse.environments.results import Look, Refusal, RefusalReason, Survey
-from dormouse.resources.machines import DEPLOYMENT, ENVIRONMENT
-from dormouse.resources.plan import Kind, Plan, Step
+from dormouse.cloud.sdk_errors import RefusedByAzure, get_or_none, list_all
+from dormouse.environments.results import ObservedState, PreflightResult, Refusal, RefusalReason
+from dormouse.resources.machines import DEPLOYMENT_TAG, ENVIRONMENT_TAG
+from dormouse.resources.plan import Plan, Resource, ResourceKind
 from dormouse.resources.vm_sizes import find_size
 
-UNRECORDED = (
+GROUP_OF_OTHERS = (
     "The resource group {group} exists, and this control plane has no record of it. Choose another name, or have an "
     "administrator look at the group and delete it."
 )
@@ -26,26 +26,26 @@ class Preflight:
         self._cloud = cloud
         self._inventory = Inventory(cloud)
 
-    async def size_offered(self, plan: Plan) -> Survey:
+    async def size_offered(self, plan: Plan) -> PreflightResult:
         """Whether the machine's size is offered to this subscription in the region."""
         size = plan.machine.size
-        for sku in await listed(self._cloud.compute.resource_skus.list(filter=f"location eq '{plan.region}'")):
+        for sku in await list_all(self._cloud.compute.resource_skus.list(filter=f"location eq '{plan.region}'")):
             if sku["resourceType"] == "virtualMachines" and sku["name"].lower() == size.lower():
                 return _restricted(plan, sku)
         detail = f"{size} is not offered in {plan.region}."
-        return Survey(refusals=(Refusal(RefusalReason.NOT_OFFERED, detail, step="vm"),))
+        return PreflightResult(refusals=(Refusal(RefusalReason.NOT_OFFERED, detail, step="vm"),))
 
-    async def quota_left(self, plan: Plan) -> Survey:
+    async def quota_left(self, plan: Plan) -> PreflightResult:
         """Whether the region's quota of vCPUs, whole and of the size's family, has room for the machine."""
         size = find_size(plan.machine.size)
         needed, limits = size.vcpus, {"cores", size.quota.lower()}
         short = []
         try:
-            usages = await listed(self._cloud.compute.usage.list(plan.region))
-        except AzureRefuses as error:
+            usages = await list_all(self._cloud.compute.usage.list(plan.region))
+        except RefusedByAzure as error:
             if error.refusal.reason is not RefusalReason.BAD_REQUEST:
                 raise
-            return Survey(refusals=(replace(error.refusal, reason=RefusalReason.NOT_OFFERED, step="vm"),))
+            return PreflightResult(refusals=(replace(error.refusal, reason=RefusalReason.NOT_OFFERED, step="vm"),))
         for usage in usages:
             left = usage["limit"] - usage["currentValue"]
             if usage["name"]["value"].lower() in limits and left < needed:
@@ -53,83 +53,85 @@ class Preflight:
                     f"{usage['name']['localizedValue']} in {plan.region}: {usage['currentValue']} of {usage['limit']} are "
                     f"used, {needed} more are needed."
                 )
-        return Survey(refusals=tuple(Refusal(RefusalReason.QUOTA_EXCEEDED, text, step="vm") for text in short))
+        return PreflightResult(refusals=tuple(Refusal(RefusalReason.QUOTA_EXCEEDED, text, step="vm") for text in short))
 
-    async def existing(self, plan: Plan, *, new: bool = False) -> Survey:
+    async def existing(self, plan: Plan, *, new: bool = False) -> PreflightResult:
         """Which steps exist, which of them drifted, and whether the names are ours to take: everything in one answer."""
         group, name = await asyncio.gather(self.group(plan, new=new), self.storage_name(plan))
         if group.refusals or not group.existing:
-            return Survey(refusals=(*group.refusals, *name.refusals))
+            return PreflightResult(refusals=(*group.refusals, *name.refusals))
         looks = await asyncio.gather(*(self.look_at(step) for step in plan.steps))
-        there = tuple(step.name for step, look in zip(plan.steps, looks, strict=True) if look is not Look.ABSENT)
-        drifted = tuple(step.name for step, look in zip(plan.steps, looks, strict=True) if look is Look.DRIFTED)
-        return Survey(there, () if "storage" in there else name.refusals, drifted)
+        there = tuple(step.name for step, look in zip(plan.steps, looks, strict=True) if look is not ObservedState.ABSENT)
+        drifted = tuple(step.name for step, look in zip(plan.steps, looks, strict=True) if look is ObservedState.DRIFTED)
+        return PreflightResult(there, () if "storage" in there else name.refusals, drifted)
 
-    async def group(self, plan: Plan, *, new: bool = False) -> Survey:
+    async def group(self, plan: Plan, *, new: bool = False) -> PreflightResult:
         """Whether the plan's group exists; one that is not ours, or is on its way out, is a refusal.
 
         For a `new` environment no group is ours, whatever its tags say. For a recorded one, a group whose tags do not name
         the environment was created by others after ours was gone.
         """
-        group: Any = await found(self._cloud.resources.resource_groups.get(plan.group))
+        group: Any = await get_or_none(self._cloud.resources.resource_groups.get(plan.group))
         if group is None:
-            return Survey()
+            return PreflightResult()
         if new:
-            return Survey(refusals=(Refusal(RefusalReason.NAME_TAKEN, UNRECORDED.format(group=plan.group), step="group"),))
+            return PreflightResult(
+                refusals=(Refusal(RefusalReason.NAME_TAKEN, GROUP_OF_OTHERS.format(group=plan.group), step="group"),)
+            )
         tags = {name.lower(): value for name, value in (group.get("tags") or {}).items()}
         deployment = self._cloud.settings.deployment_id
-        if (tags.get(ENVIRONMENT), tags.get(DEPLOYMENT, deployment)) != (plan.environment, deployment):
+        if (tags.get(ENVIRONMENT_TAG), tags.get(DEPLOYMENT_TAG, deployment)) != (plan.environment, deployment):
             detail = (
                 f"The resource group {plan.group} exists, and its tags do not name the environment {plan.environment} "
                 f"of the deployment {deployment}."
             )
-            return Survey(refusals=(Refusal(RefusalReason.NAME_TAKEN, detail, step="group"),))
+            return PreflightResult(refusals=(Refusal(RefusalReason.NAME_TAKEN, detail, step="group"),))
         if group["properties"]["provisioningState"].lower() == "deleting":
             detail = f"The resource group {plan.group} is still being deleted."
-            return Survey(refusals=(Refusal(RefusalReason.CONFLICT, detail, step="group"),))
-        return Survey(existing=("group",))
+            return PreflightResult(refusals=(Refusal(RefusalReason.CONFLICT, detail, step="group"),))
+        return PreflightResult(existing=("group",))
 
-    async def look_at(self, step: Step) -> Look:
+    async def look_at(self, step: Resource) -> ObservedState:
         """Whether the resource of a step exists as it was put; a group counts as there, for it was looked at before."""
-        if step.kind is Kind.RESOURCE_GROUP:
-            return Look.AS_PUT
-        if step.kind is Kind.PASSWORD:
-            secret = await found(self._cloud.secrets.get_secret(step.names[0]))
-            return Look.ABSENT if secret is None else Look.AS_PUT
+        if step.kind is ResourceKind.RESOURCE_GROUP:
+            return ObservedState.AS_PUT
+        if step.kind is ResourceKind.PASSWORD:
+            secret = await get_or_none(self._cloud.secrets.get_secret(step.names[0]))
+            return ObservedState.ABSENT if secret is None else ObservedState.AS_PUT
         # An assignment has no name before its principal exists; putting the same one again is harmless.
         there = await self._inventory.read(step.id) if step.id else None
         if there is None:
-            return Look.ABSENT
-        return Look.DRIFTED if _drifted(step, there) else Look.AS_PUT
+            return ObservedState.ABSENT
+        return ObservedState.DRIFTED if _drifted(step, there) else ObservedState.AS_PUT
 
-    async def storage_name(self, plan: Plan) -> Survey:
+    async def storage_name(self, plan: Plan) -> PreflightResult:
         """Whether the storage account's name is free in the world; the account itself takes it too, once it exists."""
-        step = plan.of_kind(Kind.STORAGE_ACCOUNT)
+        step = plan.of_kind(ResourceKind.STORAGE_ACCOUNT)
         if step is None:
-            return Survey()
+            return PreflightResult()
         body: Any = {"name": step.names[0], "type": "Microsoft.Storage/storageAccounts"}
-        answer: Any = await found(self._cloud.storage.storage_accounts.check_name_availability(body))
+        answer: Any = await get_or_none(self._cloud.storage.storage_accounts.check_name_availability(body))
         if answer is None or answer["nameAvailable"]:
-            return Survey()
+            return PreflightResult()
         refusal = Refusal(RefusalReason.NAME_TAKEN, str(answer["message"]), str(answer["reason"]), step.name)
-        return Survey(refusals=(refusal,))
+        return PreflightResult(refusals=(refusal,))
 
 
-def _restricted(plan: Plan, sku: Any) -> Survey:
+def _restricted(plan: Plan, sku: Any) -> PreflightResult:
     for restriction in sku.get("restrictions") or []:
         if restriction["type"] == "Location":
             detail = f"{plan.machine.size} in {plan.region} is closed to this subscription."
             code = str(restriction.get("reasonCode", ""))
-            return Survey(refusals=(Refusal(RefusalReason.NOT_OFFERED, detail, code, "vm"),))
-    return Survey()
+            return PreflightResult(refusals=(Refusal(RefusalReason.NOT_OFFERED, detail, code, "vm"),))
+    return PreflightResult()
 
 
-def _drifted(step: Step, there: Any) -> bool:
+def _drifted(step: Resource, there: Any) -> bool:
     """Whether a resource failed, or a firewall lets in what it was not told to."""
     properties = there.get("properties") or {}
     if str(properties.get("provisioningState", "")).lower() == "failed":
         return True
-    if step.kind is not Kind.SECURITY_GROUP:
+    if step.kind is not ResourceKind.SECURITY_GROUP:
         return False
     wanted = [_essence(rule) for rule in step.body["properties"]["securityRules"]]
     return sorted(wanted) != sorted(_essence(rule) for rule in properties.get("securityRules") or [])

@@ -11,7 +11,7 @@ T = TypeVar("T")
 HTTP_OK = 200
 
 
-class AzureRefuses(CloudUnavailable):
+class RefusedByAzure(CloudUnavailable):
     """Azure's answer is a considered "no": asking the same again changes nothing."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -19,7 +19,7 @@ class AzureRefuses(CloudUnavailable):
         self.refusal = refusal
 
 
-async def found(request: Awaitable[T]) -> T | None:
+async def get_or_none(request: Awaitable[T]) -> T | None:
     """The answer to a question, or None where Azure says that there is nothing; raises CloudUnavailable, or AzureRefuses."""
     from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 
@@ -31,12 +31,12 @@ async def found(request: Awaitable[T]) -> T | None:
         code, status = str(getattr(error.error, "code", None) or ""), error.status_code or 0
         if is_not_now(status, code, error.message):
             raise CloudUnavailable(f"Azure cannot answer right now ({code or status}).") from error
-        raise AzureRefuses(refusal_of(status, code, error.message)) from error
+        raise RefusedByAzure(refusal_of(status, code, error.message)) from error
     except AzureError as error:
         raise CloudUnavailable("Azure cannot be reached right now.") from error
 
 
-async def answered(request: Awaitable[Any]) -> Any:
+async def read_json(request: Awaitable[Any]) -> Any:
     """The JSON in the answer to a plain request; raises as `found` does, and AzureRefuses also where there is nothing."""
     from azure.core.exceptions import AzureError
 
@@ -54,12 +54,12 @@ async def answered(request: Awaitable[Any]) -> Any:
     code, message = (str(said.get("code", "")), str(said.get("message", ""))) if isinstance(said, dict) else ("", "")
     if response.status_code == HTTP_OK or is_not_now(response.status_code, code, message):
         raise CloudUnavailable(f"Azure cannot answer right now ({code or response.status_code}).")
-    raise AzureRefuses(refusal_of(response.status_code, code, message))
+    raise RefusedByAzure(refusal_of(response.status_code, code, message))
 
 
-async def listed(items: AsyncIterable[T]) -> list[T]:
+async def list_all(items: AsyncIterable[T]) -> list[T]:
     """Every item of a list, page by page; raises as `found` does."""
-    return await found(_collected(items)) or []
+    return await get_or_none(_collected(items)) or []
 
 
 async def _collected(items: AsyncIterable[T]) -> list[T]:

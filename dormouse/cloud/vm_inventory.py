@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.sdk_errors import AzureRefuses, answered, found
+from dormouse.cloud.sdk_errors import RefusedByAzure, get_or_none, read_json
 from dormouse.lifecycle import State, state_of
-from dormouse.resources.machines import ENVIRONMENT, PAGE, FleetMachine
+from dormouse.resources.machines import ENVIRONMENT_TAG, ROWS_PER_PAGE, VirtualMachine
 
 # The ids that one question may name.
 NAMED_AT_ONCE = 200
@@ -31,7 +31,7 @@ COMPUTE_VERSION = "2024-07-01"
 MOST_PAGES = 50
 
 
-class Fleet:
+class VmInventory:
     """Questions about many machines at once."""
 
     def __init__(self, cloud: Cloud) -> None:
@@ -43,16 +43,16 @@ class Fleet:
         within = "".join(f" or id startswith '{scope}/'" for scope in scopes)
         self._scopes = scopes
         # `contains` looks away from capitals, as Resource Manager does with the names of tags.
-        self._machines = f"{MACHINES} and (tostring(tags) contains '\"{ENVIRONMENT}'{within})"
+        self._machines = f"{MACHINES} and (tostring(tags) contains '\"{ENVIRONMENT_TAG}'{within})"
 
     async def count(self) -> int:
         """How many machines are in scope; raises CloudUnavailable."""
         answer = await self._ask(f"{self._machines} | project id", top=1)
         return int(answer.total_records)
 
-    async def page(self, number: int) -> list[FleetMachine]:
+    async def page(self, number: int) -> list[VirtualMachine]:
         """The machines of one page, counted from 0, in the order of their ids; raises CloudUnavailable."""
-        answer = await self._ask(f"{self._machines} | project {COLUMNS} | order by id asc", skip=number * PAGE)
+        answer = await self._ask(f"{self._machines} | project {COLUMNS} | order by id asc", skip=number * ROWS_PER_PAGE)
         return [_machine(row) for row in answer.data]
 
     async def still_has_one_of(self, identifiers: Sequence[str]) -> bool:
@@ -63,10 +63,10 @@ class Fleet:
         """
         for identifier in identifiers:
             _, _, subscription, _, group, *_, name = identifier.split("/")
-            machine: Any = await found(self._cloud.compute_in(subscription).virtual_machines.get(group, name))
+            machine: Any = await get_or_none(self._cloud.compute_in(subscription).virtual_machines.get(group, name))
             tags = (machine or {}).get("tags") or {}
             in_scope = any(identifier.lower().startswith(f"{scope}/") for scope in self._scopes)
-            if machine is not None and (in_scope or any(tag.lower().startswith(ENVIRONMENT) for tag in tags)):
+            if machine is not None and (in_scope or any(tag.lower().startswith(ENVIRONMENT_TAG) for tag in tags)):
                 return True
         return False
 
@@ -89,7 +89,7 @@ class Fleet:
         wanted = {identifier.lower() for identifier in identifiers}
         try:
             found = [await self._listed_now(subscription) for subscription in sorted({id_.split("/")[2] for id_ in wanted})]
-        except AzureRefuses:
+        except RefusedByAzure:
             return await self.states(identifiers)
         return {key: state for states in found for key, state in states.items() if key in wanted}
 
@@ -100,21 +100,21 @@ class Fleet:
         request: Any = HttpRequest("GET", STATUS_ONLY.format(subscription=subscription), params=query)
         states: dict[str, State] = {}
         for _ in range(MOST_PAGES):
-            answer = await answered(self._cloud.resources.send_request(request))
+            answer = await read_json(self._cloud.resources.send_request(request))
             states |= {str(item["id"]).lower(): _state_in(item) for item in answer.get("value") or []}
             if not answer.get("nextLink"):
                 break
             request = HttpRequest("GET", str(answer["nextLink"]))
         return states
 
-    async def _ask(self, question: str, *, top: int = PAGE, skip: int = 0) -> Any:
+    async def _ask(self, question: str, *, top: int = ROWS_PER_PAGE, skip: int = 0) -> Any:
         options = {"resultFormat": "objectArray", "$top": top, "$skip": skip}
         body: Any = {"subscriptions": self._subscriptions, "query": question, "options": options}
-        return await found(self._cloud.graph.resources(body))
+        return await get_or_none(self._cloud.graph.resources(body))
 
 
-def _machine(row: dict[str, Any]) -> FleetMachine:
-    return FleetMachine(
+def _machine(row: dict[str, Any]) -> VirtualMachine:
+    return VirtualMachine(
         id=str(row["id"]),
         name=str(row["name"]),
         subscription=str(row["subscriptionId"]),

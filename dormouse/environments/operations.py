@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from dormouse.environments.results import Outcome, Refusal
 from dormouse.lifecycle import Verb
 from dormouse.resources.machines import address_id, machine_id
-from dormouse.resources.plan import Machine, Plan, Step
+from dormouse.resources.plan import Plan, PlannedMachine, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class ChangePower:
     machine: str
     subscription: str = ""
     hibernate: bool = False
-    inside: Machine | None = None
+    inside: PlannedMachine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Adoption:
 
 
 @dataclass(frozen=True, slots=True)
-class Teardown:
+class DeleteRequest:
     """Input of `delete_environment`; it begins after `settle` seconds, in which what is under way may arrive.
 
     With `purge`, its secrets are gone for good, those among them that were deleted before.
@@ -98,7 +98,7 @@ class BuildRequest:
     `put` is False for a resource that exists and needs no change, but about which later steps must know something.
     """
 
-    step: Step
+    step: Resource
     put: bool = True
     facts: dict[str, dict[str, str]] = field(default_factory=dict)
     machine_exists: bool = False
@@ -109,11 +109,11 @@ class PollRequest:
     """Input of the activity that asks how a long operation of Azure stands."""
 
     url: str
-    machine: Machine | None = None
+    machine: PlannedMachine | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuildResult:
     """What `build_resource` answers."""
 
     step: str
@@ -125,11 +125,11 @@ class Built:
 class Probe:
     """Input of the health check inside a machine."""
 
-    machine: Machine
+    machine: PlannedMachine
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class LockQuestion:
     """Input of the activity that looks whether an operation still holds the lock of its environment."""
 
     operation: str
@@ -144,7 +144,7 @@ class Cancellation:
 
 
 @dataclass(frozen=True, slots=True)
-class StepReport:
+class ResourceProgress:
     """How one step of an operation stands; seconds count from the operation's start."""
 
     name: str
@@ -160,7 +160,7 @@ class StepReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class Completion:
     """Input of the activity that closes an operation: its trail, its outcome, and what becomes of the environment."""
 
     operation: str
@@ -168,7 +168,7 @@ class Closing:
     outcome: Outcome
     began_at: str
     ended_at: str
-    steps: tuple[StepReport, ...] = ()
+    steps: tuple[ResourceProgress, ...] = ()
     forget_environment: bool = False
 
 
@@ -184,7 +184,7 @@ class OperationRecord:
     verb: Verb
     by: str
     accepted_at: str
-    steps: tuple[StepReport, ...] = ()
+    steps: tuple[ResourceProgress, ...] = ()
     began_at: str = ""
     ended_at: str = ""
     outcome: Outcome | None = None

@@ -86,7 +86,7 @@ class Check(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthCheckResult:
     """What one check inside a machine found."""
 
     name: str
@@ -111,7 +111,7 @@ class MachineView:
     provisioning: str = ""
 
 
-class Look(StrEnum):
+class ObservedState(StrEnum):
     """How the resource of a step was found."""
 
     ABSENT = "absent"
@@ -120,7 +120,7 @@ class Look(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class PreflightResult:
     """What was found before building: the steps that exist, those of them that are not as they were put, and refusals."""
 
     existing: tuple[str, ...] = ()
@@ -151,7 +151,7 @@ class Progress:
     created: bool = False
     facts: dict[str, str] = field(default_factory=dict)
     refusal: Refusal | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[HealthCheckResult, ...] = ()
     held_up: bool = False
     detail: str = ""
 
@@ -171,7 +171,7 @@ class Progress:
         return cls(Stage.REFUSED, refusal=refusal)
 
 
-class Verdict(StrEnum):
+class OutcomeStatus(StrEnum):
     """How an operation ended."""
 
     SUCCEEDED = "succeeded"
@@ -186,10 +186,10 @@ class Verdict(StrEnum):
 class Outcome:
     """How an operation ended and everything worth knowing about it: as much of it as a row holds."""
 
-    verdict: Verdict
+    verdict: OutcomeStatus
     explanation: str
     refusals: tuple[Refusal, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[HealthCheckResult, ...] = ()
     leftovers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -203,13 +203,13 @@ class Outcome:
         """Something was refused after work had begun; `undone` says what became of that work."""
         said, left = tuple(refusals), tuple(leftovers)
         words = [refusal.explained() for refusal in said]
-        return cls(Verdict.FAILED, _sentences(words, left, undone), refusals=said, leftovers=left)
+        return cls(OutcomeStatus.FAILED, _sentences(words, left, undone), refusals=said, leftovers=left)
 
     @classmethod
     def cancelled(cls, by: str, leftovers: Iterable[str] = (), *, undone: str = "") -> "Outcome":
         """Somebody wanted it no more; `undone` says what became of the work until then."""
         left = tuple(leftovers)
-        return cls(Verdict.CANCELLED, _sentences([f"Cancelled by {by}."], left, undone), leftovers=left)
+        return cls(OutcomeStatus.CANCELLED, _sentences([f"Cancelled by {by}."], left, undone), leftovers=left)
 
 
 def _sentences(words: list[str], left: tuple[str, ...], undone: str) -> str:

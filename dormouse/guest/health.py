@@ -11,7 +11,7 @@ inactive after a later boot, because its work is done: then the file that it lea
 import re
 import shlex
 
-from dormouse.environments.results import Check, Finding
+from dormouse.environments.results import Check, HealthCheckResult
 from dormouse.guest.setup_script import READY_PATH
 from dormouse.resources.plan import GuestSetup
 
@@ -94,12 +94,12 @@ def expected_checks(setup: GuestSetup) -> tuple[str, ...]:
     return ("cloud-init", "setup", "blob-mount", *(name for name, wanted in asked.items() if wanted))
 
 
-def findings_in(output: str, setup: GuestSetup) -> tuple[Finding, ...]:
+def findings_in(output: str, setup: GuestSetup) -> tuple[HealthCheckResult, ...]:
     """What the script found; a check that says nothing has not passed."""
     said = {match["name"]: match for match in LINE.finditer(output)}
     return tuple(
-        Finding(name, Check(said[name]["result"]), said[name]["detail"].strip())
+        HealthCheckResult(name, Check(said[name]["result"]), said[name]["detail"].strip())
         if name in said
-        else Finding(name, Check.WAITING, "the machine has not said anything about this yet")
+        else HealthCheckResult(name, Check.WAITING, "the machine has not said anything about this yet")
         for name in expected_checks(setup)
     )

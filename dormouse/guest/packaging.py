@@ -9,7 +9,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parent / "agent"
 MAIN = "from agent.main import main\n\nraise SystemExit(main())\n"
-THE_BEGINNING = (1980, 1, 1, 0, 0, 0)
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @functools.cache
@@ -24,7 +24,7 @@ def agent_archive() -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
         for name, text in sorted({"__main__.py": MAIN, **texts}.items()):
-            entry = zipfile.ZipInfo(name, THE_BEGINNING)
+            entry = zipfile.ZipInfo(name, ZIP_EPOCH)
             entry.create_system, entry.external_attr = 3, 0o644 << 16
             file.writestr(entry, text)
     return archive.getvalue()

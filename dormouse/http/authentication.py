@@ -2,18 +2,18 @@
 
 import azure.functions as func
 
-from dormouse.access.roles import ANYBODY, Caller, Door, Right, Role, highest
+from dormouse.access.roles import ANYBODY, Caller, Channel, Permission, Role, highest
 from dormouse.errors import NotAuthenticated
 from dormouse.http.requests import LONGEST_NAME
-from dormouse.services.dependencies import Reads
+from dormouse.services.dependencies import Dependencies
 from dormouse.text.plain_text import plain
 
 KEY_HOLDER = "function-key"
 
 
-async def caller_of(req: func.HttpRequest, right: Right, reads: Reads) -> Caller:
+async def caller_of(req: func.HttpRequest, right: Permission, reads: Dependencies) -> Caller:
     """Whoever sends a request; a token decides where there is one; raises NotAuthenticated, or CloudUnavailable."""
-    if right is Right.NOTHING:
+    if right is Permission.NOTHING:
         return ANYBODY
     settings = reads.settings
     if req.headers.get("Authorization", ""):
@@ -23,7 +23,7 @@ async def caller_of(req: func.HttpRequest, right: Right, reads: Reads) -> Caller
             raise NotAuthenticated("The token names nobody.")
         named = claims.get("preferred_username") or claims.get("upn") or claims.get("appid") or object_id
         roles = claims.get("roles") if isinstance(claims.get("roles"), list) else []
-        return Caller(plain(str(named))[:LONGEST_NAME], Door.TOKEN, highest(list(roles or [])), object_id)
+        return Caller(plain(str(named))[:LONGEST_NAME], Channel.TOKEN, highest(list(roles or [])), object_id)
     if settings.http_auth == "entra":
         raise NotAuthenticated("This control plane asks for a bearer token.")
-    return Caller(KEY_HOLDER, Door.KEY, Role(settings.function_key_role))
+    return Caller(KEY_HOLDER, Channel.KEY, Role(settings.function_key_role))

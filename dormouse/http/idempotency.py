@@ -24,7 +24,7 @@ from dormouse.http.responses import accepted
 from dormouse.ids import operation_id_at
 from dormouse.lifecycle import Verb
 from dormouse.records.deduplication import ANSWERS
-from dormouse.services.dependencies import Reads
+from dormouse.services.dependencies import Dependencies
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 # Without commas: Azure's host joins several headers of one name by them, and of two keys neither is meant.
@@ -60,10 +60,10 @@ class Answer:
         return func.HttpResponse(self.body, status_code=self.status, headers=headers, mimetype="application/json")
 
 
-async def once(
+async def run_once(
     req: func.HttpRequest,
     caller: Caller,
-    reads: Reads,
+    reads: Dependencies,
     carry_out: Callable[[Caller], Awaitable[func.HttpResponse]],
     *,
     dry_runs: bool = False,
@@ -98,7 +98,7 @@ async def once(
     return response
 
 
-async def _earlier(name: str, mine: Answer, reads: Reads) -> Answer | None:
+async def _earlier(name: str, mine: Answer, reads: Dependencies) -> Answer | None:
     """The same request that came before, or None if this one is the first."""
     first, lost = False, None
     try:
@@ -118,7 +118,7 @@ async def _earlier(name: str, mine: Answer, reads: Reads) -> Answer | None:
     return earlier
 
 
-async def _begun(req: func.HttpRequest, name: str, earlier: Answer, reads: Reads) -> func.HttpResponse | None:
+async def _begun(req: func.HttpRequest, name: str, earlier: Answer, reads: Dependencies) -> func.HttpResponse | None:
     """The operation that the request has begun before its answer was lost, if it has."""
     environment = req.route_params.get("name", "")
     for verb in Verb if environment else ():
@@ -128,7 +128,7 @@ async def _begun(req: func.HttpRequest, name: str, earlier: Answer, reads: Reads
     return None
 
 
-async def _taken_over(name: str, earlier: Answer, mine: Answer, reads: Reads) -> Answer:
+async def _taken_over(name: str, earlier: Answer, mine: Answer, reads: Dependencies) -> Answer:
     """The request taken up again, if whoever took it up before must be gone by now; raises RequestUnderWay."""
     mine = replace(mine, first=earlier.first)
     row = await reads.receipts.read(ANSWERS, name)
@@ -144,7 +144,7 @@ async def _taken_over(name: str, earlier: Answer, mine: Answer, reads: Reads) ->
     return mine
 
 
-async def _keep(name: str, mine: Answer, response: func.HttpResponse, reads: Reads) -> None:
+async def _keep(name: str, mine: Answer, response: func.HttpResponse, reads: Dependencies) -> None:
     headers = tuple((each, response.headers[each]) for each in KEPT_HEADERS if each in response.headers)
     answer = replace(mine, status=response.status_code, body=response.get_body().decode(), headers=headers)
     if len(serialization.text_of(answer)) > LONGEST:

@@ -12,7 +12,7 @@ import azure.functions as func
 
 from dormouse.errors import InvalidRequest
 from dormouse.http.requests import DRY_RUN_MEMBER, json_object, raw_body
-from dormouse.idle.verdict import Kind
+from dormouse.idle.verdict import VerdictKind
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class Parameter(Generic[T]):
             raise InvalidRequest(f"{self.name} must be {error}, not {text[:80]!r}.") from None
 
 
-class DryRun(Parameter[bool]):
+class DryRunParameter(Parameter[bool]):
     """Whether a command is only to say what it would do: asked in its query, or as a member of its JSON body."""
 
     def of(self, req: func.HttpRequest) -> bool:
@@ -113,7 +113,7 @@ def _region(text: str) -> str:
     return name
 
 
-DRY_RUN = DryRun(
+DRY_RUN = DryRunParameter(
     DRY_RUN_MEMBER,
     "Only say what would happen; nothing is changed. May be a member of the JSON body instead.",
     {"type": "boolean"},
@@ -157,7 +157,7 @@ SINCE = Parameter(
     0.0,
 )
 VERDICT = Parameter(
-    "verdict", "Only machines with this verdict.", {"type": "string", "enum": list(Kind)}, _one_of(*Kind), ""
+    "verdict", "Only machines with this verdict.", {"type": "string", "enum": list(VerdictKind)}, _one_of(*VerdictKind), ""
 )
 FORMAT = Parameter(
     "format",

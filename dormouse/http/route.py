@@ -6,14 +6,14 @@ from typing import Any
 
 import azure.functions as func
 
-from dormouse.access.roles import Caller, Right
+from dormouse.access.roles import Caller, Permission
 from dormouse.errors import ControlPlaneError, InvalidRequest
 from dormouse.http.parameters import Parameter
 from dormouse.http.paths import require_place
 from dormouse.http.queries import require_readable_query, shown
 from dormouse.http.requests import DRY_RUN_MEMBER, body_of, raw_body
 from dormouse.http.responses import Accepted
-from dormouse.services.dependencies import Reads
+from dormouse.services.dependencies import Dependencies
 
 Handler = Callable[..., Awaitable[func.HttpResponse]]
 JSON, HTML, CSV, FORM = "application/json", "text/html", "text/csv", "application/x-www-form-urlencoded"
@@ -41,7 +41,7 @@ class Route:
     method: str
     template: str
     handler: Handler
-    right: Right
+    right: Permission
     replies: tuple[Reply, ...]
     query: tuple[Parameter[Any], ...] = ()
     takes: Any = None
@@ -55,7 +55,7 @@ class Route:
     @property
     def commands(self) -> bool:
         """Whether it does something, and can be asked to do it once only."""
-        return self.method != "GET" and self.right is not Right.NOTHING
+        return self.method != "GET" and self.right is not Permission.NOTHING
 
     def require_readable(self, req: func.HttpRequest) -> None:
         """Raise what a request is refused for before anything is looked up, so that nothing misread is done in earnest.
@@ -63,7 +63,7 @@ class Route:
         That is every query parameter that is unknown or unreadable, a body where none is taken, and a name or id in the path
         that nothing of ours can have.
         """
-        if self.right is Right.NOTHING:
+        if self.right is Permission.NOTHING:
             return
         require_readable_query(req, [parameter.name for parameter in self.query])
         for parameter in self.query:
@@ -74,7 +74,7 @@ class Route:
                 raise InvalidRequest(f"The body may hold nothing but {DRY_RUN_MEMBER}, and not {shown(strange)}.")
         require_place(self.method, self.template, req.route_params)
 
-    def admit(self, caller: Caller, reads: Reads) -> None:
+    def admit(self, caller: Caller, reads: Dependencies) -> None:
         """Count a request that costs calls of Azure; raises TooManyRequests."""
         pace = reads.pace if self.costly else reads.looks if self.looks else None
         if pace is not None:
@@ -82,7 +82,7 @@ class Route:
 
     def level(self, *, keys: bool) -> Any:
         """The key that the host asks for; where tokens open the doors, it asks for none."""
-        return func.AuthLevel.FUNCTION if keys and self.right is not Right.NOTHING else func.AuthLevel.ANONYMOUS
+        return func.AuthLevel.FUNCTION if keys and self.right is not Permission.NOTHING else func.AuthLevel.ANONYMOUS
 
 
 def ok(*kinds: Any) -> tuple[Reply, ...]:

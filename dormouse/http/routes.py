@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dormouse.access.roles import Right
+from dormouse.access.roles import Permission
 from dormouse.blueprints.specs import WorkstationSpec
 from dormouse.chatops import endpoints
 from dormouse.errors import (
@@ -48,14 +48,14 @@ from dormouse.http.responses import Page
 from dormouse.http.route import CSV, FORM, HTML, Reply, Route, begun, ok
 from dormouse.idle.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
-from dormouse.idle.report import Line
-from dormouse.services.apply import DryRun
-from dormouse.services.views import Picture
+from dormouse.idle.report import ReportRow
+from dormouse.services.apply import ApplyPreview
+from dormouse.services.views import EnvironmentView
 
 HELD = (EnvironmentNotFound, EnvironmentBusy, CommandNotPossible)
 SIGNED = (NotAuthenticated, InvalidRequest)
 PAGED = (LIMIT, AFTER)
-LOOK, OWN, OPERATE, NOTHING = Right.LOOK, Right.OWN, Right.OPERATE, Right.NOTHING
+LOOK, OWN, OPERATE, NOTHING = Permission.LOOK, Permission.OWN, Permission.OPERATE, Permission.NOTHING
 
 ROUTES = (
     Route(
@@ -63,33 +63,39 @@ ROUTES = (
         "environments/{name}",
         environments.put_environment,
         OWN,
-        begun(Picture, DryRun),
+        begun(EnvironmentView, ApplyPreview),
         (DRY_RUN,),
         WorkstationSpec,
         (EnvironmentBusy, NameTaken),
         costly=True,
     ),
     Route(
-        "GET", "environments/{name}", environments.get_environment, LOOK, ok(Picture), no=(EnvironmentNotFound,), looks=True
+        "GET",
+        "environments/{name}",
+        environments.get_environment,
+        LOOK,
+        ok(EnvironmentView),
+        no=(EnvironmentNotFound,),
+        looks=True,
     ),
     Route(
         "DELETE",
         "environments/{name}",
         environments.remove_environment,
         OWN,
-        begun(environments.GoneAlready, environments.WouldDelete),
+        begun(environments.AlreadyDeleted, environments.DeletePreview),
         (DRY_RUN, PURGE),
         no=HELD,
         costly=True,
     ),
-    Route("GET", "environments", environments.list_environments, LOOK, ok(Page[Picture]), PAGED, costly=True),
+    Route("GET", "environments", environments.list_environments, LOOK, ok(Page[EnvironmentView]), PAGED, costly=True),
     *(
         Route(
             "POST",
             f"environments/{{name}}/{verb}",
             handler,
             OWN,
-            begun(Picture, environments.WouldChangePower),
+            begun(EnvironmentView, environments.PowerPreview),
             (DRY_RUN,),
             no=HELD,
             costly=True,
@@ -105,30 +111,30 @@ ROUTES = (
         "environments/{name}/password",
         environments.get_password,
         OWN,
-        ok(environments.PasswordPlace),
+        ok(environments.PasswordLocation),
         no=(EnvironmentNotFound,),
     ),
     *(
         Route("POST", template, handler, OWN, ok(kind), (DRY_RUN,), takes, (EnvironmentNotFound, EnvironmentBusy))
         for template, handler, kind, takes in (
-            ("environments/{name}/hold", environments.hold_environment, machines.Held, HoldRequest),
-            ("environments/{name}/extend", environments.extend_environment, machines.Leased, LeaseRequest),
+            ("environments/{name}/hold", environments.hold_environment, machines.HoldView, HoldRequest),
+            ("environments/{name}/extend", environments.extend_environment, machines.LeaseView, LeaseRequest),
         )
     ),
-    Route("GET", "machines", machines.list_machines, LOOK, ok(Page[Line]), (*PAGED, VERDICT)),
+    Route("GET", "machines", machines.list_machines, LOOK, ok(Page[ReportRow]), (*PAGED, VERDICT)),
     Route(
         "GET",
         "machines/idle-report",
         machines.idle_report,
         LOOK,
-        (*ok(machines.Report), Reply(200, None, CSV)),
+        (*ok(machines.IdleReport), Reply(200, None, CSV)),
         (*PAGED, FORMAT),
     ),
     *(
         Route("POST", template, handler, OPERATE, ok(kind), (DRY_RUN,), takes, (MachineNotFound, EnvironmentBusy))
         for template, handler, kind, takes in (
-            ("machines/hold", machines.hold_machine, machines.Held, machines.MachineHold),
-            ("machines/extend", machines.lease_machine, machines.Leased, machines.MachineLease),
+            ("machines/hold", machines.hold_machine, machines.HoldView, machines.MachineHold),
+            ("machines/extend", machines.extend_machine, machines.LeaseView, machines.MachineLease),
         )
     ),
     *(
@@ -137,7 +143,7 @@ ROUTES = (
             template,
             handler,
             OPERATE,
-            begun(adoption.WouldAdopt),
+            begun(adoption.AdoptionPreview),
             (DRY_RUN,),
             takes,
             (MachineNotFound, EnvironmentBusy, CommandNotPossible),
@@ -153,7 +159,7 @@ ROUTES = (
         "sweeps",
         sweeps.post_sweep,
         OPERATE,
-        (Reply(202, sweeps.SweepBegun),),
+        (Reply(202, sweeps.SweepAccepted),),
         (DRY_RUN,),
         no=(SweepUnderWay,),
         costly=True,
@@ -222,7 +228,7 @@ ROUTES = (
         "operations/{id}/cancel",
         operations.cancel_operation,
         OWN,
-        begun(operations.WouldCancel),
+        begun(operations.CancelPreview),
         (DRY_RUN, FORCE),
         no=(OperationNotFound, SweepNotFound, CommandNotPossible),
     ),
@@ -231,7 +237,7 @@ ROUTES = (
         "blueprints",
         blueprints.list_blueprints,
         LOOK,
-        ok(Page[blueprints.PricedCard]),
+        ok(Page[blueprints.BlueprintView]),
         (*PAGED, REGION, SIZE),
         looks=True,
     ),
@@ -240,7 +246,7 @@ ROUTES = (
         "blueprints/{name}",
         blueprints.get_blueprint,
         LOOK,
-        ok(blueprints.PricedCard),
+        ok(blueprints.BlueprintView),
         (REGION, SIZE),
         no=(BlueprintNotFound,),
         looks=True,

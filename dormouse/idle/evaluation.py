@@ -7,18 +7,18 @@ from datetime import date
 from typing import Any
 
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.idle.evidence import Case, Evidence, with_agent
+from dormouse.idle.evidence import Evaluation, Evidence, with_agent
 from dormouse.idle.heartbeat import AgentRecord
 from dormouse.idle.holds import longest_hold
 from dormouse.idle.policy import IdlePolicy, read_policy, stored_policy
 from dormouse.idle.schedule import Schedule, read_schedule
 from dormouse.idle.tags import tag_faults
-from dormouse.idle.tracking import MachineMemory, observed, with_agents_word
-from dormouse.resources.machines import IDLE, SCHEDULE, FleetMachine
+from dormouse.idle.tracking import TrackedMachine, with_delivered_warning, with_observation
+from dormouse.resources.machines import IDLE_TAG, SCHEDULE_TAG, VirtualMachine
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class EvaluationRules:
     """What the settings say of all machines: policy, watched scopes, days off, the longest hold in minutes.
 
     `home` is the subscription in which environments are built, `deployment` the deployment whose rules these are ("": any).
@@ -31,20 +31,20 @@ class Rules:
     home: str = ""
     deployment: str = ""
 
-    def leaves_to_others(self, machine: FleetMachine) -> bool:
+    def leaves_to_others(self, machine: VirtualMachine) -> bool:
         """Whether a machine is none of our environments, and its tag names another deployment, which watches it."""
         return not machine.environment and machine.deployment not in ("", self.deployment or machine.deployment)
 
 
-def case_of(
-    machine: FleetMachine,
+def evaluation_of(
+    machine: VirtualMachine,
     record: EnvironmentRecord | None,
-    memory: MachineMemory | None,
-    rules: Rules,
+    memory: TrackedMachine | None,
+    rules: EvaluationRules,
     now: float,
     *,
     unreadable: str = "",
-) -> Case:
+) -> Evaluation:
     """A machine with what people want of it and what is remembered of it; the evidence is still to come.
 
     `record` is the environment that its tag names, which counts only if this is really the machine of that environment.
@@ -57,27 +57,27 @@ def case_of(
     faults = list(tag_faults(machine.tags))
     spec = _spec(record, faults)
     policy = _policy(machine, spec.get("idle"), rules, faults)
-    written = machine.tags.get(SCHEDULE, str(spec.get("schedule", ""))).strip()
+    written = machine.tags.get(SCHEDULE_TAG, str(spec.get("schedule", ""))).strip()
     schedule: Schedule | None = None
     if written:
         try:
             schedule = read_schedule(written, rules.days_off)
         except ValueError as error:
             faults.append(str(error))
-    memory, fault = observed(memory, machine, written, now), "; ".join(faults)
-    return Case(machine, memory, policy, now, schedule, fault=fault, unreadable=unreadable)
+    memory, fault = with_observation(memory, machine, written, now), "; ".join(faults)
+    return Evaluation(machine, memory, policy, now, schedule, fault=fault, unreadable=unreadable)
 
 
-def with_evidence(case: Case, outside: Evidence, record: AgentRecord | None, rules: Rules) -> Case:
+def with_evidence(case: Evaluation, outside: Evidence, record: AgentRecord | None, rules: EvaluationRules) -> Evaluation:
     """The case with what Azure Monitor and the agent have measured, and with the holds that were made on the machine."""
     if record is None or record.heard_at < case.machine.created:  # then it spoke of another machine of that name
         return replace(case, evidence=outside, hold=case.memory.hold)
     hold = longest_hold(case.memory.hold, record.holds, case.machine.name, case.now, rules.longest_hold)
-    evidence, memory = with_agent(outside, record, case.policy.window, case.now), with_agents_word(case.memory, record)
+    evidence, memory = with_agent(outside, record, case.policy.window, case.now), with_delivered_warning(case.memory, record)
     return replace(case, memory=memory, evidence=evidence, hold=hold)
 
 
-def _is_machine_of(record: EnvironmentRecord, machine: FleetMachine, home: str) -> bool:
+def _is_machine_of(record: EnvironmentRecord, machine: VirtualMachine, home: str) -> bool:
     if home and machine.subscription.lower() != home.lower():
         return False
     return (record.group.lower(), record.machine.lower()) == (machine.group.lower(), machine.name.lower())
@@ -93,17 +93,17 @@ def _spec(record: EnvironmentRecord | None, faults: list[str]) -> dict[str, Any]
     return spec if isinstance(spec, dict) else {}
 
 
-def _policy(machine: FleetMachine, asked: dict[str, Any] | None, rules: Rules, faults: list[str]) -> IdlePolicy:
+def _policy(machine: VirtualMachine, asked: dict[str, Any] | None, rules: EvaluationRules, faults: list[str]) -> IdlePolicy:
     """The tag of the machine before the spec of its environment before the settings; only what is named is watched."""
     base = rules.policy
     if rules.leaves_to_others(machine):
         return base.model_copy(update={"enabled": False})
     try:
         base = stored_policy(asked) if asked else base
-        if IDLE in machine.tags:
-            return read_policy(machine.tags[IDLE], base)
+        if IDLE_TAG in machine.tags:
+            return read_policy(machine.tags[IDLE_TAG], base)
     except ValueError as error:
         faults.append(str(error))
     inside = any(f"{machine.id.lower()}/".startswith(f"{scope}/") for scope in rules.scopes)
-    named = machine.environment or inside or IDLE in machine.tags
+    named = machine.environment or inside or IDLE_TAG in machine.tags
     return base if named else base.model_copy(update={"enabled": False})

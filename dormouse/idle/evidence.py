@@ -9,8 +9,8 @@ from dormouse.idle.heartbeat import AgentRecord
 from dormouse.idle.policy import OFF, IdlePolicy
 from dormouse.idle.schedule import Schedule
 from dormouse.idle.signals import GPU, HOST, INSIDE, Signal, Values
-from dormouse.idle.tracking import Hold, MachineMemory
-from dormouse.resources.machines import KEEP, FleetMachine
+from dormouse.idle.tracking import Hold, TrackedMachine
+from dormouse.resources.machines import KEEP_TAG, VirtualMachine
 
 STALE = 10 * MINUTE
 # The agent tells every minute; what is newer than this may still be on its way.
@@ -18,7 +18,7 @@ ON_ITS_WAY = 3  # minutes
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class TimeSeries:
     """One signal by minutes, oldest first: the window, and what is already known of the minutes after it."""
 
     window: Values = ()
@@ -49,10 +49,10 @@ class Evidence:
     agent's reasons for what it does not know, by signal.
     """
 
-    host: dict[str, Track] = field(default_factory=dict)
+    host: dict[str, TimeSeries] = field(default_factory=dict)
     host_end: float = 0.0
     host_problem: str = ""
-    inside: dict[str, Track] | None = None
+    inside: dict[str, TimeSeries] | None = None
     heard_at: float = 0.0
     booted_at: float = 0.0
     gpu: str = ""
@@ -61,14 +61,14 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Evaluation:
     """One machine with everything that a verdict on it rests on.
 
     `fault` says what cannot be read in its tags, `unreadable` which of its stored records cannot be read.
     """
 
-    machine: FleetMachine
-    memory: MachineMemory
+    machine: VirtualMachine
+    memory: TrackedMachine
     policy: IdlePolicy
     now: float
     schedule: Schedule | None = None
@@ -82,8 +82,8 @@ class Case:
         """Why nobody but people stops or starts this machine, or ""."""
         if self.machine.managed_by_others:
             return "It belongs to a scale set or a service, which starts and stops its machines itself."
-        if KEEP in self.machine.tags and self.machine.tags[KEEP].strip().lower() not in OFF:
-            return f"Its tag {KEEP} says that nobody but people stops it."
+        if KEEP_TAG in self.machine.tags and self.machine.tags[KEEP_TAG].strip().lower() not in OFF:
+            return f"Its tag {KEEP_TAG} says that nobody but people stops it."
         return ""
 
     @property
@@ -96,7 +96,7 @@ def with_agent(evidence: Evidence, record: AgentRecord, window: int, now: float)
     """The evidence together with what the agent has told of a window of minutes that ends now."""
     end, last = int(now // MINUTE) - ON_ITS_WAY, int(now // MINUTE) + 1
     series = record.series(end - window, last)
-    tracks = {name: Track(values[:window], values[window:]) for name, values in series.items()}
+    tracks = {name: TimeSeries(values[:window], values[window:]) for name, values in series.items()}
     return replace(
         evidence,
         inside=tracks,
@@ -108,7 +108,7 @@ def with_agent(evidence: Evidence, record: AgentRecord, window: int, now: float)
     )
 
 
-def tracks(case: Case) -> Iterator[tuple[Signal, Track]]:
+def tracks(case: Evaluation) -> Iterator[tuple[Signal, TimeSeries]]:
     """Every signal that was ever told of a machine, the most convincing first."""
     inside = case.evidence.inside or {}
     for signals, told in ((INSIDE, inside), (HOST, case.evidence.host)):
@@ -117,7 +117,7 @@ def tracks(case: Case) -> Iterator[tuple[Signal, Track]]:
                 yield signal, told[signal.name]
 
 
-def numbers(case: Case) -> dict[str, float]:
+def numbers(case: Evaluation) -> dict[str, float]:
     """The peak of every signal that is known, from inside if it is known there and higher."""
     peaks: dict[str, float] = {}
     for signal, track in tracks(case):
@@ -126,12 +126,12 @@ def numbers(case: Case) -> dict[str, float]:
     return peaks
 
 
-def missing(case: Case) -> list[str]:
+def missing(case: Evaluation) -> list[str]:
     """Everything that would have to be known before a machine may be called idle, and is not."""
     return [*_missing_outside(case), *_missing_inside(case), *_missing_gpu(case)]
 
 
-def _missing_outside(case: Case) -> Iterator[str]:
+def _missing_outside(case: Evaluation) -> Iterator[str]:
     evidence = case.evidence
     if evidence.host_problem:
         yield evidence.host_problem
@@ -143,7 +143,7 @@ def _missing_outside(case: Case) -> Iterator[str]:
             yield f"Azure Monitor has no data for {max(gaps)} of {case.policy.window} minutes"
 
 
-def _missing_inside(case: Case) -> Iterator[str]:
+def _missing_inside(case: Evaluation) -> Iterator[str]:
     evidence = case.evidence
     if evidence.inside is None:
         if case.policy.agent == "required":
@@ -165,7 +165,7 @@ def _missing_inside(case: Case) -> Iterator[str]:
         yield f"the agent could not see {worst.subject} for {gaps[worst]} of {case.policy.window} minutes{_because(why)}"
 
 
-def _missing_gpu(case: Case) -> Iterator[str]:
+def _missing_gpu(case: Evaluation) -> Iterator[str]:
     evidence = case.evidence
     # Images for every kind of machine bring nvidia-smi along: that it fails says nothing where there is no GPU by size.
     if case.policy.gpu == "optional" or not (case.machine.has_gpu or evidence.gpu == "ok"):
@@ -185,7 +185,7 @@ def _because(why: str) -> str:
     return f" ({why.rstrip('.')})" if why else ""
 
 
-def _gap(track: Track | None, case: Case) -> int:
+def _gap(track: TimeSeries | None, case: Evaluation) -> int:
     """How many minutes of the window are missing; a track that is not as long as the window misses its beginning."""
     if track is None:
         return case.policy.window

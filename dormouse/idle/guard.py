@@ -6,12 +6,12 @@ Every decision to stop a machine asks it, and so does the recheck right before t
 from collections.abc import Iterator
 
 from dormouse.clock import minutes_text
-from dormouse.idle.evidence import STALE, Case, missing
-from dormouse.idle.tracking import Reason
+from dormouse.idle.evidence import STALE, Evaluation, missing
+from dormouse.idle.tracking import ActionReason
 from dormouse.lifecycle import State
 
 
-def unknowns(case: Case, reason: Reason) -> list[str]:
+def unknowns(case: Evaluation, reason: ActionReason) -> list[str]:
     """Everything that must be known before the machine is stopped for this reason, and is not.
 
     A stop for idleness or by schedule needs proof that the machine does no work. A lease stops a working machine as well,
@@ -19,12 +19,12 @@ def unknowns(case: Case, reason: Reason) -> list[str]:
     """
     if case.fault:
         return [f"what is written about it cannot be read: {case.fault}"]
-    if reason in (Reason.IDLE, Reason.SCHEDULE):
+    if reason in (ActionReason.IDLE, ActionReason.SCHEDULE):
         return missing(case)
-    return list(_holds_unseen(case)) if reason is Reason.LEASE else []
+    return list(_holds_unseen(case)) if reason is ActionReason.LEASE else []
 
 
-def _holds_unseen(case: Case) -> Iterator[str]:
+def _holds_unseen(case: Evaluation) -> Iterator[str]:
     evidence = case.evidence
     silent_for = case.now - evidence.heard_at
     if case.machine.state is State.RUNNING and evidence.inside is not None and silent_for > STALE:

@@ -30,7 +30,7 @@ LARGEST = 1e18
 Amount = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 
 
-class Told(BaseModel):
+class HeartbeatPart(BaseModel):
     """A part of a heartbeat; what newer agents tell besides is left alone."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
@@ -46,7 +46,7 @@ def at_most(value: Any) -> Any:
     return min(value, LARGEST) if isinstance(value, int | float) and value == value else value
 
 
-class HoldWish(Told):
+class ReportedHold(HeartbeatPart):
     """A person on the machine asks that it stays awake for some more seconds."""
 
     by: Annotated[str, BeforeValidator(clipped(LONGEST_NAME))]
@@ -54,12 +54,12 @@ class HoldWish(Told):
     until_in_seconds: Annotated[Amount, BeforeValidator(at_most)]
 
 
-def holds_in(value: Any) -> list[HoldWish]:
+def holds_in(value: Any) -> list[ReportedHold]:
     """Read as many holds as are kept, those that last longest, without what is none."""
-    holds: list[HoldWish] = []
+    holds: list[ReportedHold] = []
     for item in value if isinstance(value, list | tuple) else ():
         with contextlib.suppress(ValidationError):
-            holds.append(HoldWish.model_validate(item))
+            holds.append(ReportedHold.model_validate(item))
     longest = sorted(holds, key=lambda hold: -hold.until_in_seconds)[:MOST_HOLDS]
     return [hold for hold in holds if hold in longest][:MOST_HOLDS]
 
@@ -81,22 +81,22 @@ def _plain(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:LONGEST_REASON]
 
 
-class Reading(Told):
+class SignalSummary(HeartbeatPart):
     """One signal over a minute of samples."""
 
     max: Amount
     p95: Amount
 
 
-class Minute(Told):
+class Minute(HeartbeatPart):
     """One minute of samples: its number since the agent started, and how many seconds ago it ended."""
 
     sequence: Annotated[int, Field(ge=0)]
     age_seconds: Annotated[float, Field(ge=0, le=7 * 86400, allow_inf_nan=False)]
-    signals: Annotated[dict[str, Reading], Field(max_length=60)]
+    signals: Annotated[dict[str, SignalSummary], Field(max_length=60)]
 
 
-class Heartbeat(Told):
+class Heartbeat(HeartbeatPart):
     """What an agent reports about its machine; odd optional parts are clipped or left out, its minutes count."""
 
     version: Literal[1]
@@ -108,7 +108,7 @@ class Heartbeat(Told):
     gpu: Literal["ok", "absent", "broken"]
     gpu_problem: Annotated[str, BeforeValidator(clipped(LONGEST_REASON))] = ""
     problems: Annotated[dict[str, str], BeforeValidator(problems_in)] = {}
-    holds: Annotated[tuple[HoldWish, ...], BeforeValidator(holds_in)] = ()
+    holds: Annotated[tuple[ReportedHold, ...], BeforeValidator(holds_in)] = ()
     shown: Annotated[tuple[str, ...], BeforeValidator(shown_in)] = ()
 
 
@@ -122,7 +122,7 @@ class Boot:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldInside:
+class HoldOnMachine:
     """A hold made on the machine itself, first told of at a moment and ending at another (seconds since 1970)."""
 
     by: str
@@ -144,7 +144,7 @@ class AgentRecord:
     boots: tuple[Boot, ...] = ()
     names: tuple[str, ...] = ()
     minutes: dict[int, Values] = field(default_factory=dict)
-    holds: tuple[HoldInside, ...] = ()
+    holds: tuple[HoldOnMachine, ...] = ()
     shown: dict[str, float] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -198,11 +198,11 @@ def _problems(beat: Heartbeat, record: AgentRecord, names: tuple[str, ...], minu
     return {name: why[:longest] for name, why in said.items()}
 
 
-def _hold(wish: HoldWish, known: Iterable[HoldInside], now: float) -> HoldInside:
+def _hold(wish: ReportedHold, known: Iterable[HoldOnMachine], now: float) -> HoldOnMachine:
     """A hold as it is told now: the same that was told before, or a new one."""
     until = now + wish.until_in_seconds
     same = (hold for hold in known if (hold.by, hold.reason) == (wish.by, wish.reason) and abs(hold.until - until) < SAME)
-    return HoldInside(wish.by, wish.reason, next((hold.since for hold in same), now), until)
+    return HoldOnMachine(wish.by, wish.reason, next((hold.since for hold in same), now), until)
 
 
 def _placed(minute: Minute, boot: Boot | None, identifier: str, now: float) -> tuple[int, Boot]:
@@ -223,7 +223,7 @@ def _row(minute: Minute) -> Values:
     return tuple(_kept(minute.signals.get(signal.name), peaks=signal.peaks) for signal in INSIDE)
 
 
-def _kept(reading: Reading | None, *, peaks: bool) -> float | None:
+def _kept(reading: SignalSummary | None, *, peaks: bool) -> float | None:
     if reading is None:
         return None
     value = reading.max if peaks else reading.p95

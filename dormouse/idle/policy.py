@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dormouse.text.durations import DAY, HOUR, StoredMinutes, between, duration_text, leading_duration
+from dormouse.text.durations import DAY_MINUTES, HOUR_MINUTES, StoredMinutes, between, duration_text, leading_duration
 from dormouse.text.wording import did_you_mean, words_of
 
 # Between words, and between a word and its value.
 PARTS, NAMED = re.compile(r"[,;\r\n]+"), re.compile(r"([^\s=:]+)\s*[=:]\s*")
 # What the agent in a machine remembers, and so the longest time that can be looked back on.
-LONGEST_WINDOW = 6 * HOUR
+LONGEST_WINDOW = 6 * HOUR_MINUTES
 OFF = frozenset({"off", "false", "no"})
 ENABLED = frozenset({"on", "true", "yes", "1"})
 DISABLED = OFF | {"0", "none", "never", "disable", "disabled"}
@@ -49,8 +49,8 @@ class IdlePolicy(BaseModel):
 
     enabled: bool = True
     window: Annotated[StoredMinutes, between(5, LONGEST_WINDOW), shown("30m")] = 30
-    grace: Annotated[StoredMinutes, between(0, DAY), shown("30m")] = 30
-    lead: Annotated[StoredMinutes, between(0, DAY), shown("15m")] = 15
+    grace: Annotated[StoredMinutes, between(0, DAY_MINUTES), shown("30m")] = 30
+    lead: Annotated[StoredMinutes, between(0, DAY_MINUTES), shown("15m")] = 15
     action: Action = Action.DEALLOCATE
     hibernate_fallback: Literal["keep", "deallocate"] = "keep"
     undeliverable: Literal["keep", "proceed"] = "keep"

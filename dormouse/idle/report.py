@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dormouse.idle.decision import Decision, Step
-from dormouse.idle.evidence import Case
+from dormouse.idle.decision import Decision, NextAction
+from dormouse.idle.evidence import Evaluation
 from dormouse.idle.tracking import Hold, Lease
-from dormouse.idle.verdict import IdleVerdict, Kind
+from dormouse.idle.verdict import Verdict, VerdictKind
 from dormouse.lifecycle import State
 from dormouse.text.limits import LONGEST_SENTENCE, MOST_PROBLEMS, clipped, first_of
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReportRow:
     """One machine in the report: its verdict with the evidence, and what happens to it when.
 
     `as_of` is when it was judged; `stale` says that the last sweep did not see it, so that it may be gone.
@@ -25,10 +25,10 @@ class Line:
     region: str
     size: str
     state: State
-    verdict: Kind
+    verdict: VerdictKind
     sentence: str
     numbers: dict[str, float]
-    step: Step
+    step: NextAction
     then: str
     at: float
     since: float
@@ -42,7 +42,7 @@ class Line:
     stale: bool = False
 
     @classmethod
-    def of(cls, case: Case, verdict: IdleVerdict, decision: Decision) -> "Line":
+    def of(cls, case: Evaluation, verdict: Verdict, decision: Decision) -> "ReportRow":
         """The line of a machine."""
         machine, memory, now = case.machine, case.memory, case.now
         return cls(
@@ -75,11 +75,11 @@ class ReportPage:
     number: int
     sweep: str
     judged_at: float
-    lines: tuple[Line, ...]
+    lines: tuple[ReportRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class SweepSummary:
     """What a sweep has found, counted; `problems` says what could not be seen or done."""
 
     machines: int = 0
@@ -90,7 +90,7 @@ class Tally:
     problems: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, lines: Iterable[Line], problems: Iterable[str] = ()) -> "Tally":
+    def of(cls, lines: Iterable[ReportRow], problems: Iterable[str] = ()) -> "SweepSummary":
         """The count of some lines."""
         told = list(lines)
         return cls(
@@ -102,9 +102,9 @@ class Tally:
             problems=first_of(problems, MOST_PROBLEMS),
         )
 
-    def plus(self, other: "Tally") -> "Tally":
+    def plus(self, other: "SweepSummary") -> "SweepSummary":
         """Both counted together."""
-        return Tally(
+        return SweepSummary(
             self.machines + other.machines,
             dict(sorted((Counter(self.verdicts) + Counter(other.verdicts)).items())),
             dict(sorted((Counter(self.steps) + Counter(other.steps)).items())),
@@ -126,6 +126,6 @@ class ReportHead:
     began_at: float
     ended_at: float
     pages: int
-    tally: Tally
+    tally: SweepSummary
     told_at: float = 0.0
     blind: bool = False

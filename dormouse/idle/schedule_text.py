@@ -9,7 +9,7 @@ from dormouse.idle.time_zones import read_zone
 from dormouse.text.spelling import nearest
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DAY = 24 * 60  # minutes
+DAY_MINUTES = 24 * 60  # minutes
 # The value of a tag: https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources
 LONGEST = 256  # characters
 EXAMPLE = "mon-fri 08:00-19:00, sat 10:00-14:00 Europe/Berlin"
@@ -128,7 +128,7 @@ class _Reading:
             self.offs.append(OffAt(days, moments[0]))
         else:
             begin, end = moments
-            self.hours.append(OnHours(days, begin, end if end > begin else end + DAY))
+            self.hours.append(OnHours(days, begin, end if end > begin else end + DAY_MINUTES))
 
     def _add_zone(self, said: str) -> None:
         try:
@@ -181,7 +181,7 @@ def _moments(time: re.Match[str]) -> list[int]:
     if any(half and not 1 <= hour <= 12 for hour, _, half in read):
         raise ValueError("has a time with am or pm that is not between 1 and 12")
     moments = [(hour % 12 + 12 * (half == "p") if half else hour) * 60 + minute for hour, minute, half in read]
-    if max(moments) > DAY or (len(moments) > 1 and moments[0] == DAY):
+    if max(moments) > DAY_MINUTES or (len(moments) > 1 and moments[0] == DAY_MINUTES):
         raise ValueError("has a time beyond the end of its day")
     if len(moments) > 1 and moments[0] == moments[1]:
         raise ValueError("begins when it ends; a whole day is 00:00-24:00")

@@ -4,7 +4,7 @@ import base64
 import binascii
 from hmac import compare_digest
 
-from dormouse.idle.tracking import MachineMemory
+from dormouse.idle.tracking import TrackedMachine
 
 
 def snooze_link(control_plane: str, key: str, token: str) -> str:
@@ -24,7 +24,7 @@ def read_link(text: str) -> tuple[str, str]:
     return key, token
 
 
-def opens(memory: MachineMemory | None, token: str) -> bool:
+def opens(memory: TrackedMachine | None, token: str) -> bool:
     """Whether this secret is the one of the machine's present warning."""
     known = memory.warned.token if memory and memory.warned else ""
     return bool(known) and compare_digest(known.encode(), token.encode())

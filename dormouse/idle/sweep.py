@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from dormouse.environments.operations import ChangePower, Teardown
+from dormouse.environments.operations import ChangePower, DeleteRequest
 from dormouse.environments.results import Outcome, Progress
-from dormouse.idle.decision import Step
-from dormouse.idle.report import Tally
-from dormouse.idle.tracking import Reason
+from dormouse.idle.decision import NextAction
+from dormouse.idle.report import SweepSummary
+from dormouse.idle.tracking import ActionReason
 from dormouse.lifecycle import Verb
-from dormouse.resources.machines import FleetMachine
+from dormouse.resources.machines import VirtualMachine
 
 # Resource Manager takes 200 writes at once and 10 a second after that; six of ten are ours, whatever page they come from.
 # https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
@@ -17,7 +17,7 @@ BURST, EVERY, EVERY_SECONDS = 120, 30, 5.0
 ORDERING_SECONDS = 240.0
 # A name that no environment can have.
 SWEEP_LOCK = ":sweep"
-VERBS = {Step.STOP: Verb.STOP, Step.START: Verb.START, Step.DELETE: Verb.DELETE}
+VERBS = {NextAction.STOP: Verb.STOP, NextAction.START: Verb.START, NextAction.DELETE: Verb.DELETE}
 
 
 def most_at_once(pages: int) -> int:
@@ -47,17 +47,17 @@ class PageRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedAction:
     """Something that is to be done about a machine, with the verdict that it rests on.
 
     `subject` is the name that its lock and its trail go by: its environment, or what is unique among adopted machines.
     `window` is how many minutes its policy looks back.
     """
 
-    step: Step
-    reason: Reason
+    step: NextAction
+    reason: ActionReason
     subject: str
-    machine: FleetMachine
+    machine: VirtualMachine
     sentence: str
     then: str
     at: float
@@ -84,17 +84,17 @@ class Alarm:
 class PageFound:
     """What the machines of one page are, and what is to be done about them now."""
 
-    tally: Tally
-    planned: tuple[Planned, ...] = ()
+    tally: SweepSummary
+    planned: tuple[PlannedAction, ...] = ()
     alarms: tuple[Alarm, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ActionClaim:
     """Input of the activity that takes a machine for an operation of the sweep."""
 
     operation: str
-    planned: Planned
+    planned: PlannedAction
     carrier: str
     accepted_at: float
 
@@ -110,24 +110,24 @@ class Claim:
 class LeaseEnd:
     """Input of `delete_at_lease_end`: what the sweep has planned and taken the environment for."""
 
-    claim: Claim
+    claim: ActionClaim
 
     @property
-    def teardown(self) -> Teardown:
+    def teardown(self) -> DeleteRequest:
         """What is done if a fresh look agrees."""
         machine = self.claim.planned.machine
-        return Teardown(self.claim.operation, machine.environment, machine.group)
+        return DeleteRequest(self.claim.operation, machine.environment, machine.group)
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class ClaimBatch:
     """Input of the activities that do something about several machines at once."""
 
-    claims: tuple[Claim, ...]
+    claims: tuple[ActionClaim, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimResult:
     """What came of taking one machine: the operation that holds it now ("" if that is not known), and what went wrong."""
 
     holder: str = ""
@@ -135,7 +135,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class ActionStarted:
     """What came of beginning what was planned for one machine: how Azure took it, or why nothing was done.
 
     With `again`, nothing is decided: the machine, or Azure, could not be asked in time, and is asked again `after` seconds.
@@ -152,7 +152,7 @@ class SweepClosing:
     """Input of the activity that ends an operation of the sweep."""
 
     operation: str
-    planned: Planned
+    planned: PlannedAction
     outcome: Outcome
     began_at: float
     ended_at: float
@@ -166,5 +166,5 @@ class SweepEnd:
     began_at: float
     ended_at: float
     pages: int
-    tally: Tally
+    tally: SweepSummary
     failed: tuple[str, ...] = ()

@@ -4,12 +4,12 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from dormouse.resources.machines import DEPLOYMENT, ENVIRONMENT, IDLE, KEEP, SCHEDULE
+from dormouse.resources.machines import DEPLOYMENT_TAG, ENVIRONMENT_TAG, IDLE_TAG, KEEP_TAG, SCHEDULE_TAG
 from dormouse.text.spelling import FURTHEST, edits, is_near
 
 # What people set comes first: of two names that are equally near, it is the one that they meant.
-SET_BY_PEOPLE = (KEEP, IDLE, SCHEDULE)
-WRITTEN_BY_DORMOUSE = (ENVIRONMENT, "dormouse-blueprint", "dormouse-owner", "dormouse-operation", DEPLOYMENT)
+SET_BY_PEOPLE = (KEEP_TAG, IDLE_TAG, SCHEDULE_TAG)
+WRITTEN_BY_DORMOUSE = (ENVIRONMENT_TAG, "dormouse-blueprint", "dormouse-owner", "dormouse-operation", DEPLOYMENT_TAG)
 KNOWN = SET_BY_PEOPLE + WRITTEN_BY_DORMOUSE
 # Azure takes no notice of capitals in the names of tags, and of nothing else:
 # https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources
@@ -25,8 +25,8 @@ def _is_meant(name: str) -> bool:
     letters = _letters(name)
     first = _letters(_words(name)[0])
     return (
-        letters.startswith(ENVIRONMENT)
-        or is_near(first, ENVIRONMENT)
+        letters.startswith(ENVIRONMENT_TAG)
+        or is_near(first, ENVIRONMENT_TAG)
         or any(is_near(letters, _letters(known)) for known in KNOWN)
     )
 
@@ -35,7 +35,7 @@ def _sentence(name: str) -> str:
     letters = _letters(name)
     near = min(KNOWN, key=lambda known: edits(letters, _letters(known)))
     # `dormouse` itself is within two edits of `dormouse-ab`, which says nothing about what was meant.
-    if near == ENVIRONMENT and len(letters) > len(ENVIRONMENT) and letters.startswith(ENVIRONMENT):
+    if near == ENVIRONMENT_TAG and len(letters) > len(ENVIRONMENT_TAG) and letters.startswith(ENVIRONMENT_TAG):
         near = min(SET_BY_PEOPLE, key=lambda known: edits(letters, _letters(known)))
     if is_near(letters, _letters(near), FURTHEST + 1):
         return f"the tag {name!r} is unknown; did you mean {near!r}?"

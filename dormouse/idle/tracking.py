@@ -6,14 +6,14 @@ from enum import StrEnum
 from dormouse.clock import DAY, HOUR
 from dormouse.idle.heartbeat import AgentRecord
 from dormouse.lifecycle import State
-from dormouse.resources.machines import FleetMachine
+from dormouse.resources.machines import VirtualMachine
 from dormouse.text.limits import LONGEST_SENTENCE, clipped
 
 LEFT_ALONE = HOUR / 2
 IN_BETWEEN = frozenset({State.STARTING, State.STOPPING, State.CREATING, State.UNKNOWN, State.DELETING})
 
 
-class Reason(StrEnum):
+class ActionReason(StrEnum):
     """Why a machine is to be stopped or started."""
 
     IDLE = "idle"
@@ -22,7 +22,7 @@ class Reason(StrEnum):
     BILLED = "stopped_billed"
 
 
-class Ending(StrEnum):
+class LeaseAction(StrEnum):
     """What becomes of a machine when its lease has run out."""
 
     STOP = "stop"
@@ -44,17 +44,17 @@ class Lease:
     """What happens at a moment unless somebody extends it; `since` is when that was said."""
 
     until: float
-    then: Ending
+    then: LeaseAction
     by: str
     since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
+class PendingWarning:
     """A warning: why, since when, until when, when it reached anybody, and the secret of its snooze link."""
 
     id: str
-    reason: Reason
+    reason: ActionReason
     text: str
     given_at: float
     stop_at: float
@@ -68,7 +68,7 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
-class Nap:
+class IdleShutdown:
     """A time asleep because of us, and what the machine would have cost by the hour."""
 
     since: float
@@ -77,7 +77,7 @@ class Nap:
 
 
 @dataclass(frozen=True, slots=True)
-class MachineMemory:
+class TrackedMachine:
     """Everything that is remembered of one machine."""
 
     id: str
@@ -91,10 +91,10 @@ class MachineMemory:
     alarmed_at: float = 0.0
     refused_until: float = 0.0
     refusals: int = 0
-    warned: Warned | None = None
+    warned: PendingWarning | None = None
     hold: Hold | None = None
     lease: Lease | None = None
-    nap: Nap | None = None
+    nap: IdleShutdown | None = None
     slept_hours: float = 0.0
     saved: float = 0.0
     vm_id: str = ""
@@ -113,12 +113,12 @@ class MachineMemory:
         return self.saved + ((now - self.nap.since) / HOUR * self.nap.per_hour if self.nap else 0.0)
 
 
-def observed(known: MachineMemory | None, machine: FleetMachine, schedule: str, now: float) -> MachineMemory:
+def with_observation(known: TrackedMachine | None, machine: VirtualMachine, schedule: str, now: float) -> TrackedMachine:
     """The memory after a look at a machine: when its power or its schedule changed, and what its sleep has saved."""
     if known is None:
-        return MachineMemory(machine.id, now, machine.state, now, schedule, now, vm_id=machine.vm_id)
+        return TrackedMachine(machine.id, now, machine.state, now, schedule, now, vm_id=machine.vm_id)
     if is_another(known, machine):
-        known = reborn(known, machine, now)
+        known = replaced_machine(known, machine, now)
     elif machine.vm_id and not known.vm_id:
         known = _seen_first(known, machine, now)
     memory = known if known.schedule == schedule else replace(known, schedule=schedule, schedule_since=now)
@@ -126,48 +126,48 @@ def observed(known: MachineMemory | None, machine: FleetMachine, schedule: str, 
     if machine.state is memory.state or machine.state in IN_BETWEEN:
         return memory
     memory = replace(memory, state=machine.state, state_since=now, refusals=0, refused_until=0.0, hibernation_failures=0)
-    return woken(memory, now) if machine.state is State.RUNNING else memory
+    return with_wakeup(memory, now) if machine.state is State.RUNNING else memory
 
 
-def is_another(known: MachineMemory, machine: FleetMachine) -> bool:
+def is_another(known: TrackedMachine, machine: VirtualMachine) -> bool:
     """Whether the machine was made after the one that is remembered was deleted."""
     if known.vm_id and machine.vm_id:
         return known.vm_id != machine.vm_id
     return not machine.vm_id and machine.created > known.first_seen
 
 
-def reborn(known: MachineMemory, machine: FleetMachine, now: float) -> MachineMemory:
+def replaced_machine(known: TrackedMachine, machine: VirtualMachine, now: float) -> TrackedMachine:
     """The memory of a machine that was made again under an old id: only holds and leases set since then are kept."""
     hold = known.hold if known.hold and known.hold.since >= machine.created else None
     lease = known.lease if known.lease and known.lease.since >= machine.created else None
-    return MachineMemory(machine.id, now, machine.state, now, hold=hold, lease=lease, vm_id=machine.vm_id)
+    return TrackedMachine(machine.id, now, machine.state, now, hold=hold, lease=lease, vm_id=machine.vm_id)
 
 
-def _seen_first(known: MachineMemory, machine: FleetMachine, now: float) -> MachineMemory:
+def _seen_first(known: TrackedMachine, machine: VirtualMachine, now: float) -> TrackedMachine:
     """The memory of a machine that is seen for the first time: a hold and a lease may be older than the machine itself.
 
     They were set for an environment that was still being built.
     """
     if machine.created <= known.first_seen:
         return replace(known, vm_id=machine.vm_id)
-    return MachineMemory(machine.id, now, machine.state, now, hold=known.hold, lease=known.lease, vm_id=machine.vm_id)
+    return TrackedMachine(machine.id, now, machine.state, now, hold=known.hold, lease=known.lease, vm_id=machine.vm_id)
 
 
-def _without_what_is_over(memory: MachineMemory, now: float) -> MachineMemory:
+def _without_what_is_over(memory: TrackedMachine, now: float) -> TrackedMachine:
     """A hold ends by itself; a lease that a sleeping machine has outlived stops it no more when somebody wakes it."""
     if memory.hold and memory.hold.until <= now:
         memory = replace(memory, hold=None)
     lease = memory.lease
-    outlived = lease is not None and lease.then is Ending.STOP and lease.until <= now and memory.state is State.STOPPED
+    outlived = lease is not None and lease.then is LeaseAction.STOP and lease.until <= now and memory.state is State.STOPPED
     return replace(memory, lease=None) if outlived else memory
 
 
-def judged(memory: MachineMemory, verdict: str, now: float) -> MachineMemory:
+def with_verdict(memory: TrackedMachine, verdict: str, now: float) -> TrackedMachine:
     """The memory after a verdict: since when it has been the same without a break."""
     return memory if memory.verdict == verdict else replace(memory, verdict=verdict, verdict_since=now)
 
 
-def refused(memory: MachineMemory, now: float, *, hibernating: bool = False) -> MachineMemory:
+def with_failure(memory: TrackedMachine, now: float, *, hibernating: bool = False) -> TrackedMachine:
     """The memory of a machine with which nothing could be done: left alone for a while, and people are told once a day."""
     alarmed = memory.alarmed_at if now - memory.alarmed_at < DAY else now
     pause = min(LEFT_ALONE * 2**memory.refusals, DAY)
@@ -181,19 +181,19 @@ def refused(memory: MachineMemory, now: float, *, hibernating: bool = False) -> 
     )
 
 
-def asleep(memory: MachineMemory, nap: Nap) -> MachineMemory:
+def with_shutdown(memory: TrackedMachine, nap: IdleShutdown) -> TrackedMachine:
     """The memory of a machine that was put to sleep."""
     return replace(memory, state=State.STOPPED, state_since=nap.since, warned=None, nap=nap)
 
 
-def woken(memory: MachineMemory, now: float) -> MachineMemory:
+def with_wakeup(memory: TrackedMachine, now: float) -> TrackedMachine:
     """The memory of a machine that runs again: its sleep is added up."""
     if memory.nap is None:
         return memory
     return replace(memory, nap=None, slept_hours=memory.hours_asleep(now), saved=memory.money_saved(now))
 
 
-def with_agents_word(memory: MachineMemory, record: AgentRecord) -> MachineMemory:
+def with_delivered_warning(memory: TrackedMachine, record: AgentRecord) -> TrackedMachine:
     """The memory with what the agent says of it: that the warning was shown."""
     warned = memory.warned
     if warned is None or warned.delivered_at or warned.id not in record.shown:

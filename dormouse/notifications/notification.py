@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from dormouse.environments.results import Outcome, Verdict
+from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.lifecycle import Verb
 from dormouse.text.limits import LONGEST_NOTICE, clipped
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notification:
     """Something that people are told: what about, about which machine, in which words."""
 
     event: str
@@ -31,10 +31,10 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class NotificationRequest:
     """Input of the activity that tells people: what, and in which kinds of places only, if not in all."""
 
-    notice: Notice
+    notice: Notification
     places: tuple[str, ...] = ()
 
 
@@ -47,16 +47,16 @@ FAILED = {
 }
 
 
-def end_of_operation(verb: Verb, environment: str, outcome: Outcome, at: float) -> Notice | None:
+def end_of_operation(verb: Verb, environment: str, outcome: Outcome, at: float) -> Notification | None:
     """What people are told of how an operation has ended, or None: what went as somebody asked is news only if it took long.
 
     What somebody has cancelled they know.
     """
-    if outcome.verdict is Verdict.SUCCEEDED:
+    if outcome.verdict is OutcomeStatus.SUCCEEDED:
         event = "provision done" if verb is Verb.PROVISION else ""
-    elif outcome.verdict is Verdict.CANCELLED and not outcome.leftovers:
+    elif outcome.verdict is OutcomeStatus.CANCELLED and not outcome.leftovers:
         event = ""
     else:
         event = "leftovers" if outcome.leftovers else FAILED.get(verb, "")
     left = f" Left: {', '.join(outcome.leftovers)}." if outcome.leftovers else ""
-    return Notice(event, "", environment, f"{outcome.explanation}{left}", at) if event else None
+    return Notification(event, "", environment, f"{outcome.explanation}{left}", at) if event else None

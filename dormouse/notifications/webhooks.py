@@ -11,20 +11,20 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.egress import NoNameError
 from dormouse.errors import CloudUnavailable
 from dormouse.notifications.cards import Button, Card, slack_message, teams_message
-from dormouse.notifications.notification import Delivery, Notice
+from dormouse.notifications.notification import Delivery, Notification
 
 SECONDS = 8.0
 SNOOZE_BUTTON = "Keep it awake for two hours"
 
 
-class Hooks:
+class Webhooks:
     """The webhooks that the settings name, and the addresses at which chats take answers."""
 
     def __init__(self, cloud: Cloud) -> None:
         """Post over this cloud's connections to the outside; nothing of our identity goes along."""
         self._cloud, self._settings = cloud, cloud.settings
 
-    async def tell(self, notice: Notice, *, link: str = "", places: Collection[str] = ()) -> Delivery:
+    async def tell(self, notice: Notification, *, link: str = "", places: Collection[str] = ()) -> Delivery:
         """Tell everywhere, or in some kinds of places only; one that cannot be reached is named and spoils no other one.
 
         `link` is a secret.
@@ -70,7 +70,7 @@ class Hooks:
         return "" if 200 <= status < 300 else f"{host} answered HTTP {status}"
 
 
-def _plain(notice: Notice, link: str) -> dict[str, Any]:
+def _plain(notice: Notification, link: str) -> dict[str, Any]:
     more = {"snooze_url": link} if link else {}
     return {
         "event": notice.event,
@@ -82,11 +82,11 @@ def _plain(notice: Notice, link: str) -> dict[str, Any]:
     }
 
 
-def _card(notice: Notice, link: str) -> Card:
+def _card(notice: Notification, link: str) -> Card:
     return Card(notice.name, notice.text, buttons=(Button(SNOOZE_BUTTON, url=link),) if link else ())
 
 
-FORMS: dict[str, Callable[[Notice, str], dict[str, Any]]] = {
+FORMS: dict[str, Callable[[Notification, str], dict[str, Any]]] = {
     "webhook": _plain,
     "slack": lambda notice, link: slack_message(_card(notice, link)),
     "teams": lambda notice, link: teams_message(_card(notice, link)),

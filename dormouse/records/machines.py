@@ -12,7 +12,7 @@ from dormouse.clock import MINUTE
 from dormouse.errors import CloudUnavailable, UnreadableRecord
 from dormouse.idle.heartbeat import KEPT, AgentRecord
 from dormouse.idle.report import ReportHead, ReportPage
-from dormouse.idle.tracking import MachineMemory
+from dormouse.idle.tracking import TrackedMachine
 from dormouse.records import timeseries_codec
 from dormouse.records.documents import Documents, read, read_document, read_each
 from dormouse.records.table import Row, Table, TableService
@@ -25,10 +25,10 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class StoredMachine:
     """The memory of a machine, and the tag that tells whether it has changed since it was read."""
 
-    memory: MachineMemory
+    memory: TrackedMachine
     etag: str
 
 
@@ -41,7 +41,7 @@ class PageRead:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class StoredHeartbeat:
     """What is known from an agent as it is written down: its minutes packed, and the place of the first of them."""
 
     record: AgentRecord
@@ -49,7 +49,7 @@ class Heard:
     minutes: str
 
 
-class FleetRecords:
+class MachineRecords:
     """Everything that is remembered of machines, over one table service."""
 
     def __init__(self, service: TableService) -> None:
@@ -61,7 +61,7 @@ class FleetRecords:
     async def heard(self, key: str) -> AgentRecord | None:
         """What the agent of a machine has told, or None."""
         row = await self._heartbeats.read(HEARTBEATS, key)
-        return heard_in(row) if row else None
+        return agent_record_in(row) if row else None
 
     async def heard_between(self, first: str, last: str) -> dict[str, Row]:
         """The rows of what agents between two keys have told, by key; `heard_in` reads one and raises UnreadableRecord."""
@@ -80,28 +80,28 @@ class FleetRecords:
         """Forget what an agent has told: there is none any more."""
         await self._heartbeats.delete(HEARTBEATS, key)
 
-    async def memory(self, key: str) -> MachineMemory | None:
+    async def memory(self, key: str) -> TrackedMachine | None:
         """What is remembered of a machine, or None."""
         row = await self._machines.read(MACHINES, key)
         return _memory_in(row) if row else None
 
-    async def remembered(self, key: str) -> Remembered | None:
+    async def remembered(self, key: str) -> StoredMachine | None:
         """What is remembered of a machine and the tag of its row, or None; raises UnreadableRecord."""
         row = await self._machines.read(MACHINES, key)
-        return Remembered(_memory_in(row), row.etag) if row else None
+        return StoredMachine(_memory_in(row), row.etag) if row else None
 
-    async def memories_between(self, first: str, last: str) -> Documents[Remembered]:
+    async def memories_between(self, first: str, last: str) -> Documents[StoredMachine]:
         """What is remembered of machines between two keys, by key; `unreadable` says which rows must be left as they are."""
         rows = await self._machines.range(MACHINES, first, last)
-        return read_each(MACHINES, rows, lambda row: Remembered(_memory_in(row), row.etag))
+        return read_each(MACHINES, rows, lambda row: StoredMachine(_memory_in(row), row.etag))
 
-    async def write_memories(self, changed: Mapping[str, tuple[MachineMemory, str]]) -> None:
+    async def write_memories(self, changed: Mapping[str, tuple[TrackedMachine, str]]) -> None:
         """Write memories by key, each with the tag it was read with; who was faster with one of them wins."""
         await self._machines.write_all(
             MACHINES, [Change(key, serialization.text_of(memory), etag or NEW) for key, (memory, etag) in changed.items()]
         )
 
-    async def change_memory(self, key: str, change: Callable[[MachineMemory | None], MachineMemory]) -> MachineMemory:
+    async def change_memory(self, key: str, change: Callable[[TrackedMachine | None], TrackedMachine]) -> TrackedMachine:
         """Change what is remembered of a machine, on its newest state; raises CloudUnavailable and UnreadableRecord."""
         return await _changed(
             self._machines, MACHINES, key, lambda row: change(_memory_in(row) if row else None), serialization.text_of
@@ -169,8 +169,8 @@ async def _changed(
     raise CloudUnavailable("The machine's record changes too fast; try again.")
 
 
-def _memory_in(row: Row) -> MachineMemory:
-    return read_document(MACHINES, MachineMemory, row)
+def _memory_in(row: Row) -> TrackedMachine:
+    return read_document(MACHINES, TrackedMachine, row)
 
 
 def _page_in(row: Row) -> ReportPage:
@@ -191,17 +191,17 @@ def _text(packed: str) -> str:
 
 def _document(record: AgentRecord) -> str:
     first, text = timeseries_codec.packed(record.minutes, len(record.names))
-    return serialization.text_of(Heard(replace(record, minutes={}), first, text))
+    return serialization.text_of(StoredHeartbeat(replace(record, minutes={}), first, text))
 
 
-def heard_in(row: Row, since: int = 0) -> AgentRecord:
+def agent_record_in(row: Row, since: int = 0) -> AgentRecord:
     """What an agent has told, of the minutes from a place on: a thousand whole records would fill the memory.
 
     Raises UnreadableRecord.
     """
 
     def heard(row: Row) -> AgentRecord:
-        known = serialization.read_text(Heard, row.document)
+        known = serialization.read_text(StoredHeartbeat, row.document)
         return replace(
             known.record, minutes=timeseries_codec.unpacked(known.first, known.minutes, len(known.record.names), since)
         )
@@ -211,7 +211,7 @@ def heard_in(row: Row, since: int = 0) -> AgentRecord:
 
 def _heard_of_late(row: Row, now: float) -> AgentRecord | None:
     try:
-        return heard_in(row)
+        return agent_record_in(row)
     except UnreadableRecord:
         if now - row.written_at < KEPT * MINUTE:
             raise

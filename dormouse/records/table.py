@@ -42,7 +42,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RowPage:
     """Some rows in the order of their keys, and where the next page begins ("" at the end)."""
 
     rows: tuple[Row, ...]
@@ -145,11 +145,11 @@ class Table:
 
     async def page(
         self, partition: str, *, limit: int, first: str = "", after: str = "", until: str = "", **columns: str
-    ) -> Page:
+    ) -> RowPage:
         """Up to `limit` rows with such columns, and with keys from `first` on, above `after`, up to and with `until`."""
         question, values = _question(partition, {"ge": first, "gt": after, "le": until}, columns)
         rows = await self._made(lambda: self._rows(question, values, limit + 1))
-        return Page(tuple(rows[:limit]), rows[limit - 1].key if len(rows) > limit else "")
+        return RowPage(tuple(rows[:limit]), rows[limit - 1].key if len(rows) > limit else "")
 
     async def range(self, partition: str, first: str, last: str) -> list[Row]:
         """Every row whose key is from `first` to `last`, both included, in the order of keys."""

@@ -7,11 +7,11 @@ from dormouse.lifecycle import State
 from dormouse.resources.vm_sizes import has_gpu
 
 SCOPE = re.compile(r"/subscriptions/[0-9a-f-]{36}(/resourcegroups/[\w.()-]{1,90})?")
-NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
-ENVIRONMENT, DEPLOYMENT = "dormouse", "dormouse-deployment"
-IDLE, SCHEDULE, KEEP = "dormouse-idle", "dormouse-schedule", "dormouse-keep"
+ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
+ENVIRONMENT_TAG, DEPLOYMENT_TAG = "dormouse", "dormouse-deployment"
+IDLE_TAG, SCHEDULE_TAG, KEEP_TAG = "dormouse-idle", "dormouse-schedule", "dormouse-keep"
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
-MACHINE = re.compile(
+MACHINE_ID = re.compile(
     r"/subscriptions/(?P<subscription>[0-9a-z-]{1,36})/resourcegroups/(?P<group>[^/\s]{1,90})"
     r"/providers/microsoft\.compute/virtualmachines/(?P<name>[\w.-]{1,80})(?![\w.()-])",
     re.IGNORECASE | re.ASCII,
@@ -19,11 +19,11 @@ MACHINE = re.compile(
 LONGEST_SHOWN = 200
 # What Resource Graph shows at once is what a sweep judges at once, and a page of its report.
 # https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
-PAGE = 1000
+ROWS_PER_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class FleetMachine:
+class VirtualMachine:
     """One machine as Resource Graph shows it; `created` in seconds since 1970, 0.0 if unknown.
 
     `environment` is the one that it really is the machine of, by our records; what its tag says is a claim. `vm_id` is
@@ -55,13 +55,13 @@ class FleetMachine:
     @property
     def claimed(self) -> str:
         """The environment that its tag names, or "" if that is no environment's name."""
-        tag = self.tags.get(ENVIRONMENT, "")
-        return tag if NAME.fullmatch(tag) else ""
+        tag = self.tags.get(ENVIRONMENT_TAG, "")
+        return tag if ENVIRONMENT_NAME.fullmatch(tag) else ""
 
     @property
     def deployment(self) -> str:
         """The deployment of the control plane that its tag names, or "" if it names none."""
-        return self.tags.get(DEPLOYMENT, "")
+        return self.tags.get(DEPLOYMENT_TAG, "")
 
     @property
     def has_gpu(self) -> bool:
@@ -80,10 +80,10 @@ def address_id(subscription: str, group: str, environment: str) -> str:
     return f"{provider}/publicIPAddresses/pip-{environment}"
 
 
-def place_of(identifier: str) -> tuple[str, str, str]:
+def parts_of_machine_id(identifier: str) -> tuple[str, str, str]:
     """Subscription, group and name in a machine's resource id; raises ValueError with a hint for any other id."""
     text = identifier.strip()
-    match = MACHINE.fullmatch(text)
+    match = MACHINE_ID.fullmatch(text)
     if match is None or not all(map(_is_part, match.groups())):
         raise ValueError(f"{text[:LONGEST_SHOWN]!r} is not the resource id of a virtual machine; {_id_hint(text)}")
     return match["subscription"], match["group"], match["name"]
@@ -96,7 +96,7 @@ def _is_part(text: str) -> bool:
 
 def _id_hint(text: str) -> str:
     """How a text that is nearly a machine's id becomes one."""
-    inside = MACHINE.search(text)
+    inside = MACHINE_ID.search(text)
     if inside and inside.start() > 0:
         return f"leave out what stands before {inside[0][:LONGEST_SHOWN]}"
     if inside and text[inside.end() :].startswith("/"):
@@ -106,10 +106,10 @@ def _id_hint(text: str) -> str:
 
 def key_of(identifier: str) -> str:
     """The key of a machine's resource id: its place in lower case; raises ValueError for any other id."""
-    return ":".join(place_of(identifier)).lower()
+    return ":".join(parts_of_machine_id(identifier)).lower()
 
 
-def subject_of(identifier: str, environment: str, home: str) -> str:
+def lock_name_of(identifier: str, environment: str, home: str) -> str:
     """The name that a machine's lock and trail go by: its environment, or its group and name (and, away from home, more).
 
     A colon keeps it apart from every name of an environment.

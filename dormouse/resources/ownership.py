@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dormouse.ids import ULID_LENGTH
-from dormouse.resources.plan import MAIN, Kind, Plan
+from dormouse.resources.plan import DEFAULT_DEPLOYMENT, Plan, ResourceKind
 
 DEPLOYMENT = re.compile(r"[a-z][a-z0-9]{1,7}")
 DISKS = "Microsoft.Compute/disks"
@@ -13,7 +13,7 @@ MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Belongings:
+class OwnedResources:
     """What the records say belongs to an environment: its resource group, the ids of its resources, its secrets."""
 
     group: str = ""
@@ -32,7 +32,7 @@ class Belongings:
     @property
     def removable(self) -> tuple[str, ...]:
         """The resources that have to be deleted one by one, dependents first; each takes along what is beneath it."""
-        above = {resource: Belongings(resources=tuple(set(self.resources) - {resource})) for resource in self.resources}
+        above = {resource: OwnedResources(resources=tuple(set(self.resources) - {resource})) for resource in self.resources}
         return tuple(resource for resource in reversed(self.resources) if not above[resource].owns(resource))
 
 
@@ -61,23 +61,23 @@ def ulid_in_secret(deployment: str, environment: str, secret: str) -> str:
 
 def table_prefix(deployment: str) -> str:
     """What the names of the deployment's tables begin with (Azure takes letters and digits only)."""
-    return "" if deployment == MAIN else deployment
+    return "" if deployment == DEFAULT_DEPLOYMENT else deployment
 
 
-def belongings_of(plan: Plan) -> Belongings:
+def owned_resources_of(plan: Plan) -> OwnedResources:
     """Everything that a plan names; role assignments are deleted with the resource they are for."""
     resources: list[str] = []
     for step in plan.steps:
-        if step.kind is Kind.VIRTUAL_MACHINE:  # before its machine, because it can be deleted only after it
+        if step.kind is ResourceKind.VIRTUAL_MACHINE:  # before its machine, because it can be deleted only after it
             disk = step.body["properties"]["storageProfile"]["osDisk"]["name"]
             resources.append(f"{plan.step('group').id}/providers/{DISKS}/{disk}")
-        if step.id and step.kind not in (Kind.RESOURCE_GROUP, Kind.PASSWORD):
+        if step.id and step.kind not in (ResourceKind.RESOURCE_GROUP, ResourceKind.PASSWORD):
             resources.append(step.id)
-    secrets = tuple(step.names[0] for step in plan.steps if step.kind is Kind.PASSWORD)
-    return Belongings(plan.group, tuple(resources), secrets)
+    secrets = tuple(step.names[0] for step in plan.steps if step.kind is ResourceKind.PASSWORD)
+    return OwnedResources(plan.group, tuple(resources), secrets)
 
 
-def left_alone(identifiers: Sequence[str]) -> str:
+def text_of_resources_kept(identifiers: Sequence[str]) -> str:
     """The sentence that names what a deletion leaves because it belongs to others, or ""."""
     if not identifiers:
         return ""
@@ -87,4 +87,4 @@ def left_alone(identifiers: Sequence[str]) -> str:
 
 
 def _prefix(deployment: str) -> str:
-    return "" if deployment == MAIN else f"{deployment}--"
+    return "" if deployment == DEFAULT_DEPLOYMENT else f"{deployment}--"

@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Any
 
 # The deployment whose names carry no id, so that this release finds what those without deployments have built.
-MAIN = "main"
+DEFAULT_DEPLOYMENT = "main"
 
 
-class Kind(StrEnum):
+class ResourceKind(StrEnum):
     """The kinds of resource a step can be."""
 
     RESOURCE_GROUP = "resource_group"
@@ -44,7 +44,7 @@ class GuestSetup:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Resource:
     """One resource of a plan.
 
     `names` are the arguments the SDK wants after the group, `id` is how reports name the resource, `inputs` and `setup`
@@ -52,7 +52,7 @@ class Step:
     """
 
     name: str
-    kind: Kind
+    kind: ResourceKind
     id: str
     group: str
     names: tuple[str, ...]
@@ -64,7 +64,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class PlannedMachine:
     """The machine of a plan: where it is and what it is to be inside."""
 
     id: str
@@ -75,7 +75,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DeploymentTarget:
     """Where a plan is carried out: the subscription, the environment's name, and the operation that does it.
 
     `control_plane` is where its machine reports to ("": nowhere), `audience` what it shows tokens for, and `deployment` the
@@ -88,7 +88,7 @@ class Place:
     secret: str
     control_plane: str = ""
     audience: str = ""
-    deployment: str = MAIN
+    deployment: str = DEFAULT_DEPLOYMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +100,17 @@ class Plan:
     operation: str
     region: str
     group: str
-    steps: tuple[Step, ...]
-    machine: Machine
+    steps: tuple[Resource, ...]
+    machine: PlannedMachine
     changed: tuple[str, ...] = ()
 
-    def step(self, name: str) -> Step:
+    def step(self, name: str) -> Resource:
         """The step of that name; raises KeyError if the plan has none."""
         for step in self.steps:
             if step.name == name:
                 return step
         raise KeyError(name)
 
-    def of_kind(self, kind: Kind) -> Step | None:
+    def of_kind(self, kind: ResourceKind) -> Resource | None:
         """The first step of a kind, if the plan has one."""
         return next((step for step in self.steps if step.kind is kind), None)

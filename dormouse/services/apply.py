@@ -19,14 +19,14 @@ from dormouse.ids import ulid_of
 from dormouse.lifecycle import Verb
 from dormouse.resources.graph import in_order
 from dormouse.resources.ownership import secret_name
-from dormouse.resources.plan import Kind, Machine, Place, Plan
-from dormouse.services.dependencies import Reads
+from dormouse.resources.plan import DeploymentTarget, Plan, PlannedMachine, ResourceKind
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.operations import operation_id_of
 from dormouse.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DesiredState:
     """A checked spec, its plan, and what was known and existed before."""
 
     spec: WorkstationSpec
@@ -39,7 +39,7 @@ class Wish:
     def changes(self) -> bool:
         """Whether carrying the plan out would change anything."""
         # An assignment cannot be looked up before its principal is known; it comes and goes with its neighbours.
-        wanted = {step.name for step in self.plan.steps if step.kind is not Kind.ROLE_ASSIGNMENT}
+        wanted = {step.name for step in self.plan.steps if step.kind is not ResourceKind.ROLE_ASSIGNMENT}
         # Policies are nothing that exists in Azure, but the next sweep goes by them.
         as_asked = self.known is not None and self.known.whole and self.known.spec == serialization.text_of(self.spec)
         return not as_asked or bool(self.plan.changed) or not wanted.issubset(self.existing)
@@ -50,14 +50,14 @@ class PlannedStep:
     """One step of a plan as a caller wants to see it."""
 
     name: str
-    kind: Kind
+    kind: ResourceKind
     id: str
     needs: tuple[str, ...]
     action: str
 
 
 @dataclass(frozen=True, slots=True)
-class DryRun:
+class ApplyPreview:
     """What a PUT would do: steps, price of the machine, and what would be refused."""
 
     environment: str
@@ -71,12 +71,14 @@ class DryRun:
 
 
 # Putting these again would change what they are known by: a password, or the first boot of a machine.
-NOT_PUT_AGAIN = frozenset({Kind.PASSWORD, Kind.VIRTUAL_MACHINE})
+NOT_PUT_AGAIN = frozenset({ResourceKind.PASSWORD, ResourceKind.VIRTUAL_MACHINE})
 
 COVERS = "the machine while it is allocated; its disk, public address, storage and traffic are billed on top"
 
 
-async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: Caller, reads: Reads) -> Wish:
+async def desired_state_of(
+    name: str, body: Mapping[str, Any], address: str, caller: Caller, reads: Dependencies
+) -> DesiredState:
     """The wish in a request; raises InvalidSpec with everything that is wrong with it."""
     record = await reads.records.environment(name)
     if record is not None and owns(caller, record.owner_id) and not str(body.get("owner") or "").strip():
@@ -98,7 +100,7 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: Call
     place = _place(settings, name, operation, secret)
     plan = plan_for(spec, place)
     if record is None:
-        return Wish(spec, plan, secret, (), None)
+        return DesiredState(spec, plan, secret, (), None)
     survey = await reads.preflight.existing(plan)
     kept = {step.name for step in plan.steps if step.kind in NOT_PUT_AGAIN}
     differing = changed_steps(plan_for(before.spec, place), plan) if before.spec else ()
@@ -106,10 +108,10 @@ async def wish_of(name: str, body: Mapping[str, Any], address: str, caller: Call
     if not (record.whole and before.exact):  # then it is not known what all of it looks like
         changed |= {step.name for step in plan.steps} - kept
     ordered = tuple(step.name for step in plan.steps if step.name in changed)
-    return Wish(spec, replace(plan, changed=ordered), secret, survey.existing, record)
+    return DesiredState(spec, replace(plan, changed=ordered), secret, survey.existing, record)
 
 
-def machine_on_record(record: EnvironmentRecord, settings: Settings) -> Machine | None:
+def machine_on_record(record: EnvironmentRecord, settings: Settings) -> PlannedMachine | None:
     """The machine that the spec on record asks for, or None if newer rules cannot read that spec."""
     try:
         spec = serialization.read_text(SPECS[record.blueprint], record.spec)
@@ -120,12 +122,12 @@ def machine_on_record(record: EnvironmentRecord, settings: Settings) -> Machine 
     return replace(machine, id=identifier, group=record.group, name=record.machine)
 
 
-def _place(settings: Settings, environment: str, operation: str, secret: str) -> Place:
+def _place(settings: Settings, environment: str, operation: str, secret: str) -> DeploymentTarget:
     agent = (settings.control_plane_url, settings.heartbeat_audience)
-    return Place(settings.azure_subscription_id, environment, operation, secret, *agent, settings.deployment_id)
+    return DeploymentTarget(settings.azure_subscription_id, environment, operation, secret, *agent, settings.deployment_id)
 
 
-async def dry_run(wish: Wish, reads: Reads) -> DryRun:
+async def preview_of(wish: DesiredState, reads: Dependencies) -> ApplyPreview:
     """What carrying a wish out would do, without doing any of it."""
     plan, preflight = wish.plan, reads.preflight
     price, *surveys = await asyncio.gather(
@@ -141,10 +143,10 @@ async def dry_run(wish: Wish, reads: Reads) -> DryRun:
     )
     refusals = tuple(refusal for survey in surveys for refusal in survey.refusals)
     would = "nothing" if wish.existing and not wish.changes else "change" if existing else "create"
-    return DryRun(plan.environment, plan.blueprint, plan.region, would, steps, price, COVERS, refusals)
+    return ApplyPreview(plan.environment, plan.blueprint, plan.region, would, steps, price, COVERS, refusals)
 
 
-async def _price(plan: Plan, reads: Reads) -> Price | None:
+async def _price(plan: Plan, reads: Dependencies) -> Price | None:
     try:
         return await reads.prices.of_machine(plan.region, plan.machine.size)
     except CloudUnavailable:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from dormouse import serialization
 from dormouse.clock import iso_text
 from dormouse.environments.operations import Cancellation, OperationRecord
-from dormouse.environments.results import Outcome, Verdict
+from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.errors import CloudUnavailable, CommandNotPossible
 from dormouse.idle.sweep import SWEEP_LOCK
 from dormouse.ids import page_id
@@ -49,7 +49,7 @@ async def end_by_force(client: Client, records: Records, operation: OperationRec
     known = await records.operation(operation.id)
     if known is not None and known.outcome is None:
         words = f"{by} ended it by force. What Azure had begun goes on; look at the environment, then repeat the command."
-        ended = replace(known, outcome=Outcome(Verdict.LOST, words), ended_at=iso_text(time.time()))
+        ended = replace(known, outcome=Outcome(OutcomeStatus.LOST, words), ended_at=iso_text(time.time()))
         await records.remember_operation(ended)
     if operation.carrier:
         await records.release_lock(operation.environment, operation.id)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import azure.durable_functions as df
 
 from dormouse import serialization
-from dormouse.environments.operations import StepReport
+from dormouse.environments.operations import ResourceProgress
 from dormouse.errors import CloudUnavailable
 from dormouse.ids import child_of
 from orchestrators.progress import RUNNING
@@ -34,7 +34,7 @@ async def status_of(client: Client, operation: str, **shown: bool) -> Any:
 def building_steps(operation: str, status: Any) -> list[str]:
     """The orchestrations that build the steps of an operation at this moment."""
     published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
-    steps = [serialization.decode(StepReport, step) for step in published.get("steps", [])]
+    steps = [serialization.decode(ResourceProgress, step) for step in published.get("steps", [])]
     return [child_of(operation, step.name) for step in steps if step.state == RUNNING]
 
 

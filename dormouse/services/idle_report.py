@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 from dormouse.clock import HOUR, iso_text, moment_text
-from dormouse.idle.report import Line, ReportHead, ReportPage, Tally
-from dormouse.resources.machines import PAGE
-from dormouse.services.dependencies import Reads
+from dormouse.idle.report import ReportHead, ReportPage, ReportRow, SweepSummary
+from dormouse.resources.machines import ROWS_PER_PAGE
+from dormouse.services.dependencies import Dependencies
 from dormouse.text.limits import MOST_PROBLEMS, first_of
 
 # Sweeps come every five minutes.
@@ -15,7 +15,7 @@ NONE_YET = "No sweep has ended yet."
 
 
 @dataclass(slots=True)
-class Reading:
+class ReportReader:
     """One reading of the report: its head, and what was found wrong with it so far."""
 
     head: ReportHead
@@ -33,22 +33,24 @@ class Reading:
         return first_of((*self.problems, *seen), MOST_PROBLEMS)
 
 
-async def reading_of(reads: Reads) -> Reading:
+async def open_report(reads: Dependencies) -> ReportReader:
     """Begin to read the report; raises UnreadableRecord if its head cannot be read."""
     head = await reads.fleet.report_head()
     if head is None:
-        return Reading(ReportHead("", False, 0.0, 0.0, 0, Tally(problems=(NONE_YET,))))
+        return ReportReader(ReportHead("", False, 0.0, 0.0, 0, SweepSummary(problems=(NONE_YET,))))
     late = reads.now() - head.ended_at > LATE
-    return Reading(head, [f"The last sweep ended at {moment_text(head.ended_at)}; since then none has."] if late else [])
+    return ReportReader(
+        head, [f"The last sweep ended at {moment_text(head.ended_at)}; since then none has."] if late else []
+    )
 
 
-async def lines_of(reading: Reading, reads: Reads, begin: int = 0) -> AsyncIterator[tuple[int, Line]]:
+async def lines_of(reading: ReportReader, reads: Dependencies, begin: int = 0) -> AsyncIterator[tuple[int, ReportRow]]:
     """Every line from a number on, with its number; each line says as of when it is.
 
     Lines of a page that the last sweep did not see are as an earlier one saw them. After a sweep that failed, all pages are
     read that an earlier one has written.
     """
-    number = begin // PAGE
+    number = begin // ROWS_PER_PAGE
     while number < reading.head.pages or reading.head.blind:
         page = await reads.fleet.report_page(number)
         if page.problem:
@@ -56,12 +58,12 @@ async def lines_of(reading: Reading, reads: Reads, begin: int = 0) -> AsyncItera
         if page.content is None and number >= reading.head.pages:
             return
         for place, line in enumerate(_lines(page.content, reading)):
-            if number * PAGE + place >= begin:
-                yield number * PAGE + place, line
+            if number * ROWS_PER_PAGE + place >= begin:
+                yield number * ROWS_PER_PAGE + place, line
         number += 1
 
 
-def _lines(page: ReportPage | None, reading: Reading) -> list[Line]:
+def _lines(page: ReportPage | None, reading: ReportReader) -> list[ReportRow]:
     if page is None:
         return []
     # Pages are written before the head: those of a sweep that is under way are newer than the report.

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from dormouse.clock import HOUR, MINUTE
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.environments.results import Outcome, Verdict
+from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.errors import CloudUnavailable, EnvironmentBusy, UnreadableRecord
 from dormouse.ids import is_operation_id, verb_of
 from dormouse.lifecycle import Verb
@@ -107,7 +107,7 @@ async def close_trail(records: Records, operation: str) -> None:
     with contextlib.suppress(UnreadableRecord):  # its newer release writes it down
         record = await records.operation(operation)
         if record is not None and record.outcome is None:
-            await records.remember_operation(replace(record, outcome=Outcome(Verdict.LOST, LOST)))
+            await records.remember_operation(replace(record, outcome=Outcome(OutcomeStatus.LOST, LOST)))
 
 
 async def _is_stale(client: Client, held: Lock) -> bool:

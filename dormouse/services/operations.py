@@ -7,8 +7,8 @@ from typing import Any
 
 from dormouse import serialization
 from dormouse.access.roles import Caller
-from dormouse.environments.operations import EnvironmentRecord, OperationRecord, Teardown
-from dormouse.environments.results import Outcome, Verdict
+from dormouse.environments.operations import DeleteRequest, EnvironmentRecord, OperationRecord
+from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.errors import CloudUnavailable, EnvironmentBusy
 from dormouse.ids import new_operation_id, operation_id_at, verb_of
 from dormouse.lifecycle import Verb
@@ -49,7 +49,7 @@ async def start(
     rests on: if another operation has changed it meanwhile, nothing is started.
     """
     took_over = await take_lock(client, records, operation.environment, operation.id)
-    if took_over and isinstance(request, Teardown):
+    if took_over and isinstance(request, DeleteRequest):
         request = replace(request, settle=SETTLE)
     written: EnvironmentRecord | None = None
     try:
@@ -79,7 +79,7 @@ async def _undo(records: Records, operation: OperationRecord, written: Environme
     if written is not None:
         await records.forget_environment(written.name)
     await records.release_lock(operation.environment, operation.id)
-    outcome = Outcome(Verdict.REFUSED, "The operation could not be started; nothing was changed.")
+    outcome = Outcome(OutcomeStatus.REFUSED, "The operation could not be started; nothing was changed.")
     await records.remember_operation(replace(operation, outcome=outcome))
 
 

@@ -10,7 +10,7 @@ from dormouse.clock import DAY, HOUR
 from dormouse.errors import ControlPlaneError
 from dormouse.idle.report import ReportHead
 from dormouse.resources.machines import key_of
-from dormouse.services.dependencies import Reads
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ MOST_AT_ONCE, MOST_ROUNDS = 1000, 20
 FRESH = HOUR
 
 
-async def purge_histories(client: Client, reads: Reads) -> None:
+async def purge_histories(client: Client, reads: Dependencies) -> None:
     """Delete the histories of orchestrations that ended and began more than `HISTORY_KEPT_DAYS` ago.
 
     Asked for in slices of time, the newest first: a slice that takes too long is gone on with an hour later, alone.
@@ -49,7 +49,7 @@ def slices(border: datetime) -> Iterator[tuple[datetime, datetime]]:
         last, days = first, days * 2
 
 
-async def forget_old_trails(reads: Reads) -> None:
+async def forget_old_trails(reads: Dependencies) -> None:
     """Delete the records of operations that were accepted more than `TRAIL_KEPT_DAYS` ago; raises CloudUnavailable."""
     moment = reads.now() - reads.settings.kept.trail * DAY
     for _ in range(MOST_ROUNDS):
@@ -57,7 +57,7 @@ async def forget_old_trails(reads: Reads) -> None:
             return
 
 
-async def forget_missing_machines(reads: Reads) -> None:
+async def forget_missing_machines(reads: Dependencies) -> None:
     """Delete the rows of machines that no sweep has seen and that have said nothing for `MACHINES_KEPT_DAYS`.
 
     Only a sweep that has just seen every page of the fleet proves that a machine is missing: while Resource Graph cannot be
@@ -81,7 +81,7 @@ async def forget_missing_machines(reads: Reads) -> None:
         log.info("The rows of %s machines that were not seen for long were deleted.", len(gone))
 
 
-async def _seen(head: ReportHead, reads: Reads) -> set[str]:
+async def _seen(head: ReportHead, reads: Dependencies) -> set[str]:
     """The keys of all machines that the last sweep saw; empty unless it is fresh and saw every page."""
     if reads.now() - head.ended_at > FRESH:
         return set()
@@ -94,7 +94,7 @@ async def _seen(head: ReportHead, reads: Reads) -> set[str]:
     return seen
 
 
-async def retain(client: Client, reads: Reads) -> None:
+async def retain(client: Client, reads: Dependencies) -> None:
     """Delete everything that has been kept for long enough; what cannot be deleted now is deleted an hour later."""
     await purge_histories(client, reads)
     for forget in (forget_old_trails, forget_missing_machines):

@@ -6,22 +6,22 @@ from typing import Any, TypeAlias
 
 from dormouse.access.roles import Caller, may_act
 from dormouse.blueprints.specs import stored_spec
-from dormouse.cloud.inventory import Observation
+from dormouse.cloud.inventory import EnvironmentObservation
 from dormouse.cloud.prices import Price
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import CloudUnavailable, UnreadableRecord
-from dormouse.idle.tracking import Hold, Lease, MachineMemory
+from dormouse.idle.tracking import Hold, Lease, TrackedMachine
 from dormouse.ids import verb_of
 from dormouse.lifecycle import BILLED, State, Verb
 from dormouse.resources.machines import key_of
-from dormouse.services.dependencies import Reads
+from dormouse.services.dependencies import Dependencies
 
 # What sweeps remember of a machine: nothing, a memory, or one that this release cannot read.
-Known: TypeAlias = MachineMemory | UnreadableRecord | None
+Known: TypeAlias = TrackedMachine | UnreadableRecord | None
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class EnvironmentView:
     """An environment: what was asked for, what Azure shows, how to get in, what it costs, what is being done to it."""
 
     name: str
@@ -47,9 +47,9 @@ class Picture:
     spec: dict[str, Any]
 
 
-async def picture_of(
-    record: EnvironmentRecord, seen: Observation | None, operation: str, reads: Reads, known: Known
-) -> Picture:
+async def environment_view_of(
+    record: EnvironmentRecord, seen: EnvironmentObservation | None, operation: str, reads: Dependencies, known: Known
+) -> EnvironmentView:
     """The picture of one environment; a memory or a spec that cannot be read is a problem of it, and hides nothing else."""
     spec, unread = spec_of(record)
     memory = None if isinstance(known, UnreadableRecord) else known
@@ -57,7 +57,7 @@ async def picture_of(
     state = _state(seen, operation)
     size = seen.size if seen and seen.size else str(spec.get("size", ""))
     address = seen.address if seen else ""
-    return Picture(
+    return EnvironmentView(
         name=record.name,
         blueprint=record.blueprint,
         owner=record.owner,
@@ -82,7 +82,7 @@ async def picture_of(
     )
 
 
-def shown_to(caller: Caller, record: EnvironmentRecord, picture: Picture) -> Picture:
+def shown_to(caller: Caller, record: EnvironmentRecord, picture: EnvironmentView) -> EnvironmentView:
     """A picture without what this caller is refused elsewhere: the place of the password."""
     return picture if may_act(caller, record.owner_id) else replace(picture, password_secret="")
 
@@ -95,7 +95,7 @@ def spec_of(record: EnvironmentRecord) -> tuple[dict[str, Any], str]:
         return {}, f"Its spec cannot be read: {error}."
 
 
-async def memory_of(record: EnvironmentRecord, reads: Reads) -> Known:
+async def memory_of(record: EnvironmentRecord, reads: Dependencies) -> Known:
     """What sweeps remember of an environment's machine."""
     try:
         return await reads.fleet.memory(key_of(record.machine_id(reads.settings.azure_subscription_id)))
@@ -103,7 +103,7 @@ async def memory_of(record: EnvironmentRecord, reads: Reads) -> Known:
         return error
 
 
-async def memories_of(records: Sequence[EnvironmentRecord], reads: Reads) -> dict[str, Known]:
+async def memories_of(records: Sequence[EnvironmentRecord], reads: Dependencies) -> dict[str, Known]:
     """What sweeps remember of the machines of some environments, by the environments' names."""
     keys = {record.name: key_of(record.machine_id(reads.settings.azure_subscription_id)) for record in records}
     if not keys:
@@ -114,7 +114,7 @@ async def memories_of(records: Sequence[EnvironmentRecord], reads: Reads) -> dic
     return {name: memories.get(key) for name, key in keys.items()}
 
 
-def _state(seen: Observation | None, operation: str) -> State:
+def _state(seen: EnvironmentObservation | None, operation: str) -> State:
     verb = verb_of(operation) if operation else None
     if verb is Verb.DELETE:
         return State.DELETING
@@ -131,7 +131,7 @@ def _connect(spec: dict[str, Any], address: str, state: State) -> dict[str, str]
     return {"rdp": f"mstsc /v:{address}", "ssh": f"ssh {user}@{address}", "username": user}
 
 
-async def _price(region: str, size: str, reads: Reads) -> Price | None:
+async def _price(region: str, size: str, reads: Dependencies) -> Price | None:
     try:
         return await reads.prices.of_machine(region, size)
     except CloudUnavailable:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema
 
-HOUR, DAY = 60, 1440  # minutes
+HOUR_MINUTES, DAY_MINUTES = 60, 1440  # minutes
 EXAMPLE = "45m, 2h30m or 1d"
 LONGEST_TEXT = 60  # characters
 MOST_WORDS = 12
@@ -40,7 +40,7 @@ def minutes_in(text: str) -> int:
 
 def duration_text(minutes: int) -> str:
     """A number of minutes as people write it, `1d12h` or `2h30m`; `minutes_in` reads it back."""
-    parts = ((minutes // DAY, "d"), (minutes // HOUR % 24, "h"), (minutes % HOUR, "m"))
+    parts = ((minutes // DAY_MINUTES, "d"), (minutes // HOUR_MINUTES % 24, "h"), (minutes % HOUR_MINUTES, "m"))
     return "".join(f"{count}{unit}" for count, unit in parts if count) or "0m"
 
 

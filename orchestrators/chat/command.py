@@ -6,11 +6,11 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from activities.chat import answer_in_chat, carry_out_command, end_chat, look_at_operation
+from activities.chat import end_chat, poll_chat_operation, reply_in_chat, run_chat_command
 from dormouse import serialization
-from dormouse.chatops.parser import Answered, ChatAnswer, ChatLook, ChatRequest, Word
+from dormouse.chatops.parser import ChatPoll, ChatReply, ChatRequest, CommandResult, Word
 from dormouse.notifications.cards import Button, Card, fitting
-from orchestrators.durable import Context, GaveUp, Story, run, sleep
+from orchestrators.durable import Context, Orchestration, RetriesExhausted, run, sleep
 from orchestrators.notify import TELLING
 
 # Slack takes five answers to a command, for half an hour. https://docs.slack.dev/interactivity/handling-user-interaction
@@ -20,34 +20,34 @@ FIRST_LOOK, BETWEEN_LOOKS = 10.0, 20.0
 TRIES = df.RetryOptions(5_000, 30)
 
 
-def answer_command(context: Context) -> Story[Any]:
+def answer_command(context: Context) -> Orchestration[Any]:
     """Do what somebody in a chat has asked for, answer, and tell them how it ended."""
     request = serialization.decode(ChatRequest, context.get_input())
     deadline = context.current_utc_datetime + TELLABLE
     try:
-        answered = yield from run(context, carry_out_command, request, TRIES)
-    except GaveUp:
+        answered = yield from run(context, run_chat_command, request, TRIES)
+    except RetriesExhausted:
         words = "Azure, or our own records, could not be asked. Say how it stands with 'status', then try again in a while."
-        answered = Answered(Card("That could not be done", words))
+        answered = CommandResult(Card("That could not be done", words))
     context.set_custom_status(serialization.encode(fitting(answered.card)))
     if request.tellable:
         yield from _tell(context, request, answered.card)
         if answered.operation:
             yield from _tell(context, request, (yield from _end_of(context, request, answered.operation, deadline)))
-        with suppress(GaveUp):
+        with suppress(RetriesExhausted):
             yield from run(context, end_chat, request.id, TELLING)
     return serialization.encode(answered.card)
 
 
-def _end_of(context: Context, request: ChatRequest, operation: str, deadline: Any) -> Story[Card]:
+def _end_of(context: Context, request: ChatRequest, operation: str, deadline: Any) -> Orchestration[Card]:
     name = request.command.name
-    look = ChatLook(operation, name, request.caller)
+    look = ChatPoll(operation, name, request.caller)
     pause = FIRST_LOOK
     while context.current_utc_datetime < deadline:
         yield from sleep(context, pause)
         pause = BETWEEN_LOOKS
-        with suppress(GaveUp):
-            seen = yield from run(context, look_at_operation, look, TRIES)
+        with suppress(RetriesExhausted):
+            seen = yield from run(context, poll_chat_operation, look, TRIES)
             if not seen.operation:
                 return seen.card
     again = f"{Word.STATUS} {name}"
@@ -55,7 +55,7 @@ def _end_of(context: Context, request: ChatRequest, operation: str, deadline: An
     return Card(f"{name}: still under way", words, buttons=(Button("How does it stand?", again),))
 
 
-def _tell(context: Context, request: ChatRequest, card: Card) -> Story[None]:
+def _tell(context: Context, request: ChatRequest, card: Card) -> Orchestration[None]:
     """Answer where the command was given; who cannot be told keeps nothing from being done."""
-    with suppress(GaveUp):
-        yield from run(context, answer_in_chat, ChatAnswer(request.id, card), TELLING)
+    with suppress(RetriesExhausted):
+        yield from run(context, reply_in_chat, ChatReply(request.id, card), TELLING)

@@ -4,77 +4,79 @@ from collections.abc import Sequence
 from typing import Any
 
 from activities.idle.execute import recheck_lease_end
-from activities.inventory import list_deleted_secrets, read_belongings
+from activities.inventory import list_deleted_secrets, read_owned_resources
 from activities.resources.keyvault import purge_secret, remove_secret
 from activities.resources.removal import remove_group, remove_resource
 from dormouse import serialization
-from dormouse.environments.operations import Teardown
-from dormouse.environments.results import Outcome, Progress, Refusal, RefusalReason, Verdict
+from dormouse.environments.operations import DeleteRequest
+from dormouse.environments.results import Outcome, OutcomeStatus, Progress, Refusal, RefusalReason
 from dormouse.idle.sweep import LeaseEnd
-from dormouse.resources.ownership import Belongings, left_alone
-from orchestrators.complete import Ending, finish
-from orchestrators.durable import Activity, Context, GaveUp, Story, follow, refusal_in, run, sleep
-from orchestrators.environments.deletion_check import Remains, look_for_remains, look_for_tagged
+from dormouse.resources.ownership import OwnedResources, text_of_resources_kept
+from orchestrators.complete import CompletionDetails, complete
+from orchestrators.durable import Activity, Context, Orchestration, RetriesExhausted, poll, refusal_in, run, sleep
+from orchestrators.environments.deletion_check import Leftovers, find_leftovers, find_tagged
 from orchestrators.lock_check import lost_lock
-from orchestrators.progress import DONE, REFUSED, Board
+from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
 PURGE = "purge"
 LOOKS = 12
 BETWEEN_LOOKS = 10.0
 
 
-def delete_environment(context: Context) -> Story[Any]:
+def delete_environment(context: Context) -> Orchestration[Any]:
     """Remove what the records say belongs to an environment, prove that nothing of it is left, and name what others own."""
-    request = serialization.decode(Teardown, context.get_input())
-    board = Board(context)
+    request = serialization.decode(DeleteRequest, context.get_input())
+    board = ProgressTracker(context)
     try:
         lost = yield from lost_lock(context, request.operation, request.environment)
-        ending = Ending(lost) if lost else (yield from _delete(context, request, board))
-    except GaveUp as gave_up:
-        ending = Ending(Outcome.failed([gave_up.refusal]))
-    return (yield from finish(context, request.operation, request.environment, board, ending))
+        ending = CompletionDetails(lost) if lost else (yield from _delete(context, request, board))
+    except RetriesExhausted as gave_up:
+        ending = CompletionDetails(Outcome.failed([gave_up.refusal]))
+    return (yield from complete(context, request.operation, request.environment, board, ending))
 
 
-def delete_at_lease_end(context: Context) -> Story[Any]:
+def delete_at_lease_end(context: Context) -> Orchestration[Any]:
     """Remove an environment whose lease has run out, if a fresh look right before agrees that it has."""
     request = serialization.decode(LeaseEnd, context.get_input())
-    teardown, board = request.teardown, Board(context)
+    teardown, board = request.teardown, ProgressTracker(context)
     try:
         why = yield from run(context, recheck_lease_end, request)
         if why:
-            ending = Ending(Outcome(Verdict.CANCELLED, f"Nothing was done. {why}"))
+            ending = CompletionDetails(Outcome(OutcomeStatus.CANCELLED, f"Nothing was done. {why}"))
         else:
             ending = yield from _delete(context, teardown, board)
-    except GaveUp as gave_up:
-        ending = Ending(Outcome.failed([gave_up.refusal]))
-    return (yield from finish(context, teardown.operation, teardown.environment, board, ending))
+    except RetriesExhausted as gave_up:
+        ending = CompletionDetails(Outcome.failed([gave_up.refusal]))
+    return (yield from complete(context, teardown.operation, teardown.environment, board, ending))
 
 
-def _delete(context: Context, request: Teardown, board: Board) -> Story[Ending]:
+def _delete(context: Context, request: DeleteRequest, board: ProgressTracker) -> Orchestration[CompletionDetails]:
     if request.settle:
         yield from sleep(context, request.settle)
     board.begin("survey")
-    ours = yield from run(context, read_belongings, request.environment)
-    found = yield from look_for_remains(context, request.environment, ours)
-    tagged, unknown = yield from look_for_tagged(context, request.environment, ours)
+    ours = yield from run(context, read_owned_resources, request.environment)
+    found = yield from find_leftovers(context, request.environment, ours)
+    tagged, unknown = yield from find_tagged(context, request.environment, ours)
     board.end("survey", REFUSED if found.unknown or unknown else DONE)
     refusals = yield from _remove(context, ours, found, board)
     board.begin("verify", needs=[report.name for report in board.reports])
     left = yield from _look_until_gone(context, request, ours)
     leftovers = (*left.all, *unknown)
     board.end("verify", REFUSED if leftovers else DONE)
-    others = left_alone((*left.left_alone, *tagged))
+    others = text_of_resources_kept((*left.left_alone, *tagged))
     if leftovers:
-        return Ending(Outcome.failed(refusals, leftovers, undone=others))
+        return CompletionDetails(Outcome.failed(refusals, leftovers, undone=others))
     unpurged = yield from _purge(context, request, found.secrets, board) if request.purge else ()
     if unpurged:
         words = f"{request.environment} is gone, but its password can still be recovered. {unpurged[0].detail}"
-        return Ending(Outcome(Verdict.FAILED, words, unpurged), forget=True)
+        return CompletionDetails(Outcome(OutcomeStatus.FAILED, words, unpurged), forget=True)
     words = f"{request.environment} is gone: its resources and its secrets are deleted, and nothing is left of it. {others}"
-    return Ending(Outcome(Verdict.SUCCEEDED, words.rstrip()), forget=True)
+    return CompletionDetails(Outcome(OutcomeStatus.SUCCEEDED, words.rstrip()), forget=True)
 
 
-def _remove(context: Context, ours: Belongings, found: Remains, board: Board) -> Story[list[Refusal]]:
+def _remove(
+    context: Context, ours: OwnedResources, found: Leftovers, board: ProgressTracker
+) -> Orchestration[list[Refusal]]:
     """The group with everything in it where all of that is ours; else resource by resource."""
     resources = [] if found.ours_alone else [identifier for identifier in ours.removable if identifier in found.resources]
     work: list[tuple[str, Activity[Progress], str]] = [
@@ -92,7 +94,9 @@ def _remove(context: Context, ours: Belongings, found: Remains, board: Board) ->
     return refusals
 
 
-def _purge(context: Context, request: Teardown, deleted: Sequence[str], board: Board) -> Story[tuple[Refusal, ...]]:
+def _purge(
+    context: Context, request: DeleteRequest, deleted: Sequence[str], board: ProgressTracker
+) -> Orchestration[tuple[Refusal, ...]]:
     """Delete for good what can still be recovered, whoever deleted it, until nothing can be; what resists is named.
 
     What was `deleted` just now is seen among it before anything is called gone: the vault takes a while.
@@ -100,13 +104,15 @@ def _purge(context: Context, request: Teardown, deleted: Sequence[str], board: B
     board.begin(PURGE, needs=("verify",))
     try:
         refusals = yield from _purge_until_gone(context, request, deleted)
-    except GaveUp as gave_up:
+    except RetriesExhausted as gave_up:
         refusals = (gave_up.refusal,)
     board.end(PURGE, REFUSED if refusals else DONE)
     return refusals
 
 
-def _purge_until_gone(context: Context, request: Teardown, deleted: Sequence[str]) -> Story[tuple[Refusal, ...]]:
+def _purge_until_gone(
+    context: Context, request: DeleteRequest, deleted: Sequence[str]
+) -> Orchestration[tuple[Refusal, ...]]:
     unseen = set(deleted)
     for _ in range(LOOKS):
         names = yield from run(context, list_deleted_secrets, request.environment)
@@ -124,16 +130,16 @@ def _purge_until_gone(context: Context, request: Teardown, deleted: Sequence[str
     return (Refusal(RefusalReason.FAILED_LATE, f"The vault does not show that {left} is gone for good.", step=PURGE),)
 
 
-def _removed(context: Context, remove: Activity[Progress], target: str) -> Story[Progress]:
+def _removed(context: Context, remove: Activity[Progress], target: str) -> Orchestration[Progress]:
     try:
-        return (yield from follow(context, remove, target))
-    except GaveUp as gave_up:  # one thing that resists must not keep the rest alive
+        return (yield from poll(context, remove, target))
+    except RetriesExhausted as gave_up:  # one thing that resists must not keep the rest alive
         return Progress.refused(gave_up.refusal)
 
 
-def _look_until_gone(context: Context, request: Teardown, ours: Belongings) -> Story[Remains]:
+def _look_until_gone(context: Context, request: DeleteRequest, ours: OwnedResources) -> Orchestration[Leftovers]:
     for _ in range(LOOKS):
-        remains = yield from look_for_remains(context, request.environment, ours)
+        remains = yield from find_leftovers(context, request.environment, ours)
         if not remains.found:
             break
         yield from sleep(context, BETWEEN_LOOKS)

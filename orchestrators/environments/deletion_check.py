@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from activities.inventory import is_still_there, list_group, list_secrets, list_tagged, read_group
-from dormouse.resources.ownership import Belongings
-from orchestrators.durable import Activity, Context, GaveUp, Story, run, run_all
+from dormouse.resources.ownership import OwnedResources
+from orchestrators.durable import Activity, Context, Orchestration, RetriesExhausted, run, run_all
 
 
 @dataclass(frozen=True, slots=True)
-class Remains:
+class Leftovers:
     """What is still there: the group's id ("" if it is gone), ids of resources, names of secrets; and what is not known.
 
     `others` are resources in the group that belong to others; with `ours_alone`, the group can go at once.
@@ -39,46 +39,50 @@ class Remains:
         return (*group, *self.others)
 
 
-def look_for_remains(context: Context, environment: str, ours: Belongings) -> Story[Remains]:
+def find_leftovers(context: Context, environment: str, ours: OwnedResources) -> Orchestration[Leftovers]:
     """Look for what belongs to an environment, and for what belongs to others in its group."""
     if not ours.group:
-        return Remains()
+        return Leftovers()
     unknown: list[str] = []
     view = yield from run(context, read_group, ours.group)
     secrets = yield from _listed(context, list_secrets, list(ours.secrets), unknown)
     if not view.id:
-        return Remains(secrets=tuple(secrets), unknown=tuple(unknown))
+        return Leftovers(secrets=tuple(secrets), unknown=tuple(unknown))
     unlisted: list[str] = []
     others = ours.others_in((yield from _listed(context, list_group, ours.group, unlisted)))
     resources = yield from still_there(context, list(ours.resources))
     unknown += unlisted
     alone = view.is_of(environment) and not others and not unlisted
-    return Remains(view.id, tuple(resources), tuple(secrets), others, tuple(unknown), alone)
+    return Leftovers(view.id, tuple(resources), tuple(secrets), others, tuple(unknown), alone)
 
 
-def look_for_tagged(context: Context, environment: str, ours: Belongings) -> Story[tuple[tuple[str, ...], tuple[str, ...]]]:
+def find_tagged(
+    context: Context, environment: str, ours: OwnedResources
+) -> Orchestration[tuple[tuple[str, ...], tuple[str, ...]]]:
     """What carries an environment's tag outside its group, as Resource Graph shows it, and what is not known of that."""
     unknown: list[str] = []
     tagged = yield from _listed(context, list_tagged, environment, unknown)
-    outside = (identifier for identifier in tagged if not (ours.group and lies_in(ours.group, identifier)))
+    outside = (identifier for identifier in tagged if not (ours.group and is_in_group(ours.group, identifier)))
     return tuple(outside), tuple(unknown)
 
 
-def still_there(context: Context, identifiers: list[str]) -> Story[list[str]]:
+def still_there(context: Context, identifiers: list[str]) -> Orchestration[list[str]]:
     """Those of some resources that exist."""
     there = yield from run_all(context, [(is_still_there, identifier) for identifier in identifiers])
     return [identifier for identifier, exists in zip(identifiers, there, strict=True) if exists]
 
 
-def lies_in(group: str, identifier: str) -> bool:
+def is_in_group(group: str, identifier: str) -> bool:
     """Whether a resource lies in a group."""
     return f"/resourcegroups/{group}/".lower() in identifier.lower()
 
 
-def _listed(context: Context, activity: Activity[list[str]], request: object, unknown: list[str]) -> Story[list[str]]:
+def _listed(
+    context: Context, activity: Activity[list[str]], request: object, unknown: list[str]
+) -> Orchestration[list[str]]:
     """What an activity lists; if it gives up, that is one more thing that is not known, and no reason to stop."""
     try:
         return (yield from run(context, activity, request))
-    except GaveUp as gave_up:
+    except RetriesExhausted as gave_up:
         unknown.append(f"unknown, because it could not be looked up: {gave_up.refusal.detail}")
         return []

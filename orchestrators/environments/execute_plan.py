@@ -10,22 +10,22 @@ from activities.resources.compute import release_network
 from activities.resources.keyvault import remove_secret
 from activities.resources.removal import remove_group, remove_resource
 from dormouse import serialization
-from dormouse.environments.operations import BuildRequest, Built
+from dormouse.environments.operations import BuildRequest, BuildResult
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.ids import child_of
 from dormouse.resources.graph import ready
-from dormouse.resources.ownership import belongings_of
-from dormouse.resources.plan import Kind, Plan, Step
-from orchestrators.durable import CANCEL, Context, GaveUp, Story, follow, heard, refusal_in, run
-from orchestrators.environments.deletion_check import look_for_remains, still_there
-from orchestrators.progress import DONE, REFUSED, UNCHANGED, Board
+from dormouse.resources.ownership import owned_resources_of
+from dormouse.resources.plan import Plan, Resource, ResourceKind
+from orchestrators.durable import CANCEL, Context, Orchestration, RetriesExhausted, is_cancelled, poll, refusal_in, run
+from orchestrators.environments.deletion_check import find_leftovers, still_there
+from orchestrators.progress import DONE, REFUSED, UNCHANGED, ProgressTracker
 
 
 @dataclass(slots=True)
-class Building:
+class PlanExecution:
     """What has come of a plan so far."""
 
-    built: dict[str, Built] = field(default_factory=dict)
+    built: dict[str, BuildResult] = field(default_factory=dict)
     running: dict[str, Any] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
 
@@ -45,7 +45,7 @@ class Building:
         return {name for name, built in self.built.items() if built.refusal is None}
 
 
-def build_resource(context: Context) -> Story[Any]:
+def build_resource(context: Context) -> Orchestration[Any]:
     """Put one resource, follow it until Azure says that it is there, and learn what later steps must know of it."""
     request = serialization.decode(BuildRequest, context.get_input())
     step = request.step
@@ -53,45 +53,49 @@ def build_resource(context: Context) -> Story[Any]:
     try:
         facts: dict[str, str] = {}
         if request.put:
-            progress = yield from follow(context, PUT[step.kind], request, cancel=cancel)
+            progress = yield from poll(context, PUT[step.kind], request, cancel=cancel)
             refusal = refusal_in(progress, step.name)
             if refusal:
-                return serialization.encode(Built(step.name, refusal=refusal))
+                return serialization.encode(BuildResult(step.name, refusal=refusal))
             facts |= progress.facts
         if step.kind in LEARN:
             learnt = yield from run(context, LEARN[step.kind], request)
             facts |= learnt.facts
-        return serialization.encode(Built(step.name, facts))
-    except GaveUp as gave_up:
+        return serialization.encode(BuildResult(step.name, facts))
+    except RetriesExhausted as gave_up:
         said = gave_up.refusal
-        return serialization.encode(Built(step.name, refusal=Refusal(said.reason, said.detail, said.code, step.name)))
+        return serialization.encode(BuildResult(step.name, refusal=Refusal(said.reason, said.detail, said.code, step.name)))
 
 
-def build_all(context: Context, plan: Plan, existing: Set[str], board: Board, cancel: Any) -> Story[Building]:
+def build_all(
+    context: Context, plan: Plan, existing: Set[str], board: ProgressTracker, cancel: Any
+) -> Orchestration[PlanExecution]:
     """Build every step of a plan as soon as its needs are met; after a refusal, or a cancellation, nothing new begins."""
-    building = Building()
+    building = PlanExecution()
     while True:
-        ending = bool(building.refusals) or heard(cancel)
+        ending = bool(building.refusals) or is_cancelled(cancel)
         started = [] if ending else _start(context, plan, existing, building, board)
         if not building.running:
             return building
-        listening = [] if heard(cancel) else [cancel]
+        listening = [] if is_cancelled(cancel) else [cancel]
         yield context.task_any([*building.running.values(), *_tick(context, started, building), *listening])
         _collect(building, board)
 
 
-def take_back(context: Context, plan: Plan, building: Building, existing: Set[str], board: Board) -> Story[list[str]]:
+def roll_back(
+    context: Context, plan: Plan, building: PlanExecution, existing: Set[str], board: ProgressTracker
+) -> Orchestration[list[str]]:
     """Remove what this operation began to build, in reverse, look whether it is gone, and name what is left."""
     ours = [step for step in plan.steps if step.name in building.begun and _is_ours(step, existing)]
-    if any(step.kind is Kind.RESOURCE_GROUP for step in ours) and (yield from _holds_others(context, plan)):
-        ours = [step for step in ours if step.kind is not Kind.RESOURCE_GROUP]
+    if any(step.kind is ResourceKind.RESOURCE_GROUP for step in ours) and (yield from _holds_others(context, plan)):
+        ours = [step for step in ours if step.kind is not ResourceKind.RESOURCE_GROUP]
     names = {step.name for step in ours}
     roots = [step for step in ours if step.inside not in names]
-    if any(step.kind is Kind.VIRTUAL_MACHINE for step in roots) and not (yield from _keeps_network(context, plan)):
+    if any(step.kind is ResourceKind.VIRTUAL_MACHINE for step in roots) and not (yield from _keeps_network(context, plan)):
         # It would take along what was there before it: better a failed machine that is named than that.
-        roots = [step for step in roots if step.kind is not Kind.VIRTUAL_MACHINE]
+        roots = [step for step in roots if step.kind is not ResourceKind.VIRTUAL_MACHINE]
     for step in reversed(roots):
-        built = building.built.get(step.name, Built(step.name))
+        built = building.built.get(step.name, BuildResult(step.name))
         yield from _remove(context, step, built, board)
     board.begin("verify")
     left = yield from _left(context, plan, ours, building, existing)
@@ -99,19 +103,19 @@ def take_back(context: Context, plan: Plan, building: Building, existing: Set[st
     return left
 
 
-def _is_ours(step: Step, existing: Set[str]) -> bool:
+def _is_ours(step: Resource, existing: Set[str]) -> bool:
     # The password of a machine that was there before is that machine's, even if its secret had to be recovered.
-    return step.name not in existing and not (step.kind is Kind.PASSWORD and "vm" in existing)
+    return step.name not in existing and not (step.kind is ResourceKind.PASSWORD and "vm" in existing)
 
 
-def _start(context: Context, plan: Plan, existing: Set[str], building: Building, board: Board) -> list[str]:
+def _start(context: Context, plan: Plan, existing: Set[str], building: PlanExecution, board: ProgressTracker) -> list[str]:
     started = []
     while True:
         startable = ready(plan.steps, building.done, building.begun)
         unchanged = [step for step in startable if not _needs_work(step, plan, existing)]
         for step in unchanged:
             building.begun.add(step.name)
-            building.built[step.name] = Built(step.name)
+            building.built[step.name] = BuildResult(step.name)
             board.end(step.name, UNCHANGED)
         for step in startable:
             if step not in unchanged:
@@ -123,11 +127,11 @@ def _start(context: Context, plan: Plan, existing: Set[str], building: Building,
             return started
 
 
-def _needs_work(step: Step, plan: Plan, existing: Set[str]) -> bool:
+def _needs_work(step: Resource, plan: Plan, existing: Set[str]) -> bool:
     return step.name not in existing or step.name in plan.changed or step.kind in LEARN
 
 
-def _build(context: Context, step: Step, plan: Plan, existing: Set[str], building: Building) -> Any:
+def _build(context: Context, step: Resource, plan: Plan, existing: Set[str], building: PlanExecution) -> Any:
     facts = {need: building.built[need].facts for need in step.needs if building.built[need].facts}
     put = step.name not in existing or step.name in plan.changed
     request = BuildRequest(step, put, facts, machine_exists="vm" in existing)
@@ -135,7 +139,7 @@ def _build(context: Context, step: Step, plan: Plan, existing: Set[str], buildin
     return context.call_sub_orchestrator(build_resource.__name__, serialization.encode(request), child)
 
 
-def _tick(context: Context, started: list[str], building: Building) -> list[Any]:
+def _tick(context: Context, started: list[str], building: PlanExecution) -> list[Any]:
     # The host makes a call only when the one before it has ended, and "any of these" ends with one of the tasks that
     # are new in it, not with one of the older tasks beside them. A timer that fires at once lets the next call through.
     if not started or len(started) == len(building.running):
@@ -143,64 +147,66 @@ def _tick(context: Context, started: list[str], building: Building) -> list[Any]
     return [context.create_timer(context.current_utc_datetime)]
 
 
-def _collect(building: Building, board: Board) -> None:
+def _collect(building: PlanExecution, board: ProgressTracker) -> None:
     for name in [name for name, task in building.running.items() if task.is_completed]:
         answer = building.running.pop(name).result
         if isinstance(answer, Exception):
             first_line = str(answer).strip().partition("\n")[0]
-            built = Built(name, refusal=Refusal(RefusalReason.GAVE_UP, first_line, step=name))
+            built = BuildResult(name, refusal=Refusal(RefusalReason.GAVE_UP, first_line, step=name))
         else:
-            built = serialization.decode(Built, answer)
+            built = serialization.decode(BuildResult, answer)
         building.built[name] = built
         board.end(name, REFUSED if built.refusal else DONE)
 
 
-def _keeps_network(context: Context, plan: Plan) -> Story[bool]:
+def _keeps_network(context: Context, plan: Plan) -> Orchestration[bool]:
     """Whether a machine was told not to take along the card that was there before it."""
     vm, nic = plan.step("vm"), plan.step("nic")
     try:
-        progress = yield from follow(context, release_network, BuildRequest(vm, facts={"nic": {"id": nic.id}}))
-    except GaveUp:
+        progress = yield from poll(context, release_network, BuildRequest(vm, facts={"nic": {"id": nic.id}}))
+    except RetriesExhausted:
         return False
     return progress.refusal is None
 
 
-def _holds_others(context: Context, plan: Plan) -> Story[bool]:
+def _holds_others(context: Context, plan: Plan) -> Orchestration[bool]:
     """Whether others have put something into the group that this operation created; if unknown, it is assumed."""
     try:
         contents = yield from run(context, list_group, plan.group)
-    except GaveUp:
+    except RetriesExhausted:
         return True
-    return bool(belongings_of(plan).others_in(contents))
+    return bool(owned_resources_of(plan).others_in(contents))
 
 
-def _remove(context: Context, step: Step, built: Built, board: Board) -> Story[None]:
+def _remove(context: Context, step: Resource, built: BuildResult, board: ProgressTracker) -> Orchestration[None]:
     identifier = built.facts.get("id", step.id)
     if not identifier:
         return
     name = f"take back {step.name}"
     board.begin(name)
     try:
-        if step.kind is Kind.PASSWORD:
-            progress = yield from follow(context, remove_secret, step.names[0])
-        elif step.kind is Kind.RESOURCE_GROUP:
-            progress = yield from follow(context, remove_group, step.group)
+        if step.kind is ResourceKind.PASSWORD:
+            progress = yield from poll(context, remove_secret, step.names[0])
+        elif step.kind is ResourceKind.RESOURCE_GROUP:
+            progress = yield from poll(context, remove_group, step.group)
         else:
-            progress = yield from follow(context, remove_resource, identifier)
+            progress = yield from poll(context, remove_resource, identifier)
         board.end(name, REFUSED if progress.refusal else DONE)
-    except GaveUp:
+    except RetriesExhausted:
         board.end(name, REFUSED)  # what is left is found and named when everything has been tried
 
 
-def _left(context: Context, plan: Plan, ours: list[Step], building: Building, existing: Set[str]) -> Story[list[str]]:
+def _left(
+    context: Context, plan: Plan, ours: list[Resource], building: PlanExecution, existing: Set[str]
+) -> Orchestration[list[str]]:
     try:
         if "group" not in existing:
-            remains = yield from look_for_remains(context, plan.environment, belongings_of(plan))
+            remains = yield from find_leftovers(context, plan.environment, owned_resources_of(plan))
             return [*remains.all, *([remains.group] if remains.others else [])]
-        known = [building.built.get(step.name, Built(step.name)).facts.get("id", step.id) for step in ours]
+        known = [building.built.get(step.name, BuildResult(step.name)).facts.get("id", step.id) for step in ours]
         there = yield from still_there(context, [identifier for identifier in known if identifier])
-        mine = [step.names[0] for step in ours if step.kind is Kind.PASSWORD]
+        mine = [step.names[0] for step in ours if step.kind is ResourceKind.PASSWORD]
         secrets = yield from run(context, list_secrets, mine)
-    except GaveUp as gave_up:
+    except RetriesExhausted as gave_up:
         return [f"unknown, because it could not be looked up: {gave_up.refusal.detail}"]
     return [*there, *(f"key vault secret {name}" for name in secrets)]

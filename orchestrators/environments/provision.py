@@ -4,26 +4,36 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from activities.preflight import (
-    look_at_step,
-    survey_group,
-    survey_new_group,
-    survey_quota,
-    survey_size,
-    survey_storage_name,
+    check_group,
+    check_new_group,
+    check_quota,
+    check_size,
+    check_storage_name,
+    observe_resource,
 )
-from activities.records import remember_environment
+from activities.records import write_environment
 from activities.resources.compute import read_machine
 from dormouse import serialization
 from dormouse.environments.operations import ChangePower, Provision
-from dormouse.environments.results import Look, Outcome, Refusal, RefusalReason, Survey, Verdict
+from dormouse.environments.results import ObservedState, Outcome, OutcomeStatus, PreflightResult, Refusal, RefusalReason
 from dormouse.lifecycle import State, Verb
-from dormouse.resources.plan import Kind, Plan
-from orchestrators.complete import Ending, finish
-from orchestrators.durable import STUBBORN, Context, GaveUp, Story, by_whom, heard, listen, run, run_all
-from orchestrators.environments.execute_plan import Building, build_all, take_back
-from orchestrators.environments.health import FIRST_BOOT, HEALTH, health_outcome, look_inside
+from dormouse.resources.plan import Plan, ResourceKind
+from orchestrators.complete import CompletionDetails, complete
+from orchestrators.durable import (
+    LONG_RETRY,
+    Context,
+    Orchestration,
+    RetriesExhausted,
+    cancelled_by,
+    is_cancelled,
+    listen_for_cancellation,
+    run,
+    run_all,
+)
+from orchestrators.environments.execute_plan import PlanExecution, build_all, roll_back
+from orchestrators.environments.health import FIRST_BOOT, HEALTH, health_outcome, wait_until_healthy
 from orchestrators.lock_check import lost_lock
-from orchestrators.progress import DONE, REFUSED, Board
+from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
 NOTHING_BUILT = "Nothing was built."
 FRESH_IS_GONE = "What had been built was taken back; nothing of it is left."
@@ -45,79 +55,81 @@ class Expected:
 class Prepared:
     """What was found before anything is built; with an `ending`, nothing will be."""
 
-    survey: Survey
+    survey: PreflightResult
     awake: bool = True
-    ending: Ending | None = None
+    ending: CompletionDetails | None = None
 
 
-def provision_environment(context: Context) -> Story[Any]:
+def provision_environment(context: Context) -> Orchestration[Any]:
     """Build an environment step by step; if it does not come up whole, take back what was built."""
     request = serialization.decode(Provision, context.get_input())
-    board = Board(context)
-    cancel = yield from listen(context)
+    board = ProgressTracker(context)
+    cancel = yield from listen_for_cancellation(context)
     prepared = yield from _prepare(context, request, board, cancel)
     ending = prepared.ending
     if ending is None:
         try:
             ending = yield from _provision(context, request, prepared, board, cancel)
-        except GaveUp as gave_up:
+        except RetriesExhausted as gave_up:
             # What exists is not known if not even that could be asked: then nothing is forgotten.
-            ending = Ending(Outcome.failed([gave_up.refusal]))
-    return (yield from finish(context, request.plan.operation, request.plan.environment, board, ending))
+            ending = CompletionDetails(Outcome.failed([gave_up.refusal]))
+    return (yield from complete(context, request.plan.operation, request.plan.environment, board, ending))
 
 
-def _prepare(context: Context, request: Provision, board: Board, cancel: Any) -> Story[Prepared]:
+def _prepare(context: Context, request: Provision, board: ProgressTracker, cancel: Any) -> Orchestration[Prepared]:
     """Everything that comes before the first change in Azure; where it ends here, a new environment is forgotten."""
     try:
         lost = yield from lost_lock(context, request.plan.operation, request.plan.environment)
         if lost:
-            return Prepared(Survey(), ending=Ending(lost))
+            return Prepared(PreflightResult(), ending=CompletionDetails(lost))
         survey = yield from _preflight(context, request, board)
         if survey.refusals:
             return Prepared(survey, ending=_refused(survey.refusals, request))
-        if heard(cancel):
-            outcome = Outcome.cancelled(by_whom(cancel), undone=NOTHING_BUILT)
-            return Prepared(survey, ending=Ending(outcome, forget=request.new))
+        if is_cancelled(cancel):
+            outcome = Outcome.cancelled(cancelled_by(cancel), undone=NOTHING_BUILT)
+            return Prepared(survey, ending=CompletionDetails(outcome, forget=request.new))
         awake, refusal = yield from _is_awake(context, request.plan, frozenset(survey.existing))
         if refusal:
             return Prepared(survey, ending=_refused((refusal,), request))
         # Remembered as not whole until it is: a change that breaks off half-way is taken up again by the next wish.
-        yield from run(context, remember_environment, request.record)
+        yield from run(context, write_environment, request.record)
         return Prepared(survey, awake)
-    except GaveUp as gave_up:
+    except RetriesExhausted as gave_up:
         outcome = Outcome.failed([gave_up.refusal], undone=NOTHING_BUILT)
-        return Prepared(Survey(), ending=Ending(outcome, forget=request.new))
+        return Prepared(PreflightResult(), ending=CompletionDetails(outcome, forget=request.new))
 
 
-def _provision(context: Context, request: Provision, prepared: Prepared, board: Board, cancel: Any) -> Story[Ending]:
+def _provision(
+    context: Context, request: Provision, prepared: Prepared, board: ProgressTracker, cancel: Any
+) -> Orchestration[CompletionDetails]:
     existing, awake = frozenset(prepared.survey.existing), prepared.awake
     plan = request.plan if awake else _without_inside(request.plan)
     board.expect(*plan.steps, Expected(HEALTH, tuple(step.name for step in plan.steps)))
     building = yield from build_all(context, plan, existing, board, cancel)
-    if building.refusals or heard(cancel):
-        cancelled = heard(cancel) and not building.failures
-        left = yield from take_back(context, plan, building, existing, board)
+    if building.refusals or is_cancelled(cancel):
+        cancelled = is_cancelled(cancel) and not building.failures
+        left = yield from roll_back(context, plan, building, existing, board)
         return _taken_back(request, building, existing, left, cancel if cancelled else None)
     if not awake:
-        yield from run(context, remember_environment, replace(request.record, whole=request.was_whole), STUBBORN)
+        yield from run(context, write_environment, replace(request.record, whole=request.was_whole), LONG_RETRY)
         words = f"{plan.environment} is as wished; its machine is stopped, so nothing was asked inside it."
-        return Ending(Outcome(Verdict.SUCCEEDED, words))
+        return CompletionDetails(Outcome(OutcomeStatus.SUCCEEDED, words))
 
     board.begin(HEALTH)
-    findings = yield from look_inside(context, plan.machine, FIRST_BOOT, cancel)
-    if heard(cancel):
+    findings = yield from wait_until_healthy(context, plan.machine, FIRST_BOOT, cancel)
+    if is_cancelled(cancel):
         board.end(HEALTH, REFUSED)
-        left = yield from take_back(context, plan, building, existing, board)
+        left = yield from roll_back(context, plan, building, existing, board)
         return _taken_back(request, building, existing, left, cancel)
     outcome = health_outcome(findings, passed=f"{plan.environment} is up", failed=f"{plan.environment} is built and runs")
-    good = outcome.verdict is Verdict.SUCCEEDED
+    good = outcome.verdict is OutcomeStatus.SUCCEEDED
     board.end(HEALTH, DONE if good else REFUSED)
     if good:
-        yield from run(context, remember_environment, replace(request.record, whole=True), STUBBORN)
-    return Ending(outcome)
+        yield from run(context, write_environment, replace(request.record, whole=True), LONG_RETRY)
+    return CompletionDetails(outcome)
 
 
-def _is_awake(context: Context, plan: Plan, existing: frozenset[str]) -> Story[tuple[bool, Refusal | None]]:
+def _is_awake(context: Context, plan: Plan, existing: frozenset[str]) -> Orchestration[tuple[bool, Refusal | None]]:
     """Whether the machine runs, or will; one that stands there failed can only be started or deleted."""
     if "vm" not in existing:
         return True, None
@@ -134,37 +146,39 @@ def _is_awake(context: Context, plan: Plan, existing: frozenset[str]) -> Story[t
 
 def _without_inside(plan: Plan) -> Plan:
     """The plan without what can only be done inside a machine that runs."""
-    steps = tuple(step for step in plan.steps if step.kind is not Kind.MACHINE_EXTENSION)
+    steps = tuple(step for step in plan.steps if step.kind is not ResourceKind.MACHINE_EXTENSION)
     return replace(plan, steps=steps)
 
 
-def _preflight(context: Context, request: Provision, board: Board) -> Story[Survey]:
+def _preflight(context: Context, request: Provision, board: ProgressTracker) -> Orchestration[PreflightResult]:
     """What exists, and for what does not: is the name free, the size offered, the quota left?"""
     plan = request.plan
     board.begin("preflight")
-    group = yield from run(context, survey_new_group if request.new else survey_group, plan)
-    steps = [step for step in plan.steps if group.existing or step.kind is Kind.PASSWORD]
-    looks = yield from run_all(context, [(look_at_step, step) for step in steps])
-    existing = tuple(step.name for step, look in zip(steps, looks, strict=True) if look is not Look.ABSENT)
+    group = yield from run(context, check_new_group if request.new else check_group, plan)
+    steps = [step for step in plan.steps if group.existing or step.kind is ResourceKind.PASSWORD]
+    looks = yield from run_all(context, [(observe_resource, step) for step in steps])
+    existing = tuple(step.name for step, look in zip(steps, looks, strict=True) if look is not ObservedState.ABSENT)
     # What is there already needs no new name, no new place and no new quota.
-    asked = [survey_storage_name] if "storage" not in existing else []
-    asked += [survey_size, survey_quota] if "vm" not in existing else []
+    asked = [check_storage_name] if "storage" not in existing else []
+    asked += [check_size, check_quota] if "vm" not in existing else []
     surveys = yield from run_all(context, [(survey, plan) for survey in asked])
     refusals = (*group.refusals, *(refusal for survey in surveys for refusal in survey.refusals))
     board.end("preflight", REFUSED if refusals else DONE)
-    return Survey(existing, refusals)
+    return PreflightResult(existing, refusals)
 
 
-def _refused(refusals: tuple[Refusal, ...], request: Provision) -> Ending:
+def _refused(refusals: tuple[Refusal, ...], request: Provision) -> CompletionDetails:
     words = " ".join(refusal.explained() for refusal in refusals)
-    return Ending(Outcome(Verdict.REFUSED, f"{NOTHING_BUILT} {words}", refusals), forget=request.new)
+    return CompletionDetails(Outcome(OutcomeStatus.REFUSED, f"{NOTHING_BUILT} {words}", refusals), forget=request.new)
 
 
-def _taken_back(request: Provision, building: Building, existing: frozenset[str], left: list[str], cancel: Any) -> Ending:
+def _taken_back(
+    request: Provision, building: PlanExecution, existing: frozenset[str], left: list[str], cancel: Any
+) -> CompletionDetails:
     fresh = "group" not in existing
     undone = "" if left else FRESH_IS_GONE if fresh else ADDED_IS_GONE
-    if heard(cancel):
-        outcome = Outcome.cancelled(by_whom(cancel), left, undone=undone)
+    if is_cancelled(cancel):
+        outcome = Outcome.cancelled(cancelled_by(cancel), left, undone=undone)
     else:
         outcome = Outcome.failed(building.refusals, left, undone=undone)
-    return Ending(outcome, forget=request.new and fresh and not left)
+    return CompletionDetails(outcome, forget=request.new and fresh and not left)

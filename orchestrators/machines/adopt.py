@@ -10,51 +10,51 @@ from activities.machines import (
     tag_machine,
     untag_machine,
 )
-from activities.operations import check_operation
+from activities.operations import poll_operation
 from activities.resources.compute import read_machine
 from dormouse import serialization
 from dormouse.environments.operations import Adoption, ChangePower
-from dormouse.environments.results import Outcome, Progress, Refusal, RefusalReason, Verdict
+from dormouse.environments.results import Outcome, OutcomeStatus, Progress, Refusal, RefusalReason
 from dormouse.lifecycle import State, Verb
-from orchestrators.complete import Ending, finish
-from orchestrators.durable import Activity, Context, GaveUp, Story, follow, refusal_in, run
+from orchestrators.complete import CompletionDetails, complete
+from orchestrators.durable import Activity, Context, Orchestration, RetriesExhausted, poll, refusal_in, run
 from orchestrators.lock_check import lost_lock
-from orchestrators.progress import DONE, REFUSED, Board
+from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
 ASLEEP = "It does not run, so nothing can be done inside it: start it, and ask again."
 
 
-def adopt_machine(context: Context) -> Story[Any]:
+def adopt_machine(context: Context) -> Orchestration[Any]:
     """Tag a machine, so that the next sweep watches it, and put the agent on it."""
     request = serialization.decode(Adoption, context.get_input())
     return (yield from _told(context, request, _adopt, f"{request.name} is watched from now on."))
 
 
-def release_machine(context: Context) -> Story[Any]:
+def release_machine(context: Context) -> Orchestration[Any]:
     """Take the agent and our tags off a machine, so that nothing watches it any more."""
     request = serialization.decode(Adoption, context.get_input())
     return (yield from _told(context, request, _release, f"{request.name} is watched no longer; nothing of us is left."))
 
 
-def _told(context: Context, request: Adoption, story: Any, words: str) -> Story[Any]:
-    board = Board(context)
+def _told(context: Context, request: Adoption, story: Any, words: str) -> Orchestration[Any]:
+    board = ProgressTracker(context)
     try:
         lost = yield from lost_lock(context, request.operation, request.subject)
         refusals = [] if lost else (yield from story(context, request, board))
-        outcome = lost or (Outcome.failed(refusals) if refusals else Outcome(Verdict.SUCCEEDED, words))
-    except GaveUp as gave_up:
+        outcome = lost or (Outcome.failed(refusals) if refusals else Outcome(OutcomeStatus.SUCCEEDED, words))
+    except RetriesExhausted as gave_up:
         outcome = Outcome.failed([gave_up.refusal])
-    return (yield from finish(context, request.operation, request.subject, board, Ending(outcome)))
+    return (yield from complete(context, request.operation, request.subject, board, CompletionDetails(outcome)))
 
 
-def _adopt(context: Context, request: Adoption, board: Board) -> Story[list[Refusal]]:
+def _adopt(context: Context, request: Adoption, board: ProgressTracker) -> Orchestration[list[Refusal]]:
     refusals = yield from _step(context, request, board, "tag", tag_machine)
     if request.agent and not refusals:
         refusals = yield from _inside(context, request, board, begin_agent_setup)
     return refusals
 
 
-def _release(context: Context, request: Adoption, board: Board) -> Story[list[Refusal]]:
+def _release(context: Context, request: Adoption, board: ProgressTracker) -> Orchestration[list[Refusal]]:
     refusals = []
     if request.agent:
         refusals = yield from _inside(context, request, board, begin_agent_removal)
@@ -62,7 +62,9 @@ def _release(context: Context, request: Adoption, board: Board) -> Story[list[Re
     return [*refusals, *(yield from _step(context, request, board, "tag", untag_machine))]
 
 
-def _inside(context: Context, request: Adoption, board: Board, begin: Activity[Progress]) -> Story[list[Refusal]]:
+def _inside(
+    context: Context, request: Adoption, board: ProgressTracker, begin: Activity[Progress]
+) -> Orchestration[list[Refusal]]:
     look = ChangePower(request.operation, request.subject, Verb.ADOPT, request.group, request.name, request.subscription)
     view = yield from run(context, read_machine, look)
     if view.state is State.RUNNING:
@@ -72,9 +74,11 @@ def _inside(context: Context, request: Adoption, board: Board, begin: Activity[P
     return [Refusal(RefusalReason.CONFLICT, ASLEEP, step="agent")]
 
 
-def _step(context: Context, request: Adoption, board: Board, name: str, begin: Activity[Progress]) -> Story[list[Refusal]]:
+def _step(
+    context: Context, request: Adoption, board: ProgressTracker, name: str, begin: Activity[Progress]
+) -> Orchestration[list[Refusal]]:
     board.begin(name)
-    progress = yield from follow(context, begin, request, ask=read_agent_setup if name == "agent" else check_operation)
+    progress = yield from poll(context, begin, request, ask=read_agent_setup if name == "agent" else poll_operation)
     refusal = refusal_in(progress, name)
     board.end(name, REFUSED if refusal else DONE)
     return [refusal] if refusal else []

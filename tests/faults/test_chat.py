@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dormouse.access.roles import Door
+from dormouse.access.roles import Channel
 from dormouse.access.signatures import slack_signature
-from dormouse.chatops.intake import Said
+from dormouse.chatops.intake import ChatMessage
 from dormouse.cloud.clients import Cloud
 from dormouse.records.deduplication import CHAT, Receipts
 from dormouse.settings import Settings
@@ -62,7 +62,7 @@ async def _said(life: Life, workbench: Workbench, name: str, path: str, trigger:
     headers = {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": slack_signature(SLACK_SECRET, now, body)}
     answer = await life.client.post("/chatops/slack", content=body, headers=headers)
     assert answer.status_code == 200, answer.text
-    return Said(Door.SLACK, "UOPERATOR", "", trigger).id
+    return ChatMessage(Channel.SLACK, "UOPERATOR", "", trigger).id
 
 
 async def _trail(workbench: Workbench, name: str) -> list[dict[str, str]]:
@@ -77,7 +77,7 @@ def test_a_message_whose_taker_died_before_handing_it_over_is_taken_again(workbe
 
     async def died() -> None:
         cloud = Cloud(Settings.from_environment())
-        chat = Said(Door.SLACK, "UOPERATOR", "", trigger).id
+        chat = ChatMessage(Channel.SLACK, "UOPERATOR", "", trigger).id
         place = f"{workbench.ground.app_environment['SLACK_HOOKS_URL']}{path}"
         assert await Receipts(cloud.tables).take(CHAT, chat, place, 1.0)
         await cloud.close()

@@ -1,6 +1,6 @@
 """The table of who may do what in docs/access.md is the one of the routes."""
 
-from dormouse.access.roles import Caller, Door, Right, Role, require_own, require_right
+from dormouse.access.roles import Caller, Channel, Permission, Role, require_own, require_permission
 from dormouse.errors import NotAllowed
 from dormouse.http.route import Route
 from dormouse.http.routes import ROUTES
@@ -21,7 +21,7 @@ HEAD = (
 
 def line(route: Route) -> str:
     place = f"| `{route.method} /api/{route.template}` |"
-    if route.right is Right.NOTHING:
+    if route.right is Permission.NOTHING:
         words = PROOFS.get(route.template) or PROOFS.get(route.proof) or OPEN.get(route.template, "open to everybody")
         return f"{place} {words} | | | | | |"
     cells = [_may(route, None, "mine"), _may(route, Role.VIEWER, "mine"), _may(route, Role.USER, "mine")]
@@ -34,10 +34,10 @@ def line(route: Route) -> str:
 
 
 def _may(route: Route, role: Role | None, owner: str) -> bool:
-    caller = Caller("somebody", Door.TOKEN, role, "mine")
+    caller = Caller("somebody", Channel.TOKEN, role, "mine")
     try:
-        require_right(caller, route.right)
-        if route.right is Right.OWN:
+        require_permission(caller, route.right)
+        if route.right is Permission.OWN:
             require_own(caller, owner)
     except NotAllowed:
         return False

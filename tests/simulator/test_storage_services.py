@@ -18,7 +18,7 @@ from azure.data.tables import TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableServiceClient
 
 from dormouse.errors import CloudUnavailable
-from dormouse.records.table import Page, Row, Table
+from dormouse.records.table import Row, RowPage, Table
 from dormouse.records.transactions import LARGEST_TRANSACTION, MOST_ROWS, NEW, Change, transactions
 from tests.simulator.conftest import Storage
 
@@ -422,21 +422,21 @@ def test_a_page_is_not_larger_than_tables_answer(simulated_storage: Storage) -> 
 
 
 def test_a_row_comes_back_with_its_columns(storage: Storage, table: str) -> None:
-    async def asked(records: Table) -> tuple[Row | None, Page]:
+    async def asked(records: Table) -> tuple[Row | None, RowPage]:
         await records.write("p", "r", "{}", Log="Zeile 1\nZeile 2 'ü'", Owner="ann")
         return await records.read("p", "r"), await records.page("p", limit=5, Owner="ann")
 
     row, page = recorded(storage, table, asked)
     assert row is not None
     assert (row.key, row.document, row.columns) == ("r", "{}", {"Log": "Zeile 1\nZeile 2 'ü'", "Owner": "ann"})
-    assert page == Page((row,), "")
+    assert page == RowPage((row,), "")
 
 
 def test_many_rows_are_written_and_read_as_a_range(storage: Storage) -> None:
     changes = [Change(f"{number:04}", str(number), columns={"N": f"n{number}"}) for number in range(1234)]
     name = f"many{next(_names)}"  # made when it is first missed
 
-    async def asked(records: Table) -> tuple[list[bool], list[Row], list[Row], Page]:
+    async def asked(records: Table) -> tuple[list[bool], list[Row], list[Row], RowPage]:
         written = await records.write_all("p", changes)
         every, some = await records.range("p", "", "9999"), await records.range("p", "0007", "1007")
         return written, every, some, await records.page("p", first="0010", limit=1000)

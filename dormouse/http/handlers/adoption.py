@@ -14,12 +14,20 @@ from dormouse.http.handlers.machines import MachineId
 from dormouse.http.parameters import DRY_RUN
 from dormouse.http.requests import body_of, model_of
 from dormouse.http.responses import accepted, answer
-from dormouse.idle.holds import Asked
+from dormouse.idle.holds import CommandBody
 from dormouse.idle.policy import read_policy
 from dormouse.idle.schedule import LONGEST
 from dormouse.lifecycle import Verb
-from dormouse.resources.machines import DEPLOYMENT, ENVIRONMENT, IDLE, NAME, SCHEDULE, place_of, subject_of
-from dormouse.services.dependencies import Reads
+from dormouse.resources.machines import (
+    DEPLOYMENT_TAG,
+    ENVIRONMENT_NAME,
+    ENVIRONMENT_TAG,
+    IDLE_TAG,
+    SCHEDULE_TAG,
+    lock_name_of,
+    parts_of_machine_id,
+)
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 from dormouse.services.operations import operation_of, start
 from orchestrators.machines.adopt import adopt_machine, release_machine
@@ -32,7 +40,7 @@ def _policy(value: str) -> str:
     return value
 
 
-class ReleaseRequest(Asked):
+class ReleaseRequest(CommandBody):
     """A machine that is to be watched no longer, and whether its agent goes, too."""
 
     machine: MachineId
@@ -47,7 +55,7 @@ class AdoptRequest(ReleaseRequest):
 
 
 @dataclass(frozen=True, slots=True)
-class WouldAdopt:
+class AdoptionPreview:
     """What would be done to a machine: its new tags, and whether its agent comes, or goes."""
 
     machine: str
@@ -56,40 +64,40 @@ class WouldAdopt:
     agent: bool
 
 
-async def adopt(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def adopt(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Watch a machine that others have made, from the next sweep on."""
     asked = model_of(AdoptRequest, body_of(req))
     if asked.agent and not reads.settings.control_plane_url:
         words = "CONTROL_PLANE_URL is not set, so an agent would not know where to report; adopt it without one."
         raise InvalidSpec([Fault("/agent", words)])
-    schedule = {SCHEDULE: asked.schedule} if asked.schedule else {}
-    tags = {IDLE: asked.idle, **schedule, DEPLOYMENT: reads.settings.deployment_id}
+    schedule = {SCHEDULE_TAG: asked.schedule} if asked.schedule else {}
+    tags = {IDLE_TAG: asked.idle, **schedule, DEPLOYMENT_TAG: reads.settings.deployment_id}
     return await _begin(Verb.ADOPT, asked, tags, req, (client, reads, caller))
 
 
-async def release(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def release(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Watch a machine no longer, and leave nothing of us on it."""
     return await _begin(Verb.RELEASE, model_of(ReleaseRequest, body_of(req)), {}, req, (client, reads, caller))
 
 
 async def _begin(
-    verb: Verb, asked: ReleaseRequest, tags: dict[str, str], req: func.HttpRequest, by: tuple[Client, Reads, Caller]
+    verb: Verb, asked: ReleaseRequest, tags: dict[str, str], req: func.HttpRequest, by: tuple[Client, Dependencies, Caller]
 ) -> func.HttpResponse:
     client, reads, caller = by
-    subscription, group, name = place_of(asked.machine)
+    subscription, group, name = parts_of_machine_id(asked.machine)
     known = await reads.inventory.tags_of(subscription, group, name)
     if known is None:
         raise MachineNotFound(f"There is no machine {asked.machine}.")
-    claimed = known.get(ENVIRONMENT, "")
-    record = await reads.records.environment(claimed) if NAME.fullmatch(claimed) else None
+    claimed = known.get(ENVIRONMENT_TAG, "")
+    record = await reads.records.environment(claimed) if ENVIRONMENT_NAME.fullmatch(claimed) else None
     if record and record.machine_id(reads.settings.azure_subscription_id).lower() == asked.machine.strip().lower():
         raise CommandNotPossible(f"It belongs to the environment {claimed}, which is watched as it is.")
-    deployment = known.get(DEPLOYMENT, reads.settings.deployment_id)
+    deployment = known.get(DEPLOYMENT_TAG, reads.settings.deployment_id)
     if deployment != reads.settings.deployment_id:
         raise CommandNotPossible(f"The deployment {deployment} of the control plane watches it; release it there first.")
-    subject = subject_of(asked.machine, "", reads.settings.azure_subscription_id)
+    subject = lock_name_of(asked.machine, "", reads.settings.azure_subscription_id)
     if DRY_RUN.of(req):
-        return answer(WouldAdopt(asked.machine, verb, tags, asked.agent))
+        return answer(AdoptionPreview(asked.machine, verb, tags, asked.agent))
     operation = operation_of(caller, subject, verb)
     request = Adoption(operation.id, subject, asked.machine, group, name, subscription, tags, asked.agent)
     await start(client, reads.records, operation, ORCHESTRATORS[verb], request)

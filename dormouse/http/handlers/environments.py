@@ -6,32 +6,32 @@ import azure.functions as func
 
 from dormouse import serialization
 from dormouse.access.roles import Caller, require_admin, require_can_own, require_own
-from dormouse.cloud.preflight import UNRECORDED
-from dormouse.environments.operations import ChangePower, EnvironmentRecord, OperationRecord, Provision, Teardown
-from dormouse.environments.results import Verdict
+from dormouse.cloud.preflight import GROUP_OF_OTHERS
+from dormouse.environments.operations import ChangePower, DeleteRequest, EnvironmentRecord, OperationRecord, Provision
+from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import EnvironmentBusy, EnvironmentNotFound, NameTaken
 from dormouse.http.handlers.machines import hold, lease
 from dormouse.http.parameters import AFTER, DRY_RUN, LIMIT, PURGE
 from dormouse.http.requests import body_of, caller_address, model_of
 from dormouse.http.responses import accepted, answer, page
 from dormouse.idle.holds import HoldRequest, LeaseRequest
-from dormouse.idle.tracking import MachineMemory
+from dormouse.idle.tracking import TrackedMachine
 from dormouse.lifecycle import State, Verb, require, satisfied
 from dormouse.resources.machines import key_of
-from dormouse.resources.ownership import belongings_of, group_name
-from dormouse.services.apply import Wish, dry_run, machine_on_record, owner_id_of, wish_of
-from dormouse.services.dependencies import Reads
+from dormouse.resources.ownership import group_name, owned_resources_of
+from dormouse.services.apply import DesiredState, desired_state_of, machine_on_record, owner_id_of, preview_of
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 from dormouse.services.locks import require_staying, running_operation, running_operations
 from dormouse.services.operations import now, operation_of, same_command, start
-from dormouse.services.views import Picture, memories_of, memory_of, picture_of, shown_to
+from dormouse.services.views import EnvironmentView, environment_view_of, memories_of, memory_of, shown_to
 from orchestrators.environments.delete import delete_environment
 from orchestrators.environments.power import change_power
 from orchestrators.environments.provision import provision_environment
 
 
 @dataclass(frozen=True, slots=True)
-class WouldChangePower:
+class PowerPreview:
     """What a command would do, and to a machine in which state."""
 
     environment: str
@@ -40,7 +40,7 @@ class WouldChangePower:
 
 
 @dataclass(frozen=True, slots=True)
-class WouldDelete:
+class DeletePreview:
     """What a deletion would remove: what the environment's plans have named, and the group if nothing else is in it."""
 
     environment: str
@@ -49,7 +49,7 @@ class WouldDelete:
 
 
 @dataclass(frozen=True, slots=True)
-class GoneAlready:
+class AlreadyDeleted:
     """An environment that was deleted before, and the operation that was the last one."""
 
     name: str
@@ -58,22 +58,22 @@ class GoneAlready:
 
 
 @dataclass(frozen=True, slots=True)
-class PasswordPlace:
+class PasswordLocation:
     """Where a password is kept; the key vault shows it to those who may read it there."""
 
     secret_uri: str
 
 
-async def put_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def put_environment(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Build an environment, or change it: the body is the wish; with `dry_run=true` only say what would happen."""
     name = req.route_params["name"]
     require_can_own(caller)
     known = await reads.records.environment(name)
     if known is not None:
         require_own(caller, known.owner_id)
-    wish = await wish_of(name, body_of(req), caller_address(req), caller, reads)
+    wish = await desired_state_of(name, body_of(req), caller_address(req), caller, reads)
     if DRY_RUN.of(req):
-        return answer(await dry_run(wish, reads))
+        return answer(await preview_of(wish, reads))
     if not wish.changes and not await running_operation(client, reads.records, name):
         return answer(await _look(name, client, reads, caller))
     if wish.known is None and not await running_operation(client, reads.records, name):
@@ -87,12 +87,12 @@ async def put_environment(req: func.HttpRequest, client: Client, reads: Reads, c
     return accepted(operation.id)
 
 
-async def get_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def get_environment(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """One environment, as Azure shows it at this moment."""
     return answer(await _look(req.route_params["name"], client, reads, caller))
 
 
-async def list_environments(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def list_environments(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Every environment, from one question to Resource Graph: may be some seconds old, and says so."""
     limit = LIMIT.of(req)
     known, after = await reads.records.environments(limit=limit, after=AFTER.of(req))
@@ -102,27 +102,31 @@ async def list_environments(req: func.HttpRequest, client: Client, reads: Reads,
     pictures = []
     for record in records:
         operation = locks.get(record.name, "")
-        picture = await picture_of(record, seen.get(record.name), operation, reads, memories.get(record.name))
+        picture = await environment_view_of(record, seen.get(record.name), operation, reads, memories.get(record.name))
         pictures.append(shown_to(caller, record, picture))
     return page(pictures, "/api/environments", after, {"limit": str(limit)}, unreadable)
 
 
-async def start_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def start_environment(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Start the environment's machine."""
     return await _change_power(req, client, reads, caller, Verb.START)
 
 
-async def stop_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def stop_environment(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Deallocate the environment's machine, so that it is no longer billed."""
     return await _change_power(req, client, reads, caller, Verb.STOP)
 
 
-async def restart_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def restart_environment(
+    req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """Restart the environment's machine."""
     return await _change_power(req, client, reads, caller, Verb.RESTART)
 
 
-async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def remove_environment(
+    req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """Delete an environment with everything that its plans have named; what others have created is left and named."""
     name = req.route_params["name"]
     record = await reads.records.environment(name)
@@ -136,10 +140,10 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
         if not purge:
             return gone
     if DRY_RUN.of(req):
-        return answer(WouldDelete(name, Verb.DELETE, group))
+        return answer(DeletePreview(name, Verb.DELETE, group))
     operation = operation_of(caller, name, Verb.DELETE)
     try:
-        request = Teardown(operation.id, name, group, purge=purge)
+        request = DeleteRequest(operation.id, name, group, purge=purge)
         await start(client, reads.records, operation, delete_environment, request, seen=record)
     except EnvironmentBusy as busy:
         if purge:  # a deletion that is under way may leave the password recoverable
@@ -148,33 +152,35 @@ async def remove_environment(req: func.HttpRequest, client: Client, reads: Reads
     return accepted(operation.id)
 
 
-async def get_password(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def get_password(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Where the password is kept: the caller reads it from the key vault with their own rights."""
     record = await _own(req.route_params["name"], reads, caller)
-    return answer(PasswordPlace(f"{reads.settings.key_vault_url}/secrets/{record.secret}"))
+    return answer(PasswordLocation(f"{reads.settings.key_vault_url}/secrets/{record.secret}"))
 
 
-async def hold_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def hold_environment(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Keep the environment's machine awake for a while, or no longer."""
     known = await _remembered(req.route_params["name"], client, reads, caller)
     return await hold(key_of(known.id), model_of(HoldRequest, body_of(req)), req, reads, caller, known)
 
 
-async def extend_environment(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def extend_environment(
+    req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """Say when the environment is to be stopped or deleted unless somebody asks again."""
     known = await _remembered(req.route_params["name"], client, reads, caller)
     return await lease(key_of(known.id), model_of(LeaseRequest, body_of(req)), req, reads, caller, known)
 
 
-async def _remembered(name: str, client: Client, reads: Reads, caller: Caller) -> MachineMemory:
+async def _remembered(name: str, client: Client, reads: Dependencies, caller: Caller) -> TrackedMachine:
     """What is remembered of an environment's machine, if no sweep has seen it: that it is there."""
     record = await _own(name, reads, caller)
     await require_staying(client, reads.records, name)
-    return MachineMemory(record.machine_id(reads.settings.azure_subscription_id), reads.now(), State.UNKNOWN, reads.now())
+    return TrackedMachine(record.machine_id(reads.settings.azure_subscription_id), reads.now(), State.UNKNOWN, reads.now())
 
 
 async def _change_power(
-    req: func.HttpRequest, client: Client, reads: Reads, caller: Caller, verb: Verb
+    req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller, verb: Verb
 ) -> func.HttpResponse:
     record = await _own(req.route_params["name"], reads, caller)
     operation = operation_of(caller, record.name, verb)
@@ -184,11 +190,11 @@ async def _change_power(
         seen = await reads.inventory.observe(record.group, record.machine, record.name)
         require(seen.state, verb)
         if satisfied(seen.state, verb):
-            return answer(await picture_of(record, seen, "", reads, await memory_of(record, reads)))
+            return answer(await environment_view_of(record, seen, "", reads, await memory_of(record, reads)))
     elif dry_run:
         raise EnvironmentBusy(record.name, busy)
     if dry_run:
-        return answer(WouldChangePower(record.name, verb, seen.state))
+        return answer(PowerPreview(record.name, verb, seen.state))
     inside = machine_on_record(record, reads.settings)
     request = ChangePower(operation.id, record.name, verb, record.group, record.machine, inside=inside)
     try:
@@ -198,44 +204,44 @@ async def _change_power(
     return accepted(operation.id)
 
 
-async def _look(name: str, client: Client, reads: Reads, caller: Caller) -> Picture:
+async def _look(name: str, client: Client, reads: Dependencies, caller: Caller) -> EnvironmentView:
     record = await _known(name, reads)
     seen = await reads.inventory.observe(record.group, record.machine, name)
     operation, memory = await running_operation(client, reads.records, name), await memory_of(record, reads)
-    return shown_to(caller, record, await picture_of(record, seen, operation, reads, memory))
+    return shown_to(caller, record, await environment_view_of(record, seen, operation, reads, memory))
 
 
-async def _known(name: str, reads: Reads) -> EnvironmentRecord:
+async def _known(name: str, reads: Dependencies) -> EnvironmentRecord:
     record = await reads.records.environment(name)
     if record is None:
         raise EnvironmentNotFound(f"There is no environment {name!r}.")
     return record
 
 
-async def _own(name: str, reads: Reads, caller: Caller) -> EnvironmentRecord:
+async def _own(name: str, reads: Dependencies, caller: Caller) -> EnvironmentRecord:
     record = await _known(name, reads)
     require_own(caller, record.owner_id)
     return record
 
 
-async def _require_free(group: str, reads: Reads) -> None:
+async def _require_free(group: str, reads: Dependencies) -> None:
     """Raise NameTaken if a group exists: without a record it belongs to others, whatever its tags say."""
     if (await reads.inventory.group(group)).id:
-        raise NameTaken(UNRECORDED.format(group=group))
+        raise NameTaken(GROUP_OF_OTHERS.format(group=group))
 
 
-async def _already_gone(name: str, group: str, reads: Reads) -> func.HttpResponse:
+async def _already_gone(name: str, group: str, reads: Dependencies) -> func.HttpResponse:
     """An environment that was there and is gone needs no further deletion; one that never was is not found."""
     trail, _ = await reads.records.operations(limit=1, environment=name)
     last = trail[0] if trail else None
     deletion = last if isinstance(last, OperationRecord) and last.verb is Verb.DELETE else None
-    if last and deletion and deletion.outcome and deletion.outcome.verdict is Verdict.SUCCEEDED:
-        return answer(GoneAlready(name, State.ABSENT, last.id))
+    if last and deletion and deletion.outcome and deletion.outcome.verdict is OutcomeStatus.SUCCEEDED:
+        return answer(AlreadyDeleted(name, State.ABSENT, last.id))
     if (await reads.inventory.group(group)).id:
-        raise EnvironmentNotFound(f"There is no environment {name!r}. {UNRECORDED.format(group=group)}")
+        raise EnvironmentNotFound(f"There is no environment {name!r}. {GROUP_OF_OTHERS.format(group=group)}")
     if last is None:
         raise EnvironmentNotFound(f"There is no environment {name!r}, and there was none.")
-    return answer(GoneAlready(name, State.ABSENT, last.id))
+    return answer(AlreadyDeleted(name, State.ABSENT, last.id))
 
 
 def _again(busy: EnvironmentBusy, operation: OperationRecord) -> func.HttpResponse:
@@ -244,9 +250,9 @@ def _again(busy: EnvironmentBusy, operation: OperationRecord) -> func.HttpRespon
     raise busy
 
 
-def _record(wish: Wish, caller: Caller) -> EnvironmentRecord:
+def _record(wish: DesiredState, caller: Caller) -> EnvironmentRecord:
     plan, spec = wish.plan, wish.spec
-    resources = belongings_of(plan).resources
+    resources = owned_resources_of(plan).resources
     earlier = wish.known.resources if wish.known else ()  # an earlier release may have named other resources
     owner_id = wish.known.owner_id if wish.known else owner_id_of(spec, caller)
     return EnvironmentRecord(

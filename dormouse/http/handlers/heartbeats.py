@@ -12,7 +12,7 @@ from dormouse.http.responses import answer
 from dormouse.idle.heartbeat import Heartbeat, merged
 from dormouse.idle.holds import longest_hold
 from dormouse.resources.machines import key_of
-from dormouse.services.dependencies import Reads
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 
 LARGEST = 256 * 1024
@@ -22,7 +22,7 @@ MACHINE_CLAIM = "xms_mirid"
 
 
 @dataclass(frozen=True, slots=True)
-class WarningToShow:
+class WarningView:
     """What the agent is to tell people on the machine."""
 
     id: str
@@ -31,7 +31,7 @@ class WarningToShow:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldOnRecord:
+class HeartbeatHold:
     """What is on record of people who want the machine awake."""
 
     by: str
@@ -45,11 +45,11 @@ class HeartbeatAnswer:
 
     next_in_seconds: int
     confirmed: bool
-    warning: WarningToShow | None
-    hold: HoldOnRecord | None
+    warning: WarningView | None
+    hold: HeartbeatHold | None
 
 
-async def receive_heartbeat(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def receive_heartbeat(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Take a heartbeat; its token must have been issued to the very machine that it reports about."""
     settings, now = reads.settings, reads.now()
     claims = await reads.tokens.claims(req, settings.heartbeat_audience)
@@ -61,8 +61,8 @@ async def receive_heartbeat(req: func.HttpRequest, client: Client, reads: Reads,
     warned = memory.warned if memory else None
     name = key.rpartition(":")[2]
     hold = longest_hold(memory.hold if memory else None, record.holds, name, now, settings.longest_hold_minutes)
-    warning = WarningToShow(warned.id, warned.text, max(warned.stop_at - now, 0.0)) if warned else None
-    held = HoldOnRecord(hold.by, hold.reason, hold.until - now) if hold else None
+    warning = WarningView(warned.id, warned.text, max(warned.stop_at - now, 0.0)) if warned else None
+    held = HeartbeatHold(hold.by, hold.reason, hold.until - now) if hold else None
     return answer(HeartbeatAnswer(EVERY, confirmed=True, warning=warning, hold=held))
 
 

@@ -15,13 +15,13 @@ from dormouse.errors import EnvironmentBusy, InvalidRequest, MachineNotFound
 from dormouse.http.parameters import AFTER, DRY_RUN, FORMAT, LIMIT, VERDICT
 from dormouse.http.requests import body_of, model_of
 from dormouse.http.responses import answer, following, page
-from dormouse.idle.holds import HoldRequest, LeaseRequest, held, keeps_longer, leased
-from dormouse.idle.report import Line, Tally
-from dormouse.idle.tracking import Hold, Lease, MachineMemory
-from dormouse.resources.machines import key_of, place_of
-from dormouse.services.dependencies import Reads
+from dormouse.idle.holds import HoldRequest, LeaseRequest, keeps_longer, with_hold, with_lease
+from dormouse.idle.report import ReportRow, SweepSummary
+from dormouse.idle.tracking import Hold, Lease, TrackedMachine
+from dormouse.resources.machines import key_of, parts_of_machine_id
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
-from dormouse.services.idle_report import Reading, lines_of, reading_of
+from dormouse.services.idle_report import ReportReader, lines_of, open_report
 from dormouse.services.locks import being_deleted
 from dormouse.text.plain_text import plain
 
@@ -29,7 +29,7 @@ LONGEST_NUMBER = 9
 
 
 def _machine(value: str) -> str:
-    place_of(value)
+    parts_of_machine_id(value)
     return value.strip()
 
 
@@ -49,7 +49,7 @@ class MachineLease(LeaseRequest):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class IdleReport:
     """What the last sweep has found: when that was, counted, and some of the machines.
 
     Unless it is `complete`, `problems` say which machines are missing here, or are shown as an earlier sweep saw them.
@@ -60,13 +60,13 @@ class Report:
     as_of: str
     complete: bool
     problems: tuple[str, ...]
-    tally: Tally
-    value: tuple[Line, ...]
+    tally: SweepSummary
+    value: tuple[ReportRow, ...]
     next: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HoldView:
     """A machine and its hold on record, null if there is none; `kept` is `longer` if it outlasts what was asked for."""
 
     machine: str
@@ -75,25 +75,25 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
+class LeaseView:
     """A machine and the lease that is on record for it, null if there is none any more."""
 
     machine: str
     lease: Lease | None
 
 
-async def list_machines(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def list_machines(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Every machine in scope as the last sweep saw it; `verdict` narrows it."""
     limit, wanted = LIMIT.of(req), VERDICT.of(req)
-    reading = await reading_of(reads)
+    reading = await open_report(reads)
     lines, after = await _lines(reading, reads, limit, AFTER.of(req), wanted)
     query = {"limit": str(limit), **({"verdict": wanted} if wanted else {})}
     return page(list(lines), "/api/machines", after, query, reading.told)
 
 
-async def idle_report(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def idle_report(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """What the last sweep has found and what sleep has saved; as CSV with every machine, if that is asked for."""
-    limit, reading = LIMIT.of(req), await reading_of(reads)
+    limit, reading = LIMIT.of(req), await open_report(reads)
     head = reading.head
     if (FORMAT.of(req) or _preferred(req)) == "csv":
         return func.HttpResponse(
@@ -102,17 +102,17 @@ async def idle_report(req: func.HttpRequest, client: Client, reads: Reads, calle
     lines, after = await _lines(reading, reads, limit, AFTER.of(req), "")
     more = following("/api/machines/idle-report", after, {"limit": str(limit)})
     as_of = iso_text(head.ended_at)
-    return answer(Report(head.sweep, head.dry_run, as_of, reading.complete, reading.told, head.tally, lines, more))
+    return answer(IdleReport(head.sweep, head.dry_run, as_of, reading.complete, reading.told, head.tally, lines, more))
 
 
-async def hold_machine(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def hold_machine(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Keep a machine awake for a while, or no longer."""
     asked = model_of(MachineHold, body_of(req))
     await require_staying_machine(key_of(asked.machine), client, reads)
     return await hold(key_of(asked.machine), asked, req, reads, caller)
 
 
-async def lease_machine(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def extend_machine(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Say when a machine is to be stopped unless somebody asks again."""
     asked = model_of(MachineLease, body_of(req))
     if asked.then == "delete":
@@ -121,7 +121,7 @@ async def lease_machine(req: func.HttpRequest, client: Client, reads: Reads, cal
     return await lease(key_of(asked.machine), asked, req, reads, caller)
 
 
-async def require_staying_machine(key: str, client: Client, reads: Reads) -> None:
+async def require_staying_machine(key: str, client: Client, reads: Dependencies) -> None:
     """Raise EnvironmentBusy, which names the operation, while a machine is being deleted with its environment."""
     home = reads.settings.azure_subscription_id
     for operation, record in (await being_deleted(client, reads.records)).items():
@@ -130,30 +130,40 @@ async def require_staying_machine(key: str, client: Client, reads: Reads) -> Non
 
 
 async def hold(
-    key: str, asked: HoldRequest, req: func.HttpRequest, reads: Reads, caller: Caller, known: MachineMemory | None = None
+    key: str,
+    asked: HoldRequest,
+    req: func.HttpRequest,
+    reads: Dependencies,
+    caller: Caller,
+    known: TrackedMachine | None = None,
 ) -> func.HttpResponse:
     """Put a hold on record and answer it; `known` is what is remembered of a machine that no sweep has seen yet."""
     now, longest = reads.now(), reads.settings.longest_hold_minutes
-    memory = await _change(key, lambda memory: held(memory, asked, caller.name, now, longest), req, reads, known)
-    return answer(Held(memory.id, memory.hold, "longer" if keeps_longer(memory, asked, now, longest) else ""))
+    memory = await _change(key, lambda memory: with_hold(memory, asked, caller.name, now, longest), req, reads, known)
+    return answer(HoldView(memory.id, memory.hold, "longer" if keeps_longer(memory, asked, now, longest) else ""))
 
 
 async def lease(
-    key: str, asked: LeaseRequest, req: func.HttpRequest, reads: Reads, caller: Caller, known: MachineMemory | None = None
+    key: str,
+    asked: LeaseRequest,
+    req: func.HttpRequest,
+    reads: Dependencies,
+    caller: Caller,
+    known: TrackedMachine | None = None,
 ) -> func.HttpResponse:
     """Put a lease on record and answer it."""
     now = reads.now()
-    memory = await _change(key, lambda memory: leased(memory, asked, caller.name, now), req, reads, known)
-    return answer(Leased(memory.id, memory.lease))
+    memory = await _change(key, lambda memory: with_lease(memory, asked, caller.name, now), req, reads, known)
+    return answer(LeaseView(memory.id, memory.lease))
 
 
 async def _change(
     key: str,
-    change: Callable[[MachineMemory], MachineMemory],
+    change: Callable[[TrackedMachine], TrackedMachine],
     req: func.HttpRequest,
-    reads: Reads,
-    known: MachineMemory | None,
-) -> MachineMemory:
+    reads: Dependencies,
+    known: TrackedMachine | None,
+) -> TrackedMachine:
     memory = await reads.fleet.memory(key) or known
     if memory is None:
         raise MachineNotFound("No sweep has seen this machine yet; tag it with dormouse-idle, or adopt it.")
@@ -162,12 +172,14 @@ async def _change(
     return await reads.fleet.change_memory(key, lambda seen: change(seen or memory))
 
 
-async def _lines(reading: Reading, reads: Reads, limit: int, after: str, verdict: str) -> tuple[tuple[Line, ...], str]:
+async def _lines(
+    reading: ReportReader, reads: Dependencies, limit: int, after: str, verdict: str
+) -> tuple[tuple[ReportRow, ...], str]:
     """Some lines of the report after a cursor, and where the next ones begin."""
     begin = int(after) if after.isascii() and after.isdigit() and len(after) <= LONGEST_NUMBER else 0
     if after and not begin:
         raise InvalidRequest(f"{AFTER.name} must be what an answer of this list named as the next page.")
-    found: list[Line] = []
+    found: list[ReportRow] = []
     async for number, line in lines_of(reading, reads, begin):
         if not verdict or line.verdict == verdict:
             if len(found) == limit:
@@ -193,7 +205,7 @@ COLUMNS = (
 )
 
 
-async def _as_csv(reading: Reading, reads: Reads) -> str:
+async def _as_csv(reading: ReportReader, reads: Dependencies) -> str:
     """Every machine as a line, and after them what is missing or old, as lines without an id."""
     text = io.StringIO()
     table = csv.writer(text)

@@ -12,8 +12,8 @@ import azure.functions as func
 from dormouse import serialization
 from dormouse.access.roles import Caller, may_act, require_admin, require_own
 from dormouse.clock import DAY
-from dormouse.environments.operations import Cancellation, OperationRecord, StepReport
-from dormouse.environments.results import Finding, Refusal, Verdict
+from dormouse.environments.operations import Cancellation, OperationRecord, ResourceProgress
+from dormouse.environments.results import HealthCheckResult, OutcomeStatus, Refusal
 from dormouse.errors import CommandNotPossible, OperationNotFound, SweepNotFound, UnreadableRecord
 from dormouse.http.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORCE, LIMIT, SINCE
 from dormouse.http.responses import Accepted, accepted, answer, page
@@ -21,7 +21,7 @@ from dormouse.ids import is_sweep_id
 from dormouse.records.environments import UnreadableOperation
 from dormouse.resources.graph import critical_path
 from dormouse.services.cancellation import cancel, end_by_force, end_sweep
-from dormouse.services.dependencies import Reads
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import ENDED, Client, status_of
 from dormouse.services.locks import LOST
 
@@ -65,12 +65,12 @@ class OperationView:
     critical_path_seconds: float
     explanation: str
     refusals: tuple[Refusal, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[HealthCheckResult, ...] = ()
     leftovers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class WouldCancel:
+class CancelPreview:
     """Which operation, or which sweep, would be cancelled, or ended by force."""
 
     operation: str
@@ -79,20 +79,20 @@ class WouldCancel:
     force: bool
 
 
-async def get_operation(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def get_operation(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """One operation with its steps, as it stands now."""
     try:
         record = await _known(req.route_params["id"], reads)
     except UnreadableRecord as error:
         return answer(_unreadable(UnreadableOperation(req.route_params["id"], "", str(error))))
     view = _ended(record) if record.outcome else await _under_way(record, client, reads.now())
-    if view.state == Verdict.LOST:  # it may have written its outcome down and ended between the two questions
+    if view.state == OutcomeStatus.LOST:  # it may have written its outcome down and ended between the two questions
         record = await _known(record.id, reads)
         view = _ended(record) if record.outcome else view
     return answer(await _shown_to(caller, view, reads))
 
 
-async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def cancel_operation(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Stop building and take back what was built; the operation tells when that is done. A sweep ends by force only."""
     if is_sweep_id(req.route_params["id"]):
         return await _cancel_sweep(req.route_params["id"], req, client, reads, caller)
@@ -103,7 +103,7 @@ async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads, 
     if force:
         require_admin(caller, "To end an operation by force")
     if DRY_RUN.of(req):
-        return answer(WouldCancel(record.id, record.environment, record.verb, force))
+        return answer(CancelPreview(record.id, record.environment, record.verb, force))
     if force:
         await end_by_force(client, reads.records, record, caller.name)
     else:
@@ -112,7 +112,7 @@ async def cancel_operation(req: func.HttpRequest, client: Client, reads: Reads, 
 
 
 async def _cancel_sweep(
-    sweep: str, req: func.HttpRequest, client: Client, reads: Reads, caller: Caller
+    sweep: str, req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller
 ) -> func.HttpResponse:
     require_admin(caller, "To end a sweep")
     if not FORCE.of(req):
@@ -120,12 +120,12 @@ async def _cancel_sweep(
     if not await status_of(client, sweep):
         raise SweepNotFound(f"There is no sweep {sweep!r}; those of long ago are forgotten.")
     if DRY_RUN.of(req):
-        return answer(WouldCancel(sweep, "", "sweep", force=True))
+        return answer(CancelPreview(sweep, "", "sweep", force=True))
     await end_sweep(client, reads.records, sweep, f"Ended by {caller.name}.")
     return answer(Accepted(sweep, f"/api/sweeps/{sweep}"), HTTPStatus.ACCEPTED)
 
 
-async def list_operations(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def list_operations(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """The trail, newest first: `environment` and `since` narrow it."""
     limit, environment, since = LIMIT.of(req), ENVIRONMENT.of(req), SINCE.of(req)
     records, after = await reads.records.operations(limit=limit, after=AFTER.of(req), environment=environment, since=since)
@@ -135,7 +135,7 @@ async def list_operations(req: func.HttpRequest, client: Client, reads: Reads, c
     return page(views, "/api/operations", after, query)
 
 
-async def _shown_to(caller: Caller, view: OperationView, reads: Reads) -> OperationView:
+async def _shown_to(caller: Caller, view: OperationView, reads: Dependencies) -> OperationView:
     """An operation without the names of passwords, for a caller who is not told where the password is."""
     texts = (view.explanation, *view.leftovers, *(refusal.detail for refusal in view.refusals))
     if not any(map(SECRET.search, texts)):
@@ -176,7 +176,7 @@ def _unreadable(known: UnreadableOperation) -> OperationView:
     )
 
 
-async def _known(identifier: str, reads: Reads) -> OperationRecord:
+async def _known(identifier: str, reads: Dependencies) -> OperationRecord:
     record = await reads.records.operation(identifier)
     if record is None:
         raise OperationNotFound(f"There is no operation {identifier!r}.")
@@ -201,20 +201,20 @@ async def _under_way(record: OperationRecord, client: Client, now: float) -> Ope
     status = await status_of(client, record.carrier or record.id)
     runtime = status.runtime_status.value if status and status.runtime_status else "Pending"
     published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
-    steps = tuple(serialization.decode(StepReport, step) for step in published.get("steps", []))
+    steps = tuple(serialization.decode(ResourceProgress, step) for step in published.get("steps", []))
     # An orchestration begins within minutes of being accepted: one without a history has been purged.
     purged = not status and now - datetime.fromisoformat(record.accepted_at).timestamp() > DAY
     if runtime in ENDED or purged:
-        return _view(record, Verdict.LOST, steps, explanation=LOST)
+        return _view(record, OutcomeStatus.LOST, steps, explanation=LOST)
     state = "pending" if runtime == "Pending" else "running"
     counted = published.get("counted") or {}
     return _view(record, state, steps, began_at=str(published.get("began_at", "")), step_counts=counted)
 
 
-def _view(record: OperationRecord, state: str, steps: tuple[StepReport, ...], **more: Any) -> OperationView:
+def _view(record: OperationRecord, state: str, steps: tuple[ResourceProgress, ...], **more: Any) -> OperationView:
     seconds = {step.name: step.seconds for step in steps}
     known = {step.name for step in steps}
-    linked = [StepReport(s.name, s.state, tuple(n for n in s.needs if n in known), s.began, s.ended) for s in steps]
+    linked = [ResourceProgress(s.name, s.state, tuple(n for n in s.needs if n in known), s.began, s.ended) for s in steps]
     began_at = more.pop("began_at", record.began_at)
     counts = more.pop("step_counts", None) or dict(sorted(Counter(step.state for step in steps).items()))
     return OperationView(

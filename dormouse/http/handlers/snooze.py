@@ -9,10 +9,10 @@ from dormouse.access.roles import Caller
 from dormouse.clock import moment_text
 from dormouse.errors import EnvironmentBusy, MachineNotFound
 from dormouse.http.handlers.machines import require_staying_machine
-from dormouse.idle.holds import SNOOZE, HoldRequest, held
+from dormouse.idle.holds import SNOOZE, HoldRequest, with_hold
 from dormouse.idle.snooze import opens, read_link
-from dormouse.idle.tracking import MachineMemory
-from dormouse.services.dependencies import Reads
+from dormouse.idle.tracking import TrackedMachine
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 from dormouse.text.durations import duration_text
 
@@ -24,7 +24,7 @@ class _OverError(Exception):
     """The warning is over."""
 
 
-async def show_snooze(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def show_snooze(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """A page with one button: what only looks at links (chats do) changes nothing."""
     key, token = _link(req)
     memory = await reads.fleet.memory(key)
@@ -35,16 +35,16 @@ async def show_snooze(req: func.HttpRequest, client: Client, reads: Reads, calle
     return _page(f"Keep {name} awake?", text, button=f"Keep it awake for {SNOOZE // 60} hours")
 
 
-async def snooze(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def snooze(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Keep the machine of a warning awake for two hours; the link is worth nothing after that."""
     key, token = _link(req)
     now, longest = reads.now(), reads.settings.longest_hold_minutes
     asked = HoldRequest.model_validate({"for": duration_text(SNOOZE), "reason": "snoozed"})
 
-    def snoozed(memory: MachineMemory | None) -> MachineMemory:
+    def snoozed(memory: TrackedMachine | None) -> TrackedMachine:
         if memory is None or not opens(memory, token):
             raise _OverError
-        return replace(held(memory, asked, BY_LINK, now, longest), warned=None)
+        return replace(with_hold(memory, asked, BY_LINK, now, longest), warned=None)
 
     try:
         await require_staying_machine(key, client, reads)

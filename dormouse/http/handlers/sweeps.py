@@ -19,12 +19,12 @@ from dormouse.errors import (
 )
 from dormouse.http.parameters import DRY_RUN
 from dormouse.http.responses import POLL_AGAIN_IN, answer
-from dormouse.idle.report import Tally
+from dormouse.idle.report import SweepSummary
 from dormouse.idle.sweep import SWEEP_LOCK, SweepRequest
 from dormouse.ids import is_sweep_id, new_sweep_id
 from dormouse.records.environments import Records
 from dormouse.services.cancellation import end_sweep
-from dormouse.services.dependencies import Reads
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import ENDED, Client, status_of
 from dormouse.services.locks import SWEEP_LIVES, free_stale_locks, take_lock
 from orchestrators.idle.sweep import sweep
@@ -38,11 +38,11 @@ class SweepView:
     dry_run: bool
     by: str
     state: str
-    tally: Tally | None
+    tally: SweepSummary | None
 
 
 @dataclass(frozen=True, slots=True)
-class SweepBegun:
+class SweepAccepted:
     """A sweep has begun: its id, and where to watch it."""
 
     sweep: str
@@ -79,14 +79,14 @@ async def _end_hung_sweep(client: Client, records: Records) -> str:
     return held.operation
 
 
-async def post_sweep(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def post_sweep(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """Sweep now; with `dry_run` only look and say what would be done."""
     identifier = await begin_sweep(client, reads.records, dry_run=DRY_RUN.of(req), by=caller.name)
     headers = {"Location": f"/api/sweeps/{identifier}", "Retry-After": POLL_AGAIN_IN}
-    return answer(SweepBegun(identifier, headers["Location"]), HTTPStatus.ACCEPTED, **headers)
+    return answer(SweepAccepted(identifier, headers["Location"]), HTTPStatus.ACCEPTED, **headers)
 
 
-async def get_sweep(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def get_sweep(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """One sweep, as it stands now."""
     identifier = req.route_params["id"]
     status = await status_of(client, identifier, show_input=True) if is_sweep_id(identifier) else None
@@ -95,6 +95,6 @@ async def get_sweep(req: func.HttpRequest, client: Client, reads: Reads, caller:
     told = status.input_
     asked = serialization.decode(SweepRequest, json.loads(told) if isinstance(told, str) else told)
     runtime = status.runtime_status.value
-    tally = serialization.decode(Tally, status.output) if runtime == "Completed" else None
+    tally = serialization.decode(SweepSummary, status.output) if runtime == "Completed" else None
     state = "running" if runtime not in ENDED else "ended" if tally else "lost"
     return answer(SweepView(identifier, asked.dry_run, asked.by, state, tally))

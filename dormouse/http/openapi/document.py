@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
-from dormouse.access.roles import LEAST, Caller, Right
+from dormouse.access.roles import LEAST, Caller, Permission
 from dormouse.errors import (
     CloudUnavailable,
     ControlPlaneError,
@@ -30,8 +30,8 @@ from dormouse.http.openapi.schemas import Schemas, schemas_of
 from dormouse.http.parameters import DRY_RUN
 from dormouse.http.problems import CONTENT_TYPE, STATUS_OF, headers_of, problem_like
 from dormouse.http.responses import answer
-from dormouse.resources.machines import NAME
-from dormouse.services.dependencies import Reads
+from dormouse.resources.machines import ENVIRONMENT_NAME
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 VERSION = "1.0"
 IN_PATH = re.compile(r"\{(\w+)\}")
 PLACES: dict[str, dict[str, Any]] = {
-    "environments/{name}": {"type": "string", "pattern": f"^(?!.*--){NAME.pattern}$", "examples": ["ml1"]},
+    "environments/{name}": {"type": "string", "pattern": f"^(?!.*--){ENVIRONMENT_NAME.pattern}$", "examples": ["ml1"]},
 }
 DESCRIPTION = (
     "A control plane for GPU machines on Azure. Commands answer 202 with the address of an operation, which says what came "
@@ -75,12 +75,12 @@ NOTHING_ELSE = {"type": "object", "properties": {DRY_RUN.name: DRY_RUN_AS_MEMBER
 KEY = {"type": "string", "pattern": f"^{GOOD_KEY.pattern}$"}
 
 
-async def get_description(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def get_description(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """This interface as an OpenAPI 3.1 document."""
     return answer(document(), HTTPStatus.OK, **{"Cache-Control": "public, max-age=300"})
 
 
-async def get_page(req: func.HttpRequest, client: Client, reads: Reads, caller: Caller) -> func.HttpResponse:
+async def get_page(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
     """This interface as a page for people."""
     headers = {
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -113,8 +113,8 @@ def document() -> dict[str, Any]:
 def problems_of(route: "Route") -> list[type[ControlPlaneError]]:
     """Everything that a route may refuse, each as the error that it raises."""
     kinds = list(route.no)
-    kinds += [NotAuthenticated, NotAllowed] if route.right is not Right.NOTHING else []
-    kinds += [InvalidRequest] if route.right is not Right.NOTHING or route.takes else []
+    kinds += [NotAuthenticated, NotAllowed] if route.right is not Permission.NOTHING else []
+    kinds += [InvalidRequest] if route.right is not Permission.NOTHING or route.takes else []
     kinds += [IdempotencyKeyReused, RequestUnderWay] if route.commands else []
     kinds += [TooManyRequests] if route.costly or route.looks else []
     kinds += [InvalidSpec] if route.takes and inspect.isclass(route.takes) and hasattr(route.takes, "model_validate") else []
@@ -133,7 +133,7 @@ def _operation(route: "Route", schemas: Schemas) -> dict[str, Any]:
         "security": _security(route),
     }
     if route.right in LEAST:
-        own = " on what is theirs, operator on everything" if route.right is Right.OWN else ""
+        own = " on what is theirs, operator on everything" if route.right is Permission.OWN else ""
         described["description"] = f"Takes the role {LEAST[route.right]}{own}."
     if route.takes is not None:
         content = {"schema": schemas(("takes", route.handler.__name__))}
@@ -166,7 +166,7 @@ def _parameters(route: "Route") -> list[dict[str, Any]]:
 
 
 def _security(route: "Route") -> list[dict[str, Any]]:
-    if route.right is not Right.NOTHING:
+    if route.right is not Permission.NOTHING:
         return [{"functionKey": []}, {"bearer": []}]
     return [{route.proof: []}] if route.proof else []
 
@@ -181,7 +181,7 @@ def _responses(route: "Route", schemas: Schemas) -> dict[str, Any]:
         known = responses.setdefault(str(status), {"description": HTTPStatus(status).phrase, "content": {}})
         known["content"][CONTENT_TYPE] = {"schema": schemas("problem"), "examples": _examples(alike)}
         known |= _described_headers(header for error in alike for header in headers_of(error))
-        if status == HTTPStatus.UNAUTHORIZED and route.right is not Right.NOTHING:
+        if status == HTTPStatus.UNAUTHORIZED and route.right is not Permission.NOTHING:
             known["description"] += ". To a wrong function key the host answers so itself, without a body or headers."
     broken = {"schema": schemas("problem")}
     responses["500"] = {"description": "What nobody expected; it has been logged.", "content": {CONTENT_TYPE: broken}}

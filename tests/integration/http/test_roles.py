@@ -9,7 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from dormouse.access.roles import Right
+from dormouse.access.roles import Permission
 from dormouse.http.routes import ROUTES
 from local.sandbox import Ground, temporary_ground
 from tests.integration.chat.chats import Script
@@ -28,11 +28,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "sweeps": {"dry_run": True},
 }
 ENOUGH = {
-    Right.LOOK: {"viewer", "user", "operator", "admin"},
-    Right.OWN: {"user", "operator", "admin"},
-    Right.OPERATE: {"operator", "admin"},
+    Permission.LOOK: {"viewer", "user", "operator", "admin"},
+    Permission.OWN: {"user", "operator", "admin"},
+    Permission.OPERATE: {"operator", "admin"},
 }
-CLOSED = [route for route in ROUTES if route.right is not Right.NOTHING]
+CLOSED = [route for route in ROUTES if route.right is not Permission.NOTHING]
 
 
 @dataclass(slots=True)
@@ -78,11 +78,11 @@ def test_a_role_opens_what_it_should_and_nothing_else(
 ) -> None:
     about_one = "{name}" in route.template and route.template.startswith("environments")
     path = route.template.replace("{name}", two[whose] if about_one else "workstation").replace("{id}", "nothing-01")
-    if route.right is Right.OWN and about_one and route.method in ("POST", "PUT", "DELETE"):
+    if route.right is Permission.OWN and about_one and route.method in ("POST", "PUT", "DELETE"):
         path += "?dry_run=true"
     body = WORKSTATION if route.method == "PUT" else BODIES.get(route.template, {})
     answer = people.ask(route.method, path, people.token("alice", *([] if role == "none" else [role])), body)
-    foreign = route.right is Right.OWN and about_one and whose == THEIRS and role == "user"
+    foreign = route.right is Permission.OWN and about_one and whose == THEIRS and role == "user"
     if role not in ENOUGH[route.right] or foreign:
         assert answer.status_code == 403, answer.text
         assert answer.headers["Content-Type"] == "application/problem+json"

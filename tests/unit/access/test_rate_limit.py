@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dormouse.access.rate_limit import MOST_CALLERS, Pace, pace_of_looks
+from dormouse.access.rate_limit import MOST_CALLERS, RateLimit, read_rate_limit
 from dormouse.errors import TooManyRequests
 from dormouse.http.openapi.document import problems_of
 from dormouse.http.routes import ROUTES
 
 
-def admitted(pace: Pace, caller: str, now: float) -> bool:
+def admitted(pace: RateLimit, caller: str, now: float) -> bool:
     try:
         pace.admit(caller, now)
     except TooManyRequests:
@@ -19,7 +19,7 @@ def admitted(pace: Pace, caller: str, now: float) -> bool:
 
 
 def test_a_minutes_worth_may_come_at_once_and_the_rest_evenly() -> None:
-    pace = Pace(60)
+    pace = RateLimit(60)
     assert [admitted(pace, "alice", 0.0) for _ in range(61)] == [True] * 60 + [False]
     assert admitted(pace, "bob", 0.0)
     assert not admitted(pace, "alice", 0.9)
@@ -27,7 +27,7 @@ def test_a_minutes_worth_may_come_at_once_and_the_rest_evenly() -> None:
 
 
 def test_who_is_refused_is_told_when_to_come_back() -> None:
-    pace = Pace(2)
+    pace = RateLimit(2)
     pace.admit("alice", 0.0)
     pace.admit("alice", 0.0)
     with pytest.raises(TooManyRequests) as refused:
@@ -38,7 +38,7 @@ def test_who_is_refused_is_told_when_to_come_back() -> None:
 
 @given(st.lists(st.floats(0.0, 30.0), max_size=200), st.integers(1, 100))
 def test_nobody_gets_more_than_a_minutes_worth_and_what_has_come_since(pauses: list[float], rate: int) -> None:
-    pace, now, passed = Pace(rate), 0.0, 0
+    pace, now, passed = RateLimit(rate), 0.0, 0
     for pause in pauses:
         now += pause
         passed += admitted(pace, "alice", now)
@@ -46,7 +46,7 @@ def test_nobody_gets_more_than_a_minutes_worth_and_what_has_come_since(pauses: l
 
 
 def test_a_clock_that_goes_back_and_crowds_of_callers_do_no_harm() -> None:
-    pace = Pace(2)
+    pace = RateLimit(2)
     assert admitted(pace, "alice", 100.0)
     assert admitted(pace, "alice", 50.0)
     assert not admitted(pace, "alice", 50.0)
@@ -56,7 +56,7 @@ def test_a_clock_that_goes_back_and_crowds_of_callers_do_no_harm() -> None:
 
 
 def test_looks_are_paced_apart_from_commands_and_little_at_once() -> None:
-    pace = pace_of_looks(300)
+    pace = read_rate_limit(300)
     assert sum(admitted(pace, "alice", 0.0) for _ in range(1000)) == 60
     assert 98 <= sum(admitted(pace, "alice", tenth / 10) for tenth in range(1, 101) for _ in range(6)) <= 100
     assert all(admitted(pace, "poller", number / 5) for number in range(600))

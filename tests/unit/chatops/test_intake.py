@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from dormouse.access.roles import Door, Role, read_chat_users
-from dormouse.chatops.intake import Said, caller_of, first_card, take
+from dormouse.access.roles import Channel, Role, read_chat_users
+from dormouse.chatops.intake import ChatMessage, caller_of, first_card, take
 from dormouse.errors import CloudUnavailable
 
-STATUS = Said(Door.SLACK, "U1", "status", "trigger", "https://hooks.slack.com/x")
+STATUS = ChatMessage(Channel.SLACK, "U1", "status", "trigger", "https://hooks.slack.com/x")
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Desk:
     running: set[str] = field(default_factory=set)
     stumbles: str = ""
 
-    def take(self, said: Said = STATUS) -> str:
+    def take(self, said: ChatMessage = STATUS) -> str:
         """The title of what is said at once."""
         settings = SimpleNamespace(people_in_chats=read_chat_users("slack:U1=operator"))
         reads: Any = SimpleNamespace(receipts=self.Rows(self), now=lambda: 1.0, settings=settings)
@@ -78,20 +78,20 @@ def test_a_receipt_alone_keeps_nobody_off() -> None:
 
 
 def test_the_same_words_at_another_door_are_another_message() -> None:
-    assert Said(Door.TEAMS, "U1", "status", "trigger").id != STATUS.id
-    assert Said(Door.SLACK, "U2", "other words", "trigger").id == STATUS.id
+    assert ChatMessage(Channel.TEAMS, "U1", "status", "trigger").id != STATUS.id
+    assert ChatMessage(Channel.SLACK, "U2", "other words", "trigger").id == STATUS.id
 
 
 def test_who_somebody_is_the_settings_say_first_then_the_chat() -> None:
     known = "0d0e5e00-0000-4000-8000-0000000000b0"
     settings = SimpleNamespace(people_in_chats=read_chat_users(f"teams:{known}=user:{'a' * 8}{known[8:]}, slack:U2=user"))
     reads: Any = SimpleNamespace(settings=settings)
-    mapped = caller_of(Said(Door.TEAMS, known, "", "", object_id=known), reads)
+    mapped = caller_of(ChatMessage(Channel.TEAMS, known, "", "", object_id=known), reads)
     assert (mapped.role, mapped.object_id) == (Role.USER, f"{'a' * 8}{known[8:]}")
-    assert caller_of(Said(Door.TEAMS, "x", "", "", object_id="o"), reads).object_id == "o"
-    slack = caller_of(Said(Door.SLACK, "U2", "", ""), reads)
+    assert caller_of(ChatMessage(Channel.TEAMS, "x", "", "", object_id="o"), reads).object_id == "o"
+    slack = caller_of(ChatMessage(Channel.SLACK, "U2", "", ""), reads)
     assert (slack.name, slack.role, slack.object_id) == ("slack:U2", Role.USER, "slack:U2")
-    assert caller_of(Said(Door.SLACK, "U9", "", ""), reads).role is Role.VIEWER
+    assert caller_of(ChatMessage(Channel.SLACK, "U9", "", ""), reads).role is Role.VIEWER
 
 
 def test_who_cannot_be_asked_has_no_card_to_show() -> None:

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from dormouse.clock import iso_text
-from dormouse.cloud.metrics import BETWEEN_CALLS, BYTES, CPU, FromOutside, HostMetrics, Question
+from dormouse.cloud.metrics import BETWEEN_CALLS, BYTES, CPU, HostEvidence, HostMetrics, Question
 from dormouse.lifecycle import State
-from dormouse.resources.machines import FleetMachine, machine_id
+from dormouse.resources.machines import VirtualMachine, machine_id
 
 NOW = 1_800_000_000.0
 LAST = int(NOW // 60) - 3
 WINDOW = 5
 
 
-def machine(name: str) -> FleetMachine:
-    return FleetMachine(machine_id("s", "g", name), name, "s", "g", "westeurope", "Standard_D4s_v5", State.RUNNING)
+def machine(name: str) -> VirtualMachine:
+    return VirtualMachine(machine_id("s", "g", name), name, "s", "g", "westeurope", "Standard_D4s_v5", State.RUNNING)
 
 
 def value_of(identifier: str, last: int) -> dict[str, Any]:
@@ -47,13 +47,13 @@ class Monitor:
         return SimpleNamespace(status_code=200, json=lambda: {"values": [*values, None, {"value": []}]})
 
 
-def told(monitor: Monitor, *names: str) -> dict[str, FromOutside]:
+def told(monitor: Monitor, *names: str) -> dict[str, HostEvidence]:
     cloud: Any = SimpleNamespace(metrics=lambda region: monitor)
     outside = asyncio.run(HostMetrics(cloud).of([Question(machine(name), WINDOW) for name in names], NOW))
     return {name: outside[machine(name).id.lower()] for name in names}
 
 
-def whole(outside: FromOutside) -> bool:
+def whole(outside: HostEvidence) -> bool:
     return not outside.problem and all(None not in track.window for track in outside.tracks.values())
 
 

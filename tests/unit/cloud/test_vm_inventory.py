@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from dormouse.cloud.vm_inventory import _machine, _state_in
-from dormouse.idle.evidence import Case
+from dormouse.idle.evidence import Evaluation
 from dormouse.idle.policy import IdlePolicy
-from dormouse.idle.tracking import MachineMemory
+from dormouse.idle.tracking import TrackedMachine
 from dormouse.lifecycle import State
 
 ROW: dict[str, Any] = {
@@ -34,7 +34,7 @@ def test_a_machine_of_a_service_is_left_to_the_service(field: str) -> None:
     databricks = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Databricks/workspaces/w"
     for owner, hands_off in (("", False), (databricks, True)):
         machine = _machine({**ROW, field: owner})
-        case = Case(machine, MachineMemory(machine.id, 0.0, State.RUNNING, 0.0), IdlePolicy(), 1.0)
+        case = Evaluation(machine, TrackedMachine(machine.id, 0.0, State.RUNNING, 0.0), IdlePolicy(), 1.0)
         assert bool(case.hands_off) is hands_off
 
 

@@ -9,15 +9,15 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from dormouse.access.roles import Caller, Door, Role
+from dormouse.access.roles import Caller, Channel, Role
 from dormouse.errors import CloudUnavailable, IdempotencyKeyReused, RequestUnderWay
-from dormouse.http.idempotency import ANSWERED_WITHIN, HEADER, LONGEST, once
+from dormouse.http.idempotency import ANSWERED_WITHIN, HEADER, LONGEST, run_once
 from dormouse.ids import operation_id_at
 from dormouse.lifecycle import Verb
 from dormouse.records.table import Row
 
-ALICE = Caller("alice", Door.TOKEN, Role.USER, "a-1")
-BOB = Caller("bob", Door.TOKEN, Role.USER, "b-2")
+ALICE = Caller("alice", Channel.TOKEN, Role.USER, "a-1")
+BOB = Caller("bob", Channel.TOKEN, Role.USER, "b-2")
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Desk:
         places = {"name": "ml1"}
         req = func.HttpRequest(method=method, url=url, headers={HEADER: "k"}, route_params=places, body=b"{}")
         reads: Any = SimpleNamespace(receipts=self.receipts, now=lambda: self.now, records=self)
-        return asyncio.run(once(req, caller, reads, carry_out))
+        return asyncio.run(run_once(req, caller, reads, carry_out))
 
     async def operation(self, identifier: str) -> str | None:
         return identifier if identifier in self.trail else None

@@ -13,7 +13,7 @@ from dormouse.blueprints.specs import WorkstationSpec
 from dormouse.errors import IdempotencyKeyReused, InvalidRequest, InvalidSpec, NotFound
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
 from dormouse.http.handlers.machines import MachineHold, MachineLease
-from dormouse.http.idempotency import HEADER, once
+from dormouse.http.idempotency import HEADER, run_once
 from dormouse.http.parameters import DRY_RUN
 from dormouse.http.paths import require_place
 from dormouse.http.requests import json_object, model_of
@@ -223,7 +223,7 @@ def ask(receipts: Receipts, **changes: Any) -> bool:
     params = query_of(given["url"].partition("?")[2])
     req = func.HttpRequest(headers={HEADER: "k"}, params=params, **given)
     try:
-        return bool(asyncio.run(once(req, ALICE, reads, carry_out)).headers.get("Idempotency-Replayed") == "true")
+        return bool(asyncio.run(run_once(req, ALICE, reads, carry_out)).headers.get("Idempotency-Replayed") == "true")
     except IdempotencyKeyReused:
         return False
 
@@ -269,4 +269,4 @@ def test_another_command_is_another(other: dict[str, Any]) -> None:
 def test_a_key_that_may_be_two_is_none(key: str) -> None:
     req = func.HttpRequest(method="POST", url="/api/x", headers={HEADER: key}, body=b"")
     with pytest.raises(InvalidRequest):
-        asyncio.run(once(req, ALICE, SimpleNamespace(), lambda known: pytest.fail("done")))  # type: ignore[arg-type]
+        asyncio.run(run_once(req, ALICE, SimpleNamespace(), lambda known: pytest.fail("done")))  # type: ignore[arg-type]

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.clock import MINUTE
-from dormouse.idle.decision import BILLED_FOR, WINDOWS_BEFORE_ALARM, Decision, Step, alarm, decide
-from dormouse.idle.evidence import Case
+from dormouse.idle.decision import BILLED_FOR, WINDOWS_BEFORE_ALARM, Decision, NextAction, alarm, decide
+from dormouse.idle.evidence import Evaluation
 from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.idle.schedule import next_transition, read_schedule
-from dormouse.idle.tracking import Ending, Hold, Lease, MachineMemory, Reason, Warned
-from dormouse.idle.verdict import IdleVerdict, Kind, judge
+from dormouse.idle.tracking import ActionReason, Hold, Lease, LeaseAction, PendingWarning, TrackedMachine
+from dormouse.idle.verdict import Verdict, VerdictKind, evaluate
 from dormouse.lifecycle import State
 from tests.unit.idle.test_verdict import LONG_AGO, NOW, WEEK, case, machine, quiet, remembered, with_value
 
-ACTING = frozenset({Step.STOP, Step.START, Step.DELETE})
+ACTING = frozenset({NextAction.STOP, NextAction.START, NextAction.DELETE})
 # A machine that Resource Graph shows is never absent, and only environments can be incomplete.
 SHOWN = [state for state in State if state not in (State.ABSENT, State.INCOMPLETE)]
 CLOCK = datetime.fromtimestamp(NOW, UTC)
@@ -43,19 +43,19 @@ def schedules(draw: st.DrawFn) -> str:
 
 
 @st.composite
-def memories(draw: st.DrawFn) -> MachineMemory:
+def memories(draw: st.DrawFn) -> TrackedMachine:
     """Whatever may be remembered of a machine."""
     given_at = draw(ago)
-    warned = Warned(
+    warned = PendingWarning(
         id="w",
-        reason=draw(st.sampled_from(Reason)),
+        reason=draw(st.sampled_from(ActionReason)),
         text="",
         given_at=given_at,
         stop_at=given_at + draw(st.integers(0, 60)) * MINUTE,
         delivered_at=draw(st.sampled_from([0.0, given_at, NOW])),
         undelivered=draw(st.sampled_from(["", "it cannot be reached"])),
     )
-    lease = Lease(draw(moments), draw(st.sampled_from(Ending)), "alice")
+    lease = Lease(draw(moments), draw(st.sampled_from(LeaseAction)), "alice")
     return remembered(
         first_seen=draw(st.sampled_from([LONG_AGO, NOW, NOW - 10 * MINUTE])),
         state_since=draw(st.sampled_from([LONG_AGO]) | ago),
@@ -67,7 +67,7 @@ def memories(draw: st.DrawFn) -> MachineMemory:
 
 
 @st.composite
-def situations(draw: st.DrawFn) -> Case:
+def situations(draw: st.DrawFn) -> Evaluation:
     """Machines of all kinds in all states, with any memory and any wish."""
     text = draw(st.none() | schedules())
     tags = draw(st.sampled_from([{}, {"dormouse": "lab"}, {"dormouse-keep": "yes"}]))
@@ -92,15 +92,19 @@ def situations(draw: st.DrawFn) -> Case:
     )
 
 
-def decided(one: Case) -> tuple[IdleVerdict, Decision]:
-    verdict = judge(one)
+def decided(one: Evaluation) -> tuple[Verdict, Decision]:
+    verdict = evaluate(one)
     return verdict, decide(one, verdict)
 
 
 @given(situations())
-def test_nobody_is_stopped_before_a_warning_was_heard_for_its_lead(one: Case) -> None:
+def test_nobody_is_stopped_before_a_warning_was_heard_for_its_lead(one: Evaluation) -> None:
     _, decision = decided(one)
-    if decision.step not in (Step.STOP, Step.DELETE) or decision.reason is Reason.BILLED or not one.policy.lead:
+    if (
+        decision.step not in (NextAction.STOP, NextAction.DELETE)
+        or decision.reason is ActionReason.BILLED
+        or not one.policy.lead
+    ):
         return
     warned, lead = one.memory.warned, one.policy.lead * MINUTE
     assert warned is not None
@@ -114,69 +118,69 @@ def test_nobody_is_stopped_before_a_warning_was_heard_for_its_lead(one: Case) ->
 
 
 @given(situations())
-def test_a_hold_always_wins(one: Case) -> None:
+def test_a_hold_always_wins(one: Evaluation) -> None:
     _, decision = decided(one)
     if one.hold and one.hold.until > one.now:
-        assert decision.step not in (Step.STOP, Step.DELETE, Step.WARN)
+        assert decision.step not in (NextAction.STOP, NextAction.DELETE, NextAction.WARN)
 
 
 @given(situations())
-def test_nothing_is_done_about_a_machine_one_of_whose_records_cannot_be_read(one: Case) -> None:
+def test_nothing_is_done_about_a_machine_one_of_whose_records_cannot_be_read(one: Evaluation) -> None:
     verdict, decision = decided(replace(one, unreadable="This release cannot read the row"))
-    assert (decision.step, decision.at) == (Step.NOTHING, 0.0)
-    assert verdict.kind in (Kind.UNKNOWN, Kind.STOPPED, Kind.NOT_OURS)
+    assert (decision.step, decision.at) == (NextAction.NOTHING, 0.0)
+    assert verdict.kind in (VerdictKind.UNKNOWN, VerdictKind.STOPPED, VerdictKind.NOT_OURS)
 
 
 @given(situations())
-def test_nobody_touches_what_only_people_may_touch(one: Case) -> None:
+def test_nobody_touches_what_only_people_may_touch(one: Evaluation) -> None:
     _, decision = decided(one)
     if one.hands_off:
-        assert decision.step in (Step.NOTHING, Step.WITHDRAW)
+        assert decision.step in (NextAction.NOTHING, NextAction.WITHDRAW)
 
 
 @given(situations())
-def test_after_a_refusal_nothing_is_tried_for_a_while(one: Case) -> None:
+def test_after_a_refusal_nothing_is_tried_for_a_while(one: Evaluation) -> None:
     _, decision = decided(one)
     if one.now < one.memory.refused_until:
         assert decision.step not in ACTING
 
 
 @given(situations())
-def test_only_what_runs_or_is_billed_is_stopped_and_only_what_rests_is_started(one: Case) -> None:
+def test_only_what_runs_or_is_billed_is_stopped_and_only_what_rests_is_started(one: Evaluation) -> None:
     _, decision = decided(one)
     state = one.machine.state
-    if decision.step is Step.STOP:
+    if decision.step is NextAction.STOP:
         assert state in (State.RUNNING, State.STOPPED_BILLED)
-    if decision.step is Step.START:
+    if decision.step is NextAction.START:
         assert state in (State.STOPPED, State.STOPPED_BILLED)
-    if decision.step is Step.DELETE:
+    if decision.step is NextAction.DELETE:
         assert one.machine.environment
         assert one.memory.lease is not None
-        assert one.memory.lease.then is Ending.DELETE
+        assert one.memory.lease.then is LeaseAction.DELETE
 
 
 @given(situations())
-def test_nothing_is_stopped_for_idleness_but_what_is_idle(one: Case) -> None:
+def test_nothing_is_stopped_for_idleness_but_what_is_idle(one: Evaluation) -> None:
     verdict, decision = decided(one)
-    if decision.reason is Reason.IDLE and decision.step in (Step.WARN, Step.STOP):
-        assert verdict.kind is Kind.IDLE
+    if decision.reason is ActionReason.IDLE and decision.step in (NextAction.WARN, NextAction.STOP):
+        assert verdict.kind is VerdictKind.IDLE
         notified_only = one.policy.action is Action.NOTIFY
         assert notified_only or one.now >= one.memory.first_seen + one.policy.grace * MINUTE
-        assert not (notified_only and decision.step is Step.STOP)
+        assert not (notified_only and decision.step is NextAction.STOP)
 
 
 @given(situations())
-def test_no_schedule_stops_what_works(one: Case) -> None:
+def test_no_schedule_stops_what_works(one: Evaluation) -> None:
     verdict, decision = decided(one)
-    if decision.reason is Reason.SCHEDULE and decision.step is Step.STOP:
-        assert verdict.kind is not Kind.BUSY
+    if decision.reason is ActionReason.SCHEDULE and decision.step is NextAction.STOP:
+        assert verdict.kind is not VerdictKind.BUSY
         assert not any(value == 99.0 for value in (one.evidence.inside or {})["gpu_percent"].window)
 
 
 @given(situations())
-def test_a_decision_about_something_says_why_and_when(one: Case) -> None:
+def test_a_decision_about_something_says_why_and_when(one: Evaluation) -> None:
     _, decision = decided(one)
-    if decision.step is not Step.NOTHING:
+    if decision.step is not NextAction.NOTHING:
         assert decision.reason is not None
         assert decision.then
     if decision.step in ACTING:
@@ -184,7 +188,7 @@ def test_a_decision_about_something_says_why_and_when(one: Case) -> None:
 
 
 @given(situations())
-def test_enabling_a_schedule_or_meeting_a_machine_never_acts_on_the_past(one: Case) -> None:
+def test_enabling_a_schedule_or_meeting_a_machine_never_acts_on_the_past(one: Evaluation) -> None:
     known = replace(one.memory, warned=None)
     for memory in (
         replace(known, state_since=NOW),
@@ -192,31 +196,31 @@ def test_enabling_a_schedule_or_meeting_a_machine_never_acts_on_the_past(one: Ca
         replace(known, first_seen=NOW),
     ):
         _, decision = decided(replace(one, memory=memory))
-        if decision.reason is Reason.SCHEDULE:
+        if decision.reason is ActionReason.SCHEDULE:
             assert decision.step not in ACTING
 
 
 def test_after_a_refusal_an_idle_machine_is_tried_again_when_its_time_has_come() -> None:
     told = remembered(warned=warned(stop_at=NOW, delivered_at=NOW - 900))
     waiting = decided(case(memory=replace(told, refused_until=NOW + 60)))[1]
-    assert (waiting.step, waiting.at) == (Step.NOTHING, NOW + 60)
-    assert decided(case(memory=replace(told, refused_until=NOW)))[1].step is Step.STOP
+    assert (waiting.step, waiting.at) == (NextAction.NOTHING, NOW + 60)
+    assert decided(case(memory=replace(told, refused_until=NOW)))[1].step is NextAction.STOP
 
 
 @pytest.mark.parametrize("tags", [{"dormouse-keep": "yes"}, {"dormouse-keep": ""}])
 def test_who_opted_out_is_neither_stopped_nor_started_nor_warned(tags: dict[str, str]) -> None:
     policy, hours = IdlePolicy(lead=0, grace=0), read_schedule("fri 06:00-08:00 UTC")
-    memory = remembered(state_since=NOW - 7200, lease=Lease(NOW, Ending.STOP, "alice"))
-    assert decided(case(memory=memory, policy=policy, schedule=hours))[1].step is Step.STOP
+    memory = remembered(state_since=NOW - 7200, lease=Lease(NOW, LeaseAction.STOP, "alice"))
+    assert decided(case(memory=memory, policy=policy, schedule=hours))[1].step is NextAction.STOP
     for known in (machine(tags=tags), machine(managed_by_others=True)):
-        assert decided(case(machine=known, memory=memory, policy=policy, schedule=hours))[1].step is Step.NOTHING
+        assert decided(case(machine=known, memory=memory, policy=policy, schedule=hours))[1].step is NextAction.NOTHING
 
 
 def test_who_was_just_met_is_left_alone_for_the_grace() -> None:
     policy = IdlePolicy(lead=0, grace=30)
     met = decided(case(policy=policy, memory=remembered(first_seen=NOW - 60)))[1]
-    assert (met.step, met.at) == (Step.NOTHING, NOW - 60 + 1800)
-    assert decided(case(policy=policy, memory=remembered(first_seen=NOW - 1800)))[1].step is Step.STOP
+    assert (met.step, met.at) == (NextAction.NOTHING, NOW - 60 + 1800)
+    assert decided(case(policy=policy, memory=remembered(first_seen=NOW - 1800)))[1].step is NextAction.STOP
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -224,8 +228,8 @@ def test_hours_that_are_over_stop_what_rests_and_wait_for_what_works(*, enabled:
     policy, hours = IdlePolicy(lead=0, grace=0, enabled=enabled), read_schedule("fri 06:00-08:00 UTC")
     memory = remembered(state_since=NOW - 7200)
     working = with_value(quiet(), "inside", "gpu_percent", 20, 99.0)
-    assert decided(case(policy=policy, memory=memory, schedule=hours))[1].step is Step.STOP
-    assert decided(case(policy=policy, memory=memory, schedule=hours, evidence=working))[1].step is Step.NOTHING
+    assert decided(case(policy=policy, memory=memory, schedule=hours))[1].step is NextAction.STOP
+    assert decided(case(policy=policy, memory=memory, schedule=hours, evidence=working))[1].step is NextAction.NOTHING
 
 
 @given(schedules(), st.integers(0, 179), st.sampled_from([0, 15]))
@@ -241,12 +245,12 @@ def test_who_starts_a_machine_after_hours_has_it_until_the_next_transition(text:
     _, decision = decided(one)
     assert upcoming is not None
     if upcoming.at > CLOCK:
-        assert decision.step in (Step.NOTHING, Step.WARN)
-        assert decision.step is Step.NOTHING or not upcoming.on
+        assert decision.step in (NextAction.NOTHING, NextAction.WARN)
+        assert decision.step is NextAction.NOTHING or not upcoming.on
 
 
 @given(situations(), st.integers(-50, 50))
-def test_whole_weeks_change_no_decision(one: Case, weeks: int) -> None:
+def test_whole_weeks_change_no_decision(one: Evaluation, weeks: int) -> None:
     shift = weeks * WEEK
     known, seen = one.memory, one.evidence
     moved: dict[str, Any] = {
@@ -275,89 +279,89 @@ def test_whole_weeks_change_no_decision(one: Case, weeks: int) -> None:
     assert not now.at or abs(then.at - now.at - shift) < 1
 
 
-def warned(reason: Reason = Reason.IDLE, **fields: Any) -> Warned:
+def warned(reason: ActionReason = ActionReason.IDLE, **fields: Any) -> PendingWarning:
     known = {"id": "w", "text": "", "given_at": NOW - 3600, "stop_at": NOW - 2700, "delivered_at": NOW - 3600}
-    return Warned(**{**known, "reason": reason, **fields})
+    return PendingWarning(**{**known, "reason": reason, **fields})
 
 
 def test_what_is_idle_is_warned_then_left_its_lead_then_stopped() -> None:
     first = decided(case())[1]
-    assert (first.step, first.at) == (Step.WARN, NOW + 15 * MINUTE)
+    assert (first.step, first.at) == (NextAction.WARN, NOW + 15 * MINUTE)
     waiting = decided(case(memory=remembered(warned=warned(given_at=NOW - 60, stop_at=NOW + 840, delivered_at=NOW - 60))))[1]
-    assert (waiting.step, waiting.at) == (Step.NOTHING, NOW + 840)
-    assert decided(case(memory=remembered(warned=warned(stop_at=NOW, delivered_at=NOW - 900))))[1].step is Step.STOP
+    assert (waiting.step, waiting.at) == (NextAction.NOTHING, NOW + 840)
+    assert decided(case(memory=remembered(warned=warned(stop_at=NOW, delivered_at=NOW - 900))))[1].step is NextAction.STOP
 
 
 def test_the_lead_counts_from_when_the_warning_was_heard() -> None:
     late = decided(case(memory=remembered(warned=warned(stop_at=NOW - 60, delivered_at=NOW - 300))))[1]
-    assert (late.step, late.at) == (Step.NOTHING, NOW + 600)
+    assert (late.step, late.at) == (NextAction.NOTHING, NOW + 600)
 
 
 def test_what_nobody_has_heard_is_said_again_and_the_policy_may_go_on_all_the_same() -> None:
     unheard = remembered(warned=warned(stop_at=NOW, delivered_at=0.0, undelivered="it cannot be reached"))
     again = decided(case(memory=unheard))[1]
-    assert again.step is Step.WARN
+    assert again.step is NextAction.WARN
     assert "it cannot be reached" in again.then
-    assert decided(case(memory=unheard, policy=IdlePolicy(undeliverable="proceed")))[1].step is Step.STOP
+    assert decided(case(memory=unheard, policy=IdlePolicy(undeliverable="proceed")))[1].step is NextAction.STOP
 
 
 def test_a_warning_is_withdrawn_when_its_reason_is_gone() -> None:
     busy = case(memory=remembered(warned=warned()), evidence=with_value(quiet(), "inside", "gpu_percent", 29, 90.0))
-    assert decided(busy)[1].step is Step.WITHDRAW
+    assert decided(busy)[1].step is NextAction.WITHDRAW
     held = case(memory=remembered(warned=warned()), hold=Hold("bob", "", NOW, NOW + 60))
-    assert decided(held)[1].step is Step.WITHDRAW
-    lease = case(memory=remembered(warned=warned(Reason.LEASE), lease=Lease(NOW + 86400, Ending.STOP, "alice")))
-    assert decided(replace(lease, policy=IdlePolicy(enabled=False)))[1].step is Step.WITHDRAW
+    assert decided(held)[1].step is NextAction.WITHDRAW
+    lease = case(memory=remembered(warned=warned(ActionReason.LEASE), lease=Lease(NOW + 86400, LeaseAction.STOP, "alice")))
+    assert decided(replace(lease, policy=IdlePolicy(enabled=False)))[1].step is NextAction.WITHDRAW
 
 
 def test_while_nobody_can_tell_a_warning_is_neither_followed_nor_withdrawn() -> None:
     unknown = case(memory=remembered(warned=warned()), evidence=with_value(quiet(), "inside", "gpu_percent", 9, None))
-    assert decided(unknown)[1].step is Step.NOTHING
+    assert decided(unknown)[1].step is NextAction.NOTHING
 
 
 def test_a_lease_is_warned_of_a_lead_before_it_is_over_and_ends_whatever_the_machine_does() -> None:
     working = with_value(quiet(), "inside", "gpu_percent", 29, 90.0)
 
     def at(left: float, **more: Any) -> Decision:
-        memory = remembered(lease=Lease(NOW + left * MINUTE, Ending.STOP, "alice"), **more)
+        memory = remembered(lease=Lease(NOW + left * MINUTE, LeaseAction.STOP, "alice"), **more)
         return decided(case(memory=memory, evidence=working))[1]
 
-    assert at(16).step is Step.NOTHING
-    assert (at(15).step, at(15).at) == (Step.WARN, NOW + 900)
-    assert (at(-5).step, at(-5).at) == (Step.WARN, NOW + 900)
-    assert at(0, warned=warned(Reason.LEASE, stop_at=NOW, delivered_at=NOW - 900)).step is Step.STOP
+    assert at(16).step is NextAction.NOTHING
+    assert (at(15).step, at(15).at) == (NextAction.WARN, NOW + 900)
+    assert (at(-5).step, at(-5).at) == (NextAction.WARN, NOW + 900)
+    assert at(0, warned=warned(ActionReason.LEASE, stop_at=NOW, delivered_at=NOW - 900)).step is NextAction.STOP
 
 
-@pytest.mark.parametrize("then", Ending)
-def test_a_lease_that_is_extended_after_its_warning_ends_later(then: Ending) -> None:
-    told, lab = warned(Reason.LEASE, stop_at=NOW, delivered_at=NOW - 900), machine(environment="lab")
+@pytest.mark.parametrize("then", LeaseAction)
+def test_a_lease_that_is_extended_after_its_warning_ends_later(then: LeaseAction) -> None:
+    told, lab = warned(ActionReason.LEASE, stop_at=NOW, delivered_at=NOW - 900), machine(environment="lab")
     policy = IdlePolicy(enabled=False)
 
     def extended_by(minutes: float) -> Decision:
         memory = remembered(lease=Lease(NOW + minutes * MINUTE, then, "alice"), warned=told)
         return decided(case(memory=memory, machine=lab, policy=policy))[1]
 
-    assert extended_by(480).step is Step.WITHDRAW
-    assert (extended_by(5).step, extended_by(5).at) == (Step.NOTHING, NOW + 300)
+    assert extended_by(480).step is NextAction.WITHDRAW
+    assert (extended_by(5).step, extended_by(5).at) == (NextAction.NOTHING, NOW + 300)
     assert extended_by(0).step in ACTING
 
 
 def test_hours_that_are_extended_after_the_warning_end_later() -> None:
-    told = warned(Reason.SCHEDULE, stop_at=NOW, delivered_at=NOW - 900)
+    told = warned(ActionReason.SCHEDULE, stop_at=NOW, delivered_at=NOW - 900)
     longer = case(
         memory=remembered(warned=told, schedule_since=NOW - 60),
         schedule=read_schedule("fri 06:00-17:00 UTC"),
         policy=IdlePolicy(enabled=False),
     )
-    assert decided(longer)[1].step is Step.WITHDRAW
+    assert decided(longer)[1].step is NextAction.WITHDRAW
 
 
 def test_a_lease_that_deletes_deletes_environments_only() -> None:
-    over = remembered(lease=Lease(NOW, Ending.DELETE, "alice"))
+    over = remembered(lease=Lease(NOW, LeaseAction.DELETE, "alice"))
     lab = machine(environment="lab", state=State.STOPPED)
     policy = IdlePolicy(lead=0)
-    assert decided(case(memory=over, machine=lab, policy=policy))[1].step is Step.DELETE
-    assert decided(case(memory=over, machine=machine(state=State.STOPPED), policy=policy))[1].step is Step.NOTHING
+    assert decided(case(memory=over, machine=lab, policy=policy))[1].step is NextAction.DELETE
+    assert decided(case(memory=over, machine=machine(state=State.STOPPED), policy=policy))[1].step is NextAction.NOTHING
 
 
 def test_what_is_billed_while_it_rests_is_stopped_after_a_second_look() -> None:
@@ -367,12 +371,12 @@ def test_what_is_billed_while_it_rests_is_stopped_after_a_second_look() -> None:
         memory = remembered(state=State.STOPPED_BILLED, state_since=NOW - seconds)
         return decided(case(machine=rests, memory=memory, **more))[1]
 
-    assert (after(0).step, after(0).at) == (Step.NOTHING, NOW + BILLED_FOR)
-    assert after(BILLED_FOR).step is Step.STOP
-    assert after(BILLED_FOR, policy=IdlePolicy(action=Action.NOTIFY)).step is Step.NOTHING
+    assert (after(0).step, after(0).at) == (NextAction.NOTHING, NOW + BILLED_FOR)
+    assert after(BILLED_FOR).step is NextAction.STOP
+    assert after(BILLED_FOR, policy=IdlePolicy(action=Action.NOTIFY)).step is NextAction.NOTHING
     memory = remembered(state=State.STOPPED_BILLED)
     unstoppable = machine(state=State.STOPPED_BILLED, ephemeral_disk=True)
-    assert decided(case(machine=unstoppable, memory=memory))[1].step is Step.NOTHING
+    assert decided(case(machine=unstoppable, memory=memory))[1].step is NextAction.NOTHING
 
 
 @pytest.mark.parametrize("schedule", ["fri 09:00-17:00 UTC", "fri 08:00-17:00 UTC"])
@@ -380,7 +384,9 @@ def test_a_schedule_starts_what_rests_when_its_hours_begin(schedule: str) -> Non
     rests = machine(state=State.STOPPED)
     memory = remembered(state=State.STOPPED, state_since=NOW - 3600)
     decision = decided(case(machine=rests, memory=memory, schedule=read_schedule(schedule)))[1]
-    assert (decision.step, decision.at) == ((Step.NOTHING, NOW + 3600) if "09:00" in schedule else (Step.START, NOW))
+    assert (decision.step, decision.at) == (
+        (NextAction.NOTHING, NOW + 3600) if "09:00" in schedule else (NextAction.START, NOW)
+    )
 
 
 def test_a_schedule_that_only_stops_starts_nothing_and_keeps_nothing_awake() -> None:
@@ -390,19 +396,21 @@ def test_a_schedule_that_only_stops_starts_nothing_and_keeps_nothing_awake() -> 
         memory=remembered(state=State.STOPPED, state_since=NOW - 7200),
         schedule=evening,
     )
-    assert decided(rests)[1] == Decision(Step.NOTHING)
+    assert decided(rests)[1] == Decision(NextAction.NOTHING)
     runs = case(memory=remembered(state_since=NOW - 7200), schedule=evening, policy=IdlePolicy(lead=0, enabled=False))
     verdict, decision = decided(runs)
-    assert (verdict.kind, decision.step, decision.reason) == (Kind.NOT_OURS, Step.STOP, Reason.SCHEDULE)
+    assert (verdict.kind, decision.step, decision.reason) == (VerdictKind.NOT_OURS, NextAction.STOP, ActionReason.SCHEDULE)
     later = replace(runs, memory=remembered(state_since=NOW - 1800))
-    assert decided(later)[1].step is Step.NOTHING, "it was started after the moment of stopping"
-    assert decided(replace(runs, evidence=with_value(quiet(), "inside", "gpu_percent", 20, 99.0)))[1].step is Step.NOTHING
+    assert decided(later)[1].step is NextAction.NOTHING, "it was started after the moment of stopping"
+    assert (
+        decided(replace(runs, evidence=with_value(quiet(), "inside", "gpu_percent", 20, 99.0)))[1].step is NextAction.NOTHING
+    )
 
 
 def test_who_is_told_of_idleness_only_is_told_once() -> None:
     policy = IdlePolicy(action=Action.NOTIFY)
-    assert decided(case(policy=policy))[1].step is Step.WARN
-    assert decided(case(policy=policy, memory=remembered(warned=warned())))[1].step is Step.NOTHING
+    assert decided(case(policy=policy))[1].step is NextAction.WARN
+    assert decided(case(policy=policy, memory=remembered(warned=warned())))[1].step is NextAction.NOTHING
 
 
 def test_what_goes_on_for_too_long_is_told_once_a_day() -> None:

@@ -11,17 +11,17 @@ from dormouse.idle.decision import (
     BLOCKED_BEFORE_ALARM,
     HIBERNATION_TRIES,
     Decision,
-    Step,
+    NextAction,
     alarm,
     decide,
     hibernates,
 )
-from dormouse.idle.evidence import STALE, Case, Evidence, Track
+from dormouse.idle.evidence import STALE, Evaluation, Evidence, TimeSeries
 from dormouse.idle.guard import unknowns
 from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.idle.schedule import read_schedule
-from dormouse.idle.tracking import Ending, Lease, Reason, Warned, refused
-from dormouse.idle.verdict import Kind, judge
+from dormouse.idle.tracking import ActionReason, Lease, LeaseAction, PendingWarning, with_failure
+from dormouse.idle.verdict import VerdictKind, evaluate
 from dormouse.lifecycle import State
 from tests.unit.idle.test_verdict import CPU_ONLY, NOW, case, machine, quiet, remembered, with_value
 
@@ -31,7 +31,7 @@ NOTHING_KNOWN_OUTSIDE: dict[str, Evidence] = {
     "no right to read metrics": quiet(host={}, host_end=0.0, host_problem="the control plane may not read metrics"),
     "no answer": quiet(host={}, host_end=0.0),
     "one minute missing": with_value(quiet(), "host", "cpu_percent", 3, None),
-    "one signal missing": quiet(host={"cpu_percent": Track((0.0,) * 30)}),
+    "one signal missing": quiet(host={"cpu_percent": TimeSeries((0.0,) * 30)}),
 }
 
 
@@ -41,11 +41,11 @@ def ended(minutes: float) -> Any:
     return read_schedule(f"mon-sun {end - timedelta(hours=5):%H:%M}-{end:%H:%M} UTC")
 
 
-def decided(one: Case) -> Decision:
-    return decide(one, judge(one))
+def decided(one: Evaluation) -> Decision:
+    return decide(one, evaluate(one))
 
 
-def scheduled(evidence: Evidence, **fields: Any) -> Case:
+def scheduled(evidence: Evidence, **fields: Any) -> Evaluation:
     policy = fields.pop("policy", IdlePolicy(enabled=False, lead=0))
     return case(policy=policy, evidence=evidence, schedule=ended(31), **fields)
 
@@ -56,11 +56,11 @@ def test_a_schedule_stops_nothing_of_which_azure_monitor_tells_too_little(what: 
     evidence = NOTHING_KNOWN_OUTSIDE[what] if agent else replace(NOTHING_KNOWN_OUTSIDE[what], inside=None, gpu="")
     one = scheduled(evidence, machine=machine(size=CPU_ONLY))
     decision = decided(one)
-    assert (decision.step, decision.reason) == (Step.NOTHING, Reason.SCHEDULE)
+    assert (decision.step, decision.reason) == (NextAction.NOTHING, ActionReason.SCHEDULE)
     assert decision.blocked
-    assert decision.blocked in alarm(one, judge(one), decision)
+    assert decision.blocked in alarm(one, evaluate(one), decision)
     known = quiet() if agent else replace(quiet(), inside=None, gpu="")
-    assert decided(scheduled(known, machine=one.machine)).step is Step.STOP
+    assert decided(scheduled(known, machine=one.machine)).step is NextAction.STOP
 
 
 def test_a_schedule_waits_for_work_that_is_seen_even_if_something_else_is_not() -> None:
@@ -72,42 +72,42 @@ def test_a_gpu_that_no_agent_looks_at_is_not_quiet() -> None:
     outside_only = replace(quiet(), inside=None, gpu="")
     assert "no agent" in decided(scheduled(outside_only)).blocked
     waived = scheduled(outside_only, policy=IdlePolicy(enabled=False, lead=0, gpu="optional"))
-    assert decided(waived).step is Step.STOP
+    assert decided(waived).step is NextAction.STOP
 
 
 def test_a_lease_waits_for_an_agent_that_has_fallen_silent_but_not_for_azure_monitor() -> None:
-    over = remembered(lease=Lease(NOW - 3600, Ending.STOP, "alice"))
+    over = remembered(lease=Lease(NOW - 3600, LeaseAction.STOP, "alice"))
     at_once = IdlePolicy(lead=0)
     silent = case(policy=at_once, memory=over, evidence=quiet(heard_at=NOW - STALE - 1))
     assert "a hold made on the machine would not be seen" in decided(silent).blocked
-    assert "could not be done" in alarm(silent, judge(silent), decided(silent))
+    assert "could not be done" in alarm(silent, evaluate(silent), decided(silent))
     for evidence in (NOTHING_KNOWN_OUTSIDE["no answer"], replace(quiet(), inside=None)):
-        assert decided(case(policy=at_once, memory=over, evidence=evidence)).step is Step.STOP
+        assert decided(case(policy=at_once, memory=over, evidence=evidence)).step is NextAction.STOP
 
 
 def test_a_lease_does_not_wait_for_the_agent_of_a_machine_that_is_shut_down() -> None:
-    memory = remembered(state=State.STOPPED_BILLED, lease=Lease(NOW - 3600, Ending.STOP, "alice"))
+    memory = remembered(state=State.STOPPED_BILLED, lease=Lease(NOW - 3600, LeaseAction.STOP, "alice"))
     halted = machine(state=State.STOPPED_BILLED)
     silent = quiet(heard_at=NOW - STALE - 1)
-    assert decided(case(policy=IdlePolicy(lead=0), machine=halted, memory=memory, evidence=silent)).step is Step.STOP
+    assert decided(case(policy=IdlePolicy(lead=0), machine=halted, memory=memory, evidence=silent)).step is NextAction.STOP
 
 
 def test_what_cannot_be_read_starts_nothing_either() -> None:
     memory = remembered(state=State.STOPPED, state_since=NOW - 3600)
     hours = read_schedule("fri 07:30-18:00 UTC")
     asleep = case(machine=machine(state=State.STOPPED), memory=memory, schedule=hours)
-    assert decided(asleep).step is Step.START
-    assert decided(replace(asleep, fault="x")).step is Step.NOTHING
+    assert decided(asleep).step is NextAction.START
+    assert decided(replace(asleep, fault="x")).step is NextAction.NOTHING
 
 
 @pytest.mark.parametrize("policy", [IdlePolicy(), IdlePolicy(enabled=False)])
 def test_a_machine_with_unreadable_tags_is_unknown_even_if_it_is_not_watched(policy: IdlePolicy) -> None:
-    assert judge(case(policy=policy, fault="x")).kind is Kind.UNKNOWN
-    assert "cannot be read: x" in judge(case(policy=policy, fault="x", machine=machine(state=State.STOPPED))).sentence
+    assert evaluate(case(policy=policy, fault="x")).kind is VerdictKind.UNKNOWN
+    assert "cannot be read: x" in evaluate(case(policy=policy, fault="x", machine=machine(state=State.STOPPED))).sentence
 
 
-@pytest.mark.parametrize("reason", list(Reason))
-def test_what_cannot_be_read_protects_from_every_stop(reason: Reason) -> None:
+@pytest.mark.parametrize("reason", list(ActionReason))
+def test_what_cannot_be_read_protects_from_every_stop(reason: ActionReason) -> None:
     assert unknowns(case(fault="x"), reason) == ["what is written about it cannot be read: x"]
 
 
@@ -117,43 +117,43 @@ def test_what_cannot_be_read_protects_from_every_stop(reason: Reason) -> None:
 def test_what_cannot_be_read_is_told_of_every_machine_and_nothing_is_done(
     state: State, policy: IdlePolicy, tags: dict[str, str]
 ) -> None:
-    memory = remembered(state=state, lease=Lease(NOW - 3600, Ending.STOP, "alice"))
+    memory = remembered(state=state, lease=Lease(NOW - 3600, LeaseAction.STOP, "alice"))
     there = machine(state=state, tags=tags)
     one = case(machine=there, memory=memory, policy=policy, fault="'Mon-Thur' is not like 'mon-fri'", schedule=ended(31))
     decision = decided(one)
-    assert decision.step in (Step.NOTHING, Step.WITHDRAW)
-    assert "'Mon-Thur'" in alarm(one, judge(one), decision)
+    assert decision.step in (NextAction.NOTHING, NextAction.WITHDRAW)
+    assert "'Mon-Thur'" in alarm(one, evaluate(one), decision)
     told = replace(one, memory=replace(memory, alarmed_at=NOW - 3600))
-    assert alarm(told, judge(told), decided(told)) == "", "once a day"
+    assert alarm(told, evaluate(told), decided(told)) == "", "once a day"
 
 
 def test_what_is_due_is_reported_after_half_an_hour_and_not_before() -> None:
     blocked = scheduled(NOTHING_KNOWN_OUTSIDE["no answer"])
     decision = decided(blocked)
     for late, told in ((BLOCKED_BEFORE_ALARM, False), (BLOCKED_BEFORE_ALARM + 1, True)):
-        assert bool(alarm(blocked, judge(blocked), replace(decision, due=NOW - late))) is told
+        assert bool(alarm(blocked, evaluate(blocked), replace(decision, due=NOW - late))) is told
 
 
 def test_a_warning_that_leads_to_no_stop_is_reported() -> None:
     given = NOW - 2 * 3600
-    warned = Warned("w", Reason.IDLE, "", given, given + 900, given)
+    warned = PendingWarning("w", ActionReason.IDLE, "", given, given + 900, given)
     silent = case(memory=remembered(warned=warned), evidence=quiet(heard_at=NOW - STALE - 1))
     decision = decided(silent)
-    assert (decision.step, judge(silent).kind) == (Step.NOTHING, Kind.UNKNOWN)
-    assert "It was warned, and is not stopped" in alarm(silent, judge(silent), decision)
+    assert (decision.step, evaluate(silent).kind) == (NextAction.NOTHING, VerdictKind.UNKNOWN)
+    assert "It was warned, and is not stopped" in alarm(silent, evaluate(silent), decision)
 
 
 def test_hibernation_is_given_up_only_where_the_policy_declares_it() -> None:
     memory = remembered()
     for _ in range(HIBERNATION_TRIES):
-        memory = refused(memory, NOW, hibernating=True)
+        memory = with_failure(memory, NOW, hibernating=True)
     for fallback, expected in (("keep", True), ("deallocate", False)):
         policy = IdlePolicy.model_validate({"action": "hibernate", "hibernate_fallback": fallback})
         there = machine(can_hibernate=True)
         assert hibernates(case(machine=there, policy=policy))
         assert hibernates(case(machine=there, policy=policy, memory=memory)) is expected
     assert not hibernates(case(policy=IdlePolicy(action=Action.HIBERNATE)))
-    assert refused(remembered(), NOW).hibernation_failures == 0
+    assert with_failure(remembered(), NOW).hibernation_failures == 0
 
 
 @pytest.mark.parametrize(
@@ -166,17 +166,17 @@ def test_hibernation_is_given_up_only_where_the_policy_declares_it() -> None:
     ],
 )
 def test_a_state_that_azure_does_not_tell_is_not_called_another_one(state: State, provisioning: str, words: str) -> None:
-    verdict = judge(case(machine=machine(state=state, provisioning=provisioning)))
-    assert (verdict.kind, words in verdict.sentence) == (Kind.UNKNOWN, True)
+    verdict = evaluate(case(machine=machine(state=state, provisioning=provisioning)))
+    assert (verdict.kind, words in verdict.sentence) == (VerdictKind.UNKNOWN, True)
     assert ("between two states" in verdict.sentence) is (state is State.STARTING)
 
 
 @pytest.mark.parametrize("name", ["logins", "connections"])
 def test_a_session_without_typing_is_not_called_nobody(name: str) -> None:
     evidence = with_value(quiet(), "inside", name, 10, 2.0)
-    sentence = judge(case(policy=IdlePolicy(sessions="active"), evidence=evidence)).sentence
+    sentence = evaluate(case(policy=IdlePolicy(sessions="active"), evidence=evidence)).sentence
     assert "2 session(s) were open, and no one typed in them" in sentence
-    assert "no one was logged in" in judge(case()).sentence
+    assert "no one was logged in" in evaluate(case()).sentence
 
 
 def test_a_decision_is_late_by_what_was_agreed_and_not_by_when_it_was_looked_at() -> None:

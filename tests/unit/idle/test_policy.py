@@ -15,13 +15,13 @@ from dormouse.idle.policy import (
     read_policy,
     stored_policy,
 )
-from dormouse.text.durations import ASKED, DAY
+from dormouse.text.durations import ASKED, DAY_MINUTES
 
 policies = st.builds(
     IdlePolicy,
     window=st.integers(5, LONGEST_WINDOW),
-    grace=st.integers(0, DAY),
-    lead=st.integers(0, DAY),
+    grace=st.integers(0, DAY_MINUTES),
+    lead=st.integers(0, DAY_MINUTES),
     action=st.sampled_from(Action),
     undeliverable=st.sampled_from(["keep", "proceed"]),
     gpu=st.sampled_from(["required", "optional"]),

@@ -6,48 +6,48 @@ from typing import Any
 import pytest
 
 from dormouse.clock import MINUTE
-from dormouse.idle.decision import Step, decide
-from dormouse.idle.evidence import STALE, Case, Evidence
+from dormouse.idle.decision import NextAction, decide
+from dormouse.idle.evidence import STALE, Evaluation, Evidence
 from dormouse.idle.policy import IdlePolicy
 from dormouse.idle.recheck import VERDICT_LIVES, is_on_its_way, recheck
 from dormouse.idle.schedule import read_schedule
-from dormouse.idle.sweep import Planned
-from dormouse.idle.tracking import Ending, Hold, Lease, MachineMemory, Reason, Warned, observed
-from dormouse.idle.verdict import judge
+from dormouse.idle.sweep import PlannedAction
+from dormouse.idle.tracking import ActionReason, Hold, Lease, LeaseAction, PendingWarning, TrackedMachine, with_observation
+from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State
 from tests.unit.idle.test_verdict import CPU_ONLY, IDENTIFIER, NOW, case, machine, quiet, remembered, with_value
 
 AT_ONCE = IdlePolicy(lead=0)
-OVER = Lease(NOW - 1, Ending.STOP, "alice")
+OVER = Lease(NOW - 1, LeaseAction.STOP, "alice")
 # On-hours that ended a few minutes ago.
 HOURS_OVER = read_schedule("fri 06:00-07:55 UTC")
 
 
-def planned(seen: Case, age: float = 10.0) -> Planned:
+def planned(seen: Evaluation, age: float = 10.0) -> PlannedAction:
     """What a sweep has planned for a machine that looked like this."""
-    decision = decide(seen, judge(seen))
+    decision = decide(seen, evaluate(seen))
     assert decision.reason is not None
-    return Planned(decision.step, decision.reason, "lab:vm", seen.machine, "", "", decision.at, NOW - age)
+    return PlannedAction(decision.step, decision.reason, "lab:vm", seen.machine, "", "", decision.at, NOW - age)
 
 
-def idle(**fields: Any) -> Case:
+def idle(**fields: Any) -> Evaluation:
     return case(policy=AT_ONCE, **fields)
 
 
-def leased() -> Case:
+def leased() -> Evaluation:
     return idle(memory=remembered(lease=OVER))
 
 
-def scheduled() -> Case:
+def scheduled() -> Evaluation:
     return idle(schedule=HOURS_OVER)
 
 
-def shut_down() -> Case:
+def shut_down() -> Evaluation:
     memory = remembered(state=State.STOPPED_BILLED, state_since=NOW - 3600)
     return idle(machine=machine(state=State.STOPPED_BILLED), memory=memory)
 
 
-def asleep_in_its_hours() -> Case:
+def asleep_in_its_hours() -> Evaluation:
     memory = remembered(state=State.STOPPED, state_since=NOW - 3600)
     hours = read_schedule("fri 07:30-18:00 UTC")
     return idle(machine=machine(state=State.STOPPED), memory=memory, schedule=hours)
@@ -59,7 +59,7 @@ EVERY = [idle, leased, scheduled, shut_down, asleep_in_its_hours]
 @pytest.mark.parametrize("seen", EVERY)
 def test_what_is_still_as_it_was_is_done(seen: Any) -> None:
     plan = planned(seen())
-    assert plan.step in (Step.STOP, Step.START)
+    assert plan.step in (NextAction.STOP, NextAction.START)
     assert recheck(plan, seen()) == ""
 
 
@@ -68,43 +68,43 @@ def test_a_decision_does_not_live_long(seen: Any) -> None:
     assert "judges the machine again" in recheck(planned(seen(), VERDICT_LIVES + 1), seen())
 
 
-def agent_silent(seen: Case) -> Case:
+def agent_silent(seen: Evaluation) -> Evaluation:
     return replace(seen, evidence=replace(seen.evidence, heard_at=NOW - STALE - 1))
 
 
-def monitor_away(seen: Case) -> Case:
+def monitor_away(seen: Evaluation) -> Evaluation:
     return replace(seen, evidence=replace(seen.evidence, host={}, host_problem="Azure Monitor does not answer"))
 
 
-def works(seen: Case) -> Case:
+def works(seen: Evaluation) -> Evaluation:
     return replace(seen, evidence=with_value(seen.evidence, "inside", "gpu_percent", 29, 88.0))
 
 
-def on_hold(seen: Case) -> Case:
+def on_hold(seen: Evaluation) -> Evaluation:
     return replace(seen, hold=Hold("bob", "", NOW, NOW + 60))
 
 
-def kept(seen: Case) -> Case:
+def kept(seen: Evaluation) -> Evaluation:
     return replace(seen, machine=replace(seen.machine, tags={"dormouse-keep": "yes"}))
 
 
-def unreadable(seen: Case) -> Case:
+def unreadable(seen: Evaluation) -> Evaluation:
     return replace(seen, fault="the tag dormouse_keep is not known")
 
 
-def opted_out(seen: Case) -> Case:
+def opted_out(seen: Evaluation) -> Evaluation:
     return replace(seen, policy=seen.policy.model_copy(update={"enabled": False}))
 
 
-def without_schedule(seen: Case) -> Case:
+def without_schedule(seen: Evaluation) -> Evaluation:
     return replace(seen, schedule=None)
 
 
-def lease_extended(seen: Case) -> Case:
-    return replace(seen, memory=replace(seen.memory, lease=Lease(NOW + 3600, Ending.STOP, "alice")))
+def lease_extended(seen: Evaluation) -> Evaluation:
+    return replace(seen, memory=replace(seen.memory, lease=Lease(NOW + 3600, LeaseAction.STOP, "alice")))
 
 
-def replaced(seen: Case) -> Case:
+def replaced(seen: Evaluation) -> Evaluation:
     return replace(seen, machine=replace(seen.machine, vm_id="another"))
 
 
@@ -134,7 +134,7 @@ def test_a_machine_in_another_state_is_left_alone(state: State) -> None:
 
 
 def test_a_warning_that_was_not_delivered_after_all_stops_nothing() -> None:
-    warned = Warned("w", Reason.IDLE, "", NOW - 3600, NOW - 60, NOW - 3600)
+    warned = PendingWarning("w", ActionReason.IDLE, "", NOW - 3600, NOW - 60, NOW - 3600)
     heard = case(memory=remembered(warned=warned))
     unheard = case(memory=remembered(warned=replace(warned, delivered_at=0.0)))
     assert recheck(planned(heard), heard) == ""
@@ -155,25 +155,27 @@ def test_what_has_begun_before_is_not_called_a_change() -> None:
 
 
 def test_a_machine_that_was_made_again_is_a_stranger() -> None:
-    old = MachineMemory(IDENTIFIER, NOW - 900, State.RUNNING, NOW - 900, refused_until=NOW + 900, vm_id="one")
-    old = replace(old, lease=Lease(NOW - 60, Ending.DELETE, "alice", NOW - 800), hold=Hold("bob", "", NOW - 30, NOW + 60))
-    new = observed(old, machine(created=NOW - 100, vm_id="two"), "", NOW)
+    old = TrackedMachine(IDENTIFIER, NOW - 900, State.RUNNING, NOW - 900, refused_until=NOW + 900, vm_id="one")
+    old = replace(
+        old, lease=Lease(NOW - 60, LeaseAction.DELETE, "alice", NOW - 800), hold=Hold("bob", "", NOW - 30, NOW + 60)
+    )
+    new = with_observation(old, machine(created=NOW - 100, vm_id="two"), "", NOW)
     assert (new.first_seen, new.lease, new.refused_until, new.vm_id) == (NOW, None, 0.0, "two")
     assert new.hold == old.hold, "what was set since it was made is for the new one"
-    assert observed(old, machine(created=NOW - 100, vm_id="one"), "", NOW).lease == old.lease
+    assert with_observation(old, machine(created=NOW - 100, vm_id="one"), "", NOW).lease == old.lease
 
 
 def test_what_was_asked_of_an_environment_before_its_machine_existed_is_kept() -> None:
-    asked = MachineMemory(IDENTIFIER, NOW - 600, State.UNKNOWN, NOW - 600)
-    lease, hold = Lease(NOW + 3600, Ending.STOP, "alice", NOW - 500), Hold("bob", "", NOW - 500, NOW + 60)
-    seen = observed(replace(asked, lease=lease, hold=hold), machine(created=NOW - 300, vm_id="one"), "", NOW)
+    asked = TrackedMachine(IDENTIFIER, NOW - 600, State.UNKNOWN, NOW - 600)
+    lease, hold = Lease(NOW + 3600, LeaseAction.STOP, "alice", NOW - 500), Hold("bob", "", NOW - 500, NOW + 60)
+    seen = with_observation(replace(asked, lease=lease, hold=hold), machine(created=NOW - 300, vm_id="one"), "", NOW)
     assert (seen.lease, seen.hold, seen.first_seen) == (lease, hold, NOW)
-    assert observed(seen, machine(created=NOW - 300, vm_id="one"), "", NOW + MINUTE).lease == lease
+    assert with_observation(seen, machine(created=NOW - 300, vm_id="one"), "", NOW + MINUTE).lease == lease
 
 
 def test_a_lease_that_has_stopped_a_machine_stops_it_no_more() -> None:
-    lease = Lease(NOW - 60, Ending.STOP, "alice", NOW - 800)
-    asleep = MachineMemory(IDENTIFIER, NOW - 900, State.STOPPED, NOW - 30, lease=lease)
-    assert observed(asleep, machine(), "", NOW).lease is None
+    lease = Lease(NOW - 60, LeaseAction.STOP, "alice", NOW - 800)
+    asleep = TrackedMachine(IDENTIFIER, NOW - 900, State.STOPPED, NOW - 30, lease=lease)
+    assert with_observation(asleep, machine(), "", NOW).lease is None
     running = replace(asleep, state=State.RUNNING)
-    assert observed(running, machine(), "", NOW).lease == lease
+    assert with_observation(running, machine(), "", NOW).lease == lease

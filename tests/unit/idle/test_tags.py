@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from dormouse.blueprints.specs import WorkstationSpec
 from dormouse.blueprints.workstation import Parts
 from dormouse.idle.tags import KNOWN, tag_faults
-from dormouse.resources.plan import Place
+from dormouse.resources.plan import DeploymentTarget
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_tags_that_are_known_are_no_faults_in_any_capitals() -> None:
 
 def test_every_tag_that_is_written_on_an_environment_is_known() -> None:
     spec = WorkstationSpec(blueprint="workstation", region="westeurope", owner="ana")
-    place = Place("0d0e5e00-0000-4000-8000-000000000001", "ml1", "operation", "secret")
+    place = DeploymentTarget("0d0e5e00-0000-4000-8000-000000000001", "ml1", "operation", "secret")
     assert tag_faults(Parts(spec, place).tags) == []
 
 

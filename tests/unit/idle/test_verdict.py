@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.clock import MINUTE
-from dormouse.idle.evidence import STALE, Case, Evidence, Track
+from dormouse.idle.evidence import STALE, Evaluation, Evidence, TimeSeries
 from dormouse.idle.policy import IdlePolicy
 from dormouse.idle.schedule import read_schedule
 from dormouse.idle.signals import GPU, HOST, INSIDE, Signal
-from dormouse.idle.tracking import Hold, MachineMemory
-from dormouse.idle.verdict import Kind, judge
+from dormouse.idle.tracking import Hold, TrackedMachine
+from dormouse.idle.verdict import VerdictKind, evaluate
 from dormouse.lifecycle import State
-from dormouse.resources.machines import FleetMachine
+from dormouse.resources.machines import VirtualMachine
 
 NOW = 1_800_000_000.0  # a Friday, 08:00 UTC
 WEEK = 7 * 86400.0
@@ -26,21 +26,21 @@ IDENTIFIER = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/vm"
 A100, CPU_ONLY = "Standard_NC24ads_A100_v4", "Standard_D4s_v5"
 
 
-def machine(**fields: Any) -> FleetMachine:
+def machine(**fields: Any) -> VirtualMachine:
     known = {"id": IDENTIFIER, "name": "vm", "subscription": "s", "group": "lab", "region": "westeurope", "size": A100}
-    return FleetMachine(**{**known, "state": State.RUNNING, "created": LONG_AGO, **fields})
+    return VirtualMachine(**{**known, "state": State.RUNNING, "created": LONG_AGO, **fields})
 
 
-def remembered(**fields: Any) -> MachineMemory:
+def remembered(**fields: Any) -> TrackedMachine:
     known = {"id": IDENTIFIER, "first_seen": LONG_AGO, "state": State.RUNNING, "state_since": LONG_AGO}
-    return MachineMemory(**{**known, **fields})
+    return TrackedMachine(**{**known, **fields})
 
 
 def quiet(window: int = 30, **changes: Any) -> Evidence:
     """Evidence that everything was low for a whole window."""
-    low = Track((0.0,) * window, (0.0,) * 3)
+    low = TimeSeries((0.0,) * window, (0.0,) * 3)
     known: dict[str, Any] = {
-        "host": {signal.name: Track((0.0,) * window) for signal in HOST},
+        "host": {signal.name: TimeSeries((0.0,) * window) for signal in HOST},
         "host_end": NOW - 3 * MINUTE,
         "inside": {signal.name: low for signal in INSIDE},
         "heard_at": NOW,
@@ -50,24 +50,24 @@ def quiet(window: int = 30, **changes: Any) -> Evidence:
     return Evidence(**{**known, **changes})
 
 
-def case(**fields: Any) -> Case:
+def case(**fields: Any) -> Evaluation:
     """A quiet machine in every respect that is not given."""
     policy = fields.pop("policy", IdlePolicy())
     known = {"machine": machine(), "memory": remembered(), "policy": policy, "now": NOW, "evidence": quiet(policy.window)}
-    return Case(**{**known, **fields})
+    return Evaluation(**{**known, **fields})
 
 
 def with_value(evidence: Evidence, side: str, name: str, place: int, value: float | None) -> Evidence:
     """The evidence with another value of a signal in one minute; places count on from the window into what is newer."""
-    tracks: dict[str, Track] = dict(getattr(evidence, side))
+    tracks: dict[str, TimeSeries] = dict(getattr(evidence, side))
     track = tracks[name]
     values = [*track.window, *track.recent]
     values[place] = value
     size = len(track.window)
-    return with_tracks(evidence, side, {**tracks, name: Track(tuple(values[:size]), tuple(values[size:]))})
+    return with_tracks(evidence, side, {**tracks, name: TimeSeries(tuple(values[:size]), tuple(values[size:]))})
 
 
-def with_tracks(evidence: Evidence, side: str, tracks: dict[str, Track]) -> Evidence:
+def with_tracks(evidence: Evidence, side: str, tracks: dict[str, TimeSeries]) -> Evidence:
     return replace(evidence, host=tracks) if side == "host" else replace(evidence, inside=tracks)
 
 
@@ -86,7 +86,7 @@ policies = st.builds(
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
+def cases(draw: st.DrawFn) -> Evaluation:
     """Machines that are nearly idle: a few values are high or missing, and some of them are left alone for other reasons."""
     policy = draw(policies)
     evidence = quiet(policy.window, heard_at=NOW - draw(st.sampled_from([0, 300, 601])))
@@ -106,24 +106,24 @@ def cases(draw: st.DrawFn) -> Case:
     return case(machine=there, policy=policy, evidence=evidence, hold=hold, schedule=schedule)
 
 
-def gpu_is_evidence(one: Case) -> bool:
+def gpu_is_evidence(one: Evaluation) -> bool:
     return one.policy.gpu == "required"
 
 
 @given(cases(), st.data())
-def test_no_veto_makes_a_machine_idle(one: Case, data: st.DataObject) -> None:
+def test_no_veto_makes_a_machine_idle(one: Evaluation, data: st.DataObject) -> None:
     side, signal = data.draw(st.sampled_from(SIGNALS))
     track = getattr(one.evidence, side)[signal.name]
     values = [*track.window, *track.recent]
     place = data.draw(st.integers(0, len(values) - 1))
     higher = (values[place] or 0.0) + data.draw(st.floats(0, 1e9))
     louder = replace(one, evidence=with_value(one.evidence, side, signal.name, place, higher))
-    if values[place] is not None and judge(louder).kind is Kind.IDLE:
-        assert judge(one).kind is Kind.IDLE
+    if values[place] is not None and evaluate(louder).kind is VerdictKind.IDLE:
+        assert evaluate(one).kind is VerdictKind.IDLE
 
 
 @given(cases(), st.data())
-def test_no_loss_of_data_makes_a_machine_idle(one: Case, data: st.DataObject) -> None:
+def test_no_loss_of_data_makes_a_machine_idle(one: Evaluation, data: st.DataObject) -> None:
     lost = one.evidence
     for _ in range(data.draw(st.integers(1, 4))):
         side, signal = data.draw(st.sampled_from(SIGNALS))
@@ -145,12 +145,12 @@ def test_no_loss_of_data_makes_a_machine_idle(one: Case, data: st.DataObject) ->
                 lost = replace(lost, host_end=lost.host_end - data.draw(st.floats(0, 3600)))
             case "problem":
                 lost = replace(lost, host_problem="it cannot be reached", host={})
-    if judge(replace(one, evidence=lost)).kind is Kind.IDLE:
-        assert judge(one).kind is Kind.IDLE
+    if evaluate(replace(one, evidence=lost)).kind is VerdictKind.IDLE:
+        assert evaluate(one).kind is VerdictKind.IDLE
 
 
 @given(cases(), st.integers(-100, 100))
-def test_whole_weeks_change_nothing_but_dates(one: Case, weeks: int) -> None:
+def test_whole_weeks_change_nothing_but_dates(one: Evaluation, weeks: int) -> None:
     shift = weeks * WEEK
     there, known, seen = one.machine, one.memory, one.evidence
     later = replace(
@@ -163,7 +163,7 @@ def test_whole_weeks_change_nothing_but_dates(one: Case, weeks: int) -> None:
             seen, host_end=seen.host_end + shift, heard_at=seen.heard_at + shift, booted_at=seen.booted_at + shift
         ),
     )
-    now, then = judge(one), judge(later)
+    now, then = evaluate(one), evaluate(later)
     assert (now.kind, now.numbers) == (then.kind, then.numbers)
     dates = re.compile(r"\d{4}-\d\d-\d\d")
     assert dates.sub("", now.sentence) == dates.sub("", then.sentence)
@@ -176,11 +176,11 @@ def test_every_signal_at_its_limit_in_any_minute_keeps_a_machine_awake(side: str
     limit = signal.limit(policy)
     if limit is None:
         high = with_value(quiet(), side, signal.name, place, 1e9)
-        assert judge(case(policy=policy, evidence=high)).kind is Kind.IDLE
+        assert evaluate(case(policy=policy, evidence=high)).kind is VerdictKind.IDLE
         return
     at, below = (with_value(quiet(), side, signal.name, place, value) for value in (limit, limit * 0.999))
-    assert judge(case(policy=policy, evidence=at)).kind is Kind.BUSY
-    assert judge(case(policy=policy, evidence=below)).kind is Kind.IDLE
+    assert evaluate(case(policy=policy, evidence=at)).kind is VerdictKind.BUSY
+    assert evaluate(case(policy=policy, evidence=below)).kind is VerdictKind.IDLE
 
 
 def test_what_speaks_against_sleep_is_no_less_than_this() -> None:
@@ -198,7 +198,7 @@ def test_what_speaks_against_sleep_is_no_less_than_this() -> None:
 @pytest.mark.parametrize("place", [30, 31, 32])
 def test_what_is_newer_than_the_window_counts_too(signal: Signal, place: int) -> None:
     evidence = with_value(quiet(), "inside", signal.name, place, 1e9)
-    assert judge(case(evidence=evidence)).kind is Kind.BUSY
+    assert evaluate(case(evidence=evidence)).kind is VerdictKind.BUSY
 
 
 @pytest.mark.parametrize(
@@ -207,18 +207,18 @@ def test_what_is_newer_than_the_window_counts_too(signal: Signal, place: int) ->
 )
 @pytest.mark.parametrize("place", [0, 15, 29])
 def test_a_single_minute_that_nobody_knows_keeps_a_machine_awake(side: str, name: str, place: int) -> None:
-    verdict = judge(case(evidence=with_value(quiet(), side, name, place, None)))
-    assert verdict.kind is Kind.UNKNOWN
+    verdict = evaluate(case(evidence=with_value(quiet(), side, name, place, None)))
+    assert verdict.kind is VerdictKind.UNKNOWN
     assert "1 of 30 minutes" in verdict.sentence
 
 
 @pytest.mark.parametrize(("side", "name"), [("host", "cpu_percent"), ("inside", "jobs"), ("inside", "gpu_percent")])
 def test_a_past_that_begins_within_the_window_is_not_all_of_it(side: str, name: str) -> None:
     evidence = quiet()
-    tracks: dict[str, Track] = getattr(evidence, side)
+    tracks: dict[str, TimeSeries] = getattr(evidence, side)
     shorter = replace(tracks[name], window=tracks[name].window[2:])
-    verdict = judge(case(evidence=with_tracks(evidence, side, {**tracks, name: shorter})))
-    assert verdict.kind is Kind.UNKNOWN
+    verdict = evaluate(case(evidence=with_tracks(evidence, side, {**tracks, name: shorter})))
+    assert verdict.kind is VerdictKind.UNKNOWN
     assert "2 of 30 minutes" in verdict.sentence
 
 
@@ -226,7 +226,7 @@ def test_minutes_that_may_still_be_on_their_way_need_not_be_known() -> None:
     evidence = quiet()
     for place in (30, 31, 32):
         evidence = with_value(evidence, "inside", "gpu_percent", place, None)
-    assert judge(case(evidence=evidence)).kind is Kind.IDLE
+    assert evaluate(case(evidence=evidence)).kind is VerdictKind.IDLE
 
 
 @pytest.mark.parametrize(
@@ -241,8 +241,8 @@ def test_minutes_that_may_still_be_on_their_way_need_not_be_known() -> None:
     ],
 )
 def test_what_keeps_a_machine_awake_is_said(changes: dict[str, Any], words: str) -> None:
-    verdict = judge(case(evidence=quiet(**changes)))
-    assert (verdict.kind, words in verdict.sentence) == (Kind.UNKNOWN, True), verdict.sentence
+    verdict = evaluate(case(evidence=quiet(**changes)))
+    assert (verdict.kind, words in verdict.sentence) == (VerdictKind.UNKNOWN, True), verdict.sentence
 
 
 @pytest.mark.parametrize(
@@ -268,29 +268,29 @@ def test_people_read_why_a_signal_is_missing(names: tuple[str, ...], problems: d
     evidence = quiet(problems=problems)
     assert evidence.inside is not None
     inside = {name: track for name, track in evidence.inside.items() if name not in names}
-    verdict = judge(case(evidence=with_tracks(evidence, "inside", inside)))
-    assert (verdict.kind, words in verdict.sentence) == (Kind.UNKNOWN, True), verdict.sentence
+    verdict = evaluate(case(evidence=with_tracks(evidence, "inside", inside)))
+    assert (verdict.kind, words in verdict.sentence) == (VerdictKind.UNKNOWN, True), verdict.sentence
 
 
 def test_an_agent_that_reported_nothing_is_not_one_that_could_not_see() -> None:
-    verdict = judge(case(evidence=quiet(inside={})))
+    verdict = evaluate(case(evidence=quiet(inside={})))
     assert "its agent reported nothing for 30 of 30 minutes" in verdict.sentence
 
 
 def test_what_is_exactly_as_old_as_allowed_is_not_stale() -> None:
-    assert judge(case(evidence=quiet(heard_at=NOW - STALE, host_end=NOW - STALE))).kind is Kind.IDLE
+    assert evaluate(case(evidence=quiet(heard_at=NOW - STALE, host_end=NOW - STALE))).kind is VerdictKind.IDLE
 
 
 def test_a_gpu_that_only_the_agent_knows_of_must_be_known_all_the_same() -> None:
     evidence = with_value(quiet(gpu="ok"), "inside", "gpu_percent", 3, None)
-    assert judge(case(machine=machine(size=CPU_ONLY), evidence=evidence)).kind is Kind.UNKNOWN
+    assert evaluate(case(machine=machine(size=CPU_ONLY), evidence=evidence)).kind is VerdictKind.UNKNOWN
 
 
 @pytest.mark.parametrize("gpu", ["absent", "broken"])
 def test_where_no_gpu_can_be_none_must_be_known(gpu: str) -> None:
     evidence = with_value(quiet(gpu=gpu), "inside", "gpu_percent", 3, None)
-    assert judge(case(machine=machine(size=CPU_ONLY), evidence=evidence)).kind is Kind.IDLE
-    assert judge(case(evidence=evidence)).kind is Kind.UNKNOWN
+    assert evaluate(case(machine=machine(size=CPU_ONLY), evidence=evidence)).kind is VerdictKind.IDLE
+    assert evaluate(case(evidence=evidence)).kind is VerdictKind.UNKNOWN
 
 
 def test_a_machine_is_left_alone_for_its_grace_after_whatever_was_last() -> None:
@@ -299,14 +299,14 @@ def test_a_machine_is_left_alone_for_its_grace_after_whatever_was_last() -> None
         case(memory=remembered(state_since=NOW - 29 * MINUTE)),
         case(evidence=quiet(booted_at=NOW - 29 * MINUTE)),
     ):
-        assert judge(young).kind is Kind.YOUNG
-        assert judge(replace(young, policy=IdlePolicy(grace=29))).kind is Kind.YOUNG, "no window has passed"
-        assert judge(replace(young, policy=IdlePolicy(grace=29), now=NOW + MINUTE)).kind is not Kind.YOUNG
+        assert evaluate(young).kind is VerdictKind.YOUNG
+        assert evaluate(replace(young, policy=IdlePolicy(grace=29))).kind is VerdictKind.YOUNG, "no window has passed"
+        assert evaluate(replace(young, policy=IdlePolicy(grace=29), now=NOW + MINUTE)).kind is not VerdictKind.YOUNG
 
 
 def test_what_keeps_a_machine_awake_longest_ago_and_most_convincingly_is_told_with_its_time() -> None:
     evidence = with_value(quiet(), "inside", "gpu_percent", 20, 88.0)
     evidence = with_value(evidence, "host", "cpu_percent", 29, 50.0)
-    sentence = judge(case(evidence=evidence)).sentence
+    sentence = evaluate(case(evidence=evidence)).sentence
     assert "a GPU was at 88 % (12 min ago)" in sentence
     assert sentence.index("GPU") < sentence.index("CPU")

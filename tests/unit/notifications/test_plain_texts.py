@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from dormouse.environments.results import Outcome, Refusal, RefusalReason, Verdict
+from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
 from dormouse.http.responses import accepted
 from dormouse.lifecycle import Verb
-from dormouse.notifications.notification import Notice, end_of_operation
+from dormouse.notifications.notification import Notification, end_of_operation
 from dormouse.notifications.webhooks import FORMS
 
-EVIL = Notice(
+EVIL = Notification(
     "attention", "/id", "<!channel>", "see <https://evil.example|here> [there](https://evil.example) *now* & then", 0.0
 )
 
@@ -52,15 +52,15 @@ REFUSAL = Refusal(RefusalReason.GAVE_UP, "Azure has none left.", step="vm")
 @pytest.mark.parametrize(
     ("verb", "outcome", "event"),
     [
-        (Verb.PROVISION, Outcome(Verdict.SUCCEEDED, "It is up."), "provision done"),
+        (Verb.PROVISION, Outcome(OutcomeStatus.SUCCEEDED, "It is up."), "provision done"),
         (Verb.PROVISION, Outcome.failed([REFUSAL]), "provision failed"),
         (Verb.PROVISION, Outcome.failed([REFUSAL], ["/disk"]), "leftovers"),
-        (Verb.PROVISION, Outcome(Verdict.UNHEALTHY, "It is not well."), "provision failed"),
+        (Verb.PROVISION, Outcome(OutcomeStatus.UNHEALTHY, "It is not well."), "provision failed"),
         (Verb.START, Outcome.failed([REFUSAL]), "start failed"),
         (Verb.STOP, Outcome.failed([REFUSAL]), "stop not confirmed"),
         (Verb.DELETE, Outcome.failed([], ["/disk"]), "leftovers"),
-        (Verb.START, Outcome(Verdict.SUCCEEDED, "It runs."), ""),
-        (Verb.DELETE, Outcome(Verdict.SUCCEEDED, "It is gone."), ""),
+        (Verb.START, Outcome(OutcomeStatus.SUCCEEDED, "It runs."), ""),
+        (Verb.DELETE, Outcome(OutcomeStatus.SUCCEEDED, "It is gone."), ""),
         (Verb.PROVISION, Outcome.cancelled("alice", undone="Nothing was built."), ""),
         (Verb.PROVISION, Outcome.cancelled("alice", ["/disk"]), "leftovers"),
     ],

@@ -12,11 +12,11 @@ from dormouse.access.signatures import hub_signature
 from dormouse.cloud.egress import session_to_the_outside
 from dormouse.errors import CloudUnavailable
 from dormouse.notifications.cards import Card
-from dormouse.notifications.notification import Delivery, Notice
-from dormouse.notifications.webhooks import Hooks
+from dormouse.notifications.notification import Delivery, Notification
+from dormouse.notifications.webhooks import Webhooks
 from tests.guest.fakes import Answer, Request, answered, serving
 
-NOTICE = Notice("warned", "/id", "gpu1", "It is about to be stopped.", 1.0)
+NOTICE = Notification("warned", "/id", "gpu1", "It is about to be stopped.", 1.0)
 Respond = Callable[[Request], Answer]
 
 
@@ -29,7 +29,7 @@ def told(respond: Respond, *, places: tuple[str, ...] = (), kinds: tuple[str, ..
             async with session_to_the_outside({"localhost"}) as session:
                 settings = SimpleNamespace(notify_urls=urls, notify_webhook_secret="s3cret")
                 cloud: Any = SimpleNamespace(settings=settings, outside=session)
-                return await Hooks(cloud).tell(NOTICE, places=places)
+                return await Webhooks(cloud).tell(NOTICE, places=places)
 
         return asyncio.run(tell())
 
@@ -81,7 +81,7 @@ def answer_at(url: str, *, ours: bool = True) -> None:
         async with session_to_the_outside({"localhost"}) as session:
             settings = SimpleNamespace(takes_slack_answers=lambda asked: ours)
             cloud: Any = SimpleNamespace(settings=settings, outside=session)
-            await Hooks(cloud).answer(url, Card("done"))
+            await Webhooks(cloud).answer(url, Card("done"))
 
     asyncio.run(answer())
 

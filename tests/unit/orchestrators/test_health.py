@@ -8,7 +8,7 @@ import pytest
 from dormouse import serialization
 from dormouse.blueprints.specs import read_spec
 from dormouse.environments.operations import ChangePower, EnvironmentRecord
-from dormouse.environments.results import Check, Finding, Outcome, Verdict
+from dormouse.environments.results import Check, HealthCheckResult, Outcome, OutcomeStatus
 from dormouse.lifecycle import Verb
 from dormouse.services.apply import machine_on_record
 from dormouse.settings import Settings
@@ -32,7 +32,10 @@ RECORD = EnvironmentRecord(
     operation="ml1-provision-1",
     asked_at="2026-01-01T00:00:00+00:00",
 )
-PASSED, WAITING = Finding("gpu", Check.PASSED, "A10"), Finding("blob-mount", Check.WAITING, "/mnt is not mounted yet")
+PASSED, WAITING = (
+    HealthCheckResult("gpu", Check.PASSED, "A10"),
+    HealthCheckResult("blob-mount", Check.WAITING, "/mnt is not mounted yet"),
+)
 
 
 def test_the_machine_on_record_is_asked_for_what_its_spec_wants_where_it_was_built() -> None:
@@ -47,26 +50,28 @@ def test_the_machine_on_record_is_asked_for_what_its_spec_wants_where_it_was_bui
 def test_a_spec_that_newer_rules_refuse_keeps_no_machine_from_starting(changes: dict[str, Any]) -> None:
     assert machine_on_record(replace(RECORD, **changes), SETTINGS) is None
     outcome = checked(ChangePower("ml1-start-1", "ml1", Verb.START, "g", "m"))
-    assert outcome.verdict is Verdict.SUCCEEDED
+    assert outcome.verdict is OutcomeStatus.SUCCEEDED
     assert "Its checks did not run" in outcome.explanation
 
 
 def test_a_machine_that_was_stopped_is_not_asked_inside() -> None:
     machine = machine_on_record(RECORD, SETTINGS)
     outcome = checked(ChangePower("ml1-stop-1", "ml1", Verb.STOP, "g", "m", inside=machine))
-    assert (outcome.verdict, outcome.findings) == (Verdict.SUCCEEDED, ())
+    assert (outcome.verdict, outcome.findings) == (OutcomeStatus.SUCCEEDED, ())
 
 
 @pytest.mark.parametrize(
     ("findings", "verdict"),
     [
-        ((PASSED,), Verdict.SUCCEEDED),
-        ((PASSED, WAITING), Verdict.UNHEALTHY),
-        ((Finding("health", Check.FAILED, "It has never answered."),), Verdict.UNHEALTHY),
-        ((), Verdict.UNHEALTHY),
+        ((PASSED,), OutcomeStatus.SUCCEEDED),
+        ((PASSED, WAITING), OutcomeStatus.UNHEALTHY),
+        ((HealthCheckResult("health", Check.FAILED, "It has never answered."),), OutcomeStatus.UNHEALTHY),
+        ((), OutcomeStatus.UNHEALTHY),
     ],
 )
-def test_only_checks_that_have_all_passed_are_a_success(findings: tuple[Finding, ...], verdict: Verdict) -> None:
+def test_only_checks_that_have_all_passed_are_a_success(
+    findings: tuple[HealthCheckResult, ...], verdict: OutcomeStatus
+) -> None:
     outcome = health_outcome(findings, passed="ml1 is running", failed="ml1 is running")
     assert (outcome.verdict, outcome.findings) == (verdict, findings)
     assert all(finding.detail in outcome.explanation for finding in findings if finding.result is not Check.PASSED)

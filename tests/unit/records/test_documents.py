@@ -9,7 +9,7 @@ import pytest
 
 from dormouse.clock import DAY, MINUTE, iso_text
 from dormouse.environments.operations import OperationRecord
-from dormouse.environments.results import Verdict
+from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import UnreadableRecord
 from dormouse.http.handlers.operations import get_operation
 from dormouse.idle.heartbeat import KEPT, AgentRecord
@@ -43,7 +43,7 @@ def test_an_unreadable_heartbeat_is_replaced_when_everything_in_it_is_too_old(ag
             written.append(document)
             return True
 
-    records: Any = machines.FleetRecords.__new__(machines.FleetRecords)
+    records: Any = machines.MachineRecords.__new__(machines.MachineRecords)
     records._heartbeats = Table()
     change = records.change_heard("k", lambda known: fresh if known is None else known, NOW)
     if replaced:
@@ -54,7 +54,7 @@ def test_an_unreadable_heartbeat_is_replaced_when_everything_in_it_is_too_old(ag
     assert bool(written) is replaced
 
 
-@pytest.mark.parametrize(("age", "state"), [(60.0, "pending"), (2 * DAY, Verdict.LOST)])
+@pytest.mark.parametrize(("age", "state"), [(60.0, "pending"), (2 * DAY, OutcomeStatus.LOST)])
 def test_an_operation_without_a_history_is_lost_and_not_pending_for_ever(age: float, state: str) -> None:
     record = OperationRecord("ml1-stop-x", "ml1", Verb.STOP, "ana", iso_text(NOW - age))
 

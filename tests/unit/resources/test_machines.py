@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
 from dormouse.http.handlers.machines import MachineHold, MachineLease
-from dormouse.resources.machines import key_of, machine_id, place_of
+from dormouse.resources.machines import key_of, machine_id, parts_of_machine_id
 
 SUBSCRIPTION = "0d0e5e00-0000-4000-8000-000000000001"
 GOOD = machine_id(SUBSCRIPTION, "lab", "m1")
@@ -14,7 +14,7 @@ GOOD = machine_id(SUBSCRIPTION, "lab", "m1")
 @pytest.mark.parametrize(("group", "name"), [("lab", "m1"), ("Lübeck_(1).x-y", "gpu_1.a-b"), ("g" * 90, "n" * 64)])
 def test_a_machines_id_says_where_it_is(group: str, name: str) -> None:
     given = machine_id(SUBSCRIPTION, group, name)
-    assert place_of(given) == (SUBSCRIPTION, group, name)
+    assert parts_of_machine_id(given) == (SUBSCRIPTION, group, name)
     assert key_of(f" {given.upper()} ") == f"{SUBSCRIPTION}:{group}:{name}".lower()
 
 
@@ -48,7 +48,7 @@ def test_a_machines_id_says_where_it_is(group: str, name: str) -> None:
 )
 def test_what_is_nearly_an_id_is_refused_with_a_hint(odd: str, hint: str) -> None:
     with pytest.raises(ValueError, match="is not the resource id of a virtual machine") as refused:
-        place_of(odd)
+        parts_of_machine_id(odd)
     assert hint in str(refused.value)
     for kind in (MachineHold, MachineLease, AdoptRequest, ReleaseRequest):
         with pytest.raises(ValidationError):

@@ -10,36 +10,36 @@ from typing import Any
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
-from activities.inventory import list_deleted_secrets, read_belongings
+from activities.inventory import list_deleted_secrets, read_owned_resources
 from dormouse import serialization
 from dormouse.blueprints.catalog import plan_for
 from dormouse.blueprints.specs import WorkstationSpec
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord, Provision
-from dormouse.idle.evaluation import Rules, case_of
+from dormouse.idle.evaluation import EvaluationRules, evaluation_of
 from dormouse.lifecycle import State, Verb
-from dormouse.resources.machines import FleetMachine, machine_id
+from dormouse.resources.machines import VirtualMachine, machine_id
 from dormouse.resources.ownership import (
     MOST_NAMED,
-    Belongings,
-    belongings_of,
+    OwnedResources,
     group_name,
-    left_alone,
+    owned_resources_of,
     read_deployment,
     secret_name,
     table_prefix,
+    text_of_resources_kept,
     ulid_in_secret,
 )
-from dormouse.resources.plan import MAIN, Place, Plan
+from dormouse.resources.plan import DEFAULT_DEPLOYMENT, DeploymentTarget, Plan
 from orchestrators.environments.provision import _preflight
-from orchestrators.progress import Board
+from orchestrators.progress import ProgressTracker
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 ULID = "01M80AKRESFYRXQ716J26R1AX0"
 
 
-def plan(deployment: str = MAIN, **given: Any) -> Plan:
+def plan(deployment: str = DEFAULT_DEPLOYMENT, **given: Any) -> Plan:
     spec = WorkstationSpec.model_validate({"blueprint": "workstation", "region": "polandcentral", **given})
-    return plan_for(spec, Place(SUBSCRIPTION, "ml1", "ml1-provision-1", "secret1", deployment=deployment))
+    return plan_for(spec, DeploymentTarget(SUBSCRIPTION, "ml1", "ml1-provision-1", "secret1", deployment=deployment))
 
 
 def test_only_letters_and_digits_name_a_deployment() -> None:
@@ -50,16 +50,22 @@ def test_only_letters_and_digits_name_a_deployment() -> None:
 
 
 def test_main_keeps_the_names_of_earlier_releases_and_others_never_share_them() -> None:
-    assert (group_name(MAIN, "ml1"), table_prefix(MAIN)) == ("rg-dormouse-ml1", "")
-    assert secret_name(MAIN, "ml1", ULID) == f"dormouse-ml1-{ULID.lower()}"
+    assert (group_name(DEFAULT_DEPLOYMENT, "ml1"), table_prefix(DEFAULT_DEPLOYMENT)) == ("rg-dormouse-ml1", "")
+    assert secret_name(DEFAULT_DEPLOYMENT, "ml1", ULID) == f"dormouse-ml1-{ULID.lower()}"
     assert (group_name("prod", "ml1"), table_prefix("prod")) == ("rg-dormouse-prod--ml1", "prod")
     assert ulid_in_secret("prod", "ml1", secret_name("prod", "ml1", ULID)) == ULID
-    for deployment, environment in ((MAIN, "ml1"), ("prod", "ml"), ("dev", "ml1"), (MAIN, "prod-ml1"), (MAIN, "prod--ml1x")):
+    for deployment, environment in (
+        (DEFAULT_DEPLOYMENT, "ml1"),
+        ("prod", "ml"),
+        ("dev", "ml1"),
+        (DEFAULT_DEPLOYMENT, "prod-ml1"),
+        (DEFAULT_DEPLOYMENT, "prod--ml1x"),
+    ):
         assert ulid_in_secret(deployment, environment, secret_name("prod", "ml1", ULID)) == ""
 
 
 def test_no_id_of_one_deployment_is_one_of_anothers() -> None:
-    ours, theirs = belongings_of(plan()), belongings_of(plan("prod"))
+    ours, theirs = owned_resources_of(plan()), owned_resources_of(plan("prod"))
     assert not set(ours.resources) & set(theirs.resources)
     assert not any(ours.owns(resource) for resource in theirs.resources)
     accounts = {one.rsplit("/", 1)[-1] for one in (*ours.resources, *theirs.resources) if "storageAccounts/" in one}
@@ -67,7 +73,7 @@ def test_no_id_of_one_deployment_is_one_of_anothers() -> None:
 
 
 def test_a_plan_names_its_disk_and_what_is_beneath_its_resources_and_nothing_else() -> None:
-    ours = belongings_of(plan())
+    ours = owned_resources_of(plan())
     root = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-dormouse-ml1/providers"
     machine = f"{root}/Microsoft.Compute/virtualMachines/vm-ml1"
     for owned in (machine, machine.upper(), f"{machine}/extensions/any", f"{root}/Microsoft.Compute/disks/disk-ml1"):
@@ -78,16 +84,16 @@ def test_a_plan_names_its_disk_and_what_is_beneath_its_resources_and_nothing_els
 
 
 def test_one_by_one_dependents_go_first_and_nothing_twice() -> None:
-    removable = [one.rsplit("/", 1)[-1] for one in belongings_of(plan()).removable]
+    removable = [one.rsplit("/", 1)[-1] for one in owned_resources_of(plan()).removable]
     assert not {"nvidia-driver", "deeplearning"} & set(removable)  # they go with what they are in
     for first, then in (("vm-ml1", "disk-ml1"), ("vm-ml1", "nic-ml1"), ("nic-ml1", "pip-ml1"), ("nic-ml1", "vnet-ml1")):
         assert removable.index(first) < removable.index(then)
 
 
 def test_what_is_left_alone_is_named_and_the_sentence_has_an_end() -> None:
-    assert left_alone([]) == ""
-    assert left_alone(["a", "b"]).endswith("did not create them: a, b.")
-    assert left_alone([f"r{number}" for number in range(MOST_NAMED + 7)]).endswith("and 7 more.")
+    assert text_of_resources_kept([]) == ""
+    assert text_of_resources_kept(["a", "b"]).endswith("did not create them: a, b.")
+    assert text_of_resources_kept([f"r{number}" for number in range(MOST_NAMED + 7)]).endswith("and 7 more.")
 
 
 class Tables:
@@ -119,14 +125,14 @@ def test_only_secrets_of_known_operations_are_purged_whatever_their_tags_say() -
     """The row that these tables hold is the trail of one provision of ml1."""
     operation = OperationRecord(f"ml1-provision-{ULID}", "ml1", Verb.PROVISION, "ann", "")
     tags = SimpleNamespace(tags={"dormouse": "ml1"})
-    ours, stranger = secret_name(MAIN, "ml1", ULID), secret_name(MAIN, "ml1", ULID[:-1] + "1")
-    names = [ours, stranger, secret_name("prod", "ml1", ULID), secret_name(MAIN, "ml2", ULID), "anything"]
+    ours, stranger = secret_name(DEFAULT_DEPLOYMENT, "ml1", ULID), secret_name(DEFAULT_DEPLOYMENT, "ml1", ULID[:-1] + "1")
+    names = [ours, stranger, secret_name("prod", "ml1", ULID), secret_name(DEFAULT_DEPLOYMENT, "ml2", ULID), "anything"]
 
     async def deleted() -> AsyncIterator[Any]:
         for name in names:
             yield SimpleNamespace(name=name, properties=tags)
 
-    settings = SimpleNamespace(deployment_id=MAIN)
+    settings = SimpleNamespace(deployment_id=DEFAULT_DEPLOYMENT)
     vault = SimpleNamespace(list_deleted_secrets=deleted)
     cloud: Any = SimpleNamespace(tables=Tables(operation), settings=settings, secrets=vault)
     assert asyncio.run(list_deleted_secrets("ml1", cloud)) == [ours]
@@ -140,39 +146,42 @@ def test_a_new_environment_takes_no_group_that_exists_by_now(new: bool, first: s
         current_utc_datetime=datetime(2026, 5, 1, tzinfo=UTC),
         set_custom_status=lambda status: None,
     )
-    assert next(_preflight(context, request, Board(context))) == first
+    assert next(_preflight(context, request, ProgressTracker(context))) == first
 
 
 def test_a_machine_of_the_same_name_in_another_subscription_is_not_an_environments() -> None:
-    rules = Rules(home=SUBSCRIPTION)
+    rules = EvaluationRules(home=SUBSCRIPTION)
     for subscription, environment in ((SUBSCRIPTION, "ml1"), (SUBSCRIPTION[:-1] + "2", "")):
         identifier = machine_id(subscription, "rg-dormouse-ml1", "vm-ml1")
         names = (identifier, "vm-ml1", subscription, "rg-dormouse-ml1", "polandcentral", "Standard_D2s_v5")
-        machine = FleetMachine(*names, State.RUNNING, tags={"dormouse": "ml1"})
-        assert case_of(machine, record(()), None, rules, 0.0).machine.environment == environment
+        machine = VirtualMachine(*names, State.RUNNING, tags={"dormouse": "ml1"})
+        assert evaluation_of(machine, record(()), None, rules, 0.0).machine.environment == environment
 
 
 def test_a_tag_of_another_deployment_hides_no_machine_of_ours() -> None:
-    rules, identifier = Rules(home=SUBSCRIPTION, deployment=MAIN), machine_id(SUBSCRIPTION, "rg-dormouse-ml1", "vm-ml1")
+    rules, identifier = (
+        EvaluationRules(home=SUBSCRIPTION, deployment=DEFAULT_DEPLOYMENT),
+        machine_id(SUBSCRIPTION, "rg-dormouse-ml1", "vm-ml1"),
+    )
     names = (identifier, "vm-ml1", SUBSCRIPTION, "rg-dormouse-ml1", "polandcentral", "Standard_D2s_v5")
     tags = {"dormouse": "ml1", "dormouse-idle": "on", "dormouse-deployment": "prod"}
-    machine = FleetMachine(*names, State.RUNNING, tags=tags)
-    ours, theirs = (case_of(machine, known, None, rules, 0.0) for known in (record(()), None))
+    machine = VirtualMachine(*names, State.RUNNING, tags=tags)
+    ours, theirs = (evaluation_of(machine, known, None, rules, 0.0) for known in (record(()), None))
     assert (ours.policy.enabled, rules.leaves_to_others(ours.machine)) == (True, False)
     assert (theirs.policy.enabled, rules.leaves_to_others(theirs.machine)) == (False, True)
-    for deployment in ("", MAIN):
+    for deployment in ("", DEFAULT_DEPLOYMENT):
         own = replace(machine, tags={**tags, "dormouse-deployment": deployment})
         assert not rules.leaves_to_others(own)
-    assert not Rules().leaves_to_others(machine)
+    assert not EvaluationRules().leaves_to_others(machine)
 
 
-async def belongings(known: EnvironmentRecord | None) -> Belongings:
-    settings = SimpleNamespace(azure_subscription_id=SUBSCRIPTION, deployment_id=MAIN)
+async def belongings(known: EnvironmentRecord | None) -> OwnedResources:
+    settings = SimpleNamespace(azure_subscription_id=SUBSCRIPTION, deployment_id=DEFAULT_DEPLOYMENT)
     cloud: Any = SimpleNamespace(tables=Tables(known), settings=settings)
-    return await read_belongings("ml1", cloud)
+    return await read_owned_resources("ml1", cloud)
 
 
 def test_a_record_says_what_is_removed_whatever_this_release_would_name() -> None:
     assert asyncio.run(belongings(record(("/one", "/two")))).resources == ("/one", "/two")
-    assert asyncio.run(belongings(record(()))) == belongings_of(plan())  # of an earlier release, which wrote none down
-    assert asyncio.run(belongings(None)) == Belongings()
+    assert asyncio.run(belongings(record(()))) == owned_resources_of(plan())  # of an earlier release, which wrote none down
+    assert asyncio.run(belongings(None)) == OwnedResources()

@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 
 from dormouse import serialization
-from dormouse.blueprints.catalog import BLUEPRINTS, card_of, changed_steps, plan_for
+from dormouse.blueprints.catalog import BLUEPRINTS, changed_steps, describe_blueprint, plan_for
 from dormouse.blueprints.specs import WorkstationSpec
 from dormouse.errors import BlueprintNotFound
 from dormouse.resources.graph import in_order
-from dormouse.resources.plan import Kind, Place, Plan
+from dormouse.resources.plan import DeploymentTarget, Plan, ResourceKind
 from tests.support import SSH_KEY
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -18,11 +18,11 @@ def plan(operation: str = "op1", **given: Any) -> Plan:
     spec = WorkstationSpec.model_validate(
         {"blueprint": "workstation", "region": "polandcentral", "allow_from": ["203.0.113.7/32"], "owner": "ann", **given}
     )
-    return plan_for(spec, Place(SUBSCRIPTION, "ml1", operation, "secret1"))
+    return plan_for(spec, DeploymentTarget(SUBSCRIPTION, "ml1", operation, "secret1"))
 
 
 def test_the_workstation_creates_exactly_what_the_document_creates() -> None:
-    assert {step.kind for step in plan().steps} == set(Kind)
+    assert {step.kind for step in plan().steps} == set(ResourceKind)
     assert len(plan().steps) == 11  # the subnet is in the network's body, the firewall's association in the card's
 
 
@@ -38,7 +38,7 @@ def test_every_blueprint_has_no_cycle_and_no_unknown_need() -> None:
 
 def test_every_resource_says_whose_it_is() -> None:
     for step in plan().steps:
-        if step.kind not in (Kind.BLOB_CONTAINER, Kind.ROLE_ASSIGNMENT):
+        if step.kind not in (ResourceKind.BLOB_CONTAINER, ResourceKind.ROLE_ASSIGNMENT):
             tags = step.body["tags"]
             assert tags == {
                 "dormouse": "ml1",
@@ -59,7 +59,7 @@ def test_disk_card_and_address_go_with_the_machine() -> None:
 def test_the_storage_name_is_the_same_for_the_same_environment_and_another_for_another() -> None:
     spec = WorkstationSpec.model_validate({"blueprint": "workstation", "region": "polandcentral"})
     names = {
-        plan_for(spec, Place(subscription, name, "op", "s")).step("storage").names[0]
+        plan_for(spec, DeploymentTarget(subscription, name, "op", "s")).step("storage").names[0]
         for subscription in (SUBSCRIPTION, SUBSCRIPTION[:-1] + "2")
         for name in ("ml1", "a-very-long-name-indeed1", "a-very-long-name-indeed2")
     }
@@ -97,8 +97,8 @@ def test_a_plan_holds_no_secret() -> None:
 
 
 def test_a_card_tells_parameters_and_defaults() -> None:
-    card = card_of("workstation")
+    card = describe_blueprint("workstation")
     assert card.parameters["properties"]["size"]["default"] == "Standard_NV6ads_A10_v5"
     assert card.defaults["container"] == "deeplearning"
     with pytest.raises(BlueprintNotFound):
-        card_of("spaceship")
+        describe_blueprint("spaceship")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dormouse.environments.operations import OperationRecord
-from dormouse.environments.results import Outcome, Verdict
+from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.errors import CommandNotPossible
 from dormouse.lifecycle import Verb
 from dormouse.services import durable_client
@@ -58,7 +58,7 @@ def test_its_steps_end_with_it_and_the_trail_says_by_whom() -> None:
     assert host.told == ["ml1-stop-1", "ml1-stop-1:vm"]
     (record,) = host.written
     assert record.outcome is not None
-    assert (record.outcome.verdict, record.outcome.explanation.startswith("root ended it")) == (Verdict.LOST, True)
+    assert (record.outcome.verdict, record.outcome.explanation.startswith("root ended it")) == (OutcomeStatus.LOST, True)
     assert record.ended_at
 
 
@@ -71,7 +71,7 @@ def test_what_does_not_end_is_not_said_to_have_ended() -> None:
 
 def test_what_has_ended_is_left_alone() -> None:
     host = Host()
-    ended = OperationRecord("x-stop-1", "x", Verb.STOP, "alice", "", outcome=Outcome(Verdict.SUCCEEDED, "Done."))
+    ended = OperationRecord("x-stop-1", "x", Verb.STOP, "alice", "", outcome=Outcome(OutcomeStatus.SUCCEEDED, "Done."))
     with pytest.raises(CommandNotPossible, match="has ended"):
         host.end(ended)
     assert host.told == []

@@ -7,7 +7,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from dormouse.access.roles import Caller, Door, Role
+from dormouse.access.roles import Caller, Channel, Role
 from dormouse.environments.operations import OperationRecord
 from dormouse.http.handlers.operations import cancel_operation, get_operation
 from dormouse.http.handlers.sweeps import get_sweep
@@ -17,7 +17,7 @@ from dormouse.lifecycle import Verb
 # The same in every process that runs tests.
 SWEEP = "sweep-01M8J8WFS22FZQDP6871N84MSY"
 OPERATION = "ml1-stop-01M8J8WFS2VXEX4MSYZ4DDW3F4"
-ADMIN = Caller("root", Door.TOKEN, Role.ADMIN, "r-1")
+ADMIN = Caller("root", Channel.TOKEN, Role.ADMIN, "r-1")
 
 
 class Away:
@@ -33,7 +33,7 @@ class Away:
 
 def ask(handler: Any, identifier: str, client: Any) -> func.HttpResponse:
     async def operation(known: str) -> OperationRecord:
-        return OperationRecord(known, "ml1", Verb.STOP, "alice", "2026-05-01T12:00:00+00:00", door=Door.TOKEN)
+        return OperationRecord(known, "ml1", Verb.STOP, "alice", "2026-05-01T12:00:00+00:00", door=Channel.TOKEN)
 
     async def environment(name: str) -> None:
         return None

@@ -4,15 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dormouse.text.durations import DAY, duration_text, leading_duration, minutes_in
+from dormouse.text.durations import DAY_MINUTES, duration_text, leading_duration, minutes_in
 
-WEEK = 7 * DAY
+WEEK = 7 * DAY_MINUTES
 UNDERSTOOD = {
     "45m": 45, "90min": 90, "2h": 120, "2h30m": 150, "2 h": 120, "1h 30m": 90, "1d12h": 2160, "1.5h": 90, "1,5h": 90,
-    "2 hours": 120, "1 day": DAY, "30 minutes": 30, "1w": WEEK, "2 weeks": 2 * WEEK, "30m2h": 150, "0.25h": 15, "120s": 2,
-    "PT30M": 30, "P1DT2H": DAY + 120, "P1D": DAY, "P1W": WEEK, "pt1.5h": 90, "PT2H30M": 150, "PT3600S": 60,
+    "2 hours": 120, "1 day": DAY_MINUTES, "30 minutes": 30,
+    "1w": WEEK, "2 weeks": 2 * WEEK, "30m2h": 150, "0.25h": 15, "120s": 2,
+    "PT30M": 30, "P1DT2H": DAY_MINUTES + 120, "P1D": DAY_MINUTES, "P1W": WEEK, "pt1.5h": 90, "PT2H30M": 150, "PT3600S": 60,
     " 2H ": 120, "2\u00a0hours": 120, "2\u2009h": 120, "'2h'": 120, "2 hrs": 120, "1 hr 15 mins": 75, "2h,": 120,
-    "2 hours and 30 minutes": 150, "2h, 30m": 150, "1 day, 2 hours, and 5 min": DAY + 125,
+    "2 hours and 30 minutes": 150, "2h, 30m": 150, "1 day, 2 hours, and 5 min": DAY_MINUTES + 125,
     "0": 0, "00": 0, "0h": 0, "0m": 0, "P0D": 0, "PT0S": 0,
 }  # fmt: skip
 REFUSED = {

@@ -3,12 +3,12 @@
 import pytest
 
 from dormouse import serialization
-from dormouse.environments.operations import OperationRecord, StepReport
-from dormouse.environments.results import Check, Finding, Outcome, Refusal, RefusalReason, Verdict
-from dormouse.idle.report import Tally
+from dormouse.environments.operations import OperationRecord, ResourceProgress
+from dormouse.environments.results import Check, HealthCheckResult, Outcome, OutcomeStatus, Refusal, RefusalReason
+from dormouse.idle.report import SweepSummary
 from dormouse.lifecycle import State, Verb
 from dormouse.notifications.cards import Button, Card, fitting
-from dormouse.notifications.notification import Notice, end_of_operation
+from dormouse.notifications.notification import Notification, end_of_operation
 from dormouse.records.transactions import LONGEST_PART, Change, parts_of, text_in
 from dormouse.text.limits import (
     LONGEST_EXPLANATION,
@@ -45,10 +45,10 @@ def test_what_is_left_out_of_a_list_is_counted_once() -> None:
 def test_an_outcome_of_any_size_fits_into_a_row(character: str) -> None:
     text = character * 100_000
     refusals = [Refusal(RefusalReason.CONFLICT, text, text, step="vm") for _ in range(300)]
-    findings = tuple(Finding("gpu", Check.FAILED, text) for _ in range(300))
+    findings = tuple(HealthCheckResult("gpu", Check.FAILED, text) for _ in range(300))
     failed = Outcome.failed(refusals, [f"/subscriptions/{number}{text}" for number in range(3000)], undone=text)
     outcome = Outcome(failed.verdict, failed.explanation, failed.refusals, findings, failed.leftovers)
-    steps = tuple(StepReport(f"step-{number}", REFUSED, ("a", "b"), 1.0, 2.0) for number in range(500))
+    steps = tuple(ResourceProgress(f"step-{number}", REFUSED, ("a", "b"), 1.0, 2.0) for number in range(500))
     record = OperationRecord("ml1-delete-x", "ml1", Verb.DELETE, "ana", "now", steps, outcome=outcome)
     entity = Change("key", serialization.text_of(record)).entity("operations")
     assert sum(len(f"{name}{value}".encode("utf-16-le")) for name, value in entity.items()) < LARGEST_ROW
@@ -69,11 +69,12 @@ def test_a_long_text_is_cut_into_properties_and_put_together_again(length: int) 
 @pytest.mark.parametrize("state", [WAITING, RUNNING, DONE, REFUSED])
 @pytest.mark.parametrize("count", [0, 1, 40, 70, 500, 5000])
 def test_a_board_of_any_size_is_published(state: str, count: int) -> None:
-    reports = [StepReport(f"virtual-machine-{number:04}", state, ("group", "network"), 1.0) for number in range(count)]
+    reports = [ResourceProgress(f"virtual-machine-{number:04}", state, ("group", "network"), 1.0) for number in range(count)]
     status = status_of("2026-01-01T00:00:00+00:00", reports)
     assert status_length(status) <= LONGEST_STATUS
-    assert [serialization.decode(StepReport, step) for step in status["steps"]][:1] == [
-        StepReport(report.name, report.state, () if "counted" in status else report.needs, 1.0) for report in reports[:1]
+    assert [serialization.decode(ResourceProgress, step) for step in status["steps"]][:1] == [
+        ResourceProgress(report.name, report.state, () if "counted" in status else report.needs, 1.0)
+        for report in reports[:1]
     ]
     if count > 70:
         assert status["counted"] == {state: count}
@@ -81,7 +82,7 @@ def test_a_board_of_any_size_is_published(state: str, count: int) -> None:
 
 
 def test_what_is_being_worked_on_is_published_first() -> None:
-    reports = [StepReport(f"step-{number}", RUNNING if number % 50 == 49 else DONE) for number in range(1000)]
+    reports = [ResourceProgress(f"step-{number}", RUNNING if number % 50 == 49 else DONE) for number in range(1000)]
     names = [step["name"] for step in status_of("", reports)["steps"]]
     assert names[:20] == [report.name for report in reports if report.state == RUNNING]
 
@@ -96,9 +97,9 @@ def test_a_card_of_any_text_fits_into_a_status(character: str) -> None:
 
 
 def test_a_tally_lists_some_problems_and_counts_the_others() -> None:
-    tally = Tally()
+    tally = SweepSummary()
     for page in range(10):
-        tally = tally.plus(Tally.of((), (f"page {page}, machine {number}: {'x' * 10_000}" for number in range(1000))))
+        tally = tally.plus(SweepSummary.of((), (f"page {page}, machine {number}: {'x' * 10_000}" for number in range(1000))))
     assert len(tally.problems) == MOST_PROBLEMS + 1
     assert tally.problems[-1] == f"{MORE}{10_000 - MOST_PROBLEMS:,}"
     assert len(serialization.text_of(tally)) < 20_000
@@ -108,9 +109,9 @@ def test_a_notice_is_short_enough_to_be_read() -> None:
     notice = end_of_operation(Verb.DELETE, "ml1", Outcome.failed((), ["/id" * 100] * 500), 0.0)
     assert notice is not None
     assert len(notice.text) <= 3000
-    assert len(Notice("e", "m", "n", "x" * 9000, 0.0).text) == 3000
+    assert len(Notification("e", "m", "n", "x" * 9000, 0.0).text) == 3000
 
 
 def test_a_short_outcome_stays_as_it_is() -> None:
-    outcome = Outcome(Verdict.SUCCEEDED, f"It is {State.RUNNING}.", leftovers=("/a", "/b"))
+    outcome = Outcome(OutcomeStatus.SUCCEEDED, f"It is {State.RUNNING}.", leftovers=("/a", "/b"))
     assert (outcome.explanation, outcome.leftovers) == ("It is running.", ("/a", "/b"))

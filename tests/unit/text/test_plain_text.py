@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dormouse.access.roles import Caller, Door
+from dormouse.access.roles import Caller, Channel
 from dormouse.blueprints.specs import WorkstationSpec
 from dormouse.chatops.endpoints import GenericMessage
 from dormouse.http.handlers.machines import idle_report
 from dormouse.idle.heartbeat import Heartbeat, merged
 from dormouse.idle.holds import HoldRequest
-from dormouse.idle.report import Line, ReportHead, ReportPage, Tally
+from dormouse.idle.report import ReportHead, ReportPage, ReportRow, SweepSummary
 from dormouse.text.plain_text import CONTROL, plain
 from tests.unit.http.test_requests import request
 
@@ -69,7 +69,7 @@ def test_plain_text_stays_as_it_is() -> None:
     assert plain("a\r\nb\tc") == "a b c"
 
 
-def _line_of(text: str) -> Line:
+def _line_of(text: str) -> ReportRow:
     """A line of the report all of whose texts are this one."""
     written: Any = f"x{text}y"
     numbers: dict[str, Any] = {
@@ -83,7 +83,7 @@ def _line_of(text: str) -> Line:
     }
     names = ("id", "name", "environment", "region", "size", "state", "verdict", "sentence", "step", "then")
     texts = dict.fromkeys(names, written)
-    return Line(**texts, **numbers, per_hour=0.0, currency="USD")
+    return ReportRow(**texts, **numbers, per_hour=0.0, currency="USD")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -91,14 +91,14 @@ def test_a_table_for_machines_shows_nothing_that_a_terminal_obeys(text: str) -> 
     line = _line_of(text)
 
     async def head() -> Any:
-        return ReportHead("sweep-1", False, NOW, NOW, 1, Tally())
+        return ReportHead("sweep-1", False, NOW, NOW, 1, SweepSummary())
 
     async def page(number: int) -> Any:
         return SimpleNamespace(content=ReportPage(0, "sweep-1", NOW, (line,)), problem="")
 
     reads: Any = SimpleNamespace(fleet=SimpleNamespace(report_head=head, report_page=page), now=lambda: NOW)
     asked = request("?format=csv")
-    answer = asyncio.run(idle_report(asked, None, reads, Caller("x", Door.KEY)))
+    answer = asyncio.run(idle_report(asked, None, reads, Caller("x", Channel.KEY)))
     rows = list(csv.reader(io.StringIO(answer.get_body().decode(), newline="")))
     assert len(rows) == 2
     assert not any(map(CONTROL.search, rows[1]))
