@@ -44,19 +44,19 @@ def build_app(connect: Callable[[], Cloud]) -> df.DFApp:
     """Put the app together around a way to reach the cloud, which is first used when a function runs."""
     app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
     cloud, keys = functools.cache(connect), wants_keys()
-    reads = functools.cache(lambda: _reads(cloud))
+    dependencies = functools.cache(lambda: _reads(cloud))
     for orchestrator in orchestrators.ALL:
         app.orchestration_trigger(context_name="context")(orchestrator)
     for activity in activities.ALL:
         app.activity_trigger(input_name="request")(_on_the_wire(activity, cloud))
     for by_routes in activities.BY_ROUTES:
-        fronted = app.durable_client_input(client_name="client")(_through_routes(by_routes, reads))
+        fronted = app.durable_client_input(client_name="client")(_through_routes(by_routes, dependencies))
         app.activity_trigger(input_name="request")(fronted)
     for route in ROUTES:
-        wired = app.durable_client_input(client_name="client")(_with_reads(route, reads))
+        wired = app.durable_client_input(client_name="client")(_with_reads(route, dependencies))
         app.route(route=route.template, methods=[route.method], auth_level=route.level(keys=keys))(wired)
     for timer in TIMERS:
-        timed = app.durable_client_input(client_name="client")(_at_its_time(timer, reads))
+        timed = app.durable_client_input(client_name="client")(_at_its_time(timer, dependencies))
         app.timer_trigger(arg_name="timer", schedule=timer.schedule, run_on_startup=False)(timed)
     return app
 
@@ -73,31 +73,33 @@ def _on_the_wire(activity: activities.Activity, cloud: Callable[[], Cloud]) -> C
     return on_the_wire
 
 
-def _through_routes(activity: Callable[[Any, Any], Awaitable[Any]], reads: Callable[[], Dependencies]) -> Callable[..., Any]:
+def _through_routes(
+    activity: Callable[[Any, Any], Awaitable[Any]], dependencies: Callable[[], Dependencies]
+) -> Callable[..., Any]:
     """An activity as the worker wants it, with the routes at hand."""
     kind = get_type_hints(activity)["request"]
 
     async def through_routes(request, client) -> Any:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        return serialization.encode(await activity(serialization.decode(kind, request), Routes(client, reads())))
+        return serialization.encode(await activity(serialization.decode(kind, request), Routes(client, dependencies())))
 
     through_routes.__name__ = activity.__name__
     return through_routes
 
 
-def _with_reads(route: Route, reads: Callable[[], Dependencies]) -> Callable[..., Awaitable[func.HttpResponse]]:
+def _with_reads(route: Route, dependencies: Callable[[], Dependencies]) -> Callable[..., Awaitable[func.HttpResponse]]:
     """A route as the worker wants it: request and client in, what it reads from already at hand."""
 
     @answers_problems
     async def with_reads(req: func.HttpRequest, client: Any) -> func.HttpResponse:
-        asked = reads()
-        caller = await caller_of(req, route.right, asked)
-        require_permission(caller, route.right)
+        asked = dependencies()
+        caller = await caller_of(req, route.permission, asked)
+        require_permission(caller, route.permission)
         route.require_readable(req)
         route.admit(caller, asked)
-        if not route.commands:
+        if not route.is_command:
             return await route.handler(req, client, asked, caller)
         doing = functools.partial(route.handler, req, client, asked)
-        return await run_once(req, caller, asked, doing, dry_runs=route.tried_later)
+        return await run_once(req, caller, asked, doing, dry_runs=route.dry_run_is_watched)
 
     handler = with_reads
 
@@ -108,11 +110,11 @@ def _with_reads(route: Route, reads: Callable[[], Dependencies]) -> Callable[...
     return function
 
 
-def _at_its_time(timer: Timer, reads: Callable[[], Dependencies]) -> Callable[..., Awaitable[None]]:
+def _at_its_time(timer: Timer, dependencies: Callable[[], Dependencies]) -> Callable[..., Awaitable[None]]:
     """A timer's handler as the worker wants it: what it reads from already at hand."""
 
     async def at_its_time(timer: func.TimerRequest, client) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        await handler(timer, client, reads())
+        await handler(timer, client, dependencies())
 
     handler = timer.handler
     at_its_time.__name__ = handler.__name__
@@ -130,12 +132,12 @@ def _reads(connect: Callable[[], Cloud]) -> Dependencies:
         inventory=Inventory(cloud),
         prices=cloud.prices,
         preflight=Preflight(cloud),
-        fleet=MachineRecords(cloud.tables),
+        machines=MachineRecords(cloud.tables),
         receipts=Receipts(cloud.tables),
         tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id),
         settings=cloud.settings,
-        pace=RateLimit(cloud.settings.requests_a_minute),
-        looks=read_rate_limit(cloud.settings.requests_a_minute),
+        rate_limit=RateLimit(cloud.settings.requests_a_minute),
+        read_rate_limit=read_rate_limit(cloud.settings.requests_a_minute),
     )
 
 

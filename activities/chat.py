@@ -33,7 +33,7 @@ async def reply_in_chat(request: ChatReply, cloud: Cloud) -> str:
     row = await Receipts(cloud.tables).read(CHAT, request.receipt)
     if row is None or not row.document:
         return "nowhere"
-    await Webhooks(cloud).answer(row.document, request.card)
+    await Webhooks(cloud).reply(row.document, request.card)
     return "told"
 
 

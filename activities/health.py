@@ -21,7 +21,7 @@ async def read_health_check(request: PollRequest, cloud: Cloud) -> Progress:
     progress, body = await cloud.ask(request.url)
     if progress.stage is not Stage.DONE or request.machine is None:
         return progress
-    return replace(progress, findings=findings_in(script_output(body), request.machine.setup))
+    return replace(progress, health_checks=findings_in(script_output(body), request.machine.setup))
 
 
 def script_output(body: Any) -> str:

@@ -17,18 +17,18 @@ async def warn_machine(request: PlannedAction, cloud: Cloud) -> Delivery:
     records, now = MachineRecords(cloud.tables), cloud.now()
     warned = await _written(request, records, now)
     link = snooze_link(cloud.settings.control_plane_url, request.machine.key, warned.token)
-    notice = Notification("warned", request.machine.id, request.machine.name, warned.text, now)
-    told = Delivery() if warned.delivered_at else await Webhooks(cloud).tell(notice, link=link)
+    notification = Notification("warned", request.machine.id, request.machine.name, warned.text, now)
+    told = Delivery() if warned.delivered_at else await Webhooks(cloud).send(notification, link=link)
     why = "; ".join(told.failed) or "no webhook is set, and the agent has not shown it yet"
 
     def noted(memory: TrackedMachine | None) -> TrackedMachine:
         assert memory is not None
-        if memory.warned is None or memory.warned.id != warned.id or memory.warned.delivered_at:
+        if memory.warning is None or memory.warning.id != warned.id or memory.warning.delivered_at:
             return memory
-        heard = replace(memory.warned, delivered_at=now) if told.delivered else replace(memory.warned, undelivered=why)
-        return replace(memory, warned=heard)
+        heard = replace(memory.warning, delivered_at=now) if told.delivered else replace(memory.warning, undelivered=why)
+        return replace(memory, warning=heard)
 
-    await records.change_memory(request.machine.key, noted)
+    await records.change_tracked(request.machine.key, noted)
     return told
 
 
@@ -37,7 +37,7 @@ async def _written(request: PlannedAction, records: MachineRecords, now: float) 
     fresh = PendingWarning(
         id=secrets.token_hex(8),
         reason=request.reason,
-        text=f"{request.machine.name}: {request.sentence} {request.then}",
+        text=f"{request.machine.name}: {request.verdict_reason} {request.then}",
         given_at=now,
         stop_at=request.at,
         token=secrets.token_urlsafe(16),
@@ -45,19 +45,19 @@ async def _written(request: PlannedAction, records: MachineRecords, now: float) 
 
     def warned(memory: TrackedMachine | None) -> TrackedMachine:
         assert memory is not None
-        known = memory.warned
+        known = memory.warning
         same = known is not None and known.reason is request.reason
         if known is not None and same and known.stop_at == request.at:
             return memory  # this very activity has run before
         if known is not None and same and not known.delivered_at:
-            return replace(memory, warned=replace(known, text=fresh.text, stop_at=request.at))
-        return replace(memory, warned=fresh)
+            return replace(memory, warning=replace(known, text=fresh.text, stop_at=request.at))
+        return replace(memory, warning=fresh)
 
-    written = (await records.change_memory(request.machine.key, warned)).warned
+    written = (await records.change_tracked(request.machine.key, warned)).warning
     assert written is not None
     return written
 
 
 async def send_notifications(request: NotificationRequest, cloud: Cloud) -> Delivery:
     """Tell people what happened, wherever the settings say; what was not reached is in the answer."""
-    return await Webhooks(cloud).tell(request.notice, places=request.places)
+    return await Webhooks(cloud).send(request.notification, places=request.channels)

@@ -45,9 +45,9 @@ async def close_operation(request: Completion, cloud: Cloud) -> str:
     try:
         record = await records.operation(request.operation)
     except UnreadableRecord as error:  # only a newer release could write the outcome into it
-        log.warning("The outcome %s was not written: %s", request.outcome.verdict, error)
+        log.warning("The outcome %s was not written: %s", request.outcome.status, error)
         record = None
     if record is not None:
         ended = replace(record, began_at=request.began_at, ended_at=request.ended_at, outcome=request.outcome)
         await records.remember_operation(replace(ended, steps=request.steps))
-    return request.outcome.verdict
+    return request.outcome.status

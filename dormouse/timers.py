@@ -27,29 +27,29 @@ class Timer:
     handler: Callable[[func.TimerRequest, Client, Dependencies], Awaitable[None]]
 
 
-async def sweep_timer(timer: func.TimerRequest, client: Client, reads: Dependencies) -> None:
+async def sweep_timer(timer: func.TimerRequest, client: Client, dependencies: Dependencies) -> None:
     """Sweep every five minutes, unless the sweep before has not ended."""
     try:
-        await begin_sweep(client, reads.records, dry_run=False, by="timer")
+        await begin_sweep(client, dependencies.records, dry_run=False, by="timer")
     except SweepUnderWay as busy:
         log.info("No sweep begins now: %s", busy)
     except ControlPlaneError as error:
         log.warning("No sweep begins now, the next one will: %s", error)
 
 
-async def receipts_timer(timer: func.TimerRequest, client: Client, reads: Dependencies) -> None:
+async def receipts_timer(timer: func.TimerRequest, client: Client, dependencies: Dependencies) -> None:
     """Forget once an hour what was remembered only so that it has no second effect."""
     try:
         for kind in KINDS:
-            while await reads.receipts.forget_older(kind, reads.now() - KEPT) == MOST_AT_ONCE:
+            while await dependencies.receipts.forget_older(kind, dependencies.now() - KEPT) == MOST_AT_ONCE:
                 pass
     except ControlPlaneError as error:
         log.warning("Old receipts are kept for another hour: %s", error)
 
 
-async def retention_timer(timer: func.TimerRequest, client: Client, reads: Dependencies) -> None:
+async def retention_timer(timer: func.TimerRequest, client: Client, dependencies: Dependencies) -> None:
     """Delete once an hour what has been kept for long enough: histories, trails, rows of machines that are gone."""
-    await retain(client, reads)
+    await retain(client, dependencies)
 
 
 TIMERS = (

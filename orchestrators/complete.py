@@ -23,21 +23,23 @@ class CompletionDetails:
 
 
 def complete(
-    context: Context, operation: str, environment: str, board: ProgressTracker, ending: CompletionDetails
+    context: Context, operation: str, environment: str, tracker: ProgressTracker, details: CompletionDetails
 ) -> Orchestration[Any]:
     """Write the outcome down, release the environment, tell people if it is news to them, and answer the outcome."""
-    board.close()
+    tracker.close()
     closing = Completion(
         operation=operation,
         environment=environment,
-        outcome=ending.outcome,
-        began_at=board.began_at,
-        ended_at=board.now,
-        steps=board.reports,
-        forget_environment=ending.forget,
+        outcome=details.outcome,
+        began_at=tracker.began_at,
+        ended_at=tracker.now,
+        steps=tracker.reports,
+        forget_environment=details.forget,
     )
     yield from run(context, close_operation, closing, LONG_RETRY)
-    notice = end_of_operation(verb_of(operation), environment, ending.outcome, context.current_utc_datetime.timestamp())
-    if notice:
-        yield from notify(context, [notice])
-    return serialization.encode(ending.outcome)
+    notification = end_of_operation(
+        verb_of(operation), environment, details.outcome, context.current_utc_datetime.timestamp()
+    )
+    if notification:
+        yield from notify(context, [notification])
+    return serialization.encode(details.outcome)

@@ -39,12 +39,12 @@ class RetriesExhausted(Exception):
 
 
 def run(context: Context, activity: Activity[T], request: Any, retries: df.RetryOptions = TRANSIENT) -> Orchestration[T]:
-    """Run an activity, again while it raises; raises GaveUp when its tries are used up."""
+    """Run an activity, again while it raises; raises RetriesExhausted when its tries are used up."""
     return (yield from _answered(activity, _call(context, activity, request, retries)))
 
 
 def run_all(context: Context, requests: Sequence[tuple[Activity[T], Any]]) -> Orchestration[list[T]]:
-    """Run activities side by side and wait for every one of them; raises GaveUp if one of them gave up."""
+    """Run activities side by side and wait for every one of them; raises RetriesExhausted if one of them gave up."""
     answers = yield from run_each(context, requests)
     for answer in answers:
         if isinstance(answer, RetriesExhausted):
@@ -95,7 +95,7 @@ def poll(
             yield from sleep(context, _pause(progress, (context.current_utc_datetime - began).total_seconds()))
             progress = yield from run(context, ask, PollRequest(progress.url, machine))
         else:
-            yield from sleep(context, progress.ask_again_in, cancel)
+            yield from sleep(context, progress.retry_after, cancel)
             if is_cancelled(cancel):
                 return Progress.refused(Refusal(RefusalReason.CANCELLED, "It was not begun."))
             progress = yield from run(context, begin, request)
@@ -107,7 +107,7 @@ def _pause(progress: Progress, waited: float) -> float:
 
     Azure's first answers say up to 30 seconds for what takes 20 (recorded). Who asks too much is told by 429, and obeys.
     """
-    return progress.ask_again_in if progress.held_up else min(progress.ask_again_in, max(POLL_SECONDS, waited / 10))
+    return progress.retry_after if progress.held_up else min(progress.retry_after, max(POLL_SECONDS, waited / 10))
 
 
 def sleep(context: Context, seconds: float, cancel: Any = None) -> Orchestration[None]:
@@ -121,7 +121,7 @@ def sleep(context: Context, seconds: float, cancel: Any = None) -> Orchestration
 
 
 def listen_for_cancellation(context: Context) -> Orchestration[Any]:
-    """A task that ends when somebody cancels; hear it with `heard`."""
+    """A task that ends when somebody cancels; see `is_cancelled`."""
     cancel = context.wait_for_external_event(CANCEL)
     # Only what has been waited for once is heard: wait for a moment.
     yield context.task_any([cancel, context.create_timer(context.current_utc_datetime)])

@@ -25,20 +25,20 @@ ASKED_AGAIN = 5
 async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
     """Remember what became of the machine, write it into the trail, release the machine; whether people should be told."""
     planned, outcome, fleet = request.planned, request.outcome, MachineRecords(cloud.tables)
-    tell = outcome.verdict is not OutcomeStatus.CANCELLED
+    tell = outcome.status is not OutcomeStatus.CANCELLED
 
     def failed(memory: TrackedMachine | None) -> TrackedMachine:
         return with_failure(_known(memory), request.ended_at, hibernating=planned.hibernate)
 
     with suppress(UnreadableRecord):  # then the memory stays as it is, and the trail says what was done
-        if outcome.verdict is OutcomeStatus.SUCCEEDED and planned.step is NextAction.STOP:
+        if outcome.status is OutcomeStatus.SUCCEEDED and planned.action is NextAction.STOP:
             nap = await _nap(planned, request.ended_at, cloud)
-            await fleet.change_memory(planned.machine.key, lambda memory: with_shutdown(_known(memory), nap))
-        elif outcome.verdict is OutcomeStatus.FAILED:
-            memory = await fleet.change_memory(planned.machine.key, failed)
+            await fleet.change_tracked(planned.machine.key, lambda memory: with_shutdown(_known(memory), nap))
+        elif outcome.status is OutcomeStatus.FAILED:
+            memory = await fleet.change_tracked(planned.machine.key, failed)
             tell = memory.alarmed_at == request.ended_at
     began, ended = iso_text(request.began_at), iso_text(request.ended_at)
-    await close_operation(Completion(request.operation, planned.subject, outcome, began, ended), cloud)
+    await close_operation(Completion(request.operation, planned.lock, outcome, began, ended), cloud)
     return tell
 
 
@@ -68,14 +68,14 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
     problem = await _problem(request, before, cloud)
     told_at = before.told_at if before else 0.0
     tell = bool(problem) and not asked.dry_run and (told_at == request.ended_at or request.ended_at - told_at >= DAY)
-    problems = (*request.tally.problems, *([problem] if problem and problem not in request.tally.problems else []))
+    problems = (*request.summary.problems, *([problem] if problem and problem not in request.summary.problems else []))
     head = ReportHead(
         asked.id,
         asked.dry_run,
         request.began_at,
         request.ended_at,
         request.pages,
-        replace(request.tally, problems=problems),
+        replace(request.summary, problems=problems),
         told_at=request.ended_at if tell else told_at,
         blind=bool(problem),
     )
@@ -89,8 +89,8 @@ async def _problem(request: SweepEnd, before: ReportHead | None, cloud: Cloud) -
     """What is wrong with the sweep as a whole, or ""."""
     if request.failed:
         return f"The sweep could not do its work: {'; '.join(request.failed)}. No machine that it missed is stopped."
-    seen_before = before.tally.machines if before else 0
-    seen_nothing = request.tally.machines == 0 and (seen_before or (before is not None and before.blind))
+    seen_before = before.summary.machines if before else 0
+    seen_nothing = request.summary.machines == 0 and (seen_before or (before is not None and before.blind))
     if seen_nothing and not await _are_gone(cloud):
         return (
             "The sweep sees no machines, although there were some before. If they were not deleted, the control plane may "
@@ -102,7 +102,7 @@ async def _problem(request: SweepEnd, before: ReportHead | None, cloud: Cloud) -
 async def _are_gone(cloud: Cloud) -> bool:
     """Whether the machines of the earlier report were deleted or released, as far as `ASKED_AGAIN` of them show."""
     page = (await MachineRecords(cloud.tables).report_page(0)).content
-    ids = [line.id for line in page.lines[:ASKED_AGAIN]] if page is not None else []
+    ids = [line.id for line in page.rows[:ASKED_AGAIN]] if page is not None else []
     try:
         return bool(ids) and not await VmInventory(cloud).still_has_one_of(ids)
     except CloudUnavailable:

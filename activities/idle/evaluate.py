@@ -73,9 +73,9 @@ async def _found(
     lines = tuple(ReportRow.of(one.case, one.verdict, one.decision) for one in found)
     await records.write_report(ReportPage(request.number, request.sweep, request.now, lines))
     if not request.dry_run:
-        await records.write_memories(_changed(found, known.remembered))
+        await records.write_tracked(_changed(found, known.remembered))
     problems |= {one.case.unreadable for one in found if one.case.unreadable}
-    planned = sorted((one for one in found if one.decision.step in FIRST_DONE), key=_urgency)
+    planned = sorted((one for one in found if one.decision.action in FIRST_DONE), key=_urgency)
     most = most_at_once(request.pages)
     if len(planned) > most:
         problems.add(f"{len(planned) - most} machines are left for the next sweep")
@@ -94,7 +94,7 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
         asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), _all_environments(records)
     )
     pages = [page.content for page in read]
-    seen = {line.environment for page in pages if page is not None and page.sweep == request.sweep for line in page.lines}
+    seen = {line.environment for page in pages if page is not None and page.sweep == request.sweep for line in page.rows}
     # A page that was not swept may hold the machine of any environment.
     whole = all(page is not None and page.sweep == request.sweep for page in pages)
     missing = [record for record in known_environments if whole and record.name not in seen]
@@ -113,7 +113,9 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
 async def _remembered(keys: Iterable[str], fleet: MachineRecords) -> Documents[StoredMachine]:
     """What is remembered of some machines; a memory that cannot be read is left as it is."""
     found: Documents[StoredMachine] = Documents({})
-    for key, memory in zip(keys, await asyncio.gather(*map(fleet.remembered, keys), return_exceptions=True), strict=True):
+    for key, memory in zip(
+        keys, await asyncio.gather(*map(fleet.tracked_with_etag, keys), return_exceptions=True), strict=True
+    ):
         if isinstance(memory, UnreadableRecord):
             found.unreadable[key] = memory
         elif isinstance(memory, BaseException):
@@ -162,7 +164,7 @@ async def _known(machines: Sequence[VirtualMachine], cloud: Cloud) -> Known:
     names = sorted({machine.claimed for machine in machines if machine.claimed})
     heard, remembered, environments = await asyncio.gather(
         fleet.heard_between(keys[0], keys[-1]),
-        fleet.memories_between(keys[0], keys[-1]),
+        fleet.tracked_between(keys[0], keys[-1]),
         records.environments_between(names[0], names[-1]) if names else asyncio.sleep(0, known.environments),
     )
     return replace(known, heard=heard, remembered=remembered, environments=environments)
@@ -170,7 +172,7 @@ async def _known(machines: Sequence[VirtualMachine], cloud: Cloud) -> Known:
 
 def _case(machine: VirtualMachine, known: Known, now: float) -> Evaluation:
     remembered = known.remembered.readable.get(machine.key)
-    memory = remembered.memory if remembered else None
+    memory = remembered.tracked if remembered else None
     record = known.environments.readable.get(machine.claimed)
     broken = known.remembered.unreadable.get(machine.key) or known.environments.unreadable.get(machine.claimed)
     return evaluation_of(machine, record, memory, known.rules, now, unreadable=str(broken or ""))
@@ -187,40 +189,40 @@ def _with_evidence(case: Evaluation, known: Known, outside: Mapping[str, HostEvi
 
 def _judged(case: Evaluation) -> Evaluated:
     verdict = evaluate(case)
-    case = replace(case, memory=with_verdict(case.memory, verdict.kind, case.now))
+    case = replace(case, tracked=with_verdict(case.tracked, verdict.kind, case.now))
     decision = decide(case, verdict)
     told = alarm(case, verdict, decision)
-    memory = replace(case.memory, alarmed_at=case.now) if told else case.memory
-    if decision.step is NextAction.WITHDRAW:
-        memory = replace(memory, warned=None)
-    return Evaluated(replace(case, memory=memory), verdict, decision, told)
+    memory = replace(case.tracked, alarmed_at=case.now) if told else case.tracked
+    if decision.action is NextAction.WITHDRAW:
+        memory = replace(memory, warning=None)
+    return Evaluated(replace(case, tracked=memory), verdict, decision, told)
 
 
 def _changed(found: Sequence[Evaluated], remembered: Documents[StoredMachine]) -> dict[str, tuple[TrackedMachine, str]]:
     changed: dict[str, tuple[TrackedMachine, str]] = {}
     for one in found:
-        key, memory = one.case.machine.key, one.case.memory
+        key, memory = one.case.machine.key, one.case.tracked
         if key in remembered.unreadable:
             continue  # its row stays as it is, for the release that can read it
         before = remembered.readable.get(key)
-        if before is None or before.memory != memory:
+        if before is None or before.tracked != memory:
             changed[key] = (memory, before.etag if before else "")
     return changed
 
 
 def _urgency(one: Evaluated) -> tuple[int, float]:
-    return FIRST_DONE.index(one.decision.step), one.decision.at
+    return FIRST_DONE.index(one.decision.action), one.decision.at
 
 
 def _planned(one: Evaluated, home: str) -> PlannedAction:
     case, machine, decision = one.case, one.case.machine, one.decision
     assert decision.reason is not None
     return PlannedAction(
-        step=decision.step,
+        action=decision.action,
         reason=decision.reason,
-        subject=lock_name_of(machine.id, machine.environment, home),
+        lock=lock_name_of(machine.id, machine.environment, home),
         machine=replace(machine, tags={}),  # they may be long, and are read anew before anything is done
-        sentence=BECAUSE.get(decision.reason, one.verdict.sentence),
+        verdict_reason=BECAUSE.get(decision.reason, one.verdict.reason),
         then=decision.then,
         at=decision.at,
         judged_at=case.now,

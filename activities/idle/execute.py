@@ -43,7 +43,7 @@ async def _claimed(claim: ActionClaim, records: Records) -> ClaimResult:
 
 
 async def _taken(claim: ActionClaim, records: Records) -> str:
-    subject, lock = claim.planned.subject, Lock(claim.operation, claim.accepted_at, carrier=claim.carrier)
+    subject, lock = claim.planned.lock, Lock(claim.operation, claim.accepted_at, instance_id=claim.instance_id)
     if not await records.take_lock(subject, lock):
         held = await records.lock(subject)
         if held is None:
@@ -51,7 +51,7 @@ async def _taken(claim: ActionClaim, records: Records) -> str:
         if held.operation != claim.operation:
             return held.operation
     verb, by, at = claim.planned.verb, f"sweep ({claim.planned.reason})", iso_text(claim.accepted_at)
-    await records.remember_operation(OperationRecord(claim.operation, subject, verb, by, at, carrier=claim.carrier))
+    await records.remember_operation(OperationRecord(claim.operation, subject, verb, by, at, instance_id=claim.instance_id))
     return claim.operation
 
 
@@ -67,7 +67,7 @@ async def begin_claims(request: ClaimBatch, cloud: Cloud) -> list[ActionStarted]
 
 async def _measured_again(plans: Sequence[PlannedAction], cloud: Cloud) -> dict[str, HostEvidence]:
     """What Azure Monitor says now of the machines that are to be stopped: one call for fifty of them."""
-    running = [plan for plan in plans if plan.step is NextAction.STOP and plan.machine.state is State.RUNNING]
+    running = [plan for plan in plans if plan.action is NextAction.STOP and plan.machine.state is State.RUNNING]
     return await HostMetrics(cloud).of([Question(plan.machine, plan.window) for plan in running], cloud.now())
 
 
@@ -75,9 +75,7 @@ async def _begun(claim: ActionClaim, outside: dict[str, HostEvidence], cloud: Cl
     planned = claim.planned
     try:
         async with asyncio.timeout(LOOK_SECONDS):
-            held, case = await asyncio.gather(
-                Records(cloud.tables).lock(planned.subject), _seen_again(planned, outside, cloud)
-            )
+            held, case = await asyncio.gather(Records(cloud.tables).lock(planned.lock), _seen_again(planned, outside, cloud))
     except UnreadableRecord as error:  # a hold may be in it
         return ActionStarted(why=f"{error}.")
     except (CloudUnavailable, TimeoutError) as error:
@@ -92,7 +90,7 @@ async def _begun(claim: ActionClaim, outside: dict[str, HostEvidence], cloud: Cl
         return ActionStarted(why=why)
     progress = await _ordered(replace(claim, planned=replace(planned, hibernate=hibernates(case))), cloud)
     if progress.stage is Stage.WAITING and not progress.url:
-        return ActionStarted(why=progress.detail, again=True, after=max(progress.ask_again_in, EVERY_SECONDS))
+        return ActionStarted(why=progress.detail, again=True, after=max(progress.retry_after, EVERY_SECONDS))
     return ActionStarted(progress)
 
 
@@ -110,11 +108,11 @@ async def _seen_again(planned: PlannedAction, outside: dict[str, HostEvidence], 
     fleet, machine = MachineRecords(cloud.tables), planned.machine
     view, memory, heard, record = await asyncio.gather(
         Inventory(cloud).look(machine.group, machine.name, machine.subscription),
-        fleet.memory(machine.key),
+        fleet.tracked(machine.key),
         fleet.heard(machine.key),
         _environment_of(planned, cloud),
     )
-    if memory is None or (view.state is State.ABSENT and planned.step is not NextAction.DELETE):
+    if memory is None or (view.state is State.ABSENT and planned.action is not NextAction.DELETE):
         return None
     told = outside.get(machine.id.lower(), HostEvidence())
     fresh = replace(machine, state=view.state, tags=view.tags, vm_id=view.vm_id, provisioning=view.provisioning)
@@ -134,7 +132,7 @@ async def recheck_lease_end(request: LeaseEnd, cloud: Cloud) -> str:
     The lock belongs to the deletion itself from now on, and no longer to the page of the sweep that took it.
     """
     claim, records = request.claim, Records(cloud.tables)
-    held = await records.lock(claim.planned.subject)
+    held = await records.lock(claim.planned.lock)
     if held is None or held.operation != claim.operation:
         return NOT_OURS
     try:
@@ -145,7 +143,7 @@ async def recheck_lease_end(request: LeaseEnd, cloud: Cloud) -> str:
     if why:
         return why
     own = Lock(claim.operation, cloud.now())
-    return "" if await records.take_over_lock(claim.planned.subject, held, own) else NOT_OURS
+    return "" if await records.take_over_lock(claim.planned.lock, held, own) else NOT_OURS
 
 
 async def confirm_states(request: list, cloud: Cloud) -> dict[str, State]:  # type: ignore[type-arg]

@@ -15,8 +15,8 @@ from dormouse.lifecycle import Verb
 
 async def put_virtual_machine(request: BuildRequest, cloud: Cloud) -> Progress:
     """Begin a machine; its password is read from the key vault here and goes to Azure only."""
-    step = request.step
-    secret = await cloud.secrets.get_secret(step.inputs["secret"])
+    step = request.resource
+    secret = await cloud.secrets.get_secret(step.settings["secret"])
     body = copy.deepcopy(step.body)
     login = body["properties"]["osProfile"]
     login["adminPassword"] = secret.value
@@ -28,24 +28,24 @@ async def put_virtual_machine(request: BuildRequest, cloud: Cloud) -> Progress:
 
 async def read_virtual_machine(request: BuildRequest, cloud: Cloud) -> Progress:
     """Learn what later steps need to know of a machine: the principal of its identity."""
-    machine = await cloud.compute.virtual_machines.get(request.step.group, *request.step.names)
+    machine = await cloud.compute.virtual_machines.get(request.resource.group, *request.resource.names)
     identity = machine.get("identity") or {}
     return Progress.done(principal=str(identity.get("principalId", "")))
 
 
 async def put_machine_extension(request: BuildRequest, cloud: Cloud) -> Progress:
     """Begin an extension on a machine."""
-    step = request.step
+    step = request.resource
     put = cloud.compute.virtual_machine_extensions.begin_create_or_update
     return await cloud.begin(put, step.group, *step.names, step.body)
 
 
 async def release_network(request: BuildRequest, cloud: Cloud) -> Progress:
     """Tell a machine that its network card outlives it; a machine that is not there has nothing to release."""
-    card = {"id": request.facts["nic"]["id"], "properties": {"primary": True, "deleteOption": "Detach"}}
+    card = {"id": request.outputs["nic"]["id"], "properties": {"primary": True, "deleteOption": "Detach"}}
     body: Any = {"properties": {"networkProfile": {"networkInterfaces": [card]}}}
     update = cloud.compute.virtual_machines.begin_update
-    progress = await cloud.begin(update, request.step.group, *request.step.names, body)
+    progress = await cloud.begin(update, request.resource.group, *request.resource.names, body)
     gone = progress.refusal is not None and progress.refusal.code in GONE
     return Progress.done() if gone else progress
 

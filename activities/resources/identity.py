@@ -12,8 +12,8 @@ EXISTS = "RoleAssignmentExists"
 
 async def put_role_assignment(request: BuildRequest, cloud: Cloud) -> Progress:
     """Give the machine's identity its role; the name follows from the content, so that asking twice gives one."""
-    inputs = request.step.inputs
-    scope, role, principal = inputs["scope"], inputs["role"], request.facts[inputs["principal_of"]]["principal"]
+    inputs = request.resource.settings
+    scope, role, principal = inputs["scope"], inputs["role"], request.outputs[inputs["principal_of"]]["principal"]
     name = assignment_name(scope, principal, role)
     # principalType keeps Azure from looking the new identity up in a directory that may not know it yet.
     # https://learn.microsoft.com/azure/role-based-access-control/troubleshooting

@@ -15,7 +15,7 @@ CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.+=
 
 async def put_password(request: BuildRequest, cloud: Cloud) -> Progress:
     """Make a password and keep it in the key vault, unless its secret exists; the answer carries no password."""
-    name, tags = request.step.names[0], request.step.body["tags"]
+    name, tags = request.resource.names[0], request.resource.body["tags"]
     there = await cloud.put(cloud.secrets.get_secret, name)
     if there.refusal is None or there.refusal.code != "SecretNotFound":
         return there

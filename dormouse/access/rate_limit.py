@@ -16,7 +16,7 @@ class RateLimit:
         self._a_second, self._most = a_minute / MINUTE, float(at_once or a_minute)
         self._left = OrderedDict[str, tuple[float, float]]()
 
-    def admit(self, caller: str, now: float) -> None:
+    def check(self, caller: str, now: float) -> None:
         """Count a request at a moment (seconds since 1970); raises TooManyRequests, which says when to come back."""
         left, since = self._left.pop(caller, (self._most, now))
         left = min(self._most, left + max(0.0, now - since) * self._a_second)

@@ -45,7 +45,7 @@ class Caller:
     """
 
     name: str
-    door: Channel
+    channel: Channel
     role: Role | None = None
     object_id: str = ""
     command: str = ""

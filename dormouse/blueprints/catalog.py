@@ -54,8 +54,8 @@ def plan_for(spec: WorkstationSpec, place: DeploymentTarget) -> Plan:
 
 def changed_steps(old: Plan, new: Plan) -> tuple[str, ...]:
     """The names of the steps that differ between two plans of one environment, whoever built them."""
-    before = {step.name: _essence(step) for step in old.steps}
-    return tuple(step.name for step in new.steps if before.get(step.name) != _essence(step))
+    before = {step.name: _essence(step) for step in old.resources}
+    return tuple(step.name for step in new.resources if before.get(step.name) != _essence(step))
 
 
 def describe_blueprint(name: str) -> BlueprintDescription:

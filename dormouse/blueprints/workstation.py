@@ -65,7 +65,9 @@ class Parts:
         names, needs = (account, container), ("storage",)
         return [
             self._step("storage", ResourceKind.STORAGE_ACCOUNT, ACCOUNTS, account, payloads.STORAGE_ACCOUNT),
-            Resource("container", ResourceKind.BLOB_CONTAINER, path, self.group, names, body, needs=needs, inside="storage"),
+            Resource(
+                "container", ResourceKind.BLOB_CONTAINER, path, self.group, names, body, needs=needs, contained_in="storage"
+            ),
         ]
 
     def password(self) -> list[Resource]:
@@ -98,7 +100,9 @@ class Parts:
         body = {"location": self._spec.region, "tags": self.tags, **payloads.nvidia_driver(self._spec)}
         names = (self.machine_name, name)
         return [
-            Resource("driver", ResourceKind.MACHINE_EXTENSION, path, self.group, names, body, needs=("vm",), inside="vm")
+            Resource(
+                "driver", ResourceKind.MACHINE_EXTENSION, path, self.group, names, body, needs=("vm",), contained_in="vm"
+            )
         ]
 
     def may_use_blobs(self) -> list[Resource]:
@@ -112,7 +116,16 @@ class Parts:
         needs = ("vm", "storage")
         # Its id follows from the machine's principal, which nobody knows before the machine exists.
         return [
-            Resource("role", ResourceKind.ROLE_ASSIGNMENT, "", self.group, (), inputs=inputs, needs=needs, inside="storage")
+            Resource(
+                "role",
+                ResourceKind.ROLE_ASSIGNMENT,
+                "",
+                self.group,
+                (),
+                settings=inputs,
+                needs=needs,
+                contained_in="storage",
+            )
         ]
 
     def id(self, kind: str, name: str) -> str:
@@ -157,4 +170,4 @@ class Parts:
     ) -> Resource:
         whole = {"location": self._spec.region, "tags": self.tags, **body}
         path = self.id(resource, called)
-        return Resource(name, kind, path, self.group, (called,), whole, inputs or {}, setup, needs, inside="group")
+        return Resource(name, kind, path, self.group, (called,), whole, inputs or {}, setup, needs, contained_in="group")

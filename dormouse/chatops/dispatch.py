@@ -31,9 +31,9 @@ Doing = Callable[[Command, Caller, EnvironmentRecord | None], Awaitable[CommandR
 class Routes:
     """The routes as somebody in a chat meets them, with the rights of whoever that is (a `FrontDoor`)."""
 
-    def __init__(self, client: Client, reads: Dependencies) -> None:
+    def __init__(self, client: Client, dependencies: Dependencies) -> None:
         """Start operations with this client, and read from these."""
-        self._client, self._reads, self._key = client, reads, ""
+        self._client, self._dependencies, self._key = client, dependencies, ""
         self._doing: dict[Word, Doing] = {
             Word.UP: self._up,
             Word.START: self._power,
@@ -70,7 +70,7 @@ class Routes:
             return CommandResult(replies.problem_card(error))
 
     async def _picture(self, request: ChatPoll) -> dict[str, Any] | None:
-        if await self._reads.records.environment(request.environment) is None:
+        if await self._dependencies.records.environment(request.environment) is None:
             return None
         return await self._ask("GET", ONE, request.caller, name=request.environment)
 
@@ -80,17 +80,17 @@ class Routes:
             return CommandResult(replies.idle_card(report))
         if command.word is Word.STATUS and not command.name:
             return CommandResult(replies.list_card(await self._ask("GET", "environments", caller)))
-        known = await self._reads.records.environment(command.name) if command.name else None
+        known = await self._dependencies.records.environment(command.name) if command.name else None
         if known is None and command.word is not Word.UP and (command.word in NEEDS_NAME or command.name):
             return CommandResult(await self._choices(command, caller))
         return await self._doing[command.word](command, caller, known)
 
     async def _choices(self, command: Command, caller: Caller) -> Card:
         """What may have been meant: names like the one that was said, or, where none was said, one's own first."""
-        require_permission(caller, BY_PLACE["GET", "environments"].right)
+        require_permission(caller, BY_PLACE["GET", "environments"].permission)
         meant, after = list[EnvironmentRecord](), ""
         for _ in range(MOST_PAGES):
-            known, after = await self._reads.records.environments(limit=LARGEST_PAGE, after=after)
+            known, after = await self._dependencies.records.environments(limit=LARGEST_PAGE, after=after)
             meant += [record for record in known.readable.values() if _is_like(record.name, command.name)]
             if not after:
                 break
@@ -98,7 +98,7 @@ class Routes:
         return replies.choices_card(command, [record.name for record in meant[:MOST_CHOICES]])
 
     async def _up(self, command: Command, caller: Caller, known: EnvironmentRecord | None) -> CommandResult:
-        given = {**({} if known else self._reads.settings.spec_defaults), **command.body}
+        given = {**({} if known else self._dependencies.settings.spec_defaults), **command.body}
         before: dict[str, Any] = spec_of(known)[0] if known else {"blueprint": "workstation"}
         asked = spec_in(given)
         body = {**before, **{name: _merged(before.get(name), value) for name, value in asked.items()}}
@@ -137,7 +137,7 @@ class Routes:
         if "href" not in content:  # nothing had to be done: what came is the picture
             gone = command.word is Word.DELETE
             return CommandResult(Card(f"{command.name} is gone already") if gone else replies.picture_card(content))
-        return CommandResult(replies.begun_card(command, operation, caller.door), operation)
+        return CommandResult(replies.begun_card(command, operation, caller.channel), operation)
 
     @property
     def _once(self) -> dict[str, str]:
@@ -154,15 +154,15 @@ class Routes:
     ) -> dict[str, Any]:
         """Ask a route as its callers do, and read its answer; raises what the route raises."""
         route = BY_PLACE[method, template]
-        require_permission(caller, route.right)
-        route.admit(caller, self._reads)
+        require_permission(caller, route.permission)
+        route.admit(caller, self._dependencies)
         content = b"" if body is None else json.dumps(body).encode()
         url = f"/api/{template.format(**places)}"
         req = func.HttpRequest(
             method=method, url=url, headers=self._once, params=params or {}, route_params=places, body=content
         )
         response = await run_once(
-            req, caller, self._reads, lambda known: route.handler(req, self._client, self._reads, known)
+            req, caller, self._dependencies, lambda known: route.handler(req, self._client, self._dependencies, known)
         )
         if response.status_code == HTTPStatus.NO_CONTENT:
             return {}

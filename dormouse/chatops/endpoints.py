@@ -62,30 +62,38 @@ class GenericAnswer:
         return cls(card.title, card.text, dict(card.facts), card.lines, steps)
 
 
-async def slack_command(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def slack_command(
+    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """A slash command of Slack's: answered at once, and again at its `response_url` when something has come of it."""
-    form = _form(from_slack(req, reads.settings.slack_signing_secret, reads.now()))
+    form = _form(from_slack(req, dependencies.settings.slack_signing_secret, dependencies.now()))
     if form.get("ssl_check"):
         return answer({})
-    return answer({"response_type": "ephemeral", **slack_message((await _taken_from_slack(form, client, reads)).card)})
+    return answer(
+        {"response_type": "ephemeral", **slack_message((await _taken_from_slack(form, client, dependencies)).card)}
+    )
 
 
-async def slack_interaction(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def slack_interaction(
+    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """A click on a button in Slack, which says a command; the answer follows at its `response_url`."""
-    form = _form(from_slack(req, reads.settings.slack_signing_secret, reads.now()))
+    form = _form(from_slack(req, dependencies.settings.slack_signing_secret, dependencies.now()))
     payload = json_object(form.get("payload", "").encode())
     said = _clicked(payload)
-    if said is not None and not reads.settings.takes_slack_answers(said.reply_to):
+    if said is not None and not dependencies.settings.takes_slack_answers(said.reply_to):
         raise InvalidRequest("This click names no response_url of Slack's.")
     if said is not None:
-        await take(said, client, reads)  # Slack shows nothing of an answer to a click, but shows that one went wrong
+        await take(said, client, dependencies)  # Slack shows nothing of an answer to a click, but shows that one went wrong
     return answer({})
 
 
-async def teams_message_in(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def teams_message_in(
+    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """A message to the outgoing webhook in Teams: answered with a card, in the one answer that there is."""
-    activity = json_object(from_teams(req, reads.settings.teams_webhook_secret))
-    require_present(moment_in(str(activity.get("timestamp", ""))), reads.now())
+    activity = json_object(from_teams(req, dependencies.settings.teams_webhook_secret))
+    require_present(moment_in(str(activity.get("timestamp", ""))), dependencies.now())
     sender, once = _part(activity, "from"), str(activity.get("id") or "")
     known = str(sender.get("aadObjectId") or "").lower()
     person = known or str(sender.get("id") or "")
@@ -93,35 +101,39 @@ async def teams_message_in(req: func.HttpRequest, client: Client, reads: Depende
         raise InvalidRequest("The message does not say who sent it, or has no id.")
     once = f"{_part(activity, 'conversation').get('id')}|{once}"
     said = ChatMessage(Channel.TEAMS, person, teams_text(str(activity.get("text") or "")), once, object_id=known)
-    return answer(teams_message(await _first_answer(said, client, reads, TEAMS_PATIENCE)))
+    return answer(teams_message(await _first_answer(said, client, dependencies, TEAMS_PATIENCE)))
 
 
-async def generic_message(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def generic_message(
+    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """A command from any other chat or script: JSON in, JSON out."""
-    message = model_of(GenericMessage, json_object(from_others(req, reads.settings.chatops_secret)))
-    require_present(moment_in(message.at), reads.now())
+    message = model_of(GenericMessage, json_object(from_others(req, dependencies.settings.chatops_secret)))
+    require_present(moment_in(message.at), dependencies.now())
     said = ChatMessage(Channel.GENERIC, message.user, message.text, message.id)
-    return answer(GenericAnswer.of(await _first_answer(said, client, reads, PATIENCE)))
+    return answer(GenericAnswer.of(await _first_answer(said, client, dependencies, PATIENCE)))
 
 
-async def _taken_from_slack(form: dict[str, str], client: Client, reads: Dependencies) -> Receipt:
+async def _taken_from_slack(form: dict[str, str], client: Client, dependencies: Dependencies) -> Receipt:
     # A trigger is given once; a message that comes again brings the one that it came with.
     person, once, reply_to = form.get("user_id", ""), form.get("trigger_id", ""), form.get("response_url", "")
-    if not person or not once or not reads.settings.takes_slack_answers(reply_to):
+    if not person or not once or not dependencies.settings.takes_slack_answers(reply_to):
         raise InvalidRequest("This is no slash command: user_id, trigger_id or a response_url of Slack's is missing.")
-    return await _take(ChatMessage(Channel.SLACK, person, slack_text(form.get("text", "")), once, reply_to), client, reads)
+    return await _take(
+        ChatMessage(Channel.SLACK, person, slack_text(form.get("text", "")), once, reply_to), client, dependencies
+    )
 
 
-async def _take(said: ChatMessage, client: Client, reads: Dependencies) -> Receipt:
+async def _take(said: ChatMessage, client: Client, dependencies: Dependencies) -> Receipt:
     """Take a message; what cannot be taken is said in the chat, for nobody there sees the status of an answer."""
     try:
-        return await take(said, client, reads)
+        return await take(said, client, dependencies)
     except CloudUnavailable as error:
         return Receipt(problem_card(error))
 
 
-async def _first_answer(said: ChatMessage, client: Client, reads: Dependencies, seconds: float) -> Card:
-    taken = await _take(said, client, reads)
+async def _first_answer(said: ChatMessage, client: Client, dependencies: Dependencies, seconds: float) -> Card:
+    taken = await _take(said, client, dependencies)
     return (await first_card(client, taken.chat, seconds) if taken.chat else None) or taken.card
 
 

@@ -48,7 +48,7 @@ class Receipt:
     chat: str = ""
 
 
-async def take(said: ChatMessage, client: Client, reads: Dependencies) -> Receipt:
+async def take(said: ChatMessage, client: Client, dependencies: Dependencies) -> Receipt:
     """Take a message once; raises CloudUnavailable with nothing taken."""
     try:
         command = read_command(said.text)
@@ -56,22 +56,22 @@ async def take(said: ChatMessage, client: Client, reads: Dependencies) -> Receip
         return Receipt(help_card(str(error)))
     if command.word is Word.HELP:
         return Receipt(help_card())
-    first = await reads.receipts.take(CHAT, said.id, said.reply_to, reads.now())
+    first = await dependencies.receipts.take(CHAT, said.id, said.reply_to, dependencies.now())
     # Whoever took it first may be gone before it was handed over; then its receipt alone keeps nobody off.
     if not first and await _is_under_way(said.id, client):
         return Receipt(Card("That has been taken already", "This message came before; it has no second effect."), said.id)
-    await _hand_over(said, command, client, reads)
+    await _hand_over(said, command, client, dependencies)
     return Receipt(understood_card(command, said.door), said.id)
 
 
-async def _hand_over(said: ChatMessage, command: Command, client: Client, reads: Dependencies) -> None:
-    request = ChatRequest(said.id, command, caller_of(said, reads), tellable=bool(said.reply_to))
+async def _hand_over(said: ChatMessage, command: Command, client: Client, dependencies: Dependencies) -> None:
+    request = ChatRequest(said.id, command, caller_of(said, dependencies), tellable=bool(said.reply_to))
     try:
         await client.start_new(answer_command.__name__, said.id, serialization.encode(request))
     except Exception as error:
         if await _is_under_way(said.id, client):
             return  # only the answer was lost, or the same message came twice in one moment
-        await reads.receipts.forget(CHAT, said.id)
+        await dependencies.receipts.forget(CHAT, said.id)
         raise CloudUnavailable("The command could not be taken; say it again.") from error
 
 
@@ -97,8 +97,8 @@ async def first_card(client: Client, chat: str, seconds: float) -> Card | None:
     return None
 
 
-def caller_of(said: ChatMessage, reads: Dependencies) -> Caller:
+def caller_of(said: ChatMessage, dependencies: Dependencies) -> Caller:
     """Whoever has said something: with the role that the settings give them, or as a viewer."""
     name = f"{said.door}:{said.person}"
-    known = reads.settings.people_in_chats.get(name, ChatPerson(Role.VIEWER))
+    known = dependencies.settings.people_in_chats.get(name, ChatPerson(Role.VIEWER))
     return Caller(name, said.door, known.role, known.object_id or said.object_id or name)

@@ -58,12 +58,12 @@ def choices_card(command: Command, names: Sequence[str]) -> Card:
     return Card(said, "Did you mean one of these?" if command.name else "", lines=tuple(names), buttons=buttons)
 
 
-def sure_card(picture: dict[str, Any]) -> Card:
+def sure_card(view: dict[str, Any]) -> Card:
     """Whether somebody really wants to delete an environment."""
-    name = str(picture["name"])
-    words = f"Its machine, its disks and its storage go with it, and nothing brings them back. It is {picture['state']}."
+    name = str(view["name"])
+    words = f"Its machine, its disks and its storage go with it, and nothing brings them back. It is {view['state']}."
     yes = Button(f"Delete {name}", f"{Word.DELETE} {name} yes", sure=f"Delete {name} with everything in it?")
-    return Card(f"Delete {name}?", words, _facts(picture), buttons=(yes,))
+    return Card(f"Delete {name}?", words, _facts(view), buttons=(yes,))
 
 
 def begun_card(command: Command, operation: str, door: Channel) -> Card:
@@ -84,22 +84,22 @@ def going_on_card(environment: str, operation: dict[str, Any]) -> Card:
     )
 
 
-def ended_card(operation: dict[str, Any], picture: dict[str, Any] | None) -> Card:
+def ended_card(operation: dict[str, Any], view: dict[str, Any] | None) -> Card:
     """How an operation has ended, and how its environment stands now."""
     good = operation["state"] == OutcomeStatus.SUCCEEDED
     title = f"{operation['environment']}: {operation['verb']} " + ("is done" if good else f"has {operation['state']}")
     lines = tuple(f"{leftover} is left" for leftover in operation.get("leftovers", ()))
-    if picture is None:
+    if view is None:
         return Card(title, operation["explanation"], lines=lines)
-    return Card(title, operation["explanation"], _facts(picture), lines, _next(picture))
+    return Card(title, operation["explanation"], _facts(view), lines, _next(view))
 
 
-def picture_card(picture: dict[str, Any]) -> Card:
+def picture_card(view: dict[str, Any]) -> Card:
     """How an environment stands."""
-    text = str(picture["problem"])
-    if picture["operation"]:
-        text = f"Operation {picture['operation']} is under way. {text}".strip()
-    return Card(f"{picture['name']} is {picture['state'].replace('_', ' ')}", text, _facts(picture), buttons=_next(picture))
+    text = str(view["problem"])
+    if view["operation"]:
+        text = f"Operation {view['operation']} is under way. {text}".strip()
+    return Card(f"{view['name']} is {view['state'].replace('_', ' ')}", text, _facts(view), buttons=_next(view))
 
 
 def list_card(content: dict[str, Any]) -> Card:
@@ -159,44 +159,44 @@ def idle_card(report: dict[str, Any]) -> Card:
     return Card(f"{tally['machines']} machines: {counted or 'none in scope'}", f"As the sweep saw it {when}.", lines=lines)
 
 
-def _facts(picture: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    hold, lease = picture["hold"], picture["lease"]
+def _facts(view: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    hold, lease = view["hold"], view["lease"]
     facts = (
-        ("State", str(picture["state"]).replace("_", " ")),
-        ("Machine", f"{picture['size']} in {picture['region']}"),
-        ("Price", _price(picture)),
-        ("Owner", str(picture["owner"])),
-        ("Address", str(picture["address"]) if picture["state"] == State.RUNNING else ""),
+        ("State", str(view["state"]).replace("_", " ")),
+        ("Machine", f"{view['size']} in {view['region']}"),
+        ("Price", _price(view)),
+        ("Owner", str(view["owner"])),
+        ("Address", str(view["address"]) if view["state"] == State.RUNNING else ""),
         ("Kept awake", f"until {moment_text(hold['until'])}, {hold['by']}" if hold else ""),
         ("Lease", f"{lease['then']} at {moment_text(lease['until'])}" if lease else ""),
-        ("Verdict", str(picture["verdict"])),
+        ("Verdict", str(view["verdict"])),
     )
     return tuple((name, value) for name, value in facts if value)
 
 
-def _next(picture: dict[str, Any]) -> tuple[Button, ...]:
-    name = picture["name"]
-    if picture["operation"]:
+def _next(view: dict[str, Any]) -> tuple[Button, ...]:
+    name = view["name"]
+    if view["operation"]:
         return (Button("How does it stand?", f"{Word.STATUS} {name}"),)
-    if picture["state"] == State.RUNNING:
+    if view["state"] == State.RUNNING:
         keep = Button("Keep awake for 2 hours", f"{Word.HOLD} {name} {KEEP_AWAKE}")
         return (Button("Stop", f"{Word.STOP} {name}"), keep)
-    if picture["state"] in (State.STOPPED, State.STOPPED_BILLED):
+    if view["state"] in (State.STOPPED, State.STOPPED_BILLED):
         return (Button("Start", f"{Word.START} {name}"),)
     return ()
 
 
-def _price(picture: dict[str, Any]) -> str:
-    price = picture["price"]
+def _price(view: dict[str, Any]) -> str:
+    price = view["price"]
     if not price:
         return ""
-    billed = "" if picture["billed"] else " while it runs; it is not billed now"
+    billed = "" if view["billed"] else " while it runs; it is not billed now"
     return f"{price['per_hour']:.2f} {price['currency']} an hour{billed}"
 
 
-def _per_hour(picture: dict[str, Any]) -> str:
-    price = picture["price"]
-    return f", {price['per_hour']:.2f} {price['currency']}/h" if price and picture["billed"] else ""
+def _per_hour(view: dict[str, Any]) -> str:
+    price = view["price"]
+    return f", {price['per_hour']:.2f} {price['currency']}/h" if price and view["billed"] else ""
 
 
 def _moment(text: str) -> str:

@@ -60,9 +60,11 @@ class Preflight:
         group, name = await asyncio.gather(self.group(plan, new=new), self.storage_name(plan))
         if group.refusals or not group.existing:
             return PreflightResult(refusals=(*group.refusals, *name.refusals))
-        looks = await asyncio.gather(*(self.look_at(step) for step in plan.steps))
-        there = tuple(step.name for step, look in zip(plan.steps, looks, strict=True) if look is not ObservedState.ABSENT)
-        drifted = tuple(step.name for step, look in zip(plan.steps, looks, strict=True) if look is ObservedState.DRIFTED)
+        looks = await asyncio.gather(*(self.look_at(step) for step in plan.resources))
+        there = tuple(
+            step.name for step, look in zip(plan.resources, looks, strict=True) if look is not ObservedState.ABSENT
+        )
+        drifted = tuple(step.name for step, look in zip(plan.resources, looks, strict=True) if look is ObservedState.DRIFTED)
         return PreflightResult(there, () if "storage" in there else name.refusals, drifted)
 
     async def group(self, plan: Plan, *, new: bool = False) -> PreflightResult:

@@ -20,7 +20,7 @@ class RefusedByAzure(CloudUnavailable):
 
 
 async def get_or_none(request: Awaitable[T]) -> T | None:
-    """The answer to a question, or None where Azure says that there is nothing; raises CloudUnavailable, or AzureRefuses."""
+    """The answer to a request, or None for 404; raises CloudUnavailable, or RefusedByAzure."""
     from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 
     try:
@@ -37,7 +37,7 @@ async def get_or_none(request: Awaitable[T]) -> T | None:
 
 
 async def read_json(request: Awaitable[Any]) -> Any:
-    """The JSON in the answer to a plain request; raises as `found` does, and AzureRefuses also where there is nothing."""
+    """The JSON in the answer to a plain request; raises as `get_or_none` does, and RefusedByAzure for 404, too."""
     from azure.core.exceptions import AzureError
 
     try:
@@ -58,7 +58,7 @@ async def read_json(request: Awaitable[Any]) -> Any:
 
 
 async def list_all(items: AsyncIterable[T]) -> list[T]:
-    """Every item of a list, page by page; raises as `found` does."""
+    """Every item of a list, page by page; raises as `get_or_none` does."""
     return await get_or_none(_collected(items)) or []
 
 

@@ -59,7 +59,7 @@ class VmInventory:
         """Whether Azure Compute still shows one of these machines in scope, each by a request of its own.
 
         Resource Graph leaves out what its caller may not read; Azure Compute answers 403. Raises CloudUnavailable, and
-        AzureRefuses where a machine may not be read.
+        RefusedByAzure where a machine may not be read.
         """
         for identifier in identifiers:
             _, _, subscription, _, group, *_, name = identifier.split("/")

@@ -25,8 +25,8 @@ class EnvironmentRecord:
     secret: str
     spec: str
     operation: str
-    asked_at: str
-    whole: bool = False
+    requested_at: str
+    ready: bool = False
     owner_id: str = ""
     resources: tuple[str, ...] = ()
 
@@ -46,7 +46,7 @@ class Provision:
     plan: Plan
     record: EnvironmentRecord
     new: bool = True
-    was_whole: bool = False
+    was_ready: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Adoption:
     """Input of `adopt_machine` and `release_machine`: the machine, its new tags, and whether an agent comes along."""
 
     operation: str
-    subject: str
+    lock: str
     machine: str
     group: str
     name: str
@@ -87,7 +87,7 @@ class DeleteRequest:
     operation: str
     environment: str
     group: str
-    settle: float = 0.0
+    delay_seconds: float = 0.0
     purge: bool = False
 
 
@@ -98,9 +98,9 @@ class BuildRequest:
     `put` is False for a resource that exists and needs no change, but about which later steps must know something.
     """
 
-    step: Resource
+    resource: Resource
     put: bool = True
-    facts: dict[str, dict[str, str]] = field(default_factory=dict)
+    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     machine_exists: bool = False
 
 
@@ -116,8 +116,8 @@ class PollRequest:
 class BuildResult:
     """What `build_resource` answers."""
 
-    step: str
-    facts: dict[str, str] = field(default_factory=dict)
+    resource: str
+    outputs: dict[str, str] = field(default_factory=dict)
     refusal: Refusal | None = None
 
 
@@ -188,5 +188,5 @@ class OperationRecord:
     began_at: str = ""
     ended_at: str = ""
     outcome: Outcome | None = None
-    carrier: str = ""
-    door: str = ""
+    instance_id: str = ""
+    channel: str = ""

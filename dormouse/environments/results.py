@@ -147,23 +147,23 @@ class Progress:
 
     stage: Stage
     url: str = ""
-    ask_again_in: float = 0.0
+    retry_after: float = 0.0
     created: bool = False
-    facts: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
     refusal: Refusal | None = None
-    findings: tuple[HealthCheckResult, ...] = ()
+    health_checks: tuple[HealthCheckResult, ...] = ()
     held_up: bool = False
     detail: str = ""
 
     @classmethod
     def done(cls, *, created: bool = False, **facts: str) -> "Progress":
         """Nothing is left to wait for; `facts` are what later steps need to know."""
-        return cls(Stage.DONE, created=created, facts=facts)
+        return cls(Stage.DONE, created=created, outputs=facts)
 
     @classmethod
     def waiting(cls, seconds: float, *, url: str = "", held_up: bool = False, detail: str = "") -> "Progress":
         """Ask again in so many seconds."""
-        return cls(Stage.WAITING, url=url, ask_again_in=seconds, held_up=held_up, detail=detail)
+        return cls(Stage.WAITING, url=url, retry_after=seconds, held_up=held_up, detail=detail)
 
     @classmethod
     def refused(cls, refusal: Refusal) -> "Progress":
@@ -186,16 +186,16 @@ class OutcomeStatus(StrEnum):
 class Outcome:
     """How an operation ended and everything worth knowing about it: as much of it as a row holds."""
 
-    verdict: OutcomeStatus
-    explanation: str
+    status: OutcomeStatus
+    reason: str
     refusals: tuple[Refusal, ...] = ()
-    findings: tuple[HealthCheckResult, ...] = ()
+    health_checks: tuple[HealthCheckResult, ...] = ()
     leftovers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "explanation", clipped(self.explanation, LONGEST_EXPLANATION))
+        object.__setattr__(self, "reason", clipped(self.reason, LONGEST_EXPLANATION))
         object.__setattr__(self, "refusals", self.refusals[:MOST_REFUSALS])
-        object.__setattr__(self, "findings", self.findings[:MOST_FINDINGS])
+        object.__setattr__(self, "health_checks", self.health_checks[:MOST_FINDINGS])
         object.__setattr__(self, "leftovers", first_of(self.leftovers, MOST_LEFTOVERS, LONGEST_NAME))
 
     @classmethod

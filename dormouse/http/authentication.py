@@ -11,13 +11,13 @@ from dormouse.text.plain_text import plain
 KEY_HOLDER = "function-key"
 
 
-async def caller_of(req: func.HttpRequest, right: Permission, reads: Dependencies) -> Caller:
+async def caller_of(req: func.HttpRequest, right: Permission, dependencies: Dependencies) -> Caller:
     """Whoever sends a request; a token decides where there is one; raises NotAuthenticated, or CloudUnavailable."""
     if right is Permission.NOTHING:
         return ANYBODY
-    settings = reads.settings
+    settings = dependencies.settings
     if req.headers.get("Authorization", ""):
-        claims = await reads.tokens.claims(req, settings.entra_audience)
+        claims = await dependencies.tokens.claims(req, settings.entra_audience)
         object_id = str(claims.get("oid", ""))
         if not object_id:
             raise NotAuthenticated("The token names nobody.")

@@ -63,7 +63,7 @@ class Answer:
 async def run_once(
     req: func.HttpRequest,
     caller: Caller,
-    reads: Dependencies,
+    dependencies: Dependencies,
     carry_out: Callable[[Caller], Awaitable[func.HttpResponse]],
     *,
     dry_runs: bool = False,
@@ -79,33 +79,33 @@ async def run_once(
         raise InvalidRequest(f"{HEADER} must be 1 to 128 visible ASCII characters without a comma, and come once.")
     if DRY_RUN.of(req) and not dry_runs:
         return await carry_out(caller)
-    name = _digest(caller.door, caller.object_id or caller.name, key)
-    mine = Answer(_fingerprint(req), reads.now(), reads.now(), secrets.token_hex(8))
-    earlier = await _earlier(name, mine, reads)
+    name = _digest(caller.channel, caller.object_id or caller.name, key)
+    mine = Answer(_fingerprint(req), dependencies.now(), dependencies.now(), secrets.token_hex(8))
+    earlier = await _earlier(name, mine, dependencies)
     if earlier is not None:
-        said = earlier.replayed if earlier.status else await _begun(req, name, earlier, reads)
+        said = earlier.replayed if earlier.status else await _begun(req, name, earlier, dependencies)
         if said is not None:
             return said
-        mine = await _taken_over(name, earlier, mine, reads)
+        mine = await _taken_over(name, earlier, mine, dependencies)
     try:
         response = await carry_out(replace(caller, command=name, since=mine.first))
     except Exception:
         # Nothing was begun, or it is found again by its id: the same command may be tried anew.
-        await reads.receipts.forget(ANSWERS, name)
+        await dependencies.receipts.forget(ANSWERS, name)
         raise
     with suppress(CloudUnavailable):  # it is done all the same, and found again by the id of its operation
-        await _keep(name, mine, response, reads)
+        await _keep(name, mine, response, dependencies)
     return response
 
 
-async def _earlier(name: str, mine: Answer, reads: Dependencies) -> Answer | None:
+async def _earlier(name: str, mine: Answer, dependencies: Dependencies) -> Answer | None:
     """The same request that came before, or None if this one is the first."""
     first, lost = False, None
     try:
-        first = await reads.receipts.take(ANSWERS, name, serialization.text_of(mine), mine.since)
+        first = await dependencies.receipts.take(ANSWERS, name, serialization.text_of(mine), mine.since)
     except CloudUnavailable as error:  # the receipt may be written all the same
         lost = error
-    row = None if first else await reads.receipts.read(ANSWERS, name)
+    row = None if first else await dependencies.receipts.read(ANSWERS, name)
     earlier = serialization.read_text(Answer, row.document) if row else None
     if first or (lost and earlier and earlier.by == mine.by):
         return None
@@ -118,40 +118,40 @@ async def _earlier(name: str, mine: Answer, reads: Dependencies) -> Answer | Non
     return earlier
 
 
-async def _begun(req: func.HttpRequest, name: str, earlier: Answer, reads: Dependencies) -> func.HttpResponse | None:
+async def _begun(req: func.HttpRequest, name: str, earlier: Answer, dependencies: Dependencies) -> func.HttpResponse | None:
     """The operation that the request has begun before its answer was lost, if it has."""
     environment = req.route_params.get("name", "")
     for verb in Verb if environment else ():
         operation = operation_id_at(environment, verb, earlier.first, name)
-        if await reads.records.operation(operation) is not None:
+        if await dependencies.records.operation(operation) is not None:
             return accepted(operation)
     return None
 
 
-async def _taken_over(name: str, earlier: Answer, mine: Answer, reads: Dependencies) -> Answer:
+async def _taken_over(name: str, earlier: Answer, mine: Answer, dependencies: Dependencies) -> Answer:
     """The request taken up again, if whoever took it up before must be gone by now; raises RequestUnderWay."""
     mine = replace(mine, first=earlier.first)
-    row = await reads.receipts.read(ANSWERS, name)
+    row = await dependencies.receipts.read(ANSWERS, name)
     same = row is not None and serialization.read_text(Answer, row.document) == earlier
     gone = mine.since - earlier.since >= ANSWERED_WITHIN
     if (
         row is None
         or not same
         or not gone
-        or not await reads.receipts.replace(ANSWERS, row, serialization.text_of(mine), mine.since)
+        or not await dependencies.receipts.replace(ANSWERS, row, serialization.text_of(mine), mine.since)
     ):
         raise RequestUnderWay
     return mine
 
 
-async def _keep(name: str, mine: Answer, response: func.HttpResponse, reads: Dependencies) -> None:
+async def _keep(name: str, mine: Answer, response: func.HttpResponse, dependencies: Dependencies) -> None:
     headers = tuple((each, response.headers[each]) for each in KEPT_HEADERS if each in response.headers)
     answer = replace(mine, status=response.status_code, body=response.get_body().decode(), headers=headers)
     if len(serialization.text_of(answer)) > LONGEST:
         answer = replace(answer, body=TOO_LONG)
-    row = await reads.receipts.read(ANSWERS, name)
+    row = await dependencies.receipts.read(ANSWERS, name)
     if row is not None:
-        await reads.receipts.replace(ANSWERS, row, serialization.text_of(answer), reads.now())
+        await dependencies.receipts.replace(ANSWERS, row, serialization.text_of(answer), dependencies.now())
 
 
 def _fingerprint(req: func.HttpRequest) -> str:

@@ -41,21 +41,21 @@ class Route:
     method: str
     template: str
     handler: Handler
-    right: Permission
+    permission: Permission
     replies: tuple[Reply, ...]
     query: tuple[Parameter[Any], ...] = ()
-    takes: Any = None
-    no: tuple[type[ControlPlaneError], ...] = ()
-    proof: str = ""
+    body: Any = None
+    raises: tuple[type[ControlPlaneError], ...] = ()
+    auth_header: str = ""
     media: str = JSON
-    costly: bool = False
-    looks: bool = False
-    tried_later: bool = False
+    rate_limited: bool = False
+    reads_limited: bool = False
+    dry_run_is_watched: bool = False
 
     @property
-    def commands(self) -> bool:
+    def is_command(self) -> bool:
         """Whether it does something, and can be asked to do it once only."""
-        return self.method != "GET" and self.right is not Permission.NOTHING
+        return self.method != "GET" and self.permission is not Permission.NOTHING
 
     def require_readable(self, req: func.HttpRequest) -> None:
         """Raise what a request is refused for before anything is looked up, so that nothing misread is done in earnest.
@@ -63,26 +63,26 @@ class Route:
         That is every query parameter that is unknown or unreadable, a body where none is taken, and a name or id in the path
         that nothing of ours can have.
         """
-        if self.right is Permission.NOTHING:
+        if self.permission is Permission.NOTHING:
             return
         require_readable_query(req, [parameter.name for parameter in self.query])
         for parameter in self.query:
             parameter.of(req)
-        if self.commands and self.takes is None and raw_body(req):
+        if self.is_command and self.body is None and raw_body(req):
             strange = sorted(body_of(req))
             if strange:
                 raise InvalidRequest(f"The body may hold nothing but {DRY_RUN_MEMBER}, and not {shown(strange)}.")
         require_place(self.method, self.template, req.route_params)
 
-    def admit(self, caller: Caller, reads: Dependencies) -> None:
+    def admit(self, caller: Caller, dependencies: Dependencies) -> None:
         """Count a request that costs calls of Azure; raises TooManyRequests."""
-        pace = reads.pace if self.costly else reads.looks if self.looks else None
+        pace = dependencies.rate_limit if self.rate_limited else dependencies.read_rate_limit if self.reads_limited else None
         if pace is not None:
-            pace.admit(caller.object_id or caller.name, reads.now())
+            pace.check(caller.object_id or caller.name, dependencies.now())
 
     def level(self, *, keys: bool) -> Any:
         """The key that the host asks for; where tokens open the doors, it asks for none."""
-        return func.AuthLevel.FUNCTION if keys and self.right is not Permission.NOTHING else func.AuthLevel.ANONYMOUS
+        return func.AuthLevel.FUNCTION if keys and self.permission is not Permission.NOTHING else func.AuthLevel.ANONYMOUS
 
 
 def ok(*kinds: Any) -> tuple[Reply, ...]:

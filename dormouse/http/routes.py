@@ -67,7 +67,7 @@ ROUTES = (
         (DRY_RUN,),
         WorkstationSpec,
         (EnvironmentBusy, NameTaken),
-        costly=True,
+        rate_limited=True,
     ),
     Route(
         "GET",
@@ -75,8 +75,8 @@ ROUTES = (
         environments.get_environment,
         LOOK,
         ok(EnvironmentView),
-        no=(EnvironmentNotFound,),
-        looks=True,
+        raises=(EnvironmentNotFound,),
+        reads_limited=True,
     ),
     Route(
         "DELETE",
@@ -85,10 +85,10 @@ ROUTES = (
         OWN,
         begun(environments.AlreadyDeleted, environments.DeletePreview),
         (DRY_RUN, PURGE),
-        no=HELD,
-        costly=True,
+        raises=HELD,
+        rate_limited=True,
     ),
-    Route("GET", "environments", environments.list_environments, LOOK, ok(Page[EnvironmentView]), PAGED, costly=True),
+    Route("GET", "environments", environments.list_environments, LOOK, ok(Page[EnvironmentView]), PAGED, rate_limited=True),
     *(
         Route(
             "POST",
@@ -97,8 +97,8 @@ ROUTES = (
             OWN,
             begun(EnvironmentView, environments.PowerPreview),
             (DRY_RUN,),
-            no=HELD,
-            costly=True,
+            raises=HELD,
+            rate_limited=True,
         )
         for verb, handler in (
             ("start", environments.start_environment),
@@ -112,7 +112,7 @@ ROUTES = (
         environments.get_password,
         OWN,
         ok(environments.PasswordLocation),
-        no=(EnvironmentNotFound,),
+        raises=(EnvironmentNotFound,),
     ),
     *(
         Route("POST", template, handler, OWN, ok(kind), (DRY_RUN,), takes, (EnvironmentNotFound, EnvironmentBusy))
@@ -147,7 +147,7 @@ ROUTES = (
             (DRY_RUN,),
             takes,
             (MachineNotFound, EnvironmentBusy, CommandNotPossible),
-            costly=True,
+            rate_limited=True,
         )
         for template, handler, takes in (
             ("machines/adopt", adoption.adopt, adoption.AdoptRequest),
@@ -161,20 +161,20 @@ ROUTES = (
         OPERATE,
         (Reply(202, sweeps.SweepAccepted),),
         (DRY_RUN,),
-        no=(SweepUnderWay,),
-        costly=True,
-        tried_later=True,
+        raises=(SweepUnderWay,),
+        rate_limited=True,
+        dry_run_is_watched=True,
     ),
-    Route("GET", "sweeps/{id}", sweeps.get_sweep, LOOK, ok(sweeps.SweepView), no=(SweepNotFound,)),
+    Route("GET", "sweeps/{id}", sweeps.get_sweep, LOOK, ok(sweeps.SweepView), raises=(SweepNotFound,)),
     Route(
         "POST",
         "heartbeats",
         heartbeats.receive_heartbeat,
         NOTHING,
         ok(heartbeats.HeartbeatAnswer),
-        takes=Heartbeat,
-        no=(NotAuthenticated, NotAllowed, TooManyRequests),
-        proof="Authorization",
+        body=Heartbeat,
+        raises=(NotAuthenticated, NotAllowed, TooManyRequests),
+        auth_header="Authorization",
     ),
     *(
         Route(
@@ -183,12 +183,21 @@ ROUTES = (
             handler,
             NOTHING,
             (Reply(200, None, HTML), Reply(404, None, HTML)),
-            no=(MachineNotFound,),
+            raises=(MachineNotFound,),
         )
         for method, handler in (("GET", snooze.show_snooze), ("POST", snooze.snooze))
     ),
     *(
-        Route("POST", template, handler, NOTHING, ok(dict[str, Any]), no=SIGNED, proof="X-Slack-Signature", media=FORM)
+        Route(
+            "POST",
+            template,
+            handler,
+            NOTHING,
+            ok(dict[str, Any]),
+            raises=SIGNED,
+            auth_header="X-Slack-Signature",
+            media=FORM,
+        )
         for template, handler in (
             ("chatops/slack", endpoints.slack_command),
             ("chatops/slack/interactions", endpoints.slack_interaction),
@@ -200,9 +209,9 @@ ROUTES = (
         endpoints.teams_message_in,
         NOTHING,
         ok(dict[str, Any]),
-        takes=dict[str, Any],
-        no=SIGNED,
-        proof="Authorization",
+        body=dict[str, Any],
+        raises=SIGNED,
+        auth_header="Authorization",
     ),
     Route(
         "POST",
@@ -210,9 +219,9 @@ ROUTES = (
         endpoints.generic_message,
         NOTHING,
         ok(endpoints.GenericAnswer),
-        takes=endpoints.GenericMessage,
-        no=SIGNED,
-        proof="X-Hub-Signature-256",
+        body=endpoints.GenericMessage,
+        raises=SIGNED,
+        auth_header="X-Hub-Signature-256",
     ),
     Route(
         "GET",
@@ -222,7 +231,9 @@ ROUTES = (
         ok(Page[operations.OperationView]),
         (*PAGED, ENVIRONMENT, SINCE),
     ),
-    Route("GET", "operations/{id}", operations.get_operation, LOOK, ok(operations.OperationView), no=(OperationNotFound,)),
+    Route(
+        "GET", "operations/{id}", operations.get_operation, LOOK, ok(operations.OperationView), raises=(OperationNotFound,)
+    ),
     Route(
         "POST",
         "operations/{id}/cancel",
@@ -230,7 +241,7 @@ ROUTES = (
         OWN,
         begun(operations.CancelPreview),
         (DRY_RUN, FORCE),
-        no=(OperationNotFound, SweepNotFound, CommandNotPossible),
+        raises=(OperationNotFound, SweepNotFound, CommandNotPossible),
     ),
     Route(
         "GET",
@@ -239,7 +250,7 @@ ROUTES = (
         LOOK,
         ok(Page[blueprints.BlueprintView]),
         (*PAGED, REGION, SIZE),
-        looks=True,
+        reads_limited=True,
     ),
     Route(
         "GET",
@@ -248,8 +259,8 @@ ROUTES = (
         LOOK,
         ok(blueprints.BlueprintView),
         (REGION, SIZE),
-        no=(BlueprintNotFound,),
-        looks=True,
+        raises=(BlueprintNotFound,),
+        reads_limited=True,
     ),
     Route("GET", "health", blueprints.get_health, NOTHING, ok(blueprints.Health)),
     Route("GET", "openapi.json", document.get_description, NOTHING, ok(dict[str, Any])),

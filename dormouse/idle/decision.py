@@ -60,7 +60,7 @@ class Decision:
     `blocked` says why something that is due since the moment `due` cannot be done.
     """
 
-    step: NextAction
+    action: NextAction
     then: str = ""
     at: float = 0.0
     reason: ActionReason | None = None
@@ -81,23 +81,26 @@ def decide(case: Evaluation, verdict: Verdict) -> Decision:
     elif not case.hands_off:
         found = (rule(case, verdict) for rule in RULES)
         decision = _guarded(case, next((said for said in found if said is not None), NOTHING))
-    until = case.memory.refused_until
-    if decision.step in (NextAction.STOP, NextAction.START, NextAction.DELETE) and case.now < until:
+    until = case.tracked.retry_at
+    if decision.action in (NextAction.STOP, NextAction.START, NextAction.DELETE) and case.now < until:
         return replace(
-            decision, step=NextAction.NOTHING, at=until, then=f"It failed a while ago; tried again at {moment_text(until)}."
+            decision,
+            action=NextAction.NOTHING,
+            at=until,
+            then=f"It failed a while ago; tried again at {moment_text(until)}.",
         )
-    warned = case.memory.warned
+    warned = case.tracked.warning
     if (
         warned
         and warned.reason is ActionReason.IDLE
         and verdict.kind is VerdictKind.UNKNOWN
-        and decision.step is NextAction.NOTHING
+        and decision.action is NextAction.NOTHING
     ):
         # A minute without data is no sign of life: the machine is not stopped, and the warning is not withdrawn.
         words = "It was warned, and is not stopped while it is unknown whether it works."
         why = "; ".join(unknowns(case, ActionReason.IDLE)[:REASONS_TOLD])
         return Decision(NextAction.NOTHING, words, 0.0, ActionReason.IDLE, why, warned.stop_at)
-    if warned and decision.step in (NextAction.NOTHING, NextAction.START) and decision.reason is not warned.reason:
+    if warned and decision.action in (NextAction.NOTHING, NextAction.START) and decision.reason is not warned.reason:
         return Decision(
             NextAction.WITHDRAW, f"The warning is withdrawn. {decision.then}".strip(), decision.at, warned.reason
         )
@@ -106,9 +109,9 @@ def decide(case: Evaluation, verdict: Verdict) -> Decision:
 
 def _guarded(case: Evaluation, decision: Decision) -> Decision:
     """The decision, or nothing at all while something that must be known for it is not."""
-    if decision.reason is None or decision.step in (NextAction.NOTHING, NextAction.WITHDRAW):
+    if decision.reason is None or decision.action in (NextAction.NOTHING, NextAction.WITHDRAW):
         return decision
-    if decision.step is NextAction.START:
+    if decision.action is NextAction.START:
         why = [f"what is written about it cannot be read: {case.fault}"] if case.fault else []
     else:
         why = unknowns(case, decision.reason)
@@ -127,12 +130,12 @@ def hibernates(case: Evaluation) -> bool:
     policy, machine = case.policy, case.machine
     if policy.action is not Action.HIBERNATE or not machine.can_hibernate:
         return False
-    return policy.hibernate_fallback == "keep" or case.memory.hibernation_failures < HIBERNATION_TRIES
+    return policy.hibernate_fallback == "keep" or case.tracked.hibernation_failures < HIBERNATION_TRIES
 
 
 def alarm(case: Evaluation, verdict: Verdict, decision: Decision) -> str:
     """What people should be told because what should happen does not, or "" (also if they were told within a day)."""
-    memory, now = case.memory, case.now
+    memory, now = case.tracked, case.now
     if memory.alarmed_at != now and now - memory.alarmed_at < BETWEEN_ALARMS:  # at this very moment: judged once more
         return ""
     if case.fault:
@@ -142,15 +145,15 @@ def alarm(case: Evaluation, verdict: Verdict, decision: Decision) -> str:
     patience = WINDOWS_BEFORE_ALARM * case.policy.window * MINUTE + case.policy.lead * MINUTE
     since = memory.since(verdict.kind) or now
     if verdict.kind is VerdictKind.IDLE and now - since > patience:
-        why = memory.warned.undelivered if memory.warned and memory.warned.undelivered else decision.then
+        why = memory.warning.undelivered if memory.warning and memory.warning.undelivered else decision.then
         return f"It has been idle since {moment_text(since)} and still runs. {why}".strip()
     if verdict.kind is VerdictKind.UNKNOWN and now - since > UNKNOWN_BEFORE_ALARM:
-        return f"Since {moment_text(since)} it is unknown whether it is used. {verdict.sentence}"
+        return f"Since {moment_text(since)} it is unknown whether it is used. {verdict.reason}"
     return ""
 
 
 def _lease(case: Evaluation, verdict: Verdict) -> Decision | None:
-    lease, state = case.memory.lease, case.machine.state
+    lease, state = case.tracked.lease, case.machine.state
     if lease is None or (lease.then is LeaseAction.STOP and state not in (State.RUNNING, State.STOPPED_BILLED)):
         return None
     if lease.then is LeaseAction.DELETE and not case.machine.environment:
@@ -163,7 +166,7 @@ def _lease(case: Evaluation, verdict: Verdict) -> Decision | None:
 def _schedule(case: Evaluation, verdict: Verdict) -> Decision | None:
     if case.schedule is None:
         return None
-    memory, state = case.memory, case.machine.state
+    memory, state = case.tracked, case.machine.state
     since = datetime.fromtimestamp(max(memory.state_since, memory.schedule_since, memory.first_seen), UTC)
     missed, following = due(case.schedule, since, case.clock), next_transition(case.schedule, case.clock)
     if missed and missed.on and state in AT_REST:
@@ -190,7 +193,7 @@ def _billed(case: Evaluation, verdict: Verdict) -> Decision | None:
         return None
     if case.machine.ephemeral_disk or case.policy.action is Action.NOTIFY:
         return Decision(NextAction.NOTHING, "Nothing is done about it: start it, or delete it.", 0.0, ActionReason.BILLED)
-    at = max(case.memory.state_since + BILLED_FOR, case.now)
+    at = max(case.tracked.state_since + BILLED_FOR, case.now)
     step = NextAction.STOP if at == case.now else NextAction.NOTHING
     return Decision(step, f"It is deallocated at {moment_text(at)}.", at, ActionReason.BILLED, due=at)
 
@@ -199,11 +202,11 @@ def _idle(case: Evaluation, verdict: Verdict) -> Decision | None:
     if verdict.kind is not VerdictKind.IDLE:
         return None
     if case.policy.action is Action.NOTIFY:
-        step = NextAction.NOTHING if case.memory.warned else NextAction.WARN
+        step = NextAction.NOTHING if case.tracked.warning else NextAction.WARN
         return Decision(step, "Its policy only notifies: nobody stops it.", 0.0, ActionReason.IDLE)
     words = "hibernated" if hibernates(case) else "deallocated"
     # Who has just been noticed is left alone for a while, however idle.
-    known_since = case.memory.first_seen + case.policy.grace * MINUTE
+    known_since = case.tracked.first_seen + case.policy.grace * MINUTE
     if case.now < known_since:
         return Decision(
             NextAction.NOTHING,
@@ -215,10 +218,10 @@ def _idle(case: Evaluation, verdict: Verdict) -> Decision | None:
 
 def _in_time(case: Evaluation, reason: ActionReason, due_at: float, act: NextAction, words: str) -> Decision | None:
     """Warn a lead before the moment that is due, or now; act when the lead is over; None while it is too early to warn."""
-    now, lead, warned = case.now, case.policy.lead * MINUTE, case.memory.warned
+    now, lead, warned = case.now, case.policy.lead * MINUTE, case.tracked.warning
     if now < due_at - lead:
         return None
-    if warned is None or warned.reason is not reason or now > max(warned.stop_at, case.memory.refused_until) + FORGOTTEN:
+    if warned is None or warned.reason is not reason or now > max(warned.stop_at, case.tracked.retry_at) + FORGOTTEN:
         if not lead:
             return Decision(act, f"It is {words} now.", now, reason, due=due_at)
         stop_at = max(due_at, now + lead)

@@ -71,10 +71,13 @@ def evaluation_of(
 def with_evidence(case: Evaluation, outside: Evidence, record: AgentRecord | None, rules: EvaluationRules) -> Evaluation:
     """The case with what Azure Monitor and the agent have measured, and with the holds that were made on the machine."""
     if record is None or record.heard_at < case.machine.created:  # then it spoke of another machine of that name
-        return replace(case, evidence=outside, hold=case.memory.hold)
-    hold = longest_hold(case.memory.hold, record.holds, case.machine.name, case.now, rules.longest_hold)
-    evidence, memory = with_agent(outside, record, case.policy.window, case.now), with_delivered_warning(case.memory, record)
-    return replace(case, memory=memory, evidence=evidence, hold=hold)
+        return replace(case, evidence=outside, hold=case.tracked.hold)
+    hold = longest_hold(case.tracked.hold, record.holds, case.machine.name, case.now, rules.longest_hold)
+    evidence, memory = (
+        with_agent(outside, record, case.policy.window, case.now),
+        with_delivered_warning(case.tracked, record),
+    )
+    return replace(case, tracked=memory, evidence=evidence, hold=hold)
 
 
 def _is_machine_of(record: EnvironmentRecord, machine: VirtualMachine, home: str) -> bool:

@@ -68,7 +68,7 @@ class Evaluation:
     """
 
     machine: VirtualMachine
-    memory: TrackedMachine
+    tracked: TrackedMachine
     policy: IdlePolicy
     now: float
     schedule: Schedule | None = None

@@ -198,11 +198,13 @@ def _problems(beat: Heartbeat, record: AgentRecord, names: tuple[str, ...], minu
     return {name: why[:longest] for name, why in said.items()}
 
 
-def _hold(wish: ReportedHold, known: Iterable[HoldOnMachine], now: float) -> HoldOnMachine:
+def _hold(desired: ReportedHold, known: Iterable[HoldOnMachine], now: float) -> HoldOnMachine:
     """A hold as it is told now: the same that was told before, or a new one."""
-    until = now + wish.until_in_seconds
-    same = (hold for hold in known if (hold.by, hold.reason) == (wish.by, wish.reason) and abs(hold.until - until) < SAME)
-    return HoldOnMachine(wish.by, wish.reason, next((hold.since for hold in same), now), until)
+    until = now + desired.until_in_seconds
+    same = (
+        hold for hold in known if (hold.by, hold.reason) == (desired.by, desired.reason) and abs(hold.until - until) < SAME
+    )
+    return HoldOnMachine(desired.by, desired.reason, next((hold.since for hold in same), now), until)
 
 
 def _placed(minute: Minute, boot: Boot | None, identifier: str, now: float) -> tuple[int, Boot]:

@@ -19,7 +19,7 @@ ON_ITS_WAY = {
 
 def is_on_its_way(planned: PlannedAction, case: Evaluation) -> bool:
     """Whether Azure is doing, or has done, what was planned."""
-    return case.machine.state in ON_ITS_WAY.get(planned.step, frozenset())
+    return case.machine.state in ON_ITS_WAY.get(planned.action, frozenset())
 
 
 def recheck(planned: PlannedAction, case: Evaluation) -> str:
@@ -35,7 +35,7 @@ def recheck(planned: PlannedAction, case: Evaluation) -> str:
         return "Another machine has its name now."
     verdict = evaluate(case)
     decision = decide(case, verdict)
-    if (decision.step, decision.reason) == (planned.step, planned.reason):
+    if (decision.action, decision.reason) == (planned.action, planned.reason):
         return ""
     return _difference(planned, case, verdict, decision)
 
@@ -54,4 +54,4 @@ def _difference(planned: PlannedAction, case: Evaluation, verdict: Verdict, deci
         return "Its lease has been changed."
     if planned.reason is ActionReason.SCHEDULE and decision.then:
         return decision.then
-    return verdict.sentence
+    return verdict.reason

@@ -44,7 +44,7 @@ class ReportRow:
     @classmethod
     def of(cls, case: Evaluation, verdict: Verdict, decision: Decision) -> "ReportRow":
         """The line of a machine."""
-        machine, memory, now = case.machine, case.memory, case.now
+        machine, memory, now = case.machine, case.tracked, case.now
         return cls(
             id=machine.id,
             name=machine.name,
@@ -53,9 +53,9 @@ class ReportRow:
             size=machine.size,
             state=machine.state,
             verdict=verdict.kind,
-            sentence=clipped(verdict.sentence, LONGEST_SENTENCE),
+            sentence=clipped(verdict.reason, LONGEST_SENTENCE),
             numbers=verdict.numbers,
-            step=decision.step,
+            step=decision.action,
             then=clipped(decision.then, LONGEST_SENTENCE),
             at=decision.at,
             since=memory.since(verdict.kind),
@@ -63,8 +63,8 @@ class ReportRow:
             lease=memory.lease,
             hours_asleep=round(memory.hours_asleep(now), 2),
             saved=round(memory.money_saved(now), 2),
-            per_hour=memory.nap.per_hour if memory.nap else 0.0,
-            currency=memory.nap.currency if memory.nap else "USD",
+            per_hour=memory.shutdown.per_hour if memory.shutdown else 0.0,
+            currency=memory.shutdown.currency if memory.shutdown else "USD",
         )
 
 
@@ -75,7 +75,7 @@ class ReportPage:
     number: int
     sweep: str
     judged_at: float
-    lines: tuple[ReportRow, ...]
+    rows: tuple[ReportRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,6 @@ class ReportHead:
     began_at: float
     ended_at: float
     pages: int
-    tally: SweepSummary
+    summary: SweepSummary
     told_at: float = 0.0
     blind: bool = False

@@ -26,5 +26,5 @@ def read_link(text: str) -> tuple[str, str]:
 
 def opens(memory: TrackedMachine | None, token: str) -> bool:
     """Whether this secret is the one of the machine's present warning."""
-    known = memory.warned.token if memory and memory.warned else ""
+    known = memory.warning.token if memory and memory.warning else ""
     return bool(known) and compare_digest(known.encode(), token.encode())

@@ -54,11 +54,11 @@ class PlannedAction:
     `window` is how many minutes its policy looks back.
     """
 
-    step: NextAction
+    action: NextAction
     reason: ActionReason
-    subject: str
+    lock: str
     machine: VirtualMachine
-    sentence: str
+    verdict_reason: str
     then: str
     at: float
     judged_at: float
@@ -68,7 +68,7 @@ class PlannedAction:
     @property
     def verb(self) -> Verb:
         """What the operation on the machine is called; raises KeyError where there is none."""
-        return VERBS[self.step]
+        return VERBS[self.action]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Alarm:
 class PageFound:
     """What the machines of one page are, and what is to be done about them now."""
 
-    tally: SweepSummary
+    summary: SweepSummary
     planned: tuple[PlannedAction, ...] = ()
     alarms: tuple[Alarm, ...] = ()
 
@@ -95,7 +95,7 @@ class ActionClaim:
 
     operation: str
     planned: PlannedAction
-    carrier: str
+    instance_id: str
     accepted_at: float
 
     @property
@@ -103,7 +103,7 @@ class ActionClaim:
         """What is asked of Azure, if the machine is to be stopped or started."""
         plan, machine = self.planned, self.planned.machine
         where = (machine.group, machine.name, machine.subscription)
-        return ChangePower(self.operation, plan.subject, plan.verb, *where, hibernate=plan.hibernate)
+        return ChangePower(self.operation, plan.lock, plan.verb, *where, hibernate=plan.hibernate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,5 +166,5 @@ class SweepEnd:
     began_at: float
     ended_at: float
     pages: int
-    tally: SweepSummary
+    summary: SweepSummary
     failed: tuple[str, ...] = ()

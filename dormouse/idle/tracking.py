@@ -89,12 +89,12 @@ class TrackedMachine:
     verdict: str = ""
     verdict_since: float = 0.0
     alarmed_at: float = 0.0
-    refused_until: float = 0.0
-    refusals: int = 0
-    warned: PendingWarning | None = None
+    retry_at: float = 0.0
+    failures: int = 0
+    warning: PendingWarning | None = None
     hold: Hold | None = None
     lease: Lease | None = None
-    nap: IdleShutdown | None = None
+    shutdown: IdleShutdown | None = None
     slept_hours: float = 0.0
     saved: float = 0.0
     vm_id: str = ""
@@ -106,11 +106,11 @@ class TrackedMachine:
 
     def hours_asleep(self, now: float) -> float:
         """How long the machine has slept because of us, this time included."""
-        return self.slept_hours + ((now - self.nap.since) / HOUR if self.nap else 0.0)
+        return self.slept_hours + ((now - self.shutdown.since) / HOUR if self.shutdown else 0.0)
 
     def money_saved(self, now: float) -> float:
         """What that would have cost."""
-        return self.saved + ((now - self.nap.since) / HOUR * self.nap.per_hour if self.nap else 0.0)
+        return self.saved + ((now - self.shutdown.since) / HOUR * self.shutdown.per_hour if self.shutdown else 0.0)
 
 
 def with_observation(known: TrackedMachine | None, machine: VirtualMachine, schedule: str, now: float) -> TrackedMachine:
@@ -125,7 +125,7 @@ def with_observation(known: TrackedMachine | None, machine: VirtualMachine, sche
     memory = _without_what_is_over(memory, now)
     if machine.state is memory.state or machine.state in IN_BETWEEN:
         return memory
-    memory = replace(memory, state=machine.state, state_since=now, refusals=0, refused_until=0.0, hibernation_failures=0)
+    memory = replace(memory, state=machine.state, state_since=now, failures=0, retry_at=0.0, hibernation_failures=0)
     return with_wakeup(memory, now) if machine.state is State.RUNNING else memory
 
 
@@ -170,12 +170,12 @@ def with_verdict(memory: TrackedMachine, verdict: str, now: float) -> TrackedMac
 def with_failure(memory: TrackedMachine, now: float, *, hibernating: bool = False) -> TrackedMachine:
     """The memory of a machine with which nothing could be done: left alone for a while, and people are told once a day."""
     alarmed = memory.alarmed_at if now - memory.alarmed_at < DAY else now
-    pause = min(LEFT_ALONE * 2**memory.refusals, DAY)
+    pause = min(LEFT_ALONE * 2**memory.failures, DAY)
     failures = memory.hibernation_failures + hibernating
     return replace(
         memory,
-        refused_until=now + pause,
-        refusals=memory.refusals + 1,
+        retry_at=now + pause,
+        failures=memory.failures + 1,
         alarmed_at=alarmed,
         hibernation_failures=failures,
     )
@@ -183,19 +183,19 @@ def with_failure(memory: TrackedMachine, now: float, *, hibernating: bool = Fals
 
 def with_shutdown(memory: TrackedMachine, nap: IdleShutdown) -> TrackedMachine:
     """The memory of a machine that was put to sleep."""
-    return replace(memory, state=State.STOPPED, state_since=nap.since, warned=None, nap=nap)
+    return replace(memory, state=State.STOPPED, state_since=nap.since, warning=None, shutdown=nap)
 
 
 def with_wakeup(memory: TrackedMachine, now: float) -> TrackedMachine:
     """The memory of a machine that runs again: its sleep is added up."""
-    if memory.nap is None:
+    if memory.shutdown is None:
         return memory
-    return replace(memory, nap=None, slept_hours=memory.hours_asleep(now), saved=memory.money_saved(now))
+    return replace(memory, shutdown=None, slept_hours=memory.hours_asleep(now), saved=memory.money_saved(now))
 
 
 def with_delivered_warning(memory: TrackedMachine, record: AgentRecord) -> TrackedMachine:
     """The memory with what the agent says of it: that the warning was shown."""
-    warned = memory.warned
+    warned = memory.warning
     if warned is None or warned.delivered_at or warned.id not in record.shown:
         return memory
-    return replace(memory, warned=replace(warned, delivered_at=record.shown[warned.id], undelivered=""))
+    return replace(memory, warning=replace(warned, delivered_at=record.shown[warned.id], undelivered=""))

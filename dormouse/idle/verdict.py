@@ -44,7 +44,7 @@ class Verdict:
     """What follows from the evidence, why, and the numbers that it rests on."""
 
     kind: VerdictKind
-    sentence: str
+    reason: str
     numbers: dict[str, float] = field(default_factory=dict)
 
 
@@ -138,7 +138,7 @@ def _scheduled_on(case: Evaluation) -> Verdict | None:
 
 
 def _young(case: Evaluation) -> Verdict | None:
-    memory, evidence = case.memory, case.evidence
+    memory, evidence = case.tracked, case.evidence
     changed = memory.state_since if memory.state_since > memory.first_seen else 0.0
     born = max(changed, case.machine.created, evidence.booted_at)
     # However short the grace: who has not been up for a whole window cannot have been idle for one.

@@ -34,8 +34,8 @@ class Delivery:
 class NotificationRequest:
     """Input of the activity that tells people: what, and in which kinds of places only, if not in all."""
 
-    notice: Notification
-    places: tuple[str, ...] = ()
+    notification: Notification
+    channels: tuple[str, ...] = ()
 
 
 FAILED = {
@@ -52,11 +52,11 @@ def end_of_operation(verb: Verb, environment: str, outcome: Outcome, at: float) 
 
     What somebody has cancelled they know.
     """
-    if outcome.verdict is OutcomeStatus.SUCCEEDED:
+    if outcome.status is OutcomeStatus.SUCCEEDED:
         event = "provision done" if verb is Verb.PROVISION else ""
-    elif outcome.verdict is OutcomeStatus.CANCELLED and not outcome.leftovers:
+    elif outcome.status is OutcomeStatus.CANCELLED and not outcome.leftovers:
         event = ""
     else:
         event = "leftovers" if outcome.leftovers else FAILED.get(verb, "")
     left = f" Left: {', '.join(outcome.leftovers)}." if outcome.leftovers else ""
-    return Notification(event, "", environment, f"{outcome.explanation}{left}", at) if event else None
+    return Notification(event, "", environment, f"{outcome.reason}{left}", at) if event else None

@@ -24,7 +24,7 @@ class Webhooks:
         """Post over this cloud's connections to the outside; nothing of our identity goes along."""
         self._cloud, self._settings = cloud, cloud.settings
 
-    async def tell(self, notice: Notification, *, link: str = "", places: Collection[str] = ()) -> Delivery:
+    async def send(self, notification: Notification, *, link: str = "", places: Collection[str] = ()) -> Delivery:
         """Tell everywhere, or in some kinds of places only; one that cannot be reached is named and spoils no other one.
 
         `link` is a secret.
@@ -32,7 +32,7 @@ class Webhooks:
         urls = {kind: url for kind, url in self._settings.notify_urls.items() if not places or kind in places}
         secrets = {"webhook": self._settings.notify_webhook_secret}
         problems = await asyncio.gather(
-            *(self._post(url, FORMS[kind](notice, link), secrets.get(kind, "")) for kind, url in urls.items())
+            *(self._post(url, FORMS[kind](notification, link), secrets.get(kind, "")) for kind, url in urls.items())
         )
         told = dict(zip(urls, problems, strict=True))
         return Delivery(
@@ -41,7 +41,7 @@ class Webhooks:
             again=tuple(kind for kind, problem in told.items() if problem),
         )
 
-    async def answer(self, url: str, card: Card) -> None:
+    async def reply(self, url: str, card: Card) -> None:
         """Answer a command where Slack wants it answered, and nowhere else; raises CloudUnavailable."""
         if not self._settings.takes_slack_answers(url):
             raise CloudUnavailable("Slack's answers go to Slack only.")
@@ -70,24 +70,24 @@ class Webhooks:
         return "" if 200 <= status < 300 else f"{host} answered HTTP {status}"
 
 
-def _plain(notice: Notification, link: str) -> dict[str, Any]:
+def _plain(notification: Notification, link: str) -> dict[str, Any]:
     more = {"snooze_url": link} if link else {}
     return {
-        "event": notice.event,
-        "machine": notice.machine,
-        "name": notice.name,
-        "text": notice.text,
-        "at": notice.at,
+        "event": notification.event,
+        "machine": notification.machine,
+        "name": notification.name,
+        "text": notification.text,
+        "at": notification.at,
         **more,
     }
 
 
-def _card(notice: Notification, link: str) -> Card:
-    return Card(notice.name, notice.text, buttons=(Button(SNOOZE_BUTTON, url=link),) if link else ())
+def _card(notification: Notification, link: str) -> Card:
+    return Card(notification.name, notification.text, buttons=(Button(SNOOZE_BUTTON, url=link),) if link else ())
 
 
 FORMS: dict[str, Callable[[Notification, str], dict[str, Any]]] = {
     "webhook": _plain,
-    "slack": lambda notice, link: slack_message(_card(notice, link)),
-    "teams": lambda notice, link: teams_message(_card(notice, link)),
+    "slack": lambda notification, link: slack_message(_card(notification, link)),
+    "teams": lambda notification, link: teams_message(_card(notification, link)),
 }

@@ -23,12 +23,12 @@ class Lock:
     operation: str
     taken_at: float
     etag: str = field(default="", compare=False)
-    carrier: str = ""
+    instance_id: str = ""
 
     @property
     def orchestration(self) -> str:
         """The orchestration whose end is the end of the lock."""
-        return self.carrier or self.operation
+        return self.instance_id or self.operation
 
 
 @dataclass(frozen=True, slots=True)

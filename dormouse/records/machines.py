@@ -28,7 +28,7 @@ T = TypeVar("T")
 class StoredMachine:
     """The memory of a machine, and the tag that tells whether it has changed since it was read."""
 
-    memory: TrackedMachine
+    tracked: TrackedMachine
     etag: str
 
 
@@ -64,7 +64,7 @@ class MachineRecords:
         return agent_record_in(row) if row else None
 
     async def heard_between(self, first: str, last: str) -> dict[str, Row]:
-        """The rows of what agents between two keys have told, by key; `heard_in` reads one and raises UnreadableRecord."""
+        """The rows of agents between two keys, by key; `agent_record_in` reads one and raises UnreadableRecord."""
         return {row.key: row for row in await self._heartbeats.range(HEARTBEATS, first, last)}
 
     async def change_heard(self, key: str, change: Callable[[AgentRecord | None], AgentRecord], now: float) -> AgentRecord:
@@ -80,28 +80,28 @@ class MachineRecords:
         """Forget what an agent has told: there is none any more."""
         await self._heartbeats.delete(HEARTBEATS, key)
 
-    async def memory(self, key: str) -> TrackedMachine | None:
+    async def tracked(self, key: str) -> TrackedMachine | None:
         """What is remembered of a machine, or None."""
         row = await self._machines.read(MACHINES, key)
         return _memory_in(row) if row else None
 
-    async def remembered(self, key: str) -> StoredMachine | None:
+    async def tracked_with_etag(self, key: str) -> StoredMachine | None:
         """What is remembered of a machine and the tag of its row, or None; raises UnreadableRecord."""
         row = await self._machines.read(MACHINES, key)
         return StoredMachine(_memory_in(row), row.etag) if row else None
 
-    async def memories_between(self, first: str, last: str) -> Documents[StoredMachine]:
+    async def tracked_between(self, first: str, last: str) -> Documents[StoredMachine]:
         """What is remembered of machines between two keys, by key; `unreadable` says which rows must be left as they are."""
         rows = await self._machines.range(MACHINES, first, last)
         return read_each(MACHINES, rows, lambda row: StoredMachine(_memory_in(row), row.etag))
 
-    async def write_memories(self, changed: Mapping[str, tuple[TrackedMachine, str]]) -> None:
+    async def write_tracked(self, changed: Mapping[str, tuple[TrackedMachine, str]]) -> None:
         """Write memories by key, each with the tag it was read with; who was faster with one of them wins."""
         await self._machines.write_all(
             MACHINES, [Change(key, serialization.text_of(memory), etag or NEW) for key, (memory, etag) in changed.items()]
         )
 
-    async def change_memory(self, key: str, change: Callable[[TrackedMachine | None], TrackedMachine]) -> TrackedMachine:
+    async def change_tracked(self, key: str, change: Callable[[TrackedMachine | None], TrackedMachine]) -> TrackedMachine:
         """Change what is remembered of a machine, on its newest state; raises CloudUnavailable and UnreadableRecord."""
         return await _changed(
             self._machines, MACHINES, key, lambda row: change(_memory_in(row) if row else None), serialization.text_of
@@ -112,7 +112,7 @@ class MachineRecords:
         await self.forget_heard(key)
         await self._machines.delete(MACHINES, key)
 
-    async def remembered_keys(self) -> dict[str, float]:
+    async def tracked_keys(self) -> dict[str, float]:
         """The keys of all machines of which anything is remembered, and when that last changed; unreadable rows too."""
         memories, heard = await asyncio.gather(self._machines.keys(MACHINES), self._heartbeats.keys(HEARTBEATS))
         return {key: max(memories.get(key, 0.0), heard.get(key, 0.0)) for key in memories.keys() | heard.keys()}

@@ -67,13 +67,13 @@ def table_prefix(deployment: str) -> str:
 def owned_resources_of(plan: Plan) -> OwnedResources:
     """Everything that a plan names; role assignments are deleted with the resource they are for."""
     resources: list[str] = []
-    for step in plan.steps:
+    for step in plan.resources:
         if step.kind is ResourceKind.VIRTUAL_MACHINE:  # before its machine, because it can be deleted only after it
             disk = step.body["properties"]["storageProfile"]["osDisk"]["name"]
-            resources.append(f"{plan.step('group').id}/providers/{DISKS}/{disk}")
+            resources.append(f"{plan.resource('group').id}/providers/{DISKS}/{disk}")
         if step.id and step.kind not in (ResourceKind.RESOURCE_GROUP, ResourceKind.PASSWORD):
             resources.append(step.id)
-    secrets = tuple(step.names[0] for step in plan.steps if step.kind is ResourceKind.PASSWORD)
+    secrets = tuple(step.names[0] for step in plan.resources if step.kind is ResourceKind.PASSWORD)
     return OwnedResources(plan.group, tuple(resources), secrets)
 
 

@@ -57,10 +57,10 @@ class Resource:
     group: str
     names: tuple[str, ...]
     body: dict[str, Any] = field(default_factory=dict)
-    inputs: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
     setup: GuestSetup | None = None
     needs: tuple[str, ...] = ()
-    inside: str = ""
+    contained_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +100,17 @@ class Plan:
     operation: str
     region: str
     group: str
-    steps: tuple[Resource, ...]
+    resources: tuple[Resource, ...]
     machine: PlannedMachine
     changed: tuple[str, ...] = ()
 
-    def step(self, name: str) -> Resource:
+    def resource(self, name: str) -> Resource:
         """The step of that name; raises KeyError if the plan has none."""
-        for step in self.steps:
+        for step in self.resources:
             if step.name == name:
                 return step
         raise KeyError(name)
 
     def of_kind(self, kind: ResourceKind) -> Resource | None:
         """The first step of a kind, if the plan has one."""
-        return next((step for step in self.steps if step.kind is kind), None)
+        return next((step for step in self.resources if step.kind is kind), None)

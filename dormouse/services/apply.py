@@ -33,15 +33,15 @@ class DesiredState:
     plan: Plan
     secret: str
     existing: tuple[str, ...]
-    known: EnvironmentRecord | None
+    record: EnvironmentRecord | None
 
     @property
     def changes(self) -> bool:
         """Whether carrying the plan out would change anything."""
         # An assignment cannot be looked up before its principal is known; it comes and goes with its neighbours.
-        wanted = {step.name for step in self.plan.steps if step.kind is not ResourceKind.ROLE_ASSIGNMENT}
+        wanted = {step.name for step in self.plan.resources if step.kind is not ResourceKind.ROLE_ASSIGNMENT}
         # Policies are nothing that exists in Azure, but the next sweep goes by them.
-        as_asked = self.known is not None and self.known.whole and self.known.spec == serialization.text_of(self.spec)
+        as_asked = self.record is not None and self.record.ready and self.record.spec == serialization.text_of(self.spec)
         return not as_asked or bool(self.plan.changed) or not wanted.issubset(self.existing)
 
 
@@ -77,10 +77,10 @@ COVERS = "the machine while it is allocated; its disk, public address, storage a
 
 
 async def desired_state_of(
-    name: str, body: Mapping[str, Any], address: str, caller: Caller, reads: Dependencies
+    name: str, body: Mapping[str, Any], address: str, caller: Caller, dependencies: Dependencies
 ) -> DesiredState:
     """The wish in a request; raises InvalidSpec with everything that is wrong with it."""
-    record = await reads.records.environment(name)
+    record = await dependencies.records.environment(name)
     if record is not None and owns(caller, record.owner_id) and not str(body.get("owner") or "").strip():
         body = {**body, "owner": record.owner}  # the same person, who may be called otherwise at another door
     taken = [*_taken(record, body, caller.name), *_for_others(record, body, caller)]
@@ -95,19 +95,19 @@ async def desired_state_of(
         raise InvalidSpec(before.faults)
 
     operation = operation_id_of(caller, name, Verb.PROVISION)
-    settings = reads.settings
+    settings = dependencies.settings
     secret = record.secret if record else secret_name(settings.deployment_id, name, ulid_of(operation))
     place = _place(settings, name, operation, secret)
     plan = plan_for(spec, place)
     if record is None:
         return DesiredState(spec, plan, secret, (), None)
-    survey = await reads.preflight.existing(plan)
-    kept = {step.name for step in plan.steps if step.kind in NOT_PUT_AGAIN}
+    survey = await dependencies.preflight.existing(plan)
+    kept = {step.name for step in plan.resources if step.kind in NOT_PUT_AGAIN}
     differing = changed_steps(plan_for(before.spec, place), plan) if before.spec else ()
     changed = {*differing, *survey.drifted} - kept
-    if not (record.whole and before.exact):  # then it is not known what all of it looks like
-        changed |= {step.name for step in plan.steps} - kept
-    ordered = tuple(step.name for step in plan.steps if step.name in changed)
+    if not (record.ready and before.exact):  # then it is not known what all of it looks like
+        changed |= {step.name for step in plan.resources} - kept
+    ordered = tuple(step.name for step in plan.resources if step.name in changed)
     return DesiredState(spec, replace(plan, changed=ordered), secret, survey.existing, record)
 
 
@@ -127,28 +127,28 @@ def _place(settings: Settings, environment: str, operation: str, secret: str) ->
     return DeploymentTarget(settings.azure_subscription_id, environment, operation, secret, *agent, settings.deployment_id)
 
 
-async def preview_of(wish: DesiredState, reads: Dependencies) -> ApplyPreview:
+async def preview_of(desired: DesiredState, dependencies: Dependencies) -> ApplyPreview:
     """What carrying a wish out would do, without doing any of it."""
-    plan, preflight = wish.plan, reads.preflight
+    plan, preflight = desired.plan, dependencies.preflight
     price, *surveys = await asyncio.gather(
-        _price(plan, reads),
-        preflight.existing(plan, new=wish.known is None),
+        _price(plan, dependencies),
+        preflight.existing(plan, new=desired.record is None),
         preflight.size_offered(plan),
         preflight.quota_left(plan),
     )
     existing = surveys[0].existing
     steps = tuple(
         PlannedStep(step.name, step.kind, step.id, step.needs, _action(step.name, existing, plan))
-        for step in in_order(plan.steps)
+        for step in in_order(plan.resources)
     )
     refusals = tuple(refusal for survey in surveys for refusal in survey.refusals)
-    would = "nothing" if wish.existing and not wish.changes else "change" if existing else "create"
+    would = "nothing" if desired.existing and not desired.changes else "change" if existing else "create"
     return ApplyPreview(plan.environment, plan.blueprint, plan.region, would, steps, price, COVERS, refusals)
 
 
-async def _price(plan: Plan, reads: Dependencies) -> Price | None:
+async def _price(plan: Plan, dependencies: Dependencies) -> Price | None:
     try:
-        return await reads.prices.of_machine(plan.region, plan.machine.size)
+        return await dependencies.prices.of_machine(plan.region, plan.machine.size)
     except CloudUnavailable:
         return None
 

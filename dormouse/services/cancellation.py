@@ -41,7 +41,7 @@ async def cancel(client: Client, operation: OperationRecord, cancellation: Cance
 async def end_by_force(client: Client, records: Records, operation: OperationRecord, by: str) -> None:
     """End an operation as it stands, and its steps; when it has ended, its lock is stale. Raises as `cancel` does."""
     await _require_under_way(client, operation)
-    if not operation.carrier:  # a sweep goes on with its other machines, and leaves this one alone without its lock
+    if not operation.instance_id:  # a sweep goes on with its other machines, and leaves this one alone without its lock
         await terminate(client, operation.id, f"Ended by {by}.")
         await end_steps(client, operation.id)
         if not await ends(client, operation.id):
@@ -51,7 +51,7 @@ async def end_by_force(client: Client, records: Records, operation: OperationRec
         words = f"{by} ended it by force. What Azure had begun goes on; look at the environment, then repeat the command."
         ended = replace(known, outcome=Outcome(OutcomeStatus.LOST, words), ended_at=iso_text(time.time()))
         await records.remember_operation(ended)
-    if operation.carrier:
+    if operation.instance_id:
         await records.release_lock(operation.environment, operation.id)
 
 
@@ -66,7 +66,7 @@ async def end_sweep(client: Client, records: Records, sweep: str, why: str) -> N
             with contextlib.suppress(CloudUnavailable):  # what does not end by being told has no lock from now on
                 await terminate(client, identifier, why)
     for name, held in (await records.locks()).items():
-        if held.carrier in ours:
+        if held.instance_id in ours:
             await close_trail(records, held.operation)
             await records.release_lock(name, held.operation)
     await records.release_lock(SWEEP_LOCK, sweep)

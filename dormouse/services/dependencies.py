@@ -25,13 +25,13 @@ class Dependencies:
     inventory: Inventory
     prices: Prices
     preflight: Preflight
-    fleet: MachineRecords
+    machines: MachineRecords
     receipts: Receipts
     tokens: Tokens
     settings: Settings
-    pace: RateLimit
-    looks: RateLimit = field(default_factory=lambda: read_rate_limit(300))
-    heartbeats: RateLimit = field(default_factory=lambda: RateLimit(HEARTBEATS_A_MINUTE))
+    rate_limit: RateLimit
+    read_rate_limit: RateLimit = field(default_factory=lambda: read_rate_limit(300))
+    heartbeat_rate_limit: RateLimit = field(default_factory=lambda: RateLimit(HEARTBEATS_A_MINUTE))
 
     @staticmethod
     def now() -> float:

@@ -29,22 +29,24 @@ class ReportReader:
     @property
     def told(self) -> tuple[str, ...]:
         """Everything that readers should know about it."""
-        seen = self.head.tally.problems if self.head.blind or not self.head.sweep else ()
+        seen = self.head.summary.problems if self.head.blind or not self.head.sweep else ()
         return first_of((*self.problems, *seen), MOST_PROBLEMS)
 
 
-async def open_report(reads: Dependencies) -> ReportReader:
+async def open_report(dependencies: Dependencies) -> ReportReader:
     """Begin to read the report; raises UnreadableRecord if its head cannot be read."""
-    head = await reads.fleet.report_head()
+    head = await dependencies.machines.report_head()
     if head is None:
         return ReportReader(ReportHead("", False, 0.0, 0.0, 0, SweepSummary(problems=(NONE_YET,))))
-    late = reads.now() - head.ended_at > LATE
+    late = dependencies.now() - head.ended_at > LATE
     return ReportReader(
         head, [f"The last sweep ended at {moment_text(head.ended_at)}; since then none has."] if late else []
     )
 
 
-async def lines_of(reading: ReportReader, reads: Dependencies, begin: int = 0) -> AsyncIterator[tuple[int, ReportRow]]:
+async def lines_of(
+    reading: ReportReader, dependencies: Dependencies, begin: int = 0
+) -> AsyncIterator[tuple[int, ReportRow]]:
     """Every line from a number on, with its number; each line says as of when it is.
 
     Lines of a page that the last sweep did not see are as an earlier one saw them. After a sweep that failed, all pages are
@@ -52,7 +54,7 @@ async def lines_of(reading: ReportReader, reads: Dependencies, begin: int = 0) -
     """
     number = begin // ROWS_PER_PAGE
     while number < reading.head.pages or reading.head.blind:
-        page = await reads.fleet.report_page(number)
+        page = await dependencies.machines.report_page(number)
         if page.problem:
             reading.problems.append(f"Machines of page {number} are missing here. {page.problem}.")
         if page.content is None and number >= reading.head.pages:
@@ -68,7 +70,7 @@ def _lines(page: ReportPage | None, reading: ReportReader) -> list[ReportRow]:
         return []
     # Pages are written before the head: those of a sweep that is under way are newer than the report.
     old = page.sweep != reading.head.sweep and page.judged_at < reading.head.began_at
-    if old and page.lines:
-        seen = f"{len(page.lines)} machines of page {page.number} are shown as they were at {moment_text(page.judged_at)}"
+    if old and page.rows:
+        seen = f"{len(page.rows)} machines of page {page.number} are shown as they were at {moment_text(page.judged_at)}"
         reading.problems.append(f"{seen}: the last sweep did not see them. Some of them may be gone.")
-    return [replace(line, as_of=iso_text(page.judged_at), stale=old) for line in page.lines]
+    return [replace(line, as_of=iso_text(page.judged_at), stale=old) for line in page.rows]

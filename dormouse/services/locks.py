@@ -85,7 +85,7 @@ async def take_lock(client: Client, records: Records, name: str, holder: str) ->
 
 async def _end(client: Client, held: Lock) -> bool:
     """End what the holder of a stale lock has left, and say whether it was still building."""
-    if not held.carrier and time.time() - held.taken_at > LONGEST:
+    if not held.instance_id and time.time() - held.taken_at > LONGEST:
         with contextlib.suppress(CloudUnavailable):  # what does not end by being told has no lock from now on
             await terminate(client, held.operation, "It did not end in time.")
     return await end_steps(client, held.operation)
@@ -112,7 +112,7 @@ async def close_trail(records: Records, operation: str) -> None:
 
 async def _is_stale(client: Client, held: Lock) -> bool:
     age = time.time() - held.taken_at
-    if age > (SWEEP_LIVES if held.carrier else LONGEST):
+    if age > (SWEEP_LIVES if held.instance_id else LONGEST):
         return True
     status = await status_of(client, held.orchestration)
     if not status or status.runtime_status is None:

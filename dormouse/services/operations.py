@@ -30,7 +30,7 @@ def operation_id_of(caller: Caller, environment: str, verb: Verb) -> str:
 def operation_of(caller: Caller, environment: str, verb: Verb) -> OperationRecord:
     """A new operation, as the trail will have it."""
     identifier = operation_id_of(caller, environment, verb)
-    return OperationRecord(identifier, environment, verb, caller.name, now(), door=caller.door)
+    return OperationRecord(identifier, environment, verb, caller.name, now(), channel=caller.channel)
 
 
 async def start(
@@ -50,7 +50,7 @@ async def start(
     """
     took_over = await take_lock(client, records, operation.environment, operation.id)
     if took_over and isinstance(request, DeleteRequest):
-        request = replace(request, settle=SETTLE)
+        request = replace(request, delay_seconds=SETTLE)
     written: EnvironmentRecord | None = None
     try:
         if await records.environment(operation.environment) != seen:

@@ -24,12 +24,12 @@ MOST_AT_ONCE, MOST_ROUNDS = 1000, 20
 FRESH = HOUR
 
 
-async def purge_histories(client: Client, reads: Dependencies) -> None:
+async def purge_histories(client: Client, dependencies: Dependencies) -> None:
     """Delete the histories of orchestrations that ended and began more than `HISTORY_KEPT_DAYS` ago.
 
     Asked for in slices of time, the newest first: a slice that takes too long is gone on with an hour later, alone.
     """
-    border = datetime.fromtimestamp(reads.now(), UTC) - timedelta(days=reads.settings.kept.history)
+    border = datetime.fromtimestamp(dependencies.now(), UTC) - timedelta(days=dependencies.settings.kept.history)
     for first, last in slices(border):
         try:
             purged = (await client.purge_instance_history_by(first, last, OVER)).instances_deleted
@@ -49,56 +49,56 @@ def slices(border: datetime) -> Iterator[tuple[datetime, datetime]]:
         last, days = first, days * 2
 
 
-async def forget_old_trails(reads: Dependencies) -> None:
+async def forget_old_trails(dependencies: Dependencies) -> None:
     """Delete the records of operations that were accepted more than `TRAIL_KEPT_DAYS` ago; raises CloudUnavailable."""
-    moment = reads.now() - reads.settings.kept.trail * DAY
+    moment = dependencies.now() - dependencies.settings.kept.trail * DAY
     for _ in range(MOST_ROUNDS):
-        if await reads.records.forget_operations_before(moment, limit=MOST_AT_ONCE) < MOST_AT_ONCE:
+        if await dependencies.records.forget_operations_before(moment, limit=MOST_AT_ONCE) < MOST_AT_ONCE:
             return
 
 
-async def forget_missing_machines(reads: Dependencies) -> None:
+async def forget_missing_machines(dependencies: Dependencies) -> None:
     """Delete the rows of machines that no sweep has seen and that have said nothing for `MACHINES_KEPT_DAYS`.
 
     Only a sweep that has just seen every page of the fleet proves that a machine is missing: while Resource Graph cannot be
     asked, and while it shows no machine at all, nothing is deleted and nothing is noted. Raises CloudUnavailable.
     """
-    head = await reads.fleet.report_head()
-    seen = await _seen(head, reads) if head else set[str]()
+    head = await dependencies.machines.report_head()
+    seen = await _seen(head, dependencies) if head else set[str]()
     if not head or not seen:
         return
-    await reads.fleet.forget_report_from(head.pages)
-    remembered, missed = await reads.fleet.remembered_keys(), await reads.fleet.missed()
+    await dependencies.machines.forget_report_from(head.pages)
+    remembered, missed = await dependencies.machines.tracked_keys(), await dependencies.machines.missed()
     missing = remembered.keys() - seen
-    await reads.fleet.forget_missed(missed.keys() - missing)
-    await reads.fleet.note_missed(missing - missed.keys())
-    border = reads.now() - reads.settings.kept.machines * DAY
+    await dependencies.machines.forget_missed(missed.keys() - missing)
+    await dependencies.machines.note_missed(missing - missed.keys())
+    border = dependencies.now() - dependencies.settings.kept.machines * DAY
     gone = [key for key in missing & missed.keys() if max(missed[key], remembered[key]) < border]
     for key in gone:
-        await reads.fleet.forget(key)
-    await reads.fleet.forget_missed(gone)
+        await dependencies.machines.forget(key)
+    await dependencies.machines.forget_missed(gone)
     if gone:
         log.info("The rows of %s machines that were not seen for long were deleted.", len(gone))
 
 
-async def _seen(head: ReportHead, reads: Dependencies) -> set[str]:
+async def _seen(head: ReportHead, dependencies: Dependencies) -> set[str]:
     """The keys of all machines that the last sweep saw; empty unless it is fresh and saw every page."""
-    if reads.now() - head.ended_at > FRESH:
+    if dependencies.now() - head.ended_at > FRESH:
         return set()
     seen: set[str] = set()
     for number in range(head.pages):
-        page = (await reads.fleet.report_page(number)).content
+        page = (await dependencies.machines.report_page(number)).content
         if page is None or page.sweep != head.sweep:
             return set()
-        seen |= {key_of(line.id) for line in page.lines}
+        seen |= {key_of(line.id) for line in page.rows}
     return seen
 
 
-async def retain(client: Client, reads: Dependencies) -> None:
+async def retain(client: Client, dependencies: Dependencies) -> None:
     """Delete everything that has been kept for long enough; what cannot be deleted now is deleted an hour later."""
-    await purge_histories(client, reads)
+    await purge_histories(client, dependencies)
     for forget in (forget_old_trails, forget_missing_machines):
         try:
-            await forget(reads)
+            await forget(dependencies)
         except ControlPlaneError as error:
             log.warning("What is over is kept for another hour: %s", error)

@@ -48,7 +48,7 @@ class EnvironmentView:
 
 
 async def environment_view_of(
-    record: EnvironmentRecord, seen: EnvironmentObservation | None, operation: str, reads: Dependencies, known: Known
+    record: EnvironmentRecord, seen: EnvironmentObservation | None, operation: str, dependencies: Dependencies, known: Known
 ) -> EnvironmentView:
     """The picture of one environment; a memory or a spec that cannot be read is a problem of it, and hides nothing else."""
     spec, unread = spec_of(record)
@@ -67,24 +67,24 @@ async def environment_view_of(
         observed_at=seen.observed_at if seen else "",
         fresh=bool(seen and seen.fresh),
         size=size,
-        price=await _price(record.region, size, reads),
+        price=await _price(record.region, size, dependencies),
         address=address,
         connect=_connect(spec, address, state),
-        password_secret=f"{reads.settings.key_vault_url}/secrets/{record.secret}",
+        password_secret=f"{dependencies.settings.key_vault_url}/secrets/{record.secret}",
         operation=operation or None,
-        hold=memory.hold if memory and memory.hold and memory.hold.until > reads.now() else None,
+        hold=memory.hold if memory and memory.hold and memory.hold.until > dependencies.now() else None,
         lease=memory.lease if memory else None,
         schedule=str(spec.get("schedule", "")),
         verdict=memory.verdict if memory else "",
-        whole=record.whole,
+        whole=record.ready,
         problem=" ".join(filter(None, problems)),
         spec=spec,
     )
 
 
-def shown_to(caller: Caller, record: EnvironmentRecord, picture: EnvironmentView) -> EnvironmentView:
+def shown_to(caller: Caller, record: EnvironmentRecord, view: EnvironmentView) -> EnvironmentView:
     """A picture without what this caller is refused elsewhere: the place of the password."""
-    return picture if may_act(caller, record.owner_id) else replace(picture, password_secret="")
+    return view if may_act(caller, record.owner_id) else replace(view, password_secret="")
 
 
 def spec_of(record: EnvironmentRecord) -> tuple[dict[str, Any], str]:
@@ -95,21 +95,21 @@ def spec_of(record: EnvironmentRecord) -> tuple[dict[str, Any], str]:
         return {}, f"Its spec cannot be read: {error}."
 
 
-async def memory_of(record: EnvironmentRecord, reads: Dependencies) -> Known:
+async def memory_of(record: EnvironmentRecord, dependencies: Dependencies) -> Known:
     """What sweeps remember of an environment's machine."""
     try:
-        return await reads.fleet.memory(key_of(record.machine_id(reads.settings.azure_subscription_id)))
+        return await dependencies.machines.tracked(key_of(record.machine_id(dependencies.settings.azure_subscription_id)))
     except UnreadableRecord as error:
         return error
 
 
-async def memories_of(records: Sequence[EnvironmentRecord], reads: Dependencies) -> dict[str, Known]:
+async def memories_of(records: Sequence[EnvironmentRecord], dependencies: Dependencies) -> dict[str, Known]:
     """What sweeps remember of the machines of some environments, by the environments' names."""
-    keys = {record.name: key_of(record.machine_id(reads.settings.azure_subscription_id)) for record in records}
+    keys = {record.name: key_of(record.machine_id(dependencies.settings.azure_subscription_id)) for record in records}
     if not keys:
         return {}
-    known = await reads.fleet.memories_between(min(keys.values()), max(keys.values()))
-    memories: dict[str, Known] = {key: each.memory for key, each in known.readable.items()}
+    known = await dependencies.machines.tracked_between(min(keys.values()), max(keys.values()))
+    memories: dict[str, Known] = {key: each.tracked for key, each in known.readable.items()}
     memories |= known.unreadable
     return {name: memories.get(key) for name, key in keys.items()}
 
@@ -131,8 +131,8 @@ def _connect(spec: dict[str, Any], address: str, state: State) -> dict[str, str]
     return {"rdp": f"mstsc /v:{address}", "ssh": f"ssh {user}@{address}", "username": user}
 
 
-async def _price(region: str, size: str, reads: Dependencies) -> Price | None:
+async def _price(region: str, size: str, dependencies: Dependencies) -> Price | None:
     try:
-        return await reads.prices.of_machine(region, size)
+        return await dependencies.prices.of_machine(region, size)
     except CloudUnavailable:
         return None  # a price list that cannot be reached must not hide a machine

@@ -26,47 +26,47 @@ BETWEEN_LOOKS = 10.0
 def delete_environment(context: Context) -> Orchestration[Any]:
     """Remove what the records say belongs to an environment, prove that nothing of it is left, and name what others own."""
     request = serialization.decode(DeleteRequest, context.get_input())
-    board = ProgressTracker(context)
+    tracker = ProgressTracker(context)
     try:
         lost = yield from lost_lock(context, request.operation, request.environment)
-        ending = CompletionDetails(lost) if lost else (yield from _delete(context, request, board))
+        details = CompletionDetails(lost) if lost else (yield from _delete(context, request, tracker))
     except RetriesExhausted as gave_up:
-        ending = CompletionDetails(Outcome.failed([gave_up.refusal]))
-    return (yield from complete(context, request.operation, request.environment, board, ending))
+        details = CompletionDetails(Outcome.failed([gave_up.refusal]))
+    return (yield from complete(context, request.operation, request.environment, tracker, details))
 
 
 def delete_at_lease_end(context: Context) -> Orchestration[Any]:
     """Remove an environment whose lease has run out, if a fresh look right before agrees that it has."""
     request = serialization.decode(LeaseEnd, context.get_input())
-    teardown, board = request.teardown, ProgressTracker(context)
+    teardown, tracker = request.teardown, ProgressTracker(context)
     try:
         why = yield from run(context, recheck_lease_end, request)
         if why:
-            ending = CompletionDetails(Outcome(OutcomeStatus.CANCELLED, f"Nothing was done. {why}"))
+            details = CompletionDetails(Outcome(OutcomeStatus.CANCELLED, f"Nothing was done. {why}"))
         else:
-            ending = yield from _delete(context, teardown, board)
+            details = yield from _delete(context, teardown, tracker)
     except RetriesExhausted as gave_up:
-        ending = CompletionDetails(Outcome.failed([gave_up.refusal]))
-    return (yield from complete(context, teardown.operation, teardown.environment, board, ending))
+        details = CompletionDetails(Outcome.failed([gave_up.refusal]))
+    return (yield from complete(context, teardown.operation, teardown.environment, tracker, details))
 
 
-def _delete(context: Context, request: DeleteRequest, board: ProgressTracker) -> Orchestration[CompletionDetails]:
-    if request.settle:
-        yield from sleep(context, request.settle)
-    board.begin("survey")
+def _delete(context: Context, request: DeleteRequest, tracker: ProgressTracker) -> Orchestration[CompletionDetails]:
+    if request.delay_seconds:
+        yield from sleep(context, request.delay_seconds)
+    tracker.begin("survey")
     ours = yield from run(context, read_owned_resources, request.environment)
     found = yield from find_leftovers(context, request.environment, ours)
     tagged, unknown = yield from find_tagged(context, request.environment, ours)
-    board.end("survey", REFUSED if found.unknown or unknown else DONE)
-    refusals = yield from _remove(context, ours, found, board)
-    board.begin("verify", needs=[report.name for report in board.reports])
+    tracker.end("survey", REFUSED if found.unknown or unknown else DONE)
+    refusals = yield from _remove(context, ours, found, tracker)
+    tracker.begin("verify", needs=[report.name for report in tracker.reports])
     left = yield from _look_until_gone(context, request, ours)
     leftovers = (*left.all, *unknown)
-    board.end("verify", REFUSED if leftovers else DONE)
+    tracker.end("verify", REFUSED if leftovers else DONE)
     others = text_of_resources_kept((*left.left_alone, *tagged))
     if leftovers:
         return CompletionDetails(Outcome.failed(refusals, leftovers, undone=others))
-    unpurged = yield from _purge(context, request, found.secrets, board) if request.purge else ()
+    unpurged = yield from _purge(context, request, found.secrets, tracker) if request.purge else ()
     if unpurged:
         words = f"{request.environment} is gone, but its password can still be recovered. {unpurged[0].detail}"
         return CompletionDetails(Outcome(OutcomeStatus.FAILED, words, unpurged), forget=True)
@@ -75,7 +75,7 @@ def _delete(context: Context, request: DeleteRequest, board: ProgressTracker) ->
 
 
 def _remove(
-    context: Context, ours: OwnedResources, found: Leftovers, board: ProgressTracker
+    context: Context, ours: OwnedResources, found: Leftovers, tracker: ProgressTracker
 ) -> Orchestration[list[Refusal]]:
     """The group with everything in it where all of that is ours; else resource by resource."""
     resources = [] if found.ours_alone else [identifier for identifier in ours.removable if identifier in found.resources]
@@ -86,27 +86,27 @@ def _remove(
     ]
     refusals = []
     for name, remove, target in work:
-        board.begin(name, needs=("survey",))
+        tracker.begin(name, needs=("survey",))
         progress = yield from _removed(context, remove, target)
         refusal = refusal_in(progress, name)
         refusals += [refusal] if refusal else []
-        board.end(name, REFUSED if refusal else DONE)
+        tracker.end(name, REFUSED if refusal else DONE)
     return refusals
 
 
 def _purge(
-    context: Context, request: DeleteRequest, deleted: Sequence[str], board: ProgressTracker
+    context: Context, request: DeleteRequest, deleted: Sequence[str], tracker: ProgressTracker
 ) -> Orchestration[tuple[Refusal, ...]]:
     """Delete for good what can still be recovered, whoever deleted it, until nothing can be; what resists is named.
 
     What was `deleted` just now is seen among it before anything is called gone: the vault takes a while.
     """
-    board.begin(PURGE, needs=("verify",))
+    tracker.begin(PURGE, needs=("verify",))
     try:
         refusals = yield from _purge_until_gone(context, request, deleted)
     except RetriesExhausted as gave_up:
         refusals = (gave_up.refusal,)
-    board.end(PURGE, REFUSED if refusals else DONE)
+    tracker.end(PURGE, REFUSED if refusals else DONE)
     return refusals
 
 
@@ -139,8 +139,8 @@ def _removed(context: Context, remove: Activity[Progress], target: str) -> Orche
 
 def _look_until_gone(context: Context, request: DeleteRequest, ours: OwnedResources) -> Orchestration[Leftovers]:
     for _ in range(LOOKS):
-        remains = yield from find_leftovers(context, request.environment, ours)
-        if not remains.found:
+        leftovers = yield from find_leftovers(context, request.environment, ours)
+        if not leftovers.found:
             break
         yield from sleep(context, BETWEEN_LOOKS)
-    return remains
+    return leftovers

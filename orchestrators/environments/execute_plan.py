@@ -48,7 +48,7 @@ class PlanExecution:
 def build_resource(context: Context) -> Orchestration[Any]:
     """Put one resource, follow it until Azure says that it is there, and learn what later steps must know of it."""
     request = serialization.decode(BuildRequest, context.get_input())
-    step = request.step
+    step = request.resource
     cancel = context.wait_for_external_event(CANCEL)
     try:
         facts: dict[str, str] = {}
@@ -57,10 +57,10 @@ def build_resource(context: Context) -> Orchestration[Any]:
             refusal = refusal_in(progress, step.name)
             if refusal:
                 return serialization.encode(BuildResult(step.name, refusal=refusal))
-            facts |= progress.facts
+            facts |= progress.outputs
         if step.kind in LEARN:
             learnt = yield from run(context, LEARN[step.kind], request)
-            facts |= learnt.facts
+            facts |= learnt.outputs
         return serialization.encode(BuildResult(step.name, facts))
     except RetriesExhausted as gave_up:
         said = gave_up.refusal
@@ -68,38 +68,38 @@ def build_resource(context: Context) -> Orchestration[Any]:
 
 
 def build_all(
-    context: Context, plan: Plan, existing: Set[str], board: ProgressTracker, cancel: Any
+    context: Context, plan: Plan, existing: Set[str], tracker: ProgressTracker, cancel: Any
 ) -> Orchestration[PlanExecution]:
     """Build every step of a plan as soon as its needs are met; after a refusal, or a cancellation, nothing new begins."""
-    building = PlanExecution()
+    execution = PlanExecution()
     while True:
-        ending = bool(building.refusals) or is_cancelled(cancel)
-        started = [] if ending else _start(context, plan, existing, building, board)
-        if not building.running:
-            return building
+        details = bool(execution.refusals) or is_cancelled(cancel)
+        started = [] if details else _start(context, plan, existing, execution, tracker)
+        if not execution.running:
+            return execution
         listening = [] if is_cancelled(cancel) else [cancel]
-        yield context.task_any([*building.running.values(), *_tick(context, started, building), *listening])
-        _collect(building, board)
+        yield context.task_any([*execution.running.values(), *_tick(context, started, execution), *listening])
+        _collect(execution, tracker)
 
 
 def roll_back(
-    context: Context, plan: Plan, building: PlanExecution, existing: Set[str], board: ProgressTracker
+    context: Context, plan: Plan, execution: PlanExecution, existing: Set[str], tracker: ProgressTracker
 ) -> Orchestration[list[str]]:
     """Remove what this operation began to build, in reverse, look whether it is gone, and name what is left."""
-    ours = [step for step in plan.steps if step.name in building.begun and _is_ours(step, existing)]
+    ours = [step for step in plan.resources if step.name in execution.begun and _is_ours(step, existing)]
     if any(step.kind is ResourceKind.RESOURCE_GROUP for step in ours) and (yield from _holds_others(context, plan)):
         ours = [step for step in ours if step.kind is not ResourceKind.RESOURCE_GROUP]
     names = {step.name for step in ours}
-    roots = [step for step in ours if step.inside not in names]
+    roots = [step for step in ours if step.contained_in not in names]
     if any(step.kind is ResourceKind.VIRTUAL_MACHINE for step in roots) and not (yield from _keeps_network(context, plan)):
         # It would take along what was there before it: better a failed machine that is named than that.
         roots = [step for step in roots if step.kind is not ResourceKind.VIRTUAL_MACHINE]
     for step in reversed(roots):
-        built = building.built.get(step.name, BuildResult(step.name))
-        yield from _remove(context, step, built, board)
-    board.begin("verify")
-    left = yield from _left(context, plan, ours, building, existing)
-    board.end("verify", REFUSED if left else DONE)
+        built = execution.built.get(step.name, BuildResult(step.name))
+        yield from _remove(context, step, built, tracker)
+    tracker.begin("verify")
+    left = yield from _left(context, plan, ours, execution, existing)
+    tracker.end("verify", REFUSED if left else DONE)
     return left
 
 
@@ -108,22 +108,24 @@ def _is_ours(step: Resource, existing: Set[str]) -> bool:
     return step.name not in existing and not (step.kind is ResourceKind.PASSWORD and "vm" in existing)
 
 
-def _start(context: Context, plan: Plan, existing: Set[str], building: PlanExecution, board: ProgressTracker) -> list[str]:
+def _start(
+    context: Context, plan: Plan, existing: Set[str], execution: PlanExecution, tracker: ProgressTracker
+) -> list[str]:
     started = []
     while True:
-        startable = ready(plan.steps, building.done, building.begun)
+        startable = ready(plan.resources, execution.done, execution.begun)
         unchanged = [step for step in startable if not _needs_work(step, plan, existing)]
         for step in unchanged:
-            building.begun.add(step.name)
-            building.built[step.name] = BuildResult(step.name)
-            board.end(step.name, UNCHANGED)
+            execution.begun.add(step.name)
+            execution.built[step.name] = BuildResult(step.name)
+            tracker.end(step.name, UNCHANGED)
         for step in startable:
             if step not in unchanged:
-                building.begun.add(step.name)
-                building.running[step.name] = _build(context, step, plan, existing, building)
+                execution.begun.add(step.name)
+                execution.running[step.name] = _build(context, step, plan, existing, execution)
                 started.append(step.name)
         if not unchanged:
-            board.begin(*started)
+            tracker.begin(*started)
             return started
 
 
@@ -131,39 +133,39 @@ def _needs_work(step: Resource, plan: Plan, existing: Set[str]) -> bool:
     return step.name not in existing or step.name in plan.changed or step.kind in LEARN
 
 
-def _build(context: Context, step: Resource, plan: Plan, existing: Set[str], building: PlanExecution) -> Any:
-    facts = {need: building.built[need].facts for need in step.needs if building.built[need].facts}
+def _build(context: Context, step: Resource, plan: Plan, existing: Set[str], execution: PlanExecution) -> Any:
+    facts = {need: execution.built[need].outputs for need in step.needs if execution.built[need].outputs}
     put = step.name not in existing or step.name in plan.changed
     request = BuildRequest(step, put, facts, machine_exists="vm" in existing)
     child = child_of(plan.operation, step.name)
     return context.call_sub_orchestrator(build_resource.__name__, serialization.encode(request), child)
 
 
-def _tick(context: Context, started: list[str], building: PlanExecution) -> list[Any]:
+def _tick(context: Context, started: list[str], execution: PlanExecution) -> list[Any]:
     # The host makes a call only when the one before it has ended, and "any of these" ends with one of the tasks that
     # are new in it, not with one of the older tasks beside them. A timer that fires at once lets the next call through.
-    if not started or len(started) == len(building.running):
+    if not started or len(started) == len(execution.running):
         return []
     return [context.create_timer(context.current_utc_datetime)]
 
 
-def _collect(building: PlanExecution, board: ProgressTracker) -> None:
-    for name in [name for name, task in building.running.items() if task.is_completed]:
-        answer = building.running.pop(name).result
+def _collect(execution: PlanExecution, tracker: ProgressTracker) -> None:
+    for name in [name for name, task in execution.running.items() if task.is_completed]:
+        answer = execution.running.pop(name).result
         if isinstance(answer, Exception):
             first_line = str(answer).strip().partition("\n")[0]
             built = BuildResult(name, refusal=Refusal(RefusalReason.GAVE_UP, first_line, step=name))
         else:
             built = serialization.decode(BuildResult, answer)
-        building.built[name] = built
-        board.end(name, REFUSED if built.refusal else DONE)
+        execution.built[name] = built
+        tracker.end(name, REFUSED if built.refusal else DONE)
 
 
 def _keeps_network(context: Context, plan: Plan) -> Orchestration[bool]:
     """Whether a machine was told not to take along the card that was there before it."""
-    vm, nic = plan.step("vm"), plan.step("nic")
+    vm, nic = plan.resource("vm"), plan.resource("nic")
     try:
-        progress = yield from poll(context, release_network, BuildRequest(vm, facts={"nic": {"id": nic.id}}))
+        progress = yield from poll(context, release_network, BuildRequest(vm, outputs={"nic": {"id": nic.id}}))
     except RetriesExhausted:
         return False
     return progress.refusal is None
@@ -178,12 +180,12 @@ def _holds_others(context: Context, plan: Plan) -> Orchestration[bool]:
     return bool(owned_resources_of(plan).others_in(contents))
 
 
-def _remove(context: Context, step: Resource, built: BuildResult, board: ProgressTracker) -> Orchestration[None]:
-    identifier = built.facts.get("id", step.id)
+def _remove(context: Context, step: Resource, built: BuildResult, tracker: ProgressTracker) -> Orchestration[None]:
+    identifier = built.outputs.get("id", step.id)
     if not identifier:
         return
     name = f"take back {step.name}"
-    board.begin(name)
+    tracker.begin(name)
     try:
         if step.kind is ResourceKind.PASSWORD:
             progress = yield from poll(context, remove_secret, step.names[0])
@@ -191,19 +193,19 @@ def _remove(context: Context, step: Resource, built: BuildResult, board: Progres
             progress = yield from poll(context, remove_group, step.group)
         else:
             progress = yield from poll(context, remove_resource, identifier)
-        board.end(name, REFUSED if progress.refusal else DONE)
+        tracker.end(name, REFUSED if progress.refusal else DONE)
     except RetriesExhausted:
-        board.end(name, REFUSED)  # what is left is found and named when everything has been tried
+        tracker.end(name, REFUSED)  # what is left is found and named when everything has been tried
 
 
 def _left(
-    context: Context, plan: Plan, ours: list[Resource], building: PlanExecution, existing: Set[str]
+    context: Context, plan: Plan, ours: list[Resource], execution: PlanExecution, existing: Set[str]
 ) -> Orchestration[list[str]]:
     try:
         if "group" not in existing:
-            remains = yield from find_leftovers(context, plan.environment, owned_resources_of(plan))
-            return [*remains.all, *([remains.group] if remains.others else [])]
-        known = [building.built.get(step.name, BuildResult(step.name)).facts.get("id", step.id) for step in ours]
+            leftovers = yield from find_leftovers(context, plan.environment, owned_resources_of(plan))
+            return [*leftovers.all, *([leftovers.group] if leftovers.others else [])]
+        known = [execution.built.get(step.name, BuildResult(step.name)).outputs.get("id", step.id) for step in ours]
         there = yield from still_there(context, [identifier for identifier in known if identifier])
         mine = [step.names[0] for step in ours if step.kind is ResourceKind.PASSWORD]
         secrets = yield from run(context, list_secrets, mine)

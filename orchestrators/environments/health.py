@@ -29,10 +29,12 @@ def health_outcome(findings: tuple[HealthCheckResult, ...], *, passed: str, fail
     """What the findings come to: success if every check passed; `passed` and `failed` say what was done before."""
     bad = [finding for finding in findings if finding.result is not Check.PASSED]
     if findings and not bad:
-        return Outcome(OutcomeStatus.SUCCEEDED, f"{passed}, and every check inside the machine passed.", findings=findings)
+        return Outcome(
+            OutcomeStatus.SUCCEEDED, f"{passed}, and every check inside the machine passed.", health_checks=findings
+        )
     trouble = "; ".join(f"{finding.name}: {finding.detail}" for finding in bad)
     return Outcome(
-        OutcomeStatus.UNHEALTHY, f"{failed} (and costs), but is not healthy. {trouble}".strip(), findings=findings
+        OutcomeStatus.UNHEALTHY, f"{failed} (and costs), but is not healthy. {trouble}".strip(), health_checks=findings
     )
 
 
@@ -46,14 +48,14 @@ def _check_until_healthy(
             context, begin_health_check, Probe(machine), ask=read_health_check, machine=machine, cancel=cancel
         )
         if is_cancelled(cancel):
-            return progress.findings
+            return progress.health_checks
         late = context.current_utc_datetime >= deadline
         # A machine that a driver restarts takes no commands for a while, and Azure calls that a conflict.
         if progress.refusal and (late or progress.refusal.reason is not RefusalReason.CONFLICT):
             return (HealthCheckResult(HEALTH, Check.FAILED, progress.refusal.explained()),)
-        results = {finding.result for finding in progress.findings}
-        if progress.findings and (late or Check.FAILED in results or Check.WAITING not in results):
-            return progress.findings
+        results = {finding.result for finding in progress.health_checks}
+        if progress.health_checks and (late or Check.FAILED in results or Check.WAITING not in results):
+            return progress.health_checks
         if late:
             return (HealthCheckResult(HEALTH, Check.FAILED, "The machine has never answered."),)
         yield from sleep(context, BETWEEN_CHECKS, cancel)

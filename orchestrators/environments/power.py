@@ -25,43 +25,43 @@ NOT_ASKED = "Azure shows it so. Its checks did not run: the control plane cannot
 def change_power(context: Context) -> Orchestration[Any]:
     """Change the power of an environment's machine, look until Azure shows it, and check what has booted from inside."""
     request = serialization.decode(ChangePower, context.get_input())
-    board = ProgressTracker(context)
+    tracker = ProgressTracker(context)
     try:
         lost = yield from lost_lock(context, request.operation, request.environment)
-        outcome = lost or (yield from _change(context, request, board))
+        outcome = lost or (yield from _change(context, request, tracker))
     except RetriesExhausted as gave_up:
         outcome = Outcome.failed([gave_up.refusal])
-    return (yield from complete(context, request.operation, request.environment, board, CompletionDetails(outcome)))
+    return (yield from complete(context, request.operation, request.environment, tracker, CompletionDetails(outcome)))
 
 
-def _change(context: Context, request: ChangePower, board: ProgressTracker) -> Orchestration[Outcome]:
-    board.begin(request.verb)
+def _change(context: Context, request: ChangePower, tracker: ProgressTracker) -> Orchestration[Outcome]:
+    tracker.begin(request.verb)
     progress = yield from poll(context, begin_power_change, request)
     refusal = refusal_in(progress, request.verb)
-    board.end(request.verb, REFUSED if refusal else DONE)
+    tracker.end(request.verb, REFUSED if refusal else DONE)
     if refusal:
         return Outcome.failed([refusal])
-    board.begin("verify", needs=(request.verb,))
+    tracker.begin("verify", needs=(request.verb,))
     view = yield from _look(context, request)
     if view.state is WANTED_STATES[request.verb]:
-        board.end("verify")
-        return (yield from _check(context, request, board))
-    board.end("verify", REFUSED)
+        tracker.end("verify")
+        return (yield from _check(context, request, tracker))
+    tracker.end("verify", REFUSED)
     detail = f"Azure reported success, but shows {request.environment} as {view.state}. {view.problem}".strip()
     return Outcome.failed([Refusal(RefusalReason.FAILED_LATE, detail, step="verify")])
 
 
-def _check(context: Context, request: ChangePower, board: ProgressTracker) -> Orchestration[Outcome]:
+def _check(context: Context, request: ChangePower, tracker: ProgressTracker) -> Orchestration[Outcome]:
     """Drivers and mounts can be gone after any boot: a kernel was updated, a role was taken away."""
     if request.verb not in STARTED_TEXTS:
         return Outcome(OutcomeStatus.SUCCEEDED, DEALLOCATED.format(name=request.environment))
     running = STARTED_TEXTS[request.verb].format(name=request.environment)
     if request.inside is None:
         return Outcome(OutcomeStatus.SUCCEEDED, f"{running}; {NOT_ASKED}")
-    board.begin(HEALTH, needs=("verify",))
+    tracker.begin(HEALTH, needs=("verify",))
     findings = yield from wait_until_healthy(context, request.inside, LATER_BOOT)
     outcome = health_outcome(findings, passed=running, failed=running)
-    board.end(HEALTH, DONE if outcome.verdict is OutcomeStatus.SUCCEEDED else REFUSED)
+    tracker.end(HEALTH, DONE if outcome.status is OutcomeStatus.SUCCEEDED else REFUSED)
     return outcome
 
 

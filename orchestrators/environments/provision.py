@@ -57,75 +57,75 @@ class Prepared:
 
     survey: PreflightResult
     awake: bool = True
-    ending: CompletionDetails | None = None
+    details: CompletionDetails | None = None
 
 
 def provision_environment(context: Context) -> Orchestration[Any]:
     """Build an environment step by step; if it does not come up whole, take back what was built."""
     request = serialization.decode(Provision, context.get_input())
-    board = ProgressTracker(context)
+    tracker = ProgressTracker(context)
     cancel = yield from listen_for_cancellation(context)
-    prepared = yield from _prepare(context, request, board, cancel)
-    ending = prepared.ending
-    if ending is None:
+    prepared = yield from _prepare(context, request, tracker, cancel)
+    details = prepared.details
+    if details is None:
         try:
-            ending = yield from _provision(context, request, prepared, board, cancel)
+            details = yield from _provision(context, request, prepared, tracker, cancel)
         except RetriesExhausted as gave_up:
             # What exists is not known if not even that could be asked: then nothing is forgotten.
-            ending = CompletionDetails(Outcome.failed([gave_up.refusal]))
-    return (yield from complete(context, request.plan.operation, request.plan.environment, board, ending))
+            details = CompletionDetails(Outcome.failed([gave_up.refusal]))
+    return (yield from complete(context, request.plan.operation, request.plan.environment, tracker, details))
 
 
-def _prepare(context: Context, request: Provision, board: ProgressTracker, cancel: Any) -> Orchestration[Prepared]:
+def _prepare(context: Context, request: Provision, tracker: ProgressTracker, cancel: Any) -> Orchestration[Prepared]:
     """Everything that comes before the first change in Azure; where it ends here, a new environment is forgotten."""
     try:
         lost = yield from lost_lock(context, request.plan.operation, request.plan.environment)
         if lost:
-            return Prepared(PreflightResult(), ending=CompletionDetails(lost))
-        survey = yield from _preflight(context, request, board)
+            return Prepared(PreflightResult(), details=CompletionDetails(lost))
+        survey = yield from _preflight(context, request, tracker)
         if survey.refusals:
-            return Prepared(survey, ending=_refused(survey.refusals, request))
+            return Prepared(survey, details=_refused(survey.refusals, request))
         if is_cancelled(cancel):
             outcome = Outcome.cancelled(cancelled_by(cancel), undone=NOTHING_BUILT)
-            return Prepared(survey, ending=CompletionDetails(outcome, forget=request.new))
+            return Prepared(survey, details=CompletionDetails(outcome, forget=request.new))
         awake, refusal = yield from _is_awake(context, request.plan, frozenset(survey.existing))
         if refusal:
-            return Prepared(survey, ending=_refused((refusal,), request))
+            return Prepared(survey, details=_refused((refusal,), request))
         # Remembered as not whole until it is: a change that breaks off half-way is taken up again by the next wish.
         yield from run(context, write_environment, request.record)
         return Prepared(survey, awake)
     except RetriesExhausted as gave_up:
         outcome = Outcome.failed([gave_up.refusal], undone=NOTHING_BUILT)
-        return Prepared(PreflightResult(), ending=CompletionDetails(outcome, forget=request.new))
+        return Prepared(PreflightResult(), details=CompletionDetails(outcome, forget=request.new))
 
 
 def _provision(
-    context: Context, request: Provision, prepared: Prepared, board: ProgressTracker, cancel: Any
+    context: Context, request: Provision, prepared: Prepared, tracker: ProgressTracker, cancel: Any
 ) -> Orchestration[CompletionDetails]:
     existing, awake = frozenset(prepared.survey.existing), prepared.awake
     plan = request.plan if awake else _without_inside(request.plan)
-    board.expect(*plan.steps, Expected(HEALTH, tuple(step.name for step in plan.steps)))
-    building = yield from build_all(context, plan, existing, board, cancel)
-    if building.refusals or is_cancelled(cancel):
-        cancelled = is_cancelled(cancel) and not building.failures
-        left = yield from roll_back(context, plan, building, existing, board)
-        return _taken_back(request, building, existing, left, cancel if cancelled else None)
+    tracker.expect(*plan.resources, Expected(HEALTH, tuple(step.name for step in plan.resources)))
+    execution = yield from build_all(context, plan, existing, tracker, cancel)
+    if execution.refusals or is_cancelled(cancel):
+        cancelled = is_cancelled(cancel) and not execution.failures
+        left = yield from roll_back(context, plan, execution, existing, tracker)
+        return _taken_back(request, execution, existing, left, cancel if cancelled else None)
     if not awake:
-        yield from run(context, write_environment, replace(request.record, whole=request.was_whole), LONG_RETRY)
+        yield from run(context, write_environment, replace(request.record, ready=request.was_ready), LONG_RETRY)
         words = f"{plan.environment} is as wished; its machine is stopped, so nothing was asked inside it."
         return CompletionDetails(Outcome(OutcomeStatus.SUCCEEDED, words))
 
-    board.begin(HEALTH)
+    tracker.begin(HEALTH)
     findings = yield from wait_until_healthy(context, plan.machine, FIRST_BOOT, cancel)
     if is_cancelled(cancel):
-        board.end(HEALTH, REFUSED)
-        left = yield from roll_back(context, plan, building, existing, board)
-        return _taken_back(request, building, existing, left, cancel)
+        tracker.end(HEALTH, REFUSED)
+        left = yield from roll_back(context, plan, execution, existing, tracker)
+        return _taken_back(request, execution, existing, left, cancel)
     outcome = health_outcome(findings, passed=f"{plan.environment} is up", failed=f"{plan.environment} is built and runs")
-    good = outcome.verdict is OutcomeStatus.SUCCEEDED
-    board.end(HEALTH, DONE if good else REFUSED)
+    good = outcome.status is OutcomeStatus.SUCCEEDED
+    tracker.end(HEALTH, DONE if good else REFUSED)
     if good:
-        yield from run(context, write_environment, replace(request.record, whole=True), LONG_RETRY)
+        yield from run(context, write_environment, replace(request.record, ready=True), LONG_RETRY)
     return CompletionDetails(outcome)
 
 
@@ -146,16 +146,16 @@ def _is_awake(context: Context, plan: Plan, existing: frozenset[str]) -> Orchest
 
 def _without_inside(plan: Plan) -> Plan:
     """The plan without what can only be done inside a machine that runs."""
-    steps = tuple(step for step in plan.steps if step.kind is not ResourceKind.MACHINE_EXTENSION)
-    return replace(plan, steps=steps)
+    steps = tuple(step for step in plan.resources if step.kind is not ResourceKind.MACHINE_EXTENSION)
+    return replace(plan, resources=steps)
 
 
-def _preflight(context: Context, request: Provision, board: ProgressTracker) -> Orchestration[PreflightResult]:
+def _preflight(context: Context, request: Provision, tracker: ProgressTracker) -> Orchestration[PreflightResult]:
     """What exists, and for what does not: is the name free, the size offered, the quota left?"""
     plan = request.plan
-    board.begin("preflight")
+    tracker.begin("preflight")
     group = yield from run(context, check_new_group if request.new else check_group, plan)
-    steps = [step for step in plan.steps if group.existing or step.kind is ResourceKind.PASSWORD]
+    steps = [step for step in plan.resources if group.existing or step.kind is ResourceKind.PASSWORD]
     looks = yield from run_all(context, [(observe_resource, step) for step in steps])
     existing = tuple(step.name for step, look in zip(steps, looks, strict=True) if look is not ObservedState.ABSENT)
     # What is there already needs no new name, no new place and no new quota.
@@ -163,7 +163,7 @@ def _preflight(context: Context, request: Provision, board: ProgressTracker) -> 
     asked += [check_size, check_quota] if "vm" not in existing else []
     surveys = yield from run_all(context, [(survey, plan) for survey in asked])
     refusals = (*group.refusals, *(refusal for survey in surveys for refusal in survey.refusals))
-    board.end("preflight", REFUSED if refusals else DONE)
+    tracker.end("preflight", REFUSED if refusals else DONE)
     return PreflightResult(existing, refusals)
 
 
@@ -173,12 +173,12 @@ def _refused(refusals: tuple[Refusal, ...], request: Provision) -> CompletionDet
 
 
 def _taken_back(
-    request: Provision, building: PlanExecution, existing: frozenset[str], left: list[str], cancel: Any
+    request: Provision, execution: PlanExecution, existing: frozenset[str], left: list[str], cancel: Any
 ) -> CompletionDetails:
     fresh = "group" not in existing
     undone = "" if left else FRESH_IS_GONE if fresh else ADDED_IS_GONE
     if is_cancelled(cancel):
         outcome = Outcome.cancelled(cancelled_by(cancel), left, undone=undone)
     else:
-        outcome = Outcome.failed(building.refusals, left, undone=undone)
+        outcome = Outcome.failed(execution.refusals, left, undone=undone)
     return CompletionDetails(outcome, forget=request.new and fresh and not left)

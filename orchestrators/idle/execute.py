@@ -70,15 +70,15 @@ class Job:
     @property
     def is_done_in_state(self) -> State:
         """The state in which Azure shows that it is done."""
-        return WANTED_STATES[self.planned.step]
+        return WANTED_STATES[self.planned.action]
 
 
 def execute_actions(context: Context, planned: Sequence[PlannedAction], page: PageRequest) -> Orchestration[tuple[str, ...]]:
     """Do what is planned for the machines of one page; whatever goes wrong with one of them leaves the others alone."""
-    jobs, problems = yield from _claim(context, [plan for plan in planned if plan.step is not NextAction.WARN])
-    yield from _delete(context, [job for job in jobs if job.planned.step is NextAction.DELETE])
-    warnings = [plan for plan in planned if plan.step is NextAction.WARN]
-    closings = yield from _order(context, [job for job in jobs if job.planned.step in WANTED_STATES], warnings, page)
+    jobs, problems = yield from _claim(context, [plan for plan in planned if plan.action is not NextAction.WARN])
+    yield from _delete(context, [job for job in jobs if job.planned.action is NextAction.DELETE])
+    warnings = [plan for plan in planned if plan.action is NextAction.WARN]
+    closings = yield from _order(context, [job for job in jobs if job.planned.action in WANTED_STATES], warnings, page)
     yield from notify(context, [_notice(closing) for closing in closings])
     return problems
 
@@ -88,7 +88,7 @@ def _claim(context: Context, planned: Sequence[PlannedAction]) -> Orchestration[
         return [], ()
     now, carrier = _now(context), str(context.instance_id)
     claims = tuple(
-        ActionClaim(operation_id_at(plan.subject, plan.verb, now, f"{carrier}|{plan.machine.key}"), plan, carrier, now)
+        ActionClaim(operation_id_at(plan.lock, plan.verb, now, f"{carrier}|{plan.machine.key}"), plan, carrier, now)
         for plan in planned
     )
     answers = yield from run(context, claim_machines, ClaimBatch(claims), SOON)
@@ -189,7 +189,9 @@ def _look(context: Context, jobs: Sequence[Job]) -> Orchestration[None]:
         states = {}
     for job in jobs:
         if states.get(job.planned.machine.id.lower()) is job.is_done_in_state:
-            job.outcome = Outcome(OutcomeStatus.SUCCEEDED, f"{job.planned.sentence} {CONFIRMED_TEXTS[job.planned.step]}")
+            job.outcome = Outcome(
+                OutcomeStatus.SUCCEEDED, f"{job.planned.verdict_reason} {CONFIRMED_TEXTS[job.planned.action]}"
+            )
     late = [job for job in jobs if job.outcome is None and _now(context) - job.ordered_at > LOOKED_FOR]
     yield from _ask_one_by_one(context, late)
 
@@ -206,9 +208,11 @@ def _ask_one_by_one(context: Context, jobs: Sequence[Job]) -> Orchestration[None
         if isinstance(view, RetriesExhausted):
             job.outcome = Outcome.failed([view.refusal])
         elif view.state is job.is_done_in_state:
-            job.outcome = Outcome(OutcomeStatus.SUCCEEDED, f"{job.planned.sentence} {CONFIRMED_TEXTS[job.planned.step]}")
+            job.outcome = Outcome(
+                OutcomeStatus.SUCCEEDED, f"{job.planned.verdict_reason} {CONFIRMED_TEXTS[job.planned.action]}"
+            )
         else:
-            words = f"{job.planned.step.upper()} NOT CONFIRMED: Azure shows it as {view.state}. {view.problem}".strip()
+            words = f"{job.planned.action.upper()} NOT CONFIRMED: Azure shows it as {view.state}. {view.problem}".strip()
             refusal = refusals.get(job.claim.operation) or Refusal(RefusalReason.FAILED_LATE, words, step="verify")
             job.outcome = Outcome.failed([refusal], undone=words)
 
@@ -227,9 +231,11 @@ def _close(context: Context, jobs: Sequence[Job]) -> Orchestration[list[SweepClo
 
 def _notice(closing: SweepClosing) -> Notification:
     plan, outcome = closing.planned, closing.outcome
-    good = outcome.verdict is OutcomeStatus.SUCCEEDED
-    event = {NextAction.STOP: "stopped", NextAction.START: "started"}[plan.step] if good else f"{plan.step} not confirmed"
-    return Notification(event, plan.machine.id, plan.machine.name, outcome.explanation, closing.ended_at)
+    good = outcome.status is OutcomeStatus.SUCCEEDED
+    event = (
+        {NextAction.STOP: "stopped", NextAction.START: "started"}[plan.action] if good else f"{plan.action} not confirmed"
+    )
+    return Notification(event, plan.machine.id, plan.machine.name, outcome.reason, closing.ended_at)
 
 
 def _now(context: Context) -> float:

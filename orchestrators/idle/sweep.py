@@ -115,10 +115,10 @@ def _judge_and_act(context: Context, request: PageRequest, judge: Activity[PageF
     now = context.current_utc_datetime.timestamp()
     found = yield from run(context, judge, replace(request, now=now), SOON)
     if request.dry_run:
-        return serialization.encode(found.tally)
+        return serialization.encode(found.summary)
     yield from notify(context, [_notice(alarm, now) for alarm in found.alarms])
     problems = yield from execute_actions(context, found.planned, request)
-    return serialization.encode(found.tally.plus(SweepSummary(problems=problems)))
+    return serialization.encode(found.summary.plus(SweepSummary(problems=problems)))
 
 
 def _notice(alarm: Alarm, now: float) -> Notification:

@@ -37,48 +37,48 @@ def release_machine(context: Context) -> Orchestration[Any]:
 
 
 def _told(context: Context, request: Adoption, story: Any, words: str) -> Orchestration[Any]:
-    board = ProgressTracker(context)
+    tracker = ProgressTracker(context)
     try:
-        lost = yield from lost_lock(context, request.operation, request.subject)
-        refusals = [] if lost else (yield from story(context, request, board))
+        lost = yield from lost_lock(context, request.operation, request.lock)
+        refusals = [] if lost else (yield from story(context, request, tracker))
         outcome = lost or (Outcome.failed(refusals) if refusals else Outcome(OutcomeStatus.SUCCEEDED, words))
     except RetriesExhausted as gave_up:
         outcome = Outcome.failed([gave_up.refusal])
-    return (yield from complete(context, request.operation, request.subject, board, CompletionDetails(outcome)))
+    return (yield from complete(context, request.operation, request.lock, tracker, CompletionDetails(outcome)))
 
 
-def _adopt(context: Context, request: Adoption, board: ProgressTracker) -> Orchestration[list[Refusal]]:
-    refusals = yield from _step(context, request, board, "tag", tag_machine)
+def _adopt(context: Context, request: Adoption, tracker: ProgressTracker) -> Orchestration[list[Refusal]]:
+    refusals = yield from _step(context, request, tracker, "tag", tag_machine)
     if request.agent and not refusals:
-        refusals = yield from _inside(context, request, board, begin_agent_setup)
+        refusals = yield from _inside(context, request, tracker, begin_agent_setup)
     return refusals
 
 
-def _release(context: Context, request: Adoption, board: ProgressTracker) -> Orchestration[list[Refusal]]:
+def _release(context: Context, request: Adoption, tracker: ProgressTracker) -> Orchestration[list[Refusal]]:
     refusals = []
     if request.agent:
-        refusals = yield from _inside(context, request, board, begin_agent_removal)
+        refusals = yield from _inside(context, request, tracker, begin_agent_removal)
         yield from run(context, forget_agent, request)
-    return [*refusals, *(yield from _step(context, request, board, "tag", untag_machine))]
+    return [*refusals, *(yield from _step(context, request, tracker, "tag", untag_machine))]
 
 
 def _inside(
-    context: Context, request: Adoption, board: ProgressTracker, begin: Activity[Progress]
+    context: Context, request: Adoption, tracker: ProgressTracker, begin: Activity[Progress]
 ) -> Orchestration[list[Refusal]]:
-    look = ChangePower(request.operation, request.subject, Verb.ADOPT, request.group, request.name, request.subscription)
+    look = ChangePower(request.operation, request.lock, Verb.ADOPT, request.group, request.name, request.subscription)
     view = yield from run(context, read_machine, look)
     if view.state is State.RUNNING:
-        return (yield from _step(context, request, board, "agent", begin))
-    board.begin("agent")
-    board.end("agent", REFUSED)
+        return (yield from _step(context, request, tracker, "agent", begin))
+    tracker.begin("agent")
+    tracker.end("agent", REFUSED)
     return [Refusal(RefusalReason.CONFLICT, ASLEEP, step="agent")]
 
 
 def _step(
-    context: Context, request: Adoption, board: ProgressTracker, name: str, begin: Activity[Progress]
+    context: Context, request: Adoption, tracker: ProgressTracker, name: str, begin: Activity[Progress]
 ) -> Orchestration[list[Refusal]]:
-    board.begin(name)
+    tracker.begin(name)
     progress = yield from poll(context, begin, request, ask=read_agent_setup if name == "agent" else poll_operation)
     refusal = refusal_in(progress, name)
-    board.end(name, REFUSED if refusal else DONE)
+    tracker.end(name, REFUSED if refusal else DONE)
     return [refusal] if refusal else []

@@ -21,8 +21,8 @@ HEAD = (
 
 def line(route: Route) -> str:
     place = f"| `{route.method} /api/{route.template}` |"
-    if route.right is Permission.NOTHING:
-        words = PROOFS.get(route.template) or PROOFS.get(route.proof) or OPEN.get(route.template, "open to everybody")
+    if route.permission is Permission.NOTHING:
+        words = PROOFS.get(route.template) or PROOFS.get(route.auth_header) or OPEN.get(route.template, "open to everybody")
         return f"{place} {words} | | | | | |"
     cells = [_may(route, None, "mine"), _may(route, Role.VIEWER, "mine"), _may(route, Role.USER, "mine")]
     cells += [
@@ -36,8 +36,8 @@ def line(route: Route) -> str:
 def _may(route: Route, role: Role | None, owner: str) -> bool:
     caller = Caller("somebody", Channel.TOKEN, role, "mine")
     try:
-        require_permission(caller, route.right)
-        if route.right is Permission.OWN:
+        require_permission(caller, route.permission)
+        if route.permission is Permission.OWN:
             require_own(caller, owner)
     except NotAllowed:
         return False

@@ -28,9 +28,9 @@ class Receipts:
 
 
 def fire(receipts: Any) -> None:
-    reads: Any = SimpleNamespace(receipts=receipts, now=lambda: 1_000_000.0)
+    dependencies: Any = SimpleNamespace(receipts=receipts, now=lambda: 1_000_000.0)
     nothing: Any = None
-    asyncio.run(receipts_timer(nothing, nothing, reads))
+    asyncio.run(receipts_timer(nothing, nothing, dependencies))
 
 
 def test_every_receipt_that_is_older_than_a_day_is_forgotten() -> None:

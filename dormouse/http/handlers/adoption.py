@@ -64,41 +64,41 @@ class AdoptionPreview:
     agent: bool
 
 
-async def adopt(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def adopt(req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller) -> func.HttpResponse:
     """Watch a machine that others have made, from the next sweep on."""
     asked = model_of(AdoptRequest, body_of(req))
-    if asked.agent and not reads.settings.control_plane_url:
+    if asked.agent and not dependencies.settings.control_plane_url:
         words = "CONTROL_PLANE_URL is not set, so an agent would not know where to report; adopt it without one."
         raise InvalidSpec([Fault("/agent", words)])
     schedule = {SCHEDULE_TAG: asked.schedule} if asked.schedule else {}
-    tags = {IDLE_TAG: asked.idle, **schedule, DEPLOYMENT_TAG: reads.settings.deployment_id}
-    return await _begin(Verb.ADOPT, asked, tags, req, (client, reads, caller))
+    tags = {IDLE_TAG: asked.idle, **schedule, DEPLOYMENT_TAG: dependencies.settings.deployment_id}
+    return await _begin(Verb.ADOPT, asked, tags, req, (client, dependencies, caller))
 
 
-async def release(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def release(req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller) -> func.HttpResponse:
     """Watch a machine no longer, and leave nothing of us on it."""
-    return await _begin(Verb.RELEASE, model_of(ReleaseRequest, body_of(req)), {}, req, (client, reads, caller))
+    return await _begin(Verb.RELEASE, model_of(ReleaseRequest, body_of(req)), {}, req, (client, dependencies, caller))
 
 
 async def _begin(
     verb: Verb, asked: ReleaseRequest, tags: dict[str, str], req: func.HttpRequest, by: tuple[Client, Dependencies, Caller]
 ) -> func.HttpResponse:
-    client, reads, caller = by
+    client, dependencies, caller = by
     subscription, group, name = parts_of_machine_id(asked.machine)
-    known = await reads.inventory.tags_of(subscription, group, name)
+    known = await dependencies.inventory.tags_of(subscription, group, name)
     if known is None:
         raise MachineNotFound(f"There is no machine {asked.machine}.")
     claimed = known.get(ENVIRONMENT_TAG, "")
-    record = await reads.records.environment(claimed) if ENVIRONMENT_NAME.fullmatch(claimed) else None
-    if record and record.machine_id(reads.settings.azure_subscription_id).lower() == asked.machine.strip().lower():
+    record = await dependencies.records.environment(claimed) if ENVIRONMENT_NAME.fullmatch(claimed) else None
+    if record and record.machine_id(dependencies.settings.azure_subscription_id).lower() == asked.machine.strip().lower():
         raise CommandNotPossible(f"It belongs to the environment {claimed}, which is watched as it is.")
-    deployment = known.get(DEPLOYMENT_TAG, reads.settings.deployment_id)
-    if deployment != reads.settings.deployment_id:
+    deployment = known.get(DEPLOYMENT_TAG, dependencies.settings.deployment_id)
+    if deployment != dependencies.settings.deployment_id:
         raise CommandNotPossible(f"The deployment {deployment} of the control plane watches it; release it there first.")
-    subject = lock_name_of(asked.machine, "", reads.settings.azure_subscription_id)
+    subject = lock_name_of(asked.machine, "", dependencies.settings.azure_subscription_id)
     if DRY_RUN.of(req):
         return answer(AdoptionPreview(asked.machine, verb, tags, asked.agent))
     operation = operation_of(caller, subject, verb)
     request = Adoption(operation.id, subject, asked.machine, group, name, subscription, tags, asked.agent)
-    await start(client, reads.records, operation, ORCHESTRATORS[verb], request)
+    await start(client, dependencies.records, operation, ORCHESTRATORS[verb], request)
     return accepted(operation.id)

@@ -34,30 +34,34 @@ class Health:
     clock: int
 
 
-async def list_blueprints(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def list_blueprints(
+    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """Every kind of environment that can be built; with `region`, what each costs there."""
     limit, after = LIMIT.of(req), AFTER.of(req)
     names = [name for name in sorted(BLUEPRINTS) if name > after]
-    cards = [await _priced(describe_blueprint(name), req, reads) for name in names[:limit]]
+    cards = [await _priced(describe_blueprint(name), req, dependencies) for name in names[:limit]]
     query = {"limit": str(limit), **{each.name: each.of(req) for each in (REGION, SIZE) if each.of(req)}}
     return page(cards, "/api/blueprints", names[limit - 1] if len(names) > limit else "", query)
 
 
-async def get_blueprint(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def get_blueprint(
+    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """One kind of environment: the JSON Schema of its parameters, its defaults; with `region` and `size`, what it costs."""
-    return answer(await _priced(describe_blueprint(req.route_params["name"]), req, reads))
+    return answer(await _priced(describe_blueprint(req.route_params["name"]), req, dependencies))
 
 
-async def get_health(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def get_health(req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller) -> func.HttpResponse:
     """Whether the control plane is up and its settings are whole."""
-    return answer(Health("ok", int(reads.now())))
+    return answer(Health("ok", int(dependencies.now())))
 
 
-async def _priced(card: BlueprintDescription, req: func.HttpRequest, reads: Dependencies) -> BlueprintView:
+async def _priced(card: BlueprintDescription, req: func.HttpRequest, dependencies: Dependencies) -> BlueprintView:
     region = REGION.of(req)
     try:
         size = find_size(SIZE.of(req) or str(card.defaults["size"])).name
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
-    price = await reads.prices.of_machine(region, size) if region else None
+    price = await dependencies.prices.of_machine(region, size) if region else None
     return BlueprintView(card.name, card.summary, card.parameters, card.defaults, size, region, price, COVERS)

@@ -49,16 +49,18 @@ class HeartbeatAnswer:
     hold: HeartbeatHold | None
 
 
-async def receive_heartbeat(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def receive_heartbeat(
+    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """Take a heartbeat; its token must have been issued to the very machine that it reports about."""
-    settings, now = reads.settings, reads.now()
-    claims = await reads.tokens.claims(req, settings.heartbeat_audience)
+    settings, now = dependencies.settings, dependencies.now()
+    claims = await dependencies.tokens.claims(req, settings.heartbeat_audience)
     beat = model_of(Heartbeat, body_of(req, largest=LARGEST))
     key = _own_machine(beat, claims)
-    reads.heartbeats.admit(key, now)
-    record = await reads.fleet.change_heard(key, lambda known: merged(known, beat, now), now)
-    memory = await reads.fleet.memory(key)
-    warned = memory.warned if memory else None
+    dependencies.heartbeat_rate_limit.check(key, now)
+    record = await dependencies.machines.change_heard(key, lambda known: merged(known, beat, now), now)
+    memory = await dependencies.machines.tracked(key)
+    warned = memory.warning if memory else None
     name = key.rpartition(":")[2]
     hold = longest_hold(memory.hold if memory else None, record.holds, name, now, settings.longest_hold_minutes)
     warning = WarningView(warned.id, warned.text, max(warned.stop_at - now, 0.0)) if warned else None

@@ -79,25 +79,29 @@ class CancelPreview:
     force: bool
 
 
-async def get_operation(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def get_operation(
+    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """One operation with its steps, as it stands now."""
     try:
-        record = await _known(req.route_params["id"], reads)
+        record = await _known(req.route_params["id"], dependencies)
     except UnreadableRecord as error:
         return answer(_unreadable(UnreadableOperation(req.route_params["id"], "", str(error))))
-    view = _ended(record) if record.outcome else await _under_way(record, client, reads.now())
+    view = _ended(record) if record.outcome else await _under_way(record, client, dependencies.now())
     if view.state == OutcomeStatus.LOST:  # it may have written its outcome down and ended between the two questions
-        record = await _known(record.id, reads)
+        record = await _known(record.id, dependencies)
         view = _ended(record) if record.outcome else view
-    return answer(await _shown_to(caller, view, reads))
+    return answer(await _shown_to(caller, view, dependencies))
 
 
-async def cancel_operation(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def cancel_operation(
+    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """Stop building and take back what was built; the operation tells when that is done. A sweep ends by force only."""
     if is_sweep_id(req.route_params["id"]):
-        return await _cancel_sweep(req.route_params["id"], req, client, reads, caller)
-    record = await _known(req.route_params["id"], reads)
-    known = await reads.records.environment(record.environment)
+        return await _cancel_sweep(req.route_params["id"], req, client, dependencies, caller)
+    record = await _known(req.route_params["id"], dependencies)
+    known = await dependencies.records.environment(record.environment)
     require_own(caller, known.owner_id if known else "")
     force = FORCE.of(req)
     if force:
@@ -105,14 +109,14 @@ async def cancel_operation(req: func.HttpRequest, client: Client, reads: Depende
     if DRY_RUN.of(req):
         return answer(CancelPreview(record.id, record.environment, record.verb, force))
     if force:
-        await end_by_force(client, reads.records, record, caller.name)
+        await end_by_force(client, dependencies.records, record, caller.name)
     else:
         await cancel(client, record, Cancellation(caller.name))
     return accepted(record.id)
 
 
 async def _cancel_sweep(
-    sweep: str, req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller
+    sweep: str, req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
 ) -> func.HttpResponse:
     require_admin(caller, "To end a sweep")
     if not FORCE.of(req):
@@ -121,26 +125,30 @@ async def _cancel_sweep(
         raise SweepNotFound(f"There is no sweep {sweep!r}; those of long ago are forgotten.")
     if DRY_RUN.of(req):
         return answer(CancelPreview(sweep, "", "sweep", force=True))
-    await end_sweep(client, reads.records, sweep, f"Ended by {caller.name}.")
+    await end_sweep(client, dependencies.records, sweep, f"Ended by {caller.name}.")
     return answer(Accepted(sweep, f"/api/sweeps/{sweep}"), HTTPStatus.ACCEPTED)
 
 
-async def list_operations(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def list_operations(
+    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """The trail, newest first: `environment` and `since` narrow it."""
     limit, environment, since = LIMIT.of(req), ENVIRONMENT.of(req), SINCE.of(req)
-    records, after = await reads.records.operations(limit=limit, after=AFTER.of(req), environment=environment, since=since)
-    views = [await _shown_to(caller, _listed(record), reads) for record in records]
+    records, after = await dependencies.records.operations(
+        limit=limit, after=AFTER.of(req), environment=environment, since=since
+    )
+    views = [await _shown_to(caller, _listed(record), dependencies) for record in records]
     given = {"environment": environment, "since": req.params.get(SINCE.name, "")}
     query = {"limit": str(limit), **{name: value for name, value in given.items() if value}}
     return page(views, "/api/operations", after, query)
 
 
-async def _shown_to(caller: Caller, view: OperationView, reads: Dependencies) -> OperationView:
+async def _shown_to(caller: Caller, view: OperationView, dependencies: Dependencies) -> OperationView:
     """An operation without the names of passwords, for a caller who is not told where the password is."""
     texts = (view.explanation, *view.leftovers, *(refusal.detail for refusal in view.refusals))
     if not any(map(SECRET.search, texts)):
         return view
-    known = await reads.records.environment(view.environment)
+    known = await dependencies.records.environment(view.environment)
     if may_act(caller, known.owner_id if known else ""):
         return view
     return replace(
@@ -176,8 +184,8 @@ def _unreadable(known: UnreadableOperation) -> OperationView:
     )
 
 
-async def _known(identifier: str, reads: Dependencies) -> OperationRecord:
-    record = await reads.records.operation(identifier)
+async def _known(identifier: str, dependencies: Dependencies) -> OperationRecord:
+    record = await dependencies.records.operation(identifier)
     if record is None:
         raise OperationNotFound(f"There is no operation {identifier!r}.")
     return record
@@ -188,17 +196,17 @@ def _ended(record: OperationRecord) -> OperationView:
     assert outcome is not None
     return _view(
         record,
-        outcome.verdict,
+        outcome.status,
         record.steps,
-        explanation=outcome.explanation,
+        explanation=outcome.reason,
         refusals=outcome.refusals,
-        findings=outcome.findings,
+        findings=outcome.health_checks,
         leftovers=outcome.leftovers,
     )
 
 
 async def _under_way(record: OperationRecord, client: Client, now: float) -> OperationView:
-    status = await status_of(client, record.carrier or record.id)
+    status = await status_of(client, record.instance_id or record.id)
     runtime = status.runtime_status.value if status and status.runtime_status else "Pending"
     published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
     steps = tuple(serialization.decode(ResourceProgress, step) for step in published.get("steps", []))
@@ -222,7 +230,7 @@ def _view(record: OperationRecord, state: str, steps: tuple[ResourceProgress, ..
         environment=record.environment,
         verb=record.verb,
         by=record.by,
-        door=record.door,
+        door=record.channel,
         state=state,
         accepted_at=record.accepted_at,
         began_at=began_at,

@@ -24,31 +24,33 @@ class _OverError(Exception):
     """The warning is over."""
 
 
-async def show_snooze(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def show_snooze(
+    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """A page with one button: what only looks at links (chats do) changes nothing."""
     key, token = _link(req)
-    memory = await reads.fleet.memory(key)
+    memory = await dependencies.machines.tracked(key)
     if memory is None or not opens(memory, token):
         return _page(*OVER)
     name = key.rpartition(":")[2]
-    text = memory.warned.text if memory.warned else ""
+    text = memory.warning.text if memory.warning else ""
     return _page(f"Keep {name} awake?", text, button=f"Keep it awake for {SNOOZE // 60} hours")
 
 
-async def snooze(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def snooze(req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller) -> func.HttpResponse:
     """Keep the machine of a warning awake for two hours; the link is worth nothing after that."""
     key, token = _link(req)
-    now, longest = reads.now(), reads.settings.longest_hold_minutes
+    now, longest = dependencies.now(), dependencies.settings.longest_hold_minutes
     asked = HoldRequest.model_validate({"for": duration_text(SNOOZE), "reason": "snoozed"})
 
     def snoozed(memory: TrackedMachine | None) -> TrackedMachine:
         if memory is None or not opens(memory, token):
             raise _OverError
-        return replace(with_hold(memory, asked, BY_LINK, now, longest), warned=None)
+        return replace(with_hold(memory, asked, BY_LINK, now, longest), warning=None)
 
     try:
-        await require_staying_machine(key, client, reads)
-        memory = await reads.fleet.change_memory(key, snoozed)
+        await require_staying_machine(key, client, dependencies)
+        memory = await dependencies.machines.change_tracked(key, snoozed)
     except (_OverError, EnvironmentBusy):  # what is being deleted cannot be kept awake
         return _page(*OVER)
     assert memory.hold is not None

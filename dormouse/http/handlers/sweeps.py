@@ -79,14 +79,14 @@ async def _end_hung_sweep(client: Client, records: Records) -> str:
     return held.operation
 
 
-async def post_sweep(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def post_sweep(req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller) -> func.HttpResponse:
     """Sweep now; with `dry_run` only look and say what would be done."""
-    identifier = await begin_sweep(client, reads.records, dry_run=DRY_RUN.of(req), by=caller.name)
+    identifier = await begin_sweep(client, dependencies.records, dry_run=DRY_RUN.of(req), by=caller.name)
     headers = {"Location": f"/api/sweeps/{identifier}", "Retry-After": POLL_AGAIN_IN}
     return answer(SweepAccepted(identifier, headers["Location"]), HTTPStatus.ACCEPTED, **headers)
 
 
-async def get_sweep(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def get_sweep(req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller) -> func.HttpResponse:
     """One sweep, as it stands now."""
     identifier = req.route_params["id"]
     status = await status_of(client, identifier, show_input=True) if is_sweep_id(identifier) else None

@@ -75,12 +75,14 @@ NOTHING_ELSE = {"type": "object", "properties": {DRY_RUN.name: DRY_RUN_AS_MEMBER
 KEY = {"type": "string", "pattern": f"^{GOOD_KEY.pattern}$"}
 
 
-async def get_description(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def get_description(
+    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
+) -> func.HttpResponse:
     """This interface as an OpenAPI 3.1 document."""
     return answer(document(), HTTPStatus.OK, **{"Cache-Control": "public, max-age=300"})
 
 
-async def get_page(req: func.HttpRequest, client: Client, reads: Dependencies, caller: Caller) -> func.HttpResponse:
+async def get_page(req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller) -> func.HttpResponse:
     """This interface as a page for people."""
     headers = {
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -96,8 +98,8 @@ def document() -> dict[str, Any]:
 
     schemas, definitions = schemas_of(ROUTES)
     for route in ROUTES:
-        if route.commands and route.takes is not None:  # every command takes it, and reads it apart from its model
-            definitions[route.takes.__name__]["properties"][DRY_RUN.name] = DRY_RUN_AS_MEMBER
+        if route.is_command and route.body is not None:  # every command takes it, and reads it apart from its model
+            definitions[route.body.__name__]["properties"][DRY_RUN.name] = DRY_RUN_AS_MEMBER
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
         paths.setdefault(f"/api/{route.template}", {})[route.method.lower()] = _operation(route, schemas)
@@ -112,13 +114,13 @@ def document() -> dict[str, Any]:
 
 def problems_of(route: "Route") -> list[type[ControlPlaneError]]:
     """Everything that a route may refuse, each as the error that it raises."""
-    kinds = list(route.no)
-    kinds += [NotAuthenticated, NotAllowed] if route.right is not Permission.NOTHING else []
-    kinds += [InvalidRequest] if route.right is not Permission.NOTHING or route.takes else []
-    kinds += [IdempotencyKeyReused, RequestUnderWay] if route.commands else []
-    kinds += [TooManyRequests] if route.costly or route.looks else []
-    kinds += [InvalidSpec] if route.takes and inspect.isclass(route.takes) and hasattr(route.takes, "model_validate") else []
-    kinds += [RequestTooLarge] if route.takes or route.proof or route.commands else []
+    kinds = list(route.raises)
+    kinds += [NotAuthenticated, NotAllowed] if route.permission is not Permission.NOTHING else []
+    kinds += [InvalidRequest] if route.permission is not Permission.NOTHING or route.body else []
+    kinds += [IdempotencyKeyReused, RequestUnderWay] if route.is_command else []
+    kinds += [TooManyRequests] if route.rate_limited or route.reads_limited else []
+    kinds += [InvalidSpec] if route.body and inspect.isclass(route.body) and hasattr(route.body, "model_validate") else []
+    kinds += [RequestTooLarge] if route.body or route.auth_header or route.is_command else []
     return list(dict.fromkeys([*kinds, UnreadableRecord, CloudUnavailable]))
 
 
@@ -132,10 +134,10 @@ def _operation(route: "Route", schemas: Schemas) -> dict[str, Any]:
         "responses": _responses(route, schemas),
         "security": _security(route),
     }
-    if route.right in LEAST:
-        own = " on what is theirs, operator on everything" if route.right is Permission.OWN else ""
-        described["description"] = f"Takes the role {LEAST[route.right]}{own}."
-    if route.takes is not None:
+    if route.permission in LEAST:
+        own = " on what is theirs, operator on everything" if route.permission is Permission.OWN else ""
+        described["description"] = f"Takes the role {LEAST[route.permission]}{own}."
+    if route.body is not None:
         content = {"schema": schemas(("takes", route.handler.__name__))}
         example = EXAMPLES.get(route.handler.__name__)
         content |= {"example": example} if example else {}
@@ -144,7 +146,7 @@ def _operation(route: "Route", schemas: Schemas) -> dict[str, Any]:
         fields = {name: {"type": "string"} for name in FORMS[route.handler.__name__]}
         shape = {"type": "object", "properties": fields, "required": list(fields)}
         described["requestBody"] = {"required": True, "content": {route.media: {"schema": shape}}}
-    elif route.commands:
+    elif route.is_command:
         described["requestBody"] = {"required": False, "content": {route.media: {"schema": NOTHING_ELSE}}}
     return described
 
@@ -152,12 +154,12 @@ def _operation(route: "Route", schemas: Schemas) -> dict[str, Any]:
 def _parameters(route: "Route") -> list[dict[str, Any]]:
     known = next((schema for template, schema in PLACES.items() if route.template.startswith(template)), {"type": "string"})
     places = [{"name": name, "in": "path", "required": True, "schema": known} for name in IN_PATH.findall(route.template)]
-    if route.proof == "X-Slack-Signature":
+    if route.auth_header == "X-Slack-Signature":
         places.append({"name": "X-Slack-Request-Timestamp", "in": "header", "required": True, "schema": {"type": "string"}})
     again = {"name": HEADER, "in": "header", "required": False, "description": AGAIN, "schema": KEY}
     return (
         places
-        + ([again] if route.commands else [])
+        + ([again] if route.is_command else [])
         + [
             {"name": each.name, "in": "query", "required": False, "description": each.meaning, "schema": dict(each.schema)}
             for each in route.query
@@ -166,9 +168,9 @@ def _parameters(route: "Route") -> list[dict[str, Any]]:
 
 
 def _security(route: "Route") -> list[dict[str, Any]]:
-    if route.right is not Permission.NOTHING:
+    if route.permission is not Permission.NOTHING:
         return [{"functionKey": []}, {"bearer": []}]
-    return [{route.proof: []}] if route.proof else []
+    return [{route.auth_header: []}] if route.auth_header else []
 
 
 def _responses(route: "Route", schemas: Schemas) -> dict[str, Any]:
@@ -181,7 +183,7 @@ def _responses(route: "Route", schemas: Schemas) -> dict[str, Any]:
         known = responses.setdefault(str(status), {"description": HTTPStatus(status).phrase, "content": {}})
         known["content"][CONTENT_TYPE] = {"schema": schemas("problem"), "examples": _examples(alike)}
         known |= _described_headers(header for error in alike for header in headers_of(error))
-        if status == HTTPStatus.UNAUTHORIZED and route.right is not Permission.NOTHING:
+        if status == HTTPStatus.UNAUTHORIZED and route.permission is not Permission.NOTHING:
             known["description"] += ". To a wrong function key the host answers so itself, without a body or headers."
     broken = {"schema": schemas("problem")}
     responses["500"] = {"description": "What nobody expected; it has been logged.", "content": {CONTENT_TYPE: broken}}
@@ -195,7 +197,7 @@ def _success(route: "Route", status: int, schemas: Schemas) -> dict[str, Any]:
         kinds = [schemas(("reply", route.handler.__name__, route.replies.index(reply))) for reply in alike if reply.kind]
         schema = kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {"type": "string"}
         content[media] = {"schema": schema}
-    headers = [REPLAYED] if route.commands else []
+    headers = [REPLAYED] if route.is_command else []
     headers += ["Location", "Retry-After"] if status == HTTPStatus.ACCEPTED else []
     described = {"description": HTTPStatus(status).phrase, "content": content, **_described_headers(headers)}
     return {**described, "links": _links(route)} if status == HTTPStatus.ACCEPTED else described

@@ -10,7 +10,7 @@ EXAMPLES: dict[str, Any] = {
     "hold_environment": {"for": "2h", "reason": "a long run"},
     "extend_environment": {"for": "8h", "then": "stop"},
     "hold_machine": {"machine": MACHINE, "for": "2h", "reason": "a long run"},
-    "lease_machine": {"machine": MACHINE, "for": "8h"},
+    "extend_machine": {"machine": MACHINE, "for": "8h"},
     "adopt": {"machine": MACHINE, "idle": "window=45m, lead=10m", "agent": True},
     "release": {"machine": MACHINE},
     "receive_heartbeat": {

@@ -22,8 +22,8 @@ def schemas_of(routes: Iterable["Route"]) -> tuple[Schemas, dict[str, Any]]:
     inputs: list[tuple[Any, Any, TypeAdapter[Any]]] = [("problem", "validation", TypeAdapter(Problem))]
     for route in routes:
         name = route.handler.__name__
-        if route.takes is not None:
-            inputs.append((("takes", name), "validation", TypeAdapter(route.takes)))
+        if route.body is not None:
+            inputs.append((("takes", name), "validation", TypeAdapter(route.body)))
         inputs += [
             (("reply", name, number), "serialization", TypeAdapter(reply.kind))
             for number, reply in enumerate(route.replies)

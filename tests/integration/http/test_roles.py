@@ -32,7 +32,7 @@ ENOUGH = {
     Permission.OWN: {"user", "operator", "admin"},
     Permission.OPERATE: {"operator", "admin"},
 }
-CLOSED = [route for route in ROUTES if route.right is not Permission.NOTHING]
+CLOSED = [route for route in ROUTES if route.permission is not Permission.NOTHING]
 
 
 @dataclass(slots=True)

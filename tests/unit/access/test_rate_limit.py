@@ -12,7 +12,7 @@ from dormouse.http.routes import ROUTES
 
 def admitted(pace: RateLimit, caller: str, now: float) -> bool:
     try:
-        pace.admit(caller, now)
+        pace.check(caller, now)
     except TooManyRequests:
         return False
     return True
@@ -28,10 +28,10 @@ def test_a_minutes_worth_may_come_at_once_and_the_rest_evenly() -> None:
 
 def test_who_is_refused_is_told_when_to_come_back() -> None:
     pace = RateLimit(2)
-    pace.admit("alice", 0.0)
-    pace.admit("alice", 0.0)
+    pace.check("alice", 0.0)
+    pace.check("alice", 0.0)
     with pytest.raises(TooManyRequests) as refused:
-        pace.admit("alice", 10.0)
+        pace.check("alice", 10.0)
     assert refused.value.seconds == pytest.approx(20.0)
     assert admitted(pace, "alice", 30.1)
 
@@ -65,8 +65,8 @@ def test_looks_are_paced_apart_from_commands_and_little_at_once() -> None:
 
 
 def test_what_costs_calls_of_azure_or_of_the_price_list_is_paced() -> None:
-    paced = {route.template for route in ROUTES if route.costly or route.looks}
+    paced = {route.template for route in ROUTES if route.rate_limited or route.reads_limited}
     assert {"environments", "environments/{name}", "blueprints", "blueprints/{name}", "machines/adopt", "sweeps"} <= paced
     for route in ROUTES:
-        assert not (route.costly and route.looks)
+        assert not (route.rate_limited and route.reads_limited)
         assert (TooManyRequests in problems_of(route)) == (route.template in {*paced, "heartbeats"})

@@ -25,9 +25,9 @@ class Desk:
     def take(self, said: ChatMessage = STATUS) -> str:
         """The title of what is said at once."""
         settings = SimpleNamespace(people_in_chats=read_chat_users("slack:U1=operator"))
-        reads: Any = SimpleNamespace(receipts=self.Rows(self), now=lambda: 1.0, settings=settings)
+        dependencies: Any = SimpleNamespace(receipts=self.Rows(self), now=lambda: 1.0, settings=settings)
         client: Any = self.Client(self)
-        return asyncio.run(take(said, client, reads)).card.title
+        return asyncio.run(take(said, client, dependencies)).card.title
 
     @dataclass
     class Rows:
@@ -85,13 +85,13 @@ def test_the_same_words_at_another_door_are_another_message() -> None:
 def test_who_somebody_is_the_settings_say_first_then_the_chat() -> None:
     known = "0d0e5e00-0000-4000-8000-0000000000b0"
     settings = SimpleNamespace(people_in_chats=read_chat_users(f"teams:{known}=user:{'a' * 8}{known[8:]}, slack:U2=user"))
-    reads: Any = SimpleNamespace(settings=settings)
-    mapped = caller_of(ChatMessage(Channel.TEAMS, known, "", "", object_id=known), reads)
+    dependencies: Any = SimpleNamespace(settings=settings)
+    mapped = caller_of(ChatMessage(Channel.TEAMS, known, "", "", object_id=known), dependencies)
     assert (mapped.role, mapped.object_id) == (Role.USER, f"{'a' * 8}{known[8:]}")
-    assert caller_of(ChatMessage(Channel.TEAMS, "x", "", "", object_id="o"), reads).object_id == "o"
-    slack = caller_of(ChatMessage(Channel.SLACK, "U2", "", ""), reads)
+    assert caller_of(ChatMessage(Channel.TEAMS, "x", "", "", object_id="o"), dependencies).object_id == "o"
+    slack = caller_of(ChatMessage(Channel.SLACK, "U2", "", ""), dependencies)
     assert (slack.name, slack.role, slack.object_id) == ("slack:U2", Role.USER, "slack:U2")
-    assert caller_of(ChatMessage(Channel.SLACK, "U9", "", ""), reads).role is Role.VIEWER
+    assert caller_of(ChatMessage(Channel.SLACK, "U9", "", ""), dependencies).role is Role.VIEWER
 
 
 def test_who_cannot_be_asked_has_no_card_to_show() -> None:

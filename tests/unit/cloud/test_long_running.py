@@ -37,7 +37,7 @@ def test_an_answer_may_name_the_moment_instead() -> None:
 
 def test_accepted_means_ask_again_at_the_operations_address() -> None:
     progress = begun(201, {"Azure-AsyncOperation": URL, "Location": "elsewhere", "Retry-After": "10"}, {"properties": {}})
-    assert (progress.stage, progress.url, progress.ask_again_in) == (Stage.WAITING, URL, 10.0)
+    assert (progress.stage, progress.url, progress.retry_after) == (Stage.WAITING, URL, 10.0)
 
 
 def test_accepted_without_that_address_means_ask_at_the_location() -> None:
@@ -53,7 +53,7 @@ def test_a_resource_that_is_there_at_once_is_done_whatever_the_headers_say() -> 
 @pytest.mark.parametrize("state", ["InProgress", "Running", "Updating", "Accepted"])
 def test_an_operation_under_way_is_asked_again(state: str) -> None:
     progress = asked(URL, 200, {"Retry-After": "30"}, {"status": state})
-    assert (progress.stage, progress.url, progress.ask_again_in) == (Stage.WAITING, URL, 30.0)
+    assert (progress.stage, progress.url, progress.retry_after) == (Stage.WAITING, URL, 30.0)
 
 
 def test_a_location_that_moves_is_followed() -> None:
@@ -76,7 +76,7 @@ def test_an_operation_that_failed_late_is_a_refusal_in_our_words() -> None:
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
 def test_trouble_means_ask_again_and_never_a_refusal(status: int) -> None:
     progress = failed(status, {"Retry-After": "7"}, None)
-    assert (progress.stage, progress.ask_again_in) == (Stage.WAITING, 7.0)
+    assert (progress.stage, progress.retry_after) == (Stage.WAITING, 7.0)
 
 
 @pytest.mark.parametrize("code", ["PrincipalNotFound", "AnotherOperationInProgress", "RetryableError"])

@@ -83,8 +83,8 @@ class Desk:
 
         places = {"name": "ml1"}
         req = func.HttpRequest(method=method, url=url, headers={HEADER: "k"}, route_params=places, body=b"{}")
-        reads: Any = SimpleNamespace(receipts=self.receipts, now=lambda: self.now, records=self)
-        return asyncio.run(run_once(req, caller, reads, carry_out))
+        dependencies: Any = SimpleNamespace(receipts=self.receipts, now=lambda: self.now, records=self)
+        return asyncio.run(run_once(req, caller, dependencies, carry_out))
 
     async def operation(self, identifier: str) -> str | None:
         return identifier if identifier in self.trail else None

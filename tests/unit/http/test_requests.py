@@ -218,12 +218,12 @@ def ask(receipts: Receipts, **changes: Any) -> bool:
     async def carry_out(known: Any) -> func.HttpResponse:
         return func.HttpResponse("{}", status_code=200, mimetype="application/json")
 
-    reads: Any = SimpleNamespace(receipts=receipts, now=lambda: 1000.0, records=None)
+    dependencies: Any = SimpleNamespace(receipts=receipts, now=lambda: 1000.0, records=None)
     given = {**BASE, **changes}
     params = query_of(given["url"].partition("?")[2])
     req = func.HttpRequest(headers={HEADER: "k"}, params=params, **given)
     try:
-        return bool(asyncio.run(run_once(req, ALICE, reads, carry_out)).headers.get("Idempotency-Replayed") == "true")
+        return bool(asyncio.run(run_once(req, ALICE, dependencies, carry_out)).headers.get("Idempotency-Replayed") == "true")
     except IdempotencyKeyReused:
         return False
 

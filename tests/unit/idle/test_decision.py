@@ -60,8 +60,8 @@ def memories(draw: st.DrawFn) -> TrackedMachine:
         first_seen=draw(st.sampled_from([LONG_AGO, NOW, NOW - 10 * MINUTE])),
         state_since=draw(st.sampled_from([LONG_AGO]) | ago),
         schedule_since=draw(st.sampled_from([LONG_AGO]) | ago),
-        refused_until=draw(st.sampled_from([0.0, NOW - 1, NOW, NOW + 1])),
-        warned=draw(st.none() | st.just(warned)),
+        retry_at=draw(st.sampled_from([0.0, NOW - 1, NOW, NOW + 1])),
+        warning=draw(st.none() | st.just(warned)),
         lease=draw(st.none() | st.just(lease)),
     )
 
@@ -83,7 +83,7 @@ def situations(draw: st.DrawFn) -> Evaluation:
             environment=tags.get("dormouse", ""),
             managed_by_others=draw(st.sampled_from([False] * 5 + [True])),
         ),
-        memory=draw(memories()),
+        tracked=draw(memories()),
         policy=draw(policies),
         schedule=read_schedule(text) if text else None,
         hold=draw(st.none() | st.builds(lambda until: Hold("bob", "", LONG_AGO, until), moments)),
@@ -101,12 +101,12 @@ def decided(one: Evaluation) -> tuple[Verdict, Decision]:
 def test_nobody_is_stopped_before_a_warning_was_heard_for_its_lead(one: Evaluation) -> None:
     _, decision = decided(one)
     if (
-        decision.step not in (NextAction.STOP, NextAction.DELETE)
+        decision.action not in (NextAction.STOP, NextAction.DELETE)
         or decision.reason is ActionReason.BILLED
         or not one.policy.lead
     ):
         return
-    warned, lead = one.memory.warned, one.policy.lead * MINUTE
+    warned, lead = one.tracked.warning, one.policy.lead * MINUTE
     assert warned is not None
     assert warned.reason is decision.reason
     assert one.now >= warned.stop_at
@@ -121,13 +121,13 @@ def test_nobody_is_stopped_before_a_warning_was_heard_for_its_lead(one: Evaluati
 def test_a_hold_always_wins(one: Evaluation) -> None:
     _, decision = decided(one)
     if one.hold and one.hold.until > one.now:
-        assert decision.step not in (NextAction.STOP, NextAction.DELETE, NextAction.WARN)
+        assert decision.action not in (NextAction.STOP, NextAction.DELETE, NextAction.WARN)
 
 
 @given(situations())
 def test_nothing_is_done_about_a_machine_one_of_whose_records_cannot_be_read(one: Evaluation) -> None:
     verdict, decision = decided(replace(one, unreadable="This release cannot read the row"))
-    assert (decision.step, decision.at) == (NextAction.NOTHING, 0.0)
+    assert (decision.action, decision.at) == (NextAction.NOTHING, 0.0)
     assert verdict.kind in (VerdictKind.UNKNOWN, VerdictKind.STOPPED, VerdictKind.NOT_OURS)
 
 
@@ -135,44 +135,44 @@ def test_nothing_is_done_about_a_machine_one_of_whose_records_cannot_be_read(one
 def test_nobody_touches_what_only_people_may_touch(one: Evaluation) -> None:
     _, decision = decided(one)
     if one.hands_off:
-        assert decision.step in (NextAction.NOTHING, NextAction.WITHDRAW)
+        assert decision.action in (NextAction.NOTHING, NextAction.WITHDRAW)
 
 
 @given(situations())
 def test_after_a_refusal_nothing_is_tried_for_a_while(one: Evaluation) -> None:
     _, decision = decided(one)
-    if one.now < one.memory.refused_until:
-        assert decision.step not in ACTING
+    if one.now < one.tracked.retry_at:
+        assert decision.action not in ACTING
 
 
 @given(situations())
 def test_only_what_runs_or_is_billed_is_stopped_and_only_what_rests_is_started(one: Evaluation) -> None:
     _, decision = decided(one)
     state = one.machine.state
-    if decision.step is NextAction.STOP:
+    if decision.action is NextAction.STOP:
         assert state in (State.RUNNING, State.STOPPED_BILLED)
-    if decision.step is NextAction.START:
+    if decision.action is NextAction.START:
         assert state in (State.STOPPED, State.STOPPED_BILLED)
-    if decision.step is NextAction.DELETE:
+    if decision.action is NextAction.DELETE:
         assert one.machine.environment
-        assert one.memory.lease is not None
-        assert one.memory.lease.then is LeaseAction.DELETE
+        assert one.tracked.lease is not None
+        assert one.tracked.lease.then is LeaseAction.DELETE
 
 
 @given(situations())
 def test_nothing_is_stopped_for_idleness_but_what_is_idle(one: Evaluation) -> None:
     verdict, decision = decided(one)
-    if decision.reason is ActionReason.IDLE and decision.step in (NextAction.WARN, NextAction.STOP):
+    if decision.reason is ActionReason.IDLE and decision.action in (NextAction.WARN, NextAction.STOP):
         assert verdict.kind is VerdictKind.IDLE
         notified_only = one.policy.action is Action.NOTIFY
-        assert notified_only or one.now >= one.memory.first_seen + one.policy.grace * MINUTE
-        assert not (notified_only and decision.step is NextAction.STOP)
+        assert notified_only or one.now >= one.tracked.first_seen + one.policy.grace * MINUTE
+        assert not (notified_only and decision.action is NextAction.STOP)
 
 
 @given(situations())
 def test_no_schedule_stops_what_works(one: Evaluation) -> None:
     verdict, decision = decided(one)
-    if decision.reason is ActionReason.SCHEDULE and decision.step is NextAction.STOP:
+    if decision.reason is ActionReason.SCHEDULE and decision.action is NextAction.STOP:
         assert verdict.kind is not VerdictKind.BUSY
         assert not any(value == 99.0 for value in (one.evidence.inside or {})["gpu_percent"].window)
 
@@ -180,47 +180,47 @@ def test_no_schedule_stops_what_works(one: Evaluation) -> None:
 @given(situations())
 def test_a_decision_about_something_says_why_and_when(one: Evaluation) -> None:
     _, decision = decided(one)
-    if decision.step is not NextAction.NOTHING:
+    if decision.action is not NextAction.NOTHING:
         assert decision.reason is not None
         assert decision.then
-    if decision.step in ACTING:
+    if decision.action in ACTING:
         assert decision.at == one.now
 
 
 @given(situations())
 def test_enabling_a_schedule_or_meeting_a_machine_never_acts_on_the_past(one: Evaluation) -> None:
-    known = replace(one.memory, warned=None)
+    known = replace(one.tracked, warning=None)
     for memory in (
         replace(known, state_since=NOW),
         replace(known, schedule_since=NOW),
         replace(known, first_seen=NOW),
     ):
-        _, decision = decided(replace(one, memory=memory))
+        _, decision = decided(replace(one, tracked=memory))
         if decision.reason is ActionReason.SCHEDULE:
-            assert decision.step not in ACTING
+            assert decision.action not in ACTING
 
 
 def test_after_a_refusal_an_idle_machine_is_tried_again_when_its_time_has_come() -> None:
-    told = remembered(warned=warned(stop_at=NOW, delivered_at=NOW - 900))
-    waiting = decided(case(memory=replace(told, refused_until=NOW + 60)))[1]
-    assert (waiting.step, waiting.at) == (NextAction.NOTHING, NOW + 60)
-    assert decided(case(memory=replace(told, refused_until=NOW)))[1].step is NextAction.STOP
+    told = remembered(warning=warned(stop_at=NOW, delivered_at=NOW - 900))
+    waiting = decided(case(tracked=replace(told, retry_at=NOW + 60)))[1]
+    assert (waiting.action, waiting.at) == (NextAction.NOTHING, NOW + 60)
+    assert decided(case(tracked=replace(told, retry_at=NOW)))[1].action is NextAction.STOP
 
 
 @pytest.mark.parametrize("tags", [{"dormouse-keep": "yes"}, {"dormouse-keep": ""}])
 def test_who_opted_out_is_neither_stopped_nor_started_nor_warned(tags: dict[str, str]) -> None:
     policy, hours = IdlePolicy(lead=0, grace=0), read_schedule("fri 06:00-08:00 UTC")
     memory = remembered(state_since=NOW - 7200, lease=Lease(NOW, LeaseAction.STOP, "alice"))
-    assert decided(case(memory=memory, policy=policy, schedule=hours))[1].step is NextAction.STOP
+    assert decided(case(tracked=memory, policy=policy, schedule=hours))[1].action is NextAction.STOP
     for known in (machine(tags=tags), machine(managed_by_others=True)):
-        assert decided(case(machine=known, memory=memory, policy=policy, schedule=hours))[1].step is NextAction.NOTHING
+        assert decided(case(machine=known, tracked=memory, policy=policy, schedule=hours))[1].action is NextAction.NOTHING
 
 
 def test_who_was_just_met_is_left_alone_for_the_grace() -> None:
     policy = IdlePolicy(lead=0, grace=30)
-    met = decided(case(policy=policy, memory=remembered(first_seen=NOW - 60)))[1]
-    assert (met.step, met.at) == (NextAction.NOTHING, NOW - 60 + 1800)
-    assert decided(case(policy=policy, memory=remembered(first_seen=NOW - 1800)))[1].step is NextAction.STOP
+    met = decided(case(policy=policy, tracked=remembered(first_seen=NOW - 60)))[1]
+    assert (met.action, met.at) == (NextAction.NOTHING, NOW - 60 + 1800)
+    assert decided(case(policy=policy, tracked=remembered(first_seen=NOW - 1800)))[1].action is NextAction.STOP
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -228,8 +228,8 @@ def test_hours_that_are_over_stop_what_rests_and_wait_for_what_works(*, enabled:
     policy, hours = IdlePolicy(lead=0, grace=0, enabled=enabled), read_schedule("fri 06:00-08:00 UTC")
     memory = remembered(state_since=NOW - 7200)
     working = with_value(quiet(), "inside", "gpu_percent", 20, 99.0)
-    assert decided(case(policy=policy, memory=memory, schedule=hours))[1].step is NextAction.STOP
-    assert decided(case(policy=policy, memory=memory, schedule=hours, evidence=working))[1].step is NextAction.NOTHING
+    assert decided(case(policy=policy, tracked=memory, schedule=hours))[1].action is NextAction.STOP
+    assert decided(case(policy=policy, tracked=memory, schedule=hours, evidence=working))[1].action is NextAction.NOTHING
 
 
 @given(schedules(), st.integers(0, 179), st.sampled_from([0, 15]))
@@ -240,42 +240,42 @@ def test_who_starts_a_machine_after_hours_has_it_until_the_next_transition(text:
     one = case(
         policy=IdlePolicy(enabled=False, lead=lead),
         schedule=schedule,
-        memory=remembered(state_since=started, warned=None),
+        tracked=remembered(state_since=started, warning=None),
     )
     _, decision = decided(one)
     assert upcoming is not None
     if upcoming.at > CLOCK:
-        assert decision.step in (NextAction.NOTHING, NextAction.WARN)
-        assert decision.step is NextAction.NOTHING or not upcoming.on
+        assert decision.action in (NextAction.NOTHING, NextAction.WARN)
+        assert decision.action is NextAction.NOTHING or not upcoming.on
 
 
 @given(situations(), st.integers(-50, 50))
 def test_whole_weeks_change_no_decision(one: Evaluation, weeks: int) -> None:
     shift = weeks * WEEK
-    known, seen = one.memory, one.evidence
+    known, seen = one.tracked, one.evidence
     moved: dict[str, Any] = {
         "first_seen": known.first_seen + shift,
         "state_since": known.state_since + shift,
         "schedule_since": known.schedule_since + shift,
-        "refused_until": known.refused_until + shift if known.refused_until else 0.0,
+        "retry_at": known.retry_at + shift if known.retry_at else 0.0,
         "lease": known.lease and replace(known.lease, until=known.lease.until + shift),
     }
-    if known.warned:
-        delivered = known.warned.delivered_at + shift if known.warned.delivered_at else 0.0
-        given_at, stop_at = known.warned.given_at + shift, known.warned.stop_at + shift
-        moved["warned"] = replace(known.warned, given_at=given_at, stop_at=stop_at, delivered_at=delivered)
+    if known.warning:
+        delivered = known.warning.delivered_at + shift if known.warning.delivered_at else 0.0
+        given_at, stop_at = known.warning.given_at + shift, known.warning.stop_at + shift
+        moved["warning"] = replace(known.warning, given_at=given_at, stop_at=stop_at, delivered_at=delivered)
     later = replace(
         one,
         now=NOW + shift,
         machine=replace(one.machine, created=one.machine.created + shift),
-        memory=replace(known, **moved),
+        tracked=replace(known, **moved),
         hold=one.hold and replace(one.hold, until=one.hold.until + shift),
         evidence=replace(
             seen, host_end=seen.host_end + shift, heard_at=seen.heard_at + shift, booted_at=seen.booted_at + shift
         ),
     )
     (_, now), (_, then) = decided(one), decided(later)
-    assert (now.step, now.reason) == (then.step, then.reason)
+    assert (now.action, now.reason) == (then.action, then.reason)
     assert not now.at or abs(then.at - now.at - shift) < 1
 
 
@@ -286,37 +286,41 @@ def warned(reason: ActionReason = ActionReason.IDLE, **fields: Any) -> PendingWa
 
 def test_what_is_idle_is_warned_then_left_its_lead_then_stopped() -> None:
     first = decided(case())[1]
-    assert (first.step, first.at) == (NextAction.WARN, NOW + 15 * MINUTE)
-    waiting = decided(case(memory=remembered(warned=warned(given_at=NOW - 60, stop_at=NOW + 840, delivered_at=NOW - 60))))[1]
-    assert (waiting.step, waiting.at) == (NextAction.NOTHING, NOW + 840)
-    assert decided(case(memory=remembered(warned=warned(stop_at=NOW, delivered_at=NOW - 900))))[1].step is NextAction.STOP
+    assert (first.action, first.at) == (NextAction.WARN, NOW + 15 * MINUTE)
+    waiting = decided(case(tracked=remembered(warning=warned(given_at=NOW - 60, stop_at=NOW + 840, delivered_at=NOW - 60))))[
+        1
+    ]
+    assert (waiting.action, waiting.at) == (NextAction.NOTHING, NOW + 840)
+    assert (
+        decided(case(tracked=remembered(warning=warned(stop_at=NOW, delivered_at=NOW - 900))))[1].action is NextAction.STOP
+    )
 
 
 def test_the_lead_counts_from_when_the_warning_was_heard() -> None:
-    late = decided(case(memory=remembered(warned=warned(stop_at=NOW - 60, delivered_at=NOW - 300))))[1]
-    assert (late.step, late.at) == (NextAction.NOTHING, NOW + 600)
+    late = decided(case(tracked=remembered(warning=warned(stop_at=NOW - 60, delivered_at=NOW - 300))))[1]
+    assert (late.action, late.at) == (NextAction.NOTHING, NOW + 600)
 
 
 def test_what_nobody_has_heard_is_said_again_and_the_policy_may_go_on_all_the_same() -> None:
-    unheard = remembered(warned=warned(stop_at=NOW, delivered_at=0.0, undelivered="it cannot be reached"))
-    again = decided(case(memory=unheard))[1]
-    assert again.step is NextAction.WARN
+    unheard = remembered(warning=warned(stop_at=NOW, delivered_at=0.0, undelivered="it cannot be reached"))
+    again = decided(case(tracked=unheard))[1]
+    assert again.action is NextAction.WARN
     assert "it cannot be reached" in again.then
-    assert decided(case(memory=unheard, policy=IdlePolicy(undeliverable="proceed")))[1].step is NextAction.STOP
+    assert decided(case(tracked=unheard, policy=IdlePolicy(undeliverable="proceed")))[1].action is NextAction.STOP
 
 
 def test_a_warning_is_withdrawn_when_its_reason_is_gone() -> None:
-    busy = case(memory=remembered(warned=warned()), evidence=with_value(quiet(), "inside", "gpu_percent", 29, 90.0))
-    assert decided(busy)[1].step is NextAction.WITHDRAW
-    held = case(memory=remembered(warned=warned()), hold=Hold("bob", "", NOW, NOW + 60))
-    assert decided(held)[1].step is NextAction.WITHDRAW
-    lease = case(memory=remembered(warned=warned(ActionReason.LEASE), lease=Lease(NOW + 86400, LeaseAction.STOP, "alice")))
-    assert decided(replace(lease, policy=IdlePolicy(enabled=False)))[1].step is NextAction.WITHDRAW
+    busy = case(tracked=remembered(warning=warned()), evidence=with_value(quiet(), "inside", "gpu_percent", 29, 90.0))
+    assert decided(busy)[1].action is NextAction.WITHDRAW
+    held = case(tracked=remembered(warning=warned()), hold=Hold("bob", "", NOW, NOW + 60))
+    assert decided(held)[1].action is NextAction.WITHDRAW
+    lease = case(tracked=remembered(warning=warned(ActionReason.LEASE), lease=Lease(NOW + 86400, LeaseAction.STOP, "alice")))
+    assert decided(replace(lease, policy=IdlePolicy(enabled=False)))[1].action is NextAction.WITHDRAW
 
 
 def test_while_nobody_can_tell_a_warning_is_neither_followed_nor_withdrawn() -> None:
-    unknown = case(memory=remembered(warned=warned()), evidence=with_value(quiet(), "inside", "gpu_percent", 9, None))
-    assert decided(unknown)[1].step is NextAction.NOTHING
+    unknown = case(tracked=remembered(warning=warned()), evidence=with_value(quiet(), "inside", "gpu_percent", 9, None))
+    assert decided(unknown)[1].action is NextAction.NOTHING
 
 
 def test_a_lease_is_warned_of_a_lead_before_it_is_over_and_ends_whatever_the_machine_does() -> None:
@@ -324,12 +328,12 @@ def test_a_lease_is_warned_of_a_lead_before_it_is_over_and_ends_whatever_the_mac
 
     def at(left: float, **more: Any) -> Decision:
         memory = remembered(lease=Lease(NOW + left * MINUTE, LeaseAction.STOP, "alice"), **more)
-        return decided(case(memory=memory, evidence=working))[1]
+        return decided(case(tracked=memory, evidence=working))[1]
 
-    assert at(16).step is NextAction.NOTHING
-    assert (at(15).step, at(15).at) == (NextAction.WARN, NOW + 900)
-    assert (at(-5).step, at(-5).at) == (NextAction.WARN, NOW + 900)
-    assert at(0, warned=warned(ActionReason.LEASE, stop_at=NOW, delivered_at=NOW - 900)).step is NextAction.STOP
+    assert at(16).action is NextAction.NOTHING
+    assert (at(15).action, at(15).at) == (NextAction.WARN, NOW + 900)
+    assert (at(-5).action, at(-5).at) == (NextAction.WARN, NOW + 900)
+    assert at(0, warning=warned(ActionReason.LEASE, stop_at=NOW, delivered_at=NOW - 900)).action is NextAction.STOP
 
 
 @pytest.mark.parametrize("then", LeaseAction)
@@ -338,30 +342,30 @@ def test_a_lease_that_is_extended_after_its_warning_ends_later(then: LeaseAction
     policy = IdlePolicy(enabled=False)
 
     def extended_by(minutes: float) -> Decision:
-        memory = remembered(lease=Lease(NOW + minutes * MINUTE, then, "alice"), warned=told)
-        return decided(case(memory=memory, machine=lab, policy=policy))[1]
+        memory = remembered(lease=Lease(NOW + minutes * MINUTE, then, "alice"), warning=told)
+        return decided(case(tracked=memory, machine=lab, policy=policy))[1]
 
-    assert extended_by(480).step is NextAction.WITHDRAW
-    assert (extended_by(5).step, extended_by(5).at) == (NextAction.NOTHING, NOW + 300)
-    assert extended_by(0).step in ACTING
+    assert extended_by(480).action is NextAction.WITHDRAW
+    assert (extended_by(5).action, extended_by(5).at) == (NextAction.NOTHING, NOW + 300)
+    assert extended_by(0).action in ACTING
 
 
 def test_hours_that_are_extended_after_the_warning_end_later() -> None:
     told = warned(ActionReason.SCHEDULE, stop_at=NOW, delivered_at=NOW - 900)
     longer = case(
-        memory=remembered(warned=told, schedule_since=NOW - 60),
+        tracked=remembered(warning=told, schedule_since=NOW - 60),
         schedule=read_schedule("fri 06:00-17:00 UTC"),
         policy=IdlePolicy(enabled=False),
     )
-    assert decided(longer)[1].step is NextAction.WITHDRAW
+    assert decided(longer)[1].action is NextAction.WITHDRAW
 
 
 def test_a_lease_that_deletes_deletes_environments_only() -> None:
     over = remembered(lease=Lease(NOW, LeaseAction.DELETE, "alice"))
     lab = machine(environment="lab", state=State.STOPPED)
     policy = IdlePolicy(lead=0)
-    assert decided(case(memory=over, machine=lab, policy=policy))[1].step is NextAction.DELETE
-    assert decided(case(memory=over, machine=machine(state=State.STOPPED), policy=policy))[1].step is NextAction.NOTHING
+    assert decided(case(tracked=over, machine=lab, policy=policy))[1].action is NextAction.DELETE
+    assert decided(case(tracked=over, machine=machine(state=State.STOPPED), policy=policy))[1].action is NextAction.NOTHING
 
 
 def test_what_is_billed_while_it_rests_is_stopped_after_a_second_look() -> None:
@@ -369,22 +373,22 @@ def test_what_is_billed_while_it_rests_is_stopped_after_a_second_look() -> None:
 
     def after(seconds: float, **more: Any) -> Decision:
         memory = remembered(state=State.STOPPED_BILLED, state_since=NOW - seconds)
-        return decided(case(machine=rests, memory=memory, **more))[1]
+        return decided(case(machine=rests, tracked=memory, **more))[1]
 
-    assert (after(0).step, after(0).at) == (NextAction.NOTHING, NOW + BILLED_FOR)
-    assert after(BILLED_FOR).step is NextAction.STOP
-    assert after(BILLED_FOR, policy=IdlePolicy(action=Action.NOTIFY)).step is NextAction.NOTHING
+    assert (after(0).action, after(0).at) == (NextAction.NOTHING, NOW + BILLED_FOR)
+    assert after(BILLED_FOR).action is NextAction.STOP
+    assert after(BILLED_FOR, policy=IdlePolicy(action=Action.NOTIFY)).action is NextAction.NOTHING
     memory = remembered(state=State.STOPPED_BILLED)
     unstoppable = machine(state=State.STOPPED_BILLED, ephemeral_disk=True)
-    assert decided(case(machine=unstoppable, memory=memory))[1].step is NextAction.NOTHING
+    assert decided(case(machine=unstoppable, tracked=memory))[1].action is NextAction.NOTHING
 
 
 @pytest.mark.parametrize("schedule", ["fri 09:00-17:00 UTC", "fri 08:00-17:00 UTC"])
 def test_a_schedule_starts_what_rests_when_its_hours_begin(schedule: str) -> None:
     rests = machine(state=State.STOPPED)
     memory = remembered(state=State.STOPPED, state_since=NOW - 3600)
-    decision = decided(case(machine=rests, memory=memory, schedule=read_schedule(schedule)))[1]
-    assert (decision.step, decision.at) == (
+    decision = decided(case(machine=rests, tracked=memory, schedule=read_schedule(schedule)))[1]
+    assert (decision.action, decision.at) == (
         (NextAction.NOTHING, NOW + 3600) if "09:00" in schedule else (NextAction.START, NOW)
     )
 
@@ -393,36 +397,37 @@ def test_a_schedule_that_only_stops_starts_nothing_and_keeps_nothing_awake() -> 
     evening = read_schedule("off at 07:00 UTC")
     rests = case(
         machine=machine(state=State.STOPPED),
-        memory=remembered(state=State.STOPPED, state_since=NOW - 7200),
+        tracked=remembered(state=State.STOPPED, state_since=NOW - 7200),
         schedule=evening,
     )
     assert decided(rests)[1] == Decision(NextAction.NOTHING)
-    runs = case(memory=remembered(state_since=NOW - 7200), schedule=evening, policy=IdlePolicy(lead=0, enabled=False))
+    runs = case(tracked=remembered(state_since=NOW - 7200), schedule=evening, policy=IdlePolicy(lead=0, enabled=False))
     verdict, decision = decided(runs)
-    assert (verdict.kind, decision.step, decision.reason) == (VerdictKind.NOT_OURS, NextAction.STOP, ActionReason.SCHEDULE)
-    later = replace(runs, memory=remembered(state_since=NOW - 1800))
-    assert decided(later)[1].step is NextAction.NOTHING, "it was started after the moment of stopping"
+    assert (verdict.kind, decision.action, decision.reason) == (VerdictKind.NOT_OURS, NextAction.STOP, ActionReason.SCHEDULE)
+    later = replace(runs, tracked=remembered(state_since=NOW - 1800))
+    assert decided(later)[1].action is NextAction.NOTHING, "it was started after the moment of stopping"
     assert (
-        decided(replace(runs, evidence=with_value(quiet(), "inside", "gpu_percent", 20, 99.0)))[1].step is NextAction.NOTHING
+        decided(replace(runs, evidence=with_value(quiet(), "inside", "gpu_percent", 20, 99.0)))[1].action
+        is NextAction.NOTHING
     )
 
 
 def test_who_is_told_of_idleness_only_is_told_once() -> None:
     policy = IdlePolicy(action=Action.NOTIFY)
-    assert decided(case(policy=policy))[1].step is NextAction.WARN
-    assert decided(case(policy=policy, memory=remembered(warned=warned())))[1].step is NextAction.NOTHING
+    assert decided(case(policy=policy))[1].action is NextAction.WARN
+    assert decided(case(policy=policy, tracked=remembered(warning=warned())))[1].action is NextAction.NOTHING
 
 
 def test_what_goes_on_for_too_long_is_told_once_a_day() -> None:
     patience = WINDOWS_BEFORE_ALARM * 30 * MINUTE + 15 * MINUTE
-    memory = remembered(verdict="idle", verdict_since=NOW - patience - 1, warned=warned(delivered_at=0.0, undelivered="no"))
-    one = case(memory=memory)
+    memory = remembered(verdict="idle", verdict_since=NOW - patience - 1, warning=warned(delivered_at=0.0, undelivered="no"))
+    one = case(tracked=memory)
     assert "It has been idle since" in alarm(one, *decided(one))
-    told = replace(one, memory=replace(memory, alarmed_at=NOW - 3600))
+    told = replace(one, tracked=replace(memory, alarmed_at=NOW - 3600))
     assert alarm(told, *decided(told)) == ""
-    again = replace(one, memory=replace(memory, alarmed_at=NOW))
+    again = replace(one, tracked=replace(memory, alarmed_at=NOW))
     assert alarm(again, *decided(again)), "judged once more in the same moment: nobody may have been told yet"
-    fresh = replace(one, memory=replace(memory, verdict_since=NOW - patience))
+    fresh = replace(one, tracked=replace(memory, verdict_since=NOW - patience))
     assert alarm(fresh, *decided(fresh)) == ""
-    unknown = case(memory=remembered(verdict="unknown", verdict_since=NOW - 86401), evidence=quiet(inside=None))
+    unknown = case(tracked=remembered(verdict="unknown", verdict_since=NOW - 86401), evidence=quiet(inside=None))
     assert "it is unknown whether" in alarm(unknown, *decided(unknown))

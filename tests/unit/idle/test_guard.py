@@ -56,11 +56,11 @@ def test_a_schedule_stops_nothing_of_which_azure_monitor_tells_too_little(what: 
     evidence = NOTHING_KNOWN_OUTSIDE[what] if agent else replace(NOTHING_KNOWN_OUTSIDE[what], inside=None, gpu="")
     one = scheduled(evidence, machine=machine(size=CPU_ONLY))
     decision = decided(one)
-    assert (decision.step, decision.reason) == (NextAction.NOTHING, ActionReason.SCHEDULE)
+    assert (decision.action, decision.reason) == (NextAction.NOTHING, ActionReason.SCHEDULE)
     assert decision.blocked
     assert decision.blocked in alarm(one, evaluate(one), decision)
     known = quiet() if agent else replace(quiet(), inside=None, gpu="")
-    assert decided(scheduled(known, machine=one.machine)).step is NextAction.STOP
+    assert decided(scheduled(known, machine=one.machine)).action is NextAction.STOP
 
 
 def test_a_schedule_waits_for_work_that_is_seen_even_if_something_else_is_not() -> None:
@@ -72,38 +72,40 @@ def test_a_gpu_that_no_agent_looks_at_is_not_quiet() -> None:
     outside_only = replace(quiet(), inside=None, gpu="")
     assert "no agent" in decided(scheduled(outside_only)).blocked
     waived = scheduled(outside_only, policy=IdlePolicy(enabled=False, lead=0, gpu="optional"))
-    assert decided(waived).step is NextAction.STOP
+    assert decided(waived).action is NextAction.STOP
 
 
 def test_a_lease_waits_for_an_agent_that_has_fallen_silent_but_not_for_azure_monitor() -> None:
     over = remembered(lease=Lease(NOW - 3600, LeaseAction.STOP, "alice"))
     at_once = IdlePolicy(lead=0)
-    silent = case(policy=at_once, memory=over, evidence=quiet(heard_at=NOW - STALE - 1))
+    silent = case(policy=at_once, tracked=over, evidence=quiet(heard_at=NOW - STALE - 1))
     assert "a hold made on the machine would not be seen" in decided(silent).blocked
     assert "could not be done" in alarm(silent, evaluate(silent), decided(silent))
     for evidence in (NOTHING_KNOWN_OUTSIDE["no answer"], replace(quiet(), inside=None)):
-        assert decided(case(policy=at_once, memory=over, evidence=evidence)).step is NextAction.STOP
+        assert decided(case(policy=at_once, tracked=over, evidence=evidence)).action is NextAction.STOP
 
 
 def test_a_lease_does_not_wait_for_the_agent_of_a_machine_that_is_shut_down() -> None:
     memory = remembered(state=State.STOPPED_BILLED, lease=Lease(NOW - 3600, LeaseAction.STOP, "alice"))
     halted = machine(state=State.STOPPED_BILLED)
     silent = quiet(heard_at=NOW - STALE - 1)
-    assert decided(case(policy=IdlePolicy(lead=0), machine=halted, memory=memory, evidence=silent)).step is NextAction.STOP
+    assert (
+        decided(case(policy=IdlePolicy(lead=0), machine=halted, tracked=memory, evidence=silent)).action is NextAction.STOP
+    )
 
 
 def test_what_cannot_be_read_starts_nothing_either() -> None:
     memory = remembered(state=State.STOPPED, state_since=NOW - 3600)
     hours = read_schedule("fri 07:30-18:00 UTC")
-    asleep = case(machine=machine(state=State.STOPPED), memory=memory, schedule=hours)
-    assert decided(asleep).step is NextAction.START
-    assert decided(replace(asleep, fault="x")).step is NextAction.NOTHING
+    asleep = case(machine=machine(state=State.STOPPED), tracked=memory, schedule=hours)
+    assert decided(asleep).action is NextAction.START
+    assert decided(replace(asleep, fault="x")).action is NextAction.NOTHING
 
 
 @pytest.mark.parametrize("policy", [IdlePolicy(), IdlePolicy(enabled=False)])
 def test_a_machine_with_unreadable_tags_is_unknown_even_if_it_is_not_watched(policy: IdlePolicy) -> None:
     assert evaluate(case(policy=policy, fault="x")).kind is VerdictKind.UNKNOWN
-    assert "cannot be read: x" in evaluate(case(policy=policy, fault="x", machine=machine(state=State.STOPPED))).sentence
+    assert "cannot be read: x" in evaluate(case(policy=policy, fault="x", machine=machine(state=State.STOPPED))).reason
 
 
 @pytest.mark.parametrize("reason", list(ActionReason))
@@ -119,11 +121,11 @@ def test_what_cannot_be_read_is_told_of_every_machine_and_nothing_is_done(
 ) -> None:
     memory = remembered(state=state, lease=Lease(NOW - 3600, LeaseAction.STOP, "alice"))
     there = machine(state=state, tags=tags)
-    one = case(machine=there, memory=memory, policy=policy, fault="'Mon-Thur' is not like 'mon-fri'", schedule=ended(31))
+    one = case(machine=there, tracked=memory, policy=policy, fault="'Mon-Thur' is not like 'mon-fri'", schedule=ended(31))
     decision = decided(one)
-    assert decision.step in (NextAction.NOTHING, NextAction.WITHDRAW)
+    assert decision.action in (NextAction.NOTHING, NextAction.WITHDRAW)
     assert "'Mon-Thur'" in alarm(one, evaluate(one), decision)
-    told = replace(one, memory=replace(memory, alarmed_at=NOW - 3600))
+    told = replace(one, tracked=replace(memory, alarmed_at=NOW - 3600))
     assert alarm(told, evaluate(told), decided(told)) == "", "once a day"
 
 
@@ -137,9 +139,9 @@ def test_what_is_due_is_reported_after_half_an_hour_and_not_before() -> None:
 def test_a_warning_that_leads_to_no_stop_is_reported() -> None:
     given = NOW - 2 * 3600
     warned = PendingWarning("w", ActionReason.IDLE, "", given, given + 900, given)
-    silent = case(memory=remembered(warned=warned), evidence=quiet(heard_at=NOW - STALE - 1))
+    silent = case(tracked=remembered(warning=warned), evidence=quiet(heard_at=NOW - STALE - 1))
     decision = decided(silent)
-    assert (decision.step, evaluate(silent).kind) == (NextAction.NOTHING, VerdictKind.UNKNOWN)
+    assert (decision.action, evaluate(silent).kind) == (NextAction.NOTHING, VerdictKind.UNKNOWN)
     assert "It was warned, and is not stopped" in alarm(silent, evaluate(silent), decision)
 
 
@@ -151,7 +153,7 @@ def test_hibernation_is_given_up_only_where_the_policy_declares_it() -> None:
         policy = IdlePolicy.model_validate({"action": "hibernate", "hibernate_fallback": fallback})
         there = machine(can_hibernate=True)
         assert hibernates(case(machine=there, policy=policy))
-        assert hibernates(case(machine=there, policy=policy, memory=memory)) is expected
+        assert hibernates(case(machine=there, policy=policy, tracked=memory)) is expected
     assert not hibernates(case(policy=IdlePolicy(action=Action.HIBERNATE)))
     assert with_failure(remembered(), NOW).hibernation_failures == 0
 
@@ -167,16 +169,16 @@ def test_hibernation_is_given_up_only_where_the_policy_declares_it() -> None:
 )
 def test_a_state_that_azure_does_not_tell_is_not_called_another_one(state: State, provisioning: str, words: str) -> None:
     verdict = evaluate(case(machine=machine(state=state, provisioning=provisioning)))
-    assert (verdict.kind, words in verdict.sentence) == (VerdictKind.UNKNOWN, True)
-    assert ("between two states" in verdict.sentence) is (state is State.STARTING)
+    assert (verdict.kind, words in verdict.reason) == (VerdictKind.UNKNOWN, True)
+    assert ("between two states" in verdict.reason) is (state is State.STARTING)
 
 
 @pytest.mark.parametrize("name", ["logins", "connections"])
 def test_a_session_without_typing_is_not_called_nobody(name: str) -> None:
     evidence = with_value(quiet(), "inside", name, 10, 2.0)
-    sentence = evaluate(case(policy=IdlePolicy(sessions="active"), evidence=evidence)).sentence
+    sentence = evaluate(case(policy=IdlePolicy(sessions="active"), evidence=evidence)).reason
     assert "2 session(s) were open, and no one typed in them" in sentence
-    assert "no one was logged in" in evaluate(case()).sentence
+    assert "no one was logged in" in evaluate(case()).reason
 
 
 def test_a_decision_is_late_by_what_was_agreed_and_not_by_when_it_was_looked_at() -> None:

@@ -27,7 +27,7 @@ def planned(seen: Evaluation, age: float = 10.0) -> PlannedAction:
     """What a sweep has planned for a machine that looked like this."""
     decision = decide(seen, evaluate(seen))
     assert decision.reason is not None
-    return PlannedAction(decision.step, decision.reason, "lab:vm", seen.machine, "", "", decision.at, NOW - age)
+    return PlannedAction(decision.action, decision.reason, "lab:vm", seen.machine, "", "", decision.at, NOW - age)
 
 
 def idle(**fields: Any) -> Evaluation:
@@ -35,7 +35,7 @@ def idle(**fields: Any) -> Evaluation:
 
 
 def leased() -> Evaluation:
-    return idle(memory=remembered(lease=OVER))
+    return idle(tracked=remembered(lease=OVER))
 
 
 def scheduled() -> Evaluation:
@@ -44,13 +44,13 @@ def scheduled() -> Evaluation:
 
 def shut_down() -> Evaluation:
     memory = remembered(state=State.STOPPED_BILLED, state_since=NOW - 3600)
-    return idle(machine=machine(state=State.STOPPED_BILLED), memory=memory)
+    return idle(machine=machine(state=State.STOPPED_BILLED), tracked=memory)
 
 
 def asleep_in_its_hours() -> Evaluation:
     memory = remembered(state=State.STOPPED, state_since=NOW - 3600)
     hours = read_schedule("fri 07:30-18:00 UTC")
-    return idle(machine=machine(state=State.STOPPED), memory=memory, schedule=hours)
+    return idle(machine=machine(state=State.STOPPED), tracked=memory, schedule=hours)
 
 
 EVERY = [idle, leased, scheduled, shut_down, asleep_in_its_hours]
@@ -59,7 +59,7 @@ EVERY = [idle, leased, scheduled, shut_down, asleep_in_its_hours]
 @pytest.mark.parametrize("seen", EVERY)
 def test_what_is_still_as_it_was_is_done(seen: Any) -> None:
     plan = planned(seen())
-    assert plan.step in (NextAction.STOP, NextAction.START)
+    assert plan.action in (NextAction.STOP, NextAction.START)
     assert recheck(plan, seen()) == ""
 
 
@@ -101,7 +101,7 @@ def without_schedule(seen: Evaluation) -> Evaluation:
 
 
 def lease_extended(seen: Evaluation) -> Evaluation:
-    return replace(seen, memory=replace(seen.memory, lease=Lease(NOW + 3600, LeaseAction.STOP, "alice")))
+    return replace(seen, tracked=replace(seen.tracked, lease=Lease(NOW + 3600, LeaseAction.STOP, "alice")))
 
 
 def replaced(seen: Evaluation) -> Evaluation:
@@ -135,8 +135,8 @@ def test_a_machine_in_another_state_is_left_alone(state: State) -> None:
 
 def test_a_warning_that_was_not_delivered_after_all_stops_nothing() -> None:
     warned = PendingWarning("w", ActionReason.IDLE, "", NOW - 3600, NOW - 60, NOW - 3600)
-    heard = case(memory=remembered(warned=warned))
-    unheard = case(memory=remembered(warned=replace(warned, delivered_at=0.0)))
+    heard = case(tracked=remembered(warning=warned))
+    unheard = case(tracked=remembered(warning=replace(warned, delivered_at=0.0)))
     assert recheck(planned(heard), heard) == ""
     assert recheck(planned(heard), unheard)
 
@@ -155,12 +155,12 @@ def test_what_has_begun_before_is_not_called_a_change() -> None:
 
 
 def test_a_machine_that_was_made_again_is_a_stranger() -> None:
-    old = TrackedMachine(IDENTIFIER, NOW - 900, State.RUNNING, NOW - 900, refused_until=NOW + 900, vm_id="one")
+    old = TrackedMachine(IDENTIFIER, NOW - 900, State.RUNNING, NOW - 900, retry_at=NOW + 900, vm_id="one")
     old = replace(
         old, lease=Lease(NOW - 60, LeaseAction.DELETE, "alice", NOW - 800), hold=Hold("bob", "", NOW - 30, NOW + 60)
     )
     new = with_observation(old, machine(created=NOW - 100, vm_id="two"), "", NOW)
-    assert (new.first_seen, new.lease, new.refused_until, new.vm_id) == (NOW, None, 0.0, "two")
+    assert (new.first_seen, new.lease, new.retry_at, new.vm_id) == (NOW, None, 0.0, "two")
     assert new.hold == old.hold, "what was set since it was made is for the new one"
     assert with_observation(old, machine(created=NOW - 100, vm_id="one"), "", NOW).lease == old.lease
 

@@ -58,14 +58,14 @@ def test_a_state_counts_from_when_it_was_first_seen_and_what_is_in_between_count
 def test_waking_up_on_the_way_does_not_end_a_nap_before_the_machine_runs() -> None:
     memory = with_shutdown(remembered(), IdleShutdown(NOW, 3.0, "EUR"))
     starting = with_observation(memory, machine(state=State.STARTING), "", NOW + HOUR)
-    assert starting.nap is not None
+    assert starting.shutdown is not None
     running = with_observation(starting, machine(), "", NOW + 2 * HOUR)
-    assert (running.nap, running.slept_hours, running.saved) == (None, 2.0, 6.0)
+    assert (running.shutdown, running.slept_hours, running.saved) == (None, 2.0, 6.0)
     assert with_wakeup(running, NOW + 9 * HOUR) == running
 
 
 def test_falling_asleep_ends_the_warning() -> None:
-    assert with_shutdown(remembered(), IdleShutdown(NOW, 1.0, "USD")).warned is None
+    assert with_shutdown(remembered(), IdleShutdown(NOW, 1.0, "USD")).warning is None
 
 
 def test_a_schedule_counts_from_when_it_was_first_seen() -> None:
@@ -90,8 +90,8 @@ def test_a_verdict_counts_from_its_first_time_without_a_break() -> None:
 def test_what_failed_is_left_alone_for_a_while_and_told_once_a_day() -> None:
     once = with_failure(remembered(), NOW)
     again = with_failure(once, NOW + 3 * HOUR)
-    assert (once.refused_until, once.alarmed_at) == (NOW + LEFT_ALONE, NOW)
-    assert (again.refused_until, again.alarmed_at) == (NOW + 3 * HOUR + 2 * LEFT_ALONE, NOW)
+    assert (once.retry_at, once.alarmed_at) == (NOW + LEFT_ALONE, NOW)
+    assert (again.retry_at, again.alarmed_at) == (NOW + 3 * HOUR + 2 * LEFT_ALONE, NOW)
     assert with_failure(again, NOW + 24 * HOUR).alarmed_at == NOW + 24 * HOUR
 
 

@@ -53,7 +53,7 @@ def quiet(window: int = 30, **changes: Any) -> Evidence:
 def case(**fields: Any) -> Evaluation:
     """A quiet machine in every respect that is not given."""
     policy = fields.pop("policy", IdlePolicy())
-    known = {"machine": machine(), "memory": remembered(), "policy": policy, "now": NOW, "evidence": quiet(policy.window)}
+    known = {"machine": machine(), "tracked": remembered(), "policy": policy, "now": NOW, "evidence": quiet(policy.window)}
     return Evaluation(**{**known, **fields})
 
 
@@ -152,12 +152,12 @@ def test_no_loss_of_data_makes_a_machine_idle(one: Evaluation, data: st.DataObje
 @given(cases(), st.integers(-100, 100))
 def test_whole_weeks_change_nothing_but_dates(one: Evaluation, weeks: int) -> None:
     shift = weeks * WEEK
-    there, known, seen = one.machine, one.memory, one.evidence
+    there, known, seen = one.machine, one.tracked, one.evidence
     later = replace(
         one,
         now=one.now + shift,
         machine=replace(there, created=there.created + shift),
-        memory=replace(known, first_seen=known.first_seen + shift, state_since=known.state_since + shift),
+        tracked=replace(known, first_seen=known.first_seen + shift, state_since=known.state_since + shift),
         hold=one.hold and replace(one.hold, until=one.hold.until + shift),
         evidence=replace(
             seen, host_end=seen.host_end + shift, heard_at=seen.heard_at + shift, booted_at=seen.booted_at + shift
@@ -166,7 +166,7 @@ def test_whole_weeks_change_nothing_but_dates(one: Evaluation, weeks: int) -> No
     now, then = evaluate(one), evaluate(later)
     assert (now.kind, now.numbers) == (then.kind, then.numbers)
     dates = re.compile(r"\d{4}-\d\d-\d\d")
-    assert dates.sub("", now.sentence) == dates.sub("", then.sentence)
+    assert dates.sub("", now.reason) == dates.sub("", then.reason)
 
 
 @pytest.mark.parametrize(("side", "signal"), [pytest.param(*one, id=f"{one[0]} {one[1].name}") for one in SIGNALS])
@@ -209,7 +209,7 @@ def test_what_is_newer_than_the_window_counts_too(signal: Signal, place: int) ->
 def test_a_single_minute_that_nobody_knows_keeps_a_machine_awake(side: str, name: str, place: int) -> None:
     verdict = evaluate(case(evidence=with_value(quiet(), side, name, place, None)))
     assert verdict.kind is VerdictKind.UNKNOWN
-    assert "1 of 30 minutes" in verdict.sentence
+    assert "1 of 30 minutes" in verdict.reason
 
 
 @pytest.mark.parametrize(("side", "name"), [("host", "cpu_percent"), ("inside", "jobs"), ("inside", "gpu_percent")])
@@ -219,7 +219,7 @@ def test_a_past_that_begins_within_the_window_is_not_all_of_it(side: str, name: 
     shorter = replace(tracks[name], window=tracks[name].window[2:])
     verdict = evaluate(case(evidence=with_tracks(evidence, side, {**tracks, name: shorter})))
     assert verdict.kind is VerdictKind.UNKNOWN
-    assert "2 of 30 minutes" in verdict.sentence
+    assert "2 of 30 minutes" in verdict.reason
 
 
 def test_minutes_that_may_still_be_on_their_way_need_not_be_known() -> None:
@@ -242,7 +242,7 @@ def test_minutes_that_may_still_be_on_their_way_need_not_be_known() -> None:
 )
 def test_what_keeps_a_machine_awake_is_said(changes: dict[str, Any], words: str) -> None:
     verdict = evaluate(case(evidence=quiet(**changes)))
-    assert (verdict.kind, words in verdict.sentence) == (VerdictKind.UNKNOWN, True), verdict.sentence
+    assert (verdict.kind, words in verdict.reason) == (VerdictKind.UNKNOWN, True), verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -269,12 +269,12 @@ def test_people_read_why_a_signal_is_missing(names: tuple[str, ...], problems: d
     assert evidence.inside is not None
     inside = {name: track for name, track in evidence.inside.items() if name not in names}
     verdict = evaluate(case(evidence=with_tracks(evidence, "inside", inside)))
-    assert (verdict.kind, words in verdict.sentence) == (VerdictKind.UNKNOWN, True), verdict.sentence
+    assert (verdict.kind, words in verdict.reason) == (VerdictKind.UNKNOWN, True), verdict.reason
 
 
 def test_an_agent_that_reported_nothing_is_not_one_that_could_not_see() -> None:
     verdict = evaluate(case(evidence=quiet(inside={})))
-    assert "its agent reported nothing for 30 of 30 minutes" in verdict.sentence
+    assert "its agent reported nothing for 30 of 30 minutes" in verdict.reason
 
 
 def test_what_is_exactly_as_old_as_allowed_is_not_stale() -> None:
@@ -296,7 +296,7 @@ def test_where_no_gpu_can_be_none_must_be_known(gpu: str) -> None:
 def test_a_machine_is_left_alone_for_its_grace_after_whatever_was_last() -> None:
     for young in (
         case(machine=machine(created=NOW - 29 * MINUTE)),
-        case(memory=remembered(state_since=NOW - 29 * MINUTE)),
+        case(tracked=remembered(state_since=NOW - 29 * MINUTE)),
         case(evidence=quiet(booted_at=NOW - 29 * MINUTE)),
     ):
         assert evaluate(young).kind is VerdictKind.YOUNG
@@ -307,6 +307,6 @@ def test_a_machine_is_left_alone_for_its_grace_after_whatever_was_last() -> None
 def test_what_keeps_a_machine_awake_longest_ago_and_most_convincingly_is_told_with_its_time() -> None:
     evidence = with_value(quiet(), "inside", "gpu_percent", 20, 88.0)
     evidence = with_value(evidence, "host", "cpu_percent", 29, 50.0)
-    sentence = evaluate(case(evidence=evidence)).sentence
+    sentence = evaluate(case(evidence=evidence)).reason
     assert "a GPU was at 88 % (12 min ago)" in sentence
     assert sentence.index("GPU") < sentence.index("CPU")

@@ -69,5 +69,5 @@ def test_people_are_told_what_they_did_not_expect_or_have_waited_for(verb: Verb,
     notice = end_of_operation(verb, "ml1", outcome, 1.0)
     assert (notice.event if notice else "") == event
     if notice is not None:
-        assert outcome.explanation in notice.text
+        assert outcome.reason in notice.text
         assert all(leftover in notice.text for leftover in outcome.leftovers)

@@ -29,7 +29,7 @@ def told(respond: Respond, *, places: tuple[str, ...] = (), kinds: tuple[str, ..
             async with session_to_the_outside({"localhost"}) as session:
                 settings = SimpleNamespace(notify_urls=urls, notify_webhook_secret="s3cret")
                 cloud: Any = SimpleNamespace(settings=settings, outside=session)
-                return await Webhooks(cloud).tell(NOTICE, places=places)
+                return await Webhooks(cloud).send(NOTICE, places=places)
 
         return asyncio.run(tell())
 
@@ -81,7 +81,7 @@ def answer_at(url: str, *, ours: bool = True) -> None:
         async with session_to_the_outside({"localhost"}) as session:
             settings = SimpleNamespace(takes_slack_answers=lambda asked: ours)
             cloud: Any = SimpleNamespace(settings=settings, outside=session)
-            await Webhooks(cloud).answer(url, Card("done"))
+            await Webhooks(cloud).reply(url, Card("done"))
 
     asyncio.run(answer())
 

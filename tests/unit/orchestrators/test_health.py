@@ -30,7 +30,7 @@ RECORD = EnvironmentRecord(
     secret="secret",
     spec=serialization.text_of(SPEC),
     operation="ml1-provision-1",
-    asked_at="2026-01-01T00:00:00+00:00",
+    requested_at="2026-01-01T00:00:00+00:00",
 )
 PASSED, WAITING = (
     HealthCheckResult("gpu", Check.PASSED, "A10"),
@@ -50,14 +50,14 @@ def test_the_machine_on_record_is_asked_for_what_its_spec_wants_where_it_was_bui
 def test_a_spec_that_newer_rules_refuse_keeps_no_machine_from_starting(changes: dict[str, Any]) -> None:
     assert machine_on_record(replace(RECORD, **changes), SETTINGS) is None
     outcome = checked(ChangePower("ml1-start-1", "ml1", Verb.START, "g", "m"))
-    assert outcome.verdict is OutcomeStatus.SUCCEEDED
-    assert "Its checks did not run" in outcome.explanation
+    assert outcome.status is OutcomeStatus.SUCCEEDED
+    assert "Its checks did not run" in outcome.reason
 
 
 def test_a_machine_that_was_stopped_is_not_asked_inside() -> None:
     machine = machine_on_record(RECORD, SETTINGS)
     outcome = checked(ChangePower("ml1-stop-1", "ml1", Verb.STOP, "g", "m", inside=machine))
-    assert (outcome.verdict, outcome.findings) == (OutcomeStatus.SUCCEEDED, ())
+    assert (outcome.status, outcome.health_checks) == (OutcomeStatus.SUCCEEDED, ())
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_only_checks_that_have_all_passed_are_a_success(
     findings: tuple[HealthCheckResult, ...], verdict: OutcomeStatus
 ) -> None:
     outcome = health_outcome(findings, passed="ml1 is running", failed="ml1 is running")
-    assert (outcome.verdict, outcome.findings) == (verdict, findings)
-    assert all(finding.detail in outcome.explanation for finding in findings if finding.result is not Check.PASSED)
+    assert (outcome.status, outcome.health_checks) == (verdict, findings)
+    assert all(finding.detail in outcome.reason for finding in findings if finding.result is not Check.PASSED)
 
 
 def checked(request: ChangePower) -> Outcome:

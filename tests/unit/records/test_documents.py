@@ -64,9 +64,9 @@ def test_an_operation_without_a_history_is_lost_and_not_pending_for_ever(age: fl
     async def get_status(identifier: str) -> None:
         return None
 
-    reads: Any = SimpleNamespace(records=SimpleNamespace(operation=operation), now=lambda: NOW)
+    dependencies: Any = SimpleNamespace(records=SimpleNamespace(operation=operation), now=lambda: NOW)
     request: Any = SimpleNamespace(route_params={"id": record.id})
     client: Any = SimpleNamespace(get_status=get_status)
     caller: Any = None
-    answer = asyncio.run(get_operation(request, client, reads, caller))
+    answer = asyncio.run(get_operation(request, client, dependencies, caller))
     assert json.loads(answer.get_body())["state"] == state

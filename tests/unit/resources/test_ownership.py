@@ -138,7 +138,7 @@ def test_only_secrets_of_known_operations_are_purged_whatever_their_tags_say() -
     assert asyncio.run(list_deleted_secrets("ml1", cloud)) == [ours]
 
 
-@pytest.mark.parametrize(("new", "first"), [(True, "survey_new_group"), (False, "survey_group")])
+@pytest.mark.parametrize(("new", "first"), [(True, "check_new_group"), (False, "check_group")])
 def test_a_new_environment_takes_no_group_that_exists_by_now(new: bool, first: str) -> None:
     request = Provision(plan(), record(()), new=new)
     context: Any = SimpleNamespace(

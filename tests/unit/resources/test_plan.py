@@ -22,8 +22,8 @@ def plan(operation: str = "op1", **given: Any) -> Plan:
 
 
 def test_the_workstation_creates_exactly_what_the_document_creates() -> None:
-    assert {step.kind for step in plan().steps} == set(ResourceKind)
-    assert len(plan().steps) == 11  # the subnet is in the network's body, the firewall's association in the card's
+    assert {step.kind for step in plan().resources} == set(ResourceKind)
+    assert len(plan().resources) == 11  # the subnet is in the network's body, the firewall's association in the card's
 
 
 def test_a_plan_survives_the_wire() -> None:
@@ -33,11 +33,11 @@ def test_a_plan_survives_the_wire() -> None:
 
 def test_every_blueprint_has_no_cycle_and_no_unknown_need() -> None:
     for name in BLUEPRINTS:
-        assert in_order(plan(blueprint=name).steps)
+        assert in_order(plan(blueprint=name).resources)
 
 
 def test_every_resource_says_whose_it_is() -> None:
-    for step in plan().steps:
+    for step in plan().resources:
         if step.kind not in (ResourceKind.BLOB_CONTAINER, ResourceKind.ROLE_ASSIGNMENT):
             tags = step.body["tags"]
             assert tags == {
@@ -50,7 +50,7 @@ def test_every_resource_says_whose_it_is() -> None:
 
 
 def test_disk_card_and_address_go_with_the_machine() -> None:
-    machine, nic = plan().step("vm").body["properties"], plan().step("nic").body["properties"]
+    machine, nic = plan().resource("vm").body["properties"], plan().resource("nic").body["properties"]
     assert machine["storageProfile"]["osDisk"]["deleteOption"] == "Delete"
     assert machine["networkProfile"]["networkInterfaces"][0]["properties"]["deleteOption"] == "Delete"
     assert nic["ipConfigurations"][0]["properties"]["publicIPAddress"]["properties"]["deleteOption"] == "Delete"
@@ -59,29 +59,29 @@ def test_disk_card_and_address_go_with_the_machine() -> None:
 def test_the_storage_name_is_the_same_for_the_same_environment_and_another_for_another() -> None:
     spec = WorkstationSpec.model_validate({"blueprint": "workstation", "region": "polandcentral"})
     names = {
-        plan_for(spec, DeploymentTarget(subscription, name, "op", "s")).step("storage").names[0]
+        plan_for(spec, DeploymentTarget(subscription, name, "op", "s")).resource("storage").names[0]
         for subscription in (SUBSCRIPTION, SUBSCRIPTION[:-1] + "2")
         for name in ("ml1", "a-very-long-name-indeed1", "a-very-long-name-indeed2")
     }
     assert len(names) == 6
     assert all(len(name) <= 24 and name.isalnum() and name.islower() for name in names)
-    assert plan("op1").step("storage").names == plan("op2").step("storage").names
+    assert plan("op1").resource("storage").names == plan("op2").resource("storage").names
 
 
 def test_no_rule_lets_everybody_in() -> None:
-    for rule in plan().step("firewall").body["properties"]["securityRules"]:
+    for rule in plan().resource("firewall").body["properties"]["securityRules"]:
         assert rule["properties"]["sourceAddressPrefixes"] == ["203.0.113.7/32"]
         assert rule["properties"]["destinationPortRange"] in ("3389", "22")
 
 
 def test_the_grid_driver_is_put_on_gpu_sizes_only() -> None:
-    assert any(step.name == "driver" for step in plan().steps)
-    assert all(step.name != "driver" for step in plan(size="Standard_D4s_v5").steps)
-    assert plan(driver_version="535.161").step("driver").body["properties"]["settings"] == {"driverVersion": "535.161"}
+    assert any(step.name == "driver" for step in plan().resources)
+    assert all(step.name != "driver" for step in plan(size="Standard_D4s_v5").resources)
+    assert plan(driver_version="535.161").resource("driver").body["properties"]["settings"] == {"driverVersion": "535.161"}
 
 
 def test_secure_boot_is_off_because_the_grid_driver_refuses_it() -> None:
-    security = plan().step("vm").body["properties"]["securityProfile"]
+    security = plan().resource("vm").body["properties"]["securityProfile"]
     assert security["uefiSettings"]["secureBootEnabled"] is False
 
 

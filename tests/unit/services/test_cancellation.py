@@ -58,7 +58,7 @@ def test_its_steps_end_with_it_and_the_trail_says_by_whom() -> None:
     assert host.told == ["ml1-stop-1", "ml1-stop-1:vm"]
     (record,) = host.written
     assert record.outcome is not None
-    assert (record.outcome.verdict, record.outcome.explanation.startswith("root ended it")) == (OutcomeStatus.LOST, True)
+    assert (record.outcome.status, record.outcome.reason.startswith("root ended it")) == (OutcomeStatus.LOST, True)
     assert record.ended_at
 
 

@@ -33,16 +33,16 @@ class Away:
 
 def ask(handler: Any, identifier: str, client: Any) -> func.HttpResponse:
     async def operation(known: str) -> OperationRecord:
-        return OperationRecord(known, "ml1", Verb.STOP, "alice", "2026-05-01T12:00:00+00:00", door=Channel.TOKEN)
+        return OperationRecord(known, "ml1", Verb.STOP, "alice", "2026-05-01T12:00:00+00:00", channel=Channel.TOKEN)
 
     async def environment(name: str) -> None:
         return None
 
     records = SimpleNamespace(operation=operation, environment=environment)
-    reads: Any = SimpleNamespace(records=records, now=lambda: 1_800_000_000.0)
+    dependencies: Any = SimpleNamespace(records=records, now=lambda: 1_800_000_000.0)
     params = {"force": "true"} if handler is cancel_operation else {}
     req = func.HttpRequest(method="GET", url="/api/x", params=params, route_params={"id": identifier}, body=b"")
-    asked: Any = answers_problems(handler)(req, client, reads, ADMIN)
+    asked: Any = answers_problems(handler)(req, client, dependencies, ADMIN)
     answered: func.HttpResponse = asyncio.run(asked)
     return answered
 

@@ -56,7 +56,7 @@ class Fleet:
 
     async def report_page(self, number: int) -> PageRead:
         lines = tuple(SimpleNamespace(id=id_of(name)) for name in self.seen)
-        content: Any = SimpleNamespace(sweep=self.swept, lines=lines)
+        content: Any = SimpleNamespace(sweep=self.swept, rows=lines)
         return PageRead(problem="cannot be read") if self.unreadable else PageRead(content)
 
     async def remembered_keys(self) -> dict[str, float]:
@@ -83,8 +83,8 @@ class Fleet:
     def at(self, now: float, *, swept: bool = True) -> None:
         self.now = now
         self.ended_at = now if swept else self.ended_at
-        reads: Any = SimpleNamespace(fleet=self, now=lambda: now, settings=KEPT)
-        asyncio.run(forget_missing_machines(reads))
+        dependencies: Any = SimpleNamespace(machines=self, now=lambda: now, settings=KEPT)
+        asyncio.run(forget_missing_machines(dependencies))
 
 
 def test_a_machine_that_sweeps_have_not_seen_for_thirty_days_is_forgotten() -> None:
@@ -157,9 +157,9 @@ def test_a_slice_that_fails_leaves_the_others_alone(caplog: pytest.LogCaptureFix
             return SimpleNamespace(instances_deleted=3)
 
     client: Any = Client()
-    reads: Any = SimpleNamespace(settings=KEPT, now=lambda: NOW)
+    dependencies: Any = SimpleNamespace(settings=KEPT, now=lambda: NOW)
     with caplog.at_level(logging.WARNING):
-        asyncio.run(purge_histories(client, reads))
+        asyncio.run(purge_histories(client, dependencies))
     assert asked == list(slices(datetime.fromtimestamp(NOW, UTC) - timedelta(days=30)))
     assert "too slow" in caplog.text
     assert len(OVER) == 4
@@ -174,8 +174,8 @@ def test_trails_are_forgotten_a_thousand_at_a_time() -> None:
         return left.pop(0)
 
     records = SimpleNamespace(forget_operations_before=forget_operations_before)
-    reads: Any = SimpleNamespace(records=records, settings=KEPT, now=lambda: NOW)
-    asyncio.run(forget_old_trails(reads))
+    dependencies: Any = SimpleNamespace(records=records, settings=KEPT, now=lambda: NOW)
+    asyncio.run(forget_old_trails(dependencies))
     assert (left, set(moments)) == ([5], {NOW - 400 * DAY})
 
 
@@ -192,14 +192,14 @@ def test_records_that_cannot_be_reached_are_asked_again_in_an_hour(caplog: pytes
         return nothing
 
     client: Any = SimpleNamespace(purge_instance_history_by=purge)
-    reads: Any = SimpleNamespace(
+    dependencies: Any = SimpleNamespace(
         records=SimpleNamespace(forget_operations_before=away),
-        fleet=SimpleNamespace(report_head=away),
+        machines=SimpleNamespace(report_head=away),
         settings=KEPT,
         now=lambda: NOW,
     )
     with caplog.at_level(logging.WARNING):
-        asyncio.run(retain(client, reads))
+        asyncio.run(retain(client, dependencies))
     assert asked == ["asked", "asked"], "one that fails does not keep the next one from its work"
     assert "kept for another hour" in caplog.text
 

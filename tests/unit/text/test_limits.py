@@ -47,14 +47,14 @@ def test_an_outcome_of_any_size_fits_into_a_row(character: str) -> None:
     refusals = [Refusal(RefusalReason.CONFLICT, text, text, step="vm") for _ in range(300)]
     findings = tuple(HealthCheckResult("gpu", Check.FAILED, text) for _ in range(300))
     failed = Outcome.failed(refusals, [f"/subscriptions/{number}{text}" for number in range(3000)], undone=text)
-    outcome = Outcome(failed.verdict, failed.explanation, failed.refusals, findings, failed.leftovers)
+    outcome = Outcome(failed.status, failed.reason, failed.refusals, findings, failed.leftovers)
     steps = tuple(ResourceProgress(f"step-{number}", REFUSED, ("a", "b"), 1.0, 2.0) for number in range(500))
     record = OperationRecord("ml1-delete-x", "ml1", Verb.DELETE, "ana", "now", steps, outcome=outcome)
     entity = Change("key", serialization.text_of(record)).entity("operations")
     assert sum(len(f"{name}{value}".encode("utf-16-le")) for name, value in entity.items()) < LARGEST_ROW
     assert all(len(str(value).encode("utf-16-le")) // 2 <= 32_767 for value in entity.values())
     assert serialization.read_text(OperationRecord, text_in("Document", entity)) == record
-    assert len(outcome.explanation) <= LONGEST_EXPLANATION
+    assert len(outcome.reason) <= LONGEST_EXPLANATION
     assert "More that are not listed: 2,800" in outcome.leftovers[-1]
 
 
@@ -114,4 +114,4 @@ def test_a_notice_is_short_enough_to_be_read() -> None:
 
 def test_a_short_outcome_stays_as_it_is() -> None:
     outcome = Outcome(OutcomeStatus.SUCCEEDED, f"It is {State.RUNNING}.", leftovers=("/a", "/b"))
-    assert (outcome.explanation, outcome.leftovers) == ("It is running.", ("/a", "/b"))
+    assert (outcome.reason, outcome.leftovers) == ("It is running.", ("/a", "/b"))

@@ -96,9 +96,9 @@ def test_a_table_for_machines_shows_nothing_that_a_terminal_obeys(text: str) -> 
     async def page(number: int) -> Any:
         return SimpleNamespace(content=ReportPage(0, "sweep-1", NOW, (line,)), problem="")
 
-    reads: Any = SimpleNamespace(fleet=SimpleNamespace(report_head=head, report_page=page), now=lambda: NOW)
+    dependencies: Any = SimpleNamespace(machines=SimpleNamespace(report_head=head, report_page=page), now=lambda: NOW)
     asked = request("?format=csv")
-    answer = asyncio.run(idle_report(asked, None, reads, Caller("x", Channel.KEY)))
+    answer = asyncio.run(idle_report(asked, None, dependencies, Caller("x", Channel.KEY)))
     rows = list(csv.reader(io.StringIO(answer.get_body().decode(), newline="")))
     assert len(rows) == 2
     assert not any(map(CONTROL.search, rows[1]))
