@@ -19,7 +19,7 @@ from dormouse.http.routes import ROUTES
 from dormouse.notifications.cards import Card
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
-from dormouse.services.views import spec_of
+from dormouse.services.views.environments import spec_of
 
 BY_PLACE = {(route.method, route.template): route for route in ROUTES}
 ONE = "environments/{name}"

@@ -49,8 +49,17 @@ from dormouse.http.route import CSV, FORM, HTML, Reply, Route, begun, ok
 from dormouse.idle.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.idle.report import ReportRow
-from dormouse.services.apply import ApplyPreview
-from dormouse.services.views import EnvironmentView
+from dormouse.services.views.environments import (
+    AlreadyDeleted,
+    ApplyPreview,
+    DeletePreview,
+    EnvironmentView,
+    PasswordLocation,
+    PowerPreview,
+)
+from dormouse.services.views.machines import AdoptionPreview, HoldView, IdleReport, LeaseView
+from dormouse.services.views.operations import CancelPreview, OperationView
+from dormouse.services.views.sweeps import SweepAccepted, SweepView
 
 HELD = (EnvironmentNotFound, EnvironmentBusy, CommandNotPossible)
 SIGNED = (NotAuthenticated, InvalidRequest)
@@ -83,7 +92,7 @@ ROUTES = (
         "environments/{name}",
         environments.remove_environment,
         OWN,
-        begun(environments.AlreadyDeleted, environments.DeletePreview),
+        begun(AlreadyDeleted, DeletePreview),
         (DRY_RUN, PURGE),
         raises=HELD,
         rate_limited=True,
@@ -95,7 +104,7 @@ ROUTES = (
             f"environments/{{name}}/{verb}",
             handler,
             OWN,
-            begun(EnvironmentView, environments.PowerPreview),
+            begun(EnvironmentView, PowerPreview),
             (DRY_RUN,),
             raises=HELD,
             rate_limited=True,
@@ -111,14 +120,14 @@ ROUTES = (
         "environments/{name}/password",
         environments.get_password,
         OWN,
-        ok(environments.PasswordLocation),
+        ok(PasswordLocation),
         raises=(EnvironmentNotFound,),
     ),
     *(
         Route("POST", template, handler, OWN, ok(kind), (DRY_RUN,), takes, (EnvironmentNotFound, EnvironmentBusy))
         for template, handler, kind, takes in (
-            ("environments/{name}/hold", environments.hold_environment, machines.HoldView, HoldRequest),
-            ("environments/{name}/extend", environments.extend_environment, machines.LeaseView, LeaseRequest),
+            ("environments/{name}/hold", environments.hold_environment, HoldView, HoldRequest),
+            ("environments/{name}/extend", environments.extend_environment, LeaseView, LeaseRequest),
         )
     ),
     Route("GET", "machines", machines.list_machines, LOOK, ok(Page[ReportRow]), (*PAGED, VERDICT)),
@@ -127,14 +136,14 @@ ROUTES = (
         "machines/idle-report",
         machines.idle_report,
         LOOK,
-        (*ok(machines.IdleReport), Reply(200, None, CSV)),
+        (*ok(IdleReport), Reply(200, None, CSV)),
         (*PAGED, FORMAT),
     ),
     *(
         Route("POST", template, handler, OPERATE, ok(kind), (DRY_RUN,), takes, (MachineNotFound, EnvironmentBusy))
         for template, handler, kind, takes in (
-            ("machines/hold", machines.hold_machine, machines.HoldView, machines.MachineHold),
-            ("machines/extend", machines.extend_machine, machines.LeaseView, machines.MachineLease),
+            ("machines/hold", machines.hold_machine, HoldView, machines.MachineHold),
+            ("machines/extend", machines.extend_machine, LeaseView, machines.MachineLease),
         )
     ),
     *(
@@ -143,7 +152,7 @@ ROUTES = (
             template,
             handler,
             OPERATE,
-            begun(adoption.AdoptionPreview),
+            begun(AdoptionPreview),
             (DRY_RUN,),
             takes,
             (MachineNotFound, EnvironmentBusy, CommandNotPossible),
@@ -159,13 +168,13 @@ ROUTES = (
         "sweeps",
         sweeps.post_sweep,
         OPERATE,
-        (Reply(202, sweeps.SweepAccepted),),
+        (Reply(202, SweepAccepted),),
         (DRY_RUN,),
         raises=(SweepUnderWay,),
         rate_limited=True,
         dry_run_is_watched=True,
     ),
-    Route("GET", "sweeps/{id}", sweeps.get_sweep, LOOK, ok(sweeps.SweepView), raises=(SweepNotFound,)),
+    Route("GET", "sweeps/{id}", sweeps.get_sweep, LOOK, ok(SweepView), raises=(SweepNotFound,)),
     Route(
         "POST",
         "heartbeats",
@@ -228,18 +237,16 @@ ROUTES = (
         "operations",
         operations.list_operations,
         LOOK,
-        ok(Page[operations.OperationView]),
+        ok(Page[OperationView]),
         (*PAGED, ENVIRONMENT, SINCE),
     ),
-    Route(
-        "GET", "operations/{id}", operations.get_operation, LOOK, ok(operations.OperationView), raises=(OperationNotFound,)
-    ),
+    Route("GET", "operations/{id}", operations.get_operation, LOOK, ok(OperationView), raises=(OperationNotFound,)),
     Route(
         "POST",
         "operations/{id}/cancel",
         operations.cancel_operation,
         OWN,
-        begun(operations.CancelPreview),
+        begun(CancelPreview),
         (DRY_RUN, FORCE),
         raises=(OperationNotFound, SweepNotFound, CommandNotPossible),
     ),

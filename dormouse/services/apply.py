@@ -13,7 +13,6 @@ from dormouse.blueprints.specs import SPECS, WorkstationSpec, read_spec
 from dormouse.blueprints.stored_specs import Before, before_change
 from dormouse.cloud.prices import Price
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.environments.results import Refusal
 from dormouse.errors import CloudUnavailable, Fault, InvalidSpec
 from dormouse.ids import ulid_of
 from dormouse.lifecycle import Verb
@@ -22,6 +21,7 @@ from dormouse.resources.ownership import secret_name
 from dormouse.resources.plan import DeploymentTarget, Plan, PlannedMachine, ResourceKind
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.operations import operation_id_of
+from dormouse.services.views.environments import ApplyPreview, PlannedStep
 from dormouse.settings import Settings
 
 
@@ -43,31 +43,6 @@ class DesiredState:
         # Policies are nothing that exists in Azure, but the next sweep goes by them.
         as_asked = self.record is not None and self.record.ready and self.record.spec == serialization.text_of(self.spec)
         return not as_asked or bool(self.plan.changed) or not wanted.issubset(self.existing)
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
-    """One step of a plan as a caller wants to see it."""
-
-    name: str
-    kind: ResourceKind
-    id: str
-    needs: tuple[str, ...]
-    action: str
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyPreview:
-    """What a PUT would do: steps, price of the machine, and what would be refused."""
-
-    environment: str
-    blueprint: str
-    region: str
-    would: str
-    steps: tuple[PlannedStep, ...]
-    price: Price | None
-    price_covers: str
-    refusals: tuple[Refusal, ...]
 
 
 # Putting these again would change what they are known by: a password, or the first boot of a machine.

@@ -1,6 +1,5 @@
 """Routes that take machines into the sweep's care and let them go again."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import azure.functions as func
@@ -30,6 +29,7 @@ from dormouse.resources.machines import (
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 from dormouse.services.operations import operation_of, start
+from dormouse.services.views.machines import AdoptionPreview
 from orchestrators.machines.adopt import adopt_machine, release_machine
 
 ORCHESTRATORS = {Verb.ADOPT: adopt_machine, Verb.RELEASE: release_machine}
@@ -52,16 +52,6 @@ class AdoptRequest(ReleaseRequest):
 
     idle: Annotated[str, Field(max_length=LONGEST, examples=["window=45m, lead=10m"]), AfterValidator(_policy)] = "on"
     schedule: WeeklyHours = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AdoptionPreview:
-    """What would be done to a machine: its new tags, and whether its agent comes, or goes."""
-
-    machine: str
-    would: Verb
-    tags: dict[str, str]
-    agent: bool
 
 
 async def adopt(req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller) -> func.HttpResponse:

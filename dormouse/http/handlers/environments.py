@@ -1,7 +1,5 @@
 """Routes about environments: wish, look, list, start, stop, restart, delete."""
 
-from dataclasses import dataclass
-
 import azure.functions as func
 
 from dormouse import serialization
@@ -24,44 +22,20 @@ from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 from dormouse.services.locks import require_staying, running_operation, running_operations
 from dormouse.services.operations import now, operation_of, same_command, start
-from dormouse.services.views import EnvironmentView, environment_view_of, memories_of, memory_of, shown_to
+from dormouse.services.views.environments import (
+    AlreadyDeleted,
+    DeletePreview,
+    EnvironmentView,
+    PasswordLocation,
+    PowerPreview,
+    environment_view_of,
+    memories_of,
+    memory_of,
+    shown_to,
+)
 from orchestrators.environments.delete import delete_environment
 from orchestrators.environments.power import change_power
 from orchestrators.environments.provision import provision_environment
-
-
-@dataclass(frozen=True, slots=True)
-class PowerPreview:
-    """What a command would do, and to a machine in which state."""
-
-    environment: str
-    would: Verb
-    state: State
-
-
-@dataclass(frozen=True, slots=True)
-class DeletePreview:
-    """What a deletion would remove: what the environment's plans have named, and the group if nothing else is in it."""
-
-    environment: str
-    would: Verb
-    group: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlreadyDeleted:
-    """An environment that was deleted before, and the operation that was the last one."""
-
-    name: str
-    state: State
-    last_operation: str
-
-
-@dataclass(frozen=True, slots=True)
-class PasswordLocation:
-    """Where a password is kept; the key vault shows it to those who may read it there."""
-
-    secret_uri: str
 
 
 async def put_environment(

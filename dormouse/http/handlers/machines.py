@@ -3,8 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import azure.functions as func
 from pydantic import AfterValidator, Field
@@ -16,13 +15,14 @@ from dormouse.http.parameters import AFTER, DRY_RUN, FORMAT, LIMIT, VERDICT
 from dormouse.http.requests import body_of, model_of
 from dormouse.http.responses import answer, following, page
 from dormouse.idle.holds import HoldRequest, LeaseRequest, keeps_longer, with_hold, with_lease
-from dormouse.idle.report import ReportRow, SweepSummary
-from dormouse.idle.tracking import Hold, Lease, TrackedMachine
+from dormouse.idle.report import ReportRow
+from dormouse.idle.tracking import TrackedMachine
 from dormouse.resources.machines import key_of, parts_of_machine_id
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 from dormouse.services.idle_report import ReportReader, lines_of, open_report
 from dormouse.services.locks import being_deleted
+from dormouse.services.views.machines import HoldView, IdleReport, LeaseView
 from dormouse.text.plain_text import plain
 
 LONGEST_NUMBER = 9
@@ -46,40 +46,6 @@ class MachineLease(LeaseRequest):
     """Stop one machine in a while unless somebody asks again."""
 
     machine: MachineId
-
-
-@dataclass(frozen=True, slots=True)
-class IdleReport:
-    """What the last sweep has found: when that was, counted, and some of the machines.
-
-    Unless it is `complete`, `problems` say which machines are missing here, or are shown as an earlier sweep saw them.
-    """
-
-    sweep: str
-    dry_run: bool
-    as_of: str
-    complete: bool
-    problems: tuple[str, ...]
-    tally: SweepSummary
-    value: tuple[ReportRow, ...]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class HoldView:
-    """A machine and its hold on record, null if there is none; `kept` is `longer` if it outlasts what was asked for."""
-
-    machine: str
-    hold: Hold | None
-    kept: Literal["", "longer"] = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseView:
-    """A machine and the lease that is on record for it, null if there is none any more."""
-
-    machine: str
-    lease: Lease | None
 
 
 async def list_machines(

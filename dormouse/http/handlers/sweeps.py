@@ -3,7 +3,6 @@
 import contextlib
 import json
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import azure.functions as func
@@ -27,26 +26,8 @@ from dormouse.services.cancellation import end_sweep
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import ENDED, Client, status_of
 from dormouse.services.locks import SWEEP_LIVES, free_stale_locks, take_lock
+from dormouse.services.views.sweeps import SweepAccepted, SweepView
 from orchestrators.idle.sweep import sweep
-
-
-@dataclass(frozen=True, slots=True)
-class SweepView:
-    """A sweep: whether it only looks, where it stands, and what it has found."""
-
-    id: str
-    dry_run: bool
-    by: str
-    state: str
-    tally: SweepSummary | None
-
-
-@dataclass(frozen=True, slots=True)
-class SweepAccepted:
-    """A sweep has begun: its id, and where to watch it."""
-
-    sweep: str
-    href: str
 
 
 async def begin_sweep(client: Client, records: Records, *, dry_run: bool, by: str) -> str:

@@ -11,7 +11,7 @@ from dormouse.blueprints.stored_specs import before_change
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import InvalidSpec
 from dormouse.idle.policy import IdlePolicy
-from dormouse.services.views import spec_of
+from dormouse.services.views.environments import spec_of
 
 BODY: dict[str, Any] = {"blueprint": "workstation", "region": "westeurope", "owner": "ana", "allow_from": ["10.0.0.1/32"]}
 

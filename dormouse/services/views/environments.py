@@ -9,11 +9,13 @@ from dormouse.blueprints.specs import stored_spec
 from dormouse.cloud.inventory import EnvironmentObservation
 from dormouse.cloud.prices import Price
 from dormouse.environments.operations import EnvironmentRecord
+from dormouse.environments.results import Refusal
 from dormouse.errors import CloudUnavailable, UnreadableRecord
 from dormouse.idle.tracking import Hold, Lease, TrackedMachine
 from dormouse.ids import verb_of
 from dormouse.lifecycle import BILLED, State, Verb
 from dormouse.resources.machines import key_of
+from dormouse.resources.plan import ResourceKind
 from dormouse.services.dependencies import Dependencies
 
 # What sweeps remember of a machine: nothing, a memory, or one that this release cannot read.
@@ -45,6 +47,65 @@ class EnvironmentView:
     whole: bool
     problem: str
     spec: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step of a plan as a caller wants to see it."""
+
+    name: str
+    kind: ResourceKind
+    id: str
+    needs: tuple[str, ...]
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyPreview:
+    """What a PUT would do: steps, price of the machine, and what would be refused."""
+
+    environment: str
+    blueprint: str
+    region: str
+    would: str
+    steps: tuple[PlannedStep, ...]
+    price: Price | None
+    price_covers: str
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PowerPreview:
+    """What a command would do, and to a machine in which state."""
+
+    environment: str
+    would: Verb
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePreview:
+    """What a deletion would remove: what the environment's plans have named, and the group if nothing else is in it."""
+
+    environment: str
+    would: Verb
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyDeleted:
+    """An environment that was deleted before, and the operation that was the last one."""
+
+    name: str
+    state: State
+    last_operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordLocation:
+    """Where a password is kept; the key vault shows it to those who may read it there."""
+
+    secret_uri: str
 
 
 async def environment_view_of(

@@ -1,0 +1,1 @@
+"""Views: what callers see of environments, operations, machines and sweeps."""
