@@ -14,16 +14,14 @@ import activities
 import orchestrators
 from dormouse import serialization
 from dormouse.access.rate_limit import RateLimit, read_rate_limit
-from dormouse.access.roles import require_permission
 from dormouse.access.tokens import Tokens
-from dormouse.chatops.dispatch import Routes
+from dormouse.chatops.dispatch import CommandDispatcher
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.preflight import Preflight
 from dormouse.cloud.signing_keys import SigningKeys
 from dormouse.errors import CloudUnavailable
-from dormouse.http.authentication import caller_of
-from dormouse.http.idempotency import run_once
+from dormouse.http.pipeline import handle
 from dormouse.http.problems import answers_problems
 from dormouse.http.route import Route
 from dormouse.http.routes import ROUTES
@@ -49,8 +47,8 @@ def build_app(connect: Callable[[], Cloud]) -> df.DFApp:
         app.orchestration_trigger(context_name="context")(orchestrator)
     for activity in activities.ALL:
         app.activity_trigger(input_name="request")(_on_the_wire(activity, cloud))
-    for by_routes in activities.BY_ROUTES:
-        fronted = app.durable_client_input(client_name="client")(_through_routes(by_routes, dependencies))
+    for by_dispatcher in activities.BY_DISPATCHER:
+        fronted = app.durable_client_input(client_name="client")(_with_dispatcher(by_dispatcher, dependencies))
         app.activity_trigger(input_name="request")(fronted)
     for route in ROUTES:
         wired = app.durable_client_input(client_name="client")(_with_reads(route, dependencies))
@@ -73,17 +71,19 @@ def _on_the_wire(activity: activities.Activity, cloud: Callable[[], Cloud]) -> C
     return on_the_wire
 
 
-def _through_routes(
+def _with_dispatcher(
     activity: Callable[[Any, Any], Awaitable[Any]], dependencies: Callable[[], Dependencies]
 ) -> Callable[..., Any]:
-    """An activity as the worker wants it, with the routes at hand."""
+    """An activity as the worker wants it, with the dispatcher of chat commands."""
     kind = get_type_hints(activity)["request"]
 
-    async def through_routes(request, client) -> Any:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        return serialization.encode(await activity(serialization.decode(kind, request), Routes(client, dependencies())))
+    async def with_dispatcher(request, client) -> Any:  # type: ignore[no-untyped-def]  # noqa: ANN001
+        return serialization.encode(
+            await activity(serialization.decode(kind, request), CommandDispatcher(client, dependencies()))
+        )
 
-    through_routes.__name__ = activity.__name__
-    return through_routes
+    with_dispatcher.__name__ = activity.__name__
+    return with_dispatcher
 
 
 def _with_reads(route: Route, dependencies: Callable[[], Dependencies]) -> Callable[..., Awaitable[func.HttpResponse]]:
@@ -91,15 +91,7 @@ def _with_reads(route: Route, dependencies: Callable[[], Dependencies]) -> Calla
 
     @answers_problems
     async def with_reads(req: func.HttpRequest, client: Any) -> func.HttpResponse:
-        asked = dependencies()
-        caller = await caller_of(req, route.permission, asked)
-        require_permission(caller, route.permission)
-        route.require_readable(req)
-        route.admit(caller, asked)
-        if not route.is_command:
-            return await route.handler(req, client, asked, caller)
-        doing = functools.partial(route.handler, req, client, asked)
-        return await run_once(req, caller, asked, doing, dry_runs=route.dry_run_is_watched)
+        return await handle(route, req, client, dependencies())
 
     handler = with_reads
 

@@ -90,8 +90,8 @@ ALL: tuple[Activity, ...] = (
     chat.end_chat,
 )
 
-# What the routes do for whoever is not asking over HTTP.
-BY_ROUTES: tuple[Callable[[Any, chat.CommandRunner], Awaitable[Any]], ...] = (
+# Activities that get the dispatcher of chat commands instead of a cloud.
+BY_DISPATCHER: tuple[Callable[[Any, chat.CommandRunner], Awaitable[Any]], ...] = (
     chat.run_chat_command,
     chat.poll_chat_operation,
 )

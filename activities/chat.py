@@ -1,4 +1,4 @@
-"""What chats ask for: carried out by the routes that everybody asks, and answered where it was said."""
+"""Chat commands: run by the dispatcher of the app, and answered in the chat."""
 
 from typing import Protocol
 
@@ -9,27 +9,27 @@ from dormouse.records.deduplication import CHAT, Receipts
 
 
 class CommandRunner(Protocol):
-    """The routes, as somebody who has been let in meets them."""
+    """Runs chat commands; `function_app` hands it in, so that activities need not import it."""
 
-    async def carry_out(self, request: ChatRequest) -> CommandResult:
-        """Do what a command says, with the rights of whoever gave it; raises CloudUnavailable."""
+    async def run(self, request: ChatRequest) -> CommandResult:
+        """Run a command with the rights of the person who sent it; raises CloudUnavailable."""
 
-    async def look(self, request: ChatPoll) -> CommandResult:
-        """How an operation stands; raises CloudUnavailable."""
-
-
-async def run_chat_command(request: ChatRequest, front: CommandRunner) -> CommandResult:
-    """Do what a command says; run again, it finds what it did before."""
-    return await front.carry_out(request)
+    async def poll(self, request: ChatPoll) -> CommandResult:
+        """The progress or the end of an operation; raises CloudUnavailable."""
 
 
-async def poll_chat_operation(request: ChatPoll, front: CommandRunner) -> CommandResult:
-    """Look how an operation stands."""
-    return await front.look(request)
+async def run_chat_command(request: ChatRequest, runner: CommandRunner) -> CommandResult:
+    """Run a command; a second run finds what the first one started."""
+    return await runner.run(request)
+
+
+async def poll_chat_operation(request: ChatPoll, runner: CommandRunner) -> CommandResult:
+    """Ask for the progress or the end of an operation."""
+    return await runner.poll(request)
 
 
 async def reply_in_chat(request: ChatReply, cloud: Cloud) -> str:
-    """Answer where a command was given; raises CloudUnavailable if that place cannot be reached."""
+    """Reply in the chat; raises CloudUnavailable if it cannot be reached."""
     row = await Receipts(cloud.tables).read(CHAT, request.receipt)
     if row is None or not row.document:
         return "nowhere"
@@ -38,7 +38,7 @@ async def reply_in_chat(request: ChatReply, cloud: Cloud) -> str:
 
 
 async def end_chat(request: str, cloud: Cloud) -> str:
-    """Forget where a command is answered: everything has been said."""
+    """Delete the reply address of a command: nothing more will be sent."""
     receipts = Receipts(cloud.tables)
     row = await receipts.read(CHAT, request)
     if row is not None and row.document:

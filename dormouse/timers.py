@@ -8,11 +8,11 @@ import azure.functions as func
 
 from dormouse.clock import DAY
 from dormouse.errors import ControlPlaneError, SweepUnderWay
-from dormouse.http.handlers.sweeps import begin_sweep
 from dormouse.records.deduplication import KINDS, MOST_AT_ONCE
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
 from dormouse.services.retention import retain
+from dormouse.services.sweeps import start_sweep
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Timer:
 async def sweep_timer(timer: func.TimerRequest, client: Client, dependencies: Dependencies) -> None:
     """Sweep every five minutes, unless the sweep before has not ended."""
     try:
-        await begin_sweep(client, dependencies.records, dry_run=False, by="timer")
+        await start_sweep(client, dependencies.records, dry_run=False, by="timer")
     except SweepUnderWay as busy:
         log.info("No sweep begins now: %s", busy)
     except ControlPlaneError as error:

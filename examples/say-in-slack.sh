@@ -41,7 +41,7 @@ signature=v0=$(printf 'v0:%s:%s' "$clock" "$body" | openssl dgst -sha256 -hmac "
 first=$(curl -fsS "$api/chatops/slack" --data-raw "$body" \
   -H "X-Slack-Request-Timestamp: $clock" -H "X-Slack-Signature: $signature")
 shown 0 <<<"$first"
-grep -q 'Understood' <<<"$first" || exit 0 # everything has been said
+grep -q 'Accepted' <<<"$first" || exit 0 # the first reply says it all
 
 # What follows, Slack gets at the response_url, which leads into the simulated Azure here.
 seen=0
@@ -52,7 +52,7 @@ for _ in $(seq "${SECONDS_TO_WAIT:-90}"); do
   [ "$count" = "$seen" ] || shown "$seen" <<<"$messages"
   seen=$count
   # One answer to what is done at once, two to what takes its time.
-  if [ "$seen" -ge 2 ] || { [ "$seen" = 1 ] && ! grep -q 'has begun' <<<"$messages"; }; then exit 0; fi
+  if [ "$seen" -ge 2 ] || { [ "$seen" = 1 ] && ! grep -q ': .* started' <<<"$messages"; }; then exit 0; fi
   sleep 1
 done
 echo "Nothing more was said." >&2

@@ -38,18 +38,12 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever asks; `object_id` is what Microsoft Entra knows them by, "" if it does not.
-
-    `command` tells this command of theirs from every other one, and `since` when it came first (seconds since 1970), where
-    it may come again.
-    """
+    """Who sends a request, by which channel, and in which role; `object_id` is their Microsoft Entra object ID, or ""."""
 
     name: str
     channel: Channel
     role: Role | None = None
     object_id: str = ""
-    command: str = ""
-    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

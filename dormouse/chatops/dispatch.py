@@ -1,180 +1,200 @@
-"""Commands carried out: by the very routes that everybody asks, so that their rules hold for chats, too."""
+"""Dispatch of chat commands: admit the caller as HTTP does, run the use case once, and make a card of the result."""
 
 import difflib
-import json
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Any
 
-import azure.functions as func
-
-from dormouse.access.roles import Caller, require_permission
+from dormouse import serialization
+from dormouse.access.roles import Caller
 from dormouse.chatops import replies
 from dormouse.chatops.parser import NEEDS_NAME, ChatPoll, ChatRequest, Command, CommandResult, Word, spec_in
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import CloudUnavailable, ControlPlaneError, RequestUnderWay
-from dormouse.http.idempotency import HEADER, run_once
-from dormouse.http.parameters import LARGEST_PAGE
-from dormouse.http.routes import ROUTES
+from dormouse.http.parameters import LARGEST_PAGE, USUAL_PAGE
+from dormouse.http.requests import model_of
+from dormouse.idle.holds import HoldRequest, LeaseRequest
+from dormouse.lifecycle import Verb
 from dormouse.notifications.cards import Card
+from dormouse.services import environments, operation_log, use_cases
+from dormouse.services import idempotency as once
+from dormouse.services.admission import admit
+from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import Client
-from dormouse.services.views.environments import spec_of
+from dormouse.services.idle_report import show_report
+from dormouse.services.operations import Started
+from dormouse.services.use_cases import UseCase
+from dormouse.services.views.environments import AlreadyDeleted, EnvironmentView, spec_of
+from dormouse.services.views.operations import UNDER_WAY
 
-BY_PLACE = {(route.method, route.template): route for route in ROUTES}
-ONE = "environments/{name}"
-MOST_CHOICES, MOST_PAGES, ALIKE = 5, 10, 0.6
-UNDER_WAY = ("running", "pending")
-Doing = Callable[[Command, Caller, EnvironmentRecord | None], Awaitable[CommandResult]]
+MOST_CHOICES, MOST_PAGES, SIMILARITY = 5, 10, 0.6
+VERBS = {Word.START: Verb.START, Word.STOP: Verb.STOP, Word.RESTART: Verb.RESTART}
+Run = Callable[[Command, Context, EnvironmentRecord | None], Awaitable[CommandResult]]
 
 
-class Routes:
-    """The routes as somebody in a chat meets them, with the rights of whoever that is (a `FrontDoor`)."""
+class CommandDispatcher:
+    """Runs chat commands with the rights of the person who sent them (a `CommandRunner`)."""
 
     def __init__(self, client: Client, dependencies: Dependencies) -> None:
-        """Start operations with this client, and read from these."""
-        self._client, self._dependencies, self._key = client, dependencies, ""
-        self._doing: dict[Word, Doing] = {
-            Word.UP: self._up,
-            Word.START: self._power,
-            Word.STOP: self._power,
-            Word.RESTART: self._power,
-            Word.STATUS: self._status,
-            Word.HOLD: self._hold,
-            Word.EXTEND: self._extend,
-            Word.PASSWORD: self._password,
-            Word.DELETE: self._delete,
-        }
+        """Start operations with this client, and use these stores and clients."""
+        self._client, self._dependencies = client, dependencies
 
-    async def carry_out(self, request: ChatRequest) -> CommandResult:
-        """Do what a command says, once however often it is asked; raises CloudUnavailable or RequestUnderWay."""
-        self._key = request.id
+    async def run(self, request: ChatRequest) -> CommandResult:
+        """Run a command, once however often it is sent; raises CloudUnavailable or RequestUnderWay."""
+        command, caller = request.command, request.caller
+        context = Context(self._client, self._dependencies, caller)
         try:
-            return await self._carried_out(request.command, request.caller)
+            admit(_use_case_of(command), caller, self._dependencies)
+            if command.word in READING or (command.word is Word.DELETE and not command.sure):
+                return await self._run(command, context)
+            return await once.run_once(_keyed(request), context, lambda keyed: self._run(command, keyed))
         except (CloudUnavailable, RequestUnderWay):
             raise
         except ControlPlaneError as error:
             return CommandResult(replies.problem_card(error))
 
-    async def look(self, request: ChatPoll) -> CommandResult:
-        """How an operation stands; raises CloudUnavailable."""
+    async def poll(self, request: ChatPoll) -> CommandResult:
+        """The progress or the end of an operation; raises CloudUnavailable."""
+        context = Context(self._client, self._dependencies, request.caller)
         try:
-            operation = await self._ask("GET", "operations/{id}", request.caller, id=request.operation)
-            if operation["state"] in UNDER_WAY:
-                card = replies.going_on_card(request.environment, operation)
-                return CommandResult(card, request.operation)
-            return CommandResult(replies.ended_card(operation, await self._picture(request)))
+            admit(use_cases.SHOW_OPERATIONS, request.caller, self._dependencies)
+            operation = await operation_log.show(request.operation, context)
+            if operation.state in UNDER_WAY:
+                return CommandResult(replies.progress_card(request.environment, operation), request.operation)
+            known = await self._dependencies.records.environment(request.environment)
+            view = await environments.show(request.environment, context) if known else None
+            return CommandResult(replies.ended_card(operation, view))
         except CloudUnavailable:
             raise
         except ControlPlaneError as error:
             return CommandResult(replies.problem_card(error))
 
-    async def _picture(self, request: ChatPoll) -> dict[str, Any] | None:
-        if await self._dependencies.records.environment(request.environment) is None:
-            return None
-        return await self._ask("GET", ONE, request.caller, name=request.environment)
-
-    async def _carried_out(self, command: Command, caller: Caller) -> CommandResult:
+    async def _run(self, command: Command, context: Context) -> CommandResult:
         if command.word is Word.IDLE:
-            report = await self._ask("GET", "machines/idle-report", caller, params={"limit": str(LARGEST_PAGE)})
+            report, _ = await show_report(LARGEST_PAGE, "", context)
             return CommandResult(replies.idle_card(report))
         if command.word is Word.STATUS and not command.name:
-            return CommandResult(replies.list_card(await self._ask("GET", "environments", caller)))
+            return CommandResult(replies.list_card(await environments.list_environments(USUAL_PAGE, "", context)))
         known = await self._dependencies.records.environment(command.name) if command.name else None
         if known is None and command.word is not Word.UP and (command.word in NEEDS_NAME or command.name):
-            return CommandResult(await self._choices(command, caller))
-        return await self._doing[command.word](command, caller, known)
+            return CommandResult(await self._choices(command, context.caller))
+        return await RUN[command.word](command, context, known)
 
     async def _choices(self, command: Command, caller: Caller) -> Card:
-        """What may have been meant: names like the one that was said, or, where none was said, one's own first."""
-        require_permission(caller, BY_PLACE["GET", "environments"].permission)
-        meant, after = list[EnvironmentRecord](), ""
+        """Names similar to the one that was sent, or, where none was sent, the caller's own first."""
+        admit(use_cases.LIST_ENVIRONMENTS, caller, self._dependencies)
+        found, after = list[EnvironmentRecord](), ""
         for _ in range(MOST_PAGES):
             known, after = await self._dependencies.records.environments(limit=LARGEST_PAGE, after=after)
-            meant += [record for record in known.readable.values() if _is_like(record.name, command.name)]
+            found += [record for record in known.readable.values() if is_similar(record.name, command.name)]
             if not after:
                 break
-        meant.sort(key=lambda record: (record.owner_id != caller.object_id, not record.name.startswith(command.name)))
-        return replies.choices_card(command, [record.name for record in meant[:MOST_CHOICES]])
-
-    async def _up(self, command: Command, caller: Caller, known: EnvironmentRecord | None) -> CommandResult:
-        given = {**({} if known else self._dependencies.settings.spec_defaults), **command.body}
-        before: dict[str, Any] = spec_of(known)[0] if known else {"blueprint": "workstation"}
-        asked = spec_in(given)
-        body = {**before, **{name: _merged(before.get(name), value) for name, value in asked.items()}}
-        return await self._operation("PUT", ONE, command, caller, body)
-
-    async def _power(self, command: Command, caller: Caller, known: EnvironmentRecord | None) -> CommandResult:
-        return await self._operation("POST", f"{ONE}/{command.word}", command, caller)
-
-    async def _status(self, command: Command, caller: Caller, known: EnvironmentRecord | None) -> CommandResult:
-        return CommandResult(replies.picture_card(await self._ask("GET", ONE, caller, name=command.name)))
-
-    async def _delete(self, command: Command, caller: Caller, known: EnvironmentRecord | None) -> CommandResult:
-        if command.sure:
-            return await self._operation("DELETE", ONE, command, caller)
-        # Whoever may not delete it hears so before they are asked whether they are sure.
-        await self._ask("DELETE", ONE, caller, params={"dry_run": "true"}, name=command.name)
-        return CommandResult(replies.sure_card(await self._ask("GET", ONE, caller, name=command.name)))
-
-    async def _hold(self, command: Command, caller: Caller, known: EnvironmentRecord | None) -> CommandResult:
-        content = await self._ask("POST", f"{ONE}/hold", caller, command.body, name=command.name)
-        return CommandResult(replies.hold_card(command.name, content))
-
-    async def _extend(self, command: Command, caller: Caller, known: EnvironmentRecord | None) -> CommandResult:
-        content = await self._ask("POST", f"{ONE}/extend", caller, command.body, name=command.name)
-        return CommandResult(replies.lease_card(command.name, content))
-
-    async def _password(self, command: Command, caller: Caller, known: EnvironmentRecord | None) -> CommandResult:
-        content = await self._ask("GET", f"{ONE}/password", caller, name=command.name)
-        return CommandResult(replies.password_card(command.name, content))
-
-    async def _operation(
-        self, method: str, template: str, command: Command, caller: Caller, body: dict[str, Any] | None = None
-    ) -> CommandResult:
-        content = await self._ask(method, template, caller, body, name=command.name)
-        operation = str(content.get("operation") or "")
-        if "href" not in content:  # nothing had to be done: what came is the picture
-            gone = command.word is Word.DELETE
-            return CommandResult(Card(f"{command.name} is gone already") if gone else replies.picture_card(content))
-        return CommandResult(replies.begun_card(command, operation, caller.channel), operation)
-
-    @property
-    def _once(self) -> dict[str, str]:
-        return {HEADER: self._key} if self._key else {}
-
-    async def _ask(
-        self,
-        method: str,
-        template: str,
-        caller: Caller,
-        body: dict[str, Any] | None = None,
-        params: dict[str, str] | None = None,
-        **places: str,
-    ) -> dict[str, Any]:
-        """Ask a route as its callers do, and read its answer; raises what the route raises."""
-        route = BY_PLACE[method, template]
-        require_permission(caller, route.permission)
-        route.admit(caller, self._dependencies)
-        content = b"" if body is None else json.dumps(body).encode()
-        url = f"/api/{template.format(**places)}"
-        req = func.HttpRequest(
-            method=method, url=url, headers=self._once, params=params or {}, route_params=places, body=content
-        )
-        response = await run_once(
-            req, caller, self._dependencies, lambda known: route.handler(req, self._client, self._dependencies, known)
-        )
-        if response.status_code == HTTPStatus.NO_CONTENT:
-            return {}
-        answered: dict[str, Any] = json.loads(response.get_body())
-        return answered
+        found.sort(key=lambda record: (record.owner_id != caller.object_id, not record.name.startswith(command.name)))
+        return replies.choices_card(command, [record.name for record in found[:MOST_CHOICES]])
 
 
-def _is_like(name: str, said: str) -> bool:
-    """Whether a name may have been meant by what was said: a part of it, or a slip."""
-    return said in name or difflib.SequenceMatcher(None, name, said).ratio() >= ALIKE
+def is_similar(name: str, sent: str) -> bool:
+    """Whether a name may have been meant: it contains what was sent, or differs by a typing error."""
+    return sent in name or difflib.SequenceMatcher(None, name, sent).ratio() >= SIMILARITY
 
 
-def _merged(before: Any, value: Any) -> Any:
-    """A part of a spec with what is said of it; the rest of the part stays as it was."""
+def _use_case_of(command: Command) -> UseCase:
+    lists = command.word is Word.STATUS and not command.name
+    return use_cases.LIST_ENVIRONMENTS if lists else USE_CASES[command.word]
+
+
+def _keyed(request: ChatRequest) -> once.Command[CommandResult]:
+    command, caller = request.command, request.caller
+    return once.Command(
+        key=once.key_of_command(caller, request.id),
+        fingerprint=once.digest(serialization.text_of(command)),
+        environment=command.name,
+        encode=serialization.text_of,
+        decode=lambda text: serialization.read_text(CommandResult, text),
+        accepted=lambda operation: _started(command, caller, operation),
+    )
+
+
+def _started(command: Command, caller: Caller, operation: str) -> CommandResult:
+    return CommandResult(replies.started_card(command, operation, caller.channel), operation)
+
+
+async def _apply(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
+    given = {**({} if known else context.dependencies.settings.spec_defaults), **command.body}
+    before: dict[str, Any] = spec_of(known)[0] if known else {"blueprint": "workstation"}
+    asked = spec_in(given)
+    body = {**before, **{name: merge(before.get(name), value) for name, value in asked.items()}}
+    return _result(command, context, await environments.apply(command.name, body, "", context, dry_run=False))
+
+
+async def _set_power(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
+    result = await environments.set_power(command.name, VERBS[command.word], context, dry_run=False)
+    return _result(command, context, result)
+
+
+async def _show(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
+    return CommandResult(replies.environment_card(await environments.show(command.name, context)))
+
+
+async def _delete(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
+    if command.sure:
+        return _result(command, context, await environments.delete(command.name, context, purge=False, dry_run=False))
+    # Callers who may not delete it learn that before they are asked to confirm.
+    await environments.delete(command.name, context, purge=False, dry_run=True)
+    return CommandResult(replies.confirm_card(await environments.show(command.name, context)))
+
+
+async def _hold(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
+    asked = model_of(HoldRequest, command.body)
+    view = await environments.hold(command.name, asked, context, dry_run=False)
+    return CommandResult(replies.hold_card(command.name, view))
+
+
+async def _extend(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
+    asked = model_of(LeaseRequest, command.body)
+    view = await environments.extend(command.name, asked, context, dry_run=False)
+    return CommandResult(replies.lease_card(command.name, view))
+
+
+async def _locate_password(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
+    return CommandResult(replies.password_card(command.name, await environments.locate_password(command.name, context)))
+
+
+def _result(command: Command, context: Context, result: object) -> CommandResult:
+    if isinstance(result, Started):
+        return _started(command, context.caller, result.operation)
+    if isinstance(result, AlreadyDeleted):
+        return CommandResult(Card(f"{command.name} is already deleted"))
+    assert isinstance(result, EnvironmentView)  # nothing had to be done
+    return CommandResult(replies.environment_card(result))
+
+
+def merge(before: Any, value: Any) -> Any:
+    """A nested part of a spec with the fields that were sent; its other fields stay as they were."""
     return {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+
+
+READING = frozenset({Word.STATUS, Word.IDLE, Word.PASSWORD})
+USE_CASES: dict[Word, UseCase] = {
+    Word.UP: use_cases.APPLY_ENVIRONMENT,
+    Word.START: use_cases.CHANGE_POWER,
+    Word.STOP: use_cases.CHANGE_POWER,
+    Word.RESTART: use_cases.CHANGE_POWER,
+    Word.STATUS: use_cases.SHOW_ENVIRONMENT,
+    Word.HOLD: use_cases.KEEP_ENVIRONMENT,
+    Word.EXTEND: use_cases.KEEP_ENVIRONMENT,
+    Word.IDLE: use_cases.SHOW_MACHINES,
+    Word.PASSWORD: use_cases.LOCATE_PASSWORD,
+    Word.DELETE: use_cases.DELETE_ENVIRONMENT,
+}
+RUN: dict[Word, Run] = {
+    Word.UP: _apply,
+    Word.START: _set_power,
+    Word.STOP: _set_power,
+    Word.RESTART: _set_power,
+    Word.STATUS: _show,
+    Word.HOLD: _hold,
+    Word.EXTEND: _extend,
+    Word.PASSWORD: _locate_password,
+    Word.DELETE: _delete,
+}

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field
 
-from dormouse.access.roles import Caller, Channel
+from dormouse.access.roles import Channel
 from dormouse.chatops.decoding import slack_text, teams_text
 from dormouse.chatops.intake import ChatMessage, Receipt, first_card, take
 from dormouse.chatops.parser import LONGEST_COMMAND
@@ -17,8 +17,7 @@ from dormouse.errors import CloudUnavailable, InvalidRequest
 from dormouse.http.requests import json_object, model_of
 from dormouse.http.responses import answer
 from dormouse.notifications.cards import Card, slack_message, teams_message
-from dormouse.services.dependencies import Dependencies
-from dormouse.services.durable_client import Client
+from dormouse.services.context import Context
 from dormouse.text.plain_text import PlainText
 
 # Teams waits five seconds for an answer, others as long as they like.
@@ -62,38 +61,32 @@ class GenericAnswer:
         return cls(card.title, card.text, dict(card.facts), card.lines, steps)
 
 
-async def slack_command(
-    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
-) -> func.HttpResponse:
+async def slack_command(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """A slash command of Slack's: answered at once, and again at its `response_url` when something has come of it."""
-    form = _form(from_slack(req, dependencies.settings.slack_signing_secret, dependencies.now()))
+    form = _form(from_slack(req, context.dependencies.settings.slack_signing_secret, context.dependencies.now()))
     if form.get("ssl_check"):
         return answer({})
-    return answer(
-        {"response_type": "ephemeral", **slack_message((await _taken_from_slack(form, client, dependencies)).card)}
-    )
+    return answer({"response_type": "ephemeral", **slack_message((await _taken_from_slack(form, context)).card)})
 
 
-async def slack_interaction(
-    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
-) -> func.HttpResponse:
+async def slack_interaction(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """A click on a button in Slack, which says a command; the answer follows at its `response_url`."""
-    form = _form(from_slack(req, dependencies.settings.slack_signing_secret, dependencies.now()))
+    form = _form(from_slack(req, context.dependencies.settings.slack_signing_secret, context.dependencies.now()))
     payload = json_object(form.get("payload", "").encode())
     said = _clicked(payload)
-    if said is not None and not dependencies.settings.takes_slack_answers(said.reply_to):
+    if said is not None and not context.dependencies.settings.takes_slack_answers(said.reply_to):
         raise InvalidRequest("This click names no response_url of Slack's.")
     if said is not None:
-        await take(said, client, dependencies)  # Slack shows nothing of an answer to a click, but shows that one went wrong
+        await take(
+            said, context.client, context.dependencies
+        )  # Slack shows nothing of an answer to a click, but shows that one went wrong
     return answer({})
 
 
-async def teams_message_in(
-    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
-) -> func.HttpResponse:
+async def teams_message_in(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """A message to the outgoing webhook in Teams: answered with a card, in the one answer that there is."""
-    activity = json_object(from_teams(req, dependencies.settings.teams_webhook_secret))
-    require_present(moment_in(str(activity.get("timestamp", ""))), dependencies.now())
+    activity = json_object(from_teams(req, context.dependencies.settings.teams_webhook_secret))
+    require_present(moment_in(str(activity.get("timestamp", ""))), context.dependencies.now())
     sender, once = _part(activity, "from"), str(activity.get("id") or "")
     known = str(sender.get("aadObjectId") or "").lower()
     person = known or str(sender.get("id") or "")
@@ -101,40 +94,36 @@ async def teams_message_in(
         raise InvalidRequest("The message does not say who sent it, or has no id.")
     once = f"{_part(activity, 'conversation').get('id')}|{once}"
     said = ChatMessage(Channel.TEAMS, person, teams_text(str(activity.get("text") or "")), once, object_id=known)
-    return answer(teams_message(await _first_answer(said, client, dependencies, TEAMS_PATIENCE)))
+    return answer(teams_message(await _first_answer(said, context, TEAMS_PATIENCE)))
 
 
-async def generic_message(
-    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
-) -> func.HttpResponse:
+async def generic_message(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """A command from any other chat or script: JSON in, JSON out."""
-    message = model_of(GenericMessage, json_object(from_others(req, dependencies.settings.chatops_secret)))
-    require_present(moment_in(message.at), dependencies.now())
+    message = model_of(GenericMessage, json_object(from_others(req, context.dependencies.settings.chatops_secret)))
+    require_present(moment_in(message.at), context.dependencies.now())
     said = ChatMessage(Channel.GENERIC, message.user, message.text, message.id)
-    return answer(GenericAnswer.of(await _first_answer(said, client, dependencies, PATIENCE)))
+    return answer(GenericAnswer.of(await _first_answer(said, context, PATIENCE)))
 
 
-async def _taken_from_slack(form: dict[str, str], client: Client, dependencies: Dependencies) -> Receipt:
+async def _taken_from_slack(form: dict[str, str], context: Context) -> Receipt:
     # A trigger is given once; a message that comes again brings the one that it came with.
     person, once, reply_to = form.get("user_id", ""), form.get("trigger_id", ""), form.get("response_url", "")
-    if not person or not once or not dependencies.settings.takes_slack_answers(reply_to):
+    if not person or not once or not context.dependencies.settings.takes_slack_answers(reply_to):
         raise InvalidRequest("This is no slash command: user_id, trigger_id or a response_url of Slack's is missing.")
-    return await _take(
-        ChatMessage(Channel.SLACK, person, slack_text(form.get("text", "")), once, reply_to), client, dependencies
-    )
+    return await _take(ChatMessage(Channel.SLACK, person, slack_text(form.get("text", "")), once, reply_to), context)
 
 
-async def _take(said: ChatMessage, client: Client, dependencies: Dependencies) -> Receipt:
+async def _take(said: ChatMessage, context: Context) -> Receipt:
     """Take a message; what cannot be taken is said in the chat, for nobody there sees the status of an answer."""
     try:
-        return await take(said, client, dependencies)
+        return await take(said, context.client, context.dependencies)
     except CloudUnavailable as error:
         return Receipt(problem_card(error))
 
 
-async def _first_answer(said: ChatMessage, client: Client, dependencies: Dependencies, seconds: float) -> Card:
-    taken = await _take(said, client, dependencies)
-    return (await first_card(client, taken.chat, seconds) if taken.chat else None) or taken.card
+async def _first_answer(said: ChatMessage, context: Context, seconds: float) -> Card:
+    taken = await _take(said, context)
+    return (await first_card(context.client, taken.chat, seconds) if taken.chat else None) or taken.card
 
 
 def _clicked(payload: dict[str, Any]) -> ChatMessage | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dormouse import serialization
 from dormouse.access.roles import Caller, Channel, ChatPerson, Role
 from dormouse.chatops.parser import ChatRequest, Command, MisunderstoodError, Word, read_command
-from dormouse.chatops.replies import help_card, understood_card
+from dormouse.chatops.replies import help_card, received_card
 from dormouse.errors import CloudUnavailable
 from dormouse.notifications.cards import Card
 from dormouse.records.deduplication import CHAT
@@ -59,13 +59,13 @@ async def take(said: ChatMessage, client: Client, dependencies: Dependencies) ->
     first = await dependencies.receipts.take(CHAT, said.id, said.reply_to, dependencies.now())
     # Whoever took it first may be gone before it was handed over; then its receipt alone keeps nobody off.
     if not first and await _is_under_way(said.id, client):
-        return Receipt(Card("That has been taken already", "This message came before; it has no second effect."), said.id)
+        return Receipt(Card("Duplicate message", "This command was already accepted."), said.id)
     await _hand_over(said, command, client, dependencies)
-    return Receipt(understood_card(command, said.door), said.id)
+    return Receipt(received_card(command, said.door), said.id)
 
 
 async def _hand_over(said: ChatMessage, command: Command, client: Client, dependencies: Dependencies) -> None:
-    request = ChatRequest(said.id, command, caller_of(said, dependencies), tellable=bool(said.reply_to))
+    request = ChatRequest(said.id, command, chat_caller(said, dependencies), tellable=bool(said.reply_to))
     try:
         await client.start_new(answer_command.__name__, said.id, serialization.encode(request))
     except Exception as error:
@@ -97,7 +97,7 @@ async def first_card(client: Client, chat: str, seconds: float) -> Card | None:
     return None
 
 
-def caller_of(said: ChatMessage, dependencies: Dependencies) -> Caller:
+def chat_caller(said: ChatMessage, dependencies: Dependencies) -> Caller:
     """Whoever has said something: with the role that the settings give them, or as a viewer."""
     name = f"{said.door}:{said.person}"
     known = dependencies.settings.people_in_chats.get(name, ChatPerson(Role.VIEWER))

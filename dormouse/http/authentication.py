@@ -11,7 +11,7 @@ from dormouse.text.plain_text import plain
 KEY_HOLDER = "function-key"
 
 
-async def caller_of(req: func.HttpRequest, right: Permission, dependencies: Dependencies) -> Caller:
+async def authenticate(req: func.HttpRequest, right: Permission, dependencies: Dependencies) -> Caller:
     """Whoever sends a request; a token decides where there is one; raises NotAuthenticated, or CloudUnavailable."""
     if right is Permission.NOTHING:
         return ANYBODY

@@ -11,6 +11,7 @@ import azure.functions as func
 
 from dormouse import serialization
 from dormouse.http.parameters import AFTER, cursor_of
+from dormouse.services.operations import Started
 
 POLL_AGAIN_IN = "5"
 T = TypeVar("T")
@@ -45,6 +46,11 @@ def accepted(operation: str) -> func.HttpResponse:
     location = quote(f"/api/operations/{operation}", safe="/:")
     headers = {"Location": location, "Retry-After": POLL_AGAIN_IN}
     return answer(Accepted(operation, location), HTTPStatus.ACCEPTED, **headers)
+
+
+def respond(result: Any) -> func.HttpResponse:
+    """202 for an operation that was started, else 200 with what a use case returned."""
+    return accepted(result.operation) if isinstance(result, Started) else answer(result)
 
 
 def page(

@@ -1,4 +1,4 @@
-"""What a route is: where it is, who answers, whom it is for, what it takes, and what it may answer."""
+"""Routes: where each is, its handler, whom it admits, what it takes, and what it may answer."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from typing import Any
 
 import azure.functions as func
 
-from dormouse.access.roles import Caller, Permission
+from dormouse.access.roles import Permission
 from dormouse.errors import ControlPlaneError, InvalidRequest
 from dormouse.http.parameters import Parameter
 from dormouse.http.paths import require_place
 from dormouse.http.queries import require_readable_query, shown
 from dormouse.http.requests import DRY_RUN_MEMBER, body_of, raw_body
 from dormouse.http.responses import Accepted
-from dormouse.services.dependencies import Dependencies
+from dormouse.services.use_cases import UseCase
 
 Handler = Callable[..., Awaitable[func.HttpResponse]]
 JSON, HTML, CSV, FORM = "application/json", "text/html", "text/csv", "application/x-www-form-urlencoded"
@@ -29,28 +29,37 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """One route: its method, its template below the prefix, who answers, and what it asks of its callers.
+class Contract:
+    """What a route takes and gives, for validation and for the OpenAPI document.
 
-    `takes` is the model of its body, `no` what it may refuse beside what every route may; `proof` names the header in which
-    a caller proves to be who they are, where neither key nor token of ours is asked for. What is `costly` makes calls of
-    Azure, and is counted; what `looks` makes some, too, and is counted apart, so that whoever polls is not kept from acting.
-    What is `tried_later` begins something to be watched even as a dry run.
+    `body` is the model of its body, `raises` what it may refuse beside what every route may; `auth_header` names the header
+    that authenticates callers who have neither a function key nor a token. With `dry_run_is_watched`, even a dry run begins
+    something that callers watch.
     """
 
-    method: str
-    template: str
-    handler: Handler
-    permission: Permission
     replies: tuple[Reply, ...]
     query: tuple[Parameter[Any], ...] = ()
     body: Any = None
     raises: tuple[type[ControlPlaneError], ...] = ()
     auth_header: str = ""
     media: str = JSON
-    rate_limited: bool = False
-    reads_limited: bool = False
     dry_run_is_watched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: its method, its template below the prefix, its handler, the use case that admits callers, its contract."""
+
+    method: str
+    template: str
+    handler: Handler
+    use_case: UseCase
+    contract: Contract
+
+    @property
+    def permission(self) -> Permission:
+        """The permission that it takes."""
+        return self.use_case.permission
 
     @property
     def is_command(self) -> bool:
@@ -65,20 +74,14 @@ class Route:
         """
         if self.permission is Permission.NOTHING:
             return
-        require_readable_query(req, [parameter.name for parameter in self.query])
-        for parameter in self.query:
+        require_readable_query(req, [parameter.name for parameter in self.contract.query])
+        for parameter in self.contract.query:
             parameter.of(req)
-        if self.is_command and self.body is None and raw_body(req):
+        if self.is_command and self.contract.body is None and raw_body(req):
             strange = sorted(body_of(req))
             if strange:
                 raise InvalidRequest(f"The body may hold nothing but {DRY_RUN_MEMBER}, and not {shown(strange)}.")
         require_place(self.method, self.template, req.route_params)
-
-    def admit(self, caller: Caller, dependencies: Dependencies) -> None:
-        """Count a request that costs calls of Azure; raises TooManyRequests."""
-        pace = dependencies.rate_limit if self.rate_limited else dependencies.read_rate_limit if self.reads_limited else None
-        if pace is not None:
-            pace.check(caller.object_id or caller.name, dependencies.now())
 
     def level(self, *, keys: bool) -> Any:
         """The key that the host asks for; where tokens open the doors, it asks for none."""

@@ -19,6 +19,7 @@ from dormouse.lifecycle import Verb
 from dormouse.resources.graph import in_order
 from dormouse.resources.ownership import secret_name
 from dormouse.resources.plan import DeploymentTarget, Plan, PlannedMachine, ResourceKind
+from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.operations import operation_id_of
 from dormouse.services.views.environments import ApplyPreview, PlannedStep
@@ -51,10 +52,9 @@ NOT_PUT_AGAIN = frozenset({ResourceKind.PASSWORD, ResourceKind.VIRTUAL_MACHINE})
 COVERS = "the machine while it is allocated; its disk, public address, storage and traffic are billed on top"
 
 
-async def desired_state_of(
-    name: str, body: Mapping[str, Any], address: str, caller: Caller, dependencies: Dependencies
-) -> DesiredState:
-    """The wish in a request; raises InvalidSpec with everything that is wrong with it."""
+async def desired_state_of(name: str, body: Mapping[str, Any], address: str, context: Context) -> DesiredState:
+    """The desired state in a request; raises InvalidSpec with every fault."""
+    caller, dependencies = context.caller, context.dependencies
     record = await dependencies.records.environment(name)
     if record is not None and owns(caller, record.owner_id) and not str(body.get("owner") or "").strip():
         body = {**body, "owner": record.owner}  # the same person, who may be called otherwise at another door
@@ -69,7 +69,7 @@ async def desired_state_of(
     if before.faults:
         raise InvalidSpec(before.faults)
 
-    operation = operation_id_of(caller, name, Verb.PROVISION)
+    operation = operation_id_of(context, name, Verb.PROVISION)
     settings = dependencies.settings
     secret = record.secret if record else secret_name(settings.deployment_id, name, ulid_of(operation))
     place = _place(settings, name, operation, secret)

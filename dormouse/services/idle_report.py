@@ -4,14 +4,20 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 from dormouse.clock import HOUR, iso_text, moment_text
+from dormouse.errors import InvalidRequest
 from dormouse.idle.report import ReportHead, ReportPage, ReportRow, SweepSummary
 from dormouse.resources.machines import ROWS_PER_PAGE
+from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
+from dormouse.services.views.machines import IdleReport
 from dormouse.text.limits import MOST_PROBLEMS, first_of
 
 # Sweeps come every five minutes.
 LATE = HOUR
 NONE_YET = "No sweep has ended yet."
+
+
+LONGEST_NUMBER = 9
 
 
 @dataclass(slots=True)
@@ -27,8 +33,8 @@ class ReportReader:
         return bool(self.head.sweep) and not self.head.blind and not self.problems
 
     @property
-    def told(self) -> tuple[str, ...]:
-        """Everything that readers should know about it."""
+    def all_problems(self) -> tuple[str, ...]:
+        """What the report does not show, or shows as an earlier sweep saw it."""
         seen = self.head.summary.problems if self.head.blind or not self.head.sweep else ()
         return first_of((*self.problems, *seen), MOST_PROBLEMS)
 
@@ -44,33 +50,57 @@ async def open_report(dependencies: Dependencies) -> ReportReader:
     )
 
 
-async def lines_of(
-    reading: ReportReader, dependencies: Dependencies, begin: int = 0
-) -> AsyncIterator[tuple[int, ReportRow]]:
+async def show_report(limit: int, after: str, context: Context) -> tuple[IdleReport, str]:
+    """What the last sweep found, with at most `limit` rows after a cursor, and the cursor of the next ones."""
+    dependencies = context.dependencies
+    report = await open_report(dependencies)
+    rows, following = await some_rows(report, dependencies, limit=limit, after=after)
+    head, problems = report.head, report.all_problems
+    as_of = iso_text(head.ended_at)
+    return IdleReport(head.sweep, head.dry_run, as_of, report.complete, problems, head.summary, rows, None), following
+
+
+async def some_rows(
+    report: ReportReader, dependencies: Dependencies, *, limit: int, after: str, verdict: str = ""
+) -> tuple[tuple[ReportRow, ...], str]:
+    """At most `limit` rows after a cursor, of one verdict or all, and the cursor of the next ones; raises InvalidRequest."""
+    begin = int(after) if after.isascii() and after.isdigit() and len(after) <= LONGEST_NUMBER else 0
+    if after and not begin:
+        raise InvalidRequest("The cursor does not come from this list.")
+    found: list[ReportRow] = []
+    async for number, row in rows_of(report, dependencies, begin):
+        if not verdict or row.verdict == verdict:
+            if len(found) == limit:
+                return tuple(found), str(number)
+            found.append(row)
+    return tuple(found), ""
+
+
+async def rows_of(report: ReportReader, dependencies: Dependencies, begin: int = 0) -> AsyncIterator[tuple[int, ReportRow]]:
     """Every line from a number on, with its number; each line says as of when it is.
 
     Lines of a page that the last sweep did not see are as an earlier one saw them. After a sweep that failed, all pages are
     read that an earlier one has written.
     """
     number = begin // ROWS_PER_PAGE
-    while number < reading.head.pages or reading.head.blind:
+    while number < report.head.pages or report.head.blind:
         page = await dependencies.machines.report_page(number)
         if page.problem:
-            reading.problems.append(f"Machines of page {number} are missing here. {page.problem}.")
-        if page.content is None and number >= reading.head.pages:
+            report.problems.append(f"Machines of page {number} are missing here. {page.problem}.")
+        if page.content is None and number >= report.head.pages:
             return
-        for place, line in enumerate(_lines(page.content, reading)):
+        for place, line in enumerate(_lines(page.content, report)):
             if number * ROWS_PER_PAGE + place >= begin:
                 yield number * ROWS_PER_PAGE + place, line
         number += 1
 
 
-def _lines(page: ReportPage | None, reading: ReportReader) -> list[ReportRow]:
+def _lines(page: ReportPage | None, report: ReportReader) -> list[ReportRow]:
     if page is None:
         return []
     # Pages are written before the head: those of a sweep that is under way are newer than the report.
-    old = page.sweep != reading.head.sweep and page.judged_at < reading.head.began_at
+    old = page.sweep != report.head.sweep and page.judged_at < report.head.began_at
     if old and page.rows:
         seen = f"{len(page.rows)} machines of page {page.number} are shown as they were at {moment_text(page.judged_at)}"
-        reading.problems.append(f"{seen}: the last sweep did not see them. Some of them may be gone.")
+        report.problems.append(f"{seen}: the last sweep did not see them. Some of them may be gone.")
     return [replace(line, as_of=iso_text(page.judged_at), stale=old) for line in page.rows]

@@ -1,18 +1,18 @@
 """Starting an operation: take the lock, write the trail, start the orchestration; or say who holds the lock."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from dormouse import serialization
-from dormouse.access.roles import Caller
 from dormouse.environments.operations import DeleteRequest, EnvironmentRecord, OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.errors import CloudUnavailable, EnvironmentBusy
 from dormouse.ids import new_operation_id, operation_id_at, verb_of
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records
+from dormouse.services.context import Context
 from dormouse.services.durable_client import Client
 from dormouse.services.locks import take_lock
 
@@ -20,34 +20,41 @@ from dormouse.services.locks import take_lock
 SETTLE = 30.0
 
 
-def operation_id_of(caller: Caller, environment: str, verb: Verb) -> str:
-    """The id of an operation: a new one, or the one that a command which may come again has however often it comes."""
-    if not caller.command:
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The operation that a use case has started, or that was under way for the same command."""
+
+    operation: str
+
+
+def operation_id_of(context: Context, environment: str, verb: Verb) -> str:
+    """The id of an operation: a new one, or, with an idempotency key, the same one however often the command is sent."""
+    if context.command is None:
         return new_operation_id(environment, verb)
-    return operation_id_at(environment, verb, caller.since, caller.command)
+    return operation_id_at(environment, verb, context.command.first_sent_at, context.command.key)
 
 
-def operation_of(caller: Caller, environment: str, verb: Verb) -> OperationRecord:
-    """A new operation, as the trail will have it."""
-    identifier = operation_id_of(caller, environment, verb)
+def operation_of(context: Context, environment: str, verb: Verb) -> OperationRecord:
+    """A new operation, as it will be recorded."""
+    identifier, caller = operation_id_of(context, environment, verb), context.caller
     return OperationRecord(identifier, environment, verb, caller.name, now(), channel=caller.channel)
 
 
 async def start(
-    client: Client,
-    records: Records,
+    context: Context,
     operation: OperationRecord,
     orchestrator: Callable[[Any], Any],
     request: Any,
     *,
     new: EnvironmentRecord | None = None,
     seen: EnvironmentRecord | None = None,
-) -> None:
+) -> Started:
     """Start an operation; raises EnvironmentBusy naming the holder, or CloudUnavailable with everything undone.
 
-    `new` is remembered first, so that an environment can be seen from the moment it was accepted. `seen` is what the request
-    rests on: if another operation has changed it meanwhile, nothing is started.
+    `new` is recorded first, so that an environment can be seen from the moment it was accepted. `seen` is the record that
+    the request rests on: if another operation has changed it since, nothing is started.
     """
+    client, records = context.client, context.dependencies.records
     took_over = await take_lock(client, records, operation.environment, operation.id)
     if took_over and isinstance(request, DeleteRequest):
         request = replace(request, delay_seconds=SETTLE)
@@ -64,6 +71,7 @@ async def start(
         if not await _runs_all_the_same(client, operation):
             await _undo(records, operation, written)
             raise CloudUnavailable("The operation could not be started; nothing was changed. Try again.") from error
+    return Started(operation.id)
 
 
 async def _runs_all_the_same(client: Client, operation: OperationRecord) -> bool:
@@ -83,9 +91,11 @@ async def _undo(records: Records, operation: OperationRecord, written: Environme
     await records.remember_operation(replace(operation, outcome=outcome))
 
 
-def same_command(busy: EnvironmentBusy, operation: OperationRecord) -> bool:
-    """Whether the holder of the lock is doing just what is asked again."""
-    return verb_of(busy.operation) is operation.verb
+def under_way_already(busy: EnvironmentBusy, operation: OperationRecord) -> Started:
+    """The operation that holds the lock, if it does what is asked again; raises `busy` if it does something else."""
+    if verb_of(busy.operation) is operation.verb:
+        return Started(busy.operation)
+    raise busy
 
 
 def now() -> str:

@@ -21,14 +21,14 @@ TRIES = df.RetryOptions(5_000, 30)
 
 
 def answer_command(context: Context) -> Orchestration[Any]:
-    """Do what somebody in a chat has asked for, answer, and tell them how it ended."""
+    """Run a chat command, reply, and reply again when its operation has ended."""
     request = serialization.decode(ChatRequest, context.get_input())
     deadline = context.current_utc_datetime + TELLABLE
     try:
         answered = yield from run(context, run_chat_command, request, TRIES)
     except RetriesExhausted:
-        words = "Azure, or our own records, could not be asked. Say how it stands with 'status', then try again in a while."
-        answered = CommandResult(Card("That could not be done", words))
+        words = "Azure or the records could not be reached. Check with 'status' what was done, then retry in a few minutes."
+        answered = CommandResult(Card("The command failed", words))
     context.set_custom_status(serialization.encode(fitting(answered.card)))
     if request.tellable:
         yield from _tell(context, request, answered.card)
@@ -51,11 +51,11 @@ def _end_of(context: Context, request: ChatRequest, operation: str, deadline: An
             if not seen.operation:
                 return seen.card
     again = f"{Word.STATUS} {name}"
-    words = f"It goes on, but no more can be said here after half an hour. Say {again!r} to see how it stands."
-    return Card(f"{name}: still under way", words, buttons=(Button("How does it stand?", again),))
+    words = f"It continues, but Slack accepts no replies after 30 minutes. Send {again!r} to check its status."
+    return Card(f"{name}: still running", words, buttons=(Button("Check status", again),))
 
 
 def _tell(context: Context, request: ChatRequest, card: Card) -> Orchestration[None]:
-    """Answer where the command was given; who cannot be told keeps nothing from being done."""
+    """Reply in the chat; a reply that cannot be delivered blocks nothing."""
     with suppress(RetriesExhausted):
         yield from run(context, reply_in_chat, ChatReply(request.id, card), TELLING)

@@ -17,7 +17,7 @@ def test_a_command_signed_and_sent_by_curl_becomes_a_running_machine_and_a_card(
             unchecked(program, "that the example which says a command in Slack works (Debian, Ubuntu: apt install it)")
     with temporary_ground(speed=60.0, timers=False, agents=False) as ground, ground.client() as client:
         built = _said(ground, "up", "ml1")
-        assert "Understood: up ml1" in built
+        assert "Accepted: up ml1" in built
         assert "every check inside the machine passed" in built
         assert "[Stop] says: stop ml1" in built
         assert ControlPlane(client).get("ml1")["state"] == "running"

@@ -106,6 +106,6 @@ def test_what_lasts_longer_than_slack_listens_is_said_to_go_on(
 
     workbench.runner.run(built())
     begun, still = (str(message["body"]) for message in side.messages(path))
-    assert "up has begun" in begun
-    assert "still under way" in still
+    assert "up started" in begun
+    assert "still running" in still
     assert "status chat-slow" in still

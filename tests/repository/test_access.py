@@ -22,7 +22,11 @@ HEAD = (
 def line(route: Route) -> str:
     place = f"| `{route.method} /api/{route.template}` |"
     if route.permission is Permission.NOTHING:
-        words = PROOFS.get(route.template) or PROOFS.get(route.auth_header) or OPEN.get(route.template, "open to everybody")
+        words = (
+            PROOFS.get(route.template)
+            or PROOFS.get(route.contract.auth_header)
+            or OPEN.get(route.template, "open to everybody")
+        )
         return f"{place} {words} | | | | | |"
     cells = [_may(route, None, "mine"), _may(route, Role.VIEWER, "mine"), _may(route, Role.USER, "mine")]
     cells += [

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import azure.functions as func
 
-from dormouse.access.roles import Caller
 from dormouse.blueprints.catalog import BLUEPRINTS, BlueprintDescription, describe_blueprint
 from dormouse.cloud.prices import Price
 from dormouse.errors import InvalidRequest
@@ -12,8 +11,8 @@ from dormouse.http.parameters import AFTER, LIMIT, REGION, SIZE
 from dormouse.http.responses import answer, page
 from dormouse.resources.vm_sizes import find_size
 from dormouse.services.apply import COVERS
+from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.durable_client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +33,23 @@ class Health:
     clock: int
 
 
-async def list_blueprints(
-    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
-) -> func.HttpResponse:
+async def list_blueprints(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """Every kind of environment that can be built; with `region`, what each costs there."""
     limit, after = LIMIT.of(req), AFTER.of(req)
     names = [name for name in sorted(BLUEPRINTS) if name > after]
-    cards = [await _priced(describe_blueprint(name), req, dependencies) for name in names[:limit]]
+    cards = [await _priced(describe_blueprint(name), req, context.dependencies) for name in names[:limit]]
     query = {"limit": str(limit), **{each.name: each.of(req) for each in (REGION, SIZE) if each.of(req)}}
     return page(cards, "/api/blueprints", names[limit - 1] if len(names) > limit else "", query)
 
 
-async def get_blueprint(
-    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
-) -> func.HttpResponse:
+async def get_blueprint(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """One kind of environment: the JSON Schema of its parameters, its defaults; with `region` and `size`, what it costs."""
-    return answer(await _priced(describe_blueprint(req.route_params["name"]), req, dependencies))
+    return answer(await _priced(describe_blueprint(req.route_params["name"]), req, context.dependencies))
 
 
-async def get_health(req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller) -> func.HttpResponse:
+async def get_health(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """Whether the control plane is up and its settings are whole."""
-    return answer(Health("ok", int(dependencies.now())))
+    return answer(Health("ok", int(context.dependencies.now())))
 
 
 async def _priced(card: BlueprintDescription, req: func.HttpRequest, dependencies: Dependencies) -> BlueprintView:

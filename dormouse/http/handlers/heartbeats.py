@@ -5,15 +5,13 @@ from typing import Any
 
 import azure.functions as func
 
-from dormouse.access.roles import Caller
 from dormouse.errors import NotAllowed
 from dormouse.http.requests import body_of, model_of
 from dormouse.http.responses import answer
 from dormouse.idle.heartbeat import Heartbeat, merged
 from dormouse.idle.holds import longest_hold
 from dormouse.resources.machines import key_of
-from dormouse.services.dependencies import Dependencies
-from dormouse.services.durable_client import Client
+from dormouse.services.context import Context
 
 LARGEST = 256 * 1024
 EVERY = 60  # seconds
@@ -49,10 +47,9 @@ class HeartbeatAnswer:
     hold: HeartbeatHold | None
 
 
-async def receive_heartbeat(
-    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
-) -> func.HttpResponse:
+async def receive_heartbeat(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """Take a heartbeat; its token must have been issued to the very machine that it reports about."""
+    dependencies = context.dependencies
     settings, now = dependencies.settings, dependencies.now()
     claims = await dependencies.tokens.claims(req, settings.heartbeat_audience)
     beat = model_of(Heartbeat, body_of(req, largest=LARGEST))

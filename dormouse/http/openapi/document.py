@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
-from dormouse.access.roles import LEAST, Caller, Permission
+from dormouse.access.roles import LEAST, Permission
 from dormouse.errors import (
     CloudUnavailable,
     ControlPlaneError,
@@ -31,8 +31,8 @@ from dormouse.http.parameters import DRY_RUN
 from dormouse.http.problems import CONTENT_TYPE, STATUS_OF, headers_of, problem_like
 from dormouse.http.responses import answer
 from dormouse.resources.machines import ENVIRONMENT_NAME
-from dormouse.services.dependencies import Dependencies
-from dormouse.services.durable_client import Client
+from dormouse.services.context import Context
+from dormouse.services.use_cases import Limit
 
 if TYPE_CHECKING:
     from dormouse.http.route import Route
@@ -75,14 +75,12 @@ NOTHING_ELSE = {"type": "object", "properties": {DRY_RUN.name: DRY_RUN_AS_MEMBER
 KEY = {"type": "string", "pattern": f"^{GOOD_KEY.pattern}$"}
 
 
-async def get_description(
-    req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller
-) -> func.HttpResponse:
+async def get_description(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """This interface as an OpenAPI 3.1 document."""
     return answer(document(), HTTPStatus.OK, **{"Cache-Control": "public, max-age=300"})
 
 
-async def get_page(req: func.HttpRequest, client: Client, dependencies: Dependencies, caller: Caller) -> func.HttpResponse:
+async def get_page(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """This interface as a page for people."""
     headers = {
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -98,8 +96,8 @@ def document() -> dict[str, Any]:
 
     schemas, definitions = schemas_of(ROUTES)
     for route in ROUTES:
-        if route.is_command and route.body is not None:  # every command takes it, and reads it apart from its model
-            definitions[route.body.__name__]["properties"][DRY_RUN.name] = DRY_RUN_AS_MEMBER
+        if route.is_command and route.contract.body is not None:  # every command takes it, and reads it apart from its model
+            definitions[route.contract.body.__name__]["properties"][DRY_RUN.name] = DRY_RUN_AS_MEMBER
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
         paths.setdefault(f"/api/{route.template}", {})[route.method.lower()] = _operation(route, schemas)
@@ -114,13 +112,17 @@ def document() -> dict[str, Any]:
 
 def problems_of(route: "Route") -> list[type[ControlPlaneError]]:
     """Everything that a route may refuse, each as the error that it raises."""
-    kinds = list(route.raises)
+    kinds = list(route.contract.raises)
     kinds += [NotAuthenticated, NotAllowed] if route.permission is not Permission.NOTHING else []
-    kinds += [InvalidRequest] if route.permission is not Permission.NOTHING or route.body else []
+    kinds += [InvalidRequest] if route.permission is not Permission.NOTHING or route.contract.body else []
     kinds += [IdempotencyKeyReused, RequestUnderWay] if route.is_command else []
-    kinds += [TooManyRequests] if route.rate_limited or route.reads_limited else []
-    kinds += [InvalidSpec] if route.body and inspect.isclass(route.body) and hasattr(route.body, "model_validate") else []
-    kinds += [RequestTooLarge] if route.body or route.auth_header or route.is_command else []
+    kinds += [TooManyRequests] if route.use_case.limit is not Limit.NONE else []
+    kinds += (
+        [InvalidSpec]
+        if route.contract.body and inspect.isclass(route.contract.body) and hasattr(route.contract.body, "model_validate")
+        else []
+    )
+    kinds += [RequestTooLarge] if route.contract.body or route.contract.auth_header or route.is_command else []
     return list(dict.fromkeys([*kinds, UnreadableRecord, CloudUnavailable]))
 
 
@@ -137,24 +139,24 @@ def _operation(route: "Route", schemas: Schemas) -> dict[str, Any]:
     if route.permission in LEAST:
         own = " on what is theirs, operator on everything" if route.permission is Permission.OWN else ""
         described["description"] = f"Takes the role {LEAST[route.permission]}{own}."
-    if route.body is not None:
+    if route.contract.body is not None:
         content = {"schema": schemas(("takes", route.handler.__name__))}
         example = EXAMPLES.get(route.handler.__name__)
         content |= {"example": example} if example else {}
-        described["requestBody"] = {"required": True, "content": {route.media: content}}
-    elif route.media != "application/json":
+        described["requestBody"] = {"required": True, "content": {route.contract.media: content}}
+    elif route.contract.media != "application/json":
         fields = {name: {"type": "string"} for name in FORMS[route.handler.__name__]}
         shape = {"type": "object", "properties": fields, "required": list(fields)}
-        described["requestBody"] = {"required": True, "content": {route.media: {"schema": shape}}}
+        described["requestBody"] = {"required": True, "content": {route.contract.media: {"schema": shape}}}
     elif route.is_command:
-        described["requestBody"] = {"required": False, "content": {route.media: {"schema": NOTHING_ELSE}}}
+        described["requestBody"] = {"required": False, "content": {route.contract.media: {"schema": NOTHING_ELSE}}}
     return described
 
 
 def _parameters(route: "Route") -> list[dict[str, Any]]:
     known = next((schema for template, schema in PLACES.items() if route.template.startswith(template)), {"type": "string"})
     places = [{"name": name, "in": "path", "required": True, "schema": known} for name in IN_PATH.findall(route.template)]
-    if route.auth_header == "X-Slack-Signature":
+    if route.contract.auth_header == "X-Slack-Signature":
         places.append({"name": "X-Slack-Request-Timestamp", "in": "header", "required": True, "schema": {"type": "string"}})
     again = {"name": HEADER, "in": "header", "required": False, "description": AGAIN, "schema": KEY}
     return (
@@ -162,7 +164,7 @@ def _parameters(route: "Route") -> list[dict[str, Any]]:
         + ([again] if route.is_command else [])
         + [
             {"name": each.name, "in": "query", "required": False, "description": each.meaning, "schema": dict(each.schema)}
-            for each in route.query
+            for each in route.contract.query
         ]
     )
 
@@ -170,12 +172,12 @@ def _parameters(route: "Route") -> list[dict[str, Any]]:
 def _security(route: "Route") -> list[dict[str, Any]]:
     if route.permission is not Permission.NOTHING:
         return [{"functionKey": []}, {"bearer": []}]
-    return [{route.auth_header: []}] if route.auth_header else []
+    return [{route.contract.auth_header: []}] if route.contract.auth_header else []
 
 
 def _responses(route: "Route", schemas: Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {}
-    for status in dict.fromkeys(reply.status for reply in route.replies):
+    for status in dict.fromkeys(reply.status for reply in route.contract.replies):
         responses[str(status)] = _success(route, status, schemas)
     errors = problems_of(route)
     for status in sorted({STATUS_OF[error].value for error in errors}):
@@ -192,9 +194,11 @@ def _responses(route: "Route", schemas: Schemas) -> dict[str, Any]:
 
 def _success(route: "Route", status: int, schemas: Schemas) -> dict[str, Any]:
     content: dict[str, Any] = {}
-    for media in dict.fromkeys(reply.media for reply in route.replies if reply.status == status):
-        alike = [reply for reply in route.replies if (reply.status, reply.media) == (status, media)]
-        kinds = [schemas(("reply", route.handler.__name__, route.replies.index(reply))) for reply in alike if reply.kind]
+    for media in dict.fromkeys(reply.media for reply in route.contract.replies if reply.status == status):
+        alike = [reply for reply in route.contract.replies if (reply.status, reply.media) == (status, media)]
+        kinds = [
+            schemas(("reply", route.handler.__name__, route.contract.replies.index(reply))) for reply in alike if reply.kind
+        ]
         schema = kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {"type": "string"}
         content[media] = {"schema": schema}
     headers = [REPLAYED] if route.is_command else []

@@ -22,11 +22,11 @@ def schemas_of(routes: Iterable["Route"]) -> tuple[Schemas, dict[str, Any]]:
     inputs: list[tuple[Any, Any, TypeAdapter[Any]]] = [("problem", "validation", TypeAdapter(Problem))]
     for route in routes:
         name = route.handler.__name__
-        if route.body is not None:
-            inputs.append((("takes", name), "validation", TypeAdapter(route.body)))
+        if route.contract.body is not None:
+            inputs.append((("takes", name), "validation", TypeAdapter(route.contract.body)))
         inputs += [
             (("reply", name, number), "serialization", TypeAdapter(reply.kind))
-            for number, reply in enumerate(route.replies)
+            for number, reply in enumerate(route.contract.replies)
             if reply.kind is not None
         ]
     found, shared = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE)

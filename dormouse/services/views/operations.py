@@ -18,6 +18,7 @@ from dormouse.services.durable_client import ENDED, Client, status_of
 from dormouse.services.locks import LOST
 
 UNKNOWN = "unknown"
+UNDER_WAY = ("running", "pending")
 
 
 # The names of passwords in the key vault: an environment's name and a ULID.

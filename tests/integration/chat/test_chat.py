@@ -61,20 +61,20 @@ def test_what_is_written_in_a_chat_is_decoded_once_and_decoration_is_ignored(
 ) -> None:
     for said in (f"status *{machine}*", f"`status {machine}`", f"status \u200b{machine}"):
         answer, later = slack.say(said)
-        assert f"Understood: status {machine}" in text_of(answer.json())
+        assert f"Accepted: status {machine}" in text_of(answer.json())
         assert f"{machine} is running" in later(1)[0]
         assert script.say(said).json()["title"] == f"{machine} is running"
         assert card_of(teams.say(said))["body"][0]["text"] == f"{machine} is running"
     spec = f"up {own} python_packages=numpy>=1.24,torch region=nowhere-1"
     answer, _ = slack.say(spec, "UUSER")
-    assert f"Understood: up {own} python_packages=numpy&gt;=1.24,torch" in text_of(answer.json()), "Slack wants it encoded"
+    assert f"Accepted: up {own} python_packages=numpy&gt;=1.24,torch" in text_of(answer.json()), "Slack wants it encoded"
     _, later = slack.click(f"hold {machine} 2h a <b> & c")
     later(1)
     assert control_plane.get(machine)["hold"]["reason"] == "a <b> & c"
     assert "&lt;" in script.say(f"status {machine} &lt;").json()["title"], "the generic door decodes nothing"
     for mention in (f"status <@U1|{machine}>", f"status <http://{machine}|{machine}>"):
         answer, later = slack.raw(mention)
-        assert f"Understood: status {machine}" in text_of(answer.json())
+        assert f"Accepted: status {machine}" in text_of(answer.json())
 
 
 def trail(control_plane: ControlPlane, name: str) -> list[dict[str, Any]]:
@@ -85,10 +85,10 @@ def trail(control_plane: ControlPlane, name: str) -> list[dict[str, Any]]:
 def test_a_slash_command_becomes_a_running_machine_and_a_card(slack: Slack, control_plane: ControlPlane, own: str) -> None:
     first, later = slack.say(f"up {own}", "UUSER")
     assert (first.status_code, first.json()["response_type"]) == (200, "ephemeral")
-    assert f"Understood: up {own}" in text_of(first.json())
+    assert f"Accepted: up {own}" in text_of(first.json())
     begun, done = later(2)
-    assert "up has begun" in begun
-    assert "ten to twenty minutes" in begun
+    assert "up started" in begun
+    assert "10 to 20 minutes" in begun
     assert "every check inside the machine passed" in done
     assert "*Price*\n0.59 USD an hour" in done
     assert f"[Stop: stop {own}]" in done
@@ -112,12 +112,12 @@ def test_every_word_is_answered(slack: Slack, machine: str) -> None:
         (f"status {machine}", f"{machine} is running"),
         ("status", f"{machine}: running"),
         (f"hold {machine} 2h a long run", "stays awake"),
-        (f"status {machine}", "*Kept awake*\nuntil"),
+        (f"status {machine}", "*Hold*\nuntil"),
         (f"hold {machine} 4 hours for training", "stays awake"),
         (f"hold {machine} 2 hours", "A longer hold by slack:UOPERATOR until"),
         (f"hold {machine} off", "no longer kept awake"),
         (f"extend {machine} 8h", "will be stopped at"),
-        (f"extend {machine} off", "has no lease any more"),
+        (f"extend {machine} off", "has no lease"),
         (f"password {machine}", "/secrets/dormouse-chat0-"),
         (f"start {machine}", f"{machine} is running"),
         ("idle", "No sweep has ended yet"),
@@ -132,7 +132,7 @@ def test_every_word_is_answered(slack: Slack, machine: str) -> None:
     assert "'2' has no unit" in text_of(first.json())
     first, later = slack.say(f"hold {machine} off")
     first, later = slack.say(f"hold {machine} 1 day for training")
-    assert f"Understood: hold {machine} 1d for training" in text_of(first.json())
+    assert f"Accepted: hold {machine} 1d for training" in text_of(first.json())
     later(1)
 
 
@@ -201,11 +201,11 @@ def test_a_message_that_comes_again_has_no_second_effect(slack: Slack, control_p
     fields = {"text": f"up {own} region=nowhere1", "user_id": "UOPERATOR", "trigger_id": own, "response_url": reply_to}
     answers = [slack.post("slack", fields) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200] * 3
-    assert "Understood" in text_of(answers[0].json())
-    assert all("taken already" in text_of(answer.json()) for answer in answers[1:])
+    assert "Accepted" in text_of(answers[0].json())
+    assert all("already accepted" in text_of(answer.json()) for answer in answers[1:])
     assert len(slack.answers(f"/again/{own}", 2)) == 2
     until(lambda: not [row for row in slack.azure.rows("receipts") if reply_to in str(row)], "it is not forgotten")
-    assert "taken already" in text_of(slack.post("slack", fields).json()), "nor after everything has been said"
+    assert "already accepted" in text_of(slack.post("slack", fields).json()), "nor after everything has been said"
     assert len(slack.answers(f"/again/{own}", 2)) == 2
 
 
@@ -263,10 +263,10 @@ def test_teams_is_answered_with_a_card(teams: Teams, machine: str) -> None:
 def test_in_teams_an_environment_belongs_to_the_person_that_entra_knows(
     teams: Teams, control_plane: ControlPlane, own: str
 ) -> None:
-    assert card_of(teams.say(f"up {own}", sender=BOB))["body"][0]["text"] == f"{own}: up has begun"
+    assert card_of(teams.say(f"up {own}", sender=BOB))["body"][0]["text"] == f"{own}: up started"
     assert control_plane.wait(trail(control_plane, own)[0]["id"])["state"] == "succeeded"
     assert card_of(teams.say(f"stop {own}", sender=CAROL))["body"][0]["text"] == "Not allowed"
-    assert card_of(teams.say(f"stop {own}", sender=BOB))["body"][0]["text"] == f"{own}: stop has begun"
+    assert card_of(teams.say(f"stop {own}", sender=BOB))["body"][0]["text"] == f"{own}: stop started"
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_an_activity_of_teams_counts_once(teams: Teams, azure: AzureSide, machin
 def test_a_script_says_the_same_words_in_json(script: Script, machine: str) -> None:
     answer = script.say(f"hold {machine} 1h nightly").json()
     assert answer["title"] == f"{machine} stays awake"
-    assert answer["next"] == [{"title": "No longer", "say": f"hold {machine} off", "url": ""}]
+    assert answer["next"] == [{"title": "Remove hold", "say": f"hold {machine} off", "url": ""}]
     assert script.say(f"hold {machine} off").json()["title"] == f"{machine} is no longer kept awake"
     assert script.say("status").json()["lines"]
     assert script.say(f"stop {machine}", "somebody").json()["title"] == "Not allowed"
@@ -387,7 +387,7 @@ def test_an_azure_that_stays_away_is_said_to_in_the_end(slack: Slack, azure: Azu
     azure.spoil(path="/virtualMachines/", status=503, code="ServerTimeout")
     _, later = slack.say(f"status {machine}")
     (answer,) = later(1)
-    assert "That could not be done" in answer
+    assert "The command failed" in answer
     assert "CloudUnavailable" not in answer
 
 
@@ -415,7 +415,7 @@ def test_a_click_that_names_no_place_of_slacks_is_refused(slack: Slack, control_
 def test_an_environment_can_be_changed_from_any_door_of_its_owner(
     ground: Ground, teams: Teams, control_plane: ControlPlane, own: str
 ) -> None:
-    assert card_of(teams.say(f"up {own}", sender=BOB))["body"][0]["text"] == f"{own}: up has begun"
+    assert card_of(teams.say(f"up {own}", sender=BOB))["body"][0]["text"] == f"{own}: up started"
     control_plane.wait(trail(control_plane, own)[0]["id"])
     with ground.simulation() as simulation:
         asked = {"name": "bob", "roles": ["user"], "claims": {"oid": BOB["aadObjectId"]}}
@@ -429,5 +429,5 @@ def test_an_environment_can_be_changed_from_any_door_of_its_owner(
     assert control_plane.wait(changed.json()["operation"])["state"] == "succeeded"
     assert control_plane.get(own)["owner"] == f"teams:{BOB['aadObjectId']}"
     assert (
-        card_of(teams.say(f"up {own} allow_from=198.51.100.0/25", sender=BOB))["body"][0]["text"] == f"{own}: up has begun"
+        card_of(teams.say(f"up {own} allow_from=198.51.100.0/25", sender=BOB))["body"][0]["text"] == f"{own}: up started"
     )

@@ -8,6 +8,7 @@ from dormouse.access.rate_limit import MOST_CALLERS, RateLimit, read_rate_limit
 from dormouse.errors import TooManyRequests
 from dormouse.http.openapi.document import problems_of
 from dormouse.http.routes import ROUTES
+from dormouse.services.use_cases import Limit
 
 
 def admitted(pace: RateLimit, caller: str, now: float) -> bool:
@@ -65,8 +66,7 @@ def test_looks_are_paced_apart_from_commands_and_little_at_once() -> None:
 
 
 def test_what_costs_calls_of_azure_or_of_the_price_list_is_paced() -> None:
-    paced = {route.template for route in ROUTES if route.rate_limited or route.reads_limited}
+    paced = {route.template for route in ROUTES if route.use_case.limit is not Limit.NONE}
     assert {"environments", "environments/{name}", "blueprints", "blueprints/{name}", "machines/adopt", "sweeps"} <= paced
     for route in ROUTES:
-        assert not (route.rate_limited and route.reads_limited)
         assert (TooManyRequests in problems_of(route)) == (route.template in {*paced, "heartbeats"})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dormouse.access.roles import Channel, Role, read_chat_users
-from dormouse.chatops.intake import ChatMessage, caller_of, first_card, take
+from dormouse.chatops.intake import ChatMessage, chat_caller, first_card, take
 from dormouse.errors import CloudUnavailable
 
 STATUS = ChatMessage(Channel.SLACK, "U1", "status", "trigger", "https://hooks.slack.com/x")
@@ -61,19 +61,19 @@ def test_what_could_not_be_handed_over_may_be_said_again() -> None:
         desk.take()
     assert desk.receipts == set()
     desk.stumbles = ""
-    assert desk.take() == "Understood: status"
-    assert desk.take() == "That has been taken already"
+    assert desk.take() == "Accepted: status"
+    assert desk.take() == "Duplicate message"
 
 
 def test_what_was_handed_over_counts_even_if_the_answer_was_lost() -> None:
     desk = Desk(stumbles="after")
-    assert desk.take() == "Understood: status"
+    assert desk.take() == "Accepted: status"
     assert desk.receipts == {STATUS.id}
 
 
 def test_a_receipt_alone_keeps_nobody_off() -> None:
     desk = Desk(receipts={STATUS.id})
-    assert desk.take() == "Understood: status"
+    assert desk.take() == "Accepted: status"
     assert desk.running == {STATUS.id}
 
 
@@ -86,12 +86,12 @@ def test_who_somebody_is_the_settings_say_first_then_the_chat() -> None:
     known = "0d0e5e00-0000-4000-8000-0000000000b0"
     settings = SimpleNamespace(people_in_chats=read_chat_users(f"teams:{known}=user:{'a' * 8}{known[8:]}, slack:U2=user"))
     dependencies: Any = SimpleNamespace(settings=settings)
-    mapped = caller_of(ChatMessage(Channel.TEAMS, known, "", "", object_id=known), dependencies)
+    mapped = chat_caller(ChatMessage(Channel.TEAMS, known, "", "", object_id=known), dependencies)
     assert (mapped.role, mapped.object_id) == (Role.USER, f"{'a' * 8}{known[8:]}")
-    assert caller_of(ChatMessage(Channel.TEAMS, "x", "", "", object_id="o"), dependencies).object_id == "o"
-    slack = caller_of(ChatMessage(Channel.SLACK, "U2", "", ""), dependencies)
+    assert chat_caller(ChatMessage(Channel.TEAMS, "x", "", "", object_id="o"), dependencies).object_id == "o"
+    slack = chat_caller(ChatMessage(Channel.SLACK, "U2", "", ""), dependencies)
     assert (slack.name, slack.role, slack.object_id) == ("slack:U2", Role.USER, "slack:U2")
-    assert caller_of(ChatMessage(Channel.SLACK, "U9", "", ""), dependencies).role is Role.VIEWER
+    assert chat_caller(ChatMessage(Channel.SLACK, "U9", "", ""), dependencies).role is Role.VIEWER
 
 
 def test_who_cannot_be_asked_has_no_card_to_show() -> None:

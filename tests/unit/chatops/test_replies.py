@@ -1,108 +1,156 @@
 """What people in chats are told, from what the routes answer."""
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from dormouse.chatops.dispatch import _is_like, _merged
+from dormouse.chatops.dispatch import is_similar, merge
 from dormouse.chatops.parser import read_command
 from dormouse.chatops.replies import (
     choices_card,
     ended_card,
+    environment_card,
     hold_card,
     idle_card,
     lease_card,
     list_card,
-    picture_card,
 )
+from dormouse.cloud.prices import Price
+from dormouse.idle.decision import NextAction
+from dormouse.idle.report import ReportRow, SweepSummary
+from dormouse.idle.tracking import Hold, Lease, LeaseAction
+from dormouse.idle.verdict import VerdictKind
+from dormouse.lifecycle import State
 from dormouse.notifications.cards import MOST_LINES, Card, fitting
+from dormouse.services.environments import EnvironmentPage
+from dormouse.services.views.environments import EnvironmentView
+from dormouse.services.views.machines import HoldView, IdleReport, LeaseView
+from dormouse.services.views.operations import OperationView
 
-PICTURE: dict[str, Any] = {
-    "name": "ml1",
-    "state": "running",
-    "billed": True,
-    "size": "Standard_NV6ads_A10_v5",
-    "region": "polandcentral",
-    "price": {"per_hour": 0.59, "currency": "USD"},
-    "owner": "alice",
-    "address": "203.0.113.9",
-    "hold": None,
-    "lease": None,
-    "verdict": "busy",
-    "operation": None,
-    "problem": "",
-}
-OPERATION: dict[str, Any] = {
-    "environment": "ml1",
-    "verb": "delete",
-    "state": "failed",
-    "explanation": "It resists.",
-    "leftovers": ["/disk"],
-}
+VIEW = EnvironmentView(
+    name="ml1",
+    blueprint="workstation",
+    owner="alice",
+    region="polandcentral",
+    state=State.RUNNING,
+    billed=True,
+    observed_at="2026-05-01T12:00:00+00:00",
+    fresh=True,
+    size="Standard_NV6ads_A10_v5",
+    price=Price(0.59, "USD", "NV6ads A10 v5", "2026-01-01"),
+    address="203.0.113.9",
+    connect={},
+    password_secret="",
+    operation=None,
+    hold=None,
+    lease=None,
+    schedule="",
+    verdict="busy",
+    whole=True,
+    problem="",
+    spec={},
+)
+OPERATION = OperationView(
+    id="ml1-delete-1",
+    environment="ml1",
+    verb="delete",
+    by="alice",
+    door="slack",
+    state="failed",
+    accepted_at="",
+    began_at="",
+    ended_at="",
+    steps=(),
+    step_counts={},
+    makespan_seconds=0.0,
+    critical_path_seconds=0.0,
+    explanation="It resists.",
+    leftovers=("/disk",),
+)
+ROW = ReportRow(
+    id="/gpu1",
+    name="gpu1",
+    environment="",
+    region="",
+    size="",
+    state=State.RUNNING,
+    verdict=VerdictKind.IDLE,
+    sentence="Idle.",
+    numbers={},
+    step=NextAction.WARN,
+    then="It is warned.",
+    at=0.0,
+    since=0.0,
+    hold=None,
+    lease=None,
+    hours_asleep=0.0,
+    saved=0.0,
+    per_hour=0.0,
+    currency="USD",
+)
+REPORT = IdleReport(
+    sweep="s",
+    dry_run=False,
+    as_of="2026-05-01T12:00:00+00:00",
+    complete=True,
+    problems=(),
+    tally=SweepSummary(machines=3, verdicts={"busy": 2, "idle": 1}),
+    value=(ROW, replace(ROW, verdict=VerdictKind.BUSY)),
+    next=None,
+)
 
 
 def test_what_has_not_come_to_a_good_end_is_not_called_done() -> None:
     card = ended_card(OPERATION, None)
-    assert (card.title, card.text, card.lines) == ("ml1: delete has failed", "It resists.", ("/disk is left",))
-    assert ended_card({**OPERATION, "state": "succeeded", "leftovers": []}, PICTURE).title == "ml1: delete is done"
+    assert (card.title, card.text, card.lines) == ("ml1: delete ended: failed", "It resists.", ("Not deleted: /disk",))
+    assert ended_card(replace(OPERATION, state="succeeded", leftovers=()), VIEW).title == "ml1: delete succeeded"
 
 
 def test_a_stopped_machine_is_said_not_to_be_billed_and_can_be_started() -> None:
-    card = picture_card({**PICTURE, "state": "stopped", "billed": False})
-    assert dict(card.facts)["Price"] == "0.59 USD an hour while it runs; it is not billed now"
+    card = environment_card(replace(VIEW, state=State.STOPPED, billed=False))
+    assert dict(card.facts)["Price"] == "0.59 USD per hour while it runs; not billed now"
     assert [button.command for button in card.buttons] == ["start ml1"]
     assert "Address" not in dict(card.facts)
 
 
 def test_who_is_busy_can_only_be_looked_at() -> None:
-    card = picture_card({**PICTURE, "operation": "ml1-stop-1", "problem": "It limps."})
+    card = environment_card(replace(VIEW, operation="ml1-stop-1", problem="It limps."))
     assert [button.command for button in card.buttons] == ["status ml1"]
-    assert card.text == "Operation ml1-stop-1 is under way. It limps."
+    assert card.text == "Operation ml1-stop-1 is running. It limps."
 
 
 def test_a_list_says_what_is_billed() -> None:
-    content = {"value": [PICTURE, {**PICTURE, "name": "ml2", "state": "stopped", "billed": False}], "next": "/more"}
-    card = list_card(content)
-    assert (card.title, card.text) == ("2 environments, 1 billed at this moment", "There are more.")
+    stopped = replace(VIEW, name="ml2", state=State.STOPPED, billed=False)
+    card = list_card(EnvironmentPage([VIEW, stopped], "more", []))
+    assert (card.title, card.text) == ("2 environments, 1 billed now", "There are more environments than are shown.")
     assert card.lines[1] == "ml2: stopped, Standard_NV6ads_A10_v5, alice"
-    assert list_card({"value": [], "next": None}).title == "There is no environment yet"
+    assert list_card(EnvironmentPage([], "", [])).title == "There are no environments yet"
 
 
 def test_a_shorter_hold_is_answered_with_the_longer_one_that_stays() -> None:
-    hold = {"by": "ana", "reason": "", "since": 0.0, "until": 3600.0}
-    assert "before 1970-01-01 01:00 UTC" in hold_card("ml1", {"hold": hold, "kept": ""}).text
-    card = hold_card("ml1", {"hold": hold, "kept": "longer"})
-    assert card.text == "A longer hold by ana until 1970-01-01 01:00 UTC stays; 'hold ml1 off' ends it."
+    hold = Hold("ana", "", 0.0, 3600.0)
+    assert "before 1970-01-01 01:00 UTC" in hold_card("ml1", HoldView("/ml1", hold)).text
+    card = hold_card("ml1", HoldView("/ml1", hold, "longer"))
+    assert card.text == "A longer hold by ana until 1970-01-01 01:00 UTC stays in place; 'hold ml1 off' removes it."
 
 
-@pytest.mark.parametrize(("then", "done"), [("stop", "stopped"), ("delete", "deleted")])
-def test_a_lease_says_what_happens_then(then: str, done: str) -> None:
-    card = lease_card("ml1", {"lease": {"until": 0.0, "then": then}})
+@pytest.mark.parametrize(("then", "done"), [(LeaseAction.STOP, "stopped"), (LeaseAction.DELETE, "deleted")])
+def test_a_lease_says_what_happens_then(then: LeaseAction, done: str) -> None:
+    card = lease_card("ml1", LeaseView("/ml1", Lease(0.0, then, "ana", 0.0)))
     assert card.title == f"ml1 will be {done} at 1970-01-01 00:00 UTC"
 
 
 def test_the_idle_report_names_what_should_be_looked_at() -> None:
-    line = {"name": "gpu1", "verdict": "idle", "sentence": "Nobody is there.", "then": "It is warned."}
-    tally = {"machines": 3, "verdicts": {"busy": 2, "idle": 1}}
-    report = {
-        "sweep": "s",
-        "as_of": "2026-05-01T12:00:00+00:00",
-        "complete": True,
-        "problems": [],
-        "tally": tally,
-        "value": [line, {**line, "verdict": "busy"}],
-    }
-    card = idle_card(report)
+    card = idle_card(REPORT)
     assert card.title == "3 machines: 2 busy, 1 idle"
-    assert card.lines == ("gpu1 is idle. Nobody is there. It is warned.",)
+    assert card.lines == ("gpu1 is idle. Idle. It is warned.",)
 
 
 @pytest.mark.parametrize("verdicts", [{}, {"busy": 2}])
 def test_a_report_that_is_not_complete_is_not_called_an_empty_fleet(verdicts: dict[str, int]) -> None:
-    tally = {"machines": sum(verdicts.values()), "verdicts": verdicts}
-    problems = ["The machines cannot be listed: HTTP 403"]
-    about = {"sweep": "s", "as_of": "2026-05-01T12:00:00+00:00", "complete": False, "problems": problems}
-    card = idle_card({**about, "tally": tally, "value": []})
+    problems = ("The machines cannot be listed: HTTP 403",)
+    tally = SweepSummary(machines=sum(verdicts.values()), verdicts=verdicts)
+    card = idle_card(replace(REPORT, complete=False, problems=problems, tally=tally, value=()))
     assert card.title.startswith("The last sweep did not see all machines")
     assert "none in scope" not in card.title
     assert card.lines == tuple(problems)
@@ -117,13 +165,13 @@ def test_who_was_sure_of_one_name_is_asked_about_another() -> None:
     ("name", "said", "like"), [("ml1", "ml", True), ("ml1", "mll", True), ("train1", "trian1", True), ("ml1", "x", False)]
 )
 def test_a_part_of_a_name_or_a_slip_is_like_it(name: str, said: str, like: bool) -> None:
-    assert _is_like(name, said) is like
+    assert is_similar(name, said) is like
 
 
 def test_what_is_said_of_a_part_leaves_the_rest_of_it() -> None:
-    assert _merged({"window": 30, "lead": 15}, {"lead": "20m"}) == {"window": 30, "lead": "20m"}
-    assert _merged("a", "b") == "b"
-    assert _merged(None, {"lead": "20m"}) == {"lead": "20m"}
+    assert merge({"window": 30, "lead": 15}, {"lead": "20m"}) == {"window": 30, "lead": "20m"}
+    assert merge("a", "b") == "b"
+    assert merge(None, {"lead": "20m"}) == {"lead": "20m"}
 
 
 def test_a_card_of_any_length_fits_into_a_status() -> None:

@@ -11,10 +11,12 @@ import pytest
 
 from dormouse.access.roles import Caller, Channel, Role
 from dormouse.errors import CloudUnavailable, IdempotencyKeyReused, RequestUnderWay
-from dormouse.http.idempotency import ANSWERED_WITHIN, HEADER, LONGEST, run_once
+from dormouse.http.idempotency import HEADER, run_once
 from dormouse.ids import operation_id_at
 from dormouse.lifecycle import Verb
 from dormouse.records.table import Row
+from dormouse.services.context import Context
+from dormouse.services.idempotency import COMPLETES_WITHIN, LONGEST_RESULT
 
 ALICE = Caller("alice", Channel.TOKEN, Role.USER, "a-1")
 BOB = Caller("bob", Channel.TOKEN, Role.USER, "b-2")
@@ -72,19 +74,21 @@ class Desk:
     def ask(self, caller: Caller = ALICE, *, dies: str = "", method: str = "POST", url: str = "/api/x") -> func.HttpResponse:
         """Ask; the process dies `before` it begins, or `after` it has begun."""
 
-        async def carry_out(known: Caller) -> func.HttpResponse:
+        async def run(context: Context) -> func.HttpResponse:
             if dies == "before":
                 raise KeyboardInterrupt
             self.done += 1
-            self.trail.add(operation_id_at("ml1", Verb.RESTART, known.since, known.command))
+            if context.command is not None:
+                self.trail.add(operation_id_at("ml1", Verb.RESTART, context.command.first_sent_at, context.command.key))
             if dies == "after":
                 raise KeyboardInterrupt
             return func.HttpResponse(self.body, status_code=202, headers={"Location": "/x"}, mimetype="application/json")
 
         places = {"name": "ml1"}
         req = func.HttpRequest(method=method, url=url, headers={HEADER: "k"}, route_params=places, body=b"{}")
+        client: Any = None
         dependencies: Any = SimpleNamespace(receipts=self.receipts, now=lambda: self.now, records=self)
-        return asyncio.run(run_once(req, caller, dependencies, carry_out))
+        return asyncio.run(run_once(req, Context(client, dependencies, caller), run))
 
     async def operation(self, identifier: str) -> str | None:
         return identifier if identifier in self.trail else None
@@ -94,7 +98,7 @@ def test_a_first_request_that_died_is_waited_for_for_two_minutes_and_then_done_a
     desk = Desk()
     with pytest.raises(KeyboardInterrupt):
         desk.ask(dies="before")
-    desk.now += ANSWERED_WITHIN - 1
+    desk.now += COMPLETES_WITHIN - 1
     with pytest.raises(RequestUnderWay):
         desk.ask()
     assert desk.done == 0
@@ -108,7 +112,7 @@ def test_what_a_request_had_begun_before_it_died_is_found_again_and_not_done_twi
     desk = Desk()
     with pytest.raises(KeyboardInterrupt):
         desk.ask(dies="after")
-    for later in (0.0, 2 * ANSWERED_WITHIN):
+    for later in (0.0, 2 * COMPLETES_WITHIN):
         desk.now += later
         again = desk.ask()
         assert again.status_code == 202
@@ -120,7 +124,7 @@ def test_an_answer_that_could_not_be_kept_is_given_all_the_same() -> None:
     desk = Desk()
     desk.receipts.fails.append("replace")
     assert desk.ask().status_code == 202
-    desk.now += 2 * ANSWERED_WITHIN
+    desk.now += 2 * COMPLETES_WITHIN
     assert desk.ask().status_code == 202
     assert desk.done == 1
 
@@ -143,9 +147,9 @@ def test_the_same_key_of_somebody_else_is_another_one() -> None:
 
 
 def test_what_was_answered_at_great_length_is_answered_briefly_and_not_done_again() -> None:
-    desk = Desk(body="x" * LONGEST)
+    desk = Desk(body="x" * LONGEST_RESULT)
     desk.ask()
-    desk.now += 2 * ANSWERED_WITHIN
+    desk.now += 2 * COMPLETES_WITHIN
     again = desk.ask()
     assert (again.status_code, again.headers["Location"]) == (202, "/x")
     assert len(again.get_body()) < 100

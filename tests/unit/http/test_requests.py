@@ -22,6 +22,7 @@ from dormouse.idle.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.ids import is_operation_id, new_operation_id, new_sweep_id
 from dormouse.lifecycle import Verb
+from dormouse.services.context import Context
 from local.host.http.requests import query_of
 from tests.unit.http.test_idempotency import ALICE, Receipts
 
@@ -218,12 +219,16 @@ def ask(receipts: Receipts, **changes: Any) -> bool:
     async def carry_out(known: Any) -> func.HttpResponse:
         return func.HttpResponse("{}", status_code=200, mimetype="application/json")
 
+    client: Any = None
     dependencies: Any = SimpleNamespace(receipts=receipts, now=lambda: 1000.0, records=None)
     given = {**BASE, **changes}
     params = query_of(given["url"].partition("?")[2])
     req = func.HttpRequest(headers={HEADER: "k"}, params=params, **given)
     try:
-        return bool(asyncio.run(run_once(req, ALICE, dependencies, carry_out)).headers.get("Idempotency-Replayed") == "true")
+        return bool(
+            asyncio.run(run_once(req, Context(client, dependencies, ALICE), carry_out)).headers.get("Idempotency-Replayed")
+            == "true"
+        )
     except IdempotencyKeyReused:
         return False
 
@@ -268,5 +273,7 @@ def test_another_command_is_another(other: dict[str, Any]) -> None:
 @pytest.mark.parametrize("key", ["a,b", "a, b", "", " ", "x" * 129, "ä", "a\x7f"])
 def test_a_key_that_may_be_two_is_none(key: str) -> None:
     req = func.HttpRequest(method="POST", url="/api/x", headers={HEADER: key}, body=b"")
+    nothing: Any = None
+    context = Context(nothing, nothing, ALICE)
     with pytest.raises(InvalidRequest):
-        asyncio.run(run_once(req, ALICE, SimpleNamespace(), lambda known: pytest.fail("done")))  # type: ignore[arg-type]
+        asyncio.run(run_once(req, context, lambda known: pytest.fail("done")))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dormouse.access.roles import Caller, Channel
 from dormouse.clock import DAY, MINUTE, iso_text
 from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import OutcomeStatus
@@ -17,6 +18,7 @@ from dormouse.lifecycle import Verb
 from dormouse.records import machines
 from dormouse.records.documents import read_document, read_each
 from dormouse.records.table import Row
+from dormouse.services.context import Context
 
 NOW = 1_800_000_000.0
 
@@ -67,6 +69,5 @@ def test_an_operation_without_a_history_is_lost_and_not_pending_for_ever(age: fl
     dependencies: Any = SimpleNamespace(records=SimpleNamespace(operation=operation), now=lambda: NOW)
     request: Any = SimpleNamespace(route_params={"id": record.id})
     client: Any = SimpleNamespace(get_status=get_status)
-    caller: Any = None
-    answer = asyncio.run(get_operation(request, client, dependencies, caller))
+    answer = asyncio.run(get_operation(request, Context(client, dependencies, Caller("ana", Channel.KEY))))
     assert json.loads(answer.get_body())["state"] == state

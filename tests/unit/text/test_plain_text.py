@@ -16,6 +16,7 @@ from dormouse.http.handlers.machines import idle_report
 from dormouse.idle.heartbeat import Heartbeat, merged
 from dormouse.idle.holds import HoldRequest
 from dormouse.idle.report import ReportHead, ReportPage, ReportRow, SweepSummary
+from dormouse.services.context import Context
 from dormouse.text.plain_text import CONTROL, plain
 from tests.unit.http.test_requests import request
 
@@ -98,7 +99,8 @@ def test_a_table_for_machines_shows_nothing_that_a_terminal_obeys(text: str) -> 
 
     dependencies: Any = SimpleNamespace(machines=SimpleNamespace(report_head=head, report_page=page), now=lambda: NOW)
     asked = request("?format=csv")
-    answer = asyncio.run(idle_report(asked, None, dependencies, Caller("x", Channel.KEY)))
+    client: Any = None
+    answer = asyncio.run(idle_report(asked, Context(client, dependencies, Caller("x", Channel.KEY))))
     rows = list(csv.reader(io.StringIO(answer.get_body().decode(), newline="")))
     assert len(rows) == 2
     assert not any(map(CONTROL.search, rows[1]))

@@ -1,0 +1,87 @@
+"""What each route takes and gives: bodies, query parameters, replies, and the errors that it may answer."""
+
+from typing import Any
+
+from dormouse.blueprints.specs import WorkstationSpec
+from dormouse.chatops.endpoints import GenericAnswer, GenericMessage
+from dormouse.errors import (
+    BlueprintNotFound,
+    CommandNotPossible,
+    EnvironmentBusy,
+    EnvironmentNotFound,
+    InvalidRequest,
+    MachineNotFound,
+    NameTaken,
+    NotAllowed,
+    NotAuthenticated,
+    OperationNotFound,
+    SweepNotFound,
+    SweepUnderWay,
+    TooManyRequests,
+)
+from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
+from dormouse.http.handlers.blueprints import BlueprintView, Health
+from dormouse.http.handlers.heartbeats import HeartbeatAnswer
+from dormouse.http.handlers.machines import MachineHold, MachineLease
+from dormouse.http.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORCE, FORMAT, LIMIT, PURGE, REGION, SINCE, SIZE, VERDICT
+from dormouse.http.responses import Page
+from dormouse.http.route import CSV, FORM, HTML, Contract, Reply, begun, ok
+from dormouse.idle.heartbeat import Heartbeat
+from dormouse.idle.holds import HoldRequest, LeaseRequest
+from dormouse.idle.report import ReportRow
+from dormouse.services.views.environments import (
+    AlreadyDeleted,
+    ApplyPreview,
+    DeletePreview,
+    EnvironmentView,
+    PasswordLocation,
+    PowerPreview,
+)
+from dormouse.services.views.machines import AdoptionPreview, HoldView, IdleReport, LeaseView
+from dormouse.services.views.operations import CancelPreview, OperationView
+from dormouse.services.views.sweeps import SweepAccepted, SweepView
+
+POWER_ERRORS = (EnvironmentNotFound, EnvironmentBusy, CommandNotPossible)
+KEEP_ERRORS = (EnvironmentNotFound, EnvironmentBusy)
+MACHINE_ERRORS = (MachineNotFound, EnvironmentBusy)
+SIGNATURE_ERRORS = (NotAuthenticated, InvalidRequest)
+PAGED = (LIMIT, AFTER)
+SLACK, TEAMS, GENERIC = "X-Slack-Signature", "Authorization", "X-Hub-Signature-256"
+
+APPLY = Contract(begun(EnvironmentView, ApplyPreview), (DRY_RUN,), body=WorkstationSpec, raises=(EnvironmentBusy, NameTaken))
+SHOW_ENVIRONMENT = Contract(ok(EnvironmentView), raises=(EnvironmentNotFound,))
+LIST_ENVIRONMENTS = Contract(ok(Page[EnvironmentView]), PAGED)
+CHANGE_POWER = Contract(begun(EnvironmentView, PowerPreview), (DRY_RUN,), raises=POWER_ERRORS)
+DELETE = Contract(begun(AlreadyDeleted, DeletePreview), (DRY_RUN, PURGE), raises=POWER_ERRORS)
+LOCATE_PASSWORD = Contract(ok(PasswordLocation), raises=(EnvironmentNotFound,))
+HOLD = Contract(ok(HoldView), (DRY_RUN,), body=HoldRequest, raises=KEEP_ERRORS)
+EXTEND = Contract(ok(LeaseView), (DRY_RUN,), body=LeaseRequest, raises=KEEP_ERRORS)
+
+LIST_MACHINES = Contract(ok(Page[ReportRow]), (*PAGED, VERDICT))
+IDLE_REPORT = Contract((*ok(IdleReport), Reply(200, None, CSV)), (*PAGED, FORMAT))
+HOLD_MACHINE = Contract(ok(HoldView), (DRY_RUN,), body=MachineHold, raises=MACHINE_ERRORS)
+EXTEND_MACHINE = Contract(ok(LeaseView), (DRY_RUN,), body=MachineLease, raises=MACHINE_ERRORS)
+ADOPT = Contract(begun(AdoptionPreview), (DRY_RUN,), body=AdoptRequest, raises=(*MACHINE_ERRORS, CommandNotPossible))
+RELEASE = Contract(begun(AdoptionPreview), (DRY_RUN,), body=ReleaseRequest, raises=(*MACHINE_ERRORS, CommandNotPossible))
+
+RUN_SWEEP = Contract((Reply(202, SweepAccepted),), (DRY_RUN,), raises=(SweepUnderWay,), dry_run_is_watched=True)
+SHOW_SWEEP = Contract(ok(SweepView), raises=(SweepNotFound,))
+HEARTBEAT = Contract(
+    ok(HeartbeatAnswer),
+    body=Heartbeat,
+    raises=(NotAuthenticated, NotAllowed, TooManyRequests),
+    auth_header="Authorization",
+)
+SNOOZE = Contract((Reply(200, None, HTML), Reply(404, None, HTML)), raises=(MachineNotFound,))
+SLACK_FORM = Contract(ok(dict[str, Any]), raises=SIGNATURE_ERRORS, auth_header=SLACK, media=FORM)
+TEAMS_MESSAGE = Contract(ok(dict[str, Any]), body=dict[str, Any], raises=SIGNATURE_ERRORS, auth_header=TEAMS)
+GENERIC_MESSAGE = Contract(ok(GenericAnswer), body=GenericMessage, raises=SIGNATURE_ERRORS, auth_header=GENERIC)
+
+LIST_OPERATIONS = Contract(ok(Page[OperationView]), (*PAGED, ENVIRONMENT, SINCE))
+SHOW_OPERATION = Contract(ok(OperationView), raises=(OperationNotFound,))
+CANCEL = Contract(begun(CancelPreview), (DRY_RUN, FORCE), raises=(OperationNotFound, SweepNotFound, CommandNotPossible))
+LIST_BLUEPRINTS = Contract(ok(Page[BlueprintView]), (*PAGED, REGION, SIZE))
+SHOW_BLUEPRINT = Contract(ok(BlueprintView), (REGION, SIZE), raises=(BlueprintNotFound,))
+HEALTH = Contract(ok(Health))
+OPENAPI = Contract(ok(dict[str, Any]))
+DOCS = Contract((Reply(200, None, HTML),))

@@ -1,0 +1,24 @@
+"""The pipeline of every HTTP request: authenticate, check permission, validate, count, and run a command once per key."""
+
+import azure.functions as func
+
+from dormouse.access.roles import require_permission
+from dormouse.http.authentication import authenticate
+from dormouse.http.idempotency import run_once
+from dormouse.http.route import Route
+from dormouse.services.admission import count_request
+from dormouse.services.context import Context
+from dormouse.services.dependencies import Dependencies
+from dormouse.services.durable_client import Client
+
+
+async def handle(route: Route, req: func.HttpRequest, client: Client, dependencies: Dependencies) -> func.HttpResponse:
+    """The response of a route to a request; raises what the request is refused for."""
+    caller = await authenticate(req, route.use_case.permission, dependencies)
+    require_permission(caller, route.use_case.permission)
+    route.require_readable(req)
+    count_request(route.use_case, caller, dependencies)
+    context = Context(client, dependencies, caller)
+    if not route.is_command:
+        return await route.handler(req, context)
+    return await run_once(req, context, lambda keyed: route.handler(req, keyed), dry_runs=route.contract.dry_run_is_watched)

@@ -1,0 +1,101 @@
+"""Use cases of operations that were started before: show, list, cancel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dormouse.access.roles import require_admin, require_own
+from dormouse.environments.operations import Cancellation, OperationRecord
+from dormouse.environments.results import OutcomeStatus
+from dormouse.errors import CommandNotPossible, OperationNotFound, SweepNotFound, UnreadableRecord
+from dormouse.records.environments import UnreadableOperation
+from dormouse.services.cancellation import cancel, end_by_force, end_sweep
+from dormouse.services.context import Context
+from dormouse.services.dependencies import Dependencies
+from dormouse.services.durable_client import status_of
+from dormouse.services.operations import Started
+from dormouse.services.views.operations import (
+    CancelPreview,
+    OperationView,
+    ended_operation,
+    listed_operation,
+    redacted_for,
+    running_operation_view,
+    unreadable_operation_view,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationPage:
+    """Some operations, newest first, and where the next ones begin ("" at the end)."""
+
+    views: Sequence[OperationView]
+    after: str
+
+
+async def show(identifier: str, context: Context) -> OperationView:
+    """One operation as it stands now; raises OperationNotFound."""
+    dependencies = context.dependencies
+    try:
+        record = await _known(identifier, dependencies)
+    except UnreadableRecord as error:
+        return unreadable_operation_view(UnreadableOperation(identifier, "", str(error)))
+    if record.outcome:
+        view = ended_operation(record)
+    else:
+        view = await running_operation_view(record, context.client, dependencies.now())
+    if view.state == OutcomeStatus.LOST:  # it may have recorded its outcome and ended between the two questions
+        record = await _known(record.id, dependencies)
+        view = ended_operation(record) if record.outcome else view
+    return await redacted_for(context.caller, view, dependencies)
+
+
+async def list_operations(
+    limit: int, after: str, context: Context, *, environment: str = "", since: float = 0.0
+) -> OperationPage:
+    """Some operations, newest first, of one environment (or all) that were accepted since a moment (seconds since 1970)."""
+    dependencies = context.dependencies
+    records, following = await dependencies.records.operations(
+        limit=limit, after=after, environment=environment, since=since
+    )
+    views = [await redacted_for(context.caller, listed_operation(record), dependencies) for record in records]
+    return OperationPage(views, following)
+
+
+async def cancel_operation(identifier: str, context: Context, *, force: bool, dry_run: bool) -> Started | CancelPreview:
+    """Cancel an operation, which rolls it back; with `force`, which only admins may ask for, end it as it stands.
+
+    Raises OperationNotFound, NotAllowed, or CommandNotPossible for one that has ended or cannot be cancelled.
+    """
+    dependencies, caller = context.dependencies, context.caller
+    record = await _known(identifier, dependencies)
+    known = await dependencies.records.environment(record.environment)
+    require_own(caller, known.owner_id if known else "")
+    if force:
+        require_admin(caller, "To end an operation by force")
+    if dry_run:
+        return CancelPreview(record.id, record.environment, record.verb, force)
+    if force:
+        await end_by_force(context.client, dependencies.records, record, caller.name)
+    else:
+        await cancel(context.client, record, Cancellation(caller.name))
+    return Started(record.id)
+
+
+async def cancel_sweep(sweep: str, context: Context, *, force: bool, dry_run: bool) -> str | CancelPreview:
+    """End a sweep and release its machines, and return its ID: for admins, and only with `force`."""
+    require_admin(context.caller, "To end a sweep")
+    if not force:
+        raise CommandNotPossible("A sweep ends by itself. With force=true it is ended, and its machines are released.")
+    if not await status_of(context.client, sweep):
+        raise SweepNotFound(f"There is no sweep {sweep!r} (old sweeps are deleted).")
+    if dry_run:
+        return CancelPreview(sweep, "", "sweep", force=True)
+    await end_sweep(context.client, context.dependencies.records, sweep, f"Ended by {context.caller.name}.")
+    return sweep
+
+
+async def _known(identifier: str, dependencies: Dependencies) -> OperationRecord:
+    record = await dependencies.records.operation(identifier)
+    if record is None:
+        raise OperationNotFound(f"There is no operation {identifier!r}.")
+    return record

@@ -1,0 +1,61 @@
+"""Use cases of sweeps: start one, and show one."""
+
+import contextlib
+import json
+import time
+
+from dormouse import serialization
+from dormouse.errors import CloudUnavailable, ControlPlaneError, EnvironmentBusy, SweepNotFound, SweepUnderWay
+from dormouse.idle.report import SweepSummary
+from dormouse.idle.sweep import SWEEP_LOCK, SweepRequest
+from dormouse.ids import is_sweep_id, new_sweep_id
+from dormouse.records.environments import Records
+from dormouse.services.cancellation import end_sweep
+from dormouse.services.durable_client import ENDED, Client, status_of
+from dormouse.services.locks import SWEEP_LIVES, free_stale_locks, take_lock
+from dormouse.services.views.sweeps import SweepView
+from orchestrators.idle.sweep import sweep
+
+
+async def start_sweep(client: Client, records: Records, *, dry_run: bool, by: str) -> str:
+    """Start a sweep, and return its ID; raises SweepUnderWay while another one acts. A dry run needs no lock."""
+    identifier, hung = new_sweep_id(), ""
+    if not dry_run:
+        hung = await _end_hung_sweep(client, records)
+        try:
+            await take_lock(client, records, SWEEP_LOCK, identifier)
+        except EnvironmentBusy as busy:
+            raise SweepUnderWay(busy.operation) from None
+        with contextlib.suppress(ControlPlaneError):  # then the next sweep does it
+            await free_stale_locks(client, records)
+    try:
+        request = SweepRequest(identifier, dry_run, by, hung)
+        await client.start_new(sweep.__name__, identifier, serialization.encode(request))
+    except Exception as error:
+        # If it runs all the same, it ends without the lock: the next one is kept off for no longer than that.
+        if not dry_run:
+            await records.release_lock(SWEEP_LOCK, identifier)
+        raise CloudUnavailable("The sweep could not be started; try again.") from error
+    return identifier
+
+
+async def show_sweep(identifier: str, client: Client) -> SweepView:
+    """One sweep as it stands now; raises SweepNotFound."""
+    status = await status_of(client, identifier, show_input=True) if is_sweep_id(identifier) else None
+    if not status or not status.runtime_status or status.name != sweep.__name__:
+        raise SweepNotFound(f"There is no sweep {identifier!r} (old sweeps are deleted).")
+    given = status.input_
+    asked = serialization.decode(SweepRequest, json.loads(given) if isinstance(given, str) else given)
+    runtime = status.runtime_status.value
+    summary = serialization.decode(SweepSummary, status.output) if runtime == "Completed" else None
+    state = "running" if runtime not in ENDED else "ended" if summary else "lost"
+    return SweepView(identifier, asked.dry_run, asked.by, state, summary)
+
+
+async def _end_hung_sweep(client: Client, records: Records) -> str:
+    """End the sweep that has held the lock for longer than any sweep takes, and return its ID; "" if there is none."""
+    held = await records.lock(SWEEP_LOCK)
+    if held is None or time.time() - held.taken_at <= SWEEP_LIVES:
+        return ""
+    await end_sweep(client, records, held.operation, "It did not end in time.")
+    return held.operation
