@@ -90,7 +90,7 @@ def test_a_slash_command_becomes_a_running_machine_and_a_card(slack: Slack, cont
     assert "up started" in begun
     assert "10 to 20 minutes" in begun
     assert "every check inside the machine passed" in done
-    assert "*Price*\n0.59 USD an hour" in done
+    assert "*Price*\n0.59 USD per hour" in done
     assert f"[Stop: stop {own}]" in done
     assert f"[Keep awake for 2 hours: hold {own} 2h]" in done
     (operation,) = trail(control_plane, own)
@@ -115,7 +115,7 @@ def test_every_word_is_answered(slack: Slack, machine: str) -> None:
         (f"status {machine}", "*Hold*\nuntil"),
         (f"hold {machine} 4 hours for training", "stays awake"),
         (f"hold {machine} 2 hours", "A longer hold by slack:UOPERATOR until"),
-        (f"hold {machine} off", "no longer kept awake"),
+        (f"hold {machine} off", "was removed"),
         (f"extend {machine} 8h", "will be stopped at"),
         (f"extend {machine} off", "has no lease"),
         (f"password {machine}", "/secrets/dormouse-chat0-"),
@@ -288,7 +288,7 @@ def test_a_script_says_the_same_words_in_json(script: Script, machine: str) -> N
     answer = script.say(f"hold {machine} 1h nightly").json()
     assert answer["title"] == f"{machine} stays awake"
     assert answer["next"] == [{"title": "Remove hold", "say": f"hold {machine} off", "url": ""}]
-    assert script.say(f"hold {machine} off").json()["title"] == f"{machine} is no longer kept awake"
+    assert script.say(f"hold {machine} off").json()["title"] == f"The hold on {machine} was removed"
     assert script.say("status").json()["lines"]
     assert script.say(f"stop {machine}", "somebody").json()["title"] == "Not allowed"
 
@@ -428,6 +428,4 @@ def test_an_environment_can_be_changed_from_any_door_of_its_owner(
     assert changed.status_code == 202, changed.text
     assert control_plane.wait(changed.json()["operation"])["state"] == "succeeded"
     assert control_plane.get(own)["owner"] == f"teams:{BOB['aadObjectId']}"
-    assert (
-        card_of(teams.say(f"up {own} allow_from=198.51.100.0/25", sender=BOB))["body"][0]["text"] == f"{own}: up started"
-    )
+    assert card_of(teams.say(f"up {own} allow_from=198.51.100.0/25", sender=BOB))["body"][0]["text"] == f"{own}: up started"

@@ -13,6 +13,7 @@ from dormouse.http.handlers.operations import cancel_operation, get_operation
 from dormouse.http.handlers.sweeps import get_sweep
 from dormouse.http.problems import answers_problems
 from dormouse.lifecycle import Verb
+from dormouse.services.context import Context
 
 # The same in every process that runs tests.
 SWEEP = "sweep-01M8J8WFS22FZQDP6871N84MSY"
@@ -42,7 +43,7 @@ def ask(handler: Any, identifier: str, client: Any) -> func.HttpResponse:
     dependencies: Any = SimpleNamespace(records=records, now=lambda: 1_800_000_000.0)
     params = {"force": "true"} if handler is cancel_operation else {}
     req = func.HttpRequest(method="GET", url="/api/x", params=params, route_params={"id": identifier}, body=b"")
-    asked: Any = answers_problems(handler)(req, client, dependencies, ADMIN)
+    asked: Any = answers_problems(handler)(req, Context(client, dependencies, ADMIN))
     answered: func.HttpResponse = asyncio.run(asked)
     return answered
 

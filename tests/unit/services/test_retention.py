@@ -59,7 +59,7 @@ class Fleet:
         content: Any = SimpleNamespace(sweep=self.swept, rows=lines)
         return PageRead(problem="cannot be read") if self.unreadable else PageRead(content)
 
-    async def remembered_keys(self) -> dict[str, float]:
+    async def tracked_keys(self) -> dict[str, float]:
         return {key_of(id_of(name)): at for name, at in self.remembered.items()}
 
     async def missed(self) -> dict[str, float]:
