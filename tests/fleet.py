@@ -127,6 +127,10 @@ class FleetSide:
         """The power state that Azure really has."""
         return str(self._inside(name)["power"])
 
+    def hibernated(self, name: str) -> bool:
+        """Whether the machine was put to sleep with its memory."""
+        return bool(self._inside(name)["hibernated"])
+
     def _inside(self, name: str) -> dict[str, Any]:
         content: dict[str, Any] = self.simulation.get("/machines/inside", params={"id": self.id(name)}).json()
         return content

@@ -53,7 +53,7 @@ class VmInventory:
     async def page(self, number: int) -> list[VirtualMachine]:
         """The machines of one page, counted from 0, in the order of their ids; raises CloudUnavailable."""
         answer = await self._ask(f"{self._machines} | project {COLUMNS} | order by id asc", skip=number * ROWS_PER_PAGE)
-        return [_machine(row) for row in answer.data]
+        return [machine_in(row) for row in answer.data]
 
     async def still_has_one_of(self, identifiers: Sequence[str]) -> bool:
         """Whether Azure Compute still shows one of these machines in scope, each by a request of its own.
@@ -101,7 +101,7 @@ class VmInventory:
         states: dict[str, State] = {}
         for _ in range(MOST_PAGES):
             answer = await read_json(self._cloud.resources.send_request(request))
-            states |= {str(item["id"]).lower(): _state_in(item) for item in answer.get("value") or []}
+            states |= {str(item["id"]).lower(): state_in(item) for item in answer.get("value") or []}
             if not answer.get("nextLink"):
                 break
             request = HttpRequest("GET", str(answer["nextLink"]))
@@ -113,7 +113,8 @@ class VmInventory:
         return await get_or_none(self._cloud.graph.resources(body))
 
 
-def _machine(row: dict[str, Any]) -> VirtualMachine:
+def machine_in(row: dict[str, Any]) -> VirtualMachine:
+    """The machine that a row of Resource Graph shows."""
     return VirtualMachine(
         id=str(row["id"]),
         name=str(row["name"]),
@@ -132,7 +133,8 @@ def _machine(row: dict[str, Any]) -> VirtualMachine:
     )
 
 
-def _state_in(item: dict[str, Any]) -> State:
+def state_in(item: dict[str, Any]) -> State:
+    """The state of a machine in the list of all machines from Azure Compute."""
     properties = item.get("properties") or {}
     statuses = (properties.get("instanceView") or {}).get("statuses") or []
     power = next((str(status["code"]) for status in statuses if str(status["code"]).startswith("PowerState/")), "")

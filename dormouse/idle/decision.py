@@ -123,12 +123,12 @@ def _guarded(case: Evaluation, decision: Decision) -> Decision:
 
 
 def hibernates(case: Evaluation) -> bool:
-    """Whether the machine is put to sleep with its memory.
+    """Whether the machine is hibernated, which only a running machine can be.
 
     A machine whose hibernation has failed several times is deallocated instead where its policy declares that fallback.
     """
     policy, machine = case.policy, case.machine
-    if policy.action is not Action.HIBERNATE or not machine.can_hibernate:
+    if policy.action is not Action.HIBERNATE or not machine.can_hibernate or machine.state is not State.RUNNING:
         return False
     return policy.hibernate_fallback == "keep" or case.tracked.hibernation_failures < HIBERNATION_TRIES
 

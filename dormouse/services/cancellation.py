@@ -13,7 +13,16 @@ from dormouse.idle.sweep import SWEEP_LOCK
 from dormouse.ids import page_id
 from dormouse.lifecycle import CANCELLABLE
 from dormouse.records.environments import Records
-from dormouse.services.durable_client import Client, building_steps, end_steps, ends, has_ended, status_of, terminate
+from dormouse.services.durable_client import (
+    BETWEEN_LOOKS,
+    Client,
+    building_steps,
+    end_steps,
+    ends,
+    has_ended,
+    status_of,
+    terminate,
+)
 from dormouse.services.locks import close_trail
 from orchestrators.durable import CANCEL
 
@@ -38,13 +47,15 @@ async def cancel(client: Client, operation: OperationRecord, cancellation: Cance
             await client.raise_event(child, CANCEL, told)
 
 
-async def end_by_force(client: Client, records: Records, operation: OperationRecord, by: str) -> None:
+async def end_by_force(
+    client: Client, records: Records, operation: OperationRecord, by: str, *, between_looks: float = BETWEEN_LOOKS
+) -> None:
     """End an operation as it stands, and its steps; when it has ended, its lock is stale. Raises as `cancel` does."""
     await _require_under_way(client, operation)
     if not operation.instance_id:  # a sweep goes on with its other machines, and leaves this one alone without its lock
         await terminate(client, operation.id, f"Ended by {by}.")
         await end_steps(client, operation.id)
-        if not await ends(client, operation.id):
+        if not await ends(client, operation.id, between_looks=between_looks):
             return
     known = await records.operation(operation.id)
     if known is not None and known.outcome is None:

@@ -55,10 +55,10 @@ async def terminate(client: Client, identifier: str, why: str) -> None:
         raise CloudUnavailable("The operation could not be reached; try again.") from error
 
 
-async def ends(client: Client, identifier: str) -> bool:
+async def ends(client: Client, identifier: str, *, between_looks: float = BETWEEN_LOOKS) -> bool:
     """Whether an orchestration ends within some seconds: it does so when it hears of it, and not before."""
     for _ in range(LOOKS):
         if has_ended(await status_of(client, identifier)):
             return True
-        await asyncio.sleep(BETWEEN_LOOKS)
+        await asyncio.sleep(between_looks)
     return False

@@ -26,7 +26,7 @@ GET    /calls                  how many requests each service has answered
 DELETE /calls                  count anew
 POST   /estate                 machines that exist already, as docs/estates.md has it
 PUT    /signals                {"id", "host": {...}, "inside": {...}}: from this minute on these signals go like this
-GET    /machines/inside?id=    whether an agent runs, the warnings it has shown, the status of its last answer, holds
+GET    /machines/inside?id=    whether it is hibernated, whether an agent runs, the warnings it has shown, the status of its last answer, holds
 POST   /machines/awake         {"id", "by", "reason", "for_seconds"}: somebody asks on the machine that it stays awake
 POST   /machines/agent         {"id", "agent"}: somebody starts the agent (true), or kills it (false)
 POST   /machines/token         {"id", "audience", "expires_in"?, "claims"?}: a token of the machine's identity

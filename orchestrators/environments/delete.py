@@ -103,16 +103,15 @@ def _purge(
     """
     tracker.begin(PURGE, needs=("verify",))
     try:
-        refusals = yield from _purge_until_gone(context, request, deleted)
+        refusals = yield from purge_until_gone(context, request, deleted)
     except RetriesExhausted as gave_up:
         refusals = (gave_up.refusal,)
     tracker.end(PURGE, REFUSED if refusals else DONE)
     return refusals
 
 
-def _purge_until_gone(
-    context: Context, request: DeleteRequest, deleted: Sequence[str]
-) -> Orchestration[tuple[Refusal, ...]]:
+def purge_until_gone(context: Context, request: DeleteRequest, deleted: Sequence[str]) -> Orchestration[tuple[Refusal, ...]]:
+    """Purge secrets until the vault shows none; what it still shows, or never showed, is a refusal."""
     unseen = set(deleted)
     for _ in range(LOOKS):
         names = yield from run(context, list_deleted_secrets, request.environment)

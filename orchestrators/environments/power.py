@@ -45,13 +45,13 @@ def _change(context: Context, request: ChangePower, tracker: ProgressTracker) ->
     view = yield from _look(context, request)
     if view.state is WANTED_STATES[request.verb]:
         tracker.end("verify")
-        return (yield from _check(context, request, tracker))
+        return (yield from check_after_change(context, request, tracker))
     tracker.end("verify", REFUSED)
     detail = f"Azure reported success, but shows {request.environment} as {view.state}. {view.problem}".strip()
     return Outcome.failed([Refusal(RefusalReason.FAILED_LATE, detail, step="verify")])
 
 
-def _check(context: Context, request: ChangePower, tracker: ProgressTracker) -> Orchestration[Outcome]:
+def check_after_change(context: Context, request: ChangePower, tracker: ProgressTracker) -> Orchestration[Outcome]:
     """Drivers and mounts can be gone after any boot: a kernel was updated, a role was taken away."""
     if request.verb not in STARTED_TEXTS:
         return Outcome(OutcomeStatus.SUCCEEDED, DEALLOCATED.format(name=request.environment))

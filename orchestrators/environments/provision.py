@@ -82,7 +82,7 @@ def _prepare(context: Context, request: Provision, tracker: ProgressTracker, can
         lost = yield from lost_lock(context, request.plan.operation, request.plan.environment)
         if lost:
             return Prepared(PreflightResult(), details=CompletionDetails(lost))
-        survey = yield from _preflight(context, request, tracker)
+        survey = yield from preflight(context, request, tracker)
         if survey.refusals:
             return Prepared(survey, details=_refused(survey.refusals, request))
         if is_cancelled(cancel):
@@ -150,7 +150,7 @@ def _without_inside(plan: Plan) -> Plan:
     return replace(plan, resources=steps)
 
 
-def _preflight(context: Context, request: Provision, tracker: ProgressTracker) -> Orchestration[PreflightResult]:
+def preflight(context: Context, request: Provision, tracker: ProgressTracker) -> Orchestration[PreflightResult]:
     """What exists, and for what does not: is the name free, the size offered, the quota left?"""
     plan = request.plan
     tracker.begin("preflight")

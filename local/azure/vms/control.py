@@ -23,7 +23,11 @@ def machine_of(world: World, identifier: str) -> Document:
 def _inside(world: World, request: Request) -> Answer:
     machine = machine_of(world, request.query["id"])
     memory = world.store.get(AGENTS, machine["id"]) or {}
-    seen = {"power": machine["_power"], "agent": agent_of(machine) is not None}
+    seen = {
+        "power": machine["_power"],
+        "hibernated": bool(machine.get("_hibernated")),
+        "agent": agent_of(machine) is not None,
+    }
     seen["holds"] = holds_of(machine, world.seconds())
     return Answer(
         200, {**seen, "warnings": memory.get("warnings", []), **{name: memory.get(name) for name in ("status", "hold")}}

@@ -171,12 +171,29 @@ def test_what_was_shut_down_from_inside_is_deallocated(fleet: FleetSide) -> None
 
 
 def test_a_machine_that_can_hibernate_does_if_its_policy_says_so(fleet: FleetSide) -> None:
-    policy = "window=5m, grace=0m, lead=0m, action=hibernate"
-    fleet.load(dreamer=machine(idle=policy, hibernation=True), plain=machine(idle=policy))
+    at_once = "window=5m, grace=0m, lead=0m"
+    policy = f"{at_once}, action=hibernate"
+    fleet.load(
+        dreamer=machine(idle=policy, hibernation=True),
+        plain=machine(idle=policy),
+        unasked=machine(idle=at_once, hibernation=True),
+    )
     fleet.sweep()
-    assert (fleet.power("dreamer"), fleet.power("plain")) == ("deallocated", "deallocated")
-    path = fleet.id("dreamer")
-    assert fleet.simulation.get("/operations", params={"below": path}).json()["value"], "Azure was asked"
+    assert {name: fleet.power(name) for name in fleet.names} == dict.fromkeys(fleet.names, "deallocated")
+    assert {name: fleet.hibernated(name) for name in fleet.names} == {"dreamer": True, "plain": False, "unasked": False}
+    assert [operation["state"] for operation in fleet.operations("plain")] == ["succeeded"], "nothing was refused"
+
+
+def test_a_machine_that_was_shut_down_from_inside_is_deallocated_and_not_hibernated(fleet: FleetSide) -> None:
+    fleet.load(halted=machine(idle="action=hibernate", hibernation=True, power="stopped"))
+
+    def deallocated() -> bool:
+        fleet.sweep()
+        return fleet.power("halted") == "deallocated"
+
+    until(deallocated, "it is still billed")
+    assert not fleet.hibernated("halted")
+    assert [operation["state"] for operation in fleet.operations("halted")] == ["succeeded"], "nothing was refused"
 
 
 def test_a_machine_that_somebody_works_on_by_operation_is_left_alone(fleet: FleetSide) -> None:

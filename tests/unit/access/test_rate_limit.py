@@ -37,6 +37,14 @@ def test_who_is_refused_is_told_when_to_come_back() -> None:
     assert admitted(pace, "alice", 30.1)
 
 
+@given(st.integers(1, 100), st.integers(0, 100), st.floats(0.0, 1e9))
+def test_whoever_waits_ever_so_long_has_no_more_than_a_minutes_worth_at_once(rate: int, at_once: int, pause: float) -> None:
+    pace, most = RateLimit(rate, at_once), at_once or rate
+    first = sum(admitted(pace, "alice", 0.0) for _ in range(most + 5))
+    later = 60.0 * most / rate + 1 + pause
+    assert (first, sum(admitted(pace, "alice", later) for _ in range(most + 5))) == (most, most)
+
+
 @given(st.lists(st.floats(0.0, 30.0), max_size=200), st.integers(1, 100))
 def test_nobody_gets_more_than_a_minutes_worth_and_what_has_come_since(pauses: list[float], rate: int) -> None:
     pace, now, passed = RateLimit(rate), 0.0, 0
@@ -46,14 +54,21 @@ def test_nobody_gets_more_than_a_minutes_worth_and_what_has_come_since(pauses: l
     assert passed <= rate + now * rate / 60 + 1e-6
 
 
-def test_a_clock_that_goes_back_and_crowds_of_callers_do_no_harm() -> None:
+def test_a_clock_that_goes_back_does_no_harm() -> None:
     pace = RateLimit(2)
     assert admitted(pace, "alice", 100.0)
     assert admitted(pace, "alice", 50.0)
     assert not admitted(pace, "alice", 50.0)
-    for number in range(MOST_CALLERS + 10):
+
+
+def test_of_a_crowd_of_callers_those_who_came_last_are_remembered() -> None:
+    pace = RateLimit(1)
+    assert admitted(pace, "alice", 100.0)
+    for number in range(MOST_CALLERS):
         assert admitted(pace, f"caller {number}", 100.0)
-    assert len(pace._left) == MOST_CALLERS
+    assert not admitted(pace, "caller 1", 100.0)
+    assert not admitted(pace, f"caller {MOST_CALLERS - 1}", 100.0)
+    assert admitted(pace, "alice", 100.0), "she was forgotten, so that a crowd takes no more memory than this"
 
 
 def test_looks_are_paced_apart_from_commands_and_little_at_once() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dormouse.cloud.long_running import LONGEST_PAUSE, asked, begun, failed, pause
+from dormouse.cloud.long_running import LONGEST_PAUSE, PAUSE_AFTER_TROUBLE, asked, begun, failed, pause
 from dormouse.environments.results import RefusalReason, Stage
 
 URL = "https://management.azure.com/operations/1"
@@ -58,6 +58,12 @@ def test_an_operation_under_way_is_asked_again(state: str) -> None:
 
 def test_a_location_that_moves_is_followed() -> None:
     assert asked(URL, 202, {"Location": URL + "2"}, None).url == URL + "2"
+
+
+def test_an_operation_that_azure_has_forgotten_is_neither_done_nor_refused() -> None:
+    progress = asked(URL, 404, {"Retry-After": "30"}, error("NotFound"))
+    assert (progress.stage, progress.url, progress.refusal) == (Stage.WAITING, "", None), "the request itself is made again"
+    assert progress.retry_after == PAUSE_AFTER_TROUBLE
 
 
 def test_an_operation_that_ended_is_done_in_both_styles() -> None:

@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from azure.monitor.querymetrics.aio import MetricsClient
 
 from dormouse.clock import iso_text
+from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import BETWEEN_CALLS, BYTES, CPU, HostEvidence, HostMetrics, Question
 from dormouse.lifecycle import State
 from dormouse.resources.machines import VirtualMachine, machine_id
+from tests.unit.twins import SETTINGS, Answer
 
 NOW = 1_800_000_000.0
 LAST = int(NOW // 60) - 3
@@ -27,16 +29,16 @@ def value_of(identifier: str, last: int) -> dict[str, Any]:
     return {"resourceid": identifier, "value": metrics}
 
 
-class Monitor:
+class Monitor(MetricsClient):
     """Azure Monitor, which refuses a batch with a bad machine, and knows more when it is asked for one machine, later."""
 
     def __init__(self, *, bad: str = "", later: int = 0, stalled: str = "", broken: str = "") -> None:
         self.bad, self.later, self.stalled, self.broken = bad, later, stalled, broken
 
-    async def send_request(self, request: Any) -> Any:
+    async def send_request(self, request: Any, **_: Any) -> Any:
         asked: list[str] = json.loads(request.content)["resourceids"]
         if any(self.bad and identifier.endswith(f"/{self.bad}") for identifier in asked):
-            return SimpleNamespace(status_code=400, text=lambda: "no")
+            return Answer(400, "no")
         values = [
             value_of(each, LAST - 60 if each.endswith(f"/{self.stalled}") else LAST + self.later * (len(asked) == 1))
             for each in asked
@@ -44,12 +46,22 @@ class Monitor:
         for value in values:
             if value["resourceid"].endswith(f"/{self.broken}"):
                 value["value"] = [{"name": None}]
-        return SimpleNamespace(status_code=200, json=lambda: {"values": [*values, None, {"value": []}]})
+        return Answer(200, {"values": [*values, None, {"value": []}]})
+
+
+class Measured(Cloud):
+    """A cloud in which one monitor measures every region."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        super().__init__(SETTINGS)
+        self._monitor = monitor
+
+    def metrics(self, region: str) -> Monitor:
+        return self._monitor
 
 
 def told(monitor: Monitor, *names: str) -> dict[str, HostEvidence]:
-    cloud: Any = SimpleNamespace(metrics=lambda region: monitor)
-    outside = asyncio.run(HostMetrics(cloud).of([Question(machine(name), WINDOW) for name in names], NOW))
+    outside = asyncio.run(HostMetrics(Measured(monitor)).of([Question(machine(name), WINDOW) for name in names], NOW))
     return {name: outside[machine(name).id.lower()] for name in names}
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dormouse.cloud.vm_inventory import _machine, _state_in
+from dormouse.cloud.vm_inventory import machine_in, state_in
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.policy import IdlePolicy
 from dormouse.idle.tracking import TrackedMachine
@@ -33,13 +33,18 @@ ROW: dict[str, Any] = {
 def test_a_machine_of_a_service_is_left_to_the_service(field: str) -> None:
     databricks = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Databricks/workspaces/w"
     for owner, hands_off in (("", False), (databricks, True)):
-        machine = _machine({**ROW, field: owner})
+        machine = machine_in({**ROW, field: owner})
         case = Evaluation(machine, TrackedMachine(machine.id, 0.0, State.RUNNING, 0.0), IdlePolicy(), 1.0)
         assert bool(case.hands_off) is hands_off
 
 
+@pytest.mark.parametrize(("hibernation", "able"), [(True, True), (False, False), (None, False)])
+def test_a_machine_can_hibernate_where_that_was_enabled_when_it_was_made(hibernation: bool | None, able: bool) -> None:
+    assert machine_in({**ROW, "hibernation": hibernation}).can_hibernate is able
+
+
 def test_a_row_keeps_the_identity_and_the_last_change_of_its_machine() -> None:
-    machine = _machine({**ROW, "power": "", "provisioning": "Failed"})
+    machine = machine_in({**ROW, "power": "", "provisioning": "Failed"})
     assert (machine.vm_id, machine.provisioning, machine.state) == ("one", "Failed", State.UNKNOWN)
 
 
@@ -53,4 +58,4 @@ def test_a_row_keeps_the_identity_and_the_last_change_of_its_machine() -> None:
     ],
 )
 def test_a_machine_without_a_power_state_in_the_list_of_all_is_not_confirmed(properties: Any, state: State) -> None:
-    assert _state_in({"id": "x", "properties": properties}) is state
+    assert state_in({"id": "x", "properties": properties}) is state

@@ -3,51 +3,47 @@
 import asyncio
 import json
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
 import pytest
 
 from dormouse.access.roles import Caller, Channel, Role
+from dormouse.environments.operations import OperationRecord
 from dormouse.errors import CloudUnavailable, IdempotencyKeyReused, RequestUnderWay
 from dormouse.http.idempotency import HEADER, run_once
 from dormouse.ids import operation_id_at
 from dormouse.lifecycle import Verb
+from dormouse.records.deduplication import Receipts
+from dormouse.records.environments import Records
 from dormouse.records.table import Row
 from dormouse.services.context import Context
 from dormouse.services.idempotency import COMPLETES_WITHIN, LONGEST_RESULT
+from tests.unit.twins import MemoryTables, reads_of
 
 ALICE = Caller("alice", Channel.TOKEN, Role.USER, "a-1")
 BOB = Caller("bob", Channel.TOKEN, Role.USER, "b-2")
 
 
-@dataclass
-class Receipts:
-    """Receipts in memory."""
+class Stumbling(Receipts):
+    """Receipts, some of whose writing fails or is answered by nothing."""
 
-    rows: dict[str, Row] = field(default_factory=dict)
-    written: int = 0
-    fails: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__(MemoryTables())
+        self.fails: list[str] = []
 
     async def take(self, kind: str, key: str, document: str, now: float) -> bool:
         if self._fails("lost take"):
             raise CloudUnavailable("it was not written")
-        first = key not in self.rows and self._write(key, document)
+        first = await super().take(kind, key, document, now)
         if self._fails("take"):
             raise CloudUnavailable("it was written, but the answer was lost")
         return first
 
-    async def read(self, kind: str, key: str) -> Row | None:
-        return self.rows.get(key)
-
     async def replace(self, kind: str, row: Row, document: str, now: float) -> bool:
         if self._fails("replace"):
             raise CloudUnavailable("it was not written")
-        return self.rows.get(row.key) == row and self._write(row.key, document)
-
-    async def forget(self, kind: str, key: str) -> None:
-        self.rows.pop(key, None)
+        return await super().replace(kind, row, document, now)
 
     def _fails(self, what: str) -> bool:
         if what not in self.fails:
@@ -55,17 +51,13 @@ class Receipts:
         self.fails.remove(what)
         return True
 
-    def _write(self, key: str, document: str) -> bool:
-        self.written += 1
-        self.rows[key] = Row(key, document, str(self.written))
-        return True
-
 
 @dataclass
 class Desk:
     """A place where one command is asked for again and again."""
 
-    receipts: Receipts = field(default_factory=Receipts)
+    receipts: Stumbling = field(default_factory=Stumbling)
+    records: Records = field(default_factory=lambda: Records(MemoryTables()))
     trail: set[str] = field(default_factory=set)
     now: float = 1000.0
     done: int = 0
@@ -79,7 +71,10 @@ class Desk:
                 raise KeyboardInterrupt
             self.done += 1
             if context.command is not None:
-                self.trail.add(operation_id_at("ml1", Verb.RESTART, context.command.first_sent_at, context.command.key))
+                command = context.command
+                operation = operation_id_at("ml1", Verb.RESTART, command.first_sent_at, command.key)
+                self.trail.add(operation)
+                await self.records.remember_operation(OperationRecord(operation, "ml1", Verb.RESTART, "alice", ""))
             if dies == "after":
                 raise KeyboardInterrupt
             return func.HttpResponse(self.body, status_code=202, headers={"Location": "/x"}, mimetype="application/json")
@@ -87,11 +82,8 @@ class Desk:
         places = {"name": "ml1"}
         req = func.HttpRequest(method=method, url=url, headers={HEADER: "k"}, route_params=places, body=b"{}")
         client: Any = None
-        dependencies: Any = SimpleNamespace(receipts=self.receipts, now=lambda: self.now, records=self)
+        dependencies = reads_of(MemoryTables(), now=self.now, receipts=self.receipts, records=self.records)
         return asyncio.run(run_once(req, Context(client, dependencies, caller), run))
-
-    async def operation(self, identifier: str) -> str | None:
-        return identifier if identifier in self.trail else None
 
 
 def test_a_first_request_that_died_is_waited_for_for_two_minutes_and_then_done_anew() -> None:

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
 import pytest
 from pydantic import BaseModel
 
+from dormouse.access.roles import Caller, Channel, Role
 from dormouse.blueprints.specs import WorkstationSpec
 from dormouse.errors import IdempotencyKeyReused, InvalidRequest, InvalidSpec, NotFound
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
@@ -24,18 +24,10 @@ from dormouse.ids import is_operation_id, new_operation_id, new_sweep_id
 from dormouse.lifecycle import Verb
 from dormouse.services.context import Context
 from local.host.http.requests import query_of
-from tests.unit.http.test_idempotency import ALICE, Receipts
+from tests.unit.twins import MemoryTables, reads_of, request
 
 ULID = "01M80AKRESFYRXQ716J26R1AX0"
 STOP = next(route for route in ROUTES if route.template == "environments/{name}/stop")
-
-
-def request(query: str = "", body: bytes = b"", **headers: str) -> func.HttpRequest:
-    """A stop as Azure's host hands it on."""
-    url = f"https://x.example/api/environments/ml1/stop{query}"
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    params = query_of(query.removeprefix("?"))
-    return func.HttpRequest(method="POST", url=url, headers=given, params=params, route_params={"name": "ml1"}, body=body)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +197,7 @@ def test_every_id_that_we_make_is_one() -> None:
     require_place("POST", "operations/{id}/cancel", {"id": new_sweep_id()})
 
 
+ALICE = Caller("alice", Channel.TOKEN, Role.USER, "a-1")
 BASE: dict[str, Any] = {
     "method": "POST",
     "url": "https://a.example/api/environments/ml1/stop?force=true&x=1",
@@ -213,14 +206,14 @@ BASE: dict[str, Any] = {
 }
 
 
-def ask(receipts: Receipts, **changes: Any) -> bool:
+def ask(tables: MemoryTables, **changes: Any) -> bool:
     """Whether a command is taken for the one that came first."""
 
     async def carry_out(known: Any) -> func.HttpResponse:
         return func.HttpResponse("{}", status_code=200, mimetype="application/json")
 
     client: Any = None
-    dependencies: Any = SimpleNamespace(receipts=receipts, now=lambda: 1000.0, records=None)
+    dependencies = reads_of(tables, now=1000.0)
     given = {**BASE, **changes}
     params = query_of(given["url"].partition("?")[2])
     req = func.HttpRequest(headers={HEADER: "k"}, params=params, **given)
@@ -246,9 +239,9 @@ def ask(receipts: Receipts, **changes: Any) -> bool:
     ],
 )
 def test_the_same_command_written_otherwise_is_the_same(same: dict[str, Any]) -> None:
-    receipts = Receipts()
-    assert not ask(receipts)
-    assert ask(receipts, **same)
+    tables = MemoryTables()
+    assert not ask(tables)
+    assert ask(tables, **same)
 
 
 @pytest.mark.parametrize(
@@ -265,9 +258,9 @@ def test_the_same_command_written_otherwise_is_the_same(same: dict[str, Any]) ->
     ],
 )
 def test_another_command_is_another(other: dict[str, Any]) -> None:
-    receipts = Receipts()
-    assert not ask(receipts)
-    assert not ask(receipts, **other)
+    tables = MemoryTables()
+    assert not ask(tables)
+    assert not ask(tables, **other)
 
 
 @pytest.mark.parametrize("key", ["a,b", "a, b", "", " ", "x" * 129, "ä", "a\x7f"])

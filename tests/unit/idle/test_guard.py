@@ -7,15 +7,7 @@ from typing import Any
 import pytest
 
 from dormouse.clock import MINUTE
-from dormouse.idle.decision import (
-    BLOCKED_BEFORE_ALARM,
-    HIBERNATION_TRIES,
-    Decision,
-    NextAction,
-    alarm,
-    decide,
-    hibernates,
-)
+from dormouse.idle.decision import NextAction, alarm, hibernates
 from dormouse.idle.evidence import STALE, Evaluation, Evidence, TimeSeries
 from dormouse.idle.guard import unknowns
 from dormouse.idle.policy import Action, IdlePolicy
@@ -23,7 +15,7 @@ from dormouse.idle.schedule import read_schedule
 from dormouse.idle.tracking import ActionReason, Lease, LeaseAction, PendingWarning, with_failure
 from dormouse.idle.verdict import VerdictKind, evaluate
 from dormouse.lifecycle import State
-from tests.unit.idle.test_verdict import CPU_ONLY, NOW, case, machine, quiet, remembered, with_value
+from tests.unit.builders import CPU_ONLY, NOW, case, decision_on, machine, quiet, remembered, with_value
 
 CLOCK = datetime.fromtimestamp(NOW, UTC)
 NOTHING_KNOWN_OUTSIDE: dict[str, Evidence] = {
@@ -41,10 +33,6 @@ def ended(minutes: float) -> Any:
     return read_schedule(f"mon-sun {end - timedelta(hours=5):%H:%M}-{end:%H:%M} UTC")
 
 
-def decided(one: Evaluation) -> Decision:
-    return decide(one, evaluate(one))
-
-
 def scheduled(evidence: Evidence, **fields: Any) -> Evaluation:
     policy = fields.pop("policy", IdlePolicy(enabled=False, lead=0))
     return case(policy=policy, evidence=evidence, schedule=ended(31), **fields)
@@ -55,34 +43,34 @@ def scheduled(evidence: Evidence, **fields: Any) -> Evaluation:
 def test_a_schedule_stops_nothing_of_which_azure_monitor_tells_too_little(what: str, agent: bool) -> None:
     evidence = NOTHING_KNOWN_OUTSIDE[what] if agent else replace(NOTHING_KNOWN_OUTSIDE[what], inside=None, gpu="")
     one = scheduled(evidence, machine=machine(size=CPU_ONLY))
-    decision = decided(one)
+    decision = decision_on(one)
     assert (decision.action, decision.reason) == (NextAction.NOTHING, ActionReason.SCHEDULE)
     assert decision.blocked
     assert decision.blocked in alarm(one, evaluate(one), decision)
     known = quiet() if agent else replace(quiet(), inside=None, gpu="")
-    assert decided(scheduled(known, machine=one.machine)).action is NextAction.STOP
+    assert decision_on(scheduled(known, machine=one.machine)).action is NextAction.STOP
 
 
 def test_a_schedule_waits_for_work_that_is_seen_even_if_something_else_is_not() -> None:
     working = with_value(NOTHING_KNOWN_OUTSIDE["no answer"], "inside", "gpu_percent", 29, 90.0)
-    assert "when it is done" in decided(scheduled(working)).then
+    assert "when it is done" in decision_on(scheduled(working)).then
 
 
 def test_a_gpu_that_no_agent_looks_at_is_not_quiet() -> None:
     outside_only = replace(quiet(), inside=None, gpu="")
-    assert "no agent" in decided(scheduled(outside_only)).blocked
+    assert "no agent" in decision_on(scheduled(outside_only)).blocked
     waived = scheduled(outside_only, policy=IdlePolicy(enabled=False, lead=0, gpu="optional"))
-    assert decided(waived).action is NextAction.STOP
+    assert decision_on(waived).action is NextAction.STOP
 
 
 def test_a_lease_waits_for_an_agent_that_has_fallen_silent_but_not_for_azure_monitor() -> None:
     over = remembered(lease=Lease(NOW - 3600, LeaseAction.STOP, "alice"))
     at_once = IdlePolicy(lead=0)
     silent = case(policy=at_once, tracked=over, evidence=quiet(heard_at=NOW - STALE - 1))
-    assert "a hold made on the machine would not be seen" in decided(silent).blocked
-    assert "could not be done" in alarm(silent, evaluate(silent), decided(silent))
-    for evidence in (NOTHING_KNOWN_OUTSIDE["no answer"], replace(quiet(), inside=None)):
-        assert decided(case(policy=at_once, tracked=over, evidence=evidence)).action is NextAction.STOP
+    assert "a hold made on the machine would not be seen" in decision_on(silent).blocked
+    assert "could not be done" in alarm(silent, evaluate(silent), decision_on(silent))
+    for evidence in (NOTHING_KNOWN_OUTSIDE["no answer"], quiet(inside=None, heard_at=0.0), quiet(heard_at=NOW - STALE)):
+        assert decision_on(case(policy=at_once, tracked=over, evidence=evidence)).action is NextAction.STOP
 
 
 def test_a_lease_does_not_wait_for_the_agent_of_a_machine_that_is_shut_down() -> None:
@@ -90,7 +78,8 @@ def test_a_lease_does_not_wait_for_the_agent_of_a_machine_that_is_shut_down() ->
     halted = machine(state=State.STOPPED_BILLED)
     silent = quiet(heard_at=NOW - STALE - 1)
     assert (
-        decided(case(policy=IdlePolicy(lead=0), machine=halted, tracked=memory, evidence=silent)).action is NextAction.STOP
+        decision_on(case(policy=IdlePolicy(lead=0), machine=halted, tracked=memory, evidence=silent)).action
+        is NextAction.STOP
     )
 
 
@@ -98,8 +87,8 @@ def test_what_cannot_be_read_starts_nothing_either() -> None:
     memory = remembered(state=State.STOPPED, state_since=NOW - 3600)
     hours = read_schedule("fri 07:30-18:00 UTC")
     asleep = case(machine=machine(state=State.STOPPED), tracked=memory, schedule=hours)
-    assert decided(asleep).action is NextAction.START
-    assert decided(replace(asleep, fault="x")).action is NextAction.NOTHING
+    assert decision_on(asleep).action is NextAction.START
+    assert decision_on(replace(asleep, fault="x")).action is NextAction.NOTHING
 
 
 @pytest.mark.parametrize("policy", [IdlePolicy(), IdlePolicy(enabled=False)])
@@ -122,17 +111,17 @@ def test_what_cannot_be_read_is_told_of_every_machine_and_nothing_is_done(
     memory = remembered(state=state, lease=Lease(NOW - 3600, LeaseAction.STOP, "alice"))
     there = machine(state=state, tags=tags)
     one = case(machine=there, tracked=memory, policy=policy, fault="'Mon-Thur' is not like 'mon-fri'", schedule=ended(31))
-    decision = decided(one)
+    decision = decision_on(one)
     assert decision.action in (NextAction.NOTHING, NextAction.WITHDRAW)
     assert "'Mon-Thur'" in alarm(one, evaluate(one), decision)
     told = replace(one, tracked=replace(memory, alarmed_at=NOW - 3600))
-    assert alarm(told, evaluate(told), decided(told)) == "", "once a day"
+    assert alarm(told, evaluate(told), decision_on(told)) == "", "once a day"
 
 
 def test_what_is_due_is_reported_after_half_an_hour_and_not_before() -> None:
     blocked = scheduled(NOTHING_KNOWN_OUTSIDE["no answer"])
-    decision = decided(blocked)
-    for late, told in ((BLOCKED_BEFORE_ALARM, False), (BLOCKED_BEFORE_ALARM + 1, True)):
+    decision = decision_on(blocked)
+    for late, told in ((30 * MINUTE, False), (30 * MINUTE + 1, True)):
         assert bool(alarm(blocked, evaluate(blocked), replace(decision, due=NOW - late))) is told
 
 
@@ -140,22 +129,36 @@ def test_a_warning_that_leads_to_no_stop_is_reported() -> None:
     given = NOW - 2 * 3600
     warned = PendingWarning("w", ActionReason.IDLE, "", given, given + 900, given)
     silent = case(tracked=remembered(warning=warned), evidence=quiet(heard_at=NOW - STALE - 1))
-    decision = decided(silent)
+    decision = decision_on(silent)
     assert (decision.action, evaluate(silent).kind) == (NextAction.NOTHING, VerdictKind.UNKNOWN)
     assert "It was warned, and is not stopped" in alarm(silent, evaluate(silent), decision)
 
 
 def test_hibernation_is_given_up_only_where_the_policy_declares_it() -> None:
-    memory = remembered()
-    for _ in range(HIBERNATION_TRIES):
-        memory = with_failure(memory, NOW, hibernating=True)
+    twice = with_failure(with_failure(remembered(), NOW, hibernating=True), NOW, hibernating=True)
+    memory = with_failure(twice, NOW, hibernating=True)
     for fallback, expected in (("keep", True), ("deallocate", False)):
         policy = IdlePolicy.model_validate({"action": "hibernate", "hibernate_fallback": fallback})
         there = machine(can_hibernate=True)
-        assert hibernates(case(machine=there, policy=policy))
+        assert hibernates(case(machine=there, policy=policy, tracked=twice))
         assert hibernates(case(machine=there, policy=policy, tracked=memory)) is expected
-    assert not hibernates(case(policy=IdlePolicy(action=Action.HIBERNATE)))
     assert with_failure(remembered(), NOW).hibernation_failures == 0
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("able", [True, False])
+@pytest.mark.parametrize("state", [State.RUNNING, State.STOPPED_BILLED])
+def test_only_a_running_machine_that_can_hibernate_does_and_only_if_its_policy_says_so(
+    action: Action, able: bool, state: State
+) -> None:
+    one = case(policy=IdlePolicy(action=action), machine=machine(can_hibernate=able, state=state))
+    assert hibernates(one) is (action is Action.HIBERNATE and able and state is State.RUNNING)
+
+
+@pytest.mark.parametrize(("able", "words"), [(True, "hibernated"), (False, "deallocated")])
+def test_people_read_whether_their_machine_is_hibernated(able: bool, words: str) -> None:
+    idle = case(policy=IdlePolicy(action=Action.HIBERNATE), machine=machine(can_hibernate=able))
+    assert words in decision_on(idle).then
 
 
 @pytest.mark.parametrize(
@@ -182,5 +185,5 @@ def test_a_session_without_typing_is_not_called_nobody(name: str) -> None:
 
 
 def test_a_decision_is_late_by_what_was_agreed_and_not_by_when_it_was_looked_at() -> None:
-    decision = decided(scheduled(NOTHING_KNOWN_OUTSIDE["no answer"]))
+    decision = decision_on(scheduled(NOTHING_KNOWN_OUTSIDE["no answer"]))
     assert NOW - decision.due == pytest.approx(31 * MINUTE, abs=MINUTE)

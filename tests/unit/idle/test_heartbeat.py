@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from dormouse.idle.heartbeat import KEPT, AgentRecord, Heartbeat, merged
 from dormouse.idle.signals import INSIDE
-from tests.unit.idle.test_verdict import IDENTIFIER, NOW
+from tests.unit.builders import IDENTIFIER, NOW
 
 FIRST, SECOND = "a" * 32, "b" * 32
 NAMES = [signal.name for signal in INSIDE]

@@ -19,7 +19,7 @@ from dormouse.idle.holds import (
     with_lease,
 )
 from dormouse.idle.tracking import Hold, LeaseAction
-from tests.unit.idle.test_verdict import NOW, remembered
+from tests.unit.builders import NOW, remembered
 
 LONGEST = 7 * 24 * 60
 inside = st.builds(
@@ -86,6 +86,12 @@ def test_a_hold_never_makes_the_one_that_stands_shorter(first: int, second: int,
     assert keeps_longer(stands, asked, now, LONGEST) is (after.hold == stands.hold)
     assert not keeps_longer(after, asked_hold(0), now, LONGEST)
     assert with_hold(after, asked_hold(0), by, now, LONGEST).hold is None
+
+
+def test_of_two_holds_that_end_together_the_later_one_counts() -> None:
+    stands = with_hold(remembered(), asked_hold("2h"), "alice", NOW, LONGEST)
+    after = with_hold(stands, asked_hold("1h"), "bob", NOW + 3600, LONGEST)
+    assert after.hold == Hold("bob", "", NOW + 3600, NOW + 7200)
 
 
 def test_a_hold_that_is_capped_does_not_count_as_longer_than_allowed() -> None:

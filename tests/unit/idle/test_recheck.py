@@ -1,33 +1,26 @@
 """The recheck: nothing is done because of a decision that is no longer right."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from dormouse.clock import MINUTE
-from dormouse.idle.decision import NextAction, decide
+from dormouse.idle.decision import NextAction
 from dormouse.idle.evidence import STALE, Evaluation, Evidence
-from dormouse.idle.policy import IdlePolicy
+from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.idle.recheck import VERDICT_LIVES, is_on_its_way, recheck
 from dormouse.idle.schedule import read_schedule
-from dormouse.idle.sweep import PlannedAction
-from dormouse.idle.tracking import ActionReason, Hold, Lease, LeaseAction, PendingWarning, TrackedMachine, with_observation
-from dormouse.idle.verdict import evaluate
+from dormouse.idle.tracking import ActionReason, Hold, Lease, LeaseAction, PendingWarning
 from dormouse.lifecycle import State
-from tests.unit.idle.test_verdict import CPU_ONLY, IDENTIFIER, NOW, case, machine, quiet, remembered, with_value
+from tests.unit.builders import CPU_ONLY, NOW, case, machine, planned, quiet, remembered, with_value
 
 AT_ONCE = IdlePolicy(lead=0)
+# With it, nothing but what a row is about stops the machine.
+NOT_WATCHED = IdlePolicy(lead=0, enabled=False)
 OVER = Lease(NOW - 1, LeaseAction.STOP, "alice")
 # On-hours that ended a few minutes ago.
 HOURS_OVER = read_schedule("fri 06:00-07:55 UTC")
-
-
-def planned(seen: Evaluation, age: float = 10.0) -> PlannedAction:
-    """What a sweep has planned for a machine that looked like this."""
-    decision = decide(seen, evaluate(seen))
-    assert decision.reason is not None
-    return PlannedAction(decision.action, decision.reason, "lab:vm", seen.machine, "", "", decision.at, NOW - age)
 
 
 def idle(**fields: Any) -> Evaluation:
@@ -35,11 +28,11 @@ def idle(**fields: Any) -> Evaluation:
 
 
 def leased() -> Evaluation:
-    return idle(tracked=remembered(lease=OVER))
+    return case(policy=NOT_WATCHED, tracked=remembered(lease=OVER))
 
 
 def scheduled() -> Evaluation:
-    return idle(schedule=HOURS_OVER)
+    return case(policy=NOT_WATCHED, schedule=HOURS_OVER)
 
 
 def shut_down() -> Evaluation:
@@ -65,6 +58,7 @@ def test_what_is_still_as_it_was_is_done(seen: Any) -> None:
 
 @pytest.mark.parametrize("seen", EVERY)
 def test_a_decision_does_not_live_long(seen: Any) -> None:
+    assert recheck(planned(seen(), VERDICT_LIVES), seen()) == ""
     assert "judges the machine again" in recheck(planned(seen(), VERDICT_LIVES + 1), seen())
 
 
@@ -96,36 +90,110 @@ def opted_out(seen: Evaluation) -> Evaluation:
     return replace(seen, policy=seen.policy.model_copy(update={"enabled": False}))
 
 
+def only_notifies(seen: Evaluation) -> Evaluation:
+    return replace(seen, policy=seen.policy.model_copy(update={"action": Action.NOTIFY}))
+
+
+def has_a_lead(seen: Evaluation) -> Evaluation:
+    return replace(seen, policy=seen.policy.model_copy(update={"lead": 15}))
+
+
 def without_schedule(seen: Evaluation) -> Evaluation:
     return replace(seen, schedule=None)
+
+
+def longer_hours(seen: Evaluation) -> Evaluation:
+    return replace(seen, schedule=read_schedule("fri 06:00-17:00 UTC"))
+
+
+def later_hours(seen: Evaluation) -> Evaluation:
+    return replace(seen, schedule=read_schedule("fri 10:00-18:00 UTC"))
+
+
+def started_since(seen: Evaluation) -> Evaluation:
+    return replace(seen, tracked=replace(seen.tracked, state_since=NOW - 60))
+
+
+def in_a_scale_set(seen: Evaluation) -> Evaluation:
+    return replace(seen, machine=replace(seen.machine, managed_by_others=True))
+
+
+def refused_before(seen: Evaluation) -> Evaluation:
+    return replace(seen, tracked=replace(seen.tracked, retry_at=NOW + 60))
+
+
+def one_row_unreadable(seen: Evaluation) -> Evaluation:
+    return replace(seen, unreadable="This release cannot read the row")
 
 
 def lease_extended(seen: Evaluation) -> Evaluation:
     return replace(seen, tracked=replace(seen.tracked, lease=Lease(NOW + 3600, LeaseAction.STOP, "alice")))
 
 
-def replaced(seen: Evaluation) -> Evaluation:
-    return replace(seen, machine=replace(seen.machine, vm_id="another"))
+def lease_ended(seen: Evaluation) -> Evaluation:
+    return replace(seen, tracked=replace(seen.tracked, lease=None))
 
 
-CHANGES = [
-    *((seen, change) for seen in EVERY for change in (on_hold, kept, unreadable)),
-    *((seen, change) for seen in (idle, scheduled) for change in (agent_silent, monitor_away, works)),
-    (idle, opted_out),
-    (scheduled, lambda seen: opted_out(without_schedule(seen))),
-    (leased, agent_silent),
-    (leased, lambda seen: works(lease_extended(seen))),
+# One change each, and what it is called. Each is the only reason not to act: what was planned is right without it.
+KEPT = "Its tag dormouse-keep says that nobody but people stops it."
+CHANGES: list[tuple[Callable[[], Evaluation], Callable[[Evaluation], Evaluation], str]] = [
+    *((seen, on_hold, "bob wants it awake now.") for seen in EVERY),
+    *((seen, kept, KEPT) for seen in EVERY),
+    *((seen, in_a_scale_set, "It belongs to a scale set") for seen in EVERY),
+    *((seen, unreadable, "the tag dormouse_keep is not known") for seen in EVERY),
+    *((seen, one_row_unreadable, "") for seen in EVERY),
+    *((seen, refused_before, "") for seen in EVERY),
+    *((seen, has_a_lead, "") for seen in (idle, leased, scheduled)),
+    *((seen, agent_silent, "its agent was last heard 10 minutes ago") for seen in (idle, leased, scheduled)),
+    *((seen, monitor_away, "Azure Monitor does not answer") for seen in (idle, scheduled)),
+    (idle, works, "It is used: a GPU was at 88 %"),
+    (scheduled, works, "when it is done"),
+    (idle, opted_out, "It is not watched for idleness"),
+    (idle, only_notifies, ""),
+    (idle, started_since, "It was started"),
+    (scheduled, started_since, ""),
+    (scheduled, without_schedule, ""),
+    (scheduled, longer_hours, ""),
+    (asleep_in_its_hours, without_schedule, ""),
+    (asleep_in_its_hours, later_hours, "Its schedule starts it at 2027-01-15 10:00 UTC."),
+    (asleep_in_its_hours, started_since, ""),
+    (shut_down, started_since, ""),
+    (shut_down, only_notifies, ""),
+    (leased, lease_extended, "Its lease has been changed."),
+    (leased, lease_ended, "Its lease has been changed."),
 ]
 
 
-@pytest.mark.parametrize(("seen", "change"), CHANGES)
-def test_whatever_the_decision_depended_on_is_heeded_when_it_has_changed(seen: Any, change: Any) -> None:
-    assert recheck(planned(seen()), change(seen()))
+@pytest.mark.parametrize(("seen", "change", "words"), CHANGES)
+def test_whatever_the_decision_depended_on_is_heeded_when_it_has_changed(
+    seen: Callable[[], Evaluation], change: Callable[[Evaluation], Evaluation], words: str
+) -> None:
+    assert recheck(planned(seen()), seen()) == ""
+    why = recheck(planned(seen()), change(seen()))
+    assert why
+    assert words in why
+
+
+def test_a_hold_that_is_over_is_not_the_reason() -> None:
+    over = replace(works(idle()), hold=Hold("bob", "", NOW - 60, NOW))
+    assert recheck(planned(idle()), over).startswith("It is used")
+
+
+def test_a_stop_for_another_reason_is_another_decision() -> None:
+    seen = idle(tracked=remembered(lease=OVER))
+    assert planned(seen).reason is ActionReason.LEASE
+    assert planned(lease_extended(seen)).action is planned(seen).action
+    assert recheck(planned(seen), lease_extended(seen)) == "Its lease has been changed."
 
 
 def test_a_machine_of_the_same_name_is_not_the_one_that_was_judged() -> None:
-    seen = idle(machine=machine(vm_id="one"))
-    assert recheck(planned(seen), replaced(seen)) == "Another machine has its name now."
+    for judged, found, why in (
+        ("one", "one", ""),
+        ("one", "another", "Another machine has its name now."),
+        ("one", "", ""),
+        ("", "one", ""),
+    ):
+        assert recheck(planned(idle(machine=machine(vm_id=judged))), idle(machine=machine(vm_id=found))) == why
 
 
 @pytest.mark.parametrize("state", [State.STOPPED_BILLED, State.STARTING, State.CREATING, State.DELETING, State.UNKNOWN])
@@ -147,35 +215,17 @@ def test_a_machine_without_an_agent_is_stopped_on_fresh_measurements_only() -> N
     assert "Azure Monitor" in recheck(planned(seen), replace(seen, evidence=Evidence()))
 
 
-def test_what_has_begun_before_is_not_called_a_change() -> None:
-    plan = planned(idle())
-    assert is_on_its_way(plan, idle(machine=machine(state=State.STOPPING)))
-    assert is_on_its_way(planned(asleep_in_its_hours()), idle(machine=machine(state=State.RUNNING)))
-    assert not is_on_its_way(plan, idle())
+@pytest.mark.parametrize(
+    ("seen", "begun"),
+    [(idle, {State.STOPPING, State.STOPPED}), (asleep_in_its_hours, {State.STARTING, State.RUNNING})],
+)
+def test_what_has_begun_before_is_not_called_a_change(seen: Callable[[], Evaluation], begun: set[State]) -> None:
+    plan = planned(seen())
+    assert {state for state in State if is_on_its_way(plan, idle(machine=machine(state=state)))} == begun
 
 
-def test_a_machine_that_was_made_again_is_a_stranger() -> None:
-    old = TrackedMachine(IDENTIFIER, NOW - 900, State.RUNNING, NOW - 900, retry_at=NOW + 900, vm_id="one")
-    old = replace(
-        old, lease=Lease(NOW - 60, LeaseAction.DELETE, "alice", NOW - 800), hold=Hold("bob", "", NOW - 30, NOW + 60)
-    )
-    new = with_observation(old, machine(created=NOW - 100, vm_id="two"), "", NOW)
-    assert (new.first_seen, new.lease, new.retry_at, new.vm_id) == (NOW, None, 0.0, "two")
-    assert new.hold == old.hold, "what was set since it was made is for the new one"
-    assert with_observation(old, machine(created=NOW - 100, vm_id="one"), "", NOW).lease == old.lease
-
-
-def test_what_was_asked_of_an_environment_before_its_machine_existed_is_kept() -> None:
-    asked = TrackedMachine(IDENTIFIER, NOW - 600, State.UNKNOWN, NOW - 600)
-    lease, hold = Lease(NOW + 3600, LeaseAction.STOP, "alice", NOW - 500), Hold("bob", "", NOW - 500, NOW + 60)
-    seen = with_observation(replace(asked, lease=lease, hold=hold), machine(created=NOW - 300, vm_id="one"), "", NOW)
-    assert (seen.lease, seen.hold, seen.first_seen) == (lease, hold, NOW)
-    assert with_observation(seen, machine(created=NOW - 300, vm_id="one"), "", NOW + MINUTE).lease == lease
-
-
-def test_a_lease_that_has_stopped_a_machine_stops_it_no_more() -> None:
-    lease = Lease(NOW - 60, LeaseAction.STOP, "alice", NOW - 800)
-    asleep = TrackedMachine(IDENTIFIER, NOW - 900, State.STOPPED, NOW - 30, lease=lease)
-    assert with_observation(asleep, machine(), "", NOW).lease is None
-    running = replace(asleep, state=State.RUNNING)
-    assert with_observation(running, machine(), "", NOW).lease == lease
+def test_no_deletion_counts_as_begun_before_its_own_look() -> None:
+    over = remembered(lease=replace(OVER, then=LeaseAction.DELETE))
+    plan = planned(idle(machine=machine(environment="lab"), tracked=over))
+    assert plan.action is NextAction.DELETE
+    assert not any(is_on_its_way(plan, idle(machine=machine(state=state))) for state in State)

@@ -2,15 +2,20 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dormouse.clock import HOUR
+from dormouse.clock import HOUR, MINUTE
 from dormouse.idle.tracking import (
     IN_BETWEEN,
     LEFT_ALONE,
     Hold,
     IdleShutdown,
+    Lease,
+    LeaseAction,
+    TrackedMachine,
+    is_another,
     with_failure,
     with_observation,
     with_shutdown,
@@ -19,7 +24,7 @@ from dormouse.idle.tracking import (
 )
 from dormouse.lifecycle import State
 from dormouse.resources.machines import VirtualMachine
-from tests.unit.idle.test_verdict import NOW, machine, remembered
+from tests.unit.builders import IDENTIFIER, NOW, machine, remembered
 
 hours = st.floats(0.01, 1000)
 states = st.sampled_from([State.RUNNING, State.STOPPED, State.STOPPED_BILLED, State.STARTING, State.STOPPING, State.UNKNOWN])
@@ -95,9 +100,74 @@ def test_what_failed_is_left_alone_for_a_while_and_told_once_a_day() -> None:
     assert with_failure(again, NOW + 24 * HOUR).alarmed_at == NOW + 24 * HOUR
 
 
+def test_what_fails_again_and_again_is_left_alone_for_longer_and_for_a_day_at_most() -> None:
+    memory, pauses = remembered(), []
+    for _ in range(9):
+        memory = with_failure(memory, NOW)
+        pauses.append((memory.retry_at - NOW) / HOUR)
+    assert pauses == [0.5, 1, 2, 4, 8, 16, 24, 24, 24]
+
+
 @given(states)
 def test_who_is_seen_for_the_first_time_has_no_past(state: State) -> None:
     there: VirtualMachine = machine(state=state)
     memory = with_observation(None, there, "mon 08:00-09:00 UTC", NOW)
     assert (memory.first_seen, memory.state, memory.state_since, memory.schedule_since) == (NOW, state, NOW, NOW)
     assert memory.hours_asleep(NOW + HOUR) == memory.money_saved(NOW + HOUR) == 0.0
+
+
+def test_a_machine_that_was_made_again_is_a_stranger() -> None:
+    old = TrackedMachine(IDENTIFIER, NOW - 900, State.RUNNING, NOW - 900, retry_at=NOW + 900, vm_id="one")
+    old = replace(
+        old, lease=Lease(NOW - 60, LeaseAction.DELETE, "alice", NOW - 800), hold=Hold("bob", "", NOW - 30, NOW + 60)
+    )
+    new = with_observation(old, machine(created=NOW - 100, vm_id="two"), "", NOW)
+    assert (new.first_seen, new.lease, new.retry_at, new.vm_id) == (NOW, None, 0.0, "two")
+    assert new.hold == old.hold, "what was set since it was made is for the new one"
+    same = with_observation(old, machine(created=NOW - 100, vm_id="one"), "", NOW)
+    assert (same.first_seen, same.lease, same.retry_at) == (old.first_seen, old.lease, old.retry_at)
+
+
+@pytest.mark.parametrize(
+    ("known", "seen", "made_later", "another"),
+    [
+        ("one", "one", False, False),
+        ("one", "one", True, False),  # a clock that is off
+        ("one", "two", False, True),
+        ("one", "", False, False),  # Azure does not tell its id
+        ("one", "", True, True),
+        ("", "", True, True),
+        ("", "two", True, False),  # it is only now seen for the first time
+        ("", "two", False, False),
+    ],
+)
+def test_a_machine_is_known_by_azures_own_id_and_by_when_it_was_made(
+    known: str, seen: str, made_later: bool, another: bool
+) -> None:
+    memory = remembered(vm_id=known, first_seen=NOW - 900)
+    assert is_another(memory, machine(vm_id=seen, created=NOW - (100 if made_later else 1000))) is another
+
+
+@pytest.mark.parametrize(("since", "kept"), [(NOW - 101, False), (NOW - 100, True), (NOW - 99, True)])
+def test_of_a_machine_that_was_made_again_only_what_was_asked_since_then_is_kept(since: float, kept: bool) -> None:
+    hold, lease = Hold("bob", "", since, NOW + 60), Lease(NOW + 3600, LeaseAction.DELETE, "alice", since)
+    new = machine(created=NOW - 100, vm_id="two")
+    for held, leased in ((hold, lease), (hold, None), (None, lease), (None, None)):
+        after = with_observation(remembered(vm_id="one", hold=held, lease=leased), new, "", NOW)
+        assert (after.hold, after.lease) == ((held, leased) if kept else (None, None))
+
+
+def test_what_was_asked_of_an_environment_before_its_machine_existed_is_kept() -> None:
+    asked = TrackedMachine(IDENTIFIER, NOW - 600, State.UNKNOWN, NOW - 600)
+    lease, hold = Lease(NOW + 3600, LeaseAction.STOP, "alice", NOW - 500), Hold("bob", "", NOW - 500, NOW + 60)
+    seen = with_observation(replace(asked, lease=lease, hold=hold), machine(created=NOW - 300, vm_id="one"), "", NOW)
+    assert (seen.lease, seen.hold, seen.first_seen) == (lease, hold, NOW)
+    assert with_observation(seen, machine(created=NOW - 300, vm_id="one"), "", NOW + MINUTE).lease == lease
+
+
+def test_a_lease_that_has_stopped_a_machine_stops_it_no_more() -> None:
+    lease = Lease(NOW - 60, LeaseAction.STOP, "alice", NOW - 800)
+    asleep = TrackedMachine(IDENTIFIER, NOW - 900, State.STOPPED, NOW - 30, lease=lease)
+    assert with_observation(asleep, machine(), "", NOW).lease is None
+    running = replace(asleep, state=State.RUNNING)
+    assert with_observation(running, machine(), "", NOW).lease == lease

@@ -9,67 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.clock import MINUTE
-from dormouse.idle.evidence import STALE, Evaluation, Evidence, TimeSeries
+from dormouse.idle.evidence import STALE, Evaluation, TimeSeries
 from dormouse.idle.policy import IdlePolicy
 from dormouse.idle.schedule import read_schedule
 from dormouse.idle.signals import GPU, HOST, INSIDE, Signal
-from dormouse.idle.tracking import Hold, TrackedMachine
+from dormouse.idle.tracking import Hold
 from dormouse.idle.verdict import VerdictKind, evaluate
 from dormouse.lifecycle import State
-from dormouse.resources.machines import VirtualMachine
-
-NOW = 1_800_000_000.0  # a Friday, 08:00 UTC
-WEEK = 7 * 86400.0
-LONG_AGO = NOW - 30 * 86400.0
-GROUP = "/subscriptions/0d0e5e00-0000-4000-8000-000000000001/resourceGroups/lab"
-IDENTIFIER = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/vm"
-A100, CPU_ONLY = "Standard_NC24ads_A100_v4", "Standard_D4s_v5"
-
-
-def machine(**fields: Any) -> VirtualMachine:
-    known = {"id": IDENTIFIER, "name": "vm", "subscription": "s", "group": "lab", "region": "westeurope", "size": A100}
-    return VirtualMachine(**{**known, "state": State.RUNNING, "created": LONG_AGO, **fields})
-
-
-def remembered(**fields: Any) -> TrackedMachine:
-    known = {"id": IDENTIFIER, "first_seen": LONG_AGO, "state": State.RUNNING, "state_since": LONG_AGO}
-    return TrackedMachine(**{**known, **fields})
-
-
-def quiet(window: int = 30, **changes: Any) -> Evidence:
-    """Evidence that everything was low for a whole window."""
-    low = TimeSeries((0.0,) * window, (0.0,) * 3)
-    known: dict[str, Any] = {
-        "host": {signal.name: TimeSeries((0.0,) * window) for signal in HOST},
-        "host_end": NOW - 3 * MINUTE,
-        "inside": {signal.name: low for signal in INSIDE},
-        "heard_at": NOW,
-        "booted_at": LONG_AGO,
-        "gpu": "ok",
-    }
-    return Evidence(**{**known, **changes})
-
-
-def case(**fields: Any) -> Evaluation:
-    """A quiet machine in every respect that is not given."""
-    policy = fields.pop("policy", IdlePolicy())
-    known = {"machine": machine(), "tracked": remembered(), "policy": policy, "now": NOW, "evidence": quiet(policy.window)}
-    return Evaluation(**{**known, **fields})
-
-
-def with_value(evidence: Evidence, side: str, name: str, place: int, value: float | None) -> Evidence:
-    """The evidence with another value of a signal in one minute; places count on from the window into what is newer."""
-    tracks: dict[str, TimeSeries] = dict(getattr(evidence, side))
-    track = tracks[name]
-    values = [*track.window, *track.recent]
-    values[place] = value
-    size = len(track.window)
-    return with_tracks(evidence, side, {**tracks, name: TimeSeries(tuple(values[:size]), tuple(values[size:]))})
-
-
-def with_tracks(evidence: Evidence, side: str, tracks: dict[str, TimeSeries]) -> Evidence:
-    return replace(evidence, host=tracks) if side == "host" else replace(evidence, inside=tracks)
-
+from tests.unit.builders import (
+    A100,
+    CPU_ONLY,
+    LONG_AGO,
+    NOW,
+    WEEK,
+    case,
+    machine,
+    quiet,
+    remembered,
+    with_tracks,
+    with_value,
+)
 
 SIGNALS = [("host", signal) for signal in HOST] + [("inside", signal) for signal in INSIDE]
 SPEAKING = [signal for signal in INSIDE if signal.limit(IdlePolicy()) is not None]
@@ -310,3 +269,16 @@ def test_what_keeps_a_machine_awake_longest_ago_and_most_convincingly_is_told_wi
     sentence = evaluate(case(evidence=evidence)).reason
     assert "a GPU was at 88 % (12 min ago)" in sentence
     assert sentence.index("GPU") < sentence.index("CPU")
+
+
+@pytest.mark.parametrize(
+    ("until", "kind"), [(NOW - 1, VerdictKind.IDLE), (NOW, VerdictKind.IDLE), (NOW + 1, VerdictKind.HELD)]
+)
+def test_a_hold_counts_until_its_moment(until: float, kind: VerdictKind) -> None:
+    assert evaluate(case(hold=Hold("bob", "", LONG_AGO, until))).kind is kind
+
+
+@pytest.mark.parametrize("unreadable", ["", "This release cannot read the row"])
+def test_a_machine_at_rest_is_stopped_whatever_can_be_read(unreadable: str) -> None:
+    assert evaluate(case(machine=machine(state=State.STOPPED), unreadable=unreadable)).kind is VerdictKind.STOPPED
+    assert evaluate(case(unreadable=unreadable)).kind is (VerdictKind.UNKNOWN if unreadable else VerdictKind.IDLE)

@@ -1,11 +1,8 @@
 """What others have written is told as they wrote it, and does nothing in the place where it is read."""
 
-import json
-
 import pytest
 
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
-from dormouse.http.responses import accepted
 from dormouse.lifecycle import Verb
 from dormouse.notifications.notification import Notification, end_of_operation
 from dormouse.notifications.webhooks import FORMS
@@ -36,14 +33,6 @@ def test_a_plain_webhook_gets_the_words_themselves() -> None:
     body = FORMS["webhook"](EVIL, "")
     assert (body["event"], body["text"]) == ("attention", EVIL.text)
     assert "snooze_url" not in body
-
-
-def test_an_address_is_ascii_whatever_a_machine_is_called() -> None:
-    answer = accepted("grüppe:vm-stop-01ARZ3NDEKTSV4RRFFQ69G5FAV")
-    location = answer.headers["Location"]
-    assert location.isascii()
-    assert location.startswith("/api/operations/gr%C3%BCppe:vm-stop-")
-    assert json.loads(answer.get_body())["operation"].startswith("grüppe")
 
 
 REFUSAL = Refusal(RefusalReason.GAVE_UP, "Azure has none left.", step="vm")

@@ -3,18 +3,20 @@
 import asyncio
 import json
 from collections.abc import Callable
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dormouse.access.signatures import hub_signature
+from dormouse.cloud.clients import Cloud
 from dormouse.cloud.egress import session_to_the_outside
 from dormouse.errors import CloudUnavailable
 from dormouse.notifications.cards import Card
 from dormouse.notifications.notification import Delivery, Notification
 from dormouse.notifications.webhooks import Webhooks
 from tests.guest.fakes import Answer, Request, answered, serving
+from tests.unit.twins import SETTINGS
 
 NOTICE = Notification("warned", "/id", "gpu1", "It is about to be stopped.", 1.0)
 Respond = Callable[[Request], Answer]
@@ -23,12 +25,12 @@ Respond = Callable[[Request], Answer]
 def told(respond: Respond, *, places: tuple[str, ...] = (), kinds: tuple[str, ...] = ("webhook",)) -> Delivery:
     """What came of telling everybody, if all places are the same one."""
     with serving(respond) as port:
-        urls = {kind: f"http://localhost:{port}/{kind}" for kind in kinds}
+        urls = {f"notify_{kind}_url": f"http://localhost:{port}/{kind}" for kind in kinds}
 
         async def tell() -> Delivery:
             async with session_to_the_outside({"localhost"}) as session:
-                settings = SimpleNamespace(notify_urls=urls, notify_webhook_secret="s3cret")
-                cloud: Any = SimpleNamespace(settings=settings, outside=session)
+                cloud = Cloud(replace(SETTINGS, **urls, notify_webhook_secret="s3cret"))
+                cloud.outside = session
                 return await Webhooks(cloud).send(NOTICE, places=places)
 
         return asyncio.run(tell())
@@ -79,8 +81,8 @@ def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 def answer_at(url: str, *, ours: bool = True) -> None:
     async def answer() -> None:
         async with session_to_the_outside({"localhost"}) as session:
-            settings = SimpleNamespace(takes_slack_answers=lambda asked: ours)
-            cloud: Any = SimpleNamespace(settings=settings, outside=session)
+            cloud = Cloud(replace(SETTINGS, slack_hooks_url=url if ours else "https://hooks.slack.example"))
+            cloud.outside = session
             await Webhooks(cloud).reply(url, Card("done"))
 
     asyncio.run(answer())

@@ -7,7 +7,7 @@ from typing import Any
 from dormouse import serialization
 from dormouse.environments.operations import DeleteRequest
 from dormouse.environments.results import Progress, Refusal
-from orchestrators.environments.delete import LOOKS, _purge_until_gone
+from orchestrators.environments.delete import LOOKS, purge_until_gone
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Vault:
 
     def purge(self, *deleted: str) -> tuple[Refusal, ...]:
         """What comes of a purge after some secrets were deleted just now."""
-        story = _purge_until_gone(self, DeleteRequest("ml1-delete-1", "ml1", "rg-dormouse-ml1", purge=True), deleted)
+        story = purge_until_gone(self, DeleteRequest("ml1-delete-1", "ml1", "rg-dormouse-ml1", purge=True), deleted)
         said = None
         while True:
             try:

@@ -13,7 +13,7 @@ from dormouse.lifecycle import Verb
 from dormouse.services.apply import machine_on_record
 from dormouse.settings import Settings
 from orchestrators.environments.health import health_outcome
-from orchestrators.environments.power import _check
+from orchestrators.environments.power import check_after_change
 from tests.support import WORKSTATION
 
 SETTINGS = Settings(
@@ -81,6 +81,6 @@ def checked(request: ChangePower) -> Outcome:
     """The outcome where nothing is asked inside, so that nothing of Durable is needed."""
     context: Any = None
     with pytest.raises(StopIteration) as ended:
-        next(_check(context, request, context))
+        next(check_after_change(context, request, context))
     outcome: Outcome = ended.value.value
     return outcome

@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-from types import SimpleNamespace
-from typing import Any
 
+import azure.functions as func
 import pytest
 
-from dormouse.access.roles import Caller, Channel
+from dormouse.access.roles import ANYBODY
 from dormouse.clock import DAY, MINUTE, iso_text
 from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import OutcomeStatus
@@ -19,6 +18,7 @@ from dormouse.records import machines
 from dormouse.records.documents import read_document, read_each
 from dormouse.records.table import Row
 from dormouse.services.context import Context
+from tests.unit.twins import MemoryTables, Orchestrations, reads_of
 
 NOW = 1_800_000_000.0
 
@@ -34,40 +34,27 @@ def test_what_cannot_be_read_names_its_row_and_spoils_no_other(document: str) ->
 
 @pytest.mark.parametrize(("age", "replaced"), [(0.0, False), (KEPT * MINUTE - 1, False), (KEPT * MINUTE + 1, True)])
 def test_an_unreadable_heartbeat_is_replaced_when_everything_in_it_is_too_old(age: float, replaced: bool) -> None:
-    written: list[str] = []
-    fresh = AgentRecord("m", NOW, NOW)
-
-    class Table:
-        async def read(self, partition: str, key: str) -> Row:
-            return Row(key, '{"of": "tomorrow"}', "e", {}, NOW - age)
-
-        async def replace(self, partition: str, key: str, document: str, etag: str) -> bool:
-            written.append(document)
-            return True
-
-    records: Any = machines.MachineRecords.__new__(machines.MachineRecords)
-    records._heartbeats = Table()
-    change = records.change_heard("k", lambda known: fresh if known is None else known, NOW)
+    fresh, tables = AgentRecord("m", NOW, NOW), MemoryTables(NOW)
+    tables.put(machines.HEARTBEATS, "k", '{"of": "tomorrow"}', written_at=NOW - age)
+    change = machines.MachineRecords(tables).change_heard("k", lambda known: fresh if known is None else known, NOW)
     if replaced:
         assert asyncio.run(change) == fresh
     else:
         with pytest.raises(UnreadableRecord):
             asyncio.run(change)
-    assert bool(written) is replaced
+    (row,) = tables.get_table_client(machines.HEARTBEATS).rows.values()
+    assert ("tomorrow" not in row["Document"]) is replaced
 
 
 @pytest.mark.parametrize(("age", "state"), [(60.0, "pending"), (2 * DAY, OutcomeStatus.LOST)])
 def test_an_operation_without_a_history_is_lost_and_not_pending_for_ever(age: float, state: str) -> None:
-    record = OperationRecord("ml1-stop-x", "ml1", Verb.STOP, "ana", iso_text(NOW - age))
+    record = OperationRecord("ml1-stop-01M8J8WFS2VXEX4MSYZ4DDW3F4", "ml1", Verb.STOP, "ana", iso_text(NOW - age))
+    dependencies = reads_of(MemoryTables(), now=NOW)
+    request = func.HttpRequest(method="GET", url="/api/x", route_params={"id": record.id}, body=b"")
 
-    async def operation(identifier: str) -> OperationRecord:
-        return record
+    async def asked() -> func.HttpResponse:
+        await dependencies.records.remember_operation(record)
+        return await get_operation(request, Context(Orchestrations(), dependencies, ANYBODY))
 
-    async def get_status(identifier: str) -> None:
-        return None
-
-    dependencies: Any = SimpleNamespace(records=SimpleNamespace(operation=operation), now=lambda: NOW)
-    request: Any = SimpleNamespace(route_params={"id": record.id})
-    client: Any = SimpleNamespace(get_status=get_status)
-    answer = asyncio.run(get_operation(request, Context(client, dependencies, Caller("ana", Channel.KEY))))
+    answer = asyncio.run(asked())
     assert json.loads(answer.get_body())["state"] == state

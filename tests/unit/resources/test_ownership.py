@@ -4,19 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from azure.core.exceptions import ResourceNotFoundError
+from azure.keyvault.secrets import DeletedSecret, SecretProperties
+from azure.keyvault.secrets.aio import SecretClient
 
 from activities.inventory import list_deleted_secrets, read_owned_resources
-from dormouse import serialization
 from dormouse.blueprints.catalog import plan_for
 from dormouse.blueprints.specs import WorkstationSpec
+from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord, Provision
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of
 from dormouse.lifecycle import State, Verb
+from dormouse.records.environments import Records
 from dormouse.resources.machines import VirtualMachine, machine_id
 from dormouse.resources.ownership import (
     MOST_NAMED,
@@ -30,8 +31,9 @@ from dormouse.resources.ownership import (
     ulid_in_secret,
 )
 from dormouse.resources.plan import DEFAULT_DEPLOYMENT, DeploymentTarget, Plan
-from orchestrators.environments.provision import _preflight
+from orchestrators.environments.provision import preflight
 from orchestrators.progress import ProgressTracker
+from tests.unit.twins import SETTINGS, MemoryTables
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 ULID = "01M80AKRESFYRXQ716J26R1AX0"
@@ -96,22 +98,36 @@ def test_what_is_left_alone_is_named_and_the_sentence_has_an_end() -> None:
     assert text_of_resources_kept([f"r{number}" for number in range(MOST_NAMED + 7)]).endswith("and 7 more.")
 
 
-class Tables:
+def tables_with(known: EnvironmentRecord | OperationRecord | None) -> MemoryTables:
     """Tables that hold one record, or none."""
+    tables = MemoryTables()
+    records = Records(tables)
+    if isinstance(known, EnvironmentRecord):
+        asyncio.run(records.remember_environment(known))
+    elif known is not None:
+        asyncio.run(records.remember_operation(known))
+    return tables
 
-    def __init__(self, record: EnvironmentRecord | OperationRecord | None) -> None:
-        self.record = record
 
-    def get_table_client(self, table_name: str) -> Any:
-        async def get_entity(partition: str, key: str) -> Any:
-            if self.record is None:
-                error = ResourceNotFoundError("ResourceNotFound")
-                error.status_code = 404
-                raise error
-            row = {"RowKey": key, "Document": serialization.text_of(self.record)}
-            return type("Entity", (dict,), {"metadata": {"etag": "1"}})(row)
+class Vault(SecretClient):
+    """A vault that lists secrets of these names as deleted, all with the tag of ml1."""
 
-        return SimpleNamespace(get_entity=get_entity)
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def list_deleted_secrets(self, **_: Any) -> Any:
+        async def deleted() -> AsyncIterator[DeletedSecret]:
+            for name in self._names:
+                secret = f"https://v.vault.azure.net/secrets/{name}"
+                yield DeletedSecret(SecretProperties(id=secret, vault_id=secret, tags={"dormouse": "ml1"}))
+
+        return deleted()
+
+
+def cloud_with(known: EnvironmentRecord | OperationRecord | None, *deleted: str) -> Cloud:
+    cloud = Cloud(replace(SETTINGS, azure_subscription_id=SUBSCRIPTION, deployment_id=DEFAULT_DEPLOYMENT))
+    cloud.tables, cloud.secrets = tables_with(known), Vault(*deleted)
+    return cloud
 
 
 def record(resources: tuple[str, ...]) -> EnvironmentRecord:
@@ -122,31 +138,29 @@ def record(resources: tuple[str, ...]) -> EnvironmentRecord:
 
 
 def test_only_secrets_of_known_operations_are_purged_whatever_their_tags_say() -> None:
-    """The row that these tables hold is the trail of one provision of ml1."""
     operation = OperationRecord(f"ml1-provision-{ULID}", "ml1", Verb.PROVISION, "ann", "")
-    tags = SimpleNamespace(tags={"dormouse": "ml1"})
     ours, stranger = secret_name(DEFAULT_DEPLOYMENT, "ml1", ULID), secret_name(DEFAULT_DEPLOYMENT, "ml1", ULID[:-1] + "1")
     names = [ours, stranger, secret_name("prod", "ml1", ULID), secret_name(DEFAULT_DEPLOYMENT, "ml2", ULID), "anything"]
+    assert asyncio.run(list_deleted_secrets("ml1", cloud_with(operation, *names))) == [ours]
 
-    async def deleted() -> AsyncIterator[Any]:
-        for name in names:
-            yield SimpleNamespace(name=name, properties=tags)
 
-    settings = SimpleNamespace(deployment_id=DEFAULT_DEPLOYMENT)
-    vault = SimpleNamespace(list_deleted_secrets=deleted)
-    cloud: Any = SimpleNamespace(tables=Tables(operation), settings=settings, secrets=vault)
-    assert asyncio.run(list_deleted_secrets("ml1", cloud)) == [ours]
+class Context:
+    """A durable context that starts activities, and answers none."""
+
+    current_utc_datetime = datetime(2026, 5, 1, tzinfo=UTC)
+
+    def call_activity_with_retry(self, name: str, retry_options: Any, input_: Any = None) -> str:
+        return name
+
+    def set_custom_status(self, status: Any) -> None:
+        return None
 
 
 @pytest.mark.parametrize(("new", "first"), [(True, "check_new_group"), (False, "check_group")])
 def test_a_new_environment_takes_no_group_that_exists_by_now(new: bool, first: str) -> None:
     request = Provision(plan(), record(()), new=new)
-    context: Any = SimpleNamespace(
-        call_activity_with_retry=lambda name, retries, given: name,
-        current_utc_datetime=datetime(2026, 5, 1, tzinfo=UTC),
-        set_custom_status=lambda status: None,
-    )
-    assert next(_preflight(context, request, ProgressTracker(context))) == first
+    context = Context()
+    assert next(preflight(context, request, ProgressTracker(context))) == first
 
 
 def test_a_machine_of_the_same_name_in_another_subscription_is_not_an_environments() -> None:
@@ -175,13 +189,11 @@ def test_a_tag_of_another_deployment_hides_no_machine_of_ours() -> None:
     assert not EvaluationRules().leaves_to_others(machine)
 
 
-async def belongings(known: EnvironmentRecord | None) -> OwnedResources:
-    settings = SimpleNamespace(azure_subscription_id=SUBSCRIPTION, deployment_id=DEFAULT_DEPLOYMENT)
-    cloud: Any = SimpleNamespace(tables=Tables(known), settings=settings)
-    return await read_owned_resources("ml1", cloud)
+def belongings(known: EnvironmentRecord | None) -> OwnedResources:
+    return asyncio.run(read_owned_resources("ml1", cloud_with(known)))
 
 
 def test_a_record_says_what_is_removed_whatever_this_release_would_name() -> None:
-    assert asyncio.run(belongings(record(("/one", "/two")))).resources == ("/one", "/two")
-    assert asyncio.run(belongings(record(()))) == owned_resources_of(plan())  # of an earlier release, which wrote none down
-    assert asyncio.run(belongings(None)) == OwnedResources()
+    assert belongings(record(("/one", "/two"))).resources == ("/one", "/two")
+    assert belongings(record(())) == owned_resources_of(plan())  # of an earlier release, which wrote none down
+    assert belongings(None) == OwnedResources()

@@ -3,16 +3,17 @@
 import asyncio
 import itertools
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from dormouse.clock import DAY, HOUR
-from dormouse.errors import CloudUnavailable
-from dormouse.records.machines import PageRead
+from dormouse.idle.report import ReportHead, ReportPage, SweepSummary
+from dormouse.records.environments import Records
+from dormouse.records.machines import MACHINES, MISSED, REPORTS
 from dormouse.resources.machines import key_of, machine_id
 from dormouse.services.retention import (
     FIRST_HISTORY,
@@ -24,9 +25,10 @@ from dormouse.services.retention import (
     slices,
 )
 from dormouse.settings import Settings, SettingsError
+from tests.unit.builders import case, line_of, machine
+from tests.unit.twins import MemoryTables, Orchestrations, reads_of
 
 NOW = 1_800_000_000.0
-KEPT = Settings("s", "https://v", "https://t")
 REQUIRED = {
     "AZURE_SUBSCRIPTION_ID": "0d0e5e00-0000-4000-8000-000000000001",
     "KEY_VAULT_URL": "https://v.example",
@@ -38,63 +40,58 @@ def id_of(name: str) -> str:
     return machine_id("s", "g", name)
 
 
-@dataclass
 class Fleet:
-    """The rows of machines, and what the last sweep saw."""
+    """The rows of machines by name and when each was written, and what the last sweep saw."""
 
-    remembered: dict[str, float]
-    seen: list[str]
-    missing: dict[str, float] = field(default_factory=dict)
-    pages: int = 1
-    ended_at: float = NOW
-    swept: str = "sweep-1"
-    beyond: int = -1
-    unreadable: bool = False
+    def __init__(self, remembered: dict[str, float], seen: list[str], missing: dict[str, float] | None = None) -> None:
+        self.tables, self.seen = MemoryTables(), seen
+        self.head = ReportHead("sweep-1", False, NOW, NOW, 1, SweepSummary())
+        self.swept = "sweep-1"
+        for name, at in remembered.items():
+            self.write(name, at)
+        for name, at in (missing or {}).items():
+            self.tables.put(MACHINES, key_of(id_of(name)), "{}", partition=MISSED, written_at=at)
 
-    async def report_head(self) -> Any:
-        return SimpleNamespace(sweep="sweep-1", pages=self.pages, ended_at=self.ended_at)
+    def write(self, name: str, at: float) -> None:
+        """The row of a machine is written at a moment."""
+        self.tables.put(MACHINES, key_of(id_of(name)), "{}", written_at=at)
 
-    async def report_page(self, number: int) -> PageRead:
-        lines = tuple(SimpleNamespace(id=id_of(name)) for name in self.seen)
-        content: Any = SimpleNamespace(sweep=self.swept, rows=lines)
-        return PageRead(problem="cannot be read") if self.unreadable else PageRead(content)
+    @property
+    def remembered(self) -> set[str]:
+        return self._names(MACHINES)
 
-    async def tracked_keys(self) -> dict[str, float]:
-        return {key_of(id_of(name)): at for name, at in self.remembered.items()}
-
-    async def missed(self) -> dict[str, float]:
-        return dict(self.missing)
-
-    async def note_missed(self, keys: Any) -> None:
-        self.missing |= dict.fromkeys(keys, self.now)
-
-    async def forget_missed(self, keys: Any) -> None:
-        for key in list(keys):
-            del self.missing[key]
-
-    async def forget(self, key: str) -> None:
-        del self.remembered[key.rpartition(":")[2]]
-
-    async def forget_report_from(self, number: int) -> None:
-        self.beyond = number
-
-    now: float = NOW
+    @property
+    def missing(self) -> set[str]:
+        return self._names(MISSED)
 
     def at(self, now: float, *, swept: bool = True) -> None:
-        self.now = now
-        self.ended_at = now if swept else self.ended_at
-        dependencies: Any = SimpleNamespace(machines=self, now=lambda: now, settings=KEPT)
-        asyncio.run(forget_missing_machines(dependencies))
+        """A sweep ends at this moment, unless that was long ago; then what is missing for long is forgotten."""
+        self.tables.now = now
+        dependencies = reads_of(self.tables, now=now)
+        lines = tuple(line_of(case(machine=machine(id=id_of(name)))) for name in self.seen)
+
+        async def go_on() -> None:
+            await dependencies.machines.finish_report(replace(self.head, ended_at=now if swept else NOW))
+            for number in range(3):  # two of them of an earlier sweep, which had more pages
+                sweep = "sweep-0" if number else self.swept
+                await dependencies.machines.write_report(ReportPage(number, sweep, NOW, lines))
+            await forget_missing_machines(dependencies)
+
+        asyncio.run(go_on())
+
+    def _names(self, partition: str) -> set[str]:
+        rows = self.tables.get_table_client(MACHINES).rows
+        return {key.rpartition(":")[2] for found, key in rows if found == partition}
 
 
 def test_a_machine_that_sweeps_have_not_seen_for_thirty_days_is_forgotten() -> None:
     fleet = Fleet({"alive": 0.0, "gone": NOW - 90 * DAY}, ["alive"])
     for day in range(31):
         fleet.at(NOW + day * DAY)
-        assert set(fleet.remembered) == {"alive", "gone"}
+        assert fleet.remembered == {"alive", "gone"}
     fleet.at(NOW + 30 * DAY + HOUR)
-    assert (set(fleet.remembered), fleet.missing) == ({"alive"}, {})
-    assert fleet.beyond == 1
+    assert (fleet.remembered, fleet.missing) == ({"alive"}, set())
+    assert len(fleet.tables.keys(REPORTS)) == 2, "the head and the page of the last sweep"
 
 
 def test_a_machine_that_is_seen_once_more_is_missed_from_the_beginning() -> None:
@@ -104,36 +101,47 @@ def test_a_machine_that_is_seen_once_more_is_missed_from_the_beginning() -> None
     fleet.at(NOW + 29 * DAY)
     fleet.seen = ["alive"]
     fleet.at(NOW + 31 * DAY)
-    assert set(fleet.remembered) == {"alive", "away"}
+    assert fleet.remembered == {"alive", "away"}
 
 
 def test_a_machine_that_still_reports_or_is_held_is_kept() -> None:
     fleet = Fleet({"alive": 0.0, "talks": 0.0}, ["alive"])
     fleet.at(NOW)
-    fleet.remembered["talks"] = NOW + 29 * DAY
+    fleet.write("talks", NOW + 29 * DAY)
     fleet.at(NOW + 31 * DAY)
     assert "talks" in fleet.remembered
 
 
-@pytest.mark.parametrize(
-    "blind",
-    [
-        {"swept": "sweep-0"},
-        {"unreadable": True},
-        {"pages": 0},
-        {"seen": []},
-    ],
-)
-def test_a_sweep_that_saw_nothing_or_not_everything_proves_nothing(blind: dict[str, Any]) -> None:
-    fleet = Fleet(**{"remembered": {"gone": 0.0}, "seen": ["alive"], "missing": {key_of(id_of("gone")): 0.0}, **blind})
+def blind_head(fleet: Fleet) -> None:
+    fleet.head = replace(fleet.head, pages=0)
+
+
+def of_another_sweep(fleet: Fleet) -> None:
+    fleet.swept = "sweep-0"
+
+
+def unreadable(fleet: Fleet) -> None:
+    fleet.head = replace(fleet.head, pages=4)  # the last of which was never written
+
+
+def without_machines(fleet: Fleet) -> None:
+    fleet.seen = []
+
+
+@pytest.mark.parametrize("blind", [blind_head, of_another_sweep, unreadable, without_machines])
+def test_a_sweep_that_saw_nothing_or_not_everything_proves_nothing(blind: Callable[[Fleet], None]) -> None:
+    fleet = Fleet({"gone": 0.0}, ["alive"], {"gone": 0.0})
+    blind(fleet)
     fleet.at(NOW)
-    assert set(fleet.remembered) == {"gone"}
+    assert fleet.remembered == {"gone"}
 
 
 def test_a_sweep_of_long_ago_proves_nothing() -> None:
-    fleet = Fleet({"alive": 0.0, "gone": 0.0}, ["alive"], {key_of(id_of("gone")): 0.0}, ended_at=NOW)
+    fleet = Fleet({"alive": 0.0, "gone": 0.0}, ["alive"], {"gone": 0.0})
     fleet.at(NOW + 2 * HOUR, swept=False)
-    assert set(fleet.remembered) == {"alive", "gone"}
+    assert fleet.remembered == {"alive", "gone"}
+    fleet.at(NOW + 2 * HOUR)
+    assert fleet.remembered == {"alive"}
 
 
 def test_the_slices_are_the_whole_time_before_the_border_once() -> None:
@@ -146,61 +154,48 @@ def test_the_slices_are_the_whole_time_before_the_border_once() -> None:
 
 
 def test_a_slice_that_fails_leaves_the_others_alone(caplog: pytest.LogCaptureFixture) -> None:
-    asked: list[tuple[datetime, datetime]] = []
-
-    class Client:
-        async def purge_instance_history_by(self, first: datetime, last: datetime, statuses: Any) -> Any:
-            asked.append((first, last))
-            assert {status.value for status in statuses} == {"Completed", "Failed", "Terminated", "Canceled"}
-            if len(asked) == 2:
+    class Slow(Orchestrations):
+        async def purge_instance_history_by(
+            self, created_time_from: datetime, created_time_to: datetime, runtime_status: Any
+        ) -> Any:
+            assert {status.value for status in runtime_status} == {"Completed", "Failed", "Terminated", "Canceled"}
+            purged = await super().purge_instance_history_by(created_time_from, created_time_to, runtime_status)
+            if len(self.purged) == 2:
                 raise TimeoutError("too slow")
-            return SimpleNamespace(instances_deleted=3)
+            return purged
 
-    client: Any = Client()
-    dependencies: Any = SimpleNamespace(settings=KEPT, now=lambda: NOW)
+    client = Slow()
     with caplog.at_level(logging.WARNING):
-        asyncio.run(purge_histories(client, dependencies))
-    assert asked == list(slices(datetime.fromtimestamp(NOW, UTC) - timedelta(days=30)))
+        asyncio.run(purge_histories(client, reads_of(MemoryTables(), now=NOW)))
+    assert client.purged == list(slices(datetime.fromtimestamp(NOW, UTC) - timedelta(days=30)))
     assert "too slow" in caplog.text
     assert len(OVER) == 4
 
 
+class Trail(Records):
+    """Records with more operations than are forgotten at once."""
+
+    def __init__(self, left: list[int]) -> None:
+        super().__init__(MemoryTables())
+        self.left, self.moments = left, list[float]()
+
+    async def forget_operations_before(self, moment: float, *, limit: int = 1000) -> int:
+        self.moments.append(moment)
+        return self.left.pop(0)
+
+
 def test_trails_are_forgotten_a_thousand_at_a_time() -> None:
-    left = [1000, 1000, 7, 5]
-    moments: list[float] = []
-
-    async def forget_operations_before(moment: float, *, limit: int) -> int:
-        moments.append(moment)
-        return left.pop(0)
-
-    records = SimpleNamespace(forget_operations_before=forget_operations_before)
-    dependencies: Any = SimpleNamespace(records=records, settings=KEPT, now=lambda: NOW)
-    asyncio.run(forget_old_trails(dependencies))
-    assert (left, set(moments)) == ([5], {NOW - 400 * DAY})
+    trail = Trail([1000, 1000, 7, 5])
+    asyncio.run(forget_old_trails(reads_of(MemoryTables(), now=NOW, records=trail)))
+    assert (trail.left, set(trail.moments)) == ([5], {NOW - 400 * DAY})
 
 
 def test_records_that_cannot_be_reached_are_asked_again_in_an_hour(caplog: pytest.LogCaptureFixture) -> None:
-    asked: list[str] = []
-
-    async def away(*_: Any, **__: Any) -> None:
-        asked.append("asked")
-        raise CloudUnavailable("The records cannot be reached right now.")
-
-    nothing = SimpleNamespace(instances_deleted=0)
-
-    async def purge(*_: Any) -> Any:
-        return nothing
-
-    client: Any = SimpleNamespace(purge_instance_history_by=purge)
-    dependencies: Any = SimpleNamespace(
-        records=SimpleNamespace(forget_operations_before=away),
-        machines=SimpleNamespace(report_head=away),
-        settings=KEPT,
-        now=lambda: NOW,
-    )
+    tables = MemoryTables()
+    tables.away = True
     with caplog.at_level(logging.WARNING):
-        asyncio.run(retain(client, dependencies))
-    assert asked == ["asked", "asked"], "one that fails does not keep the next one from its work"
+        asyncio.run(retain(Orchestrations(), reads_of(tables, now=NOW)))
+    assert tables.asked == 2, "one that fails does not keep the next one from its work"
     assert "kept for another hour" in caplog.text
 
 

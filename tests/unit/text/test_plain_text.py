@@ -3,9 +3,10 @@
 import asyncio
 import csv
 import io
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
+import azure.functions as func
 import pytest
 from pydantic import ValidationError
 
@@ -15,10 +16,12 @@ from dormouse.chatops.endpoints import GenericMessage
 from dormouse.http.handlers.machines import idle_report
 from dormouse.idle.heartbeat import Heartbeat, merged
 from dormouse.idle.holds import HoldRequest
-from dormouse.idle.report import ReportHead, ReportPage, ReportRow, SweepSummary
+from dormouse.idle.report import ReportHead, ReportPage, SweepSummary
+from dormouse.idle.tracking import Hold
 from dormouse.services.context import Context
 from dormouse.text.plain_text import CONTROL, plain
-from tests.unit.http.test_requests import request
+from tests.unit.builders import case, line_of
+from tests.unit.twins import MemoryTables, reads_of, request
 
 NOW = 1_800_000_000.0
 HOSTILE = (
@@ -70,37 +73,20 @@ def test_plain_text_stays_as_it_is() -> None:
     assert plain("a\r\nb\tc") == "a b c"
 
 
-def _line_of(text: str) -> ReportRow:
-    """A line of the report all of whose texts are this one."""
-    written: Any = f"x{text}y"
-    numbers: dict[str, Any] = {
-        "numbers": {},
-        "at": 0.0,
-        "since": 0.0,
-        "hold": None,
-        "lease": None,
-        "hours_asleep": 0.0,
-        "saved": 0.0,
-    }
-    names = ("id", "name", "environment", "region", "size", "state", "verdict", "sentence", "step", "then")
-    texts = dict.fromkeys(names, written)
-    return ReportRow(**texts, **numbers, per_hour=0.0, currency="USD")
-
-
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_table_for_machines_shows_nothing_that_a_terminal_obeys(text: str) -> None:
-    line = _line_of(text)
+    texts = dict.fromkeys(("id", "name", "environment", "region", "size", "sentence", "then"), f"x{text}y")
+    hold = Hold(texts["name"], texts["name"], NOW, NOW + 60)
+    line = replace(line_of(case()), **texts, hold=hold)  # type: ignore[arg-type] # mypy sees no names in a dict
+    dependencies = reads_of(MemoryTables(), now=NOW)
 
-    async def head() -> Any:
-        return ReportHead("sweep-1", False, NOW, NOW, 1, SweepSummary())
+    async def asked() -> func.HttpResponse:
+        await dependencies.machines.write_report(ReportPage(0, "sweep-1", NOW, (line,)))
+        await dependencies.machines.finish_report(ReportHead("sweep-1", False, NOW, NOW, 1, SweepSummary()))
+        client: Any = None
+        return await idle_report(request("?format=csv"), Context(client, dependencies, Caller("x", Channel.KEY)))
 
-    async def page(number: int) -> Any:
-        return SimpleNamespace(content=ReportPage(0, "sweep-1", NOW, (line,)), problem="")
-
-    dependencies: Any = SimpleNamespace(machines=SimpleNamespace(report_head=head, report_page=page), now=lambda: NOW)
-    asked = request("?format=csv")
-    client: Any = None
-    answer = asyncio.run(idle_report(asked, Context(client, dependencies, Caller("x", Channel.KEY))))
+    answer = asyncio.run(asked())
     rows = list(csv.reader(io.StringIO(answer.get_body().decode(), newline="")))
     assert len(rows) == 2
     assert not any(map(CONTROL.search, rows[1]))

@@ -1,0 +1,115 @@
+"""What a sweep does about machines: it looks again, and asks Azure for what is right by then."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from azure.mgmt.compute.aio.operations import VirtualMachinesOperations
+from azure.monitor.querymetrics.aio import MetricsClient
+
+from activities.idle.execute import begin_claims
+from dormouse.cloud.clients import Cloud
+from dormouse.environments.results import Progress, Stage
+from dormouse.idle.policy import IdlePolicy
+from dormouse.idle.sweep import ActionClaim, ActionStarted, ClaimBatch
+from dormouse.idle.tracking import Lease, LeaseAction
+from dormouse.lifecycle import State
+from dormouse.records.environments import Lock, Records
+from dormouse.records.machines import MachineRecords
+from dormouse.resources.machines import IDLE_TAG, VirtualMachine
+from tests.unit.builders import NOW, case, machine, planned, remembered
+from tests.unit.twins import SETTINGS, Answer, MemoryTables
+
+OPERATION = "lab:vm-stop-01M8J8WFS2VXEX4MSYZ4DDW3F4"
+
+
+class Overloaded(MetricsClient):
+    """Azure Monitor, which answers nobody: a lease does not wait for it."""
+
+    def __init__(self) -> None:
+        """Reach nothing."""
+
+    async def send_request(self, request: Any, **_: Any) -> Any:
+        return Answer(529, "")
+
+
+class Machines(VirtualMachinesOperations):
+    """One running machine with these tags."""
+
+    def __init__(self, tags: dict[str, str]) -> None:
+        self._tags = tags
+
+    async def get(self, *_: Any, **__: Any) -> Any:
+        status = {"code": "PowerState/running"}
+        return {"tags": self._tags, "properties": {"vmId": "one", "instanceView": {"statuses": [status]}}}
+
+
+class Place(Cloud):
+    """A cloud with one machine whose lease is over, and the operations that were begun on it with their options."""
+
+    def __init__(self, tags: dict[str, str]) -> None:
+        super().__init__(SETTINGS)
+        self.tables = MemoryTables()
+        self.begun: list[tuple[str, dict[str, Any]]] = []
+        self._machines = Machines(tags)
+
+    @staticmethod
+    def now() -> float:
+        return NOW
+
+    def metrics(self, region: str) -> MetricsClient:
+        return Overloaded()
+
+    def compute_in(self, subscription: str) -> Any:
+        compute = super().compute_in(subscription)
+        compute.virtual_machines = self._machines
+        return compute
+
+    async def begin(self, begin: Any, *request: Any, **options: Any) -> Progress:
+        self.begun.append((begin.__name__, options))
+        return Progress.done()
+
+
+def carried_out(there: VirtualMachine, tags: dict[str, str], *, hibernate: bool) -> tuple[list[ActionStarted], Place]:
+    """What came of a planned stop of a machine whose lease has run out."""
+    place = Place(tags)
+    memory = remembered(lease=Lease(NOW - 60, LeaseAction.STOP, "alice"), vm_id="one")
+    plan = planned(case(machine=there, tracked=memory, policy=IdlePolicy(lead=0)))
+    claim = ActionClaim(OPERATION, replace(plan, hibernate=hibernate), "sweep-1", NOW)
+
+    async def begin() -> list[ActionStarted]:
+        await Records(place.tables).take_lock(plan.lock, Lock(OPERATION, NOW))
+        await MachineRecords(place.tables).change_tracked(there.key, lambda _: memory)
+        begun = await begin_claims(ClaimBatch((claim,)), place)
+        await place.close()
+        return begun
+
+    return asyncio.run(begin()), place
+
+
+@pytest.mark.parametrize("planned_to", [True, False])
+@pytest.mark.parametrize(
+    ("able", "idle", "hibernates"),
+    [
+        (True, "lead=0m, action=hibernate", True),
+        (False, "lead=0m, action=hibernate", False),
+        (True, "lead=0m", False),
+    ],
+)
+def test_a_machine_is_hibernated_if_it_can_be_and_its_policy_says_so_by_then(
+    able: bool, idle: str, hibernates: bool, planned_to: bool
+) -> None:
+    tags = {IDLE_TAG: idle}
+    there = machine(subscription=SETTINGS.azure_subscription_id, tags=tags, can_hibernate=able, state=State.RUNNING)
+    (begun,), place = carried_out(there, tags, hibernate=planned_to)
+    assert begun.progress is not None, begun.why
+    assert begun.progress.stage is Stage.DONE
+    assert place.begun == [("begin_deallocate", {"hibernate": True} if hibernates else {})]
+
+
+def test_a_machine_that_is_kept_by_then_is_not_touched() -> None:
+    there = machine(subscription=SETTINGS.azure_subscription_id)
+    (begun,), place = carried_out(there, {IDLE_TAG: "lead=0m", "dormouse-keep": "yes"}, hibernate=False)
+    assert "nobody but people stops it" in begun.why
+    assert place.begun == []
