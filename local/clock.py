@@ -25,6 +25,12 @@ class Clock:
         """The simulated moment, in UTC."""
         return datetime.fromtimestamp(self.seconds(), UTC)
 
+    def set(self, seconds: float) -> None:
+        """Continue at this simulated moment; raises ValueError at real speed, where simulated time is real time."""
+        if self.speed == 1.0:
+            raise ValueError("a clock at real speed cannot be set")
+        self.origin = (real_time() * self.speed - seconds) / (self.speed - 1.0)
+
     async def sleep(self, simulated_seconds: float) -> None:
         """Sleep for some simulated seconds."""
         await asyncio.sleep(max(simulated_seconds, 0.0) / self.speed)

@@ -17,7 +17,7 @@ from tests.support import AzureSide, ControlPlane
 settings.register_profile("dormouse", deadline=None)
 settings.load_profile("dormouse")
 
-SPEED = 200.0
+SPEED = 400.0
 UNCHECKED: list[str] = []
 PASSED: Counter[str] = Counter()  # cases of faults by what was spoilt
 _names = itertools.count(1)

@@ -61,12 +61,13 @@ class ControlPlane:
         return self.wait(identifier)
 
     def wait(self, identifier: str) -> dict[str, Any]:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while (waited := time.monotonic() - began) < PATIENCE:
             operation = self.operation(identifier)
             if operation["state"] not in UNDER_WAY:
                 return operation
-            time.sleep(0.03)
+            # Every question costs the host as much as a step of the operation does: ask less often what lasts longer.
+            time.sleep(min(max(0.03, waited / 12), 0.25))
         raise AssertionError(f"{identifier} has not ended: {self.operation(identifier)}")
 
     def until_step(self, identifier: str, step: str, *states: str) -> None:
@@ -76,7 +77,7 @@ class ControlPlane:
             steps = {item["name"]: item["state"] for item in self.operation(identifier)["steps"]}
             if steps.get(step) in states:
                 return
-            time.sleep(0.005)
+            time.sleep(0.01)
         raise AssertionError(f"{step} of {identifier} was never {states}")
 
     def provision(self, name: str, spec: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -241,10 +242,11 @@ class AzureSide:
 
 def until(holds: Callable[[], object], otherwise: str) -> None:
     """Wait until something is so."""
-    deadline = time.monotonic() + PATIENCE
+    began = time.monotonic()
     while not holds():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.02)
+        waited = time.monotonic() - began
+        assert waited < PATIENCE, otherwise
+        time.sleep(min(max(0.02, waited / 20), 0.1))
 
 
 def eventually(holds: Callable[[], bool]) -> bool:

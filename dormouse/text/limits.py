@@ -23,11 +23,10 @@ LONGEST_STATUS = 8_000
 
 def clipped(text: str, longest: int) -> str:
     """A text of at most so many characters, without control characters; what is left out is counted at its end."""
-    text = text.translate(HARMLESS)
     if len(text) <= longest:
-        return text
+        return text.translate(HARMLESS)
     mark = f" … ({len(text):,} characters in all)"
-    return text[: max(longest - len(mark), 0)] + mark[:longest]
+    return text[: max(longest - len(mark), 0)].translate(HARMLESS) + mark[:longest]
 
 
 def first_of(texts: Iterable[str], most: int, longest: int = LONGEST_PROBLEM) -> tuple[str, ...]:

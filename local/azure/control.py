@@ -38,11 +38,14 @@ DELETE /messages               forget it
 GET    /buckets                how low each bucket of tokens has been since the levels were reset, and how often one was empty
 DELETE /buckets                reset the levels, and count anew
 PUT    /metrics/lag            {"minutes"}: how late the newest points of Azure Monitor are
+POST   /checkpoints            everything as it is at this moment, to be restored later: its number
+POST   /checkpoints/restore    {"id"}: everything is again as it was then, the simulated time too; not at real speed
 PUT    /metrics/without        {"id"}: Azure Monitor leaves this machine out of its answers
 """
 
 from collections.abc import Callable
 
+from local.azure import checkpoints
 from local.azure.core import operations
 from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, Refused, not_simulated
@@ -284,5 +287,6 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "buckets"): _buckets,
     ("DELETE", "buckets"): _reset_buckets,
     **control.HANDLERS,
+    **checkpoints.HANDLERS,
     ("PUT", "signals"): _signals,
 }

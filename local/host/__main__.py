@@ -31,7 +31,9 @@ def main() -> int:
 
     from local.host.functions.worker import AppError
     from local.host.server import Host, Place  # whatever asks what time it is, is imported in simulated time
+    from local.host.timestamps import parse_timestamps_once
 
+    parse_timestamps_once()
     try:
         host = Host(Place(given.app.resolve(), home, given.port, given.speed), store=store)
     except AppError as error:

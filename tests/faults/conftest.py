@@ -5,9 +5,11 @@ import aiohttp.connector
 import pytest
 from azure.durable_functions.models.utils import http_utils
 
+from local.host.durable.store import Store
+from local.host.timestamps import parse_timestamps_once
 from local.hostnames import resolve_localhost_names
 from local.sandbox import TIMERS, temporary_ground
-from tests.faults.harness import Workbench
+from tests.faults.harness import NOTHING, VERBS, Recording, Workbench, contents
 from tests.support import AzureSide
 
 SPEED = 800.0
@@ -25,13 +27,15 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
             patch.setenv(f"AzureWebJobs.{name}.Disabled", "true")
         # aiohttp has read SSL_CERT_FILE when it was imported, which was before there was a simulated Azure.
         aiohttp.connector._SSL_CONTEXT_VERIFIED.load_verify_locations(ground.app_environment["SSL_CERT_FILE"])
-        with ground.simulation() as simulation:
+        parse_timestamps_once()
+        # The SDK's durable client keeps one session for as long as the process lives: one loop for all lives.
+        with ground.simulation() as simulation, asyncio.Runner() as runner:
             for quota in ("cores", "StandardNVADSA10v5Family"):
                 body = {"region": "polandcentral", "name": quota, "limit": 100_000}
                 simulation.put("/limits", json=body).raise_for_status()
-        # The SDK's durable client keeps one session for as long as the process lives: one loop for all lives.
-        with asyncio.Runner() as runner:
-            yield Workbench(ground, tmp_path_factory.mktemp("faults"), SPEED, runner)
+            workbench = Workbench(ground, simulation, tmp_path_factory.mktemp("faults"), SPEED, runner, ground.clock.origin)
+            Store(workbench.file).close()
+            yield workbench
             runner.run(http_utils._close_session())
 
 
@@ -41,3 +45,27 @@ def side(workbench: Workbench) -> Iterator[AzureSide]:
         side = AzureSide(client)
         yield side
         side.behave()
+
+
+@pytest.fixture(scope="package")
+def recordings(workbench: Workbench) -> dict[str, Recording]:
+    """Each command, one after the other, when nothing happens."""
+    made = {}
+    for verb in VERBS:
+        made[verb], done = workbench.record("recorded", verb)
+        assert done.operation["state"] == "succeeded"
+        made[verb].end = contents(AzureSide(workbench.simulation), "recorded")
+    return made
+
+
+@pytest.fixture(scope="package")
+def rollback(workbench: Workbench, recordings: dict[str, Recording]) -> Recording:
+    """A machine for which Azure has no room, and nothing else happens: what was built is deleted again."""
+    workbench.restore(recordings["provision"].begin)
+    side = AzureSide(workbench.simulation)
+    side.spoil(method="PUT", kind="Microsoft.Compute/virtualMachines", status=409, code="SkuNotAvailable")
+    recording, done = workbench.record("refused", "provision")
+    side.behave()
+    recording.state, recording.end = str(done.operation["state"]), contents(side, "refused")
+    assert (recording.state, recording.end) == ("failed", NOTHING)
+    return recording

@@ -1,15 +1,19 @@
-"""The whole host inside the test, so that the power can be cut at any activity, and it comes up again at once.
+"""The whole host inside the test, and checkpoints of the whole ground, so that one run is continued in a hundred ways.
 
-It is the real host: its routes over HTTP, its engine, its memory in a file, the real app with the real SDKs. Only the
-process stays, with the modules it has imported: everything else is made anew after each cut.
-`tests/integration/environments/test_crashes_and_outages.py` kills whole processes.
+It is the real host: its routes over HTTP, its engine, its durable store in a file, the real app with the real SDKs. One
+undisturbed run of a command is recorded, with a checkpoint around every activity. A checkpoint is what a power cut would
+leave behind at that moment: the file with what is committed, and Azure with every effect so far. A case restores a
+checkpoint, starts a new host with a new app and new clients, and runs only the rest. `tests/flows/test_shaking_ground.py`
+kills whole processes.
 """
 
 import asyncio
 import contextlib
+import json
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,9 @@ import httpx
 from dormouse.cloud.clients import Cloud
 from dormouse.settings import Settings
 from function_app import build_app
-from local.host.durable.rows import Work
+from local.azure.server import SPOILABLE
+from local.clock import Clock
+from local.host.durable.rows import Instance, Work
 from local.host.durable.store import Store
 from local.host.functions.worker import Worker
 from local.host.server import Host, Place
@@ -28,44 +34,94 @@ from tests.support import ROOT, WORKSTATION, AzureSide
 PATIENCE = 60.0
 
 
-class PowerCut(BaseException):
-    """The host is gone, in the middle of something."""
-
-
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """When the power is cut: at the n-th activity that has come to its end, before or after that is written down."""
+class Checkpoint:
+    """The whole ground at one moment: the host's durable store, Azure, and how many answers Azure has given so far."""
 
-    place: int
-    written: bool
+    store: bytes = field(repr=False)
+    azure: int
+    answers: int
 
 
-class FragileStore(Store):
-    """The host's memory, which knows when the power is cut."""
+@dataclass
+class Recording:
+    """An undisturbed run of a command: checkpoints where cases can begin, and what was there at the end."""
 
-    def __init__(self, path: Path, cut: Cut | None) -> None:
+    name: str
+    verb: str
+    begin: Checkpoint
+    # The n-th activity has had its effect; this is not yet written down, or is.
+    unwritten: list[Checkpoint] = field(default_factory=list)
+    written: list[Checkpoint] = field(default_factory=list)
+    # No activity is under way: those to be called next have not begun.
+    idle: list[Checkpoint] = field(default_factory=list)
+    operation: str = ""
+    state: str = "succeeded"
+    end: dict[str, Any] = field(default_factory=dict)
+
+    def answers_at(self, checkpoint: Checkpoint) -> int:
+        """How many answers Azure had given in this run."""
+        return checkpoint.answers - self.begin.answers
+
+    def last_idle_before(self, answer: int) -> Checkpoint:
+        """The last moment at which nothing was under way and the n-th answer of Azure was still to come."""
+        return [one for one in (self.begin, *self.idle) if self.answers_at(one) < answer][-1]
+
+
+class WatchedStore(Store):
+    """The host's durable store, by the clock of its ground, which shows itself to a watcher around every activity."""
+
+    def __init__(self, path: Path, origin: float) -> None:
         super().__init__(path)
-        self._cut, self.activities, self.dead = cut, 0, False
-        self._now = False
+        self.path, self._origin = path, origin
+        self.watcher: Watcher | None = None
+        self._scheduled = self._finished = 0
+
+    def clock(self, speed: float, origin: float | None = None) -> Clock:
+        self.host_clock = Clock(speed, self._origin)
+        return self.host_clock
+
+    def schedule_work(self, instance: Instance, task: int, name: str, given: str | None) -> Work:
+        self._scheduled += 1
+        return super().schedule_work(instance, task, name, given)
 
     def finish_work(self, work: Work) -> bool:
-        self.activities += 1
-        if self._cut and self.activities == self._cut.place:
-            if not self._cut.written:
-                self.dead = True
-                raise PowerCut
-            self._now = True
+        if self.watcher:
+            self.watcher.unwritten(self)
+        self._finished += 1
         return super().finish_work(work)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        if self.dead:
-            raise PowerCut
+        self._scheduled = self._finished = 0
         with super().transaction():
             yield
-        if self._now:
-            self.dead = True
-            raise PowerCut
+        if self.watcher and self._finished:
+            self.watcher.written(self)
+        if self.watcher and self._scheduled == len(self.work()) > 0:
+            self.watcher.idle(self)
+
+
+@dataclass
+class Watcher:
+    """Takes the checkpoints of a recording while nothing moves: the host waits, and simulated time stands still."""
+
+    workbench: "Workbench"
+    recording: Recording
+
+    def unwritten(self, store: WatchedStore) -> None:
+        self.recording.unwritten.append(self._taken(store))
+
+    def written(self, store: WatchedStore) -> None:
+        self.recording.written.append(self._taken(store))
+
+    def idle(self, store: WatchedStore) -> None:
+        self.recording.idle.append(self._taken(store))
+
+    def _taken(self, store: WatchedStore) -> Checkpoint:
+        checkpoint = self.workbench.checkpoint()
+        store.host_clock.origin = self.workbench.origin
+        return checkpoint
 
 
 @dataclass
@@ -73,102 +129,125 @@ class Life:
     """What a client of the control plane can do during one life of the host."""
 
     client: httpx.AsyncClient
-    store: FragileStore
+    store: WatchedStore
 
     async def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        """Ask the control plane; raises PowerCut if the power goes meanwhile."""
-        asking = asyncio.ensure_future(self.client.request(method, path, json=body))
-        while not asking.done():
-            if self.store.dead:
-                asking.cancel()
-                raise PowerCut
-            await asyncio.wait([asking], timeout=0.01)
-        return asking.result()
+        """Ask the control plane, and come back when told that Azure cannot be asked right now."""
+        for _ in range(30):
+            answer = await self.client.request(method, path, json=body)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer
+        raise AssertionError(f"{method} {path} is still answered 503")
 
-    async def until_ended(self, operation: str) -> bool:
-        """Wait for the end of an operation; False if the power went before."""
+    async def until_ended(self, operation: str) -> None:
+        """Wait for the end of an operation."""
         deadline = asyncio.get_running_loop().time() + PATIENCE
-        while not self.store.dead:
-            instance = self.store.instance(operation)
-            if instance is not None and instance.ended:
-                return True
+        while (instance := self.store.instance(operation)) is None or not instance.ended:
             if asyncio.get_running_loop().time() > deadline:
                 raise AssertionError(f"{operation} does not end: {instance}")
             await asyncio.sleep(0.005)
-        return False
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An operation at its end, everything that was done to its environment, and whether the power was cut on the way."""
+    """An operation at its end, and everything that was done to its environment."""
 
     operation: dict[str, Any]
     trail: list[dict[str, Any]]
-    struck: bool
 
 
 @dataclass
 class Workbench:
-    """A place to run commands on a host that is cut off at will; `speed` must be that of the simulated Azure."""
+    """A place to run commands on a host that comes and goes; `speed` must be that of the simulated Azure."""
 
     ground: Ground
+    simulation: httpx.Client
     home: Path
     speed: float
     runner: asyncio.Runner
+    origin: float  # of the one clock that the host and the simulated Azure go by
+
+    @property
+    def file(self) -> Path:
+        """Where the host keeps its durable store."""
+        return self.home / "host.sqlite"
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything as it is at this moment; only what the host has committed is there."""
+        with contextlib.closing(sqlite3.connect(self.file)) as reader:
+            store = reader.serialize()
+        taken = self.simulation.post("/checkpoints").raise_for_status().json()
+        self.origin = taken["origin"]
+        answers = sum(count for service, count in taken["calls"].items() if service in SPOILABLE)
+        return Checkpoint(store, taken["id"], answers)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Make everything as it was, the simulated time too; there must be no host."""
+        answer = self.simulation.post("/checkpoints/restore", json={"id": checkpoint.azure})
+        self.origin = answer.raise_for_status().json()["origin"]
+        for file in self.home.glob(f"{self.file.name}-*"):
+            file.unlink()
+        self.file.write_bytes(checkpoint.store)
 
     @contextlib.asynccontextmanager
-    async def life(self, cut: Cut | None = None) -> AsyncIterator[Life]:
-        self.home.mkdir(parents=True, exist_ok=True)
-        store = FragileStore(self.home / "host.sqlite", cut)
+    async def life(self, recording: Recording | None = None) -> AsyncIterator[Life]:
+        """A host from its start to its end; everything it does is recorded if wanted."""
+        store = WatchedStore(self.file, self.origin)
+        store.watcher = Watcher(self, recording) if recording else None
         port = free_port()
         cloud = Cloud(Settings.from_environment())
         host = Host(Place(ROOT, self.home, port, self.speed), Worker(build_app(lambda: cloud)), store)
         ready = asyncio.Event()
         serving = asyncio.create_task(host.serve(ready.set))
-        await asyncio.wait([serving, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
+        starting = asyncio.create_task(ready.wait())
+        await asyncio.wait([serving, starting], return_when=asyncio.FIRST_COMPLETED)
         headers = {"x-functions-key": host.keys.function}
         url = f"http://127.0.0.1:{port}/api"
         try:
-            async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=30) as client:
+            # Nothing is verified where nothing is encrypted; to load certificates would take longer than all requests.
+            async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False, timeout=30) as client:
                 yield Life(client, store)
         finally:
             serving.cancel()
-            with contextlib.suppress(asyncio.CancelledError, PowerCut):
+            with contextlib.suppress(asyncio.CancelledError):
                 await serving
             await cloud.close()
 
-    def command(self, name: str, verb: str, cut: Cut | None = None) -> Done:
-        """Give a command, on a host that is cut off once, and follow the operation to its end."""
-        return self.runner.run(self._command(name, verb, cut))
+    def command(self, name: str, verb: str) -> Done:
+        """Give a command and follow the operation to its end."""
+        return self.runner.run(self._command(name, verb, None))
 
-    async def _command(self, name: str, verb: str, cut: Cut | None) -> Done:
-        operation, struck = "", False
-        for one in (cut, None):
-            async with self.life(one) as life:
-                operation = operation or await self._accepted(life, name, verb)
-                if operation and await life.until_ended(operation):
-                    answer = await self._patiently(life, "GET", f"/operations/{operation}")
-                    trail = await self._patiently(life, "GET", f"/operations?environment={name}")
-                    return Done(answer.json(), trail.json()["value"], struck)
-                struck = life.store.dead
-        raise AssertionError("a host that is not cut off ends what it has begun")
+    def record(self, name: str, verb: str) -> tuple[Recording, Done]:
+        """Give a command, and take a checkpoint at every moment at which a case can begin."""
+        recording = Recording(name, verb, self.checkpoint())
+        return recording, self.runner.run(self._command(name, verb, recording))
 
-    async def _accepted(self, life: Life, name: str, verb: str) -> str:
+    def finish(self, recording: Recording, checkpoint: Checkpoint) -> Done:
+        """Follow an operation from a checkpoint to its end; if it had not begun, the command is given."""
+        if checkpoint is recording.begin:
+            return self.command(recording.name, recording.verb)
+        return self.runner.run(self._finished(recording))
+
+    async def _command(self, name: str, verb: str, recording: Recording | None) -> Done:
         method, path, body = REQUESTS[verb]
-        try:
-            answer = await self._patiently(life, method, path.format(name=name), body)
-        except PowerCut:
-            return ""
-        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
-        return str(answer.json()["operation"])
+        async with self.life(recording) as life:
+            answer = await life.ask(method, path.format(name=name), body)
+            assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+            operation = str(answer.json()["operation"])
+            await life.until_ended(operation)
+            if recording:
+                recording.operation, life.store.watcher = operation, None
+            return await self._done(life, name, operation)
 
-    async def _patiently(self, life: Life, method: str, path: str, body: Any = None) -> httpx.Response:
-        """A caller who comes back when told that Azure cannot be asked right now."""
-        for _ in range(30):
-            answer = await life.ask(method, path, body)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                return answer
-        raise AssertionError(f"{method} {path} is still answered 503")
+    async def _finished(self, recording: Recording) -> Done:
+        async with self.life() as life:
+            await life.until_ended(recording.operation)
+            return await self._done(life, recording.name, recording.operation)
+
+    async def _done(self, life: Life, name: str, operation: str) -> Done:
+        answer = await life.ask("GET", f"/operations/{operation}")
+        trail = await life.ask("GET", f"/operations?environment={name}")
+        return Done(answer.json(), trail.json()["value"])
 
 
 REQUESTS: dict[str, tuple[str, str, Any]] = {
@@ -177,14 +256,35 @@ REQUESTS: dict[str, tuple[str, str, Any]] = {
     "start": ("POST", "/environments/{name}/start", None),
     "delete": ("DELETE", "/environments/{name}", None),
 }
+VERBS = tuple(REQUESTS)
+NOTHING: dict[str, Any] = {"kinds": {}, "states": set(), "secrets": 0, "locks": [], "records": []}
 
 
-def snapshot(side: AzureSide, name: str) -> dict[str, Any]:
-    """What there is of an environment, without what differs from one building to the next."""
+def contents(side: AzureSide, name: str) -> dict[str, Any]:
+    """What there is of an environment, without what differs from one run to the next."""
     resources = side.resources(name)
+    rows = [row["properties"]["Document"][1] for row in side.rows("environments") if row["RowKey"] == name]
+    records = [json.loads(row) for row in rows]
     return {
         "kinds": Counter(resource["type"] for resource in resources),
         "states": {str(resource["properties"].get("provisioningState", "Succeeded")) for resource in resources},
         "secrets": len(side.secrets(name)),
         "locks": side.locks(name),
+        # A later deletion deletes what is on record.
+        "records": [(record["whole"], len(record["resources"])) for record in records],
     }
+
+
+def assert_same_end(side: AzureSide, recording: Recording, name: str, done: Done) -> None:
+    """An operation has ended once and as the undisturbed run did, and what there is now is what that came to."""
+    verb = recording.verb
+    assert done.operation["state"] == recording.state, (name, verb, done.operation)
+    assert contents(side, name) == recording.end, (name, verb)
+    assert done.operation["leftovers"] == [], (name, verb)
+    if recording.state == "succeeded":
+        assert all(step["state"] in ("done", "unchanged") for step in done.operation["steps"]), (name, verb)
+    assert done.operation["began_at"] <= done.operation["ended_at"] != "", (name, verb)
+    # A command whose route was told that Azure cannot be asked is in the trail as refused, and nothing is left open.
+    ended = [operation["state"] for operation in done.trail if operation["verb"] == verb]
+    assert ended.count(recording.state) == 1, (name, verb, done.trail)
+    assert set(ended) <= {recording.state, "refused"}, (name, verb, done.trail)

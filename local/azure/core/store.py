@@ -52,6 +52,19 @@ class Store:
         """Every document of a shelf with its key."""
         return iter(list(self._shelves.get(shelf, {}).items()))
 
+    def everything(self) -> dict[str, dict[str, Document]]:
+        """Every shelf with its documents."""
+        return self._shelves
+
+    def replace_everything(self, shelves: dict[str, dict[str, Document]]) -> None:
+        """Forget all documents and know these instead, all or none."""
+        rows = [(shelf, key, json.dumps(item)) for shelf, items in shelves.items() for key, item in items.items()]
+        self._db.execute("BEGIN")
+        self._db.execute("DELETE FROM documents")
+        self._db.executemany(WRITE, rows)
+        self._db.execute("COMMIT")
+        self._shelves = shelves
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

@@ -76,7 +76,7 @@ class Throttle:
     def __init__(self, now: Callable[[], float]) -> None:
         """`now` tells the simulated seconds."""
         self._now = now
-        self._buckets: dict[str, Bucket] = {}
+        self.buckets: dict[str, Bucket] = {}
         self.refused = 0
 
     def resource_manager(self, method: str, operation: str) -> dict[str, str]:
@@ -140,7 +140,7 @@ class Throttle:
 
     def levels(self) -> list[dict[str, Any]]:
         """How low each bucket has been since the levels were reset."""
-        lows = [(name, bucket.size, min(bucket.lowest, bucket.size)) for name, bucket in self._buckets.items()]
+        lows = [(name, bucket.size, min(bucket.lowest, bucket.size)) for name, bucket in self.buckets.items()]
         return [
             {"name": name, "size": size, "lowest": round(low, 3), "share_used": round((size - low) / size, 4)}
             for name, size, low in lows
@@ -149,16 +149,16 @@ class Throttle:
     def reset_levels(self) -> None:
         """Forget how low the buckets have been, and how often one was empty."""
         self.refused = 0
-        for bucket in self._buckets.values():
+        for bucket in self.buckets.values():
             bucket.reset_level(self._now())
 
     def _bucket(self, name: str, size: float, refill: float) -> Bucket:
-        return self._buckets.setdefault(name, Bucket(size, refill))
+        return self.buckets.setdefault(name, Bucket(size, refill))
 
     def _named(self, name: str, make: Callable[[], Bucket]) -> Bucket:
-        if name not in self._buckets:
-            self._buckets[name] = make()
-        return self._buckets[name]
+        if name not in self.buckets:
+            self.buckets[name] = make()
+        return self.buckets[name]
 
 
 def policy_of(method: str, kind: str, *, collection: bool, action: str) -> str:

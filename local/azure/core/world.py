@@ -21,6 +21,7 @@ TRIAL_REGIONS = {"centraluseuap", "eastus2euap"}
 FORMAT = {"version": 2}
 RESOURCES, COUNTS = "resources", "counts"
 SIGNALS, AGENTS = OF_MACHINES = ("signals", "agents")  # what is kept of machines besides, under their ids
+STATE = ("faults", "running", "app_roles", "messages", "_index", "_news")  # besides documents, buckets and the time
 SUBSCRIPTION = "0d0e5e00-0000-4000-8000-000000000001"
 TENANT = "0d0e5e00-0000-4000-8000-00000000000f"
 NAMESPACE = uuid.UUID("8c7a4c1e-9f0b-5b52-8f6d-2f5b8f7f0a55")
@@ -74,6 +75,11 @@ class World:
     def seconds(self) -> float:
         """The present moment, in simulated seconds since 1970."""
         return self.clock.seconds()
+
+    def set_clock(self, seconds: float) -> None:
+        """Continue at this simulated moment; raises ValueError at real speed."""
+        self.clock.set(seconds)
+        self.store.put("facts", "clock", {"origin": self.clock.origin, "speed": self.clock.speed})
 
     def text(self, seconds: float | None = None) -> str:
         """A moment (this one by default) as Azure writes it."""
@@ -145,6 +151,22 @@ class World:
             else:
                 self._index[key] = document
         return self._index, self._index_version
+
+    def state(self) -> dict[str, Any]:
+        """Everything that is so at this moment, except the time."""
+        held = {name: getattr(self, name) for name in STATE}
+        return {**held, "documents": self.store.everything(), "buckets": self.throttle.buckets}
+
+    def restore(self, state: dict[str, Any], seconds: float) -> None:
+        """Make everything what it was in this state, at this simulated moment; the state becomes the world's own."""
+        for name in STATE:
+            setattr(self, name, state[name])
+        self.store.replace_everything(state["documents"])
+        self.throttle.buckets = state["buckets"]
+        self.set_clock(seconds)
+        # A version that Resource Graph has not had yet, for it keeps answers by version.
+        self._index_version += 1
+        self.stirred.update(self._index)
 
     def index_everything(self) -> None:
         """Let Resource Graph catch up at once."""

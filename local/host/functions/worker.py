@@ -93,6 +93,7 @@ class Worker:
     def __init__(self, app: FunctionRegister) -> None:
         """Index an app; raises AppError."""
         self.functions = {function.name: function for function in _index(app)}
+        self._found = {(function.name.lower(), function.kind): function for function in self.functions.values()}
         threads = os.environ.get(THREADS)
         self._threads = ThreadPoolExecutor(int(threads) if threads else None)
 
@@ -111,8 +112,8 @@ class Worker:
 
     def find(self, name: str, kind: str) -> Function | None:
         """The function of this name if it has such a trigger; names are compared without case."""
-        wanted = name.lower()
-        return next((f for f in self.of_kind(kind) if f.name.lower() == wanted and not f.disabled), None)
+        function = self._found.get((name.lower(), kind.lower()))
+        return None if function is None or function.disabled else function
 
     async def call_route(self, function: Function, request: func.HttpRequest, client: str) -> func.HttpResponse:
         """Call a function with an HTTP request; raises whatever the function raises."""

@@ -5,11 +5,12 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, assume, settings
 from openapi_spec_validator import validate
 from schemathesis.checks import CHECKS, load_all_checks
 
@@ -22,6 +23,8 @@ from local.clock import timestamp
 from local.sandbox import CHATOPS_SECRET, SLACK_SECRET, Ground, temporary_ground
 
 SPEED = 60.0
+# A host answers longer request lines itself, before any function is asked.
+LONGEST_LINE = 8000
 load_all_checks()
 # What a spec may ask for depends on regions, sizes and states, which no schema knows; and the host answers 404 where nobody
 # answers, whatever the method.
@@ -42,6 +45,7 @@ schema = schemathesis.openapi.from_dict(document())
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_whatever_is_sent_gets_an_answer_that_is_described(case: Any, ground: Ground) -> None:
     assert len(NOT_OURS) == 2
+    assume(len(case.formatted_path) + len(urlencode(case.query or {})) < LONGEST_LINE)
     case.call_and_validate(f"http://127.0.0.1:{ground.port}", headers=_proof(case, ground), excluded_checks=NOT_OURS)
 
 

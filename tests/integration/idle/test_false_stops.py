@@ -92,12 +92,12 @@ def test_whoever_opts_out_between_the_verdict_and_the_stop_keeps_the_machine(fle
 
 def test_a_changed_schedule_is_heeded_right_before_the_stop(fleet: FleetSide) -> None:
     idle = {"dormouse-idle": "enabled=false, lead=0m"}
-    tags = {**idle, "dormouse-schedule": hours_that_end(fleet, 2)}
+    # Late enough for the first sweep to see them before their end, however slow the test machine is.
+    tags, over = {**idle, "dormouse-schedule": hours_that_end(fleet, 6)}, moment(fleet, 6)
     fleet.load(
         gone=machine(idle=None, tags=tags), later=machine(idle=None, tags=tags), control=machine(idle=None, tags=tags)
     )
     fleet.sweep()
-    over = moment(fleet, 3)
     until(lambda: moment(fleet) > over, "the hours do not end")
     caught_up(fleet.simulation)
     fleet.spoil(effect="slow", path=MONITOR, seconds=120, times=1)

@@ -1,0 +1,52 @@
+"""Checkpoints of the whole simulated Azure: a test can restore one many times and let it go on differently each time.
+
+A checkpoint holds what a restarted simulation would read (documents), what it would have forgotten (the index of Resource
+Graph, token buckets, messages, faults), and the simulated time. A restored simulation continues at that time.
+"""
+
+import pickle
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from local.azure.core.requests import Request
+from local.azure.core.responses import Answer, Refused
+from local.azure.core.world import World
+
+
+@dataclass(slots=True)
+class Checkpoints:
+    """The checkpoints of one world, by number; each is a simulated time and everything that the world knew then."""
+
+    taken: list[tuple[float, bytes]] = field(default_factory=list)
+
+    def take(self, world: World) -> int:
+        """Take a checkpoint and answer its number; no simulated time passes meanwhile."""
+        now = world.seconds()
+        # Pickled, because restoring must not share a document with a run that goes on.
+        self.taken.append((now, pickle.dumps(world.state())))
+        world.set_clock(now)
+        return len(self.taken) - 1
+
+    def restore(self, world: World, number: int) -> None:
+        """Make the world what it was when the checkpoint was taken; raises IndexError."""
+        then, state = self.taken[number]
+        world.restore(pickle.loads(state), then)  # noqa: S301 - our own, and it has never left this process
+
+
+OF_EACH: WeakKeyDictionary[World, Checkpoints] = WeakKeyDictionary()
+
+
+def _take(world: World, _: Request) -> Answer:
+    number = OF_EACH.setdefault(world, Checkpoints()).take(world)
+    return Answer(201, {"id": number, "origin": world.clock.origin, "calls": dict(world.calls)})
+
+
+def _restore(world: World, request: Request) -> Answer:
+    try:
+        OF_EACH.setdefault(world, Checkpoints()).restore(world, int(request.json()["id"]))
+    except IndexError:
+        raise Refused(404, "NotFound", "There is no such checkpoint.") from None
+    return Answer(200, {"origin": world.clock.origin})
+
+
+HANDLERS = {("POST", "checkpoints"): _take, ("POST", "checkpoints/restore"): _restore}
