@@ -271,7 +271,7 @@ def contents(side: AzureSide, name: str) -> dict[str, Any]:
         "secrets": len(side.secrets(name)),
         "locks": side.locks(name),
         # A later deletion deletes what is on record.
-        "records": [(record["whole"], len(record["resources"])) for record in records],
+        "records": [(record["ready"], len(record["resources"])) for record in records],
     }
 
 
