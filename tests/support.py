@@ -102,9 +102,9 @@ class AzureSide:
     def spoil(self, **fault: Any) -> None:
         self.client.post("/faults", json=fault).raise_for_status()
 
-    def hold_up(self, method: str, path: str) -> None:
-        """Make the operation behind a request last long enough to be met while it runs."""
-        self.spoil(method=method, path=path, status=429, code="TooManyRequests", retry_after=400, times=1)
+    def hold_up(self, method: str, path: str, *, times: int = 2) -> None:
+        """Make the operation behind a request last long enough to be met while it runs: so many times 400 seconds."""
+        self.spoil(method=method, path=path, status=429, code="TooManyRequests", retry_after=400, times=times)
 
     def faults(self) -> list[dict[str, Any]]:
         known: list[dict[str, Any]] = self._values("/faults")

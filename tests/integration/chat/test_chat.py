@@ -352,7 +352,7 @@ def test_a_machine_that_is_being_stopped_cannot_be_started_meanwhile(
     slack: Slack, azure: AzureSide, control_plane: ControlPlane, own: str
 ) -> None:
     control_plane.up(own)
-    azure.hold_up("POST", "/deallocate")
+    azure.hold_up("POST", "/deallocate", times=1)
     stop = control_plane.post(own, "stop").json()["operation"]
     _, later = slack.say(f"start {own}")
     assert f"The environment is busy*\nEnvironment {own} is held by operation {stop}" in later(1)[0]
