@@ -171,7 +171,7 @@ def test_what_is_wrong_has_an_exit_code_and_every_fault(
 def test_ctrl_c_leaves_the_operation_running_which_is_busy_until_it_is_cancelled(
     at_home: Command, azure: AzureSide, control_plane: ControlPlane, name: str
 ) -> None:
-    azure.hold_up("PUT", f"virtualMachines/vm-{name}")
+    azure.hold_up("PUT", f"virtualMachines/vm-{name}", times=20)  # until it is cancelled
     running = at_home.begun("up", name, "-f", str(SPEC), "--wait")
     assert running.stderr
     first = running.stderr.readline()
