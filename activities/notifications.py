@@ -1,4 +1,4 @@
-"""What people are told: warnings before a machine is stopped, and what has happened."""
+"""Sending warnings and other notifications."""
 
 import secrets
 from dataclasses import replace
@@ -13,51 +13,53 @@ from dormouse.records.machines import MachineRecords
 
 
 async def warn_machine(request: PlannedAction, cloud: Cloud) -> Delivery:
-    """Write the warning down, where the agent finds it, and tell it wherever people are told; again, if nobody heard it."""
+    """Record a warning, so that the agent shows it, and send it to the webhooks; an undelivered one is sent again."""
     records, now = MachineRecords(cloud.tables), cloud.now()
-    warned = await _written(request, records, now)
+    warned = await _record(request, records, now)
     link = snooze_link(cloud.settings.control_plane_url, request.machine.key, warned.token)
     notification = Notification("warned", request.machine.id, request.machine.name, warned.text, now)
-    told = Delivery() if warned.delivered_at else await Webhooks(cloud).send(notification, link=link)
-    why = "; ".join(told.failed) or "no webhook is set, and the agent has not shown it yet"
+    delivery = Delivery() if warned.delivered_at else await Webhooks(cloud).send(notification, link=link)
+    why = "; ".join(delivery.failed) or "no webhook is configured, and no terminal has shown it"
 
-    def noted(memory: TrackedMachine | None) -> TrackedMachine:
-        assert memory is not None
-        if memory.warning is None or memory.warning.id != warned.id or memory.warning.delivered_at:
-            return memory
-        heard = replace(memory.warning, delivered_at=now) if told.delivered else replace(memory.warning, undelivered=why)
-        return replace(memory, warning=heard)
+    def with_delivery(tracked: TrackedMachine | None) -> TrackedMachine:
+        assert tracked is not None
+        if tracked.warning is None or tracked.warning.id != warned.id or tracked.warning.delivered_at:
+            return tracked
+        warning = (
+            replace(tracked.warning, delivered_at=now) if delivery.delivered else replace(tracked.warning, undelivered=why)
+        )
+        return replace(tracked, warning=warning)
 
-    await records.change_tracked(request.machine.key, noted)
-    return told
+    await records.change_tracked(request.machine.key, with_delivery)
+    return delivery
 
 
-async def _written(request: PlannedAction, records: MachineRecords, now: float) -> PendingWarning:
-    """The warning on record: the same as before if it is for the same reason, with a new end if nobody has heard it."""
+async def _record(request: PlannedAction, records: MachineRecords, now: float) -> PendingWarning:
+    """The warning on record: the existing one if it has the same reason, with a new deadline if it is undelivered."""
     fresh = PendingWarning(
         id=secrets.token_hex(8),
         reason=request.reason,
-        text=f"{request.machine.name}: {request.verdict_reason} {request.then}",
+        text=f"{request.machine.name}: {request.then} {request.verdict_reason}",
         given_at=now,
         stop_at=request.at,
         token=secrets.token_urlsafe(16),
     )
 
-    def warned(memory: TrackedMachine | None) -> TrackedMachine:
-        assert memory is not None
-        known = memory.warning
+    def with_warning(tracked: TrackedMachine | None) -> TrackedMachine:
+        assert tracked is not None
+        known = tracked.warning
         same = known is not None and known.reason is request.reason
         if known is not None and same and known.stop_at == request.at:
-            return memory  # this very activity has run before
+            return tracked  # this activity has run before
         if known is not None and same and not known.delivered_at:
-            return replace(memory, warning=replace(known, text=fresh.text, stop_at=request.at))
-        return replace(memory, warning=fresh)
+            return replace(tracked, warning=replace(known, text=fresh.text, stop_at=request.at))
+        return replace(tracked, warning=fresh)
 
-    written = (await records.change_tracked(request.machine.key, warned)).warning
-    assert written is not None
-    return written
+    recorded = (await records.change_tracked(request.machine.key, with_warning)).warning
+    assert recorded is not None
+    return recorded
 
 
 async def send_notifications(request: NotificationRequest, cloud: Cloud) -> Delivery:
-    """Tell people what happened, wherever the settings say; what was not reached is in the answer."""
-    return await Webhooks(cloud).send(request.notification, places=request.channels)
+    """Send a notification to the configured webhooks; the result says which ones failed."""
+    return await Webhooks(cloud).send(request.notification, channels=request.channels)

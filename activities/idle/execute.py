@@ -1,4 +1,4 @@
-"""What a sweep does about machines, many at a time: take them, look again and begin, look until it is done."""
+"""The actions of a sweep, many machines at a time: lock, recheck, start the action, confirm the result."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,37 +17,37 @@ from dormouse.errors import CloudUnavailable, UnreadableRecord
 from dormouse.idle.decision import NextAction, hibernates
 from dormouse.idle.evaluation import evaluation_of, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
-from dormouse.idle.recheck import is_on_its_way, recheck
-from dormouse.idle.sweep import EVERY_SECONDS, ActionClaim, ActionStarted, ClaimBatch, ClaimResult, LeaseEnd, PlannedAction
+from dormouse.idle.recheck import has_begun, recheck
+from dormouse.idle.sweep import BATCH_SECONDS, ActionClaim, ActionStarted, ClaimBatch, ClaimResult, LeaseEnd, PlannedAction
 from dormouse.lifecycle import State
 from dormouse.records.environments import Lock, Records
 from dormouse.records.machines import MachineRecords
 
-# A fresh look at one machine that takes longer is given up for now, so that it delays no other machine.
-LOOK_SECONDS = 4.0
-NOT_OURS = "Another operation has the machine now."
-GONE = "It does not exist any more."
+# A slower read of one machine is given up for now, so that it does not delay the others.
+READ_SECONDS = 4.0
+LOCK_LOST = "Another operation now has the lock of the machine."
+GONE = "The machine no longer exists."
 
 
 async def claim_machines(request: ClaimBatch, cloud: Cloud) -> list[ClaimResult]:
-    """Take some machines and write the operations into the trail; the operation that holds each now, in their order."""
+    """Lock some machines and record their operations; returns the operation that has each lock, in the same order."""
     records = Records(cloud.tables)
-    return list(await asyncio.gather(*(_claimed(claim, records) for claim in request.claims)))
+    return list(await asyncio.gather(*(_claim(claim, records) for claim in request.claims)))
 
 
-async def _claimed(claim: ActionClaim, records: Records) -> ClaimResult:
+async def _claim(claim: ActionClaim, records: Records) -> ClaimResult:
     try:
-        return ClaimResult(await _taken(claim, records))
+        return ClaimResult(await _lock(claim, records))
     except (CloudUnavailable, UnreadableRecord) as error:
         return ClaimResult(problem=str(error))
 
 
-async def _taken(claim: ActionClaim, records: Records) -> str:
+async def _lock(claim: ActionClaim, records: Records) -> str:
     subject, lock = claim.planned.lock, Lock(claim.operation, claim.accepted_at, instance_id=claim.instance_id)
     if not await records.take_lock(subject, lock):
         held = await records.lock(subject)
         if held is None:
-            raise CloudUnavailable("It was released in this moment.")
+            raise CloudUnavailable("The lock was released at this moment; retry.")
         if held.operation != claim.operation:
             return held.operation
     verb, by, at = claim.planned.verb, f"sweep ({claim.planned.reason})", iso_text(claim.accepted_at)
@@ -56,45 +56,45 @@ async def _taken(claim: ActionClaim, records: Records) -> str:
 
 
 async def begin_claims(request: ClaimBatch, cloud: Cloud) -> list[ActionStarted]:
-    """Look again at some machines, and begin what was planned for each that it is still right for; answers in their order.
+    """Recheck some machines and start the planned action for each that passes; results in the same order.
 
-    Every call looks again. A machine that does not answer in time delays no other one.
+    Every call reads the machines again. A machine that cannot be read in time does not delay the others.
     """
-    plans = [claim.planned for claim in request.claims]
-    outside = await _measured_again(plans, cloud)
-    return list(await asyncio.gather(*(_begun(claim, outside, cloud) for claim in request.claims)))
+    planned = [claim.planned for claim in request.claims]
+    outside = await _host_metrics(planned, cloud)
+    return list(await asyncio.gather(*(_begin(claim, outside, cloud) for claim in request.claims)))
 
 
-async def _measured_again(plans: Sequence[PlannedAction], cloud: Cloud) -> dict[str, HostEvidence]:
-    """What Azure Monitor says now of the machines that are to be stopped: one call for fifty of them."""
-    running = [plan for plan in plans if plan.action is NextAction.STOP and plan.machine.state is State.RUNNING]
+async def _host_metrics(planned: Sequence[PlannedAction], cloud: Cloud) -> dict[str, HostEvidence]:
+    """Fresh metrics of the machines that are to be stopped: one call of Azure Monitor per fifty machines."""
+    running = [plan for plan in planned if plan.action is NextAction.STOP and plan.machine.state is State.RUNNING]
     return await HostMetrics(cloud).of([Question(plan.machine, plan.window) for plan in running], cloud.now())
 
 
-async def _begun(claim: ActionClaim, outside: dict[str, HostEvidence], cloud: Cloud) -> ActionStarted:
+async def _begin(claim: ActionClaim, outside: dict[str, HostEvidence], cloud: Cloud) -> ActionStarted:
     planned = claim.planned
     try:
-        async with asyncio.timeout(LOOK_SECONDS):
-            held, case = await asyncio.gather(Records(cloud.tables).lock(planned.lock), _seen_again(planned, outside, cloud))
-    except UnreadableRecord as error:  # a hold may be in it
+        async with asyncio.timeout(READ_SECONDS):
+            held, case = await asyncio.gather(Records(cloud.tables).lock(planned.lock), _read_again(planned, outside, cloud))
+    except UnreadableRecord as error:  # the record may contain a hold
         return ActionStarted(why=f"{error}.")
     except (CloudUnavailable, TimeoutError) as error:
-        return ActionStarted(why=str(error) or "It could not be looked at in time.", again=True)
+        return ActionStarted(why=str(error) or "The machine could not be read in time.", again=True)
     if held is None or held.operation != claim.operation:
-        return ActionStarted(why=NOT_OURS)
+        return ActionStarted(why=LOCK_LOST)
     if case is None:
         return ActionStarted(why=GONE)
-    if is_on_its_way(planned, case):
+    if has_begun(planned, case):
         return ActionStarted(Progress.done())
     if why := recheck(planned, case):
         return ActionStarted(why=why)
-    progress = await _ordered(replace(claim, planned=replace(planned, hibernate=hibernates(case))), cloud)
+    progress = await _change_power(replace(claim, planned=replace(planned, hibernate=hibernates(case))), cloud)
     if progress.stage is Stage.WAITING and not progress.url:
-        return ActionStarted(why=progress.detail, again=True, after=max(progress.retry_after, EVERY_SECONDS))
+        return ActionStarted(why=progress.detail, again=True, after=max(progress.retry_after, BATCH_SECONDS))
     return ActionStarted(progress)
 
 
-async def _ordered(claim: ActionClaim, cloud: Cloud) -> Progress:
+async def _change_power(claim: ActionClaim, cloud: Cloud) -> Progress:
     from azure.core.exceptions import AzureError
 
     try:
@@ -103,22 +103,22 @@ async def _ordered(claim: ActionClaim, cloud: Cloud) -> Progress:
         return Progress.waiting(0.0, detail=f"Azure could not be reached ({type(error).__name__})")
 
 
-async def _seen_again(planned: PlannedAction, outside: dict[str, HostEvidence], cloud: Cloud) -> Evaluation | None:
-    """The machine as it is now: instance view, tags, newest heartbeat, holds, leases; None if it is gone."""
+async def _read_again(planned: PlannedAction, outside: dict[str, HostEvidence], cloud: Cloud) -> Evaluation | None:
+    """The machine from fresh data: instance view, tags, newest heartbeat, holds, leases; None if it no longer exists."""
     fleet, machine = MachineRecords(cloud.tables), planned.machine
-    view, memory, heard, record = await asyncio.gather(
+    view, tracked, heard, record = await asyncio.gather(
         Inventory(cloud).look(machine.group, machine.name, machine.subscription),
         fleet.tracked(machine.key),
         fleet.heard(machine.key),
         _environment_of(planned, cloud),
     )
-    if memory is None or (view.state is State.ABSENT and planned.action is not NextAction.DELETE):
+    if tracked is None or (view.state is State.ABSENT and planned.action is not NextAction.DELETE):
         return None
-    told = outside.get(machine.id.lower(), HostEvidence())
+    host = outside.get(machine.id.lower(), HostEvidence())
     fresh = replace(machine, state=view.state, tags=view.tags, vm_id=view.vm_id, provisioning=view.provisioning)
     rules = rules_of(cloud)
-    case = evaluation_of(replace(fresh, environment=""), record, memory, rules, cloud.now())
-    return with_evidence(case, Evidence(told.tracks, told.end, told.problem), heard, rules)
+    case = evaluation_of(replace(fresh, environment=""), record, tracked, rules, cloud.now())
+    return with_evidence(case, Evidence(host.tracks, host.end, host.problem), heard, rules)
 
 
 async def _environment_of(planned: PlannedAction, cloud: Cloud) -> EnvironmentRecord | None:
@@ -127,25 +127,25 @@ async def _environment_of(planned: PlannedAction, cloud: Cloud) -> EnvironmentRe
 
 
 async def recheck_lease_end(request: LeaseEnd, cloud: Cloud) -> str:
-    """Why an environment whose lease has run out must not be deleted after all, or "": by its own lock and a fresh look.
+    """Why an environment with an expired lease must not be deleted, or "", from fresh data.
 
-    The lock belongs to the deletion itself from now on, and no longer to the page of the sweep that took it.
+    On success the deletion takes over the lock from the page of the sweep that took it.
     """
     claim, records = request.claim, Records(cloud.tables)
     held = await records.lock(claim.planned.lock)
     if held is None or held.operation != claim.operation:
-        return NOT_OURS
+        return LOCK_LOST
     try:
-        case = await _seen_again(claim.planned, {}, cloud)
+        case = await _read_again(claim.planned, {}, cloud)
     except UnreadableRecord as error:
         return f"{error}."
     why = GONE if case is None else recheck(claim.planned, case)
     if why:
         return why
     own = Lock(claim.operation, cloud.now())
-    return "" if await records.take_over_lock(claim.planned.lock, held, own) else NOT_OURS
+    return "" if await records.take_over_lock(claim.planned.lock, held, own) else LOCK_LOST
 
 
 async def confirm_states(request: list, cloud: Cloud) -> dict[str, State]:  # type: ignore[type-arg]
-    """The states of some machines as Azure Compute has them at this moment."""
+    """The current states of some machines according to Azure Compute."""
     return await VmInventory(cloud).states_now(request)

@@ -1,4 +1,4 @@
-"""The first boot of a machine as cloud-config: files, and a service that finishes the job even across reboots."""
+"""The cloud-config of a machine: its files, and a setup service that continues after reboots."""
 
 import base64
 import json
@@ -86,8 +86,8 @@ def _blobfuse_config(setup: GuestSetup) -> str:
 
 
 def _mount_unit(setup: GuestSetup) -> str:
-    # The identity gets its role only after the machine exists, and the role takes minutes to be known everywhere:
-    # the mount is tried again until it holds. In the background blobfuse2 would report success before it knows.
+    # The identity gets its role after the machine is created, and the role takes minutes to take effect: the mount is
+    # retried until it works. blobfuse2 runs in the foreground, because in the background it reports success too early.
     return dedent(f"""\
         [Unit]
         Description=Blob container {setup.container} on {setup.mount_path}
@@ -114,10 +114,10 @@ def _mount_unit(setup: GuestSetup) -> str:
 
 
 def _setup_unit() -> str:
-    # A driver installation may reboot the machine in the middle; runcmd would not come again, this service does.
+    # A driver installation may reboot the machine; runcmd would not run again, this service does.
     return dedent(f"""\
         [Unit]
-        Description=First setup of this machine (goes on after a reboot)
+        Description=First setup of this machine (continues after a reboot)
         Wants=network-online.target
         After=network-online.target
         ConditionPathExists=!/var/lib/dormouse/ready

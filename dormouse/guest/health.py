@@ -1,11 +1,11 @@
-"""The health check: a script that looks around inside a machine and prints what it finds, and how to read that.
+"""The health check: a script that checks a machine from inside, and the parser of its output.
 
-It is run by Run Command, which keeps the last 4,096 bytes of output, allows one run at a time, and takes 20 seconds at
-least. So it never waits, always exits with 0, and prints one line per check.
+Run Command executes it, keeps the last 4,096 bytes of output, allows one run at a time, and takes at least 20 seconds. So
+the script never waits, always exits with 0, and prints one line per check.
 https://learn.microsoft.com/azure/virtual-machines/linux/run-command
 
-The script uses no redirection and no command with a slash, so that a restricted shell can run it too. The setup service is
-inactive after a later boot, because its work is done: then the file that it leaves says so.
+The script uses no redirection and no command with a slash, so that a restricted shell can run it too. After a later
+boot the setup service is inactive; the file that it has created then shows that it succeeded.
 """
 
 import re
@@ -22,9 +22,9 @@ say() { printf 'dormouse-check %s %s %s\n' "$1" "$2" "${3:0:200}"; }
 
 check_cloud_init() {
   case "$(cloud-init status)" in
-    *"status: done"*|*"status: degraded"*) say cloud-init passed "first boot has finished" ;;
+    *"status: done"*|*"status: degraded"*) say cloud-init passed "the first boot has finished" ;;
     *"status: error"*) say cloud-init failed "cloud-init reports an error" ;;
-    *) say cloud-init waiting "first boot is still going on" ;;
+    *) say cloud-init waiting "the first boot is still in progress" ;;
   esac
 }
 
@@ -57,20 +57,20 @@ check_gpu() {
   local seen
   if seen=$(timeout 30 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader); then
     say gpu passed "$seen"
-  else say gpu waiting "nvidia-smi does not answer yet: $seen"; fi
+  else say gpu waiting "nvidia-smi does not work yet: $seen"; fi
 }
 """
 
 AGENT = r"""
 check_agent() {
-  if [ "$(systemctl is-active dormouse-agent.service)" = active ]; then say agent passed "the agent is reporting"
+  if [ "$(systemctl is-active dormouse-agent.service)" = active ]; then say agent passed "the agent is running"
   else say agent waiting "the agent is not running yet"; fi
 }
 """
 
 
 def health_script(setup: GuestSetup) -> str:
-    """The script for one machine."""
+    """The health check script for one machine."""
     path = shlex.quote(setup.mount_path)
     parts, checks = (
         [HEAD.replace("@READY@", READY_PATH), BLOBS.replace("@PATH@", path)],
@@ -90,16 +90,16 @@ def health_script(setup: GuestSetup) -> str:
 
 def expected_checks(setup: GuestSetup) -> tuple[str, ...]:
     """The names of the checks that the script must report on."""
-    asked = {"xrdp": setup.desktop, "gpu": setup.gpu, "agent": bool(setup.control_plane)}
-    return ("cloud-init", "setup", "blob-mount", *(name for name, wanted in asked.items() if wanted))
+    enabled = {"xrdp": setup.desktop, "gpu": setup.gpu, "agent": bool(setup.control_plane)}
+    return ("cloud-init", "setup", "blob-mount", *(name for name, applies in enabled.items() if applies))
 
 
 def findings_in(output: str, setup: GuestSetup) -> tuple[HealthCheckResult, ...]:
-    """What the script found; a check that says nothing has not passed."""
+    """The results in the output of the script; a check without output has not passed."""
     said = {match["name"]: match for match in LINE.finditer(output)}
     return tuple(
         HealthCheckResult(name, Check(said[name]["result"]), said[name]["detail"].strip())
         if name in said
-        else HealthCheckResult(name, Check.WAITING, "the machine has not said anything about this yet")
+        else HealthCheckResult(name, Check.WAITING, "the machine has not reported this check yet")
         for name in expected_checks(setup)
     )

@@ -1,4 +1,4 @@
-"""What the agent consists of on a machine, and the scripts that put it on one that exists already and take it away."""
+"""The files of the agent on a machine, and the scripts that install it on an existing machine and remove it."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ RUN_PATH = "/run/dormouse"
 
 @dataclass(frozen=True, slots=True)
 class InstalledFile:
-    """One file of the agent; what is not text is packed by gzip for the way."""
+    """One file of the agent; binary content is compressed with gzip for transfer."""
 
     path: str
     permissions: str
@@ -27,7 +27,7 @@ class InstalledFile:
 
 
 def installed_files(control_plane: str, audience: str) -> tuple[InstalledFile, ...]:
-    """Everything that the agent consists of."""
+    """All files of the agent."""
     configuration = json.dumps({"control_plane": control_plane, "audience": audience})
     return (
         InstalledFile(AGENT_PATH, "0644", packed_agent(), is_text=False),
@@ -68,7 +68,7 @@ CONFINEMENT = "\n    ".join(
     ]
 )
 
-# A mistake in its configuration (exit code 2) does not go away by starting it again.
+# A restart does not fix a configuration error (exit code 2).
 UNIT = dedent(f"""\
     [Unit]
     Description=Dormouse agent: reports to the control plane what is in use on this machine
@@ -93,7 +93,7 @@ UNIT = dedent(f"""\
     WantedBy=multi-user.target
     """)
 
-# DESTDIR is where the machine's files begin, as package builders have it; a machine that is running does not set it.
+# DESTDIR is the root of the target, as in package builds; it is not set on a running machine.
 BEGIN = r"""#!/bin/bash
 set -uo pipefail
 root=${DESTDIR:-}
@@ -106,38 +106,38 @@ put() {
   mkdir -p "$root$(dirname "$1")" && cat > "$root$1.new" && chmod "$2" "$root$1.new" && mv -f "$root$1.new" "$root$1"
 }
 command -v systemctl > /dev/null || fail "this machine has no systemd"
-/usr/bin/python3 -c 'import sys; raise SystemExit(sys.version_info < (3, 8))' || fail "there is no Python 3.8 or newer"
+/usr/bin/python3 -c 'import sys; raise SystemExit(sys.version_info < (3, 8))' || fail "Python 3.8 or newer is not installed"
 """
 
 START = rf"""
-/usr/bin/python3 -I "$root{AGENT_PATH}" --version > /dev/null || fail "the agent does not run on this machine"
-systemctl daemon-reload || fail "systemd does not answer"
+/usr/bin/python3 -I "$root{AGENT_PATH}" --version > /dev/null || fail "the agent cannot be started on this machine"
+systemctl daemon-reload || fail "systemd does not respond"
 systemctl try-restart {AGENT_UNIT}
-if ! systemctl enable --now {AGENT_UNIT}; then fail "systemd does not start the agent"; fi
+if ! systemctl enable --now {AGENT_UNIT}; then fail "systemd cannot start the agent"; fi
 sleep 2
-[ "$(systemctl is-active {AGENT_UNIT})" = active ] || fail "the agent has ended again: see journalctl -u {AGENT_UNIT}"
+[ "$(systemctl is-active {AGENT_UNIT})" = active ] || fail "the agent ended after its start: see journalctl -u {AGENT_UNIT}"
 say passed "the agent is running"
 """
 
 REMOVE = rf"""
 systemctl disable --now {AGENT_UNIT}
-rm -rf @FILES@ "$root{RUN_PATH}" || fail "some of its files cannot be removed"
+rm -rf @FILES@ "$root{RUN_PATH}" || fail "some files of the agent cannot be removed"
 rmdir --ignore-fail-on-non-empty @FOLDERS@
 systemctl daemon-reload
 systemctl reset-failed {AGENT_UNIT}
-[ "$(systemctl is-active {AGENT_UNIT})" != active ] || fail "systemd does not end the agent"
+[ "$(systemctl is-active {AGENT_UNIT})" != active ] || fail "systemd cannot stop the agent"
 say passed "the agent has been removed"
 """
 
 
 def install_script(control_plane: str, audience: str) -> str:
-    """The script that puts the agent on a machine or renews it there; safe to run again."""
+    """The script that installs or updates the agent on a machine; safe to run again."""
     files = installed_files(control_plane, audience)
     return "".join([BEGIN, PREPARE, *map(_put, files), START])
 
 
 def remove_script() -> str:
-    """The script that leaves nothing of the agent behind; safe to run again."""
+    """The script that removes the agent completely; safe to run again."""
     paths = [file.path for file in installed_files("", "")]
     folders = {posixpath.dirname(path) for path in (AGENT_PATH, CONFIGURATION_PATH)}
     return BEGIN + REMOVE.replace("@FILES@", _under_root(paths)).replace("@FOLDERS@", _under_root(sorted(folders)))

@@ -1,4 +1,4 @@
-"""The agent as one file: the same bytes for the same sources, wherever they are put together."""
+"""Packaging the agent as one file, reproducibly: the same sources give the same bytes on every host."""
 
 import ast
 import functools
@@ -14,10 +14,10 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @functools.cache
 def agent_archive() -> bytes:
-    """What `python3 agent.pyz` runs.
+    """The zip file that `python3 agent.pyz` runs.
 
-    Nothing in it is compressed: packed as a whole for the way it becomes far smaller than file by file, and its bytes do
-    not depend on anybody's zlib.
+    Its entries are not compressed: compressing the whole archive for transfer gives a much smaller result, and the bytes do
+    not depend on the version of zlib.
     """
     sources = sorted(SOURCES.rglob("*.py"))
     texts = {f"agent/{path.relative_to(SOURCES).as_posix()}": bare(path.read_text()) for path in sources}
@@ -32,18 +32,18 @@ def agent_archive() -> bytes:
 
 @functools.cache
 def packed_agent() -> bytes:
-    """The agent, packed by gzip for the way: custom data may not be long."""
+    """The agent, compressed with gzip, because custom data is limited to 64 KiB."""
     return gzip.compress(agent_archive(), 9, mtime=0)
 
 
 def bare(source: str) -> str:
-    """The same program without words for readers; its lines keep their numbers, so that tracebacks can be read."""
+    """The same program without comments and docstrings; line numbers stay the same, for readable tracebacks."""
     lines = source.split("\n")
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            words = node.body[0]
-            # A body of nothing but words stays: without them it would not be a body.
+            docstring = node.body[0]
+            # A body that consists only of a docstring stays, because it would be empty without it.
             if len(node.body) > 1 or isinstance(node, ast.Module):
-                for number in range(words.lineno, (words.end_lineno or words.lineno) + 1):
+                for number in range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1):
                     lines[number - 1] = ""
     return "\n".join("" if line.lstrip().startswith("#") else line for line in lines)

@@ -1,4 +1,4 @@
-"""The script that turns a fresh Ubuntu 24.04 into the machine that was asked for; safe to run again at any point."""
+"""The script that sets up a fresh Ubuntu 24.04 as the spec requires; it can be interrupted and run again."""
 
 import re
 import shlex
@@ -12,21 +12,21 @@ READY_PATH = "/var/lib/dormouse/ready"
 # https://learn.microsoft.com/linux/packages
 MICROSOFT_KEY = "BC528686B50D79E339D3721CEB3E94ADBE1229CF"
 
-# PyPI's newest torch wants a newer driver than the GRID driver of an A10; this index keeps builds that do not.
+# The newest torch on PyPI requires a newer driver than the GRID driver of an A10; this index has builds for older ones.
 TORCH_INDEX = "https://download.pytorch.org/whl/cu126"
 TORCH_PACKAGES = frozenset({"torch", "torchvision", "torchaudio"})
 JUPYTER_PACKAGES = frozenset({"jupyter", "jupyterlab", "notebook", "jupyter-server"})
 
 BEGIN = r"""#!/bin/bash
-# Written by the control plane; runs at first boot until it has succeeded once.
+# Written by the control plane; runs after the first boot until it has succeeded once.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 mkdir -p /var/lib/dormouse
 apt() { apt-get -o DPkg::Lock::Timeout=900 -o Acquire::Retries=5 -y "$@"; }
 """
 
-# The driver extension fails when somebody else holds dpkg's lock (azure-docs#111614), so it goes first: its handler
-# writes its status where every extension does. https://github.com/Azure/azure-vmextension-publishing
+# The driver extension fails while another process holds dpkg's lock (azure-docs#111614), so wait for it first: its
+# handler writes a status file like every extension. https://github.com/Azure/azure-vmextension-publishing
 WAIT_FOR_DRIVER = r"""
 driver_settled() {
   cat /var/lib/waagent/Microsoft.HpcCompute.NvidiaGpuDriverLinux-*/status/*.status 2>/dev/null \
@@ -69,7 +69,7 @@ sudo -u "$admin" mkdir -p -m 0700 "$home/.ssh"
 
 def setup_script(setup: GuestSetup) -> str:
     """The whole script for one machine."""
-    parts = [BEGIN, _who(setup)]
+    parts = [BEGIN, _administrator(setup)]
     parts += [WAIT_FOR_DRIVER] if setup.gpu else []
     parts += [BLOBFUSE.replace("@KEY@", MICROSOFT_KEY)]
     parts += [DESKTOP] if setup.desktop else []
@@ -77,12 +77,12 @@ def setup_script(setup: GuestSetup) -> str:
     return "".join(parts)
 
 
-def _who(setup: GuestSetup) -> str:
+def _administrator(setup: GuestSetup) -> str:
     return f'admin={shlex.quote(setup.admin_username)}\nhome=$(getent passwd "$admin" | cut -d: -f6)\n'
 
 
 def _python(packages: tuple[str, ...]) -> str:
-    # Ubuntu 24.04 refuses system-wide pip (PEP 668): everything goes into an environment that the administrator owns.
+    # Ubuntu 24.04 rejects system-wide pip (PEP 668): packages go into a virtual environment of the administrator.
     torch = [name for name in packages if _project(name) in TORCH_PACKAGES]
     others = [name for name in packages if name not in torch]
     lines = ["test -x venv/bin/pip || python3 -m venv venv", "venv/bin/pip install --retries 10 --upgrade pip"]
@@ -96,7 +96,7 @@ def _python(packages: tuple[str, ...]) -> str:
     return f"\nsudo -H -u \"$admin\" bash <<'DORMOUSE'\n{inner}\nDORMOUSE\n"
 
 
-# Jupyter listens on the machine itself only: its port is closed to the world, and an SSH tunnel reaches it.
+# Jupyter listens only on localhost: use an SSH tunnel to connect to it.
 JUPYTER = [
     "mkdir -p jupyter_notebooks .jupyter",
     "printf '%s\\n' \"c.ServerApp.ip = '127.0.0.1'\" 'c.ServerApp.open_browser = False' "

@@ -1,6 +1,6 @@
-"""Decisions: what is done about a machine, when, and what its owner is told about it.
+"""Decisions: what the sweep does about a machine, when, and the text that explains it to users.
 
-Nobody is put to sleep unwarned: a warning has a lead, which counts from when it reached somebody.
+A machine is stopped only after a warning: the lead counts from the delivery of the warning.
 """
 
 from collections.abc import Callable
@@ -14,32 +14,36 @@ from dormouse.idle.guard import unknowns
 from dormouse.idle.policy import Action
 from dormouse.idle.schedule import due, next_transition
 from dormouse.idle.tracking import ActionReason, LeaseAction, PendingWarning
-from dormouse.idle.verdict import REASONS_TOLD, Verdict, VerdictKind, busy
+from dormouse.idle.verdict import MOST_REASONS, Verdict, VerdictKind, busy
 from dormouse.lifecycle import State
 
-# What was shut down from inside is seen twice before it is deallocated.
-BILLED_FOR = 10 * MINUTE
-WINDOWS_BEFORE_ALARM = 4
+# A machine that was shut down from inside is seen by two sweeps before it is deallocated.
+BILLED_DELAY = 10 * MINUTE
+IDLE_WINDOWS_BEFORE_ALARM = 4
 UNKNOWN_BEFORE_ALARM = DAY
-# A warning that led to no stop is given again after so long.
-FORGOTTEN = 30 * MINUTE
-BETWEEN_ALARMS = DAY
-# What is due and cannot be done for so long is reported.
 BLOCKED_BEFORE_ALARM = 30 * MINUTE
-# Hibernation that failed so often counts as impossible on this machine.
+ALARM_INTERVAL = DAY
+# A warning that was not followed by a stop expires, and a new one is sent.
+WARNING_EXPIRY = 30 * MINUTE
+# After so many failures, hibernation counts as impossible on this machine.
 HIBERNATION_TRIES = 3
-UNLESS = {
-    ActionReason.IDLE: " unless somebody uses it or keeps it awake",
-    ActionReason.SCHEDULE: " unless somebody keeps it awake",
-    ActionReason.LEASE: " unless somebody extends it",
+CAUSES = {
+    ActionReason.IDLE: "",
+    ActionReason.SCHEDULE: " by its schedule",
+    ActionReason.LEASE: " because its lease ends",
 }
-SUBJECT = {
-    ActionReason.IDLE: "Its idleness",
-    ActionReason.SCHEDULE: "Its schedule",
-    ActionReason.LEASE: "Its lease",
-    ActionReason.BILLED: "Its shutdown from inside",
+CONDITIONS = {
+    ActionReason.IDLE: " unless it is used or held",
+    ActionReason.SCHEDULE: " unless it is held",
+    ActionReason.LEASE: " unless the lease is extended or it is held",
 }
-AT_REST = frozenset({State.STOPPED, State.STOPPED_BILLED})
+BLOCKED = {
+    ActionReason.IDLE: "Not stopped for idleness",
+    ActionReason.SCHEDULE: "Not stopped or started by its schedule",
+    ActionReason.LEASE: "Not stopped or deleted at the end of its lease",
+    ActionReason.BILLED: "Not deallocated after its shutdown from inside",
+}
+SHUT_DOWN = frozenset({State.STOPPED, State.STOPPED_BILLED})
 
 
 class NextAction(StrEnum):
@@ -55,9 +59,9 @@ class NextAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is done now, or planned for a moment (`at`, seconds since 1970, 0.0 when nothing is), why, and in which words.
+    """What the sweep does now, or plans for the moment `at` (seconds since 1970; 0.0: no plan), with reason and text.
 
-    `blocked` says why something that is due since the moment `due` cannot be done.
+    `blocked` says why an action that has been due since the moment `due` cannot be carried out.
     """
 
     action: NextAction
@@ -72,22 +76,23 @@ NOTHING = Decision(NextAction.NOTHING)
 
 
 def decide(case: Evaluation, verdict: Verdict) -> Decision:
-    """What is done about a machine: the first of lease, schedule, billed sleep and idleness that has anything to say."""
-    if case.unreadable:  # a hold or a lease may be in it
+    """The action for a machine: the first that applies of lease, schedule, billed shutdown and idleness."""
+    if case.unreadable:  # the record may contain a hold or a lease
         return NOTHING
     decision = NOTHING
-    if case.hold is not None and case.hold.until > case.now:  # also where idleness is not watched for
-        decision = Decision(NextAction.NOTHING, f"It is left alone until {moment_text(case.hold.until)}.", case.hold.until)
+    if case.hold is not None and case.hold.until > case.now:  # also without idle shutdown
+        text = f"Not stopped or started before its hold ends at {moment_text(case.hold.until)}."
+        decision = Decision(NextAction.NOTHING, text, case.hold.until)
     elif not case.hands_off:
-        found = (rule(case, verdict) for rule in RULES)
-        decision = _guarded(case, next((said for said in found if said is not None), NOTHING))
+        decisions = (rule(case, verdict) for rule in RULES)
+        decision = _require_data(case, next((each for each in decisions if each is not None), NOTHING))
     until = case.tracked.retry_at
     if decision.action in (NextAction.STOP, NextAction.START, NextAction.DELETE) and case.now < until:
         return replace(
             decision,
             action=NextAction.NOTHING,
             at=until,
-            then=f"It failed a while ago; tried again at {moment_text(until)}.",
+            then=f"The last attempt failed; it is repeated at {moment_text(until)}.",
         )
     warned = case.tracked.warning
     if (
@@ -96,9 +101,9 @@ def decide(case: Evaluation, verdict: Verdict) -> Decision:
         and verdict.kind is VerdictKind.UNKNOWN
         and decision.action is NextAction.NOTHING
     ):
-        # A minute without data is no sign of life: the machine is not stopped, and the warning is not withdrawn.
-        words = "It was warned, and is not stopped while it is unknown whether it works."
-        why = "; ".join(unknowns(case, ActionReason.IDLE)[:REASONS_TOLD])
+        # A minute without data is no evidence of use: the machine is not stopped, and the warning is not withdrawn.
+        words = "A warning was sent; it is not stopped while data about its use is missing."
+        why = "; ".join(unknowns(case, ActionReason.IDLE)[:MOST_REASONS])
         return Decision(NextAction.NOTHING, words, 0.0, ActionReason.IDLE, why, warned.stop_at)
     if warned and decision.action in (NextAction.NOTHING, NextAction.START) and decision.reason is not warned.reason:
         return Decision(
@@ -107,25 +112,25 @@ def decide(case: Evaluation, verdict: Verdict) -> Decision:
     return decision
 
 
-def _guarded(case: Evaluation, decision: Decision) -> Decision:
-    """The decision, or nothing at all while something that must be known for it is not."""
+def _require_data(case: Evaluation, decision: Decision) -> Decision:
+    """The decision, or no action while data that it requires is missing."""
     if decision.reason is None or decision.action in (NextAction.NOTHING, NextAction.WITHDRAW):
         return decision
     if decision.action is NextAction.START:
-        why = [f"what is written about it cannot be read: {case.fault}"] if case.fault else []
+        why = [f"its configuration is invalid: {case.fault}"] if case.fault else []
     else:
         why = unknowns(case, decision.reason)
     if not why:
         return decision
-    told = "; ".join(why[:REASONS_TOLD])
-    words = f"{SUBJECT[decision.reason]} leads to nothing as long as this is so: {told}."
-    return Decision(NextAction.NOTHING, words, 0.0, decision.reason, told, decision.due or case.now)
+    because = "; ".join(why[:MOST_REASONS])
+    words = f"{BLOCKED[decision.reason]}, because {because}."
+    return Decision(NextAction.NOTHING, words, 0.0, decision.reason, because, decision.due or case.now)
 
 
 def hibernates(case: Evaluation) -> bool:
-    """Whether the machine is hibernated, which only a running machine can be.
+    """Whether a stop hibernates the machine, which must be running, instead of deallocating it.
 
-    A machine whose hibernation has failed several times is deallocated instead where its policy declares that fallback.
+    After several failed hibernations, a machine whose policy has that fallback is deallocated.
     """
     policy, machine = case.policy, case.machine
     if policy.action is not Action.HIBERNATE or not machine.can_hibernate or machine.state is not State.RUNNING:
@@ -134,42 +139,43 @@ def hibernates(case: Evaluation) -> bool:
 
 
 def alarm(case: Evaluation, verdict: Verdict, decision: Decision) -> str:
-    """What people should be told because what should happen does not, or "" (also if they were told within a day)."""
-    memory, now = case.tracked, case.now
-    if memory.alarmed_at != now and now - memory.alarmed_at < BETWEEN_ALARMS:  # at this very moment: judged once more
+    """The text of the notification that an expected action does not happen; "" if none is due, at most one a day."""
+    tracked, now = case.tracked, case.now
+    if tracked.alarmed_at != now and now - tracked.alarmed_at < ALARM_INTERVAL:  # equal: this sweep, run again
         return ""
     if case.fault:
-        return f"It is neither stopped nor started, because what is written about it cannot be read: {case.fault}."
+        return f"It is neither stopped nor started while its configuration is invalid: {case.fault}."
     if decision.blocked and now - decision.due > BLOCKED_BEFORE_ALARM:
-        return f"What was due at {moment_text(decision.due)} could not be done. {decision.then}"
-    patience = WINDOWS_BEFORE_ALARM * case.policy.window * MINUTE + case.policy.lead * MINUTE
-    since = memory.since(verdict.kind) or now
-    if verdict.kind is VerdictKind.IDLE and now - since > patience:
-        why = memory.warning.undelivered if memory.warning and memory.warning.undelivered else decision.then
-        return f"It has been idle since {moment_text(since)} and still runs. {why}".strip()
+        return f"An action that was due at {moment_text(decision.due)} is blocked. {decision.then}"
+    idle_limit = IDLE_WINDOWS_BEFORE_ALARM * case.policy.window * MINUTE + case.policy.lead * MINUTE
+    since = tracked.since(verdict.kind) or now
+    if verdict.kind is VerdictKind.IDLE and now - since > idle_limit:
+        undelivered = tracked.warning.undelivered if tracked.warning else ""
+        why = f"The warning was not delivered: {undelivered}." if undelivered else decision.then
+        return f"Idle since {moment_text(since)}, but still running. {why}".strip()
     if verdict.kind is VerdictKind.UNKNOWN and now - since > UNKNOWN_BEFORE_ALARM:
-        return f"Since {moment_text(since)} it is unknown whether it is used. {verdict.reason}"
+        return f"It has not been known since {moment_text(since)} whether it is in use. {verdict.reason}"
     return ""
 
 
-def _lease(case: Evaluation, verdict: Verdict) -> Decision | None:
+def _end_lease(case: Evaluation, verdict: Verdict) -> Decision | None:
     lease, state = case.tracked.lease, case.machine.state
     if lease is None or (lease.then is LeaseAction.STOP and state not in (State.RUNNING, State.STOPPED_BILLED)):
         return None
     if lease.then is LeaseAction.DELETE and not case.machine.environment:
-        return None  # what others have made, others delete
+        return None  # only machines of our environments are deleted
     deletes = lease.then is LeaseAction.DELETE
     act, words = (NextAction.DELETE, "deleted") if deletes else (NextAction.STOP, "stopped")
-    return _in_time(case, ActionReason.LEASE, lease.until, act, f"{words}, because its lease has run out")
+    return _warn_then_act(case, ActionReason.LEASE, lease.until, act, words)
 
 
-def _schedule(case: Evaluation, verdict: Verdict) -> Decision | None:
+def _follow_schedule(case: Evaluation, verdict: Verdict) -> Decision | None:
     if case.schedule is None:
         return None
-    memory, state = case.tracked, case.machine.state
-    since = datetime.fromtimestamp(max(memory.state_since, memory.schedule_since, memory.first_seen), UTC)
+    tracked, state = case.tracked, case.machine.state
+    since = datetime.fromtimestamp(max(tracked.state_since, tracked.schedule_since, tracked.first_seen), UTC)
     missed, following = due(case.schedule, since, case.clock), next_transition(case.schedule, case.clock)
-    if missed and missed.on and state in AT_REST:
+    if missed and missed.on and state in SHUT_DOWN:
         due_at = missed.at.timestamp()
         return Decision(NextAction.START, "Its schedule starts it now.", case.now, ActionReason.SCHEDULE, due=due_at)
     if state is State.STOPPED and following and following.on:
@@ -178,74 +184,79 @@ def _schedule(case: Evaluation, verdict: Verdict) -> Decision | None:
     if state is not State.RUNNING:
         return None
     if missed and not missed.on:
-        if busy(case) is not None:  # also where idleness is not watched for
+        if busy(case) is not None:  # also without idle shutdown
+            ended = moment_text(missed.at.timestamp())
             return Decision(
-                NextAction.NOTHING, f"Its schedule wants it off since {moment_text(missed.at.timestamp())}: when it is done."
+                NextAction.NOTHING, f"Its scheduled hours ended at {ended}; it is stopped when it is no longer in use."
             )
-        return _in_time(case, ActionReason.SCHEDULE, missed.at.timestamp(), NextAction.STOP, "stopped by its schedule")
+        return _warn_then_act(case, ActionReason.SCHEDULE, missed.at.timestamp(), NextAction.STOP, "stopped")
     if following and not following.on:
-        return _in_time(case, ActionReason.SCHEDULE, following.at.timestamp(), NextAction.STOP, "stopped by its schedule")
+        return _warn_then_act(case, ActionReason.SCHEDULE, following.at.timestamp(), NextAction.STOP, "stopped")
     return None
 
 
-def _billed(case: Evaluation, verdict: Verdict) -> Decision | None:
+def _deallocate_billed(case: Evaluation, verdict: Verdict) -> Decision | None:
     if verdict.kind is not VerdictKind.STOPPED_BILLED:
         return None
     if case.machine.ephemeral_disk or case.policy.action is Action.NOTIFY:
-        return Decision(NextAction.NOTHING, "Nothing is done about it: start it, or delete it.", 0.0, ActionReason.BILLED)
-    at = max(case.tracked.state_since + BILLED_FOR, case.now)
+        text = "Not deallocated automatically: start or delete it."
+        return Decision(NextAction.NOTHING, text, 0.0, ActionReason.BILLED)
+    at = max(case.tracked.state_since + BILLED_DELAY, case.now)
     step = NextAction.STOP if at == case.now else NextAction.NOTHING
-    return Decision(step, f"It is deallocated at {moment_text(at)}.", at, ActionReason.BILLED, due=at)
+    return Decision(step, f"It will be deallocated at {moment_text(at)}.", at, ActionReason.BILLED, due=at)
 
 
-def _idle(case: Evaluation, verdict: Verdict) -> Decision | None:
+def _stop_idle(case: Evaluation, verdict: Verdict) -> Decision | None:
     if verdict.kind is not VerdictKind.IDLE:
         return None
     if case.policy.action is Action.NOTIFY:
         step = NextAction.NOTHING if case.tracked.warning else NextAction.WARN
-        return Decision(step, "Its policy only notifies: nobody stops it.", 0.0, ActionReason.IDLE)
+        return Decision(step, "Not stopped: its policy has action=notify.", 0.0, ActionReason.IDLE)
     words = "hibernated" if hibernates(case) else "deallocated"
-    # Who has just been noticed is left alone for a while, however idle.
-    known_since = case.tracked.first_seen + case.policy.grace * MINUTE
-    if case.now < known_since:
+    grace_ends = case.tracked.first_seen + case.policy.grace * MINUTE
+    if case.now < grace_ends:
         return Decision(
             NextAction.NOTHING,
-            f"It was first seen a moment ago, and is left alone until {moment_text(known_since)}.",
-            known_since,
+            f"First seen recently; not stopped before {moment_text(grace_ends)}.",
+            grace_ends,
         )
-    return _in_time(case, ActionReason.IDLE, case.now, NextAction.STOP, words)
+    return _warn_then_act(case, ActionReason.IDLE, case.now, NextAction.STOP, words)
 
 
-def _in_time(case: Evaluation, reason: ActionReason, due_at: float, act: NextAction, words: str) -> Decision | None:
-    """Warn a lead before the moment that is due, or now; act when the lead is over; None while it is too early to warn."""
+def _warn_then_act(case: Evaluation, reason: ActionReason, due_at: float, act: NextAction, words: str) -> Decision | None:
+    """Warn one lead before `due_at` (at once if that has passed), act when the lead is over; None: too early to warn."""
     now, lead, warned = case.now, case.policy.lead * MINUTE, case.tracked.warning
+    cause, condition = CAUSES[reason], CONDITIONS[reason]
     if now < due_at - lead:
         return None
-    if warned is None or warned.reason is not reason or now > max(warned.stop_at, case.tracked.retry_at) + FORGOTTEN:
+    if warned is None or warned.reason is not reason or now > max(warned.stop_at, case.tracked.retry_at) + WARNING_EXPIRY:
         if not lead:
-            return Decision(act, f"It is {words} now.", now, reason, due=due_at)
+            return Decision(act, f"It is being {words} now{cause}.", now, reason, due=due_at)
         stop_at = max(due_at, now + lead)
-        then = f"It is going to be {words} at {moment_text(stop_at)}{UNLESS[reason]}."
+        then = f"It will be {words} at {moment_text(stop_at)}{cause}{condition}."
         return Decision(NextAction.WARN, then, stop_at, reason, due=due_at)
-    ready = _ready(case, warned)
-    if ready is None:
-        why = warned.undelivered or "no one has seen the warning yet"
-        return Decision(
-            NextAction.WARN, f"It is not {words} yet: {why}. It is warned again.", now + lead, reason, due=due_at
-        )
-    at = max(ready, warned.stop_at, due_at, now)
+    lead_ends = _end_of_lead(case, warned)
+    if lead_ends is None:
+        why = warned.undelivered or "no webhook and no terminal has accepted it"
+        text = f"Not {words} yet, because the warning was not delivered ({why}). It is sent again now."
+        return Decision(NextAction.WARN, text, now + lead, reason, due=due_at)
+    at = max(lead_ends, warned.stop_at, due_at, now)
     step = act if at == now else NextAction.NOTHING
-    return Decision(
-        step, f"It was warned, and is going to be {words} at {moment_text(at)}{UNLESS[reason]}.", at, reason, due=due_at
-    )
+    text = f"A warning was sent. It will be {words} at {moment_text(at)}{cause}{condition}."
+    return Decision(step, text, at, reason, due=due_at)
 
 
-def _ready(case: Evaluation, warned: PendingWarning) -> float | None:
-    """From when on a warning allows to act, or None while it has reached nobody and the policy wants it to."""
+def _end_of_lead(case: Evaluation, warned: PendingWarning) -> float | None:
+    """When the lead of a warning ends; None while it is undelivered and the policy requires delivery."""
     lead = case.policy.lead * MINUTE
     if warned.delivered_at:
         return warned.delivered_at + lead
     return warned.given_at + lead if case.policy.undeliverable == "proceed" else None
 
 
-RULES: tuple[Callable[[Evaluation, Verdict], Decision | None], ...] = (_lease, _schedule, _billed, _idle)
+RULES: tuple[Callable[[Evaluation, Verdict], Decision | None], ...] = (
+    _end_lease,
+    _follow_schedule,
+    _deallocate_billed,
+    _stop_idle,
+)

@@ -1,4 +1,4 @@
-"""Cases: a machine with everything that a decision about it rests on, put together alike by the sweep and by the recheck."""
+"""Building evaluations: the sweep and the recheck assemble the data about a machine in the same way."""
 
 import json
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from dormouse.resources.machines import IDLE_TAG, SCHEDULE_TAG, VirtualMachine
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRules:
-    """What the settings say of all machines: policy, watched scopes, days off, the longest hold in minutes.
+    """The settings that apply to all machines: policy, watched scopes, holidays, the longest hold in minutes.
 
-    `home` is the subscription in which environments are built, `deployment` the deployment whose rules these are ("": any).
+    `home` is the subscription in which environments are created, `deployment` the ID of this deployment ("": any).
     """
 
     policy: IdlePolicy = field(default_factory=IdlePolicy)
@@ -32,22 +32,22 @@ class EvaluationRules:
     deployment: str = ""
 
     def leaves_to_others(self, machine: VirtualMachine) -> bool:
-        """Whether a machine is none of our environments, and its tag names another deployment, which watches it."""
+        """Whether a machine belongs to none of our environments, and its tag names another deployment as responsible."""
         return not machine.environment and machine.deployment not in ("", self.deployment or machine.deployment)
 
 
 def evaluation_of(
     machine: VirtualMachine,
     record: EnvironmentRecord | None,
-    memory: TrackedMachine | None,
+    tracked: TrackedMachine | None,
     rules: EvaluationRules,
     now: float,
     *,
     unreadable: str = "",
 ) -> Evaluation:
-    """A machine with what people want of it and what is remembered of it; the evidence is still to come.
+    """The evaluation of a machine without evidence: its policy, schedule, faults and tracked state.
 
-    `record` is the environment that its tag names, which counts only if this is really the machine of that environment.
+    `record` is the environment that its tag names; it counts only if this is the machine of that environment.
     `unreadable` says which of its stored records could not be read.
     """
     if record is not None and _is_machine_of(record, machine, rules.home):
@@ -64,20 +64,20 @@ def evaluation_of(
             schedule = read_schedule(written, rules.days_off)
         except ValueError as error:
             faults.append(str(error))
-    memory, fault = with_observation(memory, machine, written, now), "; ".join(faults)
-    return Evaluation(machine, memory, policy, now, schedule, fault=fault, unreadable=unreadable)
+    tracked, fault = with_observation(tracked, machine, written, now), "; ".join(faults)
+    return Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=unreadable)
 
 
 def with_evidence(case: Evaluation, outside: Evidence, record: AgentRecord | None, rules: EvaluationRules) -> Evaluation:
-    """The case with what Azure Monitor and the agent have measured, and with the holds that were made on the machine."""
-    if record is None or record.heard_at < case.machine.created:  # then it spoke of another machine of that name
+    """The evaluation with the data of Azure Monitor and of the agent, and with the holds set on the machine."""
+    if record is None or record.heard_at < case.machine.created:  # the report is about an earlier machine with this name
         return replace(case, evidence=outside, hold=case.tracked.hold)
     hold = longest_hold(case.tracked.hold, record.holds, case.machine.name, case.now, rules.longest_hold)
-    evidence, memory = (
+    evidence, tracked = (
         with_agent(outside, record, case.policy.window, case.now),
         with_delivered_warning(case.tracked, record),
     )
-    return replace(case, tracked=memory, evidence=evidence, hold=hold)
+    return replace(case, tracked=tracked, evidence=evidence, hold=hold)
 
 
 def _is_machine_of(record: EnvironmentRecord, machine: VirtualMachine, home: str) -> bool:
@@ -87,7 +87,7 @@ def _is_machine_of(record: EnvironmentRecord, machine: VirtualMachine, home: str
 
 
 def _spec(record: EnvironmentRecord | None, faults: list[str]) -> dict[str, Any]:
-    """The spec of an environment as it was asked, whatever newer rules would say."""
+    """The stored spec of an environment, without validation by newer rules."""
     try:
         spec = json.loads(record.spec) if record else {}
     except ValueError as error:
@@ -97,7 +97,7 @@ def _spec(record: EnvironmentRecord | None, faults: list[str]) -> dict[str, Any]
 
 
 def _policy(machine: VirtualMachine, asked: dict[str, Any] | None, rules: EvaluationRules, faults: list[str]) -> IdlePolicy:
-    """The tag of the machine before the spec of its environment before the settings; only what is named is watched."""
+    """The policy: from the tag, else the spec, else the settings; disabled for machines that are not opted in."""
     base = rules.policy
     if rules.leaves_to_others(machine):
         return base.model_copy(update={"enabled": False})
@@ -107,6 +107,6 @@ def _policy(machine: VirtualMachine, asked: dict[str, Any] | None, rules: Evalua
             return read_policy(machine.tags[IDLE_TAG], base)
     except ValueError as error:
         faults.append(str(error))
-    inside = any(f"{machine.id.lower()}/".startswith(f"{scope}/") for scope in rules.scopes)
-    named = machine.environment or inside or IDLE_TAG in machine.tags
-    return base if named else base.model_copy(update={"enabled": False})
+    in_scope = any(f"{machine.id.lower()}/".startswith(f"{scope}/") for scope in rules.scopes)
+    opted_in = machine.environment or in_scope or IDLE_TAG in machine.tags
+    return base if opted_in else base.model_copy(update={"enabled": False})

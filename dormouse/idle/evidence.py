@@ -1,4 +1,4 @@
-"""Evidence: what was measured on a machine minute by minute, and what of it is missing."""
+"""Evidence: what was measured on a machine every minute, and which required data is missing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,29 +13,29 @@ from dormouse.idle.tracking import Hold, TrackedMachine
 from dormouse.resources.machines import KEEP_TAG, VirtualMachine
 
 STALE = 10 * MINUTE
-# The agent tells every minute; what is newer than this may still be on its way.
-ON_ITS_WAY = 3  # minutes
+# Newer minutes may not have arrived yet, although the agent reports every minute.
+REPORTING_LAG = 3  # minutes
 
 
 @dataclass(frozen=True, slots=True)
 class TimeSeries:
-    """One signal by minutes, oldest first: the window, and what is already known of the minutes after it."""
+    """One signal by minutes, oldest first: the window, and the newer minutes as far as they are known."""
 
     window: Values = ()
     recent: Values = ()
 
     @property
     def peak(self) -> float | None:
-        """The highest value that is known."""
+        """The highest known value."""
         return max((value for value in (*self.window, *self.recent) if value is not None), default=None)
 
     @property
     def missing(self) -> int:
-        """How many minutes of the window nobody knows anything about."""
+        """How many minutes of the window have no value."""
         return sum(value is None for value in self.window)
 
     def last_at(self, limit: float) -> int | None:
-        """How many minutes before the newest one the limit was last reached."""
+        """How many minutes before the newest minute the limit was last reached; None: never."""
         values = (*self.window, *self.recent)
         ago = (number for number, value in enumerate(reversed(values)) if value is not None and value >= limit)
         return next(ago, None)
@@ -43,10 +43,10 @@ class TimeSeries:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was measured: by Azure Monitor from outside, and by the agent inside, if there ever was one.
+    """What was measured: by Azure Monitor from outside, and by the agent inside (None: no agent has ever reported).
 
-    `host_end` is the moment up to which Azure Monitor has told anything of the machines beside this one; `problems` has the
-    agent's reasons for what it does not know, by signal.
+    `host_end` is the moment up to which Azure Monitor has data for the machine's region; `problems` has the agent's reasons
+    for missing signals, by signal.
     """
 
     host: dict[str, TimeSeries] = field(default_factory=dict)
@@ -62,9 +62,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One machine with everything that a verdict on it rests on.
+    """One machine with everything that its verdict depends on.
 
-    `fault` says what cannot be read in its tags, `unreadable` which of its stored records cannot be read.
+    `fault` says what is invalid in its tags or spec, `unreadable` which of its stored records cannot be read.
     """
 
     machine: VirtualMachine
@@ -79,11 +79,11 @@ class Evaluation:
 
     @property
     def hands_off(self) -> str:
-        """Why nobody but people stops or starts this machine, or ""."""
+        """Why Dormouse never stops or starts this machine, or ""."""
         if self.machine.managed_by_others:
-            return "It belongs to a scale set or a service, which starts and stops its machines itself."
+            return "Not managed by Dormouse: it belongs to a scale set or a service that starts and stops its own machines."
         if KEEP_TAG in self.machine.tags and self.machine.tags[KEEP_TAG].strip().lower() not in OFF:
-            return f"Its tag {KEEP_TAG} says that nobody but people stops it."
+            return f"Not managed by Dormouse: it is excluded by its tag {KEEP_TAG}."
         return ""
 
     @property
@@ -93,8 +93,8 @@ class Evaluation:
 
 
 def with_agent(evidence: Evidence, record: AgentRecord, window: int, now: float) -> Evidence:
-    """The evidence together with what the agent has told of a window of minutes that ends now."""
-    end, last = int(now // MINUTE) - ON_ITS_WAY, int(now // MINUTE) + 1
+    """The evidence with the agent's data for the window of minutes that ends now."""
+    end, last = int(now // MINUTE) - REPORTING_LAG, int(now // MINUTE) + 1
     series = record.series(end - window, last)
     tracks = {name: TimeSeries(values[:window], values[window:]) for name, values in series.items()}
     return replace(
@@ -109,16 +109,16 @@ def with_agent(evidence: Evidence, record: AgentRecord, window: int, now: float)
 
 
 def tracks(case: Evaluation) -> Iterator[tuple[Signal, TimeSeries]]:
-    """Every signal that was ever told of a machine, the most convincing first."""
+    """Every signal that was reported for a machine, the most convincing first."""
     inside = case.evidence.inside or {}
-    for signals, told in ((INSIDE, inside), (HOST, case.evidence.host)):
+    for signals, series in ((INSIDE, inside), (HOST, case.evidence.host)):
         for signal in signals:
-            if signal.name in told:
-                yield signal, told[signal.name]
+            if signal.name in series:
+                yield signal, series[signal.name]
 
 
 def numbers(case: Evaluation) -> dict[str, float]:
-    """The peak of every signal that is known, from inside if it is known there and higher."""
+    """The peak of every known signal: the higher one of the agent's and Azure Monitor's."""
     peaks: dict[str, float] = {}
     for signal, track in tracks(case):
         if track.peak is not None:
@@ -127,66 +127,67 @@ def numbers(case: Evaluation) -> dict[str, float]:
 
 
 def missing(case: Evaluation) -> list[str]:
-    """Everything that would have to be known before a machine may be called idle, and is not."""
-    return [*_missing_outside(case), *_missing_inside(case), *_missing_gpu(case)]
+    """All data that the verdict `idle` requires and that is missing, one phrase each."""
+    return [*_missing_from_host(case), *_missing_from_agent(case), *_missing_from_gpu(case)]
 
 
-def _missing_outside(case: Evaluation) -> Iterator[str]:
+def _missing_from_host(case: Evaluation) -> Iterator[str]:
     evidence = case.evidence
     if evidence.host_problem:
         yield evidence.host_problem
     elif case.now - evidence.host_end > STALE:
-        yield "Azure Monitor has told nothing for more than 10 minutes"
+        yield "Azure Monitor has returned no data for more than 10 minutes"
     else:
         gaps = [_gap(evidence.host.get(signal.name), case) for signal in HOST]
         if any(gaps):
             yield f"Azure Monitor has no data for {max(gaps)} of {case.policy.window} minutes"
 
 
-def _missing_inside(case: Evaluation) -> Iterator[str]:
+def _missing_from_agent(case: Evaluation) -> Iterator[str]:
     evidence = case.evidence
     if evidence.inside is None:
         if case.policy.agent == "required":
-            yield "its policy asks for an agent, and none has ever reported"
+            yield "its policy requires an agent, but no agent has reported"
         return
     if case.now - evidence.heard_at > STALE:
-        yield f"its agent was last heard {minutes_text(case.now - evidence.heard_at)} ago"
+        yield f"its agent last reported {minutes_text(case.now - evidence.heard_at)} ago"
         return
     needed = [signal for signal in INSIDE if signal.limit(case.policy) is not None and signal.name not in GPU]
     gaps = {signal: gap for signal in needed if (gap := _gap(evidence.inside.get(signal.name), case))}
     if not gaps:
         return
-    # A signal whose absence is explained comes before others that are missing for as long.
+    # Of those missing for longest, one with an explanation comes first.
     worst = max(gaps, key=lambda signal: (gaps[signal], signal.name in evidence.problems))
     why = evidence.problems.get(worst.name, "")
     if not why and len(gaps) == len(needed):
-        yield f"its agent reported nothing for {gaps[worst]} of {case.policy.window} minutes"
+        yield f"its agent reported no data for {gaps[worst]} of {case.policy.window} minutes"
     else:
-        yield f"the agent could not see {worst.subject} for {gaps[worst]} of {case.policy.window} minutes{_because(why)}"
+        lacking = f"{gaps[worst]} of {case.policy.window} minutes"
+        yield f"its agent could not observe {worst.subject} for {lacking}{_explanation(why)}"
 
 
-def _missing_gpu(case: Evaluation) -> Iterator[str]:
+def _missing_from_gpu(case: Evaluation) -> Iterator[str]:
     evidence = case.evidence
-    # Images for every kind of machine bring nvidia-smi along: that it fails says nothing where there is no GPU by size.
+    # Generic images include nvidia-smi: that it fails means nothing on a size without a GPU.
     if case.policy.gpu == "optional" or not (case.machine.has_gpu or evidence.gpu == "ok"):
         return
     if evidence.inside is None:
-        yield "no agent tells what its GPU does"
+        yield "no agent reports its GPU usage"
         return
     gaps = {name: gap for name in sorted(GPU) if (gap := _gap(evidence.inside.get(name), case))}
     if gaps:
         worst = max(gaps, key=lambda name: (gaps[name], name in evidence.problems))
-        broken = "" if evidence.gpu == "ok" else evidence.gpu_problem or "nvidia-smi finds none"
+        broken = "" if evidence.gpu == "ok" else evidence.gpu_problem or "nvidia-smi finds no GPU"
         why = evidence.problems.get(worst, "") or broken
-        yield f"nothing is known of its GPU for {gaps[worst]} of {case.policy.window} minutes{_because(why)}"
+        yield f"its GPU usage is unknown for {gaps[worst]} of {case.policy.window} minutes{_explanation(why)}"
 
 
-def _because(why: str) -> str:
+def _explanation(why: str) -> str:
     return f" ({why.rstrip('.')})" if why else ""
 
 
 def _gap(track: TimeSeries | None, case: Evaluation) -> int:
-    """How many minutes of the window are missing; a track that is not as long as the window misses its beginning."""
+    """How many minutes of the window are missing; a series that is shorter than the window lacks its beginning."""
     if track is None:
         return case.policy.window
     return track.missing + max(case.policy.window - len(track.window), 0)

@@ -1,4 +1,4 @@
-"""Policies: when a machine counts as idle, and what is then done; read from a tag, a spec or a setting, in that order."""
+"""Policies: when a machine counts as idle and what happens then; read from a tag, a spec or a setting, in that order."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from dormouse.text.wording import did_you_mean, words_of
 
 # Between words, and between a word and its value.
 PARTS, NAMED = re.compile(r"[,;\r\n]+"), re.compile(r"([^\s=:]+)\s*[=:]\s*")
-# What the agent in a machine remembers, and so the longest time that can be looked back on.
+# The agent keeps unconfirmed minutes for so long, so a window cannot be longer.
 LONGEST_WINDOW = 6 * HOUR_MINUTES
 OFF = frozenset({"off", "false", "no"})
 ENABLED = frozenset({"on", "true", "yes", "1"})
@@ -23,7 +23,7 @@ TIMES = frozenset({"window", "grace", "lead"})
 
 
 class Action(StrEnum):
-    """What is done to an idle machine; hibernation becomes deallocation where a machine cannot hibernate."""
+    """What happens to an idle machine; a machine that does not support hibernation is deallocated instead."""
 
     DEALLOCATE = "deallocate"
     HIBERNATE = "hibernate"
@@ -34,23 +34,23 @@ Share = Annotated[float, Field(gt=0, le=100)]
 Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-def shown(default: str) -> Any:
-    """The default of a time as the schema shows it: with its unit."""
-    return Field(json_schema_extra={"default": default})
+def schema_default(text: str) -> Any:
+    """A field whose default is shown with its unit in the schema."""
+    return Field(json_schema_extra={"default": text})
 
 
 class IdlePolicy(BaseModel):
-    """How a machine is judged and what follows; times in minutes (people write them as `45m`), limits by signal.
+    """How a machine is evaluated and what follows; durations in minutes (written as `45m`), limits by signal.
 
-    A signal that reaches its limit in any minute of the window keeps the machine awake.
+    A signal that reaches its limit in any minute of the window keeps the machine running.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     enabled: bool = True
-    window: Annotated[StoredMinutes, between(5, LONGEST_WINDOW), shown("30m")] = 30
-    grace: Annotated[StoredMinutes, between(0, DAY_MINUTES), shown("30m")] = 30
-    lead: Annotated[StoredMinutes, between(0, DAY_MINUTES), shown("15m")] = 15
+    window: Annotated[StoredMinutes, between(5, LONGEST_WINDOW), schema_default("30m")] = 30
+    grace: Annotated[StoredMinutes, between(0, DAY_MINUTES), schema_default("30m")] = 30
+    lead: Annotated[StoredMinutes, between(0, DAY_MINUTES), schema_default("15m")] = 15
     action: Action = Action.DEALLOCATE
     hibernate_fallback: Literal["keep", "deallocate"] = "keep"
     undeliverable: Literal["keep", "proceed"] = "keep"
@@ -67,34 +67,34 @@ class IdlePolicy(BaseModel):
 
 
 def read_policy(text: str, default: IdlePolicy | None = None) -> IdlePolicy:
-    """Read a policy as a tag holds it: `on`, `off`, or `window=45m, lead=10m`; what it does not name is as in `default`.
+    """Parse the text of a tag: `on`, `off`, or `window=45m, lead=10m`; values that it leaves out come from `default`.
 
-    Raises ValueError with everything that is wrong in one sentence.
+    Raises ValueError with all errors in one sentence.
     """
     base = default or IdlePolicy()
     words, named = _split(text.lower().strip().strip("\"'`"))
     switches, faults = _switches([*words, *(value for name, value in named if name == "enabled")])
     settings = [(name, value) for name, value in named if name != "enabled"]
-    faults += _repeated(settings)
+    faults += _repetitions(settings)
     try:
         policy = IdlePolicy.model_validate({**base.model_dump(), "enabled": False not in switches, **dict(settings)})
     except ValidationError as error:
         faults += _faults(error)
     if faults:
-        raise ValueError(f"not a policy like {EXAMPLE!r}: {'; '.join(faults)}")
+        raise ValueError(f"invalid policy: {'; '.join(faults)} (example: {EXAMPLE})")
     return policy
 
 
 def stored_policy(stored: Mapping[str, Any]) -> IdlePolicy:
-    """A policy as records hold it; raises ValueError with everything that today's rules refuse in it."""
+    """A policy from its stored form; raises ValueError with everything that today's rules reject."""
     try:
         return IdlePolicy.model_validate(stored)
     except ValidationError as error:
-        raise ValueError(f"the policy on record is refused: {'; '.join(_faults(error))}") from None
+        raise ValueError(f"the stored policy is invalid: {'; '.join(_faults(error))}") from None
 
 
 def policy_as_written(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A policy as records hold it (times are numbers of minutes), as people write it, so that it can be sent again."""
+    """A stored policy (durations as numbers of minutes) in the form that users write, so that it can be sent again."""
     return {
         name: duration_text(value) if name in TIMES and isinstance(value, int) else value for name, value in stored.items()
     }
@@ -105,7 +105,7 @@ def _faults(error: ValidationError) -> list[str]:
 
 
 def _split(text: str) -> tuple[list[str], list[tuple[str, str]]]:
-    """The words that stand alone in a text, and the names with their values, which may have spaces."""
+    """The words without a value in a text, and the names with their values, which may contain spaces."""
     words, named = list[str](), list[tuple[str, str]]()
     for part in PARTS.split(text):
         found = list(NAMED.finditer(part))
@@ -118,27 +118,27 @@ def _split(text: str) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def _switches(words: Sequence[str]) -> tuple[set[bool], list[str]]:
-    """Whether a policy is said to be on or off, and what is wrong with what is said."""
+    """Whether a text switches the policy on or off (both: contradiction), and the errors in its words."""
     switches = {word in ENABLED for word in words if word in ENABLED | DISABLED}
-    faults = [_stray(word) for word in words if word not in ENABLED | DISABLED]
-    return switches, [*faults, "it says both on and off"] if len(switches) > 1 else faults
+    faults = [_unknown_word(word) for word in words if word not in ENABLED | DISABLED]
+    return switches, [*faults, "both on and off"] if len(switches) > 1 else faults
 
 
-def _stray(word: str) -> str:
+def _unknown_word(word: str) -> str:
     if word in ("enable", "enabled"):
-        return f"{word!r} is not a word of policies; did you mean 'on'?"
+        return f"unknown word {word!r}; did you mean 'on'?"
     if word in IdlePolicy.model_fields:
-        return f"{word!r} has no value; write it like window=45m"
+        return f"{word!r} has no value; write {word}=VALUE, like window=45m"
     if leading_duration([word]):
-        return f"{word!r} is not like window=45m; did you mean 'window={word}'?"
+        return f"{word!r} has no name; did you mean 'window={word}'?"
     near = did_you_mean(word, sorted(ENABLED | DISABLED))
-    return f"{word[:LONGEST_SHOWN]!r} is not like window=45m{near}"
+    return f"unknown word {word[:LONGEST_SHOWN]!r}{near}"
 
 
-def _repeated(settings: Sequence[tuple[str, str]]) -> list[str]:
+def _repetitions(settings: Sequence[tuple[str, str]]) -> list[str]:
     names = [name for name, _ in settings]
     return [
-        f"{name} is there more than once ({', '.join(value for other, value in settings if other == name)})"
+        f"{name} is repeated ({', '.join(value for other, value in settings if other == name)})"
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]

@@ -1,4 +1,4 @@
-"""Reports: what a sweep has found and done, for the machines one by one and as a whole."""
+"""Reports: the result of a sweep, machine by machine and as a summary."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,9 +14,9 @@ from dormouse.text.limits import LONGEST_SENTENCE, MOST_PROBLEMS, clipped, first
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """One machine in the report: its verdict with the evidence, and what happens to it when.
+    """One machine in the report: its verdict with the evidence, and the next action with its time.
 
-    `as_of` is when it was judged; `stale` says that the last sweep did not see it, so that it may be gone.
+    `as_of` is when it was evaluated; `stale` says that the last sweep did not cover it, so it may be gone.
     """
 
     id: str
@@ -43,8 +43,8 @@ class ReportRow:
 
     @classmethod
     def of(cls, case: Evaluation, verdict: Verdict, decision: Decision) -> "ReportRow":
-        """The line of a machine."""
-        machine, memory, now = case.machine, case.tracked, case.now
+        """The row of a machine."""
+        machine, tracked, now = case.machine, case.tracked, case.now
         return cls(
             id=machine.id,
             name=machine.name,
@@ -58,19 +58,19 @@ class ReportRow:
             step=decision.action,
             then=clipped(decision.then, LONGEST_SENTENCE),
             at=decision.at,
-            since=memory.since(verdict.kind),
+            since=tracked.since(verdict.kind),
             hold=case.hold,
-            lease=memory.lease,
-            hours_asleep=round(memory.hours_asleep(now), 2),
-            saved=round(memory.money_saved(now), 2),
-            per_hour=memory.shutdown.per_hour if memory.shutdown else 0.0,
-            currency=memory.shutdown.currency if memory.shutdown else "USD",
+            lease=tracked.lease,
+            hours_asleep=round(tracked.hours_asleep(now), 2),
+            saved=round(tracked.money_saved(now), 2),
+            per_hour=tracked.shutdown.per_hour if tracked.shutdown else 0.0,
+            currency=tracked.shutdown.currency if tracked.shutdown else "USD",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ReportPage:
-    """Up to a thousand lines, and when they were true (seconds since 1970)."""
+    """Up to a thousand rows, and when they were evaluated (seconds since 1970)."""
 
     number: int
     sweep: str
@@ -80,7 +80,7 @@ class ReportPage:
 
 @dataclass(frozen=True, slots=True)
 class SweepSummary:
-    """What a sweep has found, counted; `problems` says what could not be seen or done."""
+    """The counts of a sweep; `problems` says what could not be read or done."""
 
     machines: int = 0
     verdicts: dict[str, int] = field(default_factory=dict)
@@ -91,19 +91,19 @@ class SweepSummary:
 
     @classmethod
     def of(cls, lines: Iterable[ReportRow], problems: Iterable[str] = ()) -> "SweepSummary":
-        """The count of some lines."""
-        told = list(lines)
+        """The counts of some rows."""
+        rows = list(lines)
         return cls(
-            machines=len(told),
-            verdicts=dict(sorted(Counter(line.verdict.value for line in told).items())),
-            steps=dict(sorted(Counter(line.step.value for line in told).items())),
-            saved=round(sum(line.saved for line in told), 2),
-            hours_asleep=round(sum(line.hours_asleep for line in told), 2),
+            machines=len(rows),
+            verdicts=dict(sorted(Counter(line.verdict.value for line in rows).items())),
+            steps=dict(sorted(Counter(line.step.value for line in rows).items())),
+            saved=round(sum(line.saved for line in rows), 2),
+            hours_asleep=round(sum(line.hours_asleep for line in rows), 2),
             problems=first_of(problems, MOST_PROBLEMS),
         )
 
     def plus(self, other: "SweepSummary") -> "SweepSummary":
-        """Both counted together."""
+        """The sums of both."""
         return SweepSummary(
             self.machines + other.machines,
             dict(sorted((Counter(self.verdicts) + Counter(other.verdicts)).items())),
@@ -116,9 +116,10 @@ class SweepSummary:
 
 @dataclass(frozen=True, slots=True)
 class ReportHead:
-    """A sweep as a whole: which one, when, of how many pages its report is.
+    """A sweep as a whole: its ID, its times, and the number of pages of its report.
 
-    `blind` says that it failed, or saw nothing where there was something before; `told_at` when people were told so last.
+    `blind` says that it failed, or found no machines where there were some before; `told_at` is when a notification about
+    that was last sent.
     """
 
     sweep: str

@@ -1,10 +1,10 @@
-"""Schedules: the on-hours of a week in a time zone, and the moments at which a machine is to start or stop.
+"""Schedules: the weekly on-hours in a time zone, and the times at which a machine starts or stops.
 
-A schedule acts at its transitions only. Whatever a person does between two of them holds until the next one, a sweep that
-comes late acts on the newest one it missed, and a schedule that was set a moment ago has no past.
+A schedule acts only at its transitions. A start or stop by a user between two transitions stays in effect until the next
+one, a late sweep acts on the newest transition that it missed, and a new schedule does not apply past transitions.
 
-When clocks change, a time of day can come twice or never. It is then read in favour of the machine: on-hours begin at the
-earlier and end at the later of its two readings (PEP 495 names them `fold` 0 and 1). So is a moment of stopping.
+When clocks change, a time of day can occur twice or never. It is then read in favour of the machine: on-hours begin at the
+earlier and end at the later of the two readings (`fold` 0 and 1 of PEP 495), and a stop comes at the later one.
 """
 
 from collections.abc import Iterator
@@ -33,35 +33,35 @@ HORIZONS = (timedelta(days=9), timedelta(days=400))  # holidays can push the nex
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """The moment (UTC) from which on a machine is to be on, or off."""
+    """The moment (UTC) at which a machine should start or stop."""
 
     at: datetime
     on: bool
 
 
 def is_on(schedule: Schedule, now: datetime) -> bool:
-    """Whether the schedule wants a machine on at a moment."""
+    """Whether a moment is within the on-hours."""
     return any(begin <= now < end for begin, end in _spans(schedule, now, now))
 
 
 def transitions(schedule: Schedule, since: datetime, until: datetime) -> list[Transition]:
-    """The transitions after one moment and not after another, oldest first; moments of stopping may follow each other."""
+    """The transitions after `since` and up to `until`, oldest first; several stops may follow each other."""
     spans = _spans(schedule, since, until)
     found = {at: on for begin, end in spans for at, on in ((begin, True), (end, False))}
     for at in _offs(schedule, since, until):
-        if not any(begin <= at <= end for begin, end in spans):  # within on-hours, their end is what counts
+        if not any(begin <= at <= end for begin, end in spans):  # within on-hours, only their end stops the machine
             found[at] = False
     return [Transition(at, on) for at, on in sorted(found.items()) if since < at <= until]
 
 
 def due(schedule: Schedule, since: datetime, now: datetime) -> Transition | None:
-    """The transition to act on: the newest one after `since`, when somebody last changed the machine or its schedule."""
+    """The transition to act on: the newest one after `since`, the last change of the machine or of its schedule."""
     missed = transitions(schedule, since, now)
     return missed[-1] if missed else None
 
 
 def next_transition(schedule: Schedule, now: datetime) -> Transition | None:
-    """The first transition after a moment; none when the schedule never changes its mind within the next 400 days."""
+    """The first transition after a moment; None if there is none within 400 days."""
     for horizon in HORIZONS:
         if coming := transitions(schedule, now, now + horizon):
             return coming[0]
@@ -69,7 +69,7 @@ def next_transition(schedule: Schedule, now: datetime) -> Transition | None:
 
 
 def _spans(schedule: Schedule, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
-    """Times (UTC) of being on that can touch the time between two moments; what overlaps or adjoins is one."""
+    """The on-hours (UTC) that can overlap the time between two moments; overlapping or adjacent ones are joined."""
     zone = ZoneInfo(schedule.zone)
     spans = sorted(
         (min(_readings(day, hours.begin, zone)), max(_readings(day, hours.end, zone)))
@@ -88,7 +88,7 @@ def _spans(schedule: Schedule, since: datetime, until: datetime) -> list[tuple[d
 
 
 def _offs(schedule: Schedule, since: datetime, until: datetime) -> Iterator[datetime]:
-    """The moments (UTC) of stopping around the time between two moments; also on holidays, for nothing else stops then."""
+    """The times of `off at` (UTC) around the time between two moments, including those on holidays."""
     zone = ZoneInfo(schedule.zone)
     for day in _days(since, until, zone) if schedule.offs else ():
         for off in schedule.offs:
@@ -97,9 +97,9 @@ def _offs(schedule: Schedule, since: datetime, until: datetime) -> Iterator[date
 
 
 def _days(since: datetime, until: datetime, zone: ZoneInfo) -> list[date]:
-    """The days whose hours can touch the time between two moments.
+    """The days whose hours can overlap the time between two moments.
 
-    On-hours end on the day after they begin at the latest; where clocks change at midnight, a day more on each side.
+    On-hours end at the latest on the day after they begin; one more day on each side covers clock changes at midnight.
     """
     first = since.astimezone(zone).date() - timedelta(days=2)
     last = until.astimezone(zone).date() + timedelta(days=1)
@@ -107,7 +107,7 @@ def _days(since: datetime, until: datetime, zone: ZoneInfo) -> list[date]:
 
 
 def _readings(day: date, minutes: int, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """What a time of day means in UTC: twice the same moment, except where clocks change."""
+    """The two readings of a time of day in UTC, which differ only where clocks change."""
     local = datetime.combine(day, time()) + timedelta(minutes=minutes)
     first, second = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     return first, second

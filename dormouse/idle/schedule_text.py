@@ -1,4 +1,4 @@
-"""Schedules as people write them: days, hours, moments of stopping, and the time zone that they are on the clocks of."""
+"""Parsing schedules: days, hours, stop times and a time zone, in the spellings that users write."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ SPELLINGS = (
 )
 NAMES = {name: number for number, names in enumerate(SPELLINGS) for name in names.split()}
 
-# Whatever looks like a dash or a quotation mark is one, and so is "to" between two days or times.
+# All Unicode dashes and quotation marks are accepted, and "to" between two days or times.
 DASHES, QUOTES = re.compile(r"[\u2010-\u2015\u2212]"), " \"'`\u201c\u201d\u2018\u2019"
 AROUND_DASHES = re.compile(r"(?<=[a-z0-9.]) ?(?:-|\b(?:to|till|until|through)\b) ?(?=\d|[a-z]{2,9}\b)", re.IGNORECASE)
 ONE, SOME = ("|".join(sorted(names, key=len, reverse=True)) for names in (NAMES, GROUPS))
@@ -42,7 +42,7 @@ LIKE_HOURS = re.compile(r"\d.*-.*\d|\d\d?:\d\d|\b(?:off|stop)\b|\d ?[ap]m", re.I
 
 @dataclass(frozen=True, slots=True)
 class OnHours:
-    """Hours that begin on some days of the week (0 is Monday), in minutes since midnight; past 1,440 is a day later."""
+    """Hours that begin on some days of the week (0 is Monday), in minutes since midnight (past 1,440: next day)."""
 
     days: frozenset[int]
     begin: int
@@ -51,7 +51,7 @@ class OnHours:
 
 @dataclass(frozen=True, slots=True)
 class OffAt:
-    """A moment on some days of the week, in minutes since midnight, at which a machine is to be off."""
+    """A stop time on some days of the week, in minutes since midnight."""
 
     days: frozenset[int]
     at: int
@@ -59,7 +59,7 @@ class OffAt:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Weekly on-hours and moments of stopping on the clocks of an IANA time zone; on-hours begin on no holiday."""
+    """Weekly on-hours and stop times in an IANA time zone; on-hours do not begin on holidays."""
 
     hours: tuple[OnHours, ...]
     zone: str
@@ -68,89 +68,89 @@ class Schedule:
 
 
 def read_schedule(text: str, holidays: frozenset[date] = frozenset()) -> Schedule:
-    """Read a schedule as people write it: `mon-fri 08:00-19:00 Europe/Berlin`, or `off at 19:00 UTC`, which starts nothing.
+    """Parse a schedule: `mon-fri 08:00-19:00 Europe/Berlin`, or `off at 19:00 UTC`, which never starts a machine.
 
-    Raises `ValueError`, with everything that is wrong in one sentence; texts longer than a tag can hold are not read.
+    Raises ValueError with all errors in one sentence, also for a text that is too long for a tag.
     """
     if len(text) > LONGEST:
-        raise ValueError(f"a schedule has {LONGEST} characters at most")
+        raise ValueError(f"a schedule has at most {LONGEST} characters")
     plain = DASHES.sub("-", " ".join(text.split())).strip(QUOTES)
-    reading = _Reading()
+    parser = _Parser()
     for part in SEPARATORS.split(AROUND_DASHES.sub("-", plain)):
         if part.strip():
-            reading.take(part.strip())
-    faults = list(reading.end())
+            parser.add(part.strip())
+    faults = list(parser.errors())
     if faults:
-        raise ValueError(f"not a schedule like {EXAMPLE!r}: {'; '.join(faults)}")
-    return Schedule(tuple(reading.hours), next(iter(reading.zones)), holidays, tuple(reading.offs))
+        raise ValueError(f"invalid schedule: {'; '.join(faults)} (example: {EXAMPLE})")
+    return Schedule(tuple(parser.hours), next(iter(parser.zones)), holidays, tuple(parser.offs))
 
 
-class _Reading:
-    """What the parts of a schedule, one after the other, come to."""
+class _Parser:
+    """Collects the hours, stop times, zones and errors of a schedule, part by part."""
 
     def __init__(self) -> None:
         self.hours, self.offs, self.zones = list[OnHours](), list[OffAt](), dict[str, str]()
         self._faults = list[str]()
-        # Days that wait for hours (`mon, tue 08:00-12:00`), and those of the hours before (`mon 8:00-12:00, 13:00-17:00`).
-        self._waiting, self._before = frozenset[int](), frozenset[int]()
+        # Days whose hours follow (`mon, tue 08:00-12:00`), and days of the last hours (`mon 8:00-12:00, 13:00-17:00`).
+        self._pending, self._last = frozenset[int](), frozenset[int]()
 
-    def take(self, part: str) -> None:
-        """Read one part: days, then hours or moments of stopping, then a zone, each of which may be left out."""
+    def add(self, part: str) -> None:
+        """Parse one part: days, then hours or stop times, then a zone, each of them optional."""
         days, rest = _days(part)
         times, rest = _times(rest)
         if times and not days:
             days, rest = _days(rest)
         if UNREAD.match(rest) if times else rest if days else LIKE_HOURS.search(rest):
-            self._faults.append(f"{part!r} is not like 'mon-fri 08:00-19:00' or 'off at 19:00'{_hint(part)}")
+            self._faults.append(f"cannot parse {part!r}; write it like 'mon-fri 08:00-19:00' or 'off at 19:00'{_hint(part)}")
             return
-        self._waiting |= days
+        self._pending |= days
         for time in times:
-            self._add(time, part.removesuffix(rest).strip())
+            self._add_time(time, part.removesuffix(rest).strip())
         if times:
-            self._before, self._waiting = self._waiting or self._before, frozenset()
+            self._last, self._pending = self._pending or self._last, frozenset()
         if _days(rest)[0]:
-            self.take(rest)
+            self.add(rest)
         elif rest:
             self._add_zone(rest)
 
-    def _add(self, time: re.Match[str], said: str) -> None:
+    def _add_time(self, time: re.Match[str], text: str) -> None:
         try:
             moments = _moments(time)
         except ValueError as error:
-            self._faults.append(f"{said!r} {error}")
+            self._faults.append(f"{text!r} {error}")
             return
-        days = self._waiting or (self._before if len(moments) > 1 else EVERY_DAY)
+        days = self._pending or (self._last if len(moments) > 1 else EVERY_DAY)
         if not days:
-            self._faults.append(f"{said!r} names no days; write 'daily' or 'mon-fri' before its hours")
+            self._faults.append(f"{text!r} has no days; write 'daily' or 'mon-fri' before the hours")
         elif moments == [0] and days != EVERY_DAY:
-            self._faults.append(f"{said!r} is the beginning of the day; write 24:00 for its end")
+            self._faults.append(f"{text!r} is the beginning of the day; write 24:00 for its end")
         elif len(moments) == 1:
             self.offs.append(OffAt(days, moments[0]))
         else:
             begin, end = moments
             self.hours.append(OnHours(days, begin, end if end > begin else end + DAY_MINUTES))
 
-    def _add_zone(self, said: str) -> None:
+    def _add_zone(self, text: str) -> None:
         try:
-            self.zones[read_zone(said)] = said
+            self.zones[read_zone(text)] = text
         except ValueError as error:
             self._faults.append(str(error))
 
-    def end(self) -> Iterator[str]:
-        """Everything that is wrong."""
+    def errors(self) -> Iterator[str]:
+        """All errors, once every part has been added."""
         yield from self._faults
-        if self._waiting:
-            yield f"there are no hours for {', '.join(DAYS[day] for day in sorted(self._waiting))}"
+        if self._pending:
+            yield f"no hours for {', '.join(DAYS[day] for day in sorted(self._pending))}"
         if len(self.zones) > 1:
-            yield f"it names more than one time zone: {', '.join(self.zones)}"
+            yield f"more than one time zone: {', '.join(self.zones)}"
         if not self._faults and not self.zones:
-            yield "it names no time zone; end it with one like Europe/Berlin or UTC"
+            yield "the time zone is missing; add one like Europe/Berlin or UTC at the end"
         if not self._faults and not self.hours and not self.offs:
-            yield "it has neither hours like 08:00-19:00 nor a moment like 'off at 19:00'"
+            yield "neither hours like 08:00-19:00 nor a stop time like 'off at 19:00'"
 
 
 def _days(text: str) -> tuple[frozenset[int], str]:
-    """The days that a text begins with, and what follows."""
+    """The days at the beginning of a text, and the rest."""
     days, rest = frozenset[int](), ON.sub("", text, count=1) if ON.match(text) else text
     while match := SPAN.match(rest):
         rest = rest[match.end() :].strip()
@@ -164,7 +164,7 @@ def _days(text: str) -> tuple[frozenset[int], str]:
 
 
 def _times(text: str) -> tuple[list[re.Match[str]], str]:
-    """The hours and moments of stopping that a text begins with, and what follows."""
+    """The hours and stop times at the beginning of a text, and the rest."""
     found, rest = list[re.Match[str]](), ON.sub("", text, count=1) if ON.match(text) else text
     while match := HOURS.match(rest) or OFF.match(rest):
         found.append(match)
@@ -173,23 +173,23 @@ def _times(text: str) -> tuple[list[re.Match[str]], str]:
 
 
 def _moments(time: re.Match[str]) -> list[int]:
-    """The minutes since midnight of hours, or of a moment of stopping; raises ValueError with what is wrong with them."""
+    """The minutes since midnight of hours or of a stop time; raises ValueError that says what is wrong."""
     clocks = [TIME.fullmatch(text.lower()) for text in time.groups()]
     read = [(int(clock[1]), int(clock[2] or 0), clock[3] or "") for clock in clocks if clock]
     if len({bool(half) for _, _, half in read}) > 1:
-        raise ValueError("has am or pm at one of its times only")
+        raise ValueError("has am or pm at only one of its times")
     if any(half and not 1 <= hour <= 12 for hour, _, half in read):
         raise ValueError("has a time with am or pm that is not between 1 and 12")
     moments = [(hour % 12 + 12 * (half == "p") if half else hour) * 60 + minute for hour, minute, half in read]
     if max(moments) > DAY_MINUTES or (len(moments) > 1 and moments[0] == DAY_MINUTES):
-        raise ValueError("has a time beyond the end of its day")
+        raise ValueError("has a time after 24:00")
     if len(moments) > 1 and moments[0] == moments[1]:
-        raise ValueError("begins when it ends; a whole day is 00:00-24:00")
+        raise ValueError("begins and ends at the same time; a whole day is 00:00-24:00")
     return moments
 
 
 def _hint(part: str) -> str:
-    """What was probably meant: hours without minutes, or a day that is misspelt."""
+    """What the user probably meant: hours without minutes, or a misspelt day."""
     bare = re.search(r"[a-z.] (\d{1,2})-(\d{1,2})(?!\S)", part.lower())
     if bare:
         return f"; write {int(bare[1]):02}:00-{int(bare[2]):02}:00"

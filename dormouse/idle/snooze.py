@@ -1,4 +1,4 @@
-"""Snooze links: they name a machine and carry the secret of its warning; whoever has one may keep that machine awake."""
+"""Snooze links: each names a machine and contains the secret of its warning, which authorizes a hold on that machine."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ from dormouse.idle.tracking import TrackedMachine
 
 
 def snooze_link(control_plane: str, key: str, token: str) -> str:
-    """The link for people, or "" if the control plane does not know its own address."""
+    """The link for a warning, or "" if the control plane does not know its own URL."""
     if not control_plane:
         return ""
     return f"{control_plane}/snooze/{base64.urlsafe_b64encode(key.encode()).decode().rstrip('=')}.{token}"
@@ -20,11 +20,11 @@ def read_link(text: str) -> tuple[str, str]:
     try:
         key = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise ValueError("this is no snooze link") from error
+        raise ValueError("this is not a snooze link") from error
     return key, token
 
 
-def opens(memory: TrackedMachine | None, token: str) -> bool:
-    """Whether this secret is the one of the machine's present warning."""
-    known = memory.warning.token if memory and memory.warning else ""
+def opens(tracked: TrackedMachine | None, token: str) -> bool:
+    """Whether this is the secret of the machine's current warning."""
+    known = tracked.warning.token if tracked and tracked.warning else ""
     return bool(known) and compare_digest(known.encode(), token.encode())

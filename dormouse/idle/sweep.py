@@ -1,4 +1,4 @@
-"""Sweeps: what is asked of them and of their steps, and what they answer."""
+"""Sweeps: inputs and results of the orchestrators and activities of a sweep."""
 
 from dataclasses import dataclass
 
@@ -10,24 +10,24 @@ from dormouse.idle.tracking import ActionReason
 from dormouse.lifecycle import Verb
 from dormouse.resources.machines import VirtualMachine
 
-# Resource Manager takes 200 writes at once and 10 a second after that; six of ten are ours, whatever page they come from.
+# Resource Manager allows bursts of 200 writes and then 10 per second; all pages together use 60 % of that.
 # https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
-BURST, EVERY, EVERY_SECONDS = 120, 30, 5.0
-# Orders go out for so long at most: a decision lives five minutes.
-ORDERING_SECONDS = 240.0
-# A name that no environment can have.
+BURST, BATCH, BATCH_SECONDS = 120, 30, 5.0
+# Less than the five minutes for which a decision is valid.
+START_SECONDS = 240.0
+# No environment can have this name.
 SWEEP_LOCK = ":sweep"
 VERBS = {NextAction.STOP: Verb.STOP, NextAction.START: Verb.START, NextAction.DELETE: Verb.DELETE}
 
 
-def most_at_once(pages: int) -> int:
-    """How many machines one of so many pages can order to stop or start before its decisions are too old."""
-    return max(round((BURST + EVERY * ORDERING_SECONDS / EVERY_SECONDS) / max(pages, 1)), 1)
+def actions_per_page(pages: int) -> int:
+    """How many machines each of so many pages can stop or start before its decisions are too old."""
+    return max(round((BURST + BATCH * START_SECONDS / BATCH_SECONDS) / max(pages, 1)), 1)
 
 
 @dataclass(frozen=True, slots=True)
 class SweepRequest:
-    """Input of `sweep`: its id, whether it only looks, who asked for it, and which sweep hung and was ended for it."""
+    """Input of `sweep`: its ID, whether it is a dry run, its caller, and the hung sweep that it replaces."""
 
     id: str
     dry_run: bool = False
@@ -37,7 +37,7 @@ class SweepRequest:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Input of `sweep_page`: which page of how many, judged at which moment (seconds since 1970)."""
+    """Input of `sweep_page`: the number of the page, of how many, and the time of evaluation (seconds since 1970)."""
 
     sweep: str
     number: int
@@ -48,10 +48,10 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlannedAction:
-    """Something that is to be done about a machine, with the verdict that it rests on.
+    """An action for a machine, with the verdict that it is based on.
 
-    `subject` is the name that its lock and its trail go by: its environment, or what is unique among adopted machines.
-    `window` is how many minutes its policy looks back.
+    `lock` is the key of its lock and its operations: its environment, or a unique key of an adopted machine.
+    `window` is the window of its policy in minutes.
     """
 
     action: NextAction
@@ -67,13 +67,13 @@ class PlannedAction:
 
     @property
     def verb(self) -> Verb:
-        """What the operation on the machine is called; raises KeyError where there is none."""
+        """The verb of the operation; raises KeyError for an action without an operation."""
         return VERBS[self.action]
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A machine that people should look at."""
+    """A machine that needs attention, with the text of the notification."""
 
     machine: str
     name: str
@@ -82,7 +82,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class PageFound:
-    """What the machines of one page are, and what is to be done about them now."""
+    """The summary of one page, the actions to carry out now, and the alarms."""
 
     summary: SweepSummary
     planned: tuple[PlannedAction, ...] = ()
@@ -91,7 +91,7 @@ class PageFound:
 
 @dataclass(frozen=True, slots=True)
 class ActionClaim:
-    """Input of the activity that takes a machine for an operation of the sweep."""
+    """Input of the activity that locks a machine for an operation of the sweep."""
 
     operation: str
     planned: PlannedAction
@@ -100,7 +100,7 @@ class ActionClaim:
 
     @property
     def power(self) -> ChangePower:
-        """What is asked of Azure, if the machine is to be stopped or started."""
+        """The power change, if the machine is to be stopped or started."""
         plan, machine = self.planned, self.planned.machine
         where = (machine.group, machine.name, machine.subscription)
         return ChangePower(self.operation, plan.lock, plan.verb, *where, hibernate=plan.hibernate)
@@ -108,27 +108,27 @@ class ActionClaim:
 
 @dataclass(frozen=True, slots=True)
 class LeaseEnd:
-    """Input of `delete_at_lease_end`: what the sweep has planned and taken the environment for."""
+    """Input of `delete_at_lease_end`: the claim of the sweep on the environment."""
 
     claim: ActionClaim
 
     @property
     def teardown(self) -> DeleteRequest:
-        """What is done if a fresh look agrees."""
+        """The deletion, if the recheck confirms it."""
         machine = self.claim.planned.machine
         return DeleteRequest(self.claim.operation, machine.environment, machine.group)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimBatch:
-    """Input of the activities that do something about several machines at once."""
+    """Input of the activities that handle several machines at once."""
 
     claims: tuple[ActionClaim, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """What came of taking one machine: the operation that holds it now ("" if that is not known), and what went wrong."""
+    """The result of locking one machine: the operation that has the lock ("" if unknown), and the problem."""
 
     holder: str = ""
     problem: str = ""
@@ -136,15 +136,15 @@ class ClaimResult:
 
 @dataclass(frozen=True, slots=True)
 class ActionStarted:
-    """What came of beginning what was planned for one machine: how Azure took it, or why nothing was done.
+    """The result of starting the action for one machine: Azure's answer, or why nothing was done.
 
-    With `again`, nothing is decided: the machine, or Azure, could not be asked in time, and is asked again `after` seconds.
+    With `again`, the attempt is repeated after `after` seconds: the machine or Azure could not be read in time.
     """
 
     progress: Progress | None = None
     why: str = ""
     again: bool = False
-    after: float = EVERY_SECONDS
+    after: float = BATCH_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class SweepClosing:
 
 @dataclass(frozen=True, slots=True)
 class SweepEnd:
-    """Input of the activity that ends a sweep; `failed` says why it could not do its work, wholly or in part."""
+    """Input of the activity that ends a sweep; `failed` lists why the sweep, or some of its pages, failed."""
 
     request: SweepRequest
     began_at: float

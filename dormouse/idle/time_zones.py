@@ -1,6 +1,6 @@
-"""Time zones as people write them: IANA names in any capitals and the names that Windows has for them.
+"""Time zones: IANA names in upper or lower case, and Windows names.
 
-Abbreviations and offsets are refused, because they know no summer time: hours would be an hour off for half of the year.
+Abbreviations and offsets are rejected because they ignore daylight saving time: on-hours would be an hour off for months.
 """
 
 import difflib
@@ -9,15 +9,15 @@ import re
 from functools import cache
 
 UTC = "UTC"
-MEAN_UTC = frozenset({"utc", "z", "zulu", "etc/utc", "etc/gmt", "etc/zulu", "etc/uct", "uct", "universal", "etc/universal"})
-# What hosts understand by these differs.
-NO_PLACE = frozenset({"factory", "localtime", "posixrules", "local"})
+UTC_NAMES = frozenset({"utc", "z", "zulu", "etc/utc", "etc/gmt", "etc/zulu", "etc/uct", "uct", "universal", "etc/universal"})
+# Their meaning depends on the host.
+HOST_DEPENDENT = frozenset({"factory", "localtime", "posixrules", "local"})
 OFFSET = re.compile(r"(?:etc/)?(?:utc|gmt)? ?[+-] ?\d{1,2}(?::?\d\d)?|(?:etc/)?gmt0", re.ASCII)
 INVERTED = re.compile(r"etc/gmt([+-])(\d{1,2})", re.ASCII)
-PLACES_OF = {
+ZONES_BY_ABBREVIATION = {
     **dict.fromkeys(("est", "edt", "et", "eastern"), "America/New_York"),
     **dict.fromkeys(("cst", "cdt", "ct", "central"), "America/Chicago"),
-    **dict.fromkeys(("mst", "mdt", "mt", "mountain"), "America/Denver, or America/Phoenix without summer time"),
+    **dict.fromkeys(("mst", "mdt", "mt", "mountain"), "America/Denver, or America/Phoenix without daylight saving time"),
     **dict.fromkeys(("pst", "pdt", "pt", "pacific"), "America/Los_Angeles"),
     **dict.fromkeys(("akst", "akdt"), "America/Anchorage"),
     **dict.fromkeys(("hst", "hdt"), "Pacific/Honolulu"),
@@ -42,51 +42,51 @@ PLACES_OF = {
 
 
 def read_zone(text: str) -> str:
-    """The IANA name of a time zone; raises ValueError with the right spelling, where it can be guessed."""
+    """The IANA name of a time zone; raises ValueError, with a suggestion if there is a similar name."""
     written = " ".join(text.split())
-    said = written.lower()
-    if said in MEAN_UTC:
+    name = written.lower()
+    if name in UTC_NAMES:
         return UTC
-    if said in PLACES_OF:
+    if name in ZONES_BY_ABBREVIATION:
         raise ValueError(
-            f"{written!r} is an abbreviation that means one offset all year; write the place: {PLACES_OF[said]}"
+            f"{written!r} is an abbreviation without daylight saving time; write a zone name: {ZONES_BY_ABBREVIATION[name]}"
         )
-    if OFFSET.fullmatch(said):
+    if OFFSET.fullmatch(name):
         raise ValueError(
-            f"{written!r} is a fixed offset{_sign(said)}; write the place, like Europe/Berlin or America/New_York"
+            f"{written!r} is a fixed offset{_sign(name)}; write a zone name like Europe/Berlin or America/New_York"
         )
-    zone = _names().get(said.replace(" ", "_")) or _of_windows(said)
+    zone = _names().get(name.replace(" ", "_")) or _of_windows(name)
     if zone is None:
-        raise ValueError(f"{written[:60]!r} is not a time zone like Europe/Berlin or UTC{_hint(said)}")
+        raise ValueError(f"unknown time zone {written[:60]!r}; write one like Europe/Berlin or UTC{_hint(name)}")
     return zone
 
 
 @cache
 def _names() -> dict[str, str]:
-    """Every zone of a place by its name in lower case, wherever this runs: those that the tzdata package lists."""
+    """The zones of the tzdata package (the same on every host), by their names in lower case."""
     names = importlib.resources.files("tzdata").joinpath("zones").read_text("utf-8").split()
-    return {name.lower(): name for name in names if name.lower() not in NO_PLACE}
+    return {name.lower(): name for name in names if name.lower() not in HOST_DEPENDENT}
 
 
-def _of_windows(said: str) -> str | None:
-    if " time" not in said:
+def _of_windows(name: str) -> str | None:
+    if " time" not in name:
         return None
-    # Loaded at the first such name only, for most people write others.
+    # Loaded on first use: most schedules have IANA names.
     from dormouse.idle.windows_time_zones import WINDOWS_ZONES
 
-    standard = re.sub(r" (daylight|summer) time", " standard time", said)
+    standard = re.sub(r" (daylight|summer) time", " standard time", name)
     return WINDOWS_ZONES.get(standard)
 
 
-def _sign(said: str) -> str:
-    """What `Etc/GMT+5` means: it counts westwards (https://data.iana.org/time-zones/tzdb/etcetera)."""
-    match = INVERTED.fullmatch(said)
+def _sign(name: str) -> str:
+    """The meaning of `Etc/GMT+5`, whose sign is inverted (https://data.iana.org/time-zones/tzdb/etcetera)."""
+    match = INVERTED.fullmatch(name)
     return f" (it means UTC{'-' if match[1] == '+' else '+'}{match[2]})" if match else ""
 
 
-def _hint(said: str) -> str:
-    """The question for zones of that city, or for the name that is nearest."""
-    place = said.replace(" ", "_")
-    near = [name for lower, name in _names().items() if lower.rpartition("/")[2] == place and "/" in lower][:1]
-    near = near or [_names()[lower] for lower in difflib.get_close_matches(place, _names(), n=1, cutoff=0.8)]
+def _hint(name: str) -> str:
+    """A suggestion: the zone of that city, or the nearest name."""
+    city = name.replace(" ", "_")
+    near = [zone for lower, zone in _names().items() if lower.rpartition("/")[2] == city and "/" in lower][:1]
+    near = near or [_names()[lower] for lower in difflib.get_close_matches(city, _names(), n=1, cutoff=0.8)]
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,4 +1,7 @@
-"""What the sweep remembers of a machine between two looks; moments are seconds since 1970, 0.0 is never."""
+"""The tracked state of a machine between two sweeps; moments are seconds since 1970, 0.0 means never.
+
+docs/idle-state-machine.md shows the states that follow from it.
+"""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -9,12 +12,12 @@ from dormouse.lifecycle import State
 from dormouse.resources.machines import VirtualMachine
 from dormouse.text.limits import LONGEST_SENTENCE, clipped
 
-LEFT_ALONE = HOUR / 2
-IN_BETWEEN = frozenset({State.STARTING, State.STOPPING, State.CREATING, State.UNKNOWN, State.DELETING})
+FIRST_PAUSE = HOUR / 2  # after a failed action, doubled after each further one
+TRANSITIONAL = frozenset({State.STARTING, State.STOPPING, State.CREATING, State.UNKNOWN, State.DELETING})
 
 
 class ActionReason(StrEnum):
-    """Why a machine is to be stopped or started."""
+    """Why a machine is stopped or started."""
 
     IDLE = "idle"
     SCHEDULE = "schedule"
@@ -23,7 +26,7 @@ class ActionReason(StrEnum):
 
 
 class LeaseAction(StrEnum):
-    """What becomes of a machine when its lease has run out."""
+    """What happens to a machine when its lease expires."""
 
     STOP = "stop"
     DELETE = "delete"
@@ -31,7 +34,7 @@ class LeaseAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Somebody wants the machine awake until a moment."""
+    """A request to keep the machine running until a moment: by whom, why, and since when."""
 
     by: str
     reason: str
@@ -41,7 +44,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What happens at a moment unless somebody extends it; `since` is when that was said."""
+    """A stop or deletion at a moment unless the lease is extended; `since` is when it was set."""
 
     until: float
     then: LeaseAction
@@ -51,7 +54,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class PendingWarning:
-    """A warning: why, since when, until when, when it reached anybody, and the secret of its snooze link."""
+    """A warning: its reason, when it was given and delivered, when the stop is due, and the secret of its snooze link.
+
+    `undelivered` says why no webhook has accepted it.
+    """
 
     id: str
     reason: ActionReason
@@ -69,7 +75,7 @@ class PendingWarning:
 
 @dataclass(frozen=True, slots=True)
 class IdleShutdown:
-    """A time asleep because of us, and what the machine would have cost by the hour."""
+    """A stop by Dormouse: since when, and what the machine would have cost per hour."""
 
     since: float
     per_hour: float
@@ -78,7 +84,7 @@ class IdleShutdown:
 
 @dataclass(frozen=True, slots=True)
 class TrackedMachine:
-    """Everything that is remembered of one machine."""
+    """The tracked state of one machine."""
 
     id: str
     first_seen: float
@@ -101,101 +107,104 @@ class TrackedMachine:
     hibernation_failures: int = 0
 
     def since(self, verdict: str) -> float:
-        """Since when the verdict has been this one, or 0.0 if it is another."""
+        """Since when the verdict has been this one without interruption; 0.0 if it is another one."""
         return self.verdict_since if self.verdict == verdict else 0.0
 
     def hours_asleep(self, now: float) -> float:
-        """How long the machine has slept because of us, this time included."""
+        """How long the machine has been stopped by Dormouse in total, including the current stop."""
         return self.slept_hours + ((now - self.shutdown.since) / HOUR if self.shutdown else 0.0)
 
     def money_saved(self, now: float) -> float:
-        """What that would have cost."""
+        """What the machine would have cost in that time."""
         return self.saved + ((now - self.shutdown.since) / HOUR * self.shutdown.per_hour if self.shutdown else 0.0)
 
 
 def with_observation(known: TrackedMachine | None, machine: VirtualMachine, schedule: str, now: float) -> TrackedMachine:
-    """The memory after a look at a machine: when its power or its schedule changed, and what its sleep has saved."""
+    """The tracked state after the machine was read: changes of its power state and schedule, and the savings of a stop."""
     if known is None:
         return TrackedMachine(machine.id, now, machine.state, now, schedule, now, vm_id=machine.vm_id)
-    if is_another(known, machine):
-        known = replaced_machine(known, machine, now)
+    if is_replacement(known, machine):
+        known = with_replacement(known, machine, now)
     elif machine.vm_id and not known.vm_id:
-        known = _seen_first(known, machine, now)
-    memory = known if known.schedule == schedule else replace(known, schedule=schedule, schedule_since=now)
-    memory = _without_what_is_over(memory, now)
-    if machine.state is memory.state or machine.state in IN_BETWEEN:
-        return memory
-    memory = replace(memory, state=machine.state, state_since=now, failures=0, retry_at=0.0, hibernation_failures=0)
-    return with_wakeup(memory, now) if machine.state is State.RUNNING else memory
+        known = _with_first_vm_id(known, machine, now)
+    tracked = known if known.schedule == schedule else replace(known, schedule=schedule, schedule_since=now)
+    tracked = _without_expired(tracked, now)
+    if machine.state is tracked.state or machine.state in TRANSITIONAL:
+        return tracked
+    tracked = replace(tracked, state=machine.state, state_since=now, failures=0, retry_at=0.0, hibernation_failures=0)
+    return with_wakeup(tracked, now) if machine.state is State.RUNNING else tracked
 
 
-def is_another(known: TrackedMachine, machine: VirtualMachine) -> bool:
-    """Whether the machine was made after the one that is remembered was deleted."""
+def is_replacement(known: TrackedMachine, machine: VirtualMachine) -> bool:
+    """Whether the machine is a new one that was created under the ID of the tracked one."""
     if known.vm_id and machine.vm_id:
         return known.vm_id != machine.vm_id
     return not machine.vm_id and machine.created > known.first_seen
 
 
-def replaced_machine(known: TrackedMachine, machine: VirtualMachine, now: float) -> TrackedMachine:
-    """The memory of a machine that was made again under an old id: only holds and leases set since then are kept."""
+def with_replacement(known: TrackedMachine, machine: VirtualMachine, now: float) -> TrackedMachine:
+    """The tracked state of a machine that was created again under an old ID: only newer holds and leases are kept."""
     hold = known.hold if known.hold and known.hold.since >= machine.created else None
     lease = known.lease if known.lease and known.lease.since >= machine.created else None
     return TrackedMachine(machine.id, now, machine.state, now, hold=hold, lease=lease, vm_id=machine.vm_id)
 
 
-def _seen_first(known: TrackedMachine, machine: VirtualMachine, now: float) -> TrackedMachine:
-    """The memory of a machine that is seen for the first time: a hold and a lease may be older than the machine itself.
+def _with_first_vm_id(known: TrackedMachine, machine: VirtualMachine, now: float) -> TrackedMachine:
+    """The tracked state of a machine that is seen for the first time.
 
-    They were set for an environment that was still being built.
+    Its hold and lease may be older than the machine: they were set while the environment was being created.
     """
     if machine.created <= known.first_seen:
         return replace(known, vm_id=machine.vm_id)
     return TrackedMachine(machine.id, now, machine.state, now, hold=known.hold, lease=known.lease, vm_id=machine.vm_id)
 
 
-def _without_what_is_over(memory: TrackedMachine, now: float) -> TrackedMachine:
-    """A hold ends by itself; a lease that a sleeping machine has outlived stops it no more when somebody wakes it."""
-    if memory.hold and memory.hold.until <= now:
-        memory = replace(memory, hold=None)
-    lease = memory.lease
-    outlived = lease is not None and lease.then is LeaseAction.STOP and lease.until <= now and memory.state is State.STOPPED
-    return replace(memory, lease=None) if outlived else memory
+def _without_expired(tracked: TrackedMachine, now: float) -> TrackedMachine:
+    """The state without an expired hold, and without a stop lease that expired while the machine was stopped.
+
+    Otherwise such a lease would stop the machine as soon as a user starts it again.
+    """
+    if tracked.hold and tracked.hold.until <= now:
+        tracked = replace(tracked, hold=None)
+    lease = tracked.lease
+    is_over = lease is not None and lease.then is LeaseAction.STOP and lease.until <= now and tracked.state is State.STOPPED
+    return replace(tracked, lease=None) if is_over else tracked
 
 
-def with_verdict(memory: TrackedMachine, verdict: str, now: float) -> TrackedMachine:
-    """The memory after a verdict: since when it has been the same without a break."""
-    return memory if memory.verdict == verdict else replace(memory, verdict=verdict, verdict_since=now)
+def with_verdict(tracked: TrackedMachine, verdict: str, now: float) -> TrackedMachine:
+    """The tracked state after a verdict: since when it has been the same without interruption."""
+    return tracked if tracked.verdict == verdict else replace(tracked, verdict=verdict, verdict_since=now)
 
 
-def with_failure(memory: TrackedMachine, now: float, *, hibernating: bool = False) -> TrackedMachine:
-    """The memory of a machine with which nothing could be done: left alone for a while, and people are told once a day."""
-    alarmed = memory.alarmed_at if now - memory.alarmed_at < DAY else now
-    pause = min(LEFT_ALONE * 2**memory.failures, DAY)
-    failures = memory.hibernation_failures + hibernating
+def with_failure(tracked: TrackedMachine, now: float, *, hibernating: bool = False) -> TrackedMachine:
+    """The tracked state after a failed action: a growing pause before the next attempt, and one alarm a day."""
+    alarmed = tracked.alarmed_at if now - tracked.alarmed_at < DAY else now
+    pause = min(FIRST_PAUSE * 2**tracked.failures, DAY)
+    failures = tracked.hibernation_failures + hibernating
     return replace(
-        memory,
+        tracked,
         retry_at=now + pause,
-        failures=memory.failures + 1,
+        failures=tracked.failures + 1,
         alarmed_at=alarmed,
         hibernation_failures=failures,
     )
 
 
-def with_shutdown(memory: TrackedMachine, nap: IdleShutdown) -> TrackedMachine:
-    """The memory of a machine that was put to sleep."""
-    return replace(memory, state=State.STOPPED, state_since=nap.since, warning=None, shutdown=nap)
+def with_shutdown(tracked: TrackedMachine, shutdown: IdleShutdown) -> TrackedMachine:
+    """The tracked state of a machine that Dormouse has stopped."""
+    return replace(tracked, state=State.STOPPED, state_since=shutdown.since, warning=None, shutdown=shutdown)
 
 
-def with_wakeup(memory: TrackedMachine, now: float) -> TrackedMachine:
-    """The memory of a machine that runs again: its sleep is added up."""
-    if memory.shutdown is None:
-        return memory
-    return replace(memory, shutdown=None, slept_hours=memory.hours_asleep(now), saved=memory.money_saved(now))
+def with_wakeup(tracked: TrackedMachine, now: float) -> TrackedMachine:
+    """The tracked state of a machine that runs again: the time and savings of its stop are added to the totals."""
+    if tracked.shutdown is None:
+        return tracked
+    return replace(tracked, shutdown=None, slept_hours=tracked.hours_asleep(now), saved=tracked.money_saved(now))
 
 
-def with_delivered_warning(memory: TrackedMachine, record: AgentRecord) -> TrackedMachine:
-    """The memory with what the agent says of it: that the warning was shown."""
-    warned = memory.warning
+def with_delivered_warning(tracked: TrackedMachine, record: AgentRecord) -> TrackedMachine:
+    """The tracked state with the delivery of the warning, if the agent reports that it was shown."""
+    warned = tracked.warning
     if warned is None or warned.delivered_at or warned.id not in record.shown:
-        return memory
-    return replace(memory, warning=replace(warned, delivered_at=record.shown[warned.id], undelivered=""))
+        return tracked
+    return replace(tracked, warning=replace(warned, delivered_at=record.shown[warned.id], undelivered=""))

@@ -1,7 +1,7 @@
-"""Verdicts: what the evidence on a machine says, and the sentence that explains it.
+"""Verdicts: what follows from the evidence about a machine, with the reason.
 
-A machine is idle only if every signal that is known stayed low for the whole window, and everything that must be known is.
-One signal that speaks against sleep is enough; a single minute that nobody knows anything about is enough, too.
+A machine is idle only if every signal stayed below its limit for the whole window and all required data is available.
+One signal at its limit makes it busy; one minute without required data makes it unknown.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,12 +11,12 @@ from enum import StrEnum
 from dormouse.clock import MINUTE, minutes_text, moment_text
 from dormouse.idle.evidence import Evaluation, missing, numbers, tracks
 from dormouse.idle.schedule import is_on, next_transition
-from dormouse.idle.signals import shown
+from dormouse.idle.signals import bytes_text, count_text, describe_peak
 from dormouse.lifecycle import State
 from dormouse.resources.machines import IDLE_TAG
 
-REASONS_TOLD = 3
-CHANGING = {
+MOST_REASONS = 3  # in one sentence
+TRANSITIONS = {
     State.CREATING: "being created",
     State.STARTING: "starting",
     State.STOPPING: "stopping",
@@ -25,7 +25,7 @@ CHANGING = {
 
 
 class VerdictKind(StrEnum):
-    """What a verdict can be."""
+    """The kinds of verdicts."""
 
     BUSY = "busy"
     IDLE = "idle"
@@ -33,7 +33,7 @@ class VerdictKind(StrEnum):
     HELD = "held"
     YOUNG = "young"
     SCHEDULED_ON = "scheduled_on"
-    NOT_OURS = "not_ours"
+    UNMANAGED = "unmanaged"
     STOPPED = "stopped"
     STOPPED_BILLED = "stopped_billed"
     UNSTOPPABLE = "unstoppable"
@@ -41,7 +41,7 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What follows from the evidence, why, and the numbers that it rests on."""
+    """What follows from the evidence: the kind, the reason in words, and the peak values behind it."""
 
     kind: VerdictKind
     reason: str
@@ -49,9 +49,9 @@ class Verdict:
 
 
 def evaluate(case: Evaluation) -> Verdict:
-    """The verdict on a machine: the first of these questions that has an answer."""
-    for question in QUESTIONS:
-        verdict = question(case)
+    """The verdict on a machine: that of the first rule that applies; idle if none does."""
+    for rule in RULES:
+        verdict = rule(case)
         if verdict is not None:
             return verdict
     return _idle(case)
@@ -60,24 +60,24 @@ def evaluate(case: Evaluation) -> Verdict:
 def _unreadable_record(case: Evaluation) -> Verdict | None:
     if not case.unreadable or case.machine.state is State.STOPPED:
         return None
-    return Verdict(VerdictKind.UNKNOWN, f"Nothing is done about it. {case.unreadable}.")
+    return Verdict(VerdictKind.UNKNOWN, f"Not stopped or started. {case.unreadable}.")
 
 
-def _not_ours(case: Evaluation) -> Verdict | None:
-    return Verdict(VerdictKind.NOT_OURS, case.hands_off) if case.hands_off else None
+def _unmanaged(case: Evaluation) -> Verdict | None:
+    return Verdict(VerdictKind.UNMANAGED, case.hands_off) if case.hands_off else None
 
 
-def _at_rest(case: Evaluation) -> Verdict | None:
+def _not_running(case: Evaluation) -> Verdict | None:
     state = case.machine.state
     if state is State.STOPPED:
-        unreadable = f" {_unreadable_words(case)}" if case.fault else ""
-        return Verdict(VerdictKind.STOPPED, f"It is deallocated and costs nothing but its disks and addresses.{unreadable}")
+        fault = f" {_misconfiguration(case)}" if case.fault else ""
+        return Verdict(VerdictKind.STOPPED, f"Deallocated: only its disks and addresses are billed.{fault}")
     if state is State.ABSENT:
         return Verdict(
-            VerdictKind.UNKNOWN, "Its machine is not there: it was deleted outside Dormouse, or is not built yet."
+            VerdictKind.UNKNOWN, "Its VM does not exist: it was deleted outside Dormouse, or has not been created yet."
         )
-    if state in CHANGING:
-        return Verdict(VerdictKind.UNKNOWN, f"Azure shows it between two states at the moment: it is {CHANGING[state]}.")
+    if state in TRANSITIONS:
+        return Verdict(VerdictKind.UNKNOWN, f"Its state is changing: Azure reports that it is {TRANSITIONS[state]}.")
     if state is State.UNKNOWN:
         return Verdict(VerdictKind.UNKNOWN, _without_power_state(case))
     return None
@@ -86,47 +86,49 @@ def _at_rest(case: Evaluation) -> Verdict | None:
 def _without_power_state(case: Evaluation) -> str:
     if case.machine.provisioning.lower() == "failed":
         return (
-            "Its last change failed, and Azure does not say whether it runs; it may be billed. "
-            "The Azure portal shows what failed: start it, or delete it."
+            "Its last change failed, and Azure does not report whether it is running; it may be billed. "
+            "Check the failed change in the Azure portal, then start or delete the VM."
         )
-    return "Azure does not say whether it runs. The resource health of the machine in the Azure portal may say why."
+    return "Azure does not report whether it is running. Check its resource health in the Azure portal."
 
 
-def _unreadable(case: Evaluation) -> Verdict | None:
-    return Verdict(VerdictKind.UNKNOWN, _unreadable_words(case)) if case.fault else None
+def _misconfigured(case: Evaluation) -> Verdict | None:
+    return Verdict(VerdictKind.UNKNOWN, _misconfiguration(case)) if case.fault else None
 
 
-def _unreadable_words(case: Evaluation) -> str:
-    return f"What is written about it cannot be read: {case.fault}."
+def _misconfiguration(case: Evaluation) -> str:
+    return f"Not stopped or started while its configuration is invalid: {case.fault}."
 
 
-def _not_watched(case: Evaluation) -> Verdict | None:
+def _disabled(case: Evaluation) -> Verdict | None:
     if case.policy.enabled:
         return None
-    return Verdict(VerdictKind.NOT_OURS, f"It is not watched for idleness (tag {IDLE_TAG}).")
+    return Verdict(VerdictKind.UNMANAGED, f"Idle shutdown is not enabled for it (tag {IDLE_TAG}).")
 
 
 def _unstoppable(case: Evaluation) -> Verdict | None:
     if not case.machine.ephemeral_disk:
         return None
     return Verdict(
-        VerdictKind.UNSTOPPABLE, "Its disk is ephemeral: Azure cannot deallocate it without losing everything on it."
+        VerdictKind.UNSTOPPABLE, "Its OS disk is ephemeral: Azure cannot deallocate it without losing the data on the disk."
     )
 
 
-def _held(case: Evaluation) -> Verdict | None:
+def _on_hold(case: Evaluation) -> Verdict | None:
     hold = case.hold
     if hold is None or hold.until <= case.now:
         return None
-    reason = f", because: {hold.reason}" if hold.reason else ""
-    sentence = f"{hold.by} wants it awake until {moment_text(hold.until)}{reason}."
+    reason = f": {hold.reason}" if hold.reason else ""
+    sentence = f"On hold until {moment_text(hold.until)} by {hold.by}{reason}."
     return Verdict(VerdictKind.HELD, sentence, {"held_for_minutes": round((hold.until - case.now) / MINUTE)})
 
 
-def _billed(case: Evaluation) -> Verdict | None:
+def _stopped_but_billed(case: Evaluation) -> Verdict | None:
     if case.machine.state is not State.STOPPED_BILLED:
         return None
-    return Verdict(VerdictKind.STOPPED_BILLED, "It was shut down from inside: it does nothing, and is billed as if it ran.")
+    return Verdict(
+        VerdictKind.STOPPED_BILLED, "Shut down from inside but not deallocated: it is billed as if it were running."
+    )
 
 
 def _scheduled_on(case: Evaluation) -> Verdict | None:
@@ -134,84 +136,81 @@ def _scheduled_on(case: Evaluation) -> Verdict | None:
         return None
     following = next_transition(case.schedule, case.clock)
     until = f" until {following.at:%Y-%m-%d %H:%M} UTC" if following else ""
-    return Verdict(VerdictKind.SCHEDULED_ON, f"Its schedule wants it on{until}.")
+    return Verdict(VerdictKind.SCHEDULED_ON, f"Its schedule keeps it on{until}.")
 
 
-def _young(case: Evaluation) -> Verdict | None:
-    memory, evidence = case.tracked, case.evidence
-    changed = memory.state_since if memory.state_since > memory.first_seen else 0.0
-    born = max(changed, case.machine.created, evidence.booted_at)
-    # However short the grace: who has not been up for a whole window cannot have been idle for one.
-    left = born + max(case.policy.grace, case.policy.window) * MINUTE - case.now
+def _recently_started(case: Evaluation) -> Verdict | None:
+    tracked, evidence = case.tracked, case.evidence
+    changed = tracked.state_since if tracked.state_since > tracked.first_seen else 0.0
+    started = max(changed, case.machine.created, evidence.booted_at)
+    # However short the grace: a machine that has not run for a whole window cannot have been idle for one.
+    left = started + max(case.policy.grace, case.policy.window) * MINUTE - case.now
     if left <= 0:
         return None
-    ago, until = minutes_text(case.now - born), moment_text(case.now + left)
-    sentence = f"It was started {ago} ago; until {until} it is left alone."
+    ago, until = minutes_text(case.now - started), moment_text(case.now + left)
+    sentence = f"Started {ago} ago; not stopped for idleness before {until}."
     return Verdict(VerdictKind.YOUNG, sentence, {"left_alone_for_minutes": round(left / MINUTE, 1)})
 
 
 def busy(case: Evaluation) -> Verdict | None:
-    """What speaks against sleep, or None."""
-    vetoes = sorted(_vetoes(case), key=lambda veto: veto[0])[:REASONS_TOLD]
-    if not vetoes:
+    """The verdict `busy` with the signals that reached their limits, or None."""
+    reached = list(_signals_at_limit(case))[:MOST_REASONS]
+    if not reached:
         return None
-    told = "; ".join(f"{words}{f' ({ago} min ago)' if ago else ''}" for _, words, ago in vetoes)
-    return Verdict(VerdictKind.BUSY, f"It is used: {told}.", numbers(case))
+    uses = "; ".join(f"{words}{f' ({ago} min ago)' if ago else ''}" for words, ago in reached)
+    return Verdict(VerdictKind.BUSY, f"In use: {uses}.", numbers(case))
 
 
-def _vetoes(case: Evaluation) -> Iterator[tuple[int, str, int]]:
-    """Everything that speaks against sleep: how convincing (0 is most), in which words, and how many minutes ago."""
-    for rank, (signal, track) in enumerate(tracks(case)):
+def _signals_at_limit(case: Evaluation) -> Iterator[tuple[str, int]]:
+    """Every signal that reached its limit, the most convincing first: in words, and how many minutes ago."""
+    for signal, track in tracks(case):
         limit = signal.limit(case.policy)
         ago = None if limit is None else track.last_at(limit)
         if ago is not None:
-            yield rank, shown(signal.words, signal.name, track.peak or 0.0), ago
+            yield describe_peak(signal, track.peak or 0.0), ago
 
 
-def _unknown(case: Evaluation) -> Verdict | None:
+def _lacks_data(case: Evaluation) -> Verdict | None:
     reasons = missing(case)
     if not reasons:
         return None
-    return Verdict(VerdictKind.UNKNOWN, f"It stays on, because {'; '.join(reasons[:REASONS_TOLD])}.", numbers(case))
+    return Verdict(VerdictKind.UNKNOWN, f"Kept running, because {'; '.join(reasons[:MOST_REASONS])}.", numbers(case))
 
 
 def _idle(case: Evaluation) -> Verdict:
     peaks = numbers(case)
-    gpu = f"GPU at most {peaks['gpu_percent']:.0f} %, " if "gpu_percent" in peaks else ""
-    cpu, network = peaks.get("cpu_percent", 0.0), peaks.get("network_bytes_per_second", 0.0)
-    people = _people(case, peaks)
-    words = (
-        f"For {case.policy.window} minutes nothing went on: {gpu}CPU at most {cpu:.0f} %, "
-        f"{shown('network {peak} a second', 'network_bytes_per_second', network)}, {people}."
-    )
-    return Verdict(VerdictKind.IDLE, words + _would_be_lost(peaks), peaks)
+    gpu = f"GPU <= {peaks['gpu_percent']:.0f} %, " if "gpu_percent" in peaks else ""
+    cpu, network = peaks.get("cpu_percent", 0.0), bytes_text(peaks.get("network_bytes_per_second", 0.0))
+    peak = f"{gpu}CPU <= {cpu:.0f} %, network <= {network}/s"
+    reason = f"Idle for {case.policy.window} minutes: {peak}, {_sessions(case, peaks)}.{_losses(peaks)}"
+    return Verdict(VerdictKind.IDLE, reason, peaks)
 
 
-def _people(case: Evaluation, peaks: dict[str, float]) -> str:
+def _sessions(case: Evaluation, peaks: dict[str, float]) -> str:
     if case.evidence.inside is None:
-        return "people cannot be seen from outside"
-    there = max(peaks.get("logins", 0.0), peaks.get("connections", 0.0))
-    return f"{there:.0f} session(s) were open, and no one typed in them" if there else "no one was logged in"
+        return "no agent (sessions are not observed)"
+    count = max(peaks.get("logins", 0.0), peaks.get("connections", 0.0))
+    return f"{count_text(count, 'open session')} without input" if count else "no sessions"
 
 
-def _would_be_lost(numbers: dict[str, float]) -> str:
-    kernels, containers = numbers.get("kernels", 0.0), numbers.get("containers", 0.0)
-    lost = [f"{kernels:.0f} notebook kernel(s) with what they remember"] if kernels else []
-    lost += [f"{containers:.0f} container(s)"] if containers else []
+def _losses(peaks: dict[str, float]) -> str:
+    """What a stop would end, as a sentence; "" if nothing."""
+    kinds = {"kernels": "notebook kernel", "containers": "container"}
+    lost = [count_text(peaks[name], noun) for name, noun in kinds.items() if peaks.get(name)]
     return f" Stopping it ends {' and '.join(lost)}." if lost else ""
 
 
-QUESTIONS: tuple[Callable[[Evaluation], Verdict | None], ...] = (
+RULES: tuple[Callable[[Evaluation], Verdict | None], ...] = (
     _unreadable_record,
-    _not_ours,
-    _at_rest,
-    _unreadable,
-    _not_watched,
-    _held,
-    _billed,
+    _unmanaged,
+    _not_running,
+    _misconfigured,
+    _disabled,
+    _on_hold,
+    _stopped_but_billed,
     _unstoppable,
     _scheduled_on,
-    _young,
+    _recently_started,
     busy,
-    _unknown,
+    _lacks_data,
 )

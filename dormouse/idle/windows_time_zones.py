@@ -1,7 +1,7 @@
-"""Windows zone names in lower case, and the IANA zone of each in the territory that the name stands for.
+"""Windows zone names in lower case, with the default IANA zone of each.
 
-The data are those of CLDR (`supplemental/windowsZones.xml`, territory 001, Unicode License v3:
-https://github.com/unicode-org/cldr); names of fixed offsets, like `UTC-11`, are left out.
+The data is from CLDR (`supplemental/windowsZones.xml`, territory 001, Unicode License v3:
+https://github.com/unicode-org/cldr); names of fixed offsets, like `UTC-11`, are omitted.
 """
 
 WINDOWS_ZONES = {

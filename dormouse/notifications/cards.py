@@ -1,4 +1,4 @@
-"""Cards: what people are told in chats, as plain data, and in the forms that chats take."""
+"""Cards: chat messages as plain data, and their rendering for Slack and Teams."""
 
 import html
 import re
@@ -8,16 +8,16 @@ from typing import Any
 
 from dormouse.text.limits import LONGEST_STATUS, status_length
 
-MARKS = re.compile(r"([\\\[\]()*_`<>])")  # what Markdown would make more of than others have written
-LONGEST_LISTS = 3000  # characters of a card's facts and lines, where the card is a status
-SHARES = (1.0, 0.5, 0.25, 0.1)  # of these lengths, tried in turn
-# https://docs.slack.dev/reference/block-kit/blocks says how long texts may be, and how many blocks a message has.
+MARKS = re.compile(r"([\\\[\]()*_`<>])")  # characters that Markdown would interpret
+LONGEST_LISTS = 3000  # characters of all facts and lines of a card that is stored as a status
+SHARES = (1.0, 0.5, 0.25, 0.1)  # of these lengths, tried one after the other
+# https://docs.slack.dev/reference/block-kit/blocks limits the lengths of texts and the number of blocks.
 LONGEST_TEXT, LONGEST_TITLE, LONGEST_LINE, MOST_FACTS, MOST_BUTTONS, MOST_LINES = 2400, 140, 300, 10, 5, 30
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """Something to click: a command that it says, or a page that it opens; `sure` is asked before a command is said."""
+    """A button that sends a command or opens a page; `sure` is the confirmation question before a command."""
 
     title: str
     command: str = ""
@@ -27,7 +27,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What people are told: a title, a sentence, facts by name, lines of a list, and what they may do next."""
+    """A chat message: a title, a text, named facts, the lines of a list, and buttons."""
 
     title: str
     text: str = ""
@@ -37,7 +37,7 @@ class Card:
 
 
 def fitting(card: Card) -> Card:
-    """A card that is short enough to be a status, whatever its characters take up there."""
+    """A card that is short enough for a custom status."""
     for share in SHARES:
         fitted = _cut(card, share)
         if status_length(asdict(fitted)) <= LONGEST_STATUS:
@@ -46,7 +46,7 @@ def fitting(card: Card) -> Card:
 
 
 def _cut(card: Card, share: float) -> Card:
-    """A card whose texts have no more than a share of the length that they may have."""
+    """A card whose texts are cut to a share of their maximum lengths."""
     line = int(LONGEST_LINE * share)
     facts = tuple((name[:80], _clipped(value, line)) for name, value in card.facts[:MOST_FACTS])
     left = int(LONGEST_LISTS * share) - sum(len(name) + len(value) for name, value in facts)
@@ -61,7 +61,7 @@ def _cut(card: Card, share: float) -> Card:
 
 def slack_message(card: Card) -> dict[str, Any]:
     """A card as Block Kit. https://docs.slack.dev/block-kit"""
-    # A link is a link: a button would tell the app of every click, and not every webhook's app listens.
+    # A text link instead of a button: a click on a button is sent to the app, which a webhook may not have.
     links = [f"<{button.url}|{_mrkdwn(button.title)}>" for button in card.buttons if button.url]
     text = "\n".join(filter(None, (f"*{_mrkdwn(card.title, LONGEST_TITLE)}*", _mrkdwn(card.text), *links)))
     blocks = [_section(text)]
@@ -75,12 +75,12 @@ def slack_message(card: Card) -> dict[str, Any]:
     if said:
         elements = [_slack_button(number, button) for number, button in enumerate(said[:MOST_BUTTONS])]
         blocks.append({"type": "actions", "elements": elements})
-    # Nobody but a person may follow a link: https://docs.slack.dev/messaging/unfurling-links-in-messages
+    # Slack must not fetch the links for a preview: https://docs.slack.dev/messaging/unfurling-links-in-messages
     return {"text": text, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
 
 
 def teams_message(card: Card) -> dict[str, Any]:
-    """A card as an Adaptive Card in a message; its buttons open pages, what can be said is said in words.
+    """A card as an Adaptive Card; buttons open pages, commands are shown as text.
 
     https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook
     """
@@ -131,7 +131,7 @@ def _section(text: str) -> dict[str, Any]:
 
 
 def _shown(lines: Sequence[str], longest: int = LONGEST_TEXT) -> list[str]:
-    """As many lines as a chat shows, and how many more there are."""
+    """As many lines as fit, and the number of the others."""
     shown: list[str] = []
     for line in lines[:MOST_LINES]:
         if sum(map(len, shown)) + len(line) > longest:
@@ -142,7 +142,7 @@ def _shown(lines: Sequence[str], longest: int = LONGEST_TEXT) -> list[str]:
 
 
 def _mrkdwn(text: str, longest: int = LONGEST_TEXT) -> str:
-    """What others have written, of which Slack makes no links, mentions or channels."""
+    """External text, escaped so that Slack creates no links, mentions or channels."""
     escaped = html.escape(text, quote=False)
     while len(escaped) > longest:
         text = text[: -max(1, (len(escaped) - longest) // 5)]

@@ -1,4 +1,4 @@
-"""Notices: what people are told without having asked."""
+"""Notifications: messages that are sent without a request."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from dormouse.text.limits import LONGEST_NOTICE, clipped
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Something that people are told: what about, about which machine, in which words."""
+    """A message: the event, the machine (resource ID and name), and the text."""
 
     event: str
     machine: str
@@ -23,7 +23,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Where a notice arrived, and why it did not elsewhere; `again` are the kinds of places that it did not reach."""
+    """The channels that accepted a notification, the errors of the others, and the names of the others (`again`)."""
 
     delivered: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
@@ -32,13 +32,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class NotificationRequest:
-    """Input of the activity that tells people: what, and in which kinds of places only, if not in all."""
+    """Input of the activity that sends a notification; `channels` limits it to some channels (empty: all)."""
 
     notification: Notification
     channels: tuple[str, ...] = ()
 
 
-FAILED = {
+FAILURE_EVENTS = {
     Verb.PROVISION: "provision failed",
     Verb.START: "start failed",
     Verb.RESTART: "restart failed",
@@ -48,15 +48,15 @@ FAILED = {
 
 
 def end_of_operation(verb: Verb, environment: str, outcome: Outcome, at: float) -> Notification | None:
-    """What people are told of how an operation has ended, or None: what went as somebody asked is news only if it took long.
+    """The notification at the end of an operation, or None.
 
-    What somebody has cancelled they know.
+    Only provisioning reports success, because it takes long; a cancelled operation is reported only if it has leftovers.
     """
     if outcome.status is OutcomeStatus.SUCCEEDED:
         event = "provision done" if verb is Verb.PROVISION else ""
     elif outcome.status is OutcomeStatus.CANCELLED and not outcome.leftovers:
         event = ""
     else:
-        event = "leftovers" if outcome.leftovers else FAILED.get(verb, "")
-    left = f" Left: {', '.join(outcome.leftovers)}." if outcome.leftovers else ""
+        event = "leftovers" if outcome.leftovers else FAILURE_EVENTS.get(verb, "")
+    left = f" Leftovers: {', '.join(outcome.leftovers)}." if outcome.leftovers else ""
     return Notification(event, "", environment, f"{outcome.reason}{left}", at) if event else None

@@ -1,4 +1,4 @@
-"""Where people are told what happens: webhooks, each in the form that it takes, and none that leads anywhere else."""
+"""Outgoing webhooks, each with the message format of its channel; redirects are not followed."""
 
 import asyncio
 import json
@@ -13,44 +13,44 @@ from dormouse.errors import CloudUnavailable
 from dormouse.notifications.cards import Button, Card, slack_message, teams_message
 from dormouse.notifications.notification import Delivery, Notification
 
-SECONDS = 8.0
-SNOOZE_BUTTON = "Keep it awake for two hours"
+TIMEOUT_SECONDS = 8.0
+SNOOZE_BUTTON = "Keep it running for 2 hours"
 
 
 class Webhooks:
-    """The webhooks that the settings name, and the addresses at which chats take answers."""
+    """The webhooks in the settings, and the reply URLs of Slack commands."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Post over this cloud's connections to the outside; nothing of our identity goes along."""
+        """Post over the cloud's HTTP session for external hosts, without credentials of the app."""
         self._cloud, self._settings = cloud, cloud.settings
 
-    async def send(self, notification: Notification, *, link: str = "", places: Collection[str] = ()) -> Delivery:
-        """Tell everywhere, or in some kinds of places only; one that cannot be reached is named and spoils no other one.
+    async def send(self, notification: Notification, *, link: str = "", channels: Collection[str] = ()) -> Delivery:
+        """Send a notification to all channels, or to some; a failed channel does not affect the others.
 
-        `link` is a secret.
+        `link` is the snooze link, which is a secret.
         """
-        urls = {kind: url for kind, url in self._settings.notify_urls.items() if not places or kind in places}
+        urls = {kind: url for kind, url in self._settings.notify_urls.items() if not channels or kind in channels}
         secrets = {"webhook": self._settings.notify_webhook_secret}
         problems = await asyncio.gather(
             *(self._post(url, FORMS[kind](notification, link), secrets.get(kind, "")) for kind, url in urls.items())
         )
-        told = dict(zip(urls, problems, strict=True))
+        results = dict(zip(urls, problems, strict=True))
         return Delivery(
-            delivered=tuple(kind for kind, problem in told.items() if not problem),
-            failed=tuple(f"{kind}: {problem}" for kind, problem in told.items() if problem),
-            again=tuple(kind for kind, problem in told.items() if problem),
+            delivered=tuple(kind for kind, problem in results.items() if not problem),
+            failed=tuple(f"{kind}: {problem}" for kind, problem in results.items() if problem),
+            again=tuple(kind for kind, problem in results.items() if problem),
         )
 
     async def reply(self, url: str, card: Card) -> None:
-        """Answer a command where Slack wants it answered, and nowhere else; raises CloudUnavailable."""
+        """Reply to a command at its Slack reply URL; raises CloudUnavailable, also for a URL of another host."""
         if not self._settings.takes_slack_answers(url):
-            raise CloudUnavailable("Slack's answers go to Slack only.")
+            raise CloudUnavailable("The reply URL of the command is not a URL of Slack.")
         problem = await self._post(url, {"response_type": "ephemeral", "replace_original": False, **slack_message(card)}, "")
         if problem:
-            raise CloudUnavailable(f"The answer did not arrive: {problem}.")
+            raise CloudUnavailable(f"The reply was not delivered: {problem}.")
 
     async def _post(self, url: str, body: dict[str, Any], secret: str) -> str:
-        """Post, and answer what went wrong; addresses are secrets, and redirects are not followed."""
+        """Post a message; returns the problem, or "". URLs are secrets and are not part of it."""
         import aiohttp
 
         content, host = json.dumps(body).encode(), urlsplit(url).hostname
@@ -58,7 +58,7 @@ class Webhooks:
             "Content-Type": "application/json",
             **({"X-Hub-Signature-256": hub_signature(secret, content)} if secret else {}),
         }
-        limit = aiohttp.ClientTimeout(total=SECONDS)
+        limit = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         try:
             session = self._cloud.outside
             async with session.post(url, data=content, headers=headers, allow_redirects=False, timeout=limit) as response:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from dormouse import serialization
 from dormouse.clock import MINUTE
 from dormouse.errors import CloudUnavailable, UnreadableRecord
-from dormouse.idle.heartbeat import KEPT, AgentRecord
+from dormouse.idle.heartbeat import KEPT_MINUTES, AgentRecord
 from dormouse.idle.report import ReportHead, ReportPage
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.records import timeseries_codec
@@ -213,6 +213,6 @@ def _heard_of_late(row: Row, now: float) -> AgentRecord | None:
     try:
         return agent_record_in(row)
     except UnreadableRecord:
-        if now - row.written_at < KEPT * MINUTE:
+        if now - row.written_at < KEPT_MINUTES * MINUTE:
             raise
         return None

@@ -260,7 +260,7 @@ def test_a_control_plane_that_must_not_have_a_token_is_refused_at_once(archive: 
 
 
 BROKEN = {
-    "missing": (None, "no nvidia-smi"),
+    "missing": (None, "nvidia-smi is not installed"),
     "fails": ("echo 'NVIDIA-SMI has failed because it could not communicate'; exit 9", "could not communicate"),
     "hangs": ("exec sleep 100", "hangs"),
     "rubbish": ("while :; do echo 'GPU is lost'; sleep 0.1; done", "GPU is lost"),
@@ -350,7 +350,7 @@ def test_a_warning_is_shown_once_in_plain_text_and_reported_once(
     assert eventually(lambda: any(beat["shown"] for beat in control_plane.heartbeats))
     assert eventually(lambda: len(control_plane.minutes) >= 3)
     assert [beat["shown"] for beat in control_plane.heartbeats if beat["shown"]] == [["w1"]]
-    lines = ["", "The machine [31mstops in 15 minutes Ä", 'To keep the machine awake: dormouse-awake 2h "reason"', ""]
+    lines = ["", "The machine [31mstops in 15 minutes Ä", 'To keep it running: dormouse-awake 2h "reason"', ""]
     assert alice.seen() == "\r\n".join(lines)
 
 
@@ -362,7 +362,7 @@ def test_a_warning_that_reaches_no_terminal_is_not_reported_but_tried_again(
     agent = start()
     assert eventually(lambda: len(control_plane.heartbeats) >= 4)
     assert not any(beat["shown"] for beat in control_plane.heartbeats)
-    assert agent.log.read_text().count("was not shown") == 1
+    assert agent.log.read_text().count("warning not shown") == 1
     alice.open()
     assert eventually(lambda: any(beat["shown"] == ["w1"] for beat in control_plane.heartbeats))
 
@@ -377,7 +377,7 @@ def test_a_warning_is_not_shown_where_no_session_is_open(
     assert not any(beat["shown"] for beat in control_plane.heartbeats)
 
 
-def awake(archive: Path, machine: Machine, *words: str) -> tuple[int, str]:
+def run_hold_command(archive: Path, machine: Machine, *words: str) -> tuple[int, str]:
     asked = command(archive, machine, "awake", *words)
     done = subprocess.run(asked, env=environment(machine), capture_output=True, text=True, timeout=20, check=False)
     return done.returncode, done.stdout + done.stderr
@@ -388,20 +388,19 @@ def test_a_wish_to_stay_awake_is_told_and_what_became_of_it_is_shown(
 ) -> None:
     start()
     assert eventually(lambda: len(control_plane.heartbeats) >= 1)
-    assert awake(archive, machine, "2h", "training", "\x1b[1movernight") == (
+    assert run_hold_command(archive, machine, "2h", "training", "\x1b[1movernight") == (
         0,
-        "You hold this machine awake for 2 h. The control plane may shorten that; "
-        "run dormouse-awake in a minute to see its answer.\n",
+        "Hold requested for 2 h; the control plane may shorten it (run dormouse-awake in a minute to see).\n",
     )
     assert eventually(lambda: bool(control_plane.heartbeats[-1]["holds"]))
     (hold,) = Heartbeat.model_validate_json(control_plane.received[-1].content).holds
     assert hold.reason == "training [1movernight"
     assert 7100 < hold.until_in_seconds <= 7200
     control_plane.hold = {"by": hold.by, "reason": hold.reason, "until_in_seconds": 3600.0}
-    assert eventually(lambda: "another 1 h, by" in awake(archive, machine)[1])
-    assert awake(archive, machine, "off")[0] == 0
+    assert eventually(lambda: "another 1 h, by" in run_hold_command(archive, machine)[1])
+    assert run_hold_command(archive, machine, "off")[0] == 0
     assert eventually(lambda: not control_plane.heartbeats[-1]["holds"])
-    assert awake(archive, machine, "off") == (0, "You have no hold to end.\n")
+    assert run_hold_command(archive, machine, "off") == (0, "You have no hold to remove.\n")
 
 
 def test_a_wish_is_told_at_once_however_long_the_pause(
@@ -410,7 +409,7 @@ def test_a_wish_is_told_at_once_however_long_the_pause(
     control_plane.answers = [answered({"next_in_seconds": 3000, "confirmed": True})] * 5
     start()
     assert eventually(lambda: len(control_plane.heartbeats) >= 1)
-    assert awake(archive, machine, "2h", "training")[0] == 0
+    assert run_hold_command(archive, machine, "2h", "training")[0] == 0
     assert eventually(lambda: bool(control_plane.heartbeats[-1]["holds"]))
 
 
@@ -434,21 +433,21 @@ def test_a_longer_hold_takes_the_place_of_a_shorter_one_and_never_the_other_way_
     folder = machine.root / "run/dormouse/awake.d"
     assert eventually(folder.exists)
     assert folder.stat().st_mode & 0o7777 == 0o1777
-    assert awake(archive, machine, "8h", "over night")[0] == 0
-    code, said = awake(archive, machine, "90m", "lunch")
+    assert run_hold_command(archive, machine, "8h", "over night")[0] == 0
+    code, said = run_hold_command(archive, machine, "90m", "lunch")
     assert (code, said) == (
         0,
         "Your hold for another 8 h (over night) lasts longer than 1 h 30 min and stays in place. "
-        "To end it: dormouse-awake off\n",
+        "To remove it: dormouse-awake off\n",
     )
-    assert "another 8 h, by" in awake(archive, machine)[1]
-    assert awake(archive, machine, "1", "day", "for", "training")[0] == 0
+    assert "another 8 h, by" in run_hold_command(archive, machine)[1]
+    assert run_hold_command(archive, machine, "1", "day", "for", "training")[0] == 0
     assert len(list(folder.iterdir())) == 1
-    assert re.search(r"another 1 d, by .*: for training\n", awake(archive, machine)[1])
-    assert awake(archive, machine, "off")[0] == 0
+    assert re.search(r"another 1 d, by .*: for training\n", run_hold_command(archive, machine)[1])
+    assert run_hold_command(archive, machine, "off")[0] == 0
     assert list(folder.iterdir()) == []
-    assert awake(archive, machine, "30min")[0] == 0
-    assert "another 30 min, by" in awake(archive, machine)[1]
+    assert run_hold_command(archive, machine, "30min")[0] == 0
+    assert "another 30 min, by" in run_hold_command(archive, machine)[1]
 
 
 @pytest.mark.parametrize(
@@ -457,7 +456,7 @@ def test_a_longer_hold_takes_the_place_of_a_shorter_one_and_never_the_other_way_
 )
 def test_a_time_that_makes_no_sense_is_refused_in_words(machine: Machine, archive: Path, duration: str) -> None:
     (machine.root / "run/dormouse/awake.d").mkdir(parents=True)
-    code, said = awake(archive, machine, duration, "why not")
+    code, said = run_hold_command(archive, machine, duration, "why not")
     assert code == 2
     assert duration in said
     assert list((machine.root / "run/dormouse/awake.d").iterdir()) == []
@@ -465,9 +464,9 @@ def test_a_time_that_makes_no_sense_is_refused_in_words(machine: Machine, archiv
 
 def test_without_an_agent_the_command_says_so(machine: Machine, archive: Path) -> None:
     for words in ((), ("2h",), ("off",)):
-        code, said = awake(archive, machine, *words)
+        code, said = run_hold_command(archive, machine, *words)
         assert code == 1
-        assert "Is the agent running" in said
+        assert "Check that the agent is running" in said
 
 
 def test_check_says_in_words_what_is_known_and_why_the_rest_is_not(machine: Machine, archive: Path) -> None:
@@ -484,7 +483,7 @@ def test_check_says_in_words_what_is_known_and_why_the_rest_is_not(machine: Mach
     assert "connections: connections 0" in lines
     assert "logins: logins 0" in lines
     assert any(line.startswith("network: unknown, because ") for line in lines)
-    assert any("port 9 cannot be asked" in line and "by their processes" in line for line in lines)
+    assert any("port 9 cannot be queried" in line and "by their processes" in line for line in lines)
     assert any(line.startswith("machine: unknown, because ") for line in lines)
 
 

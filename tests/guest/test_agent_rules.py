@@ -13,67 +13,67 @@ from pathlib import Path
 import pytest
 
 from dormouse.guest.agent import main_loop
-from dormouse.guest.agent.filesystem import Places, plain
-from dormouse.guest.agent.heartbeat import MOST_BYTES, fitting, heartbeat, reply_in
-from dormouse.guest.agent.holds import LONGEST_SECONDS, WISHES, wishes
-from dormouse.guest.agent.intervals import Pace
-from dormouse.guest.agent.minutes import Ledger, Minute, Unconfirmed, in_short
+from dormouse.guest.agent.filesystem import FileSystem, plain
+from dormouse.guest.agent.heartbeat import MOST_BYTES, fit_in_heartbeat, heartbeat, reply_in
+from dormouse.guest.agent.holds import HOLDS_FOLDER, LONGEST_SECONDS, read_holds
+from dormouse.guest.agent.intervals import Intervals
+from dormouse.guest.agent.minutes import Minute, MinuteAggregator, UnconfirmedMinutes, summarize
 from dormouse.guest.agent.sender import _retry_after
 from dormouse.guest.agent.sources import Rates
-from dormouse.guest.agent.system.programs import Brief, KeptRunning
+from dormouse.guest.agent.system.programs import CommandRunner, ContinuousProgram
 from dormouse.guest.packaging import SOURCES
 from tests.guest.fakes import Machine
 
-PACE = Pace()
+PACE = Intervals()
 
 
-def seen(ledger: Ledger, ticks: int, **signals: float) -> None:
+def seen(aggregator: MinuteAggregator, ticks: int, **signals: float) -> None:
     for _ in range(ticks):
-        ledger.tick(signals)
+        aggregator.tick(signals)
 
 
 def test_a_minute_comes_to_its_maximum_and_its_95th_percentile() -> None:
-    assert in_short(range(1, 101)) == {"max": 100, "p95": 95}
-    assert in_short([7.0]) == {"max": 7.0, "p95": 7.0}
-    assert in_short([0.0] * 59 + [100.0]) == {"max": 100.0, "p95": 0.0}
+    assert summarize(range(1, 101)) == {"max": 100, "p95": 95}
+    assert summarize([7.0]) == {"max": 7.0, "p95": 7.0}
+    assert summarize([0.0] * 59 + [100.0]) == {"max": 100.0, "p95": 0.0}
 
 
 def test_a_minute_ends_when_it_is_over_and_not_before() -> None:
-    ledger = Ledger(1000.0, PACE)
-    seen(ledger, 60, cpu_percent=5.0)
-    assert ledger.turn(1059.9) is None
-    assert ledger.turn(1060.2) == Minute(0, 1060.0, {"cpu_percent": {"max": 5.0, "p95": 5.0}})
-    assert ledger.minute_began == 1060.0
+    aggregator = MinuteAggregator(1000.0, PACE)
+    seen(aggregator, 60, cpu_percent=5.0)
+    assert aggregator.finish(1059.9) is None
+    assert aggregator.finish(1060.2) == Minute(0, 1060.0, {"cpu_percent": {"max": 5.0, "p95": 5.0}})
+    assert aggregator.minute_began == 1060.0
 
 
 def test_what_was_seen_for_less_than_half_of_a_minute_is_left_out() -> None:
-    ledger = Ledger(0.0, PACE)
-    seen(ledger, 29, cpu_percent=5.0)
-    assert ledger.turn(60.0) is None
-    seen(ledger, 29, gpu_percent=0.0)
-    seen(ledger, 31, cpu_percent=5.0)
+    aggregator = MinuteAggregator(0.0, PACE)
+    seen(aggregator, 29, cpu_percent=5.0)
+    assert aggregator.finish(60.0) is None
+    seen(aggregator, 29, gpu_percent=0.0)
+    seen(aggregator, 31, cpu_percent=5.0)
     for _ in range(2):
-        ledger.look({"kernels": 1.0})
+        aggregator.look({"kernels": 1.0})
     for _ in range(3):
-        ledger.look({"logins": 1.0})
-    minute = ledger.turn(120.0)
+        aggregator.look({"logins": 1.0})
+    minute = aggregator.finish(120.0)
     assert minute is not None
     assert minute.sequence == 1
     assert set(minute.signals) == {"cpu_percent", "logins"}
 
 
 def test_a_machine_that_slept_leaves_a_gap_in_the_numbers() -> None:
-    ledger = Ledger(0.0, PACE)
-    seen(ledger, 10, cpu_percent=5.0)
-    assert ledger.turn(8 * 3600.0) is None
-    seen(ledger, 60, cpu_percent=5.0)
-    minute = ledger.turn(8 * 3600.0 + 60)
+    aggregator = MinuteAggregator(0.0, PACE)
+    seen(aggregator, 10, cpu_percent=5.0)
+    assert aggregator.finish(8 * 3600.0) is None
+    seen(aggregator, 60, cpu_percent=5.0)
+    minute = aggregator.finish(8 * 3600.0 + 60)
     assert minute is not None
     assert (minute.sequence, minute.ended) == (480, 8 * 3600.0 + 60)
 
 
 def test_only_the_newest_360_minutes_are_kept_and_halves_are_the_older() -> None:
-    kept = Unconfirmed()
+    kept = UnconfirmedMinutes()
     for number in range(400):
         kept.keep(Minute(number, 60.0 * number, {}))
     assert [minute.sequence for minute in kept.oldest_first()] == list(range(40, 400))
@@ -83,13 +83,13 @@ def test_only_the_newest_360_minutes_are_kept_and_halves_are_the_older() -> None
     for number in range(400, 800):
         kept.keep(Minute(number, 60.0 * number, {}))
     assert len(kept.oldest_first()) == 360
-    Unconfirmed().forget_older_half()
+    UnconfirmedMinutes().forget_older_half()
 
 
 def test_even_the_longest_silence_fits_into_requests_of_256_kib() -> None:
     signals = {f"a_signal_with_a_long_name_{number}": {"max": 1234567.89, "p95": 1234567.89} for number in range(19)}
     minutes = [Minute(number, 0.0, signals) for number in range(360)]
-    sent = fitting(minutes)
+    sent = fit_in_heartbeat(minutes)
     assert minutes[: len(sent)] == sent
     assert 100 < len(sent) < 360
     body = heartbeat(machine="m" * 300, boot="0" * 32, minutes=sent, gpu=("ok", ""), holds=[], shown=[], moment=1e7)
@@ -131,7 +131,7 @@ def test_an_answer_is_understood_whole_or_not_at_all() -> None:
     assert reply.hold is not None
     assert reply.hold.until == 1060.0
     for key, value in (("warning", {"id": "w"}), ("warning", 3), ("hold", ["x"]), ("next_in_seconds", None)):
-        with pytest.raises(ValueError, match="understood"):
+        with pytest.raises(ValueError, match="invalid response"):
             reply_in(json.dumps({**said, key: value}).encode(), 0.0)
 
 
@@ -142,62 +142,62 @@ def test_control_characters_never_reach_a_terminal() -> None:
 
 @pytest.fixture
 def spool(machine: Machine) -> Machine:
-    (machine.root / WISHES[1:]).mkdir(parents=True)
+    (machine.root / HOLDS_FOLDER[1:]).mkdir(parents=True)
     return machine
 
 
-def wish(made: float = 100.0, seconds: float = 3600.0, reason: str = "because") -> str:
+def set_hold(made: float = 100.0, seconds: float = 3600.0, reason: str = "because") -> str:
     return json.dumps({"made": made, "seconds": seconds, "reason": reason})
 
 
 def test_who_wishes_is_the_owner_of_the_file_and_nobody_whom_it_names(spool: Machine) -> None:
     me = os.getuid()
-    other = 54_321 if me == 0 else me  # only root can give files away; of anybody else both wishes are their own
+    other = 54_321 if me == 0 else me  # only root can give files away; of anybody else both read_holds are their own
     names = {user.pw_uid: user.pw_name for user in pwd.getpwall()}
-    claims = spool.write(f"{WISHES}/a", json.dumps({**json.loads(wish(150.0)), "by": "root", "owner": 0}))
+    claims = spool.write(f"{HOLDS_FOLDER}/a", json.dumps({**json.loads(set_hold(150.0)), "by": "root", "owner": 0}))
     os.chown(claims, other, -1)
-    spool.write(f"{WISHES}/54321-b", wish(reason="mine"))
+    spool.write(f"{HOLDS_FOLDER}/54321-b", set_hold(reason="mine"))
     said = {me: "mine"} | {other: "because"}
     expected = [(names.get(user, f"user {user}"), said[user]) for user in sorted(said)]
-    assert [(hold.by, hold.reason) for hold in wishes(Places(str(spool.root)), 151.0)] == expected
+    assert [(hold.by, hold.reason) for hold in read_holds(FileSystem(str(spool.root)), 151.0)] == expected
 
 
 def test_of_several_holds_of_one_person_the_longest_counts_until_it_is_over(spool: Machine) -> None:
-    places = Places(str(spool.root))
-    spool.write(f"{WISHES}/z", wish(100.0, 7200.0, "\x1b]0;longer"))
-    spool.write(f"{WISHES}/a", wish(200.0, 60.0))
-    (hold,) = wishes(places, 201.0)
+    filesystem = FileSystem(str(spool.root))
+    spool.write(f"{HOLDS_FOLDER}/z", set_hold(100.0, 7200.0, "\x1b]0;longer"))
+    spool.write(f"{HOLDS_FOLDER}/a", set_hold(200.0, 60.0))
+    (hold,) = read_holds(filesystem, 201.0)
     assert (hold.until, hold.reason) == (7300.0, "]0;longer")
-    assert wishes(places, 7300.0) == []
+    assert read_holds(filesystem, 7300.0) == []
 
 
 def test_nobody_wishes_for_longer_than_a_week(spool: Machine) -> None:
-    spool.write(f"{WISHES}/a", wish(100.0, 1e300))
-    (hold,) = wishes(Places(str(spool.root)), 100.0)
+    spool.write(f"{HOLDS_FOLDER}/a", set_hold(100.0, 1e300))
+    (hold,) = read_holds(FileSystem(str(spool.root)), 100.0)
     assert hold.until == 100.0 + LONGEST_SECONDS
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"\xff", b"[]", b"{}", b"null", wish(made=9999.0).encode(), wish(seconds=-1.0).encode(),
-        wish(made=float("nan")).encode(),
-        wish(seconds=float("nan")).encode(), b'{"made": 1%s, "seconds": 1, "reason": ""}' % (b"0" * 400), b"[" * 4000,
-        wish(reason="x" * 5000).encode(),
+        b"", b"\xff", b"[]", b"{}", b"null", set_hold(made=9999.0).encode(), set_hold(seconds=-1.0).encode(),
+        set_hold(made=float("nan")).encode(),
+        set_hold(seconds=float("nan")).encode(), b'{"made": 1%s, "seconds": 1, "reason": ""}' % (b"0" * 400), b"[" * 4000,
+        set_hold(reason="x" * 5000).encode(),
     ],
 )  # fmt: skip
 def test_nonsense_is_no_wish(spool: Machine, content: bytes) -> None:
-    spool.write(f"{WISHES}/a", content)
-    assert wishes(Places(str(spool.root)), 101.0) == []
+    spool.write(f"{HOLDS_FOLDER}/a", content)
+    assert read_holds(FileSystem(str(spool.root)), 101.0) == []
 
 
 def test_links_pipes_and_folders_are_no_wishes(spool: Machine, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").write_text(wish())
-    folder = spool.root / WISHES[1:]
+    (tmp_path / "elsewhere").write_text(set_hold())
+    folder = spool.root / HOLDS_FOLDER[1:]
     (folder / "link").symlink_to(tmp_path / "elsewhere")
     os.mkfifo(folder / "pipe")
     (folder / "folder").mkdir()
-    assert wishes(Places(str(spool.root)), 101.0) == []
+    assert read_holds(FileSystem(str(spool.root)), 101.0) == []
 
 
 def test_a_program_that_dies_is_started_again_less_and_less_often() -> None:
@@ -208,7 +208,7 @@ def test_a_program_that_dies_is_started_again_less_and_less_often() -> None:
         starts.append(moment)
         return ["/nonexistent/nvidia-smi"]
 
-    child = KeptRunning("nvidia-smi", command, tick=1.0)
+    child = ContinuousProgram("nvidia-smi", command, tick=1.0)
     for second in range(2000):
         moment = float(second)
         assert child.lines(moment) == []
@@ -220,7 +220,7 @@ def test_a_program_that_dies_is_started_again_less_and_less_often() -> None:
 
 def test_a_program_that_hangs_is_not_waited_for() -> None:
     with pytest.raises(ValueError, match="did not end within"):
-        Brief().output(["sleep", "100"], seconds=0.1)
+        CommandRunner().output(["sleep", "100"], seconds=0.1)
 
 
 def vermin(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -251,9 +251,9 @@ def test_beats_that_were_missed_are_not_made_up_for(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(main_loop, "now", lambda: clock[0])
     monkeypatch.setattr("time.sleep", sleep)
-    rhythm = main_loop.Rhythm(1.0)
-    rhythm.wait()
+    ticker = main_loop.Ticker(1.0)
+    ticker.wait()
     clock[0] += 10.5
     for _ in range(3):
-        rhythm.wait()
+        ticker.wait()
     assert slept == [1.0, 0.0, 1.0, 1.0]

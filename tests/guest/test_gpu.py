@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.guest.agent.filesystem import Places
+from dormouse.guest.agent.filesystem import FileSystem
 from dormouse.guest.agent.gpu.gpus import GpuProcesses, Gpus
 from dormouse.guest.agent.gpu.nvidia_smi import processes_in, reading_in
-from dormouse.guest.agent.intervals import Pace
-from dormouse.guest.agent.sources import ask
+from dormouse.guest.agent.intervals import Intervals
+from dormouse.guest.agent.sources import read_source
 from dormouse.guest.agent.system.processes import Processes
-from dormouse.guest.agent.system.programs import Brief, KeptRunning
+from dormouse.guest.agent.system.programs import CommandRunner, ContinuousProgram
 from tests.guest.fakes import Machine
 from tests.support import eventually
 
@@ -25,14 +25,14 @@ class Watch:
     """Both sources on one machine, at a moment that does not pass."""
 
     def __init__(self, machine: Machine) -> None:
-        places = Places(str(machine.root))
-        self.processes = Processes(places)
-        self.gpus = Gpus(places, Pace())
+        filesystem = FileSystem(str(machine.root))
+        self.processes = Processes(filesystem)
+        self.gpus = Gpus(filesystem, Intervals())
         self.programs = GpuProcesses(self.gpus, self.processes)
         self.moment = 0.0
 
     def load(self) -> dict[str, float]:
-        signals, _ = ask(self.gpus, self.moment, 0.0)
+        signals, _ = read_source(self.gpus, self.moment, 0.0)
         return signals
 
     def state(self) -> tuple[str, str]:
@@ -64,7 +64,7 @@ def test_a_warning_about_an_inforom_spoils_nothing(watched: Callable[..., Watch]
     assert eventually(lambda: set(watch.load()) == ALL)
     assert watch.state() == ("ok", "")
     assert watch.load()["gpu_percent"] == 0
-    assert ask(watch.programs, 0.0, 0.0) == ({"gpu_processes": 0, "gpu_kernel_processes": 0}, "")
+    assert read_source(watch.programs, 0.0, 0.0) == ({"gpu_processes": 0, "gpu_kernel_processes": 0}, "")
 
 
 @pytest.mark.parametrize("aside", ["index, utilization.gpu [%], memory.used [MiB]", "No devices were found?", "", "2 GPUs"])
@@ -125,7 +125,7 @@ def test_of_eight_gpus_seven_are_not_all(watched: Callable[..., Watch]) -> None:
     watch = watched(*(f"{number}, 0, 0, 100, 9" for number in range(7)), gpus=8)
     assert eventually(lambda: "1 of 8 GPUs" in watch.state()[1])
     assert watch.load() == {}
-    assert "1 of 8 GPUs" in ask(watch.programs, 0.0, 0.0)[1]
+    assert "1 of 8 GPUs" in read_source(watch.programs, 0.0, 0.0)[1]
 
 
 def test_where_no_bus_is_seen_the_numbers_tell_how_many_there_are(machine: Machine, watched: Callable[..., Watch]) -> None:
@@ -139,7 +139,7 @@ def test_a_program_that_has_ended_holds_no_gpu(machine: Machine, watched: Callab
     machine.process(4242, "python", command="python train.py")
     watch = watched("0, 0, 0, 100, 9", apps="4242, 9\\n4343, 9\\n")
     assert eventually(lambda: bool(watch.load()))
-    assert ask(watch.programs, 0.0, 0.0)[0] == {"gpu_processes": 1, "gpu_kernel_processes": 0}
+    assert read_source(watch.programs, 0.0, 0.0)[0] == {"gpu_processes": 1, "gpu_kernel_processes": 0}
 
 
 def holds(machine: Machine, pid: int, name: str, *files: str) -> None:
@@ -150,7 +150,7 @@ def holds(machine: Machine, pid: int, name: str, *files: str) -> None:
         (folder / str(number)).symlink_to(file)
 
 
-CARETAKERS = ("nvidia-smi", "nvidia-persiste", "nv-hostengine", "dcgm-exporter", "Xorg", "nvidia-cuda-mps")
+MANAGEMENT_PROGRAMS = ("nvidia-smi", "nvidia-persiste", "nv-hostengine", "dcgm-exporter", "Xorg", "nvidia-cuda-mps")
 UNTOLD = {
     "driver mismatch": ((MISMATCH, "NVML library version: 535.161"), "", 18),
     "MIG": (("0, [N/A], 100, 400, [N/A]",), "[Insufficient Permissions]", 0),
@@ -167,18 +167,18 @@ def test_open_device_files_prove_what_nvidia_smi_does_not_tell(
     rows, apps, code = UNTOLD[how]
     for device in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
         machine.write(f"/dev/{device}")
-    for number, name in enumerate(CARETAKERS):
+    for number, name in enumerate(MANAGEMENT_PROGRAMS):
         holds(machine, 800 + number, name, "/dev/nvidia0", "/dev/nvidiactl")
     holds(machine, 900, "python", "/dev/null", "/dev/nvidiactl")
     watch = watched(*rows, apps=apps, code=code, gpus=2 if how == "one is lost" else 1)
-    assert eventually(lambda: watch.state() != ("broken", "nvidia-smi has not answered yet"))
+    assert eventually(lambda: watch.state() != ("broken", "nvidia-smi has not reported yet"))
     assert "gpu_percent" not in watch.load()
-    assert ask(watch.programs, 0.0, 0.0) == ({"gpu_processes": 0, "gpu_kernel_processes": 0}, "")
+    assert read_source(watch.programs, 0.0, 0.0) == ({"gpu_processes": 0, "gpu_kernel_processes": 0}, "")
     assert watch.load()["gpu_percent"] == 0, "nothing holds it, so nothing uses it"
     assert "gpu_percent" not in watch.gpus.problems
     holds(machine, 901, "python", "/dev/nvidia1 (deleted)")
     watch.moment += 12
-    assert ask(watch.programs, watch.moment, 0.0) == ({"gpu_processes": 1, "gpu_kernel_processes": 0}, "")
+    assert read_source(watch.programs, watch.moment, 0.0) == ({"gpu_processes": 1, "gpu_kernel_processes": 0}, "")
     assert "gpu_percent" not in watch.load()
 
 
@@ -186,11 +186,11 @@ def test_open_device_files_prove_what_nvidia_smi_does_not_tell(
 def test_an_answer_that_ended_badly_may_not_be_whole(machine: Machine, watched: Callable[..., Watch], code: int) -> None:
     watch = watched("0, 0, 0, 100, 9", code=code)
     assert eventually(lambda: bool(watch.load()))
-    assert f"failed with {code}" in ask(watch.programs, 0.0, 0.0)[1]
+    assert f"failed with {code}" in read_source(watch.programs, 0.0, 0.0)[1]
     machine.write("/dev/nvidia0")
     holds(machine, 901, "python", "/dev/nvidia0")
     watch.moment = 2.0
-    assert ask(watch.programs, 2.0, 0.0)[0] == {"gpu_processes": 1, "gpu_kernel_processes": 0}
+    assert read_source(watch.programs, 2.0, 0.0)[0] == {"gpu_processes": 1, "gpu_kernel_processes": 0}
     assert watch.load()["gpu_percent"] == 0, "nvidia-smi has said so"
 
 
@@ -203,7 +203,7 @@ def test_a_proof_does_not_last(machine: Machine, watched: Callable[..., Watch]) 
     machine.write("/dev/nvidia0")
     watch = watched(MISMATCH)
     assert eventually(lambda: "mismatch" in watch.state()[1])
-    ask(watch.programs, 0.0, 0.0)
+    read_source(watch.programs, 0.0, 0.0)
     watch.moment = 29
     assert watch.load() == {"gpu_percent": 0}
     watch.moment = 31
@@ -227,7 +227,7 @@ def test_where_device_files_prove_nothing_the_gpu_stays_unknown(
         monkeypatch.setattr("os.scandir", refuse)
     watch = watched(MISMATCH, gpus=2)
     assert eventually(lambda: "mismatch" in watch.state()[1])
-    signals, why = ask(watch.programs, 0.0, 0.0)
+    signals, why = read_source(watch.programs, 0.0, 0.0)
     assert signals == {}
     assert "mismatch" in why
     assert watch.load() == {}
@@ -235,22 +235,22 @@ def test_where_device_files_prove_nothing_the_gpu_stays_unknown(
 
 def test_a_slow_start_is_waited_for_and_a_complaint_is_no_answer(machine: Machine) -> None:
     machine.program("slow", "echo 'libtinfo: no version information' >&2; echo first; exec sleep 60")
-    child = KeptRunning("slow", lambda: [str(machine.programs / "slow")], tick=1.0)
+    child = ContinuousProgram("slow", lambda: [str(machine.programs / "slow")], tick=1.0)
     assert eventually(lambda: child.lines(0.0) == ["first"])
     child.lines(16.0)
-    assert child.problem == "slow hangs"
+    assert child.problem == "slow hangs (no output)"
     child.end()
-    silent = KeptRunning("silent", lambda: ["sleep", "60"], tick=1.0)
+    silent = ContinuousProgram("silent", lambda: ["sleep", "60"], tick=1.0)
     silent.lines(0.0)
     silent.lines(59.0)
-    assert silent.problem == "silent has not answered yet"
+    assert silent.problem == "silent has not reported yet"
     silent.lines(61.0)
     silent.end()
-    assert silent.problem == "silent hangs"
+    assert silent.problem == "silent hangs (no output)"
 
 
 def test_what_a_program_prints_is_not_what_it_complains_of() -> None:
     words = ["sh", "-c", "echo 1, 2; echo 'libtinfo: no version' >&2; exit 14"]
-    assert Brief().run(words, seconds=5) == (14, "1, 2", "libtinfo: no version")
+    assert CommandRunner().run(words, seconds=5) == (14, "1, 2", "libtinfo: no version")
     with pytest.raises(ValueError, match="failed with 9: no"):
-        Brief().output(["sh", "-c", "echo no >&2; exit 9"], seconds=5)
+        CommandRunner().output(["sh", "-c", "echo no >&2; exit 9"], seconds=5)

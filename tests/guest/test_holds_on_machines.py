@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from dormouse.guest.agent.durations import in_words, leading_duration, seconds_in
-from dormouse.guest.agent.filesystem import Places
+from dormouse.guest.agent.filesystem import FileSystem
 from dormouse.guest.agent.heartbeat import Hold, heartbeat
-from dormouse.guest.agent.hold_command import awake
+from dormouse.guest.agent.hold_command import run_hold_command
 from dormouse.guest.agent.holds import (
+    HOLDS_FOLDER,
     MOST_FILES,
     MOST_HOLDS,
     MOST_PER_PERSON,
-    WISHES,
-    in_turn,
-    longest_lasting,
-    wish,
-    wishes,
+    longest_holds,
+    read_holds,
+    round_robin,
+    set_hold,
 )
 from dormouse.guest.agent.system.owners import SUBORDINATE, Owners, name_of
 from dormouse.idle.heartbeat import Heartbeat
@@ -31,13 +31,13 @@ IS_ROOT = os.getuid() == 0  # who can give files away
 
 
 @pytest.fixture
-def places(machine: Machine) -> Places:
-    (machine.root / WISHES[1:]).mkdir(parents=True)
-    return Places(str(machine.root))
+def filesystem(machine: Machine) -> FileSystem:
+    (machine.root / HOLDS_FOLDER[1:]).mkdir(parents=True)
+    return FileSystem(str(machine.root))
 
 
 def leave(machine: Machine, user: int, name: str, seconds: float = 3600.0) -> None:
-    path = machine.write(f"{WISHES}/{name}", json.dumps({"made": NOW, "seconds": seconds, "reason": "because"}))
+    path = machine.write(f"{HOLDS_FOLDER}/{name}", json.dumps({"made": NOW, "seconds": seconds, "reason": "because"}))
     os.chown(path, user if IS_ROOT else -1, -1)
 
 
@@ -47,18 +47,18 @@ def sent(holds: list[Hold]) -> Heartbeat:
     return Heartbeat.model_validate_json(body)
 
 
-def test_fifty_people_hold_and_the_twenty_that_last_longest_are_sent(machine: Machine, places: Places) -> None:
+def test_fifty_people_hold_and_the_twenty_that_last_longest_are_sent(machine: Machine, filesystem: FileSystem) -> None:
     for number in range(50):
         leave(machine, 20_000 + number, f"{50 - number:03}", 60.0 * (10 + number))
-    holds = wishes(places, NOW)
+    holds = read_holds(filesystem, NOW)
     assert len(holds) == (50 if IS_ROOT else 1)
-    beat = sent(longest_lasting(holds))
+    beat = sent(longest_holds(holds))
     assert [round(hold.until_in_seconds / 60) for hold in beat.holds] == (list(range(40, 60)) if IS_ROOT else [59])
 
 
 def test_a_heartbeat_takes_the_longest_holds_whoever_has_made_them() -> None:
     holds = [Hold(f"user {number}", "", NOW + 60 * (number * 37 % 50 + 1)) for number in range(50)]
-    kept = longest_lasting(holds)
+    kept = longest_holds(holds)
     assert len(kept) == len(sent(kept).holds) == MOST_HOLDS
     assert min(hold.until for hold in kept) > max(hold.until for hold in holds if hold not in kept)
 
@@ -77,19 +77,19 @@ def test_a_name_reaches_a_terminal_plain(monkeypatch: pytest.MonkeyPatch) -> Non
     assert name_of(1000) == "ann [2J"
 
 
-def test_files_of_one_owner_never_displace_those_of_another(machine: Machine, places: Places) -> None:
+def test_files_of_one_owner_never_displace_those_of_another(machine: Machine, filesystem: FileSystem) -> None:
     for number in range(1500):
         leave(machine, 20_001, f"000{number:05}", 60.0)
     leave(machine, 20_002, "zzz", 7200.0)
-    assert NOW + 7200 in [hold.until for hold in wishes(places, NOW)]
+    assert NOW + 7200 in [hold.until for hold in read_holds(filesystem, NOW)]
 
 
 def test_everyone_has_a_turn_before_anyone_has_a_second_one() -> None:
     files = {1: [(float(n), f"1-{n}") for n in range(5000)], 2: [(0.0, "2-0")], 3: [(1.0, "3-1"), (2.0, "3-2")]}
-    order = in_turn(files)
+    order = round_robin(files)
     assert order[:5] == ["1-4999", "2-0", "3-2", "1-4998", "3-1"]
     assert sum(name.startswith("1-") for name in order) == MOST_PER_PERSON
-    many = in_turn({user: [(1.0, f"{user}-a"), (2.0, f"{user}-b")] for user in range(900)})
+    many = round_robin({user: [(1.0, f"{user}-a"), (2.0, f"{user}-b")] for user in range(900)})
     assert len(many) == MOST_FILES
     assert {name.partition("-")[0] for name in many} == {str(user) for user in range(900)}
 
@@ -97,7 +97,7 @@ def test_everyone_has_a_turn_before_anyone_has_a_second_one() -> None:
 def test_what_user_namespaces_own_belongs_to_the_person_who_has_them(machine: Machine) -> None:
     me = pwd.getpwuid(os.getuid())
     machine.write(SUBORDINATE, f"{me.pw_name}:3000000000:65536\n3500000001:3100000000:10\nrubbish\nnobody-known:1:x\n:::\n")
-    found = Owners(Places(str(machine.root)))
+    found = Owners(FileSystem(str(machine.root)))
     assert [found.person_of(user) for user in (3_000_000_000, 3_000_065_535, 3_000_065_536)] == [
         me.pw_uid, me.pw_uid, 3_000_065_536,
     ]  # fmt: skip
@@ -108,22 +108,24 @@ def test_what_user_namespaces_own_belongs_to_the_person_who_has_them(machine: Ma
 def test_a_real_user_is_never_taken_for_a_subordinate_one(machine: Machine) -> None:
     me = os.getuid()
     machine.write(SUBORDINATE, "3500000001:0:4294967295\n")
-    assert Owners(Places(str(machine.root))).person_of(me) == me
+    assert Owners(FileSystem(str(machine.root))).person_of(me) == me
 
 
-def test_one_person_with_many_subordinate_ids_has_one_hold(machine: Machine, places: Places) -> None:
+def test_one_person_with_many_subordinate_ids_has_one_hold(machine: Machine, filesystem: FileSystem) -> None:
     machine.write(SUBORDINATE, "20001:3000000000:65536\n")
     for number in range(60):
         leave(machine, 3_000_000_000 + number, f"000{number}", 86_400.0)
     leave(machine, 20_002, "zzz", 60.0)
-    assert [hold.by for hold in wishes(places, NOW)] == (["user 20001", "user 20002"] if IS_ROOT else [name_of(os.getuid())])
+    assert [hold.by for hold in read_holds(filesystem, NOW)] == (
+        ["user 20001", "user 20002"] if IS_ROOT else [name_of(os.getuid())]
+    )
 
 
-def test_a_hold_that_was_left_half_written_is_no_longer_one(machine: Machine, places: Places) -> None:
-    hidden = machine.write(f"{WISHES}/.half", json.dumps({"made": NOW, "seconds": 86_400.0, "reason": ""}))
-    assert wish(places, NOW, 3600.0, "because") is None
+def test_a_hold_that_was_left_half_written_is_no_longer_one(machine: Machine, filesystem: FileSystem) -> None:
+    hidden = machine.write(f"{HOLDS_FOLDER}/.half", json.dumps({"made": NOW, "seconds": 86_400.0, "reason": ""}))
+    assert set_hold(filesystem, NOW, 3600.0, "because") is None
     assert not hidden.exists()
-    assert [hold.until for hold in wishes(places, NOW)] == [NOW + 3600]
+    assert [hold.until for hold in read_holds(filesystem, NOW)] == [NOW + 3600]
 
 
 SAID = {
@@ -157,23 +159,23 @@ def test_what_is_refused_here_is_refused_by_the_control_plane(text: str) -> None
         (["1", "hour", "and", "30", "minutes", "and", "then", "off"], 90, "and then off"), (["PT30M", "2"], 30, "2"),
     ],
 )  # fmt: skip
-def test_words_behind_a_duration_are_the_reason(places: Places, words: list[str], minutes: int, reason: str) -> None:
-    code, said = awake(words, places)
-    assert (code, f"awake for {in_words(minutes * 60.0)}." in said) == (0, True)
-    (path,) = Path(places.at(WISHES)).iterdir()
+def test_words_behind_a_duration_are_the_reason(filesystem: FileSystem, words: list[str], minutes: int, reason: str) -> None:
+    code, said = run_hold_command(words, filesystem)
+    assert (code, f"Hold requested for {in_words(minutes * 60.0)};" in said) == (0, True)
+    (path,) = Path(filesystem.at(HOLDS_FOLDER)).iterdir()
     left = json.loads(path.read_text())
     assert (left["seconds"], left["reason"]) == (minutes * 60, reason)
 
 
 @pytest.mark.parametrize("words", [["2"], ["2", "training"], ["2", "hourglasses"], ["30"], ["1.5", "because"], ["2", "2h"]])
-def test_a_number_without_a_unit_is_refused_with_an_example(places: Places, words: list[str]) -> None:
-    code, said = awake(words, places)
+def test_a_number_without_a_unit_is_refused_with_an_example(filesystem: FileSystem, words: list[str]) -> None:
+    code, said = run_hold_command(words, filesystem)
     assert code == 2
     assert f"{words[0]} has no unit; write {words[0]}h for hours or {words[0]}m for minutes" in said
-    assert list(Path(places.at(WISHES)).iterdir()) == []
+    assert list(Path(filesystem.at(HOLDS_FOLDER)).iterdir()) == []
     assert leading_duration(words) == 0
 
 
-def test_what_a_caller_writes_comes_back_plain(places: Places) -> None:
-    code, said = awake(["2h\x1b]0;x\x07\x9b2J"], places)
+def test_what_a_caller_writes_comes_back_plain(filesystem: FileSystem) -> None:
+    code, said = run_hold_command(["2h\x1b]0;x\x07\x9b2J"], filesystem)
     assert (code, set(said) & set("\x1b\x07\x9b")) == (2, set())

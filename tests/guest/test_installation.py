@@ -103,7 +103,7 @@ def test_an_agent_that_ends_at_once_has_failed(site: Site) -> None:
     site.systemd(becomes="failed")
     code, said = site.run(install_script(URL, AUDIENCE))
     assert code == 1
-    assert said[-1].startswith("dormouse-check agent failed the agent has ended again")
+    assert said[-1].startswith("dormouse-check agent failed the agent ended after its start")
 
 
 def test_a_disk_that_takes_nothing_has_failed(site: Site) -> None:

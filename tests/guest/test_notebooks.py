@@ -1,4 +1,4 @@
-"""What the agent sees of Jupyter: servers wherever their files are, and kernels where no server can be asked."""
+"""What the agent sees of Jupyter: servers wherever their files are, and kernels where no server can be queried."""
 
 import json
 import os
@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from dormouse.guest.agent.filesystem import Places
+from dormouse.guest.agent.filesystem import FileSystem
 from dormouse.guest.agent.gpu.gpus import GpuProcesses, Gpus
-from dormouse.guest.agent.intervals import Pace
+from dormouse.guest.agent.intervals import Intervals
 from dormouse.guest.agent.notebooks.notebooks import Notebooks
 from dormouse.guest.agent.notebooks.processes import is_server, kernel_name
-from dormouse.guest.agent.sources import ask
+from dormouse.guest.agent.sources import read_source
 from dormouse.guest.agent.system.processes import Processes
 from tests.guest.fakes import Answer, Machine, Request, answered, serving
 from tests.support import eventually
@@ -32,18 +32,18 @@ HEADER = "  sl  local_address rem_address   st\n"
 
 
 def notebooks(machine: Machine) -> Notebooks:
-    places = Places(str(machine.root))
-    return Notebooks(places, Processes(places))
+    filesystem = FileSystem(str(machine.root))
+    return Notebooks(filesystem, Processes(filesystem))
 
 
 def known(source: Notebooks, moment: float = 0.0, since: float = 0.0) -> dict[str, float]:
-    signals, why = ask(source, moment, since)
+    signals, why = read_source(source, moment, since)
     assert not why
     return signals
 
 
 def unknown(source: Notebooks, moment: float = 0.0) -> str:
-    signals, why = ask(source, moment, 0.0)
+    signals, why = read_source(source, moment, 0.0)
     assert signals == {}
     assert why
     return why
@@ -149,7 +149,7 @@ def test_a_server_of_jupyterhub_is_asked_with_the_token_of_its_environment(machi
 
 REFUSALS: list[tuple[Answer, str]] = [
     (answered({}, 403), "403"), ((302, {"Location": "/login"}, b""), "302"), (answered({}, 500), "500"),
-    (answered({}), "list"), ((200, {}, b"<"), "list"), ((0, {}, b""), "asked"), (answered([1]), "list"),
+    (answered({}), "list"), ((200, {}, b"<"), "list"), ((0, {}, b""), "queried"), (answered([1]), "list"),
 ]  # fmt: skip
 
 
@@ -234,7 +234,7 @@ def test_a_server_that_contradicts_its_processes_makes_kernels_unknown(machine: 
         server(machine)
         machine.jupyter(500, port)
         kernel(machine)
-        assert "reports 0 kernel(s), but 1 run" in unknown(notebooks(machine))
+        assert "reports 0 kernel(s), but 1 are running" in unknown(notebooks(machine))
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_a_file_that_another_user_has_written_describes_no_server(machine: Machi
         mine = os.getuid()
         if mine == 0:  # only root can give files away
             os.chown(machine.root / "home/alice/.local/share/jupyter/runtime/jpserver-500.json", 54_321, -1)
-        _, why = ask(notebooks(machine), 0.0, 0.0)
+        _, why = read_source(notebooks(machine), 0.0, 0.0)
         assert ("not found" in why) == (mine == 0)
 
 
@@ -413,7 +413,7 @@ def test_no_token_goes_to_another_user_or_another_machine(machine: Machine) -> N
         machine.write("/proc/net/tcp", HEADER)
         machine.jupyter(500, port, hostname="203.0.113.9")
         known(source, 12.0)
-        assert "not one of this machine" in source.remark
+        assert "does not belong to this machine" in source.remark
     assert asked == []
 
 
@@ -495,14 +495,14 @@ def test_only_kernels_of_servers_keep_a_gpu_without_using_it(machine: Machine, m
     machine.program(
         "nvidia-smi", 'case "$*" in *apps*) echo "600, 9"; echo "601, 9";; *) echo "0, 0, 1, 9, 9"; sleep 9;; esac'
     )
-    places = Places(str(machine.root))
-    processes = Processes(places)
-    gpus = Gpus(places, Pace(0.6))
+    filesystem = FileSystem(str(machine.root))
+    processes = Processes(filesystem)
+    gpus = Gpus(filesystem, Intervals(0.6))
     server(machine)
     kernel(machine, 600, 500)
     kernel(machine, 601, 1)
     try:
-        assert eventually(lambda: bool(ask(gpus, 0.0, 0.0)[0]))
-        assert ask(GpuProcesses(gpus, processes), 0.0, 0.0) == ({"gpu_processes": 1, "gpu_kernel_processes": 1}, "")
+        assert eventually(lambda: bool(read_source(gpus, 0.0, 0.0)[0]))
+        assert read_source(GpuProcesses(gpus, processes), 0.0, 0.0) == ({"gpu_processes": 1, "gpu_kernel_processes": 1}, "")
     finally:
         gpus.end()

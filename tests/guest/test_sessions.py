@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from dormouse.guest.agent.filesystem import Places
+from dormouse.guest.agent.filesystem import FileSystem
 from dormouse.guest.agent.sessions.sessions import terminals_of_people
-from dormouse.guest.agent.sessions.sources import Connections, Logins, OpaqueSessions, People
-from dormouse.guest.agent.sources import ask
+from dormouse.guest.agent.sessions.sources import Connections, Logins, OpaqueSessions, SessionCounter
+from dormouse.guest.agent.sources import read_source
 from dormouse.guest.agent.system.processes import Processes
 from tests.guest.fakes import Machine
 
@@ -15,34 +15,34 @@ HERE, AWAY, ITSELF = "0400000A", "0500000A", "0100007F"
 
 
 @pytest.fixture
-def places(machine: Machine) -> Places:
+def filesystem(machine: Machine) -> FileSystem:
     """A machine as Debian 13 is: without utmp."""
     (machine.root / "var/run/utmp").unlink()
-    return Places(str(machine.root))
+    return FileSystem(str(machine.root))
 
 
-def told(people: People, moment: float) -> tuple[dict[str, float], list[str]]:
+def told(people: SessionCounter, moment: float) -> tuple[dict[str, float], list[str]]:
     """What is known of sessions, and why the rest is not."""
-    answers = [ask(source, moment, 0.0) for source in (Logins(people), Connections(people), OpaqueSessions(people))]
+    answers = [read_source(source, moment, 0.0) for source in (Logins(people), Connections(people), OpaqueSessions(people))]
     return {name: value for known, _ in answers for name, value in known.items()}, [why for _, why in answers if why]
 
 
-def seen(places: Places) -> tuple[float, float, float]:
+def seen(filesystem: FileSystem) -> tuple[float, float, float]:
     """Sessions, connections, and sessions in which typing cannot be seen."""
-    signals, why = told(People(places, Processes(places)), 0.0)
+    signals, why = told(SessionCounter(filesystem, Processes(filesystem)), 0.0)
     assert not why
     return signals["logins"], signals["connections"], signals["sessions_opaque"]
 
 
-def unseen(places: Places) -> str:
-    signals, why = told(People(places, Processes(places)), 0.0)
+def unseen(filesystem: FileSystem) -> str:
+    signals, why = told(SessionCounter(filesystem, Processes(filesystem)), 0.0)
     assert signals == {}
     assert len(why) == 3
     return why[0]
 
 
-def shown(places: Places) -> list[str]:
-    return terminals_of_people(places, Processes(places))
+def shown(filesystem: FileSystem) -> list[str]:
+    return terminals_of_people(filesystem, Processes(filesystem))
 
 
 def port(number: int, address: str = HERE) -> str:
@@ -57,44 +57,48 @@ def ssh(machine: Machine, pid: int, title: str, inode: int = 0, *, server: str =
     machine.sockets(pid + 1, inode)
 
 
-def test_a_machine_without_utmp_and_without_sessions_has_none(places: Places) -> None:
-    assert seen(places) == (0, 0, 0)
-    assert shown(places) == []
+def test_a_machine_without_utmp_and_without_sessions_has_none(filesystem: FileSystem) -> None:
+    assert seen(filesystem) == (0, 0, 0)
+    assert shown(filesystem) == []
 
 
 @pytest.mark.parametrize("number", [22, 2222, 50000])
 @pytest.mark.parametrize("server", ["sshd", "sshd-session"])
-def test_an_editor_over_ssh_is_a_session_on_any_port(machine: Machine, places: Places, number: int, server: str) -> None:
+def test_an_editor_over_ssh_is_a_session_on_any_port(
+    machine: Machine, filesystem: FileSystem, number: int, server: str
+) -> None:
     ssh(machine, 30, "ana@notty", 7, server=server)
     machine.connected((port(number), "00000000:0000", "0A", 6), (port(number), port(50123, AWAY), "01", 7))
-    assert seen(places) == (1, 1, 1)
-    assert shown(places) == []
+    assert seen(filesystem) == (1, 1, 1)
+    assert shown(filesystem) == []
 
 
 @pytest.mark.parametrize(("title", "opaque"), [("root@pts/0", 0), ("CORP\\ana@pts/3", 0), ("ana", 1), ("root@notty", 1)])
-def test_ssh_sessions_of_every_kind_count(machine: Machine, places: Places, title: str, opaque: int) -> None:
+def test_ssh_sessions_of_every_kind_count(machine: Machine, filesystem: FileSystem, title: str, opaque: int) -> None:
     ssh(machine, 30, title, 7)
     machine.connected((port(22), port(50123, AWAY), "01", 7))
-    assert seen(places) == (1, 1, opaque)
+    assert seen(filesystem) == (1, 1, opaque)
 
 
-def test_what_sftp_runs_in_is_a_part_of_its_session(machine: Machine, places: Places) -> None:
+def test_what_sftp_runs_in_is_a_part_of_its_session(machine: Machine, filesystem: FileSystem) -> None:
     ssh(machine, 30, "ana@notty", 7)
     machine.process(32, "sshd", 31, "sshd: ana@internal-sftp")
     machine.connected((port(22), port(50123, AWAY), "01", 7))
-    assert seen(places) == (1, 1, 1)
+    assert seen(filesystem) == (1, 1, 1)
 
 
-def test_an_ssh_server_without_titles_is_known_by_the_user_of_its_processes(machine: Machine, places: Places) -> None:
+def test_an_ssh_server_without_titles_is_known_by_the_user_of_its_processes(
+    machine: Machine, filesystem: FileSystem
+) -> None:
     machine.process(20, "sshd", command="/usr/sbin/sshd -D")
     machine.process(30, "sshd", 20, "/usr/sbin/sshd -D -R")
     machine.process(31, "sshd", 30, "/usr/sbin/sshd -D -R")
     machine.user(30, 0)
     machine.user(31, 109)  # of sshd itself, before a login succeeds
-    assert seen(places)[0] == 0
+    assert seen(filesystem)[0] == 0
     machine.user(31, 1000)
     machine.sockets(31)
-    assert seen(places)[0] == 1
+    assert seen(filesystem)[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -108,13 +112,13 @@ def test_an_ssh_server_without_titles_is_known_by_the_user_of_its_processes(mach
         "/usr/sbin/sshd -D [listener] 1 of 10-100 startups",
     ],
 )
-def test_a_login_that_is_refused_or_under_way_is_none(machine: Machine, places: Places, title: str) -> None:
+def test_a_login_that_is_refused_or_under_way_is_none(machine: Machine, filesystem: FileSystem, title: str) -> None:
     ssh(machine, 30, title, 7)
     machine.connected((port(22), port(50123, AWAY), "01", 7), (port(22), port(50124, AWAY), "01", 8))
-    assert seen(places) == (0, 0, 0)
+    assert seen(filesystem) == (0, 0, 0)
 
 
-def test_connections_are_those_that_came_in_to_sessions(machine: Machine, places: Places) -> None:
+def test_connections_are_those_that_came_in_to_sessions(machine: Machine, filesystem: FileSystem) -> None:
     ssh(machine, 30, "ana@pts/0", 7)
     machine.sockets(30, 7)
     machine.sockets(99, 9)
@@ -127,26 +131,26 @@ def test_connections_are_those_that_came_in_to_sessions(machine: Machine, places
         (port(443), AWAY + ":C000", "01", 9),
     ]
     machine.connected(*rows, (port(8080, ITSELF), "00000000:0000", "0A", 10))
-    assert seen(places) == (1, 1, 0)
+    assert seen(filesystem) == (1, 1, 0)
     mapped = "0" * 16 + "FFFF0000"
     machine.connected((f"{mapped}{HERE}:08AE", f"{mapped}{AWAY}:C000", "01", 12), file="tcp6")
     (machine.root / "proc/31/fd/12").symlink_to("socket:[12]")
-    assert seen(places) == (1, 2, 0)
+    assert seen(filesystem) == (1, 2, 0)
 
 
-def test_a_session_that_several_registers_know_is_one(machine: Machine, places: Places) -> None:
+def test_a_session_that_several_registers_know_is_one(machine: Machine, filesystem: FileSystem) -> None:
     ssh(machine, 30, "ana@pts/0", 7)
     machine.process(32, "bash", 31, "-bash", terminal="pts/0")
     machine.logind("3", SERVICE="sshd", LEADER=30, TTY="pts/0")
     machine.write("/run/systemd/sessions/3.ref")
     machine.logged_in((7, 30, "ana"))
     machine.connected((port(22), port(50123, AWAY), "01", 7))
-    assert seen(places) == (1, 1, 0)
-    assert shown(places) == ["/dev/pts/0"]
+    assert seen(filesystem) == (1, 1, 0)
+    assert shown(filesystem) == ["/dev/pts/0"]
     machine.logged_in((7, 32, "ana"))  # some write the shell down
     machine.process(33, "su", 32, terminal="pts/0", leads=32)
     machine.logind("4", SERVICE="login", LEADER=33, TTY="pts/0")
-    assert seen(places) == (1, 1, 0)
+    assert seen(filesystem) == (1, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -170,38 +174,38 @@ def test_a_session_that_several_registers_know_is_one(machine: Machine, places: 
     ],
 )
 def test_a_session_of_logind_is_a_person_by_its_class_and_state(
-    machine: Machine, places: Places, said: dict[str, object], expected: tuple[float, float], terminals: list[str]
+    machine: Machine, filesystem: FileSystem, said: dict[str, object], expected: tuple[float, float], terminals: list[str]
 ) -> None:
     machine.process(40, "leader")
     machine.sockets(40)
     machine.logind("c1", LEADER=40, **said)
-    assert (seen(places)[0], seen(places)[2]) == expected
-    assert shown(places) == terminals
+    assert (seen(filesystem)[0], seen(filesystem)[2]) == expected
+    assert shown(filesystem) == terminals
 
 
-def test_a_session_whose_leader_has_died_is_none(machine: Machine, places: Places) -> None:
+def test_a_session_whose_leader_has_died_is_none(machine: Machine, filesystem: FileSystem) -> None:
     machine.logind("3", SERVICE="sshd", LEADER=40, TTY="pts/0")
     machine.process(41, "sshd", state="Z")
     machine.logged_in((2, 0, "reboot"), (7, 41, "ana"), (7, 42, "gone"), (8, 1, ""), (6, 1, "LOGIN"), (1, 53, "runlevel"))
-    assert seen(places) == (0, 0, 0)
+    assert seen(filesystem) == (0, 0, 0)
 
 
-def test_a_register_that_cannot_be_read_makes_sessions_unknown(machine: Machine, places: Places) -> None:
+def test_a_register_that_cannot_be_read_makes_sessions_unknown(machine: Machine, filesystem: FileSystem) -> None:
     machine.write("/var/run/utmp", b"x" * 383)
-    assert "whole records" in unseen(places)
+    assert "incomplete record" in unseen(filesystem)
 
 
 @pytest.mark.parametrize("host", ["tmux(40).%0", ":pts/0:S.0", "mosh [40]", "10.0.0.5 via mosh [40]"])
-def test_a_record_of_utmp_that_no_person_has_left_is_none(machine: Machine, places: Places, host: str) -> None:
+def test_a_record_of_utmp_that_no_person_has_left_is_none(machine: Machine, filesystem: FileSystem, host: str) -> None:
     machine.process(40, "bash")
     machine.sockets(40)
     machine.logged_in((7, 40, "ana"), host=host)
-    assert seen(places)[0] == ("via" in host)
+    assert seen(filesystem)[0] == ("via" in host)
 
 
 @pytest.mark.parametrize("server", ["tmux: server", "screen", "mosh-server", "zellij", "dtach"])
 def test_records_that_multiplexers_and_mosh_make_without_a_host_are_none(
-    machine: Machine, places: Places, server: str
+    machine: Machine, filesystem: FileSystem, server: str
 ) -> None:
     machine.process(40, server)
     machine.process(41, "su", 40, terminal="pts/5")
@@ -209,16 +213,16 @@ def test_records_that_multiplexers_and_mosh_make_without_a_host_are_none(
     machine.sockets(40)
     machine.logged_in((7, 40, "ana"), line="pts/5", host="")
     machine.logind("c9", LEADER=41, TTY="pts/5", SERVICE="login")
-    people = People(places, Processes(places))
+    people = SessionCounter(filesystem, Processes(filesystem))
     told(people, 0.0)
     assert told(people, 12.0) == ({"logins": 0, "connections": 0, "sessions_opaque": 0}, [])
 
 
-def test_mosh_is_a_person_while_it_hears_its_client(machine: Machine, places: Places) -> None:
+def test_mosh_is_a_person_while_it_hears_its_client(machine: Machine, filesystem: FileSystem) -> None:
     machine.process(40, "mosh-server", command="mosh-server new -s -c 256")
     machine.process(41, "bash", 40, terminal="pts/2")
     machine.sockets(40, 5)
-    people = People(places, Processes(places))
+    people = SessionCounter(filesystem, Processes(filesystem))
 
     def at(moment: float, switches: int) -> dict[str, float]:
         machine.user(40, 1000, switches)
@@ -234,13 +238,15 @@ def test_mosh_is_a_person_while_it_hears_its_client(machine: Machine, places: Pl
 
 
 @pytest.mark.parametrize(("host", "live"), [("10.0.0.5 via mosh [40]", 1), ("mosh [40]", 0)])
-def test_what_mosh_says_of_its_client_is_believed_at_once(machine: Machine, places: Places, host: str, live: int) -> None:
+def test_what_mosh_says_of_its_client_is_believed_at_once(
+    machine: Machine, filesystem: FileSystem, host: str, live: int
+) -> None:
     machine.process(40, "mosh-server")
     machine.process(41, "bash", 40, terminal="pts/2")
     machine.sockets(40)
     machine.logged_in((7, 40, "ana"), line="pts/2", host=host)
-    assert seen(places) == (live, 0, 0)
-    assert shown(places) == ["/dev/pts/2"] * live
+    assert seen(filesystem) == (live, 0, 0)
+    assert shown(filesystem) == ["/dev/pts/2"] * live
 
 
 @pytest.mark.parametrize(
@@ -251,21 +257,21 @@ def test_what_mosh_says_of_its_client_is_believed_at_once(machine: Machine, plac
         ("dropbear", "/usr/sbin/dropbear -F"),
     ],
 )
-def test_other_servers_of_ssh_have_sessions_too(machine: Machine, places: Places, name: str, command: str) -> None:
+def test_other_servers_of_ssh_have_sessions_too(machine: Machine, filesystem: FileSystem, name: str, command: str) -> None:
     machine.process(50, name, command=f"/usr/sbin/{name} --state=x")
-    assert seen(places)[0] == 0
+    assert seen(filesystem)[0] == 0
     machine.process(51, name, 50, command)
     machine.sockets(51, 9)
     machine.process(52, "bash", 51, terminal="pts/0")
-    assert seen(places) == (1, 0, 0)
-    assert shown(places) == ["/dev/pts/0"]
+    assert seen(filesystem) == (1, 0, 0)
+    assert shown(filesystem) == ["/dev/pts/0"]
 
 
-def test_a_dropbear_before_a_login_succeeds_is_no_session(machine: Machine, places: Places) -> None:
+def test_a_dropbear_before_a_login_succeeds_is_no_session(machine: Machine, filesystem: FileSystem) -> None:
     machine.process(50, "dropbear")
     machine.process(51, "dropbear", 50)
     machine.user(51, 0)
-    assert seen(places)[0] == 0
+    assert seen(filesystem)[0] == 0
 
 
 SERVERS = [
@@ -285,31 +291,33 @@ SERVERS = [
 
 @pytest.mark.parametrize(("name", "command", "number"), SERVERS)
 def test_a_server_of_editors_or_desktops_counts_only_with_a_client(
-    machine: Machine, places: Places, name: str, command: str, number: int
+    machine: Machine, filesystem: FileSystem, name: str, command: str, number: int
 ) -> None:
     machine.process(60, name, command=command)
     machine.sockets(60, 5, 6, 7)
     waits = (port(number), "00000000:0000", "0A", 5)
     calls = (port(50001), port(443, AWAY), "01", 7)  # it looks for an update
     machine.connected(waits, calls)
-    assert seen(places) == (0, 0, 0)
+    assert seen(filesystem) == (0, 0, 0)
     machine.connected(waits, calls, (port(number), port(50123, AWAY), "01", 6))
-    assert seen(places) == (1, 1, 1)
+    assert seen(filesystem) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(("name", "command", "number"), SERVERS)
 def test_a_server_whose_sockets_cannot_be_seen_is_not_reported_as_unused(
-    machine: Machine, places: Places, name: str, command: str, number: int
+    machine: Machine, filesystem: FileSystem, name: str, command: str, number: int
 ) -> None:
     machine.process(60, name, command=command)
-    assert "cannot be seen" in unseen(places)
+    assert "cannot determine whether a client is connected" in unseen(filesystem)
     ssh(machine, 30, "ana@notty", 7)  # what is seen is said all the same
     machine.connected((port(22), port(50123, AWAY), "01", 7))
-    assert seen(places) == (1, 1, 1)
+    assert seen(filesystem) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("state", ["03", "01"])
-def test_a_tunnel_to_vs_code_is_seen_by_the_socket_in_the_file_system(machine: Machine, places: Places, state: str) -> None:
+def test_a_tunnel_to_vs_code_is_seen_by_the_socket_in_the_file_system(
+    machine: Machine, filesystem: FileSystem, state: str
+) -> None:
     machine.process(59, "code", command="/home/ana/code tunnel --accept-server-license-terms")
     command = "node /home/ana/.vscode/cli/servers/1/server/out/server-main.js --socket-path=/tmp/code-1"
     machine.process(60, "node", 59, command)
@@ -321,36 +329,38 @@ def test_a_tunnel_to_vs_code_is_seen_by_the_socket_in_the_file_system(machine: M
         f"0: 00000003 00000000 00000000 0001 {state} 6 /tmp/code-1",
     ]
     machine.write("/proc/net/unix", "\n".join([head, *rows, "0: 00000003 00000000 00000000 0001 03 7"]) + "\n")
-    assert seen(places)[0] == (state == "03")
+    assert seen(filesystem)[0] == (state == "03")
 
 
 def test_extensions_of_vs_code_speak_for_a_client_where_its_server_cannot_be_watched(
-    machine: Machine, places: Places
+    machine: Machine, filesystem: FileSystem
 ) -> None:
     machine.process(60, "node", command="node /x/out/server-main.js")
     machine.sockets(60, 5)
-    assert seen(places)[0] == 0
+    assert seen(filesystem)[0] == 0
     machine.process(61, "node", 60, "node /x/bootstrap-fork --type=extensionHost")
-    assert seen(places)[0] == 1
+    assert seen(filesystem)[0] == 1
 
 
 @pytest.mark.parametrize("loopback", [ITSELF, "0" * 24 + "01000000", "0" * 16 + "FFFF0000" + ITSELF])
-def test_the_parts_of_nx_that_talk_to_each_other_are_no_session(machine: Machine, places: Places, loopback: str) -> None:
+def test_the_parts_of_nx_that_talk_to_each_other_are_no_session(
+    machine: Machine, filesystem: FileSystem, loopback: str
+) -> None:
     machine.process(60, "nxserver.bin")
     machine.sockets(60, 5)
     machine.connected((port(25001, loopback), port(50002, loopback), "01", 5), file="tcp6")
-    assert seen(places) == (0, 0, 0)
+    assert seen(filesystem) == (0, 0, 0)
 
 
-def test_rstudio_counts_with_a_session_of_r_and_a_page_that_is_open(machine: Machine, places: Places) -> None:
+def test_rstudio_counts_with_a_session_of_r_and_a_page_that_is_open(machine: Machine, filesystem: FileSystem) -> None:
     machine.process(60, "rserver")
     machine.sockets(60, 5)
     machine.connected((port(8787), port(50123, AWAY), "01", 5))
-    assert seen(places)[0] == 0  # a page to sign in
+    assert seen(filesystem)[0] == 0  # a page to sign in
     machine.process(61, "rsession", 60)
-    assert seen(places)[0] == 1
+    assert seen(filesystem)[0] == 1
     machine.connected()
-    assert seen(places)[0] == 0
+    assert seen(filesystem)[0] == 0
 
 
 def xrdp(machine: Machine, *, signed_in: bool, connected: bool) -> None:
@@ -371,37 +381,39 @@ def xrdp(machine: Machine, *, signed_in: bool, connected: bool) -> None:
     ("signed_in", "connected", "expected"), [(True, True, 1), (True, False, 0), (False, True, 0), (False, False, 0)]
 )
 def test_a_desktop_over_rdp_is_a_session_while_it_is_looked_at(
-    machine: Machine, places: Places, signed_in: bool, connected: bool, expected: int
+    machine: Machine, filesystem: FileSystem, signed_in: bool, connected: bool, expected: int
 ) -> None:
     xrdp(machine, signed_in=signed_in, connected=connected)
-    assert seen(places) == (expected, expected, expected)
+    assert seen(filesystem) == (expected, expected, expected)
 
 
-def test_an_editor_that_is_shown_through_ssh_is_not_counted_twice(machine: Machine, places: Places) -> None:
+def test_an_editor_that_is_shown_through_ssh_is_not_counted_twice(machine: Machine, filesystem: FileSystem) -> None:
     ssh(machine, 30, "ana@notty", 7)
     machine.process(60, "node", command="node /home/ana/.vscode-server/out/server-main.js")
     machine.sockets(60, 5, 6)
     through = (port(41000, ITSELF), port(50002, ITSELF), "01", 6)
     machine.connected((port(22), port(50123, AWAY), "01", 7), (port(41000, ITSELF), "00000000:0000", "0A", 5), through)
-    assert seen(places) == (1, 1, 1)
+    assert seen(filesystem) == (1, 1, 1)
     machine.connected(
         (port(22), port(50123, AWAY), "01", 7), (port(41000), port(50002, AWAY), "01", 6), (port(41000), "0:0", "0A", 5)
     )
-    assert seen(places)[0] == 2
+    assert seen(filesystem)[0] == 2
 
 
-def test_an_ssh_session_in_a_container_is_a_person_whose_typing_is_not_seen(machine: Machine, places: Places) -> None:
+def test_an_ssh_session_in_a_container_is_a_person_whose_typing_is_not_seen(
+    machine: Machine, filesystem: FileSystem
+) -> None:
     machine.process(80, "containerd-shim", command="/usr/bin/containerd-shim-runc-v2 -namespace moby -id 1")
     machine.process(81, "sshd", 80, "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups")
     machine.process(82, "sshd", 81, "sshd: ana@pts/0")
     machine.process(83, "bash", 82, "-bash", terminal="pts/0")
     machine.sockets(82, 7)
     machine.write("/proc/82/net/tcp", "head\n")
-    assert seen(places) == (1, 0, 1)
-    assert shown(places) == []
+    assert seen(filesystem) == (1, 0, 1)
+    assert shown(filesystem) == []
 
 
-def test_warnings_go_to_terminals_that_people_can_read(machine: Machine, places: Places) -> None:
+def test_warnings_go_to_terminals_that_people_can_read(machine: Machine, filesystem: FileSystem) -> None:
     ssh(machine, 30, "ana@pts/0,pts/1", 7)
     machine.process(32, "bash", 31, terminal="pts/0")
     machine.process(33, "tmux: client", 32, terminal="pts/0", leads=32)
@@ -418,9 +430,9 @@ def test_warnings_go_to_terminals_that_people_can_read(machine: Machine, places:
     machine.process(91, "bash", 90, terminal="pts/300")
     rows = [(port(22), port(50123, AWAY), "01", 7), (port(41000), "0:0", "0A", 5)]
     machine.connected(*rows)
-    assert shown(places) == ["/dev/pts/0", "/dev/pts/1"]
+    assert shown(filesystem) == ["/dev/pts/0", "/dev/pts/1"]
     (machine.root / "proc/60/fd/4").symlink_to("socket:[106]")
     machine.connected(*rows, (port(41000), port(50124, AWAY), "01", 106))
-    assert shown(places) == ["/dev/pts/0", "/dev/pts/1", "/dev/pts/4"]
+    assert shown(filesystem) == ["/dev/pts/0", "/dev/pts/1", "/dev/pts/4"]
     xrdp(machine, signed_in=True, connected=True)
-    assert shown(places) == ["/dev/pts/0", "/dev/pts/1", "/dev/pts/300"]
+    assert shown(filesystem) == ["/dev/pts/0", "/dev/pts/1", "/dev/pts/300"]

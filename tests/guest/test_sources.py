@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import pytest
 
-from dormouse.guest.agent.filesystem import Places, Unknown
+from dormouse.guest.agent.filesystem import FileSystem, Unknown
 from dormouse.guest.agent.notebooks.notebooks import Notebooks
-from dormouse.guest.agent.sessions.sources import Connections, Logins, OpaqueSessions, People, Terminals
-from dormouse.guest.agent.sources import Observer, Source, ask
+from dormouse.guest.agent.sessions.sources import Connections, Logins, OpaqueSessions, SessionCounter, Terminals
+from dormouse.guest.agent.sources import Observer, Source, read_source
 from dormouse.guest.agent.system.load import Disks, Network, Processor
 from dormouse.guest.agent.system.processes import Processes
 from dormouse.guest.agent.work.batch import BatchJobs
@@ -19,30 +19,30 @@ from tests.guest.fakes import Machine
 
 
 @pytest.fixture
-def places(machine: Machine) -> Places:
-    return Places(str(machine.root))
+def filesystem(machine: Machine) -> FileSystem:
+    return FileSystem(str(machine.root))
 
 
 @pytest.fixture
-def processes(places: Places) -> Processes:
-    return Processes(places)
+def processes(filesystem: FileSystem) -> Processes:
+    return Processes(filesystem)
 
 
 def known(source: Source, moment: float = 0.0, since: float = 0.0) -> dict[str, float]:
-    signals, why = ask(source, moment, since)
+    signals, why = read_source(source, moment, since)
     assert not why
     return signals
 
 
 def unknown(source: Source, moment: float = 0.0) -> str:
-    signals, why = ask(source, moment, 0.0)
+    signals, why = read_source(source, moment, 0.0)
     assert signals == {}
     assert why
     return why
 
 
-def test_a_processor_is_as_busy_as_its_counters_say(machine: Machine, places: Places) -> None:
-    source = Processor(places)
+def test_a_processor_is_as_busy_as_its_counters_say(machine: Machine, filesystem: FileSystem) -> None:
+    source = Processor(filesystem)
     assert known(source) == {}
     machine.write("/proc/stat", "cpu 150 0 50 1040 20 0 0 0 0 0\ncpu0 1 1 1 1 1\ncpu1 1 1 1 1 1\n")
     assert known(source, 1.0) == {"cpu_percent": 50.0, "cpu_cores": 1.0}
@@ -50,7 +50,9 @@ def test_a_processor_is_as_busy_as_its_counters_say(machine: Machine, places: Pl
     assert known(source, 2.0) == {}
 
 
-def test_only_whole_real_disks_count_and_counters_that_go_back_give_nothing(machine: Machine, places: Places) -> None:
+def test_only_whole_real_disks_count_and_counters_that_go_back_give_nothing(
+    machine: Machine, filesystem: FileSystem
+) -> None:
     row = "{} 0 {} 1 0 {} 0 1 0 {} 0 0 0 0\n"
     virtual = ("loop0", "ram0", "dm-0", "md0", "zram0")
     for name in virtual:
@@ -61,7 +63,7 @@ def test_only_whole_real_disks_count_and_counters_that_go_back_give_nothing(mach
         others = "".join(row.format(7, name, other, other) for name in (*virtual, "sr0", "sda1"))
         machine.write("/proc/diskstats", row.format(8, "sda", real, real) + others)
 
-    source = Disks(places)
+    source = Disks(filesystem)
     counters(100, 100)
     assert known(source, 10.0) == {}
     counters(110, 9000)
@@ -74,7 +76,7 @@ def test_only_whole_real_disks_count_and_counters_that_go_back_give_nothing(mach
     unknown(source, 15.0)
 
 
-def test_bytes_are_counted_once_wherever_they_pass_by(machine: Machine, places: Places) -> None:
+def test_bytes_are_counted_once_wherever_they_pass_by(machine: Machine, filesystem: FileSystem) -> None:
     (machine.root / "sys/class/net/enP1/master").mkdir(parents=True)
 
     def counters(count: int) -> None:
@@ -82,7 +84,7 @@ def test_bytes_are_counted_once_wherever_they_pass_by(machine: Machine, places: 
         rows = "".join(f"  {name}: {count} 1 0 0 0 0 0 0 {count} 1 0\n" for name in names)
         machine.write("/proc/net/dev", f"Inter\n face\n{rows}")
 
-    source = Network(places)
+    source = Network(filesystem)
     counters(1000)
     assert known(source, 1.0) == {}
     counters(1500)
@@ -90,10 +92,10 @@ def test_bytes_are_counted_once_wherever_they_pass_by(machine: Machine, places: 
 
 
 def test_typing_is_a_change_of_the_access_time_whatever_the_clock_does(
-    machine: Machine, places: Places, processes: Processes
+    machine: Machine, filesystem: FileSystem, processes: Processes
 ) -> None:
     pts = machine.write("/dev/pts/0")
-    source = Terminals(places, processes)
+    source = Terminals(filesystem, processes)
     for path in (pts, machine.write("/dev/pts/1")):
         os.utime(path, (5_000, 5_000))
     assert known(source, 100.0, since=60.0) == {"terminals_active": 0}
@@ -107,22 +109,22 @@ def test_typing_is_a_change_of_the_access_time_whatever_the_clock_does(
     assert known(source, 135.0, since=120.0) == {"terminals_active": 1}
 
 
-def test_a_quiet_machine_is_known_to_be_quiet(places: Places, processes: Processes) -> None:
-    assert known(Notebooks(places, processes)) == dict.fromkeys(
+def test_a_quiet_machine_is_known_to_be_quiet(filesystem: FileSystem, processes: Processes) -> None:
+    assert known(Notebooks(filesystem, processes)) == dict.fromkeys(
         ("kernels", "kernels_busy", "kernels_active", "kernel_connections"), 0
     )
-    assert known(Containers(places, processes, Docker(places))) == {"containers": 0}
-    assert known(Markers(places, processes)) == {"jobs": 0}
-    assert known(TerminalJobs(places, processes)) == {"terminal_jobs": 0}
-    assert known(BatchJobs(places, processes, Docker(places))) == {"batch_jobs": 0}
-    people = People(places, processes)
+    assert known(Containers(filesystem, processes, Docker(filesystem))) == {"containers": 0}
+    assert known(Markers(filesystem, processes)) == {"jobs": 0}
+    assert known(TerminalJobs(filesystem, processes)) == {"terminal_jobs": 0}
+    assert known(BatchJobs(filesystem, processes, Docker(filesystem))) == {"batch_jobs": 0}
+    people = SessionCounter(filesystem, processes)
     assert known(Logins(people)) == {"logins": 0}
     assert known(Connections(people)) == {"connections": 0}
     assert known(OpaqueSessions(people)) == {"sessions_opaque": 0}
 
 
 def test_a_marked_job_lasts_as_long_as_its_file_or_its_process(
-    machine: Machine, places: Places, processes: Processes
+    machine: Machine, filesystem: FileSystem, processes: Processes
 ) -> None:
     machine.process(700, "python")
     machine.process(701, "python", state="Z")
@@ -139,11 +141,11 @@ def test_a_marked_job_lasts_as_long_as_its_file_or_its_process(
     (machine.root / "run/dormouse/jobs/link").symlink_to("a")
     (machine.root / "run/dormouse/jobs/folder").mkdir()
     os.mkfifo(machine.root / "run/dormouse/jobs/pipe")
-    assert known(Markers(places, processes)) == {"jobs": 4}
+    assert known(Markers(filesystem, processes)) == {"jobs": 4}
 
 
 def test_a_source_that_stumbles_blinds_no_other_and_is_complained_about_once(
-    machine: Machine, places: Places, caplog: pytest.LogCaptureFixture
+    machine: Machine, filesystem: FileSystem, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken:
         name = "broken"
@@ -154,13 +156,13 @@ def test_a_source_that_stumbles_blinds_no_other_and_is_complained_about_once(
 
     broken, observer = Broken(), Observer()
     for _ in range(3):
-        assert observer.look([broken, Markers(places, Processes(places))], lambda: 0.0, 0.0) == {"jobs": 0}
+        assert observer.look([broken, Markers(filesystem, Processes(filesystem))], lambda: 0.0, 0.0) == {"jobs": 0}
     broken.fails = False
     assert observer.look([broken], lambda: 0.0, 0.0) == {"fine": 1}
     assert [record.getMessage().split(",")[0] for record in caplog.records] == ["broken: unknown", "broken: known again"]
 
 
-def test_why_a_signal_is_not_known_is_kept_by_signal(places: Places) -> None:
+def test_why_a_signal_is_not_known_is_kept_by_signal(filesystem: FileSystem) -> None:
     class Half:
         name = "half"
         signals = ("kernels", "kernels_busy")
@@ -179,7 +181,7 @@ def test_why_a_signal_is_not_known_is_kept_by_signal(places: Places) -> None:
             raise Unknown("it has no list of signals")
 
     half, observer = Half(), Observer()
-    observer.look([half, Old(), Processor(places)], lambda: 0.0, 0.0)
+    observer.look([half, Old(), Processor(filesystem)], lambda: 0.0, 0.0)
     away = dict.fromkeys(Half.signals, "it is away")
     assert observer.problems == {**away, "old": "it has no list of signals"}
     half.fails = False

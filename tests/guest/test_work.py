@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.guest.agent.filesystem import Places
+from dormouse.guest.agent.filesystem import FileSystem
 from dormouse.guest.agent.sessions.sources import Terminals
-from dormouse.guest.agent.sources import ask
+from dormouse.guest.agent.sources import read_source
 from dormouse.guest.agent.system.processes import Processes
 from dormouse.guest.agent.work.batch import BatchJobs
 from dormouse.guest.agent.work.containers import Containers, Docker
@@ -21,8 +21,8 @@ from tests.guest.fakes import Machine
 
 
 @pytest.fixture
-def places(machine: Machine) -> Places:
-    return Places(str(machine.root))
+def filesystem(machine: Machine) -> FileSystem:
+    return FileSystem(str(machine.root))
 
 
 @pytest.fixture
@@ -31,20 +31,20 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     return Machine(Path(tmp_path_factory.mktemp("m")), Path())
 
 
-def terminal_jobs(places: Places) -> float:
-    signals, why = ask(TerminalJobs(places, Processes(places)), 0.0, 0.0)
+def terminal_jobs(filesystem: FileSystem) -> float:
+    signals, why = read_source(TerminalJobs(filesystem, Processes(filesystem)), 0.0, 0.0)
     assert not why
     return signals["terminal_jobs"]
 
 
-def batch_jobs(places: Places) -> float:
-    signals, why = ask(BatchJobs(places, Processes(places), Docker(places)), 0.0, 0.0)
+def batch_jobs(filesystem: FileSystem) -> float:
+    signals, why = read_source(BatchJobs(filesystem, Processes(filesystem), Docker(filesystem)), 0.0, 0.0)
     assert not why
     return signals["batch_jobs"]
 
 
-def containers(places: Places) -> float | str:
-    signals, why = ask(Containers(places, Processes(places), Docker(places)), 0.0, 0.0)
+def containers(filesystem: FileSystem) -> float | str:
+    signals, why = read_source(Containers(filesystem, Processes(filesystem), Docker(filesystem)), 0.0, 0.0)
     return why or signals["containers"]
 
 
@@ -58,21 +58,21 @@ def containers(places: Places) -> float | str:
     ids=lambda server: server[0],
 )  # fmt: skip
 def test_a_program_in_a_terminal_is_work_whatever_shows_it(
-    machine: Machine, places: Places, server: tuple[str, str]
+    machine: Machine, filesystem: FileSystem, server: tuple[str, str]
 ) -> None:
     machine.process(10, server[0], command=server[1])
     machine.process(11, "bash", 10, "-bash", terminal="pts/1")
-    assert terminal_jobs(places) == 0
+    assert terminal_jobs(filesystem) == 0
     machine.process(12, "python", 11, "python fetch.py", terminal="pts/1", leads=11)
-    assert terminal_jobs(places) == 1
+    assert terminal_jobs(filesystem) == 1
     machine.process(13, "python", 12, "python worker.py")  # it has left the terminal, and its parent has not
     machine.process(14, "python", 11, terminal="pts/1", leads=11, state="Z")
-    assert terminal_jobs(places) == 2
+    assert terminal_jobs(filesystem) == 2
 
 
-def test_a_program_whose_parent_has_died_keeps_its_terminal(machine: Machine, places: Places) -> None:
+def test_a_program_whose_parent_has_died_keeps_its_terminal(machine: Machine, filesystem: FileSystem) -> None:
     machine.process(12, "python", 1, terminal="pts/1", leads=11)
-    assert terminal_jobs(places) == 1
+    assert terminal_jobs(filesystem) == 1
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_a_program_whose_parent_has_died_keeps_its_terminal(machine: Machine, pl
      "ssh-agent", "gpg-agent",
      "dbus-daemon", "gitstatusd-linux"],
 )  # fmt: skip
-def test_shells_and_what_belongs_to_them_are_no_work(machine: Machine, places: Places, name: str) -> None:
+def test_shells_and_what_belongs_to_them_are_no_work(machine: Machine, filesystem: FileSystem, name: str) -> None:
     machine.process(11, "bash", 1, "-bash", terminal="pts/1")
     machine.process(12, name, 11, name, terminal="pts/1", leads=11)
     machine.process(13, name, 1, name, terminal="ttyS0")
-    assert terminal_jobs(places) == 0
+    assert terminal_jobs(filesystem) == 0
 
 
 @pytest.mark.parametrize(
@@ -98,67 +98,67 @@ def test_shells_and_what_belongs_to_them_are_no_work(machine: Machine, places: P
     ],
 )  # fmt: skip
 def test_a_shell_that_runs_a_script_works_and_one_that_waits_does_not(
-    machine: Machine, places: Places, command: str, works: bool
+    machine: Machine, filesystem: FileSystem, command: str, works: bool
 ) -> None:
     machine.process(11, "bash", 1, command, terminal="pts/1")
-    assert terminal_jobs(places) == works
+    assert terminal_jobs(filesystem) == works
     machine.process(12, "bash", 11, "bash", terminal="pts/1", leads=11)  # it was only the way to this one
-    assert terminal_jobs(places) == 0
+    assert terminal_jobs(filesystem) == 0
 
 
-def test_the_console_of_the_machine_has_work_only_below_a_shell(machine: Machine, places: Places) -> None:
+def test_the_console_of_the_machine_has_work_only_below_a_shell(machine: Machine, filesystem: FileSystem) -> None:
     machine.process(10, "agetty", 1, "agetty ttyS0", terminal="ttyS0")
     machine.process(20, "plymouthd", 1, terminal="tty1")
-    assert terminal_jobs(places) == 0
+    assert terminal_jobs(filesystem) == 0
     machine.process(30, "login", 1, terminal="tty2")
     machine.process(31, "bash", 30, "-bash", terminal="tty2", leads=30)
-    assert terminal_jobs(places) == 0
+    assert terminal_jobs(filesystem) == 0
     machine.process(32, "python", 31, terminal="tty2", leads=30)
-    assert terminal_jobs(places) == 1
+    assert terminal_jobs(filesystem) == 1
 
 
-def test_a_desktop_on_a_console_is_no_work(machine: Machine, places: Places) -> None:
+def test_a_desktop_on_a_console_is_no_work(machine: Machine, filesystem: FileSystem) -> None:
     machine.process(40, "gdm-session-wor")
     machine.process(41, "gdm-x-session", 40, terminal="tty2")
     machine.process(42, "sh", 41, "/bin/sh /etc/X11/Xsession", terminal="tty2", leads=41)
     machine.process(43, "gnome-session-b", 42, terminal="tty2", leads=41)
     machine.process(44, "Xorg", 41, terminal="tty2", leads=41)
-    assert terminal_jobs(places) == 0
+    assert terminal_jobs(filesystem) == 0
 
 
 @pytest.mark.parametrize("shim", ["containerd-shim", "conmon"])
 def test_a_container_with_a_console_is_no_work_and_a_terminal_that_was_opened_in_it_is(
-    machine: Machine, places: Places, shim: str
+    machine: Machine, filesystem: FileSystem, shim: str
 ) -> None:
     machine.process(50, shim)
     machine.process(51, "python", 50, "python serve.py", terminal="pts/0")
     machine.process(52, "sh", 50, terminal="pts/1")  # docker exec -it
     machine.process(53, "top", 52, terminal="pts/1", leads=52)
-    assert terminal_jobs(places) == 0
+    assert terminal_jobs(filesystem) == 0
     machine.process(54, "tmux: server", 51)
     machine.process(55, "bash", 54, "-bash", terminal="pts/2")
     machine.process(56, "python", 55, terminal="pts/2", leads=55)
-    assert terminal_jobs(places) == 1
+    assert terminal_jobs(filesystem) == 1
 
 
-def test_processes_that_are_read_as_a_circle_do_no_harm(machine: Machine, places: Places) -> None:
+def test_processes_that_are_read_as_a_circle_do_no_harm(machine: Machine, filesystem: FileSystem) -> None:
     machine.process(40, "loop", 41)
     machine.process(41, "loop", 40)
-    assert terminal_jobs(places) == 0
+    assert terminal_jobs(filesystem) == 0
 
 
-def test_typing_at_a_console_counts_after_a_login(machine: Machine, places: Places) -> None:
+def test_typing_at_a_console_counts_after_a_login(machine: Machine, filesystem: FileSystem) -> None:
     serial = machine.write("/dev/ttyS0")
     machine.process(30, "agetty", terminal="ttyS0")
-    processes = Processes(places)
-    source = Terminals(places, processes)
+    processes = Processes(filesystem)
+    source = Terminals(filesystem, processes)
     for moment, atime in ((0.0, 1), (10.0, 2)):
         os.utime(serial, (atime, 1))
-        assert ask(source, moment, 0.0)[0] == {"terminals_active": 0}
+        assert read_source(source, moment, 0.0)[0] == {"terminals_active": 0}
     machine.process(31, "bash", 30, terminal="ttyS0", leads=30)
-    ask(source, 20.0, 20.0)
+    read_source(source, 20.0, 20.0)
     os.utime(serial, (3, 1))
-    assert ask(source, 30.0, 30.0)[0] == {"terminals_active": 1}
+    assert read_source(source, 30.0, 30.0)[0] == {"terminals_active": 1}
 
 
 @pytest.mark.parametrize(
@@ -179,9 +179,9 @@ def test_typing_at_a_console_counts_after_a_login(machine: Machine, places: Plac
         ("sh", "sh -xe /home/j/workspace/train@tmp/durable-1a2b/script.sh.copy"),
     ],
 )
-def test_a_job_is_found_by_what_it_is(machine: Machine, places: Places, name: str, command: str) -> None:
+def test_a_job_is_found_by_what_it_is(machine: Machine, filesystem: FileSystem, name: str, command: str) -> None:
     machine.process(60, name, command=command)
-    assert batch_jobs(places) == 1
+    assert batch_jobs(filesystem) == 1
 
 
 @pytest.mark.parametrize(
@@ -202,27 +202,27 @@ def test_a_job_is_found_by_what_it_is(machine: Machine, places: Places, name: st
         ("java", "java -jar agent.jar -url https://ci"),
     ],
 )
-def test_an_agent_that_waits_for_work_is_no_job(machine: Machine, places: Places, name: str, command: str) -> None:
+def test_an_agent_that_waits_for_work_is_no_job(machine: Machine, filesystem: FileSystem, name: str, command: str) -> None:
     machine.process(60, name, command=command)
-    assert batch_jobs(places) == 0
+    assert batch_jobs(filesystem) == 0
 
 
 @pytest.mark.parametrize(
     ("name", "command"),
     [("gitlab-runner", "gitlab-runner run"), ("pbs_mom", "pbs_mom"), ("java", "java -jar /j/remoting.jar -jnlpUrl x")],
 )
-def test_what_runs_below_an_agent_is_one_job(machine: Machine, places: Places, name: str, command: str) -> None:
+def test_what_runs_below_an_agent_is_one_job(machine: Machine, filesystem: FileSystem, name: str, command: str) -> None:
     machine.process(60, name, command=command)
     for pid in (61, 62):
         machine.process(pid, "bash", 60, "bash")
     machine.process(63, "sleep", 61)
-    assert batch_jobs(places) == 1
+    assert batch_jobs(filesystem) == 1
 
 
-def test_the_steps_of_a_job_of_slurm_are_one(machine: Machine, places: Places) -> None:
+def test_the_steps_of_a_job_of_slurm_are_one(machine: Machine, filesystem: FileSystem) -> None:
     for pid, step in enumerate(("77.extern", "77.batch", "77.0", "78.interactive"), 60):
         machine.process(pid, "slurmstepd", command=f"slurmstepd: [{step}]")
-    assert batch_jobs(places) == 2
+    assert batch_jobs(filesystem) == 2
 
 
 @contextmanager
@@ -256,27 +256,27 @@ def listed(*found: dict[str, object]) -> Callable[[], bytes]:
 
 
 def test_containers_are_those_of_docker_and_of_podman(short: Machine) -> None:
-    places = Places(str(short.root))
+    filesystem = FileSystem(str(short.root))
     short.process(600, "conmon", command="/usr/bin/conmon --api-version 1 -c abc")
     short.process(601, "conmon", command="/usr/bin/conmon --api-version 1 -c abc --exec-attach --exec-process-spec x")
     with docker(short.root / "var/run/docker.sock", listed({"Id": "a"}, {"Id": "b"})):
-        assert containers(places) == 3
-    assert "does not answer" in str(containers(places))  # the socket is left, and nothing listens
+        assert containers(filesystem) == 3
+    assert "does not answer" in str(containers(filesystem))  # the socket is left, and nothing listens
 
 
 def test_containers_of_a_rootless_docker_are_seen(short: Machine) -> None:
-    places = Places(str(short.root))
+    filesystem = FileSystem(str(short.root))
     short.process(1, "systemd", 0)
     with docker(short.root / "run/user/1000/docker.sock", listed({"Id": "a"})):
-        assert containers(places) == 1
+        assert containers(filesystem) == 1
 
 
 @pytest.mark.parametrize("said", [b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n{}", b"rubbish\r\n\r\n", b""])
 def test_a_docker_that_does_not_tell_makes_containers_unknown(short: Machine, said: bytes) -> None:
-    places = Places(str(short.root))
+    filesystem = FileSystem(str(short.root))
     short.process(1, "systemd", 0)
     with docker(short.root / "var/run/docker.sock", lambda: said):
-        assert isinstance(containers(places), str)
+        assert isinstance(containers(filesystem), str)
 
 
 def shim(machine: Machine, pid: int, namespace: str, name: str, folder: str = "/run/containerd") -> None:
@@ -285,19 +285,19 @@ def shim(machine: Machine, pid: int, namespace: str, name: str, folder: str = "/
 
 
 def test_containers_of_docker_are_seen_without_its_socket_and_a_contradiction_is_not_settled(short: Machine) -> None:
-    places = Places(str(short.root))
+    filesystem = FileSystem(str(short.root))
     shim(short, 600, "moby", "a")
-    assert containers(places) == 1
+    assert containers(filesystem) == 1
     with docker(short.root / "var/run/docker.sock", listed()):
-        assert containers(places) == "Docker lists no container, and 1 of its containers run"
+        assert containers(filesystem) == "Docker lists no containers, but 1 of its containers are running"
     (short.root / "var/run/docker.sock").unlink()
     shim(short, 601, "moby", "b")
     with docker(short.root / "var/run/docker.sock", listed({"Id": "a"})):
-        assert containers(places) == 2  # one of them by another Docker
+        assert containers(filesystem) == 2  # one of them by another Docker
 
 
 @pytest.mark.parametrize("folder", ["/run/containerd", "/run/k3s/containerd"])
-def test_pods_count_without_those_of_the_cluster_itself(machine: Machine, places: Places, folder: str) -> None:
+def test_pods_count_without_those_of_the_cluster_itself(machine: Machine, filesystem: FileSystem, folder: str) -> None:
     for pid, (name, namespace) in enumerate(
         {"a": "kube-system", "b": "research", "c": "gpu-operator", "d": ""}.items(), 600
     ):
@@ -308,23 +308,23 @@ def test_pods_count_without_those_of_the_cluster_itself(machine: Machine, places
     machine.process(660, "conmon", command="conmon -c 1 -n k8s_POD_x_research_1_0")
     machine.process(661, "systemd-nspawn")
     machine.process(662, "starter", command="Apptainer instance: ana [web]")
-    assert containers(places) == 5
+    assert containers(filesystem) == 5
 
 
 def test_pods_that_docker_runs_count_without_what_holds_them_together(short: Machine) -> None:
-    places = Places(str(short.root))
+    filesystem = FileSystem(str(short.root))
     short.process(1, "systemd", 0)
     pause: dict[str, object] = {"Id": "a", "Labels": {"io.kubernetes.docker.type": "podsandbox"}}
     proxy: dict[str, object] = {"Id": "b", "Labels": {"io.kubernetes.pod.namespace": "kube-system"}}
     for pid, name in enumerate("abc", 600):
         shim(short, pid, "moby", name)
     with docker(short.root / "var/run/docker.sock", listed(pause, proxy, {"Id": "c", "Labels": None})):
-        assert containers(places) == 1
+        assert containers(filesystem) == 1
 
 
 @pytest.mark.parametrize(("labels", "jobs"), [({"com.gitlab.gitlab-runner.job.id": "7"}, 1), ({}, 0)])
 def test_a_job_of_gitlab_in_a_container_is_a_job(short: Machine, labels: dict[str, str], jobs: int) -> None:
-    places = Places(str(short.root))
+    filesystem = FileSystem(str(short.root))
     short.process(60, "gitlab-runner", command="gitlab-runner run")
     with docker(short.root / "var/run/docker.sock", listed({"Id": "a", "Labels": labels})):
-        assert batch_jobs(places) == jobs
+        assert batch_jobs(filesystem) == jobs

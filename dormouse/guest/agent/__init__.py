@@ -1,6 +1,6 @@
-"""The agent: a program inside a machine that tells the control plane what goes on there, and decides nothing itself.
+"""The agent: a program on each machine that reports activity to the control plane; it makes no decisions.
 
-Standard library only, and Python 3.8: it also runs on machines that somebody else has set up.
+Only the standard library, and Python 3.8: it also runs on machines that others have set up.
 """
 
 VERSION = "1.0"

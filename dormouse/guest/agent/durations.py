@@ -1,4 +1,4 @@
-"""Durations as people write them; the control plane reads the same spellings, and refuses the same ones."""
+"""Parsing and formatting durations; the control plane accepts and rejects the same spellings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def seconds_in(text: str) -> float:
 
 
 def leading_duration(words: Sequence[str]) -> int:
-    """How many of the first words are a duration together, as many as possible; 0 if they are none."""
+    """How many of the first words together form a duration (the longest match); 0 if none do."""
     for count in range(min(len(words), MOST_WORDS), 0, -1):
         try:
             seconds_in(" ".join(words[:count]))
@@ -51,7 +51,7 @@ def leading_duration(words: Sequence[str]) -> int:
 
 
 def in_words(seconds: float) -> str:
-    """A duration as people say it."""
+    """A duration in words, like `2 h 30 min`."""
     minutes = max(1, round(seconds / MINUTE))
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     parts = [f"{count} {unit}" for count, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if count]

@@ -1,4 +1,4 @@
-"""Where things are on the machine, and how to read what anybody may have written there."""
+"""Access to the files of the machine, and safe reading of files that any user may have written."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from pathlib import Path
 
 
 class Unknown(ValueError):
-    """Something could not be found out; the message says why."""
+    """A value cannot be determined; the message says why."""
 
 
 @dataclass(frozen=True)
-class Places:
-    """The machine's file system, which begins at `root`."""
+class FileSystem:
+    """The file system of the machine, below the directory `root`."""
 
     root: str = ""
 
     def at(self, path: str) -> Path:
-        """Where an absolute path of the machine is for us."""
+        """The real path of an absolute path of the machine."""
         return Path(self.root + path)
 
     def text(self, path: str) -> str:
-        """A file of the kernel or the system; raises OSError."""
+        """The content of a text file; raises OSError."""
         return self.at(path).read_text(encoding="utf-8", errors="replace")
 
     def names(self, path: str) -> list[str]:
-        """What is in a folder; nothing if there is no such folder."""
+        """The names in a folder, sorted; none if the folder does not exist."""
         try:
             return sorted(entry.name for entry in os.scandir(self.at(path)))
         except (FileNotFoundError, NotADirectoryError):
@@ -36,15 +36,15 @@ class Places:
 
 
 @dataclass(frozen=True)
-class Note:
-    """A small file, and who owns it."""
+class SmallFile:
+    """The content of a small file, and its owner's user ID."""
 
     owner: int
     content: bytes
 
 
-def read_note(path: Path, longest: int = 4096) -> Note:
-    """Read a file that anybody may have put there; raises Unknown for links, pipes, devices and what is too long."""
+def read_small_file(path: Path, longest: int = 4096) -> SmallFile:
+    """Read a file that any user may have created; raises OSError (links) or Unknown (pipes, devices, too long)."""
     # Without O_NONBLOCK, opening a pipe would wait for a writer.
     descriptor = os.open(str(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -56,10 +56,10 @@ def read_note(path: Path, longest: int = 4096) -> Note:
         os.close(descriptor)
     if len(content) > longest:
         raise Unknown(f"{path} is longer than {longest} bytes")
-    return Note(seen.st_uid, content)
+    return SmallFile(seen.st_uid, content)
 
 
 def plain(text: object, longest: int = 200) -> str:
-    """Text that is safe to show on a terminal: one line, no control characters, not too long."""
+    """Text that is safe to print on a terminal: one line, no control characters, limited length."""
     shown = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in str(text))
     return " ".join(shown.split())[:longest]

@@ -1,4 +1,4 @@
-"""The words of the protocol between agent and control plane, version 1."""
+"""The heartbeat protocol between agent and control plane, version 1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_PROBLEMS = 40
 
 @dataclass(frozen=True)
 class Hold:
-    """Somebody's wish that the machine stays awake, or what the control plane made of it."""
+    """A hold that a user has set on the machine, or the one that the control plane has on record."""
 
     by: str
     reason: str
@@ -26,8 +26,8 @@ class Hold:
 
 
 @dataclass(frozen=True)
-class Warned:
-    """The control plane is about to stop the machine."""
+class StopWarning:
+    """A warning that the control plane is going to stop the machine."""
 
     id: str
     text: str
@@ -36,16 +36,16 @@ class Warned:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the control plane has answered."""
+    """The response of the control plane to a heartbeat."""
 
     confirmed: bool
     next_in_seconds: float
-    warning: Warned | None
+    warning: StopWarning | None
     hold: Hold | None
 
 
-def fitting(minutes: Sequence[Minute]) -> list[Minute]:
-    """The oldest minutes, as many as one heartbeat can carry."""
+def fit_in_heartbeat(minutes: Sequence[Minute]) -> list[Minute]:
+    """The oldest minutes, as many as fit in one heartbeat."""
     fit, size = [], 0
     for minute in minutes:
         size += len(_packed(_minute(minute, 0.0))) + 20
@@ -66,7 +66,7 @@ def heartbeat(
     moment: float,
     problems: Mapping[str, str] | None = None,
 ) -> bytes:
-    """The body of a request."""
+    """The body of a heartbeat."""
     body = {
         "version": 1,
         "machine": machine,
@@ -86,22 +86,22 @@ def heartbeat(
 
 
 def reply_in(content: bytes, moment: float) -> Reply:
-    """Read an answer; raises ValueError for one that cannot be understood."""
+    """Parse a response; raises ValueError if it is invalid."""
     try:
         said = json.loads(content)
         warning, hold = said.get("warning"), said.get("hold")
         return Reply(
             said.get("confirmed") is True,
             _seconds(said["next_in_seconds"]),
-            _warned(warning, moment) if warning else None,
+            _stop_warning(warning, moment) if warning else None,
             _hold(hold, moment) if hold else None,
         )
     except (AttributeError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise ValueError(f"the answer cannot be understood: {type(error).__name__}") from error
+        raise ValueError(f"invalid response of the control plane: {type(error).__name__}") from error
 
 
-def _warned(said: dict[str, Any], moment: float) -> Warned:
-    return Warned(str(said["id"])[:200], plain(said["text"], 1000), moment + _seconds(said["stop_in_seconds"]))
+def _stop_warning(said: dict[str, Any], moment: float) -> StopWarning:
+    return StopWarning(str(said["id"])[:200], plain(said["text"], 1000), moment + _seconds(said["stop_in_seconds"]))
 
 
 def _hold(said: dict[str, Any], moment: float) -> Hold:
@@ -120,5 +120,5 @@ def _packed(value: Any) -> bytes:
 def _seconds(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError("a time is not a number")
+        raise ValueError("invalid response of the control plane: a duration is not finite")
     return number

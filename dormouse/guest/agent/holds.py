@@ -1,4 +1,4 @@
-"""Holds made on the machine: anybody may leave one as a file in a folder, and the owner of the file is who wants it."""
+"""Holds set on the machine: each user can write a file to a shared folder; a hold belongs to the owner of its file."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 from .durations import DAY
-from .filesystem import Places, Unknown, plain, read_note
+from .filesystem import FileSystem, Unknown, plain, read_small_file
 from .heartbeat import Hold
 from .system.owners import Owners, name_of
 
-WISHES = "/run/dormouse/awake.d"
+HOLDS_FOLDER = "/run/dormouse/awake.d"
 LONGEST_SECONDS = 7 * DAY
-MOST_FILES = 1000  # read at one look
+MOST_FILES = 1000  # read at a time
 MOST_PER_PERSON = 20
 MOST_HOLDS = 20  # in one heartbeat
 SLACK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a file says: from when on (in seconds since the machine booted), for how long, and why."""
+class HoldFile:
+    """The content of a file: when the hold was set (seconds since boot), for how long, and why."""
 
     made: float
     seconds: float
@@ -34,19 +34,19 @@ class Wish:
 
     @property
     def until(self) -> float:
-        """When it is over, in seconds since the machine booted."""
+        """When the hold ends, in seconds since boot."""
         return self.made + self.seconds
 
 
-def wish(places: Places, moment: float, seconds: float, reason: str) -> Wish | None:
-    """Leave a hold in the caller's name; one of theirs that lasts longer stays, and is answered. Raises OSError."""
-    folder = places.at(WISHES)
+def set_hold(filesystem: FileSystem, moment: float, seconds: float, reason: str) -> HoldFile | None:
+    """Set a hold of the calling user; returns their earlier hold if that lasts longer and stays. Raises OSError."""
+    folder = filesystem.at(HOLDS_FOLDER)
     earlier = _own_files(folder)
-    made = Wish(moment, seconds, plain(reason))
-    longer = [found for found in _readable(places, earlier, moment) if found.until > made.until]
+    made = HoldFile(moment, seconds, plain(reason))
+    longer = [found for found in _readable(filesystem, earlier, moment) if found.until > made.until]
     if longer:
         return max(longer, key=lambda each: each.until)
-    # A name that cannot be guessed cannot be taken by another user first.
+    # An unpredictable name, so that no other user can create the file first.
     name = f"{os.getuid()}-{secrets.token_hex(8)}"
     hidden = folder / f".{name}"
     hidden.write_text(json.dumps(asdict(made)), encoding="utf-8")
@@ -57,23 +57,23 @@ def wish(places: Places, moment: float, seconds: float, reason: str) -> Wish | N
     return None
 
 
-def withdraw(places: Places) -> int:
-    """Remove the caller's holds; how many there were."""
-    own = _own_files(places.at(WISHES))
+def remove_holds(filesystem: FileSystem) -> int:
+    """Remove the holds of the calling user; returns how many there were."""
+    own = _own_files(filesystem.at(HOLDS_FOLDER))
     for path in own:
         path.unlink()
     return len(own)
 
 
-def wishes(places: Places, moment: float) -> list[Hold]:
-    """The holds of this moment, one for each person: the one that lasts longest."""
-    owners, longest = Owners(places), dict[int, Wish]()
-    for path in in_turn(_files_of_people(places, owners)):
+def read_holds(filesystem: FileSystem, moment: float) -> list[Hold]:
+    """The current holds, one for each user: the one that lasts longest."""
+    owners, longest = Owners(filesystem), dict[int, HoldFile]()
+    for path in round_robin(_files_by_user(filesystem, owners)):
         try:
-            note = read_note(Path(path))
-            found = _wish_in(note.content, moment)
+            note = read_small_file(Path(path))
+            found = _parse_hold(note.content, moment)
         except (OSError, ValueError):
-            continue  # a link, a pipe, too long, nonsense, or removed a moment ago
+            continue  # a link, a pipe, too long, invalid, or just removed
         person = owners.person_of(note.owner)
         if person not in longest or longest[person].until < found.until:
             longest[person] = found
@@ -81,26 +81,26 @@ def wishes(places: Places, moment: float) -> list[Hold]:
     return [hold for hold in holds if hold.until > moment]
 
 
-def longest_lasting(holds: list[Hold]) -> list[Hold]:
-    """As many holds as a heartbeat takes: those that last longest."""
+def longest_holds(holds: list[Hold]) -> list[Hold]:
+    """The holds that last longest, as many as a heartbeat can carry."""
     kept = sorted(holds, key=lambda hold: hold.until, reverse=True)[:MOST_HOLDS]
     return [hold for hold in holds if hold in kept]
 
 
-def in_turn(files: Mapping[int, Sequence[tuple[float, str]]]) -> list[str]:
-    """The files to read, of the files of each person: one of each, then another of each, the newest first.
+def round_robin(files: Mapping[int, Sequence[tuple[float, str]]]) -> list[str]:
+    """The files to read: the newest of each user, then the second newest of each user, and so on.
 
-    So many files of one person, however they are named, displace nothing of others.
+    Many files of one user therefore do not displace the holds of others.
     """
     newest = [sorted(files[person], reverse=True)[:MOST_PER_PERSON] for person in sorted(files)]
     turns = chain.from_iterable(zip_longest(*newest))
     return [file[1] for file in turns if file][:MOST_FILES]
 
 
-def _files_of_people(places: Places, owners: Owners) -> dict[int, list[tuple[float, str]]]:
+def _files_by_user(filesystem: FileSystem, owners: Owners) -> dict[int, list[tuple[float, str]]]:
     files: dict[int, list[tuple[float, str]]] = {}
     try:
-        entries = list(os.scandir(places.at(WISHES)))
+        entries = list(os.scandir(filesystem.at(HOLDS_FOLDER)))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     for entry in entries:
@@ -108,30 +108,30 @@ def _files_of_people(places: Places, owners: Owners) -> dict[int, list[tuple[flo
             try:
                 seen = entry.stat(follow_symlinks=False)
             except OSError:
-                continue  # removed a moment ago
+                continue  # just removed
             files.setdefault(owners.person_of(seen.st_uid), []).append((seen.st_mtime, entry.path))
     return files
 
 
-def _readable(places: Places, files: list[Path], moment: float) -> Iterator[Wish]:
+def _readable(filesystem: FileSystem, files: list[Path], moment: float) -> Iterator[HoldFile]:
     for path in files:
         try:
-            found = _wish_in(read_note(path).content, moment)
+            found = _parse_hold(read_small_file(path).content, moment)
         except (OSError, ValueError):
-            continue  # it holds nothing
+            continue  # not a valid hold
         if not path.name.startswith("."):
             yield found
 
 
-def _wish_in(content: bytes, moment: float) -> Wish:
+def _parse_hold(content: bytes, moment: float) -> HoldFile:
     try:
         said = json.loads(content)
         made, seconds, reason = float(said["made"]), float(said["seconds"]), plain(said["reason"])
     except (KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise Unknown("this is not a hold") from error
+        raise Unknown("invalid hold") from error
     if not (math.isfinite(made) and made <= moment + SLACK_SECONDS and seconds > 0):
-        raise Unknown("this hold was not made before now")
-    return Wish(made, min(seconds, LONGEST_SECONDS), reason)
+        raise Unknown("the hold was set in the future")
+    return HoldFile(made, min(seconds, LONGEST_SECONDS), reason)
 
 
 def _own_files(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""HTTP as the agent wants it: no redirects, no surprises about proxies, bounded answers, every status an answer."""
+"""A strict HTTP client: no redirects, proxies only over HTTPS, bounded responses, no exceptions for statuses."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ LOOPBACK = ("127.0.0.1", "localhost")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server said."""
+    """The response of a server."""
 
     status: int
     headers: Message
     content: bytes
 
 
-def may_have_token(url: str) -> bool:
-    """Whether a token may be sent there: encrypted, or to this very machine."""
+def is_trusted_url(url: str) -> bool:
+    """Whether a token may be sent to a URL: over HTTPS, or to this machine."""
     try:
         parts = urllib.parse.urlsplit(url)
     except ValueError:
@@ -37,26 +37,26 @@ def may_have_token(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
-def fits_in_a_header(token: str) -> bool:
-    """Whether a token can be sent; complaints about one that cannot would quote it."""
+def is_valid_in_header(token: str) -> bool:
+    """Whether a token is valid in a header; checked first, because error messages about it would contain the token."""
     return token.isascii() and token.isprintable()
 
 
-def ask(
+def send_request(
     request: urllib.request.Request,
     *,
     seconds: float,
     most_bytes: int,
-    through_proxy: bool = False,
-    trust_anybody: bool = False,
+    use_proxy: bool = False,
+    skip_verification: bool = False,
 ) -> Answer:
-    """Ask once; raises Unknown when no whole answer comes in time.
+    """Send a request once; raises Unknown without a complete response in time.
 
-    A proxy is used for encrypted requests only: over any other it would see the token.
+    A proxy is used only for HTTPS, because it would see the token of any other request.
     """
-    context = _encryption(trust_anybody=trust_anybody) if request.type == "https" else None
-    proxies = {kind: url for kind, url in urllib.request.getproxies().items() if kind == "https" and through_proxy}
-    # Only what is added here is done: without a redirect handler, nobody follows any.
+    context = _encryption(skip_verification=skip_verification) if request.type == "https" else None
+    proxies = {kind: url for kind, url in urllib.request.getproxies().items() if kind == "https" and use_proxy}
+    # Only these handlers are used; without a redirect handler, redirects are not followed.
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(proxies),
@@ -68,7 +68,7 @@ def ask(
     try:
         response = opener.open(request, timeout=seconds)
         if response is None:
-            raise Unknown(f"{request.type} is not understood")
+            raise Unknown(f"{request.type} URLs are not supported")
         with response:
             return Answer(response.status, response.headers, _content(response, most_bytes, deadline))
     except (OSError, http.client.HTTPException) as error:
@@ -77,8 +77,8 @@ def ask(
         ) from error
 
 
-def _encryption(*, trust_anybody: bool) -> ssl.SSLContext:
-    if not trust_anybody:
+def _encryption(*, skip_verification: bool) -> ssl.SSLContext:
+    if not skip_verification:
         return ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -86,7 +86,7 @@ def _encryption(*, trust_anybody: bool) -> ssl.SSLContext:
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a socket in the file system."""
+    """HTTP over a Unix socket."""
 
     def __init__(self, path: str, seconds: float) -> None:
         super().__init__("localhost", timeout=seconds)
@@ -99,10 +99,10 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def ask_socket(
+def get_from_socket(
     path: str, target: str, *, seconds: float, most_bytes: int, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """Ask a server behind a socket in the file system; raises Unknown or OSError."""
+    """Send a GET request to a server on a Unix socket; raises Unknown or OSError."""
     connection = UnixConnection(path, seconds)
     try:
         connection.request("GET", target, headers=dict(headers or {}))
@@ -123,4 +123,4 @@ def _content(response: http.client.HTTPResponse, most_bytes: int, deadline: floa
             return content
         content += chunk
         if len(content) > most_bytes or now() > deadline:
-            raise Unknown("the answer is too long, or too slow")
+            raise Unknown("the response is too long or too slow")

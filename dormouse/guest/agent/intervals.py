@@ -1,4 +1,4 @@
-"""Time as the agent knows it: seconds since the machine booted, and how often things happen."""
+"""The clock of the agent, in seconds since the boot of the machine, and its sampling intervals."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now() -> float:
-    """Seconds since the machine booted, sleep included; it does not care when somebody sets the clock."""
+    """Seconds since boot, including suspension; unaffected by changes of the wall clock."""
     return time.clock_gettime(_CLOCK)
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How often things happen; all of it follows from how long a minute is."""
+class Intervals:
+    """The sampling intervals in seconds, all derived from the length of a minute."""
 
     minute: float = 60.0
 
     @property
     def tick(self) -> float:
-        """Between two samples of what changes quickly."""
+        """Between two samples of quick sources."""
         return max(0.1, self.minute / 60)
 
     @property
     def look(self) -> float:
-        """Between two looks at what changes slowly, or costs more to see."""
+        """Between two samples of slow sources."""
         return max(0.2, self.minute / 5)
 
     @property
     def ticks_per_minute(self) -> int:
-        """How many samples a full minute has."""
+        """Samples of quick sources per full minute."""
         return round(self.minute / self.tick)
 
     @property
     def looks_per_minute(self) -> int:
-        """How many looks a full minute has."""
+        """Samples of slow sources per full minute."""
         return round(self.minute / self.look)

@@ -1,4 +1,4 @@
-"""The agent at work: one thread samples every second, one looks at what is slow, one brings the minutes away."""
+"""The main loop: one thread samples every second, one reads the slow sources, one sends the minutes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import threading
 import time
 from dataclasses import dataclass
 
-from .filesystem import Places, Unknown
+from .filesystem import FileSystem, Unknown
 from .gpu.gpus import GpuProcesses, Gpus
-from .holds import WISHES
-from .http_client import may_have_token
+from .holds import HOLDS_FOLDER
+from .http_client import is_trusted_url
 from .identity import METADATA, Identity
-from .intervals import Pace, now
-from .minutes import Ledger, Unconfirmed
+from .intervals import Intervals, now
+from .minutes import MinuteAggregator, UnconfirmedMinutes
 from .notebooks.notebooks import Notebooks
-from .sender import Delivery
-from .sessions.sources import Connections, Logins, OpaqueSessions, People, Terminals
+from .sender import Sender
+from .sessions.sources import Connections, Logins, OpaqueSessions, SessionCounter, Terminals
 from .sources import Observer, Source
 from .system.load import Disks, Network, Processor
 from .system.processes import Processes
@@ -27,115 +27,125 @@ from .work.markers import MARKERS, Markers
 from .work.terminal_jobs import TerminalJobs
 
 CONFIGURATION = "/etc/dormouse/agent.json"
-FOR_EVERYBODY = 0o1777
+WORLD_WRITABLE = 0o1777
 log = logging.getLogger("dormouse")
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Whom to tell."""
+    """The URL of the control plane, and the audience of tokens for it."""
 
     control_plane: str
     audience: str
 
 
-def read_configuration(places: Places) -> Configuration:
-    """Whom to tell; raises Unknown when nobody, or somebody who must not be sent a token."""
+def read_configuration(filesystem: FileSystem) -> Configuration:
+    """Read the configuration; raises Unknown if it is missing, invalid, or its URL is not trusted."""
     try:
-        said = json.loads(places.text(CONFIGURATION))
+        said = json.loads(filesystem.text(CONFIGURATION))
         found = Configuration(str(said["control_plane"]), str(said["audience"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Unknown(f"{CONFIGURATION} cannot be read: {error}") from error
-    if not may_have_token(found.control_plane):
-        raise Unknown(f"the control plane must be reached by https, and its address must be plain: {found.control_plane}")
+    if not is_trusted_url(found.control_plane):
+        raise Unknown(
+            f"the URL of the control plane must use https and have no user, query or fragment: {found.control_plane}"
+        )
     return found
 
 
-class Eyes:
-    """Every source of signals."""
+class Sources:
+    """All sources of signals: quick ones are read every second, slow ones five times a minute."""
 
-    def __init__(self, places: Places, pace: Pace) -> None:
-        processes, docker = Processes(places), Docker(places)
-        people = People(places, processes)
-        self.gpus = Gpus(places, pace)
-        self.quick: list[Source] = [self.gpus, Processor(places), Disks(places), Network(places)]
+    def __init__(self, filesystem: FileSystem, intervals: Intervals) -> None:
+        processes, docker = Processes(filesystem), Docker(filesystem)
+        people = SessionCounter(filesystem, processes)
+        self.gpus = Gpus(filesystem, intervals)
+        self.quick: list[Source] = [self.gpus, Processor(filesystem), Disks(filesystem), Network(filesystem)]
         self.slow: list[Source] = [
             GpuProcesses(self.gpus, processes),
             Logins(people),
             Connections(people),
             OpaqueSessions(people),
-            Terminals(places, processes),
-            TerminalJobs(places, processes),
-            BatchJobs(places, processes, docker),
-            Notebooks(places, processes),
-            Containers(places, processes, docker),
-            Markers(places, processes),
+            Terminals(filesystem, processes),
+            TerminalJobs(filesystem, processes),
+            BatchJobs(filesystem, processes, docker),
+            Notebooks(filesystem, processes),
+            Containers(filesystem, processes, docker),
+            Markers(filesystem, processes),
         ]
 
 
 class Agent:
-    """The program that runs for as long as the machine does."""
+    """The service that runs as long as the machine does."""
 
-    def __init__(self, places: Places, configuration: Configuration, pace: Pace, metadata: str = METADATA) -> None:
-        self._places = places
-        self._pace = pace
-        self._eyes = Eyes(places, pace)
-        self._minutes = Unconfirmed()
-        self._ledger = Ledger(now(), pace)
+    def __init__(
+        self, filesystem: FileSystem, configuration: Configuration, intervals: Intervals, metadata: str = METADATA
+    ) -> None:
+        self._filesystem = filesystem
+        self._intervals = intervals
+        self._sources = Sources(filesystem, intervals)
+        self._minutes = UnconfirmedMinutes()
+        self._aggregator = MinuteAggregator(now(), intervals)
         self._observers = Observer(), Observer()
         identity = Identity(configuration.audience, metadata)
-        self._delivery = Delivery(
-            configuration.control_plane, identity, self._minutes, self._eyes.gpus.state, places, pace, self._problems
+        self._sender = Sender(
+            configuration.control_plane,
+            identity,
+            self._minutes,
+            self._sources.gpus.state,
+            filesystem,
+            intervals,
+            self._problems,
         )
 
     def run(self) -> None:
-        """Work until somebody ends it; raises RuntimeError if a part of it has died, because a new one is better then."""
-        self._open_folders()
-        others = [threading.Thread(target=work, daemon=True) for work in (self._look, self._delivery.run)]
+        """Run until terminated; raises RuntimeError if a thread has died, so that systemd restarts the agent."""
+        self._create_folders()
+        others = [threading.Thread(target=work, daemon=True) for work in (self._look, self._sender.run)]
         for thread in others:
             thread.start()
         try:
             self._sample(others)
         finally:
-            self._eyes.gpus.end()
+            self._sources.gpus.end()
 
     def _sample(self, others: list[threading.Thread]) -> None:
-        observer, rhythm = self._observers[0], Rhythm(self._pace.tick)
+        observer, ticker = self._observers[0], Ticker(self._intervals.tick)
         while all(thread.is_alive() for thread in others):
-            minute = self._ledger.turn(now())
+            minute = self._aggregator.finish(now())
             if minute is not None:
                 self._minutes.keep(minute)
-            self._ledger.tick(observer.look(self._eyes.quick, now, self._ledger.minute_began))
-            rhythm.wait()
-        raise RuntimeError("a part of the agent has died")
+            self._aggregator.tick(observer.look(self._sources.quick, now, self._aggregator.minute_began))
+            ticker.wait()
+        raise RuntimeError("a thread of the agent has died")
 
     def _look(self) -> None:
-        observer, rhythm = self._observers[1], Rhythm(self._pace.look)
+        observer, ticker = self._observers[1], Ticker(self._intervals.look)
         while True:
-            self._ledger.look(observer.look(self._eyes.slow, now, self._ledger.minute_began))
-            rhythm.wait()
+            self._aggregator.look(observer.look(self._sources.slow, now, self._aggregator.minute_began))
+            ticker.wait()
 
     def _problems(self) -> dict[str, str]:
         quick, slow = self._observers
         return {**quick.problems, **slow.problems}
 
-    def _open_folders(self) -> None:
-        for path in map(self._places.at, (WISHES, MARKERS)):
+    def _create_folders(self) -> None:
+        for path in map(self._filesystem.at, (HOLDS_FOLDER, MARKERS)):
             try:
                 path.mkdir(parents=True, exist_ok=True)
-                path.chmod(FOR_EVERYBODY)
+                path.chmod(WORLD_WRITABLE)
             except OSError as error:
-                log.warning("%s cannot be made: %s", path, error)
+                log.warning("%s cannot be created: %s", path, error)
 
 
-class Rhythm:
-    """Waits from beat to beat; beats that were missed are not made up for."""
+class Ticker:
+    """Waits for regular ticks; missed ticks are skipped."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._next = now()
 
     def wait(self) -> None:
-        """Wait for the next beat."""
+        """Wait for the next tick."""
         self._next = max(self._next + self._seconds, now())
         time.sleep(max(0.0, self._next - now()))

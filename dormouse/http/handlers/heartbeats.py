@@ -8,7 +8,7 @@ import azure.functions as func
 from dormouse.errors import NotAllowed
 from dormouse.http.requests import body_of, model_of
 from dormouse.http.responses import answer
-from dormouse.idle.heartbeat import Heartbeat, merged
+from dormouse.idle.heartbeat import Heartbeat, merge_heartbeat
 from dormouse.idle.holds import longest_hold
 from dormouse.resources.machines import key_of
 from dormouse.services.context import Context
@@ -55,7 +55,7 @@ async def receive_heartbeat(req: func.HttpRequest, context: Context) -> func.Htt
     beat = model_of(Heartbeat, body_of(req, largest=LARGEST))
     key = _own_machine(beat, claims)
     dependencies.heartbeat_rate_limit.check(key, now)
-    record = await dependencies.machines.change_heard(key, lambda known: merged(known, beat, now), now)
+    record = await dependencies.machines.change_heard(key, lambda known: merge_heartbeat(known, beat, now), now)
     memory = await dependencies.machines.tracked(key)
     warned = memory.warning if memory else None
     name = key.rpartition(":")[2]

@@ -44,7 +44,7 @@ def test_a_schedule_stops_nothing_while_azure_monitor_does_not_answer(fleet: Fle
     assert fleet.operations("worker") == []
     told = [notice["text"] for notice in fleet.notices("worker")]
     assert len(told) == 1, "people are told once a day what the schedule could not do"
-    assert "could not be done. Its schedule leads to nothing as long as this is so" in told[0]
+    assert "is blocked. Not stopped or started by its schedule, because " in told[0]
 
 
 def test_measurements_are_taken_again_right_before_a_machine_without_an_agent_is_stopped(fleet: FleetSide) -> None:
@@ -132,7 +132,7 @@ def test_what_cannot_be_read_is_told_and_protects_the_machine(fleet: FleetSide, 
         "keep": "running",
     }
     for name in fleet.names:
-        assert "cannot be read" in lines[name]["sentence"], lines[name]
+        assert "configuration is invalid" in lines[name]["sentence"], lines[name]
         told = [notice["text"] for notice in fleet.notices(name)]
         assert len(told) == 1, told
         assert "neither stopped nor started" in told[0]
@@ -146,7 +146,7 @@ def test_azure_being_busy_is_called_so_and_the_next_sweep_does_try_again(fleet: 
     (operation,) = fleet.operations("busy")
     assert operation["state"] == "cancelled"
     assert f"Azure could not take the request now: {words} (AnotherOperationInProgress)" in operation["explanation"]
-    assert "The next sweep tries again." in operation["explanation"]
+    assert "The next sweep retries." in operation["explanation"]
     fleet.simulation.delete("/faults").raise_for_status()
     fleet.sweep()
     assert fleet.power("busy") == "deallocated"

@@ -105,7 +105,7 @@ def test_adopting_puts_an_agent_on_a_machine_and_releasing_takes_it_away(fleet: 
 
 def test_adopting_replaces_what_is_written_in_other_capitals(fleet: FleetSide) -> None:
     fleet.load(odd=machine(idle=None, agent=False, tags={"Dormouse-Idle": "off", "team": "a"}))
-    assert fleet.verdicts() == {"odd": "not_ours"}
+    assert fleet.verdicts() == {"odd": "unmanaged"}
     body = {"machine": fleet.id("odd"), "idle": "window=2h", "agent": False}
     adopted = ControlPlane(fleet.control_plane).follow(fleet.control_plane.post("/machines/adopt", json=body))
     assert adopted["state"] == "succeeded", adopted

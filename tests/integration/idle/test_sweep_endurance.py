@@ -174,7 +174,7 @@ def test_a_sweep_that_sees_nothing_is_told_once_and_no_view_calls_it_an_empty_fl
     assert told.count("sweep failed") <= 1, "once a day"
     report = fleet.control_plane.get("/machines/idle-report").json()
     assert any(
-        "could not do its work" in problem or "cannot be listed" in problem for problem in report["tally"]["problems"]
+        "The sweep failed" in problem or "cannot list the machines" in problem for problem in report["tally"]["problems"]
     )
 
 

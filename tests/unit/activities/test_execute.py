@@ -111,5 +111,5 @@ def test_a_machine_is_hibernated_if_it_can_be_and_its_policy_says_so_by_then(
 def test_a_machine_that_is_kept_by_then_is_not_touched() -> None:
     there = machine(subscription=SETTINGS.azure_subscription_id)
     (begun,), place = carried_out(there, {IDLE_TAG: "lead=0m", "dormouse-keep": "yes"}, hibernate=False)
-    assert "nobody but people stops it" in begun.why
+    assert "it is excluded by its tag dormouse-keep" in begun.why
     assert place.begun == []

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.clock import MINUTE
-from dormouse.idle.decision import BILLED_FOR, Decision, NextAction, alarm
+from dormouse.idle.decision import BILLED_DELAY, Decision, NextAction, alarm
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.idle.schedule import next_transition, read_schedule
@@ -192,7 +192,7 @@ def test_a_hold_always_wins(one: Evaluation, until: float) -> None:
 def test_nothing_is_done_about_a_machine_one_of_whose_records_cannot_be_read(one: Evaluation) -> None:
     verdict, decision = decided(replace(one, unreadable="This release cannot read the row"))
     assert (decision.action, decision.at) == (NextAction.NOTHING, 0.0)
-    assert verdict.kind in (VerdictKind.UNKNOWN, VerdictKind.STOPPED, VerdictKind.NOT_OURS)
+    assert verdict.kind in (VerdictKind.UNKNOWN, VerdictKind.STOPPED, VerdictKind.UNMANAGED)
 
 
 @given(anything, st.sampled_from([{"tags": {"dormouse-keep": "yes"}}, {"managed_by_others": True}]))
@@ -501,9 +501,9 @@ def test_what_is_billed_while_it_rests_is_stopped_after_a_second_look() -> None:
         memory = remembered(state=State.STOPPED_BILLED, state_since=NOW - seconds)
         return decided(case(machine=rests, tracked=memory, **more))[1]
 
-    assert (after(0).action, after(0).at) == (NextAction.NOTHING, NOW + BILLED_FOR)
-    assert after(BILLED_FOR).action is NextAction.STOP
-    assert after(BILLED_FOR, policy=IdlePolicy(action=Action.NOTIFY)).action is NextAction.NOTHING
+    assert (after(0).action, after(0).at) == (NextAction.NOTHING, NOW + BILLED_DELAY)
+    assert after(BILLED_DELAY).action is NextAction.STOP
+    assert after(BILLED_DELAY, policy=IdlePolicy(action=Action.NOTIFY)).action is NextAction.NOTHING
     memory = remembered(state=State.STOPPED_BILLED)
     unstoppable = machine(state=State.STOPPED_BILLED, ephemeral_disk=True)
     assert decided(case(machine=unstoppable, tracked=memory))[1].action is NextAction.NOTHING
@@ -531,7 +531,11 @@ def test_a_schedule_that_only_stops_starts_nothing_and_keeps_nothing_awake() -> 
     assert decided(rests)[1] == Decision(NextAction.NOTHING)
     runs = case(tracked=remembered(state_since=NOW - 7200), schedule=evening, policy=IdlePolicy(lead=0, enabled=False))
     verdict, decision = decided(runs)
-    assert (verdict.kind, decision.action, decision.reason) == (VerdictKind.NOT_OURS, NextAction.STOP, ActionReason.SCHEDULE)
+    assert (verdict.kind, decision.action, decision.reason) == (
+        VerdictKind.UNMANAGED,
+        NextAction.STOP,
+        ActionReason.SCHEDULE,
+    )
     later = replace(runs, tracked=remembered(state_since=NOW - 1800))
     assert decided(later)[1].action is NextAction.NOTHING, "it was started after the moment of stopping"
     assert (
@@ -550,7 +554,7 @@ def test_what_goes_on_for_too_long_is_told_once_a_day() -> None:
     patience = 4 * 30 * MINUTE + 15 * MINUTE
     memory = remembered(verdict="idle", verdict_since=NOW - patience - 1, warning=warned(delivered_at=0.0, undelivered="no"))
     one = case(tracked=memory)
-    assert "It has been idle since" in alarm(one, *decided(one))
+    assert "Idle since" in alarm(one, *decided(one))
     told = replace(one, tracked=replace(memory, alarmed_at=NOW - 3600))
     assert alarm(told, *decided(told)) == ""
     again = replace(one, tracked=replace(memory, alarmed_at=NOW))
@@ -558,4 +562,4 @@ def test_what_goes_on_for_too_long_is_told_once_a_day() -> None:
     fresh = replace(one, tracked=replace(memory, verdict_since=NOW - patience))
     assert alarm(fresh, *decided(fresh)) == ""
     unknown = case(tracked=remembered(verdict="unknown", verdict_since=NOW - 86401), evidence=quiet(inside=None))
-    assert "it is unknown whether" in alarm(unknown, *decided(unknown))
+    assert "It has not been known since" in alarm(unknown, *decided(unknown))

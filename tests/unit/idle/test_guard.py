@@ -53,7 +53,7 @@ def test_a_schedule_stops_nothing_of_which_azure_monitor_tells_too_little(what: 
 
 def test_a_schedule_waits_for_work_that_is_seen_even_if_something_else_is_not() -> None:
     working = with_value(NOTHING_KNOWN_OUTSIDE["no answer"], "inside", "gpu_percent", 29, 90.0)
-    assert "when it is done" in decision_on(scheduled(working)).then
+    assert "when it is no longer in use" in decision_on(scheduled(working)).then
 
 
 def test_a_gpu_that_no_agent_looks_at_is_not_quiet() -> None:
@@ -67,8 +67,8 @@ def test_a_lease_waits_for_an_agent_that_has_fallen_silent_but_not_for_azure_mon
     over = remembered(lease=Lease(NOW - 3600, LeaseAction.STOP, "alice"))
     at_once = IdlePolicy(lead=0)
     silent = case(policy=at_once, tracked=over, evidence=quiet(heard_at=NOW - STALE - 1))
-    assert "a hold made on the machine would not be seen" in decision_on(silent).blocked
-    assert "could not be done" in alarm(silent, evaluate(silent), decision_on(silent))
+    assert "a hold set on the machine would not be noticed" in decision_on(silent).blocked
+    assert "is blocked" in alarm(silent, evaluate(silent), decision_on(silent))
     for evidence in (NOTHING_KNOWN_OUTSIDE["no answer"], quiet(inside=None, heard_at=0.0), quiet(heard_at=NOW - STALE)):
         assert decision_on(case(policy=at_once, tracked=over, evidence=evidence)).action is NextAction.STOP
 
@@ -94,12 +94,15 @@ def test_what_cannot_be_read_starts_nothing_either() -> None:
 @pytest.mark.parametrize("policy", [IdlePolicy(), IdlePolicy(enabled=False)])
 def test_a_machine_with_unreadable_tags_is_unknown_even_if_it_is_not_watched(policy: IdlePolicy) -> None:
     assert evaluate(case(policy=policy, fault="x")).kind is VerdictKind.UNKNOWN
-    assert "cannot be read: x" in evaluate(case(policy=policy, fault="x", machine=machine(state=State.STOPPED))).reason
+    assert (
+        "configuration is invalid: x"
+        in evaluate(case(policy=policy, fault="x", machine=machine(state=State.STOPPED))).reason
+    )
 
 
 @pytest.mark.parametrize("reason", list(ActionReason))
 def test_what_cannot_be_read_protects_from_every_stop(reason: ActionReason) -> None:
-    assert unknowns(case(fault="x"), reason) == ["what is written about it cannot be read: x"]
+    assert unknowns(case(fault="x"), reason) == ["its configuration is invalid: x"]
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.STOPPED, State.STOPPED_BILLED])
@@ -131,7 +134,7 @@ def test_a_warning_that_leads_to_no_stop_is_reported() -> None:
     silent = case(tracked=remembered(warning=warned), evidence=quiet(heard_at=NOW - STALE - 1))
     decision = decision_on(silent)
     assert (decision.action, evaluate(silent).kind) == (NextAction.NOTHING, VerdictKind.UNKNOWN)
-    assert "It was warned, and is not stopped" in alarm(silent, evaluate(silent), decision)
+    assert "A warning was sent; it is not stopped" in alarm(silent, evaluate(silent), decision)
 
 
 def test_hibernation_is_given_up_only_where_the_policy_declares_it() -> None:
@@ -164,24 +167,28 @@ def test_people_read_whether_their_machine_is_hibernated(able: bool, words: str)
 @pytest.mark.parametrize(
     ("state", "provisioning", "words"),
     [
-        (State.STARTING, "Succeeded", "between two states at the moment: it is starting"),
-        (State.UNKNOWN, "Succeeded", "Azure does not say whether it runs"),
-        (State.UNKNOWN, "Failed", "Its last change failed, and Azure does not say whether it runs; it may be billed"),
-        (State.ABSENT, "", "Its machine is not there"),
+        (State.STARTING, "Succeeded", "Its state is changing: Azure reports that it is starting"),
+        (State.UNKNOWN, "Succeeded", "Azure does not report whether it is running"),
+        (
+            State.UNKNOWN,
+            "Failed",
+            "Its last change failed, and Azure does not report whether it is running; it may be billed",
+        ),
+        (State.ABSENT, "", "Its VM does not exist"),
     ],
 )
 def test_a_state_that_azure_does_not_tell_is_not_called_another_one(state: State, provisioning: str, words: str) -> None:
     verdict = evaluate(case(machine=machine(state=state, provisioning=provisioning)))
     assert (verdict.kind, words in verdict.reason) == (VerdictKind.UNKNOWN, True)
-    assert ("between two states" in verdict.reason) is (state is State.STARTING)
+    assert ("state is changing" in verdict.reason) is (state is State.STARTING)
 
 
 @pytest.mark.parametrize("name", ["logins", "connections"])
 def test_a_session_without_typing_is_not_called_nobody(name: str) -> None:
     evidence = with_value(quiet(), "inside", name, 10, 2.0)
     sentence = evaluate(case(policy=IdlePolicy(sessions="active"), evidence=evidence)).reason
-    assert "2 session(s) were open, and no one typed in them" in sentence
-    assert "no one was logged in" in evaluate(case()).reason
+    assert "2 open sessions without input" in sentence
+    assert "no sessions" in evaluate(case()).reason
 
 
 def test_a_decision_is_late_by_what_was_agreed_and_not_by_when_it_was_looked_at() -> None:

@@ -9,7 +9,7 @@ import pytest
 from dormouse.idle.decision import NextAction
 from dormouse.idle.evidence import STALE, Evaluation, Evidence
 from dormouse.idle.policy import Action, IdlePolicy
-from dormouse.idle.recheck import VERDICT_LIVES, is_on_its_way, recheck
+from dormouse.idle.recheck import LONGEST_AGE, has_begun, recheck
 from dormouse.idle.schedule import read_schedule
 from dormouse.idle.tracking import ActionReason, Hold, Lease, LeaseAction, PendingWarning
 from dormouse.lifecycle import State
@@ -58,8 +58,8 @@ def test_what_is_still_as_it_was_is_done(seen: Any) -> None:
 
 @pytest.mark.parametrize("seen", EVERY)
 def test_a_decision_does_not_live_long(seen: Any) -> None:
-    assert recheck(planned(seen(), VERDICT_LIVES), seen()) == ""
-    assert "judges the machine again" in recheck(planned(seen(), VERDICT_LIVES + 1), seen())
+    assert recheck(planned(seen(), LONGEST_AGE), seen()) == ""
+    assert "evaluates the machine again" in recheck(planned(seen(), LONGEST_AGE + 1), seen())
 
 
 def agent_silent(seen: Evaluation) -> Evaluation:
@@ -135,22 +135,22 @@ def lease_ended(seen: Evaluation) -> Evaluation:
 
 
 # One change each, and what it is called. Each is the only reason not to act: what was planned is right without it.
-KEPT = "Its tag dormouse-keep says that nobody but people stops it."
+KEPT = "it is excluded by its tag dormouse-keep"
 CHANGES: list[tuple[Callable[[], Evaluation], Callable[[Evaluation], Evaluation], str]] = [
-    *((seen, on_hold, "bob wants it awake now.") for seen in EVERY),
+    *((seen, on_hold, "It is now on hold by bob.") for seen in EVERY),
     *((seen, kept, KEPT) for seen in EVERY),
-    *((seen, in_a_scale_set, "It belongs to a scale set") for seen in EVERY),
+    *((seen, in_a_scale_set, "it belongs to a scale set") for seen in EVERY),
     *((seen, unreadable, "the tag dormouse_keep is not known") for seen in EVERY),
     *((seen, one_row_unreadable, "") for seen in EVERY),
     *((seen, refused_before, "") for seen in EVERY),
     *((seen, has_a_lead, "") for seen in (idle, leased, scheduled)),
-    *((seen, agent_silent, "its agent was last heard 10 minutes ago") for seen in (idle, leased, scheduled)),
+    *((seen, agent_silent, "its agent last reported 10 minutes ago") for seen in (idle, leased, scheduled)),
     *((seen, monitor_away, "Azure Monitor does not answer") for seen in (idle, scheduled)),
-    (idle, works, "It is used: a GPU was at 88 %"),
-    (scheduled, works, "when it is done"),
-    (idle, opted_out, "It is not watched for idleness"),
+    (idle, works, "In use: GPU at 88 %"),
+    (scheduled, works, "when it is no longer in use"),
+    (idle, opted_out, "Idle shutdown is not enabled for it"),
     (idle, only_notifies, ""),
-    (idle, started_since, "It was started"),
+    (idle, started_since, "Started "),
     (scheduled, started_since, ""),
     (scheduled, without_schedule, ""),
     (scheduled, longer_hours, ""),
@@ -176,7 +176,7 @@ def test_whatever_the_decision_depended_on_is_heeded_when_it_has_changed(
 
 def test_a_hold_that_is_over_is_not_the_reason() -> None:
     over = replace(works(idle()), hold=Hold("bob", "", NOW - 60, NOW))
-    assert recheck(planned(idle()), over).startswith("It is used")
+    assert recheck(planned(idle()), over).startswith("In use")
 
 
 def test_a_stop_for_another_reason_is_another_decision() -> None:
@@ -189,7 +189,7 @@ def test_a_stop_for_another_reason_is_another_decision() -> None:
 def test_a_machine_of_the_same_name_is_not_the_one_that_was_judged() -> None:
     for judged, found, why in (
         ("one", "one", ""),
-        ("one", "another", "Another machine has its name now."),
+        ("one", "another", "Another VM now has this name."),
         ("one", "", ""),
         ("", "one", ""),
     ):
@@ -221,11 +221,11 @@ def test_a_machine_without_an_agent_is_stopped_on_fresh_measurements_only() -> N
 )
 def test_what_has_begun_before_is_not_called_a_change(seen: Callable[[], Evaluation], begun: set[State]) -> None:
     plan = planned(seen())
-    assert {state for state in State if is_on_its_way(plan, idle(machine=machine(state=state)))} == begun
+    assert {state for state in State if has_begun(plan, idle(machine=machine(state=state)))} == begun
 
 
 def test_no_deletion_counts_as_begun_before_its_own_look() -> None:
     over = remembered(lease=replace(OVER, then=LeaseAction.DELETE))
     plan = planned(idle(machine=machine(environment="lab"), tracked=over))
     assert plan.action is NextAction.DELETE
-    assert not any(is_on_its_way(plan, idle(machine=machine(state=state))) for state in State)
+    assert not any(has_begun(plan, idle(machine=machine(state=state))) for state in State)

@@ -7,7 +7,7 @@ import pytest
 from dormouse.environments.operations import ChangePower
 from dormouse.idle.decision import NextAction
 from dormouse.idle.policy import IdlePolicy
-from dormouse.idle.sweep import BURST, EVERY, EVERY_SECONDS, ORDERING_SECONDS, ActionClaim, most_at_once
+from dormouse.idle.sweep import BATCH, BATCH_SECONDS, BURST, START_SECONDS, ActionClaim, actions_per_page
 from dormouse.lifecycle import Verb
 from tests.unit.builders import case, machine, planned
 
@@ -29,5 +29,5 @@ def test_every_step_that_acts_is_an_operation(step: NextAction, verb: Verb) -> N
 
 
 def test_pages_share_what_may_be_written_before_decisions_are_too_old() -> None:
-    together = BURST + EVERY * ORDERING_SECONDS / EVERY_SECONDS
-    assert [most_at_once(pages) for pages in (0, 1, 2, 10**6)] == [together, together, together / 2, 1]
+    together = BURST + BATCH * START_SECONDS / BATCH_SECONDS
+    assert [actions_per_page(pages) for pages in (0, 1, 2, 10**6)] == [together, together, together / 2, 1]

@@ -21,14 +21,14 @@ UNDERSTOOD = {
 REFUSED = {
     "EST": "America/New_York", "est": "America/New_York", "MST": "America/Denver", "HST": "Pacific/Honolulu",
     "PST": "America/Los_Angeles", "CEST": "Europe/Berlin", "IST": "Asia/Kolkata", "BST": "Europe/London", "GMT": "or UTC",
-    "UTC+2": "write the place, like", "UTC+02:00": "write the place", "GMT+2": "write the place", "+02:00": "place",
-    "Etc/GMT+5": "it means UTC-5", "Etc/GMT-2": "it means UTC+2", "GMT0": "write the place", "UTC -5": "write the place",
-    "localtime": "is not a time zone", "posixrules": "is not a time zone", "Factory": "is not a time zone",
-    "posix/Europe/Berlin": "is not a time zone", "right/Europe/Berlin": "is not a time zone", "": "is not a time zone",
+    "UTC+2": "write a zone name", "UTC+02:00": "write a zone name", "GMT+2": "write a zone name", "+02:00": "fixed offset",
+    "Etc/GMT+5": "it means UTC-5", "Etc/GMT-2": "it means UTC+2", "GMT0": "write a zone name", "UTC -5": "write a zone name",
+    "localtime": "unknown time zone", "posixrules": "unknown time zone", "Factory": "unknown time zone",
+    "posix/Europe/Berlin": "unknown time zone", "right/Europe/Berlin": "unknown time zone", "": "unknown time zone",
     "Berlin": "did you mean 'Europe/Berlin'?", "new york": "did you mean 'America/New_York'?",
-    "Europe/Berln": "did you mean 'Europe/Berlin'?", "Mars/Olympus": "is not a time zone like Europe/Berlin or UTC",
-    "../../etc/passwd": "is not a time zone", "Europe": "is not a time zone", "/usr/zoneinfo/UTC": "is not a time zone",
-    "UTC-11": "fixed offset", "Dateline Standard Time": "is not a time zone", "W. Europe Time": "is not a time zone",
+    "Europe/Berln": "did you mean 'Europe/Berlin'?", "Mars/Olympus": "write one like Europe/Berlin or UTC",
+    "../../etc/passwd": "unknown time zone", "Europe": "unknown time zone", "/usr/zoneinfo/UTC": "unknown time zone",
+    "UTC-11": "fixed offset", "Dateline Standard Time": "unknown time zone", "W. Europe Time": "unknown time zone",
 }  # fmt: skip
 
 

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from dormouse.clock import HOUR, MINUTE
 from dormouse.idle.tracking import (
-    IN_BETWEEN,
-    LEFT_ALONE,
+    FIRST_PAUSE,
+    TRANSITIONAL,
     Hold,
     IdleShutdown,
     Lease,
     LeaseAction,
     TrackedMachine,
-    is_another,
+    is_replacement,
     with_failure,
     with_observation,
     with_shutdown,
@@ -55,7 +55,7 @@ def test_a_state_counts_from_when_it_was_first_seen_and_what_is_in_between_count
     for state, later in seen:
         now += later
         memory = with_observation(memory, machine(state=state), "", now)
-        if state not in IN_BETWEEN and state is not expected:
+        if state not in TRANSITIONAL and state is not expected:
             expected, since = state, now
         assert (memory.state, memory.state_since, memory.first_seen) == (expected, since, NOW)
 
@@ -95,8 +95,8 @@ def test_a_verdict_counts_from_its_first_time_without_a_break() -> None:
 def test_what_failed_is_left_alone_for_a_while_and_told_once_a_day() -> None:
     once = with_failure(remembered(), NOW)
     again = with_failure(once, NOW + 3 * HOUR)
-    assert (once.retry_at, once.alarmed_at) == (NOW + LEFT_ALONE, NOW)
-    assert (again.retry_at, again.alarmed_at) == (NOW + 3 * HOUR + 2 * LEFT_ALONE, NOW)
+    assert (once.retry_at, once.alarmed_at) == (NOW + FIRST_PAUSE, NOW)
+    assert (again.retry_at, again.alarmed_at) == (NOW + 3 * HOUR + 2 * FIRST_PAUSE, NOW)
     assert with_failure(again, NOW + 24 * HOUR).alarmed_at == NOW + 24 * HOUR
 
 
@@ -145,7 +145,7 @@ def test_a_machine_is_known_by_azures_own_id_and_by_when_it_was_made(
     known: str, seen: str, made_later: bool, another: bool
 ) -> None:
     memory = remembered(vm_id=known, first_seen=NOW - 900)
-    assert is_another(memory, machine(vm_id=seen, created=NOW - (100 if made_later else 1000))) is another
+    assert is_replacement(memory, machine(vm_id=seen, created=NOW - (100 if made_later else 1000))) is another
 
 
 @pytest.mark.parametrize(("since", "kept"), [(NOW - 101, False), (NOW - 100, True), (NOW - 99, True)])

@@ -191,11 +191,11 @@ def test_minutes_that_may_still_be_on_their_way_need_not_be_known() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"heard_at": NOW - STALE - 1}, "its agent was last heard 10 minutes ago"),
-        ({"host_end": NOW - STALE - 1}, "Azure Monitor has told nothing"),
+        ({"heard_at": NOW - STALE - 1}, "its agent last reported 10 minutes ago"),
+        ({"host_end": NOW - STALE - 1}, "Azure Monitor has returned no data"),
         ({"host_problem": "Azure Monitor is overloaded"}, "Azure Monitor is overloaded"),
         ({"host": {}}, "no data for 30 of 30 minutes"),
-        ({"inside": None}, "no agent tells what its GPU does"),
+        ({"inside": None}, "no agent reports its GPU usage"),
         ({"inside": {}}, "for 30 of 30 minutes"),
     ],
 )
@@ -207,20 +207,20 @@ def test_what_keeps_a_machine_awake_is_said(changes: dict[str, Any], words: str)
 @pytest.mark.parametrize(
     ("names", "problems", "words"),
     [
-        (("kernels_busy",), {}, "the agent could not see notebook kernels for 30 of 30 minutes."),
+        (("kernels_busy",), {}, "its agent could not observe notebook kernels for 30 of 30 minutes."),
         (
             ("kernels_active", "kernels_busy", "logins"),
             {"logins": "there is no utmp.", "jobs": "of another time"},
-            "the agent could not see logins for 30 of 30 minutes (there is no utmp).",
+            "its agent could not observe logins for 30 of 30 minutes (there is no utmp).",
         ),
         (
             ("kernels_busy",),
             {"kernels_busy": "the Jupyter server on port 8888 answers 403"},
             "notebook kernels for 30 of 30 minutes (the Jupyter server on port 8888 answers 403).",
         ),
-        (("cpu_cores",), {}, "could not see the CPU for 30"),
-        (("gpu_percent",), {"gpu_percent": "[N/A]"}, "nothing is known of its GPU for 30 of 30 minutes ([N/A])."),
-        (("gpu_processes",), {"gpu_percent": "x"}, "nothing is known of its GPU for 30 of 30 minutes."),
+        (("cpu_cores",), {}, "could not observe the CPU for 30"),
+        (("gpu_percent",), {"gpu_percent": "[N/A]"}, "its GPU usage is unknown for 30 of 30 minutes ([N/A])."),
+        (("gpu_processes",), {"gpu_percent": "x"}, "its GPU usage is unknown for 30 of 30 minutes."),
     ],
 )
 def test_people_read_why_a_signal_is_missing(names: tuple[str, ...], problems: dict[str, str], words: str) -> None:
@@ -233,7 +233,7 @@ def test_people_read_why_a_signal_is_missing(names: tuple[str, ...], problems: d
 
 def test_an_agent_that_reported_nothing_is_not_one_that_could_not_see() -> None:
     verdict = evaluate(case(evidence=quiet(inside={})))
-    assert "its agent reported nothing for 30 of 30 minutes" in verdict.reason
+    assert "its agent reported no data for 30 of 30 minutes" in verdict.reason
 
 
 def test_what_is_exactly_as_old_as_allowed_is_not_stale() -> None:
@@ -267,7 +267,7 @@ def test_what_keeps_a_machine_awake_longest_ago_and_most_convincingly_is_told_wi
     evidence = with_value(quiet(), "inside", "gpu_percent", 20, 88.0)
     evidence = with_value(evidence, "host", "cpu_percent", 29, 50.0)
     sentence = evaluate(case(evidence=evidence)).reason
-    assert "a GPU was at 88 % (12 min ago)" in sentence
+    assert "GPU at 88 % (12 min ago)" in sentence
     assert sentence.index("GPU") < sentence.index("CPU")
 
 

@@ -22,8 +22,8 @@ NOTICE = Notification("warned", "/id", "gpu1", "It is about to be stopped.", 1.0
 Respond = Callable[[Request], Answer]
 
 
-def told(respond: Respond, *, places: tuple[str, ...] = (), kinds: tuple[str, ...] = ("webhook",)) -> Delivery:
-    """What came of telling everybody, if all places are the same one."""
+def told(respond: Respond, *, channels: tuple[str, ...] = (), kinds: tuple[str, ...] = ("webhook",)) -> Delivery:
+    """What came of telling everybody, if all channels have the same server."""
     with serving(respond) as port:
         urls = {f"notify_{kind}_url": f"http://localhost:{port}/{kind}" for kind in kinds}
 
@@ -31,7 +31,7 @@ def told(respond: Respond, *, places: tuple[str, ...] = (), kinds: tuple[str, ..
             async with session_to_the_outside({"localhost"}) as session:
                 cloud = Cloud(replace(SETTINGS, **urls, notify_webhook_secret="s3cret"))
                 cloud.outside = session
-                return await Webhooks(cloud).send(NOTICE, places=places)
+                return await Webhooks(cloud).send(NOTICE, channels=channels)
 
         return asyncio.run(tell())
 
@@ -68,8 +68,8 @@ def test_what_is_no_success_is_named_and_can_be_told_again(status: int) -> None:
     assert delivery.failed == (f"slack: localhost answered HTTP {status}",)
 
 
-def test_only_the_places_that_are_asked_for_are_told() -> None:
-    assert told(lambda request: answered({}), places=("slack",), kinds=("webhook", "slack")).delivered == ("slack",)
+def test_only_the_requested_channels_are_notified() -> None:
+    assert told(lambda request: answered({}), channels=("slack",), kinds=("webhook", "slack")).delivered == ("slack",)
 
 
 def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_answers_in_slack_are_for_whoever_asked_and_a_failure_is_raised() -> Non
         assert (seen[0]["response_type"], seen[0]["replace_original"]) == ("ephemeral", False)
         with pytest.raises(CloudUnavailable, match="answered HTTP 500"):
             answer_at(f"http://localhost:{port}/x")
-        with pytest.raises(CloudUnavailable, match="Slack only"):
+        with pytest.raises(CloudUnavailable, match="not a URL of Slack"):
             answer_at(f"http://localhost:{port}/x", ours=False)
         for literal in (f"http://127.0.0.1:{port}/x", f"http://[::1]:{port}/x"):
             with pytest.raises(CloudUnavailable, match="without a name"):

@@ -12,7 +12,7 @@ from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import UnreadableRecord
 from dormouse.http.handlers.operations import get_operation
-from dormouse.idle.heartbeat import KEPT, AgentRecord
+from dormouse.idle.heartbeat import KEPT_MINUTES, AgentRecord
 from dormouse.lifecycle import Verb
 from dormouse.records import machines
 from dormouse.records.documents import read_document, read_each
@@ -32,7 +32,9 @@ def test_what_cannot_be_read_names_its_row_and_spoils_no_other(document: str) ->
     assert len(str(found.unreadable["bad"])) < 400
 
 
-@pytest.mark.parametrize(("age", "replaced"), [(0.0, False), (KEPT * MINUTE - 1, False), (KEPT * MINUTE + 1, True)])
+@pytest.mark.parametrize(
+    ("age", "replaced"), [(0.0, False), (KEPT_MINUTES * MINUTE - 1, False), (KEPT_MINUTES * MINUTE + 1, True)]
+)
 def test_an_unreadable_heartbeat_is_replaced_when_everything_in_it_is_too_old(age: float, replaced: bool) -> None:
     fresh, tables = AgentRecord("m", NOW, NOW), MemoryTables(NOW)
     tables.put(machines.HEARTBEATS, "k", '{"of": "tomorrow"}', written_at=NOW - age)

@@ -14,7 +14,7 @@ from dormouse.access.roles import Caller, Channel
 from dormouse.blueprints.specs import WorkstationSpec
 from dormouse.chatops.endpoints import GenericMessage
 from dormouse.http.handlers.machines import idle_report
-from dormouse.idle.heartbeat import Heartbeat, merged
+from dormouse.idle.heartbeat import Heartbeat, merge_heartbeat
 from dormouse.idle.holds import HoldRequest
 from dormouse.idle.report import ReportHead, ReportPage, SweepSummary
 from dormouse.idle.tracking import Hold
@@ -62,7 +62,7 @@ def test_reasons_are_cleaned_where_they_come_in(text: str) -> None:
         "gpu_problem": text,
         "holds": [told],
     }
-    record = merged(None, Heartbeat.model_validate(body), 1000.0)
+    record = merge_heartbeat(None, Heartbeat.model_validate(body), 1000.0)
     said = (record.version, record.gpu_problem, record.holds[0].by, record.holds[0].reason)
     assert not any(map(CONTROL.search, said))
 

@@ -1,4 +1,4 @@
-"""What nvidia-smi prints: rows of which every field is known or not by itself, and whatever else it says."""
+"""Parsing the output of nvidia-smi: rows in which each field may be unknown, and other messages."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 QUERY = "--query-gpu=index,utilization.gpu,memory.used,memory.total,power.draw"
 APPS = "--query-compute-apps=pid,used_memory"
 FORMAT = "--format=csv,noheader,nounits"
-INFOROM_CORRUPTED = 14  # a warning: whatever was asked is answered
+INFOROM_CORRUPTED = 14  # only a warning: the query is answered
 MOST_GPUS = 1024
 NUMBER = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:%|W|MiB)?")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What one GPU said of itself; None is what it would not say, and `unsaid` is what it said instead."""
+    """The values of one GPU (None: not reported); `unsaid` is the text in place of its utilization."""
 
     percent: float | None
     memory_percent: float | None
@@ -24,8 +24,8 @@ class Reading:
 
 
 def reading_in(line: str) -> tuple[int, Reading] | None:
-    """The number of a GPU and its reading in a line of the query; None if the line is no row."""
-    # Between fields is a comma and a blank: a comma alone may belong to a number, as some languages write it.
+    """The index and values of a GPU in a line of the output; None if the line is not a row."""
+    # Fields are separated by a comma and a space; a comma alone may be a decimal separator.
     fields = [field.strip() for field in (re.split(r",\s+", line) if ", " in line else line.split(","))]
     if len(fields) < 2 or not fields[0].isdigit() or int(fields[0]) >= MOST_GPUS:
         return None
@@ -36,7 +36,7 @@ def reading_in(line: str) -> tuple[int, Reading] | None:
 
 
 def processes_in(printed: str) -> tuple[set[int], bool]:
-    """The processes in the answer to the question for programs, and whether each row named one."""
+    """The process IDs in the list of compute processes, and whether every row had one."""
     pids, whole = set(), True
     for fields in (line.split(",") for line in printed.splitlines()):
         if fields[0].strip().isdigit():

@@ -1,4 +1,4 @@
-"""What kernels do by what their processes do, for the servers that cannot be asked."""
+"""The activity of kernels by the CPU time of their processes, for servers that cannot be queried."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..filesystem import Places
-from ..system.process_facts import cpu_ticks_of, waits_in
+from ..filesystem import FileSystem
+from ..system.process_facts import cpu_ticks_of, wait_channel_of
 from ..system.processes import Process
-from .processes import Kernel, Survey
+from .processes import JupyterProcesses, Kernel
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-# A kernel that waits for its next cell wakes up about once a second, and uses less than this of a processor.
+# An idle kernel wakes up about once a second and uses less than this share of a CPU.
 IDLE_SHARE = 0.03
-# A kernel that is idle waits for messages. One that waits for the end of a pause or of a program runs a cell.
+# An idle kernel waits for messages; one that waits for a timer or for a child process is running a cell.
 IN_A_CELL = re.compile(r"nanosleep|do_wait|pipe_read|sk_wait|wait_woken")
 
 
 @dataclass(frozen=True)
 class Use:
-    """Whether a kernel has been used since the last look (None: not known yet), and when a look last found that it had."""
+    """Whether a kernel was used since the last call (None: not known yet), and when it was last found to be used."""
 
     now: bool | None
     last: float
 
 
 class KernelUse:
-    """The processor time of kernels and of what runs below them, from look to look."""
+    """The CPU time of kernels and their descendants between calls."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, filesystem: FileSystem) -> None:
+        self._filesystem = filesystem
         self._moment = 0.0
         self._ticks: dict[int, int] | None = None
         self._last: dict[int, float] = {}
 
-    def since_last(self, moment: float, found: Survey) -> dict[Kernel, Use | None]:
+    def since_last(self, moment: float, found: JupyterProcesses) -> dict[Kernel, Use | None]:
         """How every kernel was used since the last call; None for a kernel whose processes cannot be read."""
         trees = {kernel: _tree(kernel, found.every) for kernel in found.kernels}
-        ticks = {pid: cpu_ticks_of(self._places, pid) for tree in trees.values() for pid in tree}
+        ticks = {pid: cpu_ticks_of(self._filesystem, pid) for tree in trees.values() for pid in tree}
         before, elapsed = self._ticks, moment - self._moment
         last: dict[int, float] = {}
         uses: dict[Kernel, Use | None] = {}
@@ -58,8 +58,8 @@ class KernelUse:
     def _is_used(
         self, kernel: Kernel, ticks: list[tuple[int, int]], before: Mapping[int, int] | None, elapsed: float
     ) -> bool | None:
-        # Of several processes, one may wrap the others, and then it always waits for them.
-        if len(kernel.pids) == 1 and IN_A_CELL.search(waits_in(self._places, kernel.pids[0])):
+        # With several processes, one may be a wrapper, which always waits for the others.
+        if len(kernel.pids) == 1 and IN_A_CELL.search(wait_channel_of(self._filesystem, kernel.pids[0])):
             return True
         if before is None or elapsed <= 0:
             return None
@@ -68,7 +68,7 @@ class KernelUse:
 
 
 def _tree(kernel: Kernel, every: Mapping[int, Process]) -> set[int]:
-    """The processes of a kernel, and everything that runs below them."""
+    """The processes of a kernel and all their descendants."""
     tree = set(kernel.pids)
     while more := {pid for pid, process in every.items() if process.parent in tree and pid not in tree}:
         tree |= more

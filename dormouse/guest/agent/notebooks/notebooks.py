@@ -1,27 +1,27 @@
-"""Notebooks: what the kernels of all Jupyter servers do, and the kernels that other programs run."""
+"""Notebooks: the activity of the kernels of all Jupyter servers, and of kernels that other programs run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..filesystem import Places, Unknown
+from ..filesystem import FileSystem, Unknown
 from ..intervals import now
-from ..sources import Changes
+from ..sources import ChangeDetector
 from ..system.process_facts import words_of
 from ..system.processes import Processes
 from .kernel_use import KernelUse, Use
-from .processes import Kernel, Survey, leaves_no_file, survey
-from .servers import Server, kernels_of, servers_among
+from .processes import JupyterProcesses, Kernel, find_jupyter_processes, has_no_runtime_file
+from .servers import Server, find_servers, kernels_of
 
 MOST_SECONDS = 6.0
-FIRST_LOOK = "its kernels were looked at for the first time"
-NO_CONNECTIONS = "a Jupyter server does not say how many pages are open"
+FIRST_LOOK = "its kernels have been measured only once"
+NO_CONNECTIONS = "a Jupyter server does not report how many pages are open"
 
 
 @dataclass
-class Seen:
-    """What was found at one look; `marks` change when a kernel is used, `unsure` says of a signal why it is not known."""
+class KernelCounts:
+    """The counts of one call; `marks` change when a kernel is used, `unsure` says why a signal is unknown."""
 
     since: float
     kernels: int = 0
@@ -34,65 +34,69 @@ class Seen:
 
 
 class Notebooks:
-    """The kernels of all people.
+    """The kernels of all users.
 
-    A server that cannot be asked is judged by the processes of its kernels; a kernel that no server has started is a
-    program's, and counts as busy while it runs.
+    For a server that cannot be queried, the processes of its kernels are measured; a kernel that was not started by a server
+    belongs to another program, and counts as busy while it runs.
     """
 
     name = "notebooks"
     signals = ("kernels", "kernels_busy", "kernels_active", "kernel_connections")
 
-    def __init__(self, places: Places, processes: Processes) -> None:
+    def __init__(self, filesystem: FileSystem, processes: Processes) -> None:
         self.problems: dict[str, str] = {}
         self.remark = ""
-        self._places = places
+        self._filesystem = filesystem
         self._processes = processes
-        self._use = KernelUse(places)
-        self._changes = Changes()
+        self._use = KernelUse(filesystem)
+        self._changes = ChangeDetector()
         self._told: dict[int, dict[str, object]] = {}
 
     def look(self, moment: float, since: float) -> dict[str, float]:
-        """What the kernels do; unknown as soon as neither a server nor its processes tell."""
-        found = survey(self._places, self._processes, moment)
-        servers = servers_among(self._places, self._processes, found)
+        """The counts of kernels; raises Unknown if neither a server nor its processes show them."""
+        found = find_jupyter_processes(self._filesystem, self._processes, moment)
+        servers = find_servers(self._filesystem, self._processes, found)
         if {server.pid for server in servers} - set(found.servers):
-            found = survey(self._places, self._processes, moment, also=[server.pid for server in servers])
+            found = find_jupyter_processes(
+                self._filesystem, self._processes, moment, also=[server.pid for server in servers]
+            )
         uses = self._use.since_last(moment, found)
         self._told = {server.pid: self._told.get(server.pid, {}) for server in servers}
-        seen, deadline = Seen(since), now() + MOST_SECONDS
+        seen, deadline = KernelCounts(since), now() + MOST_SECONDS
         for server in servers:
-            self._take(seen, server, found, uses, deadline)
+            self._count_kernels(seen, server, found, uses, deadline)
         others = len(found.kernels_of(None))
         seen.kernels, seen.busy = seen.kernels + others, seen.busy + others
         seen.active += self._changes.since(moment, seen.marks, since)
         return self._known(seen)
 
-    def _known(self, seen: Seen) -> dict[str, float]:
+    def _known(self, seen: KernelCounts) -> dict[str, float]:
         signals = {
             "kernels": seen.kernels,
             "kernels_busy": seen.busy,
             "kernels_active": seen.active,
             "kernel_connections": seen.connections,
         }
-        # What is known to be used is, whatever else is not known.
+        # A count above zero is certain, even if other kernels are unknown.
         certain = {name for name in ("kernels_busy", "kernels_active") if signals[name]}
         self.problems = {name: why for name, why in seen.unsure.items() if name not in certain}
         self.remark = "; ".join(seen.remarks)
         return {name: count for name, count in signals.items() if name not in self.problems}
 
-    def _take(self, seen: Seen, server: Server, found: Survey, uses: dict[Kernel, Use | None], deadline: float) -> None:
+    def _count_kernels(
+        self, seen: KernelCounts, server: Server, found: JupyterProcesses, uses: dict[Kernel, Use | None], deadline: float
+    ) -> None:
         own = found.kernels_of(server.pid)
         try:
             if now() > deadline:
-                raise Unknown(f"{server} could not be asked, because others took too long to answer")
-            told = kernels_of(self._places, server)
+                raise Unknown(f"{server} was not queried, because other servers took too long to answer")
+            told = kernels_of(self._filesystem, server)
         except Unknown as error:
             seen.marks.update(self._told[server.pid])
-            self._take_by_processes(seen, server, own, uses, str(error))
+            self._count_by_processes(seen, server, own, uses, str(error))
             return
         if len(own) > len(told):
-            raise Unknown(f"{server} reports {len(told)} kernel(s), but {len(own)} run")
+            raise Unknown(f"{server} reports {len(told)} kernel(s), but {len(own)} are running")
         seen.kernels += len(told)
         seen.busy += sum(kernel.get("execution_state") == "busy" for kernel in told)
         connections = [kernel.get("connections") for kernel in told]
@@ -104,15 +108,15 @@ class Notebooks:
         self._told[server.pid] = marks
         seen.marks.update(marks)
         if None in marks.values():
-            why = f"{server} does not say when its kernels were used"
-            _take_activity(seen, own, uses, why)
+            why = f"{server} does not report when its kernels were used"
+            _count_active(seen, own, uses, why)
             if len(own) < len(told):
                 seen.unsure["kernels_active"] = f"{why}, and not all of their processes were found"
 
-    def _take_by_processes(
-        self, seen: Seen, server: Server, own: list[Kernel], uses: dict[Kernel, Use | None], why: str
+    def _count_by_processes(
+        self, seen: KernelCounts, server: Server, own: list[Kernel], uses: dict[Kernel, Use | None], why: str
     ) -> None:
-        if not own and not server.described and not leaves_no_file(words_of(self._places, server.pid)):
+        if not own and not server.described and not has_no_runtime_file(words_of(self._filesystem, server.pid)):
             raise Unknown(why)
         if any(uses[kernel] is None for kernel in own):
             raise Unknown(f"{why} and its kernels' processes cannot be read")
@@ -121,11 +125,11 @@ class Notebooks:
         seen.unsure["kernel_connections"] = NO_CONNECTIONS
         if any(_is_new(uses[kernel]) for kernel in own):
             seen.unsure["kernels_busy"] = f"{why}, and {FIRST_LOOK}"
-        _take_activity(seen, own, uses, why)
-        seen.remarks.append(f"{why}; its {len(own)} kernel(s) were judged by their processes")
+        _count_active(seen, own, uses, why)
+        seen.remarks.append(f"{why}; its {len(own)} kernel(s) were measured by their processes")
 
 
-def _take_activity(seen: Seen, own: Iterable[Kernel], uses: dict[Kernel, Use | None], why: str) -> None:
+def _count_active(seen: KernelCounts, own: Iterable[Kernel], uses: dict[Kernel, Use | None], why: str) -> None:
     own = list(own)
     known = [use for kernel in own if (use := uses[kernel]) is not None]
     if len(known) < len(own) or any(map(_is_new, known)):

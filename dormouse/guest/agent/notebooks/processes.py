@@ -1,4 +1,4 @@
-"""The processes of Jupyter: its servers, and the kernels of notebooks with the server that each belongs to."""
+"""The processes of Jupyter: its servers, and the notebook kernels with the server that started each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from ..filesystem import Places
+from ..filesystem import FileSystem
 from ..system.process_facts import words_of
 from ..system.processes import Process, Processes
 
@@ -18,12 +18,12 @@ MODULE = re.compile(
     r"jupyterlab|notebook|jupyter_server|nbclassic|retrolab|voila|kernel_gateway|enterprise_gateway|jupyterhub\.singleuser"
 )
 SUBCOMMANDS = ("lab", "labhub", "notebook", "server", "nbclassic", "retro", "voila", "kernelgateway", "enterprisegateway")
-# These write no file about themselves: that none is found says nothing.
+# These servers write no runtime file, so a missing file means nothing.
 WITHOUT_FILE = ("voila", "gateway")
 INTERPRETER = re.compile(r"(python|pypy)[\d.]*")
 LONGEST_NAME = 15  # of a process, in the kernel
 CONNECTION_FILE = re.compile(r"kernel-[\w.-]+?\.json")
-# Of any language by its connection file (of Jupyter, or of VS Code); of Python by its module, too.
+# Kernels of any language have a connection file (of Jupyter or VS Code); Python kernels are also found by their module.
 CONNECTED = re.compile(r"kernel-([0-9a-f-]{36}|v\d[\w-]+)\.json")
 MODULE_OF_KERNELS = "ipykernel"
 
@@ -38,36 +38,38 @@ class Kernel:
 
     @property
     def id(self) -> str:
-        """What Jupyter calls it; "" where its command line does not say."""
+        """The kernel ID of Jupyter; "" if it is not in the command line."""
         return self.name[len("kernel-") : -len(".json")]
 
 
 @dataclass(frozen=True)
-class Survey:
-    """The servers and the kernels that run; `every` process, by number, is what they were found among."""
+class JupyterProcesses:
+    """The running servers and kernels; `every` has all processes by ID."""
 
     every: Mapping[int, Process]
     servers: tuple[int, ...]
     kernels: tuple[Kernel, ...]
 
     def kernels_of(self, server: int | None) -> list[Kernel]:
-        """The kernels that a server has started, or that none has."""
+        """The kernels that a server started (None: those that no server started)."""
         return [kernel for kernel in self.kernels if kernel.server == server]
 
 
-def survey(places: Places, processes: Processes, moment: float, also: Collection[int] = ()) -> Survey:
-    """Look at every process; `also` are servers that are known by other means than their command."""
+def find_jupyter_processes(
+    filesystem: FileSystem, processes: Processes, moment: float, also: Collection[int] = ()
+) -> JupyterProcesses:
+    """Find servers and kernels among all processes; `also` are servers that were found by other means than their command."""
     every = processes.at(moment)
-    words = {pid: words_of(places, pid) for pid in every}
+    words = {pid: words_of(filesystem, pid) for pid in every}
     servers = {pid for pid, process in every.items() if pid in also or is_server(process.name, words[pid])}
-    # A server that divides has the same command twice.
+    # A server that forks appears twice with the same command.
     servers -= {pid for pid in servers if every[pid].parent in servers and pid not in also}
     names = {pid: name for pid in every if pid not in servers and (name := kernel_name(words[pid])) is not None}
-    return Survey(every, tuple(sorted(servers)), tuple(_kernels(names, every, servers)))
+    return JupyterProcesses(every, tuple(sorted(servers)), tuple(_kernels(names, every, servers)))
 
 
 def is_server(name: str, words: list[str]) -> bool:
-    """Whether a process is a server of notebooks, by its name or its command."""
+    """Whether a process is a notebook server, by its name or its command line."""
     if not words:
         return SERVER.fullmatch(name) is not None or name == "jupyterhub-singleuser"[:LONGEST_NAME]
     program, rest = _base(words[0]), words[1:]
@@ -81,13 +83,13 @@ def is_server(name: str, words: list[str]) -> bool:
     return SERVER.fullmatch(program) is not None or _is_jupyter(program, rest)
 
 
-def leaves_no_file(words: Iterable[str]) -> bool:
-    """Whether a server is of a kind that writes no file about itself."""
+def has_no_runtime_file(words: Iterable[str]) -> bool:
+    """Whether a server is of a kind that writes no runtime file."""
     return any(kind in word for word in list(words)[:3] for kind in WITHOUT_FILE)
 
 
 def kernel_name(words: list[str]) -> str | None:
-    """The file by which a kernel is connected to, "" for a kernel without one; None if a command runs no kernel."""
+    """The connection file of a kernel, "" for a kernel without one; None if the command is not a kernel."""
     command, program = " ".join(words), _base("".join(words[:1]))
     of_python = MODULE_OF_KERNELS in command and "install" not in words
     runs_python = INTERPRETER.fullmatch(program) is not None or program.startswith(MODULE_OF_KERNELS)
@@ -106,7 +108,7 @@ def _base(path: str) -> str:
 
 
 def _kernels(names: Mapping[int, str], every: Mapping[int, Process], servers: Collection[int]) -> Iterable[Kernel]:
-    """Processes that have one connection file are one kernel: programs that wrap it, and what it has divided into."""
+    """Group processes by connection file: a kernel, its wrappers and its forks are one kernel."""
     groups: dict[object, list[int]] = {}
     for pid in sorted(names):
         groups.setdefault(names[pid] or _first_of(pid, names, every), []).append(pid)

@@ -1,4 +1,4 @@
-"""Sessions that are registered: those of systemd-logind, and those in utmp."""
+"""Session registries: systemd-logind and utmp."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 import struct
 from dataclasses import dataclass
 
-from ..filesystem import Places, Unknown
+from ..filesystem import FileSystem, Unknown
 
 LOGIND = "/run/systemd/sessions"
 UTMP = "/var/run/utmp"
-# Type, process, line and, after an id, user and host; the rest of a record does not matter here. See utmp(5).
+# Type, process, line and, after an ID, user and host; the rest of a record is not used. See utmp(5).
 RECORD = struct.Struct("=hxxi32s4x32s256s")
 RECORD_BYTES = 384
 USER_PROCESS = 7
-# Sessions that programs open for themselves, or that people open in one that they have, whatever class systemd gives them.
+# Services whose sessions are opened by programs, or by users within another session, whatever their class.
 PROGRAMS = frozenset({
     "cron", "crond", "crontab", "atd", "systemd-user",
     "su", "su-l", "sudo", "sudo-i", "runuser", "runuser-l", "systemd-run0",
@@ -27,7 +27,7 @@ MOSH = re.compile(r"(?P<live>.* via )?mosh \[(?P<pid>\d+)\]")
 
 @dataclass(frozen=True)
 class Registered:
-    """A session of a person, as a register has it: the process that leads it (0: not told), and where it is."""
+    """A session in a registry: its leading process (0: unknown), terminal and service."""
 
     leader: int
     terminal: str = ""
@@ -37,27 +37,27 @@ class Registered:
 
 @dataclass(frozen=True)
 class Registers:
-    """What the registers say; `mosh` has the mosh servers, by process, and whether a client was connected."""
+    """The sessions in both registries; `mosh` has the mosh servers by process ID, and whether a client was connected."""
 
     logind: tuple[Registered, ...]
     utmp: tuple[Registered, ...]
     mosh: dict[int, bool]
 
 
-def read_registers(places: Places) -> Registers:
-    """Read both; one that does not exist has nothing in it. Raises Unknown for one that cannot be read."""
-    logind = [found for name in places.names(LOGIND) if (found := _session(places, name)) is not None]
-    utmp, mosh = _records(places)
+def read_registers(filesystem: FileSystem) -> Registers:
+    """Read both registries; a missing one counts as empty. Raises Unknown for one that cannot be read."""
+    logind = [found for name in filesystem.names(LOGIND) if (found := _session(filesystem, name)) is not None]
+    utmp, mosh = _records(filesystem)
     return Registers(tuple(logind), tuple(utmp), mosh)
 
 
-def _session(places: Places, name: str) -> Registered | None:
-    if name.startswith(".") or name.endswith(".ref"):  # a file that is being written, and a pipe
+def _session(filesystem: FileSystem, name: str) -> Registered | None:
+    if name.startswith(".") or name.endswith(".ref"):  # a temporary file or a pipe
         return None
     try:
-        lines = places.text(f"{LOGIND}/{name}").splitlines()
+        lines = filesystem.text(f"{LOGIND}/{name}").splitlines()
     except FileNotFoundError:
-        return None  # it ended a moment ago
+        return None  # it has just ended
     said = {key: value for key, _, value in (line.partition("=") for line in lines)}
     service, kind = said.get("SERVICE", ""), said.get("CLASS", "user")
     if not kind.startswith("user") or said.get("STATE") == "closing" or service in PROGRAMS:
@@ -67,15 +67,15 @@ def _session(places: Places, name: str) -> Registered | None:
     return Registered(int(leader) if leader.isdigit() else 0, terminal, service, said.get("TYPE") in GRAPHICAL)
 
 
-def _records(places: Places) -> tuple[list[Registered], dict[int, bool]]:
+def _records(filesystem: FileSystem) -> tuple[list[Registered], dict[int, bool]]:
     found: list[Registered] = []
     mosh: dict[int, bool] = {}
     try:
-        content = places.at(UTMP).read_bytes()
+        content = filesystem.at(UTMP).read_bytes()
     except FileNotFoundError:  # newer systems have none
         content = b""
     if len(content) % RECORD_BYTES:
-        raise Unknown(f"{UTMP} does not consist of whole records")
+        raise Unknown(f"{UTMP} has an incomplete record")
     for offset in range(0, len(content), RECORD_BYTES):
         kind, process, *texts = RECORD.unpack_from(content, offset)
         line, user, host = (text.split(b"\0")[0].decode("utf-8", "replace") for text in texts)

@@ -1,6 +1,6 @@
-"""Sessions that a server shows to clients over the network: remote desktops, and development environments.
+"""Sessions of servers with network clients: remote desktops and development environments.
 
-That such a server runs says nothing of people; that a client is connected does.
+Only a connected client counts as a session, not the running server.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from ..filesystem import Places, Unknown
-from ..system.command_lines import value_of
+from ..filesystem import FileSystem, Unknown
+from ..system.command_lines import option_value
 from ..system.process_facts import words_of
 from ..system.processes import Process, is_below
 from ..system.sockets import Sockets
@@ -17,7 +17,7 @@ from .remote_shells import Session
 
 DESKTOPS = re.compile(r"gnome-remote-de|krdpserver|krfb|dcvserver|nxd|nx(server|node|agent|exec)(\.bin)?")
 NX = re.compile(r"nx\w+(\.bin)?")
-# Programs that show development environments run in these.
+# Development environments run in these programs.
 RUNTIMES = re.compile(
     r"node|MainThread|bun|java|code.*|cursor.*|idea|pycharm|webstorm|clion|goland|rider|phpstorm|rubymine|rustrover|dataspell"
     r"|remote-dev-serv.*|ttyd|theia.*|openvscode.*"
@@ -31,69 +31,69 @@ EXTENSIONS = "--type=extensionHost"
 
 
 class ServedSessions:
-    """The sessions of servers that have a client; `unseen` says of which that could not be seen."""
+    """The sessions of servers with a client; `unseen` lists the servers for which that could not be determined."""
 
-    def __init__(self, places: Places, every: Mapping[int, Process], sockets: Sockets) -> None:
+    def __init__(self, filesystem: FileSystem, every: Mapping[int, Process], sockets: Sockets) -> None:
         self.unseen: list[str] = []
-        self._places = places
+        self._filesystem = filesystem
         self._every = every
         self._sockets = sockets
 
     def desktops(self) -> list[Session]:
-        """Remote desktops with a viewer: VNC, RDP, NX and the like."""
+        """Remote desktops with a viewer: VNC, RDP, NX and similar."""
         found = [
-            pid for pid, process in self._every.items() if self._is_desktop(process) and self._asked(self._has_client, pid)
+            pid for pid, process in self._every.items() if self._is_desktop(process) and self._check(self._has_client, pid)
         ]
         if self._has_rdp_session():
             clients = [pid for pid, process in self._every.items() if process.name == "xrdp"]
-            found += [pid for pid in clients if self._asked(self._has_client, pid)]
+            found += [pid for pid in clients if self._check(self._has_client, pid)]
         return [Session(pid, graphical=True) for pid in found]
 
     def editors(self) -> list[Session]:
-        """Development environments with a client: VS Code, JetBrains', code-server, RStudio and the like."""
+        """Development environments with a client: VS Code, JetBrains, code-server, RStudio and similar."""
         found = list(self._of_runtimes())
         if any(process.name == "rsession" for process in self._every.values()):
             servers = [pid for pid, process in self._every.items() if process.name == "rserver"]
-            found += [pid for pid in servers if self._asked(self._has_client, pid)]
+            found += [pid for pid in servers if self._check(self._has_client, pid)]
         return [Session(pid, graphical=True) for pid in found]
 
     def _of_runtimes(self) -> Iterator[int]:
         for pid, process in self._every.items():
             if not RUNTIMES.fullmatch(process.name):
                 continue
-            words = words_of(self._places, pid)
+            words = words_of(self._filesystem, pid)
             if any(map(VS_CODE.fullmatch, words)):
-                if self._asked(self._has_client_of_vs_code, pid):
+                if self._check(self._has_client_of_vs_code, pid):
                     yield pid
-            elif any(map(OTHER_SERVERS.fullmatch, words)) and self._asked(self._has_client, pid):
+            elif any(map(OTHER_SERVERS.fullmatch, words)) and self._check(self._has_client, pid):
                 yield pid
 
     def _is_desktop(self, process: Process) -> bool:
         return DESKTOPS.fullmatch(process.name) is not None or "vnc" in process.name.lower()
 
     def _has_rdp_session(self) -> bool:
-        """Whether a person has signed in by xrdp: without that, a connection to it sees the sign-in screen."""
+        """Whether a user has signed in by xrdp; before that, a connection shows only the sign-in screen."""
         managers = {pid for pid, process in self._every.items() if process.name.startswith("xrdp-ses")}
         return any(process.parent in managers for process in self._every.values())
 
     def _has_client(self, pid: int) -> bool:
-        # The parts of NX talk among each other.
+        # The processes of NX have connections among themselves.
         among_others = NX.fullmatch(self._every[pid].name) is None
         return any(each.inbound and (among_others or not each.local) for each in self._sockets.connections_of(pid))
 
     def _has_client_of_vs_code(self, pid: int) -> bool:
-        # A tunnel reaches the server by a socket in the file system.
-        path = value_of(SOCKET, words_of(self._places, pid))
+        # A tunnel connects to the server by a Unix socket.
+        path = option_value(SOCKET, words_of(self._filesystem, pid))
         if self._has_client(pid) or (path and self._sockets.clients_at(pid, path)):
             return True
-        # Where it listens is not known: its extensions run for as long as a client is connected, and for a while after.
+        # If its listening address is unknown: its extension host runs while a client is connected, and a while longer.
         below = [each for each in self._every if each != pid and is_below(each, {pid}, self._every)]
         listens = path or self._sockets.listens(pid)
-        return not listens and any(EXTENSIONS in words_of(self._places, each) for each in below)
+        return not listens and any(EXTENSIONS in words_of(self._filesystem, each) for each in below)
 
-    def _asked(self, question: Callable[[int], bool], pid: int) -> bool:
+    def _check(self, question: Callable[[int], bool], pid: int) -> bool:
         try:
             return question(pid)
         except (Unknown, OSError) as error:
-            self.unseen.append(f"whether a client is connected to {self._every[pid].name} cannot be seen: {error}")
+            self.unseen.append(f"cannot determine whether a client is connected to {self._every[pid].name}: {error}")
             return False

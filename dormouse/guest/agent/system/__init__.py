@@ -1,1 +1,1 @@
-"""What the kernel knows: processes, sockets, terminals, load."""
+"""Facts from the kernel: processes, sockets, terminals, load."""

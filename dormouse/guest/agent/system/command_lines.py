@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def value_of(option: str, words: Sequence[str]) -> str:
-    """What follows an option, written as `--option value` or `--option=value`; "" without it."""
+def option_value(option: str, words: Sequence[str]) -> str:
+    """The value of an option, written as `--option value` or `--option=value`; "" if it is absent."""
     for place, word in enumerate(words):
         if word == option:
             return "".join(words[place + 1 : place + 2])

@@ -1,4 +1,4 @@
-"""Where a port of this machine is listened on, so that what is asked there is this machine and the right program."""
+"""Listening sockets, so that a query reaches the right program on this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..filesystem import Places, Unknown
+from ..filesystem import FileSystem, Unknown
 
 LISTENING = "0A"
 LOOPBACK = "127.0.0.1"
@@ -16,18 +16,18 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Listener:
-    """A socket that is listened on, and the number of the user whose it is (None: not told)."""
+    """A listening socket, and the ID of its user (None: unknown)."""
 
     address: str
     owner: int | None
 
 
-def addresses_of(places: Places, port: int, said: str, owner: int | None) -> str:
-    """The address to ask at for a port, as it stands in a URL; `said` is what the program says of it.
+def addresses_of(filesystem: FileSystem, port: int, said: str, owner: int | None) -> str:
+    """The address of a port, as written in a URL; `said` is the address that the program reports.
 
-    Raises Unknown if another user listens there, or the address is not one of this machine.
+    Raises Unknown if another user listens there, or if the address does not belong to this machine.
     """
-    listeners = list(_listeners(places, port))
+    listeners = list(_listeners(filesystem, port))
     ours = [each for each in listeners if each.owner is None or owner is None or each.owner in (owner, 0)]
     if listeners and not ours:
         raise Unknown("another user listens on its port")
@@ -35,11 +35,11 @@ def addresses_of(places: Places, port: int, said: str, owner: int | None) -> str
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        return LOOPBACK  # a name like localhost: whatever it means elsewhere, this machine is asked
+        return LOOPBACK  # a name like localhost: always this machine
     if parsed.is_unspecified:
         return LOOPBACK if parsed.version == 4 or _listens_to_both(listeners) else "[::1]"
     if not (ours or parsed.is_loopback or _is_ours(address)):
-        raise Unknown("its address is not one of this machine")
+        raise Unknown("its address does not belong to this machine")
     return address if parsed.version == 4 else f"[{address}]"
 
 
@@ -48,7 +48,7 @@ def _listens_to_both(listeners: list[Listener]) -> bool:
 
 
 def _is_ours(address: str) -> bool:
-    """Whether this machine has the address: only then a socket can be bound to it."""
+    """Whether this machine has the address: otherwise a socket cannot be bound to it."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as trial:
@@ -58,10 +58,10 @@ def _is_ours(address: str) -> bool:
     return True
 
 
-def _listeners(places: Places, port: int) -> Iterator[Listener]:
+def _listeners(filesystem: FileSystem, port: int) -> Iterator[Listener]:
     for name in ("tcp", "tcp6"):
         try:
-            lines = places.text(f"/proc/net/{name}").splitlines()[1:]
+            lines = filesystem.text(f"/proc/net/{name}").splitlines()[1:]
         except OSError:
             continue
         for words in map(str.split, lines):
@@ -72,7 +72,7 @@ def _listeners(places: Places, port: int) -> Iterator[Listener]:
 
 
 def _readable(address: str) -> str:
-    """An address as people write it, from words of four bytes in the machine's order."""
+    """The text form of an address in words of four bytes in host byte order."""
     words = [int(address[place : place + 8], 16) for place in range(0, len(address), 8)]
     content = struct.pack(f"={len(words)}I", *words)
     return socket.inet_ntop(socket.AF_INET if len(words) == 1 else socket.AF_INET6, content)

@@ -1,8 +1,8 @@
-"""How busy processors, disks and network are, by the kernel's counters."""
+"""Sources for CPU, disk and network load, from the kernel's counters."""
 
 from __future__ import annotations
 
-from ..filesystem import Places, Unknown
+from ..filesystem import FileSystem, Unknown
 from ..sources import Rates
 
 SECTOR_BYTES = 512
@@ -10,17 +10,17 @@ VIRTUAL_INTERFACES = ("lo", "docker", "veth", "br-", "virbr", "cni", "flannel", 
 
 
 class Processor:
-    """The processors: percent of the whole machine, and cores' worth of work."""
+    """The CPU load, in percent of the machine and in cores."""
 
     name = "cpu"
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, filesystem: FileSystem) -> None:
+        self._filesystem = filesystem
         self._before: tuple[int, int] | None = None
 
     def look(self, moment: float, since: float) -> dict[str, float]:
-        """The share since the last look; waiting for disks and time that the host has stolen are not work."""
-        lines = [line.split() for line in self._places.text("/proc/stat").splitlines() if line.startswith("cpu")]
+        """The load since the last call, without I/O wait and steal time."""
+        lines = [line.split() for line in self._filesystem.text("/proc/stat").splitlines() if line.startswith("cpu")]
         user, nice, system, idle, waiting, interrupts, soft_interrupts, stolen = (int(word) for word in lines[0][1:9])
         busy = user + nice + system + interrupts + soft_interrupts
         total = busy + idle + waiting + stolen
@@ -35,48 +35,48 @@ class Processor:
 
 
 class Disks:
-    """Bytes read from and written to real, whole block devices."""
+    """Bytes per second read from and written to physical disks."""
 
     name = "disks"
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, filesystem: FileSystem) -> None:
+        self._filesystem = filesystem
         self._rates = Rates()
         self._real: dict[str, bool] = {}
 
     def look(self, moment: float, since: float) -> dict[str, float]:
-        """The rate since the last look."""
+        """The rate since the last call."""
         counters: dict[str, int] = {}
-        for line in self._places.text("/proc/diskstats").splitlines():
+        for line in self._filesystem.text("/proc/diskstats").splitlines():
             words = line.split()
             if self._is_real(words[2]):
                 counters[words[2]] = SECTOR_BYTES * (int(words[5]) + int(words[9]))
         if not counters:
-            raise Unknown("no real disk was found")
+            raise Unknown("no physical disk was found")
         rate = self._rates.per_second(counters, moment)
         return {} if rate is None else {"disk_bytes_per_second": rate}
 
     def _is_real(self, name: str) -> bool:
-        # Partitions have no folder of their own in /sys/block; loop, ram, dm and md devices have no hardware behind it.
+        # Partitions have no folder in /sys/block; loop, ram, dm and md devices have no `device` there.
         if name not in self._real:
-            hardware = self._places.at(f"/sys/block/{name}/device").exists()
+            hardware = self._filesystem.at(f"/sys/block/{name}/device").exists()
             self._real[name] = hardware and not name.startswith(("sr", "fd"))
         return self._real[name]
 
 
 class Network:
-    """Bytes that came in and went out."""
+    """Bytes per second received and sent."""
 
     name = "network"
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, filesystem: FileSystem) -> None:
+        self._filesystem = filesystem
         self._rates = Rates()
 
     def look(self, moment: float, since: float) -> dict[str, float]:
-        """The rate since the last look."""
+        """The rate since the last call."""
         counters: dict[str, int] = {}
-        for line in self._places.text("/proc/net/dev").splitlines()[2:]:
+        for line in self._filesystem.text("/proc/net/dev").splitlines()[2:]:
             name, _, words = line.partition(":")
             if self._counts(name.strip()):
                 counts = words.split()
@@ -87,5 +87,5 @@ class Network:
         return {} if rate is None else {"network_bytes_per_second": rate}
 
     def _counts(self, name: str) -> bool:
-        # With accelerated networking the card's virtual function has eth0 as its master, which counts its bytes already.
-        return not name.startswith(VIRTUAL_INTERFACES) and not self._places.at(f"/sys/class/net/{name}/master").exists()
+        # With accelerated networking, eth0 is the master of the virtual function and already counts its bytes.
+        return not name.startswith(VIRTUAL_INTERFACES) and not self._filesystem.at(f"/sys/class/net/{name}/master").exists()

@@ -1,23 +1,23 @@
-"""Who owns a file: a person, who also owns what the subordinate ids of their user namespaces own."""
+"""The owners of files; subordinate IDs of user namespaces belong to their user."""
 
 from __future__ import annotations
 
 import pwd
 
-from ..filesystem import Places, plain
+from ..filesystem import FileSystem, plain
 
 SUBORDINATE = "/etc/subuid"
 LONGEST_NAME = 64  # in a heartbeat
 
 
 class Owners:
-    """The people behind user ids, as the machine knows them at this moment."""
+    """The users behind user IDs, read once."""
 
-    def __init__(self, places: Places) -> None:
-        self._ranges = _ranges(places)
+    def __init__(self, filesystem: FileSystem) -> None:
+        self._ranges = _ranges(filesystem)
 
     def person_of(self, user: int) -> int:
-        """The user id of the person to whom a user id belongs: itself, or that of whose subordinate id it is."""
+        """The ID of the user to whom an ID belongs: itself, or the user whose subordinate ID it is."""
         for first, count, person in self._ranges:
             if first <= user < first + count and not _is_known(user):
                 return person
@@ -25,17 +25,17 @@ class Owners:
 
 
 def name_of(user: int) -> str:
-    """The name of a user, in plain text and not longer than a heartbeat takes."""
+    """The name of a user as plain text, short enough for a heartbeat."""
     try:
         return plain(pwd.getpwuid(user).pw_name, LONGEST_NAME)
     except KeyError:
         return f"user {user}"
 
 
-def _ranges(places: Places) -> list[tuple[int, int, int]]:
-    """The ranges of subordinate ids: first id, how many, and whose; none where there is no such file."""
+def _ranges(filesystem: FileSystem) -> list[tuple[int, int, int]]:
+    """The ranges of subordinate IDs: first ID, count, and user; none without the file."""
     try:
-        lines = places.text(SUBORDINATE).splitlines()
+        lines = filesystem.text(SUBORDINATE).splitlines()
     except OSError:
         return []
     found = []

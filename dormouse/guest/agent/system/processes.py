@@ -1,15 +1,15 @@
-"""Processes: which there are, and which of them is below which."""
+"""The running processes and their ancestry."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
-from ..filesystem import Places
+from ..filesystem import FileSystem
 
-# A program that is connected by mosh wakes every three seconds.
-LONG_ENOUGH = 4.0  # seconds
-FORGOTTEN = 600.0  # seconds
+# A mosh server with a client wakes every three seconds.
+MEASURE_SECONDS = 4.0
+FORGET_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -18,53 +18,53 @@ class Process:
 
     name: str
     parent: int
-    # The process that leads its session, and the terminal of that session as the kernel counts terminals (0: none).
+    # The leader of its session, and the device number of the session's terminal (0: none).
     session: int = 0
     terminal: int = 0
 
 
 class Processes:
-    """The processes that are alive."""
+    """The running processes."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, filesystem: FileSystem) -> None:
+        self._filesystem = filesystem
         self._seen: dict[int, Process] = {}
         self._moment = float("-inf")
         self._switches: dict[int, tuple[float, int, bool | None]] = {}
 
     def at(self, moment: float) -> dict[int, Process]:
-        """All of them; looked up at most once per second, because it is a walk."""
+        """All processes by ID; read at most once per second, because that walks through /proc."""
         if moment - self._moment >= 1:
             self._seen = {pid: found for pid, found in map(self._read, self._pids()) if found is not None}
             self._moment = moment
         return self._seen
 
     def is_alive(self, pid: int) -> bool:
-        """Whether there is such a process, and not only its remains."""
+        """Whether a process exists and is not a zombie."""
         return self._read(pid)[1] is not None
 
     def has_run(self, pid: int, moment: float) -> bool | None:
-        """Whether a process has done anything since it was asked for before; None at first."""
+        """Whether a process has run since an earlier call; None on the first call."""
         before, count = self._switches.get(pid), self._switches_of(pid)
-        if before is None or moment - before[0] >= LONG_ENOUGH:
+        if before is None or moment - before[0] >= MEASURE_SECONDS:
             changed = None if before is None else before[1] != count
-            self._switches = {each: seen for each, seen in self._switches.items() if moment - seen[0] < FORGOTTEN}
+            self._switches = {each: seen for each, seen in self._switches.items() if moment - seen[0] < FORGET_SECONDS}
             self._switches[pid] = before = (moment, count, changed)
         return before[2]
 
     def _switches_of(self, pid: int) -> int:
         try:
-            lines = self._places.text(f"/proc/{pid}/status").splitlines()
+            lines = self._filesystem.text(f"/proc/{pid}/status").splitlines()
         except OSError:
             return 0
         return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches:"))
 
     def _pids(self) -> list[int]:
-        return [int(name) for name in self._places.names("/proc") if name.isdigit()]
+        return [int(name) for name in self._filesystem.names("/proc") if name.isdigit()]
 
     def _read(self, pid: int) -> tuple[int, Process | None]:
         try:
-            line = self._places.text(f"/proc/{pid}/stat")
+            line = self._filesystem.text(f"/proc/{pid}/stat")
         except OSError:
             return pid, None
         # The name stands in parentheses and may contain some: "1 (a) b) S 0 …".
@@ -73,9 +73,9 @@ class Processes:
         return pid, None if state in "ZX" else Process(name, int(parent), int(session), int(terminal))
 
 
-def line_of(pid: int, every: Mapping[int, Process]) -> Iterator[int]:
-    """A process and those above it, from itself to the first."""
-    # A walk takes a while, and parents change during it: what was read may even be a circle.
+def ancestors_of(pid: int, every: Mapping[int, Process]) -> Iterator[int]:
+    """A process and its ancestors, from itself to the first."""
+    # Parents can change while /proc is read, so the result may contain a cycle.
     passed: set[int] = set()
     while pid in every and pid not in passed:
         yield pid
@@ -84,5 +84,5 @@ def line_of(pid: int, every: Mapping[int, Process]) -> Iterator[int]:
 
 
 def is_below(pid: int, above: Container[int], every: Mapping[int, Process]) -> bool:
-    """Whether a process is one of some others, or below one."""
-    return any(each in above for each in line_of(pid, every))
+    """Whether a process is one of some others or a descendant of one."""
+    return any(each in above for each in ancestors_of(pid, every))

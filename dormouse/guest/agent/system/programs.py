@@ -1,4 +1,4 @@
-"""Other programs: one that is kept running and read line by line, and ones that are run briefly."""
+"""Child programs: one that runs continuously and is read line by line, and short commands."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ..filesystem import Unknown
 
 FIRST_WAIT = 5
 LONGEST_WAIT = 300
-# Where a driver has to be woken for many GPUs, the first word takes longer than any later one.
-FIRST_WORD = 4
+# The first line takes longer when the driver has to initialize many GPUs.
+FIRST_LINE_FACTOR = 4
 MOST_BYTES = 1 << 20
 
 
-class KeptRunning:
-    """A program that is started again, after longer and longer, when it dies or falls silent.
+class ContinuousProgram:
+    """A program that is restarted with growing pauses when it ends or prints nothing for `silence` ticks.
 
-    `command` says what to run, or raises Unknown when there is nothing to run. Times are in ticks.
+    `command` returns the command line, or raises Unknown if there is nothing to run.
     """
 
     def __init__(self, name: str, command: Callable[[], list[str]], tick: float, silence: int = 15) -> None:
-        self.problem = f"{name} has not answered yet"
+        self.problem = f"{name} has not reported yet"
         self._name = name
         self._command = command
         self._tick = tick
@@ -40,7 +40,7 @@ class KeptRunning:
         self._failures = 0
 
     def lines(self, moment: float) -> list[str]:
-        """What it has said since the last call; never waits."""
+        """The lines printed since the last call; never blocks."""
         if self._child is None and moment >= self._next_start:
             self._start(moment)
         if self._child is None:
@@ -48,20 +48,20 @@ class KeptRunning:
         said, ended = self._read(self._child)
         if said:
             self._heard, self._has_spoken = moment, True
-        patience = self._silence * self._tick * (1 if self._has_spoken else FIRST_WORD)
+        patience = self._silence * self._tick * (1 if self._has_spoken else FIRST_LINE_FACTOR)
         if ended:
             words = self._last_words or self._complaints.decode("utf-8", "replace").strip()[-200:]
             self._give_up(f"{self._name} has ended: {words}".rstrip(": "), moment)
         elif moment - self._heard > patience:
-            self._give_up(f"{self._name} hangs", moment)
+            self._give_up(f"{self._name} hangs (no output)", moment)
         return said
 
-    def is_well(self) -> None:
-        """What it said was understood: the next trouble is a first one."""
+    def reset_failures(self) -> None:
+        """Reset the restart pause, after valid output."""
         self._failures = 0
 
     def end(self) -> None:
-        """End it for good."""
+        """End the program."""
         for child in (self._child, self._dying):
             if child is not None:
                 child.kill()
@@ -71,11 +71,15 @@ class KeptRunning:
 
     def _start(self, moment: float) -> None:
         if self._dying is not None and self._dying.poll() is None:
-            self._wait(f"{self._name} hangs and cannot be ended", moment)
+            self._wait(f"{self._name} hangs and cannot be killed", moment)
             return
         try:
             self._child = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=plainly()
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=english_environment(),
             )
         except Unknown as error:
             self._wait(str(error), moment)
@@ -97,7 +101,7 @@ class KeptRunning:
         *whole, rest = said.split(b"\n")
         self._rest = rest[-4096:]
         lines = [line.decode("utf-8", "replace").strip() for line in whole]
-        # The reason comes first: a version of the driver, say, follows it.
+        # The reason comes first; other lines, like the driver version, follow.
         self._last_words = "; ".join(line for line in lines[-3:] if line)[:200] or self._last_words
         return [line for line in lines if line], ended
 
@@ -105,7 +109,7 @@ class KeptRunning:
         assert self._child is not None
         self._child.kill()
         _close(self._child)
-        # A process that waits inside the driver does not even die when killed; it must not be waited for.
+        # A process that is blocked in the driver does not even die when killed, so never wait for it.
         self._dying, self._child = self._child, None
         self._wait(problem, moment)
 
@@ -115,26 +119,26 @@ class KeptRunning:
         self._failures += 1
 
 
-class Brief:
-    """Runs programs that should end soon, and never more of them while one will not end."""
+class CommandRunner:
+    """Runs short commands; while one of them cannot be ended, no further one is started."""
 
     def __init__(self) -> None:
         self._dying: subprocess.Popen[bytes] | None = None
 
     def output(self, command: list[str], seconds: float, said: str = "") -> str:
-        """What the program printed; raises Unknown unless it succeeds in time."""
+        """The output of a command; raises Unknown unless it succeeds in time."""
         code, printed, complaint = self.run(command, seconds, said)
         if code != 0:
             raise Unknown(f"{command[0]} failed with {code}: {(printed or complaint)[-200:]}".rstrip(": "))
         return printed
 
     def run(self, command: list[str], seconds: float, said: str = "") -> tuple[int, str, str]:
-        """Its exit code, what it printed, and what it complained of; raises Unknown if it does not end in time."""
+        """The exit code, output and error output of a command; raises Unknown if it does not end in time."""
         if self._dying is not None and self._dying.poll() is None:
-            raise Unknown(f"{command[0]} hangs and cannot be ended")
+            raise Unknown(f"{command[0]} hangs and cannot be killed")
         try:
             child = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=plainly()
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=english_environment()
             )
         except OSError as error:
             raise Unknown(f"{command[0]} cannot be started: {error}") from error
@@ -154,8 +158,8 @@ class Brief:
             self._dying = child
 
 
-def plainly() -> dict[str, str]:
-    """Our environment, in which programs speak English and write numbers with a point."""
+def english_environment() -> dict[str, str]:
+    """Our environment with English messages and decimal points."""
     return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
@@ -166,7 +170,7 @@ def _close(child: subprocess.Popen[bytes]) -> None:
 
 
 def _available(pipe: IO[bytes]) -> tuple[bytes, bool]:
-    """What can be read without waiting, and whether no more will ever come."""
+    """The output that can be read without blocking, and whether it has ended."""
     said = b""
     with contextlib.suppress(BlockingIOError):
         while len(said) < MOST_BYTES:

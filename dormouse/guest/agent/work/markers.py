@@ -1,30 +1,30 @@
-"""Jobs that people have marked."""
+"""Job markers: files with which users mark running jobs."""
 
 from __future__ import annotations
 
-from ..filesystem import Places, Unknown, read_note
+from ..filesystem import FileSystem, Unknown, read_small_file
 from ..system.processes import Processes
 
 MARKERS = "/run/dormouse/jobs"
 
 
 class Markers:
-    """Jobs that are marked by a file: as long as it exists or, if it contains a number, as long as that process lives."""
+    """The number of job markers: a file counts while it exists or, if it contains a process ID, while that process runs."""
 
     name = "jobs"
 
-    def __init__(self, places: Places, processes: Processes) -> None:
-        self._places = places
+    def __init__(self, filesystem: FileSystem, processes: Processes) -> None:
+        self._filesystem = filesystem
         self._processes = processes
 
     def look(self, moment: float, since: float) -> dict[str, float]:
-        """How many there are."""
-        return {"jobs": sum(self._counts(name) for name in self._places.names(MARKERS) if not name.startswith("."))}
+        """The current number."""
+        return {"jobs": sum(self._counts(name) for name in self._filesystem.names(MARKERS) if not name.startswith("."))}
 
     def _counts(self, name: str) -> bool:
-        path = self._places.at(f"{MARKERS}/{name}")
+        path = self._filesystem.at(f"{MARKERS}/{name}")
         try:
-            content = read_note(path).content.strip()
+            content = read_small_file(path).content.strip()
         except (Unknown, FileNotFoundError):
             return path.is_file() and not path.is_symlink()
         except OSError:
