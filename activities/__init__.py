@@ -1,4 +1,4 @@
-"""One Azure call each: thin, typed, safe to run twice. This is the list of them."""
+"""Activities: each makes one Azure call and is safe to run twice. This module lists them."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -37,7 +37,7 @@ PUT: dict[ResourceKind, Put] = {
     ResourceKind.ROLE_ASSIGNMENT: identity.put_role_assignment,
 }
 
-# What must be read of a resource once it is there, because later steps need to know it.
+# Reads the outputs of a resource that its dependents need.
 LEARN: dict[ResourceKind, Put] = {ResourceKind.VIRTUAL_MACHINE: compute.read_virtual_machine}
 
 ALL: tuple[Activity, ...] = (

@@ -29,7 +29,7 @@ async def poll_chat_operation(request: ChatPoll, runner: CommandRunner) -> Comma
 
 
 async def reply_in_chat(request: ChatReply, cloud: Cloud) -> str:
-    """Reply in the chat; raises CloudUnavailable if it cannot be reached."""
+    """Reply in the chat; raises DeliveryError if it cannot be reached."""
     row = await Receipts(cloud.tables).read(CHAT, request.receipt)
     if row is None or not row.document:
         return "nowhere"

@@ -1,4 +1,4 @@
-"""The health check: asked inside the machine by Run Command."""
+"""The health check, which runs inside the VM by Run Command."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,14 +10,14 @@ from dormouse.guest.health import findings_in, health_script
 
 
 async def begin_health_check(request: Probe, cloud: Cloud) -> Progress:
-    """Begin to run the health script inside the machine."""
+    """Start the health script inside the VM."""
     machine = request.machine
     body: Any = {"commandId": "RunShellScript", "script": health_script(machine.setup).splitlines(), "parameters": []}
     return await cloud.begin(cloud.compute.virtual_machines.begin_run_command, machine.group, machine.name, body)
 
 
 async def read_health_check(request: PollRequest, cloud: Cloud) -> Progress:
-    """Ask whether the script has run, and if so, what it found."""
+    """Poll the health script; when it has ended, return its results."""
     progress, body = await cloud.ask(request.url)
     if progress.stage is not Stage.DONE or request.machine is None:
         return progress
@@ -25,7 +25,7 @@ async def read_health_check(request: PollRequest, cloud: Cloud) -> Progress:
 
 
 def script_output(body: Any) -> str:
-    """The text the script printed: Azure gives it under `properties.output` or bare, by the address it was asked at."""
+    """The output of a Run Command script, which Azure returns in `properties.output` or, at some URLs, on top level."""
     body = body if isinstance(body, dict) else {}
     output = (body.get("properties") or {}).get("output") or body
     return "\n".join(str(item.get("message", "")) for item in output.get("value") or [])

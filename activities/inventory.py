@@ -1,4 +1,4 @@
-"""What of an environment is there: by the records, and then asked of Azure and of the vault."""
+"""Activities that find the resources of an environment in the records, in Azure and in the key vault."""
 
 from dormouse.blueprints.catalog import plan_for
 from dormouse.blueprints.specs import WorkstationSpec
@@ -14,32 +14,32 @@ from dormouse.resources.plan import DeploymentTarget
 
 
 async def read_owned_resources(request: str, cloud: Cloud) -> OwnedResources:
-    """Everything that the plans of an environment have named, by its record; nothing if there is none."""
+    """The recorded resources of an environment; empty if it has no record."""
     record = await Records(cloud.tables).environment(request)
     if record is None:
         return OwnedResources()
-    resources = record.resources or _named_by_its_plan(record, cloud)
+    resources = record.resources or _resources_of_plan(record, cloud)
     return OwnedResources(record.group, resources, (record.secret,))
 
 
 async def list_tagged(request: str, cloud: Cloud) -> list[str]:
-    """The ids of everything whose tags name an environment, wherever it is; may be some seconds old."""
+    """The IDs of all resources whose tags name an environment; may be some seconds old."""
     return await Inventory(cloud).tagged(request)
 
 
 async def list_group(request: str, cloud: Cloud) -> list[str]:
-    """The ids of everything in a resource group, whoever created it."""
+    """The IDs of all resources in a resource group."""
     return await Inventory(cloud).contents(request)
 
 
 async def list_secrets(request: list[str], cloud: Cloud) -> list[str]:
-    """Those of some secrets, by name, that exist."""
+    """The names among these secrets that exist."""
     secrets = await list_all(cloud.secrets.list_properties_of_secrets())
     return [secret.name for secret in secrets if secret.name in request]
 
 
 async def list_deleted_secrets(request: str, cloud: Cloud) -> list[str]:
-    """The names of the deleted secrets that operations of an environment have created, and that can still be recovered."""
+    """The names of an environment's deleted secrets that can still be recovered."""
     secrets = await list_all(cloud.secrets.list_deleted_secrets())
     records, found = Records(cloud.tables), []
     for secret in secrets:
@@ -50,12 +50,12 @@ async def list_deleted_secrets(request: str, cloud: Cloud) -> list[str]:
 
 
 async def read_group(request: str, cloud: Cloud) -> GroupView:
-    """A resource group, and the environment that its tags name."""
+    """A resource group, and the environment in its tags."""
     return await Inventory(cloud).group(request)
 
 
-def _named_by_its_plan(record: EnvironmentRecord, cloud: Cloud) -> tuple[str, ...]:
-    """The ids that earlier releases did not write down: no parameter but the region has a say in the names."""
+def _resources_of_plan(record: EnvironmentRecord, cloud: Cloud) -> tuple[str, ...]:
+    """The resource IDs of an environment of an earlier release, which did not record them."""
     spec = WorkstationSpec(blueprint="workstation", region=record.region)
     subscription = cloud.settings.azure_subscription_id
     place = DeploymentTarget(
@@ -65,5 +65,5 @@ def _named_by_its_plan(record: EnvironmentRecord, cloud: Cloud) -> tuple[str, ..
 
 
 async def is_still_there(request: str, cloud: Cloud) -> bool:
-    """Whether a resource exists; what we do not know how to ask for is taken to be there."""
+    """Whether a resource exists; a resource of an unknown type is assumed to exist."""
     return not is_known(request) or await Inventory(cloud).read(request) is not None

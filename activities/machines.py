@@ -1,4 +1,4 @@
-"""Machines that others have made: named to the sweep by tags, and given an agent."""
+"""Activities that adopt and release VMs: tags for the sweep, and the agent."""
 
 import re
 from typing import Any
@@ -11,16 +11,16 @@ from dormouse.guest.installation import install_script, remove_script
 from dormouse.records.machines import MachineRecords
 from dormouse.resources.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, key_of
 
-SAID = re.compile(r"^dormouse-check agent (?P<result>passed|failed) ?(?P<detail>.*)$", re.MULTILINE)
+RESULT = re.compile(r"^dormouse-check agent (?P<result>passed|failed) ?(?P<detail>.*)$", re.MULTILINE)
 OURS = (IDLE_TAG, SCHEDULE_TAG, DEPLOYMENT_TAG)
 SYSTEM, USER = "SystemAssigned", "UserAssigned"
 
 
 async def tag_machine(request: Adoption, cloud: Cloud) -> Progress:
-    """Begin to tag a machine, and to give it an identity of its own if its agent needs one and it has none."""
+    """Start tagging a VM, and add a system-assigned identity if its agent needs one."""
     machine: Any = await _machines(request, cloud).get(request.group, request.name)
     kept = {name: value for name, value in (machine.get("tags") or {}).items() if name.lower() not in request.tags}
-    change: dict[str, Any] = {"tags": {**kept, **request.tags}}  # Azure takes no notice of capitals in names of tags
+    change: dict[str, Any] = {"tags": {**kept, **request.tags}}  # tag names are case-insensitive in Azure
     kind = str((machine.get("identity") or {}).get("type", ""))
     if request.agent and SYSTEM not in kind:
         change["identity"] = {"type": f"{SYSTEM}, {USER}" if USER in kind else SYSTEM}
@@ -30,7 +30,7 @@ async def tag_machine(request: Adoption, cloud: Cloud) -> Progress:
 
 
 async def untag_machine(request: Adoption, cloud: Cloud) -> Progress:
-    """Begin to take our tags off a machine; its identity stays, for others may use it by now."""
+    """Start removing Dormouse's tags from a VM; its identity stays, because others may use it."""
     machine: Any = await _machines(request, cloud).get(request.group, request.name)
     tags = {name: value for name, value in (machine.get("tags") or {}).items() if name.lower() not in OURS}
     if tags == machine.get("tags"):
@@ -40,31 +40,35 @@ async def untag_machine(request: Adoption, cloud: Cloud) -> Progress:
 
 
 async def begin_agent_setup(request: Adoption, cloud: Cloud) -> Progress:
-    """Begin to put the agent on a machine by one Run Command."""
+    """Start installing the agent on a VM by Run Command."""
     settings = cloud.settings
     return await _run(request, cloud, install_script(settings.control_plane_url, settings.heartbeat_audience))
 
 
 async def begin_agent_removal(request: Adoption, cloud: Cloud) -> Progress:
-    """Begin to take the agent off a machine, so that nothing of us is left that acts."""
+    """Start removing the agent from a VM by Run Command."""
     return await _run(request, cloud, remove_script())
 
 
 async def read_agent_setup(request: PollRequest, cloud: Cloud) -> Progress:
-    """Ask whether the script has run, and what it says about the agent."""
+    """Poll the agent script; it is refused if the script reports a failure."""
     progress, body = await cloud.ask(request.url)
     if progress.stage is not Stage.DONE:
         return progress
     output = script_output(body)
-    said = SAID.search(output)
+    said = RESULT.search(output)
     if said is not None and said["result"] == "passed":
         return progress
-    detail = said["detail"] if said else f"The machine has not said what became of the agent: {output[-300:]}"
+    detail = (
+        said["detail"]
+        if said
+        else f"The setup script did not report the result of the agent; its output ends with: {output[-300:]}"
+    )
     return Progress.refused(Refusal(RefusalReason.FAILED_LATE, detail.strip(), step="agent"))
 
 
 async def forget_agent(request: Adoption, cloud: Cloud) -> str:
-    """Forget what the agent of a machine has told: it has been taken away on purpose."""
+    """Delete the record of a VM's agent after the agent was removed."""
     await MachineRecords(cloud.tables).forget_heard(key_of(request.machine))
     return request.machine
 

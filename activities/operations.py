@@ -1,4 +1,4 @@
-"""Long operations of Azure: asked how they stand."""
+"""Polling of long-running Azure operations."""
 
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import PollRequest
@@ -6,6 +6,6 @@ from dormouse.environments.results import Progress
 
 
 async def poll_operation(request: PollRequest, cloud: Cloud) -> Progress:
-    """Ask at an operation's address how it stands: done, to be asked again, or refused."""
+    """Poll a long-running operation: done, waiting, or refused."""
     progress, _ = await cloud.ask(request.url)
     return progress

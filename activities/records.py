@@ -1,4 +1,4 @@
-"""The trail: what was begun and what came of it."""
+"""Activities that write the records of environments and operations."""
 
 import logging
 from contextlib import suppress
@@ -15,27 +15,27 @@ log = logging.getLogger(__name__)
 
 
 async def write_environment(request: EnvironmentRecord, cloud: Cloud) -> str:
-    """Remember what was asked for, now that it is built."""
+    """Write the record of an environment."""
     await Records(cloud.tables).remember_environment(request)
     return request.operation
 
 
 async def holds_lock(request: LockQuestion, cloud: Cloud) -> bool:
-    """Whether an operation holds the lock of its environment at this moment."""
+    """Whether an operation holds the lock of its environment."""
     held = await Records(cloud.tables).lock(request.environment)
     return held is not None and held.operation == request.operation
 
 
 async def close_operation(request: Completion, cloud: Cloud) -> str:
-    """Forget the environment if nothing of it is left, release its lock, and write the outcome, in that order.
+    """Delete the environment's record if requested, release its lock, and write the outcome, in that order.
 
-    Who reads the outcome finds everything else done. Run again after the lock is released, it leaves alone what a later
-    operation may have made under the same name.
+    Once the outcome is visible, everything else is done. If it runs again after the lock was released, it does not touch
+    the records of a later operation.
     """
     records = Records(cloud.tables)
     lock = await records.lock(request.environment) if request.forget_environment else None
     if lock is not None and lock.operation == request.operation:
-        with suppress(UnreadableRecord):  # then the rows of its machine go when no sweep has seen it for long
+        with suppress(UnreadableRecord):  # then retention deletes the rows of its VM later
             known = await records.environment(request.environment)
             if known is not None:
                 machine = known.machine_id(cloud.settings.azure_subscription_id)
@@ -44,7 +44,7 @@ async def close_operation(request: Completion, cloud: Cloud) -> str:
     await records.release_lock(request.environment, request.operation)
     try:
         record = await records.operation(request.operation)
-    except UnreadableRecord as error:  # only a newer release could write the outcome into it
+    except UnreadableRecord as error:  # only a newer release can update it
         log.warning("The outcome %s was not written: %s", request.outcome.status, error)
         record = None
     if record is not None:

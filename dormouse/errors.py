@@ -1,147 +1,157 @@
-"""What the control plane refuses, as one tree.
+"""Every error that the control plane reports to a caller, as one tree.
 
 ControlPlaneError
-├── InvalidRequest          the request cannot be read
-├── InvalidSpec             the request can be read, and is wrong in one or more places
-├── RequestTooLarge         the request is larger than anybody needs
-├── NotAuthenticated        nobody knows who asks
-├── NotAllowed              whoever asks may not do this
+├── InvalidRequest          the request is malformed
+├── InvalidSpec             the request is well-formed, but has validation errors
+├── RequestTooLarge         the body exceeds the size limit
+├── NotAuthenticated        the request has no valid credentials
+├── NotAllowed              the caller's role does not permit this
 ├── NotFound
 │   ├── BlueprintNotFound
 │   ├── EnvironmentNotFound
 │   ├── OperationNotFound
 │   ├── MachineNotFound
 │   └── SweepNotFound
-├── IdempotencyKeyReused    the request carries a key that another request had
-├── RequestUnderWay         the same request has come before, and is not answered yet
-├── TooManyRequests         whoever asks has asked too often
-├── EnvironmentBusy         another operation holds the environment
-├── NameTaken               a resource group of that name exists, and no record of it
-├── SweepUnderWay           another sweep has not ended yet
-├── CommandNotPossible      the environment is in a state that does not take the command
-├── UnreadableRecord        a stored row cannot be read by this release
-└── CloudUnavailable        Azure cannot be asked right now
+├── IdempotencyKeyReused    the Idempotency-Key was already sent with another request
+├── RequestUnderWay         a request with the same Idempotency-Key is still being processed
+├── TooManyRequests         the caller exceeded a rate limit
+├── EnvironmentBusy         another operation is running on the environment
+├── NameTaken               a resource group with the environment's name exists, without a record of it
+├── SweepUnderWay           another sweep is running
+├── CommandNotPossible      the current state does not allow the command
+├── ConcurrentChange        another request modified the same record at the same time
+├── UnreadableRecord        this release cannot read a stored row
+└── CloudUnavailable        Azure did not answer, or answered that it is temporarily unavailable
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong in a request: where (a JSON pointer, RFC 6901) and why."""
+    """One validation error: the JSON pointer (RFC 6901) of the value, and what is wrong with it."""
 
     pointer: str
     detail: str
 
 
 class ControlPlaneError(Exception):
-    """A "no" of the control plane, in words for the caller."""
+    """The base of all errors that are reported to a caller; the message is written for the caller."""
 
 
 class InvalidRequest(ControlPlaneError):
-    """The request cannot be read at all."""
+    """The request is malformed: its query, headers or body cannot be parsed."""
 
 
 class InvalidSpec(ControlPlaneError):
-    """The request is wrong in one or more places; every one of them is named."""
+    """The request has validation errors; all of them are listed in `errors`."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__(f"{len(faults)} thing(s) in the request are wrong.")
+        count = len(faults)
+        super().__init__(f"The request has {count} validation error{'' if count == 1 else 's'}.")
         self.faults = tuple(faults)
 
 
 class RequestTooLarge(ControlPlaneError):
-    """The request is larger than anybody needs."""
+    """The request body exceeds the size limit."""
 
 
 class NotAuthenticated(ControlPlaneError):
-    """The request does not prove who sends it."""
+    """The request has no valid credentials."""
 
 
 class NotAllowed(ControlPlaneError):
-    """Whoever sends the request may not do this."""
+    """The caller's role does not permit this request."""
 
 
 class NotFound(ControlPlaneError):
-    """What the caller names does not exist."""
+    """The requested object does not exist."""
 
 
 class BlueprintNotFound(NotFound):
-    """There is no blueprint of that name."""
+    """There is no blueprint with this name."""
 
 
 class EnvironmentNotFound(NotFound):
-    """There is no environment of that name."""
+    """There is no environment with this name."""
 
 
 class OperationNotFound(NotFound):
-    """There is no operation of that id."""
+    """There is no operation with this ID."""
 
 
 class MachineNotFound(NotFound):
-    """There is no such machine among those that are watched."""
+    """The sweep does not watch a virtual machine with this resource ID."""
 
 
 class SweepNotFound(NotFound):
-    """There is no sweep of that id."""
+    """There is no sweep with this ID."""
 
 
 class EnvironmentBusy(ControlPlaneError):
-    """Another operation holds the environment; it is named, so that the caller can watch it."""
+    """Another operation is running on the environment; `operation` is its ID."""
 
     def __init__(self, environment: str, operation: str) -> None:
-        super().__init__(f"Environment {environment} is held by operation {operation}. Wait until it has ended.")
+        super().__init__(f"Operation {operation} is running on environment {environment}; retry after it has ended.")
         self.operation = operation
 
 
 class NameTaken(ControlPlaneError):
-    """A resource group with the environment's name exists, and the control plane has no record of it."""
+    """A resource group with the environment's name exists, but the control plane has no record of the environment."""
 
 
 class IdempotencyKeyReused(ControlPlaneError):
-    """The request carries a key that another request had: a key belongs to one request."""
+    """The Idempotency-Key was already sent with a different request; use a new key for every request."""
 
     def __init__(self) -> None:
-        super().__init__("This Idempotency-Key came with another request before; take a new one for a new request.")
+        super().__init__("This Idempotency-Key was already sent with a different request; use a new key for a new request.")
 
 
 class RequestUnderWay(ControlPlaneError):
-    """The same request has come before and is not answered yet; come back in a moment."""
+    """A request with the same Idempotency-Key is still being processed; retry after `Retry-After` seconds."""
 
     def __init__(self) -> None:
-        super().__init__("The same request, with the same Idempotency-Key, is being answered; ask again in a moment.")
+        super().__init__("A request with the same Idempotency-Key is still being processed; retry in a few seconds.")
 
 
 class TooManyRequests(ControlPlaneError):
-    """Whoever asks has asked too often; they are told when to come back."""
+    """The caller exceeded a rate limit; `Retry-After` tells after how many seconds the next request is accepted."""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__("You ask for more than one caller may in a minute; come back a little later.")
-        self.seconds = seconds
+    def __init__(self, limit: int, seconds: float) -> None:
+        self.limit, self.seconds = limit, seconds
+        super().__init__(f"Rate limit exceeded ({limit} requests per minute); retry after {self.retry_after} s.")
+
+    @property
+    def retry_after(self) -> int:
+        """The whole seconds after which the next request is accepted."""
+        return math.ceil(round(self.seconds, 3))
 
 
 class SweepUnderWay(ControlPlaneError):
-    """Another sweep has not ended yet; it is named, so that the caller can watch it."""
+    """Another sweep is running; `Location` leads to it."""
 
     def __init__(self, sweep: str) -> None:
-        super().__init__(f"Sweep {sweep} has not ended yet.")
+        super().__init__(f"Sweep {sweep} is still running; retry after it has ended.")
         self.sweep = sweep
 
 
 class CommandNotPossible(ControlPlaneError):
-    """The environment is in a state that does not take this command."""
+    """The current state of the environment, virtual machine or operation does not allow this command."""
+
+
+class ConcurrentChange(ControlPlaneError):
+    """Another request modified the same record at the same time; nothing was changed, and a retry is safe."""
 
 
 class UnreadableRecord(ControlPlaneError):
-    """A stored row cannot be read by this release; it is kept unchanged, so that a newer release can read it."""
+    """This release cannot read a stored row; the row is left unchanged, so that a newer release can read it."""
 
     def __init__(self, table: str, key: str, reason: str) -> None:
-        super().__init__(
-            f"This release cannot read the row {key!r} of the table {table!r}, and leaves it unchanged: {reason}"
-        )
+        super().__init__(f"This release cannot read row {key!r} of table {table!r} and leaves it unchanged: {reason}")
         self.table, self.key = table, key
 
 
 class CloudUnavailable(ControlPlaneError):
-    """Azure or the record store cannot be asked right now; the same request may work later."""
+    """An Azure service did not answer or is temporarily unavailable; retry after `Retry-After` seconds."""

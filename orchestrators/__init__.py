@@ -1,4 +1,4 @@
-"""In which order: generators that read as lists of steps. This is the list of them."""
+"""Orchestrators: generators that run activities in order. This module lists them."""
 
 from collections.abc import Callable
 from typing import Any

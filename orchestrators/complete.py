@@ -1,4 +1,4 @@
-"""The end of every operation: write the trail, release the lock, answer."""
+"""Completion of every operation: write its outcome, release its lock, notify people."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from orchestrators.progress import ProgressTracker
 
 @dataclass(frozen=True, slots=True)
 class CompletionDetails:
-    """How an operation ended, and whether the environment is to be forgotten because nothing of it is left."""
+    """The outcome of an operation, and whether to delete the record of its environment."""
 
     outcome: Outcome
     forget: bool = False
@@ -25,7 +25,7 @@ class CompletionDetails:
 def complete(
     context: Context, operation: str, environment: str, tracker: ProgressTracker, details: CompletionDetails
 ) -> Orchestration[Any]:
-    """Write the outcome down, release the environment, tell people if it is news to them, and answer the outcome."""
+    """Write the outcome, release the lock, notify people if configured, and return the outcome."""
     tracker.close()
     closing = Completion(
         operation=operation,

@@ -1,4 +1,4 @@
-"""The few words orchestrators are written in."""
+"""Durable Functions primitives: run, fan out, poll, sleep, cancel."""
 
 import contextlib
 import json
@@ -21,17 +21,17 @@ Context: TypeAlias = df.DurableOrchestrationContext
 Orchestration = Generator[Any, Any, T]
 Activity = Callable[[Any, Any], Awaitable[T]]
 
-# The SDK sends no back-off to the host: tries are evenly spaced.
+# The SDK sends no back-off coefficient to the host: retries are evenly spaced.
 TRANSIENT = df.RetryOptions(5_000, 24)
 LONG_RETRY = df.RetryOptions(15_000, 240)
 
 LONGEST_OPERATION = timedelta(minutes=45)
-POLL_SECONDS = 5.0  # seconds; Compute allows 15 polls a minute of one operation
+POLL_SECONDS = 5.0  # Compute allows 15 polls per minute and operation
 CANCEL = "cancel"
 
 
 class RetriesExhausted(Exception):
-    """An activity went on failing until its tries were used up."""
+    """An activity failed in all of its attempts."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.detail)
@@ -39,12 +39,12 @@ class RetriesExhausted(Exception):
 
 
 def run(context: Context, activity: Activity[T], request: Any, retries: df.RetryOptions = TRANSIENT) -> Orchestration[T]:
-    """Run an activity, again while it raises; raises RetriesExhausted when its tries are used up."""
-    return (yield from _answered(activity, _call(context, activity, request, retries)))
+    """Run an activity, with retries; raises RetriesExhausted when all attempts failed."""
+    return (yield from _result_of(activity, _call(context, activity, request, retries)))
 
 
 def run_all(context: Context, requests: Sequence[tuple[Activity[T], Any]]) -> Orchestration[list[T]]:
-    """Run activities side by side and wait for every one of them; raises RetriesExhausted if one of them gave up."""
+    """Run activities in parallel and wait for all; raises RetriesExhausted if one failed in all attempts."""
     answers = yield from run_each(context, requests)
     for answer in answers:
         if isinstance(answer, RetriesExhausted):
@@ -55,17 +55,17 @@ def run_all(context: Context, requests: Sequence[tuple[Activity[T], Any]]) -> Or
 def run_each(
     context: Context, requests: Sequence[tuple[Activity[T], Any]], retries: df.RetryOptions = TRANSIENT
 ) -> Orchestration[list[T | RetriesExhausted]]:
-    """Run activities side by side and wait for every one of them; the answer of each, or how it gave up."""
+    """Run activities in parallel and wait for all; returns the result or the RetriesExhausted of each."""
     if not requests:
         return []
     tasks = [_call(context, activity, request, retries) for activity, request in requests]
-    with contextlib.suppress(Exception):  # told apart below, task by task
+    with contextlib.suppress(Exception):  # handled below for each task
         yield context.task_all(tasks)
     answers: list[T | RetriesExhausted] = []
     for (activity, _), task in zip(requests, tasks, strict=True):
         try:
-            # Each task has been waited for already, if only until the first failed: nothing is scheduled twice.
-            answers.append((yield from _answered(activity, task)))
+            # The tasks were scheduled by task_all; yielding one again only waits for it.
+            answers.append((yield from _result_of(activity, task)))
         except RetriesExhausted as gave_up:
             answers.append(gave_up)
     return answers
@@ -80,16 +80,16 @@ def poll(
     machine: PlannedMachine | None = None,
     cancel: Any = None,
 ) -> Orchestration[Progress]:
-    """Make a request of Azure and follow it to its end, sleeping durably in between: no thread waits.
+    """Make an Azure request and poll it until it ends, with durable timers that block no thread.
 
-    What Azure has accepted is followed to its end even if `cancel` is heard; what it has not is not asked for again.
+    After `cancel`, a request that Azure accepted is still polled until it ends; one that it did not accept is not repeated.
     """
     began = context.current_utc_datetime
     deadline = began + LONGEST_OPERATION
     progress = yield from run(context, begin, request)
     while progress.stage is Stage.WAITING:
         if context.current_utc_datetime >= deadline:
-            detail = f"Azure has not finished within {LONGEST_OPERATION.total_seconds() / 60:.0f} minutes."
+            detail = f"Azure did not finish within {LONGEST_OPERATION.total_seconds() / 60:.0f} minutes."
             return Progress.refused(Refusal(RefusalReason.GAVE_UP, detail))
         if progress.url:
             yield from sleep(context, _pause(progress, (context.current_utc_datetime - began).total_seconds()))
@@ -97,21 +97,21 @@ def poll(
         else:
             yield from sleep(context, progress.retry_after, cancel)
             if is_cancelled(cancel):
-                return Progress.refused(Refusal(RefusalReason.CANCELLED, "It was not begun."))
+                return Progress.refused(Refusal(RefusalReason.CANCELLED, "This step was not started."))
             progress = yield from run(context, begin, request)
     return progress
 
 
 def _pause(progress: Progress, waited: float) -> float:
-    """The seconds until an operation is asked for again: what Azure says, but no more than a tenth of what it has taken.
+    """The seconds until the next poll: Azure's Retry-After, but at most a tenth of the time since the start.
 
-    Azure's first answers say up to 30 seconds for what takes 20 (recorded). Who asks too much is told by 429, and obeys.
+    Azure's first responses say up to 30 seconds for operations that take 20 (recorded). Retry-After of a 429 is honoured.
     """
     return progress.retry_after if progress.held_up else min(progress.retry_after, max(POLL_SECONDS, waited / 10))
 
 
 def sleep(context: Context, seconds: float, cancel: Any = None) -> Orchestration[None]:
-    """Sleep durably, but no longer than until `cancel` is heard."""
+    """Sleep with a durable timer, at most until `cancel` is raised."""
     if is_cancelled(cancel):
         return
     alarm = context.create_timer(context.current_utc_datetime + timedelta(seconds=seconds))
@@ -121,26 +121,26 @@ def sleep(context: Context, seconds: float, cancel: Any = None) -> Orchestration
 
 
 def listen_for_cancellation(context: Context) -> Orchestration[Any]:
-    """A task that ends when somebody cancels; see `is_cancelled`."""
+    """A task that completes when the operation is cancelled; see `is_cancelled`."""
     cancel = context.wait_for_external_event(CANCEL)
-    # Only what has been waited for once is heard: wait for a moment.
+    # An event is only received after the task was yielded once.
     yield context.task_any([cancel, context.create_timer(context.current_utc_datetime)])
     return cancel
 
 
 def is_cancelled(cancel: Any) -> bool:
-    """Whether somebody has cancelled."""
+    """Whether the operation was cancelled."""
     return cancel is not None and bool(cancel.is_completed)
 
 
 def cancelled_by(cancel: Any) -> str:
-    """Who has cancelled; what a client tells arrives as the text that it sent."""
+    """Who cancelled the operation; event data sent by a client arrives as JSON text."""
     told = cancel.result
     return serialization.decode(Cancellation, json.loads(told) if isinstance(told, str) else told).by
 
 
 def refusal_in(progress: Progress, step: str) -> Refusal | None:
-    """The refusal of a step, if it was refused."""
+    """The refusal in a progress, with the name of its step, or None."""
     said = progress.refusal
     return None if said is None else replace(said, step=step)
 
@@ -149,19 +149,19 @@ def _call(context: Context, activity: Activity[Any], request: Any, retries: df.R
     return context.call_activity_with_retry(activity.__name__, retries, serialization.encode(request))
 
 
-def _answered(activity: Activity[T], task: Any) -> Orchestration[T]:
+def _result_of(activity: Activity[T], task: Any) -> Orchestration[T]:
     try:
         answer = yield task
     except Exception as error:  # noqa: BLE001 - the SDK raises bare Exception when the retries are used up
-        raise RetriesExhausted(_gave_up(error)) from None
-    return serialization.decode(_answer_type(activity), answer)  # type: ignore[no-any-return]
+        raise RetriesExhausted(_refusal_of(error)) from None
+    return serialization.decode(_result_type(activity), answer)  # type: ignore[no-any-return]
 
 
-def _gave_up(error: Exception) -> Refusal:
+def _refusal_of(error: Exception) -> Refusal:
     first_line = str(error).strip().partition("\n")[0]
     return Refusal(RefusalReason.GAVE_UP, first_line)
 
 
 @cache
-def _answer_type(activity: Activity[Any]) -> Any:
+def _result_type(activity: Activity[Any]) -> Any:
     return get_type_hints(activity)["return"]

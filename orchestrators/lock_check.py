@@ -1,7 +1,6 @@
-"""The fence: an orchestration changes nothing unless the lock that it was started under is still its own.
+"""Lock check: an orchestration changes nothing unless its operation still holds its lock.
 
-An orchestration may begin long after it was asked for. By then its lock may have been taken for abandoned, and another
-operation may be at work.
+An orchestration may start long after its request. By then its lock may have been taken over as stale by another operation.
 """
 
 from activities.records import holds_lock
@@ -11,7 +10,7 @@ from orchestrators.durable import Context, Orchestration, run
 
 
 def lost_lock(context: Context, operation: str, environment: str) -> Orchestration[Outcome | None]:
-    """How an operation ends that does not hold the lock of its environment any more, or None if it does."""
+    """The outcome of an operation that no longer holds the lock of its environment, or None if it holds it."""
     if (yield from run(context, holds_lock, LockQuestion(operation, environment))):
         return None
-    return Outcome(OutcomeStatus.CANCELLED, f"Nothing was done: another operation has taken {environment} over.")
+    return Outcome(OutcomeStatus.CANCELLED, f"Nothing was changed: another operation took over the lock of {environment}.")

@@ -1,4 +1,4 @@
-"""Telling people what happens, which nothing waits for."""
+"""Sending notifications, which never blocks an operation."""
 
 from collections.abc import Sequence
 
@@ -8,24 +8,24 @@ from activities.notifications import send_notifications
 from dormouse.notifications.notification import Delivery, Notification, NotificationRequest
 from orchestrators.durable import Context, Orchestration, run_each, sleep
 
-TOLD_ONE_BY_ONE = 5
-# People are told soon or not at all.
-TELLING, TIMES, APART = df.RetryOptions(5_000, 3), 3, 5.0
+MOST_SINGLE = 5
+# A late notification is worse than none.
+NOTIFY_RETRIES, ATTEMPTS, PAUSE_SECONDS = df.RetryOptions(5_000, 3), 3, 5.0
 
 
-def notify(context: Context, notices: Sequence[Notification]) -> Orchestration[None]:
-    """Tell people; many notices become one, for nobody reads a hundred. Who cannot be told blocks nobody."""
-    if len(notices) > TOLD_ONE_BY_ONE:
-        words = "; ".join(f"{notification.name}: {notification.event}" for notification in notices)
-        notices = [Notification("many", "", f"{len(notices)} machines", words, notices[0].at)]
-    tellings = [NotificationRequest(notification) for notification in notices]
-    for time in range(TIMES):
-        if tellings and time:
-            yield from sleep(context, APART)
-        told = yield from run_each(context, [(send_notifications, telling) for telling in tellings], TELLING)
-        # A place that was reached is not told again because another one was not.
-        tellings = [
-            NotificationRequest(telling.notification, delivery.again)
-            for telling, delivery in zip(tellings, told, strict=True)
+def notify(context: Context, notifications: Sequence[Notification]) -> Orchestration[None]:
+    """Send notifications, combined into one if there are many; a failed delivery never blocks the operation."""
+    if len(notifications) > MOST_SINGLE:
+        words = "; ".join(f"{notification.name}: {notification.event}" for notification in notifications)
+        notifications = [Notification("many", "", f"{len(notifications)} machines", words, notifications[0].at)]
+    requests = [NotificationRequest(notification) for notification in notifications]
+    for attempt in range(ATTEMPTS):
+        if requests and attempt:
+            yield from sleep(context, PAUSE_SECONDS)
+        deliveries = yield from run_each(context, [(send_notifications, request) for request in requests], NOTIFY_RETRIES)
+        # Repeat only for the channels that failed.
+        requests = [
+            NotificationRequest(request.notification, delivery.again)
+            for request, delivery in zip(requests, deliveries, strict=True)
             if isinstance(delivery, Delivery) and delivery.again
         ]

@@ -1,4 +1,4 @@
-"""The board of an operation: which step stands where, for everybody who asks while it runs and for the trail afterwards."""
+"""The progress of an operation, published as its custom status and recorded at its end."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,52 +17,52 @@ FIRST_SHOWN = {RUNNING: 0, REFUSED: 1, WAITING: 2}
 
 
 class ProgressTracker:
-    """The steps of one operation and how they stand; every change is published as the orchestration's status."""
+    """The progress of each step of an operation; every change is published as the custom status."""
 
     def __init__(self, context: Context) -> None:
-        """Begin to count seconds."""
+        """Start the clock of the operation."""
         self._context = context
         self._began: datetime = context.current_utc_datetime
         self._reports: dict[str, ResourceProgress] = {}
 
     def expect(self, *nodes: Node) -> None:
-        """Put steps on the board that are still to come."""
+        """Add steps that have not started yet."""
         self._reports |= {node.name: ResourceProgress(node.name, WAITING, node.needs) for node in nodes}
         self._publish()
 
     def begin(self, *names: str, needs: Iterable[str] = ()) -> None:
-        """Steps are being worked on."""
+        """Mark steps as running."""
         for name in names:
             report = self._reports.get(name, ResourceProgress(name, WAITING, tuple(needs)))
             self._reports[name] = replace(report, state=RUNNING, began=self._seconds())
         self._publish()
 
     def end(self, name: str, state: str = DONE) -> None:
-        """A step has come to its end."""
+        """Mark a step as ended."""
         report = self._reports[name]
         now = self._seconds()
         self._reports[name] = replace(report, state=state, began=now if report.began is None else report.began, ended=now)
         self._publish()
 
     def close(self) -> None:
-        """The operation is over: what was still being worked on has not come to a good end."""
+        """Mark the steps that are still running as refused, because the operation has ended."""
         for report in self.reports:
             if report.state == RUNNING:
                 self.end(report.name, REFUSED)
 
     @property
     def reports(self) -> tuple[ResourceProgress, ...]:
-        """Every step in the order in which it came onto the board."""
+        """All steps in the order in which they were added."""
         return tuple(self._reports.values())
 
     @property
     def began_at(self) -> str:
-        """When the operation began, as ISO 8601 in UTC."""
+        """The start of the operation, in ISO 8601 and UTC."""
         return _text(self._began)
 
     @property
     def now(self) -> str:
-        """The operation's present moment, as ISO 8601 in UTC."""
+        """The current time of the orchestration, in ISO 8601 and UTC."""
         return _text(self._context.current_utc_datetime)
 
     def _seconds(self) -> float:
@@ -74,7 +74,7 @@ class ProgressTracker:
 
 
 def status_of(began_at: str, reports: Sequence[ResourceProgress]) -> dict[str, Any]:
-    """The board as a status: if not all steps fit, those that are being worked on come first, and all are counted."""
+    """The custom status; if not all steps fit, running ones come first, and the status counts all by state."""
     whole = {"began_at": began_at, "steps": [serialization.encode(report) for report in reports]}
     if status_length(whole) <= LONGEST_STATUS:
         return whole

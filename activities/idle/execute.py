@@ -13,7 +13,7 @@ from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
 from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.environments.results import Progress, Stage
-from dormouse.errors import CloudUnavailable, UnreadableRecord
+from dormouse.errors import CloudUnavailable, ConcurrentChange, UnreadableRecord
 from dormouse.idle.decision import NextAction, hibernates
 from dormouse.idle.evaluation import evaluation_of, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
@@ -38,7 +38,7 @@ async def claim_machines(request: ClaimBatch, cloud: Cloud) -> list[ClaimResult]
 async def _claim(claim: ActionClaim, records: Records) -> ClaimResult:
     try:
         return ClaimResult(await _lock(claim, records))
-    except (CloudUnavailable, UnreadableRecord) as error:
+    except (CloudUnavailable, ConcurrentChange, UnreadableRecord) as error:
         return ClaimResult(problem=str(error))
 
 
@@ -47,7 +47,7 @@ async def _lock(claim: ActionClaim, records: Records) -> str:
     if not await records.take_lock(subject, lock):
         held = await records.lock(subject)
         if held is None:
-            raise CloudUnavailable("The lock was released at this moment; retry.")
+            raise ConcurrentChange("Another operation released the machine at the same moment.")
         if held.operation != claim.operation:
             return held.operation
     verb, by, at = claim.planned.verb, f"sweep ({claim.planned.reason})", iso_text(claim.accepted_at)

@@ -1,4 +1,4 @@
-"""Machines: put, extended, started, stopped, looked at, removed."""
+"""Activities for VMs and VM extensions."""
 
 import base64
 import copy
@@ -14,7 +14,7 @@ from dormouse.lifecycle import Verb
 
 
 async def put_virtual_machine(request: BuildRequest, cloud: Cloud) -> Progress:
-    """Begin a machine; its password is read from the key vault here and goes to Azure only."""
+    """Start creating a VM; its password is read from the key vault here and sent to Azure only."""
     step = request.resource
     secret = await cloud.secrets.get_secret(step.settings["secret"])
     body = copy.deepcopy(step.body)
@@ -27,21 +27,21 @@ async def put_virtual_machine(request: BuildRequest, cloud: Cloud) -> Progress:
 
 
 async def read_virtual_machine(request: BuildRequest, cloud: Cloud) -> Progress:
-    """Learn what later steps need to know of a machine: the principal of its identity."""
+    """Read the output of a VM: the principal ID of its identity."""
     machine = await cloud.compute.virtual_machines.get(request.resource.group, *request.resource.names)
     identity = machine.get("identity") or {}
     return Progress.done(principal=str(identity.get("principalId", "")))
 
 
 async def put_machine_extension(request: BuildRequest, cloud: Cloud) -> Progress:
-    """Begin an extension on a machine."""
+    """Start installing a VM extension."""
     step = request.resource
     put = cloud.compute.virtual_machine_extensions.begin_create_or_update
     return await cloud.begin(put, step.group, *step.names, step.body)
 
 
 async def release_network(request: BuildRequest, cloud: Cloud) -> Progress:
-    """Tell a machine that its network card outlives it; a machine that is not there has nothing to release."""
+    """Detach the lifetime of a network interface from its VM; done if the VM does not exist."""
     card = {"id": request.outputs["nic"]["id"], "properties": {"primary": True, "deleteOption": "Detach"}}
     body: Any = {"properties": {"networkProfile": {"networkInterfaces": [card]}}}
     update = cloud.compute.virtual_machines.begin_update
@@ -51,7 +51,7 @@ async def release_network(request: BuildRequest, cloud: Cloud) -> Progress:
 
 
 async def begin_power_change(request: ChangePower, cloud: Cloud) -> Progress:
-    """Begin to start, deallocate or restart a machine; a machine that is there already is no trouble."""
+    """Begin to start, deallocate or restart a VM; safe if it is already in that state."""
     machines = cloud.compute_in(request.subscription or cloud.settings.azure_subscription_id).virtual_machines
     begin = {Verb.START: machines.begin_start, Verb.STOP: machines.begin_deallocate, Verb.RESTART: machines.begin_restart}
     options: dict[str, Any] = {"hibernate": True} if request.hibernate and request.verb is Verb.STOP else {}
@@ -59,5 +59,5 @@ async def begin_power_change(request: ChangePower, cloud: Cloud) -> Progress:
 
 
 async def read_machine(request: ChangePower, cloud: Cloud) -> MachineView:
-    """How a machine stands by its instance view, which is always fresh."""
+    """The current state of a VM from its instance view."""
     return await Inventory(cloud).look(request.group, request.machine, request.subscription)

@@ -1,4 +1,4 @@
-"""Role assignments: what a machine's identity may do."""
+"""Activities for role assignments."""
 
 import uuid
 
@@ -11,19 +11,19 @@ EXISTS = "RoleAssignmentExists"
 
 
 async def put_role_assignment(request: BuildRequest, cloud: Cloud) -> Progress:
-    """Give the machine's identity its role; the name follows from the content, so that asking twice gives one."""
+    """Assign a role to the VM's identity; the name is derived from the content, so that a repetition is harmless."""
     inputs = request.resource.settings
     scope, role, principal = inputs["scope"], inputs["role"], request.outputs[inputs["principal_of"]]["principal"]
     name = assignment_name(scope, principal, role)
-    # principalType keeps Azure from looking the new identity up in a directory that may not know it yet.
+    # With principalType, Azure does not look up the new identity in a directory that may not have it yet.
     # https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
     properties = {"roleDefinitionId": role, "principalId": principal, "principalType": "ServicePrincipal"}
     progress = await cloud.put(cloud.authorization.role_assignments.create, scope, name, {"properties": properties})
     there = progress.refusal is not None and progress.refusal.code == EXISTS
     if not there and progress.stage is not Stage.DONE:
         return progress
-    # Only what was new with us is ours to take back: what a new machine may do is new, whatever this answer says,
-    # which may be that of a second try.
+    # Return the ID, for rollback, only if this operation created the assignment. For a new VM it always did, even if
+    # this is a retry whose response says that it exists.
     if (progress.created and not there) or not request.machine_exists:
         return Progress.done(id=f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}")
     return Progress.done()

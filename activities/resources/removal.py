@@ -1,4 +1,4 @@
-"""Removal of groups and of single resources; removing what is gone is a success."""
+"""Activities that delete resource groups and resources; deleting a missing one succeeds."""
 
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.error_codes import GONE
@@ -7,12 +7,12 @@ from dormouse.environments.results import Progress
 
 
 async def remove_group(request: str, cloud: Cloud) -> Progress:
-    """Begin to remove a resource group with everything in it."""
+    """Start deleting a resource group with everything in it."""
     return _gone_is_done(await cloud.begin(cloud.resources.resource_groups.begin_delete, request))
 
 
 async def remove_resource(request: str, cloud: Cloud) -> Progress:
-    """Begin to remove what this id names."""
+    """Start deleting the resource with this ID."""
     delete = cloud.resources.resources.begin_delete_by_id
     return _gone_is_done(await cloud.begin(delete, request, api_version=api_version(request)))
 

@@ -1,1 +1,1 @@
-"""Who may do what: roles, tokens, signatures and rate limits."""
+"""Access control: roles, tokens, signatures and rate limits."""

@@ -1,4 +1,4 @@
-"""Rate limits: how often one caller may ask for what costs calls of Azure, so many at once and then evenly."""
+"""Rate limits for requests that call Azure: a token bucket for each caller."""
 
 from collections import OrderedDict
 
@@ -9,15 +9,15 @@ MOST_CALLERS = 10_000
 
 
 class RateLimit:
-    """What each caller has left, in the memory of this process: of several instances, each counts for itself."""
+    """A token bucket for each caller, in the memory of this process: every instance of the app counts separately."""
 
     def __init__(self, a_minute: int, at_once: int = 0) -> None:
-        """Allow every caller so many requests a minute, and so many of them at once (0: as many as in a minute)."""
-        self._a_second, self._most = a_minute / MINUTE, float(at_once or a_minute)
+        """Allow every caller `a_minute` requests per minute, in bursts of at most `at_once` (0: `a_minute`)."""
+        self._limit, self._a_second, self._most = a_minute, a_minute / MINUTE, float(at_once or a_minute)
         self._left = OrderedDict[str, tuple[float, float]]()
 
     def check(self, caller: str, now: float) -> None:
-        """Count a request at a moment (seconds since 1970); raises TooManyRequests, which says when to come back."""
+        """Count a request at `now` (seconds since 1970); raises TooManyRequests with the seconds to wait."""
         left, since = self._left.pop(caller, (self._most, now))
         left = min(self._most, left + max(0.0, now - since) * self._a_second)
         admitted = left >= 1
@@ -25,14 +25,14 @@ class RateLimit:
         while len(self._left) > MOST_CALLERS:
             self._left.popitem(last=False)
         if not admitted:
-            raise TooManyRequests((1 - left) / self._a_second)
+            raise TooManyRequests(self._limit, (1 - left) / self._a_second)
 
 
 def read_rate_limit(a_minute: int) -> RateLimit:
-    """The pace of reading single things from Azure, for callers that may send so many commands a minute.
+    """The rate limit for requests that read one environment from Azure, given the limit for commands per minute.
 
-    It is twice theirs, so that polling goes on, but little at once: a look is two reads, and Resource Manager allows a
-    subscription 250 at once and then 25 a second
+    It is twice the limit for commands, so that polling continues, in small bursts: such a request makes two reads, and
+    Resource Manager allows a subscription bursts of 250 reads and then 25 reads per second
     (https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling).
     """
     return RateLimit(2 * a_minute, max(10, a_minute // 5))

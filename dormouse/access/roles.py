@@ -1,4 +1,4 @@
-"""Who may do what: roles, the right that each route asks for, and whose environment is whose."""
+"""Authorization: roles, the permission that each route requires, and ownership of environments."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dormouse.errors import NotAllowed
 
 
 class Role(StrEnum):
-    """What somebody is to the control plane; each may do what those before it may."""
+    """The role of a caller; every role includes the permissions of those before it."""
 
     VIEWER = "viewer"
     USER = "user"
@@ -17,7 +17,7 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a route asks of its callers: nothing, to look, to act on what is theirs, or to act on everything."""
+    """The permission that a route requires: none, read, change own environments, or change everything."""
 
     NOTHING = "nothing"
     LOOK = "look"
@@ -26,13 +26,13 @@ class Permission(StrEnum):
 
 
 class Channel(StrEnum):
-    """The way by which somebody came in."""
+    """The channel through which a request arrived."""
 
     SLACK = "slack"
     TEAMS = "teams"
     GENERIC = "generic"
     KEY = "function key"
-    TOKEN = "token"  # noqa: S105 - the name of a door
+    TOKEN = "token"  # noqa: S105 - the name of a channel
     NOBODY = "open door"
 
 
@@ -48,7 +48,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class ChatPerson:
-    """What somebody in a chat is to the control plane, and the object id that Entra knows them by, if that is known."""
+    """The role of a chat user, and their Microsoft Entra object ID, if known."""
 
     role: Role
     object_id: str = ""
@@ -64,41 +64,41 @@ LEAST = {Permission.LOOK: Role.VIEWER, Permission.OWN: Role.USER, Permission.OPE
 
 
 def require_permission(caller: Caller, right: Permission) -> None:
-    """Raise NotAllowed unless the caller's role is enough; asked before anything is looked up."""
+    """Raise NotAllowed unless the caller's role has a permission; checked before any lookup."""
     if right is Permission.NOTHING:
         return
     if caller.role is None or ORDER.index(caller.role) < ORDER.index(LEAST[right]):
-        raise NotAllowed(f"This takes the role {LEAST[right]}, and you have {caller.role or 'none'}.")
+        raise NotAllowed(f"This request requires the role {LEAST[right]}; your role is {caller.role or 'none'}.")
 
 
 def require_admin(caller: Caller, what: str) -> None:
-    """Raise NotAllowed unless the caller is an admin: few are to do `what`."""
+    """Raise NotAllowed, naming `what`, unless the caller is an admin."""
     if caller.role is not Role.ADMIN:
-        raise NotAllowed(f"{what} takes the role {Role.ADMIN}, and you have {caller.role or 'none'}.")
+        raise NotAllowed(f"{what} requires the role {Role.ADMIN}; your role is {caller.role or 'none'}.")
 
 
 def owns(caller: Caller, owner_id: str) -> bool:
-    """Whether something is the caller's own, whatever they are called; who has no object id owns nothing."""
+    """Whether the caller owns something, by object ID; a caller without an object ID owns nothing."""
     return bool(caller.object_id) and caller.object_id == owner_id
 
 
 def require_own(caller: Caller, owner_id: str) -> None:
-    """Raise NotAllowed unless the caller may act on everything, or on this because it is theirs."""
+    """Raise NotAllowed unless the caller is an operator or admin, or the owner."""
     if caller.role in (Role.OPERATOR, Role.ADMIN) or owns(caller, owner_id):
         return
-    raise NotAllowed("You may act on your own environments, and this one is not yours.")
+    raise NotAllowed("Your role allows changes to your own environments only; this one has another owner.")
 
 
 def require_can_own(caller: Caller) -> None:
-    """Raise NotAllowed unless the caller could act on what is built for them: operate on everything, or own something."""
+    """Raise NotAllowed for a caller who could not change the environment they create: role user, without an object ID."""
     if caller.role in (Role.OPERATOR, Role.ADMIN) or caller.object_id:
         return
-    words = "You have the role user and no object id, so you would own nothing that you build. Send a token of your own."
+    words = "With the role user and no object ID you could not change what you create; sign in and send a bearer token."
     raise NotAllowed(words)
 
 
 def may_act(caller: Caller, owner_id: str) -> bool:
-    """Whether the caller may act on something of this owner: what is refused then is shown in no view either."""
+    """Whether the caller may change something that has this owner; views hide what the caller may not change."""
     try:
         require_permission(caller, Permission.OWN)
         require_own(caller, owner_id)
@@ -108,19 +108,19 @@ def may_act(caller: Caller, owner_id: str) -> bool:
 
 
 def read_chat_users(text: str) -> dict[str, ChatPerson]:
-    """People by door and id, from `slack:U012AB3CD=operator, slack:U45=user:<object id>`; raises ValueError."""
+    """Chat users by channel and ID, from `slack:U012AB3CD=operator, slack:U45=user:<object ID>`; raises ValueError."""
     people: dict[str, ChatPerson] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = CHAT_USER.fullmatch(part)
         if match is None or match["role"] not in list(Role):
-            raise ValueError(f"{part!r} does not say who is what, as slack:U012AB3CD=operator does")
-        # Entra's ids are the same in capitals; those of chats are not.
+            raise ValueError(f"{part!r} is not like slack:U012AB3CD=operator (channel:user=role, optionally :object ID)")
+        # Entra object IDs are case-insensitive; chat user IDs are not.
         who = match["who"].lower() if ENTRA_ID.fullmatch(match["who"]) else match["who"]
         people[who] = ChatPerson(Role(match["role"]), (match["object_id"] or "").lower())
     return people
 
 
 def highest(names: list[str]) -> Role | None:
-    """The role that allows most, of those that are known by their names."""
+    """The role with the most permissions among some role names; unknown names are ignored."""
     known = [role for role in ORDER if role.value in names]
     return known[-1] if known else None

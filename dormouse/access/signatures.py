@@ -1,4 +1,4 @@
-"""Signatures of messages: HMAC-SHA256 over what was sent, byte for byte, in the forms that chats and webhooks know."""
+"""Message signatures: HMAC-SHA256 over the raw body, in the formats of webhooks, Slack and Teams."""
 
 import base64
 import binascii
@@ -17,18 +17,20 @@ def slack_signature(secret: str, timestamp: str, body: bytes) -> str:
 
 
 def teams_signature(secret: str, body: bytes) -> str:
-    """`Authorization` of an outgoing webhook; raises ValueError if the secret is not the base64 that Teams has shown.
+    """`Authorization` of an outgoing webhook; raises ValueError if the secret is not base64.
 
     https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook
     """
     try:
         key = base64.b64decode(secret, validate=True)
     except binascii.Error as error:
-        raise ValueError("this is no secret of Teams: it is not base64") from error
+        raise ValueError(
+            "must be the base64 security token that Teams shows when the outgoing webhook is created"
+        ) from error
     return f"HMAC {base64.b64encode(hmac.new(key, body, hashlib.sha256).digest()).decode()}"
 
 
 def same(given: str, expected: str) -> bool:
-    """Whether two signatures are the same, in a time that does not tell how much of them is."""
-    # What came may hold anything; what it is compared with does not.
+    """Whether two signatures are equal, compared in constant time."""
+    # The received signature may hold any character.
     return hmac.compare_digest(given.encode(errors="backslashreplace"), expected.encode())

@@ -1,4 +1,4 @@
-"""Bearer tokens of Microsoft Entra, verified: signature, issuer, audience and times, and nothing believed before that.
+"""Verification of Microsoft Entra bearer tokens: signature, issuer, audience and validity period.
 
 https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-tokens
 """
@@ -10,41 +10,41 @@ import azure.functions as func
 from dormouse.errors import CloudUnavailable, NotAuthenticated
 
 ALGORITHM = "RS256"
-LEEWAY = 60  # seconds by which clocks may differ
+LEEWAY = 60  # seconds of allowed clock skew
 LONGEST_TOKEN = 16 * 1024
 
 
 class KeySource(Protocol):
-    """Where the tenant's signing keys come from."""
+    """A source of the tenant's signing keys."""
 
     async def key(self, identifier: str) -> Any:
         """The key with this ID, or None if the tenant has none; raises CloudUnavailable."""
 
 
 class Tokens:
-    """Reads tokens that one tenant has issued."""
+    """Verifies tokens issued by one tenant."""
 
     def __init__(self, keys: KeySource, authority: str, tenant: str) -> None:
-        """Believe this authority's tenant; its tokens name it in the words of version 1 or of version 2."""
+        """Accept tokens of this tenant, in version 1 or version 2 format."""
         self._keys, self._tenant = keys, tenant
         self._issuers = [f"{authority}/{tenant}/v2.0", f"https://sts.windows.net/{tenant}/"]
 
     async def claims(self, req: func.HttpRequest, audience: str) -> dict[str, Any]:
-        """The claims of the token that a request carries; raises NotAuthenticated, or CloudUnavailable."""
+        """The claims of a request's bearer token; raises NotAuthenticated or CloudUnavailable."""
         import jwt
 
         if not self._tenant:
             raise CloudUnavailable("ENTRA_TENANT_ID is not set: tokens cannot be verified.")
         kind, _, token = req.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
-            raise NotAuthenticated("The request carries no bearer token.")
+            raise NotAuthenticated("The Authorization header holds no bearer token.")
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") != ALGORITHM:
-                raise NotAuthenticated("The token is not signed as tokens are.")
+                raise NotAuthenticated(f"The token uses an unsupported signing algorithm; expected {ALGORITHM}.")
             key = await self._keys.key(str(header.get("kid", "")))
             if key is None:
-                raise NotAuthenticated("The token is signed with a key that nobody knows.")
+                raise NotAuthenticated("The token has an unknown signing key (`kid`); request a new token from this tenant.")
             claims: dict[str, Any] = jwt.decode(
                 token,
                 key.key,
@@ -54,6 +54,6 @@ class Tokens:
                 leeway=LEEWAY,
                 options={"require": ["exp", "nbf", "iss", "aud"]},
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, UnicodeError) as error:  # UnicodeError: header bytes that are not UTF-8
             raise NotAuthenticated(f"The token is not valid ({type(error).__name__}).") from None
         return claims

@@ -1,1 +1,1 @@
-"""Kinds of environment: the spec of each and the list of its resources. Pure."""
+"""Blueprints: the spec and the list of resources of each kind of environment. Pure."""

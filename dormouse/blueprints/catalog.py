@@ -1,4 +1,4 @@
-"""Blueprints: the kinds of environment, each a short list of parts."""
+"""The catalog of blueprints: each is a list of resources."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from dormouse.resources.plan import DeploymentTarget, Plan, PlannedMachine, Reso
 
 
 def workstation(parts: Parts) -> list[Resource]:
-    """One GPU machine open to its owner's address only, with a blob container mounted and a desktop over RDP."""
+    """One GPU VM with an RDP desktop and a mounted blob container, reachable from the allowed networks only."""
     return [
         *parts.resource_group(),
         *parts.network(open_ports=(RDP, SSH)),
@@ -30,7 +30,7 @@ BLUEPRINTS: dict[str, Callable[[Parts], list[Resource]]] = {"workstation": works
 
 @dataclass(frozen=True, slots=True)
 class BlueprintDescription:
-    """What a caller needs to know to ask for a blueprint."""
+    """A blueprint as callers see it: its parameters (JSON schema) and their defaults."""
 
     name: str
     summary: str
@@ -39,7 +39,7 @@ class BlueprintDescription:
 
 
 def plan_for(spec: WorkstationSpec, place: DeploymentTarget) -> Plan:
-    """Everything the environment is made of, in an order that works, as data."""
+    """The plan of an environment: its resources, each after the resources it needs."""
     parts = Parts(spec, place)
     steps = tuple(in_order(BLUEPRINTS[spec.blueprint](parts)))
     machine = PlannedMachine(
@@ -53,15 +53,15 @@ def plan_for(spec: WorkstationSpec, place: DeploymentTarget) -> Plan:
 
 
 def changed_steps(old: Plan, new: Plan) -> tuple[str, ...]:
-    """The names of the steps that differ between two plans of one environment, whoever built them."""
+    """The names of the resources that differ between two plans of one environment; tags are ignored."""
     before = {step.name: _essence(step) for step in old.resources}
     return tuple(step.name for step in new.resources if before.get(step.name) != _essence(step))
 
 
 def describe_blueprint(name: str) -> BlueprintDescription:
-    """What can be asked of a blueprint; raises BlueprintNotFound."""
+    """The parameters and defaults of a blueprint; raises BlueprintNotFound."""
     if name not in BLUEPRINTS:
-        raise BlueprintNotFound(f"There is no blueprint {name!r}; there are: {', '.join(sorted(BLUEPRINTS))}.")
+        raise BlueprintNotFound(f"There is no blueprint {name!r}; the blueprints are: {', '.join(sorted(BLUEPRINTS))}.")
     kind = SPECS[name]
     schema = kind.model_json_schema()
     defaults = {

@@ -1,4 +1,4 @@
-"""Fields: what the single values of a spec may be, each with the sentence that says what is wrong with another one."""
+"""Field types of specs, with the validation messages of each."""
 
 import base64
 import ipaddress
@@ -15,7 +15,7 @@ CALLER = "caller"
 BANNED_USERNAMES = frozenset(
     "1 123 a actuser adm admin admin1 admin2 administrator aspnet backup console david guest john owner root server sql "  # noqa: SIM905
     "support support_388945a0 sys test test1 test2 test3 user user1 user2 user3 user4 user5 video "
-    # accounts that Ubuntu, or what we install, has for itself
+    # system accounts of Ubuntu and of the packages that the setup installs
     "bin daemon games gnats irc lp mail man messagebus news nobody polkitd proxy sshd sync syslog systemd-network "
     "sudo systemd-resolve systemd-timesync tcpdump ubuntu uucp uuidd www-data xrdp".split()
 )
@@ -35,7 +35,7 @@ def _size(value: str) -> str:
 
 def _username(value: str) -> str:
     if value in BANNED_USERNAMES:
-        raise ValueError(f"Azure does not allow {value!r} as the name of an administrator")
+        raise ValueError(f"{value!r} is a reserved user name; choose another admin_username")
     return value
 
 
@@ -43,12 +43,12 @@ def _public_key(value: str) -> str:
     kind, _, rest = value.strip().partition(" ")
     blob = rest.partition(" ")[0]
     if len(value) > LONGEST_KEY or "\n" in value.strip() or kind not in KEY_KINDS or not _holds(blob, kind):
-        raise ValueError(f"must be one OpenSSH public key of these kinds: {', '.join(KEY_KINDS)}")
+        raise ValueError(f"must be a single OpenSSH public key of type {' or '.join(KEY_KINDS)}")
     return value.strip()
 
 
 def _holds(blob: str, kind: str) -> bool:
-    """Whether a key's base64 says inside what kind it is of (RFC 4253, 6.6)."""
+    """Whether the base64 data of a key names the same key type (RFC 4253, 6.6)."""
     try:
         content = base64.b64decode(blob, validate=True)
     except ValueError:
@@ -66,9 +66,9 @@ def _network(value: str) -> str:
     try:
         network = ipaddress.IPv4Network(value)
     except ValueError as error:
-        raise ValueError(f"{value!r} is not an IPv4 network like 10.0.0.0/16 ({error})") from None
+        raise ValueError(f"{value!r} is not an IPv4 network such as 10.0.0.0/16 ({error})") from None
     if not any(network.subnet_of(private) for private in PRIVATE):
-        raise ValueError(f"{value} is not a private network ({', '.join(map(str, PRIVATE))})")
+        raise ValueError(f"{value} is not a private network; choose one inside {', '.join(map(str, PRIVATE))}")
     return str(network)
 
 
@@ -76,20 +76,20 @@ def _source(value: str) -> str:
     if value.lower() == CALLER:
         return CALLER
     if value.lower() in ("*", "any", "internet"):
-        raise ValueError(f"{value!r} would open the machine to everybody; name the networks that may reach it")
+        raise ValueError(f"{value!r} would open the machine to the whole internet; list the networks that need access")
     try:
         if "%" in value:
-            raise ValueError("an address with a zone means something on one machine only")
+            raise ValueError("an address with a zone index is valid on one machine only")
         network = ipaddress.ip_network(value)
     except ValueError as error:
-        raise ValueError(f"{value!r} is neither 'caller' nor a network like 203.0.113.7/32 ({error})") from None
+        raise ValueError(f"{value!r} is neither 'caller' nor a network such as 203.0.113.7/32 ({error})") from None
     if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped:
-        raise ValueError(f"{value} is an IPv4 network in the clothes of IPv6; write it as IPv4")
+        raise ValueError(f"{value} is an IPv4-mapped IPv6 network; use IPv4 notation")
     widest = WIDEST_SOURCE[network.version]
     if network.is_multicast or network.network_address.is_unspecified:
-        raise ValueError(f"{value} is nobody's network, or everybody's; name the networks that may reach the machine")
+        raise ValueError(f"{value} is a multicast or unspecified network; list the networks that need access")
     if network.prefixlen < widest:
-        raise ValueError(f"{value} would open the machine to a large part of the internet; /{widest} is the widest")
+        raise ValueError(f"{value} is too wide; the widest network allowed is /{widest}")
     return str(network)
 
 

@@ -1,4 +1,4 @@
-"""The bodies of Azure's resources, as its Resource Manager wants them."""
+"""Request bodies for Azure Resource Manager."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -25,19 +25,19 @@ PUBLIC_ADDRESS: Body = {"sku": {"name": "Standard"}, "properties": {"publicIPAll
 
 
 def network(spec: WorkstationSpec, subnet: str) -> Body:
-    """A virtual network with one subnet in it."""
+    """A virtual network with one subnet."""
     place = {"name": subnet, "properties": {"addressPrefix": spec.network.subnet}}
     space = {"addressPrefixes": [spec.network.address_space]}
     return {"properties": {"addressSpace": space, "subnets": [place]}}
 
 
 def firewall(spec: WorkstationSpec, open_ports: Iterable[int]) -> Body:
-    """A security group that lets the allowed sources reach these ports, and nobody anything else."""
+    """A network security group that allows inbound traffic from the allowed sources to these ports only."""
     return {"properties": {"securityRules": [_rule(spec, port, place) for place, port in enumerate(open_ports)]}}
 
 
 def network_interface(subnet_id: str, firewall_id: str, address_id: str) -> Body:
-    """A network card on a subnet, behind a firewall, with a public address that goes when the machine goes."""
+    """A network interface with a security group and a public IP address that is deleted together with the VM."""
     properties = {
         "subnet": {"id": subnet_id},
         "privateIPAllocationMethod": "Dynamic",
@@ -52,12 +52,12 @@ def network_interface(subnet_id: str, firewall_id: str, address_id: str) -> Body
 
 
 def virtual_machine(spec: WorkstationSpec, name: str, disk: str, nic_id: str) -> Body:
-    """A machine with an identity of its own; its disk and its card go when it goes."""
+    """A VM with a system-assigned identity; its disk and network interface are deleted together with it."""
     return {
         "identity": {"type": "SystemAssigned"},
         "properties": {
             "hardwareProfile": {"vmSize": spec.size},
-            # GRID drivers refuse Secure Boot; said explicitly, because Azure's default differs by subscription.
+            # GRID drivers do not support Secure Boot; set explicitly, because Azure's default differs by subscription.
             # https://learn.microsoft.com/azure/virtual-machines/trusted-launch
             "securityProfile": {
                 "securityType": "TrustedLaunch",
@@ -75,7 +75,7 @@ def virtual_machine(spec: WorkstationSpec, name: str, disk: str, nic_id: str) ->
 
 
 def nvidia_driver(spec: WorkstationSpec) -> Body:
-    """The extension that installs NVIDIA's driver, GRID or CUDA as the size needs.
+    """The VM extension that installs the NVIDIA driver, GRID or CUDA depending on the VM size.
 
     https://learn.microsoft.com/azure/virtual-machines/extensions/hpccompute-gpu-linux
     """
@@ -118,8 +118,8 @@ def _disk(spec: WorkstationSpec, name: str) -> Body:
 
 
 def _login(spec: WorkstationSpec) -> Body:
-    # xrdp asks for the account's password, so that password login stays on even with a key; sshd is told by
-    # cloud-init to take keys only as soon as there is one.
+    # xrdp authenticates with the account's password, so password login stays on even with a key; with a key,
+    # cloud-init configures sshd to accept keys only.
     login: Body = {"disablePasswordAuthentication": False}
     if spec.ssh_public_key:
         path = f"/home/{spec.admin_username}/.ssh/authorized_keys"

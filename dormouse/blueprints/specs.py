@@ -1,4 +1,4 @@
-"""Specs: what a caller may ask for, checked whole, every fault named at once."""
+"""Specs: the parameters of each blueprint; validation reports every error at once."""
 
 import ipaddress
 import json
@@ -27,13 +27,13 @@ from dormouse.text.durations import ASKED
 from dormouse.text.plain_text import PlainText
 from dormouse.text.wording import words_of
 
-AZURE_RESERVES = 5  # addresses in every subnet
+AZURE_RESERVES = 5  # IP addresses in every subnet
 
 
 class Part(BaseModel):
-    """A part of a spec: unknown fields are faults, values never change after the check."""
+    """A section of a spec: unknown fields are errors, and instances are immutable."""
 
-    # The schema is built at first use: a cold start that answers something else need not wait for it.
+    # The schema is built at first use, so that a cold start for another route does not wait for it.
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, defer_build=True)
 
 
@@ -47,14 +47,14 @@ class Image(Part):
 
 
 class Disk(Part):
-    """The disk of the operating system, in GiB."""
+    """The OS disk; its size in GiB."""
 
     size_gib: Annotated[int, Field(ge=30, le=4095)] = 64
     type: Literal["Standard_LRS", "StandardSSD_LRS", "Premium_LRS"] = "Standard_LRS"
 
 
 class Network(Part):
-    """The private network of an environment and the subnet its machine lives in."""
+    """The virtual network of an environment, and the subnet of its VM."""
 
     address_space: PrivateNetwork = "10.0.0.0/16"
     subnet: PrivateNetwork = "10.0.0.0/28"
@@ -63,9 +63,9 @@ class Network(Part):
     def _subnet_fits(self) -> "Network":
         space, subnet = ipaddress.IPv4Network(self.address_space), ipaddress.IPv4Network(self.subnet)
         if not subnet.subnet_of(space):
-            raise ValueError(f"subnet {subnet} does not lie inside address_space {space}")
+            raise ValueError(f"subnet {subnet} is not inside address_space {space}")
         if subnet.num_addresses <= AZURE_RESERVES:
-            raise ValueError(f"subnet {subnet} is too small: Azure keeps {AZURE_RESERVES} addresses, /29 is the smallest")
+            raise ValueError(f"subnet {subnet} is too small: Azure reserves {AZURE_RESERVES} addresses, so use /29 or wider")
         return self
 
 
@@ -100,16 +100,19 @@ class WorkstationSpec(Part):
 SPECS: dict[str, type[WorkstationSpec]] = {"workstation": WorkstationSpec}
 
 CHANGEABLE = frozenset({"allow_from", "idle", "schedule"})
+REBUILD = (
+    "only `allow_from`, `idle` and `schedule` can be; to change this field, delete the environment and create it again."
+)
 
 
 def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller: str) -> WorkstationSpec:
-    """The checked spec of an environment, with 'caller' replaced by the caller's own address; raises InvalidSpec."""
+    """The validated spec of an environment, with 'caller' replaced by the caller's IP address; raises InvalidSpec."""
     faults = name_faults(name)
     blueprint = body.get("blueprint")
     kind = SPECS.get(blueprint) if isinstance(blueprint, str) else None
     if kind is None:
         known = ", ".join(sorted(SPECS))
-        raise InvalidSpec([*faults, Fault("/blueprint", f"{blueprint!r} is not a blueprint; there are: {known}.")])
+        raise InvalidSpec([*faults, Fault("/blueprint", f"{blueprint!r} is not a blueprint; the blueprints are: {known}.")])
     try:
         spec = kind.model_validate(body, context=ASKED)
     except ValidationError as error:
@@ -117,34 +120,32 @@ def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller
     if faults:
         raise InvalidSpec(faults)
     if CALLER in spec.allow_from and not caller_address:
-        words = "the front end does not say from which address this request came; name the networks instead of 'caller'"
+        words = "the IP address of the caller is unknown; list the networks instead of 'caller'"
         raise InvalidSpec([Fault("/allow_from", words)])
     allow_from = tuple(dict.fromkeys(_own_address(caller_address) if s == CALLER else s for s in spec.allow_from))
     return spec.model_copy(update={"allow_from": allow_from, "owner": spec.owner or caller})
 
 
 def stored_spec(text: str) -> dict[str, Any]:
-    """A spec on record as people would write it, also where newer rules would not accept it; it can be sent again."""
+    """A stored spec in the format that callers send, even if today's validation would reject it."""
     spec: dict[str, Any] = json.loads(text)
     idle = spec.get("idle")
     return {**spec, "idle": policy_as_written(idle)} if isinstance(idle, dict) else spec
 
 
 def name_faults(name: str) -> list[Fault]:
-    """What is wrong with an environment's name: 2 to 24 characters, a letter first, then letters, digits and hyphens."""
+    """The validation errors of an environment name: 2 to 24 letters, digits and hyphens, starting with a letter."""
     if ENVIRONMENT_NAME.fullmatch(name) and "--" not in name:
         return []
-    rule = (
-        "2 to 24 characters: a lower-case letter, then lower-case letters, digits and single hyphens, no hyphen at the end"
-    )
-    return [Fault("/name", f"{name!r} is not a name for an environment ({rule}).")]
+    rule = "use 2 to 24 lower-case letters, digits and single hyphens, starting with a letter and not ending with a hyphen"
+    return [Fault("/name", f"{name!r} is not a valid environment name; {rule}.")]
 
 
 def change_faults(old: WorkstationSpec, new: WorkstationSpec) -> list[Fault]:
-    """The changes between two specs of one environment that cannot be made in place."""
+    """The validation errors for changed fields that cannot be updated in place."""
     before, after = old.model_dump(), new.model_dump()
     return [
-        Fault(f"/{field}", f"cannot change in place from {before[field]!r} to {after[field]!r}; delete and build again.")
+        Fault(f"/{field}", f"cannot be updated in place from {before[field]!r} to {after[field]!r}; {REBUILD}")
         for field in before
         if before[field] != after[field] and field not in CHANGEABLE
     ]
@@ -156,9 +157,9 @@ def _own_address(address: str) -> str:
 
 
 def faults_of(error: ValidationError) -> list[Fault]:
-    """Everything that a model found wrong, with where it is."""
+    """Every validation error of a model, with its JSON pointer."""
     found = error.errors(include_url=False)
-    # A list whose items are all wrong is counted as too short as well; that would be said twice.
+    # Pydantic also reports a list as too short if all of its items are invalid: that would be a duplicate.
     above = {_pointer(item["loc"]).rpartition("/")[0] for item in found}
     told = [item for item in found if item["type"] != "too_short" or _pointer(item["loc"]) not in above]
     return list(dict.fromkeys(Fault(_pointer(item["loc"]), _words(item)) for item in told))

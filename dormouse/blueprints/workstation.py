@@ -1,4 +1,4 @@
-"""The parts blueprints are made of: each returns the steps of one concern, with their names, needs and bodies."""
+"""The building blocks of blueprints: each method returns the resources of one concern."""
 
 import uuid
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ ACCOUNTS, MACHINES = "Microsoft.Storage/storageAccounts", "Microsoft.Compute/vir
 
 
 class Parts:
-    """The parts of one environment: everything that they share is said once."""
+    """The resources of one environment, with shared names and tags."""
 
     def __init__(self, spec: WorkstationSpec, place: DeploymentTarget) -> None:
-        """Fix what all parts share: the spec, and where it is built by which operation."""
+        """Use this spec and deployment target for all resources."""
         self._spec, self._place, self._name = spec, place, place.environment
         self.group = group_name(place.deployment, place.environment)
         self._root = f"/subscriptions/{place.subscription}/resourceGroups/{self.group}"
@@ -36,12 +36,12 @@ class Parts:
         }
 
     def resource_group(self) -> list[Resource]:
-        """The group that everything of an environment lives in."""
+        """The resource group of the environment."""
         body = {"location": self._spec.region, "tags": self.tags}
         return [Resource("group", ResourceKind.RESOURCE_GROUP, self._root, self.group, (), body)]
 
     def network(self, open_ports: Sequence[int]) -> list[Resource]:
-        """A private network, a firewall that lets only the allowed sources in, a public address, and the card on them."""
+        """A virtual network, a security group for the allowed sources, a public IP address and a network interface."""
         vnet, firewall = f"vnet-{self._name}", f"nsg-{self._name}"
         address, nic, subnet = f"pip-{self._name}", f"nic-{self._name}", f"subnet-{self._name}"
         card = payloads.network_interface(
@@ -58,7 +58,7 @@ class Parts:
         ]
 
     def blob_container(self) -> list[Resource]:
-        """A storage account under a name of its own in the world, and a private container in it."""
+        """A storage account with a globally unique name, and a private blob container in it."""
         account, container = self.storage_account, self._spec.container
         path = f"{self.id(ACCOUNTS, account)}/blobServices/default/containers/{container}"
         body = {"properties": {"publicAccess": "None"}}
@@ -71,12 +71,12 @@ class Parts:
         ]
 
     def password(self) -> list[Resource]:
-        """A password that exists in the key vault before any machine that uses it."""
+        """The administrator password as a key vault secret, created before the VM that uses it."""
         secret = self._place.secret
         return [Resource("password", ResourceKind.PASSWORD, f"secrets/{secret}", "", (secret,), {"tags": self.tags})]
 
     def virtual_machine(self) -> list[Resource]:
-        """The machine, with a system-assigned identity; its disk, card and address go when it goes."""
+        """The VM, with a system-assigned identity; its disk, network interface and IP address are deleted with it."""
         nic = self.id(NICS, f"nic-{self._name}")
         return [
             self._step(
@@ -92,7 +92,7 @@ class Parts:
         ]
 
     def nvidia_driver(self) -> list[Resource]:
-        """NVIDIA's driver as an extension, GRID or CUDA as the size needs; nothing on a size without such a GPU."""
+        """The NVIDIA driver extension (GRID or CUDA, by VM size); no resource for a size without an NVIDIA GPU."""
         if find_size(self._spec.size).driver is Driver.NONE:
             return []
         name = "nvidia-driver"
@@ -106,7 +106,7 @@ class Parts:
         ]
 
     def may_use_blobs(self) -> list[Resource]:
-        """The machine's identity may read and write blobs of the storage account, and nothing else."""
+        """A role assignment that lets the VM's identity read and write blobs in the storage account."""
         roles = f"/subscriptions/{self._place.subscription}/providers/Microsoft.Authorization/roleDefinitions"
         inputs = {
             "scope": self.id(ACCOUNTS, self.storage_account),
@@ -114,7 +114,7 @@ class Parts:
             "principal_of": "vm",
         }
         needs = ("vm", "storage")
-        # Its id follows from the machine's principal, which nobody knows before the machine exists.
+        # Its ID is derived from the VM's principal ID, which is unknown until the VM exists.
         return [
             Resource(
                 "role",
@@ -129,23 +129,23 @@ class Parts:
         ]
 
     def id(self, kind: str, name: str) -> str:
-        """The resource id of something in the environment's group."""
+        """The resource ID of a resource in the environment's group."""
         return f"{self._root}/providers/{kind}/{name}"
 
     @property
     def machine_name(self) -> str:
-        """The name of the machine, which is its host name too."""
+        """The name of the VM, also used as its host name."""
         return f"vm-{self._name}"
 
     @property
     def storage_account(self) -> str:
-        """A name of at most 24 letters and digits that is the same for the same environment, and nobody else's."""
+        """A deterministic, globally unique name of at most 24 letters and digits."""
         unique = uuid.uuid5(NAMESPACE, self._root.lower()).hex
         return f"st{self._name.replace('-', '')[:9]}{unique[:13]}"
 
     @property
     def setup(self) -> GuestSetup:
-        """What the inside of the machine is to become."""
+        """The configuration inside the VM."""
         return GuestSetup(
             admin_username=self._spec.admin_username,
             storage_account=self.storage_account,

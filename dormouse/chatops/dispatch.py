@@ -9,7 +9,7 @@ from dormouse.access.roles import Caller
 from dormouse.chatops import replies
 from dormouse.chatops.parser import NEEDS_NAME, ChatPoll, ChatRequest, Command, CommandResult, Word, spec_in
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.errors import CloudUnavailable, ControlPlaneError, RequestUnderWay
+from dormouse.errors import CloudUnavailable, ConcurrentChange, ControlPlaneError, RequestUnderWay
 from dormouse.http.parameters import LARGEST_PAGE, USUAL_PAGE
 from dormouse.http.requests import model_of
 from dormouse.idle.holds import HoldRequest, LeaseRequest
@@ -40,7 +40,7 @@ class CommandDispatcher:
         self._client, self._dependencies = client, dependencies
 
     async def run(self, request: ChatRequest) -> CommandResult:
-        """Run a command, once however often it is sent; raises CloudUnavailable or RequestUnderWay."""
+        """Run a command, once however often it is sent; raises errors that a retry may resolve."""
         command, caller = request.command, request.caller
         context = Context(self._client, self._dependencies, caller)
         try:
@@ -48,7 +48,7 @@ class CommandDispatcher:
             if command.word in READING or (command.word is Word.DELETE and not command.sure):
                 return await self._run(command, context)
             return await once.run_once(_keyed(request), context, lambda keyed: self._run(command, keyed))
-        except (CloudUnavailable, RequestUnderWay):
+        except (CloudUnavailable, ConcurrentChange, RequestUnderWay):
             raise
         except ControlPlaneError as error:
             return CommandResult(replies.problem_card(error))

@@ -17,6 +17,9 @@ from dormouse.services.durable_client import Client
 from orchestrators.chat.command import answer_command
 
 BETWEEN_LOOKS = 0.1
+UNKNOWN = (
+    "The Durable Functions task hub did not answer, so it is unknown whether the command was accepted; check its status."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +75,14 @@ async def _hand_over(said: ChatMessage, command: Command, client: Client, depend
         if await _is_under_way(said.id, client):
             return  # only the answer was lost, or the same message came twice in one moment
         await dependencies.receipts.forget(CHAT, said.id)
-        raise CloudUnavailable("The command could not be taken; say it again.") from error
+        raise CloudUnavailable("The Durable Functions task hub did not accept the command; send it again.") from error
 
 
 async def _is_under_way(chat: str, client: Client) -> bool:
     try:
         status = await client.get_status(chat)
     except Exception as error:
-        raise CloudUnavailable("It is not known whether the command was taken.") from error
+        raise CloudUnavailable(UNKNOWN) from error
     return bool(status and status.runtime_status)
 
 

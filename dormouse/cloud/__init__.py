@@ -1,1 +1,1 @@
-"""Azure: official clients made on first use, long operations begun without waiting, error codes in our words."""
+"""Azure: SDK clients created on first use, long-running operations, and translation of error codes."""

@@ -1,4 +1,4 @@
-"""Batches: a question about many machines that fails whole because of a few is asked again without them."""
+"""Batch queries about many VMs: a query that fails because of a few VMs is repeated without those."""
 
 import asyncio
 import re
@@ -8,18 +8,18 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Answers that may be about one machine of many: one was deleted, moved, is of another type, or may not be read.
+# Errors that one VM of a batch may cause: it was deleted, moved, has another type, or must not be read.
 DIVISIBLE = frozenset({400, 403, 404, 409, 410, 422})
-# 403 without the name of a machine is about the whole subscription.
+# 403 without the name of a VM concerns the whole subscription.
 MUST_BE_NAMED = frozenset({403})
 NAMED = re.compile(r"/subscriptions/[^/\s]+/resourcegroups/[^/\s]+/providers/[^/\s]+/[^/\s]+/[\w.()-]*\w", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a whole batch was not answered; where `status` is set, a part of it may be to blame, which `text` may name.
+    """Why a batch query failed; if `status` is set, a single VM may be the cause, and `text` may name it.
 
-    `blamed` says that the refusal is about this very machine, and not about a batch that it was in.
+    `blamed` means that this VM caused the failure, not another one in its batch.
     """
 
     words: str
@@ -30,13 +30,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Answers(Generic[T]):
-    """What was answered by id, and why nothing was answered about others."""
+    """Results by resource ID, and the failures of the others."""
 
     told: dict[str, T] = field(default_factory=dict)
     refused: dict[str, Refused] = field(default_factory=dict)
 
     def plus(self, *others: "Answers[T]") -> "Answers[T]":
-        """All of them together."""
+        """These results combined with others."""
         told, refused = dict(self.told), dict(self.refused)
         for other in others:
             told |= other.told
@@ -46,25 +46,25 @@ class Answers(Generic[T]):
 
 @dataclass(slots=True)
 class Budget:
-    """How many questions may be asked beyond the first one of each batch: what fails for all is not divided for ever."""
+    """The number of repeated queries that are still allowed, so that a failure of all VMs is not split endlessly."""
 
     left: int
 
     def take(self, count: int) -> bool:
-        """Whether there are so many left; if so, they are taken."""
+        """Use up `count` queries if that many are left, and return whether they were."""
         if count > self.left:
             return False
         self.left -= count
         return True
 
 
-async def ask_without_the_refused(
+async def query_without_refused(
     identifiers: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[dict[str, T] | Refused]], budget: Budget
 ) -> Answers[T]:
-    """Ask about machines by id (in lower case); a machine that spoils the question is found and left out.
+    """Query VMs by resource ID (in lower case); a VM that makes the query fail is found and left out.
 
-    What the refusal names is left out first, else the batch is halved: at most twice log2(50) more questions for each such
-    machine. Refusals that are about all of them (too many requests, no access to the subscription) are not divided.
+    VMs that the error names are left out first; otherwise the batch is halved: at most 2 log2(50) more queries for each
+    such VM. Errors that concern all VMs (throttling, no access to the subscription) are not split.
     """
     answer = await ask(identifiers)
     if not isinstance(answer, Refused):
@@ -79,11 +79,11 @@ async def ask_without_the_refused(
     refused: Answers[T] = Answers(refused=dict.fromkeys(named, replace(answer, blamed=True)))
     if not budget.take(len(parts)):
         return refused.plus(Answers(refused=dict.fromkeys(rest, answer)))
-    return refused.plus(*await asyncio.gather(*(ask_without_the_refused(part, ask, budget) for part in parts)))
+    return refused.plus(*await asyncio.gather(*(query_without_refused(part, ask, budget) for part in parts)))
 
 
 def _named(refused: Refused, identifiers: Sequence[str]) -> list[str]:
-    """The machines of the batch that a refusal names; if it names all of many, that says nothing about any one of them."""
+    """The VMs of the batch that an error names; none if it names all of several."""
     found = {match.lower() for match in NAMED.findall(refused.text)}
     named = [identifier for identifier in identifiers if identifier in found]
     return named if len(named) < len(identifiers) or len(identifiers) == 1 else []

@@ -1,4 +1,4 @@
-"""The way to Azure: official SDK clients, each made when first asked for, all over one credential and one transport."""
+"""Azure SDK clients, each created on first use, sharing one credential and one transport."""
 
 import json
 import time
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 
     from dormouse.cloud.prices import Prices
 
-# No client waits and repeats by itself: waiting is the orchestrators' business, and they do it without a thread.
-PATIENCE: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 10}
+# SDK clients never retry: orchestrators do, with durable timers that block no thread.
+NO_RETRIES: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 10}
 
 
 HTTPS = 443
 
 
 class Cloud:
-    """Official SDK clients, each made when first asked for, all over one credential."""
+    """Azure SDK clients, each created on first use, sharing one credential."""
 
     def __init__(self, settings: Settings) -> None:
-        """Remember where Azure is; nothing is reached before it is needed."""
+        """Use the endpoints in these settings; nothing connects before the first call."""
         self.settings = settings
         self._metrics: dict[str, MetricsClient] = {}
         self._compute: dict[str, ComputeManagementClient] = {}
 
     @cached_property
     def transport(self) -> "AioHttpTransport":
-        """One pool of connections for all clients, so that calls to the same host share them."""
+        """One connection pool for all clients."""
         import aiohttp
         from azure.core.pipeline.transport import AioHttpTransport
 
@@ -55,13 +55,13 @@ class Cloud:
 
     @cached_property
     def outside(self) -> "ClientSession":
-        """Connections to places that are not Azure: webhooks and chats."""
-        from dormouse.cloud.egress import session_to_the_outside
+        """A connection pool for webhooks and chats outside Azure."""
+        from dormouse.cloud.egress import open_external_session
 
-        return session_to_the_outside(self.settings.private_hosts)
+        return open_external_session(self.settings.private_hosts)
 
     async def close(self) -> None:
-        """Let all connections go."""
+        """Close all connections."""
         if "transport" in self.__dict__ and self.transport.session is not None:
             await self.transport.session.close()
         if "outside" in self.__dict__:
@@ -69,32 +69,32 @@ class Cloud:
 
     @cached_property
     def credential(self) -> "DefaultAzureCredential":
-        """The app's identity: managed in Azure, the developer's own elsewhere (AZURE_TOKEN_CREDENTIALS narrows it)."""
+        """The app's identity: managed in Azure, the developer's elsewhere (AZURE_TOKEN_CREDENTIALS selects it)."""
         from azure.identity.aio import DefaultAzureCredential
 
         return DefaultAzureCredential(transport=self.transport)
 
     @cached_property
     def network(self) -> "NetworkManagementClient":
-        """Virtual networks, firewalls, addresses and cards."""
+        """The client for virtual networks, security groups, public IP addresses and network interfaces."""
         from azure.mgmt.network.aio import NetworkManagementClient
 
         return NetworkManagementClient(**self._manager)
 
     @cached_property
     def storage(self) -> "StorageManagementClient":
-        """Storage accounts and blob containers."""
+        """The client for storage accounts and blob containers."""
         from azure.mgmt.storage.aio import StorageManagementClient
 
         return StorageManagementClient(**self._manager)
 
     @property
     def compute(self) -> "ComputeManagementClient":
-        """Machines, their extensions and what is offered where, in our own subscription."""
+        """The client for VMs, extensions, SKUs and quotas in the control plane's subscription."""
         return self.compute_in(self.settings.azure_subscription_id)
 
     def compute_in(self, subscription: str) -> "ComputeManagementClient":
-        """Machines of any subscription that our identity may see."""
+        """The client for VMs in another subscription."""
         from azure.mgmt.compute.aio import ComputeManagementClient
 
         if subscription not in self._compute:
@@ -102,38 +102,38 @@ class Cloud:
         return self._compute[subscription]
 
     def metrics(self, region: str) -> "MetricsClient":
-        """Azure Monitor's metrics of one region."""
+        """The Azure Monitor metrics client for one region."""
         from azure.monitor.querymetrics.aio import MetricsClient
 
         if region not in self._metrics:
             where = self.settings.monitor_metrics_url.replace("{region}", region)
-            self._metrics[region] = MetricsClient(where, self.credential, transport=self.transport, **PATIENCE)
+            self._metrics[region] = MetricsClient(where, self.credential, transport=self.transport, **NO_RETRIES)
         return self._metrics[region]
 
     @cached_property
     def prices(self) -> "Prices":
-        """What machines cost, remembered for a day."""
+        """Retail prices of VMs, cached for a day."""
         from dormouse.cloud.prices import Prices
 
         return Prices(self)
 
     @cached_property
     def authorization(self) -> "AuthorizationManagementClient":
-        """Role assignments."""
+        """The client for role assignments."""
         from azure.mgmt.authorization.aio import AuthorizationManagementClient
 
         return AuthorizationManagementClient(**self._manager)
 
     @cached_property
     def resources(self) -> "ResourceManagementClient":
-        """Resource groups, and any resource by its id."""
+        """The client for resource groups, and for any resource by ID."""
         from azure.mgmt.resource.resources.aio import ResourceManagementClient
 
         return ResourceManagementClient(**self._manager)
 
     @cached_property
     def graph(self) -> "ResourceGraphClient":
-        """Questions over everything that exists."""
+        """The Resource Graph client."""
         from azure.mgmt.resourcegraph.aio import ResourceGraphClient
 
         shared = {name: value for name, value in self._manager.items() if name != "subscription_id"}
@@ -141,47 +141,49 @@ class Cloud:
 
     @cached_property
     def secrets(self) -> "SecretClient":
-        """The key vault's secrets."""
+        """The client for key vault secrets."""
         from azure.keyvault.secrets.aio import SecretClient
 
-        return SecretClient(self.settings.key_vault_url, self.credential, transport=self.transport, **PATIENCE)
+        return SecretClient(self.settings.key_vault_url, self.credential, transport=self.transport, **NO_RETRIES)
 
     @cached_property
     def tables(self) -> DeploymentTables:
-        """The tables that hold the records of this deployment."""
+        """The tables with the records of this deployment."""
         from azure.data.tables.aio import TableServiceClient
 
         where = self.settings.records_tables_url
-        service = TableServiceClient(where, credential=self.credential, transport=self.transport, **PATIENCE)
+        service = TableServiceClient(where, credential=self.credential, transport=self.transport, **NO_RETRIES)
         return DeploymentTables(service, table_prefix(self.settings.deployment_id))
 
     @staticmethod
     def now() -> float:
-        """The present moment, in seconds since 1970."""
+        """The current time in seconds since 1970."""
         return time.time()
 
     async def begin(self, begin: Callable[..., Awaitable[Any]], *request: Any, **options: Any) -> Progress:
-        """Start a long operation and come back at once: done, refused, or where and when to ask again."""
+        """Start a long-running operation without waiting: done, refused, or where and when to poll."""
         answers: list[Any] = []
-        return await self._answered(begin(*request, polling=False, raw_response_hook=answers.append, **options), answers)
+        return await self._progress_of(begin(*request, polling=False, raw_response_hook=answers.append, **options), answers)
 
     async def put(self, put: Callable[..., Awaitable[Any]], *request: Any, **options: Any) -> Progress:
-        """Make a request that Azure answers in one go: done, refused, or when to ask again."""
+        """Make a synchronous request: done, refused, or when to repeat it."""
         answers: list[Any] = []
-        return await self._answered(put(*request, raw_response_hook=answers.append, **options), answers)
+        return await self._progress_of(put(*request, raw_response_hook=answers.append, **options), answers)
 
     async def ask(self, url: str) -> tuple[Progress, Any]:
-        """Ask at an operation's address how it stands; the body of the answer comes along."""
+        """Poll a long-running operation; returns its progress and the response body."""
         from azure.core.rest import HttpRequest
 
         asked, ours = urlsplit(url), urlsplit(self.settings.azure_resource_manager_url)
         if (asked.scheme, asked.hostname, asked.port or HTTPS) != (ours.scheme, ours.hostname, ours.port or HTTPS):
-            raise ValueError("an operation's address must be the resource manager's: our token goes nowhere else")
+            raise ValueError(
+                "the operation URL is not on the Azure Resource Manager host; the token is not sent to other hosts"
+            )
         response = await self.resources.send_request(HttpRequest("GET", url))
         body = _json(response)
-        return long_running.asked(url, response.status_code, response.headers, body), body
+        return long_running.progress_of_poll(url, response.status_code, response.headers, body), body
 
-    async def _answered(self, request: Awaitable[Any], answers: list[Any]) -> Progress:
+    async def _progress_of(self, request: Awaitable[Any], answers: list[Any]) -> Progress:
         from azure.core.exceptions import HttpResponseError
 
         try:
@@ -190,9 +192,9 @@ class Cloud:
             said: Any = error.response
             if said is None:
                 raise
-            return long_running.failed(said.status_code, said.headers, _json(said))
+            return long_running.progress_of_error(said.status_code, said.headers, _json(said))
         response = answers[-1].http_response
-        return long_running.begun(response.status_code, response.headers, _json(response))
+        return long_running.progress_of_start(response.status_code, response.headers, _json(response))
 
     @property
     def _manager(self) -> dict[str, Any]:
@@ -202,7 +204,7 @@ class Cloud:
             "base_url": self.settings.azure_resource_manager_url,
             "credential_scopes": [self.settings.azure_resource_manager_scope],
             "transport": self.transport,
-            **PATIENCE,
+            **NO_RETRIES,
         }
 
 

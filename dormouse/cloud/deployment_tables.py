@@ -1,4 +1,4 @@
-"""The tables of one deployment: a storage account may hold those of several, and each sees its own only."""
+"""The tables of one deployment: several deployments may share a storage account, each with its own table prefix."""
 
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ class DeploymentTables:
     """A table service in which every table name begins with the prefix of a deployment."""
 
     def __init__(self, service: "TableServiceClient", prefix: str) -> None:
-        """Reach the tables of this service whose names begin so."""
+        """Use the tables of this service whose names start with `prefix`."""
         self._service, self._prefix = service, prefix
 
     def get_table_client(self, table_name: str) -> "TableClient":
@@ -19,5 +19,5 @@ class DeploymentTables:
         return self._service.get_table_client(f"{self._prefix}{table_name}")
 
     def create_table_if_not_exists(self, table_name: str) -> Awaitable[Any]:
-        """Create one table of the deployment, unless it exists."""
+        """Create a table of the deployment if it does not exist."""
         return self._service.create_table_if_not_exists(f"{self._prefix}{table_name}")

@@ -1,4 +1,4 @@
-"""The way to places that are not Azure: public addresses only, unless the settings name a host that may be private."""
+"""Outgoing connections to hosts outside Azure: public addresses only, except for hosts that the settings allow."""
 
 import ipaddress
 import socket
@@ -9,30 +9,30 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
 
 
-# Public by its number, and inside every machine of Azure's the way to the platform.
+# A public address that is the platform endpoint inside every Azure VM.
 # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
 AZURE_ITSELF = ipaddress.IPv4Address("168.63.129.16")
-# All that is given out of IPv6, and what of it is for documentation (RFC 9637).
+# The allocated IPv6 range, and the documentation range inside it (RFC 9637).
 GLOBAL_UNICAST, DOCUMENTATION = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("3fff::/20")
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class NoNameError(Exception):
-    """An address where the name of a host was wanted."""
+    """The URL holds an IP address instead of a host name."""
 
 
 class PublicAddresses:
-    """Finds the addresses of names, and hides those that are not public: looked at when connecting, and so for good.
+    """Resolves host names to public addresses only; checked while connecting, so that DNS rebinding has no effect.
 
     An aiohttp resolver (https://docs.aiohttp.org/en/stable/abc.html#aiohttp.abc.AbstractResolver).
     """
 
     def __init__(self, finder: Any, private: Collection[str]) -> None:
-        """Ask `finder`; the hosts in `private` may be wherever they are."""
+        """Resolve with `finder`; hosts in `private` may have private addresses."""
         self._finder, self._private = finder, frozenset(private)
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[Any]:
-        """The public addresses of a name; raises OSError if there are none."""
+        """The public addresses of a host name; raises OSError if it has none."""
         found: list[Any] = await self._finder.resolve(host, port, family)
         if host.lower() in self._private:
             return found
@@ -42,12 +42,12 @@ class PublicAddresses:
         return public
 
     async def close(self) -> None:
-        """Let the finder go."""
+        """Close the underlying resolver."""
         await self._finder.close()
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one that everybody may reach; what is no address is not."""
+    """Whether a text is a publicly routable IP address."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -62,7 +62,7 @@ def is_public(address: str) -> bool:
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an address, and no name."""
+    """Whether a host is an IP address instead of a name."""
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -70,14 +70,14 @@ def is_address(host: str) -> bool:
     return True
 
 
-def session_to_the_outside(private: Collection[str]) -> "ClientSession":
-    """A pool of connections that go to public addresses, and to the hosts in `private`; no proxy, no cookies."""
+def open_external_session(private: Collection[str]) -> "ClientSession":
+    """A connection pool for public addresses and the hosts in `private`; without proxy and cookies."""
     import aiohttp
     from aiohttp.resolver import ThreadedResolver
 
     async def names_only(request: Any, send: Callable[[Any], Awaitable[Any]]) -> Any:
-        if is_address(request.url.host or ""):  # no resolver would look where it leads
-            raise NoNameError("an address without a name is not posted to")
+        if is_address(request.url.host or ""):  # resolvers are not asked for IP addresses
+            raise NoNameError("the URL must have a host name instead of an IP address")
         return await send(request)
 
     resolver: Any = PublicAddresses(ThreadedResolver(), private)

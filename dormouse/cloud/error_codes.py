@@ -1,4 +1,4 @@
-"""Azure's error codes in our words: which are a considered "no", and which only mean "not now".
+"""Translation of Azure error codes: which are final rejections, and which are transient.
 
 Codes: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors and
 https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/error-messages
@@ -30,7 +30,7 @@ NOT_NOW = frozenset(
     {
         "AnotherOperationInProgress",
         "RetryableError",
-        "PrincipalNotFound",  # a new identity takes a while to be known everywhere
+        "PrincipalNotFound",  # a new identity takes a while to replicate
         "StorageAccountIsNotProvisioned",
         "StorageAccountOperationInProgress",
         "TooManyRequests",
@@ -40,7 +40,7 @@ NOT_NOW = frozenset(
     }
 )
 
-# What is not there needs no removal.
+# A deletion that fails with one of these has nothing to delete.
 GONE = frozenset(
     {"ResourceGroupNotFound", "ResourceNotFound", "NotFound", "ParentResourceNotFound", "RoleAssignmentNotFound"}
 )
@@ -51,19 +51,19 @@ RUN_COMMAND_BUSY = "run command extension execution is in progress"
 
 
 def is_not_now(status: int, code: str, message: str) -> bool:
-    """Whether an answer means "not now": the same request may well work later."""
+    """Whether an error is transient, so that the same request may succeed later."""
     if status in (408, 429) or (status >= 500 and status != NOT_IMPLEMENTED) or code in NOT_NOW:
         return True
     return code == "Conflict" and RUN_COMMAND_BUSY in message.lower()
 
 
 def refusal_of(status: int, code: str, message: str) -> Refusal:
-    """A considered "no" of Azure in our words."""
+    """The refusal for an Azure error response."""
     return Refusal(_reason(status, code, message), message or f"HTTP {status}", code, azure=True)
 
 
 def late_refusal(code: str, message: str) -> Refusal:
-    """The "no" of an operation that Azure had accepted."""
+    """The refusal for a long-running operation that Azure accepted and that failed later."""
     reason = _reason(0, code, message)
     return Refusal(RefusalReason.FAILED_LATE if reason is RefusalReason.BAD_REQUEST else reason, message, code, azure=True)
 
@@ -71,7 +71,7 @@ def late_refusal(code: str, message: str) -> Refusal:
 def _reason(status: int, code: str, message: str) -> RefusalReason:
     if code in REASONS:
         return REASONS[code]
-    if code == "OperationNotAllowed":  # its message alone tells quota from a machine in the wrong state
+    if code == "OperationNotAllowed":  # only its message distinguishes quota from a wrong VM state
         return RefusalReason.QUOTA_EXCEEDED if "quota" in message.lower() else RefusalReason.CONFLICT
     if status in (401, 403):
         return RefusalReason.FORBIDDEN

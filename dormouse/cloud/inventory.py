@@ -1,4 +1,4 @@
-"""What exists in Azure: one environment fresh from its resources, many from one query of Resource Graph."""
+"""Reads what exists in Azure: one environment from its resources, many from one Resource Graph query."""
 
 import asyncio
 import re
@@ -15,7 +15,7 @@ from dormouse.environments.results import MachineView
 from dormouse.lifecycle import State, state_of
 from dormouse.resources.machines import DEPLOYMENT_TAG, ENVIRONMENT_TAG
 
-# Resource Graph answers at most 1,000 rows a page.
+# Resource Graph returns at most 1,000 rows per page.
 # https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
 PAGE = 1000
 
@@ -24,14 +24,14 @@ MACHINES = (
     " | where resourceGroup in~ ({groups})"
     " | project id, type, properties | order by id asc"
 )
-# Anybody may write a tag: what carries it is named to people, and nothing else follows from it.
+# Anyone may set a tag: tagged resources are reported to people and never deleted because of the tag.
 TAGGED = "resources | where tags['dormouse'] == '{environment}' | project id, tags | order by id asc"
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentObservation:
-    """What Azure shows of an environment, and when that was so."""
+    """The observed state of an environment, and when it was observed."""
 
     state: State
     observed_at: str
@@ -44,7 +44,7 @@ class EnvironmentObservation:
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """A resource group: its id ("" if there is none), and the environment of this deployment that its tags name, or ""."""
+    """A resource group: its ID ("" if it does not exist), and the environment of this deployment in its tags, or ""."""
 
     id: str = ""
     owner: str = ""
@@ -55,14 +55,14 @@ class GroupView:
 
 
 class Inventory:
-    """Questions about what exists; nothing is changed."""
+    """Read-only queries about existing resources."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Ask over the clients of this cloud."""
+        """Query through these clients."""
         self._cloud = cloud
 
     async def observe(self, group: str, machine: str, name: str) -> EnvironmentObservation:
-        """One environment, fresh: its machine's instance view and its public address."""
+        """The current state of one environment: its VM's instance view and its public IP address."""
         there, address = await asyncio.gather(self._machine(group, machine), self._address(group, f"pip-{name}"))
         now = _now()
         if there is None:
@@ -74,24 +74,24 @@ class Inventory:
         return EnvironmentObservation(view.state, now, True, size, address, provisioning=provisioning, problem=view.problem)
 
     async def look(self, group: str, machine: str, subscription: str = "") -> MachineView:
-        """How one machine stands, fresh; in another subscription than ours if one is named."""
+        """The current state of one VM; in the control plane's subscription unless another is given."""
         there = await self._machine(group, machine, subscription)
         return MachineView(State.ABSENT) if there is None else _view(there)
 
     async def tags_of(self, subscription: str, group: str, machine: str) -> dict[str, str] | None:
-        """The tags of a machine (names in lower case), or None if there is no such machine."""
+        """The tags of a VM (names in lower case), or None if it does not exist."""
         there = await self._machine(group, machine, subscription)
         return None if there is None else _view(there).tags
 
     async def list_machines(self, records: Sequence[EnvironmentRecord]) -> dict[str, EnvironmentObservation]:
-        """The machines of some environments, by name, from Resource Graph: may be some seconds old.
+        """The state of some environments, by name, from Resource Graph; may be some seconds old.
 
-        They are found by the names that the records give, never by tags, which anybody may write.
+        VMs are found by their recorded names, never by tags, which anyone may set.
         """
         if not records:
             return {}
         groups = ", ".join(f"'{record.group}'" for record in records)
-        rows = {str(row["id"]).lower(): row for row in await self._ask(MACHINES.format(groups=groups))}
+        rows = {str(row["id"]).lower(): row for row in await self._query(MACHINES.format(groups=groups))}
         now, subscription = _now(), self._cloud.settings.azure_subscription_id
         seen = {}
         for record in records:
@@ -105,29 +105,29 @@ class Inventory:
         return seen
 
     async def tagged(self, environment: str) -> list[str]:
-        """The ids of everything whose tags name an environment of this deployment; may be some seconds old."""
+        """The IDs of all resources whose tags name an environment of this deployment; may be some seconds old."""
         if not NAME.fullmatch(environment):
-            raise ValueError(f"{environment!r} is not the name of an environment")
-        rows = await self._ask(TAGGED.format(environment=environment))
+            raise ValueError(f"{environment!r} is not a valid environment name")
+        rows = await self._query(TAGGED.format(environment=environment))
         return [row["id"] for row in rows if self._claimed(row["tags"])]
 
     async def group(self, name: str) -> GroupView:
-        """A resource group and what its tags claim; without an id if there is no such group."""
+        """A resource group and the environment in its tags; without an ID if it does not exist."""
         there: Any = await get_or_none(self._cloud.resources.resource_groups.get(name))
         return GroupView() if there is None else GroupView(str(there["id"]), self._claimed(there.get("tags")))
 
     async def contents(self, group: str) -> list[str]:
-        """The ids of everything that exists in a resource group at this moment, whoever created it."""
+        """The IDs of all resources in a resource group."""
         listed_by_group: Any = self._cloud.resources.resources.list_by_resource_group(group)
         return [str(resource["id"]) for resource in await list_all(listed_by_group)]
 
     async def read(self, identifier: str) -> Any:
-        """A resource as Azure shows it, or None; raises ValueError for a type we know nothing of."""
+        """A resource, or None if it does not exist; raises ValueError for an unsupported type."""
         version = api_version(identifier)
         return await get_or_none(self._cloud.resources.resources.get_by_id(identifier, api_version=version))
 
     def _claimed(self, tags: Mapping[str, str] | None) -> str:
-        """The environment of this deployment that tags name; earlier releases did not write the deployment down."""
+        """The environment of this deployment in some tags; earlier releases set no deployment tag."""
         ours = self._cloud.settings.deployment_id
         written = {name.lower(): value for name, value in (tags or {}).items()}
         return str(written.get(ENVIRONMENT_TAG, "")) if written.get(DEPLOYMENT_TAG, ours) == ours else ""
@@ -140,7 +140,7 @@ class Inventory:
         there: Any = await get_or_none(self._cloud.network.public_ip_addresses.get(group, address))
         return "" if there is None else str(there["properties"].get("ipAddress") or "")
 
-    async def _ask(self, question: str) -> Sequence[dict[str, Any]]:
+    async def _query(self, question: str) -> Sequence[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
         subscriptions = [self._cloud.settings.azure_subscription_id]
@@ -157,7 +157,7 @@ def _view(machine: Any) -> MachineView:
     properties = machine["properties"]
     statuses = (properties.get("instanceView") or {}).get("statuses") or []
     power = next((item["code"] for item in statuses if item["code"].startswith("PowerState/")), "")
-    problem = next((_words(item) for item in statuses if item["code"].startswith("ProvisioningState/failed")), "")
+    problem = next((_message(item) for item in statuses if item["code"].startswith("ProvisioningState/failed")), "")
     tags = {str(name).lower(): str(value) for name, value in (machine.get("tags") or {}).items()}
     provisioning = str(properties.get("provisioningState", ""))
     return MachineView(state_of(power, provisioning), problem, tags, str(properties.get("vmId") or ""), provisioning)
@@ -176,7 +176,7 @@ def _ip(row: dict[str, Any]) -> str:
     return str(row["properties"].get("ipAddress") or "")
 
 
-def _words(status: dict[str, Any]) -> str:
+def _message(status: dict[str, Any]) -> str:
     return str(status.get("message") or status.get("displayStatus") or status["code"])
 
 

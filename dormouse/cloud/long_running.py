@@ -1,4 +1,4 @@
-"""Long operations of Azure, read off single answers: what is done, what must be asked again, where and when.
+"""Long-running Azure operations: the progress that each response reports, and where and when to poll next.
 
 The protocol: https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
 """
@@ -11,7 +11,7 @@ from typing import Any
 from dormouse.cloud.error_codes import is_not_now, late_refusal, refusal_of
 from dormouse.environments.results import Progress
 
-# Compute allows 15 polls a minute of one operation; its answers often name no time.
+# Compute allows 15 polls per minute and operation; its responses often have no Retry-After.
 # https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits
 USUAL_PAUSE = 4.0
 PAUSE_AFTER_TROUBLE = 5.0
@@ -21,8 +21,8 @@ CREATED, NOT_FOUND = 201, 404
 UNDER_WAY = frozenset({"inprogress", "running", "accepted", "creating", "updating", "deleting", "pending", "started"})
 
 
-def begun(status: int, headers: Mapping[str, str], body: Any) -> Progress:
-    """What the first answer to a request says."""
+def progress_of_start(status: int, headers: Mapping[str, str], body: Any) -> Progress:
+    """The progress in the response that starts an operation."""
     lowered = {name.lower(): value for name, value in headers.items()}
     url = lowered.get("azure-asyncoperation") or (lowered.get("location", "") if status == 202 else "")
     if url and _provisioning_state(body) != "succeeded":
@@ -30,12 +30,12 @@ def begun(status: int, headers: Mapping[str, str], body: Any) -> Progress:
     return Progress.done(created=status == CREATED)
 
 
-def asked(url: str, status: int, headers: Mapping[str, str], body: Any) -> Progress:
-    """What the answer at an operation's address says; `Azure-AsyncOperation` and `Location` styles alike."""
+def progress_of_poll(url: str, status: int, headers: Mapping[str, str], body: Any) -> Progress:
+    """The progress in a poll response, for `Azure-AsyncOperation` and `Location` alike."""
     if status == NOT_FOUND:
-        return Progress.waiting(PAUSE_AFTER_TROUBLE)  # Azure has forgotten the operation: ask for the thing itself again
+        return Progress.waiting(PAUSE_AFTER_TROUBLE)  # Azure no longer knows the operation: repeat the request
     if status >= 400:
-        return failed(status, headers, body, url=url)
+        return progress_of_error(status, headers, body, url=url)
     lowered = {name.lower(): value for name, value in headers.items()}
     state = str(body.get("status", "")).lower() if isinstance(body, dict) else ""
     if status == 202 or state in UNDER_WAY:
@@ -46,18 +46,18 @@ def asked(url: str, status: int, headers: Mapping[str, str], body: Any) -> Progr
     return Progress.done()
 
 
-def failed(status: int, headers: Mapping[str, str], body: Any, *, url: str = "") -> Progress:
-    """What an error answer says: ask again in a while, or a refusal."""
+def progress_of_error(status: int, headers: Mapping[str, str], body: Any, *, url: str = "") -> Progress:
+    """The progress after an error response: wait if it is transient, else a refusal."""
     error = _error(body)
     code, message = str(error.get("code", "")), str(error.get("message", ""))
     if is_not_now(status, code, message):
-        words = f"Azure could not take the request now: {message or f'HTTP {status}'}{f' ({code})' if code else ''}"
+        words = f"Azure is temporarily unavailable: {message or f'HTTP {status}'}{f' ({code})' if code else ''}"
         return Progress.waiting(pause(headers) or PAUSE_AFTER_TROUBLE, url=url, held_up=True, detail=words)
     return Progress.refused(refusal_of(status, code, message))
 
 
 def _error(body: Any) -> dict[str, Any]:
-    """The error in an answer; the deletion of a group writes it with capital letters, and nothing else does."""
+    """The error object in a response; only the deletion of a resource group capitalizes its names."""
     lowered = {name.lower(): value for name, value in body.items()} if isinstance(body, dict) else {}
     error = lowered.get("error")
     return {name.lower(): value for name, value in error.items()} if isinstance(error, dict) else {}
@@ -65,14 +65,14 @@ def _error(body: Any) -> dict[str, Any]:
 
 def _failed_late(error: Any) -> Progress:
     details = error if isinstance(error, dict) else {}
-    code, message = str(details.get("code", "")), str(details.get("message", "no reason given"))
+    code, message = str(details.get("code", "")), str(details.get("message", "Azure gave no reason."))
     if is_not_now(0, code, message):
-        return Progress.waiting(PAUSE_AFTER_TROUBLE)  # without an address: the request itself is made again
+        return Progress.waiting(PAUSE_AFTER_TROUBLE)  # without a URL, so that the request itself is repeated
     return Progress.refused(late_refusal(code, message))
 
 
 def pause(headers: Mapping[str, str]) -> float:
-    """The seconds that an answer asks to wait, or 0.0 when it does not say."""
+    """The seconds to wait according to the response headers, or 0.0 if they do not say."""
     lowered = {name.lower(): value.strip() for name, value in headers.items()}
     for name in ("retry-after-ms", "x-ms-retry-after-ms"):
         if lowered.get(name, "").isdigit():

@@ -1,7 +1,7 @@
-"""What Azure Monitor knows of machines from outside: fifty of them to one call, minute by minute.
+"""Azure Monitor host metrics of VMs, per minute, 50 VMs per call.
 
 https://learn.microsoft.com/azure/azure-monitor/metrics/migrate-to-batch-api: at most 50 resources of one subscription and
-region; Monitoring Reader on the subscription; throttling is answered with 529. Azure has no metric of GPUs.
+region; Monitoring Reader on the subscription; throttling is answered with 529. Azure Monitor has no GPU metric.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from dormouse.clock import MINUTE
-from dormouse.cloud.batches import Answers, Budget, Refused, ask_without_the_refused
+from dormouse.cloud.batches import Answers, Budget, Refused, query_without_refused
 from dormouse.cloud.clients import Cloud
 from dormouse.idle.evidence import TimeSeries
 from dormouse.idle.signals import Values
@@ -22,29 +22,29 @@ from dormouse.resources.machines import VirtualMachine
 from dormouse.text.limits import clipped
 
 BATCH, AT_ONCE = 50, 8
-# Questions of one page of the fleet beyond one for each fifty machines: calls are billed.
+# Additional calls per page, beyond one for each 50 VMs: calls are billed.
 EXTRA = 150
-# A batch that is divided is asked for a little later than the others, and may know so many minutes more.
+# A split batch is queried later than the others and may have this many more minutes.
 BETWEEN_CALLS = 2
-LONGEST_SAID = 200  # characters of Azure's words in a sentence
+LONGEST_SAID = 200  # characters of Azure's message in a sentence
 BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 NAMESPACE, VERSION = "microsoft.compute/virtualmachines", "2024-02-01"
 CPU = "Percentage CPU"
-# Bytes of a minute under the name of the signal that they add up to.
+# Metrics in bytes per minute, by the signal that they add up to.
 BYTES = {
     "Network In Total": "network_bytes_per_second",
     "Network Out Total": "network_bytes_per_second",
     "Disk Read Bytes": "disk_bytes_per_second",
     "Disk Write Bytes": "disk_bytes_per_second",
 }
-# How far the newest data may lag behind and still be asked for.
+# The largest lag of metrics that is still queried.
 LONGEST_LAG = 12  # minutes
 OVERLOADED = (429, 503, 529)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A machine and the minutes that its verdict looks back on."""
+    """A VM and the length of its evidence window in minutes."""
 
     machine: VirtualMachine
     window: int
@@ -52,7 +52,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class HostEvidence:
-    """What Azure Monitor told of one machine: its tracks, up to which moment data of its region reach, or the problem."""
+    """The host metrics of one VM: its time series and the time up to which its region has data, or the problem."""
 
     tracks: dict[str, TimeSeries] = field(default_factory=dict)
     end: float = 0.0
@@ -64,21 +64,21 @@ Minutes = dict[str, dict[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The minutes of a machine by metric (None: they cannot be read), and the newest minute of any machine of its call."""
+    """The values of a VM by metric (None: unreadable), and the newest minute of any VM in the same call."""
 
     minutes: Minutes | None
     newest: int
 
 
 class HostMetrics:
-    """Questions to Azure Monitor."""
+    """Queries to Azure Monitor."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Ask over the clients of this cloud."""
+        """Query through these clients."""
         self._cloud = cloud
 
     async def of(self, questions: Sequence[Question], now: float) -> dict[str, HostEvidence]:
-        """What is known of these machines by id in lower case; one without an answer spoils no other one."""
+        """The metrics of these VMs by ID in lower case; a failure of one VM does not affect others."""
         regions: dict[tuple[str, str], list[Question]] = defaultdict(list)
         for question in sorted(questions, key=lambda question: -question.window):
             regions[question.machine.subscription.lower(), question.machine.region].append(question)
@@ -104,7 +104,7 @@ class HostMetrics:
 
         batches = [questions[begin : begin + BATCH] for begin in range(0, len(questions), BATCH)]
         asked = (
-            ask_without_the_refused(
+            query_without_refused(
                 [question.machine.id.lower() for question in batch], partial(ask, window=batch[0].window), budget
             )
             for batch in batches
@@ -112,12 +112,12 @@ class HostMetrics:
         nothing: Answers[Measured] = Answers()
         answers = nothing.plus(*await asyncio.gather(*asked))
         newest = max((measured.newest for measured in answers.told.values()), default=0)
-        return {question.machine.id.lower(): _outside(question, answers, newest, region) for question in questions}
+        return {question.machine.id.lower(): _host_evidence(question, answers, newest, region) for question in questions}
 
     async def _batch(
         self, subscription: str, region: str, identifiers: Sequence[str], window: int, now: float
     ) -> "dict[str, Minutes | None] | Refused":
-        """What one call tells, by id and metric and minute (None: unreadable), or in words why it tells nothing."""
+        """The result of one call by ID, metric and minute (None: unreadable), or why it failed."""
         from azure.core.exceptions import AzureError
         from azure.core.rest import HttpRequest
 
@@ -137,48 +137,50 @@ class HostMetrics:
         try:
             response = await self._cloud.metrics(region).send_request(request)
         except (AzureError, OSError) as error:
-            return Refused(f"Azure Monitor in {region} cannot be reached ({type(error).__name__})")
+            return Refused(f"Azure Monitor in {region} did not answer ({type(error).__name__})")
         status = int(response.status_code)
         if status in OVERLOADED:
-            return Refused(f"Azure Monitor in {region} is overloaded right now (HTTP {status})")
+            return Refused(f"Azure Monitor in {region} is overloaded (HTTP {status})")
         if status in (401, 403):
-            words = f"the control plane may not read metrics: it needs Monitoring Reader on subscription {subscription}"
+            words = f"the control plane cannot read metrics; grant it Monitoring Reader on subscription {subscription}"
             return Refused(words, status, response.text())
         if status != 200:
-            words = f"Azure Monitor in {region} does not answer the question (HTTP {status})"
+            words = f"Azure Monitor in {region} rejected the query (HTTP {status})"
             return Refused(words, status, response.text())
         try:
             return _read(response.json())
         except BROKEN:
-            return Refused(f"Azure Monitor in {region} says what nobody can read")
+            return Refused(f"Azure Monitor in {region} returned a response that cannot be parsed")
 
 
 def _measured(answer: "dict[str, Minutes | None]") -> "dict[str, Measured]":
-    """What one call tells, with the newest minute that any machine in it has."""
+    """The result of one call, with the newest minute of any VM in it."""
     newest = max((minute for minutes in answer.values() if minutes for minute in _newest(minutes)), default=0)
     return {identifier: Measured(minutes, newest) for identifier, minutes in answer.items()}
 
 
-def _outside(question: Question, answers: "Answers[Measured]", newest: int, region: str) -> HostEvidence:
-    """What is known of one machine from outside, or the problem that is its own."""
+def _host_evidence(question: Question, answers: "Answers[Measured]", newest: int, region: str) -> HostEvidence:
+    """The host metrics of one VM, or its problem."""
     identifier, name = question.machine.id.lower(), question.machine.name
     refused = answers.refused.get(identifier)
     if refused is not None:
         if not refused.blamed:
             return HostEvidence(problem=refused.words)
-        words = f"Azure Monitor in {region} does not answer for {name} (HTTP {refused.status}: {_said(refused.text)})"
-        return HostEvidence(problem=f"{words}; it may have been deleted or moved, or may not be read")
+        words = (
+            f"Azure Monitor in {region} rejected the query for {name} (HTTP {refused.status}: {_message_in(refused.text)})"
+        )
+        return HostEvidence(problem=f"{words}; check that it exists and that the control plane may read its metrics")
     if identifier not in answers.told:
-        return HostEvidence(problem=f"Azure Monitor in {region} left {name} out of its answer")
+        return HostEvidence(problem=f"Azure Monitor in {region} returned no data for {name}")
     measured = answers.told[identifier]
     if measured.minutes is None:
-        return HostEvidence(problem=f"what Azure Monitor in {region} says of {name} cannot be read")
+        return HostEvidence(problem=f"Azure Monitor in {region} returned data for {name} that cannot be parsed")
     end = measured.newest if newest - measured.newest <= BETWEEN_CALLS else newest
     return HostEvidence(_tracks(measured.minutes, end + 1, question.window), (end + 1) * MINUTE if end else 0.0)
 
 
-def _said(text: str) -> str:
-    """The message of an error of Azure's, in one short line."""
+def _message_in(text: str) -> str:
+    """The message of an Azure error, in one short line."""
     try:
         content = json.loads(text)
         message = str(content["error"]["message"])
@@ -188,7 +190,7 @@ def _said(text: str) -> str:
 
 
 def _read(answer: dict[str, Any]) -> "dict[str, Minutes | None]":
-    """The answer by id; what is said of one machine and cannot be read is None, and spoils no other one."""
+    """The response by ID; unreadable data of a VM is None."""
     values = [value for value in answer.get("values") or [] if isinstance(value, dict) and value.get("resourceid")]
     return {str(value["resourceid"]).lower(): _of_one(value.get("value")) for value in values}
 
@@ -201,7 +203,7 @@ def _of_one(metrics: Any) -> Minutes | None:
             wanted = "maximum" if name == CPU else "total"
             points = [point for series in metric.get("timeseries") or [] for point in series.get("data") or []]
             told[name] = {
-                _place(point["timeStamp"]): float(point[wanted]) for point in points if point.get(wanted) is not None
+                _minute_of(point["timeStamp"]): float(point[wanted]) for point in points if point.get(wanted) is not None
             }
     except BROKEN:
         return None
@@ -209,8 +211,8 @@ def _of_one(metrics: Any) -> Minutes | None:
 
 
 @lru_cache(4096)
-def _place(text: str) -> int:
-    """The minute since 1970 of a timestamp: a thousand machines share the same few."""
+def _minute_of(text: str) -> int:
+    """The minute since 1970 of a timestamp; cached, because all VMs share the same few."""
     return int(datetime.fromisoformat(text).timestamp() // MINUTE)
 
 

@@ -1,4 +1,4 @@
-"""What can be known before anything is built: is the size offered, is there quota, are the names ours to take?"""
+"""Preflight checks: whether the VM size is offered, the quota suffices, and the names are free."""
 
 import asyncio
 from dataclasses import replace
@@ -13,21 +13,21 @@ from dormouse.resources.plan import Plan, Resource, ResourceKind
 from dormouse.resources.vm_sizes import find_size
 
 GROUP_OF_OTHERS = (
-    "The resource group {group} exists, and this control plane has no record of it. Choose another name, or have an "
-    "administrator look at the group and delete it."
+    "The resource group {group} exists, but the control plane has no record of it. Choose another environment name, or ask "
+    "an administrator to check and delete the group."
 )
 
 
 class Preflight:
-    """Reads that tell early what Azure would refuse late."""
+    """Read-only checks that find early what Azure would reject late."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Ask over the clients of this cloud."""
+        """Query through these clients."""
         self._cloud = cloud
         self._inventory = Inventory(cloud)
 
     async def size_offered(self, plan: Plan) -> PreflightResult:
-        """Whether the machine's size is offered to this subscription in the region."""
+        """Check that the VM size is offered to this subscription in the region."""
         size = plan.machine.size
         for sku in await list_all(self._cloud.compute.resource_skus.list(filter=f"location eq '{plan.region}'")):
             if sku["resourceType"] == "virtualMachines" and sku["name"].lower() == size.lower():
@@ -36,7 +36,7 @@ class Preflight:
         return PreflightResult(refusals=(Refusal(RefusalReason.NOT_OFFERED, detail, step="vm"),))
 
     async def quota_left(self, plan: Plan) -> PreflightResult:
-        """Whether the region's quota of vCPUs, whole and of the size's family, has room for the machine."""
+        """Check that the regional vCPU quotas, total and of the size's family, suffice for the VM."""
         size = find_size(plan.machine.size)
         needed, limits = size.vcpus, {"cores", size.quota.lower()}
         short = []
@@ -51,16 +51,16 @@ class Preflight:
             if usage["name"]["value"].lower() in limits and left < needed:
                 short.append(
                     f"{usage['name']['localizedValue']} in {plan.region}: {usage['currentValue']} of {usage['limit']} are "
-                    f"used, {needed} more are needed."
+                    f"in use, and {needed} more are needed."
                 )
         return PreflightResult(refusals=tuple(Refusal(RefusalReason.QUOTA_EXCEEDED, text, step="vm") for text in short))
 
     async def existing(self, plan: Plan, *, new: bool = False) -> PreflightResult:
-        """Which steps exist, which of them drifted, and whether the names are ours to take: everything in one answer."""
+        """Which resources exist, which of them drifted, and whether the names are free."""
         group, name = await asyncio.gather(self.group(plan, new=new), self.storage_name(plan))
         if group.refusals or not group.existing:
             return PreflightResult(refusals=(*group.refusals, *name.refusals))
-        looks = await asyncio.gather(*(self.look_at(step) for step in plan.resources))
+        looks = await asyncio.gather(*(self.observe(step) for step in plan.resources))
         there = tuple(
             step.name for step, look in zip(plan.resources, looks, strict=True) if look is not ObservedState.ABSENT
         )
@@ -68,10 +68,10 @@ class Preflight:
         return PreflightResult(there, () if "storage" in there else name.refusals, drifted)
 
     async def group(self, plan: Plan, *, new: bool = False) -> PreflightResult:
-        """Whether the plan's group exists; one that is not ours, or is on its way out, is a refusal.
+        """Whether the plan's resource group exists; a foreign one, or one that is being deleted, is a refusal.
 
-        For a `new` environment no group is ours, whatever its tags say. For a recorded one, a group whose tags do not name
-        the environment was created by others after ours was gone.
+        For a `new` environment every existing group is foreign. For a recorded one, a group whose tags do not name the
+        environment was created by someone else after the environment's group was deleted.
         """
         group: Any = await get_or_none(self._cloud.resources.resource_groups.get(plan.group))
         if group is None:
@@ -84,30 +84,30 @@ class Preflight:
         deployment = self._cloud.settings.deployment_id
         if (tags.get(ENVIRONMENT_TAG), tags.get(DEPLOYMENT_TAG, deployment)) != (plan.environment, deployment):
             detail = (
-                f"The resource group {plan.group} exists, and its tags do not name the environment {plan.environment} "
+                f"The resource group {plan.group} exists, but its tags do not name the environment {plan.environment} "
                 f"of the deployment {deployment}."
             )
             return PreflightResult(refusals=(Refusal(RefusalReason.NAME_TAKEN, detail, step="group"),))
         if group["properties"]["provisioningState"].lower() == "deleting":
-            detail = f"The resource group {plan.group} is still being deleted."
+            detail = f"The resource group {plan.group} is still being deleted; retry later."
             return PreflightResult(refusals=(Refusal(RefusalReason.CONFLICT, detail, step="group"),))
         return PreflightResult(existing=("group",))
 
-    async def look_at(self, step: Resource) -> ObservedState:
-        """Whether the resource of a step exists as it was put; a group counts as there, for it was looked at before."""
+    async def observe(self, step: Resource) -> ObservedState:
+        """Whether a resource exists unchanged; the group is checked separately and counts as existing."""
         if step.kind is ResourceKind.RESOURCE_GROUP:
             return ObservedState.AS_PUT
         if step.kind is ResourceKind.PASSWORD:
             secret = await get_or_none(self._cloud.secrets.get_secret(step.names[0]))
             return ObservedState.ABSENT if secret is None else ObservedState.AS_PUT
-        # An assignment has no name before its principal exists; putting the same one again is harmless.
+        # A role assignment has no ID before its principal exists; putting it again is harmless.
         there = await self._inventory.read(step.id) if step.id else None
         if there is None:
             return ObservedState.ABSENT
         return ObservedState.DRIFTED if _drifted(step, there) else ObservedState.AS_PUT
 
     async def storage_name(self, plan: Plan) -> PreflightResult:
-        """Whether the storage account's name is free in the world; the account itself takes it too, once it exists."""
+        """Check that the storage account name is globally available; an existing account makes its own name unavailable."""
         step = plan.of_kind(ResourceKind.STORAGE_ACCOUNT)
         if step is None:
             return PreflightResult()
@@ -122,14 +122,14 @@ class Preflight:
 def _restricted(plan: Plan, sku: Any) -> PreflightResult:
     for restriction in sku.get("restrictions") or []:
         if restriction["type"] == "Location":
-            detail = f"{plan.machine.size} in {plan.region} is closed to this subscription."
+            detail = f"{plan.machine.size} in {plan.region} is restricted for this subscription."
             code = str(restriction.get("reasonCode", ""))
             return PreflightResult(refusals=(Refusal(RefusalReason.NOT_OFFERED, detail, code, "vm"),))
     return PreflightResult()
 
 
 def _drifted(step: Resource, there: Any) -> bool:
-    """Whether a resource failed, or a firewall lets in what it was not told to."""
+    """Whether a resource failed, or the rules of a security group differ from the plan."""
     properties = there.get("properties") or {}
     if str(properties.get("provisioningState", "")).lower() == "failed":
         return True
@@ -140,7 +140,7 @@ def _drifted(step: Resource, there: Any) -> bool:
 
 
 def _essence(rule: Any) -> tuple[str, ...]:
-    """What a rule lets through, whichever of Azure's two spellings (one value, or a list) it is written in."""
+    """The effect of a rule, in a form that is the same for Azure's two notations (one value, or a list)."""
     given = rule["properties"]
     sources = [given.get("sourceAddressPrefix") or "", *(given.get("sourceAddressPrefixes") or [])]
     ports = [given.get("destinationPortRange") or "", *(given.get("destinationPortRanges") or [])]

@@ -1,4 +1,4 @@
-"""What machines cost by the hour, from Azure's public price list, remembered for a day.
+"""Hourly VM prices from the Azure Retail Prices API, cached for a day.
 
 https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-prices
 """
@@ -16,13 +16,13 @@ from dormouse.errors import CloudUnavailable
 
 CURRENCY = "USD"
 REGION = re.compile(r"[a-z][a-z0-9]{2,30}", re.ASCII)
-# Every size that there is, in a dozen regions.
+# All VM sizes in a dozen regions.
 MOST_KNOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What one machine costs by the hour, pay-as-you-go, Linux, before tax and discounts."""
+    """The hourly pay-as-you-go price of a Linux VM, before tax and discounts."""
 
     per_hour: float
     currency: str
@@ -31,38 +31,38 @@ class Price:
 
 
 class Prices:
-    """Prices by region and size; each is asked for once a day at most, and in vain once a minute at most."""
+    """Prices by region and size; each is fetched at most once a day, and after a failure at most once a minute."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Ask over the connections of this cloud; nothing of our identity goes along."""
+        """Use the connections of this cloud, without its credential."""
         self._cloud = cloud
         self._known = OrderedDict[tuple[str, str], tuple[float, Price | None]]()
-        # A lock is there for as long as somebody waits for it.
-        self._asking = WeakValueDictionary[tuple[str, str], asyncio.Lock]()
-        self._in_vain_until = 0.0
+        # A lock exists as long as a request waits for it.
+        self._locks = WeakValueDictionary[tuple[str, str], asyncio.Lock]()
+        self._failed_until = 0.0
 
     async def of_machine(self, region: str, size: str) -> Price | None:
-        """The price of a size in a region, or None when the list has none; raises CloudUnavailable."""
+        """The price of a VM size in a region, or None if it has none; raises CloudUnavailable."""
         region = region.replace(" ", "").lower()
         if not REGION.fullmatch(region):
             return None
         key = (region, size.lower())
-        asking = self._asking.setdefault(key, asyncio.Lock())
-        async with asking:  # who asks for the same at the same time gets the same answer
-            return await self._known_or_asked(key, region, size)
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:  # concurrent requests for the same price share one call
+            return await self._cached_or_fetched(key, region, size)
 
-    async def _known_or_asked(self, key: tuple[str, str], region: str, size: str) -> Price | None:
+    async def _cached_or_fetched(self, key: tuple[str, str], region: str, size: str) -> Price | None:
         now = time.monotonic()
         good_until, price = self._known.get(key, (-DAY, None))
         if now < good_until:
             self._known.move_to_end(key)
             return price
-        if now < self._in_vain_until:
-            raise CloudUnavailable("The price list could not be reached a moment ago.")
+        if now < self._failed_until:
+            raise CloudUnavailable("The Azure Retail Prices API did not answer within the last minute; retry later.")
         try:
-            price = await self._ask(region, size)
+            price = await self._fetch(region, size)
         except CloudUnavailable:
-            self._in_vain_until = now + MINUTE
+            self._failed_until = now + MINUTE
             raise
         self._known[key] = (now + DAY, price)
         self._known.move_to_end(key)
@@ -70,7 +70,7 @@ class Prices:
             self._known.popitem(last=False)
         return price
 
-    async def _ask(self, region: str, size: str) -> Price | None:
+    async def _fetch(self, region: str, size: str) -> Price | None:
         from azure.core.exceptions import AzureError
         from azure.core.rest import HttpRequest
 
@@ -86,13 +86,15 @@ class Prices:
         try:
             response = await self._cloud.transport.send(request, connection_timeout=5, read_timeout=10)
         except AzureError as error:
-            raise CloudUnavailable("The price list cannot be reached right now.") from error
+            raise CloudUnavailable("The Azure Retail Prices API did not answer; retry later.") from error
         if response.status_code != 200:
-            raise CloudUnavailable(f"The price list cannot be read right now (HTTP {response.status_code}).")
+            raise CloudUnavailable(f"The Azure Retail Prices API answered HTTP {response.status_code}; retry later.")
         try:
             return _cheapest(response.json())
         except (ValueError, KeyError, TypeError) as error:
-            raise CloudUnavailable("The price list says what nobody can read.") from error
+            raise CloudUnavailable(
+                "The Azure Retail Prices API returned a response that cannot be parsed; retry later."
+            ) from error
 
 
 def _cheapest(answer: dict[str, list[dict[str, object]]]) -> Price | None:

@@ -1,4 +1,4 @@
-"""Resource ids read: their type, and the version of the interface that answers for it."""
+"""Resource types in resource IDs, and the API version of each type."""
 
 API_VERSIONS = {
     "microsoft.network/virtualnetworks": "2024-05-01",
@@ -15,19 +15,19 @@ API_VERSIONS = {
 
 
 def type_of(identifier: str) -> str:
-    """The type in an id, in lower case, like `microsoft.compute/virtualmachines/extensions`."""
+    """The resource type in an ID, in lower case, such as `microsoft.compute/virtualmachines/extensions`."""
     namespace, *rest = identifier.lower().rsplit("/providers/", 1)[-1].split("/")
     return "/".join([namespace, *rest[::2]])
 
 
 def is_known(identifier: str) -> bool:
-    """Whether we know how to ask for this resource."""
+    """Whether the API version for this resource is known."""
     return type_of(identifier) in API_VERSIONS
 
 
 def api_version(identifier: str) -> str:
-    """The version of the interface to ask for a resource; raises ValueError for a type we know nothing of."""
+    """The API version for a resource; raises ValueError for an unknown type."""
     kind = type_of(identifier)
     if kind not in API_VERSIONS:
-        raise ValueError(f"no interface version is known for {kind}")
+        raise ValueError(f"no API version is known for the resource type {kind}")
     return API_VERSIONS[kind]

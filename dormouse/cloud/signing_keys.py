@@ -11,38 +11,40 @@ from dormouse.clock import DAY, MINUTE
 from dormouse.cloud.clients import Cloud
 from dormouse.errors import CloudUnavailable
 
+UNAVAILABLE = "The token cannot be verified: Microsoft Entra did not return its signing keys; retry later."
+
 
 class SigningKeys:
-    """The keys of one tenant, by the id that tokens name them with."""
+    """The signing keys of one tenant by key ID (`kid`)."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Ask over the connections of this cloud; nothing of our identity goes along."""
+        """Use the connections of this cloud, without its credential."""
         self._cloud = cloud
         self._keys: dict[str, Any] = {}
-        self._asked_at, self._in_vain = -DAY, False
-        self._asking = asyncio.Lock()
+        self._fetched_at, self._failed = -DAY, False
+        self._fetching = asyncio.Lock()
 
     async def key(self, identifier: str) -> Any:
-        """The key of that id, or None if the tenant has none; raises CloudUnavailable.
+        """The key with this ID, or None if the tenant has none; raises CloudUnavailable.
 
-        Asks at most once a minute, whoever names whatever; a key that is known is good for as long as nobody can be asked.
+        Keys are fetched at most once a minute; a cached key stays valid while they cannot be fetched.
         """
         known = self._keys.get(identifier)
-        if known is not None and time.monotonic() - self._asked_at < DAY:
+        if known is not None and time.monotonic() - self._fetched_at < DAY:
             return known
-        async with self._asking:
-            if time.monotonic() - self._asked_at >= MINUTE:
-                self._asked_at = time.monotonic()
+        async with self._fetching:
+            if time.monotonic() - self._fetched_at >= MINUTE:
+                self._fetched_at = time.monotonic()
                 try:
-                    self._keys, self._in_vain = await self._fetched(), False
+                    self._keys, self._failed = await self._fetch(), False
                 except CloudUnavailable:
-                    self._in_vain = True
+                    self._failed = True
         key = self._keys.get(identifier)
-        if key is None and self._in_vain:
-            raise CloudUnavailable("The keys that tokens are signed with cannot be fetched right now.")
+        if key is None and self._failed:
+            raise CloudUnavailable(UNAVAILABLE)
         return key
 
-    async def _fetched(self) -> dict[str, Any]:
+    async def _fetch(self) -> dict[str, Any]:
         import jwt
         from azure.core.exceptions import AzureError
         from azure.core.rest import HttpRequest
@@ -53,5 +55,5 @@ class SigningKeys:
             response = await self._cloud.transport.send(HttpRequest("GET", url), connection_timeout=5, read_timeout=10)
             keys = jwt.PyJWKSet.from_dict(response.json()).keys
         except (AzureError, jwt.PyJWTError, ValueError, KeyError, TypeError) as error:
-            raise CloudUnavailable("The keys that tokens are signed with cannot be fetched right now.") from error
+            raise CloudUnavailable(UNAVAILABLE) from error
         return {key.key_id: key for key in keys if key.key_id and key.key_type == "RSA"}

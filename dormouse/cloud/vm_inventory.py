@@ -1,4 +1,4 @@
-"""The fleet: every machine in scope, a thousand to one question of Resource Graph; may be some seconds old."""
+"""All VMs in scope, 1,000 per Resource Graph query; may be some seconds old."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from dormouse.cloud.sdk_errors import RefusedByAzure, get_or_none, read_json
 from dormouse.lifecycle import State, state_of
 from dormouse.resources.machines import ENVIRONMENT_TAG, ROWS_PER_PAGE, VirtualMachine
 
-# The ids that one question may name.
+# The largest number of IDs in one query.
 NAMED_AT_ONCE = 200
 MACHINES = "resources | where type =~ 'microsoft.compute/virtualmachines'"
 COLUMNS = (
@@ -24,7 +24,7 @@ COLUMNS = (
     ", managed_by = tostring(managedBy)"
     ", vm_id = tostring(properties.vmId)"
 )
-# One question for all machines of a subscription, answered from Azure Compute itself and not from an index of it.
+# One request for all VMs of a subscription, answered by Azure Compute itself instead of an index.
 # https://learn.microsoft.com/rest/api/compute/virtual-machines/list-all
 STATUS_ONLY = "/subscriptions/{subscription}/providers/Microsoft.Compute/virtualMachines"
 COMPUTE_VERSION = "2024-07-01"
@@ -32,34 +32,34 @@ MOST_PAGES = 50
 
 
 class VmInventory:
-    """Questions about many machines at once."""
+    """Queries about many VMs at once."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Ask over the clients of this cloud, about the scopes that its settings name."""
+        """Query through these clients, in the scopes of their settings."""
         self._cloud = cloud
         own = cloud.settings.azure_subscription_id.lower()
         scopes = cloud.settings.scopes
         self._subscriptions = sorted({own, *(scope.split("/")[2] for scope in scopes)})
         within = "".join(f" or id startswith '{scope}/'" for scope in scopes)
         self._scopes = scopes
-        # `contains` looks away from capitals, as Resource Manager does with the names of tags.
+        # `contains` is case-insensitive, like tag names in Resource Manager.
         self._machines = f"{MACHINES} and (tostring(tags) contains '\"{ENVIRONMENT_TAG}'{within})"
 
     async def count(self) -> int:
-        """How many machines are in scope; raises CloudUnavailable."""
-        answer = await self._ask(f"{self._machines} | project id", top=1)
+        """The number of VMs in scope; raises CloudUnavailable."""
+        answer = await self._query(f"{self._machines} | project id", top=1)
         return int(answer.total_records)
 
     async def page(self, number: int) -> list[VirtualMachine]:
         """The machines of one page, counted from 0, in the order of their ids; raises CloudUnavailable."""
-        answer = await self._ask(f"{self._machines} | project {COLUMNS} | order by id asc", skip=number * ROWS_PER_PAGE)
+        answer = await self._query(f"{self._machines} | project {COLUMNS} | order by id asc", skip=number * ROWS_PER_PAGE)
         return [machine_in(row) for row in answer.data]
 
     async def still_has_one_of(self, identifiers: Sequence[str]) -> bool:
-        """Whether Azure Compute still shows one of these machines in scope, each by a request of its own.
+        """Whether Azure Compute still shows one of these VMs in scope, with one request for each.
 
-        Resource Graph leaves out what its caller may not read; Azure Compute answers 403. Raises CloudUnavailable, and
-        RefusedByAzure where a machine may not be read.
+        Resource Graph silently omits what the caller must not read; Azure Compute answers 403. Raises CloudUnavailable, and
+        RefusedByAzure for a VM that must not be read.
         """
         for identifier in identifiers:
             _, _, subscription, _, group, *_, name = identifier.split("/")
@@ -71,29 +71,29 @@ class VmInventory:
         return False
 
     async def states(self, identifiers: Sequence[str]) -> dict[str, State]:
-        """The states of some machines by id in lower case; one that is missing is not there (or cannot be seen)."""
+        """The states of some VMs by ID in lower case; a missing one does not exist or must not be read."""
         states: dict[str, State] = {}
         for begin in range(0, len(identifiers), NAMED_AT_ONCE):
             named = ", ".join(f"'{_quoted(identifier)}'" for identifier in identifiers[begin : begin + NAMED_AT_ONCE])
             columns = "id, power = tostring(properties.extended.instanceView.powerState.code)"
-            answer = await self._ask(f"{MACHINES} and id in~ ({named}) | project {columns} | order by id asc")
+            answer = await self._query(f"{MACHINES} and id in~ ({named}) | project {columns} | order by id asc")
             states |= {str(row["id"]).lower(): state_of(str(row["power"])) for row in answer.data}
         return states
 
     async def states_now(self, identifiers: Sequence[str]) -> dict[str, State]:
-        """The states of some machines by id in lower case, as Azure Compute has them at this moment.
+        """The current states of some VMs by ID in lower case, from Azure Compute.
 
-        Falls back to Resource Graph, which may be some seconds old, where the whole subscription may not be listed. Raises
+        Falls back to Resource Graph, which may be some seconds old, if the subscription must not be listed. Raises
         CloudUnavailable.
         """
         wanted = {identifier.lower() for identifier in identifiers}
         try:
-            found = [await self._listed_now(subscription) for subscription in sorted({id_.split("/")[2] for id_ in wanted})]
+            found = [await self._list_states(subscription) for subscription in sorted({id_.split("/")[2] for id_ in wanted})]
         except RefusedByAzure:
             return await self.states(identifiers)
         return {key: state for states in found for key, state in states.items() if key in wanted}
 
-    async def _listed_now(self, subscription: str) -> dict[str, State]:
+    async def _list_states(self, subscription: str) -> dict[str, State]:
         from azure.core.rest import HttpRequest
 
         query = {"api-version": COMPUTE_VERSION, "statusOnly": "true"}
@@ -107,7 +107,7 @@ class VmInventory:
             request = HttpRequest("GET", str(answer["nextLink"]))
         return states
 
-    async def _ask(self, question: str, *, top: int = ROWS_PER_PAGE, skip: int = 0) -> Any:
+    async def _query(self, question: str, *, top: int = ROWS_PER_PAGE, skip: int = 0) -> Any:
         options = {"resultFormat": "objectArray", "$top": top, "$skip": skip}
         body: Any = {"subscriptions": self._subscriptions, "query": question, "options": options}
         return await get_or_none(self._cloud.graph.resources(body))

@@ -1,1 +1,1 @@
-"""Environments: the graph of resources, lifecycle, operations and their results. Pure."""
+"""Environments: operations and their results. Pure."""

@@ -1,4 +1,4 @@
-"""Operations: what is asked of an orchestration and its activities, and what is remembered of it."""
+"""Inputs and results of orchestrations and activities, and the records of environments and operations."""
 
 from dataclasses import dataclass, field
 
@@ -10,10 +10,10 @@ from dormouse.resources.plan import Plan, PlannedMachine, Resource
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRecord:
-    """What was asked for: the spec as JSON text, who owns it, and under which names it was built.
+    """The record of an environment: its spec (JSON text), its owner, and the names of its resources.
 
-    `whole` says whether the last provision of it came to a good end, `owner_id` who may act on it (an object id of Entra's),
-    `resources` the ids of everything that its plans have named: what a deletion removes, and nothing else.
+    `ready` is whether the last provision succeeded, `owner_id` the owner's Microsoft Entra object ID, and `resources` the
+    IDs of all resources that its plans created: a deletion removes these and nothing else.
     """
 
     name: str
@@ -31,11 +31,11 @@ class EnvironmentRecord:
     resources: tuple[str, ...] = ()
 
     def machine_id(self, subscription: str) -> str:
-        """The resource id of its machine."""
+        """The resource ID of its VM."""
         return machine_id(subscription, self.group, self.machine)
 
     def address_id(self, subscription: str) -> str:
-        """The resource id of its public address."""
+        """The resource ID of its public IP address."""
         return address_id(subscription, self.group, self.name)
 
 
@@ -51,7 +51,7 @@ class Provision:
 
 @dataclass(frozen=True, slots=True)
 class ChangePower:
-    """Input of `change_power`; `inside` is the machine that a start or restart is checked in."""
+    """Input of `change_power`; `inside` is the VM whose health is checked after a start or restart."""
 
     operation: str
     environment: str
@@ -65,7 +65,7 @@ class ChangePower:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """Input of `adopt_machine` and `release_machine`: the machine, its new tags, and whether an agent comes along."""
+    """Input of `adopt_machine` and `release_machine`: the VM, its new tags, and whether to install or remove the agent."""
 
     operation: str
     lock: str
@@ -79,9 +79,9 @@ class Adoption:
 
 @dataclass(frozen=True, slots=True)
 class DeleteRequest:
-    """Input of `delete_environment`; it begins after `settle` seconds, in which what is under way may arrive.
+    """Input of `delete_environment`; it starts after `delay_seconds`, so that requests already sent to Azure take effect.
 
-    With `purge`, its secrets are gone for good, those among them that were deleted before.
+    With `purge`, its secrets are purged, including those that were deleted before.
     """
 
     operation: str
@@ -93,9 +93,9 @@ class DeleteRequest:
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """Input of every activity that puts a resource: the step, and what the steps it needs have found out.
+    """Input of every activity that puts a resource: the resource, and the outputs of its dependencies.
 
-    `put` is False for a resource that exists and needs no change, but about which later steps must know something.
+    `put` is False for a resource that exists unchanged and whose outputs other resources need.
     """
 
     resource: Resource
@@ -106,7 +106,7 @@ class BuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class PollRequest:
-    """Input of the activity that asks how a long operation of Azure stands."""
+    """Input of the activity that polls a long-running Azure operation."""
 
     url: str
     machine: PlannedMachine | None = None
@@ -114,7 +114,7 @@ class PollRequest:
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """What `build_resource` answers."""
+    """Result of `build_resource`."""
 
     resource: str
     outputs: dict[str, str] = field(default_factory=dict)
@@ -123,14 +123,14 @@ class BuildResult:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Input of the health check inside a machine."""
+    """Input of the health check inside a VM."""
 
     machine: PlannedMachine
 
 
 @dataclass(frozen=True, slots=True)
 class LockQuestion:
-    """Input of the activity that looks whether an operation still holds the lock of its environment."""
+    """Input of the activity that checks whether an operation still holds the lock of its environment."""
 
     operation: str
     environment: str
@@ -138,14 +138,14 @@ class LockQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """What an operation is told that nobody wants any more: by whom."""
+    """The cancellation event of an operation: who cancelled it."""
 
     by: str
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceProgress:
-    """How one step of an operation stands; seconds count from the operation's start."""
+    """The progress of one resource or step of an operation; times are seconds since the operation started."""
 
     name: str
     state: str
@@ -155,13 +155,13 @@ class ResourceProgress:
 
     @property
     def seconds(self) -> float:
-        """How long the step took, or 0.0 while it has not ended."""
+        """The duration in seconds, or 0.0 before the end."""
         return 0.0 if self.began is None or self.ended is None else self.ended - self.began
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Input of the activity that closes an operation: its trail, its outcome, and what becomes of the environment."""
+    """Input of the activity that completes an operation: outcome, progress, and whether to forget the environment."""
 
     operation: str
     environment: str
@@ -174,9 +174,9 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class OperationRecord:
-    """What was done to an environment, by whom, and what came of it; `outcome` is None while it runs.
+    """The record of an operation; `outcome` is None while it runs.
 
-    `carrier` is the orchestration that does it, where that is not one of its own; `door` is how whoever asked came in.
+    `instance_id` is the orchestration that runs it, if its ID differs; `channel` is how the request arrived.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What comes back from Azure and from operations: progress, refusals, findings, outcomes."""
+"""Results of Azure requests and of operations: progress, refusals, health checks, outcomes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from dormouse.text.limits import (
 
 
 class RefusalReason(StrEnum):
-    """Why Azure, or we, said no."""
+    """Why Azure or the control plane rejected a request."""
 
     NO_CAPACITY = "no_capacity"
     QUOTA_EXCEEDED = "quota_exceeded"
@@ -34,30 +34,30 @@ class RefusalReason(StrEnum):
 
 
 ADVICE = {
-    RefusalReason.NO_CAPACITY: "Azure has no room for this size here now; try another size, zone or region, or later.",
-    RefusalReason.QUOTA_EXCEEDED: "The subscription's quota is used up; ask for more quota or free some.",
-    RefusalReason.NOT_OFFERED: "This size is not offered to this subscription in this region.",
-    RefusalReason.NAME_TAKEN: "Something with this name exists and is not ours; choose another name.",
-    RefusalReason.FORBIDDEN: "The control plane's identity may not do this.",
-    RefusalReason.NOT_FOUND: "It does not exist, or not any more.",
-    RefusalReason.BAD_REQUEST: "Azure does not accept the request as it stands.",
-    RefusalReason.CONFLICT: "The resource is in a state that does not take this change.",
-    RefusalReason.FAILED_LATE: "Azure accepted the request and reported later that it failed.",
-    RefusalReason.GAVE_UP: "Azure did not answer usefully in the time and number of tries we give it.",
-    RefusalReason.CANCELLED: "The operation was cancelled before this was begun.",
+    RefusalReason.NO_CAPACITY: "Azure has no capacity for this VM size now; retry later, or choose another size or region.",
+    RefusalReason.QUOTA_EXCEEDED: "The subscription's quota is exceeded; request more quota, or free some.",
+    RefusalReason.NOT_OFFERED: "This subscription cannot use this VM size in this region; choose another size or region.",
+    RefusalReason.NAME_TAKEN: "A resource with this name exists and was not created by Dormouse; choose another name.",
+    RefusalReason.FORBIDDEN: "The control plane's identity lacks the permission for this request.",
+    RefusalReason.NOT_FOUND: "The resource does not exist.",
+    RefusalReason.BAD_REQUEST: "Azure rejected the request as invalid.",
+    RefusalReason.CONFLICT: "The current state of the resource does not allow this change.",
+    RefusalReason.FAILED_LATE: "Azure accepted the request, but it failed later.",
+    RefusalReason.GAVE_UP: "The request did not succeed within the time limit and number of retries.",
+    RefusalReason.CANCELLED: "The operation was cancelled before this step started.",
 }
-# Where the code says more than the reason.
+# For Azure error codes that are more specific than the reason.
 ADVICE_BY_CODE = {
-    "ScopeLocked": "A lock on the resource, its group or its subscription forbids this; whoever set the lock can remove it.",
+    "ScopeLocked": "An Azure lock on the resource, its group or its subscription forbids this; remove the lock and retry.",
     "RequestDisallowedByPolicy": "An Azure policy forbids this.",
-    "DenyAssignmentAuthorizationFailed": "A deny assignment forbids this: a service of Azure manages the resource.",
-    "DisallowedOperation": "The service that manages the resource forbids this.",
+    "DenyAssignmentAuthorizationFailed": "A deny assignment forbids this; another Azure service manages the resource.",
+    "DisallowedOperation": "The Azure service that manages the resource forbids this.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A considered "no": asking for the same again changes nothing. `azure` says whether `detail` are Azure's own words."""
+    """A final rejection: retrying the same request cannot succeed. `azure` is whether `detail` is Azure's own message."""
 
     reason: RefusalReason
     detail: str
@@ -70,15 +70,15 @@ class Refusal:
         object.__setattr__(self, "code", clipped(self.code, LONGEST_NAME))
 
     def explained(self) -> str:
-        """Say in words what was refused, why, and what to do about it."""
+        """The sentence that says what was rejected, why, and what to do."""
         subject = f"{self.step}: " if self.step else ""
         code = f" ({self.code})" if self.code else ""
-        said = "Azure said: " if self.azure else ""
+        said = "Azure's message: " if self.azure else ""
         return f"{subject}{ADVICE_BY_CODE.get(self.code) or ADVICE[self.reason]} {said}{self.detail}{code}"
 
 
 class Check(StrEnum):
-    """How one check inside a machine came out."""
+    """The result of one health check inside a VM."""
 
     PASSED = "passed"
     WAITING = "waiting"
@@ -87,7 +87,7 @@ class Check(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HealthCheckResult:
-    """What one check inside a machine found."""
+    """The result of one health check inside a VM, with details."""
 
     name: str
     result: Check
@@ -99,9 +99,9 @@ class HealthCheckResult:
 
 @dataclass(frozen=True, slots=True)
 class MachineView:
-    """How a machine stands: its state, Azure's words if something is wrong with it, and its tags (names in lower case).
+    """The state of a VM, Azure's message if its provisioning failed, and its tags (names in lower case).
 
-    `vm_id` is Azure's own id of this very machine, `provisioning` how the last change of it ended.
+    `vm_id` is Azure's unique ID of the VM, `provisioning` its provisioning state.
     """
 
     state: State
@@ -112,7 +112,7 @@ class MachineView:
 
 
 class ObservedState(StrEnum):
-    """How the resource of a step was found."""
+    """Whether a resource exists, and still matches the plan."""
 
     ABSENT = "absent"
     AS_PUT = "as_put"
@@ -121,7 +121,7 @@ class ObservedState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PreflightResult:
-    """What was found before building: the steps that exist, those of them that are not as they were put, and refusals."""
+    """The result of preflight checks: the names of existing resources, of drifted ones, and refusals."""
 
     existing: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
@@ -129,7 +129,7 @@ class PreflightResult:
 
 
 class Stage(StrEnum):
-    """Where a request to Azure stands."""
+    """The stage of a request to Azure."""
 
     DONE = "done"
     WAITING = "waiting"
@@ -138,11 +138,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a request to Azure stands: done, to be asked again in some seconds, or refused.
+    """The progress of a request to Azure: done, waiting for `retry_after` seconds, or refused.
 
-    While it waits, `url` is where to ask; without one the request itself has to be made again. `held_up` says that Azure was
-    asked too much, or is in trouble: then it is not asked any sooner than it wants to be. `detail` says why it
-    waits.
+    While waiting, `url` is the address to poll; if it is empty, the request itself must be repeated. `held_up` means that
+    Azure throttled the request or failed, so that `retry_after` must be honoured in full. `detail` says why it waits.
     """
 
     stage: Stage
@@ -157,17 +156,17 @@ class Progress:
 
     @classmethod
     def done(cls, *, created: bool = False, **facts: str) -> "Progress":
-        """Nothing is left to wait for; `facts` are what later steps need to know."""
+        """The request is complete; `facts` are the outputs that other resources need."""
         return cls(Stage.DONE, created=created, outputs=facts)
 
     @classmethod
     def waiting(cls, seconds: float, *, url: str = "", held_up: bool = False, detail: str = "") -> "Progress":
-        """Ask again in so many seconds."""
+        """Poll or repeat the request after so many seconds."""
         return cls(Stage.WAITING, url=url, retry_after=seconds, held_up=held_up, detail=detail)
 
     @classmethod
     def refused(cls, refusal: Refusal) -> "Progress":
-        """Azure said no."""
+        """Azure rejected the request."""
         return cls(Stage.REFUSED, refusal=refusal)
 
 
@@ -184,7 +183,7 @@ class OutcomeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an operation ended and everything worth knowing about it: as much of it as a row holds."""
+    """How an operation ended, with details that are limited to the size of a table row."""
 
     status: OutcomeStatus
     reason: str
@@ -200,18 +199,18 @@ class Outcome:
 
     @classmethod
     def failed(cls, refusals: Iterable[Refusal], leftovers: Iterable[str] = (), *, undone: str = "") -> "Outcome":
-        """Something was refused after work had begun; `undone` says what became of that work."""
+        """The operation failed after it had changed something; `undone` describes the rollback."""
         said, left = tuple(refusals), tuple(leftovers)
         words = [refusal.explained() for refusal in said]
         return cls(OutcomeStatus.FAILED, _sentences(words, left, undone), refusals=said, leftovers=left)
 
     @classmethod
     def cancelled(cls, by: str, leftovers: Iterable[str] = (), *, undone: str = "") -> "Outcome":
-        """Somebody wanted it no more; `undone` says what became of the work until then."""
+        """The operation was cancelled; `undone` describes the rollback."""
         left = tuple(leftovers)
         return cls(OutcomeStatus.CANCELLED, _sentences([f"Cancelled by {by}."], left, undone), leftovers=left)
 
 
 def _sentences(words: list[str], left: tuple[str, ...], undone: str) -> str:
-    costs = [f"These are left and may cost money: {', '.join(left)}."] if left else []
+    costs = [f"These resources were not deleted and may cost money: {', '.join(left)}."] if left else []
     return " ".join([*words, *([undone] if undone else []), *costs])

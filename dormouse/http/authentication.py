@@ -1,4 +1,4 @@
-"""Who asks: by the token that a request carries, or, where keys open the doors, by the key that the host has looked at."""
+"""Authentication: identifies the caller by a bearer token, or by the function key that the host has verified."""
 
 import azure.functions as func
 
@@ -12,7 +12,7 @@ KEY_HOLDER = "function-key"
 
 
 async def authenticate(req: func.HttpRequest, right: Permission, dependencies: Dependencies) -> Caller:
-    """Whoever sends a request; a token decides where there is one; raises NotAuthenticated, or CloudUnavailable."""
+    """The caller of a request; a bearer token takes precedence; raises NotAuthenticated or CloudUnavailable."""
     if right is Permission.NOTHING:
         return ANYBODY
     settings = dependencies.settings
@@ -20,10 +20,10 @@ async def authenticate(req: func.HttpRequest, right: Permission, dependencies: D
         claims = await dependencies.tokens.claims(req, settings.entra_audience)
         object_id = str(claims.get("oid", ""))
         if not object_id:
-            raise NotAuthenticated("The token names nobody.")
+            raise NotAuthenticated("The token has no `oid` claim.")
         named = claims.get("preferred_username") or claims.get("upn") or claims.get("appid") or object_id
         roles = claims.get("roles") if isinstance(claims.get("roles"), list) else []
         return Caller(plain(str(named))[:LONGEST_NAME], Channel.TOKEN, highest(list(roles or [])), object_id)
     if settings.http_auth == "entra":
-        raise NotAuthenticated("This control plane asks for a bearer token.")
+        raise NotAuthenticated("This control plane requires a bearer token in the Authorization header.")
     return Caller(KEY_HOLDER, Channel.KEY, Role(settings.function_key_role))

@@ -7,6 +7,7 @@ from dormouse.chatops.endpoints import GenericAnswer, GenericMessage
 from dormouse.errors import (
     BlueprintNotFound,
     CommandNotPossible,
+    ConcurrentChange,
     EnvironmentBusy,
     EnvironmentNotFound,
     InvalidRequest,
@@ -69,10 +70,10 @@ SHOW_SWEEP = Contract(ok(SweepView), raises=(SweepNotFound,))
 HEARTBEAT = Contract(
     ok(HeartbeatAnswer),
     body=Heartbeat,
-    raises=(NotAuthenticated, NotAllowed, TooManyRequests),
+    raises=(ConcurrentChange, NotAuthenticated, NotAllowed, TooManyRequests),
     auth_header="Authorization",
 )
-SNOOZE = Contract((Reply(200, None, HTML), Reply(404, None, HTML)), raises=(MachineNotFound,))
+SNOOZE = Contract((Reply(200, None, HTML), Reply(404, None, HTML)), raises=(MachineNotFound, ConcurrentChange))
 SLACK_FORM = Contract(ok(dict[str, Any]), raises=SIGNATURE_ERRORS, auth_header=SLACK, media=FORM)
 TEAMS_MESSAGE = Contract(ok(dict[str, Any]), body=dict[str, Any], raises=SIGNATURE_ERRORS, auth_header=TEAMS)
 GENERIC_MESSAGE = Contract(ok(GenericAnswer), body=GenericMessage, raises=SIGNATURE_ERRORS, auth_header=GENERIC)

@@ -1,4 +1,4 @@
-"""Query parameters: each says once how it is described and how it is read."""
+"""Query parameters: the description, JSON schema and parser of each."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ REGION_NAME = re.compile(r"[a-z][a-z0-9]{2,30}")
 
 @dataclass(frozen=True, slots=True)
 class Parameter(Generic[T]):
-    """A query parameter: its name, what it means, its JSON Schema, and how its text is read (raises ValueError)."""
+    """A query parameter; `read` parses its text and raises ValueError with what was expected."""
 
     name: str
     meaning: str
@@ -32,19 +32,19 @@ class Parameter(Generic[T]):
     absent: T
 
     def of(self, req: func.HttpRequest) -> T:
-        """What a request says; raises InvalidRequest."""
+        """The value in a request, or the default; raises InvalidRequest."""
         text = req.params.get(self.name)
         try:
             return self.absent if text is None else self.read(text)
         except ValueError as error:
-            raise InvalidRequest(f"{self.name} must be {error}, not {text[:80]!r}.") from None
+            raise InvalidRequest(f"`{self.name}` must be {error}, not {text[:80]!r}.") from None
 
 
 class DryRunParameter(Parameter[bool]):
-    """Whether a command is only to say what it would do: asked in its query, or as a member of its JSON body."""
+    """Whether a command is a dry run: set in the query or as a member of the JSON body."""
 
     def of(self, req: func.HttpRequest) -> bool:
-        """What a request says; raises InvalidRequest, also where query and body contradict each other."""
+        """The value in a request; raises InvalidRequest, also if query and body contradict each other."""
         asked = Parameter.of(self, req)
         raw = raw_body(req)
         body = json_object(raw) if raw else {}
@@ -52,19 +52,21 @@ class DryRunParameter(Parameter[bool]):
             return asked
         member = body[self.name]
         if not isinstance(member, bool):
-            raise InvalidRequest(f"{self.name} in the body must be true or false.")
+            raise InvalidRequest(f"`{self.name}` in the body must be true or false.")
         if self.name in req.params and member != asked:
-            raise InvalidRequest(f"{self.name} is {_written(asked)} in the query and {_written(member)} in the body.")
+            raise InvalidRequest(
+                f"`{self.name}` is {_json(asked)} in the query but {_json(member)} in the body; send it once."
+            )
         return member
 
 
-def _written(value: bool) -> str:  # noqa: FBT001 - a value that is shown
+def _json(value: bool) -> str:  # noqa: FBT001 - a value to print
     return str(value).lower()
 
 
-def cursor_of(place: str) -> str:
-    """A place in a list as callers carry it around: nobody is to read it, or make one."""
-    return base64.urlsafe_b64encode(f"1{place}".encode()).decode().rstrip("=")
+def cursor_of(position: str) -> str:
+    """An opaque cursor for a position in a list."""
+    return base64.urlsafe_b64encode(f"1{position}".encode()).decode().rstrip("=")
 
 
 def _flag(text: str) -> bool:
@@ -79,22 +81,22 @@ def _size(text: str) -> int:
     return int(text)
 
 
-def _place(text: str) -> str:
+def _cursor(text: str) -> str:
     try:
-        place = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode()
+        position = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        place = ""
-    if not place.startswith("1") or len(place) == 1 or len(text) > LONGEST_CURSOR:
-        raise ValueError("what an answer named as the next page")
-    return place[1:]
+        position = ""
+    if not position.startswith("1") or len(position) == 1 or len(text) > LONGEST_CURSOR:
+        raise ValueError("a cursor from the `next` link of an earlier page")
+    return position[1:]
 
 
-def _moment(text: str) -> float:
+def _timestamp(text: str) -> float:
     try:
         parsed = datetime.fromisoformat(text)
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        raise ValueError("a moment like 2026-05-01T12:00:00Z") from None
+        raise ValueError("an RFC 3339 timestamp such as 2026-05-01T12:00:00Z") from None
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -109,62 +111,66 @@ def _one_of(*words: str) -> Callable[[str], str]:
 def _region(text: str) -> str:
     name = text.replace(" ", "").lower()
     if not REGION_NAME.fullmatch(name):
-        raise ValueError("the name of a region like polandcentral")
+        raise ValueError("an Azure region name such as polandcentral")
     return name
 
 
 DRY_RUN = DryRunParameter(
     DRY_RUN_MEMBER,
-    "Only say what would happen; nothing is changed. May be a member of the JSON body instead.",
+    "If true, report what would happen without changing anything. May be a member of the JSON body instead.",
     {"type": "boolean"},
     _flag,
     absent=False,
 )
 FORCE = Parameter(
     "force",
-    "Admins: end it as it stands, whatever it is, and take nothing back.",
+    "Terminate the operation immediately, without a rollback. Requires the role `admin`.",
     {"type": "boolean"},
     _flag,
     absent=False,
 )
 PURGE = Parameter(
     "purge",
-    "Admins: delete its password for good, too, instead of leaving it recoverable for the vault's retention period.",
+    "Also purge the deleted password secret, so that it cannot be recovered from the key vault. Requires the role `admin`.",
     {"type": "boolean"},
     _flag,
     absent=False,
 )
 LIMIT = Parameter(
     "limit",
-    "How many rows at most.",
+    "The maximum number of items in the response.",
     {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": USUAL_PAGE},
     _size,
     USUAL_PAGE,
 )
 AFTER = Parameter(
     "after",
-    "Where the page begins: taken from the `next` of the page before; nothing to be read or made.",
+    "Opaque cursor from the `next` link of the previous page.",
     {"type": "string", "maxLength": LONGEST_CURSOR},
-    _place,
+    _cursor,
     "",
 )
-ENVIRONMENT = Parameter("environment", "Only what was done to this environment.", {"type": "string"}, str, "")
+ENVIRONMENT = Parameter("environment", "Return only the operations of this environment.", {"type": "string"}, str, "")
 SINCE = Parameter(
     "since",
-    "Only what was asked for from this moment on.",
+    "Return only operations that were accepted at or after this time (RFC 3339).",
     {"type": "string", "format": "date-time"},
-    _moment,
+    _timestamp,
     0.0,
 )
 VERDICT = Parameter(
-    "verdict", "Only machines with this verdict.", {"type": "string", "enum": list(VerdictKind)}, _one_of(*VerdictKind), ""
+    "verdict",
+    "Return only machines with this verdict.",
+    {"type": "string", "enum": list(VerdictKind)},
+    _one_of(*VerdictKind),
+    "",
 )
 FORMAT = Parameter(
     "format",
-    "`csv` answers every machine as a table.",
+    "Response format; `csv` returns all machines in one table.",
     {"type": "string", "enum": ["json", "csv"]},
     _one_of("json", "csv"),
     "",
 )
-REGION = Parameter("region", "Answer what it costs in this region.", {"type": "string"}, _region, "")
-SIZE = Parameter("size", "Answer what this size of machine costs, instead of the usual one.", {"type": "string"}, str, "")
+REGION = Parameter("region", "The Azure region to return prices for.", {"type": "string"}, _region, "")
+SIZE = Parameter("size", "The VM size to return the price for, instead of the default size.", {"type": "string"}, str, "")

@@ -1,23 +1,24 @@
-"""Errors as answers: `application/problem+json` by RFC 9457, from one table, at one door."""
+"""Error responses: every error becomes one `application/problem+json` body (RFC 9457)."""
 
 import functools
 import inspect
 import json
 import logging
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, ParamSpec
-from urllib.parse import quote
+from typing import Annotated, Any, Concatenate, ParamSpec
+from urllib.parse import quote, urlsplit
 
 import azure.functions as func
+from pydantic import Field
 
 from dormouse import serialization
 from dormouse.errors import (
     BlueprintNotFound,
     CloudUnavailable,
     CommandNotPossible,
+    ConcurrentChange,
     ControlPlaneError,
     EnvironmentBusy,
     EnvironmentNotFound,
@@ -39,9 +40,11 @@ from dormouse.errors import (
 )
 
 P = ParamSpec("P")
-Route = Callable[P, Awaitable[func.HttpResponse]]
+Route = Callable[Concatenate[func.HttpRequest, P], Awaitable[func.HttpResponse]]
 
 CONTENT_TYPE = "application/problem+json"
+INTERNAL_ERROR = "internal_error"
+EXAMPLE_PATH = "/api/environments/ml1"
 
 STATUS_OF: dict[type[ControlPlaneError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
@@ -61,8 +64,33 @@ STATUS_OF: dict[type[ControlPlaneError], HTTPStatus] = {
     NameTaken: HTTPStatus.CONFLICT,
     SweepUnderWay: HTTPStatus.CONFLICT,
     CommandNotPossible: HTTPStatus.CONFLICT,
+    ConcurrentChange: HTTPStatus.CONFLICT,
     UnreadableRecord: HTTPStatus.SERVICE_UNAVAILABLE,
     CloudUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+# Part of the API: clients branch on these, so a released code never changes.
+CODE_OF: dict[type[ControlPlaneError], str] = {
+    InvalidRequest: "invalid_request",
+    InvalidSpec: "invalid_spec",
+    BlueprintNotFound: "blueprint_not_found",
+    EnvironmentNotFound: "environment_not_found",
+    OperationNotFound: "operation_not_found",
+    MachineNotFound: "machine_not_found",
+    SweepNotFound: "sweep_not_found",
+    RequestTooLarge: "request_too_large",
+    NotAuthenticated: "not_authenticated",
+    NotAllowed: "not_allowed",
+    IdempotencyKeyReused: "idempotency_key_reused",
+    RequestUnderWay: "request_in_progress",
+    TooManyRequests: "too_many_requests",
+    EnvironmentBusy: "environment_busy",
+    NameTaken: "name_taken",
+    SweepUnderWay: "sweep_in_progress",
+    CommandNotPossible: "command_not_possible",
+    ConcurrentChange: "concurrent_change",
+    UnreadableRecord: "unreadable_record",
+    CloudUnavailable: "azure_unavailable",
 }
 
 TITLE_OF: dict[type[ControlPlaneError], str] = {
@@ -83,14 +111,16 @@ TITLE_OF: dict[type[ControlPlaneError], str] = {
     NameTaken: "The name is taken",
     SweepUnderWay: "A sweep is under way",
     CommandNotPossible: "Not possible in this state",
+    ConcurrentChange: "Modified concurrently",
     UnreadableRecord: "A record cannot be read",
-    CloudUnavailable: "Azure cannot be asked right now",
+    CloudUnavailable: "Azure is unavailable",
 }
 
 HEADERS: dict[type[ControlPlaneError], tuple[str, ...]] = {
     EnvironmentBusy: ("Location",),
     SweepUnderWay: ("Location",),
     CloudUnavailable: ("Retry-After",),
+    ConcurrentChange: ("Retry-After",),
     RequestUnderWay: ("Retry-After",),
     TooManyRequests: ("Retry-After",),
     NotAuthenticated: ("WWW-Authenticate",),
@@ -101,40 +131,80 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong (RFC 9457): `type` leads to an explanation, `errors` names every fault, `operation` is in the way."""
+    """An error response (RFC 9457)."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: tuple[Fault, ...] | None = None
-    operation: str | None = None
+    type: Annotated[
+        str,
+        Field(
+            description="URI of the documentation of this kind of problem.", examples=["/api/docs#the-environment-is-busy"]
+        ),
+    ]
+    title: Annotated[
+        str,
+        Field(description="Short summary, the same for every problem of this kind.", examples=["The environment is busy"]),
+    ]
+    status: Annotated[int, Field(description="HTTP status code of the response.", examples=[409])]
+    detail: Annotated[
+        str,
+        Field(
+            description="What happened and what to change, for people; do not parse it.",
+            examples=[
+                "Operation ml1-stop-01JABCDEFGHJKMNPQRSTVWXYZ0 is running on environment ml1; retry after it has ended."
+            ],
+        ),
+    ]
+    code: Annotated[str, Field(description="Stable identifier of the problem, for programs.", examples=["environment_busy"])]
+    instance: Annotated[
+        str | None, Field(description="Path of the request that failed.", examples=["/api/environments/ml1/start"])
+    ] = None
+    errors: Annotated[
+        tuple[Fault, ...] | None,
+        Field(
+            description="Every validation error of the request; only with code `invalid_spec`.",
+            examples=[[{"pointer": "/region", "detail": "is missing"}]],
+        ),
+    ] = None
+    operation: Annotated[
+        str | None,
+        Field(
+            description="ID of the operation that is running on the environment; only with code `environment_busy`.",
+            examples=["ml1-stop-01JABCDEFGHJKMNPQRSTVWXYZ0"],
+        ),
+    ] = None
 
 
 def answers_problems(route: Route[P]) -> Route[P]:
-    """Turn what a route raises into a problem; what nobody expected is logged whole and answered opaquely."""
+    """Convert what a route raises into a problem response; an unexpected exception is logged and answered with 500."""
 
     @functools.wraps(route)
-    async def answering(*args: P.args, **kwargs: P.kwargs) -> func.HttpResponse:
+    async def answering(req: func.HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> func.HttpResponse:
         try:
-            return await route(*args, **kwargs)
+            return await route(req, *args, **kwargs)
         except ControlPlaneError as error:
-            return problem_of(error)
+            return problem_of(error, _path_of(req))
         except Exception:
-            log.exception("A request failed in a way nobody expected.")
-            detail = "Something went wrong on our side; it has been logged."
-            return _answer(Problem("about:blank", "Unexpected error", HTTPStatus.INTERNAL_SERVER_ERROR, detail), {})
+            log.exception("A request failed with an unexpected exception.")
+            status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed unexpectedly; the error was logged."
+            problem = Problem("about:blank", status.phrase, status, detail, INTERNAL_ERROR, _path_of(req))
+            return _answer(problem, {})
 
     return answering
 
 
-def problem_of(error: ControlPlaneError) -> func.HttpResponse:
-    """The problem that tells a caller about this error."""
+def problem_of(error: ControlPlaneError, instance: str | None = None) -> func.HttpResponse:
+    """The problem response for an error; `instance` is the path of the request that failed."""
     kind = _kind(error)
     errors = error.faults if isinstance(error, InvalidSpec) else None
     operation = error.operation if isinstance(error, EnvironmentBusy) else None
-    problem = Problem(_type_of(kind), TITLE_OF[kind], STATUS_OF[kind], str(error), errors, operation)
+    problem = Problem(
+        _type_of(kind), TITLE_OF[kind], STATUS_OF[kind], str(error), CODE_OF[kind], instance, errors, operation
+    )
     return _answer(problem, {name: _header_of(error) for name in headers_of(kind)})
+
+
+def _path_of(req: func.HttpRequest) -> str | None:
+    """The path of a request, without its query: that may hold the function key."""
+    return urlsplit(req.url).path or None
 
 
 def _header_of(error: ControlPlaneError) -> str:
@@ -147,26 +217,29 @@ def _header_of(error: ControlPlaneError) -> str:
             return "10"
         case RequestUnderWay():
             return "2"
+        case ConcurrentChange():
+            return "1"
         case TooManyRequests():
-            return str(math.ceil(error.seconds))
+            return str(error.retry_after)
     return "Bearer"
 
 
 def problem_like(kind: type[ControlPlaneError]) -> dict[str, Any]:
-    """What a problem of a kind looks like."""
-    fault = (Fault("/region", "'nowhere' is not a region."),) if kind is InvalidSpec else None
+    """An example of a problem of a kind, for the API description."""
+    fault = (Fault("/region", "is missing"),) if kind is InvalidSpec else None
     operation = "ml1-stop-01JABCDEFGHJKMNPQRSTVWXYZ0" if kind is EnvironmentBusy else None
     detail = (inspect.getdoc(kind) or "").partition("\n")[0]
-    return _body(Problem(_type_of(kind), TITLE_OF[kind], STATUS_OF[kind], detail, fault, operation))
+    problem = Problem(_type_of(kind), TITLE_OF[kind], STATUS_OF[kind], detail, CODE_OF[kind], EXAMPLE_PATH, fault, operation)
+    return _body(problem)
 
 
 def headers_of(kind: type[ControlPlaneError]) -> tuple[str, ...]:
-    """The headers that come with a problem of a kind."""
+    """The names of the headers that are sent with a problem of a kind."""
     return HEADERS.get(kind, ())
 
 
 def title_of(error: ControlPlaneError) -> str:
-    """What an error is about, in a few words."""
+    """The title of the problem that an error becomes."""
     return TITLE_OF[_kind(error)]
 
 
@@ -175,7 +248,7 @@ def _kind(error: ControlPlaneError) -> type[ControlPlaneError]:
 
 
 def _type_of(kind: type[ControlPlaneError]) -> str:
-    """Where a kind of problem is explained: it is told from others by that."""
+    """The URI of the documentation of a kind of problem, which identifies the kind."""
     return f"/api/docs#{TITLE_OF[kind].lower().replace(' ', '-')}"
 
 

@@ -1,4 +1,4 @@
-"""Requests read: bodies, who asks, and from where."""
+"""Parsing of requests: JSON bodies and the caller's address."""
 
 import ipaddress
 import json
@@ -19,37 +19,37 @@ DRY_RUN_MEMBER = "dry_run"
 
 
 def body_of(req: func.HttpRequest, *, largest: int = LARGEST_BODY) -> dict[str, Any]:
-    """The JSON object that a request carries, without `dry_run`, which every command reads apart.
+    """The JSON object in a request body, without `dry_run`, which every command reads separately.
 
-    Raises InvalidRequest, or RequestTooLarge beyond so many bytes.
+    Raises InvalidRequest, or RequestTooLarge if the body exceeds `largest` bytes.
     """
     body = json_object(raw_body(req, largest=largest))
     return {name: value for name, value in body.items() if name != DRY_RUN_MEMBER}
 
 
 def raw_body(req: func.HttpRequest, *, largest: int = LARGEST_BODY) -> bytes:
-    """The bytes that a request carries; raises InvalidRequest if some were announced and none arrived, or as `body_of`."""
+    """The bytes of a request body; raises as `body_of` does, and InvalidRequest if an announced body did not arrive."""
     raw: bytes = req.get_body() or b""
     if len(raw) > largest:
-        raise RequestTooLarge(f"The body is larger than {largest} bytes.")
+        raise RequestTooLarge(f"The body has {len(raw):,} bytes; the limit is {largest:,} bytes.")
     if req.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
-        raise InvalidRequest("The body is compressed; send it without a Content-Encoding.")
+        raise InvalidRequest("The body is compressed; send it uncompressed, without Content-Encoding.")
     if not raw and _is_announced(req):
-        raise InvalidRequest("A body was announced and did not arrive; send it with its Content-Length.")
+        raise InvalidRequest("The headers announce a body, but it did not arrive; send it with a Content-Length header.")
     return raw
 
 
 def _is_announced(req: func.HttpRequest) -> bool:
-    """Whether the headers announce a body: Azure's host hands on none that comes without a Content-Length."""
+    """Whether the headers announce a body; the Functions host drops a body without Content-Length."""
     return req.headers.get("Content-Length", "").strip() not in ("", "0") or "Transfer-Encoding" in req.headers
 
 
 def json_object(raw: bytes) -> dict[str, Any]:
-    """The JSON object in some bytes, in which every key comes once; raises InvalidRequest."""
+    """The JSON object in a body; raises InvalidRequest, also for repeated keys."""
     try:
         body = json.loads(raw, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"The body is not JSON: {error}.") from None
+        raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
     if not isinstance(body, dict):
         raise InvalidRequest("The body must be a JSON object.")
     return body
@@ -59,13 +59,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError(f"the key {name[:LONGEST_NAME]!r} is there more than once")
+            raise ValueError(f"the key {name[:LONGEST_NAME]!r} is repeated")
         found[name] = value
     return found
 
 
 def model_of(kind: type[M], body: dict[str, Any]) -> M:
-    """The body as a checked model; raises InvalidSpec with everything that is wrong with it."""
+    """The body as a validated model; raises InvalidSpec with every validation error."""
     try:
         return kind.model_validate(body, context=ASKED)
     except ValidationError as error:
@@ -73,9 +73,9 @@ def model_of(kind: type[M], body: dict[str, Any]) -> M:
 
 
 def caller_address(req: func.HttpRequest) -> str:
-    """The caller's address as the front end saw it: the last of `X-Forwarded-For`, for callers can claim the others.
+    """The caller's IP address as the front end saw it, or "" if unknown.
 
-    "" when the front end does not say.
+    It is the last entry of `X-Forwarded-For`; callers can forge the others.
     """
     last = req.headers.get("X-Forwarded-For", "").split(",")[-1].strip()
     for candidate in (last, last.rpartition(":")[0].strip("[]")):  # the front end may add the port

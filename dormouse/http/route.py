@@ -9,7 +9,7 @@ import azure.functions as func
 from dormouse.access.roles import Permission
 from dormouse.errors import ControlPlaneError, InvalidRequest
 from dormouse.http.parameters import Parameter
-from dormouse.http.paths import require_place
+from dormouse.http.paths import require_valid_path
 from dormouse.http.queries import require_readable_query, shown
 from dormouse.http.requests import DRY_RUN_MEMBER, body_of, raw_body
 from dormouse.http.responses import Accepted
@@ -81,7 +81,7 @@ class Route:
             strange = sorted(body_of(req))
             if strange:
                 raise InvalidRequest(f"The body may hold nothing but {DRY_RUN_MEMBER}, and not {shown(strange)}.")
-        require_place(self.method, self.template, req.route_params)
+        require_valid_path(self.method, self.template, req.route_params)
 
     def level(self, *, keys: bool) -> Any:
         """The key that the host asks for; where tokens open the doors, it asks for none."""

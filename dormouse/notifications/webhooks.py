@@ -9,12 +9,16 @@ from urllib.parse import urlsplit
 from dormouse.access.signatures import hub_signature
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.egress import NoNameError
-from dormouse.errors import CloudUnavailable
+from dormouse.errors import InvalidRequest
 from dormouse.notifications.cards import Button, Card, slack_message, teams_message
 from dormouse.notifications.notification import Delivery, Notification
 
 TIMEOUT_SECONDS = 8.0
 SNOOZE_BUTTON = "Keep it running for 2 hours"
+
+
+class DeliveryError(Exception):
+    """A message could not be delivered; another attempt may succeed."""
 
 
 class Webhooks:
@@ -42,12 +46,12 @@ class Webhooks:
         )
 
     async def reply(self, url: str, card: Card) -> None:
-        """Reply to a command at its Slack reply URL; raises CloudUnavailable, also for a URL of another host."""
+        """Post a reply to a Slack `response_url`; raises InvalidRequest for any other URL, and DeliveryError."""
         if not self._settings.takes_slack_answers(url):
-            raise CloudUnavailable("The reply URL of the command is not a URL of Slack.")
+            raise InvalidRequest("The response_url is not a Slack URL; the reply was not sent.")
         problem = await self._post(url, {"response_type": "ephemeral", "replace_original": False, **slack_message(card)}, "")
         if problem:
-            raise CloudUnavailable(f"The reply was not delivered: {problem}.")
+            raise DeliveryError(f"The reply was not delivered: {problem}.")
 
     async def _post(self, url: str, body: dict[str, Any], secret: str) -> str:
         """Post a message; returns the problem, or "". URLs are secrets and are not part of it."""

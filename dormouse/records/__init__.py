@@ -1,1 +1,1 @@
-"""Records: what people asked for and what came of it, in Azure Table Storage."""
+"""Records in Azure Table Storage: environments, operations, locks, machines and receipts."""

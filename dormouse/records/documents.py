@@ -1,4 +1,4 @@
-"""Documents: the JSON text of rows read back into their types; a row that cannot be read is named and left as it is."""
+"""Parsing of the JSON documents in rows; an unreadable row is reported and left unchanged."""
 
 import logging
 import zlib
@@ -16,20 +16,20 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 LONGEST_REASON = 200
-# What broken text, broken base64, broken compression and broken numbers raise.
+# Exceptions for invalid JSON, base64, compression and numbers.
 BROKEN = (ValueError, KeyError, TypeError, ArithmeticError, AttributeError, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
 class Documents(Generic[T]):
-    """The rows of a question by key: those that can be read, and why the others cannot."""
+    """The rows of a query by key: the parsed ones, and the errors of the others."""
 
     readable: dict[str, T]
     unreadable: dict[str, UnreadableRecord] = field(default_factory=dict)
 
 
 def read(table: str, row: Row, reading: Callable[[Row], T]) -> T:
-    """What a row holds; raises UnreadableRecord, which names the row and says what is wrong with it."""
+    """The parsed content of a row; raises UnreadableRecord with the row and the reason."""
     try:
         return reading(row)
     except BROKEN as error:
@@ -37,12 +37,12 @@ def read(table: str, row: Row, reading: Callable[[Row], T]) -> T:
 
 
 def read_document(table: str, kind: type[T], row: Row) -> T:
-    """The JSON text of a row as a value of a type; raises UnreadableRecord."""
+    """The JSON document of a row as a value of a type; raises UnreadableRecord."""
     return read(table, row, lambda known: serialization.read_text(kind, known.document))
 
 
 def read_each(table: str, rows: Iterable[Row], reading: Callable[[Row], T]) -> Documents[T]:
-    """What each of many rows holds; a row that cannot be read spoils no other one, and is logged."""
+    """The parsed content of many rows; an unreadable row is logged and does not affect the others."""
     found: Documents[T] = Documents({})
     for row in rows:
         try:

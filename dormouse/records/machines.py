@@ -1,4 +1,4 @@
-"""The fleet's records: what agents tell, what the sweep remembers of each machine, and what it last found."""
+"""Records of VMs: heartbeats of agents, the sweep's state of each VM, and the report of the last sweep."""
 
 import asyncio
 import base64
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from dormouse import serialization
 from dormouse.clock import MINUTE
-from dormouse.errors import CloudUnavailable, UnreadableRecord
+from dormouse.errors import ConcurrentChange, UnreadableRecord
 from dormouse.idle.heartbeat import KEPT_MINUTES, AgentRecord
 from dormouse.idle.report import ReportHead, ReportPage
 from dormouse.idle.tracking import TrackedMachine
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class StoredMachine:
-    """The memory of a machine, and the tag that tells whether it has changed since it was read."""
+    """The state of a VM, and the ETag that detects concurrent changes."""
 
     tracked: TrackedMachine
     etag: str
@@ -34,7 +34,7 @@ class StoredMachine:
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """A page of the report, or why it cannot be read; neither where it was never written."""
+    """A page of the report, or why it is unreadable; neither if it was never written."""
 
     content: ReportPage | None = None
     problem: str = ""
@@ -42,7 +42,7 @@ class PageRead:
 
 @dataclass(frozen=True, slots=True)
 class StoredHeartbeat:
-    """What is known from an agent as it is written down: its minutes packed, and the place of the first of them."""
+    """An agent record as it is stored: its minutes packed, and the index of the first one."""
 
     record: AgentRecord
     first: int
@@ -50,106 +50,106 @@ class StoredHeartbeat:
 
 
 class MachineRecords:
-    """Everything that is remembered of machines, over one table service."""
+    """The records of VMs in one table service."""
 
     def __init__(self, service: TableService) -> None:
-        """Use the tables of this service, which are created when first missed."""
+        """Use the tables of this service, which are created on first use."""
         self._heartbeats = Table(service, HEARTBEATS)
         self._machines = Table(service, MACHINES)
         self._reports = Table(service, REPORTS)
 
     async def heard(self, key: str) -> AgentRecord | None:
-        """What the agent of a machine has told, or None."""
+        """The record of a VM's agent, or None."""
         row = await self._heartbeats.read(HEARTBEATS, key)
         return agent_record_in(row) if row else None
 
     async def heard_between(self, first: str, last: str) -> dict[str, Row]:
-        """The rows of agents between two keys, by key; `agent_record_in` reads one and raises UnreadableRecord."""
+        """The rows of agents between two keys, by key; parse one with `agent_record_in`."""
         return {row.key: row for row in await self._heartbeats.range(HEARTBEATS, first, last)}
 
     async def change_heard(self, key: str, change: Callable[[AgentRecord | None], AgentRecord], now: float) -> AgentRecord:
-        """Change what is known from an agent; raises CloudUnavailable, and UnreadableRecord where that would lose something.
+        """Change an agent record; raises ConcurrentChange, CloudUnavailable, and UnreadableRecord if data would be lost.
 
-        A row that cannot be read is replaced once everything in it is too old to matter to any release.
+        An unreadable row is replaced once all its data are too old for any release.
         """
         return await _changed(
             self._heartbeats, HEARTBEATS, key, lambda row: change(_heard_of_late(row, now) if row else None), _document
         )
 
     async def forget_heard(self, key: str) -> None:
-        """Forget what an agent has told: there is none any more."""
+        """Delete the record of an agent."""
         await self._heartbeats.delete(HEARTBEATS, key)
 
     async def tracked(self, key: str) -> TrackedMachine | None:
-        """What is remembered of a machine, or None."""
+        """The stored state of a VM, or None."""
         row = await self._machines.read(MACHINES, key)
         return _memory_in(row) if row else None
 
     async def tracked_with_etag(self, key: str) -> StoredMachine | None:
-        """What is remembered of a machine and the tag of its row, or None; raises UnreadableRecord."""
+        """The stored state of a VM with its ETag, or None; raises UnreadableRecord."""
         row = await self._machines.read(MACHINES, key)
         return StoredMachine(_memory_in(row), row.etag) if row else None
 
     async def tracked_between(self, first: str, last: str) -> Documents[StoredMachine]:
-        """What is remembered of machines between two keys, by key; `unreadable` says which rows must be left as they are."""
+        """The stored states of VMs between two keys, by key; rows in `unreadable` must be left unchanged."""
         rows = await self._machines.range(MACHINES, first, last)
         return read_each(MACHINES, rows, lambda row: StoredMachine(_memory_in(row), row.etag))
 
     async def write_tracked(self, changed: Mapping[str, tuple[TrackedMachine, str]]) -> None:
-        """Write memories by key, each with the tag it was read with; who was faster with one of them wins."""
+        """Write VM states by key with the ETags they were read with; a concurrently modified one is skipped."""
         await self._machines.write_all(
             MACHINES, [Change(key, serialization.text_of(memory), etag or NEW) for key, (memory, etag) in changed.items()]
         )
 
     async def change_tracked(self, key: str, change: Callable[[TrackedMachine | None], TrackedMachine]) -> TrackedMachine:
-        """Change what is remembered of a machine, on its newest state; raises CloudUnavailable and UnreadableRecord."""
+        """Change the stored state of a VM; raises ConcurrentChange, UnreadableRecord, or CloudUnavailable."""
         return await _changed(
             self._machines, MACHINES, key, lambda row: change(_memory_in(row) if row else None), serialization.text_of
         )
 
     async def forget(self, key: str) -> None:
-        """Forget everything about a machine that is gone."""
+        """Delete all records of a VM."""
         await self.forget_heard(key)
         await self._machines.delete(MACHINES, key)
 
     async def tracked_keys(self) -> dict[str, float]:
-        """The keys of all machines of which anything is remembered, and when that last changed; unreadable rows too."""
+        """The keys of all VMs with records, readable or not, and when these last changed."""
         memories, heard = await asyncio.gather(self._machines.keys(MACHINES), self._heartbeats.keys(HEARTBEATS))
         return {key: max(memories.get(key, 0.0), heard.get(key, 0.0)) for key in memories.keys() | heard.keys()}
 
     async def missed(self) -> dict[str, float]:
-        """Since when sweeps have not seen machines that are remembered, by key."""
+        """Since when sweeps have not seen the VMs that have records, by key."""
         return await self._machines.keys(MISSED)
 
     async def note_missed(self, keys: Iterable[str]) -> None:
-        """Note that sweeps do not see these machines any more."""
+        """Mark these VMs as no longer seen by sweeps."""
         await self._machines.write_all(MISSED, [Change(key, "{}") for key in keys])
 
     async def forget_missed(self, keys: Iterable[str]) -> None:
-        """Forget that these machines were missed: they are seen again, or nothing is left of them."""
+        """Remove the marks of VMs that are seen again or have no records left."""
         await self._machines.delete_all(MISSED, keys)
 
     async def forget_report_from(self, number: int) -> None:
-        """Forget the pages of earlier reports that had more pages."""
+        """Delete report pages from `number` on, left by earlier and longer reports."""
         keys = await self._reports.keys(REPORTS, first=_page_key(number))
         await self._reports.delete_all(REPORTS, keys)
 
     async def write_report(self, page: ReportPage) -> None:
-        """Write one page of what a sweep has found, in the place of the page of the sweep before."""
+        """Write one page of a sweep's report over the page of the sweep before."""
         parts = parts_of(PART, _packed(serialization.text_of(page)))
         await self._reports.write(REPORTS, _page_key(page.number), "{}", **parts)
 
     async def finish_report(self, head: ReportHead) -> None:
-        """Write what a sweep has found as a whole: now its pages are the report."""
+        """Write the head of a sweep's report, which makes its pages the current report."""
         await self._reports.write(REPORTS, HEAD, serialization.text_of(head))
 
     async def report_head(self) -> ReportHead | None:
-        """What the last sweep has found as a whole, or None before the first one; raises UnreadableRecord."""
+        """The head of the last sweep's report, or None before the first sweep; raises UnreadableRecord."""
         row = await self._reports.read(REPORTS, HEAD)
         return read_document(REPORTS, ReportHead, row) if row else None
 
     async def report_page(self, number: int) -> PageRead:
-        """One page of what the last sweep has found."""
+        """One page of the last sweep's report."""
         row = await self._reports.read(REPORTS, _page_key(number))
         try:
             return PageRead(read(REPORTS, row, _page_in) if row else None)
@@ -166,7 +166,7 @@ async def _changed(
         document = document_of(changed)
         if await (table.replace(partition, key, document, row.etag) if row else table.insert(partition, key, document)):
             return changed
-    raise CloudUnavailable("The machine's record changes too fast; try again.")
+    raise ConcurrentChange(f"The record of machine {key} was modified concurrently {TRIES} times; retry.")
 
 
 def _memory_in(row: Row) -> TrackedMachine:
@@ -195,7 +195,7 @@ def _document(record: AgentRecord) -> str:
 
 
 def agent_record_in(row: Row, since: int = 0) -> AgentRecord:
-    """What an agent has told, of the minutes from a place on: a thousand whole records would fill the memory.
+    """The agent record in a row, with only its minutes since `since`, to limit the memory of a thousand records.
 
     Raises UnreadableRecord.
     """

@@ -1,4 +1,4 @@
-"""One table: rows of JSON text under two keys, created when first missed."""
+"""One table: rows of JSON text under two keys; the table is created on first use."""
 
 import asyncio
 import itertools
@@ -18,20 +18,20 @@ LARGEST_PAGE, SIDE_BY_SIDE = 1000, 8
 
 
 class TableService(Protocol):
-    """What records need of a table service: its own client, or one that is limited to a deployment."""
+    """The part of a table service client that records use."""
 
     def get_table_client(self, table_name: str) -> "TableClient":
         """The client of one table."""
 
     def create_table_if_not_exists(self, table_name: str) -> Awaitable[Any]:
-        """Create a table, unless it exists."""
+        """Create a table if it does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it was read: its key, its JSON text, the tag that tells whether it has changed since, its columns of text.
+    """A row as read: its key, JSON text, ETag and text columns.
 
-    `written_at` is when it was last written (seconds since 1970, 0.0 if Azure does not say).
+    `written_at` is when it was last written (seconds since 1970, or 0.0 if unknown).
     """
 
     key: str
@@ -43,45 +43,45 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class RowPage:
-    """Some rows in the order of their keys, and where the next page begins ("" at the end)."""
+    """Rows in the order of their keys, and the start of the next page ("" at the end)."""
 
     rows: tuple[Row, ...]
     after: str
 
 
 class Table:
-    """A table whose rows hold one JSON document each, plus columns that questions filter on."""
+    """A table whose rows hold one JSON document each, plus columns for filters."""
 
     def __init__(self, service: TableService, name: str) -> None:
-        """Remember the service and the table's name; the table is created when it is first missed."""
+        """Use a table of this service; it is created on first use."""
         self._service = service
         self._client = service.get_table_client(name)
         self._name = name
 
     async def insert(self, partition: str, key: str, document: str, **columns: str) -> bool:
-        """Insert a row and say whether it is new; False means that a row with this key exists already."""
+        """Insert a row; returns False if a row with this key exists."""
         from azure.core.exceptions import ResourceExistsError
 
         entity = Change(key, document, columns=columns).entity(partition)
         try:
-            await self._made(lambda: self._client.create_entity(entity))
+            await self._send(lambda: self._client.create_entity(entity))
         except ResourceExistsError:
             return False
         return True
 
     async def write(self, partition: str, key: str, document: str, **columns: str) -> None:
-        """Write a row, whatever was there before."""
+        """Insert or replace a row."""
         entity = Change(key, document, columns=columns).entity(partition)
-        await self._made(lambda: self._client.upsert_entity(entity, mode=_replace()))
+        await self._send(lambda: self._client.upsert_entity(entity, mode=_replace()))
 
     async def replace(self, partition: str, key: str, document: str, etag: str, **columns: str) -> bool:
-        """Replace a row only if nobody has since `etag` was read, and say whether that was so."""
+        """Replace a row if it still has this ETag; returns whether it was replaced."""
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
         entity, unmodified = Change(key, document, columns=columns).entity(partition), MatchConditions.IfNotModified
         try:
-            await self._made(
+            await self._send(
                 lambda: self._client.update_entity(entity, mode=_replace(), etag=etag, match_condition=unmodified)
             )
         except (ResourceModifiedError, ResourceNotFoundError):
@@ -89,7 +89,7 @@ class Table:
         return True
 
     async def write_all(self, partition: str, rows: Sequence[Change]) -> list[bool]:
-        """Write many rows, a hundred at a time, and say of each whether it was written: no row's conflict sinks another."""
+        """Write many rows, 100 per transaction; returns for each whether it was written; conflicts are per row."""
         sets = transactions(partition, rows)
         written: list[list[bool]] = [[] for _ in sets]
         waiting = iter(enumerate(sets))
@@ -98,7 +98,7 @@ class Table:
             for place, changes in waiting:
                 written[place] = await self._write_together(partition, changes)
 
-        # All of them are awaited before anyone gives up: what is under way is never left behind.
+        # Await all writers before raising, so that none continues in the background.
         ends = await asyncio.gather(*(write() for _ in sets[:SIDE_BY_SIDE]), return_exceptions=True)
         for trouble in filter(None, ends):
             raise trouble
@@ -109,8 +109,8 @@ class Table:
 
         operations = [change.operation(partition) for change in changes]
         try:
-            await self._made(lambda: self._client.submit_transaction(operations))
-        except HttpResponseError:  # one of the rows has changed, exists or is gone
+            await self._send(lambda: self._client.submit_transaction(operations))
+        except HttpResponseError:  # one of the rows was changed, inserted or deleted
             return [await self._write_one(partition, change) for change in changes]
         return [True] * len(changes)
 
@@ -123,47 +123,47 @@ class Table:
         return True
 
     async def read(self, partition: str, key: str) -> Row | None:
-        """The row under these keys, or None."""
+        """The row with these keys, or None."""
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
-            entity = await self._made(lambda: self._client.get_entity(partition, key))
+            entity = await self._send(lambda: self._client.get_entity(partition, key))
         except ResourceNotFoundError:
             return None
         return _row(entity)
 
     async def delete(self, partition: str, key: str, etag: str = "") -> None:
-        """Delete a row; deleting what is gone, or what has changed since `etag` was read, does nothing."""
+        """Delete a row; does nothing if it is gone, or no longer has the given ETag."""
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
         condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
         try:
-            await self._made(lambda: self._client.delete_entity(partition, key, **condition))
+            await self._send(lambda: self._client.delete_entity(partition, key, **condition))
         except (ResourceNotFoundError, ResourceModifiedError):
             return
 
     async def page(
         self, partition: str, *, limit: int, first: str = "", after: str = "", until: str = "", **columns: str
     ) -> RowPage:
-        """Up to `limit` rows with such columns, and with keys from `first` on, above `after`, up to and with `until`."""
-        question, values = _question(partition, {"ge": first, "gt": after, "le": until}, columns)
-        rows = await self._made(lambda: self._rows(question, values, limit + 1))
+        """Up to `limit` rows with these column values and with keys >= `first`, > `after` and <= `until`."""
+        question, values = _filter(partition, {"ge": first, "gt": after, "le": until}, columns)
+        rows = await self._send(lambda: self._rows(question, values, limit + 1))
         return RowPage(tuple(rows[:limit]), rows[limit - 1].key if len(rows) > limit else "")
 
     async def range(self, partition: str, first: str, last: str) -> list[Row]:
-        """Every row whose key is from `first` to `last`, both included, in the order of keys."""
-        question, values = _question(partition, {"ge": first, "le": last}, {})
-        return await self._made(lambda: self._rows(question, values))
+        """All rows with keys from `first` to `last`, inclusive, in order."""
+        question, values = _filter(partition, {"ge": first, "le": last}, {})
+        return await self._send(lambda: self._rows(question, values))
 
     async def keys(self, partition: str, *, first: str = "", after: str = "", limit: int = 0) -> dict[str, float]:
-        """The keys of a partition from `first` on or above `after`, and when each row was last written."""
-        question, values = _question(partition, {"ge": first, "gt": after}, {})
-        rows = await self._made(lambda: self._rows(question, values, limit, select=["RowKey", "Timestamp"]))
+        """The keys of a partition that are >= `first` and > `after`, and when each row was last written."""
+        question, values = _filter(partition, {"ge": first, "gt": after}, {})
+        rows = await self._send(lambda: self._rows(question, values, limit, select=["RowKey", "Timestamp"]))
         return {row.key: row.written_at for row in rows}
 
     async def delete_all(self, partition: str, keys: Iterable[str]) -> None:
-        """Delete rows, some side by side; those that are gone already do no harm."""
+        """Delete rows concurrently; missing ones are ignored."""
         waiting = iter(list(keys))
 
         async def delete() -> None:
@@ -175,16 +175,16 @@ class Table:
             raise trouble
 
     async def older(self, partition: str, column: str, border: str, *, limit: int) -> list[Row]:
-        """Up to `limit` rows whose column says something below a border."""
+        """Up to `limit` rows whose column value is less than `border`."""
         question = f"PartitionKey eq @partition and {column} lt @border"
         values = {"partition": partition, "border": border}
-        return await self._made(lambda: self._rows(question, values, limit))
+        return await self._send(lambda: self._rows(question, values, limit))
 
     async def _rows(
         self, question: str, values: dict[str, str], limit: int = 0, select: list[str] | None = None
     ) -> list[Row]:
         found: list[Row] = []
-        at_once = min(limit or LARGEST_PAGE, LARGEST_PAGE)  # Azure refuses to be asked for more
+        at_once = min(limit or LARGEST_PAGE, LARGEST_PAGE)  # Azure rejects a larger page size
         asked = self._client.query_entities(question, parameters=values, results_per_page=at_once, select=select)
         async for entity in asked:
             found.append(_row(entity))
@@ -192,20 +192,20 @@ class Table:
                 break
         return found
 
-    async def _made(self, request: Callable[[], Awaitable[R]]) -> R:
+    async def _send(self, request: Callable[[], Awaitable[R]]) -> R:
         try:
-            return await _asked(request)
+            return await _send(request)
         except _TableMissing:
-            await _asked(lambda: self._service.create_table_if_not_exists(self._name))
-            return await _asked(request)
+            await _send(lambda: self._service.create_table_if_not_exists(self._name))
+            return await _send(request)
 
 
 class _TableMissing(Exception):
-    """The table has not been created yet."""
+    """The table does not exist yet."""
 
 
-async def _asked(request: Callable[[], Awaitable[R]]) -> R:
-    """An answer, one of the errors that say something about a row, or CloudUnavailable."""
+async def _send(request: Callable[[], Awaitable[R]]) -> R:
+    """The response; raises the SDK errors 404, 409 and 412, which concern a row, and CloudUnavailable for others."""
     from azure.core.exceptions import AzureError, HttpResponseError
 
     try:
@@ -215,13 +215,13 @@ async def _asked(request: Callable[[], Awaitable[R]]) -> R:
             raise _TableMissing from error
         if error.status_code in (404, 409, 412):
             raise
-        raise CloudUnavailable(f"The records cannot be reached right now (HTTP {error.status_code}).") from error
+        raise CloudUnavailable(f"Azure Table Storage answered HTTP {error.status_code}; retry later.") from error
     except AzureError as error:
-        raise CloudUnavailable("The records cannot be reached right now.") from error
+        raise CloudUnavailable(f"Azure Table Storage did not answer ({type(error).__name__}); retry later.") from error
 
 
-def _question(partition: str, keys: dict[str, str], columns: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """A filter and its values: the rows of a partition with keys that compare so, where a key is given, and such columns."""
+def _filter(partition: str, keys: dict[str, str], columns: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """A filter and its parameters: rows of a partition by key comparisons (if a key is given) and column values."""
     wanted = {comparison: key for comparison, key in keys.items() if key}
     conditions = ["PartitionKey eq @partition"]
     conditions += [f"RowKey {comparison} @{comparison}" for comparison in wanted]

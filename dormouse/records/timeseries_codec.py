@@ -1,4 +1,4 @@
-"""The minutes of an agent as one short text: rows of numbers side by side, of which the newest can be read alone."""
+"""Codec for an agent's minutes: a table of numbers as compressed text."""
 
 import base64
 import zlib
@@ -8,11 +8,11 @@ from math import nan
 
 from dormouse.idle.signals import Values
 
-KIND = "f"  # four bytes a number; what is kept of a signal has three digits
+KIND = "f"  # four bytes per number; signals are stored with three decimals
 
 
 def packed(minutes: dict[int, Values], width: int) -> tuple[int, str]:
-    """The place of the first minute, and the text of all from there to the last; minutes between them may be missing."""
+    """The index of the first minute, and the encoded minutes from there to the last; gaps are allowed."""
     if not minutes:
         return 0, ""
     first, last = min(minutes), max(minutes)
@@ -25,7 +25,7 @@ def packed(minutes: dict[int, Values], width: int) -> tuple[int, str]:
 
 
 def unpacked(first: int, text: str, width: int, since: int = 0) -> dict[int, Values]:
-    """The minutes from a place on; those of which nothing is known are left out."""
+    """The decoded minutes from index `since` on; minutes without values are omitted."""
     if not text:
         return {}
     numbers = array(KIND)
@@ -40,5 +40,5 @@ def unpacked(first: int, text: str, width: int, since: int = 0) -> dict[int, Val
 
 @lru_cache(65536)
 def _number(value: float) -> float:
-    """A number as it was before it was packed: the same few come again and again."""
+    """A number rounded to its stored precision; cached, because few distinct values occur."""
     return round(value, 3)

@@ -1,1 +1,1 @@
-"""What things are in Azure: plans, resource IDs, ownership, VM sizes and request payloads. Pure."""
+"""Azure resources as data: plans, resource IDs, ownership and VM sizes. Pure."""

@@ -1,4 +1,4 @@
-"""The fleet: machines as the sweep sees them, whoever made them."""
+"""Virtual machines as the sweep sees them, and their resource IDs."""
 
 import re
 from dataclasses import dataclass, field
@@ -17,17 +17,17 @@ MACHINE_ID = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 LONGEST_SHOWN = 200
-# What Resource Graph shows at once is what a sweep judges at once, and a page of its report.
+# One Resource Graph page is one page of a sweep and of its report.
 # https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
 ROWS_PER_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualMachine:
-    """One machine as Resource Graph shows it; `created` in seconds since 1970, 0.0 if unknown.
+    """A VM as Resource Graph shows it; `created` in seconds since 1970, 0.0 if unknown.
 
-    `environment` is the one that it really is the machine of, by our records; what its tag says is a claim. `vm_id` is
-    Azure's own id of this very machine: another one that is made under the same name has another (properties.vmId,
+    `environment` is set if the records confirm that the VM belongs to that environment; the tag alone proves nothing.
+    `vm_id` distinguishes VMs that were created one after another under the same name (properties.vmId,
     https://learn.microsoft.com/rest/api/compute/virtual-machines/get).
     """
 
@@ -49,18 +49,18 @@ class VirtualMachine:
 
     @property
     def key(self) -> str:
-        """The name under which it is remembered: its id without what all ids share, in lower case."""
+        """Its key in the records: subscription, group and name in lower case."""
         return key_of(self.id)
 
     @property
     def claimed(self) -> str:
-        """The environment that its tag names, or "" if that is no environment's name."""
+        """The environment named by its tag, or "" if the tag is not a valid environment name."""
         tag = self.tags.get(ENVIRONMENT_TAG, "")
         return tag if ENVIRONMENT_NAME.fullmatch(tag) else ""
 
     @property
     def deployment(self) -> str:
-        """The deployment of the control plane that its tag names, or "" if it names none."""
+        """The deployment of the control plane named by its tag, or ""."""
         return self.tags.get(DEPLOYMENT_TAG, "")
 
     @property
@@ -70,49 +70,49 @@ class VirtualMachine:
 
 
 def machine_id(subscription: str, group: str, name: str) -> str:
-    """The resource id of a machine."""
+    """The resource ID of a VM."""
     return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines/{name}"
 
 
 def address_id(subscription: str, group: str, environment: str) -> str:
-    """The resource id of an environment's public address."""
+    """The resource ID of an environment's public IP address."""
     provider = f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network"
     return f"{provider}/publicIPAddresses/pip-{environment}"
 
 
 def parts_of_machine_id(identifier: str) -> tuple[str, str, str]:
-    """Subscription, group and name in a machine's resource id; raises ValueError with a hint for any other id."""
+    """Subscription, group and name in a VM's resource ID; raises ValueError with a hint for any other text."""
     text = identifier.strip()
     match = MACHINE_ID.fullmatch(text)
     if match is None or not all(map(_is_part, match.groups())):
-        raise ValueError(f"{text[:LONGEST_SHOWN]!r} is not the resource id of a virtual machine; {_id_hint(text)}")
+        raise ValueError(f"{text[:LONGEST_SHOWN]!r} is not the resource ID of a virtual machine; {_id_hint(text)}")
     return match["subscription"], match["group"], match["name"]
 
 
 def _is_part(text: str) -> bool:
-    """Whether a part of an id is one name and no way to another place."""
+    """Whether a segment of an ID is a plain name that cannot change the path."""
     return not text.endswith(".") and all(sign.isalnum() or sign in "_.()-" for sign in text)
 
 
 def _id_hint(text: str) -> str:
-    """How a text that is nearly a machine's id becomes one."""
+    """What to change in a text so that it becomes a VM's resource ID."""
     inside = MACHINE_ID.search(text)
     if inside and inside.start() > 0:
-        return f"leave out what stands before {inside[0][:LONGEST_SHOWN]}"
+        return f"remove the text before {inside[0][:LONGEST_SHOWN]}"
     if inside and text[inside.end() :].startswith("/"):
-        return "leave out what follows the name of the machine, also a slash"
-    return f"one is like {machine_id('SUBSCRIPTION', 'GROUP', 'NAME')}"
+        return "remove everything after the VM name, including the slash"
+    return f"expected {machine_id('SUBSCRIPTION', 'GROUP', 'NAME')}"
 
 
 def key_of(identifier: str) -> str:
-    """The key of a machine's resource id: its place in lower case; raises ValueError for any other id."""
+    """The key of a VM: `subscription:group:name` in lower case; raises ValueError for any other ID."""
     return ":".join(parts_of_machine_id(identifier)).lower()
 
 
 def lock_name_of(identifier: str, environment: str, home: str) -> str:
-    """The name that a machine's lock and trail go by: its environment, or its group and name (and, away from home, more).
+    """The name of a VM's lock: its environment, or else `group:name`, preceded by the subscription if it is not ours.
 
-    A colon keeps it apart from every name of an environment.
+    Environment names have no colon, so that the two never collide.
     """
     subscription, group, name = key_of(identifier).split(":")
     elsewhere = [] if subscription == home.lower() else [subscription]
@@ -120,7 +120,7 @@ def lock_name_of(identifier: str, environment: str, home: str) -> str:
 
 
 def read_scopes(text: str) -> tuple[str, ...]:
-    """The ids of subscriptions and resource groups in a list with commas, in lower case; raises ValueError."""
+    """Subscription and resource group IDs from a comma-separated list, in lower case; raises ValueError."""
     scopes = tuple(part.strip().lower().rstrip("/") for part in text.split(",") if part.strip())
     for scope in scopes:
         if not SCOPE.fullmatch(scope):

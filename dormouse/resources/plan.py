@@ -1,15 +1,15 @@
-"""A plan: what a spec means in Azure, as data."""
+"""A plan: the Azure resources of a spec, as data."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-# The deployment whose names carry no id, so that this release finds what those without deployments have built.
+# Names of this deployment carry no deployment ID: earlier releases built such environments.
 DEFAULT_DEPLOYMENT = "main"
 
 
 class ResourceKind(StrEnum):
-    """The kinds of resource a step can be."""
+    """The kinds of resource in a plan."""
 
     RESOURCE_GROUP = "resource_group"
     VIRTUAL_NETWORK = "virtual_network"
@@ -18,7 +18,7 @@ class ResourceKind(StrEnum):
     NETWORK_INTERFACE = "network_interface"
     STORAGE_ACCOUNT = "storage_account"
     BLOB_CONTAINER = "blob_container"
-    PASSWORD = "password"  # noqa: S105 - the kind of a step, not a password
+    PASSWORD = "password"  # noqa: S105 - the kind of a resource, not a password
     VIRTUAL_MACHINE = "virtual_machine"
     MACHINE_EXTENSION = "machine_extension"
     ROLE_ASSIGNMENT = "role_assignment"
@@ -26,9 +26,9 @@ class ResourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GuestSetup:
-    """What the inside of a machine is to become: input of cloud-init and of the health check.
+    """The configuration inside a VM: input of cloud-init and of the health check.
 
-    With a `control_plane` (a URL), an agent tells it what goes on in the machine, by tokens for `audience`.
+    If `control_plane` (a URL) is set, an agent reports to it, authenticated by tokens for `audience`.
     """
 
     admin_username: str
@@ -47,8 +47,8 @@ class GuestSetup:
 class Resource:
     """One resource of a plan.
 
-    `names` are the arguments the SDK wants after the group, `id` is how reports name the resource, `inputs` and `setup`
-    are what its activity needs besides the body, and `inside` is the step whose deletion takes this one along.
+    `names` are the SDK arguments after the group, `id` is the resource ID, `settings` and `setup` are further inputs of
+    its activity, and `contained_in` names the resource whose deletion also deletes this one.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class PlannedMachine:
-    """The machine of a plan: where it is and what it is to be inside."""
+    """The VM of a plan: its location, size and configuration."""
 
     id: str
     group: str
@@ -76,10 +76,10 @@ class PlannedMachine:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentTarget:
-    """Where a plan is carried out: the subscription, the environment's name, and the operation that does it.
+    """Where a plan is deployed: the subscription, the environment's name, and the operation that builds it.
 
-    `control_plane` is where its machine reports to ("": nowhere), `audience` what it shows tokens for, and `deployment` the
-    deployment of the control plane that builds it.
+    `control_plane` is the URL its agent reports to ("": no agent), `audience` the audience of the agent's tokens, and
+    `deployment` the deployment of the control plane that builds it.
     """
 
     subscription: str
@@ -93,7 +93,7 @@ class DeploymentTarget:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything an environment is made of; `changed` names the steps to put even where the resource exists."""
+    """All resources of an environment; those named in `changed` are put even if they exist."""
 
     environment: str
     blueprint: str
@@ -105,12 +105,12 @@ class Plan:
     changed: tuple[str, ...] = ()
 
     def resource(self, name: str) -> Resource:
-        """The step of that name; raises KeyError if the plan has none."""
+        """The resource with this name; raises KeyError if the plan has none."""
         for step in self.resources:
             if step.name == name:
                 return step
         raise KeyError(name)
 
     def of_kind(self, kind: ResourceKind) -> Resource | None:
-        """The first step of a kind, if the plan has one."""
+        """The first resource of a kind, or None."""
         return next((step for step in self.resources if step.kind is kind), None)

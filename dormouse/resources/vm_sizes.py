@@ -1,4 +1,4 @@
-"""The machine sizes we know: what they carry, which GPU driver they need, and what replaced the retired ones.
+"""VM sizes: vCPUs, memory, GPUs, the GPU driver each needs, and replacements for retired sizes.
 
 Figures: vCPUs, memory and GPUs as listed by Azure's Resource SKUs (Kubernetes autoscaler's generated table, 2026-08-22);
 driver families from https://learn.microsoft.com/azure/virtual-machines/extensions/hpccompute-gpu-linux (2025-06);
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Driver(StrEnum):
-    """The NVIDIA driver a size needs."""
+    """The NVIDIA driver that a VM size needs."""
 
     NONE = "none"
     CUDA = "cuda"
@@ -21,7 +21,7 @@ class Driver(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MachineSize:
-    """One size of virtual machine; `quota` is the name of the family that its vCPUs count against ("" if unknown)."""
+    """A VM size; `quota` is the name of its quota family ("" if unknown)."""
 
     name: str
     vcpus: int
@@ -82,21 +82,21 @@ GPU_SIZES = {
 }
 
 RETIRED = (
-    (re.compile(r"standard_nc\d+r?(_promo)?$"), "NC (v1) was retired on 2023-09-06; Standard_NC4as_T4_v3 took its place."),
-    (re.compile(r"standard_nc\d+r?s_v[23]$"), "NCv2 and NCv3 are retired; Standard_NC24ads_A100_v4 took their place."),
-    (re.compile(r"standard_nv\d+(_promo)?$"), "NV (v1) was retired on 2023-09-06; Standard_NV6ads_A10_v5 took its place."),
-    (re.compile(r"standard_nv\d+(s_v[23]|as_v4)$"), "NVv3 and NVv4 are retired; Standard_NV6ads_A10_v5 took their place."),
-    (re.compile(r"standard_nd\d+r?s(_v2)?$"), "ND and NDv2 are retired; Standard_ND96asr_v4 took their place."),
+    (re.compile(r"standard_nc\d+r?(_promo)?$"), "NC (v1) was retired on 2023-09-06; use Standard_NC4as_T4_v3."),
+    (re.compile(r"standard_nc\d+r?s_v[23]$"), "NCv2 and NCv3 are retired; use Standard_NC24ads_A100_v4."),
+    (re.compile(r"standard_nv\d+(_promo)?$"), "NV (v1) was retired on 2023-09-06; use Standard_NV6ads_A10_v5."),
+    (re.compile(r"standard_nv\d+(s_v[23]|as_v4)$"), "NVv3 and NVv4 are retired; use Standard_NV6ads_A10_v5."),
+    (re.compile(r"standard_nd\d+r?s(_v2)?$"), "ND and NDv2 are retired; use Standard_ND96asr_v4."),
 )
 
-# General-purpose sizes are too many to list: their names say what they carry (Standard_D4s_v5 has 4 vCPUs).
+# General-purpose sizes are too many to list; their names contain the vCPU count (Standard_D4s_v5 has 4).
 # https://learn.microsoft.com/azure/virtual-machines/vm-naming-conventions
 GENERAL = re.compile(r"standard_(?P<family>[def])(?P<vcpus>\d+)(-\d+)?[a-z]*_v(?P<version>\d+)$")
 GIB_PER_VCPU = {"d": 4.0, "e": 8.0, "f": 2.0}
 
 
 def find_size(name: str) -> MachineSize:
-    """The size of that name, in any case; raises ValueError that says what to use instead."""
+    """The size with this name (case-insensitive); raises ValueError with a replacement or suggestion."""
     key = name.strip().lower()
     if key in GPU_SIZES:
         return GPU_SIZES[key]
@@ -107,16 +107,16 @@ def find_size(name: str) -> MachineSize:
     if general and int(general["version"]) >= 3:
         vcpus = int(general["vcpus"])
         return MachineSize(_spelt(key), vcpus, vcpus * GIB_PER_VCPU[general["family"]], 0, "", Driver.NONE)
-    raise ValueError(f"{name!r} is not a machine size we know.{_suggestion(key)}")
+    raise ValueError(f"{name!r} is not a supported VM size.{_suggestion(key)}")
 
 
 def has_gpu(name: str) -> bool:
-    """Whether machines of this size have a GPU or another accelerator: the letter N begins the names of those families."""
+    """Whether VMs of this size have a GPU or another accelerator: the names of those families begin with N."""
     return name.strip().lower().startswith("standard_n")
 
 
 def _spelt(key: str) -> str:
-    """A size as Azure spells it: Standard_D4s_v5, whatever the caller's capitals."""
+    """A size in Azure's spelling, Standard_D4s_v5, from lower case."""
     _, family, *rest = key.split("_")
     return "_".join(["Standard", family[0].upper() + family[1:], *rest])
 

@@ -10,7 +10,7 @@ from dormouse import serialization
 from dormouse.access.roles import Caller, Role, owns
 from dormouse.blueprints.catalog import changed_steps, plan_for
 from dormouse.blueprints.specs import SPECS, WorkstationSpec, read_spec
-from dormouse.blueprints.stored_specs import Before, before_change
+from dormouse.blueprints.stored_specs import StoredSpec, before_change
 from dormouse.cloud.prices import Price
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import CloudUnavailable, Fault, InvalidSpec
@@ -65,7 +65,7 @@ async def desired_state_of(name: str, body: Mapping[str, Any], address: str, con
         raise InvalidSpec([*taken, *error.faults]) from None
     if taken:
         raise InvalidSpec(taken)
-    before = before_change(record.blueprint, record.spec, spec) if record else Before(None)
+    before = before_change(record.blueprint, record.spec, spec) if record else StoredSpec(None)
     if before.faults:
         raise InvalidSpec(before.faults)
 

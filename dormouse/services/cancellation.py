@@ -40,7 +40,7 @@ async def cancel(client: Client, operation: OperationRecord, cancellation: Cance
     try:
         await client.raise_event(operation.id, CANCEL, told)
     except Exception as error:
-        raise CloudUnavailable("The operation could not be reached; try again.") from error
+        raise CloudUnavailable("The Durable Functions task hub did not accept the cancellation; retry.") from error
     # It begins nothing more from now on: what it is building is what it was, and what it began in this moment.
     for child in building_steps(operation.id, await status_of(client, operation.id)):
         with contextlib.suppress(Exception):  # it may have ended by itself in this moment

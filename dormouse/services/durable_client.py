@@ -28,7 +28,7 @@ async def status_of(client: Client, operation: str, **shown: bool) -> Any:
     try:
         return await client.get_status(operation, **shown)
     except Exception as error:
-        raise CloudUnavailable("The state of an operation cannot be asked right now.") from error
+        raise CloudUnavailable("The Durable Functions task hub did not return the operation's status; retry.") from error
 
 
 def building_steps(operation: str, status: Any) -> list[str]:
@@ -52,7 +52,7 @@ async def terminate(client: Client, identifier: str, why: str) -> None:
     try:
         await client.terminate(identifier, why)
     except Exception as error:
-        raise CloudUnavailable("The operation could not be reached; try again.") from error
+        raise CloudUnavailable("The Durable Functions task hub did not end the operation; retry.") from error
 
 
 async def ends(client: Client, identifier: str, *, between_looks: float = BETWEEN_LOOKS) -> bool:

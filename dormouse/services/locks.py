@@ -9,7 +9,7 @@ from dataclasses import replace
 from dormouse.clock import HOUR, MINUTE
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
-from dormouse.errors import CloudUnavailable, EnvironmentBusy, UnreadableRecord
+from dormouse.errors import CloudUnavailable, ConcurrentChange, EnvironmentBusy, UnreadableRecord
 from dormouse.ids import is_operation_id, verb_of
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Lock, Records
@@ -80,7 +80,7 @@ async def take_lock(client: Client, records: Records, name: str, holder: str) ->
         if await _holds_after(records, name, holder, records.take_over_lock(name, held, wanted)):
             await close_trail(records, held.operation)
             return left
-    raise CloudUnavailable("The environment changes hands too fast; try again.")
+    raise ConcurrentChange(f"The lock of {name} was taken and released {TRIES} times by other requests; retry.")
 
 
 async def _end(client: Client, held: Lock) -> bool:

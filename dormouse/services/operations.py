@@ -8,7 +8,7 @@ from typing import Any
 from dormouse import serialization
 from dormouse.environments.operations import DeleteRequest, EnvironmentRecord, OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
-from dormouse.errors import CloudUnavailable, EnvironmentBusy
+from dormouse.errors import CloudUnavailable, ConcurrentChange, EnvironmentBusy
 from dormouse.ids import new_operation_id, operation_id_at, verb_of
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records
@@ -18,6 +18,10 @@ from dormouse.services.locks import take_lock
 
 # What a step of a lost operation has asked of Azure just before it was ended, arrives within so many seconds.
 SETTLE = 30.0
+NOT_STARTED = (
+    "The operation was not started and nothing was changed, because Table Storage or the Durable Functions task hub did not "
+    "answer; retry."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ async def start(
     new: EnvironmentRecord | None = None,
     seen: EnvironmentRecord | None = None,
 ) -> Started:
-    """Start an operation; raises EnvironmentBusy naming the holder, or CloudUnavailable with everything undone.
+    """Start an operation; raises EnvironmentBusy, or, with everything undone, ConcurrentChange or CloudUnavailable.
 
     `new` is recorded first, so that an environment can be seen from the moment it was accepted. `seen` is the record that
     the request rests on: if another operation has changed it since, nothing is started.
@@ -61,7 +65,7 @@ async def start(
     written: EnvironmentRecord | None = None
     try:
         if await records.environment(operation.environment) != seen:
-            raise CloudUnavailable("The environment has changed meanwhile.")
+            raise ConcurrentChange("The environment was modified concurrently; retry.")
         if new is not None:
             written = new
             await records.remember_environment(new)
@@ -70,7 +74,9 @@ async def start(
     except Exception as error:
         if not await _runs_all_the_same(client, operation):
             await _undo(records, operation, written)
-            raise CloudUnavailable("The operation could not be started; nothing was changed. Try again.") from error
+            if isinstance(error, ConcurrentChange):
+                raise
+            raise CloudUnavailable(NOT_STARTED) from error
     return Started(operation.id)
 
 
@@ -79,7 +85,10 @@ async def _runs_all_the_same(client: Client, operation: OperationRecord) -> bool
     try:
         return bool(await client.get_status(operation.id))
     except Exception as error:
-        words = f"It is not known whether the operation was started; look at /api/operations/{operation.id}."
+        words = (
+            "The Durable Functions task hub did not answer, so it is unknown whether the operation was started; check "
+            f"/api/operations/{operation.id} before you retry."
+        )
         raise CloudUnavailable(words) from error
 
 

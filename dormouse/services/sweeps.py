@@ -35,7 +35,7 @@ async def start_sweep(client: Client, records: Records, *, dry_run: bool, by: st
         # If it runs all the same, it ends without the lock: the next one is kept off for no longer than that.
         if not dry_run:
             await records.release_lock(SWEEP_LOCK, identifier)
-        raise CloudUnavailable("The sweep could not be started; try again.") from error
+        raise CloudUnavailable("The Durable Functions task hub did not start the sweep; retry.") from error
     return identifier
 
 

@@ -1,1 +1,1 @@
-"""Text: reading, limiting and cleaning what people and machines write."""
+"""Text: parsing, truncating and sanitizing input and output."""

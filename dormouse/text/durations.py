@@ -1,4 +1,4 @@
-"""Durations: lengths of time as people write them, read as whole minutes; a number without a unit has no meaning."""
+"""Durations: parsed as whole minutes from text such as `2h30m`; a number without a unit is rejected."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ HOUR_MINUTES, DAY_MINUTES = 60, 1440  # minutes
 EXAMPLE = "45m, 2h30m or 1d"
 LONGEST_TEXT = 60  # characters
 MOST_WORDS = 12
-# In seconds, which are understood as long as they come to whole minutes.
+# In seconds; a duration in seconds is accepted if it is a whole number of minutes.
 UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60),
@@ -20,7 +20,7 @@ UNITS = {
     **dict.fromkeys(("w", "wk", "wks", "week", "weeks"), 604_800),
 }
 MONTHS = frozenset({"mo", "mon", "mons", "month", "months", "y", "yr", "yrs", "year", "years"})
-NUMBER = r"\d{1,6}(?:[.,]\d{1,2})?"  # three digits behind a point or a comma could be thousands
+NUMBER = r"\d{1,6}(?:[.,]\d{1,2})?"  # three digits after a point or comma could be thousands
 BARE = re.compile(r"\d[\d.,]*", re.ASCII)
 PART = re.compile(rf"({NUMBER}) ?([a-z]+)(?:,? and |, ?| )?", re.ASCII)
 WHOLE = re.compile(rf"(?:{PART.pattern})+", re.ASCII)
@@ -39,13 +39,13 @@ def minutes_in(text: str) -> int:
 
 
 def duration_text(minutes: int) -> str:
-    """A number of minutes as people write it, `1d12h` or `2h30m`; `minutes_in` reads it back."""
+    """A duration as text such as `1d12h` or `2h30m`, which `minutes_in` parses."""
     parts = ((minutes // DAY_MINUTES, "d"), (minutes // HOUR_MINUTES % 24, "h"), (minutes % HOUR_MINUTES, "m"))
     return "".join(f"{count}{unit}" for count, unit in parts if count) or "0m"
 
 
 def leading_duration(words: Sequence[str]) -> int:
-    """How many of the first words are a duration together, as many as possible; 0 if they are none."""
+    """The largest number of leading words that form a duration, or 0."""
     for count in range(min(len(words), MOST_WORDS), 0, -1):
         try:
             minutes_in(" ".join(words[:count]))
@@ -56,16 +56,16 @@ def leading_duration(words: Sequence[str]) -> int:
 
 
 def _seconds(said: str) -> tuple[Decimal, str]:
-    """The seconds in a text, or what is wrong with it."""
+    """The seconds in a text, and what is wrong with it (or "")."""
     if BARE.fullmatch(said):
         number = said[:8].rstrip(".,")
-        return Decimal(0), f"has no unit; write {number}h for hours or {number}m for minutes, as in 2h or 30m"
+        return Decimal(0), f"has no unit; write {number}h for hours or {number}m for minutes"
     if said.startswith(("-", "\u2212")):
         return Decimal(0), f"is negative; write a duration like {EXAMPLE}"
     parts = _parts(said)
     units = [unit for _, unit in parts]
     if MONTHS.intersection(units):
-        return Decimal(0), "has months or years, which differ in length; write days, like 30d"
+        return Decimal(0), "has months or years, which vary in length; write days, like 30d"
     sizes = [UNITS.get(unit, 0) for unit in units]
     if not parts or not all(sizes) or len(set(sizes)) < len(sizes):
         return Decimal(0), f"is not a duration like {EXAMPLE}"
@@ -73,7 +73,7 @@ def _seconds(said: str) -> tuple[Decimal, str]:
 
 
 def _parts(said: str) -> list[tuple[Decimal, str]]:
-    """Numbers and units, of ISO 8601 or as people write them; none if the text is anything else."""
+    """The numbers and units in a text, in ISO 8601 or informal notation; none for any other text."""
     iso = ISO.fullmatch(said)
     if iso:  # `m` are months before the T and minutes behind it
         dates = [(number, "mo" if unit == "m" else unit) for number, unit in PART.findall(iso[1] or "")]
@@ -97,7 +97,7 @@ def _stored(value: Any, info: ValidationInfo) -> Any:
 
 
 def between(least: int, most: int) -> AfterValidator:
-    """A validator of minutes that lets no fewer and no more than these pass."""
+    """A validator for minutes within these limits, inclusive."""
 
     def check(minutes: int) -> int:
         if not least <= minutes <= most:
@@ -107,9 +107,9 @@ def between(least: int, most: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-# The context in which what people write is validated: there, unlike in records, a number needs its unit.
+# The validation context of caller input: there, unlike in records, a number needs a unit.
 ASKED: dict[str, Any] = {"written by": "people"}
-# Looser than `minutes_in`, for what is a duration in many spellings; a number without a unit is none for editors either.
+# Looser than `minutes_in`, which accepts many spellings; editors must still reject a number without a unit.
 WRITTEN = {"type": "string", "pattern": r"(^\W*0+\W*$|[0-9].*[A-Za-z])", "examples": ["45m", "2h30m", "1d"]}
 SCHEMA = {"anyOf": [WRITTEN, {"const": 0}]}
 AskedMinutes = Annotated[int, BeforeValidator(_asked), WithJsonSchema(SCHEMA)]

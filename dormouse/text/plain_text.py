@@ -1,25 +1,25 @@
-"""Plain text: what people and machines write of their own, without what a terminal or a page would obey instead of show."""
+"""Plain text: user input without the control characters that a terminal or browser would interpret."""
 
 import re
 from typing import Annotated
 
 from pydantic import AfterValidator
 
-# C0, DEL and C1, separators of lines, marks of writing direction, and lone surrogates.
+# C0, DEL and C1, line separators, direction marks, and lone surrogates.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 BLANK = re.compile(r"[\t\n\r\x0b\x0c\x85\u2028\u2029]+")
 
 
 def plain(text: str) -> str:
-    """A text on one line that any terminal shows and none obeys."""
+    """A text on one line, with control characters replaced."""
     return CONTROL.sub("\ufffd", BLANK.sub(" ", text))
 
 
 def require_plain(text: str) -> str:
-    """The same text; raises ValueError if it has control characters or marks of writing direction."""
+    """The same text; raises ValueError if it has control characters or direction marks."""
     found = CONTROL.search(text)
     if found:
-        raise ValueError(f"it contains a control character or direction mark (U+{ord(found[0]):04X}); leave it out")
+        raise ValueError(f"it contains a control character or direction mark (U+{ord(found[0]):04X}); remove it")
     return text
 
 

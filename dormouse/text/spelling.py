@@ -1,4 +1,4 @@
-"""Spelling: how far a written word is from a known one, and which known word was probably meant."""
+"""Spelling suggestions: the edit distance between words, and the known word nearest to a misspelled one."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ FURTHEST = 2  # edits
 
 
 def edits(one: str, other: str) -> int:
-    """The insertions, deletions, substitutions and swaps of neighbours that turn one word into another."""
+    """The edit distance of two words: insertions, deletions, substitutions and swaps of neighbours."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for line, letter in enumerate(one, 1):
@@ -24,7 +24,7 @@ def is_near(one: str, other: str, furthest: int = FURTHEST) -> bool:
 
 
 def nearest(word: str, known: Iterable[str], furthest: int = FURTHEST) -> str:
-    """The known word that is fewest edits away, "" if none is near; of short words at most a third may be wrong."""
+    """The known word with the fewest edits, or ""; at most a third of a short word may differ."""
     allowed = min(furthest, max(1, len(word) // 3))
     best = min(known, key=lambda each: (edits(word, each), each), default="")
     return best if best and is_near(word, best, allowed) else ""

@@ -11,7 +11,7 @@ from dormouse import serialization
 from dormouse.chatops.parser import ChatPoll, ChatReply, ChatRequest, CommandResult, Word
 from dormouse.notifications.cards import Button, Card, fitting
 from orchestrators.durable import Context, Orchestration, RetriesExhausted, run, sleep
-from orchestrators.notify import TELLING
+from orchestrators.notify import NOTIFY_RETRIES
 
 # Slack takes five answers to a command, for half an hour. https://docs.slack.dev/interactivity/handling-user-interaction
 TELLABLE = timedelta(minutes=28)
@@ -35,7 +35,7 @@ def answer_command(context: Context) -> Orchestration[Any]:
         if answered.operation:
             yield from _tell(context, request, (yield from _end_of(context, request, answered.operation, deadline)))
         with suppress(RetriesExhausted):
-            yield from run(context, end_chat, request.id, TELLING)
+            yield from run(context, end_chat, request.id, NOTIFY_RETRIES)
     return serialization.encode(answered.card)
 
 
@@ -58,4 +58,4 @@ def _end_of(context: Context, request: ChatRequest, operation: str, deadline: An
 def _tell(context: Context, request: ChatRequest, card: Card) -> Orchestration[None]:
     """Reply in the chat; a reply that cannot be delivered blocks nothing."""
     with suppress(RetriesExhausted):
-        yield from run(context, reply_in_chat, ChatReply(request.id, card), TELLING)
+        yield from run(context, reply_in_chat, ChatReply(request.id, card), NOTIFY_RETRIES)

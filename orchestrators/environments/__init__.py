@@ -1,1 +1,1 @@
-"""Orchestrations that change an environment."""
+"""Orchestrators that change an environment."""

@@ -1,4 +1,4 @@
-"""Taking an environment down without leftovers."""
+"""Deletion of an environment without leftovers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ BETWEEN_LOOKS = 10.0
 
 
 def delete_environment(context: Context) -> Orchestration[Any]:
-    """Remove what the records say belongs to an environment, prove that nothing of it is left, and name what others own."""
+    """Delete the recorded resources of an environment, verify that none is left, and report what was kept."""
     request = serialization.decode(DeleteRequest, context.get_input())
     tracker = ProgressTracker(context)
     try:
@@ -36,13 +36,13 @@ def delete_environment(context: Context) -> Orchestration[Any]:
 
 
 def delete_at_lease_end(context: Context) -> Orchestration[Any]:
-    """Remove an environment whose lease has run out, if a fresh look right before agrees that it has."""
+    """Delete an environment whose lease has expired, after checking again that it has."""
     request = serialization.decode(LeaseEnd, context.get_input())
     teardown, tracker = request.teardown, ProgressTracker(context)
     try:
         why = yield from run(context, recheck_lease_end, request)
         if why:
-            details = CompletionDetails(Outcome(OutcomeStatus.CANCELLED, f"Nothing was done. {why}"))
+            details = CompletionDetails(Outcome(OutcomeStatus.CANCELLED, f"Nothing was deleted. {why}"))
         else:
             details = yield from _delete(context, teardown, tracker)
     except RetriesExhausted as gave_up:
@@ -60,7 +60,7 @@ def _delete(context: Context, request: DeleteRequest, tracker: ProgressTracker) 
     tracker.end("survey", REFUSED if found.unknown or unknown else DONE)
     refusals = yield from _remove(context, ours, found, tracker)
     tracker.begin("verify", needs=[report.name for report in tracker.reports])
-    left = yield from _look_until_gone(context, request, ours)
+    left = yield from _wait_until_deleted(context, request, ours)
     leftovers = (*left.all, *unknown)
     tracker.end("verify", REFUSED if leftovers else DONE)
     others = text_of_resources_kept((*left.left_alone, *tagged))
@@ -68,16 +68,16 @@ def _delete(context: Context, request: DeleteRequest, tracker: ProgressTracker) 
         return CompletionDetails(Outcome.failed(refusals, leftovers, undone=others))
     unpurged = yield from _purge(context, request, found.secrets, tracker) if request.purge else ()
     if unpurged:
-        words = f"{request.environment} is gone, but its password can still be recovered. {unpurged[0].detail}"
+        words = f"{request.environment} is deleted, but its password can still be recovered. {unpurged[0].detail}"
         return CompletionDetails(Outcome(OutcomeStatus.FAILED, words, unpurged), forget=True)
-    words = f"{request.environment} is gone: its resources and its secrets are deleted, and nothing is left of it. {others}"
+    words = f"{request.environment} is deleted and nothing is left: Azure shows none of its resources and secrets. {others}"
     return CompletionDetails(Outcome(OutcomeStatus.SUCCEEDED, words.rstrip()), forget=True)
 
 
 def _remove(
     context: Context, ours: OwnedResources, found: Leftovers, tracker: ProgressTracker
 ) -> Orchestration[list[Refusal]]:
-    """The group with everything in it where all of that is ours; else resource by resource."""
+    """Delete the whole resource group if everything in it belongs to the environment, else each resource."""
     resources = [] if found.ours_alone else [identifier for identifier in ours.removable if identifier in found.resources]
     work: list[tuple[str, Activity[Progress], str]] = [
         *(("secrets", remove_secret, name) for name in found.secrets),
@@ -87,7 +87,7 @@ def _remove(
     refusals = []
     for name, remove, target in work:
         tracker.begin(name, needs=("survey",))
-        progress = yield from _removed(context, remove, target)
+        progress = yield from _try_to_remove(context, remove, target)
         refusal = refusal_in(progress, name)
         refusals += [refusal] if refusal else []
         tracker.end(name, REFUSED if refusal else DONE)
@@ -97,9 +97,9 @@ def _remove(
 def _purge(
     context: Context, request: DeleteRequest, deleted: Sequence[str], tracker: ProgressTracker
 ) -> Orchestration[tuple[Refusal, ...]]:
-    """Delete for good what can still be recovered, whoever deleted it, until nothing can be; what resists is named.
+    """Purge all recoverable secrets of the environment; returns what could not be purged.
 
-    What was `deleted` just now is seen among it before anything is called gone: the vault takes a while.
+    The vault lists deleted secrets with a delay: it must have listed those in `deleted` before the purge is complete.
     """
     tracker.begin(PURGE, needs=("verify",))
     try:
@@ -120,23 +120,23 @@ def purge_until_gone(context: Context, request: DeleteRequest, deleted: Sequence
             return ()
         refusals = []
         for name in names:
-            progress = yield from _removed(context, purge_secret, name)
+            progress = yield from _try_to_remove(context, purge_secret, name)
             refusals.append(refusal_in(progress, PURGE))
         if any(refusals):
             return tuple(refusal for refusal in refusals if refusal)
         yield from sleep(context, BETWEEN_LOOKS)
-    left = ", ".join(sorted(unseen)) or "what was deleted"
-    return (Refusal(RefusalReason.FAILED_LATE, f"The vault does not show that {left} is gone for good.", step=PURGE),)
+    left = ", ".join(sorted(unseen)) or "every secret"
+    return (Refusal(RefusalReason.FAILED_LATE, f"The key vault did not confirm that {left} was purged.", step=PURGE),)
 
 
-def _removed(context: Context, remove: Activity[Progress], target: str) -> Orchestration[Progress]:
+def _try_to_remove(context: Context, remove: Activity[Progress], target: str) -> Orchestration[Progress]:
     try:
         return (yield from poll(context, remove, target))
-    except RetriesExhausted as gave_up:  # one thing that resists must not keep the rest alive
+    except RetriesExhausted as gave_up:  # delete the other resources all the same
         return Progress.refused(gave_up.refusal)
 
 
-def _look_until_gone(context: Context, request: DeleteRequest, ours: OwnedResources) -> Orchestration[Leftovers]:
+def _wait_until_deleted(context: Context, request: DeleteRequest, ours: OwnedResources) -> Orchestration[Leftovers]:
     for _ in range(LOOKS):
         leftovers = yield from find_leftovers(context, request.environment, ours)
         if not leftovers.found:

@@ -1,4 +1,4 @@
-"""Building and taking back: the steps of a plan, each as soon as its needs are met, and the same in reverse."""
+"""Plan execution: each resource is built as soon as its dependencies are ready; rollback runs in reverse."""
 
 from collections.abc import Set
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from orchestrators.progress import DONE, REFUSED, UNCHANGED, ProgressTracker
 
 @dataclass(slots=True)
 class PlanExecution:
-    """What has come of a plan so far."""
+    """The state of a plan's execution."""
 
     built: dict[str, BuildResult] = field(default_factory=dict)
     running: dict[str, Any] = field(default_factory=dict)
@@ -31,22 +31,22 @@ class PlanExecution:
 
     @property
     def refusals(self) -> list[Refusal]:
-        """Every "no", in the order of the steps' names."""
+        """All refusals, in the order of the resource names."""
         return [built.refusal for _, built in sorted(self.built.items()) if built.refusal is not None]
 
     @property
     def failures(self) -> list[Refusal]:
-        """Every "no" that is not only the echo of a cancellation."""
+        """All refusals that are not just the result of a cancellation."""
         return [refusal for refusal in self.refusals if refusal.reason is not RefusalReason.CANCELLED]
 
     @property
     def done(self) -> Set[str]:
-        """The steps that later ones can build upon."""
+        """The names of the resources that are ready."""
         return {name for name, built in self.built.items() if built.refusal is None}
 
 
 def build_resource(context: Context) -> Orchestration[Any]:
-    """Put one resource, follow it until Azure says that it is there, and learn what later steps must know of it."""
+    """Put one resource, poll until Azure has created it, and read the outputs that its dependents need."""
     request = serialization.decode(BuildRequest, context.get_input())
     step = request.resource
     cancel = context.wait_for_external_event(CANCEL)
@@ -70,7 +70,7 @@ def build_resource(context: Context) -> Orchestration[Any]:
 def build_all(
     context: Context, plan: Plan, existing: Set[str], tracker: ProgressTracker, cancel: Any
 ) -> Orchestration[PlanExecution]:
-    """Build every step of a plan as soon as its needs are met; after a refusal, or a cancellation, nothing new begins."""
+    """Build each resource as soon as its dependencies are ready; after a refusal or cancellation, start nothing new."""
     execution = PlanExecution()
     while True:
         details = bool(execution.refusals) or is_cancelled(cancel)
@@ -85,14 +85,14 @@ def build_all(
 def roll_back(
     context: Context, plan: Plan, execution: PlanExecution, existing: Set[str], tracker: ProgressTracker
 ) -> Orchestration[list[str]]:
-    """Remove what this operation began to build, in reverse, look whether it is gone, and name what is left."""
+    """Delete what this operation created, in reverse order, verify that it is gone, and return what is left."""
     ours = [step for step in plan.resources if step.name in execution.begun and _is_ours(step, existing)]
     if any(step.kind is ResourceKind.RESOURCE_GROUP for step in ours) and (yield from _holds_others(context, plan)):
         ours = [step for step in ours if step.kind is not ResourceKind.RESOURCE_GROUP]
     names = {step.name for step in ours}
     roots = [step for step in ours if step.contained_in not in names]
-    if any(step.kind is ResourceKind.VIRTUAL_MACHINE for step in roots) and not (yield from _keeps_network(context, plan)):
-        # It would take along what was there before it: better a failed machine that is named than that.
+    if any(step.kind is ResourceKind.VIRTUAL_MACHINE for step in roots) and not (yield from _detach_network(context, plan)):
+        # Deleting this VM would also delete a network interface that existed before; keep the VM and report it.
         roots = [step for step in roots if step.kind is not ResourceKind.VIRTUAL_MACHINE]
     for step in reversed(roots):
         built = execution.built.get(step.name, BuildResult(step.name))
@@ -104,7 +104,7 @@ def roll_back(
 
 
 def _is_ours(step: Resource, existing: Set[str]) -> bool:
-    # The password of a machine that was there before is that machine's, even if its secret had to be recovered.
+    # The password of a VM that existed before belongs to that VM, even if its secret had to be recovered.
     return step.name not in existing and not (step.kind is ResourceKind.PASSWORD and "vm" in existing)
 
 
@@ -142,8 +142,8 @@ def _build(context: Context, step: Resource, plan: Plan, existing: Set[str], exe
 
 
 def _tick(context: Context, started: list[str], execution: PlanExecution) -> list[Any]:
-    # The host makes a call only when the one before it has ended, and "any of these" ends with one of the tasks that
-    # are new in it, not with one of the older tasks beside them. A timer that fires at once lets the next call through.
+    # The host schedules a new call only after the previous task_any has completed, and that completes with one of its
+    # new tasks only, not with an older one. A timer that fires at once lets the next call through.
     if not started or len(started) == len(execution.running):
         return []
     return [context.create_timer(context.current_utc_datetime)]
@@ -161,8 +161,8 @@ def _collect(execution: PlanExecution, tracker: ProgressTracker) -> None:
         tracker.end(name, REFUSED if built.refusal else DONE)
 
 
-def _keeps_network(context: Context, plan: Plan) -> Orchestration[bool]:
-    """Whether a machine was told not to take along the card that was there before it."""
+def _detach_network(context: Context, plan: Plan) -> Orchestration[bool]:
+    """Detach a network interface that existed before from the VM's lifetime; returns whether that succeeded."""
     vm, nic = plan.resource("vm"), plan.resource("nic")
     try:
         progress = yield from poll(context, release_network, BuildRequest(vm, outputs={"nic": {"id": nic.id}}))
@@ -172,7 +172,7 @@ def _keeps_network(context: Context, plan: Plan) -> Orchestration[bool]:
 
 
 def _holds_others(context: Context, plan: Plan) -> Orchestration[bool]:
-    """Whether others have put something into the group that this operation created; if unknown, it is assumed."""
+    """Whether the group created by this operation has foreign resources; assumed if the lookup fails."""
     try:
         contents = yield from run(context, list_group, plan.group)
     except RetriesExhausted:
@@ -195,7 +195,7 @@ def _remove(context: Context, step: Resource, built: BuildResult, tracker: Progr
             progress = yield from poll(context, remove_resource, identifier)
         tracker.end(name, REFUSED if progress.refusal else DONE)
     except RetriesExhausted:
-        tracker.end(name, REFUSED)  # what is left is found and named when everything has been tried
+        tracker.end(name, REFUSED)  # the verification reports what is left
 
 
 def _left(
@@ -210,5 +210,5 @@ def _left(
         mine = [step.names[0] for step in ours if step.kind is ResourceKind.PASSWORD]
         secrets = yield from run(context, list_secrets, mine)
     except RetriesExhausted as gave_up:
-        return [f"unknown, because it could not be looked up: {gave_up.refusal.detail}"]
+        return [f"unknown, because the lookup failed: {gave_up.refusal.detail}"]
     return [*there, *(f"key vault secret {name}" for name in secrets)]

@@ -1,4 +1,4 @@
-"""Starting, stopping and restarting: done when Azure shows it and, after a boot, when the machine itself works."""
+"""Start, stop and restart: done when Azure shows the state and, after a boot, the health checks have passed."""
 
 from typing import Any
 
@@ -17,13 +17,17 @@ WANTED_STATES = {Verb.START: State.RUNNING, Verb.STOP: State.STOPPED, Verb.RESTA
 LOOKS = 12
 BETWEEN_LOOKS = 10.0
 
-DEALLOCATED = "{name} is deallocated; Azure shows it so. The machine is not billed, its disk, address and storage are."
-STARTED_TEXTS = {Verb.START: "{name} is running", Verb.RESTART: "{name} has been restarted and is running"}
-NOT_ASKED = "Azure shows it so. Its checks did not run: the control plane cannot read its spec on record."
+DEALLOCATED = (
+    "{name} is deallocated, as confirmed by Azure. The VM is no longer billed; its disk, IP address and storage still are."
+)
+STARTED_TEXTS = {Verb.START: "{name} is running", Verb.RESTART: "{name} was restarted and is running"}
+NOT_CHECKED = (
+    "this is confirmed by Azure. Health checks did not run, because the control plane cannot read the recorded spec."
+)
 
 
 def change_power(context: Context) -> Orchestration[Any]:
-    """Change the power of an environment's machine, look until Azure shows it, and check what has booted from inside."""
+    """Start, stop or restart the VM of an environment, verify its state, and run health checks after a boot."""
     request = serialization.decode(ChangePower, context.get_input())
     tracker = ProgressTracker(context)
     try:
@@ -42,7 +46,7 @@ def _change(context: Context, request: ChangePower, tracker: ProgressTracker) ->
     if refusal:
         return Outcome.failed([refusal])
     tracker.begin("verify", needs=(request.verb,))
-    view = yield from _look(context, request)
+    view = yield from _wait_for_state(context, request)
     if view.state is WANTED_STATES[request.verb]:
         tracker.end("verify")
         return (yield from check_after_change(context, request, tracker))
@@ -57,7 +61,7 @@ def check_after_change(context: Context, request: ChangePower, tracker: Progress
         return Outcome(OutcomeStatus.SUCCEEDED, DEALLOCATED.format(name=request.environment))
     running = STARTED_TEXTS[request.verb].format(name=request.environment)
     if request.inside is None:
-        return Outcome(OutcomeStatus.SUCCEEDED, f"{running}; {NOT_ASKED}")
+        return Outcome(OutcomeStatus.SUCCEEDED, f"{running}; {NOT_CHECKED}")
     tracker.begin(HEALTH, needs=("verify",))
     findings = yield from wait_until_healthy(context, request.inside, LATER_BOOT)
     outcome = health_outcome(findings, passed=running, failed=running)
@@ -65,7 +69,7 @@ def check_after_change(context: Context, request: ChangePower, tracker: Progress
     return outcome
 
 
-def _look(context: Context, request: ChangePower) -> Orchestration[MachineView]:
+def _wait_for_state(context: Context, request: ChangePower) -> Orchestration[MachineView]:
     for _ in range(LOOKS):
         view = yield from run(context, read_machine, request)
         if view.state is WANTED_STATES[request.verb]:

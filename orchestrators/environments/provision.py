@@ -1,4 +1,4 @@
-"""Standing an environment up."""
+"""Provisioning of an environment."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,17 +35,17 @@ from orchestrators.environments.health import FIRST_BOOT, HEALTH, health_outcome
 from orchestrators.lock_check import lost_lock
 from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
-NOTHING_BUILT = "Nothing was built."
-FRESH_IS_GONE = "What had been built was taken back; nothing of it is left."
+NOTHING_BUILT = "Nothing was created."
+FRESH_IS_GONE = "Everything that this operation created was rolled back; nothing is left."
 ADDED_IS_GONE = (
-    "What this operation had added was taken back; what was there before is still there. What it had changed stays changed "
-    "until the next wish."
+    "Everything that this operation created was rolled back, and what existed before still exists. Changes to existing "
+    "resources were kept; apply the spec again to complete or replace them."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A step on the board that is not a resource."""
+    """A step that is not a resource."""
 
     name: str
     needs: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What was found before anything is built; with an `ending`, nothing will be."""
+    """The result of the preparation; with `details`, the operation ends without building anything."""
 
     survey: PreflightResult
     awake: bool = True
@@ -61,7 +61,7 @@ class Prepared:
 
 
 def provision_environment(context: Context) -> Orchestration[Any]:
-    """Build an environment step by step; if it does not come up whole, take back what was built."""
+    """Build an environment; if a step fails, roll back what was created."""
     request = serialization.decode(Provision, context.get_input())
     tracker = ProgressTracker(context)
     cancel = yield from listen_for_cancellation(context)
@@ -71,27 +71,27 @@ def provision_environment(context: Context) -> Orchestration[Any]:
         try:
             details = yield from _provision(context, request, prepared, tracker, cancel)
         except RetriesExhausted as gave_up:
-            # What exists is not known if not even that could be asked: then nothing is forgotten.
+            # Without answers from Azure it is unknown what exists, so the record stays.
             details = CompletionDetails(Outcome.failed([gave_up.refusal]))
     return (yield from complete(context, request.plan.operation, request.plan.environment, tracker, details))
 
 
 def _prepare(context: Context, request: Provision, tracker: ProgressTracker, cancel: Any) -> Orchestration[Prepared]:
-    """Everything that comes before the first change in Azure; where it ends here, a new environment is forgotten."""
+    """Everything before the first change in Azure; if the operation ends here, a new environment's record is deleted."""
     try:
         lost = yield from lost_lock(context, request.plan.operation, request.plan.environment)
         if lost:
             return Prepared(PreflightResult(), details=CompletionDetails(lost))
         survey = yield from preflight(context, request, tracker)
         if survey.refusals:
-            return Prepared(survey, details=_refused(survey.refusals, request))
+            return Prepared(survey, details=_refusal_details(survey.refusals, request))
         if is_cancelled(cancel):
             outcome = Outcome.cancelled(cancelled_by(cancel), undone=NOTHING_BUILT)
             return Prepared(survey, details=CompletionDetails(outcome, forget=request.new))
         awake, refusal = yield from _is_awake(context, request.plan, frozenset(survey.existing))
         if refusal:
-            return Prepared(survey, details=_refused((refusal,), request))
-        # Remembered as not whole until it is: a change that breaks off half-way is taken up again by the next wish.
+            return Prepared(survey, details=_refusal_details((refusal,), request))
+        # Recorded as not ready, so that the next apply completes a change that was interrupted.
         yield from run(context, write_environment, request.record)
         return Prepared(survey, awake)
     except RetriesExhausted as gave_up:
@@ -103,16 +103,16 @@ def _provision(
     context: Context, request: Provision, prepared: Prepared, tracker: ProgressTracker, cancel: Any
 ) -> Orchestration[CompletionDetails]:
     existing, awake = frozenset(prepared.survey.existing), prepared.awake
-    plan = request.plan if awake else _without_inside(request.plan)
+    plan = request.plan if awake else _without_extensions(request.plan)
     tracker.expect(*plan.resources, Expected(HEALTH, tuple(step.name for step in plan.resources)))
     execution = yield from build_all(context, plan, existing, tracker, cancel)
     if execution.refusals or is_cancelled(cancel):
         cancelled = is_cancelled(cancel) and not execution.failures
         left = yield from roll_back(context, plan, execution, existing, tracker)
-        return _taken_back(request, execution, existing, left, cancel if cancelled else None)
+        return _rollback_details(request, execution, existing, left, cancel if cancelled else None)
     if not awake:
         yield from run(context, write_environment, replace(request.record, ready=request.was_ready), LONG_RETRY)
-        words = f"{plan.environment} is as wished; its machine is stopped, so nothing was asked inside it."
+        words = f"{plan.environment} matches its spec; its VM is stopped, so health checks did not run."
         return CompletionDetails(Outcome(OutcomeStatus.SUCCEEDED, words))
 
     tracker.begin(HEALTH)
@@ -120,8 +120,8 @@ def _provision(
     if is_cancelled(cancel):
         tracker.end(HEALTH, REFUSED)
         left = yield from roll_back(context, plan, execution, existing, tracker)
-        return _taken_back(request, execution, existing, left, cancel)
-    outcome = health_outcome(findings, passed=f"{plan.environment} is up", failed=f"{plan.environment} is built and runs")
+        return _rollback_details(request, execution, existing, left, cancel)
+    outcome = health_outcome(findings, passed=f"{plan.environment} is running", failed=f"{plan.environment} is running")
     good = outcome.status is OutcomeStatus.SUCCEEDED
     tracker.end(HEALTH, DONE if good else REFUSED)
     if good:
@@ -130,7 +130,7 @@ def _provision(
 
 
 def _is_awake(context: Context, plan: Plan, existing: frozenset[str]) -> Orchestration[tuple[bool, Refusal | None]]:
-    """Whether the machine runs, or will; one that stands there failed can only be started or deleted."""
+    """Whether the VM is running or will be; a stopped VM whose last operation failed is a refusal."""
     if "vm" not in existing:
         return True, None
     look = ChangePower(plan.operation, plan.environment, Verb.START, plan.group, plan.machine.name)
@@ -138,14 +138,12 @@ def _is_awake(context: Context, plan: Plan, existing: frozenset[str]) -> Orchest
     awake = view.state not in (State.STOPPED, State.STOPPED_BILLED, State.STOPPING)
     if awake or not view.problem:
         return awake, None
-    detail = (
-        f"The machine is {view.state}, and its last operation failed: {view.problem}. Start it, or delete and build again."
-    )
+    detail = f"The VM is {view.state}, and its last operation failed: {view.problem}. Start it, or delete the environment."
     return awake, Refusal(RefusalReason.CONFLICT, detail, step="vm")
 
 
-def _without_inside(plan: Plan) -> Plan:
-    """The plan without what can only be done inside a machine that runs."""
+def _without_extensions(plan: Plan) -> Plan:
+    """The plan without the extensions, which need a running VM."""
     steps = tuple(step for step in plan.resources if step.kind is not ResourceKind.MACHINE_EXTENSION)
     return replace(plan, resources=steps)
 
@@ -158,7 +156,7 @@ def preflight(context: Context, request: Provision, tracker: ProgressTracker) ->
     steps = [step for step in plan.resources if group.existing or step.kind is ResourceKind.PASSWORD]
     looks = yield from run_all(context, [(observe_resource, step) for step in steps])
     existing = tuple(step.name for step, look in zip(steps, looks, strict=True) if look is not ObservedState.ABSENT)
-    # What is there already needs no new name, no new place and no new quota.
+    # Existing resources need no new name, capacity or quota.
     asked = [check_storage_name] if "storage" not in existing else []
     asked += [check_size, check_quota] if "vm" not in existing else []
     surveys = yield from run_all(context, [(survey, plan) for survey in asked])
@@ -167,12 +165,12 @@ def preflight(context: Context, request: Provision, tracker: ProgressTracker) ->
     return PreflightResult(existing, refusals)
 
 
-def _refused(refusals: tuple[Refusal, ...], request: Provision) -> CompletionDetails:
+def _refusal_details(refusals: tuple[Refusal, ...], request: Provision) -> CompletionDetails:
     words = " ".join(refusal.explained() for refusal in refusals)
     return CompletionDetails(Outcome(OutcomeStatus.REFUSED, f"{NOTHING_BUILT} {words}", refusals), forget=request.new)
 
 
-def _taken_back(
+def _rollback_details(
     request: Provision, execution: PlanExecution, existing: frozenset[str], left: list[str], cancel: Any
 ) -> CompletionDetails:
     fresh = "group" not in existing

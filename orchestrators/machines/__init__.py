@@ -1,1 +1,1 @@
-"""Orchestrations that adopt and release VMs."""
+"""Orchestrators that adopt and release VMs."""

@@ -1,4 +1,4 @@
-"""Taking machines into the sweep's care that others have made, and letting them go without a trace."""
+"""Adoption and release of VMs that Dormouse did not create."""
 
 from typing import Any
 
@@ -21,22 +21,26 @@ from orchestrators.durable import Activity, Context, Orchestration, RetriesExhau
 from orchestrators.lock_check import lost_lock
 from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
-ASLEEP = "It does not run, so nothing can be done inside it: start it, and ask again."
+NOT_RUNNING = "The VM is not running, so the agent cannot be installed or removed; start the VM and retry."
 
 
 def adopt_machine(context: Context) -> Orchestration[Any]:
-    """Tag a machine, so that the next sweep watches it, and put the agent on it."""
+    """Tag a VM so that sweeps watch it, and install the agent."""
     request = serialization.decode(Adoption, context.get_input())
-    return (yield from _told(context, request, _adopt, f"{request.name} is watched from now on."))
+    return (yield from _run_and_complete(context, request, _adopt, f"{request.name} is adopted; the next sweep watches it."))
 
 
 def release_machine(context: Context) -> Orchestration[Any]:
-    """Take the agent and our tags off a machine, so that nothing watches it any more."""
+    """Remove the agent and Dormouse's tags from a VM, so that sweeps ignore it."""
     request = serialization.decode(Adoption, context.get_input())
-    return (yield from _told(context, request, _release, f"{request.name} is watched no longer; nothing of us is left."))
+    return (
+        yield from _run_and_complete(
+            context, request, _release, f"{request.name} is released; its agent and tags were removed."
+        )
+    )
 
 
-def _told(context: Context, request: Adoption, story: Any, words: str) -> Orchestration[Any]:
+def _run_and_complete(context: Context, request: Adoption, story: Any, words: str) -> Orchestration[Any]:
     tracker = ProgressTracker(context)
     try:
         lost = yield from lost_lock(context, request.operation, request.lock)
@@ -71,7 +75,7 @@ def _inside(
         return (yield from _step(context, request, tracker, "agent", begin))
     tracker.begin("agent")
     tracker.end("agent", REFUSED)
-    return [Refusal(RefusalReason.CONFLICT, ASLEEP, step="agent")]
+    return [Refusal(RefusalReason.CONFLICT, NOT_RUNNING, step="agent")]
 
 
 def _step(

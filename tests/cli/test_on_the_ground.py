@@ -133,7 +133,7 @@ def test_with_entra_there_is_no_key_and_the_role_in_the_token_counts(stranger: C
         way = identity_on(ground) | {"REQUESTS_CA_BUNDLE": str(ground.home / "azure" / "ca.pem"), "HTTPS_PROXY": proxy}
         login = ("login", ground.api, "--entra", "--audience", "api://dormouse")
         nobody = stranger(*login, **way)
-        assert (nobody.code, "This takes the role viewer" in nobody.err) == (4, True), nobody
+        assert (nobody.code, "requires the role viewer" in nobody.err) == (4, True), nobody
         simulation.put("/identity/roles", json={"roles": ["user"]}).raise_for_status()
         entered = stranger(*login, **way)
         assert entered.code == 0, entered
@@ -141,7 +141,7 @@ def test_with_entra_there_is_no_key_and_the_role_in_the_token_counts(stranger: C
         built = json.loads(stranger("up", "mine", "-f", str(SPEC), "--wait", "--json", **way).out)
         assert (built["state"], built["door"]) == ("succeeded", "token")
         refused = stranger("sweep", "--dry-run", **way)
-        assert (refused.code, "This takes the role operator" in refused.err) == (4, True), refused
+        assert (refused.code, "requires the role operator" in refused.err) == (4, True), refused
         assert stranger("rm", "mine", "--yes", "--wait", **way).code == 0
 
 
@@ -156,7 +156,7 @@ def test_what_is_wrong_has_an_exit_code_and_every_fault(
 
     azure.spoil(method="PUT", kind="Microsoft.Compute/virtualMachines", code="SkuNotAvailable", times=1)
     failed = at_home("up", name, "-f", str(SPEC), "--wait")
-    assert (failed.code, f"provision {name}: failed." in failed.out, "no room" in failed.out) == (1, True, True)
+    assert (failed.code, f"provision {name}: failed." in failed.out, "no capacity" in failed.out) == (1, True, True)
     assert azure.resources(name) == []
 
     stranger = at_home("ls", DORMOUSE_KEY="wrong")

@@ -18,7 +18,7 @@ def test_a_command_signed_and_sent_by_curl_becomes_a_running_machine_and_a_card(
     with temporary_ground(speed=60.0, timers=False, agents=False) as ground, ground.client() as client:
         built = _said(ground, "up", "ml1")
         assert "Accepted: up ml1" in built
-        assert "every check inside the machine passed" in built
+        assert "every health check passed" in built
         assert "[Stop] says: stop ml1" in built
         assert ControlPlane(client).get("ml1")["state"] == "running"
         assert "ml1 stays awake" in _said(ground, "hold", "ml1", "2h", "for", "50% done & more")

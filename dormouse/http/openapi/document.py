@@ -12,6 +12,7 @@ import azure.functions as func
 from dormouse.access.roles import LEAST, Permission
 from dormouse.errors import (
     CloudUnavailable,
+    ConcurrentChange,
     ControlPlaneError,
     IdempotencyKeyReused,
     InvalidRequest,
@@ -115,7 +116,7 @@ def problems_of(route: "Route") -> list[type[ControlPlaneError]]:
     kinds = list(route.contract.raises)
     kinds += [NotAuthenticated, NotAllowed] if route.permission is not Permission.NOTHING else []
     kinds += [InvalidRequest] if route.permission is not Permission.NOTHING or route.contract.body else []
-    kinds += [IdempotencyKeyReused, RequestUnderWay] if route.is_command else []
+    kinds += [ConcurrentChange, IdempotencyKeyReused, RequestUnderWay] if route.is_command else []
     kinds += [TooManyRequests] if route.use_case.limit is not Limit.NONE else []
     kinds += (
         [InvalidSpec]

@@ -89,7 +89,7 @@ def test_a_slash_command_becomes_a_running_machine_and_a_card(slack: Slack, cont
     begun, done = later(2)
     assert "up started" in begun
     assert "10 to 20 minutes" in begun
-    assert "every check inside the machine passed" in done
+    assert "every health check passed" in done
     assert "*Price*\n0.59 USD per hour" in done
     assert f"[Stop: stop {own}]" in done
     assert f"[Keep awake for 2 hours: hold {own} 2h]" in done
@@ -97,7 +97,7 @@ def test_a_slash_command_becomes_a_running_machine_and_a_card(slack: Slack, cont
     assert (operation["by"], operation["door"], operation["state"]) == ("slack:UUSER", "slack", "succeeded")
     stopped, later = slack.click(f"stop {own}", "UUSER")
     assert stopped.json() == {}
-    assert "is deallocated; Azure shows it so" in later(2)[1]
+    assert "is deallocated, as confirmed by Azure" in later(2)[1]
     assert control_plane.get(own)["state"] == "stopped"
     _, later = slack.say(f"delete {own}", "UUSER")
     (sure,) = later(1)
@@ -121,7 +121,7 @@ def test_every_word_is_answered(slack: Slack, machine: str) -> None:
         (f"password {machine}", "/secrets/dormouse-chat0-"),
         (f"start {machine}", f"{machine} is running"),
         ("idle", "No sweep has ended yet"),
-        (f"up {machine} size=Standard_NC4as_T4_v3", "/size: cannot change in place"),
+        (f"up {machine} size=Standard_NC4as_T4_v3", "/size: cannot be updated in place"),
     ):
         _, later = slack.say(said)
         assert answered in later(1)[0], said
@@ -159,7 +159,7 @@ def test_who_may_not_is_told_so_and_nothing_happens(
     _, later = slack.say(said, who)
     (answer,) = later(1)
     assert "Not allowed" in answer
-    assert ("you have viewer" in answer) is (who == VIEWER)
+    assert ("your role is viewer" in answer) is (who == VIEWER)
     assert control_plane.get(machine)["state"] == "running"
     assert [each["verb"] for each in trail(control_plane, machine)] == ["provision"]
 
@@ -355,7 +355,7 @@ def test_a_machine_that_is_being_stopped_cannot_be_started_meanwhile(
     azure.hold_up("POST", "/deallocate", times=1)
     stop = control_plane.post(own, "stop").json()["operation"]
     _, later = slack.say(f"start {own}")
-    assert f"The environment is busy*\nEnvironment {own} is held by operation {stop}" in later(1)[0]
+    assert f"The environment is busy*\nOperation {stop} is running on environment {own}" in later(1)[0]
     _, later = slack.say(f"up {own} allow_from=198.51.100.0/24")
     assert "The environment is busy" in later(1)[0], "what was asked for is not lost without a word"
     assert "is deallocated" in str(control_plane.wait(stop)["explanation"])
@@ -364,14 +364,14 @@ def test_a_machine_that_is_being_stopped_cannot_be_started_meanwhile(
 def test_a_slack_that_stumbles_is_told_again(slack: Slack, azure: AzureSide, machine: str) -> None:
     azure.spoil(kind="hooks.localhost", status=500, times=2)
     _, later = slack.say(f"restart {machine}")
-    assert "has been restarted" in later(2)[1]
+    assert "was restarted" in later(2)[1]
 
 
 def test_what_slack_does_not_hear_keeps_the_end_from_nobody(slack: Slack, azure: AzureSide, machine: str) -> None:
     azure.spoil(kind="hooks.localhost", status=500, times=3)  # as often as the first answer is tried
     _, later = slack.say(f"restart {machine}")
     (end,) = later(1)
-    assert "has been restarted" in end
+    assert "was restarted" in end
     until(lambda: not [row for row in azure.rows("receipts") if "/commands/" in str(row)], "the address is not forgotten")
 
 

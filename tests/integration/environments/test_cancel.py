@@ -50,7 +50,7 @@ def test_a_change_that_is_cancelled_keeps_what_was_there(control_plane: ControlP
     azure.hold_up("PUT", "/extensions/")
     operation = cancelled_at(control_plane, name, "driver", "running")
     assert operation["state"] == "cancelled"
-    assert "what was there before is still there" in operation["explanation"]
+    assert "what existed before still exists" in operation["explanation"]
     kept = {resource["id"] for resource in azure.resources(name)}
     assert kept == {identifier for identifier in before if "/extensions/" not in identifier}
     control_plane.up(name)

@@ -53,7 +53,7 @@ def test_the_same_name_is_two_environments_and_a_deletion_reaches_its_own(
     assert of_group(azure, f"rg-dormouse-staging--{name}") == set()
     assert of_group(azure, f"rg-dormouse-{name}") == ours
     assert set(azure.secrets(name)) == secrets
-    assert "Left alone" not in ended["explanation"]  # what carries another deployment's id is not even named
+    assert "Not deleted" not in ended["explanation"]  # what carries another deployment's id is not even named
     assert control_plane.get(name)["state"] == "running"
     assert control_plane.client.get("/operations", params={"environment": name}).json()["value"][0]["verb"] == "provision"
 

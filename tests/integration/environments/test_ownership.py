@@ -40,7 +40,7 @@ def test_what_others_own_survives_a_deletion_whatever_its_tags_say_and_is_named(
     assert azure.resources(name) == []
     for stray in strays:
         assert stray in operation["explanation"]
-    assert "Left alone, because Dormouse did not create them" in operation["explanation"]
+    assert "Not deleted, because Dormouse did not create them" in operation["explanation"]
 
 
 def test_seventy_resources_with_the_tag_keep_no_deletion_from_ending(
@@ -218,7 +218,7 @@ def test_a_preflight_that_gives_up_leaves_no_environment_behind(
     azure.spoil(method="GET", path="Microsoft.Compute/skus", status=503, code="ServerTimeout")
     operation = control_plane.provision(name)
     assert operation["state"] == "failed"
-    assert operation["explanation"].endswith("Nothing was built.")
+    assert operation["explanation"].endswith("Nothing was created.")
     azure.behave()
     assert control_plane.client.get(f"/environments/{name}").status_code == 404
     assert name not in {item["name"] for item in control_plane.every_environment()}
@@ -245,7 +245,7 @@ def test_who_could_own_nothing_builds_nothing() -> None:
     ):
         for query in ({}, {"dry_run": "true"}):
             refused = client.put("/environments/ml1", json=WORKSTATION, params=query)
-            assert (refused.status_code, "own nothing" in refused.text) == (403, True)
+            assert (refused.status_code, "could not change what you create" in refused.text) == (403, True)
         assert client.get("/environments").json()["value"] == []
         people = People(ground.api, ground.key, simulation)
         built = people.ask("PUT", "environments/ml1", people.token("alice", "user"), WORKSTATION)

@@ -40,7 +40,7 @@ def test_what_a_later_boot_has_lost_is_found(
     assert (begun["state"], begun["steps"][-1]["name"], begun["steps"][-1]["state"]) == ("unhealthy", "health", "refused")
     assert check in begun["explanation"]
     assert begun["steps"][-1]["seconds"] >= 900, "a driver may be built for a new kernel at boot"
-    assert "costs" in begun["explanation"]
+    assert "is billed" in begun["explanation"]
     assert {finding["name"] for finding in begun["findings"] if finding["result"] != "passed"} == {check.partition(":")[0]}
     assert control_plane.get(name)["state"] == "running"
 

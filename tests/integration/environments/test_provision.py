@@ -235,7 +235,7 @@ def test_an_unhealthy_environment_is_not_good_enough_for_the_same_wish(
     azure.spoil(method="POST", path=f"vm-{name}/runCommand", status=403, code="AuthorizationFailed", times=1)
     operation = control_plane.provision(name)
     assert operation["state"] == "unhealthy"
-    assert "costs" in operation["explanation"]
+    assert "is billed" in operation["explanation"]
     again = control_plane.put(name)
     assert control_plane.follow(again)["state"] == "succeeded"
     assert control_plane.put(name).status_code == httpx.codes.OK
@@ -268,6 +268,6 @@ def test_a_password_that_is_gone_for_good_is_not_replaced_behind_the_machines_ba
     azure.purge_secret(secret)
     operation = control_plane.provision(name)
     assert operation["state"] == "failed"
-    assert "gone for good" in operation["explanation"]
+    assert "was purged" in operation["explanation"]
     assert azure.secrets(name) == []
     assert control_plane.get(name)["state"] == "running"

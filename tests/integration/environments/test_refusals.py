@@ -16,8 +16,8 @@ def test_a_refused_machine_leaves_nothing_behind(control_plane: ControlPlane, az
     assert operation["state"] == "failed"
     assert [(refusal["step"], refusal["reason"]) for refusal in operation["refusals"]] == [("vm", "no_capacity")]
     assert "no room here" in operation["explanation"]
-    assert "try another size" in operation["explanation"]
-    assert "nothing of it is left" in operation["explanation"]
+    assert "choose another size" in operation["explanation"]
+    assert "nothing is left" in operation["explanation"]
     assert operation["leftovers"] == []
     assert azure.resources(name) == []
     assert azure.secrets(name) == []
@@ -134,7 +134,7 @@ def test_a_failed_repair_keeps_the_role_the_address_and_the_card_that_were_there
     azure.spoil(**fault, times=1)
     operation = control_plane.provision(name)
     assert (operation["state"], operation["leftovers"]) == ("failed", [])
-    assert "what was there before" in operation["explanation"]
+    assert "what existed before still exists" in operation["explanation"]
     assert kept <= {item["id"] for item in azure.resources(name)}
 
 
@@ -155,7 +155,7 @@ def test_preflight_says_early_what_azure_would_say_late(
     assert [refusal["reason"] for refusal in planned["refusals"]] == [reason]
     operation = control_plane.provision(name, wish)
     assert operation["state"] == "refused"
-    assert operation["explanation"].startswith("Nothing was built.")
+    assert operation["explanation"].startswith("Nothing was created.")
     assert azure.resources(name) == []
     assert azure.secrets(name) == []
 

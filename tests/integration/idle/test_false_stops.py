@@ -156,10 +156,10 @@ def test_azure_being_busy_is_called_so_and_the_next_sweep_does_try_again(fleet: 
 @pytest.mark.parametrize(
     ("status", "code", "words"),
     [
-        (409, "ScopeLocked", "A lock on the resource, its group or its subscription forbids this"),
+        (409, "ScopeLocked", "An Azure lock on the resource, its group or its subscription forbids this"),
         (403, "RequestDisallowedByPolicy", "An Azure policy forbids this."),
         (403, "DenyAssignmentAuthorizationFailed", "A deny assignment forbids this"),
-        (404, "ResourceNotFound", "It does not exist, or not any more."),
+        (404, "ResourceNotFound", "The resource does not exist."),
     ],
 )
 def test_a_no_of_azure_is_called_what_it_is(fleet: FleetSide, status: int, code: str, words: str) -> None:
@@ -168,7 +168,7 @@ def test_a_no_of_azure_is_called_what_it_is(fleet: FleetSide, status: int, code:
     fleet.sweep()
     (operation,) = fleet.operations("locked")
     assert words in operation["explanation"]
-    assert f"Azure said: No. ({code})" in operation["explanation"]
+    assert f"Azure's message: No. ({code})" in operation["explanation"]
 
 
 def test_a_hibernation_that_fails_is_counted(fleet: FleetSide) -> None:

@@ -35,7 +35,7 @@ def test_one_machine_without_an_answer_does_not_blind_the_others(fleet: FleetSid
     swept = fleet.sweep(dry_run=True)
     lines = fleet.lines()
     assert {name: line["verdict"] for name, line in lines.items()} == {**dict.fromkeys(NAMES, "idle"), "m3": "unknown"}
-    assert f"does not answer for m3 (HTTP {fault['status']}" in lines["m3"]["sentence"]
+    assert f"rejected the query for m3 (HTTP {fault['status']}" in lines["m3"]["sentence"]
     assert [problem for problem in swept["tally"]["problems"] if "for m3 " in problem]
 
 
@@ -55,7 +55,7 @@ def test_a_machine_that_is_left_out_of_an_answer_is_named(fleet: FleetSide) -> N
     fleet.sweep(dry_run=True)
     lines = fleet.lines()
     assert {name for name, line in lines.items() if line["verdict"] != "idle"} == {"m3"}
-    assert "left m3 out of its answer" in lines["m3"]["sentence"]
+    assert "returned no data for m3" in lines["m3"]["sentence"]
 
 
 @pytest.mark.parametrize("status", [403, 529])

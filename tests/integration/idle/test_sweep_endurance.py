@@ -49,7 +49,7 @@ def test_a_lease_that_is_extended_between_the_verdict_and_the_deletion_keeps_the
     assert (latest["verb"], latest["state"], latest["explanation"]) == (
         "delete",
         "cancelled",
-        "Nothing was done. Its lease has been changed.",
+        "Nothing was deleted. Its lease has been changed.",
     )
 
     # However long the deletion takes to begin, nothing else gets hold of the environment.
@@ -251,5 +251,5 @@ def test_an_orchestration_without_its_lock_changes_nothing(fleet: FleetSide, fle
 
     until(output, "it does not end")
     assert output()["verdict"] == "cancelled"
-    assert "another operation has taken others over" in output()["explanation"]
+    assert "another operation took over the lock of others" in output()["explanation"]
     assert fleet.power("others") == "running"

@@ -50,7 +50,7 @@ def test_a_memory_that_cannot_be_read_spoils_its_own_machine_only(fleet: FleetSi
     swept = fleet.sweep()
     lines = fleet.lines()
     assert (lines["mine"]["verdict"], lines["mine"]["step"], lines["other"]["verdict"]) == ("unknown", "nothing", "idle")
-    assert "cannot read the row" in lines["mine"]["sentence"]
+    assert "cannot read row" in lines["mine"]["sentence"]
     assert [problem for problem in swept["tally"]["problems"] if key_of(fleet.id("mine")) in problem]
     assert rows.document("machines", "mine") == written, "it is left for the release that can read it"
     asked = {"machine": fleet.id("mine"), "for": "1h"}
@@ -96,7 +96,7 @@ def test_an_operation_of_a_newer_release_is_shown_as_unknown(fleet: FleetSide, r
     rows.azure.write_row("operations", key["RowKey"], document, Environment=operation["environment"])
     (listed,) = fleet.operations("mine")
     assert (listed["id"], listed["state"], listed["verb"]) == (operation["id"], "unknown", "unknown")
-    assert "cannot read the row" in listed["explanation"]
+    assert "cannot read row" in listed["explanation"]
     alone = fleet.control_plane.get(f"/operations/{operation['id']}")
     assert (alone.status_code, alone.json()["state"]) == (200, "unknown")
 

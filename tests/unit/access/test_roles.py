@@ -55,13 +55,13 @@ def test_some_things_take_an_admin(role: Role | None) -> None:
 
 
 def test_who_is_refused_reads_what_it_takes_and_what_they_have() -> None:
-    with pytest.raises(NotAllowed, match=r"takes the role operator, and you have none\."):
+    with pytest.raises(NotAllowed, match=r"requires the role operator; your role is none\."):
         require_permission(caller(None), Permission.OPERATE)
-    with pytest.raises(NotAllowed, match=r"takes the role operator, and you have viewer\."):
+    with pytest.raises(NotAllowed, match=r"requires the role operator; your role is viewer\."):
         require_permission(caller(Role.VIEWER), Permission.OPERATE)
-    with pytest.raises(NotAllowed, match=r"^That takes the role admin, and you have user\."):
+    with pytest.raises(NotAllowed, match=r"^That requires the role admin; your role is user\."):
         require_admin(caller(Role.USER), "That")
-    with pytest.raises(NotAllowed, match=r"you have none\."):
+    with pytest.raises(NotAllowed, match=r"your role is none\."):
         require_admin(caller(None), "That")
 
 
@@ -104,7 +104,7 @@ def test_people_in_chats_have_a_role_and_perhaps_an_object_id() -> None:
 
 @pytest.mark.parametrize("text", ["slack:U1", "slack:U1=chief", "mail:U1=user", "slack:U1=user:not-an-id", "slack:=user"])
 def test_what_names_no_person_or_no_role_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="does not say who is what"):
+    with pytest.raises(ValueError, match="is not like slack:"):
         read_chat_users(f"slack:U2=user, {text}")
 
 

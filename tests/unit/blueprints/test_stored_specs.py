@@ -57,7 +57,7 @@ def test_what_can_change_in_place_can_be_changed_although_it_is_refused_today(re
 def test_what_cannot_change_in_place_is_named(refused: dict[str, Any]) -> None:
     (fault,) = before_change("workstation", stored(**refused), spec()).faults
     assert fault.pointer == f"/{next(iter(refused))}"
-    assert "refused today" in fault.detail
+    assert "no longer valid" in fault.detail
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "[]", "null", "7", '"x"', "{}"])

@@ -41,7 +41,7 @@ class Desk(Orchestrations):
 
 def test_what_could_not_be_handed_over_may_be_said_again() -> None:
     desk = Desk(stumbles="before")
-    with pytest.raises(CloudUnavailable, match="say it again"):
+    with pytest.raises(CloudUnavailable, match="send it again"):
         desk.take()
     assert desk.receipts == set()
     desk.stumbles = ""

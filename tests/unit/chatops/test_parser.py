@@ -137,7 +137,7 @@ def test_people_in_chats_are_what_the_settings_say() -> None:
     assert people["slack:U1"].role is Role.OPERATOR
     assert people["teams:0d0e5e00-0000-4000-8000-000000000001"].object_id == "aaaaaaaa-0000-4000-8000-000000000000"
     for wrong in ("slack:U1", "U1=operator", "slack:U1=king", "irc:U1=user", "slack:U1=user:not-a-guid"):
-        with pytest.raises(ValueError, match="does not say who is what"):
+        with pytest.raises(ValueError, match="is not like slack:U012AB3CD=operator"):
             read_chat_users(wrong)
 
 

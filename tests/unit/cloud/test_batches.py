@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from dormouse.cloud.batches import Answers, Budget, Refused, ask_without_the_refused
+from dormouse.cloud.batches import Answers, Budget, Refused, query_without_refused
 
 MACHINES = "/subscriptions/s/resourcegroups/g/providers/microsoft.compute/virtualmachines"
 IDS = [f"{MACHINES}/vm{number}" for number in range(50)]
@@ -37,7 +37,7 @@ def asked(bad: set[str], words: Words, status: int = 400, budget: int = 1000) ->
             return Refused("the batch is not answered", status, words(spoilt))
         return dict.fromkeys(identifiers, "fine")
 
-    answers = asyncio.run(ask_without_the_refused(IDS, ask, Budget(budget)))
+    answers = asyncio.run(query_without_refused(IDS, ask, Budget(budget)))
     return answers, calls - 1
 
 

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from dormouse.cloud.long_running import LONGEST_PAUSE, PAUSE_AFTER_TROUBLE, asked, begun, failed, pause
+from dormouse.cloud.long_running import (
+    LONGEST_PAUSE,
+    PAUSE_AFTER_TROUBLE,
+    pause,
+    progress_of_error,
+    progress_of_poll,
+    progress_of_start,
+)
 from dormouse.environments.results import RefusalReason, Stage
 
 URL = "https://management.azure.com/operations/1"
@@ -36,44 +43,46 @@ def test_an_answer_may_name_the_moment_instead() -> None:
 
 
 def test_accepted_means_ask_again_at_the_operations_address() -> None:
-    progress = begun(201, {"Azure-AsyncOperation": URL, "Location": "elsewhere", "Retry-After": "10"}, {"properties": {}})
+    progress = progress_of_start(
+        201, {"Azure-AsyncOperation": URL, "Location": "elsewhere", "Retry-After": "10"}, {"properties": {}}
+    )
     assert (progress.stage, progress.url, progress.retry_after) == (Stage.WAITING, URL, 10.0)
 
 
 def test_accepted_without_that_address_means_ask_at_the_location() -> None:
-    assert begun(202, {"Location": URL, "Retry-After": "17"}, None).url == URL
+    assert progress_of_start(202, {"Location": URL, "Retry-After": "17"}, None).url == URL
 
 
 def test_a_resource_that_is_there_at_once_is_done_whatever_the_headers_say() -> None:
     body = {"properties": {"provisioningState": "Succeeded"}}
-    assert begun(200, {"Azure-AsyncOperation": URL}, body).stage is Stage.DONE
-    assert begun(204, {}, None).stage is Stage.DONE
+    assert progress_of_start(200, {"Azure-AsyncOperation": URL}, body).stage is Stage.DONE
+    assert progress_of_start(204, {}, None).stage is Stage.DONE
 
 
 @pytest.mark.parametrize("state", ["InProgress", "Running", "Updating", "Accepted"])
 def test_an_operation_under_way_is_asked_again(state: str) -> None:
-    progress = asked(URL, 200, {"Retry-After": "30"}, {"status": state})
+    progress = progress_of_poll(URL, 200, {"Retry-After": "30"}, {"status": state})
     assert (progress.stage, progress.url, progress.retry_after) == (Stage.WAITING, URL, 30.0)
 
 
 def test_a_location_that_moves_is_followed() -> None:
-    assert asked(URL, 202, {"Location": URL + "2"}, None).url == URL + "2"
+    assert progress_of_poll(URL, 202, {"Location": URL + "2"}, None).url == URL + "2"
 
 
 def test_an_operation_that_azure_has_forgotten_is_neither_done_nor_refused() -> None:
-    progress = asked(URL, 404, {"Retry-After": "30"}, error("NotFound"))
+    progress = progress_of_poll(URL, 404, {"Retry-After": "30"}, error("NotFound"))
     assert (progress.stage, progress.url, progress.refusal) == (Stage.WAITING, "", None), "the request itself is made again"
     assert progress.retry_after == PAUSE_AFTER_TROUBLE
 
 
 def test_an_operation_that_ended_is_done_in_both_styles() -> None:
-    assert asked(URL, 200, {}, {"status": "Succeeded"}).stage is Stage.DONE
-    assert asked(URL, 200, {}, None).stage is Stage.DONE
-    assert asked(URL, 204, {}, None).stage is Stage.DONE
+    assert progress_of_poll(URL, 200, {}, {"status": "Succeeded"}).stage is Stage.DONE
+    assert progress_of_poll(URL, 200, {}, None).stage is Stage.DONE
+    assert progress_of_poll(URL, 204, {}, None).stage is Stage.DONE
 
 
 def test_an_operation_that_failed_late_is_a_refusal_in_our_words() -> None:
-    progress = asked(URL, 200, {}, {"status": "Failed", **error("AllocationFailed", "no room")})
+    progress = progress_of_poll(URL, 200, {}, {"status": "Failed", **error("AllocationFailed", "no room")})
     assert progress.refusal is not None
     assert progress.refusal.reason is RefusalReason.NO_CAPACITY
     assert "no room" in progress.refusal.explained()
@@ -81,19 +90,19 @@ def test_an_operation_that_failed_late_is_a_refusal_in_our_words() -> None:
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
 def test_trouble_means_ask_again_and_never_a_refusal(status: int) -> None:
-    progress = failed(status, {"Retry-After": "7"}, None)
+    progress = progress_of_error(status, {"Retry-After": "7"}, None)
     assert (progress.stage, progress.retry_after) == (Stage.WAITING, 7.0)
 
 
 @pytest.mark.parametrize("code", ["PrincipalNotFound", "AnotherOperationInProgress", "RetryableError"])
 def test_some_errors_only_mean_not_now(code: str) -> None:
-    assert failed(400, {}, error(code)).stage is Stage.WAITING
+    assert progress_of_error(400, {}, error(code)).stage is Stage.WAITING
 
 
 def test_a_busy_run_command_is_waited_out() -> None:
     text = "Run command extension execution is in progress. Please wait for completion before invoking a run command."
-    assert failed(409, {}, error("Conflict", text)).stage is Stage.WAITING
-    assert failed(409, {}, error("Conflict", "something else")).stage is Stage.REFUSED
+    assert progress_of_error(409, {}, error("Conflict", text)).stage is Stage.WAITING
+    assert progress_of_error(409, {}, error("Conflict", "something else")).stage is Stage.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -111,6 +120,6 @@ def test_a_busy_run_command_is_waited_out() -> None:
     ],
 )
 def test_azures_codes_become_our_words(status: int, code: str, message: str, reason: RefusalReason) -> None:
-    refusal = failed(status, {}, error(code, message)).refusal
+    refusal = progress_of_error(status, {}, error(code, message)).refusal
     assert refusal is not None
     assert refusal.reason is reason

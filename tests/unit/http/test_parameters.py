@@ -9,7 +9,7 @@ from dormouse.http.parameters import AFTER, cursor_of
 
 @pytest.mark.parametrize("text", ["", "rubbish", "!", cursor_of(""), cursor_of("x" * 1024), "MQ"])
 def test_a_cursor_that_nobody_gave_out_is_refused(text: str) -> None:
-    with pytest.raises(errors.InvalidRequest, match="what an answer named"):
+    with pytest.raises(errors.InvalidRequest, match="must be a cursor"):
         AFTER.of(func.HttpRequest(method="GET", url="/api/x", params={"after": text}, body=b""))
 
 

@@ -22,4 +22,4 @@ def test_every_error_has_a_status_and_a_title() -> None:
 
 
 def test_who_asks_too_often_is_never_told_to_come_back_at_once() -> None:
-    assert problem_of(errors.TooManyRequests(0.4)).headers["Retry-After"] == "1"
+    assert problem_of(errors.TooManyRequests(300, 0.4)).headers["Retry-After"] == "1"

@@ -190,7 +190,7 @@ def test_a_hold_always_wins(one: Evaluation, until: float) -> None:
 
 @given(anything)
 def test_nothing_is_done_about_a_machine_one_of_whose_records_cannot_be_read(one: Evaluation) -> None:
-    verdict, decision = decided(replace(one, unreadable="This release cannot read the row"))
+    verdict, decision = decided(replace(one, unreadable="This release cannot read row"))
     assert (decision.action, decision.at) == (NextAction.NOTHING, 0.0)
     assert verdict.kind in (VerdictKind.UNKNOWN, VerdictKind.STOPPED, VerdictKind.UNMANAGED)
 

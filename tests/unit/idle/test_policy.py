@@ -109,7 +109,7 @@ def test_everyday_spellings_are_understood(text: str, window: int) -> None:
         ("disk_bytes_per_second=Infinity", "disk_bytes_per_second: must be a finite number"),
         ("gpu_percent=inf", "gpu_percent: must be at most 100"),
         ("cpu_cores=many", "cpu_cores: must be a number"),
-        ("windwo=45m", "windwo: is not known here; did you mean 'window'?"),
+        ("windwo=45m", "windwo: is an unknown field; did you mean 'window'?"),
         ("gpu=optinal", "gpu: 'optinal' is not one of 'required', 'optional'; did you mean 'optional'?"),
         ("action=hibrenate", "did you mean 'hibernate'?"),
         ("window=45", "window: '45' has no unit; write 45h for hours or 45m for minutes"),
@@ -143,7 +143,7 @@ def test_records_with_numbers_of_minutes_are_read_back(policy: IdlePolicy) -> No
     ("stored", "says"),
     [
         ({"cpu_cores": None}, "cpu_cores: must be a number"),
-        ({"window": 361, "colour": "red"}, "window: must be between 5m and 6h; colour: is not known here"),
+        ({"window": 361, "colour": "red"}, "window: must be between 5m and 6h; colour: is an unknown field"),
         ({"window": None}, "window: must be a duration like 45m"),
     ],
 )

@@ -50,7 +50,7 @@ REFUSAL = Refusal(RefusalReason.GAVE_UP, "Azure has none left.", step="vm")
         (Verb.DELETE, Outcome.failed([], ["/disk"]), "leftovers"),
         (Verb.START, Outcome(OutcomeStatus.SUCCEEDED, "It runs."), ""),
         (Verb.DELETE, Outcome(OutcomeStatus.SUCCEEDED, "It is gone."), ""),
-        (Verb.PROVISION, Outcome.cancelled("alice", undone="Nothing was built."), ""),
+        (Verb.PROVISION, Outcome.cancelled("alice", undone="Nothing was created."), ""),
         (Verb.PROVISION, Outcome.cancelled("alice", ["/disk"]), "leftovers"),
     ],
 )

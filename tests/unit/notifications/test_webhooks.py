@@ -10,11 +10,11 @@ import pytest
 
 from dormouse.access.signatures import hub_signature
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.egress import session_to_the_outside
-from dormouse.errors import CloudUnavailable
+from dormouse.cloud.egress import open_external_session
+from dormouse.errors import InvalidRequest
 from dormouse.notifications.cards import Card
 from dormouse.notifications.notification import Delivery, Notification
-from dormouse.notifications.webhooks import Webhooks
+from dormouse.notifications.webhooks import DeliveryError, Webhooks
 from tests.guest.fakes import Answer, Request, answered, serving
 from tests.unit.twins import SETTINGS
 
@@ -28,7 +28,7 @@ def told(respond: Respond, *, channels: tuple[str, ...] = (), kinds: tuple[str, 
         urls = {f"notify_{kind}_url": f"http://localhost:{port}/{kind}" for kind in kinds}
 
         async def tell() -> Delivery:
-            async with session_to_the_outside({"localhost"}) as session:
+            async with open_external_session({"localhost"}) as session:
                 cloud = Cloud(replace(SETTINGS, **urls, notify_webhook_secret="s3cret"))
                 cloud.outside = session
                 return await Webhooks(cloud).send(NOTICE, channels=channels)
@@ -80,7 +80,7 @@ def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def answer_at(url: str, *, ours: bool = True) -> None:
     async def answer() -> None:
-        async with session_to_the_outside({"localhost"}) as session:
+        async with open_external_session({"localhost"}) as session:
             cloud = Cloud(replace(SETTINGS, slack_hooks_url=url if ours else "https://hooks.slack.example"))
             cloud.outside = session
             await Webhooks(cloud).reply(url, Card("done"))
@@ -98,11 +98,11 @@ def test_answers_in_slack_are_for_whoever_asked_and_a_failure_is_raised() -> Non
     with serving(respond) as port:
         answer_at(f"http://localhost:{port}/x")
         assert (seen[0]["response_type"], seen[0]["replace_original"]) == ("ephemeral", False)
-        with pytest.raises(CloudUnavailable, match="answered HTTP 500"):
+        with pytest.raises(DeliveryError, match="answered HTTP 500"):
             answer_at(f"http://localhost:{port}/x")
-        with pytest.raises(CloudUnavailable, match="not a URL of Slack"):
+        with pytest.raises(InvalidRequest, match="not a Slack URL"):
             answer_at(f"http://localhost:{port}/x", ours=False)
         for literal in (f"http://127.0.0.1:{port}/x", f"http://[::1]:{port}/x"):
-            with pytest.raises(CloudUnavailable, match="without a name"):
+            with pytest.raises(DeliveryError, match="must have a host name"):
                 answer_at(literal)
     assert len(seen) == 2

@@ -51,7 +51,7 @@ def test_a_spec_that_newer_rules_refuse_keeps_no_machine_from_starting(changes: 
     assert machine_on_record(replace(RECORD, **changes), SETTINGS) is None
     outcome = checked(ChangePower("ml1-start-1", "ml1", Verb.START, "g", "m"))
     assert outcome.status is OutcomeStatus.SUCCEEDED
-    assert "Its checks did not run" in outcome.reason
+    assert "Health checks did not run" in outcome.reason
 
 
 def test_a_machine_that_was_stopped_is_not_asked_inside() -> None:

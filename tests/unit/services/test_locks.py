@@ -11,7 +11,7 @@ import pytest
 
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
-from dormouse.errors import CloudUnavailable, EnvironmentBusy
+from dormouse.errors import CloudUnavailable, ConcurrentChange, EnvironmentBusy
 from dormouse.ids import new_operation_id, new_sweep_id
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Lock, Records
@@ -201,7 +201,7 @@ class Changing(Records):
 
 def test_an_environment_that_changes_hands_all_the_time_is_given_up() -> None:
     records = Changing(MemoryTables())
-    with pytest.raises(CloudUnavailable, match="try again"):
+    with pytest.raises(ConcurrentChange, match="retry"):
         Desk(records).take()
     assert records.tries == TRIES
 

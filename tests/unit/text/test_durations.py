@@ -25,7 +25,7 @@ REFUSED = {
     "is negative": ["-5m", "-2", "\u22122h", "-PT2H"],
     "is not a whole number of minutes": ["30s", "90 seconds", "PT90S", "0.01h", "1.25m"],
     "write days, like 30d": ["1 month", "P1M", "2 years", "P1Y2D", "1mo"],
-    "as in 2h or 30m": ["2", "8", "120", "2.5", "2,5", "1440", " 30 ", "9999999", "1,000"],
+    "for hours or": ["2", "8", "120", "2.5", "2,5", "1440", " 30 ", "9999999", "1,000"],
 }  # fmt: skip
 
 
