@@ -20,7 +20,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.preflight import Preflight
 from dormouse.cloud.signing_keys import SigningKeys
-from dormouse.errors import CloudUnavailable
+from dormouse.errors import Misconfigured
 from dormouse.http.pipeline import handle
 from dormouse.http.problems import answers_problems
 from dormouse.http.route import Route
@@ -117,8 +117,8 @@ def _reads(connect: Callable[[], Cloud]) -> Dependencies:
     try:
         cloud = connect()
     except SettingsError as error:
-        log.error("The settings are not whole: %s", error)
-        raise CloudUnavailable("The control plane's settings are not whole; its log says what is missing.") from error
+        log.error("The control plane is misconfigured: %s", error)
+        raise Misconfigured("The control plane is misconfigured. Its log names every faulty setting.") from error
     return Dependencies(
         records=Records(cloud.tables),
         inventory=Inventory(cloud),
@@ -126,12 +126,19 @@ def _reads(connect: Callable[[], Cloud]) -> Dependencies:
         preflight=Preflight(cloud),
         machines=MachineRecords(cloud.tables),
         receipts=Receipts(cloud.tables),
-        tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id),
+        tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id, cloud.clock),
         settings=cloud.settings,
-        rate_limit=RateLimit(cloud.settings.requests_a_minute),
-        read_rate_limit=read_rate_limit(cloud.settings.requests_a_minute),
+        clock=cloud.clock,
+        rate_limit=RateLimit(cloud.settings.rate_limit),
+        read_rate_limit=read_rate_limit(cloud.settings.rate_limit),
     )
 
 
-app = build_app(lambda: Cloud(Settings.from_environment()))
+def connect() -> Cloud:
+    """The way to Azure that the settings describe, in the time that they describe; raises SettingsError."""
+    settings = Settings.from_environment()
+    return Cloud(settings, settings.clock)
+
+
+app = build_app(connect)
 cold_start.is_over()

@@ -1,13 +1,32 @@
-"""Moments and lengths of time, both in seconds (moments since 1970), and how they are said to people and machines."""
+"""The one clock of the app, moments and lengths of time (in seconds; moments since 1970), and their texts."""
 
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Tells the time: real time, or simulated time that passes `speed` times as fast since `origin` (seconds since 1970)."""
+
+    origin: float = 0.0
+    speed: float = 1.0
+
+    def now(self) -> float:
+        """The present moment, in seconds since 1970."""
+        return self.origin + (time.time() - self.origin) * self.speed
+
+    def text(self) -> str:
+        """The present moment as ISO 8601, to the second, in UTC."""
+        return iso_text(self.now())
+
+
 def minutes_text(seconds: float) -> str:
     """A length of time in words."""
-    return f"{seconds / MINUTE:.0f} minutes"
+    minutes = round(seconds / MINUTE)
+    return f"{minutes} minute{'' if minutes == 1 else 's'}"
 
 
 def moment_text(moment: float) -> str:

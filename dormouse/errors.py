@@ -21,7 +21,8 @@ ControlPlaneError
 ├── CommandNotPossible      the current state does not allow the command
 ├── ConcurrentChange        another request modified the same record at the same time
 ├── UnreadableRecord        this release cannot read a stored row
-└── CloudUnavailable        Azure did not answer, or answered that it is temporarily unavailable
+├── CloudUnavailable        Azure did not answer, or answered that it is temporarily unavailable
+└── Misconfigured           settings of the control plane are missing or invalid
 """
 
 import math
@@ -155,3 +156,7 @@ class UnreadableRecord(ControlPlaneError):
 
 class CloudUnavailable(ControlPlaneError):
     """An Azure service did not answer or is temporarily unavailable; retry after `Retry-After` seconds."""
+
+
+class Misconfigured(ControlPlaneError):
+    """Settings of the control plane are missing or invalid; its log names every one of them."""

@@ -3,7 +3,6 @@
 import hashlib
 import re
 import secrets
-import time
 
 from dormouse.lifecycle import Verb
 
@@ -14,9 +13,9 @@ LONGEST_ID = 256
 OPERATION_ID = re.compile(rf"[\w.():-]+-(?:{'|'.join(Verb)})-[{CROCKFORD}]{{{ULID_LENGTH}}}")
 
 
-def new_operation_id(environment: str, verb: Verb) -> str:
-    """An operation id: environment, verb and a ULID, so that ids sort by time within an environment."""
-    return f"{environment}-{verb}-{_new_ulid(time.time_ns() // 1_000_000)}"
+def new_operation_id(environment: str, verb: Verb, now: float) -> str:
+    """An operation id of this moment: environment, verb and a ULID, so that ids sort by time within an environment."""
+    return f"{environment}-{verb}-{_new_ulid(now)}"
 
 
 def operation_id_at(environment: str, verb: Verb, seconds: float, unique: str) -> str:
@@ -25,9 +24,9 @@ def operation_id_at(environment: str, verb: Verb, seconds: float, unique: str) -
     return f"{environment}-{verb}-{_base32(int(seconds * 1000), 10)}{_base32(chance, 16)}"
 
 
-def new_sweep_id() -> str:
-    """The id of a sweep; ids sort by time."""
-    return f"sweep-{_new_ulid(time.time_ns() // 1_000_000)}"
+def new_sweep_id(now: float) -> str:
+    """The id of a sweep that begins at this moment; ids sort by time."""
+    return f"sweep-{_new_ulid(now)}"
 
 
 def is_sweep_id(identifier: str) -> bool:
@@ -69,8 +68,8 @@ def first_ulid(milliseconds: int) -> str:
     return _base32(milliseconds, 10) + "0" * 16
 
 
-def _new_ulid(milliseconds: int) -> str:
-    return _base32(milliseconds, 10) + _base32(secrets.randbits(80), 16)
+def _new_ulid(now: float) -> str:
+    return _base32(int(now * 1000), 10) + _base32(secrets.randbits(80), 16)
 
 
 def _base32(number: int, length: int) -> str:

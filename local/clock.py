@@ -1,12 +1,8 @@
 """A clock that may run faster than real time, so that waiting costs little."""
 
 import asyncio
-import datetime as dt
 import time
-from datetime import UTC, datetime, tzinfo
-from typing import Any
-
-real_time = time.time
+from datetime import UTC, datetime
 
 
 class Clock:
@@ -15,11 +11,11 @@ class Clock:
     def __init__(self, speed: float = 1.0, origin: float | None = None) -> None:
         """Start at this moment, or go on from an origin (real seconds since 1970) that an earlier run began with."""
         self.speed = speed
-        self.origin = real_time() if origin is None else origin
+        self.origin = time.time() if origin is None else origin
 
     def seconds(self) -> float:
         """Simulated seconds since 1970."""
-        return self.origin + (real_time() - self.origin) * self.speed
+        return self.origin + (time.time() - self.origin) * self.speed
 
     def now(self) -> datetime:
         """The simulated moment, in UTC."""
@@ -29,43 +25,11 @@ class Clock:
         """Continue at this simulated moment; raises ValueError at real speed, where simulated time is real time."""
         if self.speed == 1.0:
             raise ValueError("a clock at real speed cannot be set")
-        self.origin = (real_time() * self.speed - seconds) / (self.speed - 1.0)
+        self.origin = (time.time() * self.speed - seconds) / (self.speed - 1.0)
 
     async def sleep(self, simulated_seconds: float) -> None:
         """Sleep for some simulated seconds."""
         await asyncio.sleep(max(simulated_seconds, 0.0) / self.speed)
-
-
-def live_by(clock: Clock) -> None:
-    """From now on, in this process, `time.time` and `datetime.now` tell the clock's time.
-
-    What has taken hold of `datetime` before (`from datetime import datetime`) goes on in real time: call this first.
-    """
-
-    class Kind(type):
-        def __instancecheck__(cls, value: object) -> bool:
-            return isinstance(value, datetime) if cls is Simulated else super().__instancecheck__(value)
-
-        def __subclasscheck__(cls, kind: type) -> bool:
-            return issubclass(kind, datetime) if cls is Simulated else super().__subclasscheck__(kind)
-
-    class Simulated(datetime, metaclass=Kind):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Any:
-            return datetime.fromtimestamp(clock.seconds(), tz)
-
-        @classmethod
-        def utcnow(cls) -> Any:
-            return datetime.fromtimestamp(clock.seconds(), UTC).replace(tzinfo=None)
-
-        @classmethod
-        def today(cls) -> Any:
-            return datetime.fromtimestamp(clock.seconds())  # noqa: DTZ006 - as datetime.today, without a zone
-
-    Simulated.__name__ = Simulated.__qualname__ = datetime.__name__
-    time.time = clock.seconds
-    time.time_ns = lambda: int(clock.seconds() * 1e9)
-    dt.datetime = Simulated  # type: ignore[misc]
 
 
 def timestamp(moment: datetime) -> str:

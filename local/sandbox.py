@@ -22,7 +22,7 @@ import httpx
 
 from local.azure.core.world import SUBSCRIPTION, TENANT
 from local.azure.server import HOOKS, IDENTITY, LOGIN, MANAGEMENT, METRICS, PRICES, SIMULATION, TABLES, VAULT
-from local.clock import Clock
+from local.host.durable.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 TIME_TO_START = 30.0
@@ -109,8 +109,10 @@ class Ground:
         self.home, self.port, self.azure_port = home, port or free_port(), azure_port or free_port()
         self._identity_header = secrets.token_urlsafe(24)
         # Both live in the same simulated time: what they remember of an earlier run was the same too.
-        self.clock = Clock(speed)
-        here, pace = [sys.executable, "-m"], ["--speed", str(speed), "--origin", repr(self.clock.origin)]
+        (home / "host").mkdir(exist_ok=True)
+        with contextlib.closing(Store(home / "host" / "host.sqlite")) as store:
+            self.clock = store.clock(speed)
+        here, pace = [sys.executable, "-m"], ["--speed", repr(self.clock.speed), "--origin", repr(self.clock.origin)]
         azure = [*here, "local.azure", "--home", str(home / "azure"), "--port", str(self.azure_port), *pace]
         azure += ["--seed", str(seed), "--state", str(home / "azure.sqlite"), "--control-plane", self.api]
         azure += ["--estate", str(estate.resolve())] if estate else []
@@ -170,6 +172,8 @@ class Ground:
             "CHATOPS_SECRET": CHATOPS_SECRET,
             "CHAT_USERS": CHAT_USERS,
             "CHAT_DEFAULTS": "region=polandcentral allow_from=10.8.0.0/16",
+            "CLOCK_ORIGIN": repr(self.clock.origin),
+            "CLOCK_SPEED": repr(self.clock.speed),
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
             "IDENTITY_ENDPOINT": self._url(IDENTITY) + "/msi/token",
             "SSL_CERT_FILE": str(self.home / "azure" / "ca.pem"),

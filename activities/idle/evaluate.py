@@ -150,9 +150,9 @@ def rules_of(cloud: Cloud) -> EvaluationRules:
     """The settings that apply to all machines."""
     settings = cloud.settings
     return EvaluationRules(
-        settings.policy,
-        settings.scopes,
-        settings.days_off,
+        settings.idle_policy,
+        settings.idle_scopes,
+        settings.holidays,
         settings.longest_hold_minutes,
         settings.azure_subscription_id,
         settings.deployment_id,

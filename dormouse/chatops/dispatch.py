@@ -120,7 +120,7 @@ def _started(command: Command, caller: Caller, operation: str) -> CommandResult:
 
 
 async def _apply(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
-    given = {**({} if known else context.dependencies.settings.spec_defaults), **command.body}
+    given = {**({} if known else context.dependencies.settings.chat_defaults), **command.body}
     before: dict[str, Any] = spec_of(known)[0] if known else {"blueprint": "workstation"}
     asked = spec_in(given)
     body = {**before, **{name: merge(before.get(name), value) for name, value in asked.items()}}

@@ -103,5 +103,5 @@ async def first_card(client: Client, chat: str, seconds: float) -> Card | None:
 def chat_caller(said: ChatMessage, dependencies: Dependencies) -> Caller:
     """Whoever has said something: with the role that the settings give them, or as a viewer."""
     name = f"{said.door}:{said.person}"
-    known = dependencies.settings.people_in_chats.get(name, ChatPerson(Role.VIEWER))
+    known = dependencies.settings.chat_users.get(name, ChatPerson(Role.VIEWER))
     return Caller(name, said.door, known.role, known.object_id or said.object_id or name)

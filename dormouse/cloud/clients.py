@@ -1,12 +1,12 @@
 """Azure SDK clients, each created on first use, sharing one credential and one transport."""
 
 import json
-import time
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from dormouse.clock import Clock
 from dormouse.cloud import long_running
 from dormouse.cloud.deployment_tables import DeploymentTables
 from dormouse.environments.results import Progress
@@ -38,9 +38,9 @@ HTTPS = 443
 class Cloud:
     """Azure SDK clients, each created on first use, sharing one credential."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         """Use the endpoints in these settings; nothing connects before the first call."""
-        self.settings = settings
+        self.settings, self.clock = settings, clock
         self._metrics: dict[str, MetricsClient] = {}
         self._compute: dict[str, ComputeManagementClient] = {}
 
@@ -58,7 +58,7 @@ class Cloud:
         """A connection pool for webhooks and chats outside Azure."""
         from dormouse.cloud.egress import open_external_session
 
-        return open_external_session(self.settings.private_hosts)
+        return open_external_session(self.settings.notify_private_hosts)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -155,10 +155,9 @@ class Cloud:
         service = TableServiceClient(where, credential=self.credential, transport=self.transport, **NO_RETRIES)
         return DeploymentTables(service, table_prefix(self.settings.deployment_id))
 
-    @staticmethod
-    def now() -> float:
+    def now(self) -> float:
         """The current time in seconds since 1970."""
-        return time.time()
+        return self.clock.now()
 
     async def begin(self, begin: Callable[..., Awaitable[Any]], *request: Any, **options: Any) -> Progress:
         """Start a long-running operation without waiting: done, refused, or where and when to poll."""
@@ -181,7 +180,7 @@ class Cloud:
             )
         response = await self.resources.send_request(HttpRequest("GET", url))
         body = _json(response)
-        return long_running.progress_of_poll(url, response.status_code, response.headers, body), body
+        return long_running.progress_of_poll(url, response.status_code, response.headers, body, now=self.now()), body
 
     async def _progress_of(self, request: Awaitable[Any], answers: list[Any]) -> Progress:
         from azure.core.exceptions import HttpResponseError
@@ -192,9 +191,9 @@ class Cloud:
             said: Any = error.response
             if said is None:
                 raise
-            return long_running.progress_of_error(said.status_code, said.headers, _json(said))
+            return long_running.progress_of_error(said.status_code, said.headers, _json(said), now=self.now())
         response = answers[-1].http_response
-        return long_running.progress_of_start(response.status_code, response.headers, _json(response))
+        return long_running.progress_of_start(response.status_code, response.headers, _json(response), now=self.now())
 
     @property
     def _manager(self) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from dormouse.cloud.clients import Cloud
@@ -64,7 +63,7 @@ class Inventory:
     async def observe(self, group: str, machine: str, name: str) -> EnvironmentObservation:
         """The current state of one environment: its VM's instance view and its public IP address."""
         there, address = await asyncio.gather(self._machine(group, machine), self._address(group, f"pip-{name}"))
-        now = _now()
+        now = self._cloud.clock.text()
         if there is None:
             state = State.INCOMPLETE if (await self.group(group)).id else State.ABSENT
             return EnvironmentObservation(state, now, fresh=True, address=address)
@@ -92,7 +91,7 @@ class Inventory:
             return {}
         groups = ", ".join(f"'{record.group}'" for record in records)
         rows = {str(row["id"]).lower(): row for row in await self._query(MACHINES.format(groups=groups))}
-        now, subscription = _now(), self._cloud.settings.azure_subscription_id
+        now, subscription = self._cloud.clock.text(), self._cloud.settings.azure_subscription_id
         seen = {}
         for record in records:
             machine = rows.get(record.machine_id(subscription).lower())
@@ -178,7 +177,3 @@ def _ip(row: dict[str, Any]) -> str:
 
 def _message(status: dict[str, Any]) -> str:
     return str(status.get("message") or status.get("displayStatus") or status["code"])
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

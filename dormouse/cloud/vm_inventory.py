@@ -38,7 +38,7 @@ class VmInventory:
         """Query through these clients, in the scopes of their settings."""
         self._cloud = cloud
         own = cloud.settings.azure_subscription_id.lower()
-        scopes = cloud.settings.scopes
+        scopes = cloud.settings.idle_scopes
         self._subscriptions = sorted({own, *(scope.split("/")[2] for scope in scopes)})
         within = "".join(f" or id startswith '{scope}/'" for scope in scopes)
         self._scopes = scopes

@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from dormouse.access.roles import ANYBODY, Caller, Channel, Permission, Role, highest
+from dormouse.access.roles import ANYBODY, Caller, Channel, Permission, highest
 from dormouse.errors import NotAuthenticated
 from dormouse.http.requests import LONGEST_NAME
 from dormouse.services.dependencies import Dependencies
@@ -26,4 +26,4 @@ async def authenticate(req: func.HttpRequest, right: Permission, dependencies: D
         return Caller(plain(str(named))[:LONGEST_NAME], Channel.TOKEN, highest(list(roles or [])), object_id)
     if settings.http_auth == "entra":
         raise NotAuthenticated("This control plane requires a bearer token in the Authorization header.")
-    return Caller(KEY_HOLDER, Channel.KEY, Role(settings.function_key_role))
+    return Caller(KEY_HOLDER, Channel.KEY, settings.function_key_role)

@@ -27,6 +27,7 @@ from dormouse.errors import (
     InvalidRequest,
     InvalidSpec,
     MachineNotFound,
+    Misconfigured,
     NameTaken,
     NotAllowed,
     NotAuthenticated,
@@ -67,11 +68,13 @@ STATUS_OF: dict[type[ControlPlaneError], HTTPStatus] = {
     ConcurrentChange: HTTPStatus.CONFLICT,
     UnreadableRecord: HTTPStatus.SERVICE_UNAVAILABLE,
     CloudUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Misconfigured: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
 # Part of the API: clients branch on these, so a released code never changes.
 CODE_OF: dict[type[ControlPlaneError], str] = {
     InvalidRequest: "invalid_request",
+    Misconfigured: "misconfigured",
     InvalidSpec: "invalid_spec",
     BlueprintNotFound: "blueprint_not_found",
     EnvironmentNotFound: "environment_not_found",
@@ -114,6 +117,7 @@ TITLE_OF: dict[type[ControlPlaneError], str] = {
     ConcurrentChange: "Modified concurrently",
     UnreadableRecord: "A record cannot be read",
     CloudUnavailable: "Azure is unavailable",
+    Misconfigured: "The control plane is misconfigured",
 }
 
 HEADERS: dict[type[ControlPlaneError], tuple[str, ...]] = {

@@ -1,7 +1,6 @@
 """Ending operations and sweeps before they end by themselves: politely, or by force."""
 
 import contextlib
-import time
 from dataclasses import replace
 
 from dormouse import serialization
@@ -48,7 +47,13 @@ async def cancel(client: Client, operation: OperationRecord, cancellation: Cance
 
 
 async def end_by_force(
-    client: Client, records: Records, operation: OperationRecord, by: str, *, between_looks: float = BETWEEN_LOOKS
+    client: Client,
+    records: Records,
+    operation: OperationRecord,
+    by: str,
+    now: float,
+    *,
+    between_looks: float = BETWEEN_LOOKS,
 ) -> None:
     """End an operation as it stands, and its steps; when it has ended, its lock is stale. Raises as `cancel` does."""
     await _require_under_way(client, operation)
@@ -60,7 +65,7 @@ async def end_by_force(
     known = await records.operation(operation.id)
     if known is not None and known.outcome is None:
         words = f"{by} ended it by force. What Azure had begun goes on; look at the environment, then repeat the command."
-        ended = replace(known, outcome=Outcome(OutcomeStatus.LOST, words), ended_at=iso_text(time.time()))
+        ended = replace(known, outcome=Outcome(OutcomeStatus.LOST, words), ended_at=iso_text(now))
         await records.remember_operation(ended)
     if operation.instance_id:
         await records.release_lock(operation.environment, operation.id)

@@ -1,10 +1,10 @@
 """What routes may ask: the records, what exists, what it costs, what would be refused."""
 
-import time
 from dataclasses import dataclass, field
 
 from dormouse.access.rate_limit import RateLimit, read_rate_limit
 from dormouse.access.tokens import Tokens
+from dormouse.clock import Clock
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.preflight import Preflight
 from dormouse.cloud.prices import Prices
@@ -29,11 +29,11 @@ class Dependencies:
     receipts: Receipts
     tokens: Tokens
     settings: Settings
+    clock: Clock
     rate_limit: RateLimit
     read_rate_limit: RateLimit = field(default_factory=lambda: read_rate_limit(300))
     heartbeat_rate_limit: RateLimit = field(default_factory=lambda: RateLimit(HEARTBEATS_A_MINUTE))
 
-    @staticmethod
-    def now() -> float:
+    def now(self) -> float:
         """The present moment, in seconds since 1970."""
-        return time.time()
+        return self.clock.now()

@@ -20,7 +20,7 @@ from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.keeping import extend_tracked, hold_tracked
 from dormouse.services.locks import require_staying, running_operation, running_operations
-from dormouse.services.operations import Started, now, operation_of, start, under_way_already
+from dormouse.services.operations import Started, operation_of, start, under_way_already
 from dormouse.services.views.environments import (
     AlreadyDeleted,
     ApplyPreview,
@@ -63,13 +63,14 @@ async def apply(
     desired = await desired_state_of(name, body, address, context)
     if dry_run:
         return await preview_of(desired, dependencies)
-    busy = await running_operation(client, dependencies.records, name)
+    busy = await running_operation(client, dependencies.records, name, dependencies.now())
     if not desired.changes and not busy:
         return await show(name, context)
     if desired.record is None and not busy:
         await _require_free(desired.plan.group, dependencies)
-    operation = OperationRecord(desired.plan.operation, name, Verb.PROVISION, caller.name, now(), channel=caller.channel)
-    record = _record(desired, caller)
+    now = dependencies.clock.text()
+    operation = OperationRecord(desired.plan.operation, name, Verb.PROVISION, caller.name, now, channel=caller.channel)
+    record = _record(desired, caller, now)
     new = None if desired.record else record
     was_ready = desired.record is not None and desired.record.ready
     request = Provision(desired.plan, record, new=new is not None, was_ready=was_ready)
@@ -81,7 +82,7 @@ async def show(name: str, context: Context) -> EnvironmentView:
     client, dependencies = context.client, context.dependencies
     record = await known_environment(name, dependencies)
     seen = await dependencies.inventory.observe(record.group, record.machine, name)
-    operation = await running_operation(client, dependencies.records, name)
+    operation = await running_operation(client, dependencies.records, name, dependencies.now())
     memory = await memory_of(record, dependencies)
     view = await environment_view_of(record, seen, operation, dependencies, memory)
     return shown_to(context.caller, record, view)
@@ -93,7 +94,7 @@ async def list_environments(limit: int, after: str, context: Context) -> Environ
     known, following = await dependencies.records.environments(limit=limit, after=after)
     records = list(known.readable.values())
     seen = await dependencies.inventory.list_machines(records)
-    locks = await running_operations(client, dependencies.records)
+    locks = await running_operations(client, dependencies.records, dependencies.now())
     memories = await memories_of(records, dependencies)
     views = []
     for record in records:
@@ -108,7 +109,7 @@ async def set_power(name: str, verb: Verb, context: Context, *, dry_run: bool) -
     client, dependencies = context.client, context.dependencies
     record = await own_environment(name, context)
     operation = operation_of(context, record.name, verb)
-    busy = await running_operation(client, dependencies.records, record.name)
+    busy = await running_operation(client, dependencies.records, record.name, dependencies.now())
     if busy and dry_run:
         raise EnvironmentBusy(record.name, busy)
     if not busy:
@@ -137,7 +138,7 @@ async def delete(name: str, context: Context, *, purge: bool, dry_run: bool) -> 
     if purge:
         require_admin(caller, "To delete a password for good")
     group = record.group if record else group_name(dependencies.settings.deployment_id, name)
-    if record is None and not await running_operation(client, dependencies.records, name):
+    if record is None and not await running_operation(client, dependencies.records, name, dependencies.now()):
         gone = await _already_deleted(name, group, dependencies)
         if not purge:
             return gone
@@ -190,7 +191,7 @@ async def _tracked(name: str, context: Context) -> TrackedMachine:
     """An environment's machine as it is tracked before any sweep has seen it."""
     dependencies = context.dependencies
     record = await own_environment(name, context)
-    await require_staying(context.client, dependencies.records, name)
+    await require_staying(context.client, dependencies.records, name, dependencies.now())
     identifier = record.machine_id(dependencies.settings.azure_subscription_id)
     return TrackedMachine(identifier, dependencies.now(), State.UNKNOWN, dependencies.now())
 
@@ -215,7 +216,7 @@ async def _already_deleted(name: str, group: str, dependencies: Dependencies) ->
     return AlreadyDeleted(name, State.ABSENT, last.id)
 
 
-def _record(desired: DesiredState, caller: Caller) -> EnvironmentRecord:
+def _record(desired: DesiredState, caller: Caller, requested_at: str) -> EnvironmentRecord:
     plan, spec = desired.plan, desired.spec
     resources = owned_resources_of(plan).resources
     earlier = desired.record.resources if desired.record else ()  # an earlier release may have named other resources
@@ -230,7 +231,7 @@ def _record(desired: DesiredState, caller: Caller) -> EnvironmentRecord:
         secret=desired.secret,
         spec=serialization.text_of(spec),
         operation=plan.operation,
-        requested_at=now(),
+        requested_at=requested_at,
         owner_id=owner_id,
         resources=(*(one for one in earlier if one not in resources), *resources),
     )

@@ -87,7 +87,7 @@ async def require_not_deleted(key: str, context: Context) -> None:
     """Raise EnvironmentBusy, which names the operation, while a machine is being deleted with its environment."""
     dependencies = context.dependencies
     home = dependencies.settings.azure_subscription_id
-    for operation, record in (await being_deleted(context.client, dependencies.records)).items():
+    for operation, record in (await being_deleted(context.client, dependencies.records, dependencies.now())).items():
         if key_of(record.machine_id(home)) == key:
             raise EnvironmentBusy(record.name, operation)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable
 from dataclasses import replace
 
@@ -25,67 +24,68 @@ LOST = "The orchestration ended without writing down what came of it. Look at th
 TRIES = 3
 
 
-async def running_operation(client: Client, records: Records, environment: str) -> str:
+async def running_operation(client: Client, records: Records, environment: str, now: float) -> str:
     """The operation that holds the environment and is alive, or ""."""
     held = await records.lock(environment)
-    return "" if held is None or await _is_stale(client, held) else held.operation
+    return "" if held is None or await _is_stale(client, held, now) else held.operation
 
 
-async def running_operations(client: Client, records: Records) -> dict[str, str]:
+async def running_operations(client: Client, records: Records, now: float) -> dict[str, str]:
     """The operations that hold environments and are alive, by environment."""
     locks = await records.locks()
-    stale = await asyncio.gather(*(_is_stale(client, held) for held in locks.values()))
+    stale = await asyncio.gather(*(_is_stale(client, held, now) for held in locks.values()))
     return {name: held.operation for (name, held), gone in zip(locks.items(), stale, strict=True) if not gone}
 
 
-async def require_staying(client: Client, records: Records, environment: str) -> None:
+async def require_staying(client: Client, records: Records, environment: str, now: float) -> None:
     """Raise EnvironmentBusy, which names the operation, while an environment is being deleted."""
-    operation = await running_operation(client, records, environment)
+    operation = await running_operation(client, records, environment, now)
     if operation and verb_of(operation) is Verb.DELETE:
         raise EnvironmentBusy(environment, operation)
 
 
-async def being_deleted(client: Client, records: Records) -> dict[str, EnvironmentRecord]:
+async def being_deleted(client: Client, records: Records, now: float) -> dict[str, EnvironmentRecord]:
     """The environments that are being deleted at this moment, by the operations that do it."""
     found: dict[str, EnvironmentRecord] = {}
     for name, held in (await records.locks()).items():
-        if is_operation_id(held.operation) and verb_of(held.operation) is Verb.DELETE and not await _is_stale(client, held):
+        deletes = is_operation_id(held.operation) and verb_of(held.operation) is Verb.DELETE
+        if deletes and not await _is_stale(client, held, now):
             record = await records.environment(name)
             found |= {held.operation: record} if record else {}
     return found
 
 
-async def free_stale_locks(client: Client, records: Records) -> None:
+async def free_stale_locks(client: Client, records: Records, now: float) -> None:
     """Release what ended operations hold, so that nobody has to ask for each; what a living one holds stays as it is."""
     for name, held in (await records.locks()).items():
-        if await _is_stale(client, held):
-            await _end(client, held)
+        if await _is_stale(client, held, now):
+            await _end(client, held, now)
             await close_trail(records, held.operation)
             await records.release_lock(name, held.operation)
 
 
-async def take_lock(client: Client, records: Records, name: str, holder: str) -> bool:
+async def take_lock(client: Client, records: Records, name: str, holder: str, now: float) -> bool:
     """Take a lock, and say whether it was taken over from an operation that was still building; raises as `start` does."""
-    wanted = Lock(holder, time.time())
+    wanted = Lock(holder, now)
     for _ in range(TRIES):
         if await _holds_after(records, name, holder, records.take_lock(name, wanted)):
             return False
         held = await records.lock(name)
         if held is None:
             continue
-        if not await _is_stale(client, held):
+        if not await _is_stale(client, held, now):
             raise EnvironmentBusy(name, held.operation)
         # Before the lock changes hands, so that whoever comes next does it again if this breaks off.
-        left = await _end(client, held)
+        left = await _end(client, held, now)
         if await _holds_after(records, name, holder, records.take_over_lock(name, held, wanted)):
             await close_trail(records, held.operation)
             return left
     raise ConcurrentChange(f"The lock of {name} was taken and released {TRIES} times by other requests; retry.")
 
 
-async def _end(client: Client, held: Lock) -> bool:
+async def _end(client: Client, held: Lock, now: float) -> bool:
     """End what the holder of a stale lock has left, and say whether it was still building."""
-    if not held.instance_id and time.time() - held.taken_at > LONGEST:
+    if not held.instance_id and now - held.taken_at > LONGEST:
         with contextlib.suppress(CloudUnavailable):  # what does not end by being told has no lock from now on
             await terminate(client, held.operation, "It did not end in time.")
     return await end_steps(client, held.operation)
@@ -110,8 +110,8 @@ async def close_trail(records: Records, operation: str) -> None:
             await records.remember_operation(replace(record, outcome=Outcome(OutcomeStatus.LOST, LOST)))
 
 
-async def _is_stale(client: Client, held: Lock) -> bool:
-    age = time.time() - held.taken_at
+async def _is_stale(client: Client, held: Lock, now: float) -> bool:
+    age = now - held.taken_at
     if age > (SWEEP_LIVES if held.instance_id else LONGEST):
         return True
     status = await status_of(client, held.orchestration)

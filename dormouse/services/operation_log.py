@@ -75,7 +75,7 @@ async def cancel_operation(identifier: str, context: Context, *, force: bool, dr
     if dry_run:
         return CancelPreview(record.id, record.environment, record.verb, force)
     if force:
-        await end_by_force(context.client, dependencies.records, record, caller.name)
+        await end_by_force(context.client, dependencies.records, record, caller.name, dependencies.now())
     else:
         await cancel(context.client, record, Cancellation(caller.name))
     return Started(record.id)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from dormouse import serialization
@@ -34,14 +33,16 @@ class Started:
 def operation_id_of(context: Context, environment: str, verb: Verb) -> str:
     """The id of an operation: a new one, or, with an idempotency key, the same one however often the command is sent."""
     if context.command is None:
-        return new_operation_id(environment, verb)
+        return new_operation_id(environment, verb, context.dependencies.now())
     return operation_id_at(environment, verb, context.command.first_sent_at, context.command.key)
 
 
 def operation_of(context: Context, environment: str, verb: Verb) -> OperationRecord:
     """A new operation, as it will be recorded."""
     identifier, caller = operation_id_of(context, environment, verb), context.caller
-    return OperationRecord(identifier, environment, verb, caller.name, now(), channel=caller.channel)
+    return OperationRecord(
+        identifier, environment, verb, caller.name, context.dependencies.clock.text(), channel=caller.channel
+    )
 
 
 async def start(
@@ -59,7 +60,7 @@ async def start(
     the request rests on: if another operation has changed it since, nothing is started.
     """
     client, records = context.client, context.dependencies.records
-    took_over = await take_lock(client, records, operation.environment, operation.id)
+    took_over = await take_lock(client, records, operation.environment, operation.id, context.dependencies.now())
     if took_over and isinstance(request, DeleteRequest):
         request = replace(request, delay_seconds=SETTLE)
     written: EnvironmentRecord | None = None
@@ -105,8 +106,3 @@ def under_way_already(busy: EnvironmentBusy, operation: OperationRecord) -> Star
     if verb_of(busy.operation) is operation.verb:
         return Started(busy.operation)
     raise busy
-
-
-def now() -> str:
-    """The present moment, as ISO 8601 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

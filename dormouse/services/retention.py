@@ -29,7 +29,7 @@ async def purge_histories(client: Client, dependencies: Dependencies) -> None:
 
     Asked for in slices of time, the newest first: a slice that takes too long is gone on with an hour later, alone.
     """
-    border = datetime.fromtimestamp(dependencies.now(), UTC) - timedelta(days=dependencies.settings.kept.history)
+    border = datetime.fromtimestamp(dependencies.now(), UTC) - timedelta(days=dependencies.settings.history_kept_days)
     for first, last in slices(border):
         try:
             purged = (await client.purge_instance_history_by(first, last, OVER)).instances_deleted
@@ -51,7 +51,7 @@ def slices(border: datetime) -> Iterator[tuple[datetime, datetime]]:
 
 async def forget_old_trails(dependencies: Dependencies) -> None:
     """Delete the records of operations that were accepted more than `TRAIL_KEPT_DAYS` ago; raises CloudUnavailable."""
-    moment = dependencies.now() - dependencies.settings.kept.trail * DAY
+    moment = dependencies.now() - dependencies.settings.trail_kept_days * DAY
     for _ in range(MOST_ROUNDS):
         if await dependencies.records.forget_operations_before(moment, limit=MOST_AT_ONCE) < MOST_AT_ONCE:
             return
@@ -72,7 +72,7 @@ async def forget_missing_machines(dependencies: Dependencies) -> None:
     missing = remembered.keys() - seen
     await dependencies.machines.forget_missed(missed.keys() - missing)
     await dependencies.machines.note_missed(missing - missed.keys())
-    border = dependencies.now() - dependencies.settings.kept.machines * DAY
+    border = dependencies.now() - dependencies.settings.machines_kept_days * DAY
     gone = [key for key in missing & missed.keys() if max(missed[key], remembered[key]) < border]
     for key in gone:
         await dependencies.machines.forget(key)

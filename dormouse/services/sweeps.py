@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import time
 
 from dormouse import serialization
 from dormouse.errors import CloudUnavailable, ControlPlaneError, EnvironmentBusy, SweepNotFound, SweepUnderWay
@@ -17,17 +16,17 @@ from dormouse.services.views.sweeps import SweepView
 from orchestrators.idle.sweep import sweep
 
 
-async def start_sweep(client: Client, records: Records, *, dry_run: bool, by: str) -> str:
+async def start_sweep(client: Client, records: Records, now: float, *, dry_run: bool, by: str) -> str:
     """Start a sweep, and return its ID; raises SweepUnderWay while another one acts. A dry run needs no lock."""
-    identifier, hung = new_sweep_id(), ""
+    identifier, hung = new_sweep_id(now), ""
     if not dry_run:
-        hung = await _end_hung_sweep(client, records)
+        hung = await _end_hung_sweep(client, records, now)
         try:
-            await take_lock(client, records, SWEEP_LOCK, identifier)
+            await take_lock(client, records, SWEEP_LOCK, identifier, now)
         except EnvironmentBusy as busy:
             raise SweepUnderWay(busy.operation) from None
         with contextlib.suppress(ControlPlaneError):  # then the next sweep does it
-            await free_stale_locks(client, records)
+            await free_stale_locks(client, records, now)
     try:
         request = SweepRequest(identifier, dry_run, by, hung)
         await client.start_new(sweep.__name__, identifier, serialization.encode(request))
@@ -52,10 +51,10 @@ async def show_sweep(identifier: str, client: Client) -> SweepView:
     return SweepView(identifier, asked.dry_run, asked.by, state, summary)
 
 
-async def _end_hung_sweep(client: Client, records: Records) -> str:
+async def _end_hung_sweep(client: Client, records: Records, now: float) -> str:
     """End the sweep that has held the lock for longer than any sweep takes, and return its ID; "" if there is none."""
     held = await records.lock(SWEEP_LOCK)
-    if held is None or time.time() - held.taken_at <= SWEEP_LIVES:
+    if held is None or now - held.taken_at <= SWEEP_LIVES:
         return ""
     await end_sweep(client, records, held.operation, "It did not end in time.")
     return held.operation

@@ -156,7 +156,9 @@ class SimulatedAzure:
         if name == IDENTITY and request.path == "/msi/token":
             header = request.headers.get("X-IDENTITY-HEADER", "")
             resource, roles = request.query.get("resource", ""), self.world.app_roles
-            return managed_identity(self._issuer, self._place.identity_secret, header, resource, roles)
+            return managed_identity(
+                self._issuer, self._place.identity_secret, header, resource, roles, self.world.clock.speed
+            )
         if name == LOGIN and request.path == f"/{TENANT}/discovery/v2.0/keys":
             return self._issuer.keys()
         if name == LOGIN and request.path == f"/{TENANT}/v2.0/.well-known/openid-configuration":

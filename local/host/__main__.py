@@ -8,8 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-from local.clock import live_by
 from local.host.durable.store import Store
+from local.host.functions.worker import AppError
+from local.host.server import Host, Place
+from local.host.timestamps import parse_timestamps_once
 from local.hostnames import resolve_localhost_names
 
 
@@ -27,11 +29,7 @@ def main() -> int:
     home = given.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
     store = Store(home / "host.sqlite")
-    live_by(store.clock(given.speed, given.origin))
-
-    from local.host.functions.worker import AppError
-    from local.host.server import Host, Place  # whatever asks what time it is, is imported in simulated time
-    from local.host.timestamps import parse_timestamps_once
+    store.clock(given.speed, given.origin)  # remembered: the host goes by it from now on
 
     parse_timestamps_once()
     try:

@@ -22,6 +22,7 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         ground.host.kill()  # only its Azure is needed
         for name, value in ground.app_environment.items():
             patch.setenv(name, value)
+        patch.setenv("CLOCK_SPEED", "1")  # in real time: a message from Slack would be too old within half a real second
         # A sweep's activities are not those of the command, and would move the place at which the power is cut.
         for name in TIMERS:
             patch.setenv(f"AzureWebJobs.{name}.Disabled", "true")

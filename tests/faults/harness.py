@@ -195,7 +195,8 @@ class Workbench:
         store = WatchedStore(self.file, self.origin)
         store.watcher = Watcher(self, recording) if recording else None
         port = free_port()
-        cloud = Cloud(Settings.from_environment())
+        settings = Settings.from_environment()
+        cloud = Cloud(settings, settings.clock)
         host = Host(Place(ROOT, self.home, port, self.speed), Worker(build_app(lambda: cloud)), store)
         ready = asyncio.Event()
         serving = asyncio.create_task(host.serve(ready.set))

@@ -78,7 +78,8 @@ def test_a_message_whose_taker_died_before_handing_it_over_is_taken_again(workbe
     path, trigger = f"/commands/{uuid.uuid4().hex}", uuid.uuid4().hex
 
     async def died() -> None:
-        cloud = Cloud(Settings.from_environment())
+        settings = Settings.from_environment()
+        cloud = Cloud(settings, settings.clock)
         chat = ChatMessage(Channel.SLACK, "UOPERATOR", "", trigger).id
         place = f"{workbench.ground.app_environment['SLACK_HOOKS_URL']}{path}"
         assert await Receipts(cloud.tables).take(CHAT, chat, place, 1.0)

@@ -1,5 +1,6 @@
 """Simulated time begins where it is told to, and everything lives in it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 
 from local.azure.core.store import Store
 from local.azure.core.world import World
-from local.azure.services.tokens import LEEWAY, LIFETIME, Issuer
+from local.azure.services.tokens import LEEWAY, LIFETIME, Issuer, managed_identity
 from local.clock import Clock
+from local.sandbox import Ground
 from tests.contract.azure import Azure
 
 AUDIENCE = "https://management.azure.com"
@@ -71,3 +73,18 @@ def test_the_vault_writes_down_simulated_moments(tmp_path: Path) -> None:
         azure.clock.now_at = 2_000_000_000.0
         said = azure.ask("dormouse.vault.localhost", "PUT", "/secrets/x?api-version=7.5", {"value": "v"})
         assert said.body["attributes"]["created"] == 2_000_000_001
+
+
+def test_the_app_s_own_token_is_valid_for_a_real_day_for_the_sdks_know_no_other_time(issuer: Issuer, watch: Watch) -> None:
+    answer = managed_identity(issuer, "secret", "secret", AUDIENCE, [], 200.0).body
+    claims = issuer.verify(answer["access_token"], AUDIENCE)
+    assert claims["exp"] - claims["iat"] == 200 * LIFETIME
+    assert abs(int(answer["expires_on"]) - time.time() - LIFETIME) < 60
+
+
+def test_a_ground_that_is_started_again_goes_on_in_the_time_of_its_first_start(tmp_path: Path) -> None:
+    first, again = Ground(tmp_path, speed=10.0), Ground(tmp_path, speed=99.0)
+    assert (again.clock.origin, again.clock.speed) == (first.clock.origin, 10.0)
+    settings = again.app_environment
+    assert (float(settings["CLOCK_ORIGIN"]), float(settings["CLOCK_SPEED"])) == (first.clock.origin, 10.0)
+    assert again.azure.command[again.azure.command.index("--origin") + 1] == settings["CLOCK_ORIGIN"]

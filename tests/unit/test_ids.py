@@ -9,7 +9,7 @@ from dormouse.lifecycle import Verb
 
 @given(st.sampled_from(Verb), st.from_regex(r"[a-z][a-z0-9]{0,10}(-[a-z0-9]{1,5}){0,2}", fullmatch=True))
 def test_an_operation_id_tells_its_verb_and_sorts_by_time(verb: Verb, name: str) -> None:
-    earlier, later = new_operation_id(name, verb), new_operation_id(name, verb)
+    earlier, later = new_operation_id(name, verb, 1000.0), new_operation_id(name, verb, 1001.0)
     assert verb_of(earlier) is verb
     assert ulid_of(earlier)[:10] <= ulid_of(later)[:10]
     assert earlier != later

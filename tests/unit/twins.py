@@ -27,6 +27,7 @@ from azure.durable_functions.models.PurgeHistoryResult import PurgeHistoryResult
 
 from dormouse.access.rate_limit import RateLimit
 from dormouse.access.tokens import Tokens
+from dormouse.clock import Clock
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.deployment_tables import DeploymentTables
 from dormouse.cloud.inventory import Inventory
@@ -233,19 +234,15 @@ class Answer:
         return self.content if isinstance(self.content, str) else json.dumps(self.content)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadsAt(Dependencies):
-    """What routes ask, at a moment that a test chooses."""
-
-    moment: float = 0.0
-
-    def now(self) -> float:  # type: ignore[override]
-        return self.moment
+def stopped_clock(now: float) -> Clock:
+    """A clock that always shows the same moment (seconds since 1970)."""
+    return Clock(origin=now, speed=0.0)
 
 
-def reads_of(tables: MemoryTables, *, now: float = 0.0, settings: Settings = SETTINGS, **parts: Any) -> ReadsAt:
+def reads_of(tables: MemoryTables, *, now: float = 0.0, settings: Settings = SETTINGS, **parts: Any) -> Dependencies:
     """What routes ask, over these tables; `parts` replace what it is made of."""
-    cloud = Cloud(settings)
+    clock = stopped_clock(now)
+    cloud = Cloud(settings, clock)
     cloud.tables = tables
     made: dict[str, Any] = {
         "records": Records(tables),
@@ -254,11 +251,12 @@ def reads_of(tables: MemoryTables, *, now: float = 0.0, settings: Settings = SET
         "preflight": Preflight(cloud),
         "machines": MachineRecords(tables),
         "receipts": Receipts(tables),
-        "tokens": Tokens(SigningKeys(cloud), settings.entra_authority_url, settings.entra_tenant_id),
+        "tokens": Tokens(SigningKeys(cloud), settings.entra_authority_url, settings.entra_tenant_id, clock),
         "settings": settings,
-        "rate_limit": RateLimit(settings.requests_a_minute),
+        "clock": clock,
+        "rate_limit": RateLimit(settings.rate_limit),
     }
-    return ReadsAt(**{**made, **parts}, moment=now)
+    return Dependencies(**{**made, **parts})
 
 
 def request(query: str = "", body: bytes = b"", **headers: str) -> func.HttpRequest:

@@ -14,7 +14,7 @@ from dormouse.services.views.sweeps import SweepAccepted
 async def post_sweep(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """Run a sweep now; with `dry_run`, only evaluate, and show what would be done."""
     records, by = context.dependencies.records, context.caller.name
-    identifier = await start_sweep(context.client, records, dry_run=DRY_RUN.of(req), by=by)
+    identifier = await start_sweep(context.client, records, context.dependencies.now(), dry_run=DRY_RUN.of(req), by=by)
     headers = {"Location": f"/api/sweeps/{identifier}", "Retry-After": POLL_AGAIN_IN}
     return answer(SweepAccepted(identifier, headers["Location"]), HTTPStatus.ACCEPTED, **headers)
 

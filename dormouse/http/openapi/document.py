@@ -17,6 +17,7 @@ from dormouse.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
     InvalidSpec,
+    Misconfigured,
     NotAllowed,
     NotAuthenticated,
     RequestTooLarge,
@@ -124,7 +125,7 @@ def problems_of(route: "Route") -> list[type[ControlPlaneError]]:
         else []
     )
     kinds += [RequestTooLarge] if route.contract.body or route.contract.auth_header or route.is_command else []
-    return list(dict.fromkeys([*kinds, UnreadableRecord, CloudUnavailable]))
+    return list(dict.fromkeys([*kinds, UnreadableRecord, CloudUnavailable, Misconfigured]))
 
 
 def _operation(route: "Route", schemas: Schemas) -> dict[str, Any]:
@@ -188,8 +189,9 @@ def _responses(route: "Route", schemas: Schemas) -> dict[str, Any]:
         known |= _described_headers(header for error in alike for header in headers_of(error))
         if status == HTTPStatus.UNAUTHORIZED and route.permission is not Permission.NOTHING:
             known["description"] += ". To a wrong function key the host answers so itself, without a body or headers."
-    broken = {"schema": schemas("problem")}
-    responses["500"] = {"description": "What nobody expected; it has been logged.", "content": {CONTENT_TYPE: broken}}
+    responses["500"]["description"] = (
+        "The control plane is misconfigured, or an unexpected error occurred; its log says more."
+    )
     return responses
 
 

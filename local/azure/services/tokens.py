@@ -1,6 +1,7 @@
 """Identities and tokens: the managed-identity endpoint, the issuer, and the keys to verify its signatures with."""
 
 import json
+import time
 from collections.abc import Callable
 from hmac import compare_digest
 from typing import Any
@@ -80,21 +81,22 @@ class Issuer:
         )
 
 
-def managed_identity(issuer: Issuer, secret: str, header: str, resource: str, roles: list[str]) -> Answer:
+def managed_identity(issuer: Issuer, secret: str, header: str, resource: str, roles: list[str], speed: float) -> Answer:
     """A token for the app's managed identity, as App Service gives it to who knows the secret header.
 
-    It names the `roles` that the identity was given in applications, if there are any.
+    It names the `roles` that the identity was given in applications, if there are any. The Azure SDKs of whoever asks keep
+    tokens by real time, so it is valid for a real day, which takes `speed` simulated days.
 
     https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
     """
     if not compare_digest(header.encode(), secret.encode()):
         return Answer(401, {"statusCode": 401, "message": "X-IDENTITY-HEADER is missing or wrong."})
-    token, expires = issuer.token(resource, LIFETIME, **({"roles": roles} if roles else {}))
+    token, _ = issuer.token(resource, int(LIFETIME * speed), **({"roles": roles} if roles else {}))
     return Answer(
         200,
         {
             "access_token": token,
-            "expires_on": str(expires),
+            "expires_on": str(int(time.time()) + LIFETIME),
             "resource": resource,
             "token_type": "Bearer",
             "client_id": TENANT,

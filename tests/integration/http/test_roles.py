@@ -78,12 +78,12 @@ def test_a_role_opens_what_it_should_and_nothing_else(
 ) -> None:
     about_one = "{name}" in route.template and route.template.startswith("environments")
     path = route.template.replace("{name}", two[whose] if about_one else "workstation").replace("{id}", "nothing-01")
-    if route.right is Permission.OWN and about_one and route.method in ("POST", "PUT", "DELETE"):
+    if route.permission is Permission.OWN and about_one and route.method in ("POST", "PUT", "DELETE"):
         path += "?dry_run=true"
     body = WORKSTATION if route.method == "PUT" else BODIES.get(route.template, {})
     answer = people.ask(route.method, path, people.token("alice", *([] if role == "none" else [role])), body)
-    foreign = route.right is Permission.OWN and about_one and whose == THEIRS and role == "user"
-    if role not in ENOUGH[route.right] or foreign:
+    foreign = route.permission is Permission.OWN and about_one and whose == THEIRS and role == "user"
+    if role not in ENOUGH[route.permission] or foreign:
         assert answer.status_code == 403, answer.text
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert two[THEIRS] not in answer.text

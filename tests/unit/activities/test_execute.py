@@ -19,7 +19,7 @@ from dormouse.records.environments import Lock, Records
 from dormouse.records.machines import MachineRecords
 from dormouse.resources.machines import IDLE_TAG, VirtualMachine
 from tests.unit.builders import NOW, case, machine, planned, remembered
-from tests.unit.twins import SETTINGS, Answer, MemoryTables
+from tests.unit.twins import SETTINGS, Answer, MemoryTables, stopped_clock
 
 OPERATION = "lab:vm-stop-01M8J8WFS2VXEX4MSYZ4DDW3F4"
 
@@ -49,7 +49,7 @@ class Place(Cloud):
     """A cloud with one machine whose lease is over, and the operations that were begun on it with their options."""
 
     def __init__(self, tags: dict[str, str]) -> None:
-        super().__init__(SETTINGS)
+        super().__init__(SETTINGS, stopped_clock(0.0))
         self.tables = MemoryTables()
         self.begun: list[tuple[str, dict[str, Any]]] = []
         self._machines = Machines(tags)

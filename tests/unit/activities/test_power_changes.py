@@ -10,7 +10,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import ChangePower
 from dormouse.environments.results import Progress, Stage
 from dormouse.lifecycle import Verb
-from tests.unit.twins import SETTINGS
+from tests.unit.twins import SETTINGS, stopped_clock
 
 ELSEWHERE = "0d0e5e00-0000-4000-8000-000000000002"
 
@@ -19,7 +19,7 @@ class Recording(Cloud):
     """A cloud that writes down which long operation is begun, of whom and how."""
 
     def __init__(self) -> None:
-        super().__init__(SETTINGS)
+        super().__init__(SETTINGS, stopped_clock(0.0))
         self.begun: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.subscriptions: list[str] = []
 

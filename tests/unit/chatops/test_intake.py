@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dormouse.access.roles import Channel, Role
+from dormouse.access.roles import Channel, Role, read_chat_users
 from dormouse.chatops.intake import ChatMessage, chat_caller, first_card, take
 from dormouse.errors import CloudUnavailable
 from dormouse.records.deduplication import CHAT, RECEIPTS
@@ -24,7 +24,9 @@ class Desk(Orchestrations):
 
     def take(self, said: ChatMessage = STATUS) -> str:
         """The title of what is said at once."""
-        dependencies = reads_of(self.tables, now=1.0, settings=replace(SETTINGS, chat_users="slack:U1=operator"))
+        dependencies = reads_of(
+            self.tables, now=1.0, settings=replace(SETTINGS, chat_users=read_chat_users("slack:U1=operator"))
+        )
         return asyncio.run(take(said, self, dependencies)).card.title
 
     async def start_new(self, orchestration_function_name: str, instance_id: str, client_input: Any = None) -> str:
@@ -70,7 +72,7 @@ def test_the_same_words_at_another_door_are_another_message() -> None:
 def test_who_somebody_is_the_settings_say_first_then_the_chat() -> None:
     known = "0d0e5e00-0000-4000-8000-0000000000b0"
     people = f"teams:{known}=user:{'a' * 8}{known[8:]}, slack:U2=user"
-    dependencies = reads_of(MemoryTables(), settings=replace(SETTINGS, chat_users=people))
+    dependencies = reads_of(MemoryTables(), settings=replace(SETTINGS, chat_users=read_chat_users(people)))
     mapped = chat_caller(ChatMessage(Channel.TEAMS, known, "", "", object_id=known), dependencies)
     assert (mapped.role, mapped.object_id) == (Role.USER, f"{'a' * 8}{known[8:]}")
     assert chat_caller(ChatMessage(Channel.TEAMS, "x", "", "", object_id="o"), dependencies).object_id == "o"

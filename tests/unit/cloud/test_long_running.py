@@ -1,19 +1,19 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
-from dormouse.cloud.long_running import (
-    LONGEST_PAUSE,
-    PAUSE_AFTER_TROUBLE,
-    pause,
-    progress_of_error,
-    progress_of_poll,
-    progress_of_start,
-)
+from dormouse.cloud import long_running
+from dormouse.cloud.long_running import LONGEST_PAUSE, PAUSE_AFTER_TROUBLE, pause
 from dormouse.environments.results import RefusalReason, Stage
 
+NOW = 1_800_000_000.0
+progress_of_poll, progress_of_start, progress_of_error = (
+    partial(read, now=NOW)
+    for read in (long_running.progress_of_poll, long_running.progress_of_start, long_running.progress_of_error)
+)
 URL = "https://management.azure.com/operations/1"
 
 
@@ -34,12 +34,12 @@ def error(code: str, message: str = "because") -> dict[str, Any]:
     ],
 )
 def test_an_answer_says_how_long_to_wait_in_three_ways(headers: dict[str, str], seconds: float) -> None:
-    assert pause(headers) == seconds
+    assert pause(headers, NOW) == seconds
 
 
 def test_an_answer_may_name_the_moment_instead() -> None:
-    later = datetime.now(UTC) + timedelta(seconds=60)
-    assert 50 < pause({"Retry-After": format_datetime(later, usegmt=True)}) <= 60
+    later = datetime.fromtimestamp(NOW + 60, UTC)
+    assert pause({"Retry-After": format_datetime(later, usegmt=True)}, NOW) == 60.0
 
 
 def test_accepted_means_ask_again_at_the_operations_address() -> None:

@@ -12,7 +12,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import BETWEEN_CALLS, BYTES, CPU, HostEvidence, HostMetrics, Question
 from dormouse.lifecycle import State
 from dormouse.resources.machines import VirtualMachine, machine_id
-from tests.unit.twins import SETTINGS, Answer
+from tests.unit.twins import SETTINGS, Answer, stopped_clock
 
 NOW = 1_800_000_000.0
 LAST = int(NOW // 60) - 3
@@ -53,7 +53,7 @@ class Measured(Cloud):
     """A cloud in which one monitor measures every region."""
 
     def __init__(self, monitor: Monitor) -> None:
-        super().__init__(SETTINGS)
+        super().__init__(SETTINGS, stopped_clock(0.0))
         self._monitor = monitor
 
     def metrics(self, region: str) -> Monitor:

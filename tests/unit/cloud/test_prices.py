@@ -9,7 +9,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.prices import MOST_KNOWN, Prices
-from tests.unit.twins import SETTINGS, Answer
+from tests.unit.twins import SETTINGS, Answer, stopped_clock
 
 
 class PriceList(AioHttpTransport):  # type: ignore[misc] # it has no types
@@ -25,7 +25,7 @@ class PriceList(AioHttpTransport):  # type: ignore[misc] # it has no types
 
 
 def prices() -> tuple[Prices, PriceList]:
-    listed, cloud = PriceList(), Cloud(replace(SETTINGS, retail_prices_url="https://prices.example"))
+    listed, cloud = PriceList(), Cloud(replace(SETTINGS, retail_prices_url="https://prices.example"), stopped_clock(0.0))
     cloud.transport = listed
     return Prices(cloud), listed
 

@@ -192,9 +192,9 @@ def test_what_no_operation_or_sweep_can_be_called_is_not_found(identifier: str) 
 def test_every_id_that_we_make_is_one() -> None:
     for subject in ("ml1", "a-b-c", "lab:gpu-1", "0d0e5e00-0000-4000-8000-000000000001:größe(1):vm_1.x"):
         for verb in Verb:
-            assert is_operation_id(new_operation_id(subject, verb))
-    require_valid_path("GET", "sweeps/{id}", {"id": new_sweep_id()})
-    require_valid_path("POST", "operations/{id}/cancel", {"id": new_sweep_id()})
+            assert is_operation_id(new_operation_id(subject, verb, 1000.0))
+    require_valid_path("GET", "sweeps/{id}", {"id": new_sweep_id(1000.0)})
+    require_valid_path("POST", "operations/{id}/cancel", {"id": new_sweep_id(1000.0)})
 
 
 ALICE = Caller("alice", Channel.TOKEN, Role.USER, "a-1")

@@ -16,7 +16,7 @@ from dormouse.notifications.cards import Card
 from dormouse.notifications.notification import Delivery, Notification
 from dormouse.notifications.webhooks import DeliveryError, Webhooks
 from tests.guest.fakes import Answer, Request, answered, serving
-from tests.unit.twins import SETTINGS
+from tests.unit.twins import SETTINGS, stopped_clock
 
 NOTICE = Notification("warned", "/id", "gpu1", "It is about to be stopped.", 1.0)
 Respond = Callable[[Request], Answer]
@@ -25,11 +25,11 @@ Respond = Callable[[Request], Answer]
 def told(respond: Respond, *, channels: tuple[str, ...] = (), kinds: tuple[str, ...] = ("webhook",)) -> Delivery:
     """What came of telling everybody, if all channels have the same server."""
     with serving(respond) as port:
-        urls = {f"notify_{kind}_url": f"http://localhost:{port}/{kind}" for kind in kinds}
+        addresses: dict[str, Any] = {f"notify_{kind}_url": f"http://localhost:{port}/{kind}" for kind in kinds}
 
         async def tell() -> Delivery:
             async with open_external_session({"localhost"}) as session:
-                cloud = Cloud(replace(SETTINGS, **urls, notify_webhook_secret="s3cret"))
+                cloud = Cloud(replace(SETTINGS, **addresses, notify_webhook_secret="s3cret"), stopped_clock(0.0))
                 cloud.outside = session
                 return await Webhooks(cloud).send(NOTICE, channels=channels)
 
@@ -81,7 +81,9 @@ def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 def answer_at(url: str, *, ours: bool = True) -> None:
     async def answer() -> None:
         async with open_external_session({"localhost"}) as session:
-            cloud = Cloud(replace(SETTINGS, slack_hooks_url=url if ours else "https://hooks.slack.example"))
+            cloud = Cloud(
+                replace(SETTINGS, slack_hooks_url=url.removesuffix("/x") if ours else "https://hooks.slack.example"), stopped_clock(0.0)
+            )
             cloud.outside = session
             await Webhooks(cloud).reply(url, Card("done"))
 

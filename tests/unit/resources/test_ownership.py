@@ -33,7 +33,7 @@ from dormouse.resources.ownership import (
 from dormouse.resources.plan import DEFAULT_DEPLOYMENT, DeploymentTarget, Plan
 from orchestrators.environments.provision import preflight
 from orchestrators.progress import ProgressTracker
-from tests.unit.twins import SETTINGS, MemoryTables
+from tests.unit.twins import SETTINGS, MemoryTables, stopped_clock
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 ULID = "01M80AKRESFYRXQ716J26R1AX0"
@@ -125,7 +125,9 @@ class Vault(SecretClient):
 
 
 def cloud_with(known: EnvironmentRecord | OperationRecord | None, *deleted: str) -> Cloud:
-    cloud = Cloud(replace(SETTINGS, azure_subscription_id=SUBSCRIPTION, deployment_id=DEFAULT_DEPLOYMENT))
+    cloud = Cloud(
+        replace(SETTINGS, azure_subscription_id=SUBSCRIPTION, deployment_id=DEFAULT_DEPLOYMENT), stopped_clock(0.0)
+    )
     cloud.tables, cloud.secrets = tables_with(known), Vault(*deleted)
     return cloud
 

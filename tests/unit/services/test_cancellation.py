@@ -31,7 +31,7 @@ class Host(Orchestrations):
 
         async def ended() -> OperationRecord | None:
             await self.records.remember_operation(operation)
-            await end_by_force(self, self.records, operation, "root", between_looks=0.0)
+            await end_by_force(self, self.records, operation, "root", 1_800_000_000.0, between_looks=0.0)
             return await self.records.operation(operation.id)
 
         return asyncio.run(ended())

@@ -1,7 +1,6 @@
 """Locks: a living operation keeps its environment to itself, and one that is gone keeps nobody out."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +26,8 @@ from dormouse.services.locks import (
 from tests.unit.twins import MemoryTables, Orchestrations
 
 STATUS = df.OrchestrationRuntimeStatus
-HOLDER, NEXT, SWEEP = new_operation_id("ml1", Verb.STOP), new_operation_id("ml1", Verb.START), new_sweep_id()
+NOW = 1_800_000_000.0
+HOLDER, NEXT, SWEEP = new_operation_id("ml1", Verb.STOP, NOW), new_operation_id("ml1", Verb.START, NOW), new_sweep_id(NOW)
 ENDED = [STATUS.Completed, STATUS.Failed, STATUS.Canceled, STATUS.Terminated]
 # How long an orchestration may take to appear, a sweep to end, anything else to end.
 YOUNG, SWEEP_LIVES, LONGEST = 120.0, 20 * 60.0, 12 * 3600.0
@@ -46,7 +46,7 @@ class Desk:
         if runtime is not None:
             status = Orchestrations.status(carrier or holder, runtime, {"steps": list(steps)})
             self.client.statuses[carrier or holder] = status
-        self.do(lambda: self.records.take_lock("ml1", Lock(holder, time.time() - age, instance_id=carrier)))
+        self.do(lambda: self.records.take_lock("ml1", Lock(holder, NOW - age, instance_id=carrier)))
         self.do(lambda: self.records.remember_operation(OperationRecord(holder, "ml1", Verb.STOP, "alice", "")))
         return self
 
@@ -58,10 +58,10 @@ class Desk:
 
     @property
     def running(self) -> str:
-        return str(self.do(lambda: running_operation(self.client, self.records, "ml1")))
+        return str(self.do(lambda: running_operation(self.client, self.records, "ml1", NOW)))
 
     def take(self) -> bool:
-        return bool(self.do(lambda: take_lock(self.client, self.records, "ml1", NEXT)))
+        return bool(self.do(lambda: take_lock(self.client, self.records, "ml1", NEXT, NOW)))
 
     @property
     def holder(self) -> str:
@@ -104,7 +104,7 @@ def test_a_living_operation_keeps_its_lock(why: str) -> None:
     with pytest.raises(EnvironmentBusy) as busy:
         desk.take()
     assert busy.value.operation == HOLDER
-    desk.do(lambda: free_stale_locks(desk.client, desk.records))
+    desk.do(lambda: free_stale_locks(desk.client, desk.records, NOW))
     assert (desk.holder, desk.outcome, desk.client.terminated) == (HOLDER, None, [])
 
 
@@ -121,13 +121,13 @@ def test_the_lock_of_an_operation_that_is_gone_is_taken_over_and_its_trail_says_
 @pytest.mark.parametrize("why", STALE)
 def test_the_lock_of_an_operation_that_is_gone_is_freed_without_anybody_asking(why: str) -> None:
     desk = desk_with(*STALE[why])
-    desk.do(lambda: free_stale_locks(desk.client, desk.records))
+    desk.do(lambda: free_stale_locks(desk.client, desk.records, NOW))
     assert (desk.holder, desk.outcome and desk.outcome.status) == ("", OutcomeStatus.LOST)
 
 
 def test_a_holder_that_left_no_trail_keeps_nobody_out_either() -> None:
     desk = Desk()
-    desk.do(lambda: desk.records.take_lock("ml1", Lock(HOLDER, time.time() - YOUNG - MARGIN)))
+    desk.do(lambda: desk.records.take_lock("ml1", Lock(HOLDER, NOW - YOUNG - MARGIN)))
     desk.take()
     assert (desk.holder, desk.do(lambda: desk.records.operation(HOLDER))) == (NEXT, None)
 
@@ -208,9 +208,9 @@ def test_an_environment_that_changes_hands_all_the_time_is_given_up() -> None:
 
 def test_of_several_locks_the_living_ones_are_named() -> None:
     desk = Desk().held(0.0, STATUS.Running)
-    other = new_operation_id("ml2", Verb.STOP)
-    desk.do(lambda: desk.records.take_lock("ml2", Lock(other, time.time() - YOUNG - MARGIN)))
-    assert desk.do(lambda: running_operations(desk.client, desk.records)) == {"ml1": HOLDER}
+    other = new_operation_id("ml2", Verb.STOP, NOW)
+    desk.do(lambda: desk.records.take_lock("ml2", Lock(other, NOW - YOUNG - MARGIN)))
+    assert desk.do(lambda: running_operations(desk.client, desk.records, NOW)) == {"ml1": HOLDER}
 
 
 @pytest.mark.parametrize(
@@ -222,19 +222,19 @@ def test_of_several_locks_the_living_ones_are_named() -> None:
     ],
 )
 def test_only_what_is_being_deleted_does_not_stay(verb: Verb, runtime: Any, goes: bool) -> None:
-    operation = new_operation_id("ml1", verb)
+    operation = new_operation_id("ml1", verb, NOW)
     desk = Desk().held(0.0, runtime, holder=operation)
     record = EnvironmentRecord("ml1", "workstation", "ann", "westeurope", "g", "m", "s", "{}", "o", "now")
-    assert desk.do(lambda: being_deleted(desk.client, desk.records)) == {}, "it has no record any more"
+    assert desk.do(lambda: being_deleted(desk.client, desk.records, NOW)) == {}, "it has no record any more"
     desk.do(lambda: desk.records.remember_environment(record))
-    assert desk.do(lambda: being_deleted(desk.client, desk.records)) == ({operation: record} if goes else {})
+    assert desk.do(lambda: being_deleted(desk.client, desk.records, NOW)) == ({operation: record} if goes else {})
     if goes:
         with pytest.raises(EnvironmentBusy):
-            desk.do(lambda: require_staying(desk.client, desk.records, "ml1"))
+            desk.do(lambda: require_staying(desk.client, desk.records, "ml1", NOW))
     else:
-        desk.do(lambda: require_staying(desk.client, desk.records, "ml1"))
+        desk.do(lambda: require_staying(desk.client, desk.records, "ml1", NOW))
 
 
 def test_what_a_sweep_holds_is_not_being_deleted() -> None:
     desk = Desk().held(0.0, STATUS.Running, holder=SWEEP)
-    assert desk.do(lambda: being_deleted(desk.client, desk.records)) == {}
+    assert desk.do(lambda: being_deleted(desk.client, desk.records, NOW)) == {}
