@@ -81,9 +81,8 @@ def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 def answer_at(url: str, *, ours: bool = True) -> None:
     async def answer() -> None:
         async with open_external_session({"localhost"}) as session:
-            cloud = Cloud(
-                replace(SETTINGS, slack_hooks_url=url.removesuffix("/x") if ours else "https://hooks.slack.example"), stopped_clock(0.0)
-            )
+            hooks = url.removesuffix("/x") if ours else "https://hooks.slack.example"
+            cloud = Cloud(replace(SETTINGS, slack_hooks_url=hooks), stopped_clock(0.0))
             cloud.outside = session
             await Webhooks(cloud).reply(url, Card("done"))
 
