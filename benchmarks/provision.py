@@ -64,10 +64,10 @@ def _figures(one: Wave, many: Wave, refused: int) -> list[Figure]:
 
 def _provisioned(client: httpx.Client, azure: httpx.Client, names: list[str]) -> Wave:
     spec = json.loads(EXAMPLE.read_text())
-    plans = {name: _put(client, name, spec, dry_run=True).json()["steps"] for name in names}
+    plans = {name: _put(client, name, spec, dry_run=True).json()["resources"] for name in names}
     with ThreadPoolExecutor(len(names)) as threads:
         answers = list(threads.map(lambda name: _put(client, name, spec), names))
-    operations = [_ended(client, answer.headers["Location"].removeprefix("/api")) for answer in answers]
+    operations = [_ended(client, answer.headers["Operation-Location"]) for answer in answers]
     azures = azure.get("/operations").json()["value"]
     paths = [makespan(operation, plans[operation["environment"]], azures).path for operation in operations]
     return Wave(operations, paths)
@@ -83,8 +83,8 @@ def _ended(client: httpx.Client, path: str) -> dict[str, Any]:
     deadline = time.monotonic() + PATIENCE
     while True:
         operation: dict[str, Any] = client.get(path).json()
-        if operation["state"] == "succeeded":
+        if operation["outcome"] == "succeeded":
             return operation
-        if operation["state"] not in ("pending", "running") or time.monotonic() > deadline:
-            raise RuntimeError(f"{operation['id']} is {operation['state']}: {operation['explanation']}")
+        if operation["outcome"] is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{operation['id']} is {operation['outcome']}: {operation['reason']}")
         time.sleep(0.5)

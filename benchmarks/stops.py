@@ -67,7 +67,7 @@ def _stopped(count: int) -> Stopped:
 
 def _sweep(client: httpx.Client, *, dry_run: bool) -> None:
     answer = client.post("/sweeps", json={"dry_run": dry_run}).raise_for_status()
-    path, deadline = answer.headers["Location"].removeprefix("/api"), time.monotonic() + PATIENCE
+    path, deadline = answer.headers["Location"], time.monotonic() + PATIENCE
     while client.get(path).json()["state"] == "running":
         if time.monotonic() > deadline:
             raise RuntimeError("the sweep does not end")
@@ -83,5 +83,5 @@ def _measured(azure: httpx.Client, client: httpx.Client) -> Stopped:
     ended = {operation["environment"].rpartition(":")[2]: operation for operation in listed(client, "/operations?limit=200")}
     begun = [item["begun"] for item in ordered.values()]
     waits = [datetime.fromisoformat(ended[name]["ended_at"]).timestamp() - ordered[name]["ends"] for name in ordered]
-    succeeded = [name for name in ordered if ended[name]["state"] == "succeeded"]
+    succeeded = [name for name in ordered if ended[name]["outcome"] == "succeeded"]
     return Stopped(max(begun) - min(begun), max(waits), len(succeeded))

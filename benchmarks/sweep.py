@@ -177,12 +177,12 @@ def _swept(client: httpx.Client, *, dry_run: bool) -> tuple[float, dict[str, Any
     begun = time.perf_counter()
     answer = client.post("/sweeps", json={"dry_run": dry_run})
     answer.raise_for_status()
-    path = answer.headers["Location"].removeprefix("/api")
+    path = answer.headers["Location"]
     while True:
         view = client.get(path).json()
         took = time.perf_counter() - begun
         if view["state"] == "ended":
-            tally: dict[str, Any] = view["tally"]
+            tally: dict[str, Any] = view["summary"]
             return took, tally
         if view["state"] != "running" or took > PATIENCE:
             raise RuntimeError(f"the sweep does not end: {view}")

@@ -20,7 +20,7 @@ class Clock:
 
     def text(self) -> str:
         """The present moment as ISO 8601, to the second, in UTC."""
-        return iso_text(self.now())
+        return rfc3339(self.now())
 
 
 def minutes_text(seconds: float) -> str:
@@ -34,6 +34,11 @@ def moment_text(moment: float) -> str:
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def iso_text(moment: float) -> str:
-    """A moment as ISO 8601, to the second, in UTC."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
+def rfc3339(moment: float) -> str:
+    """A moment as RFC 3339 text in UTC, to the second: `2026-05-01T12:00:00Z`."""
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def parse_moment(text: str) -> float:
+    """The moment that an RFC 3339 text names, in seconds since 1970; raises ValueError."""
+    return datetime.fromisoformat(text).timestamp()

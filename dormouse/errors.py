@@ -20,6 +20,7 @@ ControlPlaneError
 ├── SweepUnderWay           another sweep is running
 ├── CommandNotPossible      the current state does not allow the command
 ├── ConcurrentChange        another request modified the same record at the same time
+├── OperationFailed         the operation ended without success
 ├── UnreadableRecord        this release cannot read a stored row
 ├── CloudUnavailable        Azure did not answer, or answered that it is temporarily unavailable
 └── Misconfigured           settings of the control plane are missing or invalid
@@ -28,14 +29,17 @@ ControlPlaneError
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from dormouse.text.doc import doc
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One validation error: the JSON pointer (RFC 6901) of the value, and what is wrong with it."""
 
-    pointer: str
-    detail: str
+    pointer: Annotated[str, doc("The JSON pointer (RFC 6901) of the value.", "/region")]
+    detail: Annotated[str, doc("What is wrong with it.", "'nowhere' is not a region.")]
 
 
 class ControlPlaneError(Exception):
@@ -144,6 +148,14 @@ class CommandNotPossible(ControlPlaneError):
 
 class ConcurrentChange(ControlPlaneError):
     """Another request modified the same record at the same time; nothing was changed, and a retry is safe."""
+
+
+class OperationFailed(ControlPlaneError):
+    """The operation did not succeed: it was refused or cancelled, failed, or ended unhealthy; `operation` is its ID."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(reason)
+        self.operation = operation
 
 
 class UnreadableRecord(ControlPlaneError):

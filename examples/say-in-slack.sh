@@ -32,7 +32,8 @@ for message in messages[int(sys.argv[1]):]:
 }
 
 # The simulated Azure lives faster than we do: signatures must be of its time.
-clock=$(curl -fsS "$api/health" | sed -E 's/.*"clock": *([0-9]+).*/\1/')
+time=$(curl -fsS "$api/health" | sed -E 's/.*"time": *"([^"]+)".*/\1/')
+clock=$(date -u -d "$time" +%s 2>/dev/null || date -u -j -f %Y-%m-%dT%H:%M:%SZ "$time" +%s) # GNU, or BSD and macOS
 place="/commands/$clock-$RANDOM"
 body="command=%2Fgpu&user_id=$user&trigger_id=$clock.$RANDOM&text=$(encoded "$(said "$*")")"
 body="$body&response_url=$(encoded "https://hooks.localhost:$azure$place")"

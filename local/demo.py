@@ -83,39 +83,39 @@ class Story:
         table = Table(
             "step", "kind", "needs", "would", title=f"Plan of {NAME} in {plan['region']} (dry run: nothing is done)"
         )
-        for step in plan["steps"]:
+        for step in plan["resources"]:
             table.add_row(step["name"], step["kind"], ", ".join(step["needs"]), step["action"])
         console.print(table)
-        self._steps = plan["steps"]
-        price = plan["price"]
+        self._steps = plan["resources"]
+        price = plan["price_per_hour"]
         if price is None:
             raise DemoError("the dry run has no price")
-        console.print(f"Price: {price['per_hour']} {price['currency']} an hour: {plan['price_covers']}.")
+        console.print(f"Price: {price['amount']} {price['currency']} an hour: {plan['price_covers']}.")
         refusals = [refusal["detail"] for refusal in plan["refusals"]]
         console.print(f"Preflight: {'; '.join(refusals) or 'size offered, quota left, names free'}.\n")
 
     def _operation(self, verb: str, answer: httpx.Response) -> dict[str, Any]:
-        location = answer.headers.get("Location")
+        location = answer.headers.get("Operation-Location")
         if answer.status_code != httpx.codes.ACCEPTED or not location:
             raise DemoError(f"{verb} was answered with {answer.status_code}: {answer.text}")
         with Live(console=console, refresh_per_second=8) as live:
             while True:
-                operation = _json(self._client.get(location.removeprefix("/api")))
+                operation = _json(self._client.get(location))
                 live.update(_board(verb, operation))
-                if operation["state"] not in ("pending", "running"):
+                if operation["outcome"] is not None:
                     break
                 if time.monotonic() > self._deadline:
                     raise DemoError(f"{verb} has not ended in time")
                 time.sleep(0.15)
-        console.print(f"\n{operation['explanation']}\n", highlight=False)
-        if operation["state"] != "succeeded":
-            raise DemoError(f"{verb} ended as {operation['state']}: {operation['explanation']}")
+        console.print(f"\n{operation['reason']}\n", highlight=False)
+        if operation["outcome"] != "succeeded":
+            raise DemoError(f"{verb} ended as {operation['outcome']}: {operation['reason']}")
         return operation
 
     def _look(self, wanted: str) -> None:
         seen = _json(self._client.get(self._path))
         billed = "billed" if seen["billed"] else "not billed"
-        connect = seen["connect"].get("ssh", "no way in")
+        connect = next((each["command"] for each in seen["endpoints"] if each["kind"] == "ssh"), "no way in")
         console.print(f"GET {self._path}: [bold]{seen['state']}[/], {billed}, {seen['size']}, {connect}\n", highlight=False)
         if seen["state"] != wanted:
             raise DemoError(f"{NAME} should be {wanted}, and is {seen['state']}")
@@ -142,24 +142,24 @@ def _audit(ground: Ground) -> None:
 
 
 def _board(verb: str, operation: dict[str, Any]) -> Table:
-    table = Table(title=f"{verb} {operation['environment']}: {operation['state']} (simulated seconds)")
+    table = Table(title=f"{verb} {operation['environment']}: {operation['outcome'] or 'running'} (simulated seconds)")
     for column in ("step", "state"):
         table.add_column(column)
     table.add_column("seconds", justify="right")
     table.add_column("", min_width=BAR)
-    total = max((step["ended"] or step["began"] or 0.0 for step in operation["steps"]), default=0.0) or 1.0
+    total = max((step["ended_seconds"] or step["began_seconds"] or 0.0 for step in operation["steps"]), default=0.0) or 1.0
     for step in operation["steps"]:
         style = STYLES.get(step["state"], "")
-        seconds = f"{step['seconds']:.1f}" if step["ended"] is not None else ""
+        seconds = f"{step['duration_seconds']:.1f}" if step["duration_seconds"] is not None else ""
         table.add_row(step["name"], step["state"], seconds, _bar(step, total), style=style)
     return table
 
 
 def _bar(step: dict[str, Any], total: float) -> str:
-    if step["began"] is None:
+    if step["began_seconds"] is None:
         return ""
-    first = min(int(step["began"] / total * BAR), BAR - 1)
-    last = BAR if step["ended"] is None else max(int(step["ended"] / total * BAR), first + 1)
+    first = min(int(step["began_seconds"] / total * BAR), BAR - 1)
+    last = BAR if step["ended_seconds"] is None else max(int(step["ended_seconds"] / total * BAR), first + 1)
     return " " * first + "━" * (last - first)
 
 
@@ -176,8 +176,8 @@ def _print_makespan(operation: dict[str, Any], planned: list[dict[str, Any]], gr
 
 def _print_findings(operation: dict[str, Any]) -> None:
     table = Table("check", "result", "what the machine says", title="Asked inside the machine")
-    for finding in operation["findings"]:
-        table.add_row(finding["name"], finding["result"], finding["detail"])
+    for finding in operation["health_checks"]:
+        table.add_row(finding["name"], finding["result"], finding["detail"] or "")
     console.print(table)
 
 

@@ -47,7 +47,7 @@ class SecondAct:
 
     def _warn(self) -> dict[str, Any]:
         self._sweep()
-        (idle,) = [line for line in self._lines() if line["step"] == "warn"]
+        (idle,) = [line for line in self._lines() if line["next_action"] == "warn"]
         self._console.print(f"\nThe sweep, which a timer begins every five minutes: [bold]{idle['name']}[/] {idle['then']}")
         return idle
 
@@ -69,7 +69,9 @@ class SecondAct:
             self._console.print(f"By webhook ({told['event']}): {told['text']}", style="dim", highlight=False)
         self._console.print(_table("\nGET /machines, afterwards", self._lines()))
         (asleep,) = [line for line in self._lines() if line["id"] == idle["id"]]
-        self._console.print(f"{asleep['name']} sleeps: {asleep['per_hour']} {asleep['currency']} an hour saved.")
+        self._console.print(
+            f"{asleep['name']} sleeps: {asleep['price_per_hour_amount']} {asleep['currency']} an hour saved."
+        )
         power = {identifier.rsplit("/", 1)[-1]: inside["power"] for identifier, inside in seen.items()}
         self._console.print(f"The simulated Azure agrees: {power}.", highlight=False)
         awake = [name for name, state in power.items() if state == "running"]
@@ -80,7 +82,7 @@ class SecondAct:
         accepted = self._client.post("/sweeps", json=asked)
         if accepted.status_code != httpx.codes.ACCEPTED:
             raise IdleError(f"a sweep was answered with {accepted.status_code}: {accepted.text}")
-        path = accepted.headers["Location"].removeprefix("/api")
+        path = accepted.headers["Location"]
         self._until(lambda: self._json(path)["state"] != "running", "the sweep ends")
 
     def _lines(self) -> list[dict[str, Any]]:
@@ -101,5 +103,7 @@ class SecondAct:
 def _table(title: str, lines: list[dict[str, Any]]) -> Table:
     table = Table("machine", "verdict", "why", "what happens", title=title)
     for line in lines:
-        table.add_row(line["name"], line["verdict"], line["sentence"], line["then"], style=STYLES.get(line["verdict"], ""))
+        table.add_row(
+            line["name"], line["verdict"], line["reason"], line["next_action_text"] or "", style=STYLES.get(line["verdict"])
+        )
     return table

@@ -35,6 +35,8 @@ def makespan(
     for step in operation["steps"]:
         begin = max((finished[need] for need in step["needs"]), default=0.0)
         resource = identifiers.get(step["name"])
-        finished[step["name"]] = begin + (step["seconds"] if resource is None else needed.get(resource, 0.0))
-    work = sum(step["seconds"] for step in operation["steps"])
+        finished[step["name"]] = begin + (
+            (step["duration_seconds"] or 0.0) if resource is None else needed.get(resource, 0.0)
+        )
+    work = sum(step["duration_seconds"] or 0.0 for step in operation["steps"])
     return Makespan(operation["makespan_seconds"], max(finished.values()), work)

@@ -60,7 +60,7 @@ def caught_up(simulation: httpx.Client) -> None:
 def sweep_ended(control_plane: httpx.Client, accepted: httpx.Response) -> dict[str, Any]:
     """A sweep that was accepted, as it ended."""
     assert accepted.status_code == httpx.codes.ACCEPTED, accepted.text
-    path = accepted.headers["Location"].removeprefix("/api")
+    path = accepted.headers["Location"]
     seen: dict[str, Any] = {}
 
     def ended() -> bool:
@@ -147,7 +147,7 @@ class FleetSide:
     def notices(self, name: str) -> list[dict[str, Any]]:
         """What people were told of a machine by webhook."""
         told = self.simulation.get("/messages").json()["value"]
-        return [item["body"] for item in told if item["body"]["machine"].lower() == self.id(name).lower()]
+        return [item["body"] for item in told if (item["body"]["machine"] or "").lower() == self.id(name).lower()]
 
     def operations(self, name: str) -> list[dict[str, Any]]:
         """The trail of a machine, newest first."""

@@ -15,7 +15,6 @@ ROOT = Path(__file__).resolve().parent.parent
 WORKSTATION: dict[str, Any] = json.loads((ROOT / "examples" / "workstation.json").read_text())
 PATIENCE = 90.0
 SSH_KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519" + b"\0\0\0 " + bytes(range(32))).decode()
-UNDER_WAY = ("pending", "running")
 
 
 @dataclass(slots=True)
@@ -64,7 +63,7 @@ class ControlPlane:
         began = time.monotonic()
         while (waited := time.monotonic() - began) < PATIENCE:
             operation = self.operation(identifier)
-            if operation["state"] not in UNDER_WAY:
+            if operation["outcome"] is not None:
                 return operation
             # Every question costs the host as much as a step of the operation does: ask less often what lasts longer.
             time.sleep(min(max(0.03, waited / 12), 0.25))
@@ -86,7 +85,7 @@ class ControlPlane:
     def up(self, name: str, spec: dict[str, Any] | None = None) -> dict[str, Any]:
         """A healthy environment."""
         operation = self.provision(name, spec)
-        assert operation["state"] == "succeeded", operation["explanation"]
+        assert operation["outcome"] == "succeeded", operation["reason"]
         return operation
 
     def down(self, name: str) -> dict[str, Any]:

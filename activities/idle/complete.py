@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from activities.records import close_operation
-from dormouse.clock import DAY, iso_text
+from dormouse.clock import DAY, rfc3339
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.operations import Completion
@@ -37,7 +37,7 @@ async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
         elif outcome.status is OutcomeStatus.FAILED:
             tracked = await fleet.change_tracked(planned.machine.key, failed)
             notifies = tracked.alarmed_at == request.ended_at
-    began, ended = iso_text(request.began_at), iso_text(request.ended_at)
+    began, ended = rfc3339(request.began_at), rfc3339(request.ended_at)
     await close_operation(Completion(request.operation, planned.lock, outcome, began, ended), cloud)
     return notifies
 

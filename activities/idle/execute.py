@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from activities.idle.evaluate import rules_of
 from activities.resources.compute import begin_power_change
-from dormouse.clock import iso_text
+from dormouse.clock import rfc3339
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
@@ -50,7 +50,7 @@ async def _lock(claim: ActionClaim, records: Records) -> str:
             raise ConcurrentChange("Another operation released the machine at the same moment.")
         if held.operation != claim.operation:
             return held.operation
-    verb, by, at = claim.planned.verb, f"sweep ({claim.planned.reason})", iso_text(claim.accepted_at)
+    verb, by, at = claim.planned.verb, f"sweep ({claim.planned.reason})", rfc3339(claim.accepted_at)
     await records.remember_operation(OperationRecord(claim.operation, subject, verb, by, at, instance_id=claim.instance_id))
     return claim.operation
 

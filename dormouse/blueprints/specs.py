@@ -23,6 +23,7 @@ from dormouse.blueprints.fields import (
 from dormouse.errors import Fault, InvalidSpec
 from dormouse.idle.policy import IdlePolicy, policy_as_written
 from dormouse.resources.machines import ENVIRONMENT_NAME
+from dormouse.text.doc import doc
 from dormouse.text.durations import ASKED
 from dormouse.text.plain_text import PlainText
 from dormouse.text.wording import words_of
@@ -40,24 +41,28 @@ class Part(BaseModel):
 class Image(Part):
     """A marketplace image; the default is Ubuntu 24.04 LTS, generation 2."""
 
-    publisher: ImagePart = "Canonical"
-    offer: ImagePart = "ubuntu-24_04-lts"
-    sku: ImagePart = "server"
-    version: ImagePart = "latest"
+    publisher: Annotated[ImagePart, doc("The publisher.", "Canonical")] = "Canonical"
+    offer: Annotated[ImagePart, doc("The offer.", "ubuntu-24_04-lts")] = "ubuntu-24_04-lts"
+    sku: Annotated[ImagePart, doc("The SKU.", "server")] = "server"
+    version: Annotated[ImagePart, doc("The version, or `latest`.", "latest")] = "latest"
 
 
 class Disk(Part):
     """The OS disk; its size in GiB."""
 
-    size_gib: Annotated[int, Field(ge=30, le=4095)] = 64
-    type: Literal["Standard_LRS", "StandardSSD_LRS", "Premium_LRS"] = "Standard_LRS"
+    size_gib: Annotated[int, Field(ge=30, le=4095), doc("The size in GiB.", 64)] = 64
+    type: Annotated[
+        Literal["Standard_LRS", "StandardSSD_LRS", "Premium_LRS"], doc("The kind of managed disk.", "Premium_LRS")
+    ] = "Standard_LRS"
 
 
 class Network(Part):
     """The virtual network of an environment, and the subnet of its VM."""
 
-    address_space: PrivateNetwork = "10.0.0.0/16"
-    subnet: PrivateNetwork = "10.0.0.0/28"
+    address_space: Annotated[PrivateNetwork, doc("The private addresses of the network.", "10.0.0.0/16")] = "10.0.0.0/16"
+    subnet: Annotated[PrivateNetwork, doc("The subnet of the machine; it lies in `address_space`.", "10.0.0.0/28")] = (
+        "10.0.0.0/28"
+    )
 
     @model_validator(mode="after")
     def _subnet_fits(self) -> "Network":
@@ -72,21 +77,40 @@ class Network(Part):
 class WorkstationSpec(Part):
     """One GPU machine with a desktop over RDP and a blob container mounted, open to its owner's address only."""
 
-    blueprint: Literal["workstation"]
-    region: Region
-    owner: Annotated[PlainText, Field(max_length=128)] = ""
-    size: Size = "Standard_NV6ads_A10_v5"
-    image: Image = Image()
-    disk: Disk = Disk()
-    network: Network = Network()
-    allow_from: Annotated[tuple[Source, ...], Field(min_length=1, max_length=20)] = (CALLER,)
-    container: Container = "deeplearning"
-    admin_username: Username = "azureuser"
-    ssh_public_key: PublicKey | None = None
-    idle: IdlePolicy | None = None
-    schedule: WeeklyHours = ""
-    driver_version: Annotated[str, Field(pattern=r"^(\d+(\.\d+){1,3})?$")] = ""
-    python_packages: Annotated[tuple[Package, ...], Field(max_length=50)] = (
+    blueprint: Annotated[Literal["workstation"], doc("The blueprint.", "workstation")]
+    region: Annotated[Region, doc("The Azure region.", "polandcentral", "Poland Central")]
+    owner: Annotated[PlainText, Field(max_length=128), doc("The user who owns it; the caller if left out.", "alice")] = ""
+    size: Annotated[Size, doc("The VM size.", "Standard_NV6ads_A10_v5")] = "Standard_NV6ads_A10_v5"
+    image: Annotated[Image, doc("The marketplace image.", {"publisher": "Canonical", "offer": "ubuntu-24_04-lts"})] = Image()
+    disk: Annotated[Disk, doc("The disk of the operating system.", {"size_gib": 128, "type": "Premium_LRS"})] = Disk()
+    network: Annotated[Network, doc("The private network.", {"subnet": "10.0.0.0/28"})] = Network()
+    allow_from: Annotated[
+        tuple[Source, ...],
+        Field(min_length=1, max_length=20),
+        doc("The networks that may connect over SSH and RDP; `caller` is the caller's own address.", ["203.0.113.7/32"]),
+    ] = (CALLER,)
+    container: Annotated[Container, doc("The name of the blob container that is mounted.", "deeplearning")] = "deeplearning"
+    admin_username: Annotated[Username, doc("The name of the administrator account.", "azureuser")] = "azureuser"
+    ssh_public_key: Annotated[
+        PublicKey | None,
+        doc(
+            "An OpenSSH public key for the administrator; null for password only.",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA... alice",
+        ),
+    ] = None
+    idle: Annotated[
+        IdlePolicy | None, doc("When the machine counts as idle; null for the default policy.", {"window": "45m"})
+    ] = None
+    schedule: Annotated[
+        WeeklyHours,
+        doc("The weekly hours in which the machine runs; empty for none.", "mon-fri 08:00-19:00 Europe/Berlin"),
+    ] = ""
+    driver_version: Annotated[
+        str, Field(pattern=r"^(\d+(\.\d+){1,3})?$"), doc("The version of the NVIDIA driver; empty for the newest.", "17.5")
+    ] = ""
+    python_packages: Annotated[
+        tuple[Package, ...], Field(max_length=50), doc("The Python packages that are installed.", ["torch", "numpy==2.3.1"])
+    ] = (
         "torch",
         "torchvision",
         "opencv-python-headless",

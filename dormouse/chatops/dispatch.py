@@ -25,7 +25,6 @@ from dormouse.services.idle_report import show_report
 from dormouse.services.operations import Started
 from dormouse.services.use_cases import UseCase
 from dormouse.services.views.environments import AlreadyDeleted, EnvironmentView, spec_of
-from dormouse.services.views.operations import UNDER_WAY
 
 MOST_CHOICES, MOST_PAGES, SIMILARITY = 5, 10, 0.6
 VERBS = {Word.START: Verb.START, Word.STOP: Verb.STOP, Word.RESTART: Verb.RESTART}
@@ -59,7 +58,7 @@ class CommandDispatcher:
         try:
             admit(use_cases.SHOW_OPERATIONS, request.caller, self._dependencies)
             operation = await operation_log.show(request.operation, context)
-            if operation.state in UNDER_WAY:
+            if operation.outcome is None:
                 return CommandResult(replies.progress_card(request.environment, operation), request.operation)
             known = await self._dependencies.records.environment(request.environment)
             view = await environments.show(request.environment, context) if known else None

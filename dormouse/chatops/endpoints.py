@@ -18,6 +18,7 @@ from dormouse.http.requests import json_object, model_of
 from dormouse.http.responses import answer
 from dormouse.notifications.cards import Card, slack_message, teams_message
 from dormouse.services.context import Context
+from dormouse.text.doc import doc
 from dormouse.text.plain_text import PlainText
 
 # Teams waits five seconds for an answer, others as long as they like.
@@ -29,36 +30,40 @@ class GenericMessage(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, defer_build=True)
 
-    id: Annotated[str, Field(min_length=8, max_length=128, examples=["0f8c3b1e-5d0f-4f0e-9f0c-0a4d5c1c7e11"])]
-    at: Annotated[str, Field(max_length=40, examples=["2026-05-01T12:00:00Z"])]
-    user: Annotated[PlainText, Field(min_length=1, max_length=100, pattern=r"^[^\s,=]+$", examples=["alice"])]
-    text: Annotated[str, Field(max_length=LONGEST_COMMAND, examples=["start ml1"])]
+    id: Annotated[
+        str, Field(min_length=8, max_length=128), doc("A new ID for each message.", "0f8c3b1e-5d0f-4f0e-9f0c-0a4d5c1c7e11")
+    ]
+    at: Annotated[str, Field(max_length=40), doc("When the message was sent.", "2026-05-01T12:00:00Z")]
+    user: Annotated[
+        PlainText, Field(min_length=1, max_length=100, pattern=r"^[^\s,=]+$"), doc("The user who sent it.", "alice")
+    ]
+    text: Annotated[str, Field(max_length=LONGEST_COMMAND), doc("The command.", "start ml1")]
 
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
     """What may be done next: words to say, or a page to open."""
 
-    title: str
-    say: str
-    url: str
+    title: Annotated[str, doc("What it does, in a few words.", "Stop")]
+    say: Annotated[str | None, doc("The command to send; null for a link.", "stop ml1")]
+    url: Annotated[str | None, doc("The page to open; null for a command.", "https://dormouse.example/api/snooze/…")]
 
 
 @dataclass(frozen=True, slots=True)
 class GenericAnswer:
     """A card for scripts."""
 
-    title: str
-    text: str
-    facts: dict[str, str]
-    lines: tuple[str, ...]
-    next: tuple[NextStep, ...]
+    title: Annotated[str, doc("The answer in a few words.", "ml1 is running")]
+    text: Annotated[str | None, doc("The answer in sentences; null if the title says it all.", "It has no hold.")]
+    facts: Annotated[dict[str, str], doc("Facts by name, for people to read.", {"State": "running", "Owner": "alice"})]
+    lines: Annotated[tuple[str, ...], doc("A list, for people to read.", ["ml1: running, Standard_NV6ads_A10_v5, alice"])]
+    next: Annotated[tuple[NextStep, ...], doc("What may be done next.", [{"title": "Stop", "say": "stop ml1", "url": None}])]
 
     @classmethod
     def of(cls, card: Card) -> "GenericAnswer":
         """The same card, in plain names and words."""
-        steps = tuple(NextStep(button.title, button.command, button.url) for button in card.buttons)
-        return cls(card.title, card.text, dict(card.facts), card.lines, steps)
+        steps = tuple(NextStep(button.title, button.command or None, button.url or None) for button in card.buttons)
+        return cls(card.title, card.text or None, dict(card.facts), card.lines, steps)
 
 
 async def slack_command(req: func.HttpRequest, context: Context) -> func.HttpResponse:

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from dormouse.access.roles import Channel
 from dormouse.chatops.parser import OFF, USAGE, Command, Word
-from dormouse.clock import moment_text
+from dormouse.clock import moment_text, parse_moment
 from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import ControlPlaneError, InvalidSpec
 from dormouse.http.problems import title_of
@@ -87,17 +86,17 @@ def progress_card(environment: str, operation: OperationView) -> Card:
 
 def ended_card(operation: OperationView, view: EnvironmentView | None) -> Card:
     """The outcome of an operation, and the environment now."""
-    good = operation.state == OutcomeStatus.SUCCEEDED
-    title = f"{operation.environment}: {operation.verb} " + ("succeeded" if good else f"ended: {operation.state}")
+    good = operation.outcome is OutcomeStatus.SUCCEEDED
+    title = f"{operation.environment}: {operation.verb} " + ("succeeded" if good else f"ended: {operation.outcome}")
     lines = tuple(f"Not deleted: {leftover}" for leftover in operation.leftovers)
     if view is None:
-        return Card(title, operation.explanation, lines=lines)
-    return Card(title, operation.explanation, _facts(view), lines, _next(view))
+        return Card(title, operation.reason or "", lines=lines)
+    return Card(title, operation.reason or "", _facts(view), lines, _next(view))
 
 
 def environment_card(view: EnvironmentView) -> Card:
     """One environment."""
-    text = str(view.problem)
+    text = view.problem or ""
     if view.operation:
         text = f"Operation {view.operation} is running. {text}".strip()
     return Card(f"{view.name} is {view.state.replace('_', ' ')}", text, _facts(view), buttons=_next(view))
@@ -120,7 +119,7 @@ def hold_card(name: str, view: HoldView) -> Card:
     hold = view.hold
     if not hold:
         return Card(f"The hold on {name} was removed", "Its VM is stopped when it is idle, after a warning.")
-    until = moment_text(hold.until)
+    until = _moment(hold.until)
     words = f"It is not stopped for being idle before {until}. The hold ends by itself."
     if view.kept == "longer":
         words = f"A longer hold by {hold.by} until {until} stays in place; {f'{Word.HOLD} {name} {OFF}'!r} removes it."
@@ -134,7 +133,7 @@ def lease_card(name: str, view: LeaseView) -> Card:
         return Card(f"{name} has no lease")
     done = {"stop": "stopped", "delete": "deleted"}[lease.then]
     words = f"You are warned before that. Send {f'{Word.EXTEND} {name} 8h'!r} to renew the lease."
-    return Card(f"{name} will be {done} at {moment_text(lease.until)}", words)
+    return Card(f"{name} will be {done} at {_moment(lease.until)}", words)
 
 
 def password_card(name: str, location: PasswordLocation) -> Card:
@@ -145,13 +144,15 @@ def password_card(name: str, location: PasswordLocation) -> Card:
 
 def idle_card(report: IdleReport) -> Card:
     """What the last sweep found."""
-    summary = report.tally
+    summary = report.summary
     if not report.sweep:
         return Card("No sweep has ended yet", "Sweeps run every 5 minutes.", lines=tuple(report.problems))
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.verdicts.items(), key=lambda one: -one[1]))
     idle = [line for line in report.value if line.verdict in ("idle", "stopped_billed", "unknown")]
-    lines = tuple(f"{line.name} is {line.verdict}. {line.sentence} {line.then}" for line in idle[:WORTH_A_LINE])
-    when = _moment(report.as_of)
+    lines = tuple(
+        f"{line.name} is {line.verdict}. {line.reason} {line.next_action_text or ''}".strip() for line in idle[:WORTH_A_LINE]
+    )
+    when = _moment(report.as_of or "")
     if not report.complete:
         counted = f"; of those that it saw: {counted}" if counted else ""
         return Card(
@@ -169,10 +170,10 @@ def _facts(view: EnvironmentView) -> tuple[tuple[str, str], ...]:
         ("VM", f"{view.size} in {view.region}"),
         ("Price", _price(view)),
         ("Owner", str(view.owner)),
-        ("Address", str(view.address) if view.state == State.RUNNING else ""),
-        ("Hold", f"until {moment_text(hold.until)}, {hold.by}" if hold else ""),
-        ("Lease", f"{lease.then} at {moment_text(lease.until)}" if lease else ""),
-        ("Verdict", str(view.verdict)),
+        ("Address", view.address if view.address and view.state is State.RUNNING else ""),
+        ("Hold", f"until {_moment(hold.until)}, {hold.by}" if hold else ""),
+        ("Lease", f"{lease.then} at {_moment(lease.until)}" if lease else ""),
+        ("Verdict", view.verdict or ""),
     )
     return tuple((name, value) for name, value in facts if value)
 
@@ -190,17 +191,17 @@ def _next(view: EnvironmentView) -> tuple[Button, ...]:
 
 
 def _price(view: EnvironmentView) -> str:
-    price = view.price
+    price = view.price_per_hour
     if not price:
         return ""
     billed = "" if view.billed else " while it runs; not billed now"
-    return f"{price.per_hour:.2f} {price.currency} per hour{billed}"
+    return f"{price.amount:.2f} {price.currency} per hour{billed}"
 
 
 def _per_hour(view: EnvironmentView) -> str:
-    price = view.price
-    return f", {price.per_hour:.2f} {price.currency}/h" if price and view.billed else ""
+    price = view.price_per_hour
+    return f", {price.amount:.2f} {price.currency}/h" if price and view.billed else ""
 
 
 def _moment(text: str) -> str:
-    return moment_text(datetime.fromisoformat(text).timestamp())
+    return moment_text(parse_moment(text)) if text else ""

@@ -15,31 +15,31 @@ from dormouse.errors import (
     NameTaken,
     NotAllowed,
     NotAuthenticated,
+    OperationFailed,
     OperationNotFound,
     SweepNotFound,
     SweepUnderWay,
     TooManyRequests,
 )
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
-from dormouse.http.handlers.blueprints import BlueprintView, Health
-from dormouse.http.handlers.heartbeats import HeartbeatAnswer
 from dormouse.http.handlers.machines import MachineHold, MachineLease
 from dormouse.http.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORCE, FORMAT, LIMIT, PURGE, REGION, SINCE, SIZE, VERDICT
-from dormouse.http.responses import Page
-from dormouse.http.route import CSV, FORM, HTML, Contract, Reply, begun, ok
+from dormouse.http.route import CSV, FOLLOWED, FORM, HTML, Contract, Reply, begun, followed, ok
 from dormouse.idle.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
-from dormouse.idle.report import ReportRow
+from dormouse.services.views.blueprints import BlueprintList, BlueprintView, Health
 from dormouse.services.views.environments import (
     AlreadyDeleted,
     ApplyPreview,
     DeletePreview,
+    EnvironmentList,
     EnvironmentView,
     PasswordLocation,
     PowerPreview,
 )
-from dormouse.services.views.machines import AdoptionPreview, HoldView, IdleReport, LeaseView
-from dormouse.services.views.operations import CancelPreview, OperationView
+from dormouse.services.views.heartbeats import HeartbeatAnswer
+from dormouse.services.views.machines import AdoptionPreview, HoldView, IdleReport, LeaseView, MachineList
+from dormouse.services.views.operations import CancelPreview, OperationList, OperationView
 from dormouse.services.views.sweeps import SweepAccepted, SweepView
 
 POWER_ERRORS = (EnvironmentNotFound, EnvironmentBusy, CommandNotPossible)
@@ -51,22 +51,24 @@ SLACK, TEAMS, GENERIC = "X-Slack-Signature", "Authorization", "X-Hub-Signature-2
 
 APPLY = Contract(begun(EnvironmentView, ApplyPreview), (DRY_RUN,), body=WorkstationSpec, raises=(EnvironmentBusy, NameTaken))
 SHOW_ENVIRONMENT = Contract(ok(EnvironmentView), raises=(EnvironmentNotFound,))
-LIST_ENVIRONMENTS = Contract(ok(Page[EnvironmentView]), PAGED)
+LIST_ENVIRONMENTS = Contract(ok(EnvironmentList), PAGED)
 CHANGE_POWER = Contract(begun(EnvironmentView, PowerPreview), (DRY_RUN,), raises=POWER_ERRORS)
 DELETE = Contract(begun(AlreadyDeleted, DeletePreview), (DRY_RUN, PURGE), raises=POWER_ERRORS)
 LOCATE_PASSWORD = Contract(ok(PasswordLocation), raises=(EnvironmentNotFound,))
 HOLD = Contract(ok(HoldView), (DRY_RUN,), body=HoldRequest, raises=KEEP_ERRORS)
 EXTEND = Contract(ok(LeaseView), (DRY_RUN,), body=LeaseRequest, raises=KEEP_ERRORS)
 
-LIST_MACHINES = Contract(ok(Page[ReportRow]), (*PAGED, VERDICT))
+LIST_MACHINES = Contract(ok(MachineList), (*PAGED, VERDICT))
 IDLE_REPORT = Contract((*ok(IdleReport), Reply(200, None, CSV)), (*PAGED, FORMAT))
 HOLD_MACHINE = Contract(ok(HoldView), (DRY_RUN,), body=MachineHold, raises=MACHINE_ERRORS)
 EXTEND_MACHINE = Contract(ok(LeaseView), (DRY_RUN,), body=MachineLease, raises=MACHINE_ERRORS)
 ADOPT = Contract(begun(AdoptionPreview), (DRY_RUN,), body=AdoptRequest, raises=(*MACHINE_ERRORS, CommandNotPossible))
 RELEASE = Contract(begun(AdoptionPreview), (DRY_RUN,), body=ReleaseRequest, raises=(*MACHINE_ERRORS, CommandNotPossible))
 
-RUN_SWEEP = Contract((Reply(202, SweepAccepted),), (DRY_RUN,), raises=(SweepUnderWay,), dry_run_is_watched=True)
-SHOW_SWEEP = Contract(ok(SweepView), raises=(SweepNotFound,))
+RUN_SWEEP = Contract(
+    (Reply(202, SweepAccepted, headers=FOLLOWED),), (DRY_RUN,), raises=(SweepUnderWay,), dry_run_is_watched=True
+)
+SHOW_SWEEP = Contract(followed(SweepView), raises=(SweepNotFound,))
 HEARTBEAT = Contract(
     ok(HeartbeatAnswer),
     body=Heartbeat,
@@ -78,10 +80,11 @@ SLACK_FORM = Contract(ok(dict[str, Any]), raises=SIGNATURE_ERRORS, auth_header=S
 TEAMS_MESSAGE = Contract(ok(dict[str, Any]), body=dict[str, Any], raises=SIGNATURE_ERRORS, auth_header=TEAMS)
 GENERIC_MESSAGE = Contract(ok(GenericAnswer), body=GenericMessage, raises=SIGNATURE_ERRORS, auth_header=GENERIC)
 
-LIST_OPERATIONS = Contract(ok(Page[OperationView]), (*PAGED, ENVIRONMENT, SINCE))
-SHOW_OPERATION = Contract(ok(OperationView), raises=(OperationNotFound,))
+LIST_OPERATIONS = Contract(ok(OperationList), (*PAGED, ENVIRONMENT, SINCE))
+SHOW_OPERATION = Contract(followed(OperationView), raises=(OperationNotFound,))
+SHOW_RESULT = Contract(begun(EnvironmentView, OperationView), raises=(OperationNotFound, OperationFailed))
 CANCEL = Contract(begun(CancelPreview), (DRY_RUN, FORCE), raises=(OperationNotFound, SweepNotFound, CommandNotPossible))
-LIST_BLUEPRINTS = Contract(ok(Page[BlueprintView]), (*PAGED, REGION, SIZE))
+LIST_BLUEPRINTS = Contract(ok(BlueprintList), (*PAGED, REGION, SIZE))
 SHOW_BLUEPRINT = Contract(ok(BlueprintView), (REGION, SIZE), raises=(BlueprintNotFound,))
 HEALTH = Contract(ok(Health))
 OPENAPI = Contract(ok(dict[str, Any]))

@@ -11,7 +11,7 @@ from dormouse.errors import InvalidRequest
 from dormouse.http.parameters import DRY_RUN
 from dormouse.http.queries import written_in
 from dormouse.http.requests import body_of, raw_body
-from dormouse.http.responses import accepted
+from dormouse.http.responses import accepted, api_url_of
 from dormouse.services.context import Context
 from dormouse.services.idempotency import LONGEST_RESULT, Command, digest, key_of_command
 from dormouse.services.idempotency import run_once as run_command_once
@@ -48,7 +48,7 @@ async def run_once(
         environment=req.route_params.get("name", ""),
         encode=_encode,
         decode=_decode,
-        accepted=accepted,
+        accepted=lambda operation: accepted(operation, api_url_of(req, context.dependencies)),
     )
     return await run_command_once(command, context, run)
 

@@ -146,7 +146,7 @@ LIMIT = Parameter(
 AFTER = Parameter(
     "after",
     "Opaque cursor from the `next` link of the previous page.",
-    {"type": "string", "maxLength": LONGEST_CURSOR},
+    {"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": LONGEST_CURSOR},
     _cursor,
     "",
 )

@@ -3,8 +3,11 @@
 import azure.functions as func
 
 from dormouse.access.roles import require_permission
+from dormouse.errors import ControlPlaneError
 from dormouse.http.authentication import authenticate
 from dormouse.http.idempotency import run_once
+from dormouse.http.problems import path_of, problem_of
+from dormouse.http.responses import api_url_of
 from dormouse.http.route import Route
 from dormouse.services.admission import count_request
 from dormouse.services.context import Context
@@ -13,7 +16,14 @@ from dormouse.services.durable_client import Client
 
 
 async def handle(route: Route, req: func.HttpRequest, client: Client, dependencies: Dependencies) -> func.HttpResponse:
-    """The response of a route to a request; raises what the request is refused for."""
+    """The response of a route to a request; what the request is refused for is a problem, with absolute URLs."""
+    try:
+        return await _handle(route, req, client, dependencies)
+    except ControlPlaneError as error:
+        return problem_of(error, path_of(req), api_url_of(req, dependencies))
+
+
+async def _handle(route: Route, req: func.HttpRequest, client: Client, dependencies: Dependencies) -> func.HttpResponse:
     caller = await authenticate(req, route.use_case.permission, dependencies)
     require_permission(caller, route.use_case.permission)
     route.require_readable(req)

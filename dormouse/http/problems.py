@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Concatenate, ParamSpec
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import azure.functions as func
 from pydantic import Field
@@ -31,6 +31,7 @@ from dormouse.errors import (
     NameTaken,
     NotAllowed,
     NotAuthenticated,
+    OperationFailed,
     OperationNotFound,
     RequestTooLarge,
     RequestUnderWay,
@@ -39,6 +40,7 @@ from dormouse.errors import (
     TooManyRequests,
     UnreadableRecord,
 )
+from dormouse.http.responses import PREFIX, operation_url, sweep_url
 
 P = ParamSpec("P")
 Route = Callable[Concatenate[func.HttpRequest, P], Awaitable[func.HttpResponse]]
@@ -66,6 +68,7 @@ STATUS_OF: dict[type[ControlPlaneError], HTTPStatus] = {
     SweepUnderWay: HTTPStatus.CONFLICT,
     CommandNotPossible: HTTPStatus.CONFLICT,
     ConcurrentChange: HTTPStatus.CONFLICT,
+    OperationFailed: HTTPStatus.CONFLICT,
     UnreadableRecord: HTTPStatus.SERVICE_UNAVAILABLE,
     CloudUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Misconfigured: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -92,6 +95,7 @@ CODE_OF: dict[type[ControlPlaneError], str] = {
     SweepUnderWay: "sweep_in_progress",
     CommandNotPossible: "command_not_possible",
     ConcurrentChange: "concurrent_change",
+    OperationFailed: "operation_failed",
     UnreadableRecord: "unreadable_record",
     CloudUnavailable: "azure_unavailable",
 }
@@ -115,6 +119,7 @@ TITLE_OF: dict[type[ControlPlaneError], str] = {
     SweepUnderWay: "A sweep is under way",
     CommandNotPossible: "Not possible in this state",
     ConcurrentChange: "Modified concurrently",
+    OperationFailed: "The operation did not succeed",
     UnreadableRecord: "A record cannot be read",
     CloudUnavailable: "Azure is unavailable",
     Misconfigured: "The control plane is misconfigured",
@@ -171,7 +176,7 @@ class Problem:
     operation: Annotated[
         str | None,
         Field(
-            description="ID of the operation that is running on the environment; only with code `environment_busy`.",
+            description="ID of the operation that did not succeed, or that is running on the environment.",
             examples=["ml1-stop-01JABCDEFGHJKMNPQRSTVWXYZ0"],
         ),
     ] = None
@@ -185,38 +190,38 @@ def answers_problems(route: Route[P]) -> Route[P]:
         try:
             return await route(req, *args, **kwargs)
         except ControlPlaneError as error:
-            return problem_of(error, _path_of(req))
+            return problem_of(error, path_of(req))
         except Exception:
             log.exception("A request failed with an unexpected exception.")
             status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed unexpectedly; the error was logged."
-            problem = Problem("about:blank", status.phrase, status, detail, INTERNAL_ERROR, _path_of(req))
+            problem = Problem("about:blank", status.phrase, status, detail, INTERNAL_ERROR, path_of(req))
             return _answer(problem, {})
 
     return answering
 
 
-def problem_of(error: ControlPlaneError, instance: str | None = None) -> func.HttpResponse:
-    """The problem response for an error; `instance` is the path of the request that failed."""
+def problem_of(error: ControlPlaneError, instance: str | None = None, api_url: str = PREFIX) -> func.HttpResponse:
+    """The problem response for an error; `instance` is the path of the request, `api_url` the URL of the API."""
     kind = _kind(error)
     errors = error.faults if isinstance(error, InvalidSpec) else None
-    operation = error.operation if isinstance(error, EnvironmentBusy) else None
+    operation = error.operation if isinstance(error, EnvironmentBusy | OperationFailed) else None
     problem = Problem(
         _type_of(kind), TITLE_OF[kind], STATUS_OF[kind], str(error), CODE_OF[kind], instance, errors, operation
     )
-    return _answer(problem, {name: _header_of(error) for name in headers_of(kind)})
+    return _answer(problem, {name: _header_of(error, api_url) for name in headers_of(kind)})
 
 
-def _path_of(req: func.HttpRequest) -> str | None:
+def path_of(req: func.HttpRequest) -> str | None:
     """The path of a request, without its query: that may hold the function key."""
     return urlsplit(req.url).path or None
 
 
-def _header_of(error: ControlPlaneError) -> str:
+def _header_of(error: ControlPlaneError, api_url: str) -> str:
     match error:
         case EnvironmentBusy():
-            return quote(f"/api/operations/{error.operation}", safe="/:")
+            return operation_url(error.operation, api_url)
         case SweepUnderWay():
-            return f"/api/sweeps/{error.sweep}"
+            return sweep_url(error.sweep, api_url)
         case CloudUnavailable():
             return "10"
         case RequestUnderWay():
@@ -231,7 +236,7 @@ def _header_of(error: ControlPlaneError) -> str:
 def problem_like(kind: type[ControlPlaneError]) -> dict[str, Any]:
     """An example of a problem of a kind, for the API description."""
     fault = (Fault("/region", "is missing"),) if kind is InvalidSpec else None
-    operation = "ml1-stop-01JABCDEFGHJKMNPQRSTVWXYZ0" if kind is EnvironmentBusy else None
+    operation = "ml1-stop-01JABCDEFGHJKMNPQRSTVWXYZ0" if kind in (EnvironmentBusy, OperationFailed) else None
     detail = (inspect.getdoc(kind) or "").partition("\n")[0]
     problem = Problem(_type_of(kind), TITLE_OF[kind], STATUS_OF[kind], detail, CODE_OF[kind], EXAMPLE_PATH, fault, operation)
     return _body(problem)

@@ -1,64 +1,95 @@
-"""Answers: JSON out, and the address where an accepted command can be watched."""
+"""Responses: JSON, lists by page, and the absolute URLs where an accepted command can be followed."""
+
+from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar
-from urllib.parse import quote, urlencode
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode, urlsplit
 
 import azure.functions as func
 
 from dormouse import serialization
 from dormouse.http.parameters import AFTER, cursor_of
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.operations import Started
+from dormouse.services.views.schema import OPERATION, schema
+from dormouse.text.doc import doc
 
+PREFIX = "/api"  # of all routes, as host.json has it
 POLL_AGAIN_IN = "5"
-T = TypeVar("T")
+LOCATION, OPERATION_LOCATION, RETRY_AFTER = "Location", "Operation-Location", "Retry-After"
+
+
+@schema("Accepted")
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A command was accepted: the operation that carries it out, and where to follow it."""
+
+    operation: Annotated[str, doc("The ID of the operation.", OPERATION)]
+    href: Annotated[str, doc("The URL of the operation.", f"https://dormouse.example/api/operations/{OPERATION}")]
 
 
 def answer(content: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> func.HttpResponse:
     """Any value as JSON."""
-    return func.HttpResponse(
-        json.dumps(serialization.encode(content)), status_code=status, headers=headers, mimetype="application/json"
-    )
+    text = json.dumps(serialization.encode(content))
+    return func.HttpResponse(text, status_code=status, headers=headers, mimetype="application/json")
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A command is on its way: the operation that carries it out, and where to watch it."""
+def accepted(operation: str, api_url: str) -> func.HttpResponse:
+    """202: where to follow an operation. `Operation-Location` shows its status, `Location` its result.
 
-    operation: str
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """One page of a list, and the address of the next one, null on the last page; `problems` says what is missing or old."""
-
-    value: list[T]
-    next: str | None
-    problems: list[str]
+    https://github.com/microsoft/api-guidelines/blob/vNext/azure/ConsiderationsForServiceDesign.md#long-running-operations
+    """
+    href = operation_url(operation, api_url)
+    headers = {LOCATION: f"{href}/result", OPERATION_LOCATION: href, RETRY_AFTER: POLL_AGAIN_IN}
+    return answer(Accepted(operation, href), HTTPStatus.ACCEPTED, **headers)
 
 
-def accepted(operation: str) -> func.HttpResponse:
-    """202: the command is on its way, and where to watch it."""
-    location = quote(f"/api/operations/{operation}", safe="/:")
-    headers = {"Location": location, "Retry-After": POLL_AGAIN_IN}
-    return answer(Accepted(operation, location), HTTPStatus.ACCEPTED, **headers)
+def progress(view: Any, *, running: bool) -> func.HttpResponse:
+    """200 with what is known of something that is followed, and while it runs, when to ask again."""
+    headers = {RETRY_AFTER: POLL_AGAIN_IN} if running else {}
+    return answer(view, HTTPStatus.OK, **headers)
 
 
-def respond(result: Any) -> func.HttpResponse:
+def operation_url(operation: str, api_url: str) -> str:
+    """The URL of an operation."""
+    return f"{api_url}/operations/{quote(operation, safe=':')}"
+
+
+def sweep_url(sweep: str, api_url: str) -> str:
+    """The URL of a sweep."""
+    return f"{api_url}/sweeps/{sweep}"
+
+
+def respond(result: Any, api_url: str) -> func.HttpResponse:
     """202 for an operation that was started, else 200 with what a use case returned."""
-    return accepted(result.operation) if isinstance(result, Started) else answer(result)
+    return accepted(result.operation, api_url) if isinstance(result, Started) else answer(result)
+
+
+def api_url_of(req: func.HttpRequest, dependencies: Dependencies) -> str:
+    """The URL of the API as callers reach it: CONTROL_PLANE_URL if set, else as the host saw the request.
+
+    On Azure the host has applied the front end's `Disguised-Host` and `X-Forwarded-Proto` to the URL; `X-Forwarded-Host` is
+    left alone, because callers can send any.
+    """
+    asked = urlsplit(req.url)
+    return dependencies.settings.control_plane_url.rstrip("/") or f"{asked.scheme}://{asked.netloc}{PREFIX}"
 
 
 def page(
-    items: Sequence[Any], path: str, after: str, query: dict[str, str], problems: Sequence[str] = ()
+    kind: Callable[..., Any],
+    items: Iterable[Any],
+    path: str,
+    after: str,
+    query: dict[str, str],
+    problems: Iterable[str] = (),
+    **more: Any,
 ) -> func.HttpResponse:
     """One page of a list, where the next one is, and what the list does not show."""
-    value = [serialization.encode(item) for item in items]
-    return answer({"value": value, "next": following(path, after, query), "problems": list(problems)})
+    return answer(kind(value=tuple(items), next=following(path, after, query), problems=tuple(problems), **more))
 
 
 def following(path: str, after: str, query: dict[str, str]) -> str | None:

@@ -12,20 +12,22 @@ from dormouse.http.parameters import Parameter
 from dormouse.http.paths import require_valid_path
 from dormouse.http.queries import require_readable_query, shown
 from dormouse.http.requests import DRY_RUN_MEMBER, body_of, raw_body
-from dormouse.http.responses import Accepted
+from dormouse.http.responses import LOCATION, OPERATION_LOCATION, RETRY_AFTER, Accepted
 from dormouse.services.use_cases import UseCase
 
+FOLLOWED = (LOCATION, OPERATION_LOCATION, RETRY_AFTER)
 Handler = Callable[..., Awaitable[func.HttpResponse]]
 JSON, HTML, CSV, FORM = "application/json", "text/html", "text/csv", "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One way in which a route answers: the type of what it says, None for what is no JSON of ours, and as what."""
+    """One response of a route: its status, the type of its JSON (None for other content), its content type and headers."""
 
     status: int
     kind: Any = None
     media: str = JSON
+    headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +97,9 @@ def ok(*kinds: Any) -> tuple[Reply, ...]:
 
 def begun(*kinds: Any) -> tuple[Reply, ...]:
     """Accepted, and to be watched; or answered at once, if nothing has to be done or was only asked."""
-    return (Reply(202, Accepted), *ok(*kinds))
+    return (Reply(202, Accepted, headers=FOLLOWED), *ok(*kinds))
+
+
+def followed(kind: Any) -> tuple[Reply, ...]:
+    """Something that is followed: answered at once, and while it runs, with when to ask again."""
+    return (Reply(200, kind, headers=(RETRY_AFTER,)),)

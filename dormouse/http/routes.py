@@ -36,6 +36,7 @@ ROUTES = (
     Route("POST", "chatops/generic", endpoints.generic_message, use.PUBLIC, contracts.GENERIC_MESSAGE),
     Route("GET", "operations", operations.list_operations, use.SHOW_OPERATIONS, contracts.LIST_OPERATIONS),
     Route("GET", "operations/{id}", operations.get_operation, use.SHOW_OPERATIONS, contracts.SHOW_OPERATION),
+    Route("GET", "operations/{id}/result", operations.get_result, use.SHOW_RESULT, contracts.SHOW_RESULT),
     Route("POST", "operations/{id}/cancel", operations.cancel_operation, use.CANCEL_OPERATION, contracts.CANCEL),
     Route("GET", "blueprints", blueprints.list_blueprints, use.LIST_BLUEPRINTS, contracts.LIST_BLUEPRINTS),
     Route("GET", "blueprints/{name}", blueprints.get_blueprint, use.LIST_BLUEPRINTS, contracts.SHOW_BLUEPRINT),

@@ -15,6 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from dormouse.clock import MINUTE
 from dormouse.idle.policy import LONGEST_WINDOW
 from dormouse.idle.signals import INSIDE, Values
+from dormouse.resources.machines import machine_id
+from dormouse.text.doc import doc
 from dormouse.text.plain_text import plain
 
 KEPT_MINUTES = LONGEST_WINDOW + 15
@@ -27,6 +29,7 @@ MOST_HOLDS, LONGEST_NAME, LONGEST_REASON = 20, 64, 300
 MOST_PROBLEMS, LONGEST_PROBLEMS = 40, 4000  # the latter in characters, all together: a table row is limited
 
 LARGEST = 1e18
+EXAMPLE = machine_id("00000000-0000-0000-0000-000000000000", "research", "gpu1")
 Amount = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 
 
@@ -49,9 +52,11 @@ def limit_number(value: Any) -> Any:
 class ReportedHold(HeartbeatPart):
     """A hold that a user has set on the machine, with the seconds that are left of it."""
 
-    by: Annotated[str, BeforeValidator(clip_to(LONGEST_NAME))]
-    reason: Annotated[str, BeforeValidator(clip_to(LONGEST_REASON))] = ""
-    until_in_seconds: Annotated[Amount, BeforeValidator(limit_number)]
+    model_config = ConfigDict(title="HeartbeatReportedHold")
+
+    by: Annotated[str, BeforeValidator(clip_to(LONGEST_NAME)), doc("The user of the machine who set it.", "alice")]
+    reason: Annotated[str, BeforeValidator(clip_to(LONGEST_REASON)), doc("Why.", "a long run")] = ""
+    until_in_seconds: Annotated[Amount, BeforeValidator(limit_number), doc("In how many seconds it ends.", 3600.0)]
 
 
 def holds_in(value: Any) -> list[ReportedHold]:
@@ -84,32 +89,62 @@ def _plain(text: str) -> str:
 class SignalSummary(HeartbeatPart):
     """One signal over a minute of samples."""
 
-    max: Amount
-    p95: Amount
+    max: Annotated[Amount, doc("The highest sample.", 99.0)]
+    p95: Annotated[Amount, doc("The 95th percentile of the samples.", 97.0)]
 
 
 class Minute(HeartbeatPart):
     """One minute of samples: its number since the agent started, and how many seconds ago it ended."""
 
-    sequence: Annotated[int, Field(ge=0)]
-    age_seconds: Annotated[float, Field(ge=0, le=7 * 86400, allow_inf_nan=False)]
-    signals: Annotated[dict[str, SignalSummary], Field(max_length=60)]
+    model_config = ConfigDict(title="HeartbeatMinute")
+
+    sequence: Annotated[int, Field(ge=0), doc("The number of the minute since the agent started.", 59)]
+    age_seconds: Annotated[
+        float, Field(ge=0, le=7 * 86400, allow_inf_nan=False), doc("How many seconds ago it ended.", 12.5)
+    ]
+    signals: Annotated[
+        dict[str, SignalSummary],
+        Field(max_length=60),
+        doc("The measurements, by signal.", {"gpu_percent": {"max": 99.0, "p95": 97.0}}),
+    ]
 
 
 class Heartbeat(HeartbeatPart):
     """The report of an agent; invalid optional parts are shortened or dropped, invalid minutes are rejected."""
 
-    version: Literal[1]
-    machine: Annotated[str, Field(max_length=512)]
-    agent: Annotated[str, BeforeValidator(clip_to(32))] = ""
-    boot: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-    uptime_seconds: Amount
-    minutes: Annotated[tuple[Minute, ...], Field(max_length=LONGEST_WINDOW)] = ()
-    gpu: Literal["ok", "absent", "broken"]
-    gpu_problem: Annotated[str, BeforeValidator(clip_to(LONGEST_REASON))] = ""
-    problems: Annotated[dict[str, str], BeforeValidator(problems_in)] = {}
-    holds: Annotated[tuple[ReportedHold, ...], BeforeValidator(holds_in)] = ()
-    shown: Annotated[tuple[str, ...], BeforeValidator(shown_in)] = ()
+    version: Annotated[Literal[1], doc("The version of this format.", 1)]
+    machine: Annotated[str, Field(max_length=512), doc("The Azure resource ID of the machine.", EXAMPLE)]
+    agent: Annotated[str, BeforeValidator(clip_to(32)), doc("The version of the agent.", "1.0")] = ""
+    boot: Annotated[
+        str,
+        Field(pattern=r"^[0-9a-f]{32}$"),
+        doc("A random ID of this run of the agent.", "0f8c3b1e5d0f4f0e9f0c0a4d5c1c7e11"),
+    ]
+    uptime_seconds: Annotated[Amount, doc("How long the machine has been up.", 3600.0)]
+    minutes: Annotated[
+        tuple[Minute, ...],
+        Field(max_length=LONGEST_WINDOW),
+        doc("The last minutes of samples.", [{"sequence": 59, "age_seconds": 12.5, "signals": {}}]),
+    ] = ()
+    gpu: Annotated[Literal["ok", "absent", "broken"], doc("Whether the GPU can be measured.", "ok")]
+    gpu_problem: Annotated[
+        str, BeforeValidator(clip_to(LONGEST_REASON)), doc("What is wrong with the GPU.", "nvidia-smi exited with 9.")
+    ] = ""
+    problems: Annotated[
+        dict[str, str],
+        BeforeValidator(problems_in),
+        doc("Why signals could not be measured, by signal.", {"logins": "who exited with 1."}),
+    ] = {}
+    holds: Annotated[
+        tuple[ReportedHold, ...],
+        BeforeValidator(holds_in),
+        doc("The holds that were set on the machine.", [{"by": "alice", "until_in_seconds": 3600.0}]),
+    ] = ()
+    shown: Annotated[
+        tuple[str, ...],
+        BeforeValidator(shown_in),
+        doc("The IDs of the warnings that were shown.", ["01JABCDEFGHJKMNPQRSTVWXYZ0"]),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)

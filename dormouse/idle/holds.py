@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dormouse.clock import MINUTE
 from dormouse.idle.heartbeat import HoldOnMachine
 from dormouse.idle.tracking import Hold, Lease, LeaseAction, TrackedMachine
+from dormouse.text.doc import doc
 from dormouse.text.durations import DAY_MINUTES, AskedMinutes, between
 from dormouse.text.plain_text import Cleaned
 
@@ -25,15 +26,17 @@ class CommandBody(BaseModel):
 class HoldRequest(CommandBody):
     """Keep a machine running for a duration (`2h30m`, `2 hours`, `PT30M`); 0 ends the hold, a longer hold stays."""
 
-    minutes: Annotated[AskedMinutes, Field(alias="for", examples=["2h"])]
-    reason: Annotated[Cleaned, Field(max_length=300)] = ""
+    minutes: Annotated[AskedMinutes, Field(alias="for"), doc("For how long; 0 ends the hold.", "2h")]
+    reason: Annotated[Cleaned, Field(max_length=300), doc("Why, for other people to read.", "a long run")] = ""
 
 
 class LeaseRequest(CommandBody):
     """Stop or delete a machine after a duration (`3d`, `8 hours`, `PT30M`); 0 ends the lease."""
 
-    minutes: Annotated[AskedMinutes, between(0, LONGEST_LEASE), Field(alias="for", examples=["8h"])]
-    then: Literal["stop", "delete"] = "stop"
+    minutes: Annotated[
+        AskedMinutes, between(0, LONGEST_LEASE), Field(alias="for"), doc("For how long; 0 ends the lease.", "8h")
+    ]
+    then: Annotated[Literal["stop", "delete"], doc("What is done when the lease ends.", "stop")] = "stop"
 
 
 def with_hold(tracked: TrackedMachine, request: HoldRequest, by: str, now: float, longest: int) -> TrackedMachine:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dormouse.text.doc import doc
 from dormouse.text.durations import DAY_MINUTES, HOUR_MINUTES, StoredMinutes, between, duration_text, leading_duration
 from dormouse.text.wording import did_you_mean, words_of
 
@@ -47,23 +48,53 @@ class IdlePolicy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    enabled: bool = True
-    window: Annotated[StoredMinutes, between(5, LONGEST_WINDOW), schema_default("30m")] = 30
-    grace: Annotated[StoredMinutes, between(0, DAY_MINUTES), schema_default("30m")] = 30
-    lead: Annotated[StoredMinutes, between(0, DAY_MINUTES), schema_default("15m")] = 15
-    action: Action = Action.DEALLOCATE
-    hibernate_fallback: Literal["keep", "deallocate"] = "keep"
-    undeliverable: Literal["keep", "proceed"] = "keep"
-    gpu: Literal["required", "optional"] = "required"
-    agent: Literal["required", "optional"] = "optional"
-    sessions: Literal["connected", "active"] = "connected"
-    kernels: Literal["activity", "alive"] = "activity"
-    containers: Literal["activity", "running"] = "activity"
-    gpu_percent: Share = 5.0
-    cpu_percent: Share = 5.0
-    cpu_cores: Limit = 0.5
-    network_bytes_per_second: Limit = 100_000.0
-    disk_bytes_per_second: Limit = 1_000_000.0
+    enabled: Annotated[bool, doc("Whether sweeps may stop the machine for being idle.", True)] = True
+    window: Annotated[
+        StoredMinutes, between(5, LONGEST_WINDOW), schema_default("30m"), doc("How long every signal must stay low.", "45m")
+    ] = 30
+    grace: Annotated[
+        StoredMinutes,
+        between(0, DAY_MINUTES),
+        schema_default("30m"),
+        doc("How long a machine is left alone after a start.", "30m"),
+    ] = 30
+    lead: Annotated[
+        StoredMinutes,
+        between(0, DAY_MINUTES),
+        schema_default("15m"),
+        doc("How long before the stop its users are warned.", "15m"),
+    ] = 15
+    action: Annotated[Action, doc("What is done to an idle machine.", "deallocate")] = Action.DEALLOCATE
+    hibernate_fallback: Annotated[
+        Literal["keep", "deallocate"], doc("What is done to a machine that cannot hibernate.", "keep")
+    ] = "keep"
+    undeliverable: Annotated[Literal["keep", "proceed"], doc("What is done if a warning cannot be delivered.", "keep")] = (
+        "keep"
+    )
+    gpu: Annotated[
+        Literal["required", "optional"], doc("Whether GPU measurements are required for a verdict of idle.", "required")
+    ] = "required"
+    agent: Annotated[
+        Literal["required", "optional"], doc("Whether heartbeats are required for a verdict of idle.", "optional")
+    ] = "optional"
+    sessions: Annotated[
+        Literal["connected", "active"], doc("Which SSH and desktop sessions keep the machine awake.", "connected")
+    ] = "connected"
+    kernels: Annotated[Literal["activity", "alive"], doc("Which notebook kernels keep the machine awake.", "activity")] = (
+        "activity"
+    )
+    containers: Annotated[Literal["activity", "running"], doc("Which containers keep the machine awake.", "activity")] = (
+        "activity"
+    )
+    gpu_percent: Annotated[Share, doc("GPU utilization that keeps the machine awake, in percent.", 5.0)] = 5.0
+    cpu_percent: Annotated[Share, doc("CPU utilization that keeps the machine awake, in percent.", 5.0)] = 5.0
+    cpu_cores: Annotated[Limit, doc("CPU time that keeps the machine awake, in cores.", 0.5)] = 0.5
+    network_bytes_per_second: Annotated[
+        Limit, doc("Network traffic that keeps the machine awake, in bytes per second.", 100_000.0)
+    ] = 100_000.0
+    disk_bytes_per_second: Annotated[
+        Limit, doc("Disk traffic that keeps the machine awake, in bytes per second.", 1_000_000.0)
+    ] = 1_000_000.0
 
 
 def read_policy(text: str, default: IdlePolicy | None = None) -> IdlePolicy:

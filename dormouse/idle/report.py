@@ -3,6 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
 
 from dormouse.idle.decision import Decision, NextAction
 from dormouse.idle.evidence import Evaluation
@@ -26,17 +29,17 @@ class ReportRow:
     size: str
     state: State
     verdict: VerdictKind
-    sentence: str
-    numbers: dict[str, float]
-    step: NextAction
-    then: str
-    at: float
+    reason: str
+    measurements: dict[str, float]
+    next_action: NextAction
+    next_action_text: str
+    next_action_at: float
     since: float
     hold: Hold | None
     lease: Lease | None
     hours_asleep: float
-    saved: float
-    per_hour: float
+    saved_amount: float
+    price_per_hour_amount: float | None
     currency: str
     as_of: str = ""
     stale: bool = False
@@ -53,17 +56,17 @@ class ReportRow:
             size=machine.size,
             state=machine.state,
             verdict=verdict.kind,
-            sentence=clipped(verdict.reason, LONGEST_SENTENCE),
-            numbers=verdict.numbers,
-            step=decision.action,
-            then=clipped(decision.then, LONGEST_SENTENCE),
-            at=decision.at,
+            reason=clipped(verdict.reason, LONGEST_SENTENCE),
+            measurements=verdict.numbers,
+            next_action=decision.action,
+            next_action_text=clipped(decision.then, LONGEST_SENTENCE),
+            next_action_at=decision.at,
             since=tracked.since(verdict.kind),
             hold=case.hold,
             lease=tracked.lease,
             hours_asleep=round(tracked.hours_asleep(now), 2),
-            saved=round(tracked.money_saved(now), 2),
-            per_hour=tracked.shutdown.per_hour if tracked.shutdown else 0.0,
+            saved_amount=round(tracked.money_saved(now), 2),
+            price_per_hour_amount=tracked.shutdown.per_hour if tracked.shutdown else None,
             currency=tracked.shutdown.currency if tracked.shutdown else "USD",
         )
 
@@ -82,12 +85,25 @@ class ReportPage:
 class SweepSummary:
     """The counts of a sweep; `problems` says what could not be read or done."""
 
-    machines: int = 0
-    verdicts: dict[str, int] = field(default_factory=dict)
-    steps: dict[str, int] = field(default_factory=dict)
-    saved: float = 0.0
-    hours_asleep: float = 0.0
-    problems: tuple[str, ...] = ()
+    machines: Annotated[int, Field(description="How many machines are in scope.", examples=[12])] = 0
+    verdicts: Annotated[
+        dict[str, int], Field(description="How many machines got each verdict.", examples=[{"busy": 9, "stopped": 3}])
+    ] = field(default_factory=dict)
+    actions: Annotated[
+        dict[str, int], Field(description="How many machines got each next action.", examples=[{"nothing": 11, "warn": 1}])
+    ] = field(default_factory=dict)
+    saved_amount: Annotated[
+        float, Field(description="What the hours asleep would have cost, in US dollars.", examples=[7.38])
+    ] = 0.0
+    hours_asleep: Annotated[
+        float, Field(description="How many hours the machines were stopped by sweeps, in all.", examples=[12.5])
+    ] = 0.0
+    problems: Annotated[
+        tuple[str, ...],
+        Field(
+            description="What could not be seen or done, and why.", examples=[["Machine gpu7 could not be read: HTTP 503."]]
+        ),
+    ] = ()
 
     @classmethod
     def of(cls, lines: Iterable[ReportRow], problems: Iterable[str] = ()) -> "SweepSummary":
@@ -96,8 +112,8 @@ class SweepSummary:
         return cls(
             machines=len(rows),
             verdicts=dict(sorted(Counter(line.verdict.value for line in rows).items())),
-            steps=dict(sorted(Counter(line.step.value for line in rows).items())),
-            saved=round(sum(line.saved for line in rows), 2),
+            actions=dict(sorted(Counter(line.next_action.value for line in rows).items())),
+            saved_amount=round(sum(line.saved_amount for line in rows), 2),
             hours_asleep=round(sum(line.hours_asleep for line in rows), 2),
             problems=first_of(problems, MOST_PROBLEMS),
         )
@@ -107,8 +123,8 @@ class SweepSummary:
         return SweepSummary(
             self.machines + other.machines,
             dict(sorted((Counter(self.verdicts) + Counter(other.verdicts)).items())),
-            dict(sorted((Counter(self.steps) + Counter(other.steps)).items())),
-            round(self.saved + other.saved, 2),
+            dict(sorted((Counter(self.actions) + Counter(other.actions)).items())),
+            round(self.saved_amount + other.saved_amount, 2),
             round(self.hours_asleep + other.hours_asleep, 2),
             first_of((*self.problems, *other.problems), MOST_PROBLEMS),
         )

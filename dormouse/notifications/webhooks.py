@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dormouse.access.signatures import hub_signature
+from dormouse.clock import rfc3339
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.egress import NoNameError
 from dormouse.errors import InvalidRequest
@@ -78,10 +79,10 @@ def _plain(notification: Notification, link: str) -> dict[str, Any]:
     more = {"snooze_url": link} if link else {}
     return {
         "event": notification.event,
-        "machine": notification.machine,
+        "machine": notification.machine or None,
         "name": notification.name,
         "text": notification.text,
-        "at": notification.at,
+        "at": rfc3339(notification.at),
         **more,
     }
 

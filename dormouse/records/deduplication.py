@@ -2,7 +2,7 @@
 
 import asyncio
 
-from dormouse.clock import iso_text
+from dormouse.clock import rfc3339
 from dormouse.records.table import Row, Table, TableService
 
 RECEIPTS = "receipts"
@@ -21,7 +21,7 @@ class Receipts:
 
     async def take(self, kind: str, key: str, document: str, now: float) -> bool:
         """Write a receipt; returns False if this key already has one."""
-        return await self._table.insert(kind, key, document, At=iso_text(now))
+        return await self._table.insert(kind, key, document, At=rfc3339(now))
 
     async def read(self, kind: str, key: str) -> Row | None:
         """The receipt with a key, or None."""
@@ -29,7 +29,7 @@ class Receipts:
 
     async def replace(self, kind: str, row: Row, document: str, now: float) -> bool:
         """Replace a receipt unless it was modified since it was read; returns whether it was replaced."""
-        return await self._table.replace(kind, row.key, document, row.etag, At=iso_text(now))
+        return await self._table.replace(kind, row.key, document, row.etag, At=rfc3339(now))
 
     async def forget(self, kind: str, key: str) -> None:
         """Delete a receipt, so that its message or request is accepted again."""
@@ -37,7 +37,7 @@ class Receipts:
 
     async def forget_older(self, kind: str, moment: float) -> int:
         """Delete up to 1,000 receipts from before a time (seconds since 1970); returns their number."""
-        old = await self._table.older(kind, "At", iso_text(moment), limit=MOST_AT_ONCE)
+        old = await self._table.older(kind, "At", rfc3339(moment), limit=MOST_AT_ONCE)
         for begin in range(0, len(old), SIDE_BY_SIDE):
             await asyncio.gather(*(self._table.delete(kind, row.key, row.etag) for row in old[begin : begin + SIDE_BY_SIDE]))
         return len(old)

@@ -22,7 +22,9 @@ from dormouse.resources.plan import DeploymentTarget, Plan, PlannedMachine, Reso
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.operations import operation_id_of
-from dormouse.services.views.environments import ApplyPreview, PlannedStep
+from dormouse.services.views.environments import ApplyPreview, Change, PlannedResource, ResourceAction
+from dormouse.services.views.money import Money
+from dormouse.services.views.operations import RefusalView
 from dormouse.settings import Settings
 
 
@@ -112,13 +114,14 @@ async def preview_of(desired: DesiredState, dependencies: Dependencies) -> Apply
         preflight.quota_left(plan),
     )
     existing = surveys[0].existing
-    steps = tuple(
-        PlannedStep(step.name, step.kind, step.id, step.needs, _action(step.name, existing, plan))
+    resources = tuple(
+        PlannedResource(step.name, step.kind, step.id or None, step.needs, _action(step.name, existing, plan))
         for step in in_order(plan.resources)
     )
-    refusals = tuple(refusal for survey in surveys for refusal in survey.refusals)
-    would = "nothing" if desired.existing and not desired.changes else "change" if existing else "create"
-    return ApplyPreview(plan.environment, plan.blueprint, plan.region, would, steps, price, COVERS, refusals)
+    refusals = tuple(RefusalView.of(refusal) for survey in surveys for refusal in survey.refusals)
+    would: Change = "nothing" if desired.existing and not desired.changes else "change" if existing else "create"
+    cost = Money.of(price)
+    return ApplyPreview(plan.environment, plan.blueprint, plan.region, would, resources, cost, COVERS, refusals)
 
 
 async def _price(plan: Plan, dependencies: Dependencies) -> Price | None:
@@ -128,7 +131,7 @@ async def _price(plan: Plan, dependencies: Dependencies) -> Price | None:
         return None
 
 
-def _action(name: str, existing: tuple[str, ...], plan: Plan) -> str:
+def _action(name: str, existing: tuple[str, ...], plan: Plan) -> ResourceAction:
     if name not in existing:
         return "create"
     return "update" if name in plan.changed else "unchanged"

@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import replace
 
 from dormouse import serialization
-from dormouse.clock import iso_text
+from dormouse.clock import rfc3339
 from dormouse.environments.operations import Cancellation, OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.errors import CloudUnavailable, CommandNotPossible
@@ -65,7 +65,7 @@ async def end_by_force(
     known = await records.operation(operation.id)
     if known is not None and known.outcome is None:
         words = f"{by} ended it by force. What Azure had begun goes on; look at the environment, then repeat the command."
-        ended = replace(known, outcome=Outcome(OutcomeStatus.LOST, words), ended_at=iso_text(now))
+        ended = replace(known, outcome=Outcome(OutcomeStatus.LOST, words), ended_at=rfc3339(now))
         await records.remember_operation(ended)
     if operation.instance_id:
         await records.release_lock(operation.environment, operation.id)

@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
-from dormouse.clock import HOUR, iso_text, moment_text
+from dormouse.clock import HOUR, moment_text, rfc3339
 from dormouse.errors import InvalidRequest
 from dormouse.idle.report import ReportHead, ReportPage, ReportRow, SweepSummary
 from dormouse.resources.machines import ROWS_PER_PAGE
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.views.machines import IdleReport
+from dormouse.services.views.machines import IdleReport, MachineView
+from dormouse.services.views.schema import moment
 from dormouse.text.limits import MOST_PROBLEMS, first_of
 
 # Sweeps come every five minutes.
@@ -31,6 +32,11 @@ class ReportReader:
     def complete(self) -> bool:
         """Whether the report is that of a sweep that saw everything, as far as it has been read."""
         return bool(self.head.sweep) and not self.head.blind and not self.problems
+
+    @property
+    def as_of(self) -> str | None:
+        """When the sweep ended, as RFC 3339 text; None before the first one."""
+        return moment(self.head.ended_at)
 
     @property
     def all_problems(self) -> tuple[str, ...]:
@@ -56,8 +62,11 @@ async def show_report(limit: int, after: str, context: Context) -> tuple[IdleRep
     report = await open_report(dependencies)
     rows, following = await some_rows(report, dependencies, limit=limit, after=after)
     head, problems = report.head, report.all_problems
-    as_of = iso_text(head.ended_at)
-    return IdleReport(head.sweep, head.dry_run, as_of, report.complete, problems, head.summary, rows, None), following
+    machines = tuple(map(MachineView.of, rows))
+    view = IdleReport(
+        head.sweep or None, head.dry_run, report.as_of, report.complete, problems, head.summary, machines, None
+    )
+    return view, following
 
 
 async def some_rows(
@@ -103,4 +112,4 @@ def _lines(page: ReportPage | None, report: ReportReader) -> list[ReportRow]:
     if old and page.rows:
         seen = f"{len(page.rows)} machines of page {page.number} are shown as they were at {moment_text(page.judged_at)}"
         report.problems.append(f"{seen}: the last sweep did not see them. Some of them may be gone.")
-    return [replace(line, as_of=iso_text(page.judged_at), stale=old) for line in page.rows]
+    return [replace(line, as_of=rfc3339(page.judged_at), stale=old) for line in page.rows]

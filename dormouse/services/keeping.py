@@ -46,7 +46,7 @@ async def hold_tracked(
     tracked = await _change(
         key, lambda tracked: with_hold(tracked, asked, name, now, longest), context, known, dry_run=dry_run
     )
-    return HoldView(tracked.id, tracked.hold, "longer" if keeps_longer(tracked, asked, now, longest) else "")
+    return HoldView.of(tracked.id, tracked.hold, kept_longer=keeps_longer(tracked, asked, now, longest))
 
 
 async def extend_tracked(
@@ -55,7 +55,7 @@ async def extend_tracked(
     """Record a lease; `known` is what is known of a machine that no sweep has seen yet."""
     now, name = context.dependencies.now(), context.caller.name
     tracked = await _change(key, lambda tracked: with_lease(tracked, asked, name, now), context, known, dry_run=dry_run)
-    return LeaseView(tracked.id, tracked.lease)
+    return LeaseView.of(tracked.id, tracked.lease)
 
 
 async def warned_machine(key: str, token: str, context: Context) -> TrackedMachine:

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from dormouse.access.roles import require_admin, require_own
 from dormouse.environments.operations import Cancellation, OperationRecord
 from dormouse.environments.results import OutcomeStatus
-from dormouse.errors import CommandNotPossible, OperationNotFound, SweepNotFound, UnreadableRecord
+from dormouse.errors import CommandNotPossible, OperationFailed, OperationNotFound, SweepNotFound, UnreadableRecord
 from dormouse.records.environments import UnreadableOperation
+from dormouse.services import environments
 from dormouse.services.cancellation import cancel, end_by_force, end_sweep
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import status_of
 from dormouse.services.operations import Started
+from dormouse.services.views.environments import EnvironmentView
 from dormouse.services.views.operations import (
+    UNKNOWN,
     CancelPreview,
     OperationView,
     ended_operation,
@@ -43,10 +46,28 @@ async def show(identifier: str, context: Context) -> OperationView:
         view = ended_operation(record)
     else:
         view = await running_operation_view(record, context.client, dependencies.now())
-    if view.state == OutcomeStatus.LOST:  # it may have recorded its outcome and ended between the two questions
+    if view.outcome is OutcomeStatus.LOST:  # it may have recorded its outcome and ended between the two questions
         record = await _known(record.id, dependencies)
         view = ended_operation(record) if record.outcome else view
     return await redacted_for(context.caller, view, dependencies)
+
+
+async def result_of(identifier: str, context: Context) -> Started | EnvironmentView | OperationView:
+    """The operation while it runs, then its environment, or the operation where that is gone.
+
+    Raises OperationFailed if it did not succeed, OperationNotFound, or UnreadableRecord.
+    """
+    view = await show(identifier, context)
+    if view.outcome is None:
+        return Started(identifier)
+    if view.outcome == UNKNOWN:
+        await _known(identifier, context.dependencies)  # raises UnreadableRecord
+        return Started(identifier)
+    if view.outcome is not OutcomeStatus.SUCCEEDED:
+        raise OperationFailed(identifier, f"The operation ended as {view.outcome}. {view.reason}")
+    if view.environment and await context.dependencies.records.environment(view.environment) is not None:
+        return await environments.show(view.environment, context)
+    return view
 
 
 async def list_operations(
@@ -89,7 +110,7 @@ async def cancel_sweep(sweep: str, context: Context, *, force: bool, dry_run: bo
     if not await status_of(context.client, sweep):
         raise SweepNotFound(f"There is no sweep {sweep!r} (old sweeps are deleted).")
     if dry_run:
-        return CancelPreview(sweep, "", "sweep", force=True)
+        return CancelPreview(sweep, None, "sweep", force=True)
     await end_sweep(context.client, context.dependencies.records, sweep, f"Ended by {context.caller.name}.")
     return sweep
 

@@ -47,8 +47,7 @@ async def show_sweep(identifier: str, client: Client) -> SweepView:
     asked = serialization.decode(SweepRequest, json.loads(given) if isinstance(given, str) else given)
     runtime = status.runtime_status.value
     summary = serialization.decode(SweepSummary, status.output) if runtime == "Completed" else None
-    state = "running" if runtime not in ENDED else "ended" if summary else "lost"
-    return SweepView(identifier, asked.dry_run, asked.by, state, summary)
+    return SweepView.of(asked, summary, running=runtime not in ENDED)
 
 
 async def _end_hung_sweep(client: Client, records: Records, now: float) -> str:

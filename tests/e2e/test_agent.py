@@ -67,18 +67,18 @@ def agent(root: Path, fleet: FleetSide, name: str) -> Iterator[list[str]]:
 
 def test_the_real_agent_is_heard_and_what_people_wish_on_the_machine_is_kept(fleet: FleetSide, tmp_path: Path) -> None:
     fleet.load(here=machine(size=CPU_SIZE, agent=False))
-    assert "logins" not in fleet_line(fleet, "here")["numbers"]
+    assert "logins" not in fleet_line(fleet, "here")["measurements"]
     with agent(tmp_path, fleet, "here") as awake:
         # A wish is told at once, together with the minutes that are over; without one the agent waits until it is asked.
         until(lambda: subprocess.run([*awake, "2h", "a long proof"], check=False).returncode == 0, "nobody can wish")
         until(lambda: fleet_line(fleet, "here")["verdict"] == "held", "nobody heard the wish")
-        assert "a long proof" in fleet_line(fleet, "here")["sentence"]
+        assert "a long proof" in fleet_line(fleet, "here")["reason"]
 
         def told() -> bool:
             for wish in ("1h", "off"):  # each is told at once, with the minutes that are over by then
                 assert subprocess.run([*awake, wish], check=False).returncode == 0
                 time.sleep(0.5)
-            signals = set(fleet_line(fleet, "here")["numbers"])
+            signals = set(fleet_line(fleet, "here")["measurements"])
             return {"cpu_percent", "cpu_cores", "jobs", "kernels", "containers", "terminal_jobs"} <= signals
 
         until(told, "the agent's minutes never arrive")

@@ -54,7 +54,7 @@ def recordings(workbench: Workbench) -> dict[str, Recording]:
     made = {}
     for verb in VERBS:
         made[verb], done = workbench.record("recorded", verb)
-        assert done.operation["state"] == "succeeded"
+        assert done.operation["outcome"] == "succeeded"
         made[verb].end = contents(AzureSide(workbench.simulation), "recorded")
     return made
 
@@ -67,6 +67,6 @@ def rollback(workbench: Workbench, recordings: dict[str, Recording]) -> Recordin
     side.spoil(method="PUT", kind="Microsoft.Compute/virtualMachines", status=409, code="SkuNotAvailable")
     recording, done = workbench.record("refused", "provision")
     side.behave()
-    recording.state, recording.end = str(done.operation["state"]), contents(side, "refused")
+    recording.state, recording.end = str(done.operation["outcome"]), contents(side, "refused")
     assert (recording.state, recording.end) == ("failed", NOTHING)
     return recording

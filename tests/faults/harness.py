@@ -279,13 +279,13 @@ def contents(side: AzureSide, name: str) -> dict[str, Any]:
 def assert_same_end(side: AzureSide, recording: Recording, name: str, done: Done) -> None:
     """An operation has ended once and as the undisturbed run did, and what there is now is what that came to."""
     verb = recording.verb
-    assert done.operation["state"] == recording.state, (name, verb, done.operation)
+    assert done.operation["outcome"] == recording.state, (name, verb, done.operation)
     assert contents(side, name) == recording.end, (name, verb)
     assert done.operation["leftovers"] == [], (name, verb)
     if recording.state == "succeeded":
         assert all(step["state"] in ("done", "unchanged") for step in done.operation["steps"]), (name, verb)
     assert done.operation["began_at"] <= done.operation["ended_at"] != "", (name, verb)
     # A command whose route was told that Azure cannot be asked is in the trail as refused, and nothing is left open.
-    ended = [operation["state"] for operation in done.trail if operation["verb"] == verb]
+    ended = [operation["outcome"] for operation in done.trail if operation["verb"] == verb]
     assert ended.count(recording.state) == 1, (name, verb, done.trail)
     assert set(ended) <= {recording.state, "refused"}, (name, verb, done.trail)

@@ -54,7 +54,7 @@ def _restarted(workbench: Workbench, recording: Recording, beginning: Checkpoint
             await life.until_ended(await _said(life, workbench, recording.name, path, trigger))
             life.store.watcher = None
             answer = await life.ask("GET", f"/operations?environment={recording.name}&limit=200")
-            assert [each["state"] for each in answer.json()["value"] if each["verb"] == "restart"] == ["succeeded"]
+            assert [each["outcome"] for each in answer.json()["value"] if each["verb"] == "restart"] == ["succeeded"]
 
     workbench.restore(beginning)
     workbench.runner.run(restarted())

@@ -33,7 +33,7 @@ def test_a_machine_that_succeeds_after_a_reported_timeout_is_taken_back(
 ) -> None:
     azure.spoil(**LATE, path=f"vm-{name}", seconds=120)
     operation = control_plane.provision(name)
-    assert operation["state"] == "failed"
+    assert operation["outcome"] == "failed"
     assert operation["leftovers"] == []
     wait_simulated(300)
     assert azure.resources(name) == []
@@ -48,7 +48,7 @@ def test_a_machine_that_succeeds_late_in_an_environment_that_stays_is_taken_back
         azure.vanish(name, kind)
     azure.spoil(**LATE, path=f"vm-{name}", seconds=120)
     operation = control_plane.provision(name)
-    assert (operation["state"], operation["leftovers"]) == ("failed", [])
+    assert (operation["outcome"], operation["leftovers"]) == ("failed", [])
     wait_simulated(300)
     assert azure.of_type(name, MACHINES) == []
     seen = control_plane.get(name)
@@ -77,7 +77,7 @@ def test_taking_back_leaves_a_network_of_the_same_name_that_was_there_before(
     azure.found_network(network)
     azure.spoil(path=f"vm-{name}", kind=MACHINES, method="PUT", status=409, code="SkuNotAvailable")
     operation = control_plane.provision(name)
-    assert operation["state"] == "failed"
+    assert operation["outcome"] == "failed"
     left = {resource["id"] for resource in azure.resources(name)}
     assert left == {group, network}
 
@@ -93,7 +93,7 @@ def test_a_sweep_frees_what_a_lost_operation_holds(
     swept = control_plane.client.post("/sweeps")
     assert swept.status_code == 202
     assert eventually(lambda: azure.locks(name) == [])
-    assert control_plane.down(name)["state"] == "succeeded"
+    assert control_plane.down(name)["outcome"] == "succeeded"
 
 
 def test_an_operation_terminated_from_outside_leaves_nothing_locked_and_nothing_behind(
@@ -103,12 +103,12 @@ def test_an_operation_terminated_from_outside_leaves_nothing_locked_and_nothing_
     accepted = control_plane.put(name).json()["operation"]
     control_plane.until_step(accepted, "vm", "running")
     terminate(ground, accepted)
-    assert control_plane.wait(accepted)["state"] == "lost"
+    assert control_plane.wait(accepted)["outcome"] == "lost"
     listed = {item["name"]: item["operation"] for item in control_plane.every_environment()}
     assert listed[name] is None  # its lock is there, and holds nobody up
-    assert control_plane.down(name)["state"] == "succeeded"
+    assert control_plane.down(name)["outcome"] == "succeeded"
     trail = control_plane.client.get("/operations", params={"environment": name}).json()["value"]
-    assert [operation["state"] for operation in trail] == ["succeeded", "lost"]
+    assert [operation["outcome"] for operation in trail] == ["succeeded", "lost"]
     wait_simulated(900)  # a step that had been left behind would have asked for its storage account again
     assert azure.resources(name) == []
     assert azure.secrets(name) == []
@@ -126,7 +126,7 @@ def test_a_lock_whose_operation_only_sleeps_is_not_taken_over(
     assert (refused.status_code, refused.json()["operation"]) == (409, accepted)
     assert control_plane.cancel(accepted).status_code == 202  # heard when it wakes
     manage(ground, accepted, "resume")
-    assert control_plane.wait(accepted)["state"] == "cancelled"
+    assert control_plane.wait(accepted)["outcome"] == "cancelled"
     assert azure.resources(name) == []
 
 
@@ -156,11 +156,11 @@ def test_two_hundred_mixed_commands_at_once_end_in_a_consistent_state(
     assert len(answers) == len(commands)
     assert {status for status, _ in answers} <= ANSWERS
     accepted = {operation for status, operation in answers if status == 202}
-    ends = {operation: control_plane.wait(operation)["state"] for operation in accepted}
+    ends = {operation: control_plane.wait(operation)["outcome"] for operation in accepted}
     assert set(ends.values()) <= {"succeeded", "failed", "refused", "cancelled"}, Counter(ends.values())
     for name in names:
         trail = control_plane.client.get("/operations", params={"environment": name, "limit": 200}).json()["value"]
-        known = {operation["id"]: operation["state"] for operation in trail}
+        known = {operation["id"]: operation["outcome"] for operation in trail}
         mine = {operation for operation in accepted if operation.startswith(f"{name}-")}
         assert mine <= set(known)
         # Whoever lost a race was told so with 503, and came back with another operation.
@@ -169,7 +169,7 @@ def test_two_hundred_mixed_commands_at_once_end_in_a_consistent_state(
         _assert_consistent(control_plane, azure, name)
     for name in names:
         if control_plane.client.get(f"/environments/{name}").status_code == 200:
-            assert control_plane.down(name)["state"] == "succeeded"
+            assert control_plane.down(name)["outcome"] == "succeeded"
         assert azure.resources(name) == []
         assert azure.secrets(name) == []
 

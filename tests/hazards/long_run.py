@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
+from dormouse.clock import parse_moment
 from tests.hazards.corpus import Hazard
 from tests.hazards.fleet import Fleet, Name
 
@@ -60,7 +61,7 @@ def _look(fleet: Fleet, seen: LongRun, quiet_since: dict[Name, float]) -> None:
         if line["state"] == "stopped" and name not in seen.asleep_after:
             seen.asleep_after[name] = (fleet.now() - seen.began) / 60
         if line["verdict"] == "idle" and name in quiet_since and name not in seen.found_after:
-            seen.found_after[name] = (line["since"] - quiet_since[name]) / 60
+            seen.found_after[name] = (parse_moment(line["since"]) - quiet_since[name]) / 60
 
 
 def _becoming_quiet() -> Hazard:

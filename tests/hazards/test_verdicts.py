@@ -19,7 +19,7 @@ def test_there_are_enough_of_them_and_each_says_what_it_is() -> None:
 def test_a_hazard_is_seen_for_what_it_is(hazard: Hazard, verdicts: dict[Name, dict[str, Any]]) -> None:
     lines = {name: verdicts.get((hazard.name, name)) for name in hazard.expect}
     found = {name: line["verdict"] if line else ABSENT for name, line in lines.items()}
-    sentences = {name: line["sentence"] for name, line in lines.items() if line}
+    sentences = {name: line["reason"] for name, line in lines.items() if line}
     assert found == hazard.expect, f"{hazard.sentence} {sentences}"
     assert all(sentences.values())
     for name, words in hazard.says.items():

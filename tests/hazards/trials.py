@@ -27,7 +27,7 @@ class Outcome:
 def looked_at(fleet: Fleet, hazards: Sequence[Hazard]) -> dict[Name, dict[str, Any]]:
     """What one sweep that only looks finds, with all of them side by side."""
     fleet.load(hazards)
-    tally = fleet.sweep(dry_run=True)["tally"]
+    tally = fleet.sweep(dry_run=True)["summary"]
     assert tally["problems"] == [], tally["problems"]
     assert fleet.touched() == set()
     return fleet.lines()
@@ -53,6 +53,6 @@ def tried(fleet: Fleet, hazard: Hazard) -> Outcome:
         fleet.pass_minutes(0.3)
     return Outcome(
         {name: lines[name]["verdict"] if name in lines else ABSENT for name in hazard.expect},
-        {name: line["sentence"] for name, line in lines.items()},
+        {name: line["reason"] for name, line in lines.items()},
         frozenset(name for name, state in after.items() if state == "stopped"),
     )

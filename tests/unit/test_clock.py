@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dormouse.clock import Clock, iso_text
+from dormouse.clock import Clock, rfc3339
 from dormouse.settings import Settings, SettingsError
 
 ORIGIN = 1_700_000_000.0
@@ -37,7 +37,7 @@ def test_simulated_time_passes_as_many_times_as_fast_since_its_origin() -> None:
 
 
 def test_a_clock_without_speed_stands_still() -> None:
-    assert (Clock(ORIGIN, 0.0).now(), Clock(ORIGIN, 0.0).text()) == (ORIGIN, iso_text(ORIGIN))
+    assert (Clock(ORIGIN, 0.0).now(), Clock(ORIGIN, 0.0).text()) == (ORIGIN, rfc3339(ORIGIN))
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,9 @@
 """Routes about blueprints: what can be built, with which parameters, and what it costs; and whether anybody is at home."""
 
-from dataclasses import dataclass
-
 import azure.functions as func
 
 from dormouse.blueprints.catalog import BLUEPRINTS, BlueprintDescription, describe_blueprint
-from dormouse.cloud.prices import Price
+from dormouse.clock import rfc3339
 from dormouse.errors import InvalidRequest
 from dormouse.http.parameters import AFTER, LIMIT, REGION, SIZE
 from dormouse.http.responses import answer, page
@@ -13,24 +11,8 @@ from dormouse.resources.vm_sizes import find_size
 from dormouse.services.apply import COVERS
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
-
-
-@dataclass(frozen=True, slots=True)
-class BlueprintView(BlueprintDescription):
-    """A blueprint's card with what its machine costs where the caller asked; without a region, no price."""
-
-    size: str
-    region: str
-    price: Price | None
-    price_covers: str
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Whether the control plane is up, and its clock (seconds since 1970), by which signed messages must be of now."""
-
-    status: str
-    clock: int
+from dormouse.services.views.blueprints import BlueprintList, BlueprintView, Health
+from dormouse.services.views.money import Money
 
 
 async def list_blueprints(req: func.HttpRequest, context: Context) -> func.HttpResponse:
@@ -39,7 +21,7 @@ async def list_blueprints(req: func.HttpRequest, context: Context) -> func.HttpR
     names = [name for name in sorted(BLUEPRINTS) if name > after]
     cards = [await _priced(describe_blueprint(name), req, context.dependencies) for name in names[:limit]]
     query = {"limit": str(limit), **{each.name: each.of(req) for each in (REGION, SIZE) if each.of(req)}}
-    return page(cards, "/api/blueprints", names[limit - 1] if len(names) > limit else "", query)
+    return page(BlueprintList, cards, "/api/blueprints", names[limit - 1] if len(names) > limit else "", query)
 
 
 async def get_blueprint(req: func.HttpRequest, context: Context) -> func.HttpResponse:
@@ -49,7 +31,7 @@ async def get_blueprint(req: func.HttpRequest, context: Context) -> func.HttpRes
 
 async def get_health(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """Whether the control plane is up and its settings are whole."""
-    return answer(Health("ok", int(context.dependencies.now())))
+    return answer(Health("ok", rfc3339(context.dependencies.now())))
 
 
 async def _priced(card: BlueprintDescription, req: func.HttpRequest, dependencies: Dependencies) -> BlueprintView:
@@ -59,4 +41,5 @@ async def _priced(card: BlueprintDescription, req: func.HttpRequest, dependencie
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
     price = await dependencies.prices.of_machine(region, size) if region else None
-    return BlueprintView(card.name, card.summary, card.parameters, card.defaults, size, region, price, COVERS)
+    cost = Money.of(price)
+    return BlueprintView(card.name, card.summary, card.parameters, card.defaults, size, region or None, cost, COVERS)

@@ -4,17 +4,19 @@ import azure.functions as func
 
 from dormouse.http.parameters import AFTER, DRY_RUN, LIMIT, PURGE
 from dormouse.http.requests import body_of, caller_address, model_of
-from dormouse.http.responses import answer, page, respond
+from dormouse.http.responses import answer, api_url_of, page, respond
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.lifecycle import Verb
 from dormouse.services import environments
 from dormouse.services.context import Context
+from dormouse.services.views.environments import EnvironmentList
 
 
 async def put_environment(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """Create an environment, or change it to the spec in the body; with `dry_run=true`, only show what would happen."""
     name, dry_run = req.route_params["name"], DRY_RUN.of(req)
-    return respond(await environments.apply(name, body_of(req), caller_address(req), context, dry_run=dry_run))
+    applied = await environments.apply(name, body_of(req), caller_address(req), context, dry_run=dry_run)
+    return respond(applied, api_url_of(req, context.dependencies))
 
 
 async def get_environment(req: func.HttpRequest, context: Context) -> func.HttpResponse:
@@ -26,7 +28,7 @@ async def list_environments(req: func.HttpRequest, context: Context) -> func.Htt
     """All environments, from one query of Resource Graph; `fresh` is false, because they may be some seconds old."""
     limit = LIMIT.of(req)
     found = await environments.list_environments(limit, AFTER.of(req), context)
-    return page(found.views, "/api/environments", found.after, {"limit": str(limit)}, found.problems)
+    return page(EnvironmentList, found.views, "/api/environments", found.after, {"limit": str(limit)}, found.problems)
 
 
 async def start_environment(req: func.HttpRequest, context: Context) -> func.HttpResponse:
@@ -47,7 +49,8 @@ async def restart_environment(req: func.HttpRequest, context: Context) -> func.H
 async def remove_environment(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """Delete an environment with every resource that it owns; resources of others are kept and reported."""
     name, purge, dry_run = req.route_params["name"], PURGE.of(req), DRY_RUN.of(req)
-    return respond(await environments.delete(name, context, purge=purge, dry_run=dry_run))
+    deleted = await environments.delete(name, context, purge=purge, dry_run=dry_run)
+    return respond(deleted, api_url_of(req, context.dependencies))
 
 
 async def get_password(req: func.HttpRequest, context: Context) -> func.HttpResponse:
@@ -68,4 +71,5 @@ async def extend_environment(req: func.HttpRequest, context: Context) -> func.Ht
 
 
 async def _set_power(req: func.HttpRequest, context: Context, verb: Verb) -> func.HttpResponse:
-    return respond(await environments.set_power(req.route_params["name"], verb, context, dry_run=DRY_RUN.of(req)))
+    changed = await environments.set_power(req.route_params["name"], verb, context, dry_run=DRY_RUN.of(req))
+    return respond(changed, api_url_of(req, context.dependencies))

@@ -1,6 +1,5 @@
 """The route that agents report to: each may speak of its own machine only."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
@@ -12,39 +11,12 @@ from dormouse.idle.heartbeat import Heartbeat, merge_heartbeat
 from dormouse.idle.holds import longest_hold
 from dormouse.resources.machines import key_of
 from dormouse.services.context import Context
+from dormouse.services.views.heartbeats import HeartbeatAnswer, HeartbeatHold, WarningView
 
 LARGEST = 256 * 1024
 EVERY = 60  # seconds
 # The token of a machine's own (system-assigned) identity names the machine.
 MACHINE_CLAIM = "xms_mirid"
-
-
-@dataclass(frozen=True, slots=True)
-class WarningView:
-    """What the agent is to tell people on the machine."""
-
-    id: str
-    text: str
-    stop_in_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class HeartbeatHold:
-    """What is on record of people who want the machine awake."""
-
-    by: str
-    reason: str
-    until_in_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class HeartbeatAnswer:
-    """What an agent is told in return."""
-
-    next_in_seconds: int
-    confirmed: bool
-    warning: WarningView | None
-    hold: HeartbeatHold | None
 
 
 async def receive_heartbeat(req: func.HttpRequest, context: Context) -> func.HttpResponse:

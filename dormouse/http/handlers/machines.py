@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import Annotated
 
 import azure.functions as func
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from dormouse.clock import iso_text
 from dormouse.http.parameters import AFTER, DRY_RUN, FORMAT, LIMIT, VERDICT
 from dormouse.http.requests import body_of, model_of
 from dormouse.http.responses import answer, following, page
@@ -18,6 +17,9 @@ from dormouse.services import keeping
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.idle_report import ReportReader, open_report, rows_of, show_report, some_rows
+from dormouse.services.views.machines import MachineList, MachineView
+from dormouse.services.views.schema import MACHINE
+from dormouse.text.doc import doc
 from dormouse.text.plain_text import plain
 
 LONGEST_NUMBER = 9
@@ -28,17 +30,23 @@ def _machine(value: str) -> str:
     return value.strip()
 
 
-MachineId = Annotated[str, Field(max_length=512), AfterValidator(_machine)]
+MachineId = Annotated[
+    str, Field(max_length=512), doc("The Azure resource ID of the machine.", MACHINE), AfterValidator(_machine)
+]
 
 
 class MachineHold(HoldRequest):
     """Keep one machine awake."""
+
+    model_config = ConfigDict(title="MachineHoldRequest")
 
     machine: MachineId
 
 
 class MachineLease(LeaseRequest):
     """Stop one machine in a while unless somebody asks again."""
+
+    model_config = ConfigDict(title="MachineLeaseRequest")
 
     machine: MachineId
 
@@ -49,7 +57,9 @@ async def list_machines(req: func.HttpRequest, context: Context) -> func.HttpRes
     report = await open_report(context.dependencies)
     rows, after = await some_rows(report, context.dependencies, limit=limit, after=AFTER.of(req), verdict=verdict)
     query = {"limit": str(limit), **({"verdict": verdict} if verdict else {})}
-    return page(rows, "/api/machines", after, query, report.all_problems)
+    return page(
+        MachineList, map(MachineView.of, rows), "/api/machines", after, query, report.all_problems, as_of=report.as_of
+    )
 
 
 async def idle_report(req: func.HttpRequest, context: Context) -> func.HttpResponse:
@@ -83,10 +93,13 @@ COLUMNS = (
     "size",
     "state",
     "verdict",
-    "sentence",
-    "step",
-    "then",
+    "reason",
+    "next_action",
+    "next_action_text",
+    "next_action_at",
     "hours_asleep",
+    "saved_amount",
+    "currency",
     "as_of",
     "stale",
 )
@@ -96,12 +109,12 @@ async def _as_csv(report: ReportReader, dependencies: Dependencies) -> str:
     """Every machine as a line, and after them what is missing or old, as lines without an id."""
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow([*COLUMNS, "at", "saved", "currency"])
-    async for _, line in rows_of(report, dependencies):
-        at = iso_text(line.at) if line.at else ""
-        table.writerow([_harmless(str(getattr(line, name))) for name in COLUMNS] + [at, line.saved, line.currency])
+    table.writerow(COLUMNS)
+    async for _, row in rows_of(report, dependencies):
+        cells = [getattr(MachineView.of(row), name) for name in COLUMNS]
+        table.writerow(["" if cell is None else _harmless(str(cell)) for cell in cells])
     for problem in report.all_problems:
-        table.writerow([_harmless(problem) if name == "sentence" else "" for name in COLUMNS] + ["", "", ""])
+        table.writerow([_harmless(problem) if name == "reason" else "" for name in COLUMNS])
     return text.getvalue()
 
 

@@ -28,7 +28,7 @@ from dormouse.errors import (
 from dormouse.http.idempotency import GOOD_KEY, HEADER, REPLAYED
 from dormouse.http.openapi.examples import EXAMPLES, FORMS
 from dormouse.http.openapi.html import page_of
-from dormouse.http.openapi.schemas import Schemas, schemas_of
+from dormouse.http.openapi.schemas import Schemas, name_of, schemas_of
 from dormouse.http.parameters import DRY_RUN
 from dormouse.http.problems import CONTENT_TYPE, STATUS_OF, headers_of, problem_like
 from dormouse.http.responses import answer
@@ -72,7 +72,12 @@ PROOFS: dict[str, dict[str, Any]] = {
     },
 }
 AGAIN = "The same command with the same key is done once, and answered alike for a day."
-DRY_RUN_AS_MEMBER = {"type": "boolean", "default": False, "description": "As in the query: only say what would happen."}
+DRY_RUN_AS_MEMBER = {
+    "type": "boolean",
+    "default": False,
+    "description": "As in the query: only show what would happen.",
+    "examples": [True],
+}
 NOTHING_ELSE = {"type": "object", "properties": {DRY_RUN.name: DRY_RUN_AS_MEMBER}, "additionalProperties": False}
 KEY = {"type": "string", "pattern": f"^{GOOD_KEY.pattern}$"}
 
@@ -99,7 +104,7 @@ def document() -> dict[str, Any]:
     schemas, definitions = schemas_of(ROUTES)
     for route in ROUTES:
         if route.is_command and route.contract.body is not None:  # every command takes it, and reads it apart from its model
-            definitions[route.contract.body.__name__]["properties"][DRY_RUN.name] = DRY_RUN_AS_MEMBER
+            definitions[name_of(route.contract.body)]["properties"][DRY_RUN.name] = DRY_RUN_AS_MEMBER
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
         paths.setdefault(f"/api/{route.template}", {})[route.method.lower()] = _operation(route, schemas)
@@ -205,7 +210,7 @@ def _success(route: "Route", status: int, schemas: Schemas) -> dict[str, Any]:
         schema = kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {"type": "string"}
         content[media] = {"schema": schema}
     headers = [REPLAYED] if route.is_command else []
-    headers += ["Location", "Retry-After"] if status == HTTPStatus.ACCEPTED else []
+    headers += [name for reply in route.contract.replies if reply.status == status for name in reply.headers]
     described = {"description": HTTPStatus(status).phrase, "content": content, **_described_headers(headers)}
     return {**described, "links": _links(route)} if status == HTTPStatus.ACCEPTED else described
 

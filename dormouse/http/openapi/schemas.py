@@ -1,4 +1,4 @@
-"""JSON Schemas of everything that routes take and answer: each once, under a name of its own."""
+"""JSON Schemas of everything that routes take and answer: each once, under the name that its type declares."""
 
 import json
 import re
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dormouse.http.route import Route
 
 REFERENCE = "#/components/schemas/{model}"
-GENERIC, IN_MODULE = re.compile(r"(\w+?)_(\w+)_"), re.compile(r"\w+__(\w+)__(\w+)")
+REFERRED = re.compile(r'"#/components/schemas/([^"]+)"')
 Schemas = Callable[[Any], dict[str, Any]]
 
 
@@ -30,25 +30,19 @@ def schemas_of(routes: Iterable["Route"]) -> tuple[Schemas, dict[str, Any]]:
             if reply.kind is not None
         ]
     found, shared = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE)
-    known = shared.get("$defs", {})
-    by_key = {key: _renamed(schema, known) for (key, _), schema in found.items()}
-    return by_key.__getitem__, {
-        _good(name): {**_renamed(schema, known), "title": _good(name)} for name, schema in known.items()
-    }
+    definitions = shared.get("$defs", {})
+    names = {name: str(schema.get("title", name)) for name, schema in definitions.items()}
+    if len(set(names.values())) < len(names):
+        raise TypeError(f"two types declare the same name: {sorted(names.values())}")
+    by_key = {key: _renamed(schema, names) for (key, _), schema in found.items()}
+    return by_key.__getitem__, {names[name]: _renamed(schema, names) for name, schema in definitions.items()}
 
 
-def _renamed(schema: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """A schema whose references go by good names."""
-    text = json.dumps(schema)
-    for name in names:
-        text = text.replace(f'"{REFERENCE.format(model=name)}"', f'"{REFERENCE.format(model=_good(name))}"')
-    renamed: dict[str, Any] = json.loads(text)
-    return renamed
+def name_of(model: Any) -> str:
+    """The name that a pydantic model declares."""
+    return str(model.model_config.get("title", model.__name__))
 
 
-def _good(name: str) -> str:
-    """A name that reads as one in any language that clients are generated in: `PageOfLine`, `IdleKind`."""
-    generic, module = GENERIC.fullmatch(name), IN_MODULE.fullmatch(name)
-    if generic:
-        return f"{generic[1]}Of{generic[2]}"
-    return f"{module[1].title()}{module[2]}" if module else name
+def _renamed(schema: Any, names: dict[str, str]) -> Any:
+    """A schema whose references go by the declared names."""
+    return json.loads(REFERRED.sub(lambda found: f'"{REFERENCE.format(model=names[found[1]])}"', json.dumps(schema)))

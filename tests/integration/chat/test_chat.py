@@ -94,7 +94,7 @@ def test_a_slash_command_becomes_a_running_machine_and_a_card(slack: Slack, cont
     assert f"[Stop: stop {own}]" in done
     assert f"[Keep awake for 2 hours: hold {own} 2h]" in done
     (operation,) = trail(control_plane, own)
-    assert (operation["by"], operation["door"], operation["state"]) == ("slack:UUSER", "slack", "succeeded")
+    assert (operation["requested_by"], operation["channel"], operation["outcome"]) == ("slack:UUSER", "slack", "succeeded")
     stopped, later = slack.click(f"stop {own}", "UUSER")
     assert stopped.json() == {}
     assert "is deallocated, as confirmed by Azure" in later(2)[1]
@@ -237,7 +237,7 @@ def test_a_slack_that_cannot_be_told_keeps_nothing_from_being_done(
     slack.say(f"up {own}")
     until(lambda: bool(trail(control_plane, own)), "nothing was begun")
     azure.behave()
-    assert control_plane.wait(trail(control_plane, own)[0]["id"])["state"] == "succeeded"
+    assert control_plane.wait(trail(control_plane, own)[0]["id"])["outcome"] == "succeeded"
 
 
 def test_an_azure_that_stumbles_is_asked_again_before_anybody_is_told(slack: Slack, azure: AzureSide, machine: str) -> None:
@@ -264,7 +264,7 @@ def test_in_teams_an_environment_belongs_to_the_person_that_entra_knows(
     teams: Teams, control_plane: ControlPlane, own: str
 ) -> None:
     assert card_of(teams.say(f"up {own}", sender=BOB))["body"][0]["text"] == f"{own}: up started"
-    assert control_plane.wait(trail(control_plane, own)[0]["id"])["state"] == "succeeded"
+    assert control_plane.wait(trail(control_plane, own)[0]["id"])["outcome"] == "succeeded"
     assert card_of(teams.say(f"stop {own}", sender=CAROL))["body"][0]["text"] == "Not allowed"
     assert card_of(teams.say(f"stop {own}", sender=BOB))["body"][0]["text"] == f"{own}: stop started"
 
@@ -287,7 +287,7 @@ def test_an_activity_of_teams_counts_once(teams: Teams, azure: AzureSide, machin
 def test_a_script_says_the_same_words_in_json(script: Script, machine: str) -> None:
     answer = script.say(f"hold {machine} 1h nightly").json()
     assert answer["title"] == f"{machine} stays awake"
-    assert answer["next"] == [{"title": "Remove hold", "say": f"hold {machine} off", "url": ""}]
+    assert answer["next"] == [{"title": "Remove hold", "say": f"hold {machine} off", "url": None}]
     assert script.say(f"hold {machine} off").json()["title"] == f"The hold on {machine} was removed"
     assert script.say("status").json()["lines"]
     assert script.say(f"stop {machine}", "somebody").json()["title"] == "Not allowed"
@@ -358,7 +358,7 @@ def test_a_machine_that_is_being_stopped_cannot_be_started_meanwhile(
     assert f"The environment is busy*\nOperation {stop} is running on environment {own}" in later(1)[0]
     _, later = slack.say(f"up {own} allow_from=198.51.100.0/24")
     assert "The environment is busy" in later(1)[0], "what was asked for is not lost without a word"
-    assert "is deallocated" in str(control_plane.wait(stop)["explanation"])
+    assert "is deallocated" in str(control_plane.wait(stop)["reason"])
 
 
 def test_a_slack_that_stumbles_is_told_again(slack: Slack, azure: AzureSide, machine: str) -> None:
@@ -426,6 +426,6 @@ def test_an_environment_can_be_changed_from_any_door_of_its_owner(
         f"{ground.api}/environments/{own}", json={**spec, "allow_from": ["198.51.100.0/24"]}, headers=headers, timeout=30
     )
     assert changed.status_code == 202, changed.text
-    assert control_plane.wait(changed.json()["operation"])["state"] == "succeeded"
+    assert control_plane.wait(changed.json()["operation"])["outcome"] == "succeeded"
     assert control_plane.get(own)["owner"] == f"teams:{BOB['aadObjectId']}"
     assert card_of(teams.say(f"up {own} allow_from=198.51.100.0/25", sender=BOB))["body"][0]["text"] == f"{own}: up started"

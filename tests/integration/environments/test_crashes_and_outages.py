@@ -54,10 +54,10 @@ def test_a_host_killed_while_building_goes_on_where_it_was(
     plane.until_step(accepted, step, "running", "done")
     kill_and_restart(shaky)
     operation = plane.wait(accepted)
-    assert operation["state"] == "succeeded", operation["explanation"]
+    assert operation["outcome"] == "succeeded", operation["reason"]
     assert_whole(side, name)
     assert plane.get(name)["operation"] is None
-    assert plane.down(name)["state"] == "succeeded"
+    assert plane.down(name)["outcome"] == "succeeded"
 
 
 def test_a_host_killed_again_and_again_still_finishes(
@@ -67,12 +67,12 @@ def test_a_host_killed_again_and_again_still_finishes(
     for step in ("group", "nic", "vm", "driver", "health"):
         plane.until_step(accepted, step, "running", "done")
         kill_and_restart(shaky)
-    assert plane.wait(accepted)["state"] == "succeeded"
+    assert plane.wait(accepted)["outcome"] == "succeeded"
     assert_whole(side, name)
     deleting = plane.delete(name).json()["operation"]
     plane.until_step(deleting, "group", "running", "done")
     kill_and_restart(shaky)
-    assert plane.wait(deleting)["state"] == "succeeded"
+    assert plane.wait(deleting)["outcome"] == "succeeded"
     assert side.resources(name) == []
     assert side.secrets(name) == []
 
@@ -82,7 +82,7 @@ def test_both_killed_and_restarted_still_finish(shaky: Ground, plane: ControlPla
     plane.until_step(accepted, "vm", "running")
     shaky.stop()
     shaky.start()
-    assert plane.wait(accepted)["state"] == "succeeded"
+    assert plane.wait(accepted)["outcome"] == "succeeded"
     assert_whole(side, name)
 
 
@@ -93,7 +93,7 @@ def test_a_cancelled_provision_is_taken_back_though_the_host_is_killed(
     plane.until_step(accepted, "vm", "running")
     plane.cancel(accepted)
     kill_and_restart(shaky)
-    assert plane.wait(accepted)["state"] == "cancelled"
+    assert plane.wait(accepted)["outcome"] == "cancelled"
     assert side.resources(name) == []
 
 
@@ -103,11 +103,11 @@ def test_every_third_call_throttled_only_takes_longer(plane: ControlPlane, side:
     side.spoil(path="/secrets", every=3, **throttled)
     accepted = patient(lambda: plane.put(name)).json()["operation"]
     operation = plane.wait(accepted)
-    assert operation["state"] == "succeeded", operation["explanation"]
+    assert operation["outcome"] == "succeeded", operation["reason"]
     assert sum(fault["spoilt"] for fault in side.faults()) > 10
     assert_whole(side, name)
     deleting = patient(lambda: plane.delete(name)).json()["operation"]
-    assert plane.wait(deleting)["state"] == "succeeded"
+    assert plane.wait(deleting)["outcome"] == "succeeded"
     assert side.resources(name) == []
 
 
@@ -115,7 +115,7 @@ def test_every_third_call_throttled_only_takes_longer(plane: ControlPlane, side:
 def test_a_server_that_stumbles_is_asked_again(plane: ControlPlane, side: AzureSide, name: str, status: int) -> None:
     side.spoil(path=f"rg-dormouse-{name}", every=4, status=status, code="InternalServerError")
     operation = plane.wait(patient(lambda: plane.put(name)).json()["operation"])
-    assert operation["state"] == "succeeded", operation["explanation"]
+    assert operation["outcome"] == "succeeded", operation["reason"]
     side.behave()
     assert_whole(side, name)
 
@@ -126,7 +126,7 @@ def test_an_answer_that_is_lost_after_the_effect_makes_nothing_twice(
     side.spoil(effect="lose", method="PUT", path=f"rg-dormouse-{name}", every=2)
     side.spoil(effect="lose", method="PUT", path=f"/secrets/dormouse-{name}", times=1)
     operation = plane.provision(name)
-    assert operation["state"] == "succeeded", operation["explanation"]
+    assert operation["outcome"] == "succeeded", operation["reason"]
     assert sum(fault["spoilt"] for fault in side.faults()) >= 3
     assert_whole(side, name)
 
@@ -156,9 +156,9 @@ def test_a_lock_whose_operation_is_gone_is_taken_over(
     plane.until_step(accepted, "group", "done")
     terminate(shaky, accepted)
     lost = plane.wait(accepted)
-    assert lost["state"] == "lost"
+    assert lost["outcome"] == "lost"
     assert plane.get(name)["operation"] is None
-    assert plane.down(name)["state"] == "succeeded"
+    assert plane.down(name)["outcome"] == "succeeded"
     assert side.resources(name) == []
     assert side.secrets(name) == []
 

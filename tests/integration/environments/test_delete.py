@@ -6,7 +6,7 @@ from tests.support import AzureSide, ControlPlane
 def test_nothing_is_left_after_a_delete(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     operation = control_plane.down(name)
-    assert (operation["state"], operation["leftovers"]) == ("succeeded", [])
+    assert (operation["outcome"], operation["leftovers"]) == ("succeeded", [])
     assert operation["steps"][-1]["name"] == "verify"
     assert azure.resources(name) == []
     assert azure.secrets(name) == []
@@ -42,7 +42,7 @@ def test_an_environment_is_not_deleted_while_it_is_built(control_plane: ControlP
     accepted = control_plane.put(name)
     busy = control_plane.delete(name)
     assert (busy.status_code, busy.json()["operation"]) == (409, accepted.json()["operation"])
-    assert control_plane.follow(accepted)["state"] == "succeeded"
+    assert control_plane.follow(accepted)["outcome"] == "succeeded"
 
 
 def test_what_azure_will_not_delete_is_named_and_can_be_deleted_later(
@@ -51,11 +51,11 @@ def test_what_azure_will_not_delete_is_named_and_can_be_deleted_later(
     control_plane.up(name)
     azure.spoil(method="DELETE", kind="Microsoft.Resources/resourceGroups", path=f"rg-dormouse-{name}", code="ScopeLocked")
     operation = control_plane.down(name)
-    assert operation["state"] == "failed"
+    assert operation["outcome"] == "failed"
     assert any("vm-" in item for item in operation["leftovers"])
     assert control_plane.get(name)["state"] == "running"
     azure.behave()
-    assert control_plane.down(name)["state"] == "succeeded"
+    assert control_plane.down(name)["outcome"] == "succeeded"
     assert azure.resources(name) == []
 
 
@@ -65,9 +65,9 @@ def test_what_cannot_be_looked_up_keeps_nothing_else_alive_and_is_said(
     control_plane.up(name)
     azure.spoil(method="POST", path="Microsoft.ResourceGraph", status=403, code="AuthorizationFailed")
     operation = control_plane.down(name)
-    assert operation["state"] == "failed"
+    assert operation["outcome"] == "failed"
     assert [item.partition(",")[0] for item in operation["leftovers"]] == ["unknown"]
     assert azure.resources(name) == []
     assert azure.secrets(name) == []
     azure.behave()
-    assert control_plane.down(name)["state"] == "succeeded"
+    assert control_plane.down(name)["outcome"] == "succeeded"

@@ -49,11 +49,11 @@ def test_the_same_name_is_two_environments_and_a_deletion_reaches_its_own(
     assert control_plane.get(name)["address"] != other.get(name)["address"]
     secrets = set(azure.secrets(name))
     ended = other.follow(staging.delete(f"/environments/{name}"))
-    assert ended["state"] == "succeeded", ended["explanation"]
+    assert ended["outcome"] == "succeeded", ended["reason"]
     assert of_group(azure, f"rg-dormouse-staging--{name}") == set()
     assert of_group(azure, f"rg-dormouse-{name}") == ours
     assert set(azure.secrets(name)) == secrets
-    assert "Not deleted" not in ended["explanation"]  # what carries another deployment's id is not even named
+    assert "Not deleted" not in ended["reason"]  # what carries another deployment's id is not even named
     assert control_plane.get(name)["state"] == "running"
     assert control_plane.client.get("/operations", params={"environment": name}).json()["value"][0]["verb"] == "provision"
 
@@ -63,7 +63,7 @@ def test_an_environment_of_main_never_has_the_name_of_anothers_group(
 ) -> None:
     planned = control_plane.put(f"staging-{name}", dry_run="true").json()
     theirs = staging.put(f"/environments/{name}", json=WORKSTATION, params={"dry_run": "true"}).json()
-    assert {step["id"] for step in planned["steps"] if step["id"]}.isdisjoint(step["id"] for step in theirs["steps"])
+    assert {step["id"] for step in planned["resources"] if step["id"]}.isdisjoint(step["id"] for step in theirs["resources"])
 
 
 def test_each_sweep_leaves_the_machines_of_the_other_alone(
@@ -89,7 +89,7 @@ def test_an_adopted_machine_is_swept_by_the_deployment_that_has_adopted_it(
     theirs = FleetSide(staging, azure.client, mine.group)
     mine.load(one=machine(idle=None))
     asked: dict[str, Any] = {"machine": mine.id("one"), "agent": False}
-    assert ControlPlane(staging).follow(staging.post("/machines/adopt", json=asked))["state"] == "succeeded"
+    assert ControlPlane(staging).follow(staging.post("/machines/adopt", json=asked))["outcome"] == "succeeded"
 
     def seen_by(side: FleetSide) -> bool:
         side.sweep(dry_run=True)
@@ -97,7 +97,7 @@ def test_an_adopted_machine_is_swept_by_the_deployment_that_has_adopted_it(
 
     assert eventually(lambda: seen_by(theirs))  # Resource Graph is late
     assert not seen_by(mine)
-    assert ControlPlane(staging).follow(staging.post("/machines/release", json=asked))["state"] == "succeeded"
+    assert ControlPlane(staging).follow(staging.post("/machines/release", json=asked))["outcome"] == "succeeded"
     (machine_now,) = [item for item in azure.everything() if item["id"].lower() == mine.id("one").lower()]
     assert not [tag for tag in machine_now["tags"] if tag.startswith("dormouse")]
 

@@ -8,15 +8,15 @@ from tests.support import AzureSide, ControlPlane, eventually
 def test_stop_means_deallocated_and_start_means_running(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     stopped = control_plane.follow(control_plane.post(name, "stop"))
-    assert stopped["state"] == "succeeded"
+    assert stopped["outcome"] == "succeeded"
     assert [step["name"] for step in stopped["steps"]] == ["stop", "verify"]
     seen = control_plane.get(name)
-    assert (seen["state"], seen["billed"], seen["connect"]) == ("stopped", False, {})
+    assert (seen["state"], seen["billed"], seen["endpoints"]) == ("stopped", False, [])
 
     for verb in ("start", "restart"):
         done = control_plane.follow(control_plane.post(name, verb))
-        assert (done["state"], [step["name"] for step in done["steps"]]) == ("succeeded", [verb, "verify", "health"])
-        assert {finding["result"] for finding in done["findings"]} == {"passed"}
+        assert (done["outcome"], [step["name"] for step in done["steps"]]) == ("succeeded", [verb, "verify", "health"])
+        assert {finding["result"] for finding in done["health_checks"]} == {"passed"}
         assert control_plane.get(name)["state"] == "running"
 
 
@@ -35,13 +35,15 @@ def test_what_a_later_boot_has_lost_is_found(
     control_plane.up(name)
     azure.next_boot_loses(name, lost)
     if verb == "start":
-        assert control_plane.follow(control_plane.post(name, "stop"))["state"] == "succeeded"
+        assert control_plane.follow(control_plane.post(name, "stop"))["outcome"] == "succeeded"
     begun = control_plane.follow(control_plane.post(name, verb))
-    assert (begun["state"], begun["steps"][-1]["name"], begun["steps"][-1]["state"]) == ("unhealthy", "health", "refused")
-    assert check in begun["explanation"]
-    assert begun["steps"][-1]["seconds"] >= 900, "a driver may be built for a new kernel at boot"
-    assert "is billed" in begun["explanation"]
-    assert {finding["name"] for finding in begun["findings"] if finding["result"] != "passed"} == {check.partition(":")[0]}
+    assert (begun["outcome"], begun["steps"][-1]["name"], begun["steps"][-1]["state"]) == ("unhealthy", "health", "refused")
+    assert check in begun["reason"]
+    assert begun["steps"][-1]["duration_seconds"] >= 900, "a driver may be built for a new kernel at boot"
+    assert "is billed" in begun["reason"]
+    assert {finding["name"] for finding in begun["health_checks"] if finding["result"] != "passed"} == {
+        check.partition(":")[0]
+    }
     assert control_plane.get(name)["state"] == "running"
 
 
@@ -52,7 +54,7 @@ def test_a_machine_that_cannot_be_asked_after_a_start_is_not_called_healthy(
     control_plane.follow(control_plane.post(name, "stop"))
     azure.spoil(method="POST", path=f"vm-{name}/runCommand", status=403, code="AuthorizationFailed", times=1)
     begun = control_plane.follow(control_plane.post(name, "start"))
-    assert (begun["state"], "AuthorizationFailed" in begun["explanation"]) == ("unhealthy", True)
+    assert (begun["outcome"], "AuthorizationFailed" in begun["reason"]) == ("unhealthy", True)
 
 
 def test_an_operation_that_has_ended_holds_the_environment_no_longer(control_plane: ControlPlane, name: str) -> None:
@@ -98,7 +100,7 @@ def test_stopped_from_inside_is_still_billed_and_shown_as_that(
     assert (seen["state"], seen["billed"]) == ("stopped_billed", True)
     # The list is asked of Resource Graph, which is some seconds late.
     assert eventually(lambda: listed_state(control_plane, name) == "stopped_billed")
-    assert control_plane.follow(control_plane.post(name, "stop"))["state"] == "succeeded"
+    assert control_plane.follow(control_plane.post(name, "stop"))["outcome"] == "succeeded"
     assert control_plane.get(name)["billed"] is False
 
 
@@ -107,7 +109,7 @@ def test_a_start_that_azure_has_no_room_for_says_so(control_plane: ControlPlane,
     control_plane.follow(control_plane.post(name, "stop"))
     azure.spoil(effect="fail", method="POST", path=f"vm-{name}/start", code="AllocationFailed", message="no capacity")
     operation = control_plane.follow(control_plane.post(name, "start"))
-    assert (operation["state"], operation["refusals"][0]["reason"]) == ("failed", "no_capacity")
+    assert (operation["outcome"], operation["refusals"][0]["reason"]) == ("failed", "no_capacity")
     assert control_plane.get(name)["state"] == "stopped"
 
 

@@ -35,13 +35,15 @@ def test_a_workstation_comes_up_whole_and_says_so(control_plane: ControlPlane, a
     operation = control_plane.up(name)
 
     assert {step["name"]: step["state"] for step in operation["steps"]} == dict.fromkeys({"preflight", *STEPS}, "done")
-    assert {finding["name"]: finding["result"] for finding in operation["findings"]} == dict.fromkeys(
+    assert {finding["name"]: finding["result"] for finding in operation["health_checks"]} == dict.fromkeys(
         ("cloud-init", "setup", "blob-mount", "xrdp", "gpu"), "passed"
     )
     seen = control_plane.get(name)
     assert (seen["state"], seen["billed"], seen["size"]) == ("running", True, "Standard_NV6ads_A10_v5")
-    assert seen["connect"]["ssh"] == f"ssh azureuser@{seen['address']}"
-    assert seen["price"]["per_hour"] == 0.59
+    ssh, rdp = seen["endpoints"]
+    assert (ssh["kind"], ssh["port"], ssh["command"]) == ("ssh", 22, f"ssh {seen['username']}@{seen['address']}")
+    assert (rdp["kind"], rdp["host"], rdp["port"]) == ("rdp", seen["address"], 3389)
+    assert seen["price_per_hour"]["amount"] == 0.59
     assert seen["operation"] is None
 
 
@@ -100,7 +102,7 @@ def test_a_role_that_is_there_already_is_a_success(control_plane: ControlPlane, 
     control_plane.until_step(accepted, "role", "done")
     # There is no such role here, so that the machine would be waited for until its first boot is over.
     control_plane.cancel(accepted)
-    assert control_plane.wait(accepted)["state"] == "cancelled"
+    assert control_plane.wait(accepted)["outcome"] == "cancelled"
 
 
 def test_independent_steps_run_side_by_side_and_no_step_waits_for_a_stranger(name: str) -> None:
@@ -109,10 +111,10 @@ def test_independent_steps_run_side_by_side_and_no_step_waits_for_a_stranger(nam
         operation = ControlPlane(client).up(name)
     steps = {step["name"]: step for step in operation["steps"]}
     for step in steps.values():
-        needs = [steps[need]["ended"] for need in step["needs"]]
-        assert not needs or step["began"] - max(needs) < 15.0, step["name"]
+        needs = [steps[need]["ended_seconds"] for need in step["needs"]]
+        assert not needs or step["began_seconds"] - max(needs) < 15.0, step["name"]
     # The container is ready long before the machine, although the machine was begun before it: see `building._tick`.
-    assert steps["container"]["ended"] < steps["vm"]["ended"] - 10.0
+    assert steps["container"]["ended_seconds"] < steps["vm"]["ended_seconds"] - 10.0
     assert operation["makespan_seconds"] <= operation["critical_path_seconds"] * 1.10 + 10.0
 
 
@@ -121,9 +123,9 @@ def test_a_dry_run_tells_everything_and_does_nothing(control_plane: ControlPlane
     assert answer.status_code == httpx.codes.OK
     plan = answer.json()
     assert plan["would"] == "create"
-    assert {step["name"] for step in plan["steps"]} == STEPS - {"health"}
-    assert {step["action"] for step in plan["steps"]} == {"create"}
-    assert plan["price"]["per_hour"] == 0.59
+    assert {step["name"] for step in plan["resources"]} == STEPS - {"health"}
+    assert {step["action"] for step in plan["resources"]} == {"create"}
+    assert plan["price_per_hour"]["amount"] == 0.59
     assert plan["refusals"] == []
     assert azure.resources(name) == []
     assert control_plane.client.get(f"/environments/{name}").status_code == httpx.codes.NOT_FOUND
@@ -155,7 +157,7 @@ def test_what_somebody_deleted_by_hand_is_built_again(control_plane: ControlPlan
     control_plane.up(name)
     azure.vanish(name, "networkSecurityGroups")
     plan = control_plane.put(name, dry_run="true").json()
-    assert {step["name"] for step in plan["steps"] if step["action"] == "create"} == {"firewall", "role"}
+    assert {step["name"] for step in plan["resources"] if step["action"] == "create"} == {"firewall", "role"}
     control_plane.up(name)
     assert len(azure.of_type(name, "Microsoft.Network/networkSecurityGroups")) == 1
 
@@ -180,7 +182,7 @@ def test_what_cannot_change_in_place_is_refused(
 def test_a_machine_without_a_gpu_gets_no_driver(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     operation = control_plane.up(name, {**WORKSTATION, "size": "Standard_D4s_v5", "region": "swedencentral"})
     assert "driver" not in {step["name"] for step in operation["steps"]}
-    assert "gpu" not in {finding["name"] for finding in operation["findings"]}
+    assert "gpu" not in {finding["name"] for finding in operation["health_checks"]}
 
 
 def test_an_ssh_key_reaches_the_machine(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
@@ -196,7 +198,7 @@ def test_a_firewall_that_somebody_opened_by_hand_is_closed_again(
     control_plane.up(name)
     azure.open_firewall(name)
     plan = control_plane.put(name, dry_run="true").json()
-    assert {step["name"] for step in plan["steps"] if step["action"] == "update"} == {"firewall"}
+    assert {step["name"] for step in plan["resources"] if step["action"] == "update"} == {"firewall"}
     control_plane.up(name)
     (firewall,) = azure.of_type(name, "Microsoft.Network/networkSecurityGroups")
     sources = [rule["properties"]["sourceAddressPrefixes"] for rule in firewall["properties"]["securityRules"]]
@@ -207,7 +209,7 @@ def test_a_wish_for_a_machine_that_is_stopped_leaves_it_in_peace(control_plane: 
     control_plane.up(name)
     control_plane.follow(control_plane.post(name, "stop"))
     operation = control_plane.up(name, {**WORKSTATION, "allow_from": ["198.51.100.0/24"]})
-    assert "stopped" in operation["explanation"]
+    assert "stopped" in operation["reason"]
     assert control_plane.get(name)["state"] == "stopped"
 
 
@@ -234,10 +236,10 @@ def test_an_unhealthy_environment_is_not_good_enough_for_the_same_wish(
 ) -> None:
     azure.spoil(method="POST", path=f"vm-{name}/runCommand", status=403, code="AuthorizationFailed", times=1)
     operation = control_plane.provision(name)
-    assert operation["state"] == "unhealthy"
-    assert "is billed" in operation["explanation"]
+    assert operation["outcome"] == "unhealthy"
+    assert "is billed" in operation["reason"]
     again = control_plane.put(name)
-    assert control_plane.follow(again)["state"] == "succeeded"
+    assert control_plane.follow(again)["outcome"] == "succeeded"
     assert control_plane.put(name).status_code == httpx.codes.OK
 
 
@@ -250,13 +252,13 @@ def test_an_unhealthy_machine_that_was_stopped_can_still_be_wished_for_and_is_as
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     azure.spoil(method="POST", path=f"vm-{name}/runCommand", status=403, code="AuthorizationFailed", times=1)
-    assert control_plane.provision(name)["state"] == "unhealthy"
+    assert control_plane.provision(name)["outcome"] == "unhealthy"
     control_plane.follow(control_plane.post(name, "stop"))
-    assert "stopped" in control_plane.up(name)["explanation"]
-    assert control_plane.get(name)["whole"] is False
+    assert "stopped" in control_plane.up(name)["reason"]
+    assert control_plane.get(name)["ready"] is False
     control_plane.follow(control_plane.post(name, "start"))
-    assert control_plane.up(name)["findings"]
-    assert control_plane.get(name)["whole"] is True
+    assert control_plane.up(name)["health_checks"]
+    assert control_plane.get(name)["ready"] is True
 
 
 def test_a_password_that_is_gone_for_good_is_not_replaced_behind_the_machines_back(
@@ -267,7 +269,7 @@ def test_a_password_that_is_gone_for_good_is_not_replaced_behind_the_machines_ba
     azure.delete_secret(secret)
     azure.purge_secret(secret)
     operation = control_plane.provision(name)
-    assert operation["state"] == "failed"
-    assert "was purged" in operation["explanation"]
+    assert operation["outcome"] == "failed"
+    assert "was purged" in operation["reason"]
     assert azure.secrets(name) == []
     assert control_plane.get(name)["state"] == "running"

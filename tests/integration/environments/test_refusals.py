@@ -13,11 +13,11 @@ def test_a_refused_machine_leaves_nothing_behind(control_plane: ControlPlane, az
     azure.spoil(method="PUT", kind=MACHINE, path=f"rg-dormouse-{name}", code="SkuNotAvailable", message="no room here")
     operation = control_plane.provision(name)
 
-    assert operation["state"] == "failed"
+    assert operation["outcome"] == "failed"
     assert [(refusal["step"], refusal["reason"]) for refusal in operation["refusals"]] == [("vm", "no_capacity")]
-    assert "no room here" in operation["explanation"]
-    assert "choose another size" in operation["explanation"]
-    assert "nothing is left" in operation["explanation"]
+    assert "no room here" in operation["reason"]
+    assert "choose another size" in operation["reason"]
+    assert "nothing is left" in operation["reason"]
     assert operation["leftovers"] == []
     assert azure.resources(name) == []
     assert azure.secrets(name) == []
@@ -26,7 +26,7 @@ def test_a_refused_machine_leaves_nothing_behind(control_plane: ControlPlane, az
 
 def test_after_a_refusal_the_name_is_free_again(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     azure.spoil(method="PUT", kind=MACHINE, path=f"rg-dormouse-{name}", times=1)
-    assert control_plane.provision(name)["state"] == "failed"
+    assert control_plane.provision(name)["outcome"] == "failed"
     control_plane.up(name)
 
 
@@ -49,7 +49,7 @@ def test_a_refusal_of_any_step_leaves_nothing_behind(
 ) -> None:
     azure.spoil(method="PUT", kind=kind, path=f"rg-dormouse-{name}", status=403, code="RequestDisallowedByPolicy")
     operation = control_plane.provision(name)
-    assert (operation["state"], operation["leftovers"]) == ("failed", [])
+    assert (operation["outcome"], operation["leftovers"]) == ("failed", [])
     assert operation["refusals"][0]["reason"] == "forbidden"
     assert azure.resources(name) == []
     assert azure.secrets(name) == []
@@ -62,7 +62,7 @@ def test_a_failure_that_azure_reports_late_leaves_nothing_behind(
     fault = {"effect": "fail", "method": "PUT", "kind": kind, "path": f"rg-dormouse-{name}", "code": "AllocationFailed"}
     azure.spoil(**fault)
     operation = control_plane.provision(name)
-    assert (operation["state"], operation["leftovers"]) == ("failed", [])
+    assert (operation["outcome"], operation["leftovers"]) == ("failed", [])
     assert azure.resources(name) == []
     assert azure.secrets(name) == []
 
@@ -70,7 +70,7 @@ def test_a_failure_that_azure_reports_late_leaves_nothing_behind(
 def test_a_refused_secret_leaves_nothing_behind(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     azure.spoil(method="PUT", path=f"/secrets/dormouse-{name}-", status=403, code="Forbidden", message="no right to set")
     operation = control_plane.provision(name)
-    assert (operation["state"], operation["leftovers"]) == ("failed", [])
+    assert (operation["outcome"], operation["leftovers"]) == ("failed", [])
     assert operation["refusals"][0]["step"] == "password"
     assert azure.resources(name) == []
 
@@ -83,13 +83,13 @@ def test_what_resists_being_taken_back_is_named_with_its_id(
         method="DELETE", kind="Microsoft.Resources/resourceGroups", path=f"rg-dormouse-{name}", code="ScopeLocked", times=1
     )
     operation = control_plane.provision(name)
-    assert operation["state"] == "failed"
+    assert operation["outcome"] == "failed"
     assert any(item.endswith(f"/resourceGroups/rg-dormouse-{name}") for item in operation["leftovers"])
-    assert "cost money" in operation["explanation"]
+    assert "cost money" in operation["reason"]
 
     # What is left can be seen, and deleted with the ordinary command.
     assert control_plane.get(name)["state"] == "incomplete"
-    assert control_plane.down(name)["state"] == "succeeded"
+    assert control_plane.down(name)["outcome"] == "succeeded"
     assert azure.resources(name) == []
 
 
@@ -102,7 +102,7 @@ def test_a_failed_change_takes_back_what_it_added_and_nothing_else(
     before = {resource["id"] for resource in azure.resources(name)}
     azure.spoil(method="PUT", kind="Microsoft.Network/networkInterfaces", path=f"rg-dormouse-{name}", code="SomethingWrong")
     operation = control_plane.provision(name)
-    assert (operation["state"], operation["leftovers"]) == ("failed", [])
+    assert (operation["outcome"], operation["leftovers"]) == ("failed", [])
     assert {resource["id"] for resource in azure.resources(name)} == before
     assert len(azure.secrets(name)) == 1
 
@@ -114,7 +114,7 @@ def test_a_change_that_breaks_off_is_taken_up_by_the_next_wish(
     azure.vanish(name, "extensions")
     azure.spoil(method="PUT", kind="Microsoft.Compute/virtualMachines/extensions", path=f"rg-dormouse-{name}", times=1)
     wish = {**WORKSTATION, "allow_from": ["198.51.100.0/24"]}
-    assert control_plane.provision(name, wish)["state"] == "failed"
+    assert control_plane.provision(name, wish)["outcome"] == "failed"
 
     # Whichever of the two wishes comes next, the firewall is what it says, and not what was half done.
     control_plane.up(name)
@@ -133,8 +133,8 @@ def test_a_failed_repair_keeps_the_role_the_address_and_the_card_that_were_there
     fault = {"effect": "fail", "method": "PUT", "kind": MACHINE, "path": f"rg-dormouse-{name}", "code": "AllocationFailed"}
     azure.spoil(**fault, times=1)
     operation = control_plane.provision(name)
-    assert (operation["state"], operation["leftovers"]) == ("failed", [])
-    assert "what existed before still exists" in operation["explanation"]
+    assert (operation["outcome"], operation["leftovers"]) == ("failed", [])
+    assert "what existed before still exists" in operation["reason"]
     assert kept <= {item["id"] for item in azure.resources(name)}
 
 
@@ -154,8 +154,8 @@ def test_preflight_says_early_what_azure_would_say_late(
     planned = control_plane.put(name, wish, dry_run="true").json()
     assert [refusal["reason"] for refusal in planned["refusals"]] == [reason]
     operation = control_plane.provision(name, wish)
-    assert operation["state"] == "refused"
-    assert operation["explanation"].startswith("Nothing was created.")
+    assert operation["outcome"] == "refused"
+    assert operation["reason"].startswith("Nothing was created.")
     assert azure.resources(name) == []
     assert azure.secrets(name) == []
 
@@ -164,10 +164,10 @@ def test_a_storage_name_that_somebody_in_the_world_has_is_found_before_anything_
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     plan = control_plane.put(name, dry_run="true").json()
-    account = next(step["id"].rsplit("/", 1)[-1] for step in plan["steps"] if step["name"] == "storage")
+    account = next(step["id"].rsplit("/", 1)[-1] for step in plan["resources"] if step["name"] == "storage")
     azure.take_name(account)
     operation = control_plane.provision(name)
-    assert (operation["state"], operation["refusals"][0]["reason"]) == ("refused", "name_taken")
+    assert (operation["outcome"], operation["refusals"][0]["reason"]) == ("refused", "name_taken")
     assert azure.resources(name) == []
 
 
@@ -177,8 +177,8 @@ def test_a_machine_that_stays_unhealthy_is_reported_with_its_findings_and_kept_f
     fault = {"effect": "fail", "method": "PUT", "kind": "Microsoft.Compute/virtualMachines/extensions"}
     azure.spoil(**fault, path=f"rg-dormouse-{name}", code="VMExtensionProvisioningError", message="driver does not build")
     operation = control_plane.provision(name)
-    assert operation["state"] == "failed"
-    assert "driver does not build" in operation["explanation"]
+    assert operation["outcome"] == "failed"
+    assert "driver does not build" in operation["reason"]
     assert azure.resources(name) == []
 
 
@@ -187,6 +187,6 @@ def test_a_region_that_there_is_not_is_a_refusal_and_no_trouble(control_plane: C
     dry = control_plane.put(name, spec, dry_run="true").json()
     assert "not_offered" in {refusal["reason"] for refusal in dry["refusals"]}
     operation = control_plane.provision(name, spec)
-    assert operation["state"] == "refused"
-    assert "atlantis" in operation["explanation"]
+    assert operation["outcome"] == "refused"
+    assert "atlantis" in operation["reason"]
     assert control_plane.client.get(f"/environments/{name}").status_code == 404

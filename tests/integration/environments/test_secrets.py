@@ -35,10 +35,10 @@ def test_the_password_is_in_no_history_log_record_status_or_answer(
 ) -> None:
     accepted = control_plane.put(name)
     answers = [accepted.text]
-    while (operation := control_plane.operation(accepted.json()["operation"]))["state"] in ("pending", "running"):
+    while (operation := control_plane.operation(accepted.json()["operation"]))["outcome"] is None:
         answers.append(str(operation))
         time.sleep(0.1)
-    assert operation["state"] == "succeeded"
+    assert operation["outcome"] == "succeeded"
     control_plane.follow(control_plane.post(name, "stop"))
     paths = (f"/environments/{name}", "/environments", "/operations", f"/environments/{name}/password")
     answers.extend(control_plane.client.get(path).text for path in paths)

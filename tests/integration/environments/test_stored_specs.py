@@ -31,10 +31,10 @@ def test_a_spec_that_is_refused_today_can_be_shown_changed_and_deleted(
     assert [fault["pointer"] for fault in kept.json()["errors"]] == ["/idle/cpu_cores"]
     looked = control_plane.put(name, {**WORKSTATION, "idle": {"cpu_cores": 2}}, dry_run="true")
     assert (looked.status_code, looked.json()["would"]) == (200, "change")
-    assert control_plane.provision(name, {**WORKSTATION, "idle": {"cpu_cores": 2}})["state"] == "succeeded"
+    assert control_plane.provision(name, {**WORKSTATION, "idle": {"cpu_cores": 2}})["outcome"] == "succeeded"
     assert control_plane.get(name)["spec"]["idle"]["cpu_cores"] == 2
     respecified(azure, name, idle=ENDLESS)
-    assert control_plane.down(name)["state"] == "succeeded"
+    assert control_plane.down(name)["outcome"] == "succeeded"
 
 
 @pytest.mark.parametrize("number", ["1e999", "Infinity", "-1e999", "NaN"])
@@ -53,8 +53,8 @@ def test_a_refusal_of_100_kb_ends_like_any_other(
         method="PUT", path=f"{name}/providers/Microsoft.Compute/virtualMachines", code="SkuNotAvailable", message=message
     )
     operation = control_plane.provision(name)
-    assert operation["state"] in ("failed", "refused"), operation
-    assert "characters in all)" in operation["explanation"]
+    assert operation["outcome"] in ("failed", "refused"), operation
+    assert "characters in all)" in operation["reason"]
     assert operation["refusals"][0]["detail"].endswith("characters in all)")
     assert azure.resources(name) == []
     assert azure.locks(name) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dormouse.clock import parse_moment
 from local.sandbox import Ground, Process, free_port
 from tests.support import ROOT, WORKSTATION, ControlPlane
 
@@ -20,7 +21,7 @@ def test_without_a_key_there_is_nothing_to_see(ground: Ground) -> None:
         assert stranger.put("/environments/ml1", json=WORKSTATION).status_code == 401
         assert stranger.get("/environments", headers={"x-functions-key": "wrong"}).status_code == 401
         health = stranger.get("/health").json()
-        assert (health["status"], abs(health["clock"] - ground.clock.seconds()) < 60) == ("ok", True)
+        assert (health["status"], abs(parse_moment(health["time"]) - ground.clock.seconds()) < 60) == ("ok", True)
 
 
 def test_everything_wrong_is_said_in_one_answer(control_plane: ControlPlane, name: str) -> None:
@@ -62,25 +63,27 @@ def test_two_wishes_at_once_make_one_environment(control_plane: ControlPlane, na
     first, second = control_plane.put(name), control_plane.put(name)
     assert (first.status_code, second.status_code) == (202, 409)
     assert second.json()["operation"] == first.json()["operation"]
-    assert second.headers["Location"] == first.headers["Location"]
-    assert control_plane.follow(first)["state"] == "succeeded"
+    assert second.headers["Location"] == first.headers["Operation-Location"]
+    assert control_plane.follow(first)["outcome"] == "succeeded"
 
 
 def test_accepted_says_where_to_look_and_when(control_plane: ControlPlane, name: str) -> None:
     accepted = control_plane.put(name)
-    assert accepted.headers["Location"] == f"/api/operations/{accepted.json()['operation']}"
+    href = f"{control_plane.client.base_url}operations/{accepted.json()['operation']}"
+    assert (accepted.headers["Operation-Location"], accepted.json()["href"]) == (href, href)
+    assert accepted.headers["Location"] == f"{href}/result"
     assert int(accepted.headers["Retry-After"]) > 0
     seen = control_plane.get(name)
     assert (seen["state"], seen["operation"]) == ("creating", accepted.json()["operation"])
     running = control_plane.operation(accepted.json()["operation"])
-    assert running["state"] in ("pending", "running")
+    assert (running["status"], running["outcome"], running["reason"]) == ("InProgress", None, None)
     control_plane.follow(accepted)
 
 
 def test_no_answer_shows_the_durable_interface(control_plane: ControlPlane, name: str) -> None:
     accepted = control_plane.put(name)
     control_plane.follow(accepted)
-    for text in (accepted.text, str(accepted.headers), control_plane.client.get(accepted.headers["Location"][4:]).text):
+    for text in (accepted.text, str(accepted.headers), control_plane.client.get(accepted.headers["Location"]).text):
         assert "runtime/webhooks" not in text
         assert "code=" not in text
 
@@ -120,10 +123,10 @@ def test_a_blueprint_tells_what_it_costs_where(control_plane: ControlPlane) -> N
     def card(**query: str) -> httpx.Response:
         return control_plane.client.get("/blueprints/workstation", params=query)
 
-    assert card().json()["price"] is None
-    assert card(region="Poland Central").json()["price"]["per_hour"] == 0.59
-    assert card(region="eastus", size="standard_nc4as_t4_v3").json()["price"]["currency"] == "USD"
-    assert card(region="nowhere").json()["price"] is None
+    assert card().json()["price_per_hour"] is None
+    assert card(region="Poland Central").json()["price_per_hour"]["amount"] == 0.59
+    assert card(region="eastus", size="standard_nc4as_t4_v3").json()["price_per_hour"]["currency"] == "USD"
+    assert card(region="nowhere").json()["price_per_hour"] is None
     assert card(region="x' or 1 eq 1").status_code == 400
     assert card(region="eastus", size="Standard_NC6").status_code == 400
 

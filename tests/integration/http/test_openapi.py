@@ -86,6 +86,20 @@ def test_bodies_are_described_by_the_models_that_check_them() -> None:
     assert shape["required"] == ["blueprint", "region"]
 
 
+def test_every_property_has_a_description_and_an_example() -> None:
+    for name, shape in document()["components"]["schemas"].items():
+        for member, described in shape.get("properties", {}).items():
+            assert described.get("description"), f"{name}.{member} has no description"
+            assert described.get("examples"), f"{name}.{member} has no example"
+
+
+def test_names_are_those_that_types_declare() -> None:
+    names = set(document()["components"]["schemas"])
+    assert names >= {"Environment", "EnvironmentList", "Operation", "OperationList", "Machine", "MachineList", "IdleReport"}
+    assert all(re.fullmatch(r"[A-Z][A-Za-z]+", name) for name in names)
+    assert not [name for name in names if "View" in name or "Of" in name]
+
+
 def test_every_problem_is_described_and_explained_where_its_type_leads(ground: Ground) -> None:
     raised = {kind for route in ROUTES for kind in problems_of(route)}
     assert raised | {NotFound} >= set(STATUS_OF) - {NotFound}

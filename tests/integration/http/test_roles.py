@@ -66,7 +66,7 @@ def two(people: People, ground: Ground) -> Iterator[dict[str, str]]:
         for name, owner in (("ours1", "alice"), ("ours2", "bob")):
             accepted = people.ask("PUT", f"environments/{name}", people.token(owner, "user"), WORKSTATION)
             assert accepted.status_code == 202, accepted.text
-            assert plane.wait(accepted.json()["operation"])["by"] == owner
+            assert plane.wait(accepted.json()["operation"])["requested_by"] == owner
         yield {MINE: "ours1", THEIRS: "ours2"}
 
 
@@ -94,7 +94,7 @@ def test_a_role_opens_what_it_should_and_nothing_else(
 def test_who_did_something_and_by_which_door_is_in_the_trail(people: People, two: dict[str, str], ground: Ground) -> None:
     with ground.client() as client:
         trail = client.get("/operations", params={"environment": two[MINE]}).json()["value"]
-        assert (trail[-1]["by"], trail[-1]["door"]) == ("alice", "token")
+        assert (trail[-1]["requested_by"], trail[-1]["channel"]) == ("alice", "token")
         owner = client.get(f"/environments/{two[MINE]}").json()["owner"]
         assert owner == "alice"
 
@@ -112,7 +112,7 @@ def test_nobody_cancels_what_another_builds(people: People, azure: AzureSide, gr
     assert people.ask("POST", f"operations/{operation}/cancel", people.token("alice", "user")).status_code == 403
     assert people.ask("POST", f"operations/{operation}/cancel", people.token("bob", "user")).status_code == 202
     with ground.client() as client:
-        assert ControlPlane(client).wait(operation)["state"] == "cancelled"
+        assert ControlPlane(client).wait(operation)["outcome"] == "cancelled"
 
 
 def test_a_token_that_is_not_good_is_worse_than_none(people: People) -> None:
@@ -189,12 +189,12 @@ def test_to_end_by_force_and_to_purge_takes_an_admin(people: People, ground: Gro
         for who, status in ((operator, 403), (admin, 202), (admin, 409)):
             assert people.ask("POST", f"operations/{building}/cancel?force=true", who).status_code == status
         ended = plane.operation(building)
-        assert (ended["state"], ended["explanation"].startswith("root ended it by force")) == ("lost", True)
+        assert (ended["outcome"], ended["reason"].startswith("root ended it by force")) == ("lost", True)
         side.behave()
         secret = side.secrets(name)[0]
         assert people.ask("DELETE", f"environments/{name}?purge=true", operator).status_code == 403
         gone = plane.follow(people.ask("DELETE", f"environments/{name}?purge=true", admin))
-        assert gone["state"] == "succeeded", gone
+        assert gone["outcome"] == "succeeded", gone
         assert "purge" in {step["name"] for step in gone["steps"]}
         assert side.resources(name) == []
         assert secret not in side.deleted_secrets()
@@ -207,7 +207,7 @@ def test_a_vault_that_lets_nobody_purge_is_said_to(people: People, ground: Groun
         side.spoil(method="DELETE", path="/deletedsecrets/", status=403, code="Forbidden")
         gone = plane.follow(people.ask("DELETE", f"environments/{name}?purge=true", people.token("root", "admin")))
         side.behave()
-        assert (gone["state"], "can still be recovered" in gone["explanation"]) == ("failed", True)
+        assert (gone["outcome"], "can still be recovered" in gone["reason"]) == ("failed", True)
         assert side.resources(name) == []
         assert client.get(f"/environments/{name}").status_code == 404
 
@@ -224,7 +224,7 @@ def test_what_was_left_recoverable_can_be_purged_later(people: People, ground: G
         operator = people.token("olga", "operator")
         assert people.ask("DELETE", f"environments/{name}?purge=true", operator).status_code == 403
         assert people.ask("DELETE", f"environments/{name}", operator).status_code == 200
-        assert plane.follow(people.ask("DELETE", f"environments/{name}?purge=true", admin))["state"] == "succeeded"
+        assert plane.follow(people.ask("DELETE", f"environments/{name}?purge=true", admin))["outcome"] == "succeeded"
         assert secret not in side.deleted_secrets()
 
 
@@ -235,8 +235,8 @@ def test_an_application_owns_what_it_builds(people: People, ground: Ground, name
     with ground.client() as client:
         plane = ControlPlane(client)
         accepted = people.ask("PUT", f"environments/{name}", token, WORKSTATION)
-        assert plane.wait(accepted.json()["operation"])["state"] == "succeeded"
-        assert plane.follow(people.ask("DELETE", f"environments/{name}", token))["state"] == "succeeded"
+        assert plane.wait(accepted.json()["operation"])["outcome"] == "succeeded"
+        assert plane.follow(people.ask("DELETE", f"environments/{name}", token))["outcome"] == "succeeded"
 
 
 def test_a_parameter_that_nobody_reads_is_refused(ground: Ground, control_plane: ControlPlane, name: str) -> None:
@@ -251,5 +251,5 @@ def test_cancelling_can_be_tried_out(control_plane: ControlPlane, azure: AzureSi
     building = control_plane.put(name).json()["operation"]
     would = control_plane.client.post(f"/operations/{building}/cancel", params={"dry_run": "true"})
     assert would.json() == {"operation": building, "environment": name, "verb": "provision", "force": False}
-    assert control_plane.operation(building)["state"] in ("pending", "running")
-    assert control_plane.follow(control_plane.cancel(building))["state"] == "cancelled"
+    assert control_plane.operation(building)["outcome"] is None
+    assert control_plane.follow(control_plane.cancel(building))["outcome"] == "cancelled"

@@ -33,7 +33,7 @@ def test_the_place_of_a_password_is_shown_to_those_who_may_ask_for_it(
         for path in views:
             answer = people.ask("GET", path, who)
             assert (answer.status_code, f"/secrets/{secret}" in answer.text) == (200, False), path
-        assert people.ask("GET", views[0], who).json()["password_secret"] == ""
+        assert people.ask("GET", views[0], who).json()["password_secret"] is None
     for who in (mine, operator):
         assert people.ask("GET", views[0], who).json()["password_secret"].endswith(f"/secrets/{secret}")
     control_plane.down(name)
@@ -67,7 +67,7 @@ def test_what_is_being_deleted_is_not_held(
         for query in ("", "?dry_run=true"):
             answer = control_plane.client.post(f"{path}{query}", json={**body, **more})
             assert (answer.status_code, answer.json().get("operation")) == (409, deletion), answer.text
-            assert answer.headers["Location"] == f"/api/operations/{deletion}"
+            assert answer.headers["Location"].endswith(f"/api/operations/{deletion}")
     azure.behave()
 
 

@@ -1,6 +1,6 @@
 """No false stop: what is not known protects a machine, and whatever people say up to the last moment is heeded."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,8 +14,8 @@ MONITOR = "metrics:getBatch"
 
 def moment(fleet: FleetSide, minutes: float = 0.0) -> datetime:
     """The clock of the control plane, some minutes from now."""
-    seconds = fleet.control_plane.get("/health").json()["clock"]
-    return datetime.fromtimestamp(seconds, UTC) + timedelta(minutes=minutes)
+    now = fleet.control_plane.get("/health").json()["time"]
+    return datetime.fromisoformat(now) + timedelta(minutes=minutes)
 
 
 def hours_that_end(fleet: FleetSide, minutes: float) -> str:
@@ -56,7 +56,7 @@ def test_measurements_are_taken_again_right_before_a_machine_without_an_agent_is
     sweep_ended(fleet.control_plane, accepted)
     assert fleet.power("outside") == "running"
     (operation,) = fleet.operations("outside")
-    assert (operation["state"], "Azure Monitor" in operation["explanation"]) == ("cancelled", True)
+    assert (operation["outcome"], "Azure Monitor" in operation["reason"]) == ("cancelled", True)
 
 
 def opt_out(fleet: FleetSide, name: str, tags: dict[str, str]) -> None:
@@ -87,7 +87,7 @@ def test_whoever_opts_out_between_the_verdict_and_the_stop_keeps_the_machine(fle
     }
     for name in answers:
         (operation,) = fleet.operations(name)
-        assert (operation["state"], operation["explanation"].startswith("Nothing was done. ")) == ("cancelled", True)
+        assert (operation["outcome"], operation["reason"].startswith("Nothing was done. ")) == ("cancelled", True)
 
 
 def test_a_changed_schedule_is_heeded_right_before_the_stop(fleet: FleetSide) -> None:
@@ -132,7 +132,7 @@ def test_what_cannot_be_read_is_told_and_protects_the_machine(fleet: FleetSide, 
         "keep": "running",
     }
     for name in fleet.names:
-        assert "configuration is invalid" in lines[name]["sentence"], lines[name]
+        assert "configuration is invalid" in lines[name]["reason"], lines[name]
         told = [notice["text"] for notice in fleet.notices(name)]
         assert len(told) == 1, told
         assert "neither stopped nor started" in told[0]
@@ -144,9 +144,9 @@ def test_azure_being_busy_is_called_so_and_the_next_sweep_does_try_again(fleet: 
     fleet.spoil(method="POST", path="busy/deallocate", status=409, code="AnotherOperationInProgress", message=words)
     fleet.sweep()
     (operation,) = fleet.operations("busy")
-    assert operation["state"] == "cancelled"
-    assert f"Azure could not take the request now: {words} (AnotherOperationInProgress)" in operation["explanation"]
-    assert "The next sweep retries." in operation["explanation"]
+    assert operation["outcome"] == "cancelled"
+    assert f"Azure could not take the request now: {words} (AnotherOperationInProgress)" in operation["reason"]
+    assert "The next sweep retries." in operation["reason"]
     fleet.simulation.delete("/faults").raise_for_status()
     fleet.sweep()
     assert fleet.power("busy") == "deallocated"
@@ -167,8 +167,8 @@ def test_a_no_of_azure_is_called_what_it_is(fleet: FleetSide, status: int, code:
     fleet.spoil(method="POST", path="locked/deallocate", status=status, code=code, message="No.")
     fleet.sweep()
     (operation,) = fleet.operations("locked")
-    assert words in operation["explanation"]
-    assert f"Azure's message: No. ({code})" in operation["explanation"]
+    assert words in operation["reason"]
+    assert f"Azure's message: No. ({code})" in operation["reason"]
 
 
 def test_a_hibernation_that_fails_is_counted(fleet: FleetSide) -> None:

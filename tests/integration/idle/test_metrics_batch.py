@@ -35,8 +35,8 @@ def test_one_machine_without_an_answer_does_not_blind_the_others(fleet: FleetSid
     swept = fleet.sweep(dry_run=True)
     lines = fleet.lines()
     assert {name: line["verdict"] for name, line in lines.items()} == {**dict.fromkeys(NAMES, "idle"), "m3": "unknown"}
-    assert f"rejected the query for m3 (HTTP {fault['status']}" in lines["m3"]["sentence"]
-    assert [problem for problem in swept["tally"]["problems"] if "for m3 " in problem]
+    assert f"rejected the query for m3 (HTTP {fault['status']}" in lines["m3"]["reason"]
+    assert [problem for problem in swept["summary"]["problems"] if "for m3 " in problem]
 
 
 def test_a_machine_that_is_gone_and_still_shown_is_the_only_one_that_is_unknown(fleet: FleetSide) -> None:
@@ -46,7 +46,7 @@ def test_a_machine_that_is_gone_and_still_shown_is_the_only_one_that_is_unknown(
         fleet.sweep(dry_run=True)
         lines = fleet.lines()
         assert {line["verdict"] for name, line in lines.items() if name != gone} == {"idle"}
-        assert gone not in lines or gone in lines[gone]["sentence"]
+        assert gone not in lines or gone in lines[gone]["reason"]
 
 
 def test_a_machine_that_is_left_out_of_an_answer_is_named(fleet: FleetSide) -> None:
@@ -55,7 +55,7 @@ def test_a_machine_that_is_left_out_of_an_answer_is_named(fleet: FleetSide) -> N
     fleet.sweep(dry_run=True)
     lines = fleet.lines()
     assert {name for name, line in lines.items() if line["verdict"] != "idle"} == {"m3"}
-    assert "returned no data for m3" in lines["m3"]["sentence"]
+    assert "returned no data for m3" in lines["m3"]["reason"]
 
 
 @pytest.mark.parametrize("status", [403, 529])

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from dormouse.clock import parse_moment
 from local.sandbox import Ground
 from tests.fleet import CPU_SIZE, FleetSide, caught_up, machine
 from tests.support import WORKSTATION, ControlPlane, until
@@ -43,8 +44,10 @@ def test_a_schedule_starts_and_stops_at_its_times_and_never_acts_on_the_past(fle
     until(acted, "the schedules were not kept")
     assert fleet.power("late") == "running", "it was running after hours when its schedule was first seen"
     assert fleet.power("works") == "running", "what works is not stopped by the clock"
-    until(lambda: fleet.sweep() and "wants it off since" in fleet.lines()["works"]["then"], "it is not explained")
-    assert fleet.operations("rises")[0]["by"] == "sweep (schedule)"
+    until(
+        lambda: fleet.sweep() and "wants it off since" in fleet.lines()["works"]["next_action_text"], "it is not explained"
+    )
+    assert fleet.operations("rises")[0]["requested_by"] == "sweep (schedule)"
 
     # Somebody starts it after hours: that holds until the next transition.
     fleet.simulation.post("/machines/start", json={"id": fleet.id("rests")}).raise_for_status()
@@ -68,8 +71,7 @@ def test_a_lease_stops_a_busy_machine_because_somebody_said_so(fleet: FleetSide)
 
     until(over, "the lease never ran out")
     (operation,) = fleet.operations("guest")
-    began = datetime.fromisoformat(operation["began_at"]).timestamp()
-    assert began >= longer["until"]
+    assert parse_moment(operation["began_at"]) >= parse_moment(longer["until"])
     assert [notice["event"] for notice in fleet.notices("guest")] == ["warned", "stopped"]
 
 
@@ -81,19 +83,19 @@ def test_adopting_puts_an_agent_on_a_machine_and_releasing_takes_it_away(fleet: 
     body = {"machine": fleet.id("foundling"), "idle": "window=6h"}
     plane = ControlPlane(fleet.control_plane)
     adopted = plane.follow(fleet.control_plane.post("/machines/adopt", json=body))
-    assert adopted["state"] == "succeeded", adopted
+    assert adopted["outcome"] == "succeeded", adopted
     assert [(step["name"], step["state"]) for step in adopted["steps"]] == [("tag", "done"), ("agent", "done")]
     caught_up(fleet.simulation)
     until(lambda: fleet.verdicts().get("foundling") == "unknown", "nobody watches it")
 
     def reported() -> bool:
         fleet.sweep(dry_run=True)
-        return "cpu_cores" in fleet.lines()["foundling"]["numbers"]
+        return "cpu_cores" in fleet.lines()["foundling"]["measurements"]
 
     until(reported, "its agent does not report")
 
     released = plane.follow(fleet.control_plane.post("/machines/release", json={"machine": fleet.id("foundling")}))
-    assert released["state"] == "succeeded", released
+    assert released["outcome"] == "succeeded", released
     until(lambda: fleet.verdicts() == {}, "it is still watched")
     rows = fleet.simulation.get("/rows", params={"table": "heartbeats"}).json()["value"]
     assert [row for row in rows if row["RowKey"].endswith(":foundling")] == []
@@ -108,7 +110,7 @@ def test_adopting_replaces_what_is_written_in_other_capitals(fleet: FleetSide) -
     assert fleet.verdicts() == {"odd": "unmanaged"}
     body = {"machine": fleet.id("odd"), "idle": "window=2h", "agent": False}
     adopted = ControlPlane(fleet.control_plane).follow(fleet.control_plane.post("/machines/adopt", json=body))
-    assert adopted["state"] == "succeeded", adopted
+    assert adopted["outcome"] == "succeeded", adopted
     (there,) = fleet.simulation.get("/resources", params={"below": fleet.id("odd").lower()}).json()["value"]
     assert there["tags"] == {"dormouse-idle": "window=2h", "dormouse-deployment": "main", "team": "a"}
 
@@ -126,8 +128,8 @@ def test_an_environment_is_watched_by_the_policy_in_its_spec(fleet: FleetSide) -
     shorter = fleet.control_plane.post("/environments/watched/hold", json={"for": "1h", "reason": "shorter"}).json()
     assert (shorter["hold"]["reason"], shorter["kept"]) == ("demo", "longer")
     longer = fleet.control_plane.post("/environments/watched/hold", json={"for": "3 hours", "reason": "demo"}).json()
-    assert round(longer["hold"]["until"] - longer["hold"]["since"]) == 3 * 3600
-    assert longer["kept"] == ""
+    assert round(parse_moment(longer["hold"]["until"]) - parse_moment(longer["hold"]["since"])) == 3 * 3600
+    assert longer["kept"] is None
     shown = plane.get("watched")["spec"]
     assert shown["idle"]["window"] == "5m"
     assert plane.put("watched", shown).status_code == 200, "what is shown can be sent again"
@@ -143,11 +145,11 @@ def test_an_environment_is_watched_by_the_policy_in_its_spec(fleet: FleetSide) -
 
     until(asleep, "it never fell asleep")
     trail = fleet.control_plane.get("/operations", params={"environment": "watched"}).json()["value"]
-    assert (trail[0]["verb"], trail[0]["by"]) == ("stop", "sweep (idle)")
+    assert (trail[0]["verb"], trail[0]["requested_by"]) == ("stop", "sweep (idle)")
 
     # Another policy is a change like any other; so is a lease that ends it all.
     changed = plane.provision("watched", {**spec, "idle": {"enabled": False}})
-    assert changed["state"] == "succeeded"
+    assert changed["outcome"] == "succeeded"
     assert plane.get("watched")["spec"]["idle"]["enabled"] is False
     assert plane.put("watched", {**spec, "idle": {"enabled": False}}).status_code == 200
     fleet.control_plane.post("/environments/watched/extend", json={"for": "1m", "then": "delete"}).raise_for_status()
@@ -176,7 +178,7 @@ def test_a_missed_timer_is_made_up_for_and_a_host_that_dies_while_stopping_goes_
 
             def closed() -> bool:
                 trail = client.get("/operations?limit=200").json()["value"]
-                return [item["state"] for item in trail] == ["succeeded"] * 5
+                return [item["outcome"] for item in trail] == ["succeeded"] * 5
 
             until(closed, "the trail is not whole, or something was done twice")
     finally:

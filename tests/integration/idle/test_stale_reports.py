@@ -31,7 +31,7 @@ def test_lines_of_a_page_that_was_not_swept_are_marked_as_old(fleet: FleetSide) 
     fleet.spoil(path="reports(PartitionKey='reports',RowKey='page-00000')", method="PATCH", status=503, code="ServerBusy")
     fleet.spoil(path="reports(PartitionKey='reports',RowKey='page-00000')", method="PUT", status=503, code="ServerBusy")
     second = fleet.sweep()
-    assert any("could not be evaluated" in problem for problem in second["tally"]["problems"])
+    assert any("could not be evaluated" in problem for problem in second["summary"]["problems"])
     report = fleet.control_plane.get("/machines/idle-report").json()
     assert (report["sweep"], report["complete"]) == (second["id"], False)
     assert report["sweep"] != first
@@ -46,7 +46,7 @@ def test_lines_of_a_page_that_was_not_swept_are_marked_as_old(fleet: FleetSide) 
     assert content["problems"]
     rows = as_csv(fleet)
     assert {row["stale"] for row in rows if row["id"]} == {"True"}
-    assert [row["sentence"] for row in rows if not row["id"]] == report["problems"]
+    assert [row["reason"] for row in rows if not row["id"]] == report["problems"]
     fleet.simulation.delete("/faults").raise_for_status()
     fleet.sweep()
     report = fleet.control_plane.get("/machines/idle-report").json()
@@ -60,8 +60,8 @@ def test_a_sweep_that_cannot_see_shows_what_was_seen_before(fleet: FleetSide, fa
     fleet.spoil(path="Microsoft.ResourceGraph", **fault)
     fleet.sweep()
     report = fleet.control_plane.get("/machines/idle-report").json()
-    assert (report["complete"], report["tally"]["machines"]) == (False, 0)
-    assert any("cannot be listed" in problem for problem in report["problems"])
+    assert (report["complete"], report["summary"]["machines"]) == (False, 0)
+    assert any("cannot list the machines" in problem for problem in report["problems"])
     assert fleet.lines()["there"]["stale"]
     assert fleet.control_plane.get("/machines").json()["problems"] == report["problems"]
 
@@ -100,7 +100,7 @@ def test_a_fleet_whose_last_machines_were_deleted_is_empty_and_one_that_may_not_
     # The index of Resource Graph shows them for a while.
     until(lambda: problems() == "" and not alone.lines(), "the fleet is not empty")
     report = alone.control_plane.get("/machines/idle-report").json()
-    assert (report["complete"], report["tally"]["machines"]) == (True, 0)
+    assert (report["complete"], report["summary"]["machines"]) == (True, 0)
 
 
 def test_a_page_that_cannot_be_read_is_said_to_be_missing(fleet: FleetSide) -> None:
@@ -110,7 +110,7 @@ def test_a_page_that_cannot_be_read_is_said_to_be_missing(fleet: FleetSide) -> N
     report = fleet.control_plane.get("/machines/idle-report").json()
     assert not report["complete"]
     assert any("Machines of page 0 are missing" in problem for problem in report["problems"])
-    assert "Machines of page 0 are missing" in as_csv(fleet)[0]["sentence"]
+    assert "Machines of page 0 are missing" in as_csv(fleet)[0]["reason"]
     fleet.sweep()
     assert fleet.control_plane.get("/machines/idle-report").json()["complete"]
 
@@ -141,7 +141,7 @@ def test_before_the_first_sweep_no_view_calls_the_fleet_empty(fresh: FleetSide) 
     assert (content["value"], content["problems"]) == ([], ["No sweep has ended yet."])
     report = fresh.control_plane.get("/machines/idle-report").json()
     assert (report["complete"], report["problems"]) == (False, ["No sweep has ended yet."])
-    assert [row["sentence"] for row in as_csv(fresh)] == ["No sweep has ended yet."]
+    assert [row["reason"] for row in as_csv(fresh)] == ["No sweep has ended yet."]
     fresh.sweep()
     report = fresh.control_plane.get("/machines/idle-report").json()
     assert (report["complete"], report["value"]) == (True, []), "now it is known that there is none"

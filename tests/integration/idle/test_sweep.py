@@ -6,6 +6,7 @@ import io
 import httpx
 import pytest
 
+from dormouse.clock import parse_moment
 from tests.fleet import CPU_SIZE, SOON, FleetSide, machine, sweep_ended
 from tests.support import until
 
@@ -17,7 +18,7 @@ def lead_over(fleet: FleetSide, name: str) -> None:
 
     def decided() -> bool:
         fleet.sweep()
-        return fleet.power(name) != "running" or fleet.lines()[name]["step"] == "withdraw"
+        return fleet.power(name) != "running" or fleet.lines()[name]["next_action"] == "withdraw"
 
     until(decided, "nothing was decided")
 
@@ -35,7 +36,7 @@ def test_an_idle_machine_is_warned_then_stopped_and_the_others_are_not(fleet: Fl
 
     fleet.sweep()
     line = fleet.lines()["idle"]
-    assert (line["verdict"], line["step"]) == ("idle", "warn")
+    assert (line["verdict"], line["next_action"]) == ("idle", "warn")
     assert fleet.power("idle") == "running"
     until(lambda: bool(fleet.warnings("idle")), "the agent has not shown the warning")
     lead_over(fleet, "idle")
@@ -47,11 +48,11 @@ def test_an_idle_machine_is_warned_then_stopped_and_the_others_are_not(fleet: Fl
     }
 
     (operation,) = fleet.operations("idle")
-    assert (operation["verb"], operation["state"], operation["by"]) == ("stop", "succeeded", "sweep (idle)")
-    assert "GPU <= 0 %" in operation["explanation"]
+    assert (operation["verb"], operation["outcome"], operation["requested_by"]) == ("stop", "succeeded", "sweep (idle)")
+    assert "GPU <= 0 %" in operation["reason"]
     assert [notice["event"] for notice in fleet.notices("idle")] == ["warned", "stopped"]
-    assert fleet.sweep()["tally"]["verdicts"]["stopped"] >= 1
-    until(lambda: fleet.sweep()["tally"]["saved"] > 0, "sleep saves nothing")
+    assert fleet.sweep()["summary"]["verdicts"]["stopped"] >= 1
+    until(lambda: fleet.sweep()["summary"]["saved_amount"] > 0, "sleep saves nothing")
 
 
 def test_work_that_begins_after_the_warning_keeps_the_machine_awake(fleet: FleetSide) -> None:
@@ -60,8 +61,8 @@ def test_work_that_begins_after_the_warning_keeps_the_machine_awake(fleet: Fleet
     fleet.signals("worker", gpu_percent=88)
     until(lambda: fleet.verdicts()["worker"] == "busy", "work is not seen")
     fleet.sweep()
-    assert fleet.lines()["worker"]["step"] == "withdraw"
-    until(lambda: fleet.sweep() is not None and fleet.lines()["worker"]["step"] == "nothing", "still withdrawing")
+    assert fleet.lines()["worker"]["next_action"] == "withdraw"
+    until(lambda: fleet.sweep() is not None and fleet.lines()["worker"]["next_action"] is None, "still withdrawing")
     assert fleet.power("worker") == "running"
     assert fleet.operations("worker") == []
 
@@ -77,7 +78,7 @@ def test_work_that_begins_between_the_verdict_and_the_stop_is_seen_by_the_second
     assert fleet.lines()["late"]["verdict"] == "idle", "the verdict rests on what was known before"
     assert fleet.power("late") == "running"
     (operation,) = fleet.operations("late")
-    assert (operation["state"], "GPU at 88 %" in operation["explanation"]) == ("cancelled", True)
+    assert (operation["outcome"], "GPU at 88 %" in operation["reason"]) == ("cancelled", True)
 
 
 def test_a_snooze_link_takes_a_click_and_nothing_less(fleet: FleetSide) -> None:
@@ -106,11 +107,11 @@ def test_a_hold_ends_by_itself_and_is_never_longer_than_allowed(fleet: FleetSide
     fleet.sweep()
     body = {"machine": fleet.id("held"), "for": "30d", "reason": "a long one"}
     answer = fleet.control_plane.post("/machines/hold", json=body).raise_for_status().json()
-    assert round((answer["hold"]["until"] - answer["hold"]["since"]) / MINUTE) == 7 * 24 * 60
+    assert round((parse_moment(answer["hold"]["until"]) - parse_moment(answer["hold"]["since"])) / MINUTE) == 7 * 24 * 60
     wish = {"id": fleet.id("inside"), "by": "alice", "reason": "thesis", "for_seconds": 7200}
     fleet.simulation.post("/machines/awake", json=wish).raise_for_status()
     until(lambda: fleet.verdicts() == {"held": "held", "inside": "held"}, "nobody is held")
-    assert "by alice (on inside)" in fleet.lines()["inside"]["sentence"]
+    assert "by alice (on inside)" in fleet.lines()["inside"]["reason"]
 
     released = {"machine": fleet.id("held"), "for": 0}
     assert fleet.control_plane.post("/machines/hold", json=released).json()["hold"] is None
@@ -126,7 +127,7 @@ def test_a_warning_that_reaches_nobody_is_a_question_of_policy(fleet: FleetSide,
     assert fleet.power("lonely") == ends
     if ends == "running":
         line = fleet.lines()["lonely"]
-        assert (line["step"], "answered HTTP 503" in line["then"]) == ("warn", True)
+        assert (line["next_action"], "answered HTTP 503" in line["next_action_text"]) == ("warn", True)
     # Once somebody can be told again, it goes to sleep all the same.
     fleet.simulation.delete("/faults")
     lead_over(fleet, "lonely")
@@ -142,7 +143,7 @@ def test_a_stop_that_azure_refuses_is_told_once_and_spoils_no_other(fleet: Fleet
     for _ in range(3):
         fleet.sweep()
     assert len(fleet.operations("sick")) == 1, "it is left alone for a while"
-    assert "The last attempt failed" in fleet.lines()["sick"]["then"]
+    assert "The last attempt failed" in fleet.lines()["sick"]["next_action_text"]
     (notice,) = fleet.notices("sick")
     assert (notice["event"], "no right to do this" in notice["text"]) == ("stop not confirmed", True)
 
@@ -152,9 +153,9 @@ def test_a_stop_that_never_comes_is_called_not_confirmed(fleet: FleetSide) -> No
     fleet.spoil(effect="fail", method="POST", path="stuck/deallocate", code="InternalExecutionError", message="it broke")
     fleet.sweep()
     (operation,) = fleet.operations("stuck")
-    assert (operation["state"], fleet.power("stuck")) == ("failed", "running")
-    assert "NOT CONFIRMED" in operation["explanation"]
-    assert "it broke" in operation["explanation"]
+    assert (operation["outcome"], fleet.power("stuck")) == ("failed", "running")
+    assert "NOT CONFIRMED" in operation["reason"]
+    assert "it broke" in operation["reason"]
 
 
 def test_what_was_shut_down_from_inside_is_deallocated(fleet: FleetSide) -> None:
@@ -167,7 +168,7 @@ def test_what_was_shut_down_from_inside_is_deallocated(fleet: FleetSide) -> None
 
     until(deallocated, "it is still billed")
     assert fleet.power("frozen") == "stopped"
-    assert fleet.operations("halted")[0]["by"] == "sweep (stopped_billed)"
+    assert fleet.operations("halted")[0]["requested_by"] == "sweep (stopped_billed)"
 
 
 def test_a_machine_that_can_hibernate_does_if_its_policy_says_so(fleet: FleetSide) -> None:
@@ -181,7 +182,7 @@ def test_a_machine_that_can_hibernate_does_if_its_policy_says_so(fleet: FleetSid
     fleet.sweep()
     assert {name: fleet.power(name) for name in fleet.names} == dict.fromkeys(fleet.names, "deallocated")
     assert {name: fleet.hibernated(name) for name in fleet.names} == {"dreamer": True, "plain": False, "unasked": False}
-    assert [operation["state"] for operation in fleet.operations("plain")] == ["succeeded"], "nothing was refused"
+    assert [operation["outcome"] for operation in fleet.operations("plain")] == ["succeeded"], "nothing was refused"
 
 
 def test_a_machine_that_was_shut_down_from_inside_is_deallocated_and_not_hibernated(fleet: FleetSide) -> None:
@@ -193,7 +194,7 @@ def test_a_machine_that_was_shut_down_from_inside_is_deallocated_and_not_hiberna
 
     until(deallocated, "it is still billed")
     assert not fleet.hibernated("halted")
-    assert [operation["state"] for operation in fleet.operations("halted")] == ["succeeded"], "nothing was refused"
+    assert [operation["outcome"] for operation in fleet.operations("halted")] == ["succeeded"], "nothing was refused"
 
 
 def test_a_machine_that_somebody_works_on_by_operation_is_left_alone(fleet: FleetSide) -> None:
@@ -202,7 +203,7 @@ def test_a_machine_that_somebody_works_on_by_operation_is_left_alone(fleet: Flee
     fleet.spoil(method="PATCH", path="/taken", status=429, code="TooManyRequests", retry_after=2000, times=1)
     adoption = fleet.control_plane.post("/machines/adopt", json={"machine": fleet.id("taken"), "idle": SOON, "agent": False})
     assert adoption.status_code == 202
-    problems = fleet.sweep()["tally"]["problems"]
+    problems = fleet.sweep()["summary"]["problems"]
     assert [f"taken is locked by operation {adoption.json()['operation']}"] == [p for p in problems if p.startswith("taken")]
     assert fleet.power("taken") == "running"
 
@@ -229,7 +230,7 @@ def test_the_report_is_told_page_by_page_and_as_a_table(fleet: FleetSide) -> Non
     rest = fleet.control_plane.get(page["next"].removeprefix("/api")).json()
     assert rest["value"][0]["id"] != page["value"][0]["id"]
     report = fleet.control_plane.get("/machines/idle-report").json()
-    assert report["tally"]["machines"] >= 2
+    assert report["summary"]["machines"] >= 2
     text = fleet.control_plane.get("/machines/idle-report", params={"format": "csv"})
     assert text.headers["Content-Type"].startswith("text/csv")
     rows = {row["name"]: row for row in csv.DictReader(io.StringIO(text.text))}
@@ -249,7 +250,7 @@ def test_every_try_to_stop_looks_anew(fleet: FleetSide) -> None:
     fleet.signals("shaky", gpu_percent=95, gpu_processes=1)
     sweep_ended(fleet.control_plane, accepted)
     assert fleet.power("shaky") == "running"
-    assert fleet.operations("shaky")[0]["state"] in ("cancelled", "failed")
+    assert fleet.operations("shaky")[0]["outcome"] in ("cancelled", "failed")
 
 
 def test_a_snooze_link_never_shortens_what_somebody_asked_for(fleet: FleetSide) -> None:

@@ -46,7 +46,7 @@ def test_a_lease_that_is_extended_between_the_verdict_and_the_deletion_keeps_the
     assert plane.get("leased")["lease"]["then"] == "delete"
     (latest, *_) = fleet.control_plane.get("/operations", params={"environment": "leased"}).json()["value"]
     latest = plane.wait(latest["id"])
-    assert (latest["verb"], latest["state"], latest["explanation"]) == (
+    assert (latest["verb"], latest["outcome"], latest["reason"]) == (
         "delete",
         "cancelled",
         "Nothing was deleted. Its lease has been changed.",
@@ -102,7 +102,7 @@ def test_what_is_asked_of_an_environment_from_its_acceptance_on_survives_the_fir
     extend(fleet, "eager", **{"for": "8h", "then": "stop"}).raise_for_status()
     fleet.control_plane.post("/environments/eager/hold", json={"for": "5h"}).raise_for_status()
     fleet.sweep()
-    assert plane.follow(accepted)["state"] == "succeeded"
+    assert plane.follow(accepted)["outcome"] == "succeeded"
     for _ in range(2):
         fleet.sweep()
         seen = plane.get("eager")
@@ -127,7 +127,7 @@ def test_a_sweep_that_hangs_is_ended_and_told_and_its_machines_are_free(fleet: F
     told = [item["body"] for item in fleet.simulation.get("/messages").json()["value"]]
     (notice,) = [body for body in told if body["event"] == "sweep ended"]
     assert sweep in notice["text"]
-    assert fleet.operations("taken")[-1]["state"] == "lost"
+    assert fleet.operations("taken")[-1]["outcome"] == "lost"
     assert fleet.control_plane.post("/machines/release", json={"machine": fleet.id("taken")}).status_code == 202
 
 
@@ -143,7 +143,7 @@ def test_an_admin_can_end_a_sweep_and_a_machine_of_it(fleet: FleetSide, fleet_gr
     (operation,) = fleet.operations("two")
     ended = fleet.control_plane.post(f"/operations/{operation['id']}/cancel?force=true", headers=admin)
     assert ended.status_code == 202, ended.text
-    assert fleet.operations("two")[0]["state"] == "lost"
+    assert fleet.operations("two")[0]["outcome"] == "lost"
     release = {"machine": fleet.id("two")}
     assert fleet.control_plane.post("/machines/release", json=release).status_code == 202
 
@@ -168,13 +168,13 @@ def test_a_sweep_that_sees_nothing_is_told_once_and_no_view_calls_it_an_empty_fl
     fleet.simulation.delete("/messages").raise_for_status()
     fleet.spoil(path="Microsoft.ResourceGraph", status=403, code="AuthorizationFailed", message="no right")
     for _ in range(3):
-        problems = fleet.sweep()["tally"]["problems"]
+        problems = fleet.sweep()["summary"]["problems"]
         assert any("cannot be listed" in problem for problem in problems)
     told = [item["body"]["event"] for item in fleet.simulation.get("/messages").json()["value"]]
     assert told.count("sweep failed") <= 1, "once a day"
     report = fleet.control_plane.get("/machines/idle-report").json()
     assert any(
-        "The sweep failed" in problem or "cannot list the machines" in problem for problem in report["tally"]["problems"]
+        "The sweep failed" in problem or "cannot list the machines" in problem for problem in report["summary"]["problems"]
     )
 
 
@@ -186,13 +186,13 @@ def test_a_machine_is_free_when_its_own_stop_is_confirmed(fleet: FleetSide) -> N
     ended = moment(fleet)
 
     def free() -> bool:
-        return bool((fleet.operations("quick") or [{"state": ""}])[0]["state"] == "succeeded")
+        return bool((fleet.operations("quick") or [{"outcome": ""}])[0]["outcome"] == "succeeded")
 
     until(free, "it is not confirmed")
     assert (moment(fleet) - ended).total_seconds() < 30
-    assert fleet.operations("stuck")[0]["state"] in ("running", "pending")
+    assert fleet.operations("stuck")[0]["outcome"] is None
     sweep_ended(fleet.control_plane, accepted)
-    assert fleet.operations("stuck")[0]["state"] == "failed"
+    assert fleet.operations("stuck")[0]["outcome"] == "failed"
 
 
 def test_a_machine_that_was_made_again_without_its_agent_falls_asleep(fleet: FleetSide) -> None:
@@ -213,9 +213,9 @@ def test_more_machines_than_go_out_at_once_are_all_stopped_by_one_sweep() -> Non
     with temporary_ground(speed=10, timers=False) as ground, ground.client() as client, ground.simulation() as simulation:
         fleet = FleetSide(client, simulation)
         fleet.load(**{f"m{number:03}": machine(idle=AT_ONCE, size=CPU_SIZE, agent=False) for number in range(BURST + 10)})
-        assert fleet.sweep()["tally"]["problems"] == []
+        assert fleet.sweep()["summary"]["problems"] == []
         assert {fleet.power(name) for name in fleet.names} == {"deallocated"}
-        assert {operation["state"] for name in fleet.names for operation in fleet.operations(name)} == {"succeeded"}
+        assert {operation["outcome"] for name in fleet.names for operation in fleet.operations(name)} == {"succeeded"}
 
 
 def test_a_machine_whose_operation_was_ended_by_force_is_not_stopped_by_the_sweep_all_the_same(fleet: FleetSide) -> None:
@@ -229,7 +229,7 @@ def test_a_machine_whose_operation_was_ended_by_force_is_not_stopped_by_the_swee
     assert forced.status_code == 202, forced.text
     sweep_ended(fleet.control_plane, accepted)
     assert fleet.power("ended") == "running"
-    assert fleet.operations("ended")[0]["state"] in ("lost", "cancelled")
+    assert fleet.operations("ended")[0]["outcome"] in ("lost", "cancelled")
 
 
 @pytest.mark.parametrize("verb", ["stop", "delete"])
@@ -250,6 +250,6 @@ def test_an_orchestration_without_its_lock_changes_nothing(fleet: FleetSide, fle
         return dict(status["output"] or {})
 
     until(output, "it does not end")
-    assert output()["verdict"] == "cancelled"
-    assert "another operation took over the lock of others" in output()["explanation"]
+    assert output()["status"] == "cancelled"
+    assert "another operation took over the lock of others" in output()["reason"]
     assert fleet.power("others") == "running"

@@ -49,9 +49,13 @@ def test_a_memory_that_cannot_be_read_spoils_its_own_machine_only(fleet: FleetSi
     rows.write("machines", "mine", written)
     swept = fleet.sweep()
     lines = fleet.lines()
-    assert (lines["mine"]["verdict"], lines["mine"]["step"], lines["other"]["verdict"]) == ("unknown", "nothing", "idle")
-    assert "cannot read row" in lines["mine"]["sentence"]
-    assert [problem for problem in swept["tally"]["problems"] if key_of(fleet.id("mine")) in problem]
+    assert (lines["mine"]["verdict"], lines["mine"]["next_action"], lines["other"]["verdict"]) == (
+        "unknown",
+        "nothing",
+        "idle",
+    )
+    assert "cannot read row" in lines["mine"]["reason"]
+    assert [problem for problem in swept["summary"]["problems"] if key_of(fleet.id("mine")) in problem]
     assert rows.document("machines", "mine") == written, "it is left for the release that can read it"
     asked = {"machine": fleet.id("mine"), "for": "1h"}
     held = fleet.control_plane.post("/machines/hold", json=asked)
@@ -81,8 +85,8 @@ def test_a_heartbeat_that_cannot_be_read_spoils_its_own_machine_only(
     rows.change("heartbeats", "mine", **spoilt)
     fleet.sweep()
     lines = fleet.lines()
-    assert (lines["mine"]["verdict"], lines["mine"]["step"], lines["other"]["verdict"]) == ("unknown", "nothing", "idle")
-    assert "heartbeats" in lines["mine"]["sentence"]
+    assert (lines["mine"]["verdict"], lines["mine"]["next_action"], lines["other"]["verdict"]) == ("unknown", None, "idle")
+    assert "heartbeats" in lines["mine"]["reason"]
 
 
 @pytest.mark.parametrize("verb", ["resize", 7, None])
@@ -96,9 +100,9 @@ def test_an_operation_of_a_newer_release_is_shown_as_unknown(fleet: FleetSide, r
     rows.azure.write_row("operations", key["RowKey"], document, Environment=operation["environment"])
     (listed,) = fleet.operations("mine")
     assert (listed["id"], listed["state"], listed["verb"]) == (operation["id"], "unknown", "unknown")
-    assert "cannot read row" in listed["explanation"]
+    assert "cannot read row" in listed["reason"]
     alone = fleet.control_plane.get(f"/operations/{operation['id']}")
-    assert (alone.status_code, alone.json()["state"]) == (200, "unknown")
+    assert (alone.status_code, alone.json()["outcome"]) == (200, "unknown")
 
 
 @pytest.mark.parametrize("document", BROKEN)

@@ -160,7 +160,7 @@ def test_teams_is_told_what_to_say_and_opens_pages() -> None:
 
 def test_a_script_gets_names_and_words() -> None:
     plain = GenericAnswer.of(CARD)
-    assert plain.next[0] == NextStep("Stop", "stop ml1", "")
+    assert plain.next[0] == NextStep("Stop", "stop ml1", None)
     assert plain.facts == {"State": "running"}
 
 

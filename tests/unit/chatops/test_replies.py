@@ -15,16 +15,17 @@ from dormouse.chatops.replies import (
     lease_card,
     list_card,
 )
-from dormouse.cloud.prices import Price
+from dormouse.environments.results import OutcomeStatus
 from dormouse.idle.decision import NextAction
-from dormouse.idle.report import ReportRow, SweepSummary
-from dormouse.idle.tracking import Hold, Lease, LeaseAction
+from dormouse.idle.report import SweepSummary
+from dormouse.idle.tracking import LeaseAction
 from dormouse.idle.verdict import VerdictKind
 from dormouse.lifecycle import State
 from dormouse.notifications.cards import MOST_LINES, Card, fitting
 from dormouse.services.environments import EnvironmentPage
 from dormouse.services.views.environments import EnvironmentView
-from dormouse.services.views.machines import HoldView, IdleReport, LeaseView
+from dormouse.services.views.machines import Hold, HoldView, IdleReport, Lease, LeaseView, MachineView
+from dormouse.services.views.money import Money
 from dormouse.services.views.operations import OperationView
 
 VIEW = EnvironmentView(
@@ -34,67 +35,71 @@ VIEW = EnvironmentView(
     region="polandcentral",
     state=State.RUNNING,
     billed=True,
-    observed_at="2026-05-01T12:00:00+00:00",
+    observed_at="2026-05-01T12:00:00Z",
     fresh=True,
     size="Standard_NV6ads_A10_v5",
-    price=Price(0.59, "USD", "NV6ads A10 v5", "2026-01-01"),
+    price_per_hour=Money(0.59, "USD"),
     address="203.0.113.9",
-    connect={},
-    password_secret="",
+    endpoints=(),
+    username="azureuser",
+    password_secret=None,
     operation=None,
     hold=None,
     lease=None,
-    schedule="",
+    schedule=None,
     verdict="busy",
-    whole=True,
-    problem="",
-    spec={},
+    ready=True,
+    problem=None,
+    spec=None,
 )
 OPERATION = OperationView(
     id="ml1-delete-1",
     environment="ml1",
     verb="delete",
-    by="alice",
-    door="slack",
-    state="failed",
-    accepted_at="",
-    began_at="",
-    ended_at="",
+    requested_by="alice",
+    channel="slack",
+    status="Failed",
+    outcome=OutcomeStatus.FAILED,
+    reason="It resists.",
+    accepted_at="2026-05-01T12:00:00Z",
+    began_at=None,
+    ended_at=None,
     steps=(),
     step_counts={},
     makespan_seconds=0.0,
     critical_path_seconds=0.0,
-    explanation="It resists.",
     leftovers=("/disk",),
 )
-ROW = ReportRow(
+ROW = MachineView(
     id="/gpu1",
     name="gpu1",
-    environment="",
+    environment=None,
     region="",
     size="",
     state=State.RUNNING,
     verdict=VerdictKind.IDLE,
-    sentence="Idle.",
-    numbers={},
-    step=NextAction.WARN,
-    then="It is warned.",
-    at=0.0,
-    since=0.0,
+    reason="Idle.",
+    measurements={},
+    next_action=NextAction.WARN,
+    next_action_at=None,
+    next_action_text="It is warned.",
+    since=None,
     hold=None,
     lease=None,
     hours_asleep=0.0,
-    saved=0.0,
-    per_hour=0.0,
+    saved_amount=0.0,
+    price_per_hour_amount=None,
     currency="USD",
+    as_of="2026-05-01T12:00:00Z",
+    stale=False,
 )
 REPORT = IdleReport(
     sweep="s",
     dry_run=False,
-    as_of="2026-05-01T12:00:00+00:00",
+    as_of="2026-05-01T12:00:00Z",
     complete=True,
     problems=(),
-    tally=SweepSummary(machines=3, verdicts={"busy": 2, "idle": 1}),
+    summary=SweepSummary(machines=3, verdicts={"busy": 2, "idle": 1}),
     value=(ROW, replace(ROW, verdict=VerdictKind.BUSY)),
     next=None,
 )
@@ -103,7 +108,9 @@ REPORT = IdleReport(
 def test_what_has_not_come_to_a_good_end_is_not_called_done() -> None:
     card = ended_card(OPERATION, None)
     assert (card.title, card.text, card.lines) == ("ml1: delete ended: failed", "It resists.", ("Not deleted: /disk",))
-    assert ended_card(replace(OPERATION, state="succeeded", leftovers=()), VIEW).title == "ml1: delete succeeded"
+    assert (
+        ended_card(replace(OPERATION, outcome=OutcomeStatus.SUCCEEDED, leftovers=()), VIEW).title == "ml1: delete succeeded"
+    )
 
 
 def test_a_stopped_machine_is_said_not_to_be_billed_and_can_be_started() -> None:
@@ -128,7 +135,7 @@ def test_a_list_says_what_is_billed() -> None:
 
 
 def test_a_shorter_hold_is_answered_with_the_longer_one_that_stays() -> None:
-    hold = Hold("ana", "", 0.0, 3600.0)
+    hold = Hold("ana", None, "1970-01-01T00:00:00Z", "1970-01-01T01:00:00Z")
     assert "before 1970-01-01 01:00 UTC" in hold_card("ml1", HoldView("/ml1", hold)).text
     card = hold_card("ml1", HoldView("/ml1", hold, "longer"))
     assert card.text == "A longer hold by ana until 1970-01-01 01:00 UTC stays in place; 'hold ml1 off' removes it."
@@ -136,7 +143,7 @@ def test_a_shorter_hold_is_answered_with_the_longer_one_that_stays() -> None:
 
 @pytest.mark.parametrize(("then", "done"), [(LeaseAction.STOP, "stopped"), (LeaseAction.DELETE, "deleted")])
 def test_a_lease_says_what_happens_then(then: LeaseAction, done: str) -> None:
-    card = lease_card("ml1", LeaseView("/ml1", Lease(0.0, then, "ana", 0.0)))
+    card = lease_card("ml1", LeaseView("/ml1", Lease("1970-01-01T00:00:00Z", then, "ana", None)))
     assert card.title == f"ml1 will be {done} at 1970-01-01 00:00 UTC"
 
 
@@ -149,8 +156,8 @@ def test_the_idle_report_names_what_should_be_looked_at() -> None:
 @pytest.mark.parametrize("verdicts", [{}, {"busy": 2}])
 def test_a_report_that_is_not_complete_is_not_called_an_empty_fleet(verdicts: dict[str, int]) -> None:
     problems = ("The machines cannot be listed: HTTP 403",)
-    tally = SweepSummary(machines=sum(verdicts.values()), verdicts=verdicts)
-    card = idle_card(replace(REPORT, complete=False, problems=problems, tally=tally, value=()))
+    summary = SweepSummary(machines=sum(verdicts.values()), verdicts=verdicts)
+    card = idle_card(replace(REPORT, complete=False, problems=problems, summary=summary, value=()))
     assert card.title.startswith("The last sweep did not see all machines")
     assert "none in scope" not in card.title
     assert card.lines == tuple(problems)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from azure.monitor.querymetrics.aio import MetricsClient
 
-from dormouse.clock import iso_text
+from dormouse.clock import rfc3339
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import BETWEEN_CALLS, BYTES, CPU, HostEvidence, HostMetrics, Question
 from dormouse.lifecycle import State
@@ -24,7 +24,7 @@ def machine(name: str) -> VirtualMachine:
 
 
 def value_of(identifier: str, last: int) -> dict[str, Any]:
-    data = [{"timeStamp": iso_text(minute * 60), "maximum": 1.0, "total": 60.0} for minute in range(last - 20, last + 1)]
+    data = [{"timeStamp": rfc3339(minute * 60), "maximum": 1.0, "total": 60.0} for minute in range(last - 20, last + 1)]
     metrics = [{"name": {"value": name}, "timeseries": [{"data": data}]} for name in (CPU, *BYTES)]
     return {"resourceid": identifier, "value": metrics}
 

@@ -75,7 +75,7 @@ def test_plain_text_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_table_for_machines_shows_nothing_that_a_terminal_obeys(text: str) -> None:
-    texts = dict.fromkeys(("id", "name", "environment", "region", "size", "sentence", "then"), f"x{text}y")
+    texts = dict.fromkeys(("id", "name", "environment", "region", "size", "reason", "next_action_text"), f"x{text}y")
     hold = Hold(texts["name"], texts["name"], NOW, NOW + 60)
     line = replace(line_of(case()), **texts, hold=hold)  # type: ignore[arg-type] # mypy sees no names in a dict
     dependencies = reads_of(MemoryTables(), now=NOW)
