@@ -1,6 +1,6 @@
 """`python -m dormouse_cli`: the same as `dormouse`."""
 
-from dormouse_cli.door import main
+from dormouse_cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -5,43 +5,43 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from typer.completion import completion_init  # type: ignore[attr-defined]  # only its neighbours import it
+from typer.completion import completion_init  # type: ignore[attr-defined]  # typer does not export it
 
 from dormouse_cli import __version__
-from dormouse_cli.commands import acting, caring, login, looking
-from dormouse_cli.errors import MEANING
-from dormouse_cli.output import say
+from dormouse_cli.commands import blueprints, environments, login, machines, operations
+from dormouse_cli.errors import MEANINGS
+from dormouse_cli.output import print_lines
 
-BUILD, RUN, SLEEP, TRAIL, SETUP = "Look and build", "Run", "Sleep", "Operations", "Set up"
+ENVIRONMENTS, POWER, IDLE, OPERATIONS, SETUP = "Environments", "Power and access", "Idle shutdown", "Operations", "Setup"
 COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
-    (BUILD, looking.blueprints),
-    (BUILD, looking.schema),
-    (BUILD, acting.plan),
-    (BUILD, acting.up),
-    (BUILD, looking.ls),
-    (BUILD, looking.show),
-    (BUILD, acting.rm),
-    (RUN, acting.start),
-    (RUN, acting.stop),
-    (RUN, acting.restart),
-    (RUN, looking.password),
-    (SLEEP, looking.idle),
-    (SLEEP, looking.machines),
-    (SLEEP, caring.hold),
-    (SLEEP, caring.extend),
-    (SLEEP, caring.adopt),
-    (SLEEP, caring.release),
-    (SLEEP, caring.sweep),
-    (TRAIL, looking.operations),
-    (TRAIL, acting.watch),
-    (TRAIL, acting.cancel),
+    (ENVIRONMENTS, blueprints.blueprints),
+    (ENVIRONMENTS, blueprints.schema),
+    (ENVIRONMENTS, environments.plan),
+    (ENVIRONMENTS, environments.up),
+    (ENVIRONMENTS, environments.ls),
+    (ENVIRONMENTS, environments.show),
+    (ENVIRONMENTS, environments.rm),
+    (POWER, environments.start),
+    (POWER, environments.stop),
+    (POWER, environments.restart),
+    (POWER, environments.password),
+    (IDLE, machines.idle),
+    (IDLE, machines.machines),
+    (IDLE, machines.hold),
+    (IDLE, machines.extend),
+    (IDLE, machines.adopt),
+    (IDLE, machines.release),
+    (IDLE, machines.sweep),
+    (OPERATIONS, operations.operations),
+    (OPERATIONS, operations.watch),
+    (OPERATIONS, operations.cancel),
     (SETUP, login.login),
     (SETUP, login.logout),
     (SETUP, login.completion),
 )
-EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
+EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items()) + "."
 
-# Typer makes itself ready for shells only where it adds options of its own for that.
+# Typer initialises completion only with its own options, which add_completion=False removes.
 if "_DORMOUSE_COMPLETE" in os.environ:
     completion_init()
 
@@ -55,9 +55,9 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 - the shape is typer's
-    if asked:
-        say(f"dormouse {__version__}")
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - typer's signature
+    if requested:
+        print_lines(f"dormouse {__version__}")
         raise typer.Exit
 
 
@@ -65,10 +65,10 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - the shape is typer's
 def dormouse(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """GPU machines on Azure: built from blueprints, asleep when nobody uses them, gone without leftovers."""
+    """Create, start, stop and delete GPU environments on Azure; idle machines are stopped automatically."""
 
 
 for _panel, _command in COMMANDS:

@@ -1,4 +1,4 @@
-"""Microsoft Entra and Key Vault, with the rights of whoever runs the command; only the extra `entra` brings them along."""
+"""Microsoft Entra tokens and Key Vault secrets, with the rights of the user; needs the extra `entra`."""
 
 import logging
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dormouse_cli.access import Entra
-from dormouse_cli.errors import CommandError, NoServer, NotAllowed, NotFound, Usage
+from dormouse_cli.credentials import EntraLogin
+from dormouse_cli.errors import AccessDenied, CommandError, NotFound, ServerError, UsageError
 
 if TYPE_CHECKING:
     from azure.identity import DefaultAzureCredential
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 MISSING = "This needs the packages azure-identity and azure-keyvault-secrets, which are not installed."
 INSTALL = "Install them: pip install 'dormouse-cli[entra]' (from a checkout: pip install './cli[entra]')"
 LOG_IN = "Log in to Azure, for example with: az login"
-BRIEFLY = {"retry_total": 2, "connection_timeout": 10, "read_timeout": 30}
+VAULT_LIMITS = {"retry_total": 2, "connection_timeout": 10, "read_timeout": 30}  # attempts, and seconds
 
 
-def bearer_token(entra: Entra) -> str:
-    """A token for the control plane; raises NotAllowed, NoServer or Usage."""
-    with _in_our_words("Microsoft Entra"):
-        tenant = {"tenant_id": entra.tenant} if entra.tenant else {}
-        return str(_credential().get_token(f"{entra.audience.rstrip('/')}/.default", **tenant).token)
+def get_token(login: EntraLogin) -> str:
+    """A token for the control plane; raises AccessDenied, ServerError or UsageError."""
+    with _azure_errors("Microsoft Entra"):
+        tenant = {"tenant_id": login.tenant} if login.tenant else {}
+        return str(_credential().get_token(f"{login.audience.rstrip('/')}/.default", **tenant).token)
 
 
-def read_secret(address: str) -> str:
-    """A secret's value out of its key vault; raises NotAllowed, NotFound, NoServer or Usage."""
-    parts = urlsplit(address)
+def read_secret(uri: str) -> str:
+    """The value of a Key Vault secret; raises AccessDenied, NotFound, ServerError or UsageError."""
+    parts = urlsplit(uri)
     path = parts.path.strip("/").split("/")
     if parts.scheme != "https" or path[0] != "secrets" or len(path) not in (2, 3):
-        raise NoServer("What the control plane named is not the address of a secret.")
-    with _in_our_words(f"the key vault {parts.netloc}"):
+        raise ServerError("The control plane returned a URI that is not the URI of a Key Vault secret.")
+    with _azure_errors(f"the key vault {parts.netloc}"):
         from azure.keyvault.secrets import SecretClient
 
-        vault = SecretClient(f"https://{parts.netloc}", _credential(), **BRIEFLY)
+        vault = SecretClient(f"https://{parts.netloc}", _credential(), **VAULT_LIMITS)
         with vault:
             return vault.get_secret(path[1], path[2] if len(path) == 3 else None).value or ""
 
@@ -42,36 +42,37 @@ def read_secret(address: str) -> str:
 def _credential() -> "DefaultAzureCredential":
     from azure.identity import DefaultAzureCredential
 
-    logging.getLogger("azure").setLevel(logging.CRITICAL)  # what it has to say comes with the exception
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # the exception carries the same messages
     return DefaultAzureCredential()
 
 
 @contextmanager
-def _in_our_words(what: str) -> Iterator[None]:
+def _azure_errors(service: str) -> Iterator[None]:
+    """Turn the SDK's exceptions into a CommandError that names the service."""
     try:
         from azure.core import exceptions as azure
         from azure.identity import CredentialUnavailableError
     except ImportError:
-        raise Usage(MISSING, INSTALL) from None
+        raise UsageError(MISSING, INSTALL) from None
     try:
         yield
     except ImportError:
-        raise Usage(MISSING, INSTALL) from None
+        raise UsageError(MISSING, INSTALL) from None
     except CommandError:
         raise
     except CredentialUnavailableError:
-        raise NotAllowed("Nobody is logged in to Azure here.", LOG_IN) from None
+        raise AccessDenied("You are not logged in to Azure.", LOG_IN) from None
     except azure.ClientAuthenticationError as error:
-        raise NotAllowed(f"Microsoft Entra gives no token: {_first_line(error.message)}", LOG_IN) from None
+        raise AccessDenied(f"Microsoft Entra did not issue a token: {_first_line(error.message)}", LOG_IN) from None
     except azure.ResourceNotFoundError:
-        raise NotFound(f"There is no such secret in {what} (any more).") from None
+        raise NotFound(f"The secret does not exist in {service}; it may have been deleted.") from None
     except azure.HttpResponseError as error:
         if error.status_code in (401, 403):
-            words = "You need to be Key Vault Secrets User there."
-            raise NotAllowed(f"You may not read this in {what}: {_first_line(error.message)}", words) from None
-        raise NoServer(f"{what} answered with {error.status_code}: {_first_line(error.message)}") from None
+            advice = "You need the role Key Vault Secrets User there."
+            raise AccessDenied(f"Access to {service} was denied: {_first_line(error.message)}", advice) from None
+        raise ServerError(f"HTTP {error.status_code} from {service}: {_first_line(error.message)}") from None
     except azure.AzureError as error:
-        raise NoServer(f"{what} cannot be reached: {_first_line(error.message)}") from None
+        raise ServerError(f"Cannot reach {service}: {_first_line(error.message)}") from None
 
 
 def _first_line(text: str) -> str:

@@ -1,13 +1,13 @@
-"""What a command may end with: the exit codes, and the errors that lead to them.
+"""Exit codes, and the errors that lead to them.
 
 CommandError
-├── EndedBadly      what was asked for was done, and did not end well
-├── Usage           the command, its spec or its settings are wrong
-├── NoServer        there was no useful answer
-├── NotAllowed      nobody knows who asks, or they may not
-├── NotFound        what was named does not exist
-├── Conflict        something else is under way, or the state does not take the command
-└── Interrupted     somebody pressed Ctrl-C
+├── Unsuccessful    the operation did not succeed, a plan would be refused, or the user declined a confirmation
+├── UsageError      the command line, the spec or the settings are wrong
+├── ServerError     the control plane is unreachable, or its response is unusable
+├── AccessDenied    not logged in, or not allowed
+├── NotFound        the named thing does not exist
+├── Conflict        another operation is in progress, or the state does not allow the command
+└── Interrupted     the user pressed Ctrl-C
 """
 
 from enum import IntEnum
@@ -15,95 +15,96 @@ from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """What a script can tell from how the command ended; `docs/cli.md` and `dormouse --help` list them."""
+    """The exit codes of `dormouse`; `docs/cli.md` and `dormouse --help` list them."""
 
     OK = 0
-    ENDED_BADLY = 1
+    UNSUCCESSFUL = 1
     USAGE = 2
-    NO_SERVER = 3
-    NOT_ALLOWED = 4
+    SERVER_ERROR = 3
+    ACCESS_DENIED = 4
     NOT_FOUND = 5
     CONFLICT = 6
-    DEFECT = 70
+    BUG = 70
     INTERRUPTED = 130
 
 
-MEANING = {
+MEANINGS = {
     ExitCode.OK: "done, or accepted",
-    ExitCode.ENDED_BADLY: "the operation ended as refused, failed, unhealthy, cancelled or lost, or would be refused",
+    ExitCode.UNSUCCESSFUL: "the operation was refused, failed, unhealthy, cancelled or lost, or would be refused",
     ExitCode.USAGE: "the command line, the spec or the settings are wrong",
-    ExitCode.NO_SERVER: "the control plane cannot be reached, or does not answer usefully",
-    ExitCode.NOT_ALLOWED: "not logged in, or not allowed",
-    ExitCode.NOT_FOUND: "there is nothing of that name",
-    ExitCode.CONFLICT: "something else is under way, or the state does not take the command",
-    ExitCode.DEFECT: "a defect of the command line itself",
-    ExitCode.INTERRUPTED: "interrupted; an operation that was begun goes on",
+    ExitCode.SERVER_ERROR: "the control plane cannot be reached, or its response cannot be used",
+    ExitCode.ACCESS_DENIED: "not logged in, or not allowed",
+    ExitCode.NOT_FOUND: "not found",
+    ExitCode.CONFLICT: "another operation is in progress, or the state does not allow the command",
+    ExitCode.BUG: "a bug in dormouse itself",
+    ExitCode.INTERRUPTED: "interrupted; an operation that has started continues",
 }
 
 
 class CommandError(Exception):
-    """A command that cannot be done: one sentence for people, and more lines where there is more to say."""
+    """Ends a command with an exit code, a message, and further lines that say more or what to do."""
 
     code: ClassVar[ExitCode]
 
-    def __init__(self, sentence: str, *more: str) -> None:
-        super().__init__(sentence)
-        self.more = more
+    def __init__(self, message: str, *details: str) -> None:
+        super().__init__(message)
+        self.details = details
 
 
-class EndedBadly(CommandError):
-    """What was asked for was done, and did not end well."""
+class Unsuccessful(CommandError):
+    """The operation did not succeed, a plan would be refused, or the user declined a confirmation."""
 
-    code = ExitCode.ENDED_BADLY
+    code = ExitCode.UNSUCCESSFUL
 
 
-class Usage(CommandError):
-    """The command, its spec or its settings are wrong."""
+class UsageError(CommandError):
+    """The command line, the spec or the settings are wrong."""
 
     code = ExitCode.USAGE
 
 
-class NoServer(CommandError):
-    """There was no useful answer.
+class ServerError(CommandError):
+    """The control plane is unreachable, or its response is unusable.
 
-    It `may_pass` with time, and where it is `quick` to find out, that can be tried at once, or after `ask_again_in` seconds
-    where the server said so. It is `uncertain` when nobody knows whether the server has done what it was asked.
+    `retryable`: the same request may succeed later. `quick`: it failed in little time, so it can be retried at once.
+    `retry_after`: the seconds that the server asked to wait. `outcome_unknown`: the request may have been carried out.
     """
 
-    code = ExitCode.NO_SERVER
+    code = ExitCode.SERVER_ERROR
 
     def __init__(
         self,
-        sentence: str,
-        *more: str,
-        may_pass: bool = False,
+        message: str,
+        *details: str,
+        retryable: bool = False,
         quick: bool = True,
-        uncertain: bool = False,
-        ask_again_in: float | None = None,
+        outcome_unknown: bool = False,
+        retry_after: float | None = None,
     ) -> None:
-        super().__init__(sentence, *more)
-        self.may_pass, self.quick, self.uncertain, self.ask_again_in = may_pass, quick, uncertain, ask_again_in
+        super().__init__(message, *details)
+        self.retryable, self.quick = retryable, quick
+        self.outcome_unknown, self.retry_after = outcome_unknown, retry_after
 
 
-class NotAllowed(CommandError):
-    """Nobody knows who asks, or they may not."""
+class AccessDenied(CommandError):
+    """Not logged in, or not allowed."""
 
-    code = ExitCode.NOT_ALLOWED
+    code = ExitCode.ACCESS_DENIED
 
 
 class NotFound(CommandError):
-    """What was named does not exist."""
+    """The named thing does not exist."""
 
     code = ExitCode.NOT_FOUND
 
 
 class Conflict(CommandError):
-    """Something else is under way, or the state does not take the command."""
+    """Another operation is in progress, or the state does not allow the command."""
 
     code = ExitCode.CONFLICT
 
 
 class Interrupted(CommandError):
-    """Somebody pressed Ctrl-C."""
+    """The user pressed Ctrl-C."""
 
     code = ExitCode.INTERRUPTED

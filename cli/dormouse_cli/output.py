@@ -1,4 +1,4 @@
-"""What is printed, and where: results to stdout, everything about them to stderr, nobody else's control codes to either."""
+"""Output: results to stdout, everything else to stderr, and no control characters from outside to either."""
 
 import json
 import re
@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# What a terminal would obey instead of show; texts come from servers, machines and other people.
+# Characters that a terminal obeys instead of showing; texts come from servers, machines and other people.
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 LINE_END = re.compile(r"\r\n?")
-UNLIMITED = 10_000  # columns: what is piped is never cut
+UNLIMITED_COLUMNS = 10_000  # piped output is never truncated
 STYLES = {
     "running": "green",
     "succeeded": "green",
@@ -37,69 +37,69 @@ STYLES = {
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on stdout or stderr: colours and the width of the window on a terminal, neither in a pipe."""
+    """A console on stdout or stderr: with colours and the window's width on a terminal, with neither in a pipe."""
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else UNLIMITED
+    width = None if stream.isatty() else UNLIMITED_COLUMNS
     return Console(file=stream, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
 
 
-def plain(value: Any) -> str:
-    """A value as text that a terminal shows and does not obey."""
+def sanitize(value: Any) -> str:
+    """A value as text without characters that a terminal obeys; "" for None."""
     return CONTROL.sub("\ufffd", "" if value is None else str(value))
 
 
-def plain_lines(text: str) -> str:
-    """A text of many lines, as CSV is, that a terminal shows and does not obey."""
-    return plain(LINE_END.sub("\n", text))
+def sanitize_lines(text: str) -> str:
+    """A text of several lines, such as CSV, without characters that a terminal obeys."""
+    return sanitize(LINE_END.sub("\n", text))
 
 
-def plain_json(text: str) -> str:
-    """The same JSON document, in which escapes stand for everything that a terminal would obey."""
+def sanitize_json(text: str) -> str:
+    """The same JSON document with characters that a terminal obeys written as escapes."""
     return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", LINE_END.sub("\n", text))
 
 
 def styled(word: Any) -> Text:
-    """A state or verdict in its colour."""
-    return Text(plain(word), style=STYLES.get(str(word), ""))
+    """A state, outcome or verdict in its colour."""
+    return Text(sanitize(word), style=STYLES.get(str(word), ""))
 
 
-def say(*lines: str) -> None:
+def print_lines(*lines: str) -> None:
     """Print lines of a result."""
     out = console()
     for line in lines:
-        _print(out, Text(plain(line)))
+        _print(out, Text(sanitize(line)))
 
 
-def note(line: str) -> None:
-    """Print a line that is not part of the result."""
-    _print(console(stderr=True), Text(plain(line), style="dim"))
+def print_note(line: str) -> None:
+    """Print a line that is not part of the result, to stderr."""
+    _print(console(stderr=True), Text(sanitize(line), style="dim"))
 
 
-def complain(sentence: str, *more: str) -> None:
-    """Print what went wrong."""
+def print_error(message: str, *details: str) -> None:
+    """Print an error and its details, to stderr."""
     err = console(stderr=True)
-    if sentence:
-        _print(err, Text(plain(sentence), style="red"))
-    for line in more:
-        _print(err, Text(plain(line)))
+    if message:
+        _print(err, Text(sanitize(message), style="red"))
+    for line in details:
+        _print(err, Text(sanitize(line)))
 
 
-def write_out(text: str) -> None:
-    """Print a text as it is: a document made plain before, a script of ours, or a password."""
+def write_text(text: str) -> None:
+    """Print a text unchanged: a sanitized document, a completion script, or a password."""
     sys.stdout.write(text.rstrip("\n") + "\n")
     sys.stdout.flush()
 
 
-def json_text(content: Any, *, indent: int | None = None) -> str:
-    """A value as one JSON document."""
+def to_json(content: Any, *, indent: int | None = None) -> str:
+    """A value as a JSON document."""
     return json.dumps(content, indent=indent)
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Print rows under their columns; long texts are folded on a terminal and left whole in a pipe."""
-    lines = [[cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row] for row in rows]
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Print rows under their headings; long texts are wrapped on a terminal and left whole in a pipe."""
+    lines = [[cell if isinstance(cell, Text) else Text(sanitize(cell)) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        _aligned([[column.upper() for column in columns], *([cell.plain for cell in line] for line in lines)])
+        _print_aligned([[column.upper() for column in columns], *([cell.plain for cell in line] for line in lines)])
         return
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
@@ -109,18 +109,20 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     _print(console(), grid)
 
 
-def facts(rows: Iterable[tuple[str, Any]]) -> None:
-    """Print names and values, leaving out what has no value."""
-    known = [(name, value if isinstance(value, Text) else plain(value)) for name, value in rows if value not in (None, "")]
+def print_fields(rows: Iterable[tuple[str, Any]]) -> None:
+    """Print names with their values, without the rows that have no value."""
+    known = [
+        (name, value if isinstance(value, Text) else sanitize(value)) for name, value in rows if value not in (None, "")
+    ]
     width = max((len(name) for name, _ in known), default=0) + 2
     out = console()
     for name, value in known:
         _print(out, Text.assemble((f"{name:<{width}}", "bold"), value))
 
 
-def _aligned(lines: list[list[str]]) -> None:
-    """Columns without their table, which rich would take long for where nobody looks at it."""
-    widths = [max(cell_len(line[place]) for line in lines) for place in range(len(lines[0]))]
+def _print_aligned(lines: list[list[str]]) -> None:
+    """Print columns without rich, whose tables are slow for thousands of rows."""
+    widths = [max(cell_len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
         cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)]
         sys.stdout.write("  ".join(cells).rstrip() + "\n")

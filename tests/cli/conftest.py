@@ -1,4 +1,4 @@
-"""The command, built as a wheel and installed from it beside the packages that it needs."""
+"""Fixtures: the command, built as a wheel and installed with the packages that it needs."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from tests.support import ROOT
 
 
 def pip(*arguments: str) -> None:
-    """Run pip, which asks no index and builds with what is here."""
+    """Run pip without an index; raises AssertionError if it fails."""
     command = [sys.executable, "-m", "pip", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -23,7 +23,7 @@ def pip(*arguments: str) -> None:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `pip install ./cli` builds."""
+    """The wheel that `pip install ./cli` builds."""
     folder = tmp_path_factory.mktemp("wheel")
     pip("wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT / "cli"))
     (built,) = folder.glob("*.whl")
@@ -43,8 +43,8 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def stranger(program: Path, tmp_path: Path) -> Command:
-    """The command of somebody who is not logged in."""
+def logged_out(program: Path, tmp_path: Path) -> Command:
+    """The command without stored credentials."""
     return Command(program, tmp_path)
 
 
@@ -55,16 +55,16 @@ def server() -> Iterator[FakeServer]:
 
 
 @pytest.fixture
-def dormouse(stranger: Command, server: FakeServer) -> Command:
-    """The command of somebody who uses the odd server."""
-    stranger.variables = {"DORMOUSE_URL": server.url, "DORMOUSE_KEY": KEY, "DORMOUSE_TIMEOUT": "5"}
-    return stranger
+def dormouse(logged_out: Command, server: FakeServer) -> Command:
+    """The command with credentials for the fake server."""
+    logged_out.variables = {"DORMOUSE_URL": server.url, "DORMOUSE_KEY": KEY, "DORMOUSE_TIMEOUT": "5"}
+    return logged_out
 
 
 @pytest.fixture
-def at_home(stranger: Command, ground: Ground) -> Command:
-    """The command of somebody who is logged in to the real control plane."""
-    stranger.key = ground.key
-    ended = stranger("login", ground.api, "--key-stdin", stdin=f"{ground.key}\n")
-    assert ended.code == 0, ended
-    return stranger
+def logged_in(logged_out: Command, ground: Ground) -> Command:
+    """The command with stored credentials for the real control plane."""
+    logged_out.key = ground.key
+    result = logged_out("login", ground.api, "--key-stdin", stdin=f"{ground.key}\n")
+    assert result.code == 0, result
+    return logged_out

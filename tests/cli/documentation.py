@@ -1,6 +1,6 @@
-"""`python -m tests.cli.documentation`: run every command of docs/cli.md on a simulated Azure and write down what it prints.
+"""`python -m tests.cli.documentation`: run the commands of docs/cli.md on a simulated Azure and insert their output.
 
-In a block that is called `console`, lines that begin with `$` are run one after the other, and what follows is replaced.
+In every `console` block, the lines that begin with `$` are run in order, and the lines after each are replaced.
 """
 
 import os
@@ -19,23 +19,23 @@ SPEED = 60.0
 
 
 def main() -> None:
-    """Rewrite the document."""
+    """Rewrite docs/cli.md."""
     estate = ROOT / "examples" / "estate.yaml"
     with temporary_ground(speed=SPEED, timers=False, estate=estate) as ground, tempfile.TemporaryDirectory() as home:
         text = DOCUMENT.read_text()
-        DOCUMENT.write_text(BLOCK.sub(lambda block: _played(block.group(), ground, Path(home)), text))
+        DOCUMENT.write_text(BLOCK.sub(lambda block: _run_block(block.group(), ground, Path(home)), text))
 
 
-def _played(block: str, ground: Ground, home: Path) -> str:
-    said = []
+def _run_block(block: str, ground: Ground, home: Path) -> str:
+    output = []
     for line in block.splitlines():
         if line.startswith("$ "):
-            said += [line, *_run(line.removeprefix("$ "), ground, home)]
-    return "\n".join(line.rstrip() for line in said).rstrip() + "\n"
+            output += [line, *_run_line(line.removeprefix("$ "), ground, home)]
+    return "\n".join(line.rstrip() for line in output).rstrip() + "\n"
 
 
-def _run(line: str, ground: Ground, home: Path) -> list[str]:
-    """What a line of shell prints where `dormouse` is the command of this working copy."""
+def _run_line(line: str, ground: Ground, home: Path) -> list[str]:
+    """The output of a shell command in which `dormouse` is the command of this working copy."""
     program = home / "bin" / "dormouse"
     if not program.exists():
         program.parent.mkdir()

@@ -1,4 +1,4 @@
-"""The command as people run it: installed, in a process of its own; and a server that answers as no server should."""
+"""The installed command, run in a process of its own, and a fake server whose responses tests choose."""
 
 import contextlib
 import json
@@ -18,14 +18,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-KEY = "the-key-that-nobody-may-see-1234567890"
+KEY = "the-key-that-must-not-be-shown-1234567890"
 PATIENCE = 60
 ESCAPE = "\x1b"
 
 
 @dataclass(slots=True)
-class Ended:
-    """How a run of the command has ended."""
+class Result:
+    """The result of a run: the exit code and what was printed."""
 
     code: int
     out: str
@@ -36,14 +36,14 @@ class Ended:
         return json.loads(self.out)
 
     @property
-    def said(self) -> str:
-        """Everything, in one line."""
+    def words(self) -> str:
+        """All output on one line."""
         return " ".join(f"{self.out} {self.err}".split())
 
 
 @dataclass(slots=True)
 class Command:
-    """The installed command, with a home and variables of its own."""
+    """The installed command, with its own home directory and variables."""
 
     program: Path
     home: Path
@@ -57,11 +57,11 @@ class Command:
 
     @property
     def config(self) -> Path:
-        """The file that login writes."""
+        """The file that `login` writes."""
         return next(self.home.rglob("dormouse/config.json"))
 
-    def __call__(self, *arguments: str, stdin: str = "", **variables: str) -> Ended:
-        """Run it in pipes; whatever happens, it shows no key, no traceback and no escape codes."""
+    def __call__(self, *arguments: str, stdin: str = "", **variables: str) -> Result:
+        """Run it in pipes, and check that it prints no key, no traceback and no escape codes."""
         done = subprocess.run(
             [self.program, *arguments],
             input=stdin,
@@ -71,42 +71,41 @@ class Command:
             timeout=PATIENCE,
             check=False,
         )
-        return self._checked(Ended(done.returncode, done.stdout, done.stderr))
+        return self._checked(Result(done.returncode, done.stdout, done.stderr))
 
     def json(self, *arguments: str) -> Any:
-        """What it prints with --json, alone on stdout."""
-        ended = self(*arguments, "--json")
-        assert ended.code == 0, ended
-        return ended.json
+        """The document that it prints to stdout with --json."""
+        result = self(*arguments, "--json")
+        assert result.code == 0, result
+        return result.json
 
-    def begun(self, *arguments: str) -> subprocess.Popen[str]:
-        """It runs in pipes, and nobody waits for it."""
-        if (
-            signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        ):  # as in the background of a script; the command would inherit it
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start it in pipes without waiting for it."""
+        # A shell script ignores SIGINT for its background jobs, and the command would inherit that.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(
             [self.program, *arguments], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
-    def interrupted(self, running: subprocess.Popen[str]) -> Ended:
-        """How it ends when somebody presses Ctrl-C."""
+    def interrupt(self, running: subprocess.Popen[str]) -> Result:
+        """Send what Ctrl-C sends, and wait for the end."""
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=PATIENCE)
-        return self._checked(Ended(running.returncode, out, err))
+        return self._checked(Result(running.returncode, out, err))
 
-    def on_a_terminal(self, *arguments: str, answer: str = "") -> Ended:
-        """Run it on a terminal, on which somebody answers its question."""
-        ours, its = pty.openpty()
+    def run_on_terminal(self, *arguments: str, answer: str = "") -> Result:
+        """Run it on a terminal, and type an answer to its prompt."""
+        ours, theirs = pty.openpty()
         variables = {**self.environment, "TERM": "xterm-256color", "COLUMNS": "100"}
-        running = subprocess.Popen([self.program, *arguments], env=variables, stdin=its, stdout=its, stderr=its)
-        os.close(its)
+        running = subprocess.Popen([self.program, *arguments], env=variables, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
         shown, answered, deadline = b"", not answer, time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if select.select([ours], [], [], 0.1)[0]:
                 try:
                     shown += os.read(ours, 65536)
-                except OSError:  # Linux says so when the other side has closed
+                except OSError:  # Linux raises it when the other side has closed
                     break
             if not answered and (b"?" in shown or b": " in shown):
                 os.write(ours, answer.encode())
@@ -115,14 +114,14 @@ class Command:
         text = shown.decode()
         assert self.key not in text
         assert "Traceback" not in text
-        return Ended(running.wait(PATIENCE), text, "")
+        return Result(running.wait(PATIENCE), text, "")
 
-    def _checked(self, ended: Ended) -> Ended:
-        for text in (ended.out, ended.err):
+    def _checked(self, result: Result) -> Result:
+        for text in (result.out, result.err):
             assert self.key not in text
             assert "Traceback" not in text
             assert ESCAPE not in text
-        return ended
+        return result
 
 
 Handler = Callable[["Request"], None]
@@ -130,63 +129,70 @@ Handler = Callable[["Request"], None]
 
 @dataclass(slots=True)
 class Request:
-    """One request, and the ways to answer it."""
+    """One request, and the ways to respond to it."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
-    answerer: BaseHTTPRequestHandler
+    handler: BaseHTTPRequestHandler
     at: float = field(default_factory=time.monotonic)
 
-    def answer(self, status: int, body: bytes, kind: str = "application/json", **headers: str) -> None:
-        self.answerer.send_response(status)
-        self.answerer.send_header("Content-Type", kind)
-        self.answerer.send_header("Content-Length", str(len(body)))
+    def respond(self, status: int, body: bytes, kind: str = "application/json", **headers: str) -> None:
+        self.handler.send_response(status)
+        self.handler.send_header("Content-Type", kind)
+        self.handler.send_header("Content-Length", str(len(body)))
         for name, value in headers.items():
-            self.answerer.send_header(name.replace("_", "-"), value)
-        self.answerer.end_headers()
-        self.answerer.wfile.write(body)
+            self.handler.send_header(name.replace("_", "-"), value)
+        self.handler.end_headers()
+        self.handler.wfile.write(body)
 
     def json(self, content: Any, status: int = 200, **headers: str) -> None:
-        self.answer(status, json.dumps(content).encode(), **headers)
+        self.respond(status, json.dumps(content).encode(), **headers)
 
     def problem(self, status: int, detail: str, **more: Any) -> None:
         body = {"type": "about:blank", "title": "A problem", "status": status, "detail": detail, **more}
-        self.answer(status, json.dumps(body).encode(), "application/problem+json")
+        self.respond(status, json.dumps(body).encode(), "application/problem+json")
 
     def drop(self) -> None:
-        """The connection ends without an answer."""
-        self.answerer.close_connection = True
+        """Close the connection without a response."""
+        self.handler.close_connection = True
 
     def dribble(self) -> None:
-        """A byte now and then, for ever."""
-        self.answerer.send_response(200)
-        self.answerer.send_header("Content-Type", "application/json")
-        self.answerer.end_headers()
+        """Send a byte every 50 ms, longer than any test waits."""
+        self.handler.send_response(200)
+        self.handler.send_header("Content-Type", "application/json")
+        self.handler.end_headers()
         with contextlib.suppress(OSError):
             for _ in range(200):
-                self.answerer.wfile.write(b" ")
+                self.handler.wfile.write(b" ")
                 time.sleep(0.05)
 
 
+def accept(request: Request) -> None:
+    """Respond as the control plane does to a command that it accepts."""
+    url = f"http://{request.headers['Host']}/api/operations/ml1-stop-1"
+    headers = {"Location": f"{url}/result", "Operation_Location": url, "Retry_After": "5"}
+    request.json({"operation": "ml1-stop-1", "href": url}, 202, **headers)
+
+
 class FakeServer:
-    """Answers what it is told to, request by request; the last answer is given for ever."""
+    """Responds with the given handlers, one per request; the last one repeats."""
 
     def __init__(self, trust: ssl.SSLContext | None = None) -> None:
-        self.asked: list[Request] = []
-        self._answers: list[Handler] = [lambda request: request.json({"value": [], "next": None})]
+        self.requests: list[Request] = []
+        self._handlers: list[Handler] = [lambda request: request.json({"value": [], "next": None})]
         fake = self
 
-        class Answerer(BaseHTTPRequestHandler):
+        class RequestHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def handle_request(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length), self)
-                fake.asked.append(request)
-                handler = fake._answers.pop(0) if len(fake._answers) > 1 else fake._answers[0]
-                handler(request)
+                fake.requests.append(request)
+                handle = fake._handlers.pop(0) if len(fake._handlers) > 1 else fake._handlers[0]
+                handle(request)
 
             def log_message(self, format: str, *args: Any) -> None:
                 return
@@ -195,19 +201,19 @@ class FakeServer:
             daemon_threads = True
 
             def handle_error(self, request: Any, client_address: Any) -> None:
-                """Whoever goes away before the answer is over is expected here."""
+                """Ignore clients that disconnect early: tests make them do so."""
 
-        for method in ("GET", "PUT", "POST", "DELETE"):  # the names are those of http.server
-            setattr(Answerer, f"do_{method}", Answerer.handle_request)
-        self._server = Server(("127.0.0.1", 0), Answerer)
+        for method in ("GET", "PUT", "POST", "DELETE"):  # http.server looks methods up by these names
+            setattr(RequestHandler, f"do_{method}", RequestHandler.handle_request)
+        self._server = Server(("127.0.0.1", 0), RequestHandler)
         if trust:
             self._server.socket = trust.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         self.url = f"{'https' if trust else 'http'}://localhost:{self._server.server_address[1]}"
 
-    def answers(self, *handlers: Handler) -> None:
-        """From now on it answers so."""
-        self._answers = list(handlers)
+    def respond(self, *handlers: Handler) -> None:
+        """Set the handlers of the next requests."""
+        self._handlers = list(handlers)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -215,16 +221,16 @@ class FakeServer:
 
 
 class _Tunnel(socketserver.StreamRequestHandler):
-    """One CONNECT, always to this very machine, whatever name it is for."""
+    """Handle a CONNECT request: tunnel to this machine, whatever host was requested."""
 
     def handle(self) -> None:
-        asked = self.rfile.readline().decode()
+        request_line = self.rfile.readline().decode()
         while self.rfile.readline().strip():
             pass
-        port = int(asked.split()[1].rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port)) as there:
+        port = int(request_line.split()[1].rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as target:
             self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
-            ends = {self.connection: there, there: self.connection}
+            ends = {self.connection: target, target: self.connection}
             while True:
                 for end in select.select(list(ends), [], [])[0]:
                     content = end.recv(65536)
@@ -234,8 +240,8 @@ class _Tunnel(socketserver.StreamRequestHandler):
 
 
 @contextlib.contextmanager
-def names_of_the_simulation() -> Iterator[str]:
-    """A proxy that knows the names of the simulated Azure, which not every resolver does."""
+def simulation_proxy() -> Iterator[str]:
+    """A proxy that resolves the host names of the simulated Azure, which not every resolver does."""
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Tunnel) as proxy:
         proxy.daemon_threads = True
         threading.Thread(target=proxy.serve_forever, args=(0.01,), daemon=True).start()
@@ -245,7 +251,7 @@ def names_of_the_simulation() -> Iterator[str]:
 
 @contextlib.contextmanager
 def fake_server(trust: ssl.SSLContext | None = None) -> Iterator[FakeServer]:
-    """A server that is gone afterwards."""
+    """Run a fake server, over HTTPS if `trust` has a certificate."""
     server = FakeServer(trust)
     try:
         yield server

@@ -1,1 +1,1 @@
-"""The commands, by what one wants to do."""
+"""The commands, by what they act on."""

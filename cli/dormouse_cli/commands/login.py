@@ -1,4 +1,4 @@
-"""Logging in and out, and completion."""
+"""Commands for logging in and out, and for shell completion."""
 
 import os
 import sys
@@ -6,79 +6,92 @@ from typing import Annotated, Literal
 
 import typer
 
-from dormouse_cli.access import Access, Entra, address_of, forget, sendable_key, store
-from dormouse_cli.connection import connected
-from dormouse_cli.errors import CommandError, NoServer, Usage
-from dormouse_cli.output import say, write_out
+from dormouse_cli.client import open_control_plane
+from dormouse_cli.credentials import (
+    Credentials,
+    EntraLogin,
+    delete_stored_credentials,
+    normalize_url,
+    parse_key,
+    store_credentials,
+)
+from dormouse_cli.errors import CommandError, ServerError, UsageError
+from dormouse_cli.output import print_lines, write_text
 
 AUDIENCE = "api://dormouse"
 Shell = Literal["bash", "zsh", "fish", "powershell", "pwsh"]
+NOTHING_STORED = "Nothing was stored."
 
 
 def login(
     url: Annotated[
-        str, typer.Argument(metavar="URL", help="Where the control plane is: https://dormouse.example.net.")
+        str, typer.Argument(metavar="URL", help="The URL of the control plane: https://dormouse.example.net.")
     ] = "",
     *,
     key_stdin: Annotated[
-        bool, typer.Option("--key-stdin", help="Read the key from stdin instead of asking for it.")
+        bool, typer.Option("--key-stdin", help="Read the key from stdin instead of prompting for it.")
     ] = False,
-    entra: Annotated[bool, typer.Option("--entra", help="Use Microsoft Entra instead of a key.")] = False,
-    audience: Annotated[str, typer.Option(help="With --entra: for whom tokens are made.")] = AUDIENCE,
-    tenant: Annotated[str, typer.Option(help="With --entra: the tenant, if not your own.")] = "",
-    check: Annotated[bool, typer.Option("--check/--no-check", help="Try it before it is stored.")] = True,
+    entra: Annotated[bool, typer.Option("--entra", help="Use Microsoft Entra tokens instead of a key.")] = False,
+    audience: Annotated[str, typer.Option(help="With --entra: the audience of the tokens.")] = AUDIENCE,
+    tenant: Annotated[str, typer.Option(help="With --entra: the tenant, unless it is your own.")] = "",
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Check the credentials before storing them.")] = True,
 ) -> None:
-    """Store where the control plane is, and the key or the use of Microsoft Entra.
+    """Store the URL of the control plane with a key, or with the use of Microsoft Entra.
 
-    The key is asked for, or read from stdin; it is never an argument, which others could see.
+    The key is prompted for or read from stdin. It is never an argument, because other users can see arguments.
     """
     if entra and key_stdin:
-        raise Usage("A key or Microsoft Entra: only one of both can be used.")
-    address = address_of(url or _asked("URL of the control plane", hidden=False))
-    access = Access(address, entra=Entra(audience, tenant)) if entra else Access(address, _key(from_stdin=key_stdin))
+        raise UsageError("--entra and --key-stdin cannot be combined.")
+    address = normalize_url(url or _prompt("URL of the control plane", hidden=False))
+    if entra:
+        credentials = Credentials(address, entra=EntraLogin(audience, tenant))
+    else:
+        credentials = Credentials(address, _read_key(from_stdin=key_stdin))
     if check:
-        _try(access)
-    path = store(access)
-    say(f"Logged in to {address}{'' if check else ' (not tried)'}. This is kept in {path}, which only you can read.")
+        _check_credentials(credentials)
+    path = store_credentials(credentials)
+    print_lines(f"Logged in to {address}{'' if check else ' (not checked)'}. The credentials are stored in {path}.")
 
 
 def logout() -> None:
-    """Forget what login has stored."""
-    say("Logged out." if forget() else "Nobody was logged in.")
+    """Delete the stored credentials."""
+    print_lines("Logged out." if delete_stored_credentials() else "You were not logged in.")
 
 
 def completion(
-    shell: Annotated[Shell | None, typer.Argument(help="The shell; the one you are in, if not said.")] = None,
+    shell: Annotated[Shell | None, typer.Argument(metavar="SHELL", help="The shell; by default, the one in $SHELL.")] = None,
 ) -> None:
-    """Print what makes the shell complete commands, options and names: source <(dormouse completion bash)."""
-    from typer.completion import get_completion_script  # type: ignore[attr-defined]  # only its neighbours import it
+    """Print the shell completion script: source <(dormouse completion bash)."""
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]  # typer does not export it
 
     chosen = shell or os.path.basename(os.environ.get("SHELL", "")) or "bash"  # noqa: PTH119 - a name, not a path
     if chosen not in ("bash", "zsh", "fish", "powershell", "pwsh"):
-        raise Usage(f"There is no completion for {chosen}; there is for bash, zsh, fish and powershell.")
+        raise UsageError(f"Completion for {chosen} is not supported; supported are bash, zsh, fish and powershell.")
     script: str = get_completion_script(prog_name="dormouse", complete_var="_DORMOUSE_COMPLETE", shell=chosen)
-    write_out(script)
+    write_text(script)
 
 
-def _try(access: Access) -> None:
+def _check_credentials(credentials: Credentials) -> None:
+    """Make one request; raises its CommandError, or ServerError if the response is not from a control plane."""
     try:
-        with connected(access) as plane:
-            page = plane.read("/blueprints").fields
+        with open_control_plane(credentials) as plane:
+            page = plane.get("/blueprints").fields
     except CommandError as error:
-        raise type(error)(str(error), *error.more, "Nothing was stored.") from None
+        raise type(error)(str(error), *error.details, NOTHING_STORED) from None
     if "value" not in page:
-        raise NoServer(f"{access.url} does not answer like a control plane.", "Nothing was stored.")
+        raise ServerError(f"{credentials.url} does not respond like a control plane.", NOTHING_STORED)
 
 
-def _key(*, from_stdin: bool) -> str:
+def _read_key(*, from_stdin: bool) -> str:
     if from_stdin:
-        return sendable_key(sys.stdin.readline(), "stdin")
-    return sendable_key(_asked("Key", hidden=True), "this answer")
+        return parse_key(sys.stdin.readline(), "stdin")
+    return parse_key(_prompt("Key", hidden=True), "The input")
 
 
-def _asked(what: str, *, hidden: bool) -> str:
+def _prompt(what: str, *, hidden: bool) -> str:
     if not sys.stdin.isatty():
-        way = "--key-stdin reads it from stdin." if hidden else "Name it: dormouse login https://…"
-        raise Usage(f"There is no terminal to ask on for the {what[0].lower() if hidden else what[0]}{what[1:]}.", way)
+        if hidden:
+            raise UsageError("Cannot prompt for the key: stdin is not a terminal.", "Use --key-stdin to read it from stdin.")
+        raise UsageError(f"Cannot prompt for the {what}: stdin is not a terminal.", "Use: dormouse login https://…")
     answer: str = typer.prompt(what, hide_input=hidden, err=True)
     return answer

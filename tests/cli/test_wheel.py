@@ -1,4 +1,4 @@
-"""What is installed: one package and one command, and nothing of the control plane."""
+"""The wheel: one package with one command, which contains nothing of the control plane."""
 
 import tomllib
 import zipfile
@@ -11,28 +11,28 @@ from tests.support import ROOT
 CLI = ROOT / "cli" / "dormouse_cli"
 
 
-def test_the_wheel_holds_one_package_and_one_command(wheel: Path) -> None:
+def test_the_wheel_contains_one_package_and_one_command(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as content:
         names = content.namelist()
         (commands,) = (content.read(name).decode() for name in names if name.endswith("entry_points.txt"))
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"dormouse_cli", f"dormouse_cli-{wheel.name.split('-')[1]}.dist-info"}
-    assert commands.split() == ["[console_scripts]", "dormouse=dormouse_cli.door:main"]
+    assert commands.split() == ["[console_scripts]", "dormouse=dormouse_cli.main:main"]
     packed = {name for name in names if name.startswith("dormouse_cli/")}
     assert packed == {f"dormouse_cli/{path.relative_to(CLI).as_posix()}" for path in CLI.rglob("*.py")}
 
 
-def test_the_command_line_imports_nothing_of_ours_and_azure_only_when_it_is_needed() -> None:
+def test_the_cli_imports_no_module_of_the_app_and_azure_only_on_use() -> None:
     for path in sorted(CLI.rglob("*.py")):
         for module, at_import in imports(path):
             assert not under(module, (*ALLOWED, "tests", "benchmarks")), f"{path.name} imports {module}"
             assert not (at_import and under(module, ("azure",))), f"{path.name} imports {module} at import"
 
 
-def test_no_room_imports_the_command_line() -> None:
+def test_the_app_does_not_import_the_cli() -> None:
     for room in ALLOWED:
         for path in modules(room):
-            assert "dormouse_cli" not in path.read_text(), f"{path.relative_to(ROOT)} knows the command line"
+            assert "dormouse_cli" not in path.read_text(), f"{path.relative_to(ROOT)} imports the CLI"
 
 
 def test_azure_is_an_extra() -> None:
@@ -44,21 +44,21 @@ def test_azure_is_an_extra() -> None:
     }
 
 
-def test_every_command_has_its_word_in_the_documentation(stranger: Command) -> None:
+def test_every_command_and_exit_code_is_documented(logged_out: Command) -> None:
     documented = (ROOT / "docs" / "cli.md").read_text()
-    listed = stranger("--help")
+    listed = logged_out("--help")
     commands = [line.split()[1] for line in listed.out.splitlines() if line.startswith("│ ") and line[2].isalpha()]
     assert len(commands) == 24
     assert [name for name in commands if f"dormouse {name}" not in documented] == []
-    assert "130 interrupted" in listed.said.replace("│", "")
+    assert "130 interrupted" in listed.words.replace("│", "")
     for code in ("0", "1", "2", "3", "4", "5", "6", "70", "130"):
         assert f"| {code} |" in documented
 
 
-def test_the_completion_script_for_bash_is_one_that_bash_accepts(stranger: Command, tmp_path: Path) -> None:
-    script = stranger("completion", "bash")
+def test_bash_completion_completes_commands(logged_out: Command, tmp_path: Path) -> None:
+    script = logged_out("completion", "bash")
     assert (script.code, script.err) == (0, "")
     assert "_DORMOUSE_COMPLETE=complete_bash" in script.out
     assert "complete -o default -F _dormouse_completion dormouse" in script.out
-    completed = stranger(_DORMOUSE_COMPLETE="complete_bash", COMP_WORDS="dormouse st", COMP_CWORD="1")
+    completed = logged_out(_DORMOUSE_COMPLETE="complete_bash", COMP_WORDS="dormouse st", COMP_CWORD="1")
     assert completed.out.split() == ["start", "stop"]

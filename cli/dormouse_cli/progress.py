@@ -1,0 +1,124 @@
+"""Progress of an operation on stderr: a live table on a terminal, one line for every change in a pipe."""
+
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from dormouse_cli.output import console, sanitize, styled
+
+BAR_WIDTH = 24
+REDRAWS_PER_SECOND = 5
+
+
+class ProgressDisplay(AbstractContextManager["ProgressDisplay"], Protocol):
+    """Shows the progress of one operation."""
+
+    def update(self, operation: dict[str, Any]) -> None:
+        """Show the operation's current progress."""
+
+    def show_message(self, message: str) -> None:
+        """Show a message beside the progress."""
+
+
+def progress_display() -> "LiveTable | LineLog":
+    """The display that suits stderr."""
+    err = console(stderr=True)
+    return LiveTable(err) if err.is_terminal else LineLog(err)
+
+
+class LiveTable:
+    """A table that is redrawn in place."""
+
+    def __init__(self, err: Console) -> None:
+        """Prepare to draw on this terminal."""
+        self._started, self._operation, self._message = time.monotonic(), dict[str, Any](), ""
+        self._live = Live(self, console=err, refresh_per_second=REDRAWS_PER_SECOND)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._live.stop()
+
+    def update(self, operation: dict[str, Any]) -> None:
+        """Show the operation's current progress, and remove the message."""
+        self._operation, self._message = operation, ""
+        self._live.refresh()
+
+    def show_message(self, message: str) -> None:
+        """Show a message below the table until the next update."""
+        self._message = sanitize(message)
+        self._live.refresh()
+
+    def __rich__(self) -> Table:
+        """The table to draw now."""
+        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+        grid.add_column(no_wrap=True)
+        grid.add_column(no_wrap=True)
+        grid.add_column(justify="right", no_wrap=True)
+        grid.add_column(no_wrap=True)
+        steps = [step for step in self._operation.get("steps") or [] if isinstance(step, dict)]
+        total = max((step.get("ended_seconds") or step.get("began_seconds") or 0.0 for step in steps), default=0.0) or 1.0
+        for step in steps:
+            row = (sanitize(step.get("name")), styled(step.get("state")), _duration(step), Text(_bar(step, total), "dim"))
+            grid.add_row(*row)
+        elapsed = f"{time.monotonic() - self._started:.0f} s"
+        grid.add_row(Text(_title(self._operation), "bold"), styled(_state(self._operation)), elapsed, self._message)
+        return grid
+
+
+class LineLog:
+    """One line for every step that changes its state."""
+
+    def __init__(self, err: Console) -> None:
+        """Prepare to print to this console."""
+        self._err, self._states = err, dict[str, str]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        return None
+
+    def update(self, operation: dict[str, Any]) -> None:
+        """Print the steps that have changed since the last update."""
+        for step in operation.get("steps") or []:
+            name, state = str(step.get("name")), str(step.get("state"))
+            if self._states.get(name, "waiting") != state:
+                took = _duration(step)
+                self.show_message(f"{name}: {state}{f'  {took}' if took else ''}")
+            self._states[name] = state
+
+    def show_message(self, message: str) -> None:
+        """Print a message on a line of its own."""
+        self._err.print(Text(sanitize(message)), soft_wrap=True)
+        self._err.file.flush()
+
+
+def _title(operation: dict[str, Any]) -> str:
+    words = (operation.get("verb") or "sweep", operation.get("environment"))
+    return sanitize(" ".join(str(word) for word in words if word)) if operation else ""
+
+
+def _state(operation: dict[str, Any]) -> str:
+    return str(operation.get("outcome") or operation.get("state") or "running") if operation else "…"
+
+
+def _duration(step: dict[str, Any]) -> str:
+    return f"{step.get('duration_seconds') or 0.0:.1f} s" if step.get("ended_seconds") is not None else ""
+
+
+def _bar(step: dict[str, Any], total: float) -> str:
+    if step.get("began_seconds") is None:
+        return ""
+    first = min(int(step["began_seconds"] / total * BAR_WIDTH), BAR_WIDTH - 1)
+    ended = step.get("ended_seconds")
+    last = BAR_WIDTH if ended is None else max(int(ended / total * BAR_WIDTH), first + 1)
+    return " " * first + "━" * (last - first)

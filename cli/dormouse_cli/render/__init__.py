@@ -1,0 +1,1 @@
+"""Rendering: the control plane's responses as text for people."""

@@ -1,0 +1,200 @@
+"""The command with the real control plane on a simulated Azure, as people and as scripts use it."""
+
+import json
+from pathlib import Path
+
+from local.sandbox import Ground, temporary_ground
+from tests.cli.support import Command, fake_server, simulation_proxy
+from tests.support import ROOT, AzureSide, ControlPlane
+
+SPEC = ROOT / "examples" / "workstation.json"
+YAML = """
+blueprint: workstation
+region: polandcentral
+allow_from: [203.0.113.0/24]
+schedule: mon-fri 08:00-19:00 Europe/Berlin
+"""
+
+
+def test_an_environment_from_plan_to_deletion(logged_in: Command, azure: AzureSide, name: str, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(YAML)
+    assert "workstation" in logged_in("blueprints").out
+    planned = logged_in("plan", name, "-f", str(spec))
+    assert planned.code == 0, planned
+    assert f"{name} (workstation in polandcentral) would be created:" in planned.out
+    assert "Price: 0.59 USD/h" in planned.out
+    assert azure.resources(name) == []
+
+    built = logged_in("up", name, "-f", str(spec), "--wait")
+    assert built.code == 0, built
+    assert built.out.startswith(f"provision {name}: succeeded.")
+    assert f"dormouse password {name}" in built.out
+    assert "health: done" in built.err
+    assert logged_in("up", name, "-f", str(spec)).out == f"{name} already matches the spec (running); nothing was changed.\n"
+
+    (line,) = [line for line in logged_in("ls").out.splitlines() if line.startswith(f"{name} ")]
+    assert line.split()[:3] == [name, "running", "polandcentral"]
+    shown = logged_in("show", name).out
+    assert "ssh azureuser@" in shown
+    assert "mon-fri 08:00-19:00 Europe/Berlin" in shown
+    held = logged_in("hold", name, "2h", "--reason", "thesis").out
+    assert held.startswith(f"{name} is kept awake until ")
+    assert held.endswith("(set by function-key: thesis).\n")
+    assert logged_in("hold", name, "1 hour").out.startswith(
+        f"A longer hold is already in place: {name} is kept awake until "
+    )
+    refused = logged_in("hold", name, "2")
+    assert (refused.code, "'2' has no unit" in refused.err) == (2, True), refused
+    assert f"{name} will be stopped at" in logged_in("extend", name, "3d").out
+    assert "hold" in logged_in("show", name).out
+    assert logged_in("hold", name, "0").out == f"{name} has no hold.\n"
+
+    assert logged_in("stop", name, "--dry-run").out == f"Would stop {name} (state: running). Nothing was changed.\n"
+    assert logged_in("stop", name, "--wait").out.startswith(f"stop {name}: succeeded.")
+    assert logged_in("restart", name).code == 6
+    started = logged_in("start", name)
+    assert started.out.startswith(f"Accepted: {name}-start-")
+    assert logged_in("watch", name).out.startswith(f"start {name}: succeeded.")
+    swept = logged_in("sweep", "--dry-run", "--wait")
+    assert (swept.code, "(dry run)" in swept.out) == (0, True), swept
+    assert f"{name} " in logged_in("idle").out
+
+    trail = logged_in("operations", "-e", name, "-n", "2").out.splitlines()
+    assert [line.split()[3] for line in trail[1:]] == ["start", "stop"]
+    assert logged_in("rm", name, "--yes", "--wait").out.startswith(f"delete {name}: succeeded.")
+    assert azure.resources(name) == []
+    assert logged_in("rm", name, "-y").out == f"{name} is already deleted; nothing was changed.\n"
+    assert logged_in("show", name).code == 5
+
+
+def test_the_json_output_is_the_response_of_the_api(logged_in: Command, control_plane: ControlPlane, name: str) -> None:
+    assert [card["name"] for card in logged_in.json("blueprints")["value"]] == ["workstation"]
+    card = logged_in.json("blueprints", "workstation", "-r", "polandcentral")
+    assert card["price_per_hour"] == {"amount": 0.59, "currency": "USD"}
+    assert json.loads(logged_in("schema", "workstation").out) == card["parameters"]
+    assert logged_in.json("plan", name, "-f", str(SPEC))["would"] == "create"
+    built = logged_in.json("up", name, "-f", str(SPEC), "--wait")
+    assert built == control_plane.operation(built["id"])
+    assert (built["outcome"], built["verb"]) == ("succeeded", "provision")
+
+    assert name in [row["name"] for row in logged_in.json("ls")["value"]]
+    seen = logged_in.json("show", name)
+    assert {**seen, "observed_at": ""} == {**control_plane.get(name), "observed_at": ""}
+    assert logged_in.json("hold", name, "2h")["hold"]["by"] == "function-key"
+    assert logged_in.json("extend", name, "8h")["lease"]["then"] == "stop"
+    assert logged_in.json("stop", name, "--wait")["outcome"] == "succeeded"
+    assert logged_in.json("stop", name)["state"] == "stopped"
+    accepted = logged_in.json("start", name)
+    assert accepted["operation"].startswith(f"{name}-start-")
+    assert logged_in.json("watch", accepted["operation"])["outcome"] == "succeeded"
+    assert logged_in.json("operations", accepted["operation"])["verb"] == "start"
+    assert len(logged_in.json("operations", "-e", name)["value"]) == 3
+    assert logged_in.json("machines")["next"] is None
+    assert set(logged_in.json("idle")) >= {"sweep", "summary", "value"}
+    assert logged_in("idle", "--csv").out.startswith("id,name,environment")
+
+    assert logged_in.json("rm", name, "--yes", "--wait")["outcome"] == "succeeded"
+    assert logged_in.json("rm", name, "--yes")["state"] == "absent"
+
+
+def test_passwords_and_tokens_need_the_rights_of_the_caller(
+    logged_in: Command, control_plane: ControlPlane, name: str, ground: Ground
+) -> None:
+    control_plane.until_step(control_plane.put(name).json()["operation"], "password", "done")
+    address = control_plane.get(name)["password_secret"]
+    assert logged_in.json("password", name) == {"secret_uri": address}
+    assert logged_in("password", name, "--where").out == f"{address}\n"
+    # The caller is the managed identity that may read secrets in the simulated vault.
+    identity = identity_on(ground)
+    with simulation_proxy() as proxy, fake_server() as front:
+        way = {"REQUESTS_CA_BUNDLE": identity["SSL_CERT_FILE"], "HTTPS_PROXY": proxy}
+        read = logged_in("password", name, **identity, **way)
+        entered = logged_in("login", front.url, "--entra", "--audience", "https://vault.azure.net", **identity, **way)
+        nobody = logged_in("password", name, **way, AZURE_TOKEN_CREDENTIALS="EnvironmentCredential")
+    assert (read.code, len(read.out.strip()) >= 20, read.err) == (0, True, ""), read.err
+    assert entered.code == 0, entered
+    assert front.requests[0].headers["Authorization"].startswith("Bearer ey")
+    assert "x-functions-key" not in front.requests[0].headers
+    assert json.loads(logged_in.config.read_text())["entra"] == {"audience": "https://vault.azure.net", "tenant": ""}
+    assert (nobody.code, nobody.out, "az login" in nobody.err) == (4, "", True), nobody.err
+
+
+def identity_on(ground: Ground) -> dict[str, str]:
+    """The variables with which azure-identity finds the managed identity."""
+    needed = ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS", "SSL_CERT_FILE")
+    return {variable: ground.app_environment[variable] for variable in needed}
+
+
+def test_with_entra_the_role_in_the_token_decides(logged_out: Command) -> None:
+    with (
+        temporary_ground(speed=200, timers=False, agents=False, settings={"HTTP_AUTH": "entra"}) as ground,
+        simulation_proxy() as proxy,
+        ground.simulation() as simulation,
+    ):
+        way = identity_on(ground) | {"REQUESTS_CA_BUNDLE": str(ground.home / "azure" / "ca.pem"), "HTTPS_PROXY": proxy}
+        login = ("login", ground.api, "--entra", "--audience", "api://dormouse")
+        nobody = logged_out(*login, **way)
+        assert (nobody.code, "role viewer" in nobody.err) == (4, True), nobody
+        simulation.put("/identity/roles", json={"roles": ["user"]}).raise_for_status()
+        entered = logged_out(*login, **way)
+        assert entered.code == 0, entered
+        assert "key" not in json.loads(logged_out.config.read_text())
+        built = json.loads(logged_out("up", "mine", "-f", str(SPEC), "--wait", "--json", **way).out)
+        assert (built["outcome"], built["channel"]) == ("succeeded", "token")
+        refused = logged_out("sweep", "--dry-run", **way)
+        assert (refused.code, "role operator" in refused.err) == (4, True), refused
+        assert logged_out("rm", "mine", "--yes", "--wait", **way).code == 0
+
+
+def test_failures_have_an_exit_code_and_list_every_error(
+    logged_in: Command, azure: AzureSide, name: str, ground: Ground
+) -> None:
+    wrong = logged_in(
+        "plan", name, "-f", str(SPEC), "--set", "size=Standard_X", "--set", "disk.size_gib=1", "--set", "colour=red"
+    )
+    assert wrong.code == 2
+    assert [line.split()[0] for line in wrong.err.splitlines()[1:]] == ["/size", "/disk/size_gib", "/colour"]
+
+    azure.spoil(method="PUT", kind="Microsoft.Compute/virtualMachines", code="SkuNotAvailable", times=1)
+    failed = logged_in("up", name, "-f", str(SPEC), "--wait")
+    assert (failed.code, f"provision {name}: failed." in failed.out) == (1, True), failed
+    assert azure.resources(name) == []
+
+    logged_out = logged_in("ls", DORMOUSE_KEY="wrong")
+    assert (logged_out.code, "did not accept the key" in logged_out.err) == (4, True)
+    lost = logged_in("ls", DORMOUSE_URL=f"{ground.api}/elsewhere", DORMOUSE_KEY="wrong")
+    assert (lost.code, "has nothing at" in lost.err) == (3, True)
+    assert logged_in("watch", "nobody").code == 5
+    assert logged_in("adopt", "nowhere/nobody").code == 5
+    assert logged_in("sweep", "--every", "0").code == 2
+
+
+def test_an_operation_that_is_no_longer_watched_blocks_others_until_it_is_cancelled(
+    logged_in: Command, azure: AzureSide, control_plane: ControlPlane, name: str
+) -> None:
+    azure.hold_up("PUT", f"virtualMachines/vm-{name}", times=20)  # until it is cancelled
+    running = logged_in.start("up", name, "-f", str(SPEC), "--wait")
+    assert running.stderr
+    first = running.stderr.readline()
+    result = logged_in.interrupt(running)
+    operation = first.split()[1].rstrip(".")
+    assert (result.code, "the operation continues" in result.err, f"dormouse cancel {operation}" in result.err) == (
+        130,
+        True,
+        True,
+    )
+    assert control_plane.operation(operation)["outcome"] is None
+    busy = logged_in("up", name, "-f", str(SPEC))
+    assert (busy.code, f"dormouse watch {operation}" in busy.err) == (6, True)
+    cancelled = logged_in("cancel", operation, "--wait")
+    assert (cancelled.code, "cancelled" in cancelled.out) == (0, True), cancelled
+    assert azure.resources(name) == []
+
+
+def test_environment_names_are_completed(logged_in: Command, control_plane: ControlPlane, name: str) -> None:
+    assert control_plane.put(name).status_code == 202
+    words = {"_DORMOUSE_COMPLETE": "complete_bash", "COMP_WORDS": f"dormouse show {name}", "COMP_CWORD": "2"}
+    assert name in logged_in(**words).out.split()
+    assert logged_in("logout").code == 0
+    assert logged_in(**words).out.strip() == ""
