@@ -8,7 +8,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.error_codes import GONE
 from dormouse.cloud.inventory import Inventory
 from dormouse.environments.operations import BuildRequest, ChangePower
-from dormouse.environments.results import MachineView, Progress
+from dormouse.environments.results import InstanceView, Progress
 from dormouse.guest.cloud_init import cloud_config
 from dormouse.lifecycle import Verb
 
@@ -58,6 +58,6 @@ async def begin_power_change(request: ChangePower, cloud: Cloud) -> Progress:
     return await cloud.begin(begin[request.verb], request.group, request.machine, **options)
 
 
-async def read_machine(request: ChangePower, cloud: Cloud) -> MachineView:
+async def read_machine(request: ChangePower, cloud: Cloud) -> InstanceView:
     """The current state of a VM from its instance view."""
     return await Inventory(cloud).look(request.group, request.machine, request.subscription)

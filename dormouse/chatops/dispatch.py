@@ -102,9 +102,9 @@ def _use_case_of(command: Command) -> UseCase:
     return use_cases.LIST_ENVIRONMENTS if lists else USE_CASES[command.word]
 
 
-def _keyed(request: ChatRequest) -> once.Command[CommandResult]:
+def _keyed(request: ChatRequest) -> once.IdempotentCommand[CommandResult]:
     command, caller = request.command, request.caller
-    return once.Command(
+    return once.IdempotentCommand(
         key=once.key_of_command(caller, request.id),
         fingerprint=once.digest(serialization.text_of(command)),
         environment=command.name,

@@ -10,7 +10,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.resource_types import api_version
 from dormouse.cloud.sdk_errors import get_or_none, list_all
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.environments.results import MachineView
+from dormouse.environments.results import InstanceView
 from dormouse.lifecycle import State, state_of
 from dormouse.resources.machines import DEPLOYMENT_TAG, ENVIRONMENT_TAG
 
@@ -72,10 +72,10 @@ class Inventory:
         size = str(properties.get("hardwareProfile", {}).get("vmSize", ""))
         return EnvironmentObservation(view.state, now, True, size, address, provisioning=provisioning, problem=view.problem)
 
-    async def look(self, group: str, machine: str, subscription: str = "") -> MachineView:
+    async def look(self, group: str, machine: str, subscription: str = "") -> InstanceView:
         """The current state of one VM; in the control plane's subscription unless another is given."""
         there = await self._machine(group, machine, subscription)
-        return MachineView(State.ABSENT) if there is None else _view(there)
+        return InstanceView(State.ABSENT) if there is None else _view(there)
 
     async def tags_of(self, subscription: str, group: str, machine: str) -> dict[str, str] | None:
         """The tags of a VM (names in lower case), or None if it does not exist."""
@@ -152,14 +152,14 @@ class Inventory:
             options = {**options, "$skipToken": answer.skip_token}
 
 
-def _view(machine: Any) -> MachineView:
+def _view(machine: Any) -> InstanceView:
     properties = machine["properties"]
     statuses = (properties.get("instanceView") or {}).get("statuses") or []
     power = next((item["code"] for item in statuses if item["code"].startswith("PowerState/")), "")
     problem = next((_message(item) for item in statuses if item["code"].startswith("ProvisioningState/failed")), "")
     tags = {str(name).lower(): str(value) for name, value in (machine.get("tags") or {}).items()}
     provisioning = str(properties.get("provisioningState", ""))
-    return MachineView(state_of(power, provisioning), problem, tags, str(properties.get("vmId") or ""), provisioning)
+    return InstanceView(state_of(power, provisioning), problem, tags, str(properties.get("vmId") or ""), provisioning)
 
 
 def _observation(row: dict[str, Any], address: str, now: str) -> EnvironmentObservation:

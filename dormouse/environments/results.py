@@ -98,7 +98,7 @@ class HealthCheckResult:
 
 
 @dataclass(frozen=True, slots=True)
-class MachineView:
+class InstanceView:
     """The state of a VM, Azure's message if its provisioning failed, and its tags (names in lower case).
 
     `vm_id` is Azure's unique ID of the VM, `provisioning` its provisioning state.

@@ -13,7 +13,7 @@ from dormouse.http.queries import written_in
 from dormouse.http.requests import body_of, raw_body
 from dormouse.http.responses import accepted, api_url_of
 from dormouse.services.context import Context
-from dormouse.services.idempotency import LONGEST_RESULT, Command, digest, key_of_command
+from dormouse.services.idempotency import LONGEST_RESULT, IdempotentCommand, digest, key_of_command
 from dormouse.services.idempotency import run_once as run_command_once
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
@@ -42,7 +42,7 @@ async def run_once(
         raise InvalidRequest(f"{HEADER} must be 1 to 128 visible ASCII characters without a comma, and be sent once.")
     if DRY_RUN.of(req) and not dry_runs:
         return await run(context)
-    command = Command(
+    command = IdempotentCommand(
         key=key_of_command(context.caller, key),
         fingerprint=_fingerprint(req),
         environment=req.route_params.get("name", ""),

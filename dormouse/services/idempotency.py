@@ -28,7 +28,7 @@ LONGEST_RESULT = 29_000
 
 
 @dataclass(frozen=True, slots=True)
-class Command(Generic[T]):
+class IdempotentCommand(Generic[T]):
     """A command that has an idempotency key.
 
     `fingerprint` tells one command from another with the same key; `environment` is whose operation it may begin ("" if
@@ -58,7 +58,7 @@ class StoredCommand:
     result: str = ""
 
 
-async def run_once(command: Command[T], context: Context, run: Callable[[Context], Awaitable[T]]) -> T:
+async def run_once(command: IdempotentCommand[T], context: Context, run: Callable[[Context], Awaitable[T]]) -> T:
     """Run a command unless it was run; raises what it raises, IdempotencyKeyReused, or RequestUnderWay."""
     dependencies = context.dependencies
     now = dependencies.now()
@@ -112,7 +112,7 @@ async def _earlier(key: str, mine: StoredCommand, dependencies: Dependencies) ->
     return earlier
 
 
-async def _begun_operation(command: Command[T], earlier: StoredCommand, dependencies: Dependencies) -> str:
+async def _begun_operation(command: IdempotentCommand[T], earlier: StoredCommand, dependencies: Dependencies) -> str:
     """The operation that the command began before its result was lost, or ""."""
     for verb in Verb if command.environment else ():
         operation = operation_id_at(command.environment, verb, earlier.first, command.key)

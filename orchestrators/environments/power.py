@@ -5,7 +5,7 @@ from typing import Any
 from activities.resources.compute import begin_power_change, read_machine
 from dormouse import serialization
 from dormouse.environments.operations import ChangePower
-from dormouse.environments.results import MachineView, Outcome, OutcomeStatus, Refusal, RefusalReason
+from dormouse.environments.results import InstanceView, Outcome, OutcomeStatus, Refusal, RefusalReason
 from dormouse.lifecycle import State, Verb
 from orchestrators.complete import CompletionDetails, complete
 from orchestrators.durable import Context, Orchestration, RetriesExhausted, poll, refusal_in, run, sleep
@@ -69,7 +69,7 @@ def check_after_change(context: Context, request: ChangePower, tracker: Progress
     return outcome
 
 
-def _wait_for_state(context: Context, request: ChangePower) -> Orchestration[MachineView]:
+def _wait_for_state(context: Context, request: ChangePower) -> Orchestration[InstanceView]:
     for _ in range(LOOKS):
         view = yield from run(context, read_machine, request)
         if view.state is WANTED_STATES[request.verb]:

@@ -17,7 +17,7 @@ from dormouse.lifecycle import BILLED, State, Verb
 from dormouse.resources.machines import key_of, machine_id
 from dormouse.resources.plan import ResourceKind
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.views.machines import Hold, Lease
+from dormouse.services.views.machines import CurrentHold, CurrentLease
 from dormouse.services.views.money import Money
 from dormouse.services.views.operations import RefusalView
 from dormouse.services.views.schema import HOLD, LEASE, NOON, OPERATION, SUBSCRIPTION, Moment, moment_of, schema
@@ -72,8 +72,10 @@ class EnvironmentView:
         str | None, doc("The URI of the Key Vault secret with the password; null if the caller may not see it.", SECRET)
     ]
     operation: Annotated[str | None, doc("The ID of the operation that is running on it; null if none is.", OPERATION)]
-    hold: Annotated[Hold | None, doc("The hold that keeps its machine running; null if there is none.", HOLD)]
-    lease: Annotated[Lease | None, doc("When its machine will be stopped or deleted; null if there is no lease.", LEASE)]
+    hold: Annotated[CurrentHold | None, doc("The hold that keeps its machine running; null if there is none.", HOLD)]
+    lease: Annotated[
+        CurrentLease | None, doc("When its machine will be stopped or deleted; null if there is no lease.", LEASE)
+    ]
     schedule: Annotated[
         str | None,
         doc("The weekly hours in which the machine runs; null if none are set.", "mon-fri 08:00-19:00 Europe/Berlin"),
@@ -196,8 +198,8 @@ async def environment_view_of(
         username=username or None,
         password_secret=f"{dependencies.settings.key_vault_url}/secrets/{record.secret}",
         operation=operation or None,
-        hold=Hold.of(hold),
-        lease=Lease.of(memory.lease if memory else None),
+        hold=CurrentHold.of(hold),
+        lease=CurrentLease.of(memory.lease if memory else None),
         schedule=str(spec.get("schedule") or "") or None,
         verdict=(memory.verdict if memory else "") or None,
         ready=record.ready,

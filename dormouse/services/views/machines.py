@@ -18,7 +18,7 @@ from dormouse.text.doc import doc
 
 @schema("Hold")
 @dataclass(frozen=True, slots=True)
-class Hold:
+class CurrentHold:
     """A hold keeps a machine running until a moment, and ends by itself."""
 
     by: Annotated[str, doc("The user who set it.", "alice")]
@@ -27,7 +27,7 @@ class Hold:
     until: Annotated[Moment, doc("When it ends.", ONE)]
 
     @classmethod
-    def of(cls, hold: tracking.Hold | None) -> Hold | None:
+    def of(cls, hold: tracking.Hold | None) -> CurrentHold | None:
         """A hold on record as callers see it."""
         if hold is None:
             return None
@@ -36,7 +36,7 @@ class Hold:
 
 @schema("Lease")
 @dataclass(frozen=True, slots=True)
-class Lease:
+class CurrentLease:
     """A lease stops or deletes a machine at a moment unless it is renewed."""
 
     until: Annotated[Moment, doc("When it ends.", ONE)]
@@ -45,7 +45,7 @@ class Lease:
     since: Annotated[Moment | None, doc("When it was set; null if that was not recorded.", NOON)]
 
     @classmethod
-    def of(cls, lease: tracking.Lease | None) -> Lease | None:
+    def of(cls, lease: tracking.Lease | None) -> CurrentLease | None:
         """A lease on record as callers see it."""
         if lease is None:
             return None
@@ -72,8 +72,8 @@ class MachineView:
     next_action_at: Annotated[Moment | None, doc("When that is planned; null if nothing is planned for a moment.", ONE)]
     next_action_text: Annotated[str | None, doc("The next action in a sentence; null if there is none.", "It is warned.")]
     since: Annotated[Moment | None, doc("Since when the verdict has been this one; null if that is not known.", NOON)]
-    hold: Annotated[Hold | None, doc("The hold that keeps it running; null if there is none.", HOLD)]
-    lease: Annotated[Lease | None, doc("When it will be stopped or deleted; null if there is no lease.", LEASE)]
+    hold: Annotated[CurrentHold | None, doc("The hold that keeps it running; null if there is none.", HOLD)]
+    lease: Annotated[CurrentLease | None, doc("When it will be stopped or deleted; null if there is no lease.", LEASE)]
     hours_asleep: Annotated[float, doc("How many hours it was stopped by sweeps, in all.", 12.5)]
     saved_amount: Annotated[float, doc("What these hours would have cost, in `currency`.", 7.38)]
     price_per_hour_amount: Annotated[
@@ -100,8 +100,8 @@ class MachineView:
             next_action_at=moment(row.next_action_at),
             next_action_text=row.next_action_text or None,
             since=moment(row.since),
-            hold=Hold.of(row.hold),
-            lease=Lease.of(row.lease),
+            hold=CurrentHold.of(row.hold),
+            lease=CurrentLease.of(row.lease),
             hours_asleep=row.hours_asleep,
             saved_amount=row.saved_amount,
             price_per_hour_amount=row.price_per_hour_amount,
@@ -148,7 +148,7 @@ class HoldView:
     """A machine and the hold that is on record for it now."""
 
     machine: Annotated[str, doc("The Azure resource ID of the machine.", MACHINE)]
-    hold: Annotated[Hold | None, doc("The hold; null if there is none.", HOLD)]
+    hold: Annotated[CurrentHold | None, doc("The hold; null if there is none.", HOLD)]
     kept: Annotated[
         Literal["longer"] | None, doc("`longer` if an earlier hold lasts longer and was kept; else null.", "longer")
     ] = None
@@ -156,7 +156,7 @@ class HoldView:
     @classmethod
     def of(cls, machine: str, hold: tracking.Hold | None, *, kept_longer: bool = False) -> HoldView:
         """A machine and its hold as callers see them."""
-        return cls(machine, Hold.of(hold), "longer" if kept_longer else None)
+        return cls(machine, CurrentHold.of(hold), "longer" if kept_longer else None)
 
 
 @schema("LeaseResult")
@@ -165,12 +165,12 @@ class LeaseView:
     """A machine and the lease that is on record for it now."""
 
     machine: Annotated[str, doc("The Azure resource ID of the machine.", MACHINE)]
-    lease: Annotated[Lease | None, doc("The lease; null if there is none.", LEASE)]
+    lease: Annotated[CurrentLease | None, doc("The lease; null if there is none.", LEASE)]
 
     @classmethod
     def of(cls, machine: str, lease: tracking.Lease | None) -> LeaseView:
         """A machine and its lease as callers see them."""
-        return cls(machine, Lease.of(lease))
+        return cls(machine, CurrentLease.of(lease))
 
 
 @schema("AdoptionPreview")

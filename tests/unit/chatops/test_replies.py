@@ -24,7 +24,7 @@ from dormouse.lifecycle import State
 from dormouse.notifications.cards import MOST_LINES, Card, fitting
 from dormouse.services.environments import EnvironmentPage
 from dormouse.services.views.environments import EnvironmentView
-from dormouse.services.views.machines import Hold, HoldView, IdleReport, Lease, LeaseView, MachineView
+from dormouse.services.views.machines import CurrentHold, HoldView, IdleReport, CurrentLease, LeaseView, MachineView
 from dormouse.services.views.money import Money
 from dormouse.services.views.operations import OperationView
 
@@ -135,7 +135,7 @@ def test_a_list_says_what_is_billed() -> None:
 
 
 def test_a_shorter_hold_is_answered_with_the_longer_one_that_stays() -> None:
-    hold = Hold("ana", None, "1970-01-01T00:00:00Z", "1970-01-01T01:00:00Z")
+    hold = CurrentHold("ana", None, "1970-01-01T00:00:00Z", "1970-01-01T01:00:00Z")
     assert "before 1970-01-01 01:00 UTC" in hold_card("ml1", HoldView("/ml1", hold)).text
     card = hold_card("ml1", HoldView("/ml1", hold, "longer"))
     assert card.text == "A longer hold by ana until 1970-01-01 01:00 UTC stays in place; 'hold ml1 off' removes it."
@@ -143,7 +143,7 @@ def test_a_shorter_hold_is_answered_with_the_longer_one_that_stays() -> None:
 
 @pytest.mark.parametrize(("then", "done"), [(LeaseAction.STOP, "stopped"), (LeaseAction.DELETE, "deleted")])
 def test_a_lease_says_what_happens_then(then: LeaseAction, done: str) -> None:
-    card = lease_card("ml1", LeaseView("/ml1", Lease("1970-01-01T00:00:00Z", then, "ana", None)))
+    card = lease_card("ml1", LeaseView("/ml1", CurrentLease("1970-01-01T00:00:00Z", then, "ana", None)))
     assert card.title == f"ml1 will be {done} at 1970-01-01 00:00 UTC"
 
 
