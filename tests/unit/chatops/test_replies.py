@@ -24,7 +24,7 @@ from dormouse.lifecycle import State
 from dormouse.notifications.cards import MOST_LINES, Card, fitting
 from dormouse.services.environments import EnvironmentPage
 from dormouse.services.views.environments import EnvironmentView
-from dormouse.services.views.machines import CurrentHold, HoldView, IdleReport, CurrentLease, LeaseView, MachineView
+from dormouse.services.views.machines import CurrentHold, CurrentLease, HoldView, IdleReport, LeaseView, MachineView
 from dormouse.services.views.money import Money
 from dormouse.services.views.operations import OperationView
 
