@@ -48,7 +48,7 @@ class SecondAct:
     def _warn(self) -> dict[str, Any]:
         self._sweep()
         (idle,) = [line for line in self._lines() if line["next_action"] == "warn"]
-        self._console.print(f"\nThe sweep, which a timer begins every five minutes: [bold]{idle['name']}[/] {idle['then']}")
+        self._console.print(f"\nThe sweep, which a timer begins every five minutes: [bold]{idle['name']}[/] {idle['next_action_text']}")
         return idle
 
     def _asleep(self, idle: dict[str, Any]) -> None:
@@ -96,7 +96,7 @@ class SecondAct:
     def _until(self, holds: Any, what: str) -> None:
         while not holds():
             if time.monotonic() > self._deadline:
-                raise IdleError(f"waited in vain until {what}")
+                raise IdleError(f"timed out: {what}")
             time.sleep(0.1)
 
 

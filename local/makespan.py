@@ -30,7 +30,7 @@ def makespan(
     needed: dict[str, float] = {}
     for item in azures:
         needed.setdefault(item["resource"].lower(), item["seconds"])  # the first made it
-    identifiers = {step["name"]: step["id"].lower() for step in planned}
+    identifiers = {step["name"]: (step["id"] or "").lower() for step in planned}
     finished: dict[str, float] = {}
     for step in operation["steps"]:
         begin = max((finished[need] for need in step["needs"]), default=0.0)

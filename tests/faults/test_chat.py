@@ -59,7 +59,7 @@ def _restarted(workbench: Workbench, recording: Recording, beginning: Checkpoint
     workbench.restore(beginning)
     workbench.runner.run(restarted())
     messages = AzureSide(workbench.simulation).messages(path)
-    assert "has been restarted" in str(messages[-1])
+    assert "was restarted" in str(messages[-1])
     return messages
 
 
