@@ -1,4 +1,4 @@
-"""Imported before anything else: while an app is loaded nothing becomes garbage, and nobody needs to look for it.
+"""Imported first: garbage collection is off while the app is loaded, because nothing becomes garbage then.
 
 https://docs.python.org/3/library/gc.html
 """

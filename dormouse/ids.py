@@ -59,7 +59,7 @@ def verb_of(operation: str) -> Verb:
 
 
 def child_of(operation: str, step: str) -> str:
-    """The id of the orchestration that builds one step of an operation: whoever knows the operation can reach it."""
+    """The ID of the sub-orchestration that builds one resource of an operation; it follows from the operation's ID."""
     return f"{operation}:{step}"
 
 

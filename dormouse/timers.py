@@ -1,4 +1,4 @@
-"""The timers: what the control plane does by itself. Times are UTC, whatever zone the host thinks it is in."""
+"""The timers of the control plane. Times are UTC, independent of the host's time zone."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ KEPT = DAY
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """What is done when: an NCRONTAB expression with seconds. A run that was missed is made up for once."""
+    """A timer: an NCRONTAB expression with seconds, and its handler. A missed run is made up for once."""
 
     schedule: str
     handler: Callable[[func.TimerRequest, Client, Dependencies], Awaitable[None]]
@@ -38,7 +38,7 @@ async def sweep_timer(timer: func.TimerRequest, client: Client, dependencies: De
 
 
 async def receipts_timer(timer: func.TimerRequest, client: Client, dependencies: Dependencies) -> None:
-    """Forget once an hour what was remembered only so that it has no second effect."""
+    """Delete deduplication rows once an hour, a day after they were written."""
     try:
         for kind in KINDS:
             while await dependencies.receipts.forget_older(kind, dependencies.now() - KEPT) == MOST_AT_ONCE:

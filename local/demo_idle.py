@@ -48,7 +48,9 @@ class SecondAct:
     def _warn(self) -> dict[str, Any]:
         self._sweep()
         (idle,) = [line for line in self._lines() if line["next_action"] == "warn"]
-        self._console.print(f"\nThe sweep, which a timer begins every five minutes: [bold]{idle['name']}[/] {idle['next_action_text']}")
+        self._console.print(
+            f"\nThe sweep, which a timer begins every five minutes: [bold]{idle['name']}[/] {idle['next_action_text']}"
+        )
         return idle
 
     def _asleep(self, idle: dict[str, Any]) -> None:

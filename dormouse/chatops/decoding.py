@@ -15,12 +15,12 @@ INSIDE_A_WORD = frozenset({"a", "b", "code", "del", "em", "font", "i", "s", "spa
 
 
 def slack_text(text: str) -> str:
-    """What somebody has written in Slack: entities as people read them, and the three signs that Slack encodes."""
+    """The text of a Slack message: entities as people read them, and the three characters that Slack encodes."""
     return ENCODED.sub(lambda found: SLACK_ENCODES[found[0]], ENTITY.sub(_shown, text))
 
 
 def teams_text(text: str) -> str:
-    """What somebody has written in Teams, which sends HTML with our own name in it, on one line."""
+    """The text of a Teams message, which arrives as HTML with the bot's name in it, on one line."""
     return " ".join(unescape(TAG.sub(_between, MENTION.sub(" ", text))).split())
 
 

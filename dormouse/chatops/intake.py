@@ -1,4 +1,4 @@
-"""Commands received: understood, taken once, and handed to an orchestration; what needs nothing done is answered at once."""
+"""Intake of chat messages: parse, accept each message once, and start the orchestration that runs the command."""
 
 import asyncio
 import hashlib
@@ -24,7 +24,7 @@ UNKNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """What somebody has said in a chat.
+    """A chat message.
 
     `once` tells this message from every other one, `reply_to` is where answers may follow, `object_id` is what
     Microsoft Entra knows the person by, if the chat says so.
@@ -39,20 +39,20 @@ class ChatMessage:
 
     @property
     def id(self) -> str:
-        """The id of what answers it: the same however often the message comes."""
+        """The ID of the orchestration that answers it: the same for repeated messages."""
         return f"chat-{hashlib.sha256(f'{self.door}|{self.once}'.encode()).hexdigest()[:40]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What can be said at once, and the orchestration that says more, "" if nothing does."""
+    """The immediate reply, and the orchestration that replies later ("" if none does)."""
 
     card: Card
     chat: str = ""
 
 
 async def take(said: ChatMessage, client: Client, dependencies: Dependencies) -> Receipt:
-    """Take a message once; raises CloudUnavailable with nothing taken."""
+    """Accept a message once; raises CloudUnavailable if it was not accepted."""
     try:
         command = read_command(said.text)
     except MisunderstoodError as error:
@@ -60,7 +60,7 @@ async def take(said: ChatMessage, client: Client, dependencies: Dependencies) ->
     if command.word is Word.HELP:
         return Receipt(help_card())
     first = await dependencies.receipts.take(CHAT, said.id, said.reply_to, dependencies.now())
-    # Whoever took it first may be gone before it was handed over; then its receipt alone keeps nobody off.
+    # The process that accepted it first may have died before it started the orchestration: then it is started now.
     if not first and await _is_under_way(said.id, client):
         return Receipt(Card("Duplicate message", "This command was already accepted."), said.id)
     await _hand_over(said, command, client, dependencies)
@@ -87,7 +87,7 @@ async def _is_under_way(chat: str, client: Client) -> bool:
 
 
 async def first_card(client: Client, chat: str, seconds: float) -> Card | None:
-    """The first card that an orchestration has to show, or None if it takes longer than so many seconds."""
+    """The first card of an orchestration, or None if it takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -101,7 +101,7 @@ async def first_card(client: Client, chat: str, seconds: float) -> Card | None:
 
 
 def chat_caller(said: ChatMessage, dependencies: Dependencies) -> Caller:
-    """Whoever has said something: with the role that the settings give them, or as a viewer."""
+    """The sender of a message as a caller, with the role from the settings; a viewer by default."""
     name = f"{said.door}:{said.person}"
     known = dependencies.settings.chat_users.get(name, ChatPerson(Role.VIEWER))
     return Caller(name, said.door, known.role, known.object_id or said.object_id or name)

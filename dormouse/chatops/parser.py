@@ -1,4 +1,4 @@
-"""Chat commands: one parser and one set of words, whatever chat they come from."""
+"""Parser of chat commands, the same for every chat."""
 
 import difflib
 import re
@@ -20,7 +20,7 @@ OFF, SURE = "off", "yes"
 
 
 class Word(StrEnum):
-    """What a command begins with."""
+    """The first word of a command."""
 
     UP = "up"
     START = "start"
@@ -52,35 +52,35 @@ WORDS = {**{word.value: word for word in Word}, **ALIASES}
 USAGE: dict[Word, tuple[str, str]] = {
     Word.UP: (
         "up NAME [workstation] [size=… region=… allow_from=…]",
-        "build an environment, or bring it to what you ask for",
+        "create an environment, or update it to this spec",
     ),
-    Word.START: ("start NAME", "start its machine"),
-    Word.STOP: ("stop NAME", "deallocate its machine, so that it is not billed"),
-    Word.RESTART: ("restart NAME", "restart its machine"),
-    Word.STATUS: ("status [NAME]", "how one stands, or all of them"),
+    Word.START: ("start NAME", "start its VM"),
+    Word.STOP: ("stop NAME", "deallocate its VM; it is not billed while it is stopped"),
+    Word.RESTART: ("restart NAME", "restart its VM"),
+    Word.STATUS: ("status [NAME]", "show one environment, or list all"),
     Word.HOLD: (
         "hold NAME 2h [why]",
-        "keep it awake for so long (2h, 30m, 1 day); a longer hold stays, `hold NAME off` ends it",
+        "keep its VM running for this long (2h, 30m, 1 day); a longer hold stays in place, `off` removes it",
     ),
     Word.EXTEND: (
         "extend NAME 8h [stop|delete]",
-        "stop or delete it in so long unless somebody asks again; `off` ends that",
+        "set or renew a lease: stop or delete it when the lease expires; `off` removes the lease",
     ),
-    Word.IDLE: ("idle", "which machines nobody uses, and what will become of them"),
-    Word.PASSWORD: ("password NAME", "where its password is kept"),
-    Word.DELETE: ("delete NAME", "delete it with everything that belongs to it; you are asked first"),
-    Word.HELP: ("help", "these words"),
+    Word.IDLE: ("idle", "list idle VMs and what will happen to them"),
+    Word.PASSWORD: ("password NAME", "show where its password is stored"),
+    Word.DELETE: ("delete NAME", "delete it with all its resources; asks for confirmation"),
+    Word.HELP: ("help", "show this list"),
 }
 NEEDS_NAME = frozenset(Word) - {Word.STATUS, Word.IDLE, Word.HELP}
 
 
 class MisunderstoodError(Exception):
-    """What somebody said is no command; the sentence says what would be."""
+    """A message is not a command; the text says what a valid one looks like."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What somebody wants done: the word, the name of an environment ("" for none), and what the word takes."""
+    """A command: its word, the name of an environment ("" for none), and its arguments."""
 
     word: Word
     name: str = ""
@@ -88,7 +88,7 @@ class Command:
     sure: bool = False
 
     def about(self, name: str) -> str:
-        """The same command about another environment, as somebody would type it."""
+        """The same command for another environment, as a person would type it."""
         return " ".join(filter(None, (self.word, name, *self._rest(), SURE if self.sure else "")))
 
     def _rest(self) -> list[str]:
@@ -101,7 +101,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """Input of `answer_command`: the command, who gave it, and whether they can be told what comes of it.
+    """Input of `answer_command`: the command, who sent it, and whether replies can be sent later.
 
     Where to is in the receipt of this id: the address is a secret for as long as it is good.
     """
@@ -114,7 +114,7 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChatPoll:
-    """Input of the activity that looks how an operation stands, which somebody in a chat has asked for."""
+    """Input of the activity that polls an operation on behalf of a chat user."""
 
     operation: str
     environment: str
@@ -123,7 +123,7 @@ class ChatPoll:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What came of a command: what to say, and the operation that goes on, "" when everything has been said."""
+    """The result of a command: the reply, and the operation that is still running ("" if none)."""
 
     card: Card
     operation: str = ""
@@ -131,14 +131,14 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """Input of the activity that answers in a chat: what to say, and the receipt that holds where to."""
+    """Input of the activity that replies in a chat: the reply, and the receipt that has the reply URL."""
 
     receipt: str
     card: Card
 
 
 def read_command(text: str) -> Command:
-    """The command in what somebody said; raises MisunderstoodError with a sentence that helps."""
+    """The command in a message; raises MisunderstoodError with a text that helps."""
     if len(text) > LONGEST_COMMAND:
         raise MisunderstoodError(f"That is longer than {LONGEST_COMMAND} characters.")
     parts = words_in(text)
@@ -210,7 +210,7 @@ def _delete(word: Word, name: str, rest: Sequence[str]) -> Command:
 
 
 def _duration(word: Word, rest: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """How long is said, as it is understood ("0" for `off`), and the words behind it."""
+    """The duration at the start of the words ("0" for `off`), and the words after it."""
     said = rest[1:] if rest and rest[0].lower() == "for" else rest
     if not said:
         raise MisunderstoodError(f"For how long? Say: {USAGE[word][0]}")
@@ -229,7 +229,7 @@ READERS = {Word.UP: _up, Word.HOLD: _hold, Word.EXTEND: _extend, Word.DELETE: _d
 
 
 def read_defaults(text: str) -> dict[str, str]:
-    """What words like `region=… allow_from=…` say; raises ValueError for words that say nothing."""
+    """The arguments in words like `region=… allow_from=…`; raises ValueError for any other word."""
     try:
         return {key: str(value) for key, value in _up(Word.UP, "", text.split()).body.items()}
     except MisunderstoodError as error:

@@ -1,4 +1,4 @@
-"""Signed messages: whose secret signed them, and whether they are of this moment; nothing is read before that is known."""
+"""Verification of chat messages: the signature over the raw bytes, and the time, before anything is parsed."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -57,7 +57,7 @@ def _signed(req: func.HttpRequest, secret: str, given: str, expected: Callable[[
     body: bytes = req.get_body()
     if len(body) > LARGEST_BODY:
         raise RequestTooLarge(f"The body is larger than {LARGEST_BODY} bytes.")
-    # Without a secret nobody can sign: this door is shut, and nobody is told so.
+    # Without a secret no signature is valid; the response does not say that the chat is not configured.
     if not secret or not given or not same(given, expected(body)):
         raise NotAuthenticated(NOT_SIGNED)
     return body

@@ -1,4 +1,4 @@
-"""Wishes: what a PUT asks for, beside what was asked before and what exists; the difference is the plan."""
+"""The desired state: what a PUT asks for, beside what is recorded and what exists; the difference is the plan."""
 
 import asyncio
 import uuid
@@ -40,7 +40,7 @@ class DesiredState:
 
     @property
     def changes(self) -> bool:
-        """Whether carrying the plan out would change anything."""
+        """Whether executing the plan would change anything."""
         # An assignment cannot be looked up before its principal is known; it comes and goes with its neighbours.
         wanted = {step.name for step in self.plan.resources if step.kind is not ResourceKind.ROLE_ASSIGNMENT}
         # Policies are nothing that exists in Azure, but the next sweep goes by them.
@@ -105,7 +105,7 @@ def _place(settings: Settings, environment: str, operation: str, secret: str) ->
 
 
 async def preview_of(desired: DesiredState, dependencies: Dependencies) -> ApplyPreview:
-    """What carrying a wish out would do, without doing any of it."""
+    """What applying the desired state would do; nothing is changed."""
     plan, preflight = desired.plan, dependencies.preflight
     price, *surveys = await asyncio.gather(
         _price(plan, dependencies),
@@ -138,7 +138,7 @@ def _action(name: str, existing: tuple[str, ...], plan: Plan) -> ResourceAction:
 
 
 def owner_id_of(spec: WorkstationSpec, caller: Caller) -> str:
-    """Who may act on an environment: whom the spec names by object id, else whoever asks for it for themselves."""
+    """The object ID of the owner: the one in the spec, or the caller's if they own it themselves; else ""."""
     if spec.owner == caller.name:
         return caller.object_id
     try:
@@ -148,7 +148,7 @@ def owner_id_of(spec: WorkstationSpec, caller: Caller) -> str:
 
 
 def _for_others(record: EnvironmentRecord | None, body: Mapping[str, Any], caller: Caller) -> list[Fault]:
-    """Users build for themselves; operators for anybody."""
+    """Users may only name themselves as owner; operators may name anyone."""
     owner = str(body.get("owner") or "").strip()
     themselves = ("", caller.name, caller.object_id, record.owner if record and owns(caller, record.owner_id) else "")
     if caller.role is not Role.USER or owner in themselves:
@@ -157,7 +157,7 @@ def _for_others(record: EnvironmentRecord | None, body: Mapping[str, Any], calle
 
 
 def _taken(record: EnvironmentRecord | None, body: Mapping[str, Any], caller: str) -> list[Fault]:
-    """A name is taken when it belongs to an environment that this wish is not a change of."""
+    """The fault of a name that belongs to an environment which this spec cannot be an update of."""
     if record is None:
         return []
     region = str(body.get("region", "")).replace(" ", "").lower()

@@ -1,4 +1,4 @@
-"""Ending operations and sweeps before they end by themselves: politely, or by force."""
+"""Cancelling operations and sweeps: gracefully, or by force."""
 
 import contextlib
 from dataclasses import replace
@@ -27,7 +27,7 @@ from orchestrators.durable import CANCEL
 
 
 async def cancel(client: Client, operation: OperationRecord, cancellation: Cancellation) -> None:
-    """Tell an operation, and every step that it is building, that nobody wants it any more.
+    """Cancel an operation, and every resource that it is building.
 
     Raises CommandNotPossible if it has ended or is one that Azure would finish all the same.
     """

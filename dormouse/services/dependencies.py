@@ -1,4 +1,4 @@
-"""What routes may ask: the records, what exists, what it costs, what would be refused."""
+"""The dependencies of use cases: records, inventory, prices, preflight, tokens, rate limits, settings, clock."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ HEARTBEATS_A_MINUTE = 10
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Everything that routes ask, made once and shared by all requests."""
+    """Everything that use cases need, made once and shared by all requests."""
 
     records: Records
     inventory: Inventory
@@ -35,5 +35,5 @@ class Dependencies:
     heartbeat_rate_limit: RateLimit = field(default_factory=lambda: RateLimit(HEARTBEATS_A_MINUTE))
 
     def now(self) -> float:
-        """The present moment, in seconds since 1970."""
+        """The current time, in seconds since 1970."""
         return self.clock.now()

@@ -1,4 +1,4 @@
-"""Orchestrations seen from outside: how one stands, and how it and the steps that it is building are ended."""
+"""The Durable Functions client: status of orchestrations, and ending them with their sub-orchestrations."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ def has_ended(status: Any) -> bool:
 
 
 async def status_of(client: Client, operation: str, **shown: bool) -> Any:
-    """How an orchestration stands, or None; raises CloudUnavailable."""
+    """The status of an orchestration, or None; raises CloudUnavailable."""
     try:
         return await client.get_status(operation, **shown)
     except Exception as error:
@@ -32,14 +32,14 @@ async def status_of(client: Client, operation: str, **shown: bool) -> Any:
 
 
 def building_steps(operation: str, status: Any) -> list[str]:
-    """The orchestrations that build the steps of an operation at this moment."""
+    """The sub-orchestrations that an operation is running now."""
     published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
     steps = [serialization.decode(ResourceProgress, step) for step in published.get("steps", [])]
     return [child_of(operation, step.name) for step in steps if step.state == RUNNING]
 
 
 async def end_steps(client: Client, operation: str) -> bool:
-    """End the steps that an operation ended from outside has left behind, and say whether there were any."""
+    """End the sub-orchestrations that a terminated operation left running; True if there were any."""
     children = building_steps(operation, await status_of(client, operation))
     for child in children:
         with contextlib.suppress(Exception):  # it may have ended by itself
@@ -48,7 +48,7 @@ async def end_steps(client: Client, operation: str) -> bool:
 
 
 async def terminate(client: Client, identifier: str, why: str) -> None:
-    """Ask for the end of an orchestration; raises CloudUnavailable."""
+    """Request the termination of an orchestration; raises CloudUnavailable."""
     try:
         await client.terminate(identifier, why)
     except Exception as error:
@@ -56,7 +56,7 @@ async def terminate(client: Client, identifier: str, why: str) -> None:
 
 
 async def ends(client: Client, identifier: str, *, between_looks: float = BETWEEN_LOOKS) -> bool:
-    """Whether an orchestration ends within some seconds: it does so when it hears of it, and not before."""
+    """Whether an orchestration ends within a few seconds after its termination was requested."""
     for _ in range(LOOKS):
         if has_ended(await status_of(client, identifier)):
             return True

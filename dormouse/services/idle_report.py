@@ -1,4 +1,4 @@
-"""The report of the last sweep as views read it: what is old or missing is said, and never shown as nothing."""
+"""The report of the last sweep; missing or outdated parts are reported, never shown as empty."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace

@@ -25,13 +25,13 @@ TRIES = 3
 
 
 async def running_operation(client: Client, records: Records, environment: str, now: float) -> str:
-    """The operation that holds the environment and is alive, or ""."""
+    """The running operation that holds the lock of an environment, or ""."""
     held = await records.lock(environment)
     return "" if held is None or await _is_stale(client, held, now) else held.operation
 
 
 async def running_operations(client: Client, records: Records, now: float) -> dict[str, str]:
-    """The operations that hold environments and are alive, by environment."""
+    """The running operations that hold locks, by environment."""
     locks = await records.locks()
     stale = await asyncio.gather(*(_is_stale(client, held, now) for held in locks.values()))
     return {name: held.operation for (name, held), gone in zip(locks.items(), stale, strict=True) if not gone}
@@ -56,7 +56,7 @@ async def being_deleted(client: Client, records: Records, now: float) -> dict[st
 
 
 async def free_stale_locks(client: Client, records: Records, now: float) -> None:
-    """Release what ended operations hold, so that nobody has to ask for each; what a living one holds stays as it is."""
+    """Release the locks of operations that have ended; locks of running operations stay."""
     for name, held in (await records.locks()).items():
         if await _is_stale(client, held, now):
             await _end(client, held, now)
@@ -65,7 +65,7 @@ async def free_stale_locks(client: Client, records: Records, now: float) -> None
 
 
 async def take_lock(client: Client, records: Records, name: str, holder: str, now: float) -> bool:
-    """Take a lock, and say whether it was taken over from an operation that was still building; raises as `start` does."""
+    """Take a lock; True if it was taken over from an operation that was still building. Raises as `start` does."""
     wanted = Lock(holder, now)
     for _ in range(TRIES):
         if await _holds_after(records, name, holder, records.take_lock(name, wanted)):
@@ -75,7 +75,7 @@ async def take_lock(client: Client, records: Records, name: str, holder: str, no
             continue
         if not await _is_stale(client, held, now):
             raise EnvironmentBusy(name, held.operation)
-        # Before the lock changes hands, so that whoever comes next does it again if this breaks off.
+        # Before the lock is taken over, so that the next request does it again if this process dies.
         left = await _end(client, held, now)
         if await _holds_after(records, name, holder, records.take_over_lock(name, held, wanted)):
             await close_trail(records, held.operation)
@@ -84,15 +84,15 @@ async def take_lock(client: Client, records: Records, name: str, holder: str, no
 
 
 async def _end(client: Client, held: Lock, now: float) -> bool:
-    """End what the holder of a stale lock has left, and say whether it was still building."""
+    """End what the holder of a stale lock left running; True if it was still building."""
     if not held.instance_id and now - held.taken_at > LONGEST:
-        with contextlib.suppress(CloudUnavailable):  # what does not end by being told has no lock from now on
+        with contextlib.suppress(CloudUnavailable):  # an orchestration that does not end has no lock from now on
             await terminate(client, held.operation, "It did not end in time.")
     return await end_steps(client, held.operation)
 
 
 async def _holds_after(records: Records, name: str, holder: str, taking: Awaitable[bool]) -> bool:
-    """Whether the holder holds the lock now; when the answer is lost, the lock itself is asked."""
+    """Whether the holder has the lock now; if the response was lost, the lock is read."""
     try:
         return await taking
     except CloudUnavailable:
@@ -103,7 +103,7 @@ async def _holds_after(records: Records, name: str, holder: str, taking: Awaitab
 
 
 async def close_trail(records: Records, operation: str) -> None:
-    """Write down that an operation is lost, so that the trail does not call it running for ever."""
+    """Record that an operation is lost, so that it is not listed as running."""
     with contextlib.suppress(UnreadableRecord):  # its newer release writes it down
         record = await records.operation(operation)
         if record is not None and record.outcome is None:

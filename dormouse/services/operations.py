@@ -1,4 +1,4 @@
-"""Starting an operation: take the lock, write the trail, start the orchestration; or say who holds the lock."""
+"""Starting an operation: take the lock, record the operation, start the orchestration; or name the lock holder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -82,7 +82,7 @@ async def start(
 
 
 async def _runs_all_the_same(client: Client, operation: OperationRecord) -> bool:
-    """Whether only the answer was lost; if not even that can be told, everything stays, and the lock ends as a stale one."""
+    """Whether it was started and only the response was lost; if that is unknown, nothing is undone."""
     try:
         return bool(await client.get_status(operation.id))
     except Exception as error:

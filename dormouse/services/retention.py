@@ -1,4 +1,4 @@
-"""Retention: what is over is kept for some time and then deleted, so that no table and no task hub grows without end."""
+"""Retention: old histories, operations and machine rows are deleted, so that tables and the task hub do not grow forever."""
 
 import logging
 from collections.abc import Iterator

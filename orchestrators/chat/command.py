@@ -1,4 +1,4 @@
-"""Chat commands: carried out, answered, and followed to their end where somebody can be told of it."""
+"""Runs a chat command, replies, and reports the end of its operation where the chat accepts later replies."""
 
 from contextlib import suppress
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Routes about blueprints: what can be built, with which parameters, and what it costs; and whether anybody is at home."""
+"""Handlers of the routes below /blueprints, and the health probe."""
 
 import azure.functions as func
 
@@ -30,7 +30,7 @@ async def get_blueprint(req: func.HttpRequest, context: Context) -> func.HttpRes
 
 
 async def get_health(req: func.HttpRequest, context: Context) -> func.HttpResponse:
-    """Whether the control plane is up and its settings are whole."""
+    """Health probe: whether the control plane is up, and its time."""
     return answer(Health("ok", rfc3339(context.dependencies.now())))
 
 

@@ -1,4 +1,4 @@
-"""The route that agents report to: each may speak of its own machine only."""
+"""The handler of heartbeats: an agent may only report about its own machine."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ MACHINE_CLAIM = "xms_mirid"
 
 
 async def receive_heartbeat(req: func.HttpRequest, context: Context) -> func.HttpResponse:
-    """Take a heartbeat; its token must have been issued to the very machine that it reports about."""
+    """Accept a heartbeat; its token must have been issued to the machine that it reports about."""
     dependencies = context.dependencies
     settings, now = dependencies.settings, dependencies.now()
     claims = await dependencies.tokens.claims(req, settings.heartbeat_audience)

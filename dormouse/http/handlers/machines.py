@@ -1,4 +1,4 @@
-"""Routes about machines, whoever made them: what the last sweep has found, holds and leases."""
+"""Handlers of the routes below /machines."""
 
 import csv
 import io
@@ -36,7 +36,7 @@ MachineId = Annotated[
 
 
 class MachineHold(HoldRequest):
-    """Keep one machine awake."""
+    """A hold on one machine."""
 
     model_config = ConfigDict(title="MachineHoldRequest")
 
@@ -44,7 +44,7 @@ class MachineHold(HoldRequest):
 
 
 class MachineLease(LeaseRequest):
-    """Stop one machine in a while unless somebody asks again."""
+    """A lease on one machine."""
 
     model_config = ConfigDict(title="MachineLeaseRequest")
 
