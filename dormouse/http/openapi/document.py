@@ -45,9 +45,9 @@ PLACES: dict[str, dict[str, Any]] = {
     "environments/{name}": {"type": "string", "pattern": f"^(?!.*--){ENVIRONMENT_NAME.pattern}$", "examples": ["ml1"]},
 }
 DESCRIPTION = (
-    "A control plane for GPU machines on Azure. Commands return 202 with the URL of an operation, which reports progress and "
-    "outcome. Lists are paged: `next` is the URL of the next page. Errors are problems (RFC 9457) that list every fault at "
-    "once."
+    "A control plane for GPU machines on Azure. Commands return 202 with the URL of an operation, which reports progress "
+    "and outcome. Lists are paged: `next` is the URL of the next page. Errors are problems (RFC 9457) that list every fault "
+    "at once."
 )
 PROOFS: dict[str, dict[str, Any]] = {
     "functionKey": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
