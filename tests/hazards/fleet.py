@@ -61,7 +61,7 @@ class Fleet:
         """Whether a decision about a machine was too old to be carried out: a second of this computer is minutes there."""
         trail = self.plane.get("/operations?limit=20").raise_for_status().json()["value"]
         ours = [operation for operation in trail if operation["environment"].startswith(f"{group}:")]
-        return any("the next sweep judges the machine again" in (operation["reason"] or "") for operation in ours)
+        return any("the next sweep evaluates the machine again" in (operation["reason"] or "") for operation in ours)
 
     def messages(self) -> list[dict[str, Any]]:
         """What people were told."""
