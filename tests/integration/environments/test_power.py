@@ -23,8 +23,8 @@ def test_stop_means_deallocated_and_start_means_running(control_plane: ControlPl
 @pytest.mark.parametrize(
     ("lost", "verb", "check"),
     [
-        ("driver", "start", "gpu: nvidia-smi does not answer"),
-        ("driver", "restart", "gpu: nvidia-smi does not answer"),
+        ("driver", "start", "gpu: nvidia-smi does not work yet"),
+        ("driver", "restart", "gpu: nvidia-smi does not work yet"),
         ("mount", "start", "blob-mount: /mnt/blob_storage is not mounted"),
         ("desktop", "start", "xrdp: remote desktop is not running"),
     ],
