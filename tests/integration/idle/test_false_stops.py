@@ -145,7 +145,7 @@ def test_azure_being_busy_is_called_so_and_the_next_sweep_does_try_again(fleet: 
     fleet.sweep()
     (operation,) = fleet.operations("busy")
     assert operation["outcome"] == "cancelled"
-    assert f"Azure could not take the request now: {words} (AnotherOperationInProgress)" in operation["reason"]
+    assert f"Azure is temporarily unavailable: {words} (AnotherOperationInProgress)" in operation["reason"]
     assert "The next sweep retries." in operation["reason"]
     fleet.simulation.delete("/faults").raise_for_status()
     fleet.sweep()
