@@ -514,7 +514,7 @@ def test_transactions_have_as_many_rows_as_fit_and_keep_their_order() -> None:
     assert all(0 < len(some) <= MOST_ROWS for some in sets)
     assert all(sum(change.size("p") for change in some) <= LARGEST_TRANSACTION for some in sets)
     assert [len(some) for some in sets] == [46, 93, 71]
-    with pytest.raises(ValueError, match="once"):
+    with pytest.raises(ValueError, match="occurs twice"):
         transactions("p", [Change("a", "1"), Change("b", "1"), Change("a", "2")])
 
 

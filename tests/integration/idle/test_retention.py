@@ -32,6 +32,7 @@ def leap(ground: Ground, seconds: float) -> None:
     azure.close()
     with contextlib.closing(sqlite3.connect(ground.home / "host" / "host.sqlite")) as host, host:
         host.execute("UPDATE facts SET value = ? WHERE name = 'clock origin'", (repr(origin),))
+    ground.host.environment = {**ground.host.environment, "CLOCK_ORIGIN": repr(origin)}
     ground.start()
 
 

@@ -45,7 +45,7 @@ def test_a_schedule_starts_and_stops_at_its_times_and_never_acts_on_the_past(fle
     assert fleet.power("late") == "running", "it was running after hours when its schedule was first seen"
     assert fleet.power("works") == "running", "what works is not stopped by the clock"
     until(
-        lambda: fleet.sweep() and "wants it off since" in fleet.lines()["works"]["next_action_text"], "it is not explained"
+        lambda: fleet.sweep() and "scheduled hours ended" in fleet.lines()["works"]["next_action_text"], "it is not explained"
     )
     assert fleet.operations("rises")[0]["requested_by"] == "sweep (schedule)"
 

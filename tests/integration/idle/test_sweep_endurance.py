@@ -169,7 +169,7 @@ def test_a_sweep_that_sees_nothing_is_told_once_and_no_view_calls_it_an_empty_fl
     fleet.spoil(path="Microsoft.ResourceGraph", status=403, code="AuthorizationFailed", message="no right")
     for _ in range(3):
         problems = fleet.sweep()["summary"]["problems"]
-        assert any("cannot be listed" in problem for problem in problems)
+        assert any("cannot list the machines" in problem for problem in problems)
     told = [item["body"]["event"] for item in fleet.simulation.get("/messages").json()["value"]]
     assert told.count("sweep failed") <= 1, "once a day"
     report = fleet.control_plane.get("/machines/idle-report").json()
