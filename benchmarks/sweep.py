@@ -20,6 +20,7 @@ SPEED = 1.0  # a call takes as long as it would in earnest
 SECONDS_PER_CALL = 0.3
 PATIENCE = 240.0
 HUNDRED, THOUSAND, MYRIAD = 100, 1_000, 10_000
+LOOKS = 10
 WARM_SWEEPS = {HUNDRED: 3, THOUSAND: 3, MYRIAD: 2}
 STOPS = 50
 # What is promised.
@@ -164,9 +165,13 @@ def _act(ground: Ground, azure: httpx.Client, idle: list[str], found: Found) -> 
     ]
     if sorted(changed) != sorted(idle) or len(changed) != STOPS:
         raise RuntimeError(f"{STOPS} idle machines should have been stopped, and {len(changed)} were changed")
+    asleep: set[str] = set()
     with ground.client() as client:
-        _swept(client, dry_run=True)
-        asleep = {line["id"].lower() for line in listed(client, "/machines?limit=100") if line["state"] == "stopped"}
+        for _ in range(LOOKS):  # Resource Graph shows changes some seconds later
+            _swept(client, dry_run=True)
+            asleep = {line["id"].lower() for line in listed(client, "/machines?limit=100") if line["state"] == "stopped"}
+            if asleep == set(idle):
+                break
     if asleep != set(idle):
         raise RuntimeError(f"{len(asleep)} machines are deallocated in the end, and not the {STOPS} idle ones")
     return Stops(took, calls, heartbeats)
