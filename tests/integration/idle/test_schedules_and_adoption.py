@@ -44,9 +44,8 @@ def test_a_schedule_starts_and_stops_at_its_times_and_never_acts_on_the_past(fle
     until(acted, "the schedules were not kept")
     assert fleet.power("late") == "running", "it was running after hours when its schedule was first seen"
     assert fleet.power("works") == "running", "what works is not stopped by the clock"
-    until(
-        lambda: fleet.sweep() and "scheduled hours ended" in fleet.lines()["works"]["next_action_text"], "it is not explained"
-    )
+    ended = "scheduled hours ended"
+    until(lambda: fleet.sweep() and ended in fleet.lines()["works"]["next_action_text"], "it is not explained")
     assert fleet.operations("rises")[0]["requested_by"] == "sweep (schedule)"
 
     # Somebody starts it after hours: that holds until the next transition.
