@@ -15,31 +15,18 @@ from pydantic import Field
 
 from dormouse import serialization
 from dormouse.errors import (
-    BlueprintNotFound,
     CloudUnavailable,
-    CommandNotPossible,
     ConcurrentChange,
     ControlPlaneError,
     EnvironmentBusy,
-    EnvironmentNotFound,
     Fault,
-    IdempotencyKeyReused,
-    InvalidRequest,
     InvalidSpec,
-    MachineNotFound,
-    Misconfigured,
-    NameTaken,
-    NotAllowed,
-    NotAuthenticated,
     OperationFailed,
-    OperationNotFound,
-    RequestTooLarge,
     RequestUnderWay,
-    SweepNotFound,
     SweepUnderWay,
     TooManyRequests,
-    UnreadableRecord,
 )
+from dormouse.http.problem_kinds import CODE_OF, HEADERS, STATUS_OF, TITLE_OF
 from dormouse.http.responses import PREFIX, operation_url, sweep_url
 
 P = ParamSpec("P")
@@ -48,92 +35,6 @@ Route = Callable[Concatenate[func.HttpRequest, P], Awaitable[func.HttpResponse]]
 CONTENT_TYPE = "application/problem+json"
 INTERNAL_ERROR = "internal_error"
 EXAMPLE_PATH = "/api/environments/ml1"
-
-STATUS_OF: dict[type[ControlPlaneError], HTTPStatus] = {
-    InvalidRequest: HTTPStatus.BAD_REQUEST,
-    InvalidSpec: HTTPStatus.UNPROCESSABLE_ENTITY,
-    BlueprintNotFound: HTTPStatus.NOT_FOUND,
-    EnvironmentNotFound: HTTPStatus.NOT_FOUND,
-    OperationNotFound: HTTPStatus.NOT_FOUND,
-    MachineNotFound: HTTPStatus.NOT_FOUND,
-    SweepNotFound: HTTPStatus.NOT_FOUND,
-    RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    NotAuthenticated: HTTPStatus.UNAUTHORIZED,
-    NotAllowed: HTTPStatus.FORBIDDEN,
-    IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
-    RequestUnderWay: HTTPStatus.CONFLICT,
-    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
-    EnvironmentBusy: HTTPStatus.CONFLICT,
-    NameTaken: HTTPStatus.CONFLICT,
-    SweepUnderWay: HTTPStatus.CONFLICT,
-    CommandNotPossible: HTTPStatus.CONFLICT,
-    ConcurrentChange: HTTPStatus.CONFLICT,
-    OperationFailed: HTTPStatus.CONFLICT,
-    UnreadableRecord: HTTPStatus.SERVICE_UNAVAILABLE,
-    CloudUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    Misconfigured: HTTPStatus.INTERNAL_SERVER_ERROR,
-}
-
-# Part of the API: clients branch on these, so a released code never changes.
-CODE_OF: dict[type[ControlPlaneError], str] = {
-    InvalidRequest: "invalid_request",
-    Misconfigured: "misconfigured",
-    InvalidSpec: "invalid_spec",
-    BlueprintNotFound: "blueprint_not_found",
-    EnvironmentNotFound: "environment_not_found",
-    OperationNotFound: "operation_not_found",
-    MachineNotFound: "machine_not_found",
-    SweepNotFound: "sweep_not_found",
-    RequestTooLarge: "request_too_large",
-    NotAuthenticated: "not_authenticated",
-    NotAllowed: "not_allowed",
-    IdempotencyKeyReused: "idempotency_key_reused",
-    RequestUnderWay: "request_in_progress",
-    TooManyRequests: "too_many_requests",
-    EnvironmentBusy: "environment_busy",
-    NameTaken: "name_taken",
-    SweepUnderWay: "sweep_in_progress",
-    CommandNotPossible: "command_not_possible",
-    ConcurrentChange: "concurrent_change",
-    OperationFailed: "operation_failed",
-    UnreadableRecord: "unreadable_record",
-    CloudUnavailable: "azure_unavailable",
-}
-
-TITLE_OF: dict[type[ControlPlaneError], str] = {
-    InvalidRequest: "The request cannot be read",
-    InvalidSpec: "The request is not valid",
-    BlueprintNotFound: "No such blueprint",
-    EnvironmentNotFound: "No such environment",
-    OperationNotFound: "No such operation",
-    MachineNotFound: "No such machine",
-    SweepNotFound: "No such sweep",
-    RequestTooLarge: "The request is too large",
-    NotAuthenticated: "Not authenticated",
-    NotAllowed: "Not allowed",
-    IdempotencyKeyReused: "The key was used before",
-    RequestUnderWay: "The request is being answered",
-    TooManyRequests: "Too many requests",
-    EnvironmentBusy: "The environment is busy",
-    NameTaken: "The name is taken",
-    SweepUnderWay: "A sweep is under way",
-    CommandNotPossible: "Not possible in this state",
-    ConcurrentChange: "Modified concurrently",
-    OperationFailed: "The operation did not succeed",
-    UnreadableRecord: "A record cannot be read",
-    CloudUnavailable: "Azure is unavailable",
-    Misconfigured: "The control plane is misconfigured",
-}
-
-HEADERS: dict[type[ControlPlaneError], tuple[str, ...]] = {
-    EnvironmentBusy: ("Location",),
-    SweepUnderWay: ("Location",),
-    CloudUnavailable: ("Retry-After",),
-    ConcurrentChange: ("Retry-After",),
-    RequestUnderWay: ("Retry-After",),
-    TooManyRequests: ("Retry-After",),
-    NotAuthenticated: ("WWW-Authenticate",),
-}
 
 log = logging.getLogger(__name__)
 

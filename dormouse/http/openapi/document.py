@@ -30,7 +30,8 @@ from dormouse.http.openapi.examples import EXAMPLES, FORMS
 from dormouse.http.openapi.html import page_of
 from dormouse.http.openapi.schemas import Schemas, name_of, schemas_of
 from dormouse.http.parameters import DRY_RUN
-from dormouse.http.problems import CONTENT_TYPE, STATUS_OF, headers_of, problem_like
+from dormouse.http.problem_kinds import STATUS_OF
+from dormouse.http.problems import CONTENT_TYPE, headers_of, problem_like
 from dormouse.http.responses import answer
 from dormouse.resources.machines import ENVIRONMENT_NAME
 from dormouse.services.context import Context

@@ -17,7 +17,8 @@ from schemathesis.checks import CHECKS, load_all_checks
 from dormouse.access.signatures import hub_signature, slack_signature
 from dormouse.errors import NotFound
 from dormouse.http.openapi.document import document, problems_of
-from dormouse.http.problems import STATUS_OF, title_of
+from dormouse.http.problem_kinds import STATUS_OF
+from dormouse.http.problems import title_of
 from dormouse.http.routes import ROUTES
 from local.clock import timestamp
 from local.sandbox import CHATOPS_SECRET, SLACK_SECRET, Ground, temporary_ground

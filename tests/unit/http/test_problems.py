@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from dormouse import errors
 from dormouse.errors import ControlPlaneError
-from dormouse.http.problems import STATUS_OF, TITLE_OF, problem_of
+from dormouse.http.problem_kinds import STATUS_OF, TITLE_OF
+from dormouse.http.problems import problem_of
 
 
 def leaves(kind: type[ControlPlaneError]) -> Iterator[type[ControlPlaneError]]:
