@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from dormouse.clock import MINUTE, minutes_text
-from dormouse.idle.heartbeat import AgentRecord
+from dormouse.idle.agent_record import AgentRecord
 from dormouse.idle.policy import OFF, IdlePolicy
 from dormouse.idle.schedule import Schedule
 from dormouse.idle.signals import GPU, HOST, INSIDE, Signal, Values

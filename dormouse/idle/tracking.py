@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dormouse.clock import DAY, HOUR
-from dormouse.idle.heartbeat import AgentRecord
+from dormouse.idle.agent_record import AgentRecord
 from dormouse.lifecycle import State
 from dormouse.resources.machines import VirtualMachine
 from dormouse.text.limits import LONGEST_SENTENCE, clipped

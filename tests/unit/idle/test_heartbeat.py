@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dormouse.idle.heartbeat import KEPT_MINUTES, AgentRecord, Heartbeat, merge_heartbeat
+from dormouse.idle.agent_record import KEPT_MINUTES, AgentRecord, merge_heartbeat
+from dormouse.idle.heartbeat import Heartbeat
 from dormouse.idle.signals import INSIDE
 from tests.unit.builders import IDENTIFIER, NOW
 

@@ -14,7 +14,8 @@ from dormouse.access.roles import Caller, Channel
 from dormouse.blueprints.specs import WorkstationSpec
 from dormouse.chatops.endpoints import GenericMessage
 from dormouse.http.handlers.machines import idle_report
-from dormouse.idle.heartbeat import Heartbeat, merge_heartbeat
+from dormouse.idle.agent_record import merge_heartbeat
+from dormouse.idle.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest
 from dormouse.idle.report import ReportHead, ReportPage, SweepSummary
 from dormouse.idle.tracking import Hold
