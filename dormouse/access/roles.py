@@ -33,7 +33,7 @@ class Channel(StrEnum):
     GENERIC = "generic"
     KEY = "function key"
     TOKEN = "token"  # noqa: S105 - the name of a channel
-    NOBODY = "open door"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ChatPerson:
     object_id: str = ""
 
 
-ANYBODY = Caller("anybody", Channel.NOBODY)
+ANONYMOUS = Caller("anonymous", Channel.NONE)
 CHAT_USER = re.compile(
     r"(?P<who>(?:slack|teams|generic):[^=,\s]+)=(?P<role>[a-z]+)(?::(?P<object_id>[0-9a-fA-F-]{36}))?", re.ASCII
 )

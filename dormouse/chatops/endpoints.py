@@ -119,7 +119,7 @@ async def _taken_from_slack(form: dict[str, str], context: Context) -> Receipt:
 
 
 async def _take(said: ChatMessage, context: Context) -> Receipt:
-    """Take a message; what cannot be taken is said in the chat, for nobody there sees the status of an answer."""
+    """Accept a message; failures become a reply, because chats do not show HTTP statuses."""
     try:
         return await take(said, context.client, context.dependencies)
     except CloudUnavailable as error:

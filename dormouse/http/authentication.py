@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from dormouse.access.roles import ANYBODY, Caller, Channel, Permission, highest
+from dormouse.access.roles import ANONYMOUS, Caller, Channel, Permission, highest
 from dormouse.errors import NotAuthenticated
 from dormouse.http.requests import LONGEST_NAME
 from dormouse.services.dependencies import Dependencies
@@ -14,7 +14,7 @@ KEY_HOLDER = "function-key"
 async def authenticate(req: func.HttpRequest, right: Permission, dependencies: Dependencies) -> Caller:
     """The caller of a request; a bearer token takes precedence; raises NotAuthenticated or CloudUnavailable."""
     if right is Permission.NOTHING:
-        return ANYBODY
+        return ANONYMOUS
     settings = dependencies.settings
     if req.headers.get("Authorization", ""):
         claims = await dependencies.tokens.claims(req, settings.entra_audience)

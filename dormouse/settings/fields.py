@@ -39,7 +39,7 @@ def setting(read: Callable[[str], T], default: T, *, example: str = "") -> T:
 
 
 def collection(read: Callable[[str], T], empty: Callable[[], T], *, example: str = "") -> T:
-    """A field for a setting whose default is made anew for each object."""
+    """A field for a setting whose default is created for each object."""
     return field(default_factory=empty, metadata={HOW_TO_READ: Reading(read, example)})
 
 

@@ -6,7 +6,7 @@ import json
 import azure.functions as func
 import pytest
 
-from dormouse.access.roles import ANYBODY
+from dormouse.access.roles import ANONYMOUS
 from dormouse.clock import DAY, MINUTE, rfc3339
 from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import OutcomeStatus
@@ -56,7 +56,7 @@ def test_an_operation_without_a_history_is_lost_and_not_pending_for_ever(age: fl
 
     async def asked() -> func.HttpResponse:
         await dependencies.records.remember_operation(record)
-        return await get_operation(request, Context(Orchestrations(), dependencies, ANYBODY))
+        return await get_operation(request, Context(Orchestrations(), dependencies, ANONYMOUS))
 
     answer = asyncio.run(asked())
     assert json.loads(answer.get_body())["outcome"] == outcome
