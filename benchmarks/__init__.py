@@ -1,1 +1,1 @@
-"""The figures we promise, measured: `make bench`."""
+"""Benchmarks of the promised figures: `make bench`."""

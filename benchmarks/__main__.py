@@ -22,14 +22,12 @@ console = Console(width=None if sys.stdout.isatty() else WIDE)
 
 
 def main() -> None:
-    """Measure everything."""
+    """Run every benchmark."""
     begun = time.monotonic()
     resolve_localhost_names()
     rooms, load = [], os.getloadavg()[0]
     if load > BUSY:
-        console.print(
-            f"[yellow]This machine is busy with other things (load {load:.1f}): seconds are longer than they need be.[/]"
-        )
+        console.print(f"[yellow]This computer is busy (load {load:.1f}): measured times are longer than usual.[/]")
     for room in (start, host, provision, sweep, stops, chat):
         console.print(f"Measuring: {room.__name__.rpartition('.')[2]} …")
         rooms.append(room.measure())
@@ -40,7 +38,7 @@ def main() -> None:
             kept = "" if not figure.promise else "[green]yes[/]" if figure.kept else "[red bold]NO[/]"
             table.add_row(room.name, figure.name, figure.measured, figure.promise, kept)
     console.print(table)
-    console.print(f"All of it took {time.monotonic() - begun:.0f} s.")
+    console.print(f"Total time: {time.monotonic() - begun:.0f} s.")
 
 
 if __name__ == "__main__":

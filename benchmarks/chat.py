@@ -1,4 +1,4 @@
-"""How soon Slack hears that a command has been taken: verified, written down, and handed to an orchestration by then."""
+"""The time until Slack gets its response to a command: verified, stored, and started as an orchestration by then."""
 
 import statistics
 import time
@@ -14,13 +14,13 @@ from dormouse.access.signatures import slack_signature
 from local.azure.server import TABLES
 from local.sandbox import SLACK_SECRET, Ground, temporary_ground
 
-SPEED = 1.0  # a call takes as long as it would in earnest, and a signature of this moment is one of simulated time, too
-SECONDS_PER_CALL = 0.03  # that each call to a table takes longer: real ones answer in 10 to 20 ms
+SPEED = 1.0  # requests take as long as in real time, and a current signature is also one of simulated time
+SECONDS_PER_CALL = 0.03  # the additional time of each request to a table: real ones take 10 to 20 ms
 WARM_UP, ONE_BY_ONE, AT_ONCE, BURSTS = 20, 300, 50, 4
 PATIENCE = 120.0
-# It goes the whole way and needs no environment. `status` would ask Resource Graph, which answers three times a second.
+# It takes the whole path and needs no environment. `status` would query Resource Graph, which allows three queries a second.
 COMMAND = "stop ml1"
-# What is promised, in milliseconds.
+# The promise, in milliseconds.
 P99 = 500.0
 
 
@@ -35,7 +35,7 @@ class Found:
 
 
 def measure() -> Room:
-    """Milliseconds to the answer, of one command after the other and of many at once."""
+    """Milliseconds to the response, for sequential and for concurrent commands."""
     with temporary_ground(speed=SPEED, timers=False, agents=False) as ground, ground.simulation() as azure:
         slack = Slack(ground, azure)
         azure.post("/faults", json={"effect": "slow", "kind": TABLES, "seconds": SECONDS_PER_CALL}).raise_for_status()
@@ -64,14 +64,14 @@ def _p99(took: Sequence[float]) -> float:
 
 
 class Slack:
-    """Slack, as it sends what somebody says and is told later what came of it."""
+    """Slack: sends commands and receives replies."""
 
     def __init__(self, ground: Ground, azure: httpx.Client) -> None:
-        """Send to this ground, and look in the simulation whether answers came."""
+        """Send to this sandbox, and check with the simulation whether replies arrived."""
         self._ground, self._azure, self._said = ground, azure, 0
 
     def say(self, count: int, *, at_once: bool = False) -> list[float]:
-        """Say so many commands and wait until all were carried out; the milliseconds until each was answered."""
+        """Send commands and wait until all were carried out; returns the milliseconds until each response."""
         numbers = range(self._said, self._said + count)
         self._said += count
         limits = httpx.Limits(max_connections=None)
@@ -103,10 +103,10 @@ class Slack:
         return took * 1000
 
     def _wait_until_all_were_told(self) -> None:
-        """Wait for the later answers, each at its own address: only what was taken and handed over brings one."""
+        """Wait for the later replies, each at its own URL: only an accepted and started command gets one."""
         deadline = time.monotonic() + PATIENCE
         expected = {f"/commands/{number}" for number in range(self._said)}
         while missing := expected - {message["path"] for message in self._azure.get("/messages").json()["value"]}:
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{len(missing)} of {self._said} commands came to nothing, among them {min(missing)}")
+                raise RuntimeError(f"{len(missing)} of {self._said} commands got no later reply, for example {min(missing)}")
             time.sleep(0.2)

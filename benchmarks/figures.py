@@ -1,4 +1,4 @@
-"""Figures: what was measured, in numbers for programs and in words for people, with the promise beside it."""
+"""Figures: measurements as numbers for programs and as text for readers, each with its promise."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table; without a promise nobody has said how much it should be."""
+    """One line of the table; the promise can be empty."""
 
     name: str
     measured: str
@@ -17,7 +17,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Everything that was measured in one room: `numbers` goes into the file, `figures` into the table."""
+    """The measurements of one benchmark: `numbers` go into the file, `figures` into the table."""
 
     name: str
     numbers: Mapping[str, Any]
@@ -25,5 +25,5 @@ class Room:
 
 
 def at_most(name: str, value: float, limit: float, unit: str = "") -> Figure:
-    """A figure that is promised not to exceed a limit."""
+    """A figure with an upper limit."""
     return Figure(name, f"{value:.4g}{unit}", f"≤ {limit:g}{unit}", kept=value <= limit)

@@ -1,4 +1,4 @@
-"""A fleet to sweep: most machines work, of some nobody can tell, and one in twenty is idle; and what their agents told."""
+"""A fleet to sweep: most machines are busy, some are unknown, one in twenty is idle; with heartbeats of their agents."""
 
 import time
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import httpx
 from azure.core.credentials import AccessToken
 from azure.data.tables import TableServiceClient, UpdateMode
 
-from dormouse.resources.machines import key_of
+from dormouse.resources.compute.machines import key_of
 from local.azure.core.world import SUBSCRIPTION
 from local.sandbox import Ground
 
@@ -16,7 +16,7 @@ PATIENCE = 240.0
 AT_ONCE = 100  # rows in one transaction
 GPU, NO_GPU = "Standard_NC24ads_A100_v4", "Standard_D4s_v5"
 HEARTBEATS = "heartbeats"
-# To be stopped by the first sweep that acts: no warning, no grace, and a window of five minutes.
+# Stopped by the first sweep that acts: no lead, no grace, and a window of five minutes.
 NOW = {"dormouse-idle": "lead=0m, grace=0m, window=5m"}
 WATCHED = {"dormouse-idle": "on"}
 
@@ -31,7 +31,7 @@ BUSY_HOST = QUIET_HOST | {"cpu_percent": "20..80"}
 PEOPLE = ("logins", "connections", "sessions_opaque", "terminals_active", "kernel_connections")
 JOBS = ("terminal_jobs", "batch_jobs", "kernels", "kernels_busy", "kernels_active", "containers", "jobs")
 WORK = (*JOBS, "gpu_percent", "gpu_processes", "gpu_memory_percent")
-# Numbers that change every minute, as real ones do: records of constants would pack much smaller.
+# Numbers that change every minute, as real ones do: constants would compress much better.
 QUIET: dict[str, Any] = dict.fromkeys((*PEOPLE, *WORK), 0) | {
     "cpu_percent": "0..3",
     "cpu_cores": "0..0.3",
@@ -52,7 +52,7 @@ TRAINING = QUIET | {
 
 @dataclass(frozen=True, slots=True)
 class Squad:
-    """Some machines of a fleet, all in one resource group; with `agents` their agents run and report."""
+    """Some machines of a fleet in one resource group; with `agents` their agents run and report."""
 
     group: str
     count: int
@@ -60,17 +60,17 @@ class Squad:
 
     @property
     def idle(self) -> list[str]:
-        """The ids of the idle ones, in lower case: one in twenty."""
+        """The IDs of the idle machines, in lower case: one in twenty."""
         return self._ids("idle", self.count // 20)
 
     @property
     def training(self) -> list[str]:
-        """The ids of those with an agent that tells of work."""
+        """The IDs of the busy machines with an agent."""
         return self._ids("training", self.count * 11 // 20)
 
     @property
     def estate(self) -> dict[str, Any]:
-        """The machines as docs/estates.md has them; a fifth has a GPU and no agent, a fifth is busy and has no GPU."""
+        """The machines in the format of docs/estates.md; a fifth has a GPU and no agent, a fifth is busy and has no GPU."""
         silent = self.count // 5
         plain = self.count - silent - len(self.idle) - len(self.training)
         return {
@@ -90,18 +90,18 @@ class Squad:
         return [f"{above}/{name}-{number:04}".lower() for number in range(1, count + 1)]
 
 
-def muster(azure: httpx.Client, squad: Squad) -> None:
-    """Let a squad exist, and wait until its agents have told all they know: six hours each."""
+def create(azure: httpx.Client, squad: Squad) -> None:
+    """Create the machines, and wait until their agents have reported their backlog of six hours each."""
     azure.post("/estate", json=squad.estate, timeout=60).raise_for_status()
     deadline = time.monotonic() + PATIENCE
     while azure.get("/agents").json()["pending"]:
         if time.monotonic() > deadline:
-            raise TimeoutError("the agents do not come to an end")
+            raise TimeoutError("the agents do not finish reporting")
         time.sleep(0.2)
 
 
 def listed(client: httpx.Client, path: str) -> list[dict[str, Any]]:
-    """Everything in a list of the control plane, page by page."""
+    """Every item in a list of the control plane, over all pages."""
     found: list[dict[str, Any]] = []
     following: str | None = path
     while following:
@@ -112,13 +112,13 @@ def listed(client: httpx.Client, path: str) -> list[dict[str, Any]]:
 
 
 def copy_heartbeats(ground: Ground, azure: httpx.Client, known: Squad, others: Squad) -> None:
-    """Write down for one squad what the agents of another have told, as if its own had: telling it all takes minutes."""
+    """Copy the heartbeat rows of one squad for another, because real reports would take minutes."""
     pairs = [*zip(others.idle, _cycle(known.idle, others.idle), strict=True)]
     pairs += zip(others.training, _cycle(known.training, others.training), strict=True)
     tables = _tables(ground, azure, known.idle[0])
     heartbeats = tables.get_table_client(HEARTBEATS)
-    told = {entity["RowKey"]: dict(entity) for entity in heartbeats.query_entities(f"PartitionKey eq '{HEARTBEATS}'")}
-    rows = [{**told[key_of(model)], "RowKey": key_of(copy)} for copy, model in pairs]
+    entities = {entity["RowKey"]: dict(entity) for entity in heartbeats.query_entities(f"PartitionKey eq '{HEARTBEATS}'")}
+    rows = [{**entities[key_of(model)], "RowKey": key_of(copy)} for copy, model in pairs]
     for begin in range(0, len(rows), AT_ONCE):
         mode = {"mode": UpdateMode.REPLACE}
         heartbeats.submit_transaction([("upsert", row, mode) for row in rows[begin : begin + AT_ONCE]])
@@ -138,7 +138,7 @@ def _tables(ground: Ground, azure: httpx.Client, machine: str) -> TableServiceCl
 
 
 class _Given:
-    """A credential that has its token already."""
+    """A credential with a fixed token."""
 
     def __init__(self, token: str) -> None:
         self._token = AccessToken(token, int(time.time()) + 3600)

@@ -1,4 +1,4 @@
-"""How much the embedded host does in a second: what local runs and tests cannot be faster than."""
+"""The throughput of the embedded host, which limits local runs and tests."""
 
 import asyncio
 import json
@@ -73,7 +73,7 @@ def _ninety_fifth(memory: Path) -> float:
     store.close()
     failed = [f"{instance.id}: {instance.output}" for instance in instances if instance.status != "Completed"]
     if failed:
-        raise RuntimeError(f"{len(failed)} orchestrations did not complete, among them {failed[0]}")
+        raise RuntimeError(f"{len(failed)} orchestrations did not complete, for example {failed[0]}")
     took = [
         (moment(instance.updated) - moment(instance.created)).total_seconds()
         for instance in instances

@@ -1,4 +1,4 @@
-"""How long environments take to stand, beside how long they had to take: one alone, and twenty asked for at once."""
+"""How long provisioning takes compared with its critical path: one environment alone, and twenty concurrently."""
 
 import json
 import time
@@ -18,7 +18,7 @@ MANY = 20
 PATIENCE = 240.0  # real seconds
 EXAMPLE = ROOT / "examples" / "workstation.json"
 REGION, QUOTAS = "polandcentral", ("cores", "StandardNVADSA10v5Family")
-# Makespan over critical path, and simulated seconds that a chain of steps may lose besides; how much more for many.
+# Makespan over critical path, the additional simulated seconds allowed, and the allowed growth for many environments.
 RATIO, SECONDS, GROWTH = 1.10, 10.0, 1.10
 
 
@@ -27,7 +27,7 @@ def measure() -> Room:
     with temporary_ground(speed=SPEED, timers=False) as ground, ground.client() as client, ground.simulation() as azure:
         for name in QUOTAS:
             azure.put("/limits", json={"region": REGION, "name": name, "limit": 10_000}).raise_for_status()
-        _put(client, "warm", json.loads(EXAMPLE.read_text()), dry_run=True)  # clients and tokens are there
+        _put(client, "warm", json.loads(EXAMPLE.read_text()), dry_run=True)  # creates clients and tokens
         one = _provisioned(client, azure, ["alone"])
         azure.delete("/buckets").raise_for_status()
         many = _provisioned(client, azure, [f"many-{number}" for number in range(1, MANY + 1)])
@@ -36,7 +36,7 @@ def measure() -> Room:
 
 
 class Wave:
-    """Environments asked for at once: from the first acceptance to the last end, beside the longest path of all."""
+    """Concurrent environments: from the first acceptance to the last end, and the longest critical path."""
 
     def __init__(self, operations: Sequence[Mapping[str, Any]], paths: Sequence[float]) -> None:
         first = min(datetime.fromisoformat(operation["accepted_at"]) for operation in operations)
@@ -45,7 +45,7 @@ class Wave:
 
     @property
     def ratio(self) -> float:
-        """How many times as long as it had to take."""
+        """The makespan divided by the critical path."""
         return round(self.took / self.path, 4)
 
 

@@ -1,4 +1,4 @@
-"""How long a cold start loads the app, beside the two libraries that no app of this kind can do without."""
+"""How long a cold start imports the app, compared with the two libraries that every such app needs."""
 
 import os
 import subprocess
@@ -15,15 +15,15 @@ RATIO = 1.5
 
 
 def measure() -> Room:
-    """The best of many starts of each kind, one after the other, less the start of Python itself."""
-    _seconds(APP)  # from now on, everything is compiled
+    """The best of many starts of each kind, in sequence, minus the start of Python itself."""
+    _seconds(APP)  # everything is compiled from now on
     best = dict.fromkeys((NOTHING, NEEDED, APP), float("inf"))
     for _ in range(TIMES):
         for code in best:
             best[code] = min(best[code], _seconds(code))
     needed, app = best[NEEDED] - best[NOTHING], best[APP] - best[NOTHING]
     figures = (
-        at_most("importing the app, beside its two libraries", app / needed, RATIO),
+        at_most("import of the app, compared with its two libraries", app / needed, RATIO),
         Figure("the same, seconds", f"{app:.2f} s beside {needed:.2f} s"),
     )
     return Room("start", {"import_ratio": round(app / needed, 2)}, figures)

@@ -1,4 +1,4 @@
-"""How soon a sweep stops machines, and how soon it knows that Azure has: 50 at once, and more than may go out at once."""
+"""How soon a sweep stops machines and confirms it: 50 at once, and more than the burst limit."""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from local.sandbox import temporary_ground
 SECONDS_PER_CALL = 0.05
 FEW, MANY = 50, 250
 PATIENCE = 400.0
-# What is promised, in seconds.
+# The promises, in seconds.
 ORDERS_OUT, CONFIRMED = 1.0, 10.0
 QUIET = {
     "cpu_percent": 1,
@@ -27,7 +27,7 @@ NOW = {"dormouse-idle": "lead=0m, grace=0m, window=5m"}
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """One sweep: the seconds from the first order to the last, the longest until one was confirmed, and how many stopped."""
+    """One sweep: the seconds from the first stop request to the last, the longest confirmation, and the number of stops."""
 
     spread: float
     confirmed: float
@@ -35,7 +35,7 @@ class Stopped:
 
 
 def measure() -> Room:
-    """Two fleets of idle machines, each stopped by one sweep, at the pace of a real clock."""
+    """Two fleets of idle machines, each stopped by one sweep, in real time."""
     few, many = _stopped(FEW), _stopped(MANY)
     numbers = {
         f"orders_out_{FEW}_seconds": round(few.spread, 2),
@@ -60,7 +60,7 @@ def _stopped(count: int) -> Stopped:
         machine = {"id": "stops/idle", "repeat": count, "size": "Standard_D4s_v5", "tags": NOW, "host": QUIET}
         azure.post("/estate", json={"machines": [machine]}).raise_for_status()
         azure.post("/faults", json={"effect": "slow", "seconds": SECONDS_PER_CALL}).raise_for_status()
-        _sweep(client, dry_run=True)  # every connection is open by then
+        _sweep(client, dry_run=True)  # opens every connection
         _sweep(client, dry_run=False)
         return _measured(azure, client)
 

@@ -1,4 +1,4 @@
-"""What a sweep costs: seconds until every machine has its verdict, calls, memory, and how much of Azure's buckets."""
+"""The costs of a sweep: seconds until every machine has its verdict, requests, memory, and use of Azure's token buckets."""
 
 import contextlib
 import os
@@ -12,29 +12,29 @@ from typing import Any
 import httpx
 
 from benchmarks.figures import Figure, Room, at_most
-from benchmarks.fleet import Squad, copy_heartbeats, listed, muster
+from benchmarks.fleet import Squad, copy_heartbeats, create, listed
 from local.azure.server import IDENTITY, MANAGEMENT, METRICS, SIMULATION, TABLES
 from local.sandbox import Ground, temporary_ground
 
-SPEED = 1.0  # a call takes as long as it would in earnest
+SPEED = 1.0  # requests take as long as in real time
 SECONDS_PER_CALL = 0.3
 PATIENCE = 240.0
 HUNDRED, THOUSAND, MYRIAD = 100, 1_000, 10_000
 LOOKS = 10
 WARM_SWEEPS = {HUNDRED: 3, THOUSAND: 3, MYRIAD: 2}
 STOPS = 50
-# What is promised.
+# The promises.
 SECONDS = {THOUSAND: 5.0, MYRIAD: 30.0}
 CALLS, SHARE = 127, 0.6
-# MiB. "Memory flat" is taken to mean that the smallest instance of Functions is enough.
+# MiB. We take "flat memory" to mean that the smallest instance of Functions is enough.
 # https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#instance-sizes
 SMALLEST_INSTANCE = 512
-CALLS_OF_A_HEARTBEAT = 3  # what is known is read and written, and the machine's own row is read
+CALLS_OF_A_HEARTBEAT = 3  # each machine's record is read and written, and its own row is read
 
 
 @dataclass(slots=True)
 class Found:
-    """What was measured, by number of machines: the first sweep of a process, later ones, computing, the most memory."""
+    """Measurements by number of machines: the first sweep of a process, later ones, CPU time, peak memory."""
 
     cold: dict[int, float] = field(default_factory=dict)
     warm: dict[int, float] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """A sweep that acted: how long it took, the calls to each service, and the heartbeats that came in."""
+    """A sweep that acted: its duration, the requests to each service, and the heartbeats received."""
 
     took: float
     calls: dict[str, int]
@@ -61,16 +61,16 @@ def measure() -> Room:
     few, more = Squad("fleet-a", HUNDRED), Squad("fleet-b", THOUSAND - HUNDRED)
     most = Squad("fleet-c", MYRIAD - THOUSAND, agents=False)
     with temporary_ground(speed=SPEED, timers=False) as ground, ground.simulation() as azure:
-        muster(azure, few)
-        _look(ground, azure, HUNDRED, found)
-        muster(azure, more)
-        _look(ground, azure, THOUSAND, found)
-        muster(azure, most)
+        create(azure, few)
+        _dry_runs(ground, azure, HUNDRED, found)
+        create(azure, more)
+        _dry_runs(ground, azure, THOUSAND, found)
+        create(azure, most)
         copy_heartbeats(ground, azure, more, most)
-        _look(ground, azure, MYRIAD, found)
+        _dry_runs(ground, azure, MYRIAD, found)
     whole = Squad("fleet", THOUSAND)
     with temporary_ground(speed=SPEED, timers=False) as ground, ground.simulation() as azure:
-        muster(azure, whole)
+        create(azure, whole)
         stops = _act(ground, azure, whole.idle, found)
     return _room(found, stops)
 
@@ -91,7 +91,7 @@ def _room(found: Found, stops: Stops) -> Room:
     figures = [
         *(_verdicts(machines, found) for machines in found.warm),
         *(Figure(f"the first sweep of a process, {n:,} machines", f"{found.cold[n]:.2f} s") for n in found.cold),
-        *(Figure(f"computing of the host for it, {n:,} machines", f"{found.cpu_seconds[n]:.2f} s") for n in found.warm),
+        *(Figure(f"CPU time of the host for it, {n:,} machines", f"{found.cpu_seconds[n]:.2f} s") for n in found.warm),
         *(_memory(machines, found) for machines in (THOUSAND, MYRIAD)),
         at_most(f"calls to manage and measure {THOUSAND:,} machines, {STOPS} stopped", calls, CALLS),
         Figure(
@@ -99,7 +99,7 @@ def _room(found: Found, stops: Stops) -> Room:
             f"about {max(stops.calls.get(TABLES, 0) - reports, 0)}, and {reports} of agents",
         ),
         Figure("the same sweep, other calls", ", ".join(f"{name} {number}" for name, number in beside.items())),
-        Figure("the same sweep, until all were seen deallocated", f"{stops.took:.0f} s"),
+        Figure("the same sweep, until all were confirmed as deallocated", f"{stops.took:.0f} s"),
         Figure("tokens fetched by warm sweeps", str(found.tokens), "0 (they are kept)", kept=not found.tokens),
         at_most(f"worst share of a bucket ({worst})", found.buckets[worst], SHARE),
         at_most("requests refused because a bucket was empty", found.refused, 0),
@@ -113,12 +113,12 @@ def _verdicts(machines: int, found: Found) -> Figure:
 
 
 def _memory(machines: int, found: Found) -> Figure:
-    name, peak = f"memory at most, {machines:,} machines ({found.start_mib:.0f} MiB at the start)", found.peak_mib[machines]
+    name, peak = f"peak memory, {machines:,} machines ({found.start_mib:.0f} MiB at the start)", found.peak_mib[machines]
     return at_most(name, peak, SMALLEST_INSTANCE, " MiB") if machines == MYRIAD else Figure(name, f"{peak:.4g} MiB")
 
 
-def _look(ground: Ground, azure: httpx.Client, machines: int, found: Found) -> None:
-    """Dry runs of a host that has just started: the first finds nothing ready, the others do."""
+def _dry_runs(ground: Ground, azure: httpx.Client, machines: int, found: Found) -> None:
+    """Dry runs of a freshly started host: the first one creates clients and tokens, the others reuse them."""
     ground.host.kill()
     ground.host.start()
     found.start_mib = _effort(ground).now_mib
@@ -142,7 +142,7 @@ def _dry_run(client: httpx.Client, machines: int) -> float:
 
 
 def _note_buckets(azure: httpx.Client, found: Found) -> None:
-    """Remember how much of each bucket was used up at worst."""
+    """Record the highest use of each bucket."""
     told = azure.get("/buckets").json()
     found.refused += told["refused"]
     for bucket in told["value"]:
@@ -150,7 +150,7 @@ def _note_buckets(azure: httpx.Client, found: Found) -> None:
 
 
 def _act(ground: Ground, azure: httpx.Client, idle: list[str], found: Found) -> Stops:
-    # Agents go on reporting. Only they write what they have told: that counts them.
+    # Agents continue to report. Only they write heartbeats: that counts them.
     reports = {"effect": "slow", "method": "PUT", "path": "/heartbeats(", "seconds": SECONDS_PER_CALL}
     with _slow(azure, reports), ground.client() as client:
         _dry_run(client, THOUSAND)
@@ -178,7 +178,7 @@ def _act(ground: Ground, azure: httpx.Client, idle: list[str], found: Found) -> 
 
 
 def _swept(client: httpx.Client, *, dry_run: bool) -> tuple[float, dict[str, Any]]:
-    """Real seconds from the question to the end of a sweep, and its tally."""
+    """Real seconds from the request to the end of a sweep, and its summary."""
     begun = time.perf_counter()
     answer = client.post("/sweeps", json={"dry_run": dry_run})
     answer.raise_for_status()
@@ -196,7 +196,7 @@ def _swept(client: httpx.Client, *, dry_run: bool) -> tuple[float, dict[str, Any
 
 @contextlib.contextmanager
 def _slow(azure: httpx.Client, *first: dict[str, Any]) -> Iterator[None]:
-    """Every call to Azure takes as long as one over a network does, as long as this lasts."""
+    """Delay every request to Azure by a network's latency while this is active."""
     for fault in (*first, {"effect": "slow", "seconds": SECONDS_PER_CALL}):
         azure.post("/faults", json=fault).raise_for_status()
     try:
@@ -207,7 +207,7 @@ def _slow(azure: httpx.Client, *first: dict[str, Any]) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What the host's process has taken so far, as Linux tells it."""
+    """The resources that the host's process has used so far, as reported by Linux."""
 
     cpu_seconds: float
     now_mib: float

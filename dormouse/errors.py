@@ -23,6 +23,7 @@ ControlPlaneError
 ├── OperationFailed         the operation ended without success
 ├── UnreadableRecord        this release cannot read a stored row
 ├── CloudUnavailable        Azure did not answer, or answered that it is temporarily unavailable
+├── RefusedByAzure          Azure rejected a read of the control plane, and a retry does not help
 └── Misconfigured           settings of the control plane are missing or invalid
 """
 
@@ -168,6 +169,13 @@ class UnreadableRecord(ControlPlaneError):
 
 class CloudUnavailable(ControlPlaneError):
     """An Azure service did not answer or is temporarily unavailable; retry after `Retry-After` seconds."""
+
+
+class RefusedByAzure(ControlPlaneError):
+    """Azure rejected a read of the control plane, for example because its identity lacks a permission.
+
+    A retry does not help until an administrator has removed the cause, which the message names.
+    """
 
 
 class Misconfigured(ControlPlaneError):

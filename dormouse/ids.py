@@ -10,6 +10,8 @@ CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID_LENGTH = 26
 # An instance of Durable Functions takes a quarter of a thousand characters; a machine goes by its group and name.
 LONGEST_ID = 256
+# The Durable SDK does not escape IDs in URLs, so they must not contain ?, #, % or a slash, nor be "." or "..".
+INSTANCE_ID = re.compile(r"(?!\.+$)[\w.():-]+")
 OPERATION_ID = re.compile(rf"[\w.():-]+-(?:{'|'.join(Verb)})-[{CROCKFORD}]{{{ULID_LENGTH}}}")
 
 
@@ -40,6 +42,11 @@ def is_operation_id(identifier: str) -> bool:
     return len(identifier) <= LONGEST_ID and OPERATION_ID.fullmatch(identifier) is not None
 
 
+def is_instance_id(identifier: str) -> bool:
+    """Whether an orchestration of ours can have this id: an operation, one of its steps, a sweep, a page or a chat."""
+    return len(identifier) <= LONGEST_ID and INSTANCE_ID.fullmatch(identifier) is not None
+
+
 def page_id(sweep: str, number: int) -> str:
     """The id of the orchestration that sweeps one page."""
     return f"{sweep}:{number}"
@@ -55,7 +62,11 @@ def ulid_of(operation: str) -> str:
 
 def verb_of(operation: str) -> Verb:
     """The verb in an operation id; raises ValueError when there is none."""
-    return Verb(operation.rsplit("-", 2)[-2])
+    named = operation.rpartition("-")[0]
+    for verb in Verb:
+        if named.endswith(f"-{verb}"):
+            return verb
+    raise ValueError(f"{operation!r} is not an operation id")
 
 
 def child_of(operation: str, step: str) -> str:

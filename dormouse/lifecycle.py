@@ -1,5 +1,6 @@
 """The states of an environment and the commands each of them takes."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from dormouse.errors import CommandNotPossible
@@ -12,13 +13,18 @@ class Verb(StrEnum):
     START = "start"
     STOP = "stop"
     RESTART = "restart"
+    RESIZE = "resize"
+    ROTATE_PASSWORD = "rotate-password"  # noqa: S105 - the name of a command
     DELETE = "delete"
     ADOPT = "adopt"
     RELEASE = "release"
 
 
 class State(StrEnum):
-    """What an environment is, as Azure shows it."""
+    """The state of an environment as Azure shows it.
+
+    `ready` if nothing in it can be stopped; `partial` if what can be stopped is in different states.
+    """
 
     ABSENT = "absent"
     CREATING = "creating"
@@ -29,6 +35,8 @@ class State(StrEnum):
     STOPPED_BILLED = "stopped_billed"
     DELETING = "deleting"
     INCOMPLETE = "incomplete"
+    PARTIAL = "partial"
+    READY = "ready"
     UNKNOWN = "unknown"
 
 
@@ -52,19 +60,27 @@ TAKES: dict[State, frozenset[Verb]] = {
     State.ABSENT: ALWAYS,
     State.CREATING: ALWAYS,
     State.STARTING: ALWAYS | {Verb.START, Verb.STOP, Verb.RESTART},
-    State.RUNNING: ALWAYS | {Verb.START, Verb.STOP, Verb.RESTART},
+    State.RUNNING: ALWAYS | {Verb.START, Verb.STOP, Verb.RESTART, Verb.RESIZE, Verb.ROTATE_PASSWORD},
     State.STOPPING: ALWAYS | {Verb.START, Verb.STOP},
-    State.STOPPED: ALWAYS | {Verb.START, Verb.STOP},
-    State.STOPPED_BILLED: ALWAYS | {Verb.START, Verb.STOP},
+    State.STOPPED: ALWAYS | {Verb.START, Verb.STOP, Verb.RESIZE},
+    State.STOPPED_BILLED: ALWAYS | {Verb.START, Verb.STOP, Verb.RESIZE},
     State.DELETING: frozenset({Verb.DELETE}),
     State.INCOMPLETE: ALWAYS,
+    State.PARTIAL: ALWAYS | {Verb.START, Verb.STOP, Verb.RESIZE},
+    State.READY: ALWAYS,
     State.UNKNOWN: ALWAYS | {Verb.START, Verb.STOP, Verb.RESTART},
 }
 
-# What Azure does to a machine's power it finishes, and what is half deleted is nothing that anybody wants back.
+# Power changes finish on Azure's side, and a half-deleted environment is useless: only provisioning can be cancelled.
 CANCELLABLE = frozenset({Verb.PROVISION})
 
+POWER_VERBS = frozenset({Verb.START, Verb.STOP, Verb.RESTART, Verb.RESIZE})
 SATISFIED = {Verb.START: State.RUNNING, Verb.STOP: State.STOPPED}
+# What computes, and what is on its way there.
+AWAKE = frozenset({State.STARTING, State.RUNNING})
+# The state that a power change leads to.
+STATE_AFTER = {Verb.START: State.RUNNING, Verb.STOP: State.STOPPED, Verb.RESTART: State.RUNNING}
+NO_POWER = "{subject} cannot {verb}: none of its resources can be started or stopped."
 
 
 def state_of(power: str, provisioning: str = "") -> State:
@@ -77,8 +93,23 @@ def state_of(power: str, provisioning: str = "") -> State:
     return STATE_OF_POWER.get(code, State.UNKNOWN)
 
 
-def require(state: State, verb: Verb) -> None:
-    """Raise CommandNotPossible if an environment in this state does not take the command."""
+def folded(states: Sequence[State]) -> State:
+    """The state of an environment by the states of its resources with power; raises ValueError if there are none.
+
+    A missing resource makes it incomplete; resources in different states make it partial.
+    """
+    if not states:
+        raise ValueError("an environment without power has no power state")
+    found = set(states)
+    if len(found) == 1:
+        return states[0]
+    return State.INCOMPLETE if State.ABSENT in found else State.PARTIAL
+
+
+def require(state: State, verb: Verb, *, subject: str = "An environment", has_power: bool = True) -> None:
+    """Raise CommandNotPossible if an environment in this state, or without power, does not take the command."""
+    if verb in POWER_VERBS and not has_power:
+        raise CommandNotPossible(NO_POWER.format(subject=subject, verb=verb))
     if verb not in TAKES[state]:
         takes = ", ".join(sorted(TAKES[state]))
         raise CommandNotPossible(f"An environment that is {state} cannot {verb}; it takes: {takes}.")

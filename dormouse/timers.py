@@ -10,9 +10,9 @@ from dormouse.clock import DAY
 from dormouse.errors import ControlPlaneError, SweepUnderWay
 from dormouse.records.deduplication import KINDS, MOST_AT_ONCE
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.durable_client import Client
+from dormouse.services.durable_client import DurableClient
+from dormouse.services.idle.sweeps import start_sweep
 from dormouse.services.retention import retain
-from dormouse.services.sweeps import start_sweep
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +24,10 @@ class Timer:
     """A timer: an NCRONTAB expression with seconds, and its handler. A missed run is made up for once."""
 
     schedule: str
-    handler: Callable[[func.TimerRequest, Client, Dependencies], Awaitable[None]]
+    handler: Callable[[func.TimerRequest, DurableClient, Dependencies], Awaitable[None]]
 
 
-async def sweep_timer(timer: func.TimerRequest, client: Client, dependencies: Dependencies) -> None:
+async def sweep_timer(timer: func.TimerRequest, client: DurableClient, dependencies: Dependencies) -> None:
     """Sweep every five minutes, unless the sweep before has not ended."""
     try:
         await start_sweep(client, dependencies.records, dependencies.now(), dry_run=False, by="timer")
@@ -37,7 +37,7 @@ async def sweep_timer(timer: func.TimerRequest, client: Client, dependencies: De
         log.warning("No sweep begins now, the next one will: %s", error)
 
 
-async def receipts_timer(timer: func.TimerRequest, client: Client, dependencies: Dependencies) -> None:
+async def receipts_timer(timer: func.TimerRequest, client: DurableClient, dependencies: Dependencies) -> None:
     """Delete deduplication rows once an hour, a day after they were written."""
     try:
         for kind in KINDS:
@@ -47,7 +47,7 @@ async def receipts_timer(timer: func.TimerRequest, client: Client, dependencies:
         log.warning("Old receipts are kept for another hour: %s", error)
 
 
-async def retention_timer(timer: func.TimerRequest, client: Client, dependencies: Dependencies) -> None:
+async def retention_timer(timer: func.TimerRequest, client: DurableClient, dependencies: Dependencies) -> None:
     """Delete once an hour what has been kept for long enough: histories, trails, rows of machines that are gone."""
     await retain(client, dependencies)
 

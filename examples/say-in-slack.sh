@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Says a command to the control plane of `make run` as Slack would, and shows what Slack would be told:
+# Sends a command to the control plane of `make run` as Slack would, and prints the replies that Slack would get:
 #   examples/say-in-slack.sh up ml1
 set -euo pipefail
 
@@ -7,13 +7,13 @@ api=${DORMOUSE_API:-http://127.0.0.1:7071/api}
 azure=${DORMOUSE_AZURE:-7443} # the port of the simulated Azure
 trust=${DORMOUSE_TRUST:-.local/azure/ca.pem}
 secret=${SLACK_SIGNING_SECRET:-local-slack-secret}
-user=${SLACK_USER:-UOPERATOR} # CHAT_USERS says what this one may do
+user=${SLACK_USER:-UOPERATOR} # CHAT_USERS has the role of this user
 
-# As Slack encodes what people write, and then as forms do.
+# Encode a text as Slack does, and then as a form does.
 said() { printf %s "$1" | sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g'; }
 encoded() { printf %s "$1" | sed 's/%/%25/g; s/+/%2B/g; s/&/%26/g; s/=/%3D/g; s/ /+/g'; }
 
-# The texts, facts and buttons of messages from the one with this number on.
+# Print the texts, facts and buttons of messages, beginning with the given index.
 shown() {
   python3 -c '
 import json, sys
@@ -31,7 +31,7 @@ for message in messages[int(sys.argv[1]):]:
 ' "$1"
 }
 
-# The simulated Azure lives faster than we do: signatures must be of its time.
+# Simulated time runs faster than real time: signatures must use simulated time.
 time=$(curl -fsS "$api/health" | sed -E 's/.*"time": *"([^"]+)".*/\1/')
 clock=$(date -u -d "$time" +%s 2>/dev/null || date -u -j -f %Y-%m-%dT%H:%M:%SZ "$time" +%s) # GNU, or BSD and macOS
 place="/commands/$clock-$RANDOM"
@@ -42,9 +42,9 @@ signature=v0=$(printf 'v0:%s:%s' "$clock" "$body" | openssl dgst -sha256 -hmac "
 first=$(curl -fsS "$api/chatops/slack" --data-raw "$body" \
   -H "X-Slack-Request-Timestamp: $clock" -H "X-Slack-Signature: $signature")
 shown 0 <<<"$first"
-grep -q 'Accepted' <<<"$first" || exit 0 # the first reply says it all
+grep -q 'Accepted' <<<"$first" || exit 0 # there will be no other reply
 
-# What follows, Slack gets at the response_url, which leads into the simulated Azure here.
+# Later replies are sent to the response_url, which is in the simulated Azure here.
 seen=0
 for _ in $(seq "${SECONDS_TO_WAIT:-90}"); do
   messages=$(curl -fsS --cacert "$trust" --resolve "simulation.localhost:$azure:127.0.0.1" \
@@ -52,9 +52,9 @@ for _ in $(seq "${SECONDS_TO_WAIT:-90}"); do
   count=$(grep -o '"response_type"' <<<"$messages" | wc -l || true)
   [ "$count" = "$seen" ] || shown "$seen" <<<"$messages"
   seen=$count
-  # One answer to what is done at once, two to what takes its time.
+  # A short command gets one reply, a long one two.
   if [ "$seen" -ge 2 ] || { [ "$seen" = 1 ] && ! grep -q ': .* started' <<<"$messages"; }; then exit 0; fi
   sleep 1
 done
-echo "Nothing more was said." >&2
+echo "There was no further reply." >&2
 exit 1

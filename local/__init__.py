@@ -1,1 +1,1 @@
-"""Never deployed: an embedded Functions host and a simulated Azure, for developing, testing and trying out."""
+"""Never deployed: an embedded Functions host and a simulated Azure, for development, tests and demos."""

@@ -9,7 +9,7 @@ class Clock:
     """Simulated time: `speed` simulated seconds pass in one real second, counted from a fixed origin."""
 
     def __init__(self, speed: float = 1.0, origin: float | None = None) -> None:
-        """Start at this moment, or go on from an origin (real seconds since 1970) that an earlier run began with."""
+        """Start now, or continue from the origin (real seconds since 1970) of an earlier run."""
         self.speed = speed
         self.origin = time.time() if origin is None else origin
 
@@ -18,11 +18,11 @@ class Clock:
         return self.origin + (time.time() - self.origin) * self.speed
 
     def now(self) -> datetime:
-        """The simulated moment, in UTC."""
+        """The simulated time, in UTC."""
         return datetime.fromtimestamp(self.seconds(), UTC)
 
     def set(self, seconds: float) -> None:
-        """Continue at this simulated moment; raises ValueError at real speed, where simulated time is real time."""
+        """Continue at this simulated time; raises ValueError at real speed, where simulated time is real time."""
         if self.speed == 1.0:
             raise ValueError("a clock at real speed cannot be set")
         self.origin = (time.time() * self.speed - seconds) / (self.speed - 1.0)
@@ -33,11 +33,11 @@ class Clock:
 
 
 def timestamp(moment: datetime) -> str:
-    """A moment as .NET writes it: ISO 8601 in UTC with seven digits of a second."""
+    """A time as .NET writes it: ISO 8601 in UTC with seven digits of a second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
 
 
 def moment(text: str) -> datetime:
-    """A timestamp read back, whatever its zone; one without a zone is in UTC. Raises ValueError."""
+    """The time of a timestamp in any zone; one without a zone is in UTC. Raises ValueError."""
     read = datetime.fromisoformat(text)
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)

@@ -1,13 +1,14 @@
-"""`python -m local.demo`: the whole story of a workstation, told through the control plane's HTTP interface alone.
+"""`python -m local.demo`: the life of an environment, shown through the control plane's HTTP API alone.
 
-The simulated Azure itself is asked only for what the control plane cannot know or should not be believed: how long things
-really took, and that nothing is left.
+The simulated Azure itself is queried only for what the control plane cannot know or should not vouch for: how long its
+operations really took, and that nothing is left.
 """
 
 import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from local.demo_idle import IdleError, SecondAct
+from local.azure.providers.vaults import OWN_GROUP
+from local.demo_idle import IdleDemo, IdleError
+from local.demo_preparation import prepare
 from local.makespan import makespan
 from local.sandbox import ROOT, Ground, GroundError, temporary_ground
 
 NAME = "ml1"
-EXAMPLE = ROOT / "examples" / "workstation.json"
+EXAMPLES = ROOT / "examples"
 PATIENCE = 110.0
 BAR = 30
 STYLES = {"done": "green", "unchanged": "dim", "running": "yellow", "refused": "red", "waiting": "dim"}
@@ -30,74 +33,81 @@ console = Console()
 
 
 class DemoError(Exception):
-    """The story does not go as it should."""
+    """A step of the demo failed."""
 
 
 def main() -> int:
-    """Tell the story; 0 if all went well, else 1 and the reason."""
+    """Run the demo; returns 0 if every step succeeded, else 1 after printing the reason."""
     parser = argparse.ArgumentParser(prog="local.demo", description=__doc__)
-    parser.add_argument("--speed", type=float, default=10.0, help="simulated seconds in a real second")
+    parser.add_argument("--speed", type=float, default=10.0, help="simulated seconds per real second")
     parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same durations")
-    parser.add_argument("--spec", type=Path, default=EXAMPLE, help="the file that says what to build")
+    known = sorted(path.stem for path in EXAMPLES.glob("*.json"))
+    parser.add_argument("--blueprint", choices=known, help="build the example of this blueprint, without part 2")
+    parser.add_argument("--spec", type=Path, help="file with the spec to build")
     given = parser.parse_args()
+    path = given.spec or EXAMPLES / f"{given.blueprint or 'workstation'}.json"
     begun = time.monotonic()
     try:
         with temporary_ground(speed=given.speed, seed=given.seed, timers=False) as ground, ground.client() as client:
             console.print(f"[bold]Dormouse[/] on a simulated Azure, {given.speed:g} times as fast as the real one.\n")
-            Story(client, json.loads(given.spec.read_text()), time.monotonic() + PATIENCE, ground).tell()
-            _audit(ground)
-            console.print("\n[bold]Second act[/]: three machines that were there before, one of them used by nobody.\n")
-            SecondAct(client, ground, console, time.monotonic() + PATIENCE).tell()
+            spec = json.loads(path.read_text())
+            with ground.simulation() as simulation:
+                stored = prepare(simulation, spec)
+            Demo(client, spec, time.monotonic() + PATIENCE, ground).run()
+            _audit(ground, stored)
+            if given.blueprint:
+                return 0
+            console.print("\n[bold]Part 2[/]: three machines that Dormouse did not create; one of them is idle.\n")
+            IdleDemo(client, ground, console, time.monotonic() + PATIENCE).run()
     except (DemoError, IdleError, GroundError, httpx.HTTPError, OSError, ValueError) as error:
         console.print(f"[red bold]The demo failed:[/] {error}", highlight=False)
         return 1
-    console.print(f"\nAll of it took {time.monotonic() - begun:.0f} real seconds.")
+    console.print(f"\nThe demo took {time.monotonic() - begun:.0f} real seconds.")
     return 0
 
 
-class Story:
-    """Plan, provision, look, stop, start, delete, and the proof that nothing is left."""
+class Demo:
+    """Plan, provision, inspect, stop, start, delete, and check that nothing is left."""
 
     def __init__(self, client: httpx.Client, spec: dict[str, Any], deadline: float, ground: Ground) -> None:
-        """Prepare to tell the story with one spec until a deadline (monotonic seconds)."""
+        """Prepare the demo with one spec and a deadline (monotonic seconds)."""
         self._client, self._spec, self._deadline, self._ground = client, spec, deadline, ground
         self._steps: list[dict[str, Any]] = []
         self._path = f"/environments/{NAME}"
 
-    def tell(self) -> None:
-        """Tell it; raises DemoError where it goes wrong."""
+    def run(self) -> None:
+        """Run it; raises DemoError if a step fails."""
         self._plan()
         provisioned = self._operation("provision", self._client.put(self._path, json=self._spec))
         _print_makespan(provisioned, self._steps, self._ground)
         _print_findings(provisioned)
-        self._look("running")
+        self._check_state("running")
         self._operation("stop", self._client.post(f"{self._path}/stop"))
-        self._look("stopped")
+        self._check_state("stopped")
         self._operation("start", self._client.post(f"{self._path}/start"))
-        self._look("running")
+        self._check_state("running")
         deleted = self._operation("delete", self._client.delete(self._path))
-        self._prove_nothing_is_left(deleted)
+        self._verify_nothing_is_left(deleted)
 
     def _plan(self) -> None:
         plan = _json(self._client.put(self._path, params={"dry_run": "true"}, json=self._spec))
         table = Table(
-            "step", "kind", "needs", "would", title=f"Plan of {NAME} in {plan['region']} (dry run: nothing is done)"
+            "step", "kind", "needs", "would", title=f"Plan of {NAME} in {plan['region']} (dry run: nothing is changed)"
         )
         for step in plan["resources"]:
             table.add_row(step["name"], step["kind"], ", ".join(step["needs"]), step["action"])
         console.print(table)
         self._steps = plan["resources"]
-        price = plan["price_per_hour"]
-        if price is None:
-            raise DemoError("the dry run has no price")
+        price, refusals = plan["price_per_hour"], [refusal["detail"] for refusal in plan["refusals"]]
+        if refusals or price is None:
+            raise DemoError(f"the dry run says: {' '.join(refusals) or 'the price is not known'}")
         console.print(f"Price: {price['amount']} {price['currency']} an hour: {plan['price_covers']}.")
-        refusals = [refusal["detail"] for refusal in plan["refusals"]]
-        console.print(f"Preflight: {'; '.join(refusals) or 'size offered, quota left, names free'}.\n")
+        console.print("Preflight: size offered, quota left, names free, rights sufficient.\n")
 
     def _operation(self, verb: str, answer: httpx.Response) -> dict[str, Any]:
         location = answer.headers.get("Operation-Location")
         if answer.status_code != httpx.codes.ACCEPTED or not location:
-            raise DemoError(f"{verb} was answered with {answer.status_code}: {answer.text}")
+            raise DemoError(f"{verb} returned {answer.status_code}: {answer.text}")
         with Live(console=console, refresh_per_second=8) as live:
             while True:
                 operation = _json(self._client.get(location))
@@ -105,22 +115,23 @@ class Story:
                 if operation["outcome"] is not None:
                     break
                 if time.monotonic() > self._deadline:
-                    raise DemoError(f"{verb} has not ended in time")
+                    raise DemoError(f"{verb} did not end in time")
                 time.sleep(0.15)
         console.print(f"\n{operation['reason']}\n", highlight=False)
         if operation["outcome"] != "succeeded":
             raise DemoError(f"{verb} ended as {operation['outcome']}: {operation['reason']}")
         return operation
 
-    def _look(self, wanted: str) -> None:
+    def _check_state(self, wanted: str) -> None:
         seen = _json(self._client.get(self._path))
         billed = "billed" if seen["billed"] else "not billed"
-        connect = next((each["command"] for each in seen["endpoints"] if each["kind"] == "ssh"), "no way in")
-        console.print(f"GET {self._path}: [bold]{seen['state']}[/], {billed}, {seen['size']}, {connect}\n", highlight=False)
+        size = ", ".join(sorted(each["size"] for each in seen["resources"] if each["size"])) or "no machine"
+        connect = ", ".join(each["command"] for each in seen["endpoints"] if each["command"]) or "no way in now"
+        console.print(f"GET {self._path}: [bold]{seen['state']}[/], {billed}, {size}, {connect}\n", highlight=False)
         if seen["state"] != wanted:
-            raise DemoError(f"{NAME} should be {wanted}, and is {seen['state']}")
+            raise DemoError(f"{NAME} should be {wanted} but is {seen['state']}")
 
-    def _prove_nothing_is_left(self, deleted: dict[str, Any]) -> None:
+    def _verify_nothing_is_left(self, deleted: dict[str, Any]) -> None:
         gone = self._client.get(self._path).status_code == httpx.codes.NOT_FOUND
         listed = [item["name"] for item in _json(self._client.get("/environments"))["value"]]
         verified = any(step["name"] == "verify" and step["state"] == "done" for step in deleted["steps"])
@@ -129,14 +140,15 @@ class Story:
         console.print(f"GET {self._path}: 404. Nothing listed, no leftovers, verified by Resource Graph and by GET.")
 
 
-def _audit(ground: Ground) -> None:
-    """Ask the simulated Azure itself, for a control plane that errs would err about itself too."""
+def _audit(ground: Ground, stored: Sequence[str]) -> None:
+    """Query the simulated Azure itself, because a faulty control plane could misreport its own result."""
     with ground.simulation() as simulation:
-        resources = [item["id"] for item in _json(simulation.get("/resources"))["value"]]
-        secrets = _json(simulation.get("/secrets"))["value"]
+        known = [item["id"] for item in _json(simulation.get("/resources"))["value"]]
+        resources = [identifier for identifier in known if OWN_GROUP not in identifier.split("/")]
+        secrets = [name for name in _json(simulation.get("/secrets"))["value"] if name not in stored]
         calls = _json(simulation.get("/calls"))
     if resources or secrets:
-        raise DemoError(f"the simulated Azure still holds {resources + secrets}")
+        raise DemoError(f"the simulated Azure still has {resources + secrets}")
     count = sum(number for name, number in calls.items() if name != "simulation.localhost")
     console.print(f"The simulated Azure agrees: no resources, no secrets. It has answered {count} calls.")
 
@@ -164,18 +176,18 @@ def _bar(step: dict[str, Any], total: float) -> str:
 
 
 def _print_makespan(operation: dict[str, Any], planned: list[dict[str, Any]], ground: Ground) -> None:
-    """The makespan beside the chain of steps that Azure itself, and the machine, could not have done faster."""
+    """Print the makespan beside the critical path, which depends only on Azure and the machine."""
     with ground.simulation() as simulation:
         found = makespan(operation, planned, _json(simulation.get("/operations"))["value"])
     console.print(
-        f"Makespan {found.took:.0f} s beside a critical path of {found.path:.0f} s by Azure's own durations "
-        f"(ratio {found.ratio:.2f}); one after the other the steps would have taken {found.work:.0f} s.",
+        f"Makespan {found.took:.0f} s, critical path {found.path:.0f} s by Azure's own durations "
+        f"(ratio {found.ratio:.2f}); in sequence the steps would have taken {found.work:.0f} s.",
         highlight=False,
     )
 
 
 def _print_findings(operation: dict[str, Any]) -> None:
-    table = Table("check", "result", "what the machine says", title="Asked inside the machine")
+    table = Table("check", "result", "details", title="Checks inside the machine")
     for finding in operation["health_checks"]:
         table.add_row(finding["name"], finding["result"], finding["detail"] or "")
     console.print(table)
@@ -183,9 +195,7 @@ def _print_findings(operation: dict[str, Any]) -> None:
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
     if answer.is_error:
-        raise DemoError(
-            f"{answer.request.method} {answer.request.url} was answered with {answer.status_code}: {answer.text}"
-        )
+        raise DemoError(f"{answer.request.method} {answer.request.url} returned {answer.status_code}: {answer.text}")
     content: dict[str, Any] = answer.json()
     return content
 

@@ -1,11 +1,11 @@
-"""Names under .localhost, which by RFC 6761 are this machine and which not every resolver knows."""
+"""Names below .localhost, which by RFC 6761 are this computer but which not every resolver knows."""
 
 import socket
 from typing import Any
 
 
 def resolve_localhost_names() -> None:
-    """From now on, in this process, every name that ends in .localhost is 127.0.0.1."""
+    """Resolve every name that ends in .localhost to 127.0.0.1 in this process from now on."""
     ask = socket.getaddrinfo
 
     def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How long an operation took, beside how long it had to take."""
+"""How long an operation took, compared with its critical path."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Makespan:
-    """Simulated seconds: what it took, the chain of steps that could not be faster, and all steps one after the other."""
+    """Simulated seconds: the duration, the critical path, and the sum of all steps."""
 
     took: float
     path: float
@@ -15,21 +15,21 @@ class Makespan:
 
     @property
     def ratio(self) -> float:
-        """How many times as long as it had to take."""
+        """The duration divided by the critical path."""
         return self.took / self.path
 
 
 def makespan(
     operation: Mapping[str, Any], planned: Iterable[Mapping[str, Any]], azures: Iterable[Mapping[str, Any]]
 ) -> Makespan:
-    """The makespan of an operation that has ended, by the steps of its plan and by the long operations that Azure tells of.
+    """The makespan of a finished operation, from the steps of its plan and Azure's own long-running operations.
 
-    A step could not have been faster than Azure's own operation on its resource; a step without one is what the machine
-    itself needs.
+    A step could not have been faster than Azure's own operation on its resource; a step without one depends on the machine
+    alone.
     """
     needed: dict[str, float] = {}
     for item in azures:
-        needed.setdefault(item["resource"].lower(), item["seconds"])  # the first made it
+        needed.setdefault(item["resource"].lower(), item["seconds"])  # the first one created it
     identifiers = {step["name"]: (step["id"] or "").lower() for step in planned}
     finished: dict[str, float] = {}
     for step in operation["steps"]:

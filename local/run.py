@@ -12,15 +12,15 @@ PORT, AZURE_PORT = 7071, 7443
 
 
 def main() -> int:
-    """Start both processes, say how to use them, and wait."""
+    """Start both processes, print how to use them, and wait."""
     parser = argparse.ArgumentParser(prog="local.run", description=__doc__)
-    parser.add_argument("--speed", type=float, default=10.0, help="simulated seconds in a real second")
-    parser.add_argument("--home", type=Path, default=Path(".local"), help="where state, keys and logs are kept")
-    parser.add_argument("--estate", type=Path, help="a file of machines that exist already: docs/estates.md")
+    parser.add_argument("--speed", type=float, default=10.0, help="simulated seconds per real second")
+    parser.add_argument("--home", type=Path, default=Path(".local"), help="folder for state, keys and logs")
+    parser.add_argument("--estate", type=Path, help="file of existing machines (docs/estates.md)")
     given = parser.parse_args()
     home = given.home.resolve()
-    ground = Ground(home, speed=given.speed, port=PORT, azure_port=AZURE_PORT, estate=given.estate)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as Ctrl-C: nothing is left running
+    ground = Ground(home, speed=given.speed, tails=True, port=PORT, azure_port=AZURE_PORT, estate=given.estate)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as after Ctrl-C: both processes are stopped
     try:
         ground.start()
         print(_welcome(ground), flush=True)
@@ -39,13 +39,13 @@ def _wait(ground: Ground) -> int:
         time.sleep(0.5)
         for process in (ground.azure, ground.host):
             if process.running is None or process.running.poll() is not None:
-                print(f"A process has ended by itself; its log is {process.log}.", file=sys.stderr)
+                print(f"A process has ended unexpectedly; see its log {process.log}.", file=sys.stderr)
                 return 1
 
 
 def _welcome(ground: Ground) -> str:
     key = f'-H "x-functions-key: {ground.key}"'
-    return f"""The control plane serves at {ground.api} on a simulated Azure. Its function key is {ground.key}
+    return f"""The control plane is running at {ground.api} on a simulated Azure. Its function key is {ground.key}
 
 Try:
   curl {key} {ground.api}/blueprints
@@ -54,7 +54,7 @@ Try:
   curl {key} {ground.api}/machines
   examples/say-in-slack.sh up ml1
 
-State, keys and logs are in {ground.home}; delete that folder to begin anew. Ctrl-C ends it."""
+State, keys and logs are in {ground.home}; delete that folder to start over. Ctrl-C stops both processes."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The ground to stand on: the simulated Azure and the embedded host as two processes, and how to reach them."""
+"""A sandbox: the simulated Azure and the embedded host as two processes, and how to reach them."""
 
 import base64
 import contextlib
@@ -21,17 +21,18 @@ from pathlib import Path
 import httpx
 
 from local.azure.core.world import SUBSCRIPTION, TENANT
-from local.azure.server import HOOKS, IDENTITY, LOGIN, MANAGEMENT, METRICS, PRICES, SIMULATION, TABLES, VAULT
+from local.azure.providers.vaults import own_vault
+from local.azure.server import DEVOPS, HOOKS, IDENTITY, LOGIN, MANAGEMENT, METRICS, PRICES, SIMULATION, TABLES, VAULT
 from local.host.durable.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 TIME_TO_START = 30.0
-# Systems take the ports of outgoing connections from 16000 upwards at the lowest, most of them from 32768.
+# Operating systems use ports from 16000 upwards, most of them from 32768, for outgoing connections.
 NEVER_GIVEN_AWAY = range(10_000, 16_000)
 TIMERS = ("sweep_timer", "receipts_timer", "retention_timer")
 
 
-# Everybody may know them: they open nothing but what runs on this computer.
+# These secrets may be public: they protect only what runs on this computer.
 SLACK_SECRET, CHATOPS_SECRET, NOTIFY_SECRET = "local-slack-secret", "local-chatops-secret", "local-notify-secret"
 TEAMS_SECRET = base64.b64encode(b"local-teams-secret").decode()
 
@@ -46,7 +47,7 @@ NOTHING_ELSE: Mapping[str, str] = {}
 
 
 class GroundError(Exception):
-    """One of the processes does not come up; what it said is in the message."""
+    """One of the processes did not start; the message contains its log."""
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class Process:
     running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it says that it listens; raises GroundError."""
+        """Start it and wait until it reports that it listens; raises GroundError."""
         with self.log.open("ab") as log:
             log.write(b"\n")
             beginning = log.tell()
@@ -74,7 +75,7 @@ class Process:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """End it at once, as a power cut would."""
+        """Kill it at once, as a crash would."""
         if self.running is not None:
             self.running.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
             self.running.wait()
@@ -93,30 +94,34 @@ class Ground:
         *,
         speed: float,
         seed: int = 1,
+        tails: bool = False,
         port: int = 0,
         azure_port: int = 0,
         timers: bool = True,
         agents: bool = True,
         estate: Path | None = None,
         settings: Mapping[str, str] = NOTHING_ELSE,
+        app: Path = ROOT,
     ) -> None:
         """Prepare both processes; nothing runs before `start`. Port 0 means any free one.
 
-        Without `timers` nothing happens that nobody asks for, and without `agents` machines that are built do not report.
-        `estate` is a file of machines that exist already, `settings` are those of the app that are not as usual.
+        With `tails`, one operation of Azure in ten takes unusually long. Without `timers` nothing happens without a
+        request, and without `agents` new machines do not report. `estate` is a file of existing machines, `settings`
+        override those of the app, and `app` is the folder of the app that is loaded.
         """
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.port, self.azure_port = home, port or free_port(), azure_port or free_port()
         self._identity_header = secrets.token_urlsafe(24)
-        # Both live in the same simulated time: what they remember of an earlier run was the same too.
+        # Both use the same simulated time, also for the state of an earlier run.
         (home / "host").mkdir(exist_ok=True)
         with contextlib.closing(Store(home / "host" / "host.sqlite")) as store:
             self.clock = store.clock(speed)
         here, pace = [sys.executable, "-m"], ["--speed", repr(self.clock.speed), "--origin", repr(self.clock.origin)]
         azure = [*here, "local.azure", "--home", str(home / "azure"), "--port", str(self.azure_port), *pace]
         azure += ["--seed", str(seed), "--state", str(home / "azure.sqlite"), "--control-plane", self.api]
+        azure += ["--tails"] if tails else []
         azure += ["--estate", str(estate.resolve())] if estate else []
-        host = [*here, "local.host", "--app", str(ROOT), "--home", str(home / "host"), "--port", str(self.port), *pace]
+        host = [*here, "local.host", "--app", str(app), "--home", str(home / "host"), "--port", str(self.port), *pace]
         self.azure = Process(azure, self._plain_environment, home / "azure.log")
         changed = {} if timers else {f"AzureWebJobs.{name}.Disabled": "true" for name in TIMERS}
         changed |= {} if agents else {"CONTROL_PLANE_URL": ""}
@@ -128,7 +133,7 @@ class Ground:
         self.host.start()
 
     def stop(self) -> None:
-        """End both."""
+        """Stop both."""
         self.host.kill()
         self.azure.kill()
 
@@ -145,17 +150,19 @@ class Ground:
 
     @property
     def api(self) -> str:
-        """Where the control plane answers."""
+        """The base URL of the control plane."""
         return f"http://127.0.0.1:{self.port}/api"
 
     @property
     def app_environment(self) -> dict[str, str]:
-        """The settings of the app: the same as in Azure, with other addresses."""
+        """The settings of the app: the same as in Azure, with other URLs."""
         return {
             **self._plain_environment,
             "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
             "AZURE_RESOURCE_MANAGER_URL": self._url(MANAGEMENT),
             "KEY_VAULT_URL": self._url(VAULT),
+            "KEY_VAULT_ID": own_vault(VAULT.partition(".")[0]).text,
+            "AZURE_DEVOPS_URL": self._url(DEVOPS),
             "RECORDS_TABLES_URL": self._url(TABLES),
             "RETAIL_PRICES_URL": self._url(PRICES),
             "MONITOR_METRICS_URL": self._url(f"{{region}}.{METRICS}"),
@@ -184,10 +191,10 @@ class Ground:
         return httpx.Client(base_url=self.api, headers={"x-functions-key": self.key}, timeout=30, trust_env=False)
 
     def simulation(self) -> httpx.Client:
-        """A client of the simulation itself, to tell it what to do."""
+        """A client of the simulation's control API."""
         trust = ssl.create_default_context(cafile=str(self.home / "azure" / "ca.pem"))
         address, name = f"https://127.0.0.1:{self.azure_port}", f"{SIMULATION}:{self.azure_port}"
-        trust.check_hostname = False  # reached by its number, for not every resolver knows the name
+        trust.check_hostname = False  # by its address, because not every resolver knows the name
         return httpx.Client(base_url=address, headers={"Host": name}, verify=trust, timeout=30, trust_env=False)
 
     @property
@@ -204,14 +211,26 @@ def temporary_ground(
     *,
     speed: float,
     seed: int = 1,
+    tails: bool = False,
     timers: bool = True,
     agents: bool = True,
     estate: Path | None = None,
     settings: Mapping[str, str] = NOTHING_ELSE,
+    app: Path = ROOT,
 ) -> Iterator[Ground]:
-    """A running ground that is gone afterwards."""
+    """A running sandbox that is deleted afterwards."""
     home = Path(tempfile.mkdtemp(prefix="dormouse-"))
-    ground = Ground(home, speed=speed, seed=seed, timers=timers, agents=agents, estate=estate, settings=settings)
+    ground = Ground(
+        home,
+        speed=speed,
+        seed=seed,
+        tails=tails,
+        timers=timers,
+        agents=agents,
+        estate=estate,
+        settings=settings,
+        app=app,
+    )
     try:
         ground.start()
         yield ground
@@ -221,7 +240,7 @@ def temporary_ground(
 
 
 def free_port() -> int:
-    """A port of this machine that nobody uses at the moment, and that no outgoing connection is given meanwhile."""
+    """A free port of this computer, outside the range for outgoing connections."""
     while True:
         port = random.choice(NEVER_GIVEN_AWAY)  # noqa: S311 - nothing secret hangs on it
         with socket.socket() as probe, contextlib.suppress(OSError):

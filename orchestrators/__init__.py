@@ -8,18 +8,24 @@ from orchestrators.environments.delete import delete_at_lease_end, delete_enviro
 from orchestrators.environments.execute_plan import build_resource
 from orchestrators.environments.power import change_power
 from orchestrators.environments.provision import provision_environment
+from orchestrators.environments.resize import resize_environment
+from orchestrators.environments.rotate_password import rotate_password
+from orchestrators.idle.execute import act_with_suspension
 from orchestrators.idle.sweep import sweep, sweep_missing, sweep_page
 from orchestrators.machines.adopt import adopt_machine, release_machine
 
 ALL: tuple[Callable[[Any], Any], ...] = (
     provision_environment,
     change_power,
+    resize_environment,
+    rotate_password,
     delete_environment,
     delete_at_lease_end,
     build_resource,
     sweep,
     sweep_page,
     sweep_missing,
+    act_with_suspension,
     adopt_machine,
     release_machine,
     answer_command,

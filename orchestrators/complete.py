@@ -1,4 +1,4 @@
-"""Completion of every operation: write its outcome, release its lock, notify people."""
+"""Every operation needs its lock and is completed: its outcome is written, its lock released, and people are notified."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,8 @@ from dormouse.environments.operations import Completion
 from dormouse.environments.results import Outcome
 from dormouse.ids import verb_of
 from dormouse.notifications.notification import end_of_operation
-from orchestrators.durable import LONG_RETRY, Context, Orchestration, run
+from orchestrators.durable import LONG_RETRY, Context, Orchestration, RetriesExhausted, run
+from orchestrators.lock_check import lost_lock
 from orchestrators.notify import notify
 from orchestrators.progress import ProgressTracker
 
@@ -20,6 +21,17 @@ class CompletionDetails:
 
     outcome: Outcome
     forget: bool = False
+
+
+def run_operation(
+    context: Context, operation: str, environment: str, tracker: ProgressTracker, work: Orchestration[Outcome]
+) -> Orchestration[Any]:
+    """Do the work of an operation if it still holds its lock, and complete it, also if the work ends without an answer."""
+    try:
+        outcome = (yield from lost_lock(context, operation, environment)) or (yield from work)
+    except RetriesExhausted as gave_up:
+        outcome = Outcome.failed([gave_up.refusal])
+    return (yield from complete(context, operation, environment, tracker, CompletionDetails(outcome)))
 
 
 def complete(

@@ -1,9 +1,8 @@
 """Durable Functions primitives: run, fan out, poll, sleep, cancel."""
 
-import contextlib
 import json
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import cache
 from typing import Any, TypeAlias, TypeVar, get_type_hints
@@ -12,11 +11,13 @@ import azure.durable_functions as df
 
 from activities.operations import poll_operation
 from dormouse import serialization
+from dormouse.environments.answers import Answer, Checked, Done, Pending, Refused
 from dormouse.environments.operations import Cancellation, PollRequest
-from dormouse.environments.results import Progress, Refusal, RefusalReason, Stage
-from dormouse.resources.plan import PlannedMachine
+from dormouse.environments.results import Refusal, RefusalReason, RefusedRead
+from dormouse.resources.plan import Resource
 
 T = TypeVar("T")
+Ended: TypeAlias = Done | Checked | Refused
 Context: TypeAlias = df.DurableOrchestrationContext
 Orchestration = Generator[Any, Any, T]
 Activity = Callable[[Any, Any], Awaitable[T]]
@@ -28,18 +29,31 @@ LONG_RETRY = df.RetryOptions(15_000, 240)
 LONGEST_OPERATION = timedelta(minutes=45)
 POLL_SECONDS = 5.0  # Compute allows 15 polls per minute and operation
 CANCEL = "cancel"
+REFUSED_READ = {field.name for field in fields(RefusedRead)}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed:
+    """How a task has failed, in the words of Durable Functions."""
+
+    detail: str
 
 
 class RetriesExhausted(Exception):
-    """An activity failed in all of its attempts."""
+    """An activity has no result: it failed in all of its attempts, or Azure rejected a read and a retry would not help."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.detail)
         self.refusal = refusal
 
+    @property
+    def refused(self) -> bool:
+        """Whether Azure rejected a read, so that there were no retries."""
+        return self.refusal.reason is not RefusalReason.GAVE_UP
+
 
 def run(context: Context, activity: Activity[T], request: Any, retries: df.RetryOptions = TRANSIENT) -> Orchestration[T]:
-    """Run an activity, with retries; raises RetriesExhausted when all attempts failed."""
+    """Run an activity, with retries; raises RetriesExhausted when all attempts failed, or at once for a refused read."""
     return (yield from _result_of(activity, _call(context, activity, request, retries)))
 
 
@@ -59,55 +73,92 @@ def run_each(
     if not requests:
         return []
     tasks = [_call(context, activity, request, retries) for activity, request in requests]
-    with contextlib.suppress(Exception):  # handled below for each task
-        yield context.task_all(tasks)
+    yield from settled(context.task_all(tasks))
     answers: list[T | RetriesExhausted] = []
     for (activity, _), task in zip(requests, tasks, strict=True):
         try:
-            # The tasks were scheduled by task_all; yielding one again only waits for it.
             answers.append((yield from _result_of(activity, task)))
         except RetriesExhausted as gave_up:
             answers.append(gave_up)
     return answers
 
 
+def settled(task: Any) -> Orchestration[Any]:
+    """Wait for a task, and return its result, or TaskFailed instead of raising.
+
+    `task_all` fails with the first of its tasks: each of them is then awaited again, which does not schedule it again.
+    """
+    try:
+        return (yield task)
+    except Exception as error:  # noqa: BLE001 - the SDK raises bare Exception with text, whatever the task has raised
+        return TaskFailed(str(error).strip().partition("\n")[0].rstrip())
+
+
 def poll(
     context: Context,
-    begin: Activity[Progress],
+    begin: Activity[Answer],
     request: Any,
     *,
-    ask: Activity[Progress] = poll_operation,
-    machine: PlannedMachine | None = None,
+    ask: Activity[Any] = poll_operation,
+    probed: Resource | None = None,
     cancel: Any = None,
-) -> Orchestration[Progress]:
+    within: timedelta = LONGEST_OPERATION,
+) -> Orchestration[Ended]:
     """Make an Azure request and poll it until it ends, with durable timers that block no thread.
 
     After `cancel`, a request that Azure accepted is still polled until it ends; one that it did not accept is not repeated.
     """
     began = context.current_utc_datetime
-    deadline = began + LONGEST_OPERATION
-    progress = yield from run(context, begin, request)
-    while progress.stage is Stage.WAITING:
-        if context.current_utc_datetime >= deadline:
-            detail = f"Azure did not finish within {LONGEST_OPERATION.total_seconds() / 60:.0f} minutes."
-            return Progress.refused(Refusal(RefusalReason.GAVE_UP, detail))
-        if progress.url:
-            yield from sleep(context, _pause(progress, (context.current_utc_datetime - began).total_seconds()))
-            progress = yield from run(context, ask, PollRequest(progress.url, machine))
+    answer = yield from run(context, begin, request)
+    while isinstance(answer, Pending):
+        if context.current_utc_datetime >= began + within:
+            return Refused(_too_late(within))
+        if answer.url:
+            yield from sleep(context, _pause(answer, (context.current_utc_datetime - began).total_seconds()))
+            answer = yield from run(context, ask, PollRequest(answer.url, probed))
         else:
-            yield from sleep(context, progress.retry_after, cancel)
+            yield from sleep(context, answer.retry_after, cancel)
             if is_cancelled(cancel):
-                return Progress.refused(Refusal(RefusalReason.CANCELLED, "This step was not started."))
-            progress = yield from run(context, begin, request)
-    return progress
+                return Refused(Refusal(RefusalReason.CANCELLED, "This step was not started."))
+            answer = yield from run(context, begin, request)
+    return answer
 
 
-def _pause(progress: Progress, waited: float) -> float:
+def poll_all(
+    context: Context, begin: Activity[Answer], requests: Sequence[Any], within: timedelta = LONGEST_OPERATION
+) -> Orchestration[list[Ended]]:
+    """Make Azure requests in parallel and poll each until it ends; a request that failed in all attempts is refused."""
+    began = context.current_utc_datetime
+    answers: list[Answer] = [Pending(0.0)] * len(requests)
+    while waiting := [place for place, answer in enumerate(answers) if isinstance(answer, Pending)]:
+        calls = [_next_call(answers[place], begin, requests[place]) for place in waiting]
+        found = yield from run_each(context, calls)
+        for place, answer in zip(waiting, found, strict=True):
+            answers[place] = Refused(answer.refusal) if isinstance(answer, RetriesExhausted) else answer
+        pending = [answer for answer in answers if isinstance(answer, Pending)]
+        if context.current_utc_datetime >= began + within:
+            return [Refused(_too_late(within)) if isinstance(answer, Pending) else answer for answer in answers]
+        if pending:
+            waited = (context.current_utc_datetime - began).total_seconds()
+            yield from sleep(context, max(_pause(answer, waited) for answer in pending))
+    return [answer for answer in answers if not isinstance(answer, Pending)]
+
+
+def _next_call(answer: Answer, begin: Activity[Answer], request: Any) -> tuple[Activity[Any], Any]:
+    """Poll where Azure said, or make the request, again if it was not accepted."""
+    return (poll_operation, PollRequest(answer.url)) if isinstance(answer, Pending) and answer.url else (begin, request)
+
+
+def _pause(answer: Pending, waited: float) -> float:
     """The seconds until the next poll: Azure's Retry-After, but at most a tenth of the time since the start.
 
     Azure's first responses say up to 30 seconds for operations that take 20 (recorded). Retry-After of a 429 is honoured.
     """
-    return progress.retry_after if progress.held_up else min(progress.retry_after, max(POLL_SECONDS, waited / 10))
+    return answer.retry_after if answer.held_up else min(answer.retry_after, max(POLL_SECONDS, waited / 10))
+
+
+def _too_late(within: timedelta) -> Refusal:
+    return Refusal(RefusalReason.GAVE_UP, f"Azure did not finish within {within.total_seconds() / 60:.0f} minutes.")
 
 
 def sleep(context: Context, seconds: float, cancel: Any = None) -> Orchestration[None]:
@@ -139,10 +190,9 @@ def cancelled_by(cancel: Any) -> str:
     return serialization.decode(Cancellation, json.loads(told) if isinstance(told, str) else told).by
 
 
-def refusal_in(progress: Progress, step: str) -> Refusal | None:
-    """The refusal in a progress, with the name of its step, or None."""
-    said = progress.refusal
-    return None if said is None else replace(said, step=step)
+def refusal_in(answer: Ended, step: str) -> Refusal | None:
+    """The refusal in an answer, with the name of its step, or None."""
+    return replace(answer.refusal, step=step) if isinstance(answer, Refused) else None
 
 
 def _call(context: Context, activity: Activity[Any], request: Any, retries: df.RetryOptions) -> Any:
@@ -150,16 +200,12 @@ def _call(context: Context, activity: Activity[Any], request: Any, retries: df.R
 
 
 def _result_of(activity: Activity[T], task: Any) -> Orchestration[T]:
-    try:
-        answer = yield task
-    except Exception as error:  # noqa: BLE001 - the SDK raises bare Exception when the retries are used up
-        raise RetriesExhausted(_refusal_of(error)) from None
+    answer = yield from settled(task)
+    if isinstance(answer, TaskFailed):
+        raise RetriesExhausted(Refusal(RefusalReason.GAVE_UP, answer.detail))
+    if isinstance(answer, dict) and answer.keys() == REFUSED_READ:
+        raise RetriesExhausted(serialization.decode(RefusedRead, answer).refused_by_azure)
     return serialization.decode(_result_type(activity), answer)  # type: ignore[no-any-return]
-
-
-def _refusal_of(error: Exception) -> Refusal:
-    first_line = str(error).strip().partition("\n")[0]
-    return Refusal(RefusalReason.GAVE_UP, first_line)
 
 
 @cache

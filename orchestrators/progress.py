@@ -30,6 +30,12 @@ class ProgressTracker:
         self._reports |= {node.name: ResourceProgress(node.name, WAITING, node.needs) for node in nodes}
         self._publish()
 
+    def withdraw(self, *names: str) -> None:
+        """Take out steps that have not started and are no longer expected."""
+        for name in names:
+            if name in self._reports and self._reports[name].state == WAITING:
+                del self._reports[name]
+
     def begin(self, *names: str, needs: Iterable[str] = ()) -> None:
         """Mark steps as running."""
         for name in names:

@@ -1,4 +1,4 @@
-"""The ground that tests stand on, and a loud word about what could not be checked."""
+"""Shared fixtures: the sandbox (simulated Azure and host), and a report of the checks that could not be made."""
 
 import itertools
 import os
@@ -11,25 +11,25 @@ import pytest
 from hypothesis import settings
 
 from local.sandbox import Ground, temporary_ground
-from tests.support import AzureSide, ControlPlane
+from tests.support import ROOMY, AzureSide, ControlPlane
 
-# How long an example takes is a matter of what else the computer does.
+# The run time of an example depends on the load of the computer.
 settings.register_profile("dormouse", deadline=None)
 settings.load_profile("dormouse")
 
 SPEED = 400.0
 UNCHECKED: list[str] = []
-PASSED: Counter[str] = Counter()  # cases of faults by what was spoilt
+PASSED: Counter[str] = Counter()  # number of fault cases, by kind of fault
 _names = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def ground() -> Iterator[Ground]:
-    """One simulated Azure and one host for all tests that leave them as they were."""
+    """One simulated Azure and one host, shared by all tests that leave no traces in them."""
     with temporary_ground(speed=SPEED, timers=False, agents=False) as running:
         with running.simulation() as simulation:
             for region, name in itertools.product(("polandcentral", "westeurope"), ("cores", "StandardNVADSA10v5Family")):
-                body = {"region": region, "name": name, "limit": 10_000}
+                body = {"region": region, "name": name, "limit": ROOMY}
                 simulation.put("/limits", json=body).raise_for_status()
         yield running
 
@@ -46,6 +46,7 @@ def azure(ground: Ground) -> Iterator[AzureSide]:
         side = AzureSide(client)
         yield side
         side.behave()
+        side.as_before()
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def name() -> str:
 
 @pytest.fixture
 def cloud_init() -> str:
-    """The real cloud-init, which only apt has; without it CI fails and a laptop is told at the end."""
+    """The real cloud-init, which only apt provides; without it CI fails, and a local run reports the gap at the end."""
     found = shutil.which("cloud-init")
     if found is None:
         unchecked("cloud-init", "that the real cloud-init accepts our cloud-config (Debian, Ubuntu: apt install cloud-init)")
@@ -64,21 +65,21 @@ def cloud_init() -> str:
 
 
 def unchecked(what: str, proves: str) -> None:
-    """This machine lacks something to prove something with: an error in CI, elsewhere said loudly at the end."""
+    """Report that a tool for a check is missing: an error in CI, otherwise a skip that is listed at the end."""
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing, and CI must prove {proves}")
     UNCHECKED.append(proves)
-    # A skip that anybody may check: these tests hold our work against a program or data of somebody else, the real
-    # cloud-init, systemd, curl and openssl, Azurite on Node.js, Microsoft's worker on Python 3.13, a folder of recordings.
-    # None of them is ours to put on a stranger's computer, and without it there is nothing to compare with: to pass would
-    # claim a check that was not made, to fail would blame code that is not at fault. What was left out is said in red at
-    # the end; and CI, which decides whether a change is good, never gets as far as this line.
+    # These tests compare our work with a program or data of a third party: the real cloud-init, systemd, curl and openssl,
+    # Azurite on Node.js, Microsoft's worker on Python 3.13, a folder of recordings. The project does not install them on a
+    # developer's computer. Without them there is nothing to compare with: passing would claim a check that was not made,
+    # and failing would blame correct code. Therefore the test is skipped, and the summary lists it in red at the end.
+    # In CI a missing tool is an error: the line below is not reached there.
     pytest.skip(f"{what} is missing here, and `make test` cannot install it: not checked is {proves}")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """What a worker process has to say at the end is said by the process that started it."""
+    """Forward what a worker process reports at its end to the process that started it."""
     said = getattr(node, "workeroutput", {})
     UNCHECKED.extend(said.get("unchecked", []))
     PASSED.update(said.get("passed", {}))

@@ -1,4 +1,4 @@
-"""Machines that exist already, in the words of a test: loaded into the simulated Azure, swept, looked at."""
+"""Existing machines for tests: loaded into the simulated Azure, swept and inspected."""
 
 import itertools
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import httpx
 from tests.support import SUBSCRIPTION, until
 
 GPU_SIZE, CPU_SIZE = "Standard_NC24ads_A100_v4", "Standard_D4s_v5"
-# Acts soon: five minutes of quiet are enough, and a warning leads by one.
+# Acts soon: five quiet minutes are enough, and a warning precedes the stop by one minute.
 SOON = "window=5m, grace=0m, lead=1m"
 QUIET_OUTSIDE: dict[str, Any] = {
     "cpu_percent": 1,
@@ -46,19 +46,19 @@ _groups = itertools.count(1)
 
 
 def warm_up(control_plane: httpx.Client) -> None:
-    """Have the clients of Azure made: the first use of each takes a second, which is minutes in accelerated time."""
+    """Create the Azure clients: the first use of each takes a second, which is minutes in accelerated time."""
     nowhere = f"{SUBSCRIPTION}/resourceGroups/none/providers/Microsoft.Compute/virtualMachines/none"
     control_plane.post("/machines/adopt?dry_run=true", json={"machine": nowhere})
     sweep_ended(control_plane, control_plane.post("/sweeps", json={"dry_run": True}))
 
 
 def caught_up(simulation: httpx.Client) -> None:
-    """Every agent has told what it knows."""
+    """Whether every agent has reported its backlog."""
     until(lambda: simulation.get("/agents").raise_for_status().json()["pending"] == 0, "agents have not caught up")
 
 
 def sweep_ended(control_plane: httpx.Client, accepted: httpx.Response) -> dict[str, Any]:
-    """A sweep that was accepted, as it ended."""
+    """An accepted sweep, after its end."""
     assert accepted.status_code == httpx.codes.ACCEPTED, accepted.text
     path = accepted.headers["Location"]
     seen: dict[str, Any] = {}
@@ -73,7 +73,7 @@ def sweep_ended(control_plane: httpx.Client, accepted: httpx.Response) -> dict[s
 
 
 def lines_of_the_report(control_plane: httpx.Client) -> Iterator[dict[str, Any]]:
-    """What the last sweep has found of every machine, page by page."""
+    """The last sweep's line of every machine, page by page."""
     path: str | None = "/machines?limit=200"
     while path:
         content = control_plane.get(path.removeprefix("/api")).raise_for_status().json()
@@ -82,7 +82,7 @@ def lines_of_the_report(control_plane: httpx.Client) -> Iterator[dict[str, Any]]
 
 
 def machine(*, idle: str | None = SOON, agent: bool = True, size: str = GPU_SIZE, **more: Any) -> dict[str, Any]:
-    """A machine on which nothing goes on, unless `inside` or `host` say otherwise."""
+    """A quiet machine, unless `inside` or `host` say otherwise."""
     inside, host = {**QUIET_INSIDE, **more.pop("inside", {})}, {**QUIET_OUTSIDE, **more.pop("host", {})}
     if size == CPU_SIZE:
         inside = {name: value for name, value in inside.items() if not name.startswith("gpu_")}
@@ -92,7 +92,7 @@ def machine(*, idle: str | None = SOON, agent: bool = True, size: str = GPU_SIZE
 
 @dataclass(slots=True)
 class FleetSide:
-    """A group of machines of its own, and the control plane that sweeps it."""
+    """A resource group of machines of its own, and the control plane that sweeps it."""
 
     control_plane: httpx.Client
     simulation: httpx.Client
@@ -100,7 +100,7 @@ class FleetSide:
     names: list[str] = field(default_factory=list)
 
     def load(self, **machines: dict[str, Any]) -> None:
-        """Machines exist from now on, and their agents have told what they remember."""
+        """Create the machines, and wait until their agents have reported their backlog."""
         content = [{"id": f"{self.group}/{name}", **content} for name, content in machines.items()]
         self.simulation.post("/estate", json={"machines": content}).raise_for_status()
         self.names += machines
@@ -110,25 +110,25 @@ class FleetSide:
         return f"{SUBSCRIPTION}/resourceGroups/{self.group}/providers/Microsoft.Compute/virtualMachines/{name}"
 
     def sweep(self, **asked: Any) -> dict[str, Any]:
-        """A sweep from beginning to end."""
+        """Run a sweep to its end."""
         return sweep_ended(self.control_plane, self.control_plane.post("/sweeps", json=asked))
 
     def lines(self) -> dict[str, dict[str, Any]]:
-        """What the last sweep has found of our machines, by name."""
+        """The last sweep's lines of our machines, by name."""
         lines = lines_of_the_report(self.control_plane)
         return {line["name"]: line for line in lines if f"/{self.group}/" in line["id"].lower()}
 
     def verdicts(self) -> dict[str, str]:
-        """The verdicts of a sweep that only looks."""
+        """The verdicts of a dry-run sweep."""
         self.sweep(dry_run=True)
         return {name: line["verdict"] for name, line in self.lines().items()}
 
     def power(self, name: str) -> str:
-        """The power state that Azure really has."""
+        """The power state in Azure."""
         return str(self._inside(name)["power"])
 
     def hibernated(self, name: str) -> bool:
-        """Whether the machine was put to sleep with its memory."""
+        """Whether the machine is hibernated."""
         return bool(self._inside(name)["hibernated"])
 
     def _inside(self, name: str) -> dict[str, Any]:
@@ -136,21 +136,21 @@ class FleetSide:
         return content
 
     def signals(self, name: str, **signals: Any) -> None:
-        """From now on these signals inside a machine go like this."""
+        """Change the signals inside a machine from now on."""
         self.simulation.put("/signals", json={"id": self.id(name), "inside": signals}).raise_for_status()
 
     def warnings(self, name: str) -> list[dict[str, Any]]:
-        """What was shown on the machine."""
+        """The warnings that were shown on the machine."""
         shown: list[dict[str, Any]] = self._inside(name)["warnings"]
         return shown
 
     def notices(self, name: str) -> list[dict[str, Any]]:
-        """What people were told of a machine by webhook."""
+        """The webhook notifications about a machine."""
         told = self.simulation.get("/messages").json()["value"]
         return [item["body"] for item in told if (item["body"]["machine"] or "").lower() == self.id(name).lower()]
 
     def operations(self, name: str) -> list[dict[str, Any]]:
-        """The trail of a machine, newest first."""
+        """The operation history of a machine, newest first."""
         query = {"environment": f"{self.group}:{name}"}
         trail: list[dict[str, Any]] = self.control_plane.get("/operations", params=query).json()["value"]
         return trail
@@ -159,14 +159,14 @@ class FleetSide:
         self.simulation.post("/faults", json=fault).raise_for_status()
 
     def gone(self) -> None:
-        """The machines are deleted by hand, and nothing is spoilt any more."""
+        """Delete the machines outside Dormouse, and clear all faults."""
         self.simulation.delete("/faults").raise_for_status()
         for name in self.names:
             self.simulation.post("/resources/vanish", json={"id": self.id(name)}).raise_for_status()
 
 
 def side(control_plane: httpx.Client, simulation: httpx.Client) -> Iterator[FleetSide]:
-    """A group of machines that is gone afterwards."""
+    """A group of machines that is deleted afterwards."""
     fleet = FleetSide(control_plane, simulation)
     yield fleet
     fleet.gone()

@@ -1,10 +1,10 @@
-"""The two sides of a flow in the words of a test: the control plane's HTTP interface, and the simulated Azure behind it."""
+"""The two sides of an integration test: the control plane's HTTP API, and the simulated Azure behind it."""
 
 import base64
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,11 @@ class ControlPlane:
     def post(self, name: str, verb: str) -> httpx.Response:
         return self.client.post(f"/environments/{name}/{verb}")
 
-    def delete(self, name: str) -> httpx.Response:
-        return self.client.delete(f"/environments/{name}")
+    def delete(self, name: str, **query: str) -> httpx.Response:
+        return self.client.delete(f"/environments/{name}", params=query)
 
     def every_environment(self) -> list[dict[str, Any]]:
-        """The whole list, page by page."""
+        """The whole list, over all pages."""
         found: list[dict[str, Any]] = []
         path: str | None = "/environments?limit=7"
         while path:
@@ -54,7 +54,7 @@ class ControlPlane:
         return content
 
     def follow(self, accepted: httpx.Response) -> dict[str, Any]:
-        """The operation that was accepted, at its end."""
+        """The accepted operation, after its end."""
         assert accepted.status_code == httpx.codes.ACCEPTED, accepted.text
         identifier = accepted.json()["operation"]
         return self.wait(identifier)
@@ -65,12 +65,12 @@ class ControlPlane:
             operation = self.operation(identifier)
             if operation["outcome"] is not None:
                 return operation
-            # Every question costs the host as much as a step of the operation does: ask less often what lasts longer.
+            # Every request costs the host as much as a step of the operation does: poll long operations less often.
             time.sleep(min(max(0.03, waited / 12), 0.25))
         raise AssertionError(f"{identifier} has not ended: {self.operation(identifier)}")
 
     def until_step(self, identifier: str, step: str, *states: str) -> None:
-        """Wait until a step of a running operation stands so."""
+        """Wait until a step of a running operation has one of these states."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             steps = {item["name"]: item["state"] for item in self.operation(identifier)["steps"]}
@@ -83,7 +83,7 @@ class ControlPlane:
         return self.follow(self.put(name, spec))
 
     def up(self, name: str, spec: dict[str, Any] | None = None) -> dict[str, Any]:
-        """A healthy environment."""
+        """Build a healthy environment."""
         operation = self.provision(name, spec)
         assert operation["outcome"] == "succeeded", operation["reason"]
         return operation
@@ -92,17 +92,22 @@ class ControlPlane:
         return self.follow(self.delete(name))
 
 
+# vCPUs that no test uses up.
+ROOMY = 10_000
+
+
 @dataclass(slots=True)
 class AzureSide:
-    """What the simulated Azure can be told, and what it holds."""
+    """Control of the simulated Azure, and its content."""
 
     client: httpx.Client
+    changed: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def spoil(self, **fault: Any) -> None:
         self.client.post("/faults", json=fault).raise_for_status()
 
     def hold_up(self, method: str, path: str, *, times: int = 2) -> None:
-        """Make the operation behind a request last long enough to be met while it runs: so many times 400 seconds."""
+        """Delay the operation behind a request by 400 seconds, so many times, so that a test can meet it while it runs."""
         self.spoil(method=method, path=path, status=429, code="TooManyRequests", retry_after=400, times=times)
 
     def faults(self) -> list[dict[str, Any]]:
@@ -111,6 +116,12 @@ class AzureSide:
 
     def behave(self) -> None:
         self.client.delete("/faults").raise_for_status()
+
+    def as_before(self) -> None:
+        """Take back what this test has changed for all that share the ground: limits, restrictions, rights."""
+        for path, body in self.changed:
+            self.client.put(path, json=body).raise_for_status()
+        self.changed.clear()
 
     def resources(self, name: str) -> list[dict[str, Any]]:
         """Everything in an environment's group, the group included."""
@@ -128,26 +139,26 @@ class AzureSide:
         return [secret for secret in self._values("/secrets") if secret.startswith(f"dormouse-{name}-")]
 
     def deleted_secrets(self) -> list[str]:
-        """Names of secrets that can still be recovered."""
+        """Names of soft-deleted secrets."""
         found: list[str] = self._values("/secrets/deleted")
         return found
 
     def messages(self, path: str) -> list[dict[str, Any]]:
-        """What was posted to a webhook."""
+        """The messages posted to a webhook."""
         found: list[dict[str, Any]] = self.client.get("/messages", params={"path": path}).raise_for_status().json()["value"]
         return found
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """What a table of the records holds."""
+        """The rows of a record table."""
         found: list[dict[str, Any]] = self.client.get("/rows", params={"table": table}).raise_for_status().json()["value"]
         return found
 
     def lose_row(self, table: str, key: str) -> None:
-        """A row of the records is lost."""
+        """Delete a row of the records."""
         self.client.delete("/rows", params={"table": table, "key": key}).raise_for_status()
 
     def write_row(self, table: str, key: str, document: str, **columns: str) -> None:
-        """Another release has written a row."""
+        """Write a row as another release would have."""
         body = {"table": table, "partition": table, "key": key, "document": document, "columns": columns}
         self.client.put("/rows", json=body).raise_for_status()
 
@@ -155,12 +166,28 @@ class AzureSide:
         """The locks that are held on an environment."""
         return [row for row in self.rows("locks") if row["RowKey"] == name]
 
+    def register(self, namespace: str, state: str) -> None:
+        """Set the registration of the subscription for a resource provider."""
+        self.client.put("/registrations", json={"namespace": namespace, "state": state}).raise_for_status()
+
     def shut_down_from_inside(self, name: str) -> None:
         machine = self.of_type(name, "Microsoft.Compute/virtualMachines")[0]["id"]
         self.client.post("/machines/shutdown", json={"id": machine}).raise_for_status()
 
+    def make_ephemeral(self, name: str) -> None:
+        """Show the OS disk of the environment's machine as an ephemeral one."""
+        (machine,) = self.of_type(name, "Microsoft.Compute/virtualMachines")
+        machine["properties"]["storageProfile"]["osDisk"]["diffDiskSettings"] = {"option": "Local"}
+        self._appear(machine)
+
+    def shadow(self, name: str) -> str:
+        """The administrator's line in /etc/shadow: account and hash; "" as long as the first password was never changed."""
+        machine = self.of_type(name, "Microsoft.Compute/virtualMachines")[0]["id"]
+        inside = self.client.get("/machines/inside", params={"id": machine}).raise_for_status().json()
+        return str(inside["shadow"])
+
     def next_boot_loses(self, name: str, *parts: str) -> None:
-        """From the next boot on the driver, the mount or the desktop of the environment's machine is gone."""
+        """At every boot from now on, the machine lacks its driver, mount, desktop or hub."""
         machine = self.of_type(name, "Microsoft.Compute/virtualMachines")[0]["id"]
         self.client.post("/machines/next-boot", json={"id": machine, "loses": parts}).raise_for_status()
 
@@ -169,30 +196,30 @@ class AzureSide:
         return found
 
     def vanish(self, name: str, kind: str) -> None:
-        """Somebody deletes the environment's resources of a kind by hand."""
+        """Delete the environment's resources of a kind outside Dormouse."""
         for resource in self.resources(name):
             if resource["type"].endswith(kind):
                 self.client.post("/resources/vanish", json={"id": resource["id"]}).raise_for_status()
 
     def found_group(self, group: str, tags: dict[str, str]) -> None:
-        """Somebody makes a resource group."""
+        """Create a resource group outside Dormouse."""
         self._appear(
             {"id": f"{SUBSCRIPTION}/resourceGroups/{group}", "type": "Microsoft.Resources/resourceGroups", "tags": tags}
         )
 
     def found_address(self, group: str, name: str, tags: dict[str, str], **properties: Any) -> str:
-        """Somebody makes a public address."""
+        """Create a public address outside Dormouse."""
         return self.found(group, "Microsoft.Network/publicIPAddresses", name, tags, **properties)
 
     def found(self, group: str, kind: str, name: str, tags: dict[str, str], **properties: Any) -> str:
-        """Somebody makes a resource of a kind."""
+        """Create a resource of a kind outside Dormouse."""
         identifier = f"{SUBSCRIPTION}/resourceGroups/{group}/providers/{kind}/{name}"
         properties = {"provisioningState": "Succeeded", **properties}
         self._appear({"id": identifier, "type": kind, "tags": tags, "properties": properties})
         return identifier
 
     def found_network(self, identifier: str) -> None:
-        """Somebody makes a virtual network with a subnet in it."""
+        """Create a virtual network with a subnet outside Dormouse."""
         subnet = {"name": "default", "id": f"{identifier}/subnets/default", "properties": {"addressPrefix": "10.9.0.0/24"}}
         properties = {"addressSpace": {"addressPrefixes": ["10.9.0.0/16"]}, "subnets": [subnet]}
         kind = "Microsoft.Network/virtualNetworks"
@@ -200,14 +227,14 @@ class AzureSide:
         self._appear({"id": identifier, "type": kind, **given})
 
     def open_firewall(self, name: str) -> None:
-        """Somebody opens the firewall to everybody by hand."""
+        """Open the firewall to everyone outside Dormouse."""
         (firewall,) = self.of_type(name, "Microsoft.Network/networkSecurityGroups")
         for rule in firewall["properties"]["securityRules"]:
             rule["properties"] |= {"sourceAddressPrefix": "*", "sourceAddressPrefixes": []}
         self._appear(firewall)
 
     def detach_card(self, name: str) -> None:
-        """The network card outlives its machine."""
+        """Keep the network interface when its machine is deleted."""
         (card,) = self.of_type(name, "Microsoft.Network/networkInterfaces")
         card["properties"].pop("virtualMachine", None)
         self._appear(card)
@@ -216,20 +243,37 @@ class AzureSide:
         return {disk["id"] for disk in self.of_type(name, "Microsoft.Compute/disks")}
 
     def delete_secret(self, name: str) -> None:
-        """Somebody deletes a secret by hand; the vault remembers it for a while."""
+        """Delete a secret outside Dormouse; the vault keeps it as soft-deleted."""
         self.client.post("/secrets/delete", json={"name": name}).raise_for_status()
 
     def purge_secret(self, name: str) -> None:
-        """Somebody purges a deleted secret: it is gone for good."""
+        """Purge a soft-deleted secret permanently."""
         self.client.post("/secrets/purge", json={"name": name}).raise_for_status()
 
     def take_name(self, name: str) -> None:
         self.client.post("/names/take", json={"name": name}).raise_for_status()
 
+    def permit(self, *actions: str, without: Sequence[str] = ()) -> None:
+        """Set what the roles of the control plane's identity allow."""
+        self.changed.append(("/permissions", {"actions": ["*"]}))
+        self.client.put("/permissions", json={"actions": actions, "not_actions": list(without)}).raise_for_status()
+
     def restrict(self, region: str, size: str) -> None:
+        """Restrict a size in a region for the subscription."""
+        self.changed.append(("/restrictions", {"region": region, "size": size, "restricted": False}))
         self.client.put("/restrictions", json={"region": region, "size": size}).raise_for_status()
 
+    def exhaust(self, region: str, size: str, zone: str = "", **how: Any) -> None:
+        """Leave no capacity for a size in a region, or in a zone of it; `code` and `constraints` say what Azure answers."""
+        self.client.put("/capacity", json={"region": region, "size": size, "zone": zone, **how}).raise_for_status()
+
+    def refill(self) -> None:
+        """Give every size capacity again."""
+        self.client.delete("/capacity").raise_for_status()
+
     def limit(self, region: str, name: str, limit: int) -> None:
+        """Set a quota of the subscription."""
+        self.changed.append(("/limits", {"region": region, "name": name, "limit": ROOMY}))
         self.client.put("/limits", json={"region": region, "name": name, "limit": limit}).raise_for_status()
 
     def _appear(self, resource: dict[str, Any]) -> None:
@@ -240,7 +284,7 @@ class AzureSide:
 
 
 def until(holds: Callable[[], object], otherwise: str) -> None:
-    """Wait until something is so."""
+    """Wait until a condition is true."""
     began = time.monotonic()
     while not holds():
         waited = time.monotonic() - began
@@ -249,7 +293,7 @@ def until(holds: Callable[[], object], otherwise: str) -> None:
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    """Whether something comes true within some seconds."""
+    """Whether a condition becomes true within some seconds."""
     deadline = time.monotonic() + 10
     while not holds():
         if time.monotonic() > deadline:

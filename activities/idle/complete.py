@@ -3,14 +3,16 @@
 from contextlib import suppress
 from dataclasses import replace
 
+from activities.idle.power_history import keep_intervals, placed
 from activities.records import close_operation
 from dormouse.clock import DAY, rfc3339
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.operations import Completion
 from dormouse.environments.results import OutcomeStatus
-from dormouse.errors import CloudUnavailable, UnreadableRecord
+from dormouse.errors import CloudUnavailable, RefusedByAzure, UnreadableRecord
 from dormouse.idle.decision import NextAction
+from dormouse.idle.power_history import ended_interval
 from dormouse.idle.report import ReportHead
 from dormouse.idle.sweep import SWEEP_LOCK, PlannedAction, SweepClosing, SweepEnd
 from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, with_shutdown
@@ -32,14 +34,25 @@ async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
 
     with suppress(UnreadableRecord):  # the tracked state stays as it is; the operation records what was done
         if outcome.status is OutcomeStatus.SUCCEEDED and planned.action is NextAction.STOP:
-            shutdown = await _shutdown(planned, request.ended_at, cloud)
-            await fleet.change_tracked(planned.machine.key, lambda tracked: with_shutdown(_known(tracked), shutdown))
+            await _note_shutdown(planned, request.ended_at, cloud)
         elif outcome.status is OutcomeStatus.FAILED:
             tracked = await fleet.change_tracked(planned.machine.key, failed)
             notifies = tracked.alarmed_at == request.ended_at
     began, ended = rfc3339(request.began_at), rfc3339(request.ended_at)
     await close_operation(Completion(request.operation, planned.lock, outcome, began, ended), cloud)
     return notifies
+
+
+async def _note_shutdown(planned: PlannedAction, now: float, cloud: Cloud) -> None:
+    """Track that a sweep has stopped a machine, and keep the interval that ended."""
+    fleet, machine = MachineRecords(cloud.tables), planned.machine
+    shutdown = await _shutdown(planned, now, cloud)
+    before = _known(await fleet.tracked(machine.key))
+    interval = ended_interval(before, with_shutdown(before, shutdown))
+    if interval:  # before the tracked state: if this stops here, the next try finds the same interval again
+        record = await Records(cloud.tables).environment(machine.environment) if machine.environment else None
+        await keep_intervals([placed(interval, machine.region, machine.size, record)], cloud)
+    await fleet.change_tracked(machine.key, lambda tracked: with_shutdown(_known(tracked), shutdown))
 
 
 def _known(tracked: TrackedMachine | None) -> TrackedMachine:
@@ -91,7 +104,7 @@ async def _problem(request: SweepEnd, before: ReportHead | None, cloud: Cloud) -
         return f"The sweep failed: {'; '.join(request.failed)}. Machines that it did not evaluate are not stopped."
     seen_before = before.summary.machines if before else 0
     seen_nothing = request.summary.machines == 0 and (seen_before or (before is not None and before.blind))
-    if seen_nothing and not await _are_gone(cloud):
+    if seen_nothing and not await _are_gone(request.request.id, cloud):
         return (
             "The sweep found no machines, although there were some before. If they were not deleted, check that the control "
             "plane still has the role Reader on the subscriptions that it watches."
@@ -99,11 +112,13 @@ async def _problem(request: SweepEnd, before: ReportHead | None, cloud: Cloud) -
     return ""
 
 
-async def _are_gone(cloud: Cloud) -> bool:
+async def _are_gone(sweep: str, cloud: Cloud) -> bool:
     """Whether the first `MACHINES_CHECKED` machines of the previous report were all deleted or released."""
     page = (await MachineRecords(cloud.tables).report_page(0)).content
+    if page is not None and page.sweep == sweep:
+        return True  # this sweep saw machines, and none of them is ours: it has the right to read them
     ids = [line.id for line in page.rows[:MACHINES_CHECKED]] if page is not None else []
     try:
         return bool(ids) and not await VmInventory(cloud).still_has_one_of(ids)
-    except CloudUnavailable:
+    except (CloudUnavailable, RefusedByAzure):
         return False

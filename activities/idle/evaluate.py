@@ -4,41 +4,31 @@ The evidence stays in the activity; only the summary and the actions to carry ou
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from activities.idle.power_history import keep_intervals, placed
 from dormouse.clock import MINUTE
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
 from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
-from dormouse.idle.decision import Decision, NextAction, alarm, decide, hibernates
+from dormouse.idle.decision import NextAction, alarm, decide
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
 from dormouse.idle.evidence import REPORTING_LAG, Evaluation, Evidence
+from dormouse.idle.planning import Evaluated, plan_actions
+from dormouse.idle.power_history import PowerInterval, ended_interval
 from dormouse.idle.report import ReportPage, ReportRow, SweepSummary
-from dormouse.idle.sweep import Alarm, PageFound, PageRequest, PlannedAction, actions_per_page
-from dormouse.idle.tracking import ActionReason, TrackedMachine, with_verdict
-from dormouse.idle.verdict import Verdict, evaluate
+from dormouse.idle.sweep import Alarm, PageFound, PageRequest, actions_per_page
+from dormouse.idle.tracking import TrackedMachine, with_verdict
+from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State
 from dormouse.records.documents import Documents
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords, StoredMachine, agent_record_in
 from dormouse.records.table import Row
-from dormouse.resources.machines import ENVIRONMENT_TAG, VirtualMachine, key_of, lock_name_of, parts_of_machine_id
-
-REASON_TEXTS = {ActionReason.SCHEDULE: "Its schedule requires it.", ActionReason.LEASE: "Its lease has expired."}
-ACTIONS_BY_URGENCY = (NextAction.STOP, NextAction.START, NextAction.DELETE, NextAction.WARN)
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """A machine with its verdict, its decision and the text of its alarm ("": none)."""
-
-    case: Evaluation
-    verdict: Verdict
-    decision: Decision
-    alarm: str
+from dormouse.resources.compute.machines import ENVIRONMENT_TAG, VirtualMachine, key_of, machine_ids, parts_of_machine_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +39,7 @@ class Known:
     heard: Mapping[str, Row] = field(default_factory=dict)
     remembered: Documents[StoredMachine] = field(default_factory=lambda: Documents({}))
     environments: Documents[EnvironmentRecord] = field(default_factory=lambda: Documents({}))
+    states: Mapping[str, State] = field(default_factory=dict)
 
 
 async def count_machines(request: str, cloud: Cloud) -> int:
@@ -59,13 +50,23 @@ async def count_machines(request: str, cloud: Cloud) -> int:
 async def evaluate_page(request: PageRequest, cloud: Cloud) -> PageFound:
     """Evaluate the machines of one page and store their tracked state (not in a dry run)."""
     machines = await VmInventory(cloud).page(request.number)
+    if not machines and request.number == 0:
+        # They vanished after they were counted. The previous rows stay, so that `finish_sweep` can look for the machines.
+        return PageFound(SweepSummary())
     known = await _known(machines, cloud)
+    known = replace(known, states={machine.id.lower(): machine.state for machine in machines})
     cases = [_case(machine, known, request.now) for machine in machines]
     cases = [case for case in cases if not known.rules.leaves_to_others(case.machine)]
-    running = [Question(case.machine, case.policy.window) for case in cases if case.machine.state is State.RUNNING]
-    outside = await HostMetrics(cloud).of(running, request.now)
+    outside = await HostMetrics(cloud).of(list(_questions(cases)), request.now)
     found = [_evaluate(_with_evidence(case, known, outside)) for case in cases]
     return await _store(request, found, known, {host.problem for host in outside.values() if host.problem}, cloud)
+
+
+def _questions(cases: Iterable[Evaluation]) -> Iterator[Question]:
+    """What Azure Monitor is asked: only running VMs have host metrics."""
+    for case in cases:
+        if isinstance(case.machine, VirtualMachine) and case.machine.state is State.RUNNING:
+            yield Question(case.machine, case.policy.window)
 
 
 async def _store(
@@ -76,15 +77,16 @@ async def _store(
     lines = tuple(ReportRow.of(one.case, one.verdict, one.decision) for one in found)
     await records.write_report(ReportPage(request.number, request.sweep, request.now, lines))
     if not request.dry_run:
+        # Before the tracked states: if this stops here, the next sweep finds the same intervals again.
+        await keep_intervals(_ended(found, known), cloud)
         await records.write_tracked(_changed(found, known.remembered))
     problems |= {one.case.unreadable for one in found if one.case.unreadable}
-    planned = sorted((one for one in found if one.decision.action in ACTIONS_BY_URGENCY), key=_urgency)
+    planned = plan_actions(found, known.environments.readable, cloud.settings.azure_subscription_id)
     most = actions_per_page(request.pages)
     if len(planned) > most:
         problems.add(f"{len(planned) - most} machines are postponed to the next sweep")
     alarms = tuple(Alarm(one.case.machine.id, one.case.machine.name, one.alarm) for one in found if one.alarm)
-    home = cloud.settings.azure_subscription_id
-    return PageFound(SweepSummary.of(lines, sorted(problems)), tuple(_planned(one, home) for one in planned[:most]), alarms)
+    return PageFound(SweepSummary.of(lines, sorted(problems)), tuple(planned[:most]), alarms)
 
 
 async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
@@ -97,18 +99,17 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
         asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), _all_environments(records)
     )
     pages = [page.content for page in read]
-    seen = {line.environment for page in pages if page is not None and page.sweep == request.sweep for line in page.rows}
-    # A page that was not swept may contain the machine of any environment.
+    seen = {line.id.lower() for page in pages if page is not None and page.sweep == request.sweep for line in page.rows}
+    # A page that was not swept may contain any machine.
     complete = all(page is not None and page.sweep == request.sweep for page in pages)
-    missing = [record for record in known_environments if complete and record.name not in seen]
+    absent = [machine for record in known_environments for machine in _machines_of(record) if complete]
+    missing = [machine for machine in absent if machine.id.lower() not in seen]
     if not missing:
         return PageFound(SweepSummary())
-    home = cloud.settings.azure_subscription_id
-    keys = {record.name: key_of(record.machine_id(home)) for record in missing}
-    remembered = await _remembered(keys.values(), fleet)
-    environments = Documents({record.name: record for record in missing})
+    remembered = await _remembered([machine.key for machine in missing], fleet)
+    environments = Documents({record.name: record for record in known_environments})
     known = Known(rules_of(cloud), remembered=remembered, environments=environments)
-    gone = [_absent(record, home) for record in missing if keys[record.name] in remembered.readable]
+    gone = [machine for machine in missing if machine.key in remembered.readable]
     found = [_evaluate(_with_evidence(_case(machine, known, request.now), known, {})) for machine in gone]
     return await _store(request, found, known, set(), cloud)
 
@@ -138,12 +139,12 @@ async def _all_environments(records: Records) -> list[EnvironmentRecord]:
             return found
 
 
-def _absent(record: EnvironmentRecord, home: str) -> VirtualMachine:
-    """A stand-in for the machine of an environment, which does not exist."""
-    identifier = record.machine_id(home)
-    subscription, group, name = parts_of_machine_id(identifier)
-    tags = {ENVIRONMENT_TAG: record.name}
-    return VirtualMachine(identifier, name, subscription, group, record.region, "", State.ABSENT, tags=tags)
+def _machines_of(record: EnvironmentRecord) -> Iterator[VirtualMachine]:
+    """Stand-ins for the machines of an environment, in case they do not exist."""
+    for identifier in machine_ids(record.resources):
+        subscription, group, name = parts_of_machine_id(identifier)
+        tags = {ENVIRONMENT_TAG: record.name}
+        yield VirtualMachine(identifier, name, subscription, group, record.region, "", State.ABSENT, tags=tags)
 
 
 def rules_of(cloud: Cloud) -> EvaluationRules:
@@ -174,15 +175,16 @@ async def _known(machines: Sequence[VirtualMachine], cloud: Cloud) -> Known:
 
 
 def _case(machine: VirtualMachine, known: Known, now: float) -> Evaluation:
-    remembered = known.remembered.readable.get(machine.key)
+    key, environment = machine.key, machine.claimed
+    remembered = known.remembered.readable.get(key)
     tracked = remembered.tracked if remembered else None
-    record = known.environments.readable.get(machine.claimed)
-    broken = known.remembered.unreadable.get(machine.key) or known.environments.unreadable.get(machine.claimed)
-    return evaluation_of(machine, record, tracked, known.rules, now, unreadable=str(broken or ""))
+    record = known.environments.readable.get(environment)
+    unreadable = str(known.remembered.unreadable.get(key) or known.environments.unreadable.get(environment) or "")
+    return evaluation_of(machine, record, tracked, known.rules, now, unreadable=unreadable, states=known.states)
 
 
 def _with_evidence(case: Evaluation, known: Known, outside: Mapping[str, HostEvidence]) -> Evaluation:
-    row, host = known.heard.get(case.machine.key), outside.get(case.machine.id.lower(), HostEvidence())
+    row, host = known.heard.get(key_of(case.machine.id)), outside.get(case.machine.id.lower(), HostEvidence())
     try:
         record = agent_record_in(row, int(case.now // MINUTE) - REPORTING_LAG - case.policy.window) if row else None
     except UnreadableRecord as error:
@@ -201,34 +203,26 @@ def _evaluate(case: Evaluation) -> Evaluated:
     return Evaluated(replace(case, tracked=tracked), verdict, decision, text)
 
 
+def _ended(found: Sequence[Evaluated], known: Known) -> list[PowerInterval]:
+    """The intervals of power that have ended since the last sweep."""
+    ended = []
+    for one in found:
+        machine = one.case.machine
+        before = known.remembered.readable.get(key_of(machine.id))
+        interval = ended_interval(before.tracked if before else None, one.case.tracked)
+        if interval:
+            record = known.environments.readable.get(machine.environment)
+            ended.append(placed(interval, machine.region, machine.size, record))
+    return ended
+
+
 def _changed(found: Sequence[Evaluated], remembered: Documents[StoredMachine]) -> dict[str, tuple[TrackedMachine, str]]:
     changed: dict[str, tuple[TrackedMachine, str]] = {}
     for one in found:
-        key, tracked = one.case.machine.key, one.case.tracked
+        key, tracked = key_of(one.case.machine.id), one.case.tracked
         if key in remembered.unreadable:
             continue  # its row is kept for the release that can read it
         before = remembered.readable.get(key)
         if before is None or before.tracked != tracked:
             changed[key] = (tracked, before.etag if before else "")
     return changed
-
-
-def _urgency(one: Evaluated) -> tuple[int, float]:
-    return ACTIONS_BY_URGENCY.index(one.decision.action), one.decision.at
-
-
-def _planned(one: Evaluated, home: str) -> PlannedAction:
-    case, machine, decision = one.case, one.case.machine, one.decision
-    assert decision.reason is not None
-    return PlannedAction(
-        action=decision.action,
-        reason=decision.reason,
-        lock=lock_name_of(machine.id, machine.environment, home),
-        machine=replace(machine, tags={}),  # may be long, and the recheck reads them again
-        verdict_reason=REASON_TEXTS.get(decision.reason, one.verdict.reason),
-        then=decision.then,
-        at=decision.at,
-        judged_at=case.now,
-        window=case.policy.window,
-        hibernate=hibernates(case),
-    )

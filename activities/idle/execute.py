@@ -5,23 +5,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from activities.idle.evaluate import rules_of
-from activities.resources.compute import begin_power_change
+from activities.resources.generic import change_resource_power
 from dormouse.clock import rfc3339
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
 from dormouse.cloud.vm_inventory import VmInventory
+from dormouse.environments.answers import Answer, Done, Pending
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
-from dormouse.environments.results import Progress, Stage
-from dormouse.errors import CloudUnavailable, ConcurrentChange, UnreadableRecord
+from dormouse.errors import CloudUnavailable, ConcurrentChange, RefusedByAzure, UnreadableRecord
 from dormouse.idle.decision import NextAction, hibernates
-from dormouse.idle.evaluation import evaluation_of, with_evidence
+from dormouse.idle.evaluation import evaluation_of, machines_needing, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.recheck import has_begun, recheck
 from dormouse.idle.sweep import BATCH_SECONDS, ActionClaim, ActionStarted, ClaimBatch, ClaimResult, LeaseEnd, PlannedAction
 from dormouse.lifecycle import State
 from dormouse.records.environments import Lock, Records
 from dormouse.records.machines import MachineRecords
+from dormouse.resources.compute.machines import VirtualMachine
 
 # A slower read of one machine is given up for now, so that it does not delay the others.
 READ_SECONDS = 4.0
@@ -38,7 +39,7 @@ async def claim_machines(request: ClaimBatch, cloud: Cloud) -> list[ClaimResult]
 async def _claim(claim: ActionClaim, records: Records) -> ClaimResult:
     try:
         return ClaimResult(await _lock(claim, records))
-    except (CloudUnavailable, ConcurrentChange, UnreadableRecord) as error:
+    except (CloudUnavailable, RefusedByAzure, ConcurrentChange, UnreadableRecord) as error:
         return ClaimResult(problem=str(error))
 
 
@@ -78,6 +79,8 @@ async def _begin(claim: ActionClaim, outside: dict[str, HostEvidence], cloud: Cl
             held, case = await asyncio.gather(Records(cloud.tables).lock(planned.lock), _read_again(planned, outside, cloud))
     except UnreadableRecord as error:  # the record may contain a hold
         return ActionStarted(why=f"{error}.")
+    except RefusedByAzure as error:
+        return ActionStarted(why=str(error))
     except (CloudUnavailable, TimeoutError) as error:
         return ActionStarted(why=str(error) or "The machine could not be read in time.", again=True)
     if held is None or held.operation != claim.operation:
@@ -85,29 +88,29 @@ async def _begin(claim: ActionClaim, outside: dict[str, HostEvidence], cloud: Cl
     if case is None:
         return ActionStarted(why=GONE)
     if has_begun(planned, case):
-        return ActionStarted(Progress.done())
+        return ActionStarted(Done())
     if why := recheck(planned, case):
         return ActionStarted(why=why)
-    progress = await _change_power(replace(claim, planned=replace(planned, hibernate=hibernates(case))), cloud)
-    if progress.stage is Stage.WAITING and not progress.url:
-        return ActionStarted(why=progress.detail, again=True, after=max(progress.retry_after, BATCH_SECONDS))
-    return ActionStarted(progress)
+    answer = await _change_power(replace(claim, planned=replace(planned, hibernate=hibernates(case))), cloud)
+    if isinstance(answer, Pending) and not answer.url:
+        return ActionStarted(why=answer.detail, again=True, after=max(answer.retry_after, BATCH_SECONDS))
+    return ActionStarted(answer)
 
 
-async def _change_power(claim: ActionClaim, cloud: Cloud) -> Progress:
+async def _change_power(claim: ActionClaim, cloud: Cloud) -> Answer:
     from azure.core.exceptions import AzureError
 
     try:
-        return await begin_power_change(claim.power, cloud)
+        return await change_resource_power(claim.power, cloud)
     except AzureError as error:
-        return Progress.waiting(0.0, detail=f"Azure could not be reached ({type(error).__name__})")
+        return Pending(0.0, detail=f"Azure could not be reached ({type(error).__name__})")
 
 
 async def _read_again(planned: PlannedAction, outside: dict[str, HostEvidence], cloud: Cloud) -> Evaluation | None:
     """The machine from fresh data: instance view, tags, newest heartbeat, holds, leases; None if it no longer exists."""
     fleet, machine = MachineRecords(cloud.tables), planned.machine
     view, tracked, heard, record = await asyncio.gather(
-        Inventory(cloud).look(machine.group, machine.name, machine.subscription),
+        Inventory(cloud).look(machine.id),
         fleet.tracked(machine.key),
         fleet.heard(machine.key),
         _environment_of(planned, cloud),
@@ -117,8 +120,16 @@ async def _read_again(planned: PlannedAction, outside: dict[str, HostEvidence], 
     host = outside.get(machine.id.lower(), HostEvidence())
     fresh = replace(machine, state=view.state, tags=view.tags, vm_id=view.vm_id, provisioning=view.provisioning)
     rules = rules_of(cloud)
-    case = evaluation_of(replace(fresh, environment=""), record, tracked, rules, cloud.now())
+    states = await _states_of_dependents(machine, record, cloud)
+    case = evaluation_of(replace(fresh, environment=""), record, tracked, rules, cloud.now(), states=states)
     return with_evidence(case, Evidence(host.tracks, host.end, host.problem), heard, rules)
+
+
+async def _states_of_dependents(machine: VirtualMachine, record: EnvironmentRecord | None, cloud: Cloud) -> dict[str, State]:
+    """The current states of the machines of an environment that need a machine, by ID in lower case."""
+    others = machines_needing(machine, record.resources) if record else []
+    views = await asyncio.gather(*(Inventory(cloud).look(other.id) for other in others))
+    return {other.id.lower(): view.state for other, view in zip(others, views, strict=True)}
 
 
 async def _environment_of(planned: PlannedAction, cloud: Cloud) -> EnvironmentRecord | None:

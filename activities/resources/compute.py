@@ -1,63 +1,134 @@
-"""Activities for VMs and VM extensions."""
+"""Requests for virtual machines."""
 
-import base64
 import copy
+from collections.abc import Callable
 from typing import Any
 
+from activities.resources.api import LoginApi, ProbeApi, ResourceApi
+from activities.resources.arm import delete_by_id, put_body
+from activities.resources.costs import cost_is_allowed
+from activities.resources.images import images_fit
+from activities.resources.run_command import run_script, script_output
+from activities.resources.sizes import sizes_can_be_had
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.error_codes import GONE
-from dormouse.cloud.inventory import Inventory
-from dormouse.environments.operations import BuildRequest, ChangePower
-from dormouse.environments.results import InstanceView, Progress
-from dormouse.guest.cloud_init import cloud_config
+from dormouse.cloud.sdk_errors import get_existing, get_or_none
+from dormouse.environments.answers import Answer, Checked, Done, Refused
+from dormouse.environments.operations import DetachRequest, LoginRequest, PowerRequest, PutRequest
+from dormouse.environments.results import Refusal, RefusalReason
+from dormouse.guest.cloud_init import custom_data
+from dormouse.guest.health import findings_in, health_script
+from dormouse.guest.password_change import change_script, check_script, password_found
 from dormouse.lifecycle import Verb
+from dormouse.resources.kinds import Observed
+from dormouse.resources.naming import group_of, name_of, subscription_of
+from dormouse.resources.plan import Resource
 
 
-async def put_virtual_machine(request: BuildRequest, cloud: Cloud) -> Progress:
+async def put_virtual_machine(request: PutRequest, cloud: Cloud) -> Answer:
     """Start creating a VM; its password is read from the key vault here and sent to Azure only."""
-    step = request.resource
-    secret = await cloud.secrets.get_secret(step.settings["secret"])
-    body = copy.deepcopy(step.body)
+    resource = request.resource
+    secret = await get_existing(cloud.secrets.get_secret(resource.settings["secret"]))
+    body = copy.deepcopy(resource.body)
     login = body["properties"]["osProfile"]
     login["adminPassword"] = secret.value
-    if step.setup is not None:
-        text = cloud_config(step.setup, keys_only="ssh" in login["linuxConfiguration"])
-        login["customData"] = base64.b64encode(text.encode()).decode()
-    return await cloud.begin(cloud.compute.virtual_machines.begin_create_or_update, step.group, *step.names, body)
+    if resource.setup is not None:
+        login["customData"] = custom_data(resource.setup, keys_only="ssh" in login["linuxConfiguration"])
+    return await put_body(resource, body, cloud)
 
 
-async def read_virtual_machine(request: BuildRequest, cloud: Cloud) -> Progress:
-    """Read the output of a VM: the principal ID of its identity."""
-    machine = await cloud.compute.virtual_machines.get(request.resource.group, *request.resource.names)
-    identity = machine.get("identity") or {}
-    return Progress.done(principal=str(identity.get("principalId", "")))
+async def update_virtual_machine(request: PutRequest, cloud: Cloud) -> Answer:
+    """Start changing the size of an existing VM; nothing else of it can change.
+
+    https://learn.microsoft.com/azure/virtual-machines/sizes/resize-vm
+    """
+    resource = request.resource
+    planned = resource.body["properties"]["hardwareProfile"]["vmSize"]
+    size = resource.before.get("size", planned) if request.revert else planned
+    body: Any = {"properties": {"hardwareProfile": {"vmSize": size}}}
+    update = _machines(resource, cloud).begin_update
+    return await cloud.begin(update, group_of(resource.id), name_of(resource.id), body)
 
 
-async def put_machine_extension(request: BuildRequest, cloud: Cloud) -> Progress:
-    """Start installing a VM extension."""
-    step = request.resource
-    put = cloud.compute.virtual_machine_extensions.begin_create_or_update
-    return await cloud.begin(put, step.group, *step.names, step.body)
+async def get_virtual_machine(resource: Resource, cloud: Cloud) -> Observed | None:
+    """A VM with its instance view, or None if it does not exist."""
+    group, name = group_of(resource.id), name_of(resource.id)
+    found: Any = await get_or_none(_machines(resource, cloud).get(group, name, expand="instanceView"))
+    return found  # type: ignore[no-any-return]
 
 
-async def release_network(request: BuildRequest, cloud: Cloud) -> Progress:
-    """Detach the lifetime of a network interface from its VM; done if the VM does not exist."""
-    card = {"id": request.outputs["nic"]["id"], "properties": {"primary": True, "deleteOption": "Detach"}}
-    body: Any = {"properties": {"networkProfile": {"networkInterfaces": [card]}}}
-    update = cloud.compute.virtual_machines.begin_update
-    progress = await cloud.begin(update, request.resource.group, *request.resource.names, body)
-    gone = progress.refusal is not None and progress.refusal.code in GONE
-    return Progress.done() if gone else progress
-
-
-async def begin_power_change(request: ChangePower, cloud: Cloud) -> Progress:
-    """Begin to start, deallocate or restart a VM; safe if it is already in that state."""
-    machines = cloud.compute_in(request.subscription or cloud.settings.azure_subscription_id).virtual_machines
+async def change_power(request: PowerRequest, cloud: Cloud) -> Answer:
+    """Start, deallocate (or hibernate) or restart a VM; safe if it is already in that state."""
+    resource, machines = request.resource, _machines(request.resource, cloud)
     begin = {Verb.START: machines.begin_start, Verb.STOP: machines.begin_deallocate, Verb.RESTART: machines.begin_restart}
     options: dict[str, Any] = {"hibernate": True} if request.hibernate and request.verb is Verb.STOP else {}
-    return await cloud.begin(begin[request.verb], request.group, request.machine, **options)
+    return await cloud.begin(begin[request.verb], group_of(resource.id), name_of(resource.id), **options)
 
 
-async def read_machine(request: ChangePower, cloud: Cloud) -> InstanceView:
-    """The current state of a VM from its instance view."""
-    return await Inventory(cloud).look(request.group, request.machine, request.subscription)
+async def resize_virtual_machine(resource: Resource, cloud: Cloud) -> Answer:
+    """Start changing the size of a VM; one that is deallocated stays so."""
+    body: Any = {"properties": {"hardwareProfile": {"vmSize": resource.settings["size"]}}}
+    return await cloud.begin(_machines(resource, cloud).begin_update, group_of(resource.id), name_of(resource.id), body)
+
+
+async def begin_health_check(resource: Resource, cloud: Cloud) -> Answer:
+    """Start the health script inside the VM."""
+    return Done() if resource.setup is None else await run_script(resource.id, health_script(resource.setup), cloud)
+
+
+def read_health_check(resource: Resource, body: Any) -> Checked:
+    """The results of the health script."""
+    return Checked() if resource.setup is None else Checked(findings_in(script_output(body), resource.setup))
+
+
+async def change_password(request: LoginRequest, cloud: Cloud) -> Answer:
+    """Start setting the administrator's password inside the VM; only its hash leaves the control plane."""
+    return await _run_password_script(change_script, request, cloud)
+
+
+async def check_password(request: LoginRequest, cloud: Cloud) -> Answer:
+    """Start checking which password the administrator has inside the VM."""
+    return await _run_password_script(check_script, request, cloud)
+
+
+def read_password_found(body: Any) -> str:
+    """Which password the administrator has, in the output of a script."""
+    return password_found(script_output(body))
+
+
+async def _run_password_script(script: Callable[[str, str, str], str], request: LoginRequest, cloud: Cloud) -> Answer:
+    resource, setup = request.resource, request.resource.setup
+    if setup is None:
+        detail = "The administrator of the machine is not known, because the recorded spec cannot be read."
+        return Refused(Refusal(RefusalReason.CONFLICT, detail))
+    secret = await get_existing(cloud.secrets.get_secret(resource.settings["secret"], request.version))
+    text = script(setup.admin_username, secret.value or "", request.version)
+    return await run_script(resource.id, text, cloud)
+
+
+async def detach_from_vm(request: DetachRequest, cloud: Cloud) -> Answer:
+    """Detach network interfaces from the lifetime of a VM, so that they survive it; done if the VM does not exist."""
+    resource = request.resource
+    cards = [{"id": kept.id, "properties": {"primary": True, "deleteOption": "Detach"}} for kept in request.kept]
+    body: Any = {"properties": {"networkProfile": {"networkInterfaces": cards}}}
+    update = _machines(resource, cloud).begin_update
+    answer = await cloud.begin(update, group_of(resource.id), name_of(resource.id), body)
+    return Done() if isinstance(answer, Refused) and answer.refusal.code in GONE else answer
+
+
+def _machines(resource: Resource, cloud: Cloud) -> Any:
+    return cloud.compute_in(subscription_of(resource.id)).virtual_machines
+
+
+VIRTUAL_MACHINE = ResourceApi(
+    put=put_virtual_machine,
+    get=get_virtual_machine,
+    delete=delete_by_id,
+    update=update_virtual_machine,
+    power=change_power,
+    probe=ProbeApi(begin_health_check, read_health_check),
+    detach=detach_from_vm,
+    resize=resize_virtual_machine,
+    login=LoginApi(change_password, check_password, read_password_found),
+    preflight=(sizes_can_be_had, images_fit, cost_is_allowed),
+)

@@ -1,34 +1,38 @@
-"""Activities for role assignments."""
+"""Requests for role assignments."""
 
-import uuid
-
+from activities.resources.api import ResourceApi
+from activities.resources.arm import delete_by_id, get_by_id
 from dormouse.cloud.clients import Cloud
-from dormouse.environments.operations import BuildRequest
-from dormouse.environments.results import Progress, Stage
+from dormouse.environments.answers import Answer, Done, Refused
+from dormouse.environments.operations import PutRequest
+from dormouse.resources.identity import assignment_id
+from dormouse.resources.naming import name_of
 
-NAMESPACE = uuid.UUID("0f4f5c0e-5f0e-5c38-9a0c-6c4b3a5c9b5e")
 EXISTS = "RoleAssignmentExists"
 
 
-async def put_role_assignment(request: BuildRequest, cloud: Cloud) -> Progress:
-    """Assign a role to the VM's identity; the name is derived from the content, so that a repetition is harmless."""
-    inputs = request.resource.settings
-    scope, role, principal = inputs["scope"], inputs["role"], request.outputs[inputs["principal_of"]]["principal"]
-    name = assignment_name(scope, principal, role)
+async def put_role_assignment(request: PutRequest, cloud: Cloud) -> Answer:
+    """Assign a role to a principal; the name is derived from the content, so that a repetition is harmless."""
+    settings, scope = request.resource.settings, request.resource.settings["scope"]
+    identity = settings.get("principal_of", "")
+    principal = request.outputs[identity]["principal"] if identity else settings["principal"]
+    identifier = assignment_id(scope, principal, settings["role"])
     # With principalType, Azure does not look up the new identity in a directory that may not have it yet.
     # https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
-    properties = {"roleDefinitionId": role, "principalId": principal, "principalType": "ServicePrincipal"}
-    progress = await cloud.put(cloud.authorization.role_assignments.create, scope, name, {"properties": properties})
-    there = progress.refusal is not None and progress.refusal.code == EXISTS
-    if not there and progress.stage is not Stage.DONE:
-        return progress
-    # Return the ID, for rollback, only if this operation created the assignment. For a new VM it always did, even if
+    properties = {
+        "roleDefinitionId": settings["role"],
+        "principalId": principal,
+        "principalType": settings.get("principal_type", "ServicePrincipal"),
+    }
+    create = cloud.authorization.role_assignments.create
+    answer = await cloud.put(create, scope, name_of(identifier), {"properties": properties})
+    there = isinstance(answer, Refused) and answer.refusal.code == EXISTS
+    if not there and not isinstance(answer, Done):
+        return answer
+    # Return the ID, for rollback, only if this operation created the assignment. For a new identity it always did, even if
     # this is a retry whose response says that it exists.
-    if (progress.created and not there) or not request.machine_exists:
-        return Progress.done(id=f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}")
-    return Progress.done()
+    created = (isinstance(answer, Done) and answer.created) or bool(identity and identity not in request.existing)
+    return Done({"id": identifier}) if created else Done()
 
 
-def assignment_name(scope: str, principal: str, role: str) -> str:
-    """The GUID of the one assignment of this role to this principal at this scope."""
-    return str(uuid.uuid5(NAMESPACE, "|".join((scope, principal, role)).lower()))
+ROLE_ASSIGNMENT = ResourceApi(put_role_assignment, get_by_id, delete_by_id)

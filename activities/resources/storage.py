@@ -1,22 +1,24 @@
-"""Activities for resource groups, storage accounts and blob containers."""
+"""Checks of storage accounts."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from dormouse.cloud.clients import Cloud
-from dormouse.environments.operations import BuildRequest
-from dormouse.environments.results import Progress
+from dormouse.cloud.sdk_errors import get_or_none
+from dormouse.environments.results import Refusal, RefusalReason
+from dormouse.resources.naming import name_of
+from dormouse.resources.plan import Plan, Resource
+from dormouse.resources.storage import ACCOUNTS, STORAGE_ACCOUNT
 
 
-async def put_resource_group(request: BuildRequest, cloud: Cloud) -> Progress:
-    """Create or update a resource group with the ownership tags."""
-    return await cloud.put(cloud.resources.resource_groups.create_or_update, request.resource.group, request.resource.body)
-
-
-async def put_storage_account(request: BuildRequest, cloud: Cloud) -> Progress:
-    """Start creating a storage account."""
-    step = request.resource
-    return await cloud.begin(cloud.storage.storage_accounts.begin_create, step.group, *step.names, step.body)
-
-
-async def put_blob_container(request: BuildRequest, cloud: Cloud) -> Progress:
-    """Create a private blob container; an existing one keeps its blobs."""
-    step = request.resource
-    return await cloud.put(cloud.storage.blob_containers.create, step.group, *step.names, step.body)
+async def names_are_free(plan: Plan, absent: Sequence[Resource], cloud: Cloud) -> Sequence[Refusal]:
+    """The storage accounts whose names are taken: they are unique in all of Azure."""
+    refusals = []
+    for resource in absent:
+        if resource.kind == STORAGE_ACCOUNT.name:
+            body: Any = {"name": name_of(resource.id), "type": ACCOUNTS}
+            answer: Any = await get_or_none(cloud.storage.storage_accounts.check_name_availability(body))
+            if answer is not None and not answer["nameAvailable"]:
+                said = (str(answer["message"]), str(answer["reason"]))
+                refusals.append(Refusal(RefusalReason.NAME_TAKEN, *said, resource.name))
+    return refusals

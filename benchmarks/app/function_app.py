@@ -1,4 +1,4 @@
-"""The app that the host is measured with: a chain of five activities, and a fan-out."""
+"""The app for the benchmark of the host: a chain of five activities, and a fan-out."""
 
 import azure.durable_functions as df
 
@@ -14,7 +14,7 @@ def chain(context):
 
 @app.orchestration_trigger(context_name="context")
 def fan_out(context):
-    """As many activities side by side as it is told."""
+    """The given number of activities in parallel."""
     answers = yield context.task_all([context.call_activity("answer", number) for number in range(context.get_input())])
     return len(answers)
 

@@ -8,7 +8,7 @@ import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]  # typer does not export it
 
 from dormouse_cli import __version__
-from dormouse_cli.commands import blueprints, environments, login, machines, operations
+from dormouse_cli.commands import blueprints, environments, login, machines, operations, sizes
 from dormouse_cli.errors import MEANINGS
 from dormouse_cli.output import print_lines
 
@@ -16,6 +16,7 @@ ENVIRONMENTS, POWER, IDLE, OPERATIONS, SETUP = "Environments", "Power and access
 COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (ENVIRONMENTS, blueprints.blueprints),
     (ENVIRONMENTS, blueprints.schema),
+    (ENVIRONMENTS, sizes.sizes),
     (ENVIRONMENTS, environments.plan),
     (ENVIRONMENTS, environments.up),
     (ENVIRONMENTS, environments.ls),
@@ -24,7 +25,9 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (POWER, environments.start),
     (POWER, environments.stop),
     (POWER, environments.restart),
+    (POWER, environments.resize),
     (POWER, environments.password),
+    (POWER, environments.rotate_password),
     (IDLE, machines.idle),
     (IDLE, machines.machines),
     (IDLE, machines.hold),
@@ -42,7 +45,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
 EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items()) + "."
 
 # Typer initialises completion only with its own options, which add_completion=False removes.
-if "_DORMOUSE_COMPLETE" in os.environ:
+if os.environ.get("_DORMOUSE_COMPLETE"):
     completion_init()
 
 app = typer.Typer(

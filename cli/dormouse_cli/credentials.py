@@ -13,14 +13,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import platformdirs
 
+from dormouse_cli.decoding import decode_text
 from dormouse_cli.errors import AccessDenied, UsageError
 from dormouse_cli.output import print_note
 
 URL, KEY = "DORMOUSE_URL", "DORMOUSE_KEY"
 KEY_FORMAT = re.compile(r"[!-~]{1,512}")
 LOG_IN = "Log in first: dormouse login https://…"
+WITHOUT_HOME = f"To work without a stored login, set {URL} and {KEY}."
+INVALID_URL = "The URL is invalid. Use a URL like https://dormouse.example.net."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +51,16 @@ class Credentials:
 
 def load_credentials(environment: Mapping[str, str] = os.environ) -> Credentials:
     """The credentials to use; raises AccessDenied if there are none, and UsageError if they are malformed."""
+    url = normalize_url(environment[URL]) if environment.get(URL) else ""
+    key = parse_key(environment[KEY], KEY) if environment.get(KEY) else ""
+    if url and key:
+        return Credentials(url, key)  # without a look at the file, whose directory may be unusable
     stored = read_stored_credentials()
-    url = normalize_url(environment[URL]) if environment.get(URL) else stored.url if stored else ""
+    url = url or (stored.url if stored else "")
     if not url:
         raise AccessDenied("You are not logged in.", LOG_IN)
-    if environment.get(KEY):
-        return Credentials(url, parse_key(environment[KEY], KEY))
+    if key:
+        return Credentials(url, key)
     # A stored key must never be sent to another server, whatever DORMOUSE_URL says.
     if stored is None or stored.url != url:
         raise AccessDenied(f"No key is stored for {url}.", f"Set {KEY}, or log in: dormouse login {url}")
@@ -65,10 +73,11 @@ def normalize_url(text: str) -> str:
     try:
         parts = urlsplit(given)
         host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise UsageError("The URL is invalid. Use a URL like https://dormouse.example.net.") from None
-    if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\x00-\x1f\x7f]", given):
-        raise UsageError("The URL is invalid. Use a URL like https://dormouse.example.net.")
+        httpx.URL(given).raw_host.decode("ascii").encode("idna")  # fails if a label is empty or too long
+    except (ValueError, httpx.InvalidURL):
+        raise UsageError(INVALID_URL) from None
+    if parts.scheme not in ("http", "https") or not host or port == 0 or re.search(r"[\s\x00-\x1f\x7f]", given):
+        raise UsageError(INVALID_URL)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError("The URL must not contain a user name, a key, a query or a fragment; the key is prompted for.")
     if parts.scheme == "http" and not _is_loopback(host):
@@ -86,26 +95,32 @@ def parse_key(text: str, source: str) -> str:
 
 
 def config_path() -> Path:
-    """The file that `login` writes."""
-    return Path(platformdirs.user_config_dir("dormouse", appauthor=False)) / "config.json"
+    """The file that `login` writes; raises UsageError if this user has no home directory."""
+    directory = platformdirs.user_config_dir("dormouse", appauthor=False)
+    if directory.startswith("~"):  # HOME is not set, and the user is unknown to the system, as in some containers
+        raise UsageError("There is no home directory for the stored credentials.", WITHOUT_HOME)
+    return Path(directory) / "config.json"
 
 
 def read_stored_credentials() -> Credentials | None:
     """The credentials that `login` stored, or None; raises UsageError if the file cannot be read."""
-    path = config_path()
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        path = config_path()
+    except UsageError:
+        return None
+    try:
+        content: Any = json.loads(decode_text(path.read_bytes()))
         if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
             print_note(f"Other users can read {path}. Run chmod 600 on it, or log in again.")
         entra = EntraLogin(**content["entra"]) if content.get("entra") else None
         key = parse_key(content["key"], str(path)) if content.get("key") else ""
         return Credentials(normalize_url(content["url"]), key, entra)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UsageError(f"{path} is not a valid configuration file. Log in again, or delete it.") from None
+        raise UsageError(f"Cannot read {path}: {error.strerror}.", WITHOUT_HOME) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UsageError(f"{path} is not a valid configuration file. Log in again, or delete it.", WITHOUT_HOME) from None
 
 
 def store_credentials(credentials: Credentials) -> Path:
@@ -129,18 +144,22 @@ def store_credentials(credentials: Credentials) -> Path:
                 Path(temporary).unlink()
             raise
     except OSError as error:
-        raise UsageError(f"Cannot write {path}: {error.strerror}.") from None
+        raise UsageError(f"Cannot write {path}: {error.strerror}.", WITHOUT_HOME) from None
     return path
 
 
 def delete_stored_credentials() -> bool:
     """Delete the file that `login` wrote; False if there was none; raises UsageError."""
     try:
-        config_path().unlink()
-    except FileNotFoundError:
+        path = config_path()
+    except UsageError:
+        return False
+    try:
+        path.unlink()
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise UsageError(f"Cannot delete {config_path()}: {error.strerror}.") from None
+        raise UsageError(f"Cannot delete {path}: {error.strerror}.") from None
     return True
 
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 MISSING = "This needs the packages azure-identity and azure-keyvault-secrets, which are not installed."
 INSTALL = "Install them: pip install 'dormouse-cli[entra]' (from a checkout: pip install './cli[entra]')"
+CHECK_PROXY = "Check your network, and HTTPS_PROXY and ALL_PROXY if they are set."
 LOG_IN = "Log in to Azure, for example with: az login"
+WRONG_URI = "The control plane returned a URI that is not the URI of a Key Vault secret."
 VAULT_LIMITS = {"retry_total": 2, "connection_timeout": 10, "read_timeout": 30}  # attempts, and seconds
 
 
@@ -27,10 +29,13 @@ def get_token(login: EntraLogin) -> str:
 
 def read_secret(uri: str) -> str:
     """The value of a Key Vault secret; raises AccessDenied, NotFound, ServerError or UsageError."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        raise ServerError(WRONG_URI) from None
     path = parts.path.strip("/").split("/")
     if parts.scheme != "https" or path[0] != "secrets" or len(path) not in (2, 3):
-        raise ServerError("The control plane returned a URI that is not the URI of a Key Vault secret.")
+        raise ServerError(WRONG_URI)
     with _azure_errors(f"the key vault {parts.netloc}"):
         from azure.keyvault.secrets import SecretClient
 
@@ -71,8 +76,14 @@ def _azure_errors(service: str) -> Iterator[None]:
             advice = "You need the role Key Vault Secrets User there."
             raise AccessDenied(f"Access to {service} was denied: {_first_line(error.message)}", advice) from None
         raise ServerError(f"HTTP {error.status_code} from {service}: {_first_line(error.message)}") from None
-    except azure.AzureError as error:
-        raise ServerError(f"Cannot reach {service}: {_first_line(error.message)}") from None
+    except (azure.AzureError, ValueError) as error:
+        raise _unanswered(error, service) from None
+
+
+def _unanswered(error: Exception, service: str) -> CommandError:
+    """No response: the service cannot be reached, or a tenant or a proxy variable (ValueError) cannot be used."""
+    kind = UsageError if isinstance(error, ValueError) else ServerError
+    return kind(f"Cannot reach {service}: {_first_line(str(error))}", CHECK_PROXY)
 
 
 def _first_line(text: str) -> str:

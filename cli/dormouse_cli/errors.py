@@ -7,6 +7,7 @@ CommandError
 ├── AccessDenied    not logged in, or not allowed
 ├── NotFound        the named thing does not exist
 ├── Conflict        another operation is in progress, or the state does not allow the command
+├── OutputError     the output cannot be written
 └── Interrupted     the user pressed Ctrl-C
 """
 
@@ -25,6 +26,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 5
     CONFLICT = 6
     BUG = 70
+    OUTPUT_ERROR = 74
     INTERRUPTED = 130
 
 
@@ -37,6 +39,7 @@ MEANINGS = {
     ExitCode.NOT_FOUND: "not found",
     ExitCode.CONFLICT: "another operation is in progress, or the state does not allow the command",
     ExitCode.BUG: "a bug in dormouse itself",
+    ExitCode.OUTPUT_ERROR: "the output cannot be written, for example to a full disk",
     ExitCode.INTERRUPTED: "interrupted; an operation that has started continues",
 }
 
@@ -102,6 +105,12 @@ class Conflict(CommandError):
     """Another operation is in progress, or the state does not allow the command."""
 
     code = ExitCode.CONFLICT
+
+
+class OutputError(CommandError):
+    """The output cannot be written; a command that was sent before still counts."""
+
+    code = ExitCode.OUTPUT_ERROR
 
 
 class Interrupted(CommandError):

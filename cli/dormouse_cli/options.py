@@ -6,6 +6,8 @@ import typer
 
 from dormouse_cli.client import open_control_plane
 from dormouse_cli.errors import CommandError
+from dormouse_cli.network.deadline import DeadlineExceeded, run_within
+from dormouse_cli.output import sanitize
 
 COMPLETION_TIMEOUT = 2.0  # seconds
 
@@ -13,11 +15,15 @@ COMPLETION_TIMEOUT = 2.0  # seconds
 def complete_environment(incomplete: str) -> list[str]:
     """The names of environments that begin with a text; none if the control plane does not answer in time."""
     try:
-        with open_control_plane(timeout=COMPLETION_TIMEOUT) as plane:
-            rows = plane.get_all("/environments").rows
-    except CommandError:
+        names = run_within(COMPLETION_TIMEOUT, _environment_names)
+    except (CommandError, DeadlineExceeded):
         return []
-    return [str(row["name"]) for row in rows if str(row.get("name", "")).startswith(incomplete)]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _environment_names() -> list[str]:
+    with open_control_plane(timeout=COMPLETION_TIMEOUT) as plane:
+        return [sanitize(row.get("name")) for row in plane.get_all("/environments").rows if row.get("name")]
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the control plane's response as one JSON document.")]
@@ -26,7 +32,12 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen,
 Every = Annotated[
     float | None,
     typer.Option(
-        "--every", min=0.1, max=60, metavar="SECONDS", envvar="DORMOUSE_EVERY", help="Seconds between polls while waiting."
+        "--every",
+        min=0.1,
+        max=60,
+        metavar="SECONDS",
+        envvar="DORMOUSE_EVERY",
+        help="Seconds between polls while waiting.",
     ),
 ]
 Name = Annotated[
@@ -41,9 +52,7 @@ Target = Annotated[
     ),
 ]
 Machine = Annotated[str, typer.Argument(metavar="MACHINE", help="The machine as GROUP/MACHINE, or its resource ID.")]
-File = Annotated[
-    str, typer.Option("--file", "-f", metavar="FILE", help="The spec, in YAML or JSON; - reads YAML from stdin.")
-]
+File = Annotated[str, typer.Option("--file", "-f", metavar="FILE", help="The spec, in YAML or JSON; - reads it from stdin.")]
 Blueprint = Annotated[
     str, typer.Option("--blueprint", "-b", metavar="BLUEPRINT", help="The blueprint to build the environment from.")
 ]

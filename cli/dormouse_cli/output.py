@@ -3,18 +3,19 @@
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-# Characters that a terminal obeys instead of showing; texts come from servers, machines and other people.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+from dormouse_cli.layout import field_lines, table_lines, wrapped
+from dormouse_cli.terminal import columns_of, wants_colour
+
+# Characters that a terminal obeys instead of showing, and halves of characters, which no encoding can write; texts come
+# from servers, machines and other people.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 LINE_END = re.compile(r"\r\n?")
-UNLIMITED_COLUMNS = 10_000  # piped output is never truncated
 STYLES = {
     "running": "green",
     "succeeded": "green",
@@ -37,10 +38,18 @@ STYLES = {
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on stdout or stderr: with colours and the window's width on a terminal, with neither in a pipe."""
+    """A console on stdout or stderr, with colours if they are wanted there."""
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else UNLIMITED_COLUMNS
-    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    coloured, columns = wants_colour(stream), columns_of(stream)
+    return Console(
+        file=stream,
+        width=columns,
+        force_terminal=coloured,
+        no_color=not coloured,
+        markup=False,
+        highlight=False,
+        emoji=False,
+    )
 
 
 def sanitize(value: Any) -> str:
@@ -65,23 +74,18 @@ def styled(word: Any) -> Text:
 
 def print_lines(*lines: str) -> None:
     """Print lines of a result."""
-    out = console()
-    for line in lines:
-        _print(out, Text(sanitize(line)))
+    _print(console(), (Text(sanitize(line)) for line in lines))
 
 
 def print_note(line: str) -> None:
     """Print a line that is not part of the result, to stderr."""
-    _print(console(stderr=True), Text(sanitize(line), style="dim"))
+    _print(console(stderr=True), [Text(sanitize(line), style="dim")])
 
 
 def print_error(message: str, *details: str) -> None:
     """Print an error and its details, to stderr."""
-    err = console(stderr=True)
-    if message:
-        _print(err, Text(sanitize(message), style="red"))
-    for line in details:
-        _print(err, Text(sanitize(line)))
+    lines = [Text(sanitize(message), style="red")] if message else []
+    _print(console(stderr=True), [*lines, *(Text(sanitize(line)) for line in details)])
 
 
 def write_text(text: str) -> None:
@@ -95,41 +99,44 @@ def to_json(content: Any, *, indent: int | None = None) -> str:
     return json.dumps(content, indent=indent)
 
 
-def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Print rows under their headings; long texts are wrapped on a terminal and left whole in a pipe."""
-    lines = [[cell if isinstance(cell, Text) else Text(sanitize(cell)) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        _print_aligned([[column.upper() for column in columns], *([cell.plain for cell in line] for line in lines)])
-        return
-    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        grid.add_column(column.upper(), overflow="fold")
-    for line in lines:
-        grid.add_row(*line)
-    _print(console(), grid)
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]], *, prose: Collection[str] = ()) -> None:
+    """Print rows under their headings; on a terminal that is too narrow, only the columns of `prose` are wrapped.
 
-
-def print_fields(rows: Iterable[tuple[str, Any]]) -> None:
-    """Print names with their values, without the rows that have no value."""
-    known = [
-        (name, value if isinstance(value, Text) else sanitize(value)) for name, value in rows if value not in (None, "")
-    ]
-    width = max((len(name) for name, _ in known), default=0) + 2
+    If that does not suffice, every row becomes a block of lines: a name, an ID or an address is never broken in two.
+    """
+    headings = list(columns)
+    cells = [[cell if isinstance(cell, Text) else Text(_one_line(cell)) for cell in row] for row in rows]
     out = console()
-    for name, value in known:
-        _print(out, Text.assemble((f"{name:<{width}}", "bold"), value))
+    _write(out, table_lines(headings, cells, out.width, prose))
 
 
-def _print_aligned(lines: list[list[str]]) -> None:
-    """Print columns without rich, whose tables are slow for thousands of rows."""
-    widths = [max(cell_len(line[column]) for line in lines) for column in range(len(lines[0]))]
+def print_fields(rows: Iterable[tuple[str, Any]], *, prose: Collection[str] = ()) -> None:
+    """Print names with their values, without the rows that have no value; only the values of `prose` are wrapped."""
+    known = [
+        (name, value if isinstance(value, Text) else Text(_one_line(value)))
+        for name, value in rows
+        if value not in (None, "") and str(value)
+    ]
+    out = console()
+    _write(out, field_lines(known, out.width, prose))
+
+
+def _one_line(value: Any) -> str:
+    return " ".join(sanitize(value).splitlines())
+
+
+def _print(out: Console, lines: Iterable[Text]) -> None:
     for line in lines:
-        cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)]
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")
-    sys.stdout.flush()
+        parts = line.split("\n", allow_blank=True)
+        _write(out, [each for part in parts for each in wrapped(part, out.width)])
 
 
-def _print(out: Console, what: Any) -> None:
-    # Wrapped by words on a terminal; a pipe gets every line whole.
-    out.print(what, soft_wrap=not out.is_terminal and isinstance(what, Text))
+def _write(out: Console, lines: Iterable[Text]) -> None:
+    """Write lines as they are: a terminal continues a line that is too long, and copies it as one line."""
+    if not out.is_terminal:  # rich is slow for thousands of lines
+        out.file.writelines(f"{line.plain.rstrip()}\n" for line in lines)
+    else:
+        for line in lines:
+            line.rstrip()
+            out.print(line, soft_wrap=True)
     out.file.flush()

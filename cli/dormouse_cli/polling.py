@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dormouse_cli.client import UNEXPECTED_SHAPE, ControlPlane, Response, path_of
+from dormouse_cli.client import ControlPlane, path_of
 from dormouse_cli.errors import Interrupted, ServerError, Unsuccessful
-from dormouse_cli.output import print_lines, print_note, write_text
+from dormouse_cli.network.responses import UNEXPECTED_SHAPE, Response
+from dormouse_cli.output import print_lines, print_note, sanitize, write_text
 from dormouse_cli.progress import ProgressDisplay, progress_display
 from dormouse_cli.render.environments import print_command_preview
 from dormouse_cli.render.operations import has_succeeded, is_running, print_outcome
+from dormouse_cli.shapes import ACCEPTED, COMMAND_PREVIEW, ENVIRONMENT, OPERATION
 
 MAX_INTERVAL = 5.0  # seconds between polls
 # A control plane may be unavailable for about this long while a new version is deployed.
@@ -29,10 +31,10 @@ def handle_response(
     if not response.accepted:
         if as_json:
             write_text(response.text)
-        elif "would" in response.fields:
-            print_command_preview(response.fields)
+        elif "would" in response.fields({}):
+            print_command_preview(response.fields(COMMAND_PREVIEW))
         elif print_unchanged:
-            print_unchanged(response.fields)
+            print_unchanged(response.fields(ENVIRONMENT))
         return
     if not wait:
         print_accepted(response, as_json=as_json)
@@ -58,8 +60,8 @@ def wait_until_ended(
     if as_json:
         write_text(ended.text)
     else:
-        print_outcome(ended.fields)
-    if not has_succeeded(ended.fields):
+        print_outcome(_progress_in(ended))
+    if not has_succeeded(_progress_in(ended)):
         raise Unsuccessful("")
 
 
@@ -72,8 +74,9 @@ def _poll(plane: ControlPlane, identifier: str, *, every: float | None, first_in
         with progress_display() as display:
             while True:
                 response = _get_patiently(plane, path, identifier, display)
-                display.update(response.fields)
-                if not is_running(response.fields):
+                progress = _progress_in(response)
+                display.update(progress)
+                if not is_running(progress):
                     return response
                 time.sleep(every or min(response.retry_after or default, MAX_INTERVAL))
     except KeyboardInterrupt:
@@ -109,10 +112,19 @@ def operation_path(identifier: str) -> str:
 
 def _accepted_id(response: Response) -> str:
     """The ID of the operation or sweep that a 202 names; raises ServerError."""
-    identifier = response.fields.get("operation") or response.fields.get("sweep")
+    accepted = response.fields(ACCEPTED)
+    identifier = accepted.get("operation") or accepted.get("sweep")
     if not identifier:
         raise ServerError(UNEXPECTED_SHAPE)
-    return str(identifier)
+    return sanitize(identifier)
+
+
+def _progress_in(response: Response) -> dict[str, Any]:
+    """The fields of an operation or a sweep; raises ServerError if they do not say whether it has ended."""
+    fields = response.fields(OPERATION)
+    if "outcome" not in fields and not fields.get("state"):
+        raise ServerError(UNEXPECTED_SHAPE)
+    return fields
 
 
 def _next_commands(identifier: str) -> list[str]:

@@ -1,18 +1,21 @@
 """Progress of an operation on stderr: a live table on a terminal, one line for every change in a pipe."""
 
+import sys
 import time
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from dormouse_cli.output import console, sanitize, styled
+from dormouse_cli.terminal import can_redraw, wants_colour
 
 BAR_WIDTH = 24
+NARROWEST_WITH_BAR = 80  # columns
 REDRAWS_PER_SECOND = 5
 
 
@@ -28,8 +31,9 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"], Protocol):
 
 def progress_display() -> "LiveTable | LineLog":
     """The display that suits stderr."""
-    err = console(stderr=True)
-    return LiveTable(err) if err.is_terminal else LineLog(err)
+    if not can_redraw(sys.stderr):
+        return LineLog(console(stderr=True))
+    return LiveTable(Console(file=sys.stderr, force_terminal=True, no_color=not wants_colour(sys.stderr), highlight=False))
 
 
 class LiveTable:
@@ -37,6 +41,7 @@ class LiveTable:
 
     def __init__(self, err: Console) -> None:
         """Prepare to draw on this terminal."""
+        self._with_bar = err.width >= NARROWEST_WITH_BAR
         self._started, self._operation, self._message = time.monotonic(), dict[str, Any](), ""
         self._live = Live(self, console=err, refresh_per_second=REDRAWS_PER_SECOND)
 
@@ -57,21 +62,21 @@ class LiveTable:
         self._message = sanitize(message)
         self._live.refresh()
 
-    def __rich__(self) -> Table:
-        """The table to draw now."""
+    def __rich__(self) -> Group:
+        """The table to draw now, with the message below."""
         grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
         grid.add_column(no_wrap=True)
         grid.add_column(no_wrap=True)
         grid.add_column(justify="right", no_wrap=True)
         grid.add_column(no_wrap=True)
-        steps = [step for step in self._operation.get("steps") or [] if isinstance(step, dict)]
+        steps = self._operation.get("steps") or []
         total = max((step.get("ended_seconds") or step.get("began_seconds") or 0.0 for step in steps), default=0.0) or 1.0
         for step in steps:
-            row = (sanitize(step.get("name")), styled(step.get("state")), _duration(step), Text(_bar(step, total), "dim"))
-            grid.add_row(*row)
+            bar = Text(_bar(step, total) if self._with_bar else "", "dim")
+            grid.add_row(sanitize(step.get("name")), styled(step.get("state")), _duration(step), bar)
         elapsed = f"{time.monotonic() - self._started:.0f} s"
-        grid.add_row(Text(_title(self._operation), "bold"), styled(_state(self._operation)), elapsed, self._message)
-        return grid
+        grid.add_row(Text(_title(self._operation), "bold"), styled(_state(self._operation)), elapsed, "")
+        return Group(grid, Text(self._message)) if self._message else Group(grid)
 
 
 class LineLog:
@@ -118,7 +123,11 @@ def _duration(step: dict[str, Any]) -> str:
 def _bar(step: dict[str, Any], total: float) -> str:
     if step.get("began_seconds") is None:
         return ""
-    first = min(int(step["began_seconds"] / total * BAR_WIDTH), BAR_WIDTH - 1)
+    first = min(_column(step["began_seconds"], total), BAR_WIDTH - 1)
     ended = step.get("ended_seconds")
-    last = BAR_WIDTH if ended is None else max(int(ended / total * BAR_WIDTH), first + 1)
+    last = BAR_WIDTH if ended is None else max(_column(ended, total), first + 1)
     return " " * first + "━" * (last - first)
+
+
+def _column(seconds: float, total: float) -> int:
+    return min(max(int(seconds / total * BAR_WIDTH), 0), BAR_WIDTH)

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from dormouse.idle.schedule import LONGEST, read_schedule
-from dormouse.resources.vm_sizes import find_size
+from dormouse.idle.schedules.schedule import LONGEST, read_schedule
+from dormouse.resources.sizes.vm_sizes import find_size
+from dormouse.text.plain_text import require_plain
+from dormouse.text.validators import Matching
 
 CALLER = "caller"
 
@@ -21,8 +23,22 @@ BANNED_USERNAMES = frozenset(
 )
 KEY_KINDS = ("ssh-ed25519", "ssh-rsa")
 LONGEST_KEY, SHORTEST_KEY = 2000, 40
-WIDEST_SOURCE = {4: 16, 6: 48}  # by version: a large site
+WIDEST_SOURCE = 16  # a large site
 PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))  # RFC 1918
+# https://www.iana.org/assignments/iana-ipv4-special-registry; loopback is what a control plane on one's own computer sees.
+NEVER_PUBLIC = (
+    *((network, "a private address") for network in PRIVATE),
+    *(
+        (ipaddress.IPv4Network(network), words)
+        for network, words in (
+            ("0.0.0.0/8", "an unspecified address"),
+            ("100.64.0.0/10", "a shared address of a carrier"),
+            ("169.254.0.0/16", "a link-local address"),
+            ("224.0.0.0/4", "a multicast address"),
+            ("240.0.0.0/4", "a reserved address"),
+        )
+    ),
+)
 
 
 def _region(value: Any) -> Any:
@@ -43,8 +59,8 @@ def _public_key(value: str) -> str:
     kind, _, rest = value.strip().partition(" ")
     blob = rest.partition(" ")[0]
     if len(value) > LONGEST_KEY or "\n" in value.strip() or kind not in KEY_KINDS or not _holds(blob, kind):
-        raise ValueError(f"must be a single OpenSSH public key of type {' or '.join(KEY_KINDS)}")
-    return value.strip()
+        raise ValueError(f"must be a single OpenSSH public key of type {' or '.join(KEY_KINDS)}, as ssh-keygen writes it")
+    return require_plain(value.strip())
 
 
 def _holds(blob: str, kind: str) -> bool:
@@ -58,7 +74,7 @@ def _holds(blob: str, kind: str) -> bool:
 
 def _schedule(value: str) -> str:
     if value:
-        read_schedule(value)
+        read_schedule(require_plain(value))
     return value
 
 
@@ -78,19 +94,28 @@ def _source(value: str) -> str:
     if value.lower() in ("*", "any", "internet"):
         raise ValueError(f"{value!r} would open the machine to the whole internet; list the networks that need access")
     try:
-        if "%" in value:
-            raise ValueError("an address with a zone index is valid on one machine only")
-        network = ipaddress.ip_network(value)
+        network = ipaddress.IPv4Network(value)
     except ValueError as error:
-        raise ValueError(f"{value!r} is neither 'caller' nor a network such as 203.0.113.7/32 ({error})") from None
-    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped:
-        raise ValueError(f"{value} is an IPv4-mapped IPv6 network; use IPv4 notation")
-    widest = WIDEST_SOURCE[network.version]
-    if network.is_multicast or network.network_address.is_unspecified:
-        raise ValueError(f"{value} is a multicast or unspecified network; list the networks that need access")
-    if network.prefixlen < widest:
-        raise ValueError(f"{value} is too wide; the widest network allowed is /{widest}")
+        raise ValueError(_not_a_source(value, error)) from None
+    trouble = unreachable(network.network_address)
+    if trouble and not network.is_private:
+        raise ValueError(f"{value} is {trouble}; list the networks that need access")
+    if network.prefixlen < WIDEST_SOURCE:
+        raise ValueError(f"{value} is too wide; the widest network allowed is /{WIDEST_SOURCE}")
     return str(network)
+
+
+def _not_a_source(value: str, error: ValueError) -> str:
+    try:
+        ipaddress.IPv6Network(value.partition("%")[0])
+    except ValueError:
+        return f"{value!r} is neither 'caller' nor a network such as 203.0.113.7/32 ({error})"
+    return f"{value} is an IPv6 network, and the machine has an IPv4 address only; list IPv4 networks"
+
+
+def unreachable(address: ipaddress.IPv4Address) -> str:
+    """Why packets from this address can never reach a public IPv4 address ("" if they can), as a complement of "is"."""
+    return next((words for network, words in NEVER_PUBLIC if address in network), "")
 
 
 REGION_AS_WRITTEN = {
@@ -98,21 +123,30 @@ REGION_AS_WRITTEN = {
     "pattern": "^[A-Za-z][A-Za-z0-9 ]{2,40}$",
     "examples": ["polandcentral", "Poland Central"],
 }
-Region = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{2,30}$"), BeforeValidator(_region), WithJsonSchema(REGION_AS_WRITTEN)]
+REGION_NAME = Matching(r"[a-z][a-z0-9]{2,30}", "an Azure region, such as polandcentral or Poland Central")
+Region = Annotated[str, REGION_NAME, BeforeValidator(_region), WithJsonSchema(REGION_AS_WRITTEN)]
 Size = Annotated[str, Field(examples=["Standard_NV6ads_A10_v5"]), AfterValidator(_size)]
-Username = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$"), AfterValidator(_username)]
+LINUX_NAME = Matching(
+    r"[a-z][a-z0-9_-]{0,31}",
+    "1 to 32 lower-case letters, digits, hyphens and underscores, starting with a letter, such as azureuser",
+)
+Username = Annotated[str, LINUX_NAME, AfterValidator(_username)]
 PublicKey = Annotated[str, AfterValidator(_public_key)]
 PrivateNetwork = Annotated[str, Field(examples=["10.0.0.0/16"]), AfterValidator(_network)]
 Source = Annotated[str, Field(examples=["caller", "203.0.113.7/32"]), AfterValidator(_source)]
-Container = Annotated[str, Field(pattern=r"^[a-z0-9](?:-?[a-z0-9]){2,62}$", max_length=63)]
-Package = Annotated[
-    str,
-    Field(
-        max_length=100,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?((==|>=|<=|~=|!=|<|>)[A-Za-z0-9.*+!_-]+)?$",
-    ),
-]
+CONTAINER_NAME = Matching(
+    r"[a-z0-9](?:-?[a-z0-9]){2,62}",
+    "3 to 63 lower-case letters, digits and single hyphens, not starting or ending with a hyphen, such as deeplearning",
+)
+Container = Annotated[str, Field(max_length=63), CONTAINER_NAME]
 WeeklyHours = Annotated[
     str, Field(max_length=LONGEST, examples=["mon-fri 08:00-19:00 Europe/Berlin"]), AfterValidator(_schedule)
 ]
-ImagePart = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+PART_OF_AN_IMAGE = Matching(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    "letters, digits, dots, hyphens and underscores, starting with a letter or digit, such as ubuntu-24_04-lts",
+)
+ImagePart = Annotated[str, Field(max_length=80), PART_OF_AN_IMAGE]
+DriverVersion = Annotated[
+    str, Matching(r"(?:\d+(?:\.\d+){1,3})?", "a version of two to four numbers, such as 17.5 or 550.90.07, or empty")
+]

@@ -1,153 +1,62 @@
-"""Specs: the parameters of each blueprint; validation reports every error at once."""
+"""Reading of specs: every error is reported at once."""
 
 import ipaddress
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 
-from dormouse.blueprints.fields import (
-    CALLER,
-    Container,
-    ImagePart,
-    Package,
-    PrivateNetwork,
-    PublicKey,
-    Region,
-    Size,
-    Source,
-    Username,
-    WeeklyHours,
-)
+from dormouse.blueprints.catalog import BLUEPRINTS
+from dormouse.blueprints.fields import CALLER, unreachable
+from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import Fault, InvalidSpec
-from dormouse.idle.policy import IdlePolicy, policy_as_written
-from dormouse.resources.machines import ENVIRONMENT_NAME
-from dormouse.text.doc import doc
+from dormouse.idle.policy import policy_as_written
+from dormouse.resources.compute.machines import ENVIRONMENT_NAME
 from dormouse.text.durations import ASKED
-from dormouse.text.plain_text import PlainText
+from dormouse.text.limits import clipped
+from dormouse.text.model_fields import example_at, names_beside
+from dormouse.text.plain_text import plain
 from dormouse.text.wording import words_of
 
-AZURE_RESERVES = 5  # IP addresses in every subnet
+LONGEST_PART = 100  # of a pointer, in characters
+MOST_FAULTS = 100
 
 
-class Part(BaseModel):
-    """A section of a spec: unknown fields are errors, and instances are immutable."""
-
-    # The schema is built at first use, so that a cold start for another route does not wait for it.
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, defer_build=True)
-
-
-class Image(Part):
-    """A marketplace image; the default is Ubuntu 24.04 LTS, generation 2."""
-
-    publisher: Annotated[ImagePart, doc("The publisher.", "Canonical")] = "Canonical"
-    offer: Annotated[ImagePart, doc("The offer.", "ubuntu-24_04-lts")] = "ubuntu-24_04-lts"
-    sku: Annotated[ImagePart, doc("The SKU.", "server")] = "server"
-    version: Annotated[ImagePart, doc("The version, or `latest`.", "latest")] = "latest"
-
-
-class Disk(Part):
-    """The OS disk; its size in GiB."""
-
-    size_gib: Annotated[int, Field(ge=30, le=4095), doc("The size in GiB.", 64)] = 64
-    type: Annotated[
-        Literal["Standard_LRS", "StandardSSD_LRS", "Premium_LRS"], doc("The kind of managed disk.", "Premium_LRS")
-    ] = "Standard_LRS"
-
-
-class Network(Part):
-    """The virtual network of an environment, and the subnet of its VM."""
-
-    address_space: Annotated[PrivateNetwork, doc("The private addresses of the network.", "10.0.0.0/16")] = "10.0.0.0/16"
-    subnet: Annotated[PrivateNetwork, doc("The subnet of the machine; it lies in `address_space`.", "10.0.0.0/28")] = (
-        "10.0.0.0/28"
-    )
-
-    @model_validator(mode="after")
-    def _subnet_fits(self) -> "Network":
-        space, subnet = ipaddress.IPv4Network(self.address_space), ipaddress.IPv4Network(self.subnet)
-        if not subnet.subnet_of(space):
-            raise ValueError(f"subnet {subnet} is not inside address_space {space}")
-        if subnet.num_addresses <= AZURE_RESERVES:
-            raise ValueError(f"subnet {subnet} is too small: Azure reserves {AZURE_RESERVES} addresses, so use /29 or wider")
-        return self
-
-
-class WorkstationSpec(Part):
-    """One GPU machine with a desktop over RDP and a blob container mounted, open to its owner's address only."""
-
-    blueprint: Annotated[Literal["workstation"], doc("The blueprint.", "workstation")]
-    region: Annotated[Region, doc("The Azure region.", "polandcentral", "Poland Central")]
-    owner: Annotated[PlainText, Field(max_length=128), doc("The user who owns it; the caller if left out.", "alice")] = ""
-    size: Annotated[Size, doc("The VM size.", "Standard_NV6ads_A10_v5")] = "Standard_NV6ads_A10_v5"
-    image: Annotated[Image, doc("The marketplace image.", {"publisher": "Canonical", "offer": "ubuntu-24_04-lts"})] = Image()
-    disk: Annotated[Disk, doc("The disk of the operating system.", {"size_gib": 128, "type": "Premium_LRS"})] = Disk()
-    network: Annotated[Network, doc("The private network.", {"subnet": "10.0.0.0/28"})] = Network()
-    allow_from: Annotated[
-        tuple[Source, ...],
-        Field(min_length=1, max_length=20),
-        doc("The networks that may connect over SSH and RDP; `caller` is the caller's own address.", ["203.0.113.7/32"]),
-    ] = (CALLER,)
-    container: Annotated[Container, doc("The name of the blob container that is mounted.", "deeplearning")] = "deeplearning"
-    admin_username: Annotated[Username, doc("The name of the administrator account.", "azureuser")] = "azureuser"
-    ssh_public_key: Annotated[
-        PublicKey | None,
-        doc(
-            "An OpenSSH public key for the administrator; null for password only.",
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA... alice",
-        ),
-    ] = None
-    idle: Annotated[
-        IdlePolicy | None, doc("When the machine counts as idle; null for the default policy.", {"window": "45m"})
-    ] = None
-    schedule: Annotated[
-        WeeklyHours,
-        doc("The weekly hours in which the machine runs; empty for none.", "mon-fri 08:00-19:00 Europe/Berlin"),
-    ] = ""
-    driver_version: Annotated[
-        str, Field(pattern=r"^(\d+(\.\d+){1,3})?$"), doc("The version of the NVIDIA driver; empty for the newest.", "17.5")
-    ] = ""
-    python_packages: Annotated[
-        tuple[Package, ...], Field(max_length=50), doc("The Python packages that are installed.", ["torch", "numpy==2.3.1"])
-    ] = (
-        "torch",
-        "torchvision",
-        "opencv-python-headless",
-        "matplotlib",
-        "numpy",
-        "tqdm",
-        "jupyter",
-    )
-
-
-SPECS: dict[str, type[WorkstationSpec]] = {"workstation": WorkstationSpec}
-
-CHANGEABLE = frozenset({"allow_from", "idle", "schedule"})
-REBUILD = (
-    "only `allow_from`, `idle` and `schedule` can be; to change this field, delete the environment and create it again."
-)
-
-
-def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller: str) -> WorkstationSpec:
+def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller: str) -> EnvironmentSpec:
     """The validated spec of an environment, with 'caller' replaced by the caller's IP address; raises InvalidSpec."""
     faults = name_faults(name)
     blueprint = body.get("blueprint")
-    kind = SPECS.get(blueprint) if isinstance(blueprint, str) else None
-    if kind is None:
-        known = ", ".join(sorted(SPECS))
-        raise InvalidSpec([*faults, Fault("/blueprint", f"{blueprint!r} is not a blueprint; the blueprints are: {known}.")])
+    found = BLUEPRINTS.get(blueprint) if isinstance(blueprint, str) else None
+    kind = found.spec if found else EnvironmentSpec
+    if found is None:
+        faults.append(_unknown_blueprint(body))
+        body = {**{name: body[name] for name in kind.model_fields if name in body}, "blueprint": ""}
     try:
-        spec = kind.model_validate(body, context=ASKED)
+        spec: EnvironmentSpec = kind.model_validate(body, context=ASKED)
     except ValidationError as error:
-        raise InvalidSpec([*faults, *faults_of(error)]) from None
+        told = faults_of(error, kind)
+        raise InvalidSpec([*faults, *told, *_faults_beside(told, kind, body, caller_address)]) from None
+    sources, cut_off = _sources(getattr(spec, "allow_from", ()), caller_address)
+    faults += [*cut_off, *spec.misfits()]
     if faults:
         raise InvalidSpec(faults)
-    if CALLER in spec.allow_from and not caller_address:
-        words = "the IP address of the caller is unknown; list the networks instead of 'caller'"
-        raise InvalidSpec([Fault("/allow_from", words)])
-    allow_from = tuple(dict.fromkeys(_own_address(caller_address) if s == CALLER else s for s in spec.allow_from))
-    return spec.model_copy(update={"allow_from": allow_from, "owner": spec.owner or caller})
+    filled = {"owner": spec.owner or caller, **({"allow_from": sources} if sources else {})}
+    return spec.model_copy(update=filled)
+
+
+def _faults_beside(
+    found: Sequence[Fault], kind: type[EnvironmentSpec], body: Mapping[str, Any], caller_address: str
+) -> list[Fault]:
+    """The faults of the fields that are valid by themselves, if others are not."""
+    faulty = {fault.pointer.split("/")[1] for fault in found if fault.pointer}
+    rest = {"region": "westeurope", **{name: value for name, value in body.items() if name not in faulty}}
+    try:
+        spec = kind.model_validate(rest, context=ASKED)
+    except ValidationError:
+        return []
+    _, cut_off = _sources(getattr(spec, "allow_from", ()), caller_address)
+    return [fault for fault in (*cut_off, *spec.misfits()) if fault.pointer.split("/")[1] not in faulty]
 
 
 def stored_spec(text: str) -> dict[str, Any]:
@@ -165,34 +74,79 @@ def name_faults(name: str) -> list[Fault]:
     return [Fault("/name", f"{name!r} is not a valid environment name; {rule}.")]
 
 
-def change_faults(old: WorkstationSpec, new: WorkstationSpec) -> list[Fault]:
+def change_faults(old: EnvironmentSpec, new: EnvironmentSpec) -> list[Fault]:
     """The validation errors for changed fields that cannot be updated in place."""
-    before, after = old.model_dump(), new.model_dump()
+    before, after, advice = _leaves(old.model_dump()), _leaves(new.model_dump()), rebuild_advice(new)
     return [
-        Fault(f"/{field}", f"cannot be updated in place from {before[field]!r} to {after[field]!r}; {REBUILD}")
-        for field in before
-        if before[field] != after[field] and field not in CHANGEABLE
+        Fault(f"/{field}", f"cannot be updated in place from {before.get(field)!r} to {after.get(field)!r}; {advice}")
+        for field in dict.fromkeys((*before, *after))
+        if before.get(field) != after.get(field) and field.partition("/")[0] not in new.changeable
     ]
 
 
-def _own_address(address: str) -> str:
-    network = ipaddress.ip_network(address)
-    return str(network)
+def _leaves(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The values of all fields by their paths (`image/sku`), those of nested sections included."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _leaves(value, f"{above}{name}/") if isinstance(value, Mapping) else {f"{above}{name}": value}
+    return found
 
 
-def faults_of(error: ValidationError) -> list[Fault]:
-    """Every validation error of a model, with its JSON pointer."""
+def rebuild_advice(spec: EnvironmentSpec) -> str:
+    """Which fields of an environment can be updated in place, and what to do about the others."""
+    *most, last = [f"`{field}`" for field in sorted(spec.changeable)] or ["nothing"]
+    fields = f"{', '.join(most)} and {last}" if most else last
+    return f"only {fields} can be; to change this field, delete the environment and create it again."
+
+
+def _sources(allowed: Sequence[str], caller_address: str) -> tuple[tuple[str, ...], list[Fault]]:
+    """The allowed networks, with the caller's own address in place of `caller`, and why that cannot be used.
+
+    Networks that lie inside another one are left out.
+    """
+    trouble = _trouble_of_caller(caller_address) if CALLER in allowed else ""
+    if trouble:
+        return (), [Fault("/allow_from", trouble)]
+    known = [ipaddress.IPv4Network(f"{caller_address}/32" if source == CALLER else source) for source in allowed]
+    widest = [one for one in known if not any(one != other and one.subnet_of(other) for other in known)]
+    return tuple(dict.fromkeys(map(str, widest))), []
+
+
+def _trouble_of_caller(address: str) -> str:
+    """Why the machine could not be reached from a caller's IP address, or ""."""
+    if not address:
+        return "the IP address of the caller is unknown; list the networks instead of 'caller'"
+    try:
+        kind = unreachable(ipaddress.IPv4Address(address))
+    except ValueError:
+        kind = "an IPv6 address, and the machine has an IPv4 address only"
+        return f"the caller's IP address {address} is {kind}; send the request over IPv4, or list your IPv4 networks"
+    advice = "which cannot reach the machine's public address; list the public networks from which you connect"
+    return f"the caller's IP address {address} is {kind}, {advice}" if kind else ""
+
+
+def faults_of(error: ValidationError, kind: type[BaseModel]) -> list[Fault]:
+    """Every validation error of a model (the first `MOST_FAULTS`), with its JSON pointer."""
     found = error.errors(include_url=False)
     # Pydantic also reports a list as too short if all of its items are invalid: that would be a duplicate.
     above = {_pointer(item["loc"]).rpartition("/")[0] for item in found}
     told = [item for item in found if item["type"] != "too_short" or _pointer(item["loc"]) not in above]
-    return list(dict.fromkeys(Fault(_pointer(item["loc"]), _words(item)) for item in told))
+    faults = list(dict.fromkeys(Fault(_pointer(item["loc"]), _words(item, kind)) for item in told[:MOST_FAULTS]))
+    left = len(told) - MOST_FAULTS
+    return [*faults, Fault("", f"has {left:,} more validation errors, which are not listed")] if left > 0 else faults
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    parts = (clipped(str(part), LONGEST_PART) for part in location)
+    return "".join("/" + plain(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
-def _words(item: Mapping[str, Any]) -> str:
-    known = IdlePolicy.model_fields if item["loc"][:1] == ("idle",) else WorkstationSpec.model_fields
-    return words_of(item, known)
+def _words(item: Mapping[str, Any], kind: type[BaseModel]) -> str:
+    return plain(words_of(item, names_beside(kind, item["loc"]), example_at(kind, item["loc"])))
+
+
+def _unknown_blueprint(body: Mapping[str, Any]) -> Fault:
+    known = f"the blueprints are: {', '.join(sorted(BLUEPRINTS))}."
+    if "blueprint" not in body:
+        return Fault("/blueprint", f"is missing; {known}")
+    return Fault("/blueprint", f"{clipped(str(body['blueprint']), LONGEST_PART)!r} is not a blueprint; {known}")

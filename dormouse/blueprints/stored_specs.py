@@ -6,7 +6,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dormouse.blueprints.specs import CHANGEABLE, REBUILD, SPECS, WorkstationSpec, change_faults
+from dormouse.blueprints.catalog import BLUEPRINTS
+from dormouse.blueprints.spec import EnvironmentSpec
+from dormouse.blueprints.specs import change_faults, rebuild_advice
 from dormouse.errors import Fault
 
 
@@ -17,17 +19,22 @@ class StoredSpec:
     `exact` is False if the stored spec had to be repaired to be readable.
     """
 
-    spec: WorkstationSpec | None
+    spec: EnvironmentSpec | None
     faults: tuple[Fault, ...] = ()
     exact: bool = True
 
 
-def before_change(blueprint: str, stored: str, new: WorkstationSpec) -> StoredSpec:
+def asked_region(stored: str) -> str:
+    """The region that a stored spec asks for first, or "" if it cannot be read."""
+    return str(_object(stored).get("region", ""))
+
+
+def before_change(blueprint: str, stored: str, new: EnvironmentSpec) -> StoredSpec:
     """Compare the stored spec with a new one; never raises for stored data.
 
     A stored value that today's validation rejects may be changed if its field can be updated in place.
     """
-    kind = SPECS.get(blueprint, type(new))
+    kind = BLUEPRINTS[blueprint].spec if blueprint in BLUEPRINTS else type(new)
     try:
         old = kind.model_validate_json(stored)
     except ValidationError as error:
@@ -35,14 +42,14 @@ def before_change(blueprint: str, stored: str, new: WorkstationSpec) -> StoredSp
     return StoredSpec(old, tuple(change_faults(old, new)))
 
 
-def _patched(kind: type[WorkstationSpec], stored: str, new: WorkstationSpec, refused: set[str]) -> StoredSpec:
+def _patched(kind: type[EnvironmentSpec], stored: str, new: EnvironmentSpec, refused: set[str]) -> StoredSpec:
     """The stored spec, with the new values for rejected or missing fields, and without unknown fields."""
     asked, known = new.model_dump(mode="json"), _object(stored)
-    fixed = [name for name in sorted(refused & known.keys() & asked.keys()) if name not in CHANGEABLE]
+    fixed = [name for name in sorted(refused & known.keys() & asked.keys()) if name not in new.changeable]
     faults = [
         Fault(
             f"/{name}",
-            f"cannot be updated in place, and its stored value {known[name]!r} is no longer valid; {REBUILD}",
+            f"cannot be updated in place, and its stored value {known[name]!r} is no longer valid; {rebuild_advice(new)}",
         )
         for name in fixed
     ]

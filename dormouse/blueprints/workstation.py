@@ -1,173 +1,108 @@
-"""The building blocks of blueprints: each method returns the resources of one concern."""
+"""The workstation: one GPU VM with a desktop over RDP and a mounted blob container."""
 
-import uuid
 from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
 
-from dormouse.blueprints import payloads
-from dormouse.blueprints.specs import WorkstationSpec
-from dormouse.resources.ownership import group_name
-from dormouse.resources.plan import DeploymentTarget, GuestSetup, Resource, ResourceKind
-from dormouse.resources.vm_sizes import Driver, find_size
+from pydantic import Field
 
-# https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage
-STORAGE_BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+from dormouse.blueprints.blueprint import Blueprint
+from dormouse.blueprints.fields import CALLER, Container, DriverVersion, PublicKey, Size, Source, Username, WeeklyHours
+from dormouse.blueprints.placement import MachineSpec, machine_of
+from dormouse.blueprints.python_packages import PythonPackages
+from dormouse.blueprints.spec import Image, Network
+from dormouse.idle.policy import IdlePolicy
+from dormouse.resources.compute.virtual_machines import Machine, driver_feature, nvidia_driver, virtual_machine
+from dormouse.resources.features import BlobMount, Desktop, Feature, GuestSetup, PythonEnvironment, SshKeyPair
+from dormouse.resources.identity import STORAGE_BLOB_DATA_CONTRIBUTOR, role_assignment
+from dormouse.resources.keyvault import password
+from dormouse.resources.network import RDP, SSH, network_interface, public_address, security_group, virtual_network
+from dormouse.resources.plan import Resource
+from dormouse.resources.storage import account_name, blob_container, storage_account
+from dormouse.resources.target import DeploymentTarget, resource_group
+from dormouse.text.doc import doc
+from dormouse.text.validators import Several
 
-NAMESPACE = uuid.UUID("6f2b4d1e-6a3c-5a0f-9d5b-0d0c5e0a7d11")
 
-VNETS, FIREWALLS = "Microsoft.Network/virtualNetworks", "Microsoft.Network/networkSecurityGroups"
-ADDRESSES, NICS = "Microsoft.Network/publicIPAddresses", "Microsoft.Network/networkInterfaces"
-ACCOUNTS, MACHINES = "Microsoft.Storage/storageAccounts", "Microsoft.Compute/virtualMachines"
+class WorkstationSpec(MachineSpec):
+    """One GPU machine with a desktop over RDP and a blob container mounted, open to its owner's address only."""
+
+    changeable: ClassVar[frozenset[str]] = MachineSpec.changeable | {"allow_from", "idle", "schedule"}
+
+    blueprint: Annotated[Literal["workstation"], doc("The blueprint.", "workstation")]
+    size: Annotated[Size, doc("The VM size.", "Standard_NV6ads_A10_v5")] = "Standard_NV6ads_A10_v5"
+    image: Annotated[Image, doc("The marketplace image.", {"publisher": "Canonical", "offer": "ubuntu-24_04-lts"})] = Image()
+    network: Annotated[Network, doc("The private network.", {"subnet": "10.0.0.0/28"})] = Network()
+    allow_from: Annotated[
+        tuple[Source, ...],
+        Field(min_length=1),
+        Several(20),
+        doc("The networks that may connect over SSH and RDP; `caller` is the caller's own address.", ["203.0.113.7/32"]),
+    ] = (CALLER,)
+    container: Annotated[Container, doc("The name of the blob container that is mounted.", "deeplearning")] = "deeplearning"
+    admin_username: Annotated[Username, doc("The name of the administrator account.", "azureuser")] = "azureuser"
+    ssh_public_key: Annotated[
+        PublicKey | None,
+        doc(
+            "An OpenSSH public key for the administrator; null for password only.",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA... alice",
+        ),
+    ] = None
+    idle: Annotated[
+        IdlePolicy | None, doc("When the machine counts as idle; null for the default policy.", {"window": "45m"})
+    ] = None
+    schedule: Annotated[
+        WeeklyHours,
+        doc("The weekly hours in which the machine runs; empty for none.", "mon-fri 08:00-19:00 Europe/Berlin"),
+    ] = ""
+    driver_version: Annotated[DriverVersion, doc("The version of the NVIDIA driver; empty for the newest.", "17.5")] = ""
+    python_packages: Annotated[
+        PythonPackages,
+        doc(
+            "The Python packages that are installed, as lines of a requirements.txt: names, extras, versions and markers. "
+            "A build of PyTorch (`torch==2.3.0+cu121`) selects its index.",
+            ["torch", "numpy>=1.24,<2.0"],
+        ),
+    ] = (
+        "torch",
+        "torchvision",
+        "opencv-python-headless",
+        "matplotlib",
+        "numpy",
+        "tqdm",
+        "jupyter",
+    )
 
 
-class Parts:
-    """The resources of one environment, with shared names and tags."""
+def workstation(spec: WorkstationSpec, target: DeploymentTarget) -> Sequence[Resource]:
+    """One GPU VM with an RDP desktop and a mounted blob container, reachable from the allowed networks only."""
+    machine = machine_of(spec, spec.image, spec.ssh_public_key, spec.driver_version)
+    storage, secret = storage_account(target), password(target)
+    vm = virtual_machine(target, machine, _setup(spec, machine, target), secret)
+    return [
+        resource_group(target),
+        virtual_network(target, spec.network.address_space, spec.network.subnet),
+        security_group(target, spec.allow_from, (RDP, SSH)),
+        public_address(target, dict.fromkeys(("ssh", "rdp"), spec.admin_username)),
+        network_interface(target),
+        storage,
+        blob_container(target, spec.container),
+        secret,
+        vm,
+        *nvidia_driver(target, machine, vm),
+        role_assignment(target, "role", STORAGE_BLOB_DATA_CONTRIBUTOR, of=vm, on=storage),
+    ]
 
-    def __init__(self, spec: WorkstationSpec, place: DeploymentTarget) -> None:
-        """Use this spec and deployment target for all resources."""
-        self._spec, self._place, self._name = spec, place, place.environment
-        self.group = group_name(place.deployment, place.environment)
-        self._root = f"/subscriptions/{place.subscription}/resourceGroups/{self.group}"
-        self.tags = {
-            "dormouse": place.environment,
-            "dormouse-deployment": place.deployment,
-            "dormouse-blueprint": spec.blueprint,
-            "dormouse-owner": spec.owner,
-            "dormouse-operation": place.operation,
-        }
 
-    def resource_group(self) -> list[Resource]:
-        """The resource group of the environment."""
-        body = {"location": self._spec.region, "tags": self.tags}
-        return [Resource("group", ResourceKind.RESOURCE_GROUP, self._root, self.group, (), body)]
+def _setup(spec: WorkstationSpec, machine: Machine, target: DeploymentTarget) -> GuestSetup:
+    features: list[Feature] = [
+        *driver_feature(machine),
+        BlobMount(account_name(target), spec.container),
+        Desktop(),
+        SshKeyPair(),
+        PythonEnvironment(spec.python_packages),
+        *target.agent,
+    ]
+    return GuestSetup(spec.admin_username, tuple(features))
 
-    def network(self, open_ports: Sequence[int]) -> list[Resource]:
-        """A virtual network, a security group for the allowed sources, a public IP address and a network interface."""
-        vnet, firewall = f"vnet-{self._name}", f"nsg-{self._name}"
-        address, nic, subnet = f"pip-{self._name}", f"nic-{self._name}", f"subnet-{self._name}"
-        card = payloads.network_interface(
-            f"{self.id(VNETS, vnet)}/subnets/{subnet}", self.id(FIREWALLS, firewall), self.id(ADDRESSES, address)
-        )
-        needs = ("network", "firewall", "address")
-        return [
-            self._step("network", ResourceKind.VIRTUAL_NETWORK, VNETS, vnet, payloads.network(self._spec, subnet)),
-            self._step(
-                "firewall", ResourceKind.SECURITY_GROUP, FIREWALLS, firewall, payloads.firewall(self._spec, open_ports)
-            ),
-            self._step("address", ResourceKind.PUBLIC_ADDRESS, ADDRESSES, address, payloads.PUBLIC_ADDRESS),
-            self._step("nic", ResourceKind.NETWORK_INTERFACE, NICS, nic, card, needs=needs),
-        ]
 
-    def blob_container(self) -> list[Resource]:
-        """A storage account with a globally unique name, and a private blob container in it."""
-        account, container = self.storage_account, self._spec.container
-        path = f"{self.id(ACCOUNTS, account)}/blobServices/default/containers/{container}"
-        body = {"properties": {"publicAccess": "None"}}
-        names, needs = (account, container), ("storage",)
-        return [
-            self._step("storage", ResourceKind.STORAGE_ACCOUNT, ACCOUNTS, account, payloads.STORAGE_ACCOUNT),
-            Resource(
-                "container", ResourceKind.BLOB_CONTAINER, path, self.group, names, body, needs=needs, contained_in="storage"
-            ),
-        ]
-
-    def password(self) -> list[Resource]:
-        """The administrator password as a key vault secret, created before the VM that uses it."""
-        secret = self._place.secret
-        return [Resource("password", ResourceKind.PASSWORD, f"secrets/{secret}", "", (secret,), {"tags": self.tags})]
-
-    def virtual_machine(self) -> list[Resource]:
-        """The VM, with a system-assigned identity; its disk, network interface and IP address are deleted with it."""
-        nic = self.id(NICS, f"nic-{self._name}")
-        return [
-            self._step(
-                "vm",
-                ResourceKind.VIRTUAL_MACHINE,
-                MACHINES,
-                self.machine_name,
-                payloads.virtual_machine(self._spec, self.machine_name, f"disk-{self._name}", nic),
-                inputs={"secret": self._place.secret},
-                setup=self.setup,
-                needs=("nic", "password"),
-            )
-        ]
-
-    def nvidia_driver(self) -> list[Resource]:
-        """The NVIDIA driver extension (GRID or CUDA, by VM size); no resource for a size without an NVIDIA GPU."""
-        if find_size(self._spec.size).driver is Driver.NONE:
-            return []
-        name = "nvidia-driver"
-        path = f"{self.id(MACHINES, self.machine_name)}/extensions/{name}"
-        body = {"location": self._spec.region, "tags": self.tags, **payloads.nvidia_driver(self._spec)}
-        names = (self.machine_name, name)
-        return [
-            Resource(
-                "driver", ResourceKind.MACHINE_EXTENSION, path, self.group, names, body, needs=("vm",), contained_in="vm"
-            )
-        ]
-
-    def may_use_blobs(self) -> list[Resource]:
-        """A role assignment that lets the VM's identity read and write blobs in the storage account."""
-        roles = f"/subscriptions/{self._place.subscription}/providers/Microsoft.Authorization/roleDefinitions"
-        inputs = {
-            "scope": self.id(ACCOUNTS, self.storage_account),
-            "role": f"{roles}/{STORAGE_BLOB_DATA_CONTRIBUTOR}",
-            "principal_of": "vm",
-        }
-        needs = ("vm", "storage")
-        # Its ID is derived from the VM's principal ID, which is unknown until the VM exists.
-        return [
-            Resource(
-                "role",
-                ResourceKind.ROLE_ASSIGNMENT,
-                "",
-                self.group,
-                (),
-                settings=inputs,
-                needs=needs,
-                contained_in="storage",
-            )
-        ]
-
-    def id(self, kind: str, name: str) -> str:
-        """The resource ID of a resource in the environment's group."""
-        return f"{self._root}/providers/{kind}/{name}"
-
-    @property
-    def machine_name(self) -> str:
-        """The name of the VM, also used as its host name."""
-        return f"vm-{self._name}"
-
-    @property
-    def storage_account(self) -> str:
-        """A deterministic, globally unique name of at most 24 letters and digits."""
-        unique = uuid.uuid5(NAMESPACE, self._root.lower()).hex
-        return f"st{self._name.replace('-', '')[:9]}{unique[:13]}"
-
-    @property
-    def setup(self) -> GuestSetup:
-        """The configuration inside the VM."""
-        return GuestSetup(
-            admin_username=self._spec.admin_username,
-            storage_account=self.storage_account,
-            container=self._spec.container,
-            python_packages=self._spec.python_packages,
-            gpu=find_size(self._spec.size).driver is not Driver.NONE,
-            control_plane=self._place.control_plane,
-            audience=self._place.audience,
-        )
-
-    def _step(
-        self,
-        name: str,
-        kind: ResourceKind,
-        resource: str,
-        called: str,
-        body: payloads.Body,
-        *,
-        inputs: dict[str, str] | None = None,
-        setup: GuestSetup | None = None,
-        needs: tuple[str, ...] = ("group",),
-    ) -> Resource:
-        whole = {"location": self._spec.region, "tags": self.tags, **body}
-        path = self.id(resource, called)
-        return Resource(name, kind, path, self.group, (called,), whole, inputs or {}, setup, needs, contained_in="group")
+BLUEPRINT = Blueprint("workstation", WorkstationSpec, workstation)

@@ -9,8 +9,9 @@ ENTITY = re.compile(r"<(?P<target>[^<>|]*+)(?:\|(?P<label>[^<>]*+))?>")
 SLACK_ENCODES = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
 ENCODED = re.compile("|".join(SLACK_ENCODES))
 # Tags as Teams sends them; it encodes what people themselves write with these signs.
-MENTION = re.compile(r"<at\b[^<>]*+>[^<>]*+</at>", re.IGNORECASE)
 TAG = re.compile(r"</?(?P<name>[a-z][a-z0-9]*+)(?:[\s/][^<>]*+)?>", re.IGNORECASE)
+MENTION = re.compile(r"<at\b[^<>]*+>[^<>]*+</at>", re.IGNORECASE)
+AT = "at"
 INSIDE_A_WORD = frozenset({"a", "b", "code", "del", "em", "font", "i", "s", "span", "strike", "strong", "u"})
 
 
@@ -21,7 +22,8 @@ def slack_text(text: str) -> str:
 
 def teams_text(text: str) -> str:
     """The text of a Teams message, which arrives as HTML with the bot's name in it, on one line."""
-    return " ".join(unescape(TAG.sub(_between, MENTION.sub(" ", text))).split())
+    formatted = TAG.sub(lambda tag: tag[0] if tag["name"].lower() == AT else _between(tag), text)
+    return " ".join(unescape(TAG.sub(_between, MENTION.sub(" ", formatted))).split())
 
 
 def _shown(entity: re.Match[str]) -> str:

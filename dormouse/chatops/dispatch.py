@@ -7,26 +7,36 @@ from typing import Any
 from dormouse import serialization
 from dormouse.access.roles import Caller
 from dormouse.chatops import replies
-from dormouse.chatops.parser import NEEDS_NAME, ChatPoll, ChatRequest, Command, CommandResult, Word, spec_in
+from dormouse.chatops.messages import ChatPoll, ChatRequest, CommandResult
+from dormouse.chatops.parser import Command
+from dormouse.chatops.spec_words import spec_in
+from dormouse.chatops.vocabulary import NEEDS_NAME, Word
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import CloudUnavailable, ConcurrentChange, ControlPlaneError, RequestUnderWay
-from dormouse.http.parameters import LARGEST_PAGE, USUAL_PAGE
+from dormouse.http.parameters import GPU, LARGEST_PAGE, MAX_PRICE, SIZES_REGION, USUAL_PAGE, Parameter
 from dormouse.http.requests import model_of
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.lifecycle import Verb
 from dormouse.notifications.cards import Card
-from dormouse.services import environments, operation_log, use_cases
+from dormouse.services import environments, operation_log, sizes, use_cases
 from dormouse.services import idempotency as once
 from dormouse.services.admission import admit
+from dormouse.services.changes.passwords import rotate
+from dormouse.services.changes.resizing import ResizeRequest, resize
 from dormouse.services.context import Context
+from dormouse.services.deletion import delete
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.durable_client import Client
-from dormouse.services.idle_report import show_report
+from dormouse.services.durable_client import DurableClient
+from dormouse.services.idle.report import show_report
 from dormouse.services.operations import Started
 from dormouse.services.use_cases import UseCase
-from dormouse.services.views.environments import AlreadyDeleted, EnvironmentView, spec_of
+from dormouse.services.views.environments import EnvironmentView, spec_of
+from dormouse.services.views.previews import AlreadyDeleted
 
+SIZE_PARAMETERS: dict[str, Parameter[Any]] = {each.name: each for each in (SIZES_REGION, GPU, MAX_PRICE)}
 MOST_CHOICES, MOST_PAGES, SIMILARITY = 5, 10, 0.6
+# What `up NAME` builds if neither the command nor CHAT_DEFAULTS says it.
+USUAL_BLUEPRINT = "workstation"
 VERBS = {Word.START: Verb.START, Word.STOP: Verb.STOP, Word.RESTART: Verb.RESTART}
 Run = Callable[[Command, Context, EnvironmentRecord | None], Awaitable[CommandResult]]
 
@@ -34,7 +44,7 @@ Run = Callable[[Command, Context, EnvironmentRecord | None], Awaitable[CommandRe
 class CommandDispatcher:
     """Runs chat commands with the rights of the person who sent them (a `CommandRunner`)."""
 
-    def __init__(self, client: Client, dependencies: Dependencies) -> None:
+    def __init__(self, client: DurableClient, dependencies: Dependencies) -> None:
         """Start operations with this client, and use these stores and clients."""
         self._client, self._dependencies = client, dependencies
 
@@ -72,6 +82,8 @@ class CommandDispatcher:
         if command.word is Word.IDLE:
             report, _ = await show_report(LARGEST_PAGE, "", context)
             return CommandResult(replies.idle_card(report))
+        if command.word is Word.SIZES:
+            return CommandResult(await _sizes(command, context))
         if command.word is Word.STATUS and not command.name:
             return CommandResult(replies.list_card(await environments.list_environments(USUAL_PAGE, "", context)))
         known = await self._dependencies.records.environment(command.name) if command.name else None
@@ -120,7 +132,7 @@ def _started(command: Command, caller: Caller, operation: str) -> CommandResult:
 
 async def _apply(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
     given = {**({} if known else context.dependencies.settings.chat_defaults), **command.body}
-    before: dict[str, Any] = spec_of(known)[0] if known else {"blueprint": "workstation"}
+    before: dict[str, Any] = spec_of(known)[0] if known else {"blueprint": USUAL_BLUEPRINT}
     asked = spec_in(given)
     body = {**before, **{name: merge(before.get(name), value) for name, value in asked.items()}}
     return _result(command, context, await environments.apply(command.name, body, "", context, dry_run=False))
@@ -131,15 +143,20 @@ async def _set_power(command: Command, context: Context, known: EnvironmentRecor
     return _result(command, context, result)
 
 
+async def _resize(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
+    asked = model_of(ResizeRequest, command.body)
+    return _result(command, context, await resize(command.name, asked, context, dry_run=False))
+
+
 async def _show(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
     return CommandResult(replies.environment_card(await environments.show(command.name, context)))
 
 
 async def _delete(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
     if command.sure:
-        return _result(command, context, await environments.delete(command.name, context, purge=False, dry_run=False))
+        return _result(command, context, await delete(command.name, context, purge=False, dry_run=False))
     # Callers who may not delete it learn that before they are asked to confirm.
-    await environments.delete(command.name, context, purge=False, dry_run=True)
+    await delete(command.name, context, purge=False, dry_run=True)
     return CommandResult(replies.confirm_card(await environments.show(command.name, context)))
 
 
@@ -159,6 +176,16 @@ async def _locate_password(command: Command, context: Context, known: Environmen
     return CommandResult(replies.password_card(command.name, await environments.locate_password(command.name, context)))
 
 
+async def _rotate_password(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
+    return _result(command, context, await rotate(command.name, context, dry_run=False))
+
+
+async def _sizes(command: Command, context: Context) -> Card:
+    given = {name: SIZE_PARAMETERS[name].read_text(str(text)) for name, text in command.body.items()}
+    page = await sizes.list_sizes(sizes.SizeQuery(**given), replies.WORTH_A_LINE, "", context)
+    return replies.sizes_card(str(given["region"]), page)
+
+
 def _result(command: Command, context: Context, result: object) -> CommandResult:
     if isinstance(result, Started):
         return _started(command, context.caller, result.operation)
@@ -173,17 +200,20 @@ def merge(before: Any, value: Any) -> Any:
     return {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
 
 
-READING = frozenset({Word.STATUS, Word.IDLE, Word.PASSWORD})
+READING = frozenset({Word.STATUS, Word.IDLE, Word.SIZES, Word.PASSWORD})
 USE_CASES: dict[Word, UseCase] = {
     Word.UP: use_cases.APPLY_ENVIRONMENT,
     Word.START: use_cases.CHANGE_POWER,
     Word.STOP: use_cases.CHANGE_POWER,
     Word.RESTART: use_cases.CHANGE_POWER,
+    Word.RESIZE: use_cases.RESIZE_ENVIRONMENT,
     Word.STATUS: use_cases.SHOW_ENVIRONMENT,
     Word.HOLD: use_cases.KEEP_ENVIRONMENT,
     Word.EXTEND: use_cases.KEEP_ENVIRONMENT,
     Word.IDLE: use_cases.SHOW_MACHINES,
+    Word.SIZES: use_cases.LIST_SIZES,
     Word.PASSWORD: use_cases.LOCATE_PASSWORD,
+    Word.ROTATE_PASSWORD: use_cases.ROTATE_PASSWORD,
     Word.DELETE: use_cases.DELETE_ENVIRONMENT,
 }
 RUN: dict[Word, Run] = {
@@ -191,9 +221,11 @@ RUN: dict[Word, Run] = {
     Word.START: _set_power,
     Word.STOP: _set_power,
     Word.RESTART: _set_power,
+    Word.RESIZE: _resize,
     Word.STATUS: _show,
     Word.HOLD: _hold,
     Word.EXTEND: _extend,
     Word.PASSWORD: _locate_password,
+    Word.ROTATE_PASSWORD: _rotate_password,
     Word.DELETE: _delete,
 }

@@ -13,16 +13,18 @@ from dormouse.chatops.intake import ChatMessage, Receipt, first_card, take
 from dormouse.chatops.parser import LONGEST_COMMAND
 from dormouse.chatops.replies import problem_card
 from dormouse.chatops.verification import from_others, from_slack, from_teams, moment_in, require_present
-from dormouse.errors import CloudUnavailable, InvalidRequest
+from dormouse.errors import CloudUnavailable, InvalidRequest, RefusedByAzure
 from dormouse.http.requests import json_object, model_of
 from dormouse.http.responses import answer
 from dormouse.notifications.cards import Card, slack_message, teams_message
 from dormouse.services.context import Context
 from dormouse.text.doc import doc
 from dormouse.text.plain_text import PlainText
+from dormouse.text.validators import Matching
 
 # Teams waits five seconds for an answer, others as long as they like.
 TEAMS_PATIENCE, PATIENCE = 3.0, 8.0
+NAME = Matching(r"[^\s,=]+", "a name without spaces, commas and equals signs, such as alice")
 
 
 class GenericMessage(BaseModel):
@@ -31,12 +33,12 @@ class GenericMessage(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, defer_build=True)
 
     id: Annotated[
-        str, Field(min_length=8, max_length=128), doc("A new ID for each message.", "0f8c3b1e-5d0f-4f0e-9f0c-0a4d5c1c7e11")
+        PlainText,
+        Field(min_length=8, max_length=128),
+        doc("A new ID for each message.", "0f8c3b1e-5d0f-4f0e-9f0c-0a4d5c1c7e11"),
     ]
-    at: Annotated[str, Field(max_length=40), doc("When the message was sent.", "2026-05-01T12:00:00Z")]
-    user: Annotated[
-        PlainText, Field(min_length=1, max_length=100, pattern=r"^[^\s,=]+$"), doc("The user who sent it.", "alice")
-    ]
+    at: Annotated[PlainText, Field(max_length=40), doc("When the message was sent.", "2026-05-01T12:00:00Z")]
+    user: Annotated[PlainText, Field(min_length=1, max_length=100), NAME, doc("The user who sent it.", "alice")]
     text: Annotated[str, Field(max_length=LONGEST_COMMAND), doc("The command.", "start ml1")]
 
 
@@ -122,7 +124,7 @@ async def _take(said: ChatMessage, context: Context) -> Receipt:
     """Accept a message; failures become a reply, because chats do not show HTTP statuses."""
     try:
         return await take(said, context.client, context.dependencies)
-    except CloudUnavailable as error:
+    except (CloudUnavailable, RefusedByAzure) as error:
         return Receipt(problem_card(error))
 
 

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from dormouse import serialization
 from dormouse.access.roles import Caller, Channel, ChatPerson, Role
-from dormouse.chatops.parser import ChatRequest, Command, MisunderstoodError, Word, read_command
+from dormouse.chatops.messages import ChatRequest
+from dormouse.chatops.parser import Command, MisunderstoodError, read_command
 from dormouse.chatops.replies import help_card, received_card
-from dormouse.errors import CloudUnavailable
+from dormouse.chatops.vocabulary import Word
 from dormouse.notifications.cards import Card
 from dormouse.records.deduplication import CHAT
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.durable_client import Client
+from dormouse.services.durable_client import DurableClient, TaskHubUnavailable
 from orchestrators.chat.command import answer_command
 
 BETWEEN_LOOKS = 0.1
+NOT_ACCEPTED = "The Durable Functions task hub did not accept the command; send it again."
 UNKNOWN = (
     "The Durable Functions task hub did not answer, so it is unknown whether the command was accepted; check its status."
 )
@@ -51,7 +53,7 @@ class Receipt:
     chat: str = ""
 
 
-async def take(said: ChatMessage, client: Client, dependencies: Dependencies) -> Receipt:
+async def take(said: ChatMessage, client: DurableClient, dependencies: Dependencies) -> Receipt:
     """Accept a message once; raises CloudUnavailable if it was not accepted."""
     try:
         command = read_command(said.text)
@@ -67,32 +69,31 @@ async def take(said: ChatMessage, client: Client, dependencies: Dependencies) ->
     return Receipt(received_card(command, said.door), said.id)
 
 
-async def _hand_over(said: ChatMessage, command: Command, client: Client, dependencies: Dependencies) -> None:
+async def _hand_over(said: ChatMessage, command: Command, client: DurableClient, dependencies: Dependencies) -> None:
     request = ChatRequest(said.id, command, chat_caller(said, dependencies), tellable=bool(said.reply_to))
     try:
-        await client.start_new(answer_command.__name__, said.id, serialization.encode(request))
-    except Exception as error:
+        await client.start(answer_command, said.id, request)
+    except TaskHubUnavailable as error:
         if await _is_under_way(said.id, client):
             return  # only the answer was lost, or the same message came twice in one moment
         await dependencies.receipts.forget(CHAT, said.id)
-        raise CloudUnavailable("The Durable Functions task hub did not accept the command; send it again.") from error
+        raise TaskHubUnavailable(NOT_ACCEPTED) from error
 
 
-async def _is_under_way(chat: str, client: Client) -> bool:
+async def _is_under_way(chat: str, client: DurableClient) -> bool:
     try:
-        status = await client.get_status(chat)
-    except Exception as error:
-        raise CloudUnavailable(UNKNOWN) from error
-    return bool(status and status.runtime_status)
+        return await client.status(chat) is not None
+    except TaskHubUnavailable as error:
+        raise TaskHubUnavailable(UNKNOWN) from error
 
 
-async def first_card(client: Client, chat: str, seconds: float) -> Card | None:
+async def first_card(client: DurableClient, chat: str, seconds: float) -> Card | None:
     """The first card of an orchestration, or None if it takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            status = await client.get_status(chat)
-        except Exception:  # noqa: BLE001 - the SDK raises bare Exception; then there is nothing to show
+            status = await client.status(chat)
+        except TaskHubUnavailable:
             return None
         if status and status.custom_status:
             return serialization.decode(Card, status.custom_status)

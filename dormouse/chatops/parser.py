@@ -4,74 +4,20 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, get_origin
+from typing import Any
 
-from dormouse.access.roles import Caller
-from dormouse.blueprints.specs import SPECS
-from dormouse.chatops.words import words_in
-from dormouse.notifications.cards import Card
+from dormouse.blueprints.catalog import BLUEPRINTS
+from dormouse.chatops.vocabulary import USAGE, WITHOUT_NAME, WORDS, Word
+from dormouse.chatops.words import AROUND, undecorated, words_in
 from dormouse.text.durations import duration_text, leading_duration, minutes_in
+from dormouse.text.plain_text import CONTROL
 
 LONGEST_COMMAND = 2000
 LIKE_A_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}", re.ASCII)
 SETTING = re.compile(r"([a-z_]+(?:\.[a-z_]+)?)=(.+)", re.ASCII)
 OFF, SURE = "off", "yes"
-
-
-class Word(StrEnum):
-    """The first word of a command."""
-
-    UP = "up"
-    START = "start"
-    STOP = "stop"
-    RESTART = "restart"
-    STATUS = "status"
-    HOLD = "hold"
-    EXTEND = "extend"
-    IDLE = "idle"
-    PASSWORD = "password"  # noqa: S105 - a word that people say
-    DELETE = "delete"
-    HELP = "help"
-
-
-ALIASES = {
-    "create": Word.UP,
-    "list": Word.STATUS,
-    "ls": Word.STATUS,
-    "show": Word.STATUS,
-    "keep": Word.HOLD,
-    "snooze": Word.HOLD,
-    "lease": Word.EXTEND,
-    "rm": Word.DELETE,
-    "remove": Word.DELETE,
-    "?": Word.HELP,
-}
-WORDS = {**{word.value: word for word in Word}, **ALIASES}
-
-USAGE: dict[Word, tuple[str, str]] = {
-    Word.UP: (
-        "up NAME [workstation] [size=… region=… allow_from=…]",
-        "create an environment, or update it to this spec",
-    ),
-    Word.START: ("start NAME", "start its VM"),
-    Word.STOP: ("stop NAME", "deallocate its VM; it is not billed while it is stopped"),
-    Word.RESTART: ("restart NAME", "restart its VM"),
-    Word.STATUS: ("status [NAME]", "show one environment, or list all"),
-    Word.HOLD: (
-        "hold NAME 2h [why]",
-        "keep its VM running for this long (2h, 30m, 1 day); a longer hold stays in place, `off` removes it",
-    ),
-    Word.EXTEND: (
-        "extend NAME 8h [stop|delete]",
-        "set or renew a lease: stop or delete it when the lease expires; `off` removes the lease",
-    ),
-    Word.IDLE: ("idle", "list idle VMs and what will happen to them"),
-    Word.PASSWORD: ("password NAME", "show where its password is stored"),
-    Word.DELETE: ("delete NAME", "delete it with all its resources; asks for confirmation"),
-    Word.HELP: ("help", "show this list"),
-}
-NEEDS_NAME = frozenset(Word) - {Word.STATUS, Word.IDLE, Word.HELP}
+SIZE_SETTINGS = ("region", "gpu", "max_price")
+WITHIN = "<>=!~,"
 
 
 class MisunderstoodError(Exception):
@@ -92,49 +38,16 @@ class Command:
         return " ".join(filter(None, (self.word, name, *self._rest(), SURE if self.sure else "")))
 
     def _rest(self) -> list[str]:
-        if self.word is Word.UP:
+        if self.word in (Word.UP, Word.SIZES):
             return [f"{key}={value}" for key, value in self.body.items() if isinstance(value, str)]
+        if self.word is Word.RESIZE:
+            return [
+                *([str(self.body["size"])] if "size" in self.body else []),
+                *(["restart"] if "restart" in self.body else []),
+            ]
         if self.body.get("for") == "0":
             return [OFF]
         return [str(self.body[key]) for key in ("for", "then", "reason") if key in self.body]
-
-
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """Input of `answer_command`: the command, who sent it, and whether replies can be sent later.
-
-    Where to is in the receipt of this id: the address is a secret for as long as it is good.
-    """
-
-    id: str
-    command: Command
-    caller: Caller
-    tellable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ChatPoll:
-    """Input of the activity that polls an operation on behalf of a chat user."""
-
-    operation: str
-    environment: str
-    caller: Caller
-
-
-@dataclass(frozen=True, slots=True)
-class CommandResult:
-    """The result of a command: the reply, and the operation that is still running ("" if none)."""
-
-    card: Card
-    operation: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatReply:
-    """Input of the activity that replies in a chat: the reply, and the receipt that has the reply URL."""
-
-    receipt: str
-    card: Card
 
 
 def read_command(text: str) -> Command:
@@ -144,10 +57,12 @@ def read_command(text: str) -> Command:
     parts = words_in(text)
     if not parts:
         return Command(Word.HELP)
+    if any(map(CONTROL.search, parts)):
+        raise MisunderstoodError("The message contains a control character. Type it again instead of pasting it.")
     word = WORDS.get(parts[0].lower())
     if word is None:
         raise MisunderstoodError(_unknown(parts[0]))
-    name = parts[1].lower() if len(parts) > 1 and word not in (Word.IDLE, Word.HELP) else ""
+    name = parts[1].lower() if len(parts) > 1 and word not in WITHOUT_NAME else ""
     if name and not LIKE_A_NAME.fullmatch(name):
         raise MisunderstoodError(f"{parts[1]!r} is not the name of an environment. Say: {USAGE[word][0]}")
     if word is Word.UP and not name:
@@ -170,17 +85,57 @@ def _plain(word: Word, name: str, rest: Sequence[str]) -> Command:
 
 def _up(word: Word, name: str, rest: Sequence[str]) -> Command:
     body: dict[str, Any] = {}
-    for part in rest:
+    for part in _joined(rest):
         match = SETTING.fullmatch(part)
-        if part.lower() in SPECS:
-            body["blueprint"] = part.lower()
-        elif match:
-            body[match[1]] = match[2]
-        else:
+        if part.lower() not in BLUEPRINTS and match is None:
             raise MisunderstoodError(
                 f"{part[:80]!r} is neither a blueprint nor something like size=…. Say: {USAGE[word][0]}"
             )
+        key, value = (match[1], undecorated(match[2])) if match else ("blueprint", part.lower())
+        if any(_overlap(key, other) for other in body):
+            raise MisunderstoodError(f"{key} is given twice; send it once.")
+        body[key] = value
     return Command(word, name, body)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two settings set the same value, or one of them a part of the other."""
+    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """The words, with spaces removed that belong inside: `python_packages=numpy >= 1.24, torch` is one setting."""
+    joined: list[str] = []
+    for word in words:
+        inside = joined and (word[0] in WITHIN or joined[-1][-1] in WITHIN)
+        joined[-1:] = [joined[-1] + word] if inside else [*joined[-1:], word]
+    return joined
+
+
+def _sizes(word: Word, name: str, rest: Sequence[str]) -> Command:
+    body: dict[str, Any] = {}
+    for part in rest:
+        match = SETTING.fullmatch(part)
+        key, value = (match[1].lower(), undecorated(match[2])) if match else ("region", part.lower())
+        if key not in SIZE_SETTINGS:
+            raise MisunderstoodError(f"{part[:80]!r} is not understood here. Say: {USAGE[word][0]}")
+        if key in body:
+            raise MisunderstoodError(f"{key} is given twice; send it once.")
+        body[key] = value
+    if "region" not in body:
+        raise MisunderstoodError(f"In which region? Say: {USAGE[word][0]}")
+    return Command(word, name, body)
+
+
+def _resize(word: Word, name: str, rest: Sequence[str]) -> Command:
+    if not name:
+        return Command(word)
+    size, *more = [undecorated(part.removeprefix("size=")) for part in rest] or [""]
+    if not size or size.lower() == Word.RESTART:
+        raise MisunderstoodError(f"To which size? Say: {USAGE[word][0]}")
+    if [part.lower() for part in more] not in ([], [Word.RESTART]):
+        raise MisunderstoodError(f"{' '.join(more)[:80]!r} is more than I understand. Say: {USAGE[word][0]}")
+    return Command(word, name, {"size": size, **({"restart": True} if more else {})})
 
 
 def _hold(word: Word, name: str, rest: Sequence[str]) -> Command:
@@ -190,7 +145,7 @@ def _hold(word: Word, name: str, rest: Sequence[str]) -> Command:
     if reason and reason[0][0].isdigit():
         unclear = f"{reason[0][:80]!r} may be a part of the duration or of the reason."
         raise MisunderstoodError(f"{unclear} Put 'for' before a reason that begins with a number.")
-    body = {"for": duration, "reason": " ".join(reason)}
+    body = {"for": duration, "reason": undecorated(" ".join(reason))}
     return Command(word, name, {key: value for key, value in body.items() if value})
 
 
@@ -217,15 +172,23 @@ def _duration(word: Word, rest: Sequence[str]) -> tuple[str, Sequence[str]]:
     if said[0].lower() == OFF:
         return "0", said[1:]
     # A number without a unit says nothing, whatever follows it; so the refusal quotes what follows, too.
-    count = leading_duration(said) or (2 if said[0].isdigit() else 1)
+    plain = [each.strip(AROUND) for each in said]
+    count = leading_duration(plain) or (2 if plain[0][:1].isdigit() else 1)
     try:
-        minutes = minutes_in(" ".join(said[:count]))
+        minutes = minutes_in(" ".join(plain[:count]))
     except ValueError as error:
         raise MisunderstoodError(f"{error}. Say: {USAGE[word][0]}") from None
     return duration_text(minutes) if minutes else "0", said[count:]
 
 
-READERS = {Word.UP: _up, Word.HOLD: _hold, Word.EXTEND: _extend, Word.DELETE: _delete}
+READERS = {
+    Word.UP: _up,
+    Word.SIZES: _sizes,
+    Word.RESIZE: _resize,
+    Word.HOLD: _hold,
+    Word.EXTEND: _extend,
+    Word.DELETE: _delete,
+}
 
 
 def read_defaults(text: str) -> dict[str, str]:
@@ -234,20 +197,3 @@ def read_defaults(text: str) -> dict[str, str]:
         return {key: str(value) for key, value in _up(Word.UP, "", text.split()).body.items()}
     except MisunderstoodError as error:
         raise ValueError(str(error)) from None
-
-
-def spec_in(settings: dict[str, str]) -> dict[str, Any]:
-    """A spec's body from words like `size=…`: dots lead inside, and what takes many takes them with commas between."""
-    body: dict[str, Any] = {}
-    many = {
-        name for kind in SPECS.values() for name, described in kind.model_fields.items()
-        if get_origin(described.annotation) is tuple
-    }  # fmt: skip
-    for key, value in settings.items():
-        outer, _, inner = key.partition(".")
-        if inner:
-            part = body.setdefault(outer, {})
-            body[outer] = {**(part if isinstance(part, dict) else {}), inner: value}
-        else:
-            body[key] = value.split(",") if key in many else value
-    return body

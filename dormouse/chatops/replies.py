@@ -1,10 +1,13 @@
 """Replies to chat commands: cards made from views."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dormouse.access.roles import Channel
-from dormouse.chatops.parser import OFF, USAGE, Command, Word
+from dormouse.chatops.amounts import per_hour_text, price_text, spent_text
+from dormouse.chatops.parser import OFF, Command
+from dormouse.chatops.vocabulary import USAGE, Word
 from dormouse.clock import moment_text, parse_moment
 from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import ControlPlaneError, InvalidSpec
@@ -12,9 +15,12 @@ from dormouse.http.problems import title_of
 from dormouse.lifecycle import State
 from dormouse.notifications.cards import Button, Card
 from dormouse.services.environments import EnvironmentPage
-from dormouse.services.views.environments import EnvironmentView, PasswordLocation
+from dormouse.services.sizes import SizePage
+from dormouse.services.views.environments import EnvironmentView
 from dormouse.services.views.machines import HoldView, IdleReport, LeaseView
 from dormouse.services.views.operations import OperationView
+from dormouse.services.views.previews import PasswordLocation
+from dormouse.services.views.sizes import SizeView
 
 LATER = {
     Channel.SLACK: "I'll post the result here.",
@@ -23,9 +29,11 @@ LATER = {
 }
 STARTED_TEXTS = {
     Word.UP: "It is being built, and is ready when all health checks pass; that usually takes 10 to 20 minutes.",
-    Word.START: "The VM is being started; that usually takes 1 to 2 minutes.",
-    Word.STOP: "The VM is being deallocated and is not billed after that; that usually takes 1 to 2 minutes.",
-    Word.RESTART: "The VM is being restarted; that usually takes 1 to 2 minutes.",
+    Word.START: "It is being started; a VM usually takes 1 to 2 minutes.",
+    Word.STOP: "It is being stopped, and its computing is not billed after that; a VM usually takes 1 to 2 minutes.",
+    Word.RESTART: "It is being restarted; a VM usually takes 1 to 2 minutes.",
+    Word.RESIZE: "Its size is being changed; if Azure rejects the new one, the old one is put back.",
+    Word.ROTATE_PASSWORD: "Its password is being replaced; read the new one from the key vault when that has ended.",
     Word.DELETE: "It is being deleted with all its resources; that usually takes a few minutes.",
 }
 KEEP_AWAKE = "2h"
@@ -63,7 +71,7 @@ def choices_card(command: Command, names: Sequence[str]) -> Card:
 def confirm_card(view: EnvironmentView) -> Card:
     """Asks for confirmation before an environment is deleted."""
     name = str(view.name)
-    words = f"Its VM, disks and storage are deleted with it and cannot be restored. It is {view.state} now."
+    words = f"All its resources, disks and storage included, are deleted and cannot be restored. It is {view.state} now."
     yes = Button(f"Delete {name}", f"{Word.DELETE} {name} yes", sure=f"Delete {name} and everything in it?")
     return Card(f"Delete {name}?", words, _facts(view), buttons=(yes,))
 
@@ -107,18 +115,40 @@ def list_card(page: EnvironmentPage) -> Card:
     views = page.views
     if not views:
         return Card("There are no environments yet", f"Send: {USAGE[Word.UP][0]}")
-    lines = tuple(f"{each.name}: {each.state}, {each.size}, {each.owner}{_per_hour(each)}" for each in views)
+    lines = tuple(", ".join(filter(None, _in_a_list(each))) for each in views)
     more = " There are more environments than are shown." if page.after else ""
     running = sum(each.billed for each in views)
     counted = "1 environment" if len(views) == 1 else f"{len(views)} environments"
     return Card(f"{counted}, {running} billed now", more.strip(), lines=lines)
 
 
+def sizes_card(region: str, page: SizePage) -> Card:
+    """The cheapest VM sizes of a region."""
+    if not page.views:
+        return Card(f"There are no such sizes in {region}", " ".join(page.problems))
+    more = "There are more sizes than are shown; name a GPU (gpu=…) or a price (max_price=…)." if page.after else ""
+    return Card(
+        f"The cheapest sizes in {region}",
+        " ".join([*page.problems, more]).strip(),
+        lines=tuple(", ".join(filter(None, _size(view))) for view in page.views),
+    )
+
+
+def _size(view: SizeView) -> Iterator[str]:
+    price, spot = view.price_per_hour, view.spot_price_per_hour
+    yield f"{view.name}: {view.vcpus} vCPUs"
+    yield f"{view.memory_gib:g} GiB"
+    yield f"{view.gpus} x {view.gpu}" if view.gpu else ""
+    yield f"{price.amount:g} {price.currency}/h" if price else "price unknown"
+    yield f"Spot {spot.amount:g} {spot.currency}/h" if spot else ""
+    yield view.problem or ""
+
+
 def hold_card(name: str, view: HoldView) -> Card:
     """The hold of a machine."""
     hold = view.hold
     if not hold:
-        return Card(f"The hold on {name} was removed", "Its VM is stopped when it is idle, after a warning.")
+        return Card(f"The hold on {name} was removed", "It is stopped when it is idle, after a warning.")
     until = _moment(hold.until)
     words = f"It is not stopped for being idle before {until}. The hold ends by itself."
     if view.kept == "longer":
@@ -167,10 +197,12 @@ def _facts(view: EnvironmentView) -> tuple[tuple[str, str], ...]:
     hold, lease = view.hold, view.lease
     facts = (
         ("State", str(view.state).replace("_", " ")),
-        ("VM", f"{view.size} in {view.region}"),
-        ("Price", _price(view)),
+        ("Size", _sizes(view)),
+        ("Region", view.region),
+        ("Price", price_text(view)),
         ("Owner", str(view.owner)),
-        ("Address", view.address if view.address and view.state is State.RUNNING else ""),
+        *((one.kind.upper(), f"{one.command} ({one.note})" if one.note else one.command) for one in view.endpoints),
+        ("This month", spent_text(view)),
         ("Hold", f"until {_moment(hold.until)}, {hold.by}" if hold else ""),
         ("Lease", f"{lease.then} at {_moment(lease.until)}" if lease else ""),
         ("Verdict", view.verdict or ""),
@@ -182,25 +214,22 @@ def _next(view: EnvironmentView) -> tuple[Button, ...]:
     name = view.name
     if view.operation:
         return (Button("Check status", f"{Word.STATUS} {name}"),)
-    if view.state == State.RUNNING:
-        keep = Button("Keep awake for 2 hours", f"{Word.HOLD} {name} {KEEP_AWAKE}")
-        return (Button("Stop", f"{Word.STOP} {name}"), keep)
-    if view.state in (State.STOPPED, State.STOPPED_BILLED):
-        return (Button("Start", f"{Word.START} {name}"),)
-    return ()
+    stop, start = Button("Stop", f"{Word.STOP} {name}"), Button("Start", f"{Word.START} {name}")
+    if view.state is State.RUNNING:
+        return (stop, Button("Keep awake for 2 hours", f"{Word.HOLD} {name} {KEEP_AWAKE}"))
+    if view.state is State.PARTIAL:
+        return (start, stop)
+    return (start,) if view.state in (State.STOPPED, State.STOPPED_BILLED) else ()
 
 
-def _price(view: EnvironmentView) -> str:
-    price = view.price_per_hour
-    if not price:
-        return ""
-    billed = "" if view.billed else " while it runs; not billed now"
-    return f"{price.amount:.2f} {price.currency} per hour{billed}"
+def _sizes(view: EnvironmentView) -> str:
+    """The sizes of its machines, as "2 x Standard_D4s_v5"."""
+    counted = Counter(one.size for one in view.resources if one.size)
+    return ", ".join(size if count == 1 else f"{count} x {size}" for size, count in counted.items())
 
 
-def _per_hour(view: EnvironmentView) -> str:
-    price = view.price_per_hour
-    return f", {price.amount:.2f} {price.currency}/h" if price and view.billed else ""
+def _in_a_list(view: EnvironmentView) -> tuple[str, ...]:
+    return (f"{view.name}: {view.state}", _sizes(view), view.owner + per_hour_text(view))
 
 
 def _moment(text: str) -> str:

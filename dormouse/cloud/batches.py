@@ -16,7 +16,7 @@ NAMED = re.compile(r"/subscriptions/[^/\s]+/resourcegroups/[^/\s]+/providers/[^/
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class BatchItemRefused:
     """Why a batch query failed; if `status` is set, a single VM may be the cause, and `text` may name it.
 
     `blamed` means that this VM caused the failure, not another one in its batch.
@@ -33,7 +33,7 @@ class Answers(Generic[T]):
     """Results by resource ID, and the failures of the others."""
 
     told: dict[str, T] = field(default_factory=dict)
-    refused: dict[str, Refused] = field(default_factory=dict)
+    refused: dict[str, BatchItemRefused] = field(default_factory=dict)
 
     def plus(self, *others: "Answers[T]") -> "Answers[T]":
         """These results combined with others."""
@@ -59,7 +59,7 @@ class Budget:
 
 
 async def query_without_refused(
-    identifiers: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[dict[str, T] | Refused]], budget: Budget
+    identifiers: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[dict[str, T] | BatchItemRefused]], budget: Budget
 ) -> Answers[T]:
     """Query VMs by resource ID (in lower case); a VM that makes the query fail is found and left out.
 
@@ -67,7 +67,7 @@ async def query_without_refused(
     such VM. Errors that concern all VMs (throttling, no access to the subscription) are not split.
     """
     answer = await ask(identifiers)
-    if not isinstance(answer, Refused):
+    if not isinstance(answer, BatchItemRefused):
         return Answers(answer)
     named = _named(answer, identifiers)
     divisible = answer.status in DIVISIBLE and (bool(named) or answer.status not in MUST_BE_NAMED)
@@ -82,7 +82,7 @@ async def query_without_refused(
     return refused.plus(*await asyncio.gather(*(query_without_refused(part, ask, budget) for part in parts)))
 
 
-def _named(refused: Refused, identifiers: Sequence[str]) -> list[str]:
+def _named(refused: BatchItemRefused, identifiers: Sequence[str]) -> list[str]:
     """The VMs of the batch that an error names; none if it names all of several."""
     found = {match.lower() for match in NAMED.findall(refused.text)}
     named = [identifier for identifier in identifiers if identifier in found]

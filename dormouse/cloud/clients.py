@@ -1,6 +1,5 @@
 """Azure SDK clients, each created on first use, sharing one credential and one transport."""
 
-import json
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,8 +8,9 @@ from urllib.parse import urlsplit
 from dormouse.clock import Clock
 from dormouse.cloud import long_running
 from dormouse.cloud.deployment_tables import DeploymentTables
-from dormouse.environments.results import Progress
-from dormouse.resources.ownership import table_prefix
+from dormouse.cloud.error_bodies import json_in
+from dormouse.environments.answers import Answer
+from dormouse.resources.naming import table_prefix
 from dormouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from azure.monitor.querymetrics.aio import MetricsClient
 
     from dormouse.cloud.prices import Prices
+    from dormouse.resources.sizes.price_rows import Price
 
 # SDK clients never retry: orchestrators do, with durable timers that block no thread.
 NO_RETRIES: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 10}
-
-
+# The methods of requests for a resource, which a GET of the same URL shows.
+FOR_RESOURCES = ("PUT", "PATCH", "DELETE")
 HTTPS = 443
 
 
@@ -43,6 +44,10 @@ class Cloud:
         self.settings, self.clock = settings, clock
         self._metrics: dict[str, MetricsClient] = {}
         self._compute: dict[str, ComputeManagementClient] = {}
+        # Keeps a price that was used: region, VM size, price, and the moment in seconds since 1970.
+        self.keep_price: Callable[[str, str, Price, float], Awaitable[None]] | None = None
+        # The resource providers that were seen to be registered: registrations are not taken back in practice.
+        self.registered_providers: set[str] = set()
 
     @cached_property
     def transport(self) -> "AioHttpTransport":
@@ -159,18 +164,18 @@ class Cloud:
         """The current time in seconds since 1970."""
         return self.clock.now()
 
-    async def begin(self, begin: Callable[..., Awaitable[Any]], *request: Any, **options: Any) -> Progress:
+    async def begin(self, begin: Callable[..., Awaitable[Any]], *request: Any, **options: Any) -> Answer:
         """Start a long-running operation without waiting: done, refused, or where and when to poll."""
         answers: list[Any] = []
-        return await self._progress_of(begin(*request, polling=False, raw_response_hook=answers.append, **options), answers)
+        return await self._answer_of(begin(*request, polling=False, raw_response_hook=answers.append, **options), answers)
 
-    async def put(self, put: Callable[..., Awaitable[Any]], *request: Any, **options: Any) -> Progress:
+    async def put(self, put: Callable[..., Awaitable[Any]], *request: Any, **options: Any) -> Answer:
         """Make a synchronous request: done, refused, or when to repeat it."""
         answers: list[Any] = []
-        return await self._progress_of(put(*request, raw_response_hook=answers.append, **options), answers)
+        return await self._answer_of(put(*request, raw_response_hook=answers.append, **options), answers)
 
-    async def ask(self, url: str) -> tuple[Progress, Any]:
-        """Poll a long-running operation; returns its progress and the response body."""
+    async def ask(self, url: str) -> tuple[Answer, Any]:
+        """Poll a long-running operation; returns the answer and the response body."""
         from azure.core.rest import HttpRequest
 
         asked, ours = urlsplit(url), urlsplit(self.settings.azure_resource_manager_url)
@@ -179,10 +184,10 @@ class Cloud:
                 "the operation URL is not on the Azure Resource Manager host; the token is not sent to other hosts"
             )
         response = await self.resources.send_request(HttpRequest("GET", url))
-        body = _json(response)
-        return long_running.progress_of_poll(url, response.status_code, response.headers, body, now=self.now()), body
+        body = json_in(response)
+        return long_running.answer_of_poll(url, response.status_code, response.headers, body, now=self.now()), body
 
-    async def _progress_of(self, request: Awaitable[Any], answers: list[Any]) -> Progress:
+    async def _answer_of(self, request: Awaitable[Any], answers: list[Any]) -> Answer:
         from azure.core.exceptions import HttpResponseError
 
         try:
@@ -191,9 +196,12 @@ class Cloud:
             said: Any = error.response
             if said is None:
                 raise
-            return long_running.progress_of_error(said.status_code, said.headers, _json(said), now=self.now())
-        response = answers[-1].http_response
-        return long_running.progress_of_start(response.status_code, response.headers, _json(response), now=self.now())
+            return long_running.answer_of_error(said.status_code, said.headers, json_in(said), now=self.now())
+        response, asked = answers[-1].http_response, answers[-1].http_request
+        url = asked.url if asked.method in FOR_RESOURCES else ""
+        return long_running.answer_of_start(
+            response.status_code, response.headers, json_in(response), now=self.now(), resource_url=url
+        )
 
     @property
     def _manager(self) -> dict[str, Any]:
@@ -205,11 +213,3 @@ class Cloud:
             "transport": self.transport,
             **NO_RETRIES,
         }
-
-
-def _json(response: Any) -> Any:
-    text = response.text() if callable(response.text) else response.text
-    try:
-        return json.loads(text) if text else None
-    except ValueError:
-        return None

@@ -1,80 +1,64 @@
-"""Translation of Azure error codes: which are final rejections, and which are transient.
+"""What Azure's errors mean: whether they are transient, and the refusals that follow from the others."""
 
-Codes: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors and
-https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/error-messages
-"""
-
+from dormouse.cloud.refusal_rules import ABSENT, NOT_NOW, Later, Rule, rule_for
+from dormouse.environments.quota import shortage_in
 from dormouse.environments.results import Refusal, RefusalReason
 
-REASONS = {
-    "SkuNotAvailable": RefusalReason.NO_CAPACITY,
-    "AllocationFailed": RefusalReason.NO_CAPACITY,
-    "ZonalAllocationFailed": RefusalReason.NO_CAPACITY,
-    "OverconstrainedAllocationRequest": RefusalReason.NO_CAPACITY,
-    "OverconstrainedZonalAllocationRequest": RefusalReason.NO_CAPACITY,
-    "QuotaExceeded": RefusalReason.QUOTA_EXCEEDED,
-    "ResourceQuotaExceeded": RefusalReason.QUOTA_EXCEEDED,
-    "PublicIPCountLimitReached": RefusalReason.QUOTA_EXCEEDED,
-    "StorageAccountAlreadyTaken": RefusalReason.NAME_TAKEN,
-    "StorageAccountAlreadyExists": RefusalReason.NAME_TAKEN,
-    "AuthorizationFailed": RefusalReason.FORBIDDEN,
-    "LinkedAuthorizationFailed": RefusalReason.FORBIDDEN,
-    "RequestDisallowedByPolicy": RefusalReason.FORBIDDEN,
-    "ForbiddenByRbac": RefusalReason.FORBIDDEN,
-    "Forbidden": RefusalReason.FORBIDDEN,
-    "PropertyChangeNotAllowed": RefusalReason.CONFLICT,
-    "ResourceGroupBeingDeleted": RefusalReason.CONFLICT,
-}
-
-NOT_NOW = frozenset(
-    {
-        "AnotherOperationInProgress",
-        "RetryableError",
-        "PrincipalNotFound",  # a new identity takes a while to replicate
-        "StorageAccountIsNotProvisioned",
-        "StorageAccountOperationInProgress",
-        "TooManyRequests",
-        "SubscriptionRequestsThrottled",
-        "ResourceRequestsThrottled",
-        "OperationPreempted",
-    }
-)
-
 # A deletion that fails with one of these has nothing to delete.
-GONE = frozenset(
-    {"ResourceGroupNotFound", "ResourceNotFound", "NotFound", "ParentResourceNotFound", "RoleAssignmentNotFound"}
-)
+GONE = frozenset(ABSENT)
+
+# A 404 with one of these is about where the resource would be; the resource itself may exist.
+NEVER_ABSENT = frozenset({"SubscriptionNotFound"})
 
 NOT_FOUND, NOT_IMPLEMENTED = 404, 501
-
-RUN_COMMAND_BUSY = "run command extension execution is in progress"
+DISALLOWED_BY_POLICY = "RequestDisallowedByPolicy"
 
 
 def is_not_now(status: int, code: str, message: str) -> bool:
     """Whether an error is transient, so that the same request may succeed later."""
-    if status in (408, 429) or (status >= 500 and status != NOT_IMPLEMENTED) or code in NOT_NOW:
+    if status in (408, 429) or (status >= 500 and status != NOT_IMPLEMENTED):
         return True
-    return code == "Conflict" and RUN_COMMAND_BUSY in message.lower()
+    rule = rule_for(code, message)
+    return rule is not None and rule.meaning is NOT_NOW
 
 
-def refusal_of(status: int, code: str, message: str) -> Refusal:
-    """The refusal for an Azure error response."""
-    return Refusal(_reason(status, code, message), message or f"HTTP {status}", code, azure=True)
+def is_known(code: str, message: str) -> bool:
+    """Whether the meaning of an error is known here, whatever its status."""
+    return rule_for(code, message) is not None
 
 
-def late_refusal(code: str, message: str) -> Refusal:
+def is_lasting(code: str, message: str) -> bool:
+    """Whether an error that is known means a final rejection."""
+    return is_known(code, message) and not is_not_now(0, code, message)
+
+
+def refusal_of(status: int, code: str, message: str, policy: str = "") -> Refusal:
+    """The refusal for an Azure error response; `policy` is the one that forbids it, if any."""
+    rule = rule_for(code, message)
+    return _refusal(rule, _reason(status, rule), message or f"HTTP {status}", code, policy)
+
+
+def late_refusal(code: str, message: str, policy: str = "") -> Refusal:
     """The refusal for a long-running operation that Azure accepted and that failed later."""
-    reason = _reason(0, code, message)
-    return Refusal(RefusalReason.FAILED_LATE if reason is RefusalReason.BAD_REQUEST else reason, message, code, azure=True)
+    rule = rule_for(code, message)
+    reason = _reason(0, rule)
+    late = RefusalReason.FAILED_LATE if reason is RefusalReason.BAD_REQUEST else reason
+    return _refusal(rule, late, message, code, policy)
 
 
-def _reason(status: int, code: str, message: str) -> RefusalReason:
-    if code in REASONS:
-        return REASONS[code]
-    if code == "OperationNotAllowed":  # only its message distinguishes quota from a wrong VM state
-        return RefusalReason.QUOTA_EXCEEDED if "quota" in message.lower() else RefusalReason.CONFLICT
+def _refusal(rule: Rule | None, reason: RefusalReason, message: str, code: str, policy: str) -> Refusal:
+    advice = rule.advice if rule else ""
+    if policy and code == DISALLOWED_BY_POLICY:
+        advice = f"The Azure policy {policy!r} forbids this; change the spec, or ask its owner for an exemption."
+    quota = shortage_in(message) if reason is RefusalReason.QUOTA_EXCEEDED else None
+    return Refusal(reason, message, code, azure=True, advice=advice, quota=quota)
+
+
+def _reason(status: int, rule: Rule | None) -> RefusalReason:
+    if rule is not None and not isinstance(rule.meaning, Later):
+        return rule.meaning
     if status in (401, 403):
         return RefusalReason.FORBIDDEN
-    if status == NOT_FOUND or code in GONE:
+    if status == NOT_FOUND:
         return RefusalReason.NOT_FOUND
     return RefusalReason.CONFLICT if status in (409, 412) else RefusalReason.BAD_REQUEST

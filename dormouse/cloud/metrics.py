@@ -14,11 +14,11 @@ from functools import lru_cache, partial
 from typing import Any
 
 from dormouse.clock import MINUTE
-from dormouse.cloud.batches import Answers, Budget, Refused, query_without_refused
+from dormouse.cloud.batches import Answers, BatchItemRefused, Budget, query_without_refused
 from dormouse.cloud.clients import Cloud
 from dormouse.idle.evidence import TimeSeries
 from dormouse.idle.signals import Values
-from dormouse.resources.machines import VirtualMachine
+from dormouse.resources.compute.machines import VirtualMachine
 from dormouse.text.limits import clipped
 
 BATCH, AT_ONCE = 50, 8
@@ -97,10 +97,10 @@ class HostMetrics:
         places: asyncio.Semaphore,
         budget: Budget,
     ) -> dict[str, HostEvidence]:
-        async def ask(identifiers: Sequence[str], window: int) -> "dict[str, Measured] | Refused":
+        async def ask(identifiers: Sequence[str], window: int) -> "dict[str, Measured] | BatchItemRefused":
             async with places:
                 answer = await self._batch(subscription, region, identifiers, window, now)
-            return answer if isinstance(answer, Refused) else _measured(answer)
+            return answer if isinstance(answer, BatchItemRefused) else _measured(answer)
 
         batches = [questions[begin : begin + BATCH] for begin in range(0, len(questions), BATCH)]
         asked = (
@@ -116,7 +116,7 @@ class HostMetrics:
 
     async def _batch(
         self, subscription: str, region: str, identifiers: Sequence[str], window: int, now: float
-    ) -> "dict[str, Minutes | None] | Refused":
+    ) -> "dict[str, Minutes | None] | BatchItemRefused":
         """The result of one call by ID, metric and minute (None: unreadable), or why it failed."""
         from azure.core.exceptions import AzureError
         from azure.core.rest import HttpRequest
@@ -137,20 +137,20 @@ class HostMetrics:
         try:
             response = await self._cloud.metrics(region).send_request(request)
         except (AzureError, OSError) as error:
-            return Refused(f"Azure Monitor in {region} did not answer ({type(error).__name__})")
+            return BatchItemRefused(f"Azure Monitor in {region} did not answer ({type(error).__name__})")
         status = int(response.status_code)
         if status in OVERLOADED:
-            return Refused(f"Azure Monitor in {region} is overloaded (HTTP {status})")
+            return BatchItemRefused(f"Azure Monitor in {region} is overloaded (HTTP {status})")
         if status in (401, 403):
             words = f"the control plane cannot read metrics; grant it Monitoring Reader on subscription {subscription}"
-            return Refused(words, status, response.text())
+            return BatchItemRefused(words, status, response.text())
         if status != 200:
             words = f"Azure Monitor in {region} rejected the query (HTTP {status})"
-            return Refused(words, status, response.text())
+            return BatchItemRefused(words, status, response.text())
         try:
             return _read(response.json())
         except BROKEN:
-            return Refused(f"Azure Monitor in {region} returned a response that cannot be parsed")
+            return BatchItemRefused(f"Azure Monitor in {region} returned a response that cannot be parsed")
 
 
 def _measured(answer: "dict[str, Minutes | None]") -> "dict[str, Measured]":

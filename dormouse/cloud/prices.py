@@ -1,106 +1,69 @@
-"""Hourly VM prices from the Azure Retail Prices API, cached for a day.
+"""Hourly VM prices from the Azure Retail Prices API, cached for a day."""
 
-https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-prices
-"""
-
-import asyncio
+import logging
 import re
-import time
-from collections import OrderedDict
-from dataclasses import dataclass
-from weakref import WeakValueDictionary
+from collections.abc import Mapping
 
-from dormouse.clock import DAY, MINUTE
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.day_cache import DayCache
+from dormouse.cloud.price_list import CURRENCY, SOURCE, UNREADABLE, PriceList
 from dormouse.errors import CloudUnavailable
+from dormouse.resources.sizes.price_rows import Price, price_in
+from dormouse.resources.sizes.size_offers import SizePrices, prices_in
 
-CURRENCY = "USD"
+log = logging.getLogger(__name__)
+
+# Of one size in one region, and of all sizes in one region: there are about nine thousand.
+MOST_PAGES, MOST_PAGES_OF_A_REGION = 20, 60
 REGION = re.compile(r"[a-z][a-z0-9]{2,30}", re.ASCII)
 # All VM sizes in a dozen regions.
-MOST_KNOWN = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """The hourly pay-as-you-go price of a Linux VM, before tax and discounts."""
-
-    per_hour: float
-    currency: str
-    meter: str
-    effective_since: str
+MOST_KNOWN, MOST_REGIONS = 1000, 12
 
 
 class Prices:
-    """Prices by region and size; each is fetched at most once a day, and after a failure at most once a minute."""
+    """Prices by region and size; each is fetched at most once a day, and after a failure at most once a minute.
+
+    The cloud's `keep_price` gets each price of a machine that was fetched.
+    """
 
     def __init__(self, cloud: Cloud) -> None:
         """Use the connections of this cloud, without its credential."""
-        self._cloud = cloud
-        self._known = OrderedDict[tuple[str, str], tuple[float, Price | None]]()
-        # A lock exists as long as a request waits for it.
-        self._locks = WeakValueDictionary[tuple[str, str], asyncio.Lock]()
-        self._failed_until = 0.0
+        self._cloud, self._list = cloud, PriceList(cloud)
+        self._machines = DayCache[tuple[str, str], Price | None](MOST_KNOWN, SOURCE)
+        self._regions = DayCache[str, Mapping[str, SizePrices]](MOST_REGIONS, SOURCE)
 
     async def of_machine(self, region: str, size: str) -> Price | None:
         """The price of a VM size in a region, or None if it has none; raises CloudUnavailable."""
         region = region.replace(" ", "").lower()
         if not REGION.fullmatch(region):
             return None
-        key = (region, size.lower())
-        lock = self._locks.setdefault(key, asyncio.Lock())
-        async with lock:  # concurrent requests for the same price share one call
-            return await self._cached_or_fetched(key, region, size)
+        return await self._machines.get((region, size.lower()), lambda: self._of_machine(region, size))
 
-    async def _cached_or_fetched(self, key: tuple[str, str], region: str, size: str) -> Price | None:
-        now = time.monotonic()
-        good_until, price = self._known.get(key, (-DAY, None))
-        if now < good_until:
-            self._known.move_to_end(key)
-            return price
-        if now < self._failed_until:
-            raise CloudUnavailable("The Azure Retail Prices API did not answer within the last minute; retry later.")
+    async def of_region(self, region: str) -> Mapping[str, SizePrices]:
+        """The prices of all VM sizes in a region (such as "westeurope") by name in lower case; raises CloudUnavailable."""
+        return await self._regions.get(region, lambda: self._of_region(region))
+
+    async def _of_machine(self, region: str, size: str) -> Price | None:
+        rows = await self._list.rows(most_pages=MOST_PAGES, armRegionName=region, armSkuName=size)
         try:
-            price = await self._fetch(region, size)
-        except CloudUnavailable:
-            self._failed_until = now + MINUTE
-            raise
-        self._known[key] = (now + DAY, price)
-        self._known.move_to_end(key)
-        while len(self._known) > MOST_KNOWN:
-            self._known.popitem(last=False)
+            price = price_in(rows, region, size, CURRENCY, self._cloud.now())
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CloudUnavailable(UNREADABLE) from error
+        if price is not None:
+            await self._keep_used(region, size.lower(), price)
         return price
 
-    async def _fetch(self, region: str, size: str) -> Price | None:
-        from azure.core.exceptions import AzureError
-        from azure.core.rest import HttpRequest
-
-        wanted = (
-            f"serviceName eq 'Virtual Machines' and armRegionName eq '{region}' and armSkuName eq '{size}'"
-            " and priceType eq 'Consumption'"
-        )
-        request = HttpRequest(
-            "GET",
-            f"{self._cloud.settings.retail_prices_url}/api/retail/prices",
-            params={"api-version": "2023-01-01-preview", "currencyCode": CURRENCY, "$filter": wanted},
-        )
+    async def _of_region(self, region: str) -> Mapping[str, SizePrices]:
+        rows = await self._list.rows(most_pages=MOST_PAGES_OF_A_REGION, armRegionName=region)
         try:
-            response = await self._cloud.transport.send(request, connection_timeout=5, read_timeout=10)
-        except AzureError as error:
-            raise CloudUnavailable("The Azure Retail Prices API did not answer; retry later.") from error
-        if response.status_code != 200:
-            raise CloudUnavailable(f"The Azure Retail Prices API answered HTTP {response.status_code}; retry later.")
+            return prices_in(rows, region, CURRENCY, self._cloud.now())
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CloudUnavailable(UNREADABLE) from error
+
+    async def _keep_used(self, region: str, size: str, price: Price) -> None:
+        """Keep a price for the time when the list no longer shows it; if that fails, tomorrow's request does."""
         try:
-            return _cheapest(response.json())
-        except (ValueError, KeyError, TypeError) as error:
-            raise CloudUnavailable(
-                "The Azure Retail Prices API returned a response that cannot be parsed; retry later."
-            ) from error
-
-
-def _cheapest(answer: dict[str, list[dict[str, object]]]) -> Price | None:
-    prices = [
-        Price(float(str(item["retailPrice"])), CURRENCY, str(item["meterName"]), str(item["effectiveStartDate"]))
-        for item in answer.get("Items", [])
-        if not any(word in f"{item['productName']} {item['skuName']}" for word in ("Windows", "Spot", "Low Priority"))
-    ]
-    return min(prices, key=lambda price: price.per_hour, default=None)
+            if self._cloud.keep_price is not None:
+                await self._cloud.keep_price(region, size, price, self._cloud.now())
+        except CloudUnavailable as error:
+            log.warning("The price of %s in %s was not kept: %s", size, region, error)

@@ -3,16 +3,17 @@
 from collections.abc import AsyncIterable, Awaitable
 from typing import Any, TypeVar
 
-from dormouse.cloud.error_codes import is_not_now, refusal_of
+from dormouse.cloud.error_bodies import AzureError, error_in, json_in
+from dormouse.cloud.error_codes import NEVER_ABSENT, is_not_now, refusal_of
 from dormouse.environments.results import Refusal
-from dormouse.errors import CloudUnavailable
+from dormouse.errors import CloudUnavailable, RefusedByAzure
 
 T = TypeVar("T")
-HTTP_OK = 200
+HTTP_OK, FIRST_ERROR = 200, 400
 
 
-class RefusedByAzure(CloudUnavailable):
-    """Azure rejected a read for good, for example because of missing permissions; a retry cannot succeed."""
+class ReadRefused(RefusedByAzure):
+    """Azure rejected a read; `refusal` says why, and an activity that raises this is not retried."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.explained())
@@ -20,41 +21,47 @@ class RefusedByAzure(CloudUnavailable):
 
 
 async def get_or_none(request: Awaitable[T]) -> T | None:
-    """The response to a request, or None for 404; raises CloudUnavailable or RefusedByAzure."""
-    from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+    """The response to a request, or None for 404; raises CloudUnavailable or ReadRefused."""
+    from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 
     try:
         return await request
-    except ResourceNotFoundError:
-        return None
     except HttpResponseError as error:
-        code, status = str(getattr(error.error, "code", None) or ""), error.status_code or 0
-        if is_not_now(status, code, error.message):
-            raise CloudUnavailable(f"Azure is temporarily unavailable ({code or f'HTTP {status}'}); retry later.") from error
-        raise RefusedByAzure(refusal_of(status, code, error.message)) from error
+        status, said = error.status_code or 0, error_in(json_in(error.response) if error.response else None)
+        if isinstance(error, ResourceNotFoundError) and said.code not in NEVER_ABSENT:
+            return None
+        if status < FIRST_ERROR:  # no response that could be read: not even the identity endpoint may have answered
+            signing_in = isinstance(error, ClientAuthenticationError)
+            subject = "The control plane could not sign in to Azure" if signing_in else "Azure did not answer"
+            raise CloudUnavailable(f"{subject} ({type(error).__name__}); retry later.") from error
+        raise _error_of(status, said) from error
     except AzureError as error:
         raise CloudUnavailable(f"Azure did not answer ({type(error).__name__}); retry later.") from error
 
 
+async def get_existing(request: Awaitable[T]) -> T:
+    """The response to a request for something that exists; raises as `get_or_none` does, and CloudUnavailable for 404.
+
+    Azure may show what was just created only some seconds later.
+    """
+    found = await get_or_none(request)
+    if found is None:
+        raise CloudUnavailable("Azure does not show a resource that must exist; retry later.")
+    return found
+
+
 async def read_json(request: Awaitable[Any]) -> Any:
-    """The JSON object in a plain response; raises as `get_or_none` does, and RefusedByAzure for 404."""
+    """The JSON object in a plain response; raises as `get_or_none` does, and ReadRefused for 404."""
     from azure.core.exceptions import AzureError
 
     try:
         response = await request
     except AzureError as error:
         raise CloudUnavailable(f"Azure did not answer ({type(error).__name__}); retry later.") from error
-    try:
-        content = response.json()
-    except ValueError:
-        content = None
+    content = json_in(response)
     if response.status_code == HTTP_OK and isinstance(content, dict):
         return content
-    said = content.get("error") if isinstance(content, dict) else None
-    code, message = (str(said.get("code", "")), str(said.get("message", ""))) if isinstance(said, dict) else ("", "")
-    if response.status_code == HTTP_OK or is_not_now(response.status_code, code, message):
-        raise CloudUnavailable(f"Azure is temporarily unavailable ({code or f'HTTP {response.status_code}'}); retry later.")
-    raise RefusedByAzure(refusal_of(response.status_code, code, message))
+    raise _error_of(response.status_code, error_in(content))
 
 
 async def list_all(items: AsyncIterable[T]) -> list[T]:
@@ -64,3 +71,10 @@ async def list_all(items: AsyncIterable[T]) -> list[T]:
 
 async def _collected(items: AsyncIterable[T]) -> list[T]:
     return [item async for item in items]
+
+
+def _error_of(status: int, error: AzureError) -> CloudUnavailable | ReadRefused:
+    """What a response means that is not the one asked for: retry later, or do not retry."""
+    if status < FIRST_ERROR or is_not_now(status, error.code, error.message):
+        return CloudUnavailable(f"Azure is temporarily unavailable ({error.code or f'HTTP {status}'}); retry later.")
+    return ReadRefused(refusal_of(status, error.code, error.message, error.policy))

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.sdk_errors import RefusedByAzure, get_or_none, read_json
+from dormouse.cloud.sdk_errors import ReadRefused, get_existing, get_or_none, read_json
 from dormouse.lifecycle import State, state_of
-from dormouse.resources.machines import ENVIRONMENT_TAG, ROWS_PER_PAGE, VirtualMachine
+from dormouse.resources.compute.machines import ENVIRONMENT_TAG, ROWS_PER_PAGE, VirtualMachine
 
 # The largest number of IDs in one query.
 NAMED_AT_ONCE = 200
@@ -46,12 +46,12 @@ class VmInventory:
         self._machines = f"{MACHINES} and (tostring(tags) contains '\"{ENVIRONMENT_TAG}'{within})"
 
     async def count(self) -> int:
-        """The number of VMs in scope; raises CloudUnavailable."""
+        """The number of VMs in scope; raises CloudUnavailable or ReadRefused."""
         answer = await self._query(f"{self._machines} | project id", top=1)
         return int(answer.total_records)
 
     async def page(self, number: int) -> list[VirtualMachine]:
-        """The machines of one page, counted from 0, in the order of their ids; raises CloudUnavailable."""
+        """The machines of one page, counted from 0, in the order of their ids; raises as `count` does."""
         answer = await self._query(f"{self._machines} | project {COLUMNS} | order by id asc", skip=number * ROWS_PER_PAGE)
         return [machine_in(row) for row in answer.data]
 
@@ -59,7 +59,7 @@ class VmInventory:
         """Whether Azure Compute still shows one of these VMs in scope, with one request for each.
 
         Resource Graph silently omits what the caller must not read; Azure Compute answers 403. Raises CloudUnavailable, and
-        RefusedByAzure for a VM that must not be read.
+        ReadRefused for a VM that must not be read.
         """
         for identifier in identifiers:
             _, _, subscription, _, group, *_, name = identifier.split("/")
@@ -89,7 +89,7 @@ class VmInventory:
         wanted = {identifier.lower() for identifier in identifiers}
         try:
             found = [await self._list_states(subscription) for subscription in sorted({id_.split("/")[2] for id_ in wanted})]
-        except RefusedByAzure:
+        except ReadRefused:
             return await self.states(identifiers)
         return {key: state for states in found for key, state in states.items() if key in wanted}
 
@@ -110,7 +110,7 @@ class VmInventory:
     async def _query(self, question: str, *, top: int = ROWS_PER_PAGE, skip: int = 0) -> Any:
         options = {"resultFormat": "objectArray", "$top": top, "$skip": skip}
         body: Any = {"subscriptions": self._subscriptions, "query": question, "options": options}
-        return await get_or_none(self._cloud.graph.resources(body))
+        return await get_existing(self._cloud.graph.resources(body))
 
 
 def machine_in(row: dict[str, Any]) -> VirtualMachine:

@@ -2,65 +2,137 @@
 
 from dataclasses import dataclass, field
 
-from dormouse.environments.results import Outcome, Refusal
+from dormouse.environments.results import HealthCheckResult, Outcome, Refusal
 from dormouse.lifecycle import Verb
-from dormouse.resources.machines import address_id, machine_id
-from dormouse.resources.plan import Plan, PlannedMachine, Resource
+from dormouse.resources.compute.snapshots import Snapshots
+from dormouse.resources.placement import Placement
+from dormouse.resources.plan import Plan, Resource
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRecord:
-    """The record of an environment: its spec (JSON text), its owner, and the names of its resources.
+    """The record of an environment: its spec (JSON text), its owner, and its resources.
 
-    `ready` is whether the last provision succeeded, `owner_id` the owner's Microsoft Entra object ID, and `resources` the
-    IDs of all resources that its plans created: a deletion removes these and nothing else.
+    `ready` is whether the last provision succeeded, `owner_id` the owner's Microsoft Entra object ID. `resources` are all
+    that its plans have named, without bodies, each after those that it needs: a deletion removes these and nothing else.
+    `depends_on` names the environments whose resources it uses, `health_checks` are the results of the last ones.
+    `placement` is where it is built, if that is not where the spec asks first: then `region` is that of the placement.
     """
 
     name: str
     blueprint: str
     owner: str
     region: str
-    group: str
-    machine: str
-    secret: str
     spec: str
     operation: str
     requested_at: str
     ready: bool = False
     owner_id: str = ""
-    resources: tuple[str, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    health_checks: tuple[HealthCheckResult, ...] = ()
+    placement: Placement | None = None
 
-    def machine_id(self, subscription: str) -> str:
-        """The resource ID of its VM."""
-        return machine_id(subscription, self.group, self.machine)
 
-    def address_id(self, subscription: str) -> str:
-        """The resource ID of its public IP address."""
-        return address_id(subscription, self.group, self.name)
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another placement of an environment: its plan, and the record of the environment once it is built there."""
+
+    placement: Placement
+    plan: Plan
+    record: EnvironmentRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Provision:
-    """Input of `provision_environment`."""
+    """Input of `provision_environment`: the plan, and its alternatives in the order in which they are tried.
+
+    The alternatives are for the case that Azure has no capacity for the plan; `placement` is that of the plan.
+    """
 
     plan: Plan
     record: EnvironmentRecord
     new: bool = True
     was_ready: bool = False
+    placement: Placement | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class ChangePower:
-    """Input of `change_power`; `inside` is the VM whose health is checked after a start or restart."""
+class OtherSize:
+    """A placement with another VM size, to which stopped machines may be resized, and the record that then holds."""
+
+    placement: Placement
+    record: EnvironmentRecord
+
+
+@dataclass(frozen=True, slots=True)
+class PowerChange:
+    """Input of `change_power`: the resources of the environment, those with a guest setup included.
+
+    `checked` is False if their setup is unknown, so that health checks cannot run after a start. `only` names the
+    resources whose power changes (empty: all). `placement` is where they are, and `other_sizes` are those to which they may
+    be resized if Azure has no capacity to start them.
+    """
 
     operation: str
     environment: str
     verb: Verb
-    group: str
-    machine: str
-    subscription: str = ""
+    resources: tuple[Resource, ...]
+    checked: bool = True
+    only: tuple[str, ...] = ()
+    placement: Placement | None = None
+    other_sizes: tuple[OtherSize, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Input of `resize_environment`: the plan with the new size, and the record as it is once that is in effect.
+
+    `Resource.before` of those that are resized has the size that is put back if Azure rejects the new one. `restart`: what
+    computes may be stopped, and is started again.
+    """
+
+    operation: str
+    plan: Plan
+    record: EnvironmentRecord
+    size: str
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordRotation:
+    """Input of `rotate_password`: the resources of the environment, those with a guest setup included."""
+
+    operation: str
+    environment: str
+    resources: tuple[Resource, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRequest:
+    """Input of the activities that renew a secret, or make an earlier `version` of it the newest again."""
+
+    operation: str
+    resource: Resource
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequest:
+    """Input of the activities that give a resource the password in a `version` of a secret, or check whether it has it."""
+
+    resource: Resource
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class PowerRequest:
+    """Input of the activity that starts, stops or restarts one resource."""
+
+    resource: Resource
+    verb: Verb
     hibernate: bool = False
-    inside: PlannedMachine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,40 +153,46 @@ class Adoption:
 class DeleteRequest:
     """Input of `delete_environment`; it starts after `delay_seconds`, so that requests already sent to Azure take effect.
 
-    With `purge`, its secrets are purged, including those that were deleted before.
+    With `purge`, what Azure keeps recoverable is purged, including what was deleted before. `snapshots` are taken first.
     """
 
     operation: str
     environment: str
-    group: str
     delay_seconds: float = 0.0
     purge: bool = False
+    snapshots: Snapshots | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutRequest:
+    """Input of the activity that puts a resource: the outputs that it reads, and its neighbours that existed before.
+
+    Neighbours are the resources that it needs and those that need it. `update`: the resource itself existed before, and
+    with `revert` it gets back what `Resource.before` says.
+    """
+
+    resource: Resource
+    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    existing: tuple[str, ...] = ()
+    update: bool = False
+    revert: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """Input of every activity that puts a resource: the resource, and the outputs of its dependencies.
+    """Input of `build_resource`: whether to put the resource, and whether others read its outputs."""
 
-    `put` is False for a resource that exists unchanged and whose outputs other resources need.
-    """
-
-    resource: Resource
+    request: PutRequest
     put: bool = True
-    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
-    machine_exists: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PollRequest:
-    """Input of the activity that polls a long-running Azure operation."""
-
-    url: str
-    machine: PlannedMachine | None = None
+    read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """Result of `build_resource`."""
+    """Result of `build_resource`: the outputs of the resource, or the refusal.
+
+    The output `id` is the ID of a resource that follows from the outputs of others, if this operation may have created it.
+    """
 
     resource: str
     outputs: dict[str, str] = field(default_factory=dict)
@@ -122,10 +200,28 @@ class BuildResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """Input of the health check inside a VM."""
+class DetachRequest:
+    """Input of the activity that keeps resources from being deleted together with the one that uses them."""
 
-    machine: PlannedMachine
+    resource: Resource
+    kept: tuple[Resource, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PollRequest:
+    """Input of the activity that polls a long-running Azure operation; `resource` is the one that it probes, if any."""
+
+    url: str
+    resource: Resource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """Input of the activity that makes one preflight check: its name, the plan, and what is created or changed."""
+
+    check: str
+    plan: Plan
+    absent: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

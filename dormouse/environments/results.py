@@ -1,10 +1,14 @@
 """Results of Azure requests and of operations: progress, refusals, health checks, outcomes."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from dormouse.environments.attempts import Attempt, attempts_in_words
+from dormouse.environments.quota import QuotaShortage
 from dormouse.lifecycle import State
+from dormouse.resources.kinds import Difference
 from dormouse.text.limits import (
     LONGEST_DETAIL,
     LONGEST_EXPLANATION,
@@ -23,10 +27,14 @@ class RefusalReason(StrEnum):
     NO_CAPACITY = "no_capacity"
     QUOTA_EXCEEDED = "quota_exceeded"
     NOT_OFFERED = "not_offered"
+    INCOMPATIBLE = "incompatible"
+    TOO_EXPENSIVE = "too_expensive"
     NAME_TAKEN = "name_taken"
+    SOFT_DELETED = "soft_deleted"
     FORBIDDEN = "forbidden"
     BAD_REQUEST = "bad_request"
     NOT_FOUND = "not_found"
+    NOT_REGISTERED = "not_registered"
     CONFLICT = "conflict"
     FAILED_LATE = "failed_late"
     GAVE_UP = "gave_up"
@@ -35,35 +43,42 @@ class RefusalReason(StrEnum):
 
 ADVICE = {
     RefusalReason.NO_CAPACITY: "Azure has no capacity for this VM size now; retry later, or choose another size or region.",
-    RefusalReason.QUOTA_EXCEEDED: "The subscription's quota is exceeded; request more quota, or free some.",
+    RefusalReason.QUOTA_EXCEEDED: "The subscription's quota does not suffice.",
     RefusalReason.NOT_OFFERED: "This subscription cannot use this VM size in this region; choose another size or region.",
+    RefusalReason.INCOMPATIBLE: "Parts of the spec do not fit together in Azure; change the spec.",
+    RefusalReason.TOO_EXPENSIVE: "It would cost more than `max_hourly_cost` allows; choose a cheaper size or raise it.",
     RefusalReason.NAME_TAKEN: "A resource with this name exists and was not created by Dormouse; choose another name.",
+    RefusalReason.SOFT_DELETED: "A deleted resource of this name can still be recovered; recover or purge it.",
     RefusalReason.FORBIDDEN: "The control plane's identity lacks the permission for this request.",
     RefusalReason.NOT_FOUND: "The resource does not exist.",
+    RefusalReason.NOT_REGISTERED: "The subscription is not registered for this resource provider; register it.",
     RefusalReason.BAD_REQUEST: "Azure rejected the request as invalid.",
     RefusalReason.CONFLICT: "The current state of the resource does not allow this change.",
     RefusalReason.FAILED_LATE: "Azure accepted the request, but it failed later.",
     RefusalReason.GAVE_UP: "The request did not succeed within the time limit and number of retries.",
     RefusalReason.CANCELLED: "The operation was cancelled before this step started.",
 }
-# For Azure error codes that are more specific than the reason.
-ADVICE_BY_CODE = {
-    "ScopeLocked": "An Azure lock on the resource, its group or its subscription forbids this; remove the lock and retry.",
-    "RequestDisallowedByPolicy": "An Azure policy forbids this.",
-    "DenyAssignmentAuthorizationFailed": "A deny assignment forbids this; another Azure service manages the resource.",
-    "DisallowedOperation": "The Azure service that manages the resource forbids this.",
-}
+# How Resource Manager (`AuthorizationFailed`, `LinkedAuthorizationFailed`) and Key Vault name the permission.
+MISSING_PERMISSION = re.compile(
+    r"(?:not have (?:authorization|permission) to perform action(?:\(s\))?|\bAction:) '(?P<permission>[^']+)'"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A final rejection: retrying the same request cannot succeed. `azure` is whether `detail` is Azure's own message."""
+    """A final rejection: retrying the same request cannot succeed.
+
+    `azure` is whether `detail` is Azure's own message, `advice` what to do if that is more specific than the reason, and
+    `quota` the numbers of a quota that does not suffice.
+    """
 
     reason: RefusalReason
     detail: str
     code: str = ""
     step: str = ""
     azure: bool = False
+    advice: str = ""
+    quota: QuotaShortage | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", clipped(self.detail, LONGEST_DETAIL))
@@ -74,7 +89,23 @@ class Refusal:
         subject = f"{self.step}: " if self.step else ""
         code = f" ({self.code})" if self.code else ""
         said = "Azure's message: " if self.azure else ""
-        return f"{subject}{ADVICE_BY_CODE.get(self.code) or ADVICE[self.reason]} {said}{self.detail}{code}"
+        return f"{subject}{self.remedy} {said}{self.detail}{code}"
+
+    @property
+    def remedy(self) -> str:
+        """The sentences that say what it means and what to do."""
+        missing = MISSING_PERMISSION.search(self.detail) if self.reason is RefusalReason.FORBIDDEN else None
+        if missing and not self.advice:
+            return f"The control plane's identity needs a role with the permission {missing['permission']}."
+        numbers = f" {self.quota.in_words()}" if self.quota else ""
+        return f"{self.advice or ADVICE[self.reason]}{numbers}"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRead:
+    """What an activity returns instead of its result if Azure rejected a read, so that it is not retried."""
+
+    refused_by_azure: Refusal
 
 
 class Check(StrEnum):
@@ -111,63 +142,48 @@ class InstanceView:
     provisioning: str = ""
 
 
-class ObservedState(StrEnum):
-    """Whether a resource exists, and still matches the plan."""
+@dataclass(frozen=True, slots=True)
+class ResourceStatus:
+    """What Azure shows of one resource: whether it exists, whether it drifted from the plan, and its failure, if any.
 
-    ABSENT = "absent"
-    AS_PUT = "as_put"
-    DRIFTED = "drifted"
+    `state` is its power state (None: it has no power, or does not exist), `differences` what differs from the plan, as far
+    as its kind compares properties.
+    """
+
+    name: str
+    exists: bool
+    drifted: bool = False
+    state: State | None = None
+    problem: str = ""
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A resource group: its ID ("" if it does not exist), and the environment of this deployment in its tags, or ""."""
+
+    id: str = ""
+    owner: str = ""
+    deleting: bool = False
+
+    def is_of(self, environment: str) -> bool:
+        """Whether the group exists and its tags name this environment."""
+        return bool(self.id) and self.owner == environment
 
 
 @dataclass(frozen=True, slots=True)
 class PreflightResult:
-    """The result of preflight checks: the names of existing resources, of drifted ones, and refusals."""
+    """A plan compared with what exists: existing resources, those that drifted, the states of those with power, refusals.
+
+    `differing` are the resources whose properties differ from the plan, and `warnings` say what could not be checked.
+    """
 
     existing: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     drifted: tuple[str, ...] = ()
-
-
-class Stage(StrEnum):
-    """The stage of a request to Azure."""
-
-    DONE = "done"
-    WAITING = "waiting"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The progress of a request to Azure: done, waiting for `retry_after` seconds, or refused.
-
-    While waiting, `url` is the address to poll; if it is empty, the request itself must be repeated. `held_up` means that
-    Azure throttled the request or failed, so that `retry_after` must be honoured in full. `detail` says why it waits.
-    """
-
-    stage: Stage
-    url: str = ""
-    retry_after: float = 0.0
-    created: bool = False
-    outputs: dict[str, str] = field(default_factory=dict)
-    refusal: Refusal | None = None
-    health_checks: tuple[HealthCheckResult, ...] = ()
-    held_up: bool = False
-    detail: str = ""
-
-    @classmethod
-    def done(cls, *, created: bool = False, **facts: str) -> "Progress":
-        """The request is complete; `facts` are the outputs that other resources need."""
-        return cls(Stage.DONE, created=created, outputs=facts)
-
-    @classmethod
-    def waiting(cls, seconds: float, *, url: str = "", held_up: bool = False, detail: str = "") -> "Progress":
-        """Poll or repeat the request after so many seconds."""
-        return cls(Stage.WAITING, url=url, retry_after=seconds, held_up=held_up, detail=detail)
-
-    @classmethod
-    def refused(cls, refusal: Refusal) -> "Progress":
-        """Azure rejected the request."""
-        return cls(Stage.REFUSED, refusal=refusal)
+    statuses: tuple[ResourceStatus, ...] = ()
+    differing: tuple[ResourceStatus, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class OutcomeStatus(StrEnum):
@@ -183,13 +199,17 @@ class OutcomeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an operation ended, with details that are limited to the size of a table row."""
+    """How an operation ended, with details that are limited to the size of a table row.
+
+    `attempts` are the placements for which Azure had no capacity before it ended like this.
+    """
 
     status: OutcomeStatus
     reason: str
     refusals: tuple[Refusal, ...] = ()
     health_checks: tuple[HealthCheckResult, ...] = ()
     leftovers: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", clipped(self.reason, LONGEST_EXPLANATION))
@@ -203,6 +223,17 @@ class Outcome:
         said, left = tuple(refusals), tuple(leftovers)
         words = [refusal.explained() for refusal in said]
         return cls(OutcomeStatus.FAILED, _sentences(words, left, undone), refusals=said, leftovers=left)
+
+    def after(self, attempts: Sequence[Attempt], success: str = "") -> "Outcome":
+        """The outcome after attempts elsewhere; `success` says what was done in the end."""
+        if not attempts:
+            return self
+        reason = f"{self.reason} {attempts_in_words(attempts, success)}"
+        return replace(self, reason=reason, attempts=tuple(attempts))
+
+    def with_warnings(self, warnings: Iterable[str]) -> "Outcome":
+        """The outcome with warnings at the end of its reason."""
+        return replace(self, reason=" ".join([self.reason, *(f"Warning: {warning}" for warning in warnings)]))
 
     @classmethod
     def cancelled(cls, by: str, leftovers: Iterable[str] = (), *, undone: str = "") -> "Outcome":

@@ -1,145 +1,88 @@
 """The cloud-config of a machine: its files, and a setup service that continues after reboots."""
 
 import base64
+import gzip
 import json
-import posixpath
-from textwrap import dedent, indent
+from textwrap import dedent
 
-from dormouse.guest.installation import AGENT_UNIT, InstalledFile, installed_files
-from dormouse.guest.setup_script import SETUP_PATH, setup_script
-from dormouse.resources.plan import GuestSetup
+from dormouse.guest.features.registry import features_of
+from dormouse.guest.files import READY_PATH, SETUP_PATH, in_cloud_config, text_file, unit_file
+from dormouse.guest.setup_script import APT_TIMERS, WRONG_SYSTEM, setup_script
+from dormouse.resources.features import GuestSetup
 
-BLOBFUSE_CONFIG = "/etc/blobfuse2.yaml"
-MOUNT_UNIT = "dormouse-blobs.service"
 SETUP_UNIT = "dormouse-setup.service"
 
 
+# Since Ubuntu 24.04, unattended upgrades restart services that use an updated library: a restart of a desktop or of a mount
+# ends what people work in. https://discourse.ubuntu.com/t/needrestart-changes-in-ubuntu-24-04-service-restarts/44671
+NEEDRESTART = dedent("""\
+    # Written by the control plane: updates list the services that need a restart, and restart none.
+    $nrconf{restart} = 'l';
+    $nrconf{override_rc}{qr(^(dormouse-|jupyterhub|xrdp|docker|containerd|user@))} = 0;
+    """)
+NO_REBOOT = 'Unattended-Upgrade::Automatic-Reboot "false";\n'
+
+
+def custom_data(setup: GuestSetup, *, keys_only: bool = False) -> str:
+    """The custom data of a machine: its cloud-config, compressed because Azure takes at most 65,535 bytes, in base64.
+
+    https://docs.cloud-init.io/en/latest/explanation/format/gzip.html
+    """
+    text = cloud_config(setup, keys_only=keys_only)
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+
+
 def cloud_config(setup: GuestSetup, *, keys_only: bool = False) -> str:
-    """The cloud-config of a machine: the text whose base64 is its custom data (at most 65,535 bytes, no secrets).
+    """The cloud-config of a machine, which has no secrets.
 
     `keys_only` makes sshd refuse passwords. The `users` key is left out: cloud-init then keeps the administrator that
     Azure's data source describes. https://learn.microsoft.com/azure/virtual-machines/custom-data
     """
     files = [
-        _file(BLOBFUSE_CONFIG, _blobfuse_config(setup), "0640"),
-        _file(f"/etc/systemd/system/{MOUNT_UNIT}", _mount_unit(setup), "0644"),
-        _file(f"/etc/systemd/system/{SETUP_UNIT}", _setup_unit(), "0644"),
-        _file(SETUP_PATH, setup_script(setup), "0755"),
+        unit_file(SETUP_UNIT, SETUP_SERVICE),
+        text_file(SETUP_PATH, setup_script(setup), "0755"),
+        text_file("/etc/needrestart/conf.d/dormouse.conf", NEEDRESTART),
+        text_file("/etc/apt/apt.conf.d/52dormouse", NO_REBOOT),
     ]
-    if setup.desktop:
-        files.append(_file("/etc/polkit-1/rules.d/45-allow-colord.rules", COLORD_RULE, "0644"))
-    password_login = "ssh_pwauth: false\n" if keys_only else ""
     commands = [
         ["systemctl", "daemon-reload"],
         ["systemctl", "enable", SETUP_UNIT],
         ["systemctl", "start", "--no-block", SETUP_UNIT],
     ]
-    if setup.control_plane:
-        files += map(_installed, installed_files(setup.control_plane, setup.audience))
-        commands.append(["systemctl", "enable", "--now", AGENT_UNIT])
-    lines = "".join(f"  - {json.dumps(command)}\n" for command in commands)
-    return f"#cloud-config\n{password_login}package_update: true\nwrite_files:\n{''.join(files)}runcmd:\n{lines}"
+    for feature, added in features_of(setup):
+        files += added.files(feature)
+        commands += [["systemctl", "enable", unit] for unit in added.enabled]
+        commands += [["systemctl", "enable", "--now", unit] for unit in added.started]
+    # The driver extension, apt's timers and the setup would fight for apt's locks: the timers wait for the setup.
+    first = ["cloud-init-per", "once", "dormouse-apt", "systemctl", "mask", "--now", *APT_TIMERS]
+    written = "".join(map(in_cloud_config, files))
+    parts = [f"bootcmd:\n{_listed([first])}", f"write_files:\n{written}", f"runcmd:\n{_listed(commands)}"]
+    password_login = "ssh_pwauth: false\n" if keys_only else ""
+    return f"#cloud-config\n{password_login}{''.join(parts)}"
 
 
-def _file(path: str, content: str, permissions: str) -> str:
-    head = f"  - path: {json.dumps(path)}\n    permissions: '{permissions}'\n    content: |\n"
-    return head + indent(content, "      ", lambda line: line.strip() != "")
+def _listed(commands: list[list[str]]) -> str:
+    return "".join(f"  - {json.dumps(command)}\n" for command in commands)
 
 
-def _installed(file: InstalledFile) -> str:
-    if file.is_text:
-        return _file(file.path, file.content.decode(), file.permissions)
-    head = f"  - path: {json.dumps(file.path)}\n    permissions: '{file.permissions}'\n    encoding: gz+b64\n"
-    return f"{head}    content: {base64.b64encode(file.content).decode()}\n"
+# A driver installation may reboot the machine; runcmd would not run again, this service does.
+SETUP_SERVICE = dedent(f"""\
+    [Unit]
+    Description=First setup of this machine (continues after a reboot)
+    Wants=network-online.target
+    After=network-online.target
+    ConditionPathExists=!{READY_PATH}
+    StartLimitIntervalSec=0
 
+    [Service]
+    Type=oneshot
+    RemainAfterExit=yes
+    ExecStart={SETUP_PATH}
+    Restart=on-failure
+    RestartSec=30
+    RestartPreventExitStatus={WRONG_SYSTEM}
+    TimeoutStartSec=90min
 
-def _blobfuse_config(setup: GuestSetup) -> str:
-    # Keys: https://github.com/Azure/azure-storage-fuse/blob/main/setup/baseConfig.yaml
-    # `mode: msi` without an id means the system-assigned identity.
-    return dedent(f"""\
-        allow-other: true
-        logging:
-          type: syslog
-          level: log_warning
-        components:
-          - libfuse
-          - file_cache
-          - attr_cache
-          - azstorage
-        libfuse:
-          attribute-expiration-sec: 240
-          entry-expiration-sec: 240
-          negative-entry-expiration-sec: 120
-        file_cache:
-          path: {json.dumps(setup.cache_path)}
-          timeout-sec: 120
-          max-size-mb: 8192
-          cleanup-on-start: true
-        attr_cache:
-          timeout-sec: 240
-        azstorage:
-          type: block
-          account-name: {json.dumps(setup.storage_account)}
-          container: {json.dumps(setup.container)}
-          mode: msi
-        """)
-
-
-def _mount_unit(setup: GuestSetup) -> str:
-    # The identity gets its role after the machine is created, and the role takes minutes to take effect: the mount is
-    # retried until it works. blobfuse2 runs in the foreground, because in the background it reports success too early.
-    return dedent(f"""\
-        [Unit]
-        Description=Blob container {setup.container} on {setup.mount_path}
-        Wants=network-online.target
-        After=network-online.target
-        RequiresMountsFor={posixpath.dirname(setup.mount_path)}
-        StartLimitIntervalSec=0
-
-        [Service]
-        Type=exec
-        ExecStartPre=-/usr/bin/fusermount3 -uzq {setup.mount_path}
-        ExecStartPre=/usr/bin/mkdir -p {setup.cache_path} {setup.mount_path}
-        ExecStart=/usr/bin/blobfuse2 mount {setup.mount_path} --foreground --config-file={BLOBFUSE_CONFIG} \
-        --disable-version-check=true
-        ExecStartPost=/usr/bin/timeout 60 /bin/sh -c 'until mountpoint -q {setup.mount_path}; do sleep 1; done'
-        ExecStop=/usr/bin/fusermount3 -u {setup.mount_path}
-        Restart=always
-        RestartSec=20
-        TimeoutStartSec=120
-
-        [Install]
-        WantedBy=multi-user.target
-        """)
-
-
-def _setup_unit() -> str:
-    # A driver installation may reboot the machine; runcmd would not run again, this service does.
-    return dedent(f"""\
-        [Unit]
-        Description=First setup of this machine (continues after a reboot)
-        Wants=network-online.target
-        After=network-online.target
-        ConditionPathExists=!/var/lib/dormouse/ready
-        StartLimitIntervalSec=0
-
-        [Service]
-        Type=oneshot
-        RemainAfterExit=yes
-        ExecStart={SETUP_PATH}
-        Restart=on-failure
-        RestartSec=30
-        TimeoutStartSec=90min
-
-        [Install]
-        WantedBy=multi-user.target
-        """)
-
-
-COLORD_RULE = dedent("""\
-    polkit.addRule(function(action, subject) {
-      if (action.id.indexOf("org.freedesktop.color-manager.") === 0 && subject.isInGroup("sudo")) {
-        return polkit.Result.YES;
-      }
-    });
+    [Install]
+    WantedBy=multi-user.target
     """)

@@ -1,7 +1,7 @@
 """The health check: a script that checks a machine from inside, and the parser of its output.
 
 Run Command executes it, keeps the last 4,096 bytes of output, allows one run at a time, and takes at least 20 seconds. So
-the script never waits, always exits with 0, and prints one line per check.
+the script waits for nothing but the programs that it runs, always exits with 0, and prints one line per check.
 https://learn.microsoft.com/azure/virtual-machines/linux/run-command
 
 The script uses no redirection and no command with a slash, so that a restricted shell can run it too. After a later
@@ -9,13 +9,14 @@ boot the setup service is inactive; the file that it has created then shows that
 """
 
 import re
-import shlex
 
 from dormouse.environments.results import Check, HealthCheckResult
-from dormouse.guest.setup_script import READY_PATH
-from dormouse.resources.plan import GuestSetup
+from dormouse.guest.features.registry import features_of
+from dormouse.guest.files import READY_PATH
+from dormouse.resources.features import GuestSetup
 
 LINE = re.compile(r"^dormouse-check (?P<name>[a-z-]+) (?P<result>passed|waiting|failed) ?(?P<detail>.*)$", re.MULTILINE)
+BASE = ("cloud-init", "setup")
 
 HEAD = r"""
 say() { printf 'dormouse-check %s %s %s\n' "$1" "$2" "${3:0:200}"; }
@@ -23,9 +24,20 @@ say() { printf 'dormouse-check %s %s %s\n' "$1" "$2" "${3:0:200}"; }
 check_cloud_init() {
   case "$(cloud-init status)" in
     *"status: done"*|*"status: degraded"*) say cloud-init passed "the first boot has finished" ;;
-    *"status: error"*) say cloud-init failed "cloud-init reports an error" ;;
+    *"status: error"*) check_after_error ;;
     *) say cloud-init waiting "the first boot is still in progress" ;;
   esac
+}
+
+# The setup runs on its own: an error of cloud-init is final only if the setup does not run.
+check_after_error() {
+  local setup
+  setup=$(systemctl is-active dormouse-setup.service)
+  if test -e @READY@ || [ "$setup" = active ]; then
+    say cloud-init passed "cloud-init reports an error, but everything is installed"
+  elif [ "$setup" = activating ]; then
+    say cloud-init waiting "cloud-init reports an error; software is still being installed"
+  else say cloud-init failed "cloud-init reports an error, and the setup does not run"; fi
 }
 
 check_setup() {
@@ -38,60 +50,26 @@ check_setup() {
 }
 """
 
-BLOBS = r"""
-check_blobs() {
-  if timeout 20 mountpoint -q @PATH@; then say blob-mount passed "@PATH@ is mounted"
-  else say blob-mount waiting "@PATH@ is not mounted yet"; fi
-}
-"""
-
-DESKTOP = r"""
-check_desktop() {
-  if [ "$(systemctl is-active xrdp)" = active ]; then say xrdp passed "remote desktop is listening"
-  else say xrdp waiting "remote desktop is not running yet"; fi
-}
-"""
-
-GPU = r"""
-check_gpu() {
-  local seen
-  if seen=$(timeout 30 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader); then
-    say gpu passed "$seen"
-  else say gpu waiting "nvidia-smi does not work yet: $seen"; fi
-}
-"""
-
-AGENT = r"""
-check_agent() {
-  if [ "$(systemctl is-active dormouse-agent.service)" = active ]; then say agent passed "the agent is running"
-  else say agent waiting "the agent is not running yet"; fi
-}
-"""
-
 
 def health_script(setup: GuestSetup) -> str:
     """The health check script for one machine."""
-    path = shlex.quote(setup.mount_path)
-    parts, checks = (
-        [HEAD.replace("@READY@", READY_PATH), BLOBS.replace("@PATH@", path)],
-        ["check_cloud_init", "check_setup", "check_blobs"],
-    )
-    if setup.desktop:
-        parts.append(DESKTOP)
-        checks.append("check_desktop")
-    if setup.gpu:
-        parts.append(GPU)
-        checks.append("check_gpu")
-    if setup.control_plane:
-        parts.append(AGENT)
-        checks.append("check_agent")
-    return "".join(parts) + "\n" + "\n".join(checks) + "\nexit 0\n"
+    checks = _feature_checks(setup)
+    functions = [f"\n{_function(name)}() {{\n{text.strip(chr(10))}\n}}\n" for name, text in checks.items()]
+    calls = [_function(name) for name in (*BASE, *checks)]
+    return "".join([HEAD.replace("@READY@", READY_PATH), *functions, "\n", "\n".join(calls), "\nexit 0\n"])
 
 
 def expected_checks(setup: GuestSetup) -> tuple[str, ...]:
     """The names of the checks that the script must report on."""
-    enabled = {"xrdp": setup.desktop, "gpu": setup.gpu, "agent": bool(setup.control_plane)}
-    return ("cloud-init", "setup", "blob-mount", *(name for name, applies in enabled.items() if applies))
+    return (*BASE, *_feature_checks(setup))
+
+
+def _feature_checks(setup: GuestSetup) -> dict[str, str]:
+    return {name: text for feature, added in features_of(setup) for name, text in added.checks(feature).items()}
+
+
+def _function(check: str) -> str:
+    return f"check_{check.replace('-', '_')}"
 
 
 def findings_in(output: str, setup: GuestSetup) -> tuple[HealthCheckResult, ...]:

@@ -3,37 +3,26 @@
 import base64
 import json
 import posixpath
-from dataclasses import dataclass
 from textwrap import dedent
 
+from dormouse.guest.files import GuestFile, text_file, unit_file
 from dormouse.guest.packaging import packed_agent
 
 AGENT_PATH = "/usr/local/lib/dormouse/agent.pyz"
 CONFIGURATION_PATH = "/etc/dormouse/agent.json"
 AGENT_UNIT = "dormouse-agent.service"
-UNIT_PATH = f"/etc/systemd/system/{AGENT_UNIT}"
 AWAKE_PATH = "/usr/local/bin/dormouse-awake"
 RUN_PATH = "/run/dormouse"
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledFile:
-    """One file of the agent; binary content is compressed with gzip for transfer."""
-
-    path: str
-    permissions: str
-    content: bytes
-    is_text: bool = True
-
-
-def installed_files(control_plane: str, audience: str) -> tuple[InstalledFile, ...]:
+def installed_files(control_plane: str, audience: str) -> tuple[GuestFile, ...]:
     """All files of the agent."""
     configuration = json.dumps({"control_plane": control_plane, "audience": audience})
     return (
-        InstalledFile(AGENT_PATH, "0644", packed_agent(), is_text=False),
-        InstalledFile(CONFIGURATION_PATH, "0644", f"{configuration}\n".encode()),
-        InstalledFile(AWAKE_PATH, "0755", f'#!/bin/sh\nexec /usr/bin/python3 -I {AGENT_PATH} awake "$@"\n'.encode()),
-        InstalledFile(UNIT_PATH, "0644", UNIT.encode()),
+        GuestFile(AGENT_PATH, "0644", packed_agent(), is_text=False),
+        text_file(CONFIGURATION_PATH, f"{configuration}\n"),
+        text_file(AWAKE_PATH, f'#!/bin/sh\nexec /usr/bin/python3 -I {AGENT_PATH} awake "$@"\n', "0755"),
+        unit_file(AGENT_UNIT, UNIT),
     )
 
 
@@ -147,7 +136,7 @@ def _under_root(paths: list[str]) -> str:
     return " ".join(f'"$root{path}"' for path in paths)
 
 
-def _put(file: InstalledFile) -> str:
+def _put(file: GuestFile) -> str:
     put, or_fail = f"put {file.path} {file.permissions}", f'|| fail "{file.path} cannot be written"'
     if file.is_text:
         return f"{put} <<'DORMOUSE' {or_fail}\n{file.content.decode()}DORMOUSE\n"

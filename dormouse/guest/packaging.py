@@ -1,4 +1,4 @@
-"""Packaging the agent as one file, reproducibly: the same sources give the same bytes on every host."""
+"""Packaging the programs of machines as one file each, reproducibly: the same sources give the same bytes on every host."""
 
 import ast
 import functools
@@ -7,33 +7,44 @@ import io
 import zipfile
 from pathlib import Path
 
-SOURCES = Path(__file__).parent / "agent"
-MAIN = "from agent.main import main\n\nraise SystemExit(main())\n"
+FOLDER = Path(__file__).parent
+AGENT, PIPELINES = "agent", "pipelines"
+MAIN = "from {name}.main import main\n\nraise SystemExit(main())\n"
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-@functools.cache
 def agent_archive() -> bytes:
-    """The zip file that `python3 agent.pyz` runs.
+    """The zip file that `python3 agent.pyz` runs."""
+    return program_archive(AGENT)
+
+
+@functools.cache
+def program_archive(name: str) -> bytes:
+    """The zip file of the program in this folder, which Python runs.
 
     Its entries are not compressed: compressing the whole archive for transfer gives a much smaller result, and the bytes do
     not depend on the version of zlib.
     """
-    sources = sorted(SOURCES.rglob("*.py"))
-    texts = {f"agent/{path.relative_to(SOURCES).as_posix()}": bare(path.read_text()) for path in sources}
+    sources = sorted((FOLDER / name).rglob("*.py"))
+    texts = {path.relative_to(FOLDER).as_posix(): bare(path.read_text()) for path in sources}
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
-        for name, text in sorted({"__main__.py": MAIN, **texts}.items()):
-            entry = zipfile.ZipInfo(name, ZIP_EPOCH)
+        for path, text in sorted({"__main__.py": MAIN.format(name=name), **texts}.items()):
+            entry = zipfile.ZipInfo(path, ZIP_EPOCH)
             entry.create_system, entry.external_attr = 3, 0o644 << 16
             file.writestr(entry, text)
     return archive.getvalue()
 
 
-@functools.cache
 def packed_agent() -> bytes:
-    """The agent, compressed with gzip, because custom data is limited to 64 KiB."""
-    return gzip.compress(agent_archive(), 9, mtime=0)
+    """The agent, compressed."""
+    return packed_program(AGENT)
+
+
+@functools.cache
+def packed_program(name: str) -> bytes:
+    """A program, compressed with gzip, because custom data is limited to 64 KiB."""
+    return gzip.compress(program_archive(name), 9, mtime=0)
 
 
 def bare(source: str) -> str:

@@ -1,8 +1,10 @@
 """What each route takes and gives: bodies, query parameters, replies, and the errors that it may answer."""
 
+import functools
+import operator
 from typing import Any
 
-from dormouse.blueprints.specs import WorkstationSpec
+from dormouse.blueprints.catalog import BLUEPRINTS
 from dormouse.chatops.endpoints import GenericAnswer, GenericMessage
 from dormouse.errors import (
     BlueprintNotFound,
@@ -23,38 +25,59 @@ from dormouse.errors import (
 )
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
 from dormouse.http.handlers.machines import MachineHold, MachineLease
-from dormouse.http.parameters import AFTER, DRY_RUN, ENVIRONMENT, FORCE, FORMAT, LIMIT, PURGE, REGION, SINCE, SIZE, VERDICT
+from dormouse.http.parameters import (
+    AFTER,
+    DRY_RUN,
+    ENVIRONMENT,
+    FORCE,
+    FORMAT,
+    GPU,
+    LIMIT,
+    MAX_PRICE,
+    PURGE,
+    REGION,
+    SINCE,
+    SIZE,
+    SIZES_REGION,
+    SNAPSHOT,
+    VERDICT,
+)
 from dormouse.http.route import CSV, FOLLOWED, FORM, HTML, Contract, Reply, begun, followed, ok
 from dormouse.idle.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
+from dormouse.services.changes.resizing import ResizeRequest
 from dormouse.services.views.blueprints import BlueprintList, BlueprintView, Health
-from dormouse.services.views.environments import (
-    AlreadyDeleted,
-    ApplyPreview,
-    DeletePreview,
-    EnvironmentList,
-    EnvironmentView,
-    PasswordLocation,
-    PowerPreview,
-)
+from dormouse.services.views.environments import EnvironmentList, EnvironmentView
 from dormouse.services.views.heartbeats import HeartbeatAnswer
 from dormouse.services.views.machines import AdoptionPreview, HoldView, IdleReport, LeaseView, MachineList
 from dormouse.services.views.operations import CancelPreview, OperationList, OperationView
+from dormouse.services.views.previews import (
+    AlreadyDeleted,
+    ApplyPreview,
+    DeletePreview,
+    PasswordLocation,
+    PowerPreview,
+    ResizePreview,
+)
+from dormouse.services.views.sizes import SizeList
 from dormouse.services.views.sweeps import SweepAccepted, SweepView
 
 POWER_ERRORS = (EnvironmentNotFound, EnvironmentBusy, CommandNotPossible)
-KEEP_ERRORS = (EnvironmentNotFound, EnvironmentBusy)
+KEEP_ERRORS = (EnvironmentNotFound, EnvironmentBusy, CommandNotPossible)
 MACHINE_ERRORS = (MachineNotFound, EnvironmentBusy)
 SIGNATURE_ERRORS = (NotAuthenticated, InvalidRequest)
 PAGED = (LIMIT, AFTER)
 SLACK, TEAMS, GENERIC = "X-Slack-Signature", "Authorization", "X-Hub-Signature-256"
 
-APPLY = Contract(begun(EnvironmentView, ApplyPreview), (DRY_RUN,), body=WorkstationSpec, raises=(EnvironmentBusy, NameTaken))
+ANY_SPEC: Any = functools.reduce(operator.or_, (each.spec for each in BLUEPRINTS.values()))
+APPLY = Contract(begun(EnvironmentView, ApplyPreview), (DRY_RUN,), body=ANY_SPEC, raises=(EnvironmentBusy, NameTaken))
 SHOW_ENVIRONMENT = Contract(ok(EnvironmentView), raises=(EnvironmentNotFound,))
 LIST_ENVIRONMENTS = Contract(ok(EnvironmentList), PAGED)
 CHANGE_POWER = Contract(begun(EnvironmentView, PowerPreview), (DRY_RUN,), raises=POWER_ERRORS)
-DELETE = Contract(begun(AlreadyDeleted, DeletePreview), (DRY_RUN, PURGE), raises=POWER_ERRORS)
-LOCATE_PASSWORD = Contract(ok(PasswordLocation), raises=(EnvironmentNotFound,))
+RESIZE = Contract(begun(EnvironmentView, ResizePreview), (DRY_RUN,), body=ResizeRequest, raises=POWER_ERRORS)
+DELETE = Contract(begun(AlreadyDeleted, DeletePreview), (DRY_RUN, PURGE, SNAPSHOT), raises=POWER_ERRORS)
+LOCATE_PASSWORD = Contract(ok(PasswordLocation), raises=(EnvironmentNotFound, CommandNotPossible))
+ROTATE = Contract(begun(PowerPreview), (DRY_RUN,), raises=POWER_ERRORS)
 HOLD = Contract(ok(HoldView), (DRY_RUN,), body=HoldRequest, raises=KEEP_ERRORS)
 EXTEND = Contract(ok(LeaseView), (DRY_RUN,), body=LeaseRequest, raises=KEEP_ERRORS)
 
@@ -69,6 +92,9 @@ RUN_SWEEP = Contract(
     (Reply(202, SweepAccepted, headers=FOLLOWED),), (DRY_RUN,), raises=(SweepUnderWay,), dry_run_is_watched=True
 )
 SHOW_SWEEP = Contract(followed(SweepView), raises=(SweepNotFound,))
+SHOW_SWEEP_RESULT = Contract(
+    (Reply(202, SweepView, headers=FOLLOWED), *ok(SweepView)), raises=(SweepNotFound, OperationFailed)
+)
 HEARTBEAT = Contract(
     ok(HeartbeatAnswer),
     body=Heartbeat,
@@ -86,6 +112,7 @@ SHOW_RESULT = Contract(begun(EnvironmentView, OperationView), raises=(OperationN
 CANCEL = Contract(begun(CancelPreview), (DRY_RUN, FORCE), raises=(OperationNotFound, SweepNotFound, CommandNotPossible))
 LIST_BLUEPRINTS = Contract(ok(BlueprintList), (*PAGED, REGION, SIZE))
 SHOW_BLUEPRINT = Contract(ok(BlueprintView), (REGION, SIZE), raises=(BlueprintNotFound,))
+LIST_SIZES = Contract(ok(SizeList), (*PAGED, SIZES_REGION, GPU, MAX_PRICE))
 HEALTH = Contract(ok(Health))
 OPENAPI = Contract(ok(dict[str, Any]))
 DOCS = Contract((Reply(200, None, HTML),))

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import azure.functions as func
@@ -67,13 +68,23 @@ def _decode(text: str) -> func.HttpResponse:
     return func.HttpResponse(stored["body"], status_code=stored["status"], headers=headers, mimetype="application/json")
 
 
+def _same_numbers(value: Any) -> Any:
+    """A JSON value in which whole numbers are written alike: 1 for 1.0."""
+    if isinstance(value, dict):
+        return {name: _same_numbers(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_same_numbers(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _fingerprint(req: func.HttpRequest) -> str:
     """What makes two requests the same command: method, path, query and body.
 
-    The function key in the query, the order of parameters, the host name and flags that are off do not count.
+    The host name, the function key in the query, the case of the path, a slash at its end, the order of parameters and of
+    keys in JSON, the spelling of numbers, and flags that are off do not count.
     """
     path = "/".join(part for part in unquote(urlsplit(req.url).path).split("/") if part).lower()
     places = [f"{name}={value}" for name, value in sorted(req.route_params.items())]
     query = [f"{name}={value}" for name, value in sorted(written_in(req)) if name != DRY_RUN.name and value != OFF]
-    body = json.dumps(body_of(req), sort_keys=True) if raw_body(req) else "{}"
+    body = json.dumps(_same_numbers(body_of(req)), sort_keys=True) if raw_body(req) else "{}"
     return digest(req.method, path, json.dumps(places), json.dumps(query), body, str(DRY_RUN.of(req)))

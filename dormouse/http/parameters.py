@@ -13,12 +13,15 @@ import azure.functions as func
 from dormouse.errors import InvalidRequest
 from dormouse.http.requests import DRY_RUN_MEMBER, json_object, raw_body
 from dormouse.idle.verdict import VerdictKind
+from dormouse.text.plain_text import CONTROL, require_plain
 
 T = TypeVar("T")
 
 LARGEST_PAGE, USUAL_PAGE = 200, 50
 LONGEST_CURSOR = 1024
-REGION_NAME = re.compile(r"[a-z][a-z0-9]{2,30}")
+REGION_NAME = re.compile(r"[a-z][a-z0-9]{2,30}", re.ASCII)
+GPU_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 -]{0,39}", re.ASCII)
+PRICE = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,23 @@ class Parameter(Generic[T]):
     schema: Mapping[str, Any]
     read: Callable[[str], T]
     absent: T
+    required: bool = False
 
     def of(self, req: func.HttpRequest) -> T:
-        """The value in a request, or the default; raises InvalidRequest."""
+        """The value in a request, or the default; raises InvalidRequest, also if a required parameter is missing."""
         text = req.params.get(self.name)
+        if text is None and self.required:
+            raise InvalidRequest(f"The query parameter `{self.name}` is missing. {self.meaning}")
+        return self.absent if text is None else self.read_text(text)
+
+    def read_text(self, text: str) -> T:
+        """The value that a text stands for; raises InvalidRequest."""
         try:
-            return self.absent if text is None else self.read(text)
+            require_plain(text)
+        except ValueError as error:
+            raise InvalidRequest(f"The value of `{self.name}` {error}.") from None
+        try:
+            return self.read(text)
         except ValueError as error:
             raise InvalidRequest(f"`{self.name}` must be {error}, not {text[:80]!r}.") from None
 
@@ -86,7 +100,7 @@ def _cursor(text: str) -> str:
         position = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         position = ""
-    if not position.startswith("1") or len(position) == 1 or len(text) > LONGEST_CURSOR:
+    if not position.startswith("1") or len(position) == 1 or len(text) > LONGEST_CURSOR or CONTROL.search(position):
         raise ValueError("a cursor from the `next` link of an earlier page")
     return position[1:]
 
@@ -106,6 +120,18 @@ def _one_of(*words: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def _gpu(text: str) -> str:
+    if not GPU_MODEL.fullmatch(text):
+        raise ValueError("a model such as A100, `any` or `none`")
+    return text
+
+
+def _price(text: str) -> float:
+    if not PRICE.fullmatch(text) or not float(text):
+        raise ValueError("an amount above 0, such as 2.50")
+    return float(text)
 
 
 def _region(text: str) -> str:
@@ -132,6 +158,13 @@ FORCE = Parameter(
 PURGE = Parameter(
     "purge",
     "Also purge the deleted password secret, so that it cannot be recovered from the key vault. Requires the role `admin`.",
+    {"type": "boolean"},
+    _flag,
+    absent=False,
+)
+SNAPSHOT = Parameter(
+    "snapshot",
+    "Take a snapshot of each OS disk before the deletion, and keep it; snapshots are billed until you delete them.",
     {"type": "boolean"},
     _flag,
     absent=False,
@@ -174,3 +207,20 @@ FORMAT = Parameter(
 )
 REGION = Parameter("region", "The Azure region to return prices for.", {"type": "string"}, _region, "")
 SIZE = Parameter("size", "The VM size to return the price for, instead of the default size.", {"type": "string"}, str, "")
+SIZES_REGION = Parameter(
+    "region", "The Azure region, such as polandcentral.", {"type": "string"}, _region, "", required=True
+)
+GPU = Parameter(
+    "gpu",
+    "Return only sizes with this GPU: a model such as `A100`, `any`, or `none` for sizes without one.",
+    {"type": "string"},
+    _gpu,
+    "",
+)
+MAX_PRICE = Parameter(
+    "max_price",
+    "Return only sizes that cost at most this much per hour (pay as you go, Linux, in USD).",
+    {"type": "number", "exclusiveMinimum": 0},
+    _price,
+    0.0,
+)

@@ -12,10 +12,12 @@ from dormouse.http.route import Route
 from dormouse.services.admission import count_request
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.durable_client import Client
+from dormouse.services.durable_client import DurableClient
 
 
-async def handle(route: Route, req: func.HttpRequest, client: Client, dependencies: Dependencies) -> func.HttpResponse:
+async def handle(
+    route: Route, req: func.HttpRequest, client: DurableClient, dependencies: Dependencies
+) -> func.HttpResponse:
     """The response of a route to a request; what the request is refused for is a problem, with absolute URLs."""
     try:
         return await _handle(route, req, client, dependencies)
@@ -23,7 +25,9 @@ async def handle(route: Route, req: func.HttpRequest, client: Client, dependenci
         return problem_of(error, path_of(req), api_url_of(req, dependencies))
 
 
-async def _handle(route: Route, req: func.HttpRequest, client: Client, dependencies: Dependencies) -> func.HttpResponse:
+async def _handle(
+    route: Route, req: func.HttpRequest, client: DurableClient, dependencies: Dependencies
+) -> func.HttpResponse:
     caller = await authenticate(req, route.use_case.permission, dependencies)
     require_permission(caller, route.use_case.permission)
     route.require_readable(req)

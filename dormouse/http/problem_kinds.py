@@ -20,6 +20,7 @@ from dormouse.errors import (
     NotAuthenticated,
     OperationFailed,
     OperationNotFound,
+    RefusedByAzure,
     RequestTooLarge,
     RequestUnderWay,
     SweepNotFound,
@@ -50,6 +51,7 @@ STATUS_OF: dict[type[ControlPlaneError], HTTPStatus] = {
     OperationFailed: HTTPStatus.CONFLICT,
     UnreadableRecord: HTTPStatus.SERVICE_UNAVAILABLE,
     CloudUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    RefusedByAzure: HTTPStatus.BAD_GATEWAY,
     Misconfigured: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
@@ -77,6 +79,7 @@ CODE_OF: dict[type[ControlPlaneError], str] = {
     OperationFailed: "operation_failed",
     UnreadableRecord: "unreadable_record",
     CloudUnavailable: "azure_unavailable",
+    RefusedByAzure: "refused_by_azure",
 }
 
 TITLE_OF: dict[type[ControlPlaneError], str] = {
@@ -101,6 +104,7 @@ TITLE_OF: dict[type[ControlPlaneError], str] = {
     OperationFailed: "The operation did not succeed",
     UnreadableRecord: "A record cannot be read",
     CloudUnavailable: "Azure is unavailable",
+    RefusedByAzure: "Azure refuses the control plane",
     Misconfigured: "The control plane is misconfigured",
 }
 

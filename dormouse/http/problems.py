@@ -27,7 +27,7 @@ from dormouse.errors import (
     TooManyRequests,
 )
 from dormouse.http.problem_kinds import CODE_OF, HEADERS, STATUS_OF, TITLE_OF
-from dormouse.http.responses import PREFIX, operation_url, sweep_url
+from dormouse.http.responses import LOCATION, PREFIX, operation_url, sweep_headers
 
 P = ParamSpec("P")
 Route = Callable[Concatenate[func.HttpRequest, P], Awaitable[func.HttpResponse]]
@@ -70,7 +70,7 @@ class Problem:
     errors: Annotated[
         tuple[Fault, ...] | None,
         Field(
-            description="Every validation error of the request; only with code `invalid_spec`.",
+            description="Every validation error of the request (the first 100); only with code `invalid_spec`.",
             examples=[[{"pointer": "/region", "detail": "is missing"}]],
         ),
     ] = None
@@ -92,7 +92,7 @@ def answers_problems(route: Route[P]) -> Route[P]:
             return await route(req, *args, **kwargs)
         except ControlPlaneError as error:
             return problem_of(error, path_of(req))
-        except Exception:
+        except Exception:  # an error of ours: callers get a problem without details, and the log gets the traceback
             log.exception("A request failed with an unexpected exception.")
             status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed unexpectedly; the error was logged."
             problem = Problem("about:blank", status.phrase, status, detail, INTERNAL_ERROR, path_of(req))
@@ -122,7 +122,7 @@ def _header_of(error: ControlPlaneError, api_url: str) -> str:
         case EnvironmentBusy():
             return operation_url(error.operation, api_url)
         case SweepUnderWay():
-            return sweep_url(error.sweep, api_url)
+            return sweep_headers(error.sweep, api_url)[LOCATION]
         case CloudUnavailable():
             return "10"
         case RequestUnderWay():

@@ -14,22 +14,24 @@ KEY = "code"  # the function key, which the host reads
 MOST_PARAMETERS, LONGEST_SHOWN = 50, 40
 
 
-def require_readable_query(req: func.HttpRequest, known: Iterable[str]) -> None:
-    """Raise InvalidRequest for a query parameter that is unknown, empty, repeated, or was altered by the host."""
+def query_faults(req: func.HttpRequest, known: Iterable[str]) -> dict[str, list[str]]:
+    """The query parameters that are unknown, empty, repeated, or altered by the host, by a sentence about them.
+
+    Raises InvalidRequest if the query cannot be parsed at all.
+    """
     written = written_in(req)
     names = [name for name, _ in written]
-    strange = sorted({*names, *_ours(req.params)} - {*known})
-    if strange:
-        raise InvalidRequest(f"Unknown query parameter {shown(strange)}; remove it.")
-    empty = sorted({name for name, value in written if not value})
-    if empty:
-        raise InvalidRequest(f"The query parameter {shown(empty)} has no value; set a value or remove it.")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InvalidRequest(f"The query parameter {shown(twice)} is repeated; send it once.")
-    lost = sorted(name for name, value in written if req.params.get(name) != value)
-    if lost:
-        raise InvalidRequest(f"The query parameter {shown(lost)} cannot be parsed; check its percent-encoding.")
+    strange = {*names, *_ours(req.params)} - {*known}
+    empty = {name for name, value in written if not value} - strange
+    twice = {name for name in names if names.count(name) > 1} - strange - empty
+    lost = {name for name, value in written if req.params.get(name) != value} - strange - empty - twice
+    faults = {
+        "Unknown query parameter {}; remove it.": strange,
+        "The query parameter {} has no value; set a value or remove it.": empty,
+        "The query parameter {} is repeated; send it once.": twice,
+        "The query parameter {} cannot be parsed; check its percent-encoding.": lost,
+    }
+    return {words.format(shown(sorted(names))): sorted(names) for words, names in faults.items() if names}
 
 
 def written_in(req: func.HttpRequest) -> list[tuple[str, str]]:

@@ -48,8 +48,10 @@ def json_object(raw: bytes) -> dict[str, Any]:
     """The JSON object in a body; raises InvalidRequest, also for repeated keys."""
     try:
         body = json.loads(raw, object_pairs_hook=_object)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
+    except RecursionError:
+        raise InvalidRequest("The body is not valid JSON that can be read: it is nested too deeply.") from None
     if not isinstance(body, dict):
         raise InvalidRequest("The body must be a JSON object.")
     return body
@@ -69,7 +71,7 @@ def model_of(kind: type[M], body: dict[str, Any]) -> M:
     try:
         return kind.model_validate(body, context=ASKED)
     except ValidationError as error:
-        raise InvalidSpec(faults_of(error)) from None
+        raise InvalidSpec(faults_of(error, kind)) from None
 
 
 def caller_address(req: func.HttpRequest) -> str:

@@ -64,6 +64,12 @@ def sweep_url(sweep: str, api_url: str) -> str:
     return f"{api_url}/sweeps/{sweep}"
 
 
+def sweep_headers(sweep: str, api_url: str) -> dict[str, str]:
+    """The headers of a response that says where to follow a sweep, as `accepted` does for operations."""
+    href = sweep_url(sweep, api_url)
+    return {LOCATION: f"{href}/result", OPERATION_LOCATION: href, RETRY_AFTER: POLL_AGAIN_IN}
+
+
 def respond(result: Any, api_url: str) -> func.HttpResponse:
     """202 for an operation that was started, else 200 with what a use case returned."""
     return accepted(result.operation, api_url) if isinstance(result, Started) else answer(result)

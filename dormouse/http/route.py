@@ -10,7 +10,7 @@ from dormouse.access.roles import Permission
 from dormouse.errors import ControlPlaneError, InvalidRequest
 from dormouse.http.parameters import Parameter
 from dormouse.http.paths import require_valid_path
-from dormouse.http.queries import require_readable_query, shown
+from dormouse.http.queries import query_faults, shown
 from dormouse.http.requests import DRY_RUN_MEMBER, body_of, raw_body
 from dormouse.http.responses import LOCATION, OPERATION_LOCATION, RETRY_AFTER, Accepted
 from dormouse.services.use_cases import UseCase
@@ -76,14 +76,25 @@ class Route:
         """
         if self.permission is Permission.NOTHING:
             return
-        require_readable_query(req, [parameter.name for parameter in self.contract.query])
-        for parameter in self.contract.query:
-            parameter.of(req)
+        self._require_readable_query(req)
         if self.is_command and self.contract.body is None and raw_body(req):
             strange = sorted(body_of(req))
             if strange:
                 raise InvalidRequest(f"The body may hold nothing but {DRY_RUN_MEMBER}, and not {shown(strange)}.")
         require_valid_path(self.method, self.template, req.route_params)
+
+    def _require_readable_query(self, req: func.HttpRequest) -> None:
+        """Raise InvalidRequest with every fault of the query."""
+        faulty = query_faults(req, [parameter.name for parameter in self.contract.query])
+        faults = list(faulty)
+        for parameter in self.contract.query:
+            try:
+                if not any(parameter.name in names for names in faulty.values()):
+                    parameter.of(req)
+            except InvalidRequest as error:
+                faults.append(str(error))
+        if faults:
+            raise InvalidRequest(" ".join(faults))
 
     def level(self, *, keys: bool) -> Any:
         """The key that the host asks for; where tokens open the doors, it asks for none."""

@@ -2,7 +2,17 @@
 
 from dormouse.chatops import endpoints
 from dormouse.http import contracts
-from dormouse.http.handlers import adoption, blueprints, environments, heartbeats, machines, operations, snooze, sweeps
+from dormouse.http.handlers import (
+    adoption,
+    blueprints,
+    environments,
+    heartbeats,
+    machines,
+    operations,
+    sizes,
+    snooze,
+    sweeps,
+)
 from dormouse.http.openapi import document
 from dormouse.http.route import Route
 from dormouse.services import use_cases as use
@@ -16,7 +26,9 @@ ROUTES = (
     Route("POST", "environments/{name}/start", environments.start_environment, use.CHANGE_POWER, contracts.CHANGE_POWER),
     Route("POST", "environments/{name}/stop", environments.stop_environment, use.CHANGE_POWER, contracts.CHANGE_POWER),
     Route("POST", "environments/{name}/restart", environments.restart_environment, use.CHANGE_POWER, contracts.CHANGE_POWER),
+    Route("POST", "environments/{name}/resize", environments.post_resize, use.RESIZE_ENVIRONMENT, contracts.RESIZE),
     Route("GET", "environments/{name}/password", environments.get_password, use.LOCATE_PASSWORD, contracts.LOCATE_PASSWORD),
+    Route("POST", "environments/{name}/rotate-password", environments.post_rotation, use.ROTATE_PASSWORD, contracts.ROTATE),
     Route("POST", "environments/{name}/hold", environments.hold_environment, use.KEEP_ENVIRONMENT, contracts.HOLD),
     Route("POST", "environments/{name}/extend", environments.extend_environment, use.KEEP_ENVIRONMENT, contracts.EXTEND),
     Route("GET", "machines", machines.list_machines, use.SHOW_MACHINES, contracts.LIST_MACHINES),
@@ -27,6 +39,7 @@ ROUTES = (
     Route("POST", "machines/release", adoption.release, use.ADOPT_MACHINE, contracts.RELEASE),
     Route("POST", "sweeps", sweeps.post_sweep, use.RUN_SWEEP, contracts.RUN_SWEEP),
     Route("GET", "sweeps/{id}", sweeps.get_sweep, use.SHOW_SWEEP, contracts.SHOW_SWEEP),
+    Route("GET", "sweeps/{id}/result", sweeps.get_sweep_result, use.SHOW_SWEEP, contracts.SHOW_SWEEP_RESULT),
     Route("POST", "heartbeats", heartbeats.receive_heartbeat, use.PUBLIC, contracts.HEARTBEAT),
     Route("GET", "snooze/{link}", snooze.show_snooze, use.PUBLIC, contracts.SNOOZE),
     Route("POST", "snooze/{link}", snooze.snooze, use.PUBLIC, contracts.SNOOZE),
@@ -40,6 +53,7 @@ ROUTES = (
     Route("POST", "operations/{id}/cancel", operations.cancel_operation, use.CANCEL_OPERATION, contracts.CANCEL),
     Route("GET", "blueprints", blueprints.list_blueprints, use.LIST_BLUEPRINTS, contracts.LIST_BLUEPRINTS),
     Route("GET", "blueprints/{name}", blueprints.get_blueprint, use.LIST_BLUEPRINTS, contracts.SHOW_BLUEPRINT),
+    Route("GET", "sizes", sizes.list_sizes, use.LIST_SIZES, contracts.LIST_SIZES),
     Route("GET", "health", blueprints.get_health, use.PUBLIC, contracts.HEALTH),
     Route("GET", "openapi.json", document.get_description, use.PUBLIC, contracts.OPENAPI),
     Route("GET", "docs", document.get_page, use.PUBLIC, contracts.DOCS),

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from dormouse.clock import MINUTE
 from dormouse.idle.heartbeat import (
     LONGEST_PROBLEMS,
-    LONGEST_REASON,
     SHOWN_REMEMBERED,
     Heartbeat,
     Minute,
@@ -62,8 +61,10 @@ class AgentRecord:
 
     def series(self, first: int, end: int) -> dict[str, Values]:
         """Every reported signal, from one minute index up to another (exclusive); None where there is no value."""
-        rows = [self.minutes.get(index) for index in range(first, end)]
-        return {name: tuple(row[number] if row else None for row in rows) for number, name in enumerate(self.names)}
+        nothing: Values = (None,) * len(self.names)
+        rows = [self.minutes.get(index, nothing) for index in range(first, end)]
+        columns = zip(*rows, strict=True) if rows else ((),) * len(self.names)
+        return dict(zip(self.names, columns, strict=True))
 
 
 def merge_heartbeat(known: AgentRecord | None, beat: Heartbeat, now: float) -> AgentRecord:
@@ -103,10 +104,10 @@ def merge_heartbeat(known: AgentRecord | None, beat: Heartbeat, now: float) -> A
 
 def _problems(beat: Heartbeat, record: AgentRecord, names: tuple[str, ...], minutes: Mapping[int, Values]) -> dict[str, str]:
     """Why signals are missing: the reasons of this heartbeat, and earlier ones while minutes are still missing."""
-    missing = {name for number, name in enumerate(names) if any(row[number] is None for row in minutes.values())}
+    missing = {name for name, values in zip(names, zip(*minutes.values(), strict=True), strict=False) if None in values}
     earlier = {name: why for name, why in record.problems.items() if name in missing}
     reasons = {name: why for name, why in {**earlier, **beat.problems}.items() if name in names}
-    longest = min(LONGEST_REASON, LONGEST_PROBLEMS // max(len(reasons), 1))
+    longest = LONGEST_PROBLEMS // max(len(reasons), 1)
     return {name: why[:longest] for name, why in reasons.items()}
 
 

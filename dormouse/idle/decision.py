@@ -12,9 +12,9 @@ from dormouse.clock import DAY, MINUTE, moment_text
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.guard import unknowns
 from dormouse.idle.policy import Action
-from dormouse.idle.schedule import due, next_transition
+from dormouse.idle.schedules.schedule import due, next_transition
 from dormouse.idle.tracking import ActionReason, LeaseAction, PendingWarning
-from dormouse.idle.verdict import MOST_REASONS, Verdict, VerdictKind, busy
+from dormouse.idle.verdict import Verdict, VerdictKind, busy
 from dormouse.lifecycle import State
 
 # A machine that was shut down from inside is seen by two sweeps before it is deallocated.
@@ -103,7 +103,7 @@ def decide(case: Evaluation, verdict: Verdict) -> Decision:
     ):
         # A minute without data is no evidence of use: the machine is not stopped, and the warning is not withdrawn.
         words = "A warning was sent; it is not stopped while data about its use is missing."
-        why = "; ".join(unknowns(case, ActionReason.IDLE)[:MOST_REASONS])
+        why = "; ".join(unknowns(case, ActionReason.IDLE))
         return Decision(NextAction.NOTHING, words, 0.0, ActionReason.IDLE, why, warned.stop_at)
     if warned and decision.action in (NextAction.NOTHING, NextAction.START) and decision.reason is not warned.reason:
         return Decision(
@@ -114,7 +114,7 @@ def decide(case: Evaluation, verdict: Verdict) -> Decision:
 
 def _require_data(case: Evaluation, decision: Decision) -> Decision:
     """The decision, or no action while data that it requires is missing."""
-    if decision.reason is None or decision.action in (NextAction.NOTHING, NextAction.WITHDRAW):
+    if decision.reason is None or decision.action is NextAction.NOTHING:
         return decision
     if decision.action is NextAction.START:
         why = [f"its configuration is invalid: {case.fault}"] if case.fault else []
@@ -122,9 +122,9 @@ def _require_data(case: Evaluation, decision: Decision) -> Decision:
         why = unknowns(case, decision.reason)
     if not why:
         return decision
-    because = "; ".join(why[:MOST_REASONS])
+    because = "; ".join(why)
     words = f"{BLOCKED[decision.reason]}, because {because}."
-    return Decision(NextAction.NOTHING, words, 0.0, decision.reason, because, decision.due or case.now)
+    return Decision(NextAction.NOTHING, words, 0.0, decision.reason, because, decision.due)
 
 
 def hibernates(case: Evaluation) -> bool:
@@ -152,7 +152,7 @@ def alarm(case: Evaluation, verdict: Verdict, decision: Decision) -> str:
     if verdict.kind is VerdictKind.IDLE and now - since > idle_limit:
         undelivered = tracked.warning.undelivered if tracked.warning else ""
         why = f"The warning was not delivered: {undelivered}." if undelivered else decision.then
-        return f"Idle since {moment_text(since)}, but still running. {why}".strip()
+        return f"Idle since {moment_text(since)}, but still running. {why}"
     if verdict.kind is VerdictKind.UNKNOWN and now - since > UNKNOWN_BEFORE_ALARM:
         return f"It has not been known since {moment_text(since)} whether it is in use. {verdict.reason}"
     return ""
@@ -232,7 +232,7 @@ def _warn_then_act(case: Evaluation, reason: ActionReason, due_at: float, act: N
     if warned is None or warned.reason is not reason or now > max(warned.stop_at, case.tracked.retry_at) + WARNING_EXPIRY:
         if not lead:
             return Decision(act, f"It is being {words} now{cause}.", now, reason, due=due_at)
-        stop_at = max(due_at, now + lead)
+        stop_at = now + lead  # never before `due_at`, which is at most one lead away
         then = f"It will be {words} at {moment_text(stop_at)}{cause}{condition}."
         return Decision(NextAction.WARN, then, stop_at, reason, due=due_at)
     lead_ends = _end_of_lead(case, warned)

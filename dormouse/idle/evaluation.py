@@ -1,7 +1,7 @@
 """Building evaluations: the sweep and the recheck assemble the data about a machine in the same way."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -11,10 +11,15 @@ from dormouse.idle.agent_record import AgentRecord
 from dormouse.idle.evidence import Evaluation, Evidence, with_agent
 from dormouse.idle.holds import longest_hold
 from dormouse.idle.policy import IdlePolicy, read_policy, stored_policy
-from dormouse.idle.schedule import Schedule, read_schedule
+from dormouse.idle.schedules.schedule import Schedule, read_schedule
 from dormouse.idle.tags import tag_faults
+from dormouse.idle.targets import SleepTarget
 from dormouse.idle.tracking import TrackedMachine, with_delivered_warning, with_observation
-from dormouse.resources.machines import IDLE_TAG, SCHEDULE_TAG, VirtualMachine
+from dormouse.lifecycle import State
+from dormouse.resources.compute.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, VirtualMachine, machine_ids
+from dormouse.resources.graph import dependents
+from dormouse.resources.naming import name_of
+from dormouse.resources.plan import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,10 @@ class EvaluationRules:
     home: str = ""
     deployment: str = ""
 
-    def leaves_to_others(self, machine: VirtualMachine) -> bool:
+    def leaves_to_others(self, machine: SleepTarget) -> bool:
         """Whether a machine belongs to none of our environments, and its tag names another deployment as responsible."""
-        return not machine.environment and machine.deployment not in ("", self.deployment or machine.deployment)
+        deployment = machine.tags.get(DEPLOYMENT_TAG, "")
+        return not machine.environment and deployment not in ("", self.deployment or deployment)
 
 
 def evaluation_of(
@@ -44,13 +50,15 @@ def evaluation_of(
     now: float,
     *,
     unreadable: str = "",
+    states: Mapping[str, State] | None = None,
 ) -> Evaluation:
     """The evaluation of a machine without evidence: its policy, schedule, faults and tracked state.
 
     `record` is the environment that its tag names; it counts only if this is the machine of that environment.
-    `unreadable` says which of its stored records could not be read.
+    `unreadable` says which of its stored records could not be read. `states` has the states of the machines of the
+    environment by ID in lower case, as far as they are known.
     """
-    if record is not None and _is_machine_of(record, machine, rules.home):
+    if record is not None and _is_machine_of(record, machine):
         machine = replace(machine, environment=record.name)
     else:
         record = None
@@ -65,7 +73,21 @@ def evaluation_of(
         except ValueError as error:
             faults.append(str(error))
     tracked, fault = with_observation(tracked, machine, written, now), "; ".join(faults)
-    return Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=unreadable)
+    needed_by = _needed_by(machine, record, states or {}) if record else ()
+    return Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=unreadable, needed_by=needed_by)
+
+
+def machines_needing(machine: VirtualMachine, resources: Sequence[Resource]) -> list[Resource]:
+    """The machines among these resources that need a machine, directly or not."""
+    own = next((one for one in resources if one.id.lower() == machine.id.lower()), None)
+    found = dependents(resources, own.name) if own else []
+    return [resource for resource in found if machine_ids([resource])]
+
+
+def _needed_by(machine: VirtualMachine, record: EnvironmentRecord, states: Mapping[str, State]) -> tuple[str, ...]:
+    """The machines that need this one, with their states; a machine whose state is not known may be running."""
+    others = [(one, states.get(one.id.lower(), State.UNKNOWN)) for one in machines_needing(machine, record.resources)]
+    return tuple(f"{name_of(one.id)} ({state})" for one, state in others if state not in (State.STOPPED, State.ABSENT))
 
 
 def with_evidence(case: Evaluation, outside: Evidence, record: AgentRecord | None, rules: EvaluationRules) -> Evaluation:
@@ -80,10 +102,8 @@ def with_evidence(case: Evaluation, outside: Evidence, record: AgentRecord | Non
     return replace(case, tracked=tracked, evidence=evidence, hold=hold)
 
 
-def _is_machine_of(record: EnvironmentRecord, machine: VirtualMachine, home: str) -> bool:
-    if home and machine.subscription.lower() != home.lower():
-        return False
-    return (record.group.lower(), record.machine.lower()) == (machine.group.lower(), machine.name.lower())
+def _is_machine_of(record: EnvironmentRecord, machine: VirtualMachine) -> bool:
+    return machine.id.lower() in {identifier.lower() for identifier in machine_ids(record.resources)}
 
 
 def _spec(record: EnvironmentRecord | None, faults: list[str]) -> dict[str, Any]:

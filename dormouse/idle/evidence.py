@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from dormouse.clock import MINUTE, minutes_text
 from dormouse.idle.agent_record import AgentRecord
 from dormouse.idle.policy import OFF, IdlePolicy
-from dormouse.idle.schedule import Schedule
+from dormouse.idle.schedules.schedule import Schedule
 from dormouse.idle.signals import GPU, HOST, INSIDE, Signal, Values
+from dormouse.idle.targets import SleepTarget
 from dormouse.idle.tracking import Hold, TrackedMachine
-from dormouse.resources.machines import KEEP_TAG, VirtualMachine
+from dormouse.resources.compute.machines import KEEP_TAG
 
 STALE = 10 * MINUTE
 # Newer minutes may not have arrived yet, although the agent reports every minute.
@@ -27,12 +28,12 @@ class TimeSeries:
     @property
     def peak(self) -> float | None:
         """The highest known value."""
-        return max((value for value in (*self.window, *self.recent) if value is not None), default=None)
+        return max([value for value in (*self.window, *self.recent) if value is not None], default=None)
 
     @property
     def missing(self) -> int:
         """How many minutes of the window have no value."""
-        return sum(value is None for value in self.window)
+        return self.window.count(None)
 
     def last_at(self, limit: float) -> int | None:
         """How many minutes before the newest minute the limit was last reached; None: never."""
@@ -64,10 +65,11 @@ class Evidence:
 class Evaluation:
     """One machine with everything that its verdict depends on.
 
-    `fault` says what is invalid in its tags or spec, `unreadable` which of its stored records cannot be read.
+    `fault` says what is invalid in its tags or spec, `unreadable` which of its stored records cannot be read, `needed_by`
+    which machines of its environment need it and are not stopped.
     """
 
-    machine: VirtualMachine
+    machine: SleepTarget
     tracked: TrackedMachine
     policy: IdlePolicy
     now: float
@@ -76,6 +78,7 @@ class Evaluation:
     evidence: Evidence = field(default_factory=Evidence)
     fault: str = ""
     unreadable: str = ""
+    needed_by: tuple[str, ...] = ()
 
     @property
     def hands_off(self) -> str:
@@ -121,8 +124,9 @@ def numbers(case: Evaluation) -> dict[str, float]:
     """The peak of every known signal: the higher one of the agent's and Azure Monitor's."""
     peaks: dict[str, float] = {}
     for signal, track in tracks(case):
-        if track.peak is not None:
-            peaks[signal.name] = round(max(track.peak, peaks.get(signal.name, 0.0)), 1)
+        peak = track.peak
+        if peak is not None:
+            peaks[signal.name] = round(max(peak, peaks.get(signal.name, 0.0)), 1)
     return peaks
 
 

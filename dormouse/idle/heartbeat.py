@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dormouse.idle.policy import LONGEST_WINDOW
-from dormouse.resources.machines import machine_id
+from dormouse.resources.compute.machines import machine_id
 from dormouse.text.doc import doc
 from dormouse.text.plain_text import plain
+from dormouse.text.validators import Matching
 
 SHOWN_REMEMBERED = 20
 MOST_HOLDS, LONGEST_NAME, LONGEST_REASON = 20, 64, 300
@@ -37,7 +38,7 @@ def clip_to(longest: int) -> Callable[[Any], str]:
 
 def limit_number(value: Any) -> Any:
     """Replace a number that is too large by the largest one."""
-    return min(value, LARGEST) if isinstance(value, int | float) and value == value else value
+    return min(value, LARGEST) if isinstance(value, int | float) else value
 
 
 class ReportedHold(HeartbeatPart):
@@ -108,7 +109,7 @@ class Heartbeat(HeartbeatPart):
     agent: Annotated[str, BeforeValidator(clip_to(32)), doc("The version of the agent.", "1.0")] = ""
     boot: Annotated[
         str,
-        Field(pattern=r"^[0-9a-f]{32}$"),
+        Matching(r"[0-9a-f]{32}", "32 hexadecimal digits"),
         doc("A random ID of this run of the agent.", "0f8c3b1e5d0f4f0e9f0c0a4d5c1c7e11"),
     ]
     uptime_seconds: Annotated[Amount, doc("How long the machine has been up.", 3600.0)]

@@ -11,7 +11,7 @@ from dormouse.idle.agent_record import HoldOnMachine
 from dormouse.idle.tracking import Hold, Lease, LeaseAction, TrackedMachine
 from dormouse.text.doc import doc
 from dormouse.text.durations import DAY_MINUTES, AskedMinutes, between
-from dormouse.text.plain_text import Cleaned
+from dormouse.text.plain_text import PlainText
 
 LONGEST_LEASE = 90 * DAY_MINUTES  # minutes
 SNOOZE = 120  # minutes
@@ -27,7 +27,7 @@ class HoldRequest(CommandBody):
     """Keep a machine running for a duration (`2h30m`, `2 hours`, `PT30M`); 0 ends the hold, a longer hold stays."""
 
     minutes: Annotated[AskedMinutes, Field(alias="for"), doc("For how long; 0 ends the hold.", "2h")]
-    reason: Annotated[Cleaned, Field(max_length=300), doc("Why, for other people to read.", "a long run")] = ""
+    reason: Annotated[PlainText, Field(max_length=300), doc("Why, for other people to read.", "a long run")] = ""
 
 
 class LeaseRequest(CommandBody):

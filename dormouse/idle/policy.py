@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -97,6 +98,7 @@ class IdlePolicy(BaseModel):
     ] = 1_000_000.0
 
 
+@lru_cache(1024)
 def read_policy(text: str, default: IdlePolicy | None = None) -> IdlePolicy:
     """Parse the text of a tag: `on`, `off`, or `window=45m, lead=10m`; values that it leaves out come from `default`.
 
@@ -162,7 +164,7 @@ def _unknown_word(word: str) -> str:
         return f"{word!r} has no value; write {word}=VALUE, like window=45m"
     if leading_duration([word]):
         return f"{word!r} has no name; did you mean 'window={word}'?"
-    near = did_you_mean(word, sorted(ENABLED | DISABLED))
+    near = did_you_mean(word, ENABLED | DISABLED)
     return f"unknown word {word[:LONGEST_SHOWN]!r}{near}"
 
 

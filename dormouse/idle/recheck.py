@@ -1,11 +1,13 @@
 """The recheck: immediately before an action, the decision is made again from fresh data."""
 
-from dormouse.clock import MINUTE, minutes_text
+from dormouse.clock import MINUTE, minutes_text, moment_text
 from dormouse.idle.decision import Decision, NextAction, decide
 from dormouse.idle.evidence import Evaluation
+from dormouse.idle.policy import Action
+from dormouse.idle.schedules.schedule import is_on
 from dormouse.idle.sweep import PlannedAction
-from dormouse.idle.tracking import ActionReason
-from dormouse.idle.verdict import Verdict, evaluate
+from dormouse.idle.tracking import ActionReason, LeaseAction
+from dormouse.idle.verdict import TRANSITIONS, Verdict, VerdictKind, busy, evaluate
 from dormouse.lifecycle import State
 
 # An older decision is not carried out.
@@ -15,6 +17,11 @@ STATES_AFTER = {
     NextAction.STOP: frozenset({State.STOPPING, State.STOPPED}),
     NextAction.START: frozenset({State.STARTING, State.RUNNING}),
 }
+COMES_FIRST: dict[ActionReason | None, str] = {
+    ActionReason.LEASE: "The end of its lease",
+    ActionReason.SCHEDULE: "Its schedule",
+}
+STATE_WORDS = {**TRANSITIONS, State.STOPPED_BILLED: "shut down from inside"}
 
 
 def has_begun(planned: PlannedAction, case: Evaluation) -> bool:
@@ -41,17 +48,85 @@ def recheck(planned: PlannedAction, case: Evaluation) -> str:
 
 
 def _difference(planned: PlannedAction, case: Evaluation, verdict: Verdict, decision: Decision) -> str:
-    """What has changed since the decision, as a sentence."""
-    if case.machine.state is not planned.machine.state:
-        return f"It is {case.machine.state} now."
-    if case.hands_off:
-        return case.hands_off
+    """What has changed since the decision, as a sentence.
+
+    The first that applies: a veto, another state, missing data, a change of what the action was planned for, a warning or
+    another action that is due first.
+    """
+    blocked = decision.blocked if decision.reason is planned.reason else ""
+    return (
+        _veto(case)
+        or _other_state(planned, case)
+        or (f"It is left unchanged, because {blocked}." if blocked else "")
+        or _changed_cause(planned, case, verdict)
+        or _not_due(planned, decision)
+    )
+
+
+def _veto(case: Evaluation) -> str:
+    """What forbids every action, in the order in which `decide` asks."""
+    if case.unreadable:
+        return f"{case.unreadable}."
     if case.hold is not None and case.hold.until > case.now:
         return f"It is now on hold by {case.hold.by}."
-    if decision.blocked:
-        return f"It is left unchanged, because {decision.blocked}."
+    if case.hands_off:
+        return case.hands_off
+    return f"It is left unchanged, because its configuration is invalid: {case.fault}." if case.fault else ""
+
+
+def _other_state(planned: PlannedAction, case: Evaluation) -> str:
+    """That the machine is in another state, or no longer in an environment."""
+    state = case.machine.state
+    if planned.action is NextAction.DELETE:  # in any state
+        return "" if case.machine.environment else "It no longer belongs to an environment."
+    if state is planned.machine.state:
+        return ""
+    if state is State.UNKNOWN:
+        return "Azure does not report whether it is running."
+    return f"It is {STATE_WORDS.get(state, state)} now."
+
+
+def _changed_cause(planned: PlannedAction, case: Evaluation, verdict: Verdict) -> str:
+    """What has changed in the lease, schedule, shutdown or idleness for which the action was planned."""
     if planned.reason is ActionReason.LEASE:
-        return "Its lease has been changed."
-    if planned.reason is ActionReason.SCHEDULE and decision.then:
-        return decision.then
-    return verdict.reason
+        return _changed_lease(planned, case)
+    if planned.reason is ActionReason.SCHEDULE:
+        return _changed_schedule(planned, case)
+    kind = VerdictKind.IDLE if planned.reason is ActionReason.IDLE else VerdictKind.STOPPED_BILLED
+    if verdict.kind is not kind:
+        return verdict.reason
+    return "Its policy now has action=notify." if case.policy.action is Action.NOTIFY else ""
+
+
+def _changed_lease(planned: PlannedAction, case: Evaluation) -> str:
+    lease = case.tracked.lease
+    if lease is None:
+        return "Its lease has been removed."
+    if lease.until > case.now:
+        return f"Its lease now ends at {moment_text(lease.until)}."
+    if lease.then is LeaseAction.DELETE:
+        return "" if planned.action is NextAction.DELETE else "Its lease now deletes it."
+    return "Its lease no longer deletes it." if planned.action is NextAction.DELETE else ""
+
+
+def _changed_schedule(planned: PlannedAction, case: Evaluation) -> str:
+    if case.schedule is None:
+        return "Its schedule has been removed."
+    if case.tracked.schedule_since > planned.judged_at:
+        return "Its schedule has been changed."
+    if case.tracked.state_since > planned.judged_at:
+        return "It has been started or stopped since the decision."
+    stops = planned.action is NextAction.STOP
+    if stops is is_on(case.schedule, case.clock):
+        return "Its scheduled hours have begun." if stops else "Its scheduled hours have ended."
+    in_use = busy(case) if stops else None
+    return in_use.reason if in_use else ""
+
+
+def _not_due(planned: PlannedAction, decision: Decision) -> str:
+    """That a warning, another action or nothing is due, although what the action was planned for has not changed."""
+    if decision.reason is planned.reason and decision.action is NextAction.WARN:
+        return "Its users must be warned first."
+    if decision.reason is not planned.reason and decision.reason in COMES_FIRST:
+        return f"{COMES_FIRST[decision.reason]} comes first now; the next sweep acts on it."
+    return f"The action is not due now. {decision.then}"

@@ -68,7 +68,7 @@ INSIDE = (
         noun="jobs of batch systems and CI agents",
     ),
     Signal("terminal_jobs", _any, "{peak:.0f} program{s} running in a terminal", noun="programs in terminals"),
-    Signal("terminals_active", _any, "input in {peak:.0f} terminal{s}"),
+    Signal("terminals_active", _any, "input in {peak:.0f} terminal{s}", noun="input in terminals"),
     Signal(
         "logins",
         lambda policy: 1.0 if policy.sessions == "connected" else None,

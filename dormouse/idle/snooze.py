@@ -2,9 +2,13 @@
 
 import base64
 import binascii
+import re
 from hmac import compare_digest
 
 from dormouse.idle.tracking import TrackedMachine
+from dormouse.resources.compute.machines import is_machine_key
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def snooze_link(control_plane: str, key: str, token: str) -> str:
@@ -18,9 +22,11 @@ def read_link(text: str) -> tuple[str, str]:
     """The machine's key and the secret in the last part of a link; raises ValueError."""
     packed, _, token = text.partition(".")
     try:
-        key = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+        key = base64.b64decode(packed + "=" * (-len(packed) % 4), b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
         raise ValueError("this is not a snooze link") from error
+    if not is_machine_key(key) or not TOKEN.fullmatch(token):
+        raise ValueError("this is not a snooze link")
     return key, token
 
 

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
-from dormouse.environments.operations import ChangePower, DeleteRequest
-from dormouse.environments.results import Outcome, Progress
+from dormouse.environments.answers import Answer
+from dormouse.environments.operations import DeleteRequest, PowerRequest
+from dormouse.environments.results import Outcome
 from dormouse.idle.decision import NextAction
 from dormouse.idle.report import SweepSummary
 from dormouse.idle.tracking import ActionReason
 from dormouse.lifecycle import Verb
-from dormouse.resources.machines import VirtualMachine
+from dormouse.resources.compute.machines import VirtualMachine
+from dormouse.resources.plan import Resource
 
 # Resource Manager allows bursts of 200 writes and then 10 per second; all pages together use 60 % of that.
 # https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
@@ -51,7 +53,8 @@ class PlannedAction:
     """An action for a machine, with the verdict that it is based on.
 
     `lock` is the key of its lock and its operations: its environment, or a unique key of an adopted machine.
-    `window` is the window of its policy in minutes.
+    `window` is the window of its policy in minutes. `suspended` are the resources inside it that are suspended before it
+    stops, and resumed after it was started.
     """
 
     action: NextAction
@@ -64,6 +67,7 @@ class PlannedAction:
     judged_at: float
     window: int = 30
     hibernate: bool = False
+    suspended: tuple[Resource, ...] = ()
 
     @property
     def verb(self) -> Verb:
@@ -99,11 +103,10 @@ class ActionClaim:
     accepted_at: float
 
     @property
-    def power(self) -> ChangePower:
+    def power(self) -> PowerRequest:
         """The power change, if the machine is to be stopped or started."""
         plan, machine = self.planned, self.planned.machine
-        where = (machine.group, machine.name, machine.subscription)
-        return ChangePower(self.operation, plan.lock, plan.verb, *where, hibernate=plan.hibernate)
+        return PowerRequest(Resource(machine.name, "virtual_machine", machine.id), plan.verb, plan.hibernate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +118,7 @@ class LeaseEnd:
     @property
     def teardown(self) -> DeleteRequest:
         """The deletion, if the recheck confirms it."""
-        machine = self.claim.planned.machine
-        return DeleteRequest(self.claim.operation, machine.environment, machine.group)
+        return DeleteRequest(self.claim.operation, self.claim.planned.machine.environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class ActionStarted:
     With `again`, the attempt is repeated after `after` seconds: the machine or Azure could not be read in time.
     """
 
-    progress: Progress | None = None
+    begun: Answer | None = None
     why: str = ""
     again: bool = False
     after: float = BATCH_SECONDS

@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 
-from dormouse.resources.machines import DEPLOYMENT_TAG, ENVIRONMENT_TAG, IDLE_TAG, KEEP_TAG, SCHEDULE_TAG
+from dormouse.resources.compute.machines import DEPLOYMENT_TAG, ENVIRONMENT_TAG, IDLE_TAG, KEEP_TAG, SCHEDULE_TAG
 from dormouse.text.spelling import FURTHEST, edits, is_near
 
 # Tags that users set come first: of two equally near names, the user meant one of these.
@@ -21,7 +22,9 @@ def tag_faults(tags: Mapping[str, str]) -> list[str]:
     return [_fault(name) for name in sorted(tags) if name.lower() not in KNOWN and _is_like_ours(name)]
 
 
+@lru_cache(4096)
 def _is_like_ours(name: str) -> bool:
+    """Whether a tag was probably meant for Dormouse; cached, because all machines of a fleet have the same few tags."""
     letters = _letters(name)
     first = _letters(_words(name)[0])
     return (

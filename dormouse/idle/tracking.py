@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from dormouse.clock import DAY, HOUR
 from dormouse.idle.agent_record import AgentRecord
+from dormouse.idle.targets import SleepTarget
 from dormouse.lifecycle import State
-from dormouse.resources.machines import VirtualMachine
 from dormouse.text.limits import LONGEST_SENTENCE, clipped
 
 FIRST_PAUSE = HOUR / 2  # after a failed action, doubled after each further one
@@ -119,13 +119,13 @@ class TrackedMachine:
         return self.saved + ((now - self.shutdown.since) / HOUR * self.shutdown.per_hour if self.shutdown else 0.0)
 
 
-def with_observation(known: TrackedMachine | None, machine: VirtualMachine, schedule: str, now: float) -> TrackedMachine:
+def with_observation(known: TrackedMachine | None, machine: SleepTarget, schedule: str, now: float) -> TrackedMachine:
     """The tracked state after the machine was read: changes of its power state and schedule, and the savings of a stop."""
     if known is None:
         return TrackedMachine(machine.id, now, machine.state, now, schedule, now, vm_id=machine.vm_id)
     if is_replacement(known, machine):
         known = with_replacement(known, machine, now)
-    elif machine.vm_id and not known.vm_id:
+    elif not known.vm_id:
         known = _with_first_vm_id(known, machine, now)
     tracked = known if known.schedule == schedule else replace(known, schedule=schedule, schedule_since=now)
     tracked = _without_expired(tracked, now)
@@ -135,21 +135,21 @@ def with_observation(known: TrackedMachine | None, machine: VirtualMachine, sche
     return with_wakeup(tracked, now) if machine.state is State.RUNNING else tracked
 
 
-def is_replacement(known: TrackedMachine, machine: VirtualMachine) -> bool:
+def is_replacement(known: TrackedMachine, machine: SleepTarget) -> bool:
     """Whether the machine is a new one that was created under the ID of the tracked one."""
     if known.vm_id and machine.vm_id:
         return known.vm_id != machine.vm_id
     return not machine.vm_id and machine.created > known.first_seen
 
 
-def with_replacement(known: TrackedMachine, machine: VirtualMachine, now: float) -> TrackedMachine:
+def with_replacement(known: TrackedMachine, machine: SleepTarget, now: float) -> TrackedMachine:
     """The tracked state of a machine that was created again under an old ID: only newer holds and leases are kept."""
     hold = known.hold if known.hold and known.hold.since >= machine.created else None
     lease = known.lease if known.lease and known.lease.since >= machine.created else None
     return TrackedMachine(machine.id, now, machine.state, now, hold=hold, lease=lease, vm_id=machine.vm_id)
 
 
-def _with_first_vm_id(known: TrackedMachine, machine: VirtualMachine, now: float) -> TrackedMachine:
+def _with_first_vm_id(known: TrackedMachine, machine: SleepTarget, now: float) -> TrackedMachine:
     """The tracked state of a machine that is seen for the first time.
 
     Its hold and lease may be older than the machine: they were set while the environment was being created.
@@ -197,8 +197,6 @@ def with_shutdown(tracked: TrackedMachine, shutdown: IdleShutdown) -> TrackedMac
 
 def with_wakeup(tracked: TrackedMachine, now: float) -> TrackedMachine:
     """The tracked state of a machine that runs again: the time and savings of its stop are added to the totals."""
-    if tracked.shutdown is None:
-        return tracked
     return replace(tracked, shutdown=None, slept_hours=tracked.hours_asleep(now), saved=tracked.money_saved(now))
 
 

@@ -7,13 +7,14 @@ One signal at its limit makes it busy; one minute without required data makes it
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 
 from dormouse.clock import MINUTE, minutes_text, moment_text
 from dormouse.idle.evidence import Evaluation, missing, numbers, tracks
-from dormouse.idle.schedule import is_on, next_transition
+from dormouse.idle.schedules.schedule import is_on, next_transition
 from dormouse.idle.signals import bytes_text, count_text, describe_peak
 from dormouse.lifecycle import State
-from dormouse.resources.machines import IDLE_TAG
+from dormouse.resources.compute.machines import IDLE_TAG
 
 MOST_REASONS = 3  # in one sentence
 TRANSITIONS = {
@@ -153,8 +154,10 @@ def _recently_started(case: Evaluation) -> Verdict | None:
 
 
 def busy(case: Evaluation) -> Verdict | None:
-    """The verdict `busy` with the signals that reached their limits, or None."""
-    reached = list(_signals_at_limit(case))[:MOST_REASONS]
+    """The verdict `busy` with the signals that reached their limits, or with the machines that need this one; or None."""
+    if case.needed_by:
+        return Verdict(VerdictKind.BUSY, f"In use: needed by {', '.join(case.needed_by[:MOST_REASONS])}.", numbers(case))
+    reached = list(islice(_signals_at_limit(case), MOST_REASONS))
     if not reached:
         return None
     uses = "; ".join(f"{words}{f' ({ago} min ago)' if ago else ''}" for words, ago in reached)
@@ -174,14 +177,14 @@ def _lacks_data(case: Evaluation) -> Verdict | None:
     reasons = missing(case)
     if not reasons:
         return None
-    return Verdict(VerdictKind.UNKNOWN, f"Kept running, because {'; '.join(reasons[:MOST_REASONS])}.", numbers(case))
+    return Verdict(VerdictKind.UNKNOWN, f"Kept running, because {'; '.join(reasons)}.", numbers(case))
 
 
 def _idle(case: Evaluation) -> Verdict:
     peaks = numbers(case)
     gpu = f"GPU <= {peaks['gpu_percent']:.0f} %, " if "gpu_percent" in peaks else ""
-    cpu, network = peaks.get("cpu_percent", 0.0), bytes_text(peaks.get("network_bytes_per_second", 0.0))
-    peak = f"{gpu}CPU <= {cpu:.0f} %, network <= {network}/s"
+    network = bytes_text(peaks["network_bytes_per_second"])
+    peak = f"{gpu}CPU <= {peaks['cpu_percent']:.0f} %, network <= {network}/s"
     reason = f"Idle for {case.policy.window} minutes: {peak}, {_sessions(case, peaks)}.{_losses(peaks)}"
     return Verdict(VerdictKind.IDLE, reason, peaks)
 
@@ -189,8 +192,10 @@ def _idle(case: Evaluation) -> Verdict:
 def _sessions(case: Evaluation, peaks: dict[str, float]) -> str:
     if case.evidence.inside is None:
         return "no agent (sessions are not observed)"
-    count = max(peaks.get("logins", 0.0), peaks.get("connections", 0.0))
-    return f"{count_text(count, 'open session')} without input" if count else "no sessions"
+    counts = [peaks[name] for name in ("logins", "connections") if name in peaks]
+    if not counts:
+        return "sessions are not observed"
+    return f"{count_text(max(counts), 'open session')} without input" if any(counts) else "no sessions"
 
 
 def _losses(peaks: dict[str, float]) -> str:

@@ -43,6 +43,8 @@ FAILURE_EVENTS = {
     Verb.START: "start failed",
     Verb.RESTART: "restart failed",
     Verb.STOP: "stop not confirmed",
+    Verb.RESIZE: "resize failed",
+    Verb.ROTATE_PASSWORD: "rotate-password failed",
     Verb.DELETE: "delete failed",
 }
 

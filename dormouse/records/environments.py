@@ -5,11 +5,14 @@ from dataclasses import dataclass, field, replace
 
 from dormouse import serialization
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
+from dormouse.errors import UnreadableRecord
 from dormouse.ids import CROCKFORD, first_ulid, ulid_of
 from dormouse.records.documents import Documents, read_document, read_each
 from dormouse.records.table import Row, Table, TableService
+from dormouse.resources.registry import KINDS
 
 ENVIRONMENTS, OPERATIONS, LOCKS = "environments", "operations", "locks"
+DEPENDS_ON = "DependsOn"
 NEWEST_FIRST = str.maketrans(CROCKFORD, CROCKFORD[::-1])
 
 
@@ -64,9 +67,20 @@ class Records:
         rows = await self._environments.range(ENVIRONMENTS, first, last)
         return read_each(ENVIRONMENTS, rows, _environment_in)
 
+    async def dependents(self, name: str) -> list[str]:
+        """The names of the environments that depend on this one, even of those whose records this release cannot read."""
+        found: list[str] = []
+        after = ""
+        while True:
+            page = await self._environments.page(ENVIRONMENTS, limit=1000, after=after)
+            found += [row.key for row in page.rows if name in row.columns.get(DEPENDS_ON, "").split(",")]
+            if not (after := page.after):
+                return found
+
     async def remember_environment(self, record: EnvironmentRecord) -> None:
         """Write the record of an environment; safe to repeat."""
-        await self._environments.write(ENVIRONMENTS, record.name, serialization.text_of(record))
+        columns = {DEPENDS_ON: ",".join(record.depends_on)} if record.depends_on else {}
+        await self._environments.write(ENVIRONMENTS, record.name, serialization.text_of(record), **columns)
 
     async def forget_environment(self, name: str) -> None:
         """Delete the record of an environment."""
@@ -137,7 +151,11 @@ class Records:
 
 
 def _environment_in(row: Row) -> EnvironmentRecord:
-    return read_document(ENVIRONMENTS, EnvironmentRecord, row)
+    record = read_document(ENVIRONMENTS, EnvironmentRecord, row)
+    unknown = sorted({resource.kind for resource in record.resources} - KINDS.keys())
+    if unknown:  # what it does not know, this release could neither check nor delete
+        raise UnreadableRecord(ENVIRONMENTS, row.key, f"unknown kinds of resource: {', '.join(unknown)}")
+    return record
 
 
 def _operation_in(row: Row) -> OperationRecord:

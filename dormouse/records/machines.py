@@ -16,7 +16,7 @@ from dormouse.idle.tracking import TrackedMachine
 from dormouse.records import timeseries_codec
 from dormouse.records.documents import Documents, read, read_document, read_each
 from dormouse.records.table import Row, Table, TableService
-from dormouse.records.transactions import NEW, Change, parts_of, text_in
+from dormouse.records.transactions import NEW, RowChange, parts_of, text_in
 
 HEARTBEATS, MACHINES, REPORTS = "heartbeats", "machines", "reports"
 HEAD, PART, MISSED = "head", "Part", "missed"
@@ -98,7 +98,7 @@ class MachineRecords:
     async def write_tracked(self, changed: Mapping[str, tuple[TrackedMachine, str]]) -> None:
         """Write VM states by key with the ETags they were read with; a concurrently modified one is skipped."""
         await self._machines.write_all(
-            MACHINES, [Change(key, serialization.text_of(memory), etag or NEW) for key, (memory, etag) in changed.items()]
+            MACHINES, [RowChange(key, serialization.text_of(memory), etag or NEW) for key, (memory, etag) in changed.items()]
         )
 
     async def change_tracked(self, key: str, change: Callable[[TrackedMachine | None], TrackedMachine]) -> TrackedMachine:
@@ -123,7 +123,7 @@ class MachineRecords:
 
     async def note_missed(self, keys: Iterable[str]) -> None:
         """Mark these VMs as no longer seen by sweeps."""
-        await self._machines.write_all(MISSED, [Change(key, "{}") for key in keys])
+        await self._machines.write_all(MISSED, [RowChange(key, "{}") for key in keys])
 
     async def forget_missed(self, keys: Iterable[str]) -> None:
         """Remove the marks of VMs that are seen again or have no records left."""

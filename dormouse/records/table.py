@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from dormouse.errors import CloudUnavailable
-from dormouse.records.transactions import DOCUMENT, NEW, Change, text_in, transactions
+from dormouse.errors import CloudUnavailable, RefusedByAzure
+from dormouse.records.transactions import DOCUMENT, NEW, RowChange, text_in, transactions
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableClient
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 LARGEST_PAGE, SIDE_BY_SIDE = 1000, 8
+DENIED = "Azure Table Storage denied access (HTTP 403); check its firewall and the role Storage Table Data Contributor."
 
 
 class TableService(Protocol):
@@ -62,7 +63,7 @@ class Table:
         """Insert a row; returns False if a row with this key exists."""
         from azure.core.exceptions import ResourceExistsError
 
-        entity = Change(key, document, columns=columns).entity(partition)
+        entity = RowChange(key, document, columns=columns).entity(partition)
         try:
             await self._send(lambda: self._client.create_entity(entity))
         except ResourceExistsError:
@@ -71,7 +72,7 @@ class Table:
 
     async def write(self, partition: str, key: str, document: str, **columns: str) -> None:
         """Insert or replace a row."""
-        entity = Change(key, document, columns=columns).entity(partition)
+        entity = RowChange(key, document, columns=columns).entity(partition)
         await self._send(lambda: self._client.upsert_entity(entity, mode=_replace()))
 
     async def replace(self, partition: str, key: str, document: str, etag: str, **columns: str) -> bool:
@@ -79,7 +80,7 @@ class Table:
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
-        entity, unmodified = Change(key, document, columns=columns).entity(partition), MatchConditions.IfNotModified
+        entity, unmodified = RowChange(key, document, columns=columns).entity(partition), MatchConditions.IfNotModified
         try:
             await self._send(
                 lambda: self._client.update_entity(entity, mode=_replace(), etag=etag, match_condition=unmodified)
@@ -88,7 +89,7 @@ class Table:
             return False
         return True
 
-    async def write_all(self, partition: str, rows: Sequence[Change]) -> list[bool]:
+    async def write_all(self, partition: str, rows: Sequence[RowChange]) -> list[bool]:
         """Write many rows, 100 per transaction; returns for each whether it was written; conflicts are per row."""
         sets = transactions(partition, rows)
         written: list[list[bool]] = [[] for _ in sets]
@@ -104,7 +105,7 @@ class Table:
             raise trouble
         return list(itertools.chain.from_iterable(written))
 
-    async def _write_together(self, partition: str, changes: list[Change]) -> list[bool]:
+    async def _write_together(self, partition: str, changes: list[RowChange]) -> list[bool]:
         from azure.core.exceptions import HttpResponseError
 
         operations = [change.operation(partition) for change in changes]
@@ -114,7 +115,7 @@ class Table:
             return [await self._write_one(partition, change) for change in changes]
         return [True] * len(changes)
 
-    async def _write_one(self, partition: str, change: Change) -> bool:
+    async def _write_one(self, partition: str, change: RowChange) -> bool:
         if change.etag == NEW:
             return await self.insert(partition, change.key, change.document, **change.columns)
         if change.etag:
@@ -205,7 +206,7 @@ class _TableMissing(Exception):
 
 
 async def _send(request: Callable[[], Awaitable[R]]) -> R:
-    """The response; raises the SDK errors 404, 409 and 412, which concern a row, and CloudUnavailable for others."""
+    """The response; raises the SDK errors 404, 409 and 412, which concern a row, RefusedByAzure or CloudUnavailable."""
     from azure.core.exceptions import AzureError, HttpResponseError
 
     try:
@@ -215,6 +216,8 @@ async def _send(request: Callable[[], Awaitable[R]]) -> R:
             raise _TableMissing from error
         if error.status_code in (404, 409, 412):
             raise
+        if error.status_code == 403:
+            raise RefusedByAzure(DENIED) from error
         raise CloudUnavailable(f"Azure Table Storage answered HTTP {error.status_code}; retry later.") from error
     except AzureError as error:
         raise CloudUnavailable(f"Azure Table Storage did not answer ({type(error).__name__}); retry later.") from error

@@ -3,12 +3,13 @@
 import base64
 import zlib
 from array import array
-from functools import lru_cache
+from itertools import chain
 from math import nan
 
 from dormouse.idle.signals import Values
 
 KIND = "f"  # four bytes per number; signals are stored with three decimals
+MOST_ROUNDED = 65536
 
 
 def packed(minutes: dict[int, Values], width: int) -> tuple[int, str]:
@@ -17,10 +18,8 @@ def packed(minutes: dict[int, Values], width: int) -> tuple[int, str]:
         return 0, ""
     first, last = min(minutes), max(minutes)
     nothing: Values = (None,) * width
-    numbers = array(
-        KIND,
-        (nan if value is None else value for place in range(first, last + 1) for value in minutes.get(place, nothing)),
-    )
+    values = chain.from_iterable(minutes.get(index, nothing) for index in range(first, last + 1))
+    numbers = array(KIND, [nan if value is None else value for value in values])
     return first, base64.b64encode(zlib.compress(numbers.tobytes())).decode()
 
 
@@ -30,15 +29,22 @@ def unpacked(first: int, text: str, width: int, since: int = 0) -> dict[int, Val
         return {}
     numbers = array(KIND)
     numbers.frombytes(zlib.decompress(base64.b64decode(text)))
-    minutes: dict[int, Values] = {}
-    for row in range(max(since - first, 0), len(numbers) // width):
-        values = tuple(_number(value) if value == value else None for value in numbers[row * width : (row + 1) * width])
-        if any(value is not None for value in values):
-            minutes[first + row] = values
-    return minutes
+    begin = max(since - first, 0)
+    values = tuple(map(_ROUNDED.__getitem__, numbers[begin * width :]))
+    rows = (values[at : at + width] for at in range(0, len(values) - width + 1, width))
+    nothing: Values = (None,) * width
+    return {index: row for index, row in enumerate(rows, first + begin) if row != nothing}
 
 
-@lru_cache(65536)
-def _number(value: float) -> float:
-    """A number rounded to its stored precision; cached, because few distinct values occur."""
-    return round(value, 3)
+class _Rounded(dict[float, float | None]):
+    """Numbers rounded to their stored precision, None for NaN; kept, because few distinct numbers occur."""
+
+    def __missing__(self, number: float) -> float | None:
+        if number != number:
+            return None  # not kept: no NaN is equal to another one
+        if len(self) >= MOST_ROUNDED:
+            self.clear()
+        return self.setdefault(number, round(number, 3))
+
+
+_ROUNDED = _Rounded()

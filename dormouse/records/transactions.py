@@ -16,7 +16,7 @@ AROUND_A_ROW, AROUND_A_VALUE, LONGEST_ESCAPE = 1000, 50, 9
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RowChange:
     """A row to write: unconditionally, only if it still has `etag`, or only if it is `NEW`."""
 
     key: str
@@ -58,11 +58,11 @@ def text_in(name: str, columns: Mapping[str, str]) -> str:
     return "".join(columns[each] for each in sorted(columns) if each.removeprefix(name).isdigit() or each == name)
 
 
-def transactions(partition: str, changes: Sequence[Change]) -> list[list[Change]]:
+def transactions(partition: str, changes: Sequence[RowChange]) -> list[list[RowChange]]:
     """The changes in order, in as few transactions as possible; raises ValueError if a row is changed twice."""
     if len({change.key for change in changes}) < len(changes):
         raise ValueError("a row occurs twice in the changes")
-    sets: list[list[Change]] = []
+    sets: list[list[RowChange]] = []
     room = 0
     for change in changes:
         size = change.size(partition)

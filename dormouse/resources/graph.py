@@ -36,6 +36,17 @@ def in_order(nodes: Sequence[N]) -> list[N]:
     return [by_name[name] for name in order]
 
 
+def dependents(nodes: Sequence[N], name: str) -> list[N]:
+    """The nodes that depend on the node with this name, directly or not, in topological order."""
+    found: list[N] = []
+    reached = {name}
+    for node in in_order(nodes):
+        if reached & set(node.needs):
+            reached.add(node.name)
+            found.append(node)
+    return found
+
+
 def critical_path(nodes: Sequence[N], seconds: Mapping[str, float]) -> float:
     """The duration of the longest dependency chain, in seconds."""
     finished: dict[str, float] = {}
@@ -43,3 +54,16 @@ def critical_path(nodes: Sequence[N], seconds: Mapping[str, float]) -> float:
         begin = max((finished[need] for need in node.needs), default=0.0)
         finished[node.name] = begin + seconds.get(node.name, 0.0)
     return max(finished.values(), default=0.0)
+
+
+def levels(nodes: Sequence[N], among: Set[str]) -> list[list[N]]:
+    """The nodes named in `among` in groups, so that each depends, directly or not, on earlier groups only."""
+    depth: dict[str, int] = {}
+    for node in in_order(nodes):
+        below = max((depth[need] for need in node.needs), default=0)
+        depth[node.name] = below + (node.name in among)
+    chosen = [node for node in nodes if node.name in among]
+    return [
+        sorted((node for node in chosen if depth[node.name] == level), key=lambda node: node.name)
+        for level in range(1, max((depth[node.name] for node in chosen), default=0) + 1)
+    ]

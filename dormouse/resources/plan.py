@@ -1,116 +1,87 @@
-"""A plan: the Azure resources of a spec, as data."""
+"""A plan: the resources of a spec, as data."""
 
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-# Names of this deployment carry no deployment ID: earlier releases built such environments.
-DEFAULT_DEPLOYMENT = "main"
-
-
-class ResourceKind(StrEnum):
-    """The kinds of resource in a plan."""
-
-    RESOURCE_GROUP = "resource_group"
-    VIRTUAL_NETWORK = "virtual_network"
-    SECURITY_GROUP = "security_group"
-    PUBLIC_ADDRESS = "public_address"
-    NETWORK_INTERFACE = "network_interface"
-    STORAGE_ACCOUNT = "storage_account"
-    BLOB_CONTAINER = "blob_container"
-    PASSWORD = "password"  # noqa: S105 - the kind of a resource, not a password
-    VIRTUAL_MACHINE = "virtual_machine"
-    MACHINE_EXTENSION = "machine_extension"
-    ROLE_ASSIGNMENT = "role_assignment"
-
-
-@dataclass(frozen=True, slots=True)
-class GuestSetup:
-    """The configuration inside a VM: input of cloud-init and of the health check.
-
-    If `control_plane` (a URL) is set, an agent reports to it, authenticated by tokens for `audience`.
-    """
-
-    admin_username: str
-    storage_account: str
-    container: str
-    mount_path: str = "/mnt/blob_storage"
-    cache_path: str = "/var/cache/blobfuse2"
-    python_packages: tuple[str, ...] = ()
-    desktop: bool = True
-    gpu: bool = True
-    control_plane: str = ""
-    audience: str = ""
+from dormouse.resources.features import GuestSetup
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One resource of a plan.
 
-    `names` are the SDK arguments after the group, `id` is the resource ID, `settings` and `setup` are further inputs of
-    its activity, and `contained_in` names the resource whose deletion also deletes this one.
+    `kind` is the name of its kind, `id` its resource ID ("" if that follows from outputs of other resources), `body` what
+    is sent to Azure, `settings` and `setup` are further inputs of its kind. `needs` names the resources that must exist
+    first, `reads` those among them whose outputs it takes, and `contained_in` the resource whose deletion deletes this one.
+    `before` has the observed values of the properties that the plan changes in place, by their names in specs.
     """
 
     name: str
-    kind: ResourceKind
-    id: str
-    group: str
-    names: tuple[str, ...]
+    kind: str
+    id: str = ""
     body: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     setup: GuestSetup | None = None
     needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
     contained_in: str = ""
+    before: dict[str, str] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True)
-class PlannedMachine:
-    """The VM of a plan: its location, size and configuration."""
-
-    id: str
-    group: str
-    name: str
-    size: str
-    setup: GuestSetup
-
-
-@dataclass(frozen=True, slots=True)
-class DeploymentTarget:
-    """Where a plan is deployed: the subscription, the environment's name, and the operation that builds it.
-
-    `control_plane` is the URL its agent reports to ("": no agent), `audience` the audience of the agent's tokens, and
-    `deployment` the deployment of the control plane that builds it.
-    """
-
-    subscription: str
-    environment: str
-    operation: str
-    secret: str
-    control_plane: str = ""
-    audience: str = ""
-    deployment: str = DEFAULT_DEPLOYMENT
+    def recorded(self) -> "Resource":
+        """The resource as records keep it: without what only its creation or change takes."""
+        return replace(self, body={}, setup=None, before={})
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All resources of an environment; those named in `changed` are put even if they exist."""
+    """All resources of an environment; those named in `changed` are put even if they exist.
+
+    `depends_on` names the environments whose resources it uses, and `max_hourly_cost` is the most that its computing may
+    cost per hour, in the currency of the price list (0.0: no limit).
+    """
 
     environment: str
     blueprint: str
     operation: str
     region: str
-    group: str
     resources: tuple[Resource, ...]
-    machine: PlannedMachine
     changed: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    max_hourly_cost: float = 0.0
 
     def resource(self, name: str) -> Resource:
         """The resource with this name; raises KeyError if the plan has none."""
-        for step in self.resources:
-            if step.name == name:
-                return step
+        for resource in self.resources:
+            if resource.name == name:
+                return resource
         raise KeyError(name)
 
-    def of_kind(self, kind: ResourceKind) -> Resource | None:
-        """The first resource of a kind, or None."""
-        return next((step for step in self.resources if step.kind is kind), None)
+    def without(self, names: Iterable[str]) -> "Plan":
+        """The plan without these resources and without all that need them."""
+        gone = set(names)
+        for resource in self.resources:  # each comes after those that it needs
+            if gone & set(resource.needs):
+                gone.add(resource.name)
+        return replace(self, resources=tuple(resource for resource in self.resources if resource.name not in gone))
+
+
+def changed_resources(old: Plan, new: Plan) -> tuple[str, ...]:
+    """The names of the resources of a plan that another plan of its environment has not, or has otherwise; tags apart."""
+    before = {resource.name: _essence(resource) for resource in old.resources}
+    return tuple(resource.name for resource in new.resources if before.get(resource.name) != _essence(resource))
+
+
+def moved_resources(old: Plan, new: Plan) -> frozenset[str]:
+    """The names of the resources of a plan that cannot stay as they are if another plan of its environment is built."""
+    gone = {resource.name for resource in old.resources} - {resource.name for resource in new.resources}
+    moved = gone | set(changed_resources(old, new))
+    for resource in old.resources:  # each comes after those that it needs
+        if moved & {*resource.needs, resource.contained_in}:
+            moved.add(resource.name)
+    return frozenset(moved)
+
+
+def _essence(resource: Resource) -> Mapping[str, Any]:
+    body = {key: value for key, value in resource.body.items() if key != "tags"}
+    return {"id": resource.id, "body": body, "setup": resource.setup}

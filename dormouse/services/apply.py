@@ -1,57 +1,56 @@
 """The desired state: what a PUT asks for, beside what is recorded and what exists; the difference is the plan."""
 
-import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dormouse import serialization
 from dormouse.access.roles import Caller, Role, owns
-from dormouse.blueprints.catalog import changed_steps, plan_for
-from dormouse.blueprints.specs import SPECS, WorkstationSpec, read_spec
-from dormouse.blueprints.stored_specs import StoredSpec, before_change
-from dormouse.cloud.prices import Price
-from dormouse.environments.operations import EnvironmentRecord
-from dormouse.errors import CloudUnavailable, Fault, InvalidSpec
-from dormouse.ids import ulid_of
+from dormouse.blueprints.catalog import BLUEPRINTS, plan_for
+from dormouse.blueprints.spec import EnvironmentSpec
+from dormouse.blueprints.specs import read_spec
+from dormouse.blueprints.stored_specs import StoredSpec, asked_region, before_change
+from dormouse.environments.operations import Alternative, EnvironmentRecord
+from dormouse.errors import Fault, InvalidSpec
+from dormouse.ids import ULID_LENGTH
 from dormouse.lifecycle import Verb
-from dormouse.resources.graph import in_order
-from dormouse.resources.ownership import secret_name
-from dormouse.resources.plan import DeploymentTarget, Plan, PlannedMachine, ResourceKind
+from dormouse.resources.kinds import PriceQuery
+from dormouse.resources.naming import name_of
+from dormouse.resources.placement import Placement
+from dormouse.resources.plan import Plan, Resource, changed_resources
+from dormouse.resources.registry import KINDS, kind_of, with_changeable_parts, with_implied
+from dormouse.resources.reserved_words import reserved_word_in
+from dormouse.resources.target import DeploymentTarget, Parents
+from dormouse.services.changes.differences import blocked_fields, with_changes
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
+from dormouse.services.dependents import outputs_of_parents, parent_faults
 from dormouse.services.operations import operation_id_of
-from dormouse.services.views.environments import ApplyPreview, Change, PlannedResource, ResourceAction
-from dormouse.services.views.money import Money
-from dormouse.services.views.operations import RefusalView
 from dormouse.settings import Settings
+
+EXAMPLE_OPERATION = f"example-{Verb.PROVISION}-{'0' * ULID_LENGTH}"
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
     """A checked spec, its plan, and what was known and existed before."""
 
-    spec: WorkstationSpec
+    spec: EnvironmentSpec
     plan: Plan
-    secret: str
     existing: tuple[str, ...]
     record: EnvironmentRecord | None
+    target: DeploymentTarget
+    placement: Placement
 
     @property
     def changes(self) -> bool:
         """Whether executing the plan would change anything."""
-        # An assignment cannot be looked up before its principal is known; it comes and goes with its neighbours.
-        wanted = {step.name for step in self.plan.resources if step.kind is not ResourceKind.ROLE_ASSIGNMENT}
+        # What has no ID before others exist cannot be looked up; it comes and goes with them.
+        wanted = {resource.name for resource in self.plan.resources if resource.id}
         # Policies are nothing that exists in Azure, but the next sweep goes by them.
         as_asked = self.record is not None and self.record.ready and self.record.spec == serialization.text_of(self.spec)
         return not as_asked or bool(self.plan.changed) or not wanted.issubset(self.existing)
-
-
-# Putting these again would change what they are known by: a password, or the first boot of a machine.
-NOT_PUT_AGAIN = frozenset({ResourceKind.PASSWORD, ResourceKind.VIRTUAL_MACHINE})
-
-COVERS = "the machine while it is allocated; its disk, public address, storage and traffic are billed on top"
 
 
 async def desired_state_of(name: str, body: Mapping[str, Any], address: str, context: Context) -> DesiredState:
@@ -59,85 +58,120 @@ async def desired_state_of(name: str, body: Mapping[str, Any], address: str, con
     caller, dependencies = context.caller, context.dependencies
     record = await dependencies.records.environment(name)
     if record is not None and owns(caller, record.owner_id) and not str(body.get("owner") or "").strip():
-        body = {**body, "owner": record.owner}  # the same person, who may be called otherwise at another door
+        body = {**body, "owner": record.owner}  # the same person, who may have another name in another channel
     taken = [*_taken(record, body, caller.name), *_for_others(record, body, caller)]
     try:
         spec = read_spec(name, body, caller_address=address, caller=caller.name)
     except InvalidSpec as error:
         raise InvalidSpec([*taken, *error.faults]) from None
-    if taken:
-        raise InvalidSpec(taken)
+    depends_on = BLUEPRINTS[spec.blueprint].depends_on(spec)
+    parents, missing = await parent_faults(name, depends_on, dependencies)
     before = before_change(record.blueprint, record.spec, spec) if record else StoredSpec(None)
-    if before.faults:
-        raise InvalidSpec(before.faults)
+    if taken or missing:
+        raise InvalidSpec([*taken, *missing, *(() if taken else before.faults)])  # of the stored spec of another owner
 
     operation = operation_id_of(context, name, Verb.PROVISION)
-    settings = dependencies.settings
-    secret = record.secret if record else secret_name(settings.deployment_id, name, ulid_of(operation))
-    place = _place(settings, name, operation, secret)
-    plan = plan_for(spec, place)
+    outputs = await outputs_of_parents(parents, dependencies)
+    place = _target(dependencies.settings, name, operation, record.resources if record else (), outputs)
+    placement = _placement_of(spec, record)
+    plan = plan_for(spec.placed(placement), place)
     if record is None:
-        return DesiredState(spec, plan, secret, (), None)
-    survey = await dependencies.preflight.existing(plan)
-    kept = {step.name for step in plan.resources if step.kind in NOT_PUT_AGAIN}
-    differing = changed_steps(plan_for(before.spec, place), plan) if before.spec else ()
-    changed = {*differing, *survey.drifted} - kept
+        reserved = _reserved_names(plan)
+        if reserved:
+            raise InvalidSpec(reserved)
+        return DesiredState(spec, plan, (), None, place, placement)
+    survey = await dependencies.survey.of(with_changeable_parts(plan), checks=False)
+    faults = [*before.faults, *blocked_fields(spec, survey, before.faults)]
+    if faults:
+        raise InvalidSpec(faults)
+    kept = {resource.name for resource in plan.resources if not kind_of(resource).repeatable}
+    differing = changed_resources(plan_for(before.spec.placed(placement), place), plan) if before.spec else ()
+    changed = {*differing} - kept
     if not (record.ready and before.exact):  # then it is not known what all of it looks like
-        changed |= {step.name for step in plan.resources} - kept
-    ordered = tuple(step.name for step in plan.resources if step.name in changed)
-    return DesiredState(spec, replace(plan, changed=ordered), secret, survey.existing, record)
+        changed |= {resource.name for resource in plan.resources} - kept
+    return DesiredState(spec, with_changes(plan, changed, survey), survey.existing, record, place, placement)
 
 
-def machine_on_record(record: EnvironmentRecord, settings: Settings) -> PlannedMachine | None:
-    """The machine that the spec on record asks for, or None if newer rules cannot read that spec."""
+def _placement_of(spec: EnvironmentSpec, record: EnvironmentRecord | None) -> Placement:
+    """Where an environment is to be: what is built stays where it is, and has the size that it got if the spec allows it."""
+    allowed = spec.placements()
+    built = record.placement if record else None
+    if built is None:
+        return allowed[0]
+    return built if built.size in {one.size for one in allowed} else replace(built, size=allowed[0].size)
+
+
+def _reserved_names(plan: Plan) -> list[Fault]:
+    """The fault of an environment name from which names follow that Azure rejects."""
+    public = [name_of(one.id) for one in plan.resources if kind_of(one).public_name]
+    found = {name: word for name in public if (word := reserved_word_in(name))}
+    words = "Azure reserves the word {word!r}, which the name {name} of its storage would contain; choose another name"
+    return [Fault("/name", words.format(word=word, name=name)) for name, word in found.items()]
+
+
+async def plan_on_record(spec: EnvironmentSpec, record: EnvironmentRecord, dependencies: Dependencies) -> Plan:
+    """The plan of a recorded environment with another spec; raises InvalidSpec if it depends on one that is not ready."""
+    parents, missing = await parent_faults(record.name, record.depends_on, dependencies)
+    if missing:
+        raise InvalidSpec(missing)
+    outputs = await outputs_of_parents(parents, dependencies)
+    return plan_for(spec, _target(dependencies.settings, record.name, record.operation, record.resources, outputs))
+
+
+async def resources_on_record(record: EnvironmentRecord, dependencies: Dependencies) -> tuple[tuple[Resource, ...], bool]:
+    """The resources of an environment with the guest setups of its recorded spec; and whether that spec could be read."""
+    parents, missing = await parent_faults(record.name, record.depends_on, dependencies)
+    outputs = await outputs_of_parents(parents, dependencies)
     try:
-        spec = serialization.read_text(SPECS[record.blueprint], record.spec)
+        spec = serialization.read_text(BLUEPRINTS[record.blueprint].spec, record.spec)
+        target = _target(dependencies.settings, record.name, record.operation, record.resources, outputs)
+        setups = {resource.name: resource.setup for resource in plan_for(spec.placed(record.placement), target).resources}
     except (KeyError, ValueError):
-        return None
-    machine = plan_for(spec, _place(settings, record.name, record.operation, record.secret)).machine
-    identifier = record.machine_id(settings.azure_subscription_id)
-    return replace(machine, id=identifier, group=record.group, name=record.machine)
+        return record.resources, False
+    return tuple(replace(resource, setup=setups.get(resource.name)) for resource in record.resources), not missing
 
 
-def _place(settings: Settings, environment: str, operation: str, secret: str) -> DeploymentTarget:
-    agent = (settings.control_plane_url, settings.heartbeat_audience)
-    return DeploymentTarget(settings.azure_subscription_id, environment, operation, secret, *agent, settings.deployment_id)
-
-
-async def preview_of(desired: DesiredState, dependencies: Dependencies) -> ApplyPreview:
-    """What applying the desired state would do; nothing is changed."""
-    plan, preflight = desired.plan, dependencies.preflight
-    price, *surveys = await asyncio.gather(
-        _price(plan, dependencies),
-        preflight.existing(plan, new=desired.record is None),
-        preflight.size_offered(plan),
-        preflight.quota_left(plan),
+def _target(
+    settings: Settings, environment: str, operation: str, recorded: Sequence[Resource], parents: Parents
+) -> DeploymentTarget:
+    secrets = {one.name: name_of(one.id) for one in recorded if one.kind in KINDS and kind_of(one).soft_deleted}
+    return DeploymentTarget(
+        settings.azure_subscription_id,
+        environment,
+        operation,
+        control_plane=settings.control_plane_url,
+        audience=settings.heartbeat_audience,
+        deployment=settings.deployment_id,
+        secrets=secrets,
+        parents=parents,
+        vault=settings.key_vault_id,
+        vault_url=settings.key_vault_url,
     )
-    existing = surveys[0].existing
-    resources = tuple(
-        PlannedResource(step.name, step.kind, step.id or None, step.needs, _action(step.name, existing, plan))
-        for step in in_order(plan.resources)
-    )
-    refusals = tuple(RefusalView.of(refusal) for survey in surveys for refusal in survey.refusals)
-    would: Change = "nothing" if desired.existing and not desired.changes else "change" if existing else "create"
-    cost = Money.of(price)
-    return ApplyPreview(plan.environment, plan.blueprint, plan.region, would, resources, cost, COVERS, refusals)
 
 
-async def _price(plan: Plan, dependencies: Dependencies) -> Price | None:
+def billing_of(plan: Plan) -> list[PriceQuery]:
+    """What is billed by the hour in a plan."""
+    found = [kind_of(resource).billing(resource, None) for resource in plan.resources]
+    return [query for query in found if query is not None]
+
+
+def billing_of_blueprint(name: str, size: str, settings: Settings) -> list[PriceQuery]:
+    """What is billed by the hour in an environment with the default spec, of another VM size if one is given.
+
+    Required parameters have the values of their examples. Empty for a blueprint that cannot be built so, or that nothing is
+    billed for by the hour.
+    """
+    kind = BLUEPRINTS[name].spec
+    required = {field: info.examples[0] for field, info in kind.model_fields.items() if info.is_required() and info.examples}
+    sized = {"size": size} if size and "size" in kind.model_fields else {}
     try:
-        return await dependencies.prices.of_machine(plan.region, plan.machine.size)
-    except CloudUnavailable:
-        return None
+        spec = kind.model_validate({**required, "blueprint": name, "region": "westeurope", **sized})
+        return billing_of(plan_for(spec, _target(settings, "example", EXAMPLE_OPERATION, (), {})))
+    except (KeyError, ValueError):
+        return []
 
 
-def _action(name: str, existing: tuple[str, ...], plan: Plan) -> ResourceAction:
-    if name not in existing:
-        return "create"
-    return "update" if name in plan.changed else "unchanged"
-
-
-def owner_id_of(spec: WorkstationSpec, caller: Caller) -> str:
+def owner_id_of(spec: EnvironmentSpec, caller: Caller) -> str:
     """The object ID of the owner: the one in the spec, or the caller's if they own it themselves; else ""."""
     if spec.owner == caller.name:
         return caller.object_id
@@ -162,11 +196,56 @@ def _taken(record: EnvironmentRecord | None, body: Mapping[str, Any], caller: st
         return []
     region = str(body.get("region", "")).replace(" ", "").lower()
     owner = str(body.get("owner") or "").strip() or caller
-    asked = (body.get("blueprint"), region, owner)
-    if asked == (record.blueprint, record.region, record.owner):
+    same = (body.get("blueprint"), owner) == (record.blueprint, record.owner)
+    if same and region in (record.region, asked_region(record.spec)):
         return []
     detail = (
         f"{record.name!r} is taken: it is a {record.blueprint} of {record.owner} in {record.region}, and neither "
         "blueprint, region nor owner can change in place."
     )
     return [Fault("/name", detail)]
+
+
+def record_of(
+    desired: DesiredState, caller: Caller, requested_at: str, other: tuple[Placement, Plan] | None = None
+) -> EnvironmentRecord:
+    """The record of an environment once its desired state is asked for, with what earlier plans have named.
+
+    `other` is the placement in which it is built, with its plan, if that is not the one of the desired state.
+    """
+    spec, known = desired.spec, desired.record
+    placement, plan = other or (desired.placement, desired.plan)
+    resources = with_implied(plan)
+    now = {resource.id.lower() for resource in resources if resource.id}
+    # An earlier plan may have named other resources, which are still the environment's own.
+    earlier = [one for one in known.resources if one.id and one.id.lower() not in now] if known else []
+    kept = [replace(one, name=one.id, needs=(), reads=(), contained_in="") for one in earlier]
+    return EnvironmentRecord(
+        name=plan.environment,
+        blueprint=plan.blueprint,
+        owner=spec.owner,
+        region=plan.region,
+        spec=serialization.text_of(spec),
+        operation=plan.operation,
+        requested_at=requested_at,
+        owner_id=known.owner_id if known else owner_id_of(spec, caller),
+        resources=(*kept, *resources),
+        depends_on=plan.depends_on,
+        placement=placement if placement != spec.placements()[0] else None,
+        health_checks=known.health_checks if known else (),
+    )
+
+
+def alternatives_of(desired: DesiredState, caller: Caller, requested_at: str) -> tuple[Alternative, ...]:
+    """Where else the desired state may be built if Azure has no capacity, with the plan and the record of each."""
+    return tuple(
+        Alternative(where, plan, record_of(desired, caller, requested_at, (where, plan)))
+        for where, plan in plans_elsewhere(desired)
+    )
+
+
+def plans_elsewhere(desired: DesiredState) -> list[tuple[Placement, Plan]]:
+    """Where else the desired state may be built, in the order in which that is tried, and the plan of each."""
+    others = [where for where in desired.spec.placements() if where != desired.placement]
+    plans = [plan_for(desired.spec.placed(where), desired.target) for where in others]
+    return [(where, replace(plan, changed=desired.plan.changed)) for where, plan in zip(others, plans, strict=True)]

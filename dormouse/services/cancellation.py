@@ -7,26 +7,25 @@ from dormouse import serialization
 from dormouse.clock import rfc3339
 from dormouse.environments.operations import Cancellation, OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
-from dormouse.errors import CloudUnavailable, CommandNotPossible
+from dormouse.errors import CommandNotPossible
 from dormouse.idle.sweep import SWEEP_LOCK
 from dormouse.ids import page_id
 from dormouse.lifecycle import CANCELLABLE
 from dormouse.records.environments import Records
 from dormouse.services.durable_client import (
     BETWEEN_LOOKS,
-    Client,
+    DurableClient,
+    TaskHubUnavailable,
     building_steps,
     end_steps,
     ends,
     has_ended,
-    status_of,
-    terminate,
 )
 from dormouse.services.locks import close_trail
 from orchestrators.durable import CANCEL
 
 
-async def cancel(client: Client, operation: OperationRecord, cancellation: Cancellation) -> None:
+async def cancel(client: DurableClient, operation: OperationRecord, cancellation: Cancellation) -> None:
     """Cancel an operation, and every resource that it is building.
 
     Raises CommandNotPossible if it has ended or is one that Azure would finish all the same.
@@ -36,18 +35,15 @@ async def cancel(client: Client, operation: OperationRecord, cancellation: Cance
         words = f"Azure would finish a {operation.verb} all the same. Wait until it has ended, then ask for something else."
         raise CommandNotPossible(words)
     told = serialization.encode(cancellation)
-    try:
-        await client.raise_event(operation.id, CANCEL, told)
-    except Exception as error:
-        raise CloudUnavailable("The Durable Functions task hub did not accept the cancellation; retry.") from error
+    await client.raise_event(operation.id, CANCEL, told)
     # It begins nothing more from now on: what it is building is what it was, and what it began in this moment.
-    for child in building_steps(operation.id, await status_of(client, operation.id)):
-        with contextlib.suppress(Exception):  # it may have ended by itself in this moment
+    for child in building_steps(operation.id, await client.status(operation.id)):
+        with contextlib.suppress(TaskHubUnavailable):  # it may have ended by itself in this moment
             await client.raise_event(child, CANCEL, told)
 
 
 async def end_by_force(
-    client: Client,
+    client: DurableClient,
     records: Records,
     operation: OperationRecord,
     by: str,
@@ -58,7 +54,7 @@ async def end_by_force(
     """End an operation as it stands, and its steps; when it has ended, its lock is stale. Raises as `cancel` does."""
     await _require_under_way(client, operation)
     if not operation.instance_id:  # a sweep goes on with its other machines, and leaves this one alone without its lock
-        await terminate(client, operation.id, f"Ended by {by}.")
+        await client.terminate(operation.id, f"Ended by {by}.")
         await end_steps(client, operation.id)
         if not await ends(client, operation.id, between_looks=between_looks):
             return
@@ -71,16 +67,15 @@ async def end_by_force(
         await records.release_lock(operation.environment, operation.id)
 
 
-async def end_sweep(client: Client, records: Records, sweep: str, why: str) -> None:
+async def end_sweep(client: DurableClient, records: Records, sweep: str, why: str) -> None:
     """End a sweep with all its pages, and release every machine that it has taken; raises CloudUnavailable."""
-    status = await status_of(client, sweep)
-    published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
-    pages = int(published.get("pages", 0))
+    status = await client.status(sweep)
+    pages = int(status.published.get("pages", 0)) if status else 0
     ours = [sweep, *(page_id(sweep, number) for number in range(pages))]
     for identifier in ours:
-        if not has_ended(await status_of(client, identifier)):
-            with contextlib.suppress(CloudUnavailable):  # what does not end by being told has no lock from now on
-                await terminate(client, identifier, why)
+        if not await has_ended(client, identifier):
+            with contextlib.suppress(TaskHubUnavailable):  # what does not end by being told has no lock from now on
+                await client.terminate(identifier, why)
     for name, held in (await records.locks()).items():
         if held.instance_id in ours:
             await close_trail(records, held.operation)
@@ -88,6 +83,6 @@ async def end_sweep(client: Client, records: Records, sweep: str, why: str) -> N
     await records.release_lock(SWEEP_LOCK, sweep)
 
 
-async def _require_under_way(client: Client, operation: OperationRecord) -> None:
-    if operation.outcome is not None or has_ended(await status_of(client, operation.id)):
+async def _require_under_way(client: DurableClient, operation: OperationRecord) -> None:
+    if operation.outcome is not None or await has_ended(client, operation.id):
         raise CommandNotPossible(f"Operation {operation.id} has ended; there is nothing to cancel.")

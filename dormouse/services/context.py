@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dormouse.access.roles import Caller
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.durable_client import Client
+from dormouse.services.durable_client import DurableClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class CommandKey:
 class Context:
     """One request to a use case; `command` is None where the caller sent no idempotency key."""
 
-    client: Client
+    client: DurableClient
     dependencies: Dependencies
     caller: Caller
     command: CommandKey | None = None

@@ -1,16 +1,19 @@
-"""The dependencies of use cases: records, inventory, prices, preflight, tokens, rate limits, settings, clock."""
+"""The dependencies of use cases: records, inventories, surveys, prices, sizes, tokens, rate limits, settings, clock."""
 
 from dataclasses import dataclass, field
 
+from activities.resources.environments import EnvironmentInventory
+from activities.resources.survey import Survey
 from dormouse.access.rate_limit import RateLimit, read_rate_limit
 from dormouse.access.tokens import Tokens
 from dormouse.clock import Clock
 from dormouse.cloud.inventory import Inventory
-from dormouse.cloud.preflight import Preflight
 from dormouse.cloud.prices import Prices
+from dormouse.cloud.sizes import Sizes
 from dormouse.records.deduplication import Receipts
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
+from dormouse.records.power_history import PowerRecords
 from dormouse.settings import Settings
 
 # An agent sends one, and its tries again.
@@ -23,9 +26,12 @@ class Dependencies:
 
     records: Records
     inventory: Inventory
+    environments: EnvironmentInventory
+    survey: Survey
     prices: Prices
-    preflight: Preflight
+    sizes: Sizes
     machines: MachineRecords
+    power: PowerRecords
     receipts: Receipts
     tokens: Tokens
     settings: Settings

@@ -12,7 +12,13 @@ from typing import Generic, TypeVar
 
 from dormouse import serialization
 from dormouse.access.roles import Caller
-from dormouse.errors import CloudUnavailable, IdempotencyKeyReused, RequestUnderWay
+from dormouse.errors import (
+    CloudUnavailable,
+    ControlPlaneError,
+    IdempotencyKeyReused,
+    RefusedByAzure,
+    RequestUnderWay,
+)
 from dormouse.ids import operation_id_at
 from dormouse.lifecycle import Verb
 from dormouse.records.deduplication import ANSWERS
@@ -73,11 +79,11 @@ async def run_once(command: IdempotentCommand[T], context: Context, run: Callabl
         mine = await _take_over(command.key, earlier, mine, dependencies)
     try:
         result = await run(replace(context, command=CommandKey(command.key, mine.first)))
-    except Exception:
+    except ControlPlaneError:
         # Nothing was begun, or it is found again by its id: the same command may be tried again.
         await dependencies.receipts.forget(ANSWERS, command.key)
         raise
-    with suppress(CloudUnavailable):  # it is done all the same, and found again by the id of its operation
+    with suppress(CloudUnavailable, RefusedByAzure):  # it is done all the same, and found again by the id of its operation
         await _store(command.key, replace(mine, result=command.encode(result)), dependencies)
     return result
 

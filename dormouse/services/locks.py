@@ -12,7 +12,7 @@ from dormouse.errors import CloudUnavailable, ConcurrentChange, EnvironmentBusy,
 from dormouse.ids import is_operation_id, verb_of
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Lock, Records
-from dormouse.services.durable_client import Client, end_steps, has_ended, status_of, terminate
+from dormouse.services.durable_client import DurableClient, TaskHubUnavailable, end_steps
 
 # A lock is written before its orchestration is started: a young one may have none yet.
 YOUNG = 120.0
@@ -24,27 +24,27 @@ LOST = "The orchestration ended without writing down what came of it. Look at th
 TRIES = 3
 
 
-async def running_operation(client: Client, records: Records, environment: str, now: float) -> str:
+async def running_operation(client: DurableClient, records: Records, environment: str, now: float) -> str:
     """The running operation that holds the lock of an environment, or ""."""
     held = await records.lock(environment)
     return "" if held is None or await _is_stale(client, held, now) else held.operation
 
 
-async def running_operations(client: Client, records: Records, now: float) -> dict[str, str]:
+async def running_operations(client: DurableClient, records: Records, now: float) -> dict[str, str]:
     """The running operations that hold locks, by environment."""
     locks = await records.locks()
     stale = await asyncio.gather(*(_is_stale(client, held, now) for held in locks.values()))
     return {name: held.operation for (name, held), gone in zip(locks.items(), stale, strict=True) if not gone}
 
 
-async def require_staying(client: Client, records: Records, environment: str, now: float) -> None:
+async def require_staying(client: DurableClient, records: Records, environment: str, now: float) -> None:
     """Raise EnvironmentBusy, which names the operation, while an environment is being deleted."""
     operation = await running_operation(client, records, environment, now)
     if operation and verb_of(operation) is Verb.DELETE:
         raise EnvironmentBusy(environment, operation)
 
 
-async def being_deleted(client: Client, records: Records, now: float) -> dict[str, EnvironmentRecord]:
+async def being_deleted(client: DurableClient, records: Records, now: float) -> dict[str, EnvironmentRecord]:
     """The environments that are being deleted at this moment, by the operations that do it."""
     found: dict[str, EnvironmentRecord] = {}
     for name, held in (await records.locks()).items():
@@ -55,7 +55,7 @@ async def being_deleted(client: Client, records: Records, now: float) -> dict[st
     return found
 
 
-async def free_stale_locks(client: Client, records: Records, now: float) -> None:
+async def free_stale_locks(client: DurableClient, records: Records, now: float) -> None:
     """Release the locks of operations that have ended; locks of running operations stay."""
     for name, held in (await records.locks()).items():
         if await _is_stale(client, held, now):
@@ -64,7 +64,7 @@ async def free_stale_locks(client: Client, records: Records, now: float) -> None
             await records.release_lock(name, held.operation)
 
 
-async def take_lock(client: Client, records: Records, name: str, holder: str, now: float) -> bool:
+async def take_lock(client: DurableClient, records: Records, name: str, holder: str, now: float) -> bool:
     """Take a lock; True if it was taken over from an operation that was still building. Raises as `start` does."""
     wanted = Lock(holder, now)
     for _ in range(TRIES):
@@ -83,11 +83,11 @@ async def take_lock(client: Client, records: Records, name: str, holder: str, no
     raise ConcurrentChange(f"The lock of {name} was taken and released {TRIES} times by other requests; retry.")
 
 
-async def _end(client: Client, held: Lock, now: float) -> bool:
+async def _end(client: DurableClient, held: Lock, now: float) -> bool:
     """End what the holder of a stale lock left running; True if it was still building."""
     if not held.instance_id and now - held.taken_at > LONGEST:
-        with contextlib.suppress(CloudUnavailable):  # an orchestration that does not end has no lock from now on
-            await terminate(client, held.operation, "It did not end in time.")
+        with contextlib.suppress(TaskHubUnavailable):  # an orchestration that does not end has no lock from now on
+            await client.terminate(held.operation, "It did not end in time.")
     return await end_steps(client, held.operation)
 
 
@@ -110,11 +110,9 @@ async def close_trail(records: Records, operation: str) -> None:
             await records.remember_operation(replace(record, outcome=Outcome(OutcomeStatus.LOST, LOST)))
 
 
-async def _is_stale(client: Client, held: Lock, now: float) -> bool:
+async def _is_stale(client: DurableClient, held: Lock, now: float) -> bool:
     age = now - held.taken_at
     if age > (SWEEP_LIVES if held.instance_id else LONGEST):
         return True
-    status = await status_of(client, held.orchestration)
-    if not status or status.runtime_status is None:
-        return age > YOUNG
-    return has_ended(status)
+    status = await client.status(held.orchestration)
+    return age > YOUNG if status is None else status.ended

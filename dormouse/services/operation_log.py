@@ -12,15 +12,13 @@ from dormouse.services import environments
 from dormouse.services.cancellation import cancel, end_by_force, end_sweep
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.durable_client import status_of
 from dormouse.services.operations import Started
 from dormouse.services.views.environments import EnvironmentView
 from dormouse.services.views.operations import (
     UNKNOWN,
     CancelPreview,
     OperationView,
-    ended_operation,
-    listed_operation,
+    recorded_operation,
     redacted_for,
     running_operation_view,
     unreadable_operation_view,
@@ -43,12 +41,12 @@ async def show(identifier: str, context: Context) -> OperationView:
     except UnreadableRecord as error:
         return unreadable_operation_view(UnreadableOperation(identifier, "", str(error)))
     if record.outcome:
-        view = ended_operation(record)
+        view = recorded_operation(record)
     else:
         view = await running_operation_view(record, context.client, dependencies.now())
     if view.outcome is OutcomeStatus.LOST:  # it may have recorded its outcome and ended between the two questions
         record = await _known(record.id, dependencies)
-        view = ended_operation(record) if record.outcome else view
+        view = recorded_operation(record) if record.outcome else view
     return await redacted_for(context.caller, view, dependencies)
 
 
@@ -78,7 +76,7 @@ async def list_operations(
     records, following = await dependencies.records.operations(
         limit=limit, after=after, environment=environment, since=since
     )
-    views = [await redacted_for(context.caller, listed_operation(record), dependencies) for record in records]
+    views = [await redacted_for(context.caller, recorded_operation(record), dependencies) for record in records]
     return OperationPage(views, following)
 
 
@@ -107,7 +105,7 @@ async def cancel_sweep(sweep: str, context: Context, *, force: bool, dry_run: bo
     require_admin(context.caller, "To end a sweep")
     if not force:
         raise CommandNotPossible("A sweep ends by itself. With force=true it is ended, and its machines are released.")
-    if not await status_of(context.client, sweep):
+    if await context.client.status(sweep) is None:
         raise SweepNotFound(f"There is no sweep {sweep!r} (old sweeps are deleted).")
     if dry_run:
         return CancelPreview(sweep, None, "sweep", force=True)

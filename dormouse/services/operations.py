@@ -4,15 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dormouse import serialization
 from dormouse.environments.operations import DeleteRequest, EnvironmentRecord, OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
-from dormouse.errors import CloudUnavailable, ConcurrentChange, EnvironmentBusy
+from dormouse.errors import CloudUnavailable, ConcurrentChange, ControlPlaneError, EnvironmentBusy
 from dormouse.ids import new_operation_id, operation_id_at, verb_of
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records
 from dormouse.services.context import Context
-from dormouse.services.durable_client import Client
+from dormouse.services.durable_client import DurableClient, TaskHubUnavailable
 from dormouse.services.locks import take_lock
 
 # What a step of a lost operation has asked of Azure just before it was ended, arrives within so many seconds.
@@ -71,26 +70,26 @@ async def start(
             written = new
             await records.remember_environment(new)
         await records.remember_operation(operation)
-        await client.start_new(orchestrator.__name__, operation.id, serialization.encode(request))
-    except Exception as error:
+        await client.start(orchestrator, operation.id, request)
+    except ControlPlaneError as error:
         if not await _runs_all_the_same(client, operation):
             await _undo(records, operation, written)
-            if isinstance(error, ConcurrentChange):
-                raise
-            raise CloudUnavailable(NOT_STARTED) from error
+            if isinstance(error, CloudUnavailable):
+                raise CloudUnavailable(NOT_STARTED) from error
+            raise
     return Started(operation.id)
 
 
-async def _runs_all_the_same(client: Client, operation: OperationRecord) -> bool:
+async def _runs_all_the_same(client: DurableClient, operation: OperationRecord) -> bool:
     """Whether it was started and only the response was lost; if that is unknown, nothing is undone."""
     try:
-        return bool(await client.get_status(operation.id))
-    except Exception as error:
+        return await client.status(operation.id) is not None
+    except TaskHubUnavailable as error:
         words = (
             "The Durable Functions task hub did not answer, so it is unknown whether the operation was started; check "
             f"/api/operations/{operation.id} before you retry."
         )
-        raise CloudUnavailable(words) from error
+        raise TaskHubUnavailable(words) from error
 
 
 async def _undo(records: Records, operation: OperationRecord, written: EnvironmentRecord | None) -> None:

@@ -4,27 +4,22 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import azure.durable_functions as df
-
 from dormouse.clock import DAY, HOUR
 from dormouse.errors import ControlPlaneError
 from dormouse.idle.report import ReportHead
-from dormouse.resources.machines import key_of
+from dormouse.resources.compute.machines import key_of
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.durable_client import Client
+from dormouse.services.durable_client import DurableClient, TaskHubUnavailable
 
 log = logging.getLogger(__name__)
 
-STATUS = df.OrchestrationRuntimeStatus
-# Named although Azure Storage purges nothing else by a filter: what runs must never be purged.
-OVER = [STATUS.Completed, STATUS.Failed, STATUS.Terminated, STATUS.Canceled]
 FIRST_HISTORY = datetime(2020, 1, 1, tzinfo=UTC)
 MOST_AT_ONCE, MOST_ROUNDS = 1000, 20
 # How old the last sweep may be and still prove that a machine is missing.
 FRESH = HOUR
 
 
-async def purge_histories(client: Client, dependencies: Dependencies) -> None:
+async def purge_histories(client: DurableClient, dependencies: Dependencies) -> None:
     """Delete the histories of orchestrations that ended and began more than `HISTORY_KEPT_DAYS` ago.
 
     Asked for in slices of time, the newest first: a slice that takes too long is gone on with an hour later, alone.
@@ -32,8 +27,8 @@ async def purge_histories(client: Client, dependencies: Dependencies) -> None:
     border = datetime.fromtimestamp(dependencies.now(), UTC) - timedelta(days=dependencies.settings.history_kept_days)
     for first, last in slices(border):
         try:
-            purged = (await client.purge_instance_history_by(first, last, OVER)).instances_deleted
-        except Exception as error:  # noqa: BLE001 - the SDK raises bare exceptions and those of its HTTP client
+            purged = await client.purge(first, last)
+        except TaskHubUnavailable as error:
             log.warning("Histories from %s to %s are kept for another hour: %s", first, last, error)
             continue
         if purged:
@@ -54,6 +49,14 @@ async def forget_old_trails(dependencies: Dependencies) -> None:
     moment = dependencies.now() - dependencies.settings.trail_kept_days * DAY
     for _ in range(MOST_ROUNDS):
         if await dependencies.records.forget_operations_before(moment, limit=MOST_AT_ONCE) < MOST_AT_ONCE:
+            return
+
+
+async def forget_old_power_history(dependencies: Dependencies) -> None:
+    """Delete the power history of months that ended more than `TRAIL_KEPT_DAYS` ago; raises CloudUnavailable."""
+    moment = dependencies.now() - dependencies.settings.trail_kept_days * DAY
+    for _ in range(MOST_ROUNDS):
+        if await dependencies.power.forget_before(moment, limit=MOST_AT_ONCE) < MOST_AT_ONCE:
             return
 
 
@@ -94,10 +97,10 @@ async def _seen(head: ReportHead, dependencies: Dependencies) -> set[str]:
     return seen
 
 
-async def retain(client: Client, dependencies: Dependencies) -> None:
+async def retain(client: DurableClient, dependencies: Dependencies) -> None:
     """Delete everything that has been kept for long enough; what cannot be deleted now is deleted an hour later."""
     await purge_histories(client, dependencies)
-    for forget in (forget_old_trails, forget_missing_machines):
+    for forget in (forget_old_trails, forget_old_power_history, forget_missing_machines):
         try:
             await forget(dependencies)
         except ControlPlaneError as error:

@@ -13,6 +13,10 @@ from dormouse.access.signatures import teams_signature
 from dormouse.text.durations import minutes_in
 
 E = TypeVar("E", bound=StrEnum)
+VAULT_ID = re.compile(
+    r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}/providers/Microsoft\.KeyVault/vaults/[A-Za-z0-9-]{3,24}",
+    re.IGNORECASE | re.ASCII,
+)
 HOST = re.compile(r"(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)*", re.ASCII)
 
 
@@ -111,6 +115,13 @@ def read_origin(text: str) -> str:
     if not (parts and _is_https(parts) and HOST.fullmatch(parts.hostname or "")):
         raise ValueError(f"must be an https URL with a host name, not {text!r}")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def read_vault_id(text: str) -> str:
+    """The resource ID of a key vault."""
+    if not VAULT_ID.fullmatch(text):
+        raise ValueError(f"{text!r} is not the resource ID of a key vault")
+    return text
 
 
 def read_webhook_url(text: str) -> str:

@@ -11,9 +11,8 @@ from dormouse.access.roles import ChatPerson, Role, read_chat_users
 from dormouse.chatops.parser import read_defaults
 from dormouse.clock import Clock
 from dormouse.idle.policy import IdlePolicy, read_policy
-from dormouse.resources.machines import read_scopes
-from dormouse.resources.ownership import read_deployment
-from dormouse.resources.plan import DEFAULT_DEPLOYMENT
+from dormouse.resources.compute.machines import read_scopes
+from dormouse.resources.naming import DEFAULT_DEPLOYMENT, read_deployment
 from dormouse.settings.fields import SettingsError, collection, read_fields, required, secret, setting
 from dormouse.settings.readers import (
     HttpAuth,
@@ -29,10 +28,12 @@ from dormouse.settings.readers import (
     read_origin,
     read_positive,
     read_teams_secret,
+    read_vault_id,
     read_webhook_url,
 )
 
 REAL_AZURE = "https://management.azure.com"
+VAULT_ID = "/subscriptions/…/resourceGroups/…/providers/Microsoft.KeyVault/vaults/my-vault"
 GUID, DAYS = "00000000-0000-0000-0000-000000000000", number(2, 36_500)
 # Hosts of these services' webhooks; Power Automate has moved its workflows from the first to the second.
 # https://learn.microsoft.com/power-automate/when-http-request-received-trigger
@@ -50,11 +51,13 @@ class Settings:
     azure_subscription_id: str = required(read_guid, example=GUID)
     key_vault_url: str = required(read_base_url, example="https://my-vault.vault.azure.net")
     records_tables_url: str = required(read_base_url, example="https://myrecords.table.core.windows.net")
+    key_vault_id: str = setting(read_vault_id, "", example=VAULT_ID)
     deployment_id: str = setting(read_deployment, DEFAULT_DEPLOYMENT, example="staging")
     azure_resource_manager_url: str = setting(read_base_url, REAL_AZURE)
     azure_resource_manager_scope: str = setting(str, "https://management.azure.com/.default")
     retail_prices_url: str = setting(read_base_url, "https://prices.azure.com")
     monitor_metrics_url: str = setting(read_base_url, "https://{region}.metrics.monitor.azure.com")
+    azure_devops_url: str = setting(read_base_url, "https://dev.azure.com")
     entra_authority_url: str = setting(read_base_url, "https://login.microsoftonline.com")
     entra_tenant_id: str = setting(read_guid, "", example=GUID)
     entra_audience: str = setting(str, "api://dormouse")
@@ -72,8 +75,8 @@ class Settings:
     longest_hold: timedelta = setting(read_duration, timedelta(days=7))
     notify_webhook_url: str = secret(read_webhook_url, example="https://hooks.example.com/dormouse")
     notify_webhook_secret: str = secret()
-    notify_slack_url: str = secret(read_webhook_url, example="https://hooks.slack.com/services/T000/B000/XXX")
-    notify_teams_url: str = secret(read_webhook_url, example="https://prod-00.westeurope.logic.azure.com/workflows/XXX")
+    notify_slack_url: str = secret(read_webhook_url, example="https://hooks.slack.com/services/T000/B000/secret")
+    notify_teams_url: str = secret(read_webhook_url, example="https://prod-00.westeurope.logic.azure.com/workflows/secret")
     notify_hosts: frozenset[str] = setting(read_hosts, frozenset(), example="hooks.example.com")
     notify_private_hosts: frozenset[str] = setting(read_hosts, frozenset(), example="hooks.internal.example.com")
     slack_signing_secret: str = secret()

@@ -26,5 +26,6 @@ def is_near(one: str, other: str, furthest: int = FURTHEST) -> bool:
 def nearest(word: str, known: Iterable[str], furthest: int = FURTHEST) -> str:
     """The known word with the fewest edits, or ""; at most a third of a short word may differ."""
     allowed = min(furthest, max(1, len(word) // 3))
-    best = min(known, key=lambda each: (edits(word, each), each), default="")
+    alike = [each for each in known if abs(len(word) - len(each)) <= allowed]  # comparing long texts takes long
+    best = min(alike, key=lambda each: (edits(word, each), each), default="")
     return best if best and is_near(word, best, allowed) else ""

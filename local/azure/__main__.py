@@ -15,26 +15,30 @@ from local.azure.vms.estates import EstateError
 
 
 def main() -> int:
-    """Read the command line and serve. IDENTITY_HEADER in the environment is what the app's identity shows to get tokens."""
+    """Parse the command line and serve. The app's identity must send IDENTITY_HEADER (from the environment) to get tokens."""
     parser = argparse.ArgumentParser(prog="local.azure", description=__doc__)
-    parser.add_argument("--home", type=Path, default=Path(".local/azure"), help="where certificates go")
+    parser.add_argument("--home", type=Path, default=Path(".local/azure"), help="folder for certificates")
     parser.add_argument("--port", type=int, default=7443)
-    parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds in a real second")
-    parser.add_argument("--origin", type=float, help="when simulated time begins, in real seconds since 1970; default: now")
+    parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds per real second")
+    parser.add_argument("--origin", type=float, help="origin of simulated time, in real seconds since 1970 (default: now)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same durations")
-    parser.add_argument("--state", type=Path, help="a file to keep the state in; without one it is forgotten")
+    parser.add_argument("--tails", action="store_true", help="one operation in ten takes unusually long, as in Azure")
+    parser.add_argument("--state", type=Path, help="file for the state (default: in memory only)")
     parser.add_argument(
         "--control-plane", default="", help="where the agents of an estate report, like http://127.0.0.1:7071/api"
     )
-    parser.add_argument("--audience", default=AUDIENCE, help="what their tokens are for")
-    parser.add_argument("--estate", type=Path, help="a file (YAML or JSON) of machines that exist already: docs/estates.md")
+    parser.add_argument("--audience", default=AUDIENCE, help="audience of their tokens")
+    parser.add_argument("--estate", type=Path, help="file (YAML or JSON) of existing machines (docs/estates.md)")
     given = parser.parse_args()
     secret = os.environ.get("IDENTITY_HEADER") or secrets.token_urlsafe(32)
     state = given.state.resolve() if given.state else ":memory:"
     try:
         whom = (given.control_plane, given.audience)
-        place = Place(given.home.resolve(), given.port, given.speed, given.seed, state, secret, given.origin, *whom)
+        place = Place(
+            given.home.resolve(), given.port, given.speed, given.seed, state, secret, given.origin, *whom, given.tails
+        )
         azure = SimulatedAzure(place)
+        azure.world.index_everything()
         if given.estate:
             estate_loader.load(azure.world, estates.read(given.estate))
     except (StateError, EstateError) as error:

@@ -1,7 +1,7 @@
-"""Checkpoints of the whole simulated Azure: a test can restore one many times and let it go on differently each time.
+"""Checkpoints of the whole simulated Azure: a test can restore one many times and continue differently each time.
 
-A checkpoint holds what a restarted simulation would read (documents), what it would have forgotten (the index of Resource
-Graph, token buckets, messages, faults), and the simulated time. A restored simulation continues at that time.
+A checkpoint holds what a restarted simulation would read (documents), what it would have lost (the index of Resource Graph,
+token buckets, messages, faults), and the simulated time. A restored simulation continues at that time.
 """
 
 import pickle
@@ -15,20 +15,20 @@ from local.azure.core.world import World
 
 @dataclass(slots=True)
 class Checkpoints:
-    """The checkpoints of one world, by number; each is a simulated time and everything that the world knew then."""
+    """The checkpoints of one world, by number; each is a simulated time and the complete state at that time."""
 
     taken: list[tuple[float, bytes]] = field(default_factory=list)
 
     def take(self, world: World) -> int:
-        """Take a checkpoint and answer its number; no simulated time passes meanwhile."""
+        """Take a checkpoint and return its number; no simulated time passes meanwhile."""
         now = world.seconds()
-        # Pickled, because restoring must not share a document with a run that goes on.
+        # Pickled, because a restored state must not share documents with a run that continues.
         self.taken.append((now, pickle.dumps(world.state())))
         world.set_clock(now)
         return len(self.taken) - 1
 
     def restore(self, world: World, number: int) -> None:
-        """Make the world what it was when the checkpoint was taken; raises IndexError."""
+        """Restore the state of a checkpoint; raises IndexError."""
         then, state = self.taken[number]
         world.restore(pickle.loads(state), then)  # noqa: S301 - our own, and it has never left this process
 

@@ -1,58 +1,70 @@
-"""Telling the simulated Azure what to do: faults, outside events, and a look behind the scenes. Not a part of Azure.
+"""The control API of the simulation: faults, outside events, and inspection. Not a part of Azure.
 
 POST   /faults                 a fault, with the fields of `faults.Fault`
-GET    /faults                 the faults and how often they struck
-DELETE /faults                 no more faults
-POST   /machines/shutdown      {"id"}: somebody shuts the machine down from inside: stopped, and billed
-POST   /machines/start         {"id"}: somebody starts the machine in the portal
-POST   /machines/next-boot     {"id", "loses": ["driver", "mount", "desktop"]}: what is gone from the next boot on
-POST   /names/take             {"name"}: somebody in the world takes this name for a storage account
+GET    /faults                 the faults and how many requests each has hit
+DELETE /faults                 remove all faults
+POST   /machines/shutdown      {"id"}: the machine is shut down from inside: stopped, and billed
+POST   /machines/start         {"id"}: a user starts the machine in the portal
+POST   /machines/next-boot     {"id", "loses": ["driver", "mount", "desktop", "hub"]}: features missing from the next boot on
+POST   /names/take             {"name"}: another customer takes this name for a storage account
 PUT    /limits                 {"region", "name", "limit"}: a quota
-PUT    /capacity               {"region", "zone", "size"}: there is no room for a size in a region, or in a zone ("": the region)
-DELETE /capacity               there is room again
-PUT    /restrictions           {"region", "size"}: a size is closed to the subscription
-POST   /resources/appear       {"id", "type", "tags"}: somebody makes a resource by hand
-POST   /resources/vanish       {"id"}: somebody deletes a resource by hand, whatever uses it
-PUT    /resources/tags         {"id", "tags"}: somebody writes these tags in the portal, instead of those that were there
-GET    /resources?below=       everything that exists below an id
-GET    /operations?below=      every long operation, when it began and ends, and how many seconds Azure itself needs for it
+PUT    /capacity               {"region", "zone", "size", "code", "constraints"}: no capacity for a size in a region, or in a zone ("": the region)
+DELETE /capacity               capacity is available again
+PUT    /permissions            {"actions", "not_actions"}: what the roles of the identity allow in the subscription
+PUT    /restrictions           {"region", "size", "restricted": true}: a size is not available to the subscription
+PUT    /registrations          {"namespace", "state"}: whether the subscription is registered for a resource provider
+POST   /resources/appear       {"id", "type", "tags"}: a user creates a resource outside Dormouse
+POST   /resources/vanish       {"id"}: a user deletes a resource outside Dormouse, whatever uses it
+PUT    /resources/tags         {"id", "tags"}: a user replaces the tags in the portal
+GET    /resources?below=       every resource below an ID
+GET    /operations?below=      every long-running operation: its begin, its end, and the seconds that Azure itself needs
 GET    /secrets                the names of the vault's secrets
-POST   /secrets/delete         {"name"}: somebody deletes a secret by hand
-POST   /secrets/purge          {"name"}: and purges it: it is gone for good
-GET    /rows?table=            what a table of the records holds
-DELETE /rows?table=&key=       a row of it is lost
-PUT    /rows                   {"table", "partition", "key", "document"}: another release has written this row
+POST   /secrets/delete         {"name"}: a user deletes a secret
+POST   /secrets/purge          {"name"}: a user purges a deleted secret permanently
+POST   /secrets/store          {"name", "value", "tags"}: a user stores a secret
+PUT    /pipelines/organizations {"name", "pools", "tokens": {token: {"scopes", "expires"?}}, "member"}: an organization of Azure DevOps
+GET    /pipelines/agents?organization=&pool= the agents of a pool, with their machines
+POST   /pipelines/agents       {"organization", "pool", "agent"}: an agent that Dormouse did not create, offline
+DELETE /pipelines/agents       {"organization", "pool", "agent"}: a user deletes an agent
+POST   /pipelines/cut          {"organization", "pool", "agent"}: its session is not ended, and lasts 5 more minutes
+POST   /pipelines/jobs         {"organization", "pool"}: a job is queued; the next free agent gets it
+GET    /pipelines/jobs         every job
+POST   /pipelines/jobs/finish  {"id"}: a job succeeds
+GET    /rows?table=            the rows of a table of the records
+DELETE /rows?table=&key=       delete one of its rows
+PUT    /rows                   {"table", "partition", "key", "document"}: write a row as another release would have
 GET    /calls                  how many requests each service has answered
-DELETE /calls                  count anew
-POST   /estate                 machines that exist already, as docs/estates.md has it
-PUT    /signals                {"id", "host": {...}, "inside": {...}}: from this minute on these signals go like this
-GET    /machines/inside?id=    whether it is hibernated, whether an agent runs, the warnings it has shown, the status of its last answer, holds
-POST   /machines/awake         {"id", "by", "reason", "for_seconds"}: somebody asks on the machine that it stays awake
-POST   /machines/agent         {"id", "agent"}: somebody starts the agent (true), or kills it (false)
+DELETE /calls                  reset these counts
+POST   /estate                 existing machines, in the format of docs/estates.md
+PUT    /signals                {"id", "host": {...}, "inside": {...}}: change these signals from this minute on
+GET    /machines/inside?id=    hibernation, whether an agent runs, shown warnings, status of the agent's last response, holds
+POST   /machines/awake         {"id", "by", "reason", "for_seconds"}: a user on the machine holds it
+POST   /machines/agent         {"id", "agent"}: start the agent (true), or kill it (false)
 POST   /machines/token         {"id", "audience", "expires_in"?, "claims"?}: a token of the machine's identity
-POST   /people/token           {"name", "roles"?, "audience"?, "expires_in"?, "claims"?}: a token of a person, and their object id
-PUT    /identity/roles          {"roles"}: what the managed identity is to applications, from the next token on
-GET    /agents                 how many agents have not yet told what they could
-GET    /messages?path=         what was posted to https://hooks.localhost, to one path or to all
-DELETE /messages               forget it
-GET    /buckets                how low each bucket of tokens has been since the levels were reset, and how often one was empty
-DELETE /buckets                reset the levels, and count anew
-PUT    /metrics/lag            {"minutes"}: how late the newest points of Azure Monitor are
-POST   /checkpoints            everything as it is at this moment, to be restored later: its number
-POST   /checkpoints/restore    {"id"}: everything is again as it was then, the simulated time too; not at real speed
-PUT    /metrics/without        {"id"}: Azure Monitor leaves this machine out of its answers
+POST   /people/token           {"name", "roles"?, "audience"?, "expires_in"?, "claims"?}: a token of a user, and the object ID
+POST   /service-principals     {"name"}: a service principal with a new secret, as `az ad sp create-for-rbac` shows it
+PUT    /identity/roles         {"roles"}: the app roles of the managed identity, from the next token on
+GET    /agents                 how many agents have unreported minutes
+GET    /messages?path=         the messages posted to https://hooks.localhost, to one path or to all
+DELETE /messages               delete these messages
+GET    /buckets                the lowest level of each token bucket since the last reset, and how often one was empty
+DELETE /buckets                reset the levels and counts
+PUT    /metrics/lag            {"minutes"}: how late the newest data points of Azure Monitor are
+POST   /checkpoints            save the complete state; returns its number
+POST   /checkpoints/restore    {"id"}: restore a saved state, including simulated time; not at real speed
+PUT    /durations              {"share"}: from now on every operation takes as long as this share of the recorded ones did at most
+DELETE /durations              durations are drawn again
+PUT    /network-cards          {"created"}: how new ones are created: "at once", "polled" (ready, with an operation) or "slowly"
+DELETE /network-cards          as often each way as recorded
+PUT    /metrics/without        {"id"}: Azure Monitor omits this machine from its responses
 """
 
 from collections.abc import Callable
 
-from local.azure import checkpoints
-from local.azure.core import operations
+from local.azure import checkpoints, control_conditions, control_contents, control_pipelines
 from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, Refused, not_simulated
-from local.azure.core.world import World, visible
-from local.azure.providers import catalogue
-from local.azure.services import metrics
-from local.azure.services.key_vault import DELETED, SECRETS, delete
+from local.azure.core.world import World
 from local.azure.services.tables import rows
 from local.azure.vms import control, estate_loader
 from local.azure.vms.control import machine_of
@@ -62,7 +74,7 @@ from local.azure.vms.timelines import with_power
 
 
 def answer(world: World, request: Request) -> Answer:
-    """Answer one request to the simulation itself."""
+    """Answer one request to the control API."""
     handle = HANDLERS.get((request.method, request.path.strip("/")))
     if handle is None:
         raise not_simulated(f"{request.method} {request.path}")
@@ -101,97 +113,6 @@ def _faults(world: World, _: Request) -> Answer:
 
 def _clear_faults(world: World, _: Request) -> Answer:
     world.faults.clear()
-    return Answer(204)
-
-
-def _take_name(world: World, request: Request) -> Answer:
-    name = str(request.json()["name"])
-    world.store.put("taken names", name, {"name": name})
-    return Answer(204)
-
-
-def _limit(world: World, request: Request) -> Answer:
-    body = request.json()
-    world.store.put(catalogue.LIMITS, f"{body['region']}/{body['name']}", {"limit": body["limit"]})
-    return Answer(204)
-
-
-def _no_room(world: World, request: Request) -> Answer:
-    body = request.json()
-    world.store.put(catalogue.NO_CAPACITY, f"{body['region']}/{body.get('zone', '')}/{body['size']}", body)
-    return Answer(204)
-
-
-def _room(world: World, _: Request) -> Answer:
-    for key, _document in world.store.items(catalogue.NO_CAPACITY):
-        world.store.delete(catalogue.NO_CAPACITY, key)
-    return Answer(204)
-
-
-def _restrict(world: World, request: Request) -> Answer:
-    body = request.json()
-    world.store.put(catalogue.RESTRICTIONS, f"{body['region']}/{body['size']}", body)
-    return Answer(204)
-
-
-def _appear(world: World, request: Request) -> Answer:
-    body = request.json()
-    name = str(body["id"]).rsplit("/", 1)[-1]
-    world.keep({"name": name, "location": "westeurope", "properties": {"provisioningState": "Succeeded"}, **body})
-    world.index_everything()  # it has been there for a while
-    return Answer(201)
-
-
-def _vanish(world: World, request: Request) -> Answer:
-    world.forget(str(request.json()["id"]))
-    return Answer(204)
-
-
-def _tags(world: World, request: Request) -> Answer:
-    body = request.json()
-    document = world.resource(str(body["id"]))
-    if document is None:
-        return Answer(404)
-    world.keep({**document, "tags": body["tags"]})
-    return Answer(200)
-
-
-def _resources(world: World, request: Request) -> Answer:
-    below = request.query.get("below", "")
-    return Answer(200, {"value": [visible(document) for document in world.resources(below=below)]})
-
-
-def _operations(world: World, request: Request) -> Answer:
-    below = request.query.get("below", "").lower()
-    shown = [
-        {
-            "resource": item["resource"],
-            "effect": item["effect"],
-            "seconds": round(item["ends"] - item["begun"], 1),
-            "begun": item["begun"],
-            "ends": item["ends"],
-        }
-        for _, item in world.store.items(operations.SHELF)
-        if item["resource"].lower().startswith(below)
-    ]
-    return Answer(200, {"value": shown})
-
-
-def _secrets(world: World, _: Request) -> Answer:
-    return Answer(200, {"value": [document["name"] for _, document in world.store.items(SECRETS)]})
-
-
-def _deleted_secrets(world: World, _: Request) -> Answer:
-    return Answer(200, {"value": [document["name"] for _, document in world.store.items(DELETED)]})
-
-
-def _delete_secret(world: World, request: Request) -> Answer:
-    delete(world, str(request.json()["name"]))
-    return Answer(204)
-
-
-def _purge_secret(world: World, request: Request) -> Answer:
-    world.store.delete(DELETED, str(request.json()["name"]))
     return Answer(204)
 
 
@@ -237,16 +158,6 @@ def _reset_buckets(world: World, _: Request) -> Answer:
     return Answer(204)
 
 
-def _lag(world: World, request: Request) -> Answer:
-    world.store.put("facts", metrics.LAG, {"minutes": int(request.json()["minutes"])})
-    return Answer(204)
-
-
-def _leave_out(world: World, request: Request) -> Answer:
-    world.store.put("facts", metrics.left_out(str(request.json()["id"])), {"left out": True})
-    return Answer(204)
-
-
 def _count_anew(world: World, _: Request) -> Answer:
     world.calls.clear()
     return Answer(204)
@@ -259,33 +170,20 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("POST", "machines/shutdown"): _shut_down,
     ("POST", "machines/start"): _start,
     ("POST", "machines/next-boot"): _next_boot,
-    ("POST", "names/take"): _take_name,
-    ("PUT", "limits"): _limit,
-    ("PUT", "restrictions"): _restrict,
-    ("PUT", "capacity"): _no_room,
-    ("DELETE", "capacity"): _room,
-    ("POST", "resources/appear"): _appear,
-    ("POST", "resources/vanish"): _vanish,
-    ("PUT", "resources/tags"): _tags,
-    ("GET", "resources"): _resources,
-    ("GET", "operations"): _operations,
-    ("GET", "secrets"): _secrets,
-    ("GET", "secrets/deleted"): _deleted_secrets,
-    ("POST", "secrets/delete"): _delete_secret,
-    ("POST", "secrets/purge"): _purge_secret,
     ("GET", "rows"): rows.listed,
     ("PUT", "rows"): rows.written,
     ("DELETE", "rows"): rows.lost,
     ("GET", "calls"): _calls,
     ("DELETE", "calls"): _count_anew,
-    ("PUT", "metrics/lag"): _lag,
-    ("PUT", "metrics/without"): _leave_out,
     ("POST", "estate"): _estate,
     ("GET", "agents"): _agents,
     ("GET", "messages"): _messages,
     ("DELETE", "messages"): _forget_messages,
     ("GET", "buckets"): _buckets,
     ("DELETE", "buckets"): _reset_buckets,
+    **control_conditions.HANDLERS,
+    **control_contents.HANDLERS,
+    **control_pipelines.HANDLERS,
     **control.HANDLERS,
     **checkpoints.HANDLERS,
     ("PUT", "signals"): _signals,

@@ -1,4 +1,4 @@
-"""The simulated Azure over HTTPS: one port, one name for each service."""
+"""The simulated Azure over HTTPS: one port, one host name for each service."""
 
 import asyncio
 import ssl
@@ -17,10 +17,12 @@ from local.azure.core.requests import Request
 from local.azure.core.responses import JSON, Answer, Refused, not_simulated
 from local.azure.core.store import Store
 from local.azure.core.world import TENANT, World
-from local.azure.services import arm, key_vault, metrics, prices, webhooks
+from local.azure.providers import vaults
+from local.azure.services import arm, cloud_metadata, key_vault, metrics, pipelines, prices, service_principals, webhooks
 from local.azure.services.blobs import service as blobs
 from local.azure.services.tables import service as tables
 from local.azure.services.tokens import Issuer, managed_identity
+from local.azure.vms import pipelines as build_agents
 from local.azure.vms.agents import Agents
 
 MANAGEMENT, VAULT = "management.localhost", "dormouse.vault.localhost"
@@ -32,26 +34,30 @@ HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION = (
     "login.localhost",
     "simulation.localhost",
 )
-NAMES = (MANAGEMENT, VAULT, TABLES, BLOBS, HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION)
+DIRECTORY = "graph.localhost"  # Microsoft Graph, which is not simulated: clients of it get a 501
+DEVOPS = "devops.localhost"
+NAMES = (DIRECTORY, DEVOPS, MANAGEMENT, VAULT, TABLES, BLOBS, HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION)
 SERVICES: dict[str, Callable[[World, Request], Answer]] = {
     MANAGEMENT: arm.answer,
     VAULT: key_vault.answer,
     TABLES: tables.answer,
     BLOBS: blobs.answer,
     HOOKS: webhooks.answer,
+    DEVOPS: pipelines.answer,
     SIMULATION: control.answer,
 }
 AUDIENCE = "api://dormouse"
 LARGEST_REQUEST = 16 * 2**20
-METRICS = "metrics.localhost"  # each region has a name below it
-SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS, HOOKS)
+METRICS = "metrics.localhost"  # each region has a host name below it
+SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS, HOOKS, DEVOPS)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the simulated Azure lives: its folder for certificates and state, its port, its speed, its chance, its time.
+    """How to run the simulated Azure: folder for certificates and state, port, speed, seed, origin of time.
 
-    `control_plane` and `audience` are for agents in machines that nobody has told otherwise; without the first they are silent.
+    `control_plane` and `audience` are for agents without a configuration of their own; without the first they are silent.
+    With `tails`, one operation in ten takes longer than the 90th percentile of the recorded ones.
     """
 
     home: Path
@@ -63,25 +69,27 @@ class Place:
     origin: float | None = None
     control_plane: str = ""
     audience: str = AUDIENCE
+    tails: bool = False
 
 
 class SimulatedAzure:
     """One running simulation."""
 
     def __init__(self, place: Place) -> None:
-        """Make certificates and open the state."""
+        """Create certificates and open the state."""
         self._place, self.port = place, place.port
         place.home.mkdir(parents=True, exist_ok=True)
         self._store = Store(place.state)
-        self.world = World(self._store, speed=place.speed, seed=place.seed, origin=place.origin)
+        self.world = World(self._store, speed=place.speed, seed=place.seed, origin=place.origin, tails=place.tails)
         self._tls = _certificates(place.home)
         base = f"https://{LOGIN}:{place.port}"
         self._issuer = Issuer(self._store, base, self.world.guid("control plane"), self.world.seconds)
         self._agents = Agents(self.world, self._issuer, place.control_plane.rstrip("/"), place.audience)
         self.world.pending_agents = self._agents.pending
+        vaults.adopt_own(self.world, VAULT.partition(".")[0], f"https://{VAULT}:{place.port}/")
 
     async def serve(self, started: Callable[[], None]) -> None:
-        """Serve until cancelled; `started` is called when requests are answered."""
+        """Serve until cancelled; `started` is called when requests are accepted."""
         server = web.Server(self._handle, request_factory=_large)
         runner = web.ServerRunner(server)
         await runner.setup()
@@ -110,14 +118,15 @@ class SimulatedAzure:
             issuer=self._issuer,
         )
         operations.settle(self.world)
-        if self._spoilt("drop", name, request) and received.transport is not None:
+        build_agents.settle(self.world)
+        if self._matching_fault("drop", name, request) and received.transport is not None:
             received.transport.abort()
             return web.Response(status=500)
-        slow = self._spoilt("slow", name, request)
+        slow = self._matching_fault("slow", name, request)
         if slow:
             await self.world.clock.sleep(slow.seconds)
         said = self.answered(name, request)
-        if self._spoilt("lose", name, request) and received.transport is not None:
+        if self._matching_fault("lose", name, request) and received.transport is not None:
             received.transport.abort()
         headers = {"x-ms-request-id": self.world.fresh_guid("request"), **said.headers}
         if said.body is not None:
@@ -125,13 +134,13 @@ class SimulatedAzure:
         return web.Response(status=said.status, body=said.content, headers=headers)
 
     def answered(self, name: str, request: Request) -> Answer:
-        """What a service says to a request; whatever goes wrong is said as Azure would."""
+        """The response of a service to a request; every failure becomes an error in Azure's format."""
         service = _service_of(name)
         self.world.calls[service] = self.world.calls.get(service, 0) + 1
         try:
-            spoilt = self._spoilt("refuse", name, request)
-            if spoilt:
-                raise spoilt.refusal
+            fault = self._matching_fault("refuse", name, request)
+            if fault:
+                raise fault.refusal
             return self._service(name, request)
         except Refused as refused:
             return refused.answer
@@ -139,7 +148,7 @@ class SimulatedAzure:
             text = f"The request content was invalid and could not be deserialized: {type(error).__name__} {error}."
             return Refused(400, "InvalidRequestContent", text).answer
 
-    def _spoilt(self, effect: str, name: str, request: Request) -> Fault | None:
+    def _matching_fault(self, effect: str, name: str, request: Request) -> Fault | None:
         service = _service_of(name)
         if service not in SPOILABLE:
             return None
@@ -147,18 +156,23 @@ class SimulatedAzure:
         return self.world.faults.striking(effect, request.method, request.path, kind, request.body)
 
     def _service(self, name: str, request: Request) -> Answer:
+        if name == MANAGEMENT and request.path == cloud_metadata.PATH and request.method == "GET":
+            return cloud_metadata.answer(request, self._place.port, LOGIN, DIRECTORY)
         if name in SERVICES:
             return SERVICES[name](self.world, request)
         if name.endswith(metrics.SUFFIX):
             return metrics.answer(self.world, name.removesuffix(metrics.SUFFIX), request)
         if name == PRICES and request.path == "/api/retail/prices":
-            return prices.answer(self.world, dict(request.query))
+            return prices.answer(self.world, request)
         if name == IDENTITY and request.path == "/msi/token":
             header = request.headers.get("X-IDENTITY-HEADER", "")
             resource, roles = request.query.get("resource", ""), self.world.app_roles
             return managed_identity(
                 self._issuer, self._place.identity_secret, header, resource, roles, self.world.clock.speed
             )
+        login = service_principals.answer(self.world, request) if name == LOGIN else None
+        if login is not None:
+            return login
         if name == LOGIN and request.path == f"/{TENANT}/discovery/v2.0/keys":
             return self._issuer.keys()
         if name == LOGIN and request.path == f"/{TENANT}/v2.0/.well-known/openid-configuration":
@@ -171,7 +185,7 @@ def _service_of(name: str) -> str:
 
 
 def _large(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-    """A request that may be as large as the largest blob here."""
+    """Whether a request may be as large as the largest blob here."""
     loop = asyncio.get_running_loop()
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=LARGEST_REQUEST)
 
@@ -179,7 +193,7 @@ def _large(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) ->
 def _certificates(home: Path) -> ssl.SSLContext:
     authority = _authority(home / "ca.pem", home / "ca-key.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # A star does not cover the name right below .localhost: every name is listed. It does cover regions below a service.
+    # A wildcard does not cover names right below .localhost, so every name is listed. It does cover regions below a service.
     authority.issue_cert(*NAMES, f"*{metrics.SUFFIX}").configure_cert(context)
     return context
 

@@ -19,21 +19,23 @@ def main() -> int:
     """Read the command line, load the app, serve."""
     parser = argparse.ArgumentParser(prog="local.host", description=__doc__)
     parser.add_argument("--app", type=Path, default=Path(), help="the folder that holds function_app.py and host.json")
-    parser.add_argument("--home", type=Path, default=Path(".local/host"), help="where the host keeps its memory and keys")
+    parser.add_argument("--home", type=Path, default=Path(".local/host"), help="folder for the host's state and keys")
     parser.add_argument("--port", type=int, default=7071)
-    parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds in a real second")
-    parser.add_argument("--origin", type=float, help="when simulated time began to run at that speed, in seconds since 1970")
+    parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds per real second")
+    parser.add_argument("--origin", type=float, help="origin of simulated time, in seconds since 1970")
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     resolve_localhost_names()
-    home = given.home.resolve()
+    app, home = given.app.resolve(), given.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
     store = Store(home / "host.sqlite")
-    store.clock(given.speed, given.origin)  # remembered: the host goes by it from now on
+    store.clock(given.speed, given.origin)  # stored: the host uses it from now on
 
     parse_timestamps_once()
+    if app.is_dir():
+        os.chdir(app)  # apps read files beside them by relative paths, as the official worker allows
     try:
-        host = Host(Place(given.app.resolve(), home, given.port, given.speed), store=store)
+        host = Host(Place(app, home, given.port, given.speed), store=store)
     except AppError as error:
         print(f"The app cannot be loaded: {error}", file=sys.stderr)
         return 1
@@ -45,4 +47,4 @@ def main() -> int:
 if __name__ == "__main__":
     code = main()
     logging.shutdown()
-    os._exit(code)  # threads that still run an activity are not waited for: it is called again after the next start
+    os._exit(code)  # threads that still run an activity are not awaited: the activity is called again after the next start

@@ -1,4 +1,4 @@
-"""host.json: what this host honours, what it may ignore, and what it refuses aloud because it cannot honour it.
+"""host.json: which settings this host honours and ignores, and which it rejects because it cannot honour them.
 
 (https://learn.microsoft.com/azure/azure-functions/functions-host-json; Azure/azure-functions-durable-extension,
 Options/DurableTaskOptions.cs)
@@ -17,7 +17,7 @@ from local.host.functions.worker import AppError
 
 
 class Section(BaseModel):
-    """A part of host.json; a setting that it does not list is refused."""
+    """A part of host.json; an unknown setting is rejected."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True)
 
@@ -33,7 +33,7 @@ class Http(Section):
 
 
 class Durable(Section):
-    """extensions.durableTask. What concerns only the storage of the official engine is read and has no effect here."""
+    """extensions.durableTask. Settings of the official engine's storage are accepted and have no effect here."""
 
     hub_name: str = Field(default="TestHubName", pattern=r"^[A-Za-z][A-Za-z0-9]{2,44}$")
     max_concurrent_activity_functions: PositiveInt = 10
@@ -43,7 +43,7 @@ class Durable(Section):
     max_orchestration_actions: PositiveInt = 100_000
     overridable_existing_instance_states: Literal["NonRunningStates", "AnyState"] = "NonRunningStates"
     use_graceful_shutdown: bool = False
-    extended_sessions_enabled: Literal[False] = False  # only .NET in process has them
+    extended_sessions_enabled: Literal[False] = False  # only the .NET in-process model has them
     entity_message_reorder_window_in_minutes: int = 30
     storage_provider: dict[str, Any] = Field(default_factory=dict)
     tracing: dict[str, Any] = Field(default_factory=dict)
@@ -87,13 +87,13 @@ class HostJson(Section):
 
     @classmethod
     def at(cls, path: Path) -> "HostJson":
-        """Read the file; raises AppError that names every fault."""
+        """Read the file; raises AppError with every error."""
         try:
             return cls.model_validate(json.loads(path.read_text()))
         except FileNotFoundError:
             raise AppError(f"there is no {path.name} in {path.parent}") from None
         except ValidationError as error:
             faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-            raise AppError(f"{path.name} asks for what this host cannot do: {'; '.join(faults)}") from None
+            raise AppError(f"{path.name} has settings that this host does not support: {'; '.join(faults)}") from None
         except ValueError as error:
             raise AppError(f"{path.name} is not JSON: {error}") from None

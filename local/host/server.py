@@ -1,4 +1,4 @@
-"""The host over HTTP: the app's routes, the admin pages, and the durable interface."""
+"""The host over HTTP: the app's routes, the admin API, and the durable management API."""
 
 import asyncio
 import json
@@ -25,14 +25,14 @@ from local.host.http.routing import Route, find
 
 log = logging.getLogger(__name__)
 
-VERSION = "4.1048.200"  # the official host whose behaviour this one follows
+VERSION = "4.1048.200"  # the official host version whose behaviour this one follows
 NO_HOMEPAGE = "AzureWebJobsDisableHomepage"
 LARGEST_REQUEST = 100 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a host lives: the app's root, its own folder for memory and keys, its port, its speed."""
+    """How to run a host: the app's root, a folder for state and keys, port, speed."""
 
     app: Path
     home: Path
@@ -44,7 +44,7 @@ class Host:
     """One running host."""
 
     def __init__(self, place: Place, worker: Worker | None = None, store: Store | None = None) -> None:
-        """Load the app and open the memory, unless they are given; raises AppError."""
+        """Load the app and open the store, unless they are given; raises AppError."""
         self._place = place
         place.home.mkdir(parents=True, exist_ok=True)
         self.keys = Keys.at(place.home / "keys.json")
@@ -67,13 +67,13 @@ class Host:
         self._background: set[asyncio.Task[None]] = set()
 
     async def serve(self, started: Callable[[], None]) -> None:
-        """Serve until cancelled; `started` is called when requests are answered."""
+        """Serve until cancelled; `started` is called when requests are accepted."""
         inside, outside = (web.Application(client_max_size=LARGEST_REQUEST) for _ in range(2))
         inside.router.add_route("*", r"/durabletask/{tail:[\s\S]*}", self._management.handle)
         outside.router.add_route("*", r"/runtime/webhooks/{extension}/{tail:[\s\S]*}", self._webhook)
         outside.router.add_route("*", r"/admin/{tail:[\s\S]*}", self._admin)
         outside.router.add_route("*", r"/{path:[\s\S]*}", self._function)
-        # The app inflates nothing, because Azure's host does not.
+        # Compressed bodies are not decompressed, as in Azure's host.
         runners = [
             web.AppRunner(app, access_log=None, shutdown_timeout=1, auto_decompress=False) for app in (inside, outside)
         ]
@@ -125,7 +125,7 @@ class Host:
         try:
             async with asyncio.timeout(limit.total_seconds() if limit else None):
                 return _answer(await self._worker.call_route(function, await handed_on(request, parameters), self._client))
-        except (Exception, SystemExit):  # the host answers what the app did not catch with an empty 500
+        except (Exception, SystemExit):  # an uncaught error of the app is an empty 500
             log.exception("The function %s has failed.", function.name)
             return web.Response(status=500)
 
@@ -176,7 +176,7 @@ class Host:
         if not isinstance(given, dict):
             return web.Response(status=400)
         if name not in self._timers:
-            return web.Response(status=501, text="This host fires only timers by hand.")
+            return web.Response(status=501, text="This host can invoke only timers manually.")
         self._spawn(self._timers[name].fire(self._client, past_due=False))
         return web.Response(status=202)
 
@@ -196,17 +196,17 @@ class Host:
 
 
 def _locked(path: Path) -> IO[str]:
-    """An open file that nobody else has locked; raises AppError. It is let go when the process ends, however it ends."""
+    """A file that this process has locked exclusively; raises AppError. The lock ends with the process, however it ends."""
     held = path.open("w")
     try:
         import fcntl
 
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except ImportError:
-        pass  # a system without such locks
+        pass  # an operating system without such locks
     except OSError:
         held.close()
-        raise AppError(f"another host is at work in {path.parent}") from None
+        raise AppError(f"another host is running in {path.parent}") from None
     return held
 
 

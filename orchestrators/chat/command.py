@@ -8,7 +8,8 @@ import azure.durable_functions as df
 
 from activities.chat import end_chat, poll_chat_operation, reply_in_chat, run_chat_command
 from dormouse import serialization
-from dormouse.chatops.parser import ChatPoll, ChatReply, ChatRequest, CommandResult, Word
+from dormouse.chatops.messages import ChatPoll, ChatReply, ChatRequest, CommandResult
+from dormouse.chatops.vocabulary import Word
 from dormouse.notifications.cards import Button, Card, fitting
 from orchestrators.durable import Context, Orchestration, RetriesExhausted, run, sleep
 from orchestrators.notify import NOTIFY_RETRIES

@@ -4,22 +4,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from activities.idle.execute import recheck_lease_end
-from activities.inventory import list_deleted_secrets, read_owned_resources
-from activities.resources.keyvault import purge_secret, remove_secret
-from activities.resources.removal import remove_group, remove_resource
+from activities.inventory import read_owned_resources
+from activities.records import list_dependents
+from activities.resources.generic import delete_resource, list_deleted, purge_resource, put_resource, take_snapshot
 from dormouse import serialization
-from dormouse.environments.operations import DeleteRequest
-from dormouse.environments.results import Outcome, OutcomeStatus, Progress, Refusal, RefusalReason
+from dormouse.environments.answers import Answer, Refused
+from dormouse.environments.dependents import dependents_text
+from dormouse.environments.operations import DeleteRequest, PutRequest
+from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
 from dormouse.idle.sweep import LeaseEnd
 from dormouse.resources.ownership import OwnedResources, text_of_resources_kept
+from dormouse.resources.plan import Resource
+from dormouse.resources.registry import kind_of
 from orchestrators.complete import CompletionDetails, complete
-from orchestrators.durable import Activity, Context, Orchestration, RetriesExhausted, poll, refusal_in, run, sleep
+from orchestrators.durable import Activity, Context, Ended, Orchestration, RetriesExhausted, poll, refusal_in, run, sleep
 from orchestrators.environments.deletion_check import Leftovers, find_leftovers, find_tagged
+from orchestrators.environments.suspend import suspend_all, suspended_in
 from orchestrators.lock_check import lost_lock
 from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
 PURGE = "purge"
-LOOKS = 12
+LOOKS, LOOKS_FOR_NOTHING = 12, 4
 BETWEEN_LOOKS = 10.0
 
 
@@ -54,56 +59,85 @@ def _delete(context: Context, request: DeleteRequest, tracker: ProgressTracker) 
     if request.delay_seconds:
         yield from sleep(context, request.delay_seconds)
     tracker.begin("survey")
+    dependents = yield from run(context, list_dependents, request.environment)
+    if dependents:  # recorded since the request, or the end of a lease deletes it
+        tracker.end("survey", REFUSED)
+        words = f"Nothing was deleted. {dependents_text(request.environment, dependents)}"
+        return CompletionDetails(Outcome(OutcomeStatus.REFUSED, words))
     ours = yield from run(context, read_owned_resources, request.environment)
     found = yield from find_leftovers(context, request.environment, ours)
     tagged, unknown = yield from find_tagged(context, request.environment, ours)
     tracker.end("survey", REFUSED if found.unknown or unknown else DONE)
+    refused = yield from _take_snapshots(context, request, tracker)
+    if refused:
+        words = " ".join(["Nothing was deleted.", *(refusal.explained() for refusal in refused)])
+        return CompletionDetails(Outcome(OutcomeStatus.REFUSED, words, tuple(refused)))
     refusals = yield from _remove(context, ours, found, tracker)
     tracker.begin("verify", needs=[report.name for report in tracker.reports])
     left = yield from _wait_until_deleted(context, request, ours)
     leftovers = (*left.all, *unknown)
     tracker.end("verify", REFUSED if leftovers else DONE)
-    others = text_of_resources_kept((*left.left_alone, *tagged))
+    others = f"{text_of_resources_kept((*left.left_alone, *tagged))} {_snapshots_kept(request)}".strip()
     if leftovers:
         return CompletionDetails(Outcome.failed(refusals, leftovers, undone=others))
-    unpurged = yield from _purge(context, request, found.secrets, tracker) if request.purge else ()
+    unpurged = yield from _purge(context, request, found.resources, tracker) if request.purge else ()
     if unpurged:
-        words = f"{request.environment} is deleted, but its password can still be recovered. {unpurged[0].detail}"
+        words = f"{request.environment} is deleted, but some of it can still be recovered. {unpurged[0].detail}"
         return CompletionDetails(Outcome(OutcomeStatus.FAILED, words, unpurged), forget=True)
     words = f"{request.environment} is deleted and nothing is left: Azure shows none of its resources and secrets. {others}"
     return CompletionDetails(Outcome(OutcomeStatus.SUCCEEDED, words.rstrip()), forget=True)
 
 
+def _take_snapshots(context: Context, request: DeleteRequest, tracker: ProgressTracker) -> Orchestration[list[Refusal]]:
+    """Take the snapshots that were asked for, one after the other; returns the first refusal."""
+    if request.snapshots is None:
+        return []
+    steps: list[tuple[str, Activity[Answer], Any]] = [
+        ("keep snapshots", put_resource, PutRequest(request.snapshots.group)),
+        *((f"snapshot {one.disk.name}", take_snapshot, one) for one in request.snapshots.requests),
+    ]
+    for step, activity, wanted in steps:
+        tracker.begin(step, needs=("survey",))
+        answer = yield from _try(context, activity, wanted)
+        refusal = refusal_in(answer, step)
+        tracker.end(step, REFUSED if refusal else DONE)
+        if refusal:
+            return [refusal]
+    return []
+
+
+def _snapshots_kept(request: DeleteRequest) -> str:
+    kept = [one.id for one in request.snapshots.requests] if request.snapshots else []
+    return f"Kept, and billed until you delete them: {', '.join(kept)}." if kept else ""
+
+
 def _remove(
     context: Context, ours: OwnedResources, found: Leftovers, tracker: ProgressTracker
 ) -> Orchestration[list[Refusal]]:
-    """Delete the whole resource group if everything in it belongs to the environment, else each resource."""
-    resources = [] if found.ours_alone else [identifier for identifier in ours.removable if identifier in found.resources]
-    work: list[tuple[str, Activity[Progress], str]] = [
-        *(("secrets", remove_secret, name) for name in found.secrets),
-        *((identifier.rsplit("/", 1)[-1], remove_resource, identifier) for identifier in resources),
-        *([("group", remove_group, ours.group)] if found.ours_alone else []),
-    ]
+    """Delete dependents before what they need; a resource group goes as a whole if nothing else is in it."""
+    resources = ours.removable(found.resources, found.whole_groups)
+    yield from suspend_all(context, suspended_in(found.resources), tracker)
     refusals = []
-    for name, remove, target in work:
-        tracker.begin(name, needs=("survey",))
-        progress = yield from _try_to_remove(context, remove, target)
-        refusal = refusal_in(progress, name)
+    for resource in resources:
+        tracker.begin(resource.name, needs=("survey",))
+        answer = yield from _try(context, delete_resource, resource)
+        refusal = refusal_in(answer, resource.name)
         refusals += [refusal] if refusal else []
-        tracker.end(name, REFUSED if refusal else DONE)
+        tracker.end(resource.name, REFUSED if refusal else DONE)
     return refusals
 
 
 def _purge(
-    context: Context, request: DeleteRequest, deleted: Sequence[str], tracker: ProgressTracker
+    context: Context, request: DeleteRequest, deleted: Sequence[Resource], tracker: ProgressTracker
 ) -> Orchestration[tuple[Refusal, ...]]:
-    """Purge all recoverable secrets of the environment; returns what could not be purged.
+    """Purge everything recoverable of the environment; returns what could not be purged.
 
-    The vault lists deleted secrets with a delay: it must have listed those in `deleted` before the purge is complete.
+    Azure lists deleted resources with a delay: those in `deleted` must have been listed before the purge is complete.
     """
     tracker.begin(PURGE, needs=("verify",))
+    awaited = [kind_of(one).label(one) for one in deleted if kind_of(one).soft_deleted]
     try:
-        refusals = yield from purge_until_gone(context, request, deleted)
+        refusals = yield from purge_until_gone(context, request, awaited)
     except RetriesExhausted as gave_up:
         refusals = (gave_up.refusal,)
     tracker.end(PURGE, REFUSED if refusals else DONE)
@@ -111,29 +145,34 @@ def _purge(
 
 
 def purge_until_gone(context: Context, request: DeleteRequest, deleted: Sequence[str]) -> Orchestration[tuple[Refusal, ...]]:
-    """Purge secrets until the vault shows none; what it still shows, or never showed, is a refusal."""
-    unseen = set(deleted)
-    for _ in range(LOOKS):
-        names = yield from run(context, list_deleted_secrets, request.environment)
-        unseen -= set(names)
-        if not names and not unseen:
+    """Purge recoverable resources until Azure shows none; what it still shows, or never showed, is a refusal.
+
+    An earlier deletion of the environment may not have ended either: where nothing is known and nothing shown, it looks
+    for as long as Azure takes to delete a secret.
+    """
+    unseen, seen = set(deleted), False
+    for look in range(1, LOOKS + 1):
+        recoverable = yield from run(context, list_deleted, request.environment)
+        unseen -= {kind_of(one).label(one) for one in recoverable}
+        seen = seen or bool(recoverable)
+        if not recoverable and not unseen and (seen or look > LOOKS_FOR_NOTHING):
             return ()
         refusals = []
-        for name in names:
-            progress = yield from _try_to_remove(context, purge_secret, name)
-            refusals.append(refusal_in(progress, PURGE))
+        for resource in recoverable:
+            answer = yield from _try(context, purge_resource, resource)
+            refusals.append(refusal_in(answer, PURGE))
         if any(refusals):
             return tuple(refusal for refusal in refusals if refusal)
         yield from sleep(context, BETWEEN_LOOKS)
-    left = ", ".join(sorted(unseen)) or "every secret"
-    return (Refusal(RefusalReason.FAILED_LATE, f"The key vault did not confirm that {left} was purged.", step=PURGE),)
+    left = ", ".join(sorted(unseen)) or "everything"
+    return (Refusal(RefusalReason.FAILED_LATE, f"Azure did not confirm that {left} was purged.", step=PURGE),)
 
 
-def _try_to_remove(context: Context, remove: Activity[Progress], target: str) -> Orchestration[Progress]:
+def _try(context: Context, act: Activity[Answer], resource: Any) -> Orchestration[Ended]:
     try:
-        return (yield from poll(context, remove, target))
+        return (yield from poll(context, act, resource))
     except RetriesExhausted as gave_up:  # delete the other resources all the same
-        return Progress.refused(gave_up.refusal)
+        return Refused(gave_up.refusal)
 
 
 def _wait_until_deleted(context: Context, request: DeleteRequest, ours: OwnedResources) -> Orchestration[Leftovers]:

@@ -1,31 +1,37 @@
 """Finds resources of an environment that survived a delete or rollback."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from activities.inventory import is_still_there, list_group, list_secrets, list_tagged, read_group
+from activities.inventory import list_group, list_tagged, read_group
+from activities.resources.generic import observe_resource
+from dormouse.resources.naming import group_of, name_of
 from dormouse.resources.ownership import OwnedResources
+from dormouse.resources.plan import Resource
+from dormouse.resources.registry import is_group, kind_of
 from orchestrators.durable import Activity, Context, Orchestration, RetriesExhausted, run, run_all
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What still exists: the group's ID ("" if deleted), resource IDs, secret names, and what could not be checked.
+    """What still exists of an environment: its resources, and what could not be checked.
 
-    `others` are foreign resources in the group; with `ours_alone`, the whole group can be deleted.
+    `whole_groups` names the groups in which nothing else is, so that they can be deleted as a whole; `groups_kept` are the
+    IDs of the others, and `others` foreign resources in them.
     """
 
-    group: str = ""
-    resources: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    whole_groups: frozenset[str] = frozenset()
+    groups_kept: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    ours_alone: bool = False
 
     @property
     def found(self) -> tuple[str, ...]:
-        """All resources of the environment that still exist, as text."""
-        secrets = (f"key vault secret {name}" for name in self.secrets)
-        return (*([self.group] if self.group and self.ours_alone else []), *self.resources, *secrets)
+        """All resources of the environment that still exist and must go, as text."""
+        groups = [one for one in self.resources if is_group(one) and not one.contained_in]
+        stay = [group for group in groups if group.name not in self.whole_groups]
+        return tuple(kind_of(one).label(one) for one in self.resources if one not in stay)
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -34,47 +40,62 @@ class Leftovers:
 
     @property
     def left_alone(self) -> tuple[str, ...]:
-        """What a deletion keeps: foreign resources, and the group if it has any or is foreign itself."""
-        group = [self.group] if self.group and not self.ours_alone else []
-        return (*group, *self.others)
+        """What a deletion keeps: foreign resources, and the groups that have any or are foreign themselves."""
+        return (*self.groups_kept, *self.others)
 
 
 def find_leftovers(context: Context, environment: str, ours: OwnedResources) -> Orchestration[Leftovers]:
-    """Find the remaining resources of an environment, and foreign resources in its group."""
-    if not ours.group:
+    """Find the remaining resources of an environment, and foreign resources in its groups."""
+    if not ours.resources:
         return Leftovers()
     unknown: list[str] = []
-    view = yield from run(context, read_group, ours.group)
-    secrets = yield from _list(context, list_secrets, list(ours.secrets), unknown)
-    if not view.id:
-        return Leftovers(secrets=tuple(secrets), unknown=tuple(unknown))
-    unlisted: list[str] = []
-    others = ours.others_in((yield from _list(context, list_group, ours.group, unlisted)))
-    resources = yield from still_there(context, list(ours.resources))
-    unknown += unlisted
-    alone = view.is_of(environment) and not others and not unlisted
-    return Leftovers(view.id, tuple(resources), tuple(secrets), others, tuple(unknown), alone)
+    views = yield from run_all(context, [(read_group, name_of(group.id)) for group in ours.groups])
+    there = [(group, view) for group, view in zip(ours.groups, views, strict=True) if view.id]
+    gone = {group.name for group, view in zip(ours.groups, views, strict=True) if not view.id}
+    managed = [one for one in ours.resources if kind_of(one).type and one.id and one not in ours.groups]
+    # A group that goes with another resource is outside of that resource's own group: it is looked for in any case.
+    looked_for = [one for one in managed if is_group(one) or not ours.is_inside(one, gone)]
+    resources = yield from list_leftovers(context, looked_for)
+    elsewhere = [one for one in ours.resources if not kind_of(one).type and not ours.is_inside(one, gone)]
+    resources += yield from _list_elsewhere(context, elsewhere, unknown)
+    whole, kept, others = set[str](), list[str](), list[str]()
+    for group, view in there:
+        unlisted: list[str] = []
+        foreign = ours.others_in((yield from _list(context, list_group, name_of(group.id), unlisted)))
+        unknown += unlisted
+        others += foreign
+        if view.is_of(environment) and not foreign and not unlisted:
+            whole.add(group.name)
+        else:
+            kept.append(view.id)
+    names = {one.name for one in resources} | {group.name for group, _ in there}
+    ordered = tuple(one for one in ours.resources if one.name in names)
+    return Leftovers(ordered, frozenset(whole), tuple(kept), tuple(others), tuple(unknown))
 
 
 def find_tagged(
     context: Context, environment: str, ours: OwnedResources
 ) -> Orchestration[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Resources with the environment's tag outside its group, by Resource Graph, and what could not be checked."""
+    """Resources with the environment's tag outside its groups, by Resource Graph, and what could not be checked."""
     unknown: list[str] = []
     tagged = yield from _list(context, list_tagged, environment, unknown)
-    outside = (identifier for identifier in tagged if not (ours.group and is_in_group(ours.group, identifier)))
-    return tuple(outside), tuple(unknown)
+    groups = {name_of(group.id).lower() for group in ours.groups}
+    return tuple(identifier for identifier in tagged if group_of(identifier).lower() not in groups), tuple(unknown)
 
 
-def still_there(context: Context, identifiers: list[str]) -> Orchestration[list[str]]:
-    """The resources among these that exist."""
-    there = yield from run_all(context, [(is_still_there, identifier) for identifier in identifiers])
-    return [identifier for identifier, exists in zip(identifiers, there, strict=True) if exists]
+def list_leftovers(context: Context, resources: Sequence[Resource]) -> Orchestration[list[Resource]]:
+    """The resources among these that exist; raises RetriesExhausted."""
+    found = yield from run_all(context, [(observe_resource, resource.recorded()) for resource in resources])
+    return [resource for resource, status in zip(resources, found, strict=True) if status.exists]
 
 
-def is_in_group(group: str, identifier: str) -> bool:
-    """Whether a resource is in a resource group."""
-    return f"/resourcegroups/{group}/".lower() in identifier.lower()
+def _list_elsewhere(context: Context, resources: Sequence[Resource], unknown: list[str]) -> Orchestration[list[Resource]]:
+    """What exists outside Azure Resource Manager; a failure to look is added to `unknown` instead of raised."""
+    try:
+        return (yield from list_leftovers(context, resources))
+    except RetriesExhausted as gave_up:
+        unknown.append(f"unknown, because the lookup failed: {gave_up.refusal.detail}")
+        return []
 
 
 def _list(context: Context, activity: Activity[list[str]], request: object, unknown: list[str]) -> Orchestration[list[str]]:

@@ -1,33 +1,70 @@
-"""Plan execution: each resource is built as soon as its dependencies are ready; rollback runs in reverse."""
+"""Plan execution: each resource is built as soon as its dependencies are ready."""
 
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from activities import LEARN, PUT
-from activities.inventory import list_group, list_secrets
-from activities.resources.compute import release_network
-from activities.resources.keyvault import remove_secret
-from activities.resources.removal import remove_group, remove_resource
+from activities.resources.generic import put_resource, read_outputs
 from dormouse import serialization
-from dormouse.environments.operations import BuildRequest, BuildResult
+from dormouse.environments.answers import Done
+from dormouse.environments.operations import BuildRequest, BuildResult, PutRequest
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.ids import child_of
 from dormouse.resources.graph import ready
-from dormouse.resources.ownership import owned_resources_of
-from dormouse.resources.plan import Plan, Resource, ResourceKind
-from orchestrators.durable import CANCEL, Context, Orchestration, RetriesExhausted, is_cancelled, poll, refusal_in, run
-from orchestrators.environments.deletion_check import find_leftovers, still_there
+from dormouse.resources.plan import Plan, Resource
+from orchestrators.durable import CANCEL, Context, Orchestration, RetriesExhausted, is_cancelled, poll, refusal_in
 from orchestrators.progress import DONE, REFUSED, UNCHANGED, ProgressTracker
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedStep:
+    """A step that has not begun, and the steps that it needs."""
+
+    name: str
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class PlanExecution:
-    """The state of a plan's execution."""
+    """The state of a plan's execution: what existed before, what was begun, what is running, and what has ended.
 
+    `attempt` counts the plans that the operation has executed, and `steps` has the names of its steps by resource.
+    """
+
+    plan: Plan
+    existing: Set[str]
     built: dict[str, BuildResult] = field(default_factory=dict)
     running: dict[str, Any] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
+    attempt: int = 1
+    steps: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for resource in self.plan.resources:
+            self.steps.setdefault(resource.name, self.numbered(resource.name))
+
+    def numbered(self, step: str) -> str:
+        """The name of a step of this attempt: `vm`, then `vm(2)`."""
+        return step if self.attempt == 1 else f"{step}({self.attempt})"
+
+    def awaited(self) -> list[ExpectedStep]:
+        """The steps that are still to be made, with those that they need."""
+        return [
+            ExpectedStep(self.steps[one.name], tuple(self.steps[need] for need in one.needs if need in self.steps))
+            for one in self.plan.resources
+            if one.name not in self.begun
+        ]
+
+    def without(self, names: Set[str], plan: Plan) -> "PlanExecution":
+        """The execution of another plan, in which everything that was built but these resources is kept.
+
+        Steps that had not begun keep their names.
+        """
+        wanted = {one.name for one in plan.resources}
+        kept = {name for name in self.done if name in wanted and name not in names}
+        built = {name: self.built[name] for name in kept}
+        steps = {name: step for name, step in self.steps.items() if name in kept or name in wanted - self.begun}
+        return PlanExecution(plan, self.existing, built, begun=kept, attempt=self.attempt + 1, steps=steps)
 
     @property
     def refusals(self) -> list[Refusal]:
@@ -44,37 +81,76 @@ class PlanExecution:
         """The names of the resources that are ready."""
         return {name for name, built in self.built.items() if built.refusal is None}
 
+    @property
+    def refused(self) -> Set[str]:
+        """The names of the resources that Azure refused."""
+        return {name for name, built in self.built.items() if built.refusal is not None}
+
+    @property
+    def created(self) -> Set[str]:
+        """The names of the resources that are ready and did not exist before."""
+        return self.done - self.existing
+
+    def forget(self, names: Set[str]) -> None:
+        """Build these resources again, although they were built in an earlier attempt."""
+        for name in sorted(names):
+            self.built.pop(name, None)
+            self.begun.discard(name)
+            self.steps[name] = self.numbered(name)
+
+    def puts(self, resource: Resource) -> bool:
+        """Whether a resource is created or updated."""
+        return resource.name not in self.existing or resource.name in self.plan.changed
+
+    def is_read(self, resource: Resource) -> bool:
+        """Whether another resource takes outputs of this one."""
+        return any(resource.name in other.reads for other in self.plan.resources)
+
+    def existing_neighbours(self, resource: Resource) -> tuple[str, ...]:
+        """The resources that it needs, and those that need it, which existed before."""
+        dependents = (other.name for other in self.plan.resources if resource.name in other.needs)
+        return tuple(name for name in (*resource.needs, *dependents) if name in self.existing)
+
+    def identified(self, resource: Resource) -> Resource:
+        """The resource with the ID that its creation has shown, if the plan could not know it."""
+        built = self.built.get(resource.name)
+        return replace(resource, id=built.outputs.get("id", resource.id)) if built else resource
+
 
 def build_resource(context: Context) -> Orchestration[Any]:
     """Put one resource, poll until Azure has created it, and read the outputs that its dependents need."""
-    request = serialization.decode(BuildRequest, context.get_input())
-    step = request.resource
+    build = serialization.decode(BuildRequest, context.get_input())
+    resource = build.request.resource
     cancel = context.wait_for_external_event(CANCEL)
+    outputs: dict[str, str] = {}
     try:
-        facts: dict[str, str] = {}
-        if request.put:
-            progress = yield from poll(context, PUT[step.kind], request, cancel=cancel)
-            refusal = refusal_in(progress, step.name)
+        if build.put:
+            answer = yield from poll(context, put_resource, build.request, cancel=cancel)
+            refusal = refusal_in(answer, resource.name)
             if refusal:
-                return serialization.encode(BuildResult(step.name, refusal=refusal))
-            facts |= progress.outputs
-        if step.kind in LEARN:
-            learnt = yield from run(context, LEARN[step.kind], request)
-            facts |= learnt.outputs
-        return serialization.encode(BuildResult(step.name, facts))
+                return serialization.encode(BuildResult(resource.name, refusal=refusal))
+            outputs |= answer.outputs if isinstance(answer, Done) else {}
+        if build.read:
+            shown = yield from poll(context, read_outputs, resource.recorded(), cancel=cancel)
+            refusal = refusal_in(shown, resource.name)
+            if refusal:
+                return serialization.encode(BuildResult(resource.name, refusal=refusal))
+            outputs |= shown.outputs if isinstance(shown, Done) else {}
     except RetriesExhausted as gave_up:
-        said = gave_up.refusal
-        return serialization.encode(BuildResult(step.name, refusal=Refusal(said.reason, said.detail, said.code, step.name)))
+        return serialization.encode(BuildResult(resource.name, refusal=replace(gave_up.refusal, step=resource.name)))
+    return serialization.encode(BuildResult(resource.name, outputs))
 
 
-def build_all(
-    context: Context, plan: Plan, existing: Set[str], tracker: ProgressTracker, cancel: Any
+def execute(
+    context: Context, execution: PlanExecution, tracker: ProgressTracker, cancel: Any
 ) -> Orchestration[PlanExecution]:
-    """Build each resource as soon as its dependencies are ready; after a refusal or cancellation, start nothing new."""
-    execution = PlanExecution()
+    """Build what has not been built yet, each resource as soon as its dependencies are ready.
+
+    After a refusal or cancellation, nothing new starts.
+    """
     while True:
-        details = bool(execution.refusals) or is_cancelled(cancel)
-        started = [] if details else _start(context, plan, existing, execution, tracker)
+        ends = bool(execution.refusals) or is_cancelled(cancel)
+        started = [] if ends else _start(context, execution, tracker)
         if not execution.running:
             return execution
         listening = [] if is_cancelled(cancel) else [cancel]
@@ -82,63 +158,33 @@ def build_all(
         _collect(execution, tracker)
 
 
-def roll_back(
-    context: Context, plan: Plan, execution: PlanExecution, existing: Set[str], tracker: ProgressTracker
-) -> Orchestration[list[str]]:
-    """Delete what this operation created, in reverse order, verify that it is gone, and return what is left."""
-    ours = [step for step in plan.resources if step.name in execution.begun and _is_ours(step, existing)]
-    if any(step.kind is ResourceKind.RESOURCE_GROUP for step in ours) and (yield from _holds_others(context, plan)):
-        ours = [step for step in ours if step.kind is not ResourceKind.RESOURCE_GROUP]
-    names = {step.name for step in ours}
-    roots = [step for step in ours if step.contained_in not in names]
-    if any(step.kind is ResourceKind.VIRTUAL_MACHINE for step in roots) and not (yield from _detach_network(context, plan)):
-        # Deleting this VM would also delete a network interface that existed before; keep the VM and report it.
-        roots = [step for step in roots if step.kind is not ResourceKind.VIRTUAL_MACHINE]
-    for step in reversed(roots):
-        built = execution.built.get(step.name, BuildResult(step.name))
-        yield from _remove(context, step, built, tracker)
-    tracker.begin("verify")
-    left = yield from _left(context, plan, ours, execution, existing)
-    tracker.end("verify", REFUSED if left else DONE)
-    return left
-
-
-def _is_ours(step: Resource, existing: Set[str]) -> bool:
-    # The password of a VM that existed before belongs to that VM, even if its secret had to be recovered.
-    return step.name not in existing and not (step.kind is ResourceKind.PASSWORD and "vm" in existing)
-
-
-def _start(
-    context: Context, plan: Plan, existing: Set[str], execution: PlanExecution, tracker: ProgressTracker
-) -> list[str]:
+def _start(context: Context, execution: PlanExecution, tracker: ProgressTracker) -> list[str]:
     started = []
     while True:
-        startable = ready(plan.resources, execution.done, execution.begun)
-        unchanged = [step for step in startable if not _needs_work(step, plan, existing)]
-        for step in unchanged:
-            execution.begun.add(step.name)
-            execution.built[step.name] = BuildResult(step.name)
-            tracker.end(step.name, UNCHANGED)
-        for step in startable:
-            if step not in unchanged:
-                execution.begun.add(step.name)
-                execution.running[step.name] = _build(context, step, plan, existing, execution)
-                started.append(step.name)
+        startable = ready(execution.plan.resources, execution.done, execution.begun)
+        unchanged = [one for one in startable if not execution.puts(one) and not execution.is_read(one)]
+        for resource in unchanged:
+            execution.begun.add(resource.name)
+            execution.built[resource.name] = BuildResult(resource.name)
+            tracker.end(execution.steps[resource.name], UNCHANGED)
+        for resource in startable:
+            if resource not in unchanged:
+                execution.begun.add(resource.name)
+                execution.running[resource.name] = _build(context, resource, execution)
+                started.append(execution.steps[resource.name])
         if not unchanged:
             tracker.begin(*started)
             return started
 
 
-def _needs_work(step: Resource, plan: Plan, existing: Set[str]) -> bool:
-    return step.name not in existing or step.name in plan.changed or step.kind in LEARN
-
-
-def _build(context: Context, step: Resource, plan: Plan, existing: Set[str], execution: PlanExecution) -> Any:
-    facts = {need: execution.built[need].outputs for need in step.needs if execution.built[need].outputs}
-    put = step.name not in existing or step.name in plan.changed
-    request = BuildRequest(step, put, facts, machine_exists="vm" in existing)
-    child = child_of(plan.operation, step.name)
-    return context.call_sub_orchestrator(build_resource.__name__, serialization.encode(request), child)
+def _build(context: Context, resource: Resource, execution: PlanExecution) -> Any:
+    outputs = {name: execution.built[name].outputs for name in resource.reads}
+    request = PutRequest(
+        resource, outputs, execution.existing_neighbours(resource), update=resource.name in execution.existing
+    )
+    build = BuildRequest(request, execution.puts(resource), execution.is_read(resource))
+    child = child_of(execution.plan.operation, execution.steps[resource.name])
+    return context.call_sub_orchestrator(build_resource.__name__, serialization.encode(build), child)
 
 
 def _tick(context: Context, started: list[str], execution: PlanExecution) -> list[Any]:
@@ -158,57 +204,4 @@ def _collect(execution: PlanExecution, tracker: ProgressTracker) -> None:
         else:
             built = serialization.decode(BuildResult, answer)
         execution.built[name] = built
-        tracker.end(name, REFUSED if built.refusal else DONE)
-
-
-def _detach_network(context: Context, plan: Plan) -> Orchestration[bool]:
-    """Detach a network interface that existed before from the VM's lifetime; returns whether that succeeded."""
-    vm, nic = plan.resource("vm"), plan.resource("nic")
-    try:
-        progress = yield from poll(context, release_network, BuildRequest(vm, outputs={"nic": {"id": nic.id}}))
-    except RetriesExhausted:
-        return False
-    return progress.refusal is None
-
-
-def _holds_others(context: Context, plan: Plan) -> Orchestration[bool]:
-    """Whether the group created by this operation has foreign resources; assumed if the lookup fails."""
-    try:
-        contents = yield from run(context, list_group, plan.group)
-    except RetriesExhausted:
-        return True
-    return bool(owned_resources_of(plan).others_in(contents))
-
-
-def _remove(context: Context, step: Resource, built: BuildResult, tracker: ProgressTracker) -> Orchestration[None]:
-    identifier = built.outputs.get("id", step.id)
-    if not identifier:
-        return
-    name = f"take back {step.name}"
-    tracker.begin(name)
-    try:
-        if step.kind is ResourceKind.PASSWORD:
-            progress = yield from poll(context, remove_secret, step.names[0])
-        elif step.kind is ResourceKind.RESOURCE_GROUP:
-            progress = yield from poll(context, remove_group, step.group)
-        else:
-            progress = yield from poll(context, remove_resource, identifier)
-        tracker.end(name, REFUSED if progress.refusal else DONE)
-    except RetriesExhausted:
-        tracker.end(name, REFUSED)  # the verification reports what is left
-
-
-def _left(
-    context: Context, plan: Plan, ours: list[Resource], execution: PlanExecution, existing: Set[str]
-) -> Orchestration[list[str]]:
-    try:
-        if "group" not in existing:
-            leftovers = yield from find_leftovers(context, plan.environment, owned_resources_of(plan))
-            return [*leftovers.all, *([leftovers.group] if leftovers.others else [])]
-        known = [execution.built.get(step.name, BuildResult(step.name)).outputs.get("id", step.id) for step in ours]
-        there = yield from still_there(context, [identifier for identifier in known if identifier])
-        mine = [step.names[0] for step in ours if step.kind is ResourceKind.PASSWORD]
-        secrets = yield from run(context, list_secrets, mine)
-    except RetriesExhausted as gave_up:
-        return [f"unknown, because the lookup failed: {gave_up.refusal.detail}"]
-    return [*there, *(f"key vault secret {name}" for name in secrets)]
+        tracker.end(execution.steps[name], REFUSED if built.refusal else DONE)

@@ -1,23 +1,15 @@
 """Provisioning of an environment."""
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from activities.preflight import (
-    check_group,
-    check_new_group,
-    check_quota,
-    check_size,
-    check_storage_name,
-    observe_resource,
-)
 from activities.records import write_environment
-from activities.resources.compute import read_machine
 from dormouse import serialization
-from dormouse.environments.operations import ChangePower, Provision
-from dormouse.environments.results import ObservedState, Outcome, OutcomeStatus, PreflightResult, Refusal, RefusalReason
-from dormouse.lifecycle import State, Verb
-from dormouse.resources.plan import Plan, ResourceKind
+from dormouse.environments.operations import Provision
+from dormouse.environments.preflight import startable
+from dormouse.environments.results import Outcome, OutcomeStatus, PreflightResult, Refusal
+from dormouse.resources.registry import is_group
 from orchestrators.complete import CompletionDetails, complete
 from orchestrators.durable import (
     LONG_RETRY,
@@ -28,10 +20,12 @@ from orchestrators.durable import (
     is_cancelled,
     listen_for_cancellation,
     run,
-    run_all,
 )
-from orchestrators.environments.execute_plan import PlanExecution, build_all, roll_back
-from orchestrators.environments.health import FIRST_BOOT, HEALTH, health_outcome, wait_until_healthy
+from orchestrators.environments.execute_plan import ExpectedStep, PlanExecution
+from orchestrators.environments.fallback import Built, build_somewhere
+from orchestrators.environments.health import FIRST_BOOT, HEALTH, health_outcome, probed_in, wait_until_healthy
+from orchestrators.environments.preflight import ASLEEP, preflight
+from orchestrators.environments.rollback import roll_back
 from orchestrators.lock_check import lost_lock
 from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
@@ -44,19 +38,10 @@ ADDED_IS_GONE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """A step that is not a resource."""
-
-    name: str
-    needs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Prepared:
     """The result of the preparation; with `details`, the operation ends without building anything."""
 
     survey: PreflightResult
-    awake: bool = True
     details: CompletionDetails | None = None
 
 
@@ -73,6 +58,7 @@ def provision_environment(context: Context) -> Orchestration[Any]:
         except RetriesExhausted as gave_up:
             # Without answers from Azure it is unknown what exists, so the record stays.
             details = CompletionDetails(Outcome.failed([gave_up.refusal]))
+    details = replace(details, outcome=details.outcome.with_warnings(prepared.survey.warnings))
     return (yield from complete(context, request.plan.operation, request.plan.environment, tracker, details))
 
 
@@ -88,13 +74,13 @@ def _prepare(context: Context, request: Provision, tracker: ProgressTracker, can
         if is_cancelled(cancel):
             outcome = Outcome.cancelled(cancelled_by(cancel), undone=NOTHING_BUILT)
             return Prepared(survey, details=CompletionDetails(outcome, forget=request.new))
-        awake, refusal = yield from _is_awake(context, request.plan, frozenset(survey.existing))
-        if refusal:
-            return Prepared(survey, details=_refusal_details((refusal,), request))
         # Recorded as not ready, so that the next apply completes a change that was interrupted.
         yield from run(context, write_environment, request.record)
-        return Prepared(survey, awake)
+        return Prepared(survey)
     except RetriesExhausted as gave_up:
+        if gave_up.refused:
+            refusal = replace(gave_up.refusal, step="preflight")
+            return Prepared(PreflightResult(), details=_refusal_details((refusal,), request))
         outcome = Outcome.failed([gave_up.refusal], undone=NOTHING_BUILT)
         return Prepared(PreflightResult(), details=CompletionDetails(outcome, forget=request.new))
 
@@ -102,67 +88,55 @@ def _prepare(context: Context, request: Provision, tracker: ProgressTracker, can
 def _provision(
     context: Context, request: Provision, prepared: Prepared, tracker: ProgressTracker, cancel: Any
 ) -> Orchestration[CompletionDetails]:
-    existing, awake = frozenset(prepared.survey.existing), prepared.awake
-    plan = request.plan if awake else _without_extensions(request.plan)
-    tracker.expect(*plan.resources, Expected(HEALTH, tuple(step.name for step in plan.resources)))
-    execution = yield from build_all(context, plan, existing, tracker, cancel)
-    if execution.refusals or is_cancelled(cancel):
-        cancelled = is_cancelled(cancel) and not execution.failures
-        left = yield from roll_back(context, plan, execution, existing, tracker)
-        return _rollback_details(request, execution, existing, left, cancel if cancelled else None)
-    if not awake:
-        yield from run(context, write_environment, replace(request.record, ready=request.was_ready), LONG_RETRY)
-        words = f"{plan.environment} matches its spec; its VM is stopped, so health checks did not run."
-        return CompletionDetails(Outcome(OutcomeStatus.SUCCEEDED, words))
+    asleep = {status.name for status in prepared.survey.statuses if status.state in ASLEEP}
+    execution = PlanExecution(startable(request.plan, asleep), frozenset(prepared.survey.existing))
+    checked = [] if asleep else probed_in(execution.plan.resources)
+    checks = [ExpectedStep(HEALTH, tuple(resource.name for resource in execution.plan.resources))] if checked else []
+    tracker.expect(*execution.awaited(), *checks)
+    built = yield from build_somewhere(context, request, execution, asleep, tracker, cancel)
+    if built.execution.refusals or is_cancelled(cancel):
+        return (yield from _undo(context, request, built, tracker, cancel))
+    details = yield from _finish(context, request, built, asleep, tracker, cancel)
+    success = f"It was built as {built.placement.in_words()} instead." if built.placement else ""
+    outcome = details.outcome.after(built.attempts, success).with_warnings(built.warnings)
+    return replace(details, outcome=outcome) if built.attempts and not is_cancelled(cancel) else details
 
-    tracker.begin(HEALTH)
-    findings = yield from wait_until_healthy(context, plan.machine, FIRST_BOOT, cancel)
-    if is_cancelled(cancel):
-        tracker.end(HEALTH, REFUSED)
-        left = yield from roll_back(context, plan, execution, existing, tracker)
-        return _rollback_details(request, execution, existing, left, cancel)
-    outcome = health_outcome(findings, passed=f"{plan.environment} is running", failed=f"{plan.environment} is running")
-    good = outcome.status is OutcomeStatus.SUCCEEDED
-    tracker.end(HEALTH, DONE if good else REFUSED)
-    if good:
-        yield from run(context, write_environment, replace(request.record, ready=True), LONG_RETRY)
+
+def _finish(
+    context: Context, request: Provision, built: Built, asleep: Set[str], tracker: ProgressTracker, cancel: Any
+) -> Orchestration[CompletionDetails]:
+    """Check the health of what was built, and record that it is ready."""
+    plan = built.execution.plan
+    if asleep:
+        yield from run(context, write_environment, replace(built.record, ready=request.was_ready), LONG_RETRY)
+        words = f"{plan.environment} matches its spec. Health checks did not run, because these are stopped: "
+        return CompletionDetails(Outcome(OutcomeStatus.SUCCEEDED, f"{words}{', '.join(sorted(asleep))}."))
+    outcome, probed = Outcome(OutcomeStatus.SUCCEEDED, f"{plan.environment} is ready."), probed_in(plan.resources)
+    if probed:
+        tracker.expect(ExpectedStep(HEALTH, tuple(built.execution.steps[resource.name] for resource in plan.resources)))
+        tracker.begin(HEALTH)
+        findings = yield from wait_until_healthy(context, probed, FIRST_BOOT, cancel)
+        if is_cancelled(cancel):
+            tracker.end(HEALTH, REFUSED)
+            return (yield from _undo(context, request, built, tracker, cancel))
+        running = f"{plan.environment} is running"
+        outcome = health_outcome(findings, passed=running, failed=running)
+        tracker.end(HEALTH, DONE if outcome.status is OutcomeStatus.SUCCEEDED else REFUSED)
+    if outcome.status is OutcomeStatus.SUCCEEDED:
+        yield from run(context, write_environment, replace(built.record, ready=True), LONG_RETRY)
     return CompletionDetails(outcome)
 
 
-def _is_awake(context: Context, plan: Plan, existing: frozenset[str]) -> Orchestration[tuple[bool, Refusal | None]]:
-    """Whether the VM is running or will be; a stopped VM whose last operation failed is a refusal."""
-    if "vm" not in existing:
-        return True, None
-    look = ChangePower(plan.operation, plan.environment, Verb.START, plan.group, plan.machine.name)
-    view = yield from run(context, read_machine, look)
-    awake = view.state not in (State.STOPPED, State.STOPPED_BILLED, State.STOPPING)
-    if awake or not view.problem:
-        return awake, None
-    detail = f"The VM is {view.state}, and its last operation failed: {view.problem}. Start it, or delete the environment."
-    return awake, Refusal(RefusalReason.CONFLICT, detail, step="vm")
-
-
-def _without_extensions(plan: Plan) -> Plan:
-    """The plan without the extensions, which need a running VM."""
-    steps = tuple(step for step in plan.resources if step.kind is not ResourceKind.MACHINE_EXTENSION)
-    return replace(plan, resources=steps)
-
-
-def preflight(context: Context, request: Provision, tracker: ProgressTracker) -> Orchestration[PreflightResult]:
-    """What exists, and for what does not: is the name free, the size offered, the quota left?"""
-    plan = request.plan
-    tracker.begin("preflight")
-    group = yield from run(context, check_new_group if request.new else check_group, plan)
-    steps = [step for step in plan.resources if group.existing or step.kind is ResourceKind.PASSWORD]
-    looks = yield from run_all(context, [(observe_resource, step) for step in steps])
-    existing = tuple(step.name for step, look in zip(steps, looks, strict=True) if look is not ObservedState.ABSENT)
-    # Existing resources need no new name, capacity or quota.
-    asked = [check_storage_name] if "storage" not in existing else []
-    asked += [check_size, check_quota] if "vm" not in existing else []
-    surveys = yield from run_all(context, [(survey, plan) for survey in asked])
-    refusals = (*group.refusals, *(refusal for survey in surveys for refusal in survey.refusals))
-    tracker.end("preflight", REFUSED if refusals else DONE)
-    return PreflightResult(existing, refusals)
+def _undo(
+    context: Context, request: Provision, built: Built, tracker: ProgressTracker, cancel: Any
+) -> Orchestration[CompletionDetails]:
+    """Roll back what was built; what existed before is where it was."""
+    cancelled = is_cancelled(cancel) and not built.execution.failures
+    left = yield from roll_back(context, built.execution, tracker)
+    if not request.new and built.record != request.record:
+        yield from run(context, write_environment, request.record, LONG_RETRY)
+    details = _rollback_details(request, built.execution, left, cancel if cancelled else None)
+    return replace(details, outcome=details.outcome.after(built.attempts))
 
 
 def _refusal_details(refusals: tuple[Refusal, ...], request: Provision) -> CompletionDetails:
@@ -170,10 +144,8 @@ def _refusal_details(refusals: tuple[Refusal, ...], request: Provision) -> Compl
     return CompletionDetails(Outcome(OutcomeStatus.REFUSED, f"{NOTHING_BUILT} {words}", refusals), forget=request.new)
 
 
-def _rollback_details(
-    request: Provision, execution: PlanExecution, existing: frozenset[str], left: list[str], cancel: Any
-) -> CompletionDetails:
-    fresh = "group" not in existing
+def _rollback_details(request: Provision, execution: PlanExecution, left: list[str], cancel: Any) -> CompletionDetails:
+    fresh = not any(is_group(one) and one.name in execution.existing for one in execution.plan.resources)
     undone = "" if left else FRESH_IS_GONE if fresh else ADDED_IS_GONE
     if is_cancelled(cancel):
         outcome = Outcome.cancelled(cancelled_by(cancel), left, undone=undone)

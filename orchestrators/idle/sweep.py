@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +14,18 @@ from dormouse.idle.report import SweepSummary
 from dormouse.idle.sweep import Alarm, PageFound, PageRequest, SweepEnd, SweepRequest
 from dormouse.ids import page_id
 from dormouse.notifications.notification import Notification
-from dormouse.resources.machines import ROWS_PER_PAGE
-from orchestrators.durable import LONG_RETRY, Activity, Context, Orchestration, RetriesExhausted, run, sleep
+from dormouse.resources.compute.machines import ROWS_PER_PAGE
+from orchestrators.durable import (
+    LONG_RETRY,
+    Activity,
+    Context,
+    Orchestration,
+    RetriesExhausted,
+    TaskFailed,
+    run,
+    settled,
+    sleep,
+)
 from orchestrators.idle.execute import execute_actions
 from orchestrators.notify import notify
 
@@ -86,15 +95,14 @@ def _run_pages(
         context.call_sub_orchestrator(name, serialization.encode(page), page_id(page.sweep, page.number)) for page in pages
     ]
     if tasks:
-        with suppress(Exception):  # handled below, page by page
-            yield context.task_all(tasks)
+        yield from settled(context.task_all(tasks))
     found: list[SweepSummary | str] = []
     for page, task in zip(pages, tasks, strict=True):
-        try:
-            found.append(serialization.decode(SweepSummary, (yield task)))
-        except Exception as error:  # noqa: BLE001 - what a sub-orchestration fails with arrives as a bare Exception
-            words = str(error).strip().partition("\n")[0]
-            found.append(f"page {page.number} could not be evaluated: {words}")
+        answer = yield from settled(task)
+        if isinstance(answer, TaskFailed):
+            found.append(f"page {page.number} could not be evaluated: {answer.detail}")
+        else:
+            found.append(serialization.decode(SweepSummary, answer))
     return found
 
 

@@ -7,18 +7,18 @@ from activities.machines import (
     begin_agent_setup,
     forget_agent,
     read_agent_setup,
+    read_machine,
     tag_machine,
     untag_machine,
 )
 from activities.operations import poll_operation
-from activities.resources.compute import read_machine
 from dormouse import serialization
-from dormouse.environments.operations import Adoption, ChangePower
-from dormouse.environments.results import Outcome, OutcomeStatus, Progress, Refusal, RefusalReason
-from dormouse.lifecycle import State, Verb
-from orchestrators.complete import CompletionDetails, complete
-from orchestrators.durable import Activity, Context, Orchestration, RetriesExhausted, poll, refusal_in, run
-from orchestrators.lock_check import lost_lock
+from dormouse.environments.answers import Answer
+from dormouse.environments.operations import Adoption
+from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
+from dormouse.lifecycle import State
+from orchestrators.complete import run_operation
+from orchestrators.durable import Activity, Context, Orchestration, poll, refusal_in, run
 from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
 NOT_RUNNING = "The VM is not running, so the agent cannot be installed or removed; start the VM and retry."
@@ -42,13 +42,12 @@ def release_machine(context: Context) -> Orchestration[Any]:
 
 def _run_and_complete(context: Context, request: Adoption, story: Any, words: str) -> Orchestration[Any]:
     tracker = ProgressTracker(context)
-    try:
-        lost = yield from lost_lock(context, request.operation, request.lock)
-        refusals = [] if lost else (yield from story(context, request, tracker))
-        outcome = lost or (Outcome.failed(refusals) if refusals else Outcome(OutcomeStatus.SUCCEEDED, words))
-    except RetriesExhausted as gave_up:
-        outcome = Outcome.failed([gave_up.refusal])
-    return (yield from complete(context, request.operation, request.lock, tracker, CompletionDetails(outcome)))
+
+    def work() -> Orchestration[Outcome]:
+        refusals = yield from story(context, request, tracker)
+        return Outcome.failed(refusals) if refusals else Outcome(OutcomeStatus.SUCCEEDED, words)
+
+    return (yield from run_operation(context, request.operation, request.lock, tracker, work()))
 
 
 def _adopt(context: Context, request: Adoption, tracker: ProgressTracker) -> Orchestration[list[Refusal]]:
@@ -67,10 +66,9 @@ def _release(context: Context, request: Adoption, tracker: ProgressTracker) -> O
 
 
 def _inside(
-    context: Context, request: Adoption, tracker: ProgressTracker, begin: Activity[Progress]
+    context: Context, request: Adoption, tracker: ProgressTracker, begin: Activity[Answer]
 ) -> Orchestration[list[Refusal]]:
-    look = ChangePower(request.operation, request.lock, Verb.ADOPT, request.group, request.name, request.subscription)
-    view = yield from run(context, read_machine, look)
+    view = yield from run(context, read_machine, request.machine)
     if view.state is State.RUNNING:
         return (yield from _step(context, request, tracker, "agent", begin))
     tracker.begin("agent")
@@ -79,10 +77,10 @@ def _inside(
 
 
 def _step(
-    context: Context, request: Adoption, tracker: ProgressTracker, name: str, begin: Activity[Progress]
+    context: Context, request: Adoption, tracker: ProgressTracker, name: str, begin: Activity[Answer]
 ) -> Orchestration[list[Refusal]]:
     tracker.begin(name)
-    progress = yield from poll(context, begin, request, ask=read_agent_setup if name == "agent" else poll_operation)
-    refusal = refusal_in(progress, name)
+    answer = yield from poll(context, begin, request, ask=read_agent_setup if name == "agent" else poll_operation)
+    refusal = refusal_in(answer, name)
     tracker.end(name, REFUSED if refusal else DONE)
     return [refusal] if refusal else []

@@ -13,6 +13,8 @@ from local.sandbox import Ground
 from tests.cli.support import KEY, Command, FakeServer, fake_server
 from tests.support import ROOT
 
+sys.path.insert(0, str(ROOT / "cli"))  # for the tests of single modules
+
 
 def pip(*arguments: str) -> None:
     """Run pip without an index; raises AssertionError if it fails."""

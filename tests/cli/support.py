@@ -1,6 +1,7 @@
 """The installed command, run in a process of its own, and a fake server whose responses tests choose."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pty
@@ -9,7 +10,9 @@ import signal
 import socket
 import socketserver
 import ssl
+import struct
 import subprocess
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -62,16 +65,19 @@ class Command:
 
     def __call__(self, *arguments: str, stdin: str = "", **variables: str) -> Result:
         """Run it in pipes, and check that it prints no key, no traceback and no escape codes."""
+        return self._checked(self.unchecked(*arguments, stdin=stdin, **variables))
+
+    def unchecked(self, *arguments: str, stdin: str | bytes = "", **variables: str) -> Result:
+        """Run it in pipes."""
         done = subprocess.run(
             [self.program, *arguments],
-            input=stdin,
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
             env={**self.environment, **variables},
             capture_output=True,
-            text=True,
             timeout=PATIENCE,
             check=False,
         )
-        return self._checked(Result(done.returncode, done.stdout, done.stderr))
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def json(self, *arguments: str) -> Any:
         """The document that it prints to stdout with --json."""
@@ -94,10 +100,26 @@ class Command:
         out, err = running.communicate(timeout=PATIENCE)
         return self._checked(Result(running.returncode, out, err))
 
-    def run_on_terminal(self, *arguments: str, answer: str = "") -> Result:
-        """Run it on a terminal, and type an answer to its prompt."""
+    def run_in_shell(self, line: str, **variables: str) -> Result:
+        """Run a line of bash in which `dormouse` is the command, with bytes that are not text shown as they are."""
+        done = subprocess.run(
+            ["bash", "-c", f'dormouse() {{ {self.program} "$@"; }}; {line}'],
+            env={**self.environment, **variables},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+        )
+        return self._checked(Result(done.returncode, done.stdout, done.stderr))
+
+    def run_on_terminal(
+        self, *arguments: str, answer: str = "", columns: int = 100, more: dict[str, str] | None = None
+    ) -> Result:
+        """Run it on a terminal of this width, and type an answer to its prompt."""
         ours, theirs = pty.openpty()
-        variables = {**self.environment, "TERM": "xterm-256color", "COLUMNS": "100"}
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        variables = {**self.environment, "TERM": "xterm-256color", **(more or {})}
         running = subprocess.Popen([self.program, *arguments], env=variables, stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
         shown, answered, deadline = b"", not answer, time.monotonic() + PATIENCE
@@ -157,6 +179,14 @@ class Request:
     def drop(self) -> None:
         """Close the connection without a response."""
         self.handler.close_connection = True
+
+    def dribble_headers(self) -> None:
+        """Send a header every 50 ms, longer than any test waits."""
+        with contextlib.suppress(OSError):
+            self.handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            for number in range(200):
+                self.handler.wfile.write(f"X-{number}: 1\r\n".encode())
+                time.sleep(0.05)
 
     def dribble(self) -> None:
         """Send a byte every 50 ms, longer than any test waits."""

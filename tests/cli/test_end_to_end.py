@@ -34,7 +34,7 @@ def test_an_environment_from_plan_to_deletion(logged_in: Command, azure: AzureSi
     assert logged_in("up", name, "-f", str(spec)).out == f"{name} already matches the spec (running); nothing was changed.\n"
 
     (line,) = [line for line in logged_in("ls").out.splitlines() if line.startswith(f"{name} ")]
-    assert line.split()[:3] == [name, "running", "polandcentral"]
+    assert line.split()[:5] == [name, "running", "workstation", "polandcentral", "Standard_NV6ads_A10_v5"]
     shown = logged_in("show", name).out
     assert "ssh azureuser@" in shown
     assert "mon-fri 08:00-19:00 Europe/Berlin" in shown
@@ -53,6 +53,11 @@ def test_an_environment_from_plan_to_deletion(logged_in: Command, azure: AzureSi
     assert logged_in("stop", name, "--dry-run").out == f"Would stop {name} (state: running). Nothing was changed.\n"
     assert logged_in("stop", name, "--wait").out.startswith(f"stop {name}: succeeded.")
     assert logged_in("restart", name).code == 6
+    looked = logged_in("resize", name, "Standard_NV12ads_A10_v5", "--dry-run")
+    assert looked.out == f"Would resize {name} (state: stopped; size: Standard_NV12ads_A10_v5). Nothing was changed.\n"
+    resized = logged_in("resize", name, "Standard_NV12ads_A10_v5", "--wait")
+    assert resized.out.startswith(f"resize {name}: succeeded. {name} has the size Standard_NV12ads_A10_v5 now.")
+    assert logged_in("resize", name, "Standard_NV12ads_A10_v5").out.endswith("(stopped); nothing was changed.\n")
     started = logged_in("start", name)
     assert started.out.startswith(f"Accepted: {name}-start-")
     assert logged_in("watch", name).out.startswith(f"start {name}: succeeded.")
@@ -61,7 +66,7 @@ def test_an_environment_from_plan_to_deletion(logged_in: Command, azure: AzureSi
     assert f"{name} " in logged_in("idle").out
 
     trail = logged_in("operations", "-e", name, "-n", "2").out.splitlines()
-    assert [line.split()[3] for line in trail[1:]] == ["start", "stop"]
+    assert [line.split()[3] for line in trail[1:]] == ["start", "resize"]
     assert logged_in("rm", name, "--yes", "--wait").out.startswith(f"delete {name}: succeeded.")
     assert azure.resources(name) == []
     assert logged_in("rm", name, "-y").out == f"{name} is already deleted; nothing was changed.\n"
@@ -69,7 +74,7 @@ def test_an_environment_from_plan_to_deletion(logged_in: Command, azure: AzureSi
 
 
 def test_the_json_output_is_the_response_of_the_api(logged_in: Command, control_plane: ControlPlane, name: str) -> None:
-    assert [card["name"] for card in logged_in.json("blueprints")["value"]] == ["workstation"]
+    assert [card["name"] for card in logged_in.json("blueprints")["value"]] == ["build-agent", "data-science", "workstation"]
     card = logged_in.json("blueprints", "workstation", "-r", "polandcentral")
     assert card["price_per_hour"] == {"amount": 0.59, "currency": "USD"}
     assert json.loads(logged_in("schema", "workstation").out) == card["parameters"]
@@ -98,11 +103,22 @@ def test_the_json_output_is_the_response_of_the_api(logged_in: Command, control_
     assert logged_in.json("rm", name, "--yes")["state"] == "absent"
 
 
+def test_versions_that_look_like_numbers_arrive_as_text(logged_in: Command, name: str, tmp_path: Path) -> None:
+    settings = ("--set", "driver_version=535.10", "--set", "container=123", "--set", "owner=007")
+    by_options = logged_in("plan", name, "-f", str(SPEC), *settings)
+    assert (by_options.code, by_options.err) == (0, ""), by_options
+    spec = tmp_path / "spec.yaml"
+    spec.write_bytes(f"{YAML}\ndriver_version: 535.10\ndisk: {{size_gib: 64}}\n".encode("utf-16"))
+    by_file = logged_in("plan", name, "-f", str(spec))
+    assert (by_file.code, by_file.err) == (0, ""), by_file
+
+
 def test_passwords_and_tokens_need_the_rights_of_the_caller(
     logged_in: Command, control_plane: ControlPlane, name: str, ground: Ground
 ) -> None:
     control_plane.until_step(control_plane.put(name).json()["operation"], "password", "done")
-    address = control_plane.get(name)["password_secret"]
+    (secret,) = control_plane.get(name)["secrets"]
+    address = secret["uri"]
     assert logged_in.json("password", name) == {"secret_uri": address}
     assert logged_in("password", name, "--where").out == f"{address}\n"
     # The caller is the managed identity that may read secrets in the simulated vault.

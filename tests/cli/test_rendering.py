@@ -16,15 +16,30 @@ ENVIRONMENT: dict[str, Any] = {
     "state": "running",
     "billed": True,
     "observed_at": "2026-05-01T12:00:00Z",
-    "size": "Standard_NV6ads_A10_v5",
-    "price_per_hour": {"amount": 0.59, "currency": "USD"},
-    "address": "203.0.113.10",
-    "endpoints": [
-        {"kind": "ssh", "host": "203.0.113.10", "port": 22, "command": "ssh azureuser@203.0.113.10"},
-        {"kind": "https", "host": "203.0.113.10", "port": 443, "command": None},
+    "resources": [
+        {"name": "vm", "kind": "virtual_machine", "id": "/vm", "state": "running", "size": "Standard_NV6ads_A10_v5"},
+        {"name": "address", "kind": "public_address", "id": "/pip", "state": None, "size": None},
     ],
-    "username": "azureuser",
-    "password_secret": "https://kv.vault.azure.net/secrets/x",
+    "price_per_hour": {"amount": 0.59, "currency": "USD"},
+    "costs": {
+        "per_month": {"amount": 430.7, "currency": "USD"},
+        "this_month": {"amount": 12.27, "currency": "USD"},
+        "hours_this_month": 20.8,
+        "saved": {"amount": 7.38, "currency": "USD"},
+        "hours_asleep": 12.5,
+    },
+    "endpoints": [
+        {
+            "kind": "ssh",
+            "host": "203.0.113.10",
+            "port": 22,
+            "command": "ssh azureuser@203.0.113.10",
+            "username": "azureuser",
+        },
+        {"kind": "https", "host": "203.0.113.10", "port": 443, "command": None, "username": None, "note": "self-signed"},
+    ],
+    "secrets": [{"name": "password", "uri": "https://kv.vault.azure.net/secrets/x"}],
+    "depends_on": [],
     "operation": None,
     "hold": HOLD,
     "lease": LEASE,
@@ -40,8 +55,11 @@ PLAN: dict[str, Any] = {
     "would": "create",
     "resources": [{"name": "vm", "kind": "virtual_machine", "id": "/x", "needs": ["nic", "password"], "action": "create"}],
     "price_per_hour": {"amount": 0.59, "currency": "USD"},
+    "price_per_month": {"amount": 430.7, "currency": "USD"},
     "price_covers": "the machine while it is allocated",
     "refusals": [],
+    "warnings": [],
+    "alternatives": [],
 }
 MACHINE: dict[str, Any] = {
     "id": "/subscriptions/s/resourceGroups/research/providers/Microsoft.Compute/virtualMachines/gpu1",
@@ -60,7 +78,7 @@ MACHINE: dict[str, Any] = {
 
 
 def test_blueprints_are_shown_with_their_price_in_a_region(dormouse: Command, server: FakeServer) -> None:
-    card = {"name": "workstation", "summary": "One GPU VM.", "size": "NV6", "region": None, "price_per_hour": None}
+    card = {"name": "workstation", "summary": "One GPU VM.", "sizes": ["NV6"], "region": None, "price_per_hour": None}
     server.respond(lambda request: request.json({"value": [card], "next": None}))
     assert dormouse("blueprints").out.splitlines()[0].split() == ["NAME", "SIZE", "DESCRIPTION"]
     priced = {**card, "region": "eastus", "price_per_hour": {"amount": 0.45, "currency": "USD"}, "price_covers": "the VM"}
@@ -92,15 +110,30 @@ def test_an_environment_is_shown_without_what_is_null(dormouse: Command, server:
         "region     polandcentral",
         "size       Standard_NV6ads_A10_v5",
         "price      0.59 USD/h (billed)",
-        "address    203.0.113.10",
+        "monthly    430.70 USD if it is left on",
+        "spent      12.27 USD this month, for 20.8 h",
+        "saved      7.38 USD, asleep for 12.5 h",
         "ssh        ssh azureuser@203.0.113.10",
         "https      203.0.113.10:443",
+        "           self-signed",
         "username   azureuser",
         "password   dormouse password ml1",
         "hold       until 2026-05-01 14:00 UTC (set by ana: thesis)",
         "lease      stopped at 2026-05-03 12:00 UTC unless the lease is renewed",
         "observed   2026-05-01 12:00:00 UTC",
     ]
+
+
+def test_several_machines_are_shown_with_their_states_and_counted_by_size(dormouse: Command, server: FakeServer) -> None:
+    machines = [
+        {"name": f"vm-{place}", "kind": "virtual_machine", "id": f"/{place}", "state": state, "size": "D4"}
+        for place, state in (("a", "running"), ("b", "stopped"))
+    ]
+    several = {**ENVIRONMENT, "state": "partial", "resources": machines, "depends_on": ["shared", "net"]}
+    server.respond(lambda request: request.json(several))
+    shown = dormouse("show", "ml1").out.splitlines()
+    for row in ("depends on  shared, net", "size        2 x D4", "vm-a        running", "vm-b        stopped"):
+        assert row in shown
 
 
 def test_an_environment_with_nothing_but_nulls_is_shown(dormouse: Command, server: FakeServer) -> None:
@@ -117,13 +150,40 @@ def test_a_plan_lists_resources_price_and_refusals(dormouse: Command, server: Fa
         "RESOURCE  KIND             NEEDS          ACTION",
         "vm        virtual_machine  nic, password  create",
         "",
-        "Price: 0.59 USD/h, for the machine while it is allocated.",
+        "Price: 0.59 USD/h, for the machine while it is allocated. That is 430.7 USD per month of 730 hours.",
     ]
-    refusals = [{"reason": "quota_exceeded", "detail": "6 cores needed, 0 left."}]
-    server.respond(lambda request: request.json({**PLAN, "price_per_hour": None, "refusals": refusals}))
+    refusals = [{"reason": "quota_exceeded", "detail": "6 cores needed, 0 left.", "advice": "Ask for more."}]
+    unknown = {"price_per_hour": None, "price_per_month": None, "warnings": ["Not checked before: images fit."]}
+    server.respond(lambda request: request.json({**PLAN, **unknown, "refusals": refusals}))
     refused = dormouse("plan", "ml1", "--blueprint", "workstation")
     assert (refused.code, refused.err) == (1, "This plan would be refused.\n")
-    assert refused.out.splitlines()[-2:] == ["Price: unknown.", "Would be refused (quota_exceeded): 6 cores needed, 0 left."]
+    assert refused.out.splitlines()[-3:] == [
+        "Price: unknown.",
+        "Would be refused (quota_exceeded): 6 cores needed, 0 left. Ask for more.",
+        "Warning: Not checked before: images fit.",
+    ]
+
+
+def test_a_plan_lists_what_is_tried_if_azure_has_no_capacity(dormouse: Command, server: FakeServer) -> None:
+    price = {"amount": 1.18, "currency": "USD"}
+    others = [
+        {"region": "polandcentral", "size": "Standard_NV12ads_A10_v5", "zone": "2", "price_per_hour": price},
+        {"region": "swedencentral", "size": "Standard_NV6ads_A10_v5", "zone": None, "price_per_hour": None},
+    ]
+    server.respond(lambda request: request.json({**PLAN, "alternatives": others}))
+    assert dormouse("plan", "ml1", "--blueprint", "workstation").out.splitlines()[-4:] == [
+        "If Azure has no capacity, these are tried in this order:",
+        "SIZE                     ZONE  REGION         PRICE",
+        "Standard_NV12ads_A10_v5  2     polandcentral  1.18 USD/h",
+        "Standard_NV6ads_A10_v5   any   swedencentral",
+    ]
+
+
+def test_an_environment_that_was_built_elsewhere_says_so(dormouse: Command, server: FakeServer) -> None:
+    placement = {"region": "swedencentral", "size": "Standard_NV6ads_A10_v5", "zone": "1"}
+    server.respond(lambda request: request.json({**ENVIRONMENT, "placement": placement}))
+    (line,) = [line for line in dormouse("show", "ml1").out.splitlines() if line.startswith("placement")]
+    assert "Standard_NV6ads_A10_v5 in zone 1 of swedencentral; Azure had no capacity where the spec asks first" in line
 
 
 def test_machines_are_listed_with_reason_and_next_action(dormouse: Command, server: FakeServer) -> None:
@@ -195,7 +255,11 @@ def test_operations_are_listed_with_their_outcome(dormouse: Command, server: Fak
     ("command", "response", "says"),
     [
         (("stop", "ml1"), {"environment": "ml1", "would": "stop", "state": "running"}, "stop ml1 (state: running)"),
-        (("rm", "ml1"), {"environment": "ml1", "would": "delete", "group": "rg-ml1"}, "delete ml1 (resource group: rg-ml1)"),
+        (
+            ("rm", "ml1"),
+            {"environment": "ml1", "would": "delete", "resources": ["/g", "/v"]},
+            "delete ml1 (resources: /g, /v)",
+        ),
         (("adopt", "/x"), {"machine": "/x", "would": "adopt", "tags": {"a": "b=1"}}, 'adopt /x (tags: a="b=1")'),
         (("release", "/x"), {"machine": "/x", "would": "release", "tags": {}}, "release /x"),
     ],

@@ -1,6 +1,7 @@
 """Slow, broken or unexpected responses: each ends with a clear message and the right exit code."""
 
 import json
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -19,17 +20,22 @@ PAGE_LINK = "/api/environments?after=1"
     [
         (lambda request: time.sleep(2), 3, "did not respond within 0.5 s"),
         (Request.dribble, 3, "did not respond within 0.5 s"),
+        (Request.dribble_headers, 3, "did not respond within 0.5 s"),
         (lambda request: request.problem(500, "The request failed unexpectedly."), 3, "The request failed unexpectedly."),
         (
             lambda request: request.respond(502, b"<h1>Bad gateway</h1>", "text/html"),
             3,
-            "failed to process the request (HTTP 502)",
+            'got no valid response from the control plane (HTTP 502): "Bad gateway"',
         ),
         (lambda request: request.respond(200, b"<h1>Please log in</h1>", "text/html"), 3, "text/html instead of JSON"),
         (lambda request: request.respond(200, b'{"value": ['), 3, "invalid JSON instead of JSON"),
         (lambda request: request.json([1, 2]), 3, "does not have the expected structure"),
         (lambda request: request.json({"value": 5}), 3, "does not have the expected structure"),
-        (lambda request: request.json({"value": [{"price_per_hour": 5, "billed": True}]}), 70, "a bug in dormouse"),
+        (
+            lambda request: request.json({"value": [{"name": "x", "price_per_hour": 5}]}),
+            3,
+            "/value/0/price_per_hour: not an object",
+        ),
         (lambda request: request.respond(401, b"", "text/plain"), 4, "did not accept the key"),
         (lambda request: request.respond(403, b"<h1>Ip Forbidden</h1>", "text/html"), 4, "denied access (HTTP 403)"),
         (lambda request: request.respond(404, b"Not found", "text/plain"), 3, "has nothing at /api/environments"),
@@ -79,6 +85,13 @@ def test_certificates_are_verified(logged_out: Command, tmp_path: Path) -> None:
         assert logged_out("ls", SSL_CERT_FILE=str(tmp_path / "ca.pem")).code == 0
         missing = logged_out("ls", SSL_CERT_FILE=str(tmp_path / "none.pem"))
         assert (missing.code, "SSL_CERT_FILE" in missing.err) == (2, True)
+
+
+def test_a_server_that_never_finishes_the_handshake_is_given_up(logged_out: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        result = logged_out("stop", "ml1", DORMOUSE_URL=url, DORMOUSE_KEY=KEY, DORMOUSE_TIMEOUT="0.5")
+    assert (result.code, "Cannot connect to 127.0.0.1" in result.err) == (3, True), result
 
 
 def test_reads_are_retried_after_the_delay_that_the_server_asks_for(dormouse: Command, server: FakeServer) -> None:
@@ -167,3 +180,13 @@ def test_a_command_is_not_retried_after_a_timeout_or_an_internal_error(dormouse:
     server.respond(lambda request: request.problem(500, "The request failed unexpectedly."))
     assert dormouse("stop", "ml1").code == 3
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("command", [("ls",), ("stop", "ml1")])
+def test_a_refusal_of_azure_is_shown_and_not_sent_again(
+    dormouse: Command, server: FakeServer, command: tuple[str, ...]
+) -> None:
+    told = "The control plane's identity needs a role with the permission Microsoft.Compute/virtualMachines/read."
+    server.respond(lambda request: request.problem(502, told, code="refused_by_azure"))
+    result = dormouse(*command)
+    assert (result.code, result.err, len(server.requests)) == (3, f"{told}\n", 1)

@@ -4,6 +4,8 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.cli.support import Command
 from tests.repository.test_import_map import ALLOWED, imports, modules, under
 from tests.support import ROOT
@@ -35,6 +37,33 @@ def test_the_app_does_not_import_the_cli() -> None:
             assert "dormouse_cli" not in path.read_text(), f"{path.relative_to(ROOT)} imports the CLI"
 
 
+@pytest.mark.parametrize(
+    ("shell", "script"),
+    [
+        (r"C:\Program Files\Git\usr\bin\bash.exe", "complete -o default"),
+        ("C:/msys64/usr/bin/ZSH.EXE", "#compdef dormouse"),
+        ("-bash", "complete -o default"),
+        ("/bin/zsh-5.9", "#compdef dormouse"),
+        ("/usr/bin/fish/", "complete --command dormouse"),
+        ("pwsh", "Register-ArgumentCompleter"),
+        ("/snap/bin/pwsh-preview", "Register-ArgumentCompleter"),
+        (r'"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"', "Register-ArgumentCompleter"),
+        ("", "complete -o default"),
+        (" ", "complete -o default"),
+    ],
+)
+def test_completion_finds_the_shell_in_any_path(logged_out: Command, shell: str, script: str) -> None:
+    result = logged_out("completion", SHELL=shell)
+    assert (result.code, script in result.out) == (0, True), result
+    assert shell.strip() == "" or logged_out("completion", "--", shell).out == result.out
+
+
+@pytest.mark.parametrize("shell", ["/bin/sh", r"C:\Windows\System32\cmd.exe", "/usr/bin/nu", "-"])
+def test_completion_names_a_shell_that_is_not_supported(logged_out: Command, shell: str) -> None:
+    result = logged_out("completion", SHELL=shell)
+    assert (result.code, "supported are bash, zsh, fish" in result.err, "Name one:" in result.err) == (2, True, True), result
+
+
 def test_azure_is_an_extra() -> None:
     project = tomllib.loads((ROOT / "cli" / "pyproject.toml").read_text())["project"]
     assert not [needed for needed in project["dependencies"] if "azure" in needed]
@@ -48,10 +77,10 @@ def test_every_command_and_exit_code_is_documented(logged_out: Command) -> None:
     documented = (ROOT / "docs" / "cli.md").read_text()
     listed = logged_out("--help")
     commands = [line.split()[1] for line in listed.out.splitlines() if line.startswith("│ ") and line[2].isalpha()]
-    assert len(commands) == 24
+    assert len(commands) == 27
     assert [name for name in commands if f"dormouse {name}" not in documented] == []
     assert "130 interrupted" in listed.words.replace("│", "")
-    for code in ("0", "1", "2", "3", "4", "5", "6", "70", "130"):
+    for code in ("0", "1", "2", "3", "4", "5", "6", "70", "74", "130"):
         assert f"| {code} |" in documented
 
 

@@ -1,7 +1,9 @@
-"""Drives Microsoft's own worker library for Python (azure-functions-runtime): load an app, index it, invoke functions.
+"""Drives Microsoft's own worker library for Python (azure-functions-runtime): loads an app, indexes it, invokes
+functions.
 
-Run by an interpreter that has the library: reads one JSON list of invocations from standard input, prints one JSON object.
-An invocation is {"function", "input", "type"}; for HTTP the input is {"method", "url", "headers", "params", "body"}.
+Run by an interpreter that has the library: reads one JSON list of invocations from standard input, prints one JSON
+object. An invocation is {"function", "input", "type"}; for HTTP the input is {"method", "url", "headers", "params",
+"body"}.
 """
 
 import asyncio
@@ -25,10 +27,10 @@ DATA = ("string", "json", "http", "bytes", "stream", "int", "double")
 
 
 class Message:
-    """What the library takes for a protocol buffer: a bag of attributes that knows which of its data is set."""
+    """What the library expects as a protocol buffer: a bag of attributes that knows which of its data is set."""
 
     def __init__(self, **fields: Any) -> None:
-        """Hold whatever is given."""
+        """Store the given attributes."""
         self.__dict__.update(fields)
 
     def WhichOneof(self, group: str) -> str | None:  # noqa: N802 - the protocol's name
@@ -51,7 +53,7 @@ def request(kind: str, **fields: Any) -> SimpleNamespace:
 
 
 async def main(root: Path, invocations: list[dict[str, Any]]) -> dict[str, Any]:
-    """Load the app below `root`, invoke what is asked, and tell what the library answers."""
+    """Load the app below `root`, run the invocations and print the library's responses."""
     library.start_threadpool_executor()
     folder = str(root)
     await library.worker_init_request(
@@ -77,7 +79,7 @@ async def main(root: Path, invocations: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 async def invoke(function: Any, invocation: dict[str, Any]) -> dict[str, Any]:
-    """Invoke one function and tell whether it succeeded, and with what."""
+    """Invoke one function; return whether it succeeded, and its result."""
     trigger = next(b for b in map(json.loads, function.raw_bindings) if b["type"].lower().endswith("trigger"))
     given = [binding(trigger["name"], typed(invocation))]
     if "client" in invocation:
@@ -111,7 +113,7 @@ def binding(name: str, data: Any) -> Any:
 
 
 def typed(invocation: dict[str, Any]) -> Any:
-    """The trigger's data, in the kind that the official host sends."""
+    """The trigger's data, in the form that the official host sends."""
     given = invocation["input"]
     if invocation["type"] != "http":
         return PROTOCOL.TypedData(**{invocation["type"]: given})

@@ -1,4 +1,4 @@
-"""Microsoft's own worker library loads, indexes and invokes the same app, and answers what the embedded worker answers."""
+"""Microsoft's own worker library loads, indexes and invokes the same app and responds like the embedded worker."""
 
 import json
 import os
@@ -25,7 +25,7 @@ CLIENT = json.dumps(
 
 @pytest.fixture(scope="module")
 def interpreter() -> str:
-    """A Python that has the worker library: this one, or the one that `make` has set up beside it."""
+    """A Python that has the worker library: the running one, or the one that `make` has set up beside it."""
     for candidate in (sys.executable, str(ROOT / ".venv-worker" / "bin" / "python")):
         if Path(candidate).exists() and has_library(candidate):
             return candidate
@@ -59,12 +59,16 @@ def embedded() -> Worker:
     return Worker.at(ROOT)
 
 
-def test_both_index_the_same_functions_with_the_same_bindings(interpreter: str, ground: Ground, embedded: Worker) -> None:
+def test_both_workers_index_the_same_functions_with_the_same_bindings(
+    interpreter: str, ground: Ground, embedded: Worker
+) -> None:
     found = real(interpreter, ground)["functions"]
     assert found == {name: list(function.bindings) for name, function in embedded.functions.items()}
 
 
-def test_a_route_answers_the_same(interpreter: str, ground: Ground, control_plane: ControlPlane) -> None:
+def test_a_route_returns_the_same_response_in_both_workers(
+    interpreter: str, ground: Ground, control_plane: ControlPlane
+) -> None:
     path = "/blueprints/workstation"
     given = {"method": "GET", "url": f"http://x/api{path}", "params": {"name": "workstation"}}
     (answer,) = real(interpreter, ground, {"function": "get_blueprint", "type": "http", "input": given, "client": CLIENT})[
@@ -75,21 +79,23 @@ def test_a_route_answers_the_same(interpreter: str, ground: Ground, control_plan
     assert answer["headers"]["content-type"] == ours.headers["content-type"]
 
 
-def test_an_activity_reaches_azure_and_answers_plain_json(interpreter: str, ground: Ground) -> None:
+def test_an_activity_calls_azure_and_returns_plain_json(interpreter: str, ground: Ground) -> None:
     invocation = {"function": "read_group", "type": "json", "input": json.dumps("rg-dormouse-nobody")}
     (answer,) = real(interpreter, ground, invocation)["answers"]
-    assert json.loads(answer["value"]) == {"id": "", "owner": ""}
+    assert json.loads(answer["value"]) == {"id": "", "owner": "", "deleting": False}
 
 
-def test_a_failure_is_told_in_the_same_words(interpreter: str, ground: Ground) -> None:
+def test_both_workers_report_a_failure_with_the_same_message(interpreter: str, ground: Ground) -> None:
     invocation = {"function": "read_group", "type": "json", "input": json.dumps({"not": "a name"})}
     (answer,) = real(interpreter, ground, invocation)["answers"]
     assert answer["error"].startswith("ValidationError: ")
 
 
-def test_an_orchestrator_asks_for_the_same(interpreter: str, ground: Ground, embedded: Worker) -> None:
+def test_an_orchestrator_schedules_the_same_tasks_in_both_workers(
+    interpreter: str, ground: Ground, embedded: Worker
+) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    given = json.dumps({"operation": "ml1-stop-1", "environment": "ml1", "verb": "stop", "group": "g", "machine": "m"})
+    given = json.dumps({"operation": "ml1-stop-1", "environment": "ml1", "verb": "stop", "resources": []})
     history = [
         event(EventType.ORCHESTRATOR_STARTED, now),
         execution_started(now, "change_power", json.dumps(given), "i1", "e1", None),
@@ -106,7 +112,7 @@ def test_an_orchestrator_asks_for_the_same(interpreter: str, ground: Ground, emb
     }
     invocation = {"function": "change_power", "type": "string", "input": json.dumps(context)}
     (answer,) = real(interpreter, ground, invocation)["answers"]
-    with warnings.catch_warnings(action="ignore"):  # the SDK announces a stricter way of its own
+    with warnings.catch_warnings(action="ignore"):  # the SDK adds a stricter setting of its own
         ours = embedded.call_orchestrator(embedded.functions["change_power"], context)
     assert json.loads(answer["value"]) == json.loads(ours)
     assert "holds_lock" in ours

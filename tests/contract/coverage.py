@@ -1,35 +1,53 @@
 """`python -m tests.contract.coverage`: what the simulation serves, and how many recordings of real Azure confirm it."""
 
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 from local.azure.core import handlers
-from local.azure.providers.kinds import GROUP, KEY_VAULT, MACHINE
-from local.azure.services.arm import POWER, kind_of
+from local.azure.providers.kinds import GROUP, KEY_VAULT, LOCK, MACHINE, ROLE_DEFINITION, SUBNET
+from local.azure.services.arm import kind_of
+from local.azure.services.dispatch import POWER
+from tests.contract import asked
 from tests.contract.azure import Azure
 from tests.contract.recordings import Recording, recordings
 from tests.contract.replay import Outcome, replay
 from tests.support import ROOT
 
+Place = tuple[str, str]
+MANY = 4
 FILE = ROOT / "local" / "azure" / "COVERAGE.md"
 HEAD = """# What the simulated Azure serves
 
-Made by `python -m tests.contract.coverage`; a test holds it against the simulation. *Confirmed* counts the recordings of
-real Azure whose request the simulation answers alike: status, headers that clients act on, keys and types, error codes;
-differences that are known are listed with their reasons in `tests/contract/explained.py`. *Not served* counts the
-recordings that ask for something that is not modelled, and are answered 501 with its name. A verb without recordings
-follows the documentation only.
+Written by `python -m tests.contract.coverage`; a test compares it with the simulation. *Confirmed* counts the recordings
+of real Azure for which the simulation's response, and those to the polls that follow, have the same status, headers that
+clients act on, keys, types, values, error codes and the words of messages. *Explained* counts those that differ in a way
+that `tests/contract/explained.py` names, recording by recording, with the reason. *Not served* counts the recordings
+that need something that is not simulated; they get a 501 that names it. A verb without recordings follows the
+documentation only.
 
-| type | verb | served | confirmed | not served |
-| --- | --- | --- | ---: | ---: |
+*Dormouse* is the API version in which Dormouse asks (of requests by SDK clients: that of the pinned release), and
+*recorded* the versions of the confirmed and explained recordings. Where they differ, the recordings confirm the shapes
+of other versions than the one that is used. Actions on machines and their instance view are replayed from all versions
+since 2017. Lists of sizes, batches of metrics and rows of machines are not recorded as Dormouse asks for them;
+`tests/contract/test_related_recordings.py` compares them with the nearest recordings.
+
+| type | verb | served | confirmed | explained | not served | Dormouse | recorded |
+| --- | --- | --- | ---: | ---: | ---: | --- | --- |
 """
 OTHERS = {
     "Resource Graph": ("POST",),
     "Microsoft.Compute usages": ("GET",),
     "Microsoft.Compute skus": ("GET",),
     "Microsoft.Storage checkNameAvailability": ("POST",),
+    "Subscriptions, tenants, regions, providers, tags": ("GET",),
+    "Resources of every type": ("LIST",),
+    LOCK: ("LIST",),
+    ROLE_DEFINITION: ("LIST",),
+    SUBNET: ("LIST",),
+    "Metrics of machines": ("POST",),
+    "Metrics of one machine": ("GET",),
     "Key Vault secrets": ("GET", "PUT", "PATCH", "DELETE", "POST"),
     f"{KEY_VAULT} (deleted)": ("GET", "POST"),
     GROUP: ("PUT", "PATCH", "GET", "HEAD", "DELETE", "LIST"),
@@ -49,8 +67,8 @@ def replayed() -> list[Outcome]:
             azure.close()
 
 
-def place_of(recording: Recording) -> tuple[str, str]:
-    """The type and the verb that a recording is about."""
+def place_of(recording: Recording) -> Place:
+    """The type and the verb of a recording."""
     op = recording.op.lower()
     if "vault:" in op:
         return "Key Vault secrets", recording.method
@@ -59,6 +77,7 @@ def place_of(recording: Recording) -> tuple[str, str]:
         ("/usages", "Microsoft.Compute usages"),
         ("/skus", "Microsoft.Compute skus"),
         ("checknameavailability", "Microsoft.Storage checkNameAvailability"),
+        ("insights/metrics", "Metrics of one machine"),
         ("deletedvaults", f"{KEY_VAULT} (deleted)"),
         ("/instanceview", f"{MACHINE}/instanceView"),
         ("/runcommand", f"{MACHINE}/runCommand"),
@@ -71,11 +90,27 @@ def place_of(recording: Recording) -> tuple[str, str]:
 
 
 def text_of(outcomes: Iterable[Outcome]) -> str:
-    """The whole file."""
-    confirmed: Counter[tuple[str, str]] = Counter()
-    refused: Counter[tuple[str, str]] = Counter()
+    """The content of the whole file."""
+    confirmed, explained, refused = Counter[Place](), Counter[Place](), Counter[Place]()
+    recorded: dict[Place, set[str]] = defaultdict(set)
     for outcome in outcomes:
-        (confirmed if outcome.served else refused)[place_of(outcome.recording)] += 1
+        place = place_of(outcome.recording)
+        count = refused if not outcome.served else explained if outcome.differences else confirmed
+        count[place] += 1
+        if outcome.served and not outcome.recording.recorded_in.startswith("None"):
+            recorded[place].add(outcome.recording.recorded_in)
+    asks, rows = asked.versions(), []
+    for place in sorted(served_places() | set(confirmed) | set(explained) | set(refused)):
+        kind, verb = place
+        yes = "yes" if place in served_places() else "no"
+        counts = f"{confirmed[place]} | {explained[place]} | {refused[place]}"
+        rows.append(f"| {kind} | {verb} | {yes} | {counts} | {asks.get(place, '')} | {_span(recorded[place])} |")
+    total = f"| all | | | {confirmed.total()} | {explained.total()} | {refused.total()} | | |"
+    return HEAD + "\n".join([*rows, total]) + "\n"
+
+
+def served_places() -> set[Place]:
+    """Every type and verb that the simulation serves."""
     served = {(kind, verb) for kind, wanted in OTHERS.items() for verb in wanted}
     for verb, table in (
         ("PUT", handlers.PUT),
@@ -84,13 +119,14 @@ def text_of(outcomes: Iterable[Outcome]) -> str:
         ("DELETE", handlers.DELETE),
     ):
         served |= {(kind, verb) for kind in table}
-    served |= {(kind, "LIST") for kind in handlers.LIST} | {("Microsoft.Authorization/roleAssignments", "DELETE")}
-    rows = []
-    for kind, verb in sorted(served | set(confirmed) | set(refused)):
-        place = (kind, verb)
-        rows.append(f"| {kind} | {verb} | {'yes' if place in served else 'no'} | {confirmed[place]} | {refused[place]} |")
-    total = f"| all | | | {confirmed.total()} | {refused.total()} |"
-    return HEAD + "\n".join([*rows, total]) + "\n"
+    return served | {(kind, "LIST") for kind in handlers.LIST} | {("Microsoft.Authorization/roleAssignments", "DELETE")}
+
+
+def _span(versions: set[str]) -> str:
+    """The oldest and the newest version, and how many there are."""
+    if len(versions) < MANY:
+        return ", ".join(sorted(versions))
+    return f"{min(versions)} to {max(versions)} ({len(versions)})"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a recorded request needs is made first, through the simulation's own interface."""
+"""Creates what a recorded request needs, through the simulation's own interface."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from local.azure.core import versions
 from local.azure.core.resource_ids import ResourceId, parse
 from local.azure.core.responses import Answer
 from local.azure.core.world import SUBSCRIPTION
+from local.azure.providers.common import canonical
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
@@ -21,10 +22,12 @@ from local.azure.providers.kinds import (
     MACHINE,
     NIC,
     ROLE,
+    SUBNET,
     VNET,
 )
 from local.azure.services.arm import kind_of
 from tests.contract.azure import Azure
+from tests.contract.recordings import REGION, REGIONS, SIZE, Recording
 
 Body = dict[str, Any]
 ID = re.compile(r"/subscriptions/[^\"?]+")
@@ -41,22 +44,27 @@ READ_ONLY = frozenset(
             "instanceView",
             "keyCreationTime",
         ),
-        *("creationTime", "primaryEndpoints", "statusOfPrimary", "primaryLocation", "lastModifiedTime", "principalId"),
+        *("creationTime", "primaryEndpoints", "statusOfPrimary", "primaryLocation", "lastModifiedTime"),
         *("macAddress", "virtualMachine", "resources", "ipConfiguration", "systemData", "vaultUri"),
     }
 )
 IMAGE = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}
+MARKET = re.compile(
+    r"/Publishers/(?P<publisher>[^/]+)/ArtifactTypes/VMImage/Offers/(?P<offer>[^/]+)/Skus/(?P<sku>[^/]+)", re.IGNORECASE
+)
 UNLIKE = "The recorded disk was made in a way that is not simulated."
 IMMUTABILITY = ("immutableStorageWithVersioning", "immutabilityPolicy")
+MOST_ROWS = 3000
 OWNER = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 
 
 class Preparation:
-    """Makes what one request needs."""
+    """Creates the prerequisites of one request."""
 
     def __init__(self, azure: Azure) -> None:
         self.azure, self.made = azure, set[str]()
         self.trouble: list[str] = []
+        self.faults: list[Body] = []
 
     def put(self, path: str, body: Body) -> Answer:
         known = versions.KNOWN.get(kind_of(path).lower(), ["2024-05-01"])
@@ -75,7 +83,7 @@ class Preparation:
         return match[1] if match else ""
 
     def references(self, body: Any, own: str) -> None:
-        """Everything that a body points to: networks with all their subnets first, cards last."""
+        """Every resource that a body refers to: networks with all their subnets first, network interfaces last."""
         identifiers = sorted(set(ID.findall(json.dumps(body))), key=lambda item: "networkinterfaces" in item.lower())
         subnets: dict[str, set[str]] = defaultdict(set)
         for identifier in identifiers:
@@ -93,6 +101,7 @@ class Preparation:
                 and not rid.collection
                 and len(rid.types) == 1
                 and not identifier.lower().startswith(own.lower())
+                and kind_of(identifier) != DISK
             ):
                 self.make(identifier)
 
@@ -108,7 +117,7 @@ class Preparation:
         )
 
     def make(self, path: str, like: Any = None) -> None:
-        """One resource, with the part of a recorded body that a caller may set."""
+        """Create one resource from the settable part of a recorded body."""
         rid = parse(path)
         if rid is None or path.lower() in self.made:
             return
@@ -121,7 +130,9 @@ class Preparation:
             self._used_as(path, like)
 
     def _used_as(self, path: str, like: Any) -> None:
-        """What used a recorded resource uses this one too."""
+        """Make the resources that used a recorded resource use this one too, and those that were parts of it."""
+        for part in (like.get("resources") or []) if isinstance(like, dict) else []:
+            self.make(part["id"], part)
         given = like.get("properties") or {} if isinstance(like, dict) else {}
         if {"ipConfiguration", "virtualMachine"} & set(given) or (
             kind_of(path) == FIREWALL and given.get("networkInterfaces")
@@ -129,8 +140,11 @@ class Preparation:
             self.user_of(path)
 
     def _body(self, rid: ResourceId, path: str, like: Body) -> Body | None:
-        """What to put, or None for what cannot be put."""
-        body = {**like, "location": like.get("location") or "westus", "properties": dict(like.get("properties") or {})}
+        """The body to put, or None for a resource that cannot be put."""
+        place = like.get("location") or REGION
+        if kind_of(path) in (MACHINE, DISK) and canonical(place) not in REGIONS:
+            place = REGION
+        body = {**like, "location": place, "properties": dict(like.get("properties") or {})}
         make: dict[str, Callable[[str, Body], Body | None]] = {
             VNET: self._network,
             FIREWALL: self._firewall,
@@ -141,7 +155,7 @@ class Preparation:
             MACHINE: self.machine,
             EXTENSION: self._extension,
             KEY_VAULT: self._vault,
-            ROLE: lambda _, __: self._role(rid),
+            ROLE: lambda _, same: self._role(rid, same),
             DISK: self._disk,
         }
         kind = kind_of(path)
@@ -157,7 +171,7 @@ class Preparation:
         for rule in body["properties"].get("securityRules") or []:
             for end in ("sourceAddressPrefix", "destinationAddressPrefix"):
                 if str(rule["properties"].get(end, "")).isdigit():
-                    rule["properties"][end] = "*"  # older groups hold what is refused today
+                    rule["properties"][end] = "*"  # older groups contain values that are rejected today
         return body
 
     def _container(self, path: str, body: Body) -> Body:
@@ -173,11 +187,17 @@ class Preparation:
     def _vault(self, _: str, body: Body) -> Body:
         return {**body, "properties": {"sku": {"family": "A", "name": "standard"}, "tenantId": "t", **body["properties"]}}
 
-    def _role(self, rid: ResourceId) -> Body:
+    def _role(self, rid: ResourceId, like: Body) -> Body:
         self.scope(rid)
+        given = like.get("properties") or {}
+        triple = json.dumps([rid.scope or rid.root, given.get("roleDefinitionId"), given.get("principalId")])
+        if triple in self.made:  # the recorder replaced the IDs of all principals by one
+            given = {name: value for name, value in given.items() if name != "principalId"}
+        self.made.add(triple)
         role = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}"
-        who = {"principalId": self.principal(), "principalType": "ServicePrincipal"}
-        return {"properties": {"roleDefinitionId": role, **who}}
+        who = {"principalId": self.principal(given), "principalType": given.get("principalType") or "ServicePrincipal"}
+        more = {"description": given["description"]} if given.get("description") else {}
+        return {"properties": {"roleDefinitionId": given.get("roleDefinitionId") or role, **who, **more}}
 
     def _card(self, path: str, body: Body) -> Body:
         if not body["properties"].get("ipConfigurations"):
@@ -187,49 +207,98 @@ class Preparation:
             body["properties"]["ipConfigurations"] = [{"name": "ipconfig1", "properties": {"subnet": subnet}}]
         return body
 
-    def _disk(self, path: str, like: Body) -> None:
-        """A disk, which only a machine can bring along, and leave behind."""
+    def _disk(self, path: str, like: Body) -> Body | None:
+        """The body of an empty disk; one with a system on it only a machine can create, and leave behind."""
         given = like.get("properties") or {}
         origin = given.get("creationData") or {}
-        if origin.get("createOption", "FromImage") != "FromImage" or "galleryImageReference" in origin:
+        option = origin.get("createOption", "FromImage")
+        unlike = {"securityProfile", "diskAccessId"} & set(given) or "diskEncryptionSetId" in (given.get("encryption") or {})
+        if option not in ("FromImage", "Empty") or "galleryImageReference" in origin or unlike:
             self.trouble.append(f"{path}: 501 {UNLIKE}")
-            return
-        if {"securityProfile", "diskAccessId"} & set(given) or "diskEncryptionSetId" in (given.get("encryption") or {}):
-            self.trouble.append(f"{path}: 501 {UNLIKE}")
-            return
+            return None
+        if option == "Empty" and "managedBy" not in like:
+            kept = ("creationData", "diskSizeGB", "networkAccessPolicy", "hyperVGeneration", "supportedCapabilities")
+            properties = {name: given[name] for name in kept if given.get(name) is not None}
+            return {**like, "sku": {"name": like["sku"]["name"]}, "properties": properties}
         owner = f"{self.group(path)}/providers/{MACHINE}/of-{path.rpartition('/')[2]}"
         more = {name: like[name] for name in ("tags", "zones") if like.get(name) is not None}
-        body = self.machine(owner, {"location": "westus", "properties": {}, **more})
-        disk = body["properties"]["storageProfile"]["osDisk"]
-        disk |= {"name": path.rpartition("/")[2], "diskSizeGB": given.get("diskSizeGB", 30)}
-        disk["managedDisk"] = {"storageAccountType": (like.get("sku") or {}).get("name", "Standard_LRS")}
+        body = self.machine(owner, {"location": like.get("location") or REGION, "properties": {}, **more})
+        kind, storage = (like.get("sku") or {}).get("name", "Standard_LRS"), body["properties"]["storageProfile"]
+        disk = {"name": path.rpartition("/")[2], "diskSizeGB": given.get("diskSizeGB", 30)}
+        disk |= {"managedDisk": {"storageAccountType": kind}}
+        if option == "Empty":
+            storage["dataDisks"] = [{**disk, "lun": 0, "createOption": "Empty"}]
+        else:
+            storage["osDisk"] |= disk
+            match = MARKET.search(str((origin.get("imageReference") or {}).get("id")))
+            storage["imageReference"] = {**match.groupdict(), "version": "latest"} if match else storage["imageReference"]
         self.put(owner, body)
         if "managedBy" not in like:
             self.azure.manage("DELETE", f"{owner}?api-version=2024-07-01")
             self.azure.finish()
+        return None
 
     def machine(self, path: str, like: Body) -> Body:
+        """The body of a machine like a recorded one, with what it needs."""
         given, group = like.get("properties") or {}, self.group(path)
         cards = (given.get("networkProfile") or {}).get("networkInterfaces") or []
         cards = cards or [{"id": f"{group}/providers/{NIC}/card-of-{path.rpartition('/')[2]}"}]
         for card in cards:
             self.make(card["id"])
+        self.identities(like)
         asked = given.get("storageProfile") or {}
         disk = {"createOption": "FromImage", **(asked.get("osDisk") or {})}
+        if disk["createOption"] == "Attach":
+            self.disk(disk["managedDisk"]["id"])
+            properties = {**given, "networkProfile": {"networkInterfaces": cards}}
+            return {"location": REGION, **like, "properties": {"hardwareProfile": {"vmSize": SIZE}, **properties}}
         disk["managedDisk"] = {k: v for k, v in (disk.get("managedDisk") or {}).items() if k != "id"}
-        login = {
-            "computerName": "m",
-            "adminUsername": "u",
-            **(given.get("osProfile") or {}),
-            "adminPassword": "Pass-word-1234",
+        own = ("secrets", "requireGuestProvisionSignal")
+        login = {name: value for name, value in (given.get("osProfile") or {}).items() if name not in own}
+        login = {"computerName": "m", "adminUsername": "u", **login, "adminPassword": "Pass-word-1234"}
+        image = {k: v for k, v in (asked.get("imageReference") or IMAGE).items() if k != "exactVersion"}
+        storage = {
+            **asked,
+            "imageReference": image,
+            "osDisk": disk,
+            "dataDisks": self._data_disks(asked.get("dataDisks") or []),
         }
-        storage = {"imageReference": {**IMAGE, **(asked.get("imageReference") or {})}, "osDisk": disk}
-        storage |= {"dataDisks": asked["dataDisks"]} if asked.get("dataDisks") else {}
         properties = {**given, "storageProfile": storage, "osProfile": login, "networkProfile": {"networkInterfaces": cards}}
-        return {**like, "location": "westus", "properties": {**properties, "hardwareProfile": {"vmSize": "Standard_D2s_v5"}}}
+        return {"location": REGION, **like, "properties": {"hardwareProfile": {"vmSize": SIZE}, **properties}}
+
+    def _data_disks(self, recorded: list[Body]) -> list[Body]:
+        """The disks that were attached before: a recorded one without an ID is only being attached."""
+        found = []
+        for disk in recorded:
+            if "id" not in disk["managedDisk"] or disk.get("new"):
+                continue
+            kind = disk["managedDisk"].get("storageAccountType", "Premium_LRS")
+            if disk["createOption"] == "Attach":
+                self.disk(disk["managedDisk"]["id"], kind, disk.get("diskSizeGB", 1))
+                managed = disk["managedDisk"]
+            else:
+                managed = {"storageAccountType": kind}
+            settled = {k: v for k, v in disk.items() if k not in ("toBeDetached", "detachOption", "managedDisk")}
+            found.append({**settled, "managedDisk": managed})
+        return found
+
+    def identities(self, body: Body) -> None:
+        """The user-assigned identities of a machine, which are not served."""
+        for identifier in (body.get("identity") or {}).get("userAssignedIdentities") or {}:
+            self.group(identifier)
+            kind, name = "Microsoft.ManagedIdentity/userAssignedIdentities", identifier.rpartition("/")[2]
+            self.azure.world.keep({"id": identifier, "type": kind, "name": name, "properties": {}})
+
+    def disk(self, path: str, kind: str = "Premium_LRS", size: int = 1) -> None:
+        """An empty disk that nothing uses."""
+        if path.lower() not in self.made:
+            self.made.add(path.lower())
+            self.group(path)
+            properties = {"creationData": {"createOption": "Empty"}, "diskSizeGB": size}
+            self.put(path, {"location": REGION, "sku": {"name": kind}, "properties": properties})
 
     def user_of(self, path: str) -> None:
-        """Something that uses a resource, so that it cannot be deleted."""
+        """A resource that uses another one, so that the latter cannot be deleted."""
         group, kind = self.group(path), kind_of(path)
         if kind == DISK:
             owner = f"{group}/providers/{MACHINE}/user"
@@ -255,7 +324,7 @@ class Preparation:
 
     def scope(self, rid: ResourceId) -> None:
         if rid.scope and parse(rid.scope) is not None:
-            if kind_of(rid.scope).lower() in versions.KNOWN:
+            if kind_of(rid.scope).lower() in versions.KNOWN and kind_of(rid.scope) != SUBNET:
                 self.make(rid.scope)
             else:
                 self.group(rid.scope)
@@ -271,24 +340,38 @@ class Preparation:
         elif rid.group:
             self.group(rid.text)
 
-    def principal(self) -> str:
-        """A principal that the directory has known for long."""
-        guid = self.azure.world.guid("a principal", str(len(self.made)))
-        self.azure.world.store.put("principals", guid, {"id": guid, "known_at": 0})
-        return guid
+    def principal(self, like: Body | None = None) -> str:
+        """A principal that the directory has known for a long time: that of a recorded assignment, or a new one."""
+        given = like or {}
+        guid = given.get("principalId") or self.azure.world.guid("a principal", str(len(self.made)))
+        known = {"id": guid, "known_at": 0, "type": given.get("principalType") or "ServicePrincipal"}
+        self.azure.world.store.put("principals", str(guid), known)
+        return str(guid)
+
+    def rows(self, recording: Recording) -> None:
+        """The resources that a query of Resource Graph has found, and as many more as it has counted."""
+        answered = recording.answered if isinstance(recording.answered, dict) else {}
+        found = [row for row in answered.get("data") or [] if isinstance(row, dict) and parse(str(row.get("id")))]
+        more = range(len(found), min(int(answered.get("totalRecords") or 0), MOST_ROWS))
+        template = {"type": "", "name": "", "location": "westus", "properties": {}}
+        documents = [{**template, **row, "type": kind_of(row["id"])} for row in found]
+        path = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/zz/providers/Microsoft.Nothing/others"
+        others = [{**template, "id": f"{path}/{number}", "type": "Microsoft.Nothing/others"} for number in more]
+        skipped = int(((recording.body or {}).get("options") or {}).get("$skip") or 0)
+        self.azure.world.adopt([*others[:skipped], *documents, *others[skipped:]])
 
 
 def settable(value: Any) -> Any:
-    """A recorded body without what only Azure writes."""
+    """A recorded body without the properties that only Azure writes."""
     if isinstance(value, list):
         return [settable(item) for item in value]
     if not isinstance(value, dict):
         return value
-    reference = set(value) <= {"id", "properties", "resourceGroup"}
+    reference = set(value) <= {"id", "properties", "resourceGroup", "storageAccountType"}
     return {
         name: settable(item)
         for name, item in value.items()
         if name not in READ_ONLY
         and not (name == "id" and not reference)
-        and not (name == "type" and "publisher" not in value)
+        and not (name == "type" and not {"publisher", "userAssignedIdentities", "tenantId"} & set(value))
     }

@@ -1,17 +1,20 @@
-"""Replays recorded requests against the simulation, each in groups of its own."""
+"""Replays recorded requests against the simulation, each in resource groups of its own."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from http.client import NOT_IMPLEMENTED
 from typing import Any
 
 from local.azure.core.resource_ids import ResourceId, parse
 from local.azure.core.responses import Answer
-from local.azure.providers.kinds import ACCOUNT, EXTENSION, MACHINE, ROLE
-from local.azure.server import VAULT
+from local.azure.providers.kinds import ACCOUNT, EXTENSION, MACHINE, NIC, ROLE
+from local.azure.providers.network import Creation
+from tests.contract import secrets
 from tests.contract.azure import Azure
 from tests.contract.comparison import differences, poll_differences
 from tests.contract.preparation import Preparation
-from tests.contract.recordings import Recording
+from tests.contract.recordings import METRICS, Poll, Recording
 
 IN_USE = (
     *(
@@ -22,6 +25,12 @@ IN_USE = (
     ),
     "OperationNotAllowed",
 )
+MOST_LISTED = 24
+IMAGE = {"publisher": "Canonical", "offer": "UbuntuServer", "sku": "16.04-LTS"}
+IMAGES = (
+    ("suse 12", {"publisher": "SUSE", "offer": "SLES", "sku": "12-SP3"}),
+    ("Windows Server 2016", {"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": "2016-Datacenter"}),
+)
 ABSENT = (
     "ResourceNotFound",
     "NotFound",
@@ -30,8 +39,6 @@ ABSENT = (
     "RoleAssignmentNotFound",
     "ContainerNotFound",
 )
-SECRET = re.compile(r"/(?:deleted)?secrets/([^/?]+)")
-VERSION = re.compile(r"(secrets/[^/]+/)[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,45 +49,60 @@ class Outcome:
     answer: Answer
     differences: tuple[str, ...]
     trouble: tuple[str, ...]
-    polls: int
+    polled: tuple[tuple[Poll, Answer], ...] = ()
 
     @property
     def served(self) -> bool:
-        """Whether the simulation claims to serve this: neither the request nor what it needs was refused with 501."""
-        return self.answer.status != 501 and not any(": 501 " in line for line in self.trouble)
+        """Whether the simulation claims to serve this: neither the request nor its prerequisites were refused with 501."""
+        return self.answer.status != NOT_IMPLEMENTED and not any(": 501 " in line for line in self.trouble)
 
 
 def replay(azure: Azure, recording: Recording) -> Outcome:
-    """Prepare, ask, compare."""
-    prepare = Preparation(azure)
+    """Prepare, send the request, compare."""
+    prepare, began = Preparation(azure), azure.clock.now_at
+    if recording.op.endswith(METRICS):
+        _prepare_metrics(prepare, recording)
     if "vault:" in recording.op:
-        answer = _vault(azure, recording)
+        answer = secrets.answer(azure, recording)
+    elif recording.op.endswith(METRICS):
+        answer = azure.manage("GET", recording.path)
     elif recording.op.endswith("resourcegraph/resources"):
+        prepare.rows(recording)
         answer = azure.manage("POST", recording.path, recording.body)
     else:
         _prepare(prepare, recording)
+        for fault in prepare.faults:
+            azure.world.faults.add(fault)
         answer = azure.manage(recording.method, recording.path, recording.body)
-    polls, polled = _polled(azure, recording, answer) if answer.status < 300 else (0, [])
+    polled = _polled(azure, recording, answer) if answer.status < 300 else ()
     azure.finish()
     azure.forget_everything()
-    found = differences(recording, answer) + polled if answer.status != 501 else []
-    return Outcome(recording, answer, tuple(found), tuple(prepare.trouble), polls)
+    azure.return_to(max(azure.clock.now_at, began))
+    return compared(Outcome(recording, answer, (), tuple(prepare.trouble), polled))
 
 
-def _polled(azure: Azure, recording: Recording, answer: Answer) -> tuple[int, list[str]]:
-    """How many recorded polls ours was asked as well, while the operation ran and when it had ended, and how they differ."""
+def compared(outcome: Outcome) -> Outcome:
+    """An outcome with the differences of its responses."""
+    if outcome.answer.status == NOT_IMPLEMENTED:
+        return outcome
+    found = differences(outcome.recording, outcome.answer)
+    for poll, answer in outcome.polled:
+        found += poll_differences(poll, answer)
+    return replace(outcome, differences=tuple(dict.fromkeys(found)))
+
+
+def _polled(azure: Azure, recording: Recording, answer: Answer) -> tuple[tuple[Poll, Answer], ...]:
+    """The recorded polls that the simulation answered too, during the operation and after its end."""
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    found: list[str] = []
-    count = 0
+    found: list[tuple[Poll, Answer]] = []
     for running in (True, False):
         if not running:
             azure.finish()
         for poll in recording.polls:
             if poll.running is running and poll.style in headers:
                 path = "/" + headers[poll.style].split("/", 3)[3]
-                found += poll_differences(poll, azure.manage("GET", path))
-                count += 1
-    return count, list(dict.fromkeys(found))
+                found.append((poll, azure.manage("GET", path)))
+    return tuple(found)
 
 
 def _prepare(prepare: Preparation, recording: Recording) -> None:
@@ -101,11 +123,30 @@ def _prepare(prepare: Preparation, recording: Recording) -> None:
     elif recording.code in IN_USE and recording.method == "DELETE":
         prepare.user_of(recording.bare)
     elif recording.method == "PUT":
+        _prepare_failure(prepare, recording)
         _prepare_put(prepare, recording, rid, answered)
     elif rid.collection and recording.method != "POST" and not recording.bare.lower().endswith("/instanceview"):
         _prepare_list(prepare, recording, answered)
     elif recording.status != 204:
         _prepare_one(prepare, recording, rid, answered)
+
+
+def _prepare_failure(prepare: Preparation, recording: Recording) -> None:
+    """An operation that fails at its end as the recorded one did."""
+    for poll in recording.polls:
+        error = poll.answered.get("error") if isinstance(poll.answered, dict) else None
+        if error and poll.answered.get("status") == "Failed":
+            fault = {"effect": "fail", "method": "PUT", "path": recording.bare, "times": 1}
+            prepare.faults.append({**fault, "code": error["code"], "message": error["message"]})
+
+
+def _prepare_metrics(prepare: Preparation, recording: Recording) -> None:
+    """A machine in the region and at the time of recorded metrics."""
+    prepare.azure.return_to(datetime.fromisoformat(recording.at).timestamp())
+    answered = recording.answered if isinstance(recording.answered, dict) else {}
+    region = str(answered.get("resourceregion") or "southcentralus")
+    prepare.make(recording.bare.rpartition("/providers/")[0], {"location": region})
+    prepare.azure.return_to(datetime.fromisoformat(recording.at).timestamp())
 
 
 def _prepare_group(prepare: Preparation, recording: Recording, answered: dict[str, Any]) -> None:
@@ -124,11 +165,16 @@ def _of_group(answered: dict[str, Any]) -> dict[str, Any]:
 
 def _prepare_deleted_vault(prepare: Preparation, recording: Recording) -> None:
     match = re.search(r"/locations/([^/]+)/deletedvaults/([^/]+)", recording.bare, re.IGNORECASE)
-    region, name = (match[1], match[2]) if match else ("westus", "gone")
-    if recording.status != 404:
-        group = f"/subscriptions/{recording.bare.split('/')[2]}/resourceGroups/g-{name}"
-        vault = f"{group}/providers/Microsoft.KeyVault/vaults/{name}"
-        prepare.make(vault, {"location": region})
+    found = recording.answered if isinstance(recording.answered, dict) else {}
+    listed = found["value"] if isinstance(found.get("value"), list) else [found] if found.get("name") else []
+    gone = [
+        (item["properties"]["location"], item["properties"]["vaultId"], item["properties"].get("tags")) for item in listed
+    ]
+    if match and not gone:
+        group = f"/subscriptions/{recording.bare.split('/')[2]}/resourceGroups/g-{match[2]}"
+        gone = [(match[1], f"{group}/providers/Microsoft.KeyVault/vaults/{match[2]}", None)]
+    for region, vault, tags in gone if recording.status != 404 else []:
+        prepare.make(vault, {"location": region, "tags": tags or {}})
         prepare.azure.manage("DELETE", f"{vault}?api-version=2023-07-01")
 
 
@@ -137,19 +183,44 @@ def _prepare_put(prepare: Preparation, recording: Recording, rid: ResourceId, an
         prepare.references(recording.body, recording.bare)
     if rid.type.lower() == ROLE.lower():
         prepare.scope(rid)
-        if recording.status < 400 and recording.body:
-            recording.body["properties"]["principalId"] = prepare.principal()
+        if recording.body and (recording.status < 400 or recording.code == "RoleAssignmentExists"):
+            prepare.principal({**recording.body["properties"], **(answered.get("properties") or {})})
         if recording.code == "RoleAssignmentExists":
-            recording.body["properties"]["principalId"] = prepare.principal()
             other = recording.bare.rpartition("/")[0] + "/" + prepare.azure.world.guid("another")
             prepare.put(other, recording.body)
+    if rid.type.lower() == NIC.lower() and "azure-asyncoperation" in recording.headers:
+        ready = answered["properties"]["provisioningState"] == "Succeeded"
+        prepare.azure.create_cards(Creation.POLLED if ready else Creation.SLOWLY)
     parent = re.match(r"(.*)/(?:extensions|blobServices)/", recording.bare, re.IGNORECASE)
     if parent and recording.code != "ParentResourceNotFound":
         prepare.make(parent[1])
     if recording.status == 200 and not rid.type.lower().endswith("vaults"):
-        # What came back as "Updating" had been something else before.
+        # A resource returned as "Updating" existed before.
         changed = (answered.get("properties") or {}).get("provisioningState") == "Updating"
-        prepare.make(recording.bare, {**answered, "tags": {"before": "this"}} if changed else answered)
+        if rid.type.lower() == MACHINE.lower():
+            prepare.make(recording.bare, _before(prepare, recording.body, answered))
+            _prepare_power(prepare, recording, recording.bare, answered)
+        else:
+            prepare.make(recording.bare, {**answered, "tags": {"before": "this"}} if changed else answered)
+
+
+def _before(prepare: Preparation, body: Any, answered: dict[str, Any]) -> dict[str, Any]:
+    """A machine before a recorded change: without the data disks that the change attaches, which exist by themselves."""
+    prepare.identities(body)
+    asked = {
+        disk["lun"]: disk for disk in ((body.get("properties") or {}).get("storageProfile") or {}).get("dataDisks") or []
+    }
+    profile = answered["properties"]["storageProfile"]
+    disks = []
+    for disk in profile["dataDisks"]:
+        wanted, kind = asked.get(disk["lun"], {}), disk["managedDisk"]
+        attaching = wanted.get("createOption") == "Attach" and "toBeDetached" not in wanted and not disk["toBeDetached"]
+        if attaching:
+            prepare.disk(kind["id"], kind.get("storageAccountType", "Premium_LRS"), disk["diskSizeGB"])
+        if not attaching and "id" in kind:
+            disks.append(disk)
+    profile = {**profile, "dataDisks": disks}
+    return {**answered, "properties": {**answered["properties"], "storageProfile": profile}}
 
 
 def _prepare_list(prepare: Preparation, recording: Recording, answered: dict[str, Any]) -> None:
@@ -159,7 +230,7 @@ def _prepare_list(prepare: Preparation, recording: Recording, answered: dict[str
     parent = re.match(r"(.*/(?:virtualMachines|storageAccounts)/[^/]+)/(?!providers)", recording.bare, re.IGNORECASE)
     if parent and recording.code not in ABSENT:
         prepare.make(parent[1])
-    for item in (answered.get("value") or [])[:3]:
+    for item in (answered.get("value") or [])[:MOST_LISTED]:
         if isinstance(item, dict) and isinstance(item.get("id"), str) and parse(item["id"]):
             prepare.make(item["id"], item)
 
@@ -175,41 +246,40 @@ def _prepare_one(prepare: Preparation, recording: Recording, rid: ResourceId, an
         if rid.type.lower() == ROLE.lower() and recording.code == "RoleAssignmentNotFound":
             prepare.scope(rid)
         return
-    whole = not action and recording.status < 300 and recording.method in ("GET", "PATCH")
-    prepare.make(path, answered if whole else None)
-    if recording.op.endswith(f"{MACHINE.lower()}/{{}}/start"):
+    whole = not action and recording.status < 300 and recording.method in ("GET", "PATCH", "DELETE")
+    viewed = _as_viewed(answered) if recording.bare.lower().endswith("/instanceview") else None
+    prepare.make(path, answered if whole else viewed)
+    for part in answered.get("extensions") or [] if viewed else []:
+        publisher, _, kind = part["type"].rpartition(".")
+        given = {"publisher": publisher, "type": kind, "typeHandlerVersion": part["typeHandlerVersion"]}
+        prepare.make(f"{path}/extensions/{part['name']}", {"properties": given})
+    if rid.type.lower().startswith(MACHINE.lower()):
+        _prepare_power(prepare, recording, path, answered)
+
+
+def _as_viewed(view: dict[str, Any]) -> dict[str, Any]:
+    """A machine with the system, the data disks and the pictures of an instance view."""
+    image = next((image for words, image in IMAGES if words in f"{view.get('osName')} {view.get('osVersion')}"), IMAGE)
+    disks = [
+        {"lun": lun, "name": disk["name"], "createOption": "Empty", "diskSizeGB": 1, "managedDisk": {"id": "made with it"}}
+        for lun, disk in enumerate(view["disks"][1:])
+    ]
+    storage = {"imageReference": image, "dataDisks": disks, "osDisk": {"name": view["disks"][0]["name"]}}
+    pictures = {"bootDiagnostics": {"enabled": True, "storageUri": "https://pictures.blob.core.windows.net/"}}
+    more = {"diagnosticsProfile": pictures} if "bootDiagnostics" in view else {}
+    return {"properties": {"storageProfile": storage, "osProfile": {"computerName": view.get("computerName", "m")}, **more}}
+
+
+def _prepare_power(prepare: Preparation, recording: Recording, path: str, answered: dict[str, Any]) -> None:
+    """A machine in the recorded state: off before a start, and where it was shown so; just started if its agent was."""
+    view = (answered.get("properties") or {}).get("instanceView") or answered
+    codes = {status.get("code") for status in view.get("statuses") or []}
+    disk = ((answered.get("properties") or {}).get("storageProfile") or {}).get("osDisk") or {"diskSizeGB": 0}
+    said = str((view.get("vmAgent") or {}).get("statuses"))
+    off = "PowerState/deallocated" in codes or "diskSizeGB" not in disk
+    if recording.op.endswith(f"{MACHINE.lower()}/{{}}/start") or off:
         prepare.azure.manage("POST", f"{path}/deallocate?api-version={recording.version}")
         prepare.azure.finish()
-
-
-def _vault(azure: Azure, recording: Recording) -> Answer:
-    path, name = recording.path, SECRET.search(recording.path)
-    if recording.status == 401:
-        return azure.ask(VAULT, recording.method, path, recording.body, token=False)
-    called, code = name[1] if name else "listed", recording.code
-    inner = str((recording.answered or {}).get("error") or "") if isinstance(recording.answered, dict) else ""
-    made: Any = None
-    wanted = recording.status != 404 and (recording.method != "PUT" or bool(code))
-    if wanted:
-        given = {"value": "v", **_like(recording.answered)}
-        made = azure.ask(VAULT, "PUT", f"/secrets/{called}?api-version=7.4", given).body
-    if (
-        wanted and "deletedsecrets" in path and "Exists" not in inner and "exists" not in inner
-    ) or "ObjectIsDeleted" in inner:
-        azure.ask(VAULT, "DELETE", f"/secrets/{called}?api-version=7.4")
-    if isinstance(made, dict) and VERSION.search(path):
-        path = VERSION.sub(lambda match: match[1] + made["id"].rpartition("/")[2], path)
-    path = re.sub(r"&?\$skiptoken=[^&]*", "", path)  # what a page begins with is the server's own business
-    return azure.ask(VAULT, recording.method, path, recording.body)
-
-
-def _like(answered: Any) -> dict[str, Any]:
-    """What of a recorded secret a caller has set."""
-    if not isinstance(answered, dict):
-        return {}
-    items = answered.get("value")
-    first = items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else answered
-    given = {name: first[name] for name in ("tags", "contentType") if first.get(name) is not None}
-    dates = {name: first["attributes"][name] for name in ("nbf", "exp") if name in (first.get("attributes") or {})}
-    dates |= {"enabled": False} if "SecretDisabled" in str(answered) else {}
-    return {**given, **({"attributes": dates} if dates else {})}
+    if "not yet populated" in said:
+        prepare.azure.manage("POST", f"{path}/restart?api-version={recording.version}")
+        prepare.azure.pass_time(61)

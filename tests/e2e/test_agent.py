@@ -1,4 +1,4 @@
-"""The agent as it is installed, on this very computer, reports to the control plane, and is believed."""
+"""The installed agent runs on this computer and reports to the control plane."""
 
 import json
 import os
@@ -23,7 +23,7 @@ AUDIENCE = "api://dormouse"
 
 @pytest.fixture
 def ground() -> Iterator[Ground]:
-    """In real time, for the agent lives in it."""
+    """A sandbox in real time, because the agent uses real time."""
     with temporary_ground(speed=1, timers=False) as running:
         yield running
 
@@ -35,7 +35,7 @@ def fleet(ground: Ground) -> Iterator[FleetSide]:
 
 
 def metadata_of(fleet: FleetSide, name: str, request: Request) -> Answer:
-    """What the host of a simulated machine tells it about itself: its id, and tokens of its own identity."""
+    """The metadata that a simulated machine gets from its host: its resource ID, and tokens of its identity."""
     if request.path == "/metadata/instance/compute":
         return answered({"resourceId": fleet.id(name)})
     body = {"id": fleet.id(name), "audience": request.query["resource"][0]}
@@ -45,7 +45,7 @@ def metadata_of(fleet: FleetSide, name: str, request: Request) -> Answer:
 
 @contextmanager
 def agent(root: Path, fleet: FleetSide, name: str) -> Iterator[list[str]]:
-    """The program that cloud-init installs, started without systemd; the command that dormouse-awake is."""
+    """The program that cloud-init installs, started without systemd; yields the command line of dormouse-awake."""
     archive = root / "agent.pyz"
     archive.write_bytes(agent_archive())
     for folder in ("proc", "dev", "sys", "var", "home"):
@@ -65,17 +65,19 @@ def agent(root: Path, fleet: FleetSide, name: str) -> Iterator[list[str]]:
             running.wait(10)
 
 
-def test_the_real_agent_is_heard_and_what_people_wish_on_the_machine_is_kept(fleet: FleetSide, tmp_path: Path) -> None:
+def test_heartbeats_and_holds_of_the_real_agent_reach_the_control_plane(fleet: FleetSide, tmp_path: Path) -> None:
     fleet.load(here=machine(size=CPU_SIZE, agent=False))
     assert "logins" not in fleet_line(fleet, "here")["measurements"]
     with agent(tmp_path, fleet, "here") as awake:
-        # A wish is told at once, together with the minutes that are over; without one the agent waits until it is asked.
-        until(lambda: subprocess.run([*awake, "2h", "a long proof"], check=False).returncode == 0, "nobody can wish")
-        until(lambda: fleet_line(fleet, "here")["verdict"] == "held", "nobody heard the wish")
+        # A hold is reported at once, together with the finished minutes; without one the agent waits for its next heartbeat.
+        until(
+            lambda: subprocess.run([*awake, "2h", "a long proof"], check=False).returncode == 0, "the hold was not accepted"
+        )
+        until(lambda: fleet_line(fleet, "here")["verdict"] == "held", "the hold was not received")
         assert "a long proof" in fleet_line(fleet, "here")["reason"]
 
         def told() -> bool:
-            for wish in ("1h", "off"):  # each is told at once, with the minutes that are over by then
+            for wish in ("1h", "off"):  # each is reported at once, with the minutes finished by then
                 assert subprocess.run([*awake, wish], check=False).returncode == 0
                 time.sleep(0.5)
             signals = set(fleet_line(fleet, "here")["measurements"])

@@ -1,10 +1,12 @@
-"""What the README tells people to type."""
+"""The commands of the README."""
 
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.support import ROOT, WORKSTATION
 
@@ -14,7 +16,7 @@ def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_the_demo_tells_the_whole_story_and_ends_well() -> None:
+def test_the_demo_shows_every_step_and_exits_with_0() -> None:
     done = demo("--speed", "60")
     assert done.returncode == 0, done.stdout + done.stderr
     said = " ".join(done.stdout.split())
@@ -26,7 +28,19 @@ def test_the_demo_tells_the_whole_story_and_ends_well() -> None:
     assert "Shown on the machine" in said
 
 
-def test_the_demo_fails_loudly_when_what_it_shows_does_not_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("blueprint", "way_in"), [("data-science", "https://203.0.113."), ("build-agent", "ssh azureuser@")]
+)
+def test_the_demo_shows_the_life_of_the_example_of_a_blueprint(blueprint: str, way_in: str) -> None:
+    done = demo("--speed", "60", "--blueprint", blueprint)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = " ".join(done.stdout.split())
+    for part in ("Plan of ml1", "provision ml1: succeeded", way_in, "stop ml1: succeeded", "start ml1: succeeded"):
+        assert part in said
+    assert "The simulated Azure agrees: no resources, no secrets." in said
+
+
+def test_the_demo_exits_with_1_and_shows_the_error_when_a_step_fails(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.json"
     wrong.write_text(json.dumps({**WORKSTATION, "size": "Standard_NV6ads_A10_v6"}))
     done = demo("--speed", "60", "--spec", str(wrong))
@@ -36,17 +50,18 @@ def test_the_demo_fails_loudly_when_what_it_shows_does_not_work(tmp_path: Path) 
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Make as a person would call it, even when these tests were called by make."""
+    """Run make with a clean environment, even if make started these tests."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"}
     return subprocess.run(["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_make_alone_lists_every_target() -> None:
+def test_make_without_a_target_lists_every_target() -> None:
     listed = make(ROOT).stdout
-    assert [line.split()[1] for line in listed.splitlines()] == ["help", "demo", "run", "test", "bench", "format", "clean"]
+    named = [line.split()[1] for line in listed.splitlines()]
+    assert named == ["help", "demo", "run", "test", "bench", "azure-cli", "custodian", "format", "clean"]
 
 
-def test_make_says_clearly_what_it_needs_when_there_is_no_python(tmp_path: Path) -> None:
+def test_make_names_the_required_python_versions_when_none_is_found(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").touch()
     (tmp_path / "requirements-dev.txt").touch()
     done = make(tmp_path, "-f", str(ROOT / "Makefile"), "PYTHONS=nothing-of-that-name", "PYTHON=", "demo")

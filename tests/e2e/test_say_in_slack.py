@@ -11,7 +11,7 @@ from tests.support import ROOT, ControlPlane
 SCRIPT = ROOT / "examples" / "say-in-slack.sh"
 
 
-def test_a_command_signed_and_sent_by_curl_becomes_a_running_machine_and_a_card() -> None:
+def test_a_command_signed_and_sent_with_curl_builds_a_machine_and_returns_a_card() -> None:
     for program in ("curl", "openssl"):
         if shutil.which(program) is None:
             unchecked(program, "that the example which says a command in Slack works (Debian, Ubuntu: apt install it)")

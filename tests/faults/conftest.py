@@ -1,43 +1,18 @@
-import asyncio
 from collections.abc import Iterator
 
-import aiohttp.connector
 import pytest
-from azure.durable_functions.models.utils import http_utils
 
-from local.host.durable.store import Store
-from local.host.timestamps import parse_timestamps_once
-from local.hostnames import resolve_localhost_names
-from local.sandbox import TIMERS, temporary_ground
-from tests.faults.harness import NOTHING, VERBS, Recording, Workbench, contents
-from tests.support import AzureSide
+from tests.faults.harness import NOTHING, Recording, Workbench, contents
+from tests.faults.opening import open_workbench, record_all
+from tests.support import WORKSTATION, AzureSide
 
-SPEED = 800.0
+OTHER_SIZE = "Standard_NV12ads_A10_v5"
 
 
 @pytest.fixture(scope="package")
 def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    resolve_localhost_names()
-    with temporary_ground(speed=SPEED, seed=11) as ground, pytest.MonkeyPatch.context() as patch:
-        ground.host.kill()  # only its Azure is needed
-        for name, value in ground.app_environment.items():
-            patch.setenv(name, value)
-        patch.setenv("CLOCK_SPEED", "1")  # in real time: a message from Slack would be too old within half a real second
-        # A sweep's activities are not those of the command, and would move the place at which the power is cut.
-        for name in TIMERS:
-            patch.setenv(f"AzureWebJobs.{name}.Disabled", "true")
-        # aiohttp has read SSL_CERT_FILE when it was imported, which was before there was a simulated Azure.
-        aiohttp.connector._SSL_CONTEXT_VERIFIED.load_verify_locations(ground.app_environment["SSL_CERT_FILE"])
-        parse_timestamps_once()
-        # The SDK's durable client keeps one session for as long as the process lives: one loop for all lives.
-        with ground.simulation() as simulation, asyncio.Runner() as runner:
-            for quota in ("cores", "StandardNVADSA10v5Family"):
-                body = {"region": "polandcentral", "name": quota, "limit": 100_000}
-                simulation.put("/limits", json=body).raise_for_status()
-            workbench = Workbench(ground, simulation, tmp_path_factory.mktemp("faults"), SPEED, runner, ground.clock.origin)
-            Store(workbench.file).close()
-            yield workbench
-            runner.run(http_utils._close_session())
+    with open_workbench(tmp_path_factory.mktemp("faults")) as workbench:
+        yield workbench
 
 
 @pytest.fixture
@@ -50,18 +25,27 @@ def side(workbench: Workbench) -> Iterator[AzureSide]:
 
 @pytest.fixture(scope="package")
 def recordings(workbench: Workbench) -> dict[str, Recording]:
-    """Each command, one after the other, when nothing happens."""
-    made = {}
-    for verb in VERBS:
-        made[verb], done = workbench.record("recorded", verb)
-        assert done.operation["outcome"] == "succeeded"
-        made[verb].end = contents(AzureSide(workbench.simulation), "recorded")
-    return made
+    """Each command, one after the other, without faults."""
+    return record_all(workbench, "recorded")
+
+
+@pytest.fixture(scope="package")
+def fallback(workbench: Workbench, recordings: dict[str, Recording]) -> Recording:
+    """A provision for which Azure has no capacity in the first size: it is built with the second one."""
+    workbench.restore(recordings["provision"].begin)
+    side = AzureSide(workbench.simulation)
+    side.exhaust(WORKSTATION["region"], WORKSTATION["size"])
+    spec = {**WORKSTATION, "fallback": {"sizes": [OTHER_SIZE]}}
+    recording, done = workbench.record("elsewhere", "provision", spec)
+    recording.end = contents(side, "elsewhere")
+    recording.refused = frozenset({"vm"})
+    assert (done.operation["outcome"], len(done.operation["attempts"])) == ("succeeded", 1)
+    return recording
 
 
 @pytest.fixture(scope="package")
 def rollback(workbench: Workbench, recordings: dict[str, Recording]) -> Recording:
-    """A machine for which Azure has no room, and nothing else happens: what was built is deleted again."""
+    """A provision for which Azure has no capacity, otherwise without faults: what was built is rolled back."""
     workbench.restore(recordings["provision"].begin)
     side = AzureSide(workbench.simulation)
     side.spoil(method="PUT", kind="Microsoft.Compute/virtualMachines", status=409, code="SkuNotAvailable")

@@ -1,4 +1,4 @@
-"""A command from a chat is carried out once and answered, wherever the power is cut."""
+"""A chat command is carried out once and answered, wherever the host crashes."""
 
 import time
 import uuid
@@ -19,13 +19,13 @@ from tests.conftest import PASSED
 from tests.faults.harness import Checkpoint, Life, Recording, Workbench
 from tests.support import AzureSide
 
-# The SDK warns of values whose types it does not know, and of answers that come after an "any of these" has ended.
+# The SDK warns of values of unknown types, and of results that arrive after a task_any has ended.
 pytestmark = pytest.mark.filterwarnings("ignore:azure.functions df_loads", "ignore:Potential duplicate Task")
 
 
 @pytest.fixture(scope="module")
 def restart(workbench: Workbench) -> Recording:
-    """A machine is restarted from Slack, and nothing happens."""
+    """A restart from Slack without faults."""
     name = "chat-restart"
     workbench.command(name, "provision")
     recording = Recording(name, "restart", workbench.checkpoint())
@@ -33,20 +33,20 @@ def restart(workbench: Workbench) -> Recording:
     return recording
 
 
-@pytest.mark.parametrize("written", [False, True], ids=["before it is written down", "after it is written down"])
-def test_the_power_is_cut_while_a_machine_is_restarted_from_slack(
+@pytest.mark.parametrize("written", [False, True], ids=["before its result is committed", "after its result is committed"])
+def test_a_restart_from_slack_survives_a_host_crash_at_every_activity(
     workbench: Workbench, restart: Recording, written: bool
 ) -> None:
     cuts = restart.written if written else restart.unwritten
     assert len(cuts) > 5
     for place, cut in enumerate(cuts, 1):
-        # What was told but could not be written down is told again; nothing is left unsaid.
+        # A message that was sent but not committed is sent again; no message is missing.
         assert len(_restarted(workbench, restart, cut)) in (2, 3), place
         PASSED[f"restart from Slack: power cut at the n-th activity, {'after' if written else 'before'} it is written"] += 1
 
 
 def _restarted(workbench: Workbench, recording: Recording, beginning: Checkpoint) -> list[dict[str, Any]]:
-    """The messages about a restart that goes on from there; Slack says it again, as it does when it got no answer."""
+    """The messages about a restart that continues from there; Slack repeats a request that got no response."""
     path, trigger, recorded = "/commands/restart", "the-one-restart", bool(recording.written)
 
     async def restarted() -> None:
@@ -64,7 +64,7 @@ def _restarted(workbench: Workbench, recording: Recording, beginning: Checkpoint
 
 
 async def _said(life: Life, workbench: Workbench, name: str, path: str, trigger: str, word: str = "restart") -> str:
-    """Say it, again in the next life as Slack does when it got no answer; the orchestration that carries it out."""
+    """Send a command; repeat it in the next life, as Slack does after a missing response; returns the orchestration ID."""
     fields = {"text": f"{word} {name}", "user_id": "UOPERATOR", "trigger_id": trigger}
     fields["response_url"] = f"{workbench.ground.app_environment['SLACK_HOOKS_URL']}{path}"
     body, now = urlencode(fields).encode(), str(int(time.time()))
@@ -74,7 +74,9 @@ async def _said(life: Life, workbench: Workbench, name: str, path: str, trigger:
     return ChatMessage(Channel.SLACK, "UOPERATOR", "", trigger).id
 
 
-def test_a_message_whose_taker_died_before_handing_it_over_is_taken_again(workbench: Workbench, side: AzureSide) -> None:
+def test_a_message_is_accepted_again_if_the_process_died_before_starting_its_command(
+    workbench: Workbench, side: AzureSide
+) -> None:
     path, trigger = f"/commands/{uuid.uuid4().hex}", uuid.uuid4().hex
 
     async def died() -> None:
@@ -95,7 +97,7 @@ def test_a_message_whose_taker_died_before_handing_it_over_is_taken_again(workbe
     assert "There is no environment like" in str(told["body"])
 
 
-def test_what_lasts_longer_than_slack_listens_is_said_to_go_on(
+def test_an_operation_longer_than_the_slack_reply_window_is_reported_as_still_running(
     workbench: Workbench, side: AzureSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrators.chat.command.TELLABLE", timedelta(seconds=30))

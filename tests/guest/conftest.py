@@ -62,7 +62,7 @@ def control_plane() -> ControlPlane:
 def start(
     machine: Machine, archive: Path, metadata: Metadata, control_plane: ControlPlane, tmp_path: Path
 ) -> Iterator[Callable[[], Agent]]:
-    """Start the agent, whose minute lasts less than a second; it is ended with the test."""
+    """Start the agent with a minute of less than a second; it is stopped with the test."""
     with ExitStack() as stack:
         metadata_port = stack.enter_context(serving(metadata))
         port = stack.enter_context(serving(control_plane))
@@ -71,7 +71,7 @@ def start(
         )
 
         (machine.root / "proc/stat").unlink()
-        (machine.root / "proc/stat").symlink_to("/proc/stat")  # a processor's counters always move
+        (machine.root / "proc/stat").symlink_to("/proc/stat")  # CPU counters always increase
 
         def begin() -> Agent:
             log = tmp_path / "log.txt"

@@ -1,4 +1,4 @@
-"""What surrounds an agent: a machine's files, its metadata service, and a control plane, all of them pretended."""
+"""Fakes of what surrounds an agent: a machine's files, its metadata service, and a control plane."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 @dataclass(slots=True)
 class Request:
-    """What somebody was asked."""
+    """A received request."""
 
     method: str
     path: str
@@ -64,7 +64,7 @@ def _handler(respond: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandle
 
 @contextmanager
 def serving(respond: Callable[[Request], Answer], host: str = "127.0.0.1") -> Iterator[int]:
-    """A server on this machine; its port."""
+    """A server on this machine; yields its port."""
     server = ThreadingHTTPServer((host, 0), _handler(respond))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -82,7 +82,7 @@ def answered(value: Any, status: int = 200, **headers: str) -> Answer:
 
 @dataclass(slots=True)
 class Metadata:
-    """The host's metadata service; every token that it gives is another one."""
+    """The host's metadata service; each of its tokens is different."""
 
     asked: list[Request] = field(default_factory=list)
     tokens: int = 0
@@ -104,7 +104,7 @@ class Metadata:
 
 @dataclass(slots=True)
 class ControlPlane:
-    """The control plane; `answers` are given in turn before the usual one is."""
+    """The control plane; `answers` are sent in turn before the usual response."""
 
     received: list[Request] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
@@ -132,7 +132,7 @@ class ControlPlane:
 
 @dataclass(slots=True)
 class Machine:
-    """The files of a machine, and the programs that it has."""
+    """The files of a machine, and its programs."""
 
     root: Path
     programs: Path
@@ -151,7 +151,7 @@ class Machine:
     def process(
         self, pid: int, name: str, parent: int = 1, command: str = "", state: str = "S", terminal: str = "", leads: int = 0
     ) -> None:
-        """A process; `terminal` is like "pts/3", and `leads` the process that leads its session, if it does not itself."""
+        """Add a process; `terminal` is like "pts/3", and `leads` the session leader, if it is not the process itself."""
         number = terminal and ((136 << 8) if terminal.startswith("pts/") else 4 << 8) + int(re.sub(r"\D", "", terminal))
         number = (number or 0) + (64 if terminal.startswith("ttyS") else 0)
         session = (leads or pid) if terminal else 0
@@ -159,7 +159,7 @@ class Machine:
         self.write(f"/proc/{pid}/cmdline", command.replace(" ", "\0"))
 
     def user(self, pid: int, number: int, switches: int = 0) -> None:
-        """Of which user a process is, and how often it has waited."""
+        """Set the user of a process, and how often it has waited."""
         uid = "\t".join([str(number)] * 4)
         self.write(f"/proc/{pid}/status", f"Name:\tx\nUid:\t{uid}\nvoluntary_ctxt_switches:\t{switches}\n")
 
@@ -171,7 +171,7 @@ class Machine:
             (folder / str(number)).symlink_to(f"socket:[{inode}]")
 
     def logind(self, name: str, **said: object) -> None:
-        """A session as systemd-logind writes it down."""
+        """Add a session as systemd-logind records it."""
         usual = {"UID": 1000, "USER": "ana", "ACTIVE": 1, "STATE": "active", "REMOTE": 1, "TYPE": "tty", "CLASS": "user"}
         lines = [f"{key}={value}" for key, value in {**usual, **said}.items()]
         self.write(f"/run/systemd/sessions/{name}", "\n".join(["# This is private data. Do not parse.", *lines]) + "\n")
@@ -181,7 +181,7 @@ class Machine:
         self.write(f"/sys/bus/pci/devices/{name}/class", "0x030200\n")
 
     def logged_in(self, *people: tuple[int, int, str], line: str = "pts/0", host: str = "10.0.0.1") -> None:
-        """Records of utmp: kind, process and name."""
+        """Write utmp records: kind, process and name."""
         records = [
             struct.pack("=hxxi32s4s32s256s52x", kind, pid, line.encode(), b"ts/0", user.encode(), host.encode())
             for kind, pid, user in people
@@ -189,7 +189,7 @@ class Machine:
         self.write("/var/run/utmp", b"".join(records))
 
     def connected(self, *lines: tuple[str, str, str] | tuple[str, str, str, int], file: str = "tcp") -> None:
-        """Rows of /proc/net/tcp: local and remote address, state, and the number of the socket."""
+        """Write rows of /proc/net/tcp: local and remote address, state, and the socket's inode."""
         rows = [
             f"   {n}: {local} {remote} {state} 00000000:00000000 00:00000000 00000000  1000  0 {rest[0] if rest else n}"
             for n, (local, remote, state, *rest) in enumerate(lines)
@@ -224,7 +224,7 @@ class Machine:
 
 @dataclass(slots=True)
 class Terminal:
-    """A real terminal under a name that it has on a machine, and what has been written to it."""
+    """A real terminal under the name that it has on a machine, and what was written to it."""
 
     machine: Machine
     name: str = "pts/0"
@@ -255,7 +255,7 @@ class Terminal:
 
 @dataclass(slots=True)
 class Agent:
-    """An agent that runs as the program it is."""
+    """An agent that runs as a process."""
 
     process: subprocess.Popen[str]
     log: Path

@@ -3,11 +3,13 @@ import subprocess
 import pytest
 
 from dormouse.environments.results import Check
+from dormouse.guest.files import READY_PATH
 from dormouse.guest.health import expected_checks, findings_in, health_script
-from dormouse.guest.setup_script import READY_PATH
-from dormouse.resources.plan import GuestSetup
+from dormouse.resources.features import GuestSetup
+from tests.guest.setups import URL
+from tests.guest.setups import setup as workstation
 
-SETUP = GuestSetup("azureuser", "stml1abc", "deeplearning", control_plane="https://dormouse.azurewebsites.net/api")
+SETUP = workstation(control_plane=URL)
 
 HEALTHY = r"""
 timeout() { shift; "$@"; }
@@ -20,7 +22,7 @@ nvidia-smi() { printf 'NVIDIA A10-4Q, 570.211.01, 4096 MiB\n'; }
 
 
 def run(commands: str, setup: GuestSetup = SETUP) -> dict[str, Check]:
-    """Run the script in a shell that knows these commands only."""
+    """Run the script in a shell that has only these commands."""
     text = f"{commands}\n{health_script(setup)}"
     done = subprocess.run(
         ["/bin/bash", "--restricted", "-c", text], capture_output=True, text=True, env={"PATH": "/nonexistent"}, check=False
@@ -37,7 +39,6 @@ def test_a_healthy_machine_passes_every_check() -> None:
 @pytest.mark.parametrize(
     ("broken", "check", "result"),
     [
-        ("cloud-init() { printf 'status: error\\n'; }", "cloud-init", Check.FAILED),
         ("cloud-init() { printf 'status: running\\n'; }", "cloud-init", Check.WAITING),
         ("cloud-init() { printf 'status: degraded done\\n'; return 2; }", "cloud-init", Check.PASSED),
         ("mountpoint() { return 1; }", "blob-mount", Check.WAITING),
@@ -47,32 +48,43 @@ def test_a_healthy_machine_passes_every_check() -> None:
         ("systemctl() { printf 'failed\\n'; return 3; }", "agent", Check.WAITING),
     ],
 )
-def test_what_is_broken_is_found(broken: str, check: str, result: Check) -> None:
+def test_every_broken_feature_fails_its_check(broken: str, check: str, result: Check) -> None:
     assert run(HEALTHY + broken)[check] is result
 
 
-def test_after_a_later_boot_the_setup_service_is_inactive_and_its_work_is_done() -> None:
+@pytest.mark.parametrize(
+    ("setup", "result"),
+    [("activating", Check.WAITING), ("active", Check.PASSED), ("failed", Check.FAILED), ("inactive", Check.FAILED)],
+)
+def test_an_error_of_cloud_init_is_final_only_if_the_setup_does_not_run(setup: str, result: Check) -> None:
+    error = f"cloud-init() {{ printf 'status: error\\n'; }}\nsystemctl() {{ printf '{setup}\\n'; }}\n"
+    assert run(HEALTHY + error)["cloud-init"] is result
+    ready = f'test() {{ [ "$1 $2" = "-e {READY_PATH}" ]; }}\n'
+    assert run(HEALTHY + error + ready)["cloud-init"] is Check.PASSED
+
+
+def test_an_inactive_setup_service_passes_after_a_later_boot() -> None:
     inactive = 'systemctl() { case "$2" in dormouse-setup.service) printf "inactive\n" ;; *) printf "active\n" ;; esac; }\n'
     done = f'test() {{ [ "$1 $2" = "-e {READY_PATH}" ]; }}\n'
     assert run(HEALTHY + inactive)["setup"] is Check.WAITING
     assert run(HEALTHY + inactive + done) == dict.fromkeys(expected_checks(SETUP), Check.PASSED)
 
 
-def test_a_machine_without_any_of_the_commands_is_never_healthy() -> None:
+def test_no_check_passes_if_the_commands_are_missing() -> None:
     assert Check.PASSED not in run("").values()
 
 
-def test_a_check_that_says_nothing_has_not_passed() -> None:
+def test_a_check_without_output_has_not_passed() -> None:
     found = findings_in("Enable succeeded: \n[stdout]\n\n[stderr]\n", SETUP)
     assert {finding.result for finding in found} == {Check.WAITING}
 
 
-def test_a_machine_that_has_nobody_to_tell_is_not_asked_for_an_agent() -> None:
-    silent = GuestSetup("azureuser", "stml1abc", "deeplearning")
+def test_the_agent_is_not_checked_without_a_control_plane() -> None:
+    silent = workstation()
     assert "agent" in run(HEALTHY)
     assert "agent" not in run(HEALTHY, silent)
 
 
-def test_a_machine_without_gpu_or_desktop_is_not_asked_for_them() -> None:
-    plain = GuestSetup("azureuser", "stml1abc", "deeplearning", gpu=False, desktop=False)
+def test_gpu_and_desktop_are_checked_only_if_the_machine_has_them() -> None:
+    plain = workstation(gpu=False, desktop=False)
     assert set(run(HEALTHY, plain)) == {"cloud-init", "setup", "blob-mount"}

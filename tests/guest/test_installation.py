@@ -1,4 +1,4 @@
-"""The scripts that put the agent on a machine and take it away, really run, with a systemd that is pretended."""
+"""The scripts that install and remove the agent on a machine, executed with a fake systemd."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dormouse.guest.installation import install_script, installed_files, remove_script
-from dormouse.guest.packaging import SOURCES, agent_archive, bare, packed_agent
+from dormouse.guest.packaging import AGENT, FOLDER, agent_archive, bare, packed_agent
 from tests.conftest import unchecked
 from tests.guest.fakes import Machine
 
@@ -41,7 +41,7 @@ class Site:
         return done.returncode, done.stdout.splitlines()
 
     def files(self) -> dict[str, int]:
-        """What is there, with permissions."""
+        """The existing files, with permissions."""
         found = [path for path in self.machine.root.rglob("*") if path.is_file()]
         return {f"/{path.relative_to(self.machine.root)}": path.stat().st_mode & 0o777 for path in found}
 
@@ -55,7 +55,7 @@ def site(tmp_path: Path) -> Site:
 
 
 @pytest.mark.parametrize("script", [install_script(URL, AUDIENCE), remove_script()], ids=["install", "remove"])
-def test_bash_can_read_the_scripts(script: str) -> None:
+def test_the_scripts_are_valid_bash_and_pass_shellcheck(script: str) -> None:
     checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     shellcheck = Path(sysconfig.get_path("scripts"), "shellcheck")
@@ -63,7 +63,7 @@ def test_bash_can_read_the_scripts(script: str) -> None:
     assert checked.returncode == 0, checked.stdout
 
 
-def test_installing_twice_leaves_what_installing_once_does(site: Site) -> None:
+def test_installing_twice_is_idempotent(site: Site) -> None:
     for _ in range(2):
         code, said = site.run(install_script(URL, AUDIENCE))
         assert (code, said[-1]) == (0, "dormouse-check agent passed the agent is running")
@@ -78,14 +78,14 @@ def test_installing_twice_leaves_what_installing_once_does(site: Site) -> None:
     assert "enable --now dormouse-agent.service" in orders
 
 
-def test_what_was_installed_runs(site: Site) -> None:
+def test_the_installed_agent_runs(site: Site) -> None:
     site.run(install_script(URL, AUDIENCE))
     archive = site.machine.root / "usr/local/lib/dormouse/agent.pyz"
     done = subprocess.run([sys.executable, "-I", str(archive), "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == "1.0\n"
 
 
-def test_removing_leaves_nothing_and_can_be_done_again(site: Site) -> None:
+def test_removing_leaves_no_files_and_is_idempotent(site: Site) -> None:
     site.run(install_script(URL, AUDIENCE))
     site.machine.write("/run/dormouse/awake.d/0-a", "{}")
     site.machine.write("/usr/local/bin/somebody-elses")
@@ -99,14 +99,14 @@ def test_removing_leaves_nothing_and_can_be_done_again(site: Site) -> None:
     assert "disable --now dormouse-agent.service" in site.log.read_text()
 
 
-def test_an_agent_that_ends_at_once_has_failed(site: Site) -> None:
+def test_installation_fails_if_the_agent_exits_at_once(site: Site) -> None:
     site.systemd(becomes="failed")
     code, said = site.run(install_script(URL, AUDIENCE))
     assert code == 1
     assert said[-1].startswith("dormouse-check agent failed the agent ended after its start")
 
 
-def test_a_disk_that_takes_nothing_has_failed(site: Site) -> None:
+def test_installation_fails_if_files_cannot_be_written(site: Site) -> None:
     site.machine.write("/etc/dormouse", "a file where a folder must be")
     code, said = site.run(install_script(URL, AUDIENCE))
     assert code == 1
@@ -114,7 +114,7 @@ def test_a_disk_that_takes_nothing_has_failed(site: Site) -> None:
 
 
 @pytest.mark.parametrize("missing", ["gunzip", "base64"])
-def test_an_agent_that_cannot_be_unpacked_has_failed(site: Site, missing: str) -> None:
+def test_installation_fails_if_the_agent_cannot_be_unpacked(site: Site, missing: str) -> None:
     site.machine.program(missing, "cat > /dev/null; exit 1")
     code, said = site.run(install_script(URL, AUDIENCE))
     assert code == 1
@@ -122,7 +122,7 @@ def test_an_agent_that_cannot_be_unpacked_has_failed(site: Site, missing: str) -
     assert not site.log.exists()
 
 
-def test_a_machine_without_systemd_has_failed(site: Site) -> None:
+def test_installation_fails_without_systemd(site: Site) -> None:
     (site.machine.programs / "systemctl").unlink()
     for name in ("bash", "mkdir"):
         (site.machine.programs / name).symlink_to(str(shutil.which(name)))
@@ -133,13 +133,13 @@ def test_a_machine_without_systemd_has_failed(site: Site) -> None:
     assert site.files() == {}
 
 
-def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+def test_the_agent_archive_is_reproducible(tmp_path: Path) -> None:
     script = "from guest.packaging import *; print(hash_of(agent_archive()), hash_of(packed_agent()))"
     before = "import hashlib; hash_of = lambda content: hashlib.sha256(content).hexdigest(); "
     runs = [
         subprocess.run(
             [sys.executable, "-c", before + script],
-            cwd=SOURCES.parent.parent,
+            cwd=FOLDER.parent,
             env={"PATH": os.defpath, "TZ": zone, "PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,
@@ -150,12 +150,12 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     assert runs[0] == runs[1]
 
 
-def test_the_agent_is_small() -> None:
+def test_the_packed_agent_is_smaller_than_40_kib() -> None:
     assert len(packed_agent()) < 40 * 1024
 
 
 def test_a_traceback_names_the_lines_of_the_sources() -> None:
-    source = (SOURCES / "sender.py").read_text()
+    source = (FOLDER / AGENT / "sender.py").read_text()
     stripped = bare(source).split("\n")
     assert len(stripped) == len(source.split("\n"))
     assert all(line in ("", original) for line, original in zip(stripped, source.split("\n"), strict=True))
@@ -176,18 +176,18 @@ def analyzed(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, check=False)
 
 
-def test_systemd_understands_the_unit(unit: Path) -> None:
+def test_systemd_accepts_the_unit(unit: Path) -> None:
     done = analyzed("verify", "--man=no", unit)
     assert "dormouse-agent.service:" not in done.stderr, done.stderr
 
 
-def test_systemd_finds_the_agent_confined(unit: Path) -> None:
-    """At most 3.5 of 10; it was 9.0 when the unit confined little."""
+def test_systemd_rates_the_unit_as_sandboxed(unit: Path) -> None:
+    """The exposure level is at most 3.5 of 10."""
     done = analyzed("security", "--offline=true", "--threshold=35", "--no-pager", unit)
     assert done.returncode == 0, done.stdout[-500:] + done.stderr
 
 
-def test_the_agent_can_write_to_its_folder_only_and_sees_what_it_must(unit: Path) -> None:
+def test_the_agent_can_write_only_to_its_folder_and_read_what_it_needs(unit: Path) -> None:
     lines = dict(line.split("=", 1) for line in unit.read_text().splitlines() if "=" in line)
     assert (lines["ProtectSystem"], lines["ReadWritePaths"], lines["ProtectHome"]) == (
         "strict",
@@ -197,7 +197,7 @@ def test_the_agent_can_write_to_its_folder_only_and_sees_what_it_must(unit: Path
     assert set(lines["CapabilityBoundingSet"].split()) == {
         "CAP_DAC_READ_SEARCH", "CAP_DAC_OVERRIDE", "CAP_SYS_PTRACE", "CAP_MKNOD",
     }  # fmt: skip
-    # Each of these would hide GPUs, terminals or the processes of people.
+    # Each of these would hide GPUs, terminals or the processes of users.
     assert not lines.keys() & {
         "PrivateDevices",
         "DevicePolicy",

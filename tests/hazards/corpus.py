@@ -1,4 +1,4 @@
-"""The corpus of hazards: each a file with a sentence, an estate, and what must and must not become of its machines."""
+"""The corpus of hazards: each a file with a sentence, an estate, and the expected outcome of its machines."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from tests.fleet import GPU_SIZE, QUIET_INSIDE
 
 ESTATES = Path(__file__).parent / "estates"
 HEADER = frozenset({"hazard", "source", "expect", "stopped", "says", "setting", "later", "machines"})
-# A machine that nobody uses: everything is known of it, and everything is low.
+# A quiet machine: every signal is known, and every signal is low.
 QUIET: dict[str, Any] = {
     "size": GPU_SIZE,
     "agent": True,
@@ -34,17 +34,17 @@ QUIET: dict[str, Any] = {
         "network_bytes_per_second": "400..1800",
     },
 }
-# On-hours by minutes from now: no file knows at what time of day it is read.
+# On-hours relative to now, in minutes: a file does not know the time of day of its test.
 HOURS, MOMENT = re.compile(r"now([+-]\d+)\.\.now([+-]\d+)"), re.compile(r"off at now([+-]\d+)")
 ABSENT = "absent"
 
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
-    """One way to go wrong.
+    """One scenario that could go wrong.
 
-    `expect` has the verdict for each machine by its short name (`absent`: no sweep may see it); `stopped` names those that
-    are to be put to sleep in the end, and no others; `says` has words of a verdict's sentence; `later` is how signals go on.
+    `expect` has the verdict for each machine by its short name (`absent`: no sweep may see it); `stopped` names exactly
+    those that must be stopped in the end; `says` has words of a verdict's reason; `later` changes signals.
     """
 
     name: str
@@ -58,12 +58,12 @@ class Hazard:
     machines: tuple[Mapping[str, Any], ...]
 
     def estate(self, now: float) -> dict[str, Any]:
-        """What the simulation is to load: its machines in a group that is named after the hazard."""
+        """The estate that the simulation loads: the machines in a group named after the hazard."""
         return {"machines": [_whole(machine, self.name, now) for machine in self.machines]}
 
 
 def read_all() -> tuple[Hazard, ...]:
-    """Every hazard, in the order of their names."""
+    """Every hazard, sorted by name."""
     return tuple(_read(path) for path in sorted(ESTATES.glob("*.yaml")))
 
 
@@ -89,7 +89,7 @@ def _read(path: Path) -> Hazard:
 
 
 def _whole(machine: Mapping[str, Any], group: str, now: float) -> dict[str, Any]:
-    """A machine as the simulation takes it: what is said of a quiet one is laid over the quiet one."""
+    """A complete machine for the simulation: the given fields over those of a quiet one."""
     given = {**machine, "id": f"{group}/{machine['id']}"}
     if given.pop("quiet", False):
         signals = {
@@ -102,7 +102,7 @@ def _whole(machine: Mapping[str, Any], group: str, now: float) -> dict[str, Any]
 
 
 def _clocks(text: str, now: float) -> str:
-    """A tag's text in which `now+40` is the time of day in 40 minutes."""
+    """Replace `now+40` in a tag's text by the time of day in 40 minutes."""
 
     def clocks(match: re.Match[str]) -> list[str]:
         moments = (datetime.fromtimestamp(now, UTC) + timedelta(minutes=int(minutes)) for minutes in match.groups())

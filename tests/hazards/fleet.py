@@ -1,4 +1,4 @@
-"""A fleet of hazards on a running ground: loaded, swept, read, and watched from behind the scenes."""
+"""A fleet of hazards in a running sandbox: loaded, swept, inspected."""
 
 import contextlib
 import time
@@ -14,12 +14,13 @@ from tests.fleet import caught_up, lines_of_the_report, sweep_ended, warm_up
 from tests.hazards.corpus import Hazard
 from tests.support import SUBSCRIPTION, until
 
+TOO_LATE = ("the next sweep evaluates the machine again", "its agent reported no data for 1 of")
 Name = tuple[str, str]  # the hazard, and the short name of the machine
 
 
 @dataclass(slots=True)
 class Fleet:
-    """The machines of some hazards, and both sides of the ground they stand on."""
+    """The machines of some hazards, with the control plane and the simulated Azure."""
 
     ground: Ground
     plane: httpx.Client
@@ -27,18 +28,18 @@ class Fleet:
     speed: float
 
     def load(self, hazards: Iterable[Hazard]) -> None:
-        """Put the machines of hazards into Azure, all at once, and wait until their agents have told their past."""
+        """Load the machines of hazards, all at once, and wait until their agents have reported their backlog."""
         now = self.now()
         machines = [machine for hazard in hazards for machine in hazard.estate(now)["machines"]]
         self.azure.post("/estate", json={"machines": machines}).raise_for_status()
         caught_up(self.azure)
 
     def behind(self) -> int:
-        """How many agents have not told what they could."""
+        """How many agents still have unreported minutes."""
         return int(self.azure.get("/agents").raise_for_status().json()["pending"])
 
     def sweep(self, *, dry_run: bool = False) -> dict[str, Any]:
-        """Sweep, and answer the sweep as it ended."""
+        """Run a sweep; returns it after its end."""
         said: list[httpx.Response] = []
 
         def begun() -> bool:
@@ -49,41 +50,44 @@ class Fleet:
         return sweep_ended(self.plane, said[0])
 
     def lines(self) -> dict[Name, dict[str, Any]]:
-        """What the last sweep has found."""
+        """The lines of the last sweep."""
         return {name_of(line["id"]): line for line in lines_of_the_report(self.plane)}
 
     def touched(self) -> set[Name]:
-        """The machines whose power Azure was asked to change."""
+        """The machines for which a power change was requested from Azure."""
         content = self.azure.get("/operations").raise_for_status().json()
         return {name_of(item["resource"]) for item in content["value"] if item["effect"] == "power changed"}
 
-    def was_too_slow(self, group: str) -> bool:
-        """Whether a decision about a machine was too old to be carried out: a second of this computer is minutes there."""
-        trail = self.plane.get("/operations?limit=20").raise_for_status().json()["value"]
+    def too_late(self, group: str) -> int:
+        """How many stops were cancelled because this computer was slow: one of its seconds is minutes in the sandbox.
+
+        The decision had expired, or the newest minute of the agent had not arrived.
+        """
+        trail = self.plane.get("/operations?limit=100").raise_for_status().json()["value"]
         ours = [operation for operation in trail if operation["environment"].startswith(f"{group}:")]
-        return any("the next sweep evaluates the machine again" in (operation["reason"] or "") for operation in ours)
+        return sum(any(words in (operation["reason"] or "") for words in TOO_LATE) for operation in ours)
 
     def messages(self) -> list[dict[str, Any]]:
-        """What people were told."""
+        """The notifications that were sent."""
         return [message["body"] for message in self.azure.get("/messages").raise_for_status().json()["value"]]
 
     def change(self, name: Name, signals: dict[str, Any]) -> None:
-        """Let the signals of a machine go on otherwise."""
+        """Change the signals of a machine."""
         self.azure.put("/signals", json={"id": identifier_of(name), **signals}).raise_for_status()
 
     def now(self) -> float:
-        """The present moment in the simulated world, in seconds since 1970."""
+        """The present simulated time, in seconds since 1970."""
         command = self.ground.azure.command
         return Clock(self.speed, float(command[command.index("--origin") + 1])).seconds()
 
     def pass_minutes(self, minutes: float) -> None:
-        """Let simulated time pass."""
+        """Wait for simulated minutes."""
         time.sleep(minutes * 60 / self.speed)
 
 
 @contextlib.contextmanager
 def fleet_on_a_ground(*, speed: float, timers: bool) -> Iterator[Fleet]:
-    """An empty fleet on a ground that is gone afterwards."""
+    """An empty fleet in a sandbox that is deleted afterwards."""
     with (
         temporary_ground(speed=speed, timers=timers) as ground,
         ground.client() as plane,
@@ -94,11 +98,11 @@ def fleet_on_a_ground(*, speed: float, timers: bool) -> Iterator[Fleet]:
 
 
 def name_of(identifier: str) -> Name:
-    """The hazard and the short name in the id of a machine."""
+    """The hazard and the short name from a machine's ID."""
     parts = identifier.split("/")
     return parts[4], parts[8]
 
 
 def identifier_of(name: Name) -> str:
-    """The id of a machine."""
+    """The ID of a machine."""
     return f"{SUBSCRIPTION}/resourceGroups/{name[0]}/providers/Microsoft.Compute/virtualMachines/{name[1]}"

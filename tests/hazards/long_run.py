@@ -2,25 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from threading import Event
 from typing import Any
 
 from dormouse.clock import parse_moment
 from tests.hazards.corpus import Hazard
 from tests.hazards.fleet import Fleet, Name
 
-SPEED, MINUTES = 80.0, 100
+# Simulated seconds in a real one: the fastest that the computer can follow is used.
+SPEEDS, MINUTES = (60.0, 30.0, 15.0), 100
+# More minutes than these between two checks mean that hosts and agents get too little of the computer.
+SLOWEST_LOOK = 3.0
 BUSY_FOR = 5
-# Machines that work at first and become quiet at a known minute, each at another minute of the sweep's five.
+# Machines that become quiet at a known minute, each at another minute of the five-minute sweep interval.
 GROUP, MANY = "becomes-quiet", 5
 WINDOW, BETWEEN_SWEEPS, LAG = 30, 5, 3
 
 
 @dataclass(slots=True)
 class LongRun:
-    """What was seen, in minutes: when machines were asleep, and how long quiet ones took to be found.
+    """The observations, in minutes: when machines were stopped, and how long quiet ones took to be found.
 
-    How slow this computer was is seen, too: the longest time between two looks, and whether agents ever fell behind.
+    Also how slow this computer was: the longest time between two checks, and whether agents ever fell behind.
     """
 
     began: float
@@ -31,10 +33,22 @@ class LongRun:
     slowest_look: float = 0.0
     were_behind: bool = False
 
+    @property
+    def latest(self) -> float:
+        """The minutes after which a quiet machine must have been found."""
+        # A second of this computer is more than a simulated minute: its delays are not the sweep's.
+        slow = self.slowest_look + (BETWEEN_SWEEPS if self.were_behind else 0)
+        return WINDOW + BETWEEN_SWEEPS + LAG + slow
 
-def run(fleet: Fleet, hazards: Sequence[Hazard], enough: Event) -> LongRun:
-    """Let the timer sweep over all of them for a hundred simulated minutes, or until it is enough."""
-    # The delays of these are measured: their agents report before all others do.
+    @property
+    def was_too_fast(self) -> bool:
+        """Whether this computer could not follow, so that delays may be its own: at half the speed, these are halved too."""
+        return self.slowest_look > SLOWEST_LOOK or any(minutes > self.latest for minutes in self.found_after.values())
+
+
+def run(fleet: Fleet, hazards: Sequence[Hazard]) -> LongRun:
+    """Let the timer sweep for a hundred simulated minutes, or until the computer cannot follow."""
+    # The delays of these are measured: their agents report before all others.
     fleet.load([_becoming_quiet()])
     fleet.load(hazards)
     seen = LongRun(fleet.now())
@@ -42,7 +56,7 @@ def run(fleet: Fleet, hazards: Sequence[Hazard], enough: Event) -> LongRun:
         for name, signals in hazard.later.items():
             fleet.change((hazard.name, name), signals)
     quiet_since: dict[Name, float] = {}
-    while (passed := (fleet.now() - seen.began) / 60) < MINUTES and not enough.is_set():
+    while (passed := (fleet.now() - seen.began) / 60) < MINUTES and not seen.was_too_fast:
         if passed > BUSY_FOR + len(quiet_since) and len(quiet_since) < MANY and fleet.now() % 60 < 30:
             node = (GROUP, f"node-{len(quiet_since)}")
             quiet_since[node] = fleet.now() // 60 * 60

@@ -1,4 +1,4 @@
-"""The settings of hazards that need somebody or something to misbehave: each makes it so, and sets it right afterwards."""
+"""The faults and user actions that some hazards need: each sets up its situation and cleans up afterwards."""
 
 import contextlib
 import random
@@ -18,9 +18,9 @@ from tests.support import until
 Setting = Callable[[Fleet, Hazard], Iterator[None]]
 MACHINES = "Microsoft.Compute/virtualMachines"
 GETTING_METRICS, ASKING_GRAPH = "metrics:getBatch", "Microsoft.ResourceGraph"
-# Where the sweep writes that it has taken a machine: between the decision and the second look.
+# Where the sweep records that it has claimed a machine: between the decision and the recheck.
 TRAIL = "/operations"
-# For how long the sweep is kept there: what happens meanwhile is told by agents within a minute, and in real time at once.
+# For how long the sweep is held there: agents report what happens meanwhile within a minute, in real time at once.
 KEPT = 240.0
 AUDIENCE = "api://dormouse"
 
@@ -49,7 +49,7 @@ def agents_killed(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     yield
 
 
-def agents_start_anew(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+def agents_are_restarted(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     for name in _names(hazard):
         _agent(fleet, name, runs=False)
         _agent(fleet, name, runs=True)
@@ -66,15 +66,15 @@ def _late(minutes: int) -> Setting:
     return late
 
 
-def _spoilt(**fault: Any) -> Setting:
-    def spoilt(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+def _failing(**fault: Any) -> Setting:
+    def failing(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
         with _fault(fleet, **fault):
             yield
 
-    return spoilt
+    return failing
 
 
-def one_question_refused(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+def one_query_is_refused(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     with _fault(fleet, path=GETTING_METRICS, status=503, code="ServiceUnavailable", times=1):
         fleet.sweep(dry_run=True)
         found = Counter(line["verdict"] for name, line in fleet.lines().items() if name[0] == hazard.name)
@@ -83,7 +83,7 @@ def one_question_refused(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
 
 
 def _stop_of_one(**fault: Any) -> Setting:
-    """Stopping the machine "bad" goes wrong, and people are told."""
+    """Stopping the machine "bad" fails, and a notification is sent."""
 
     def stop_of_one(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
         with _fault(fleet, method="POST", path=f"/{hazard.name}/providers/{MACHINES}/bad/deallocate", **fault):
@@ -95,7 +95,7 @@ def _stop_of_one(**fault: Any) -> Setting:
 
 
 def _meanwhile(deed: Callable[[Fleet, Hazard], None], *, first: Callable[[Fleet, Hazard], None] | None = None) -> Setting:
-    """Something happens while the sweep that has decided to act is kept from looking again."""
+    """Something happens while the sweep that has decided to act is held before the recheck."""
 
     def meanwhile(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
         if first:
@@ -111,7 +111,7 @@ def _meanwhile(deed: Callable[[Fleet, Hazard], None], *, first: Callable[[Fleet,
 
 
 def _when_it_is_kept(fleet: Fleet, hazard: Hazard, deed: Callable[[Fleet, Hazard], None]) -> None:
-    with fleet.ground.simulation() as azure:  # a connection of its own, for a thread of its own
+    with fleet.ground.simulation() as azure:  # a connection of its own for its own thread
         until(lambda: azure.get("/faults").json()["value"][0]["spoilt"] == 1, "nothing is decided")
     deed(fleet, hazard)
 
@@ -147,11 +147,11 @@ def webhooks_refuse(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
         fleet.sweep()
         fleet.pass_minutes(4)  # an agent shows the warning, and reports that it did
         fleet.sweep()
-        fleet.pass_minutes(6)
+        fleet.pass_minutes(11)
         yield
 
 
-def people_are_warned(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+def a_webhook_delivers_the_warning(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     fleet.sweep()
     fleet.pass_minutes(3)
     fleet.sweep()
@@ -162,7 +162,7 @@ def people_are_warned(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     yield
 
 
-def the_control_plane_is_away(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+def the_control_plane_is_down(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     fleet.ground.host.kill()
     fleet.pass_minutes(15)
     fleet.ground.host.start()
@@ -170,7 +170,7 @@ def the_control_plane_is_away(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     yield
 
 
-def the_control_plane_dies(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+def the_control_plane_is_killed(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     with _fault(fleet, effect="slow", kind=TABLES, path=TRAIL, seconds=KEPT, times=1):
         fleet.plane.post("/sweeps").raise_for_status()
         until(lambda: fleet.azure.get("/faults").json()["value"][0]["spoilt"] == 1, "nothing is decided")
@@ -181,7 +181,7 @@ def the_control_plane_dies(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
 
 
 def _beat(fleet: Fleet, name: Name, ages: list[float], *, gpu: Callable[[int], float] = lambda _: 0.0) -> dict[str, Any]:
-    """A heartbeat of quiet minutes that ended so many seconds ago; `gpu` tells what the GPU did in which of them."""
+    """A heartbeat of quiet minutes that ended so many seconds ago; `gpu` has the GPU load of some of them."""
     quiet = dict.fromkeys(QUIET["inside"], 0.0)
     minutes = [
         {
@@ -198,13 +198,13 @@ def _beat(fleet: Fleet, name: Name, ages: list[float], *, gpu: Callable[[int], f
 
 
 def _posted(fleet: Fleet, by: Name, beat: dict[str, Any]) -> httpx.Response:
-    """The answer to a heartbeat that comes with the token of a machine."""
+    """The response to a heartbeat sent with the token of a machine."""
     asked = fleet.azure.post("/machines/token", json={"id": identifier_of(by), "audience": AUDIENCE}).raise_for_status()
     bearer = {"Authorization": f"Bearer {asked.json()['access_token']}"}
     return fleet.plane.post("/heartbeats", json=beat, headers=bearer)
 
 
-def an_old_heartbeat_is_repeated(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+def old_heartbeats_are_replayed(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     (name,) = _names(hazard)
     beat = _beat(fleet, name, [60.0 * ago for ago in range(40, -1, -1)])
     _posted(fleet, name, beat).raise_for_status()
@@ -225,7 +225,7 @@ def heartbeats_come_late_from_a_fast_clock(fleet: Fleet, hazard: Hazard) -> Iter
     yield
 
 
-def one_speaks_for_another(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+def one_reports_about_another(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     victim, liar = _names(hazard)
     assert _posted(fleet, liar, _beat(fleet, victim, [60.0 * ago for ago in range(40, -1, -1)])).status_code == 403
     yield
@@ -234,7 +234,7 @@ def one_speaks_for_another(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
 def the_link_is_clicked(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     fleet.sweep()
     (link,) = [m["snooze_url"] for m in fleet.messages() if m["machine"] == identifier_of(_names(hazard)[0])]
-    httpx.get(link, trust_env=False).raise_for_status()  # a chat looks at it
+    httpx.get(link, trust_env=False).raise_for_status()  # a chat previews it
     fleet.sweep(dry_run=True)
     assert fleet.lines()[_names(hazard)[0]]["verdict"] == "idle"
     httpx.post(link, trust_env=False).raise_for_status()
@@ -244,7 +244,7 @@ def the_link_is_clicked(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
 
 def it_is_held(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     with _fault(fleet, path=GETTING_METRICS, status=529):
-        fleet.sweep()  # it is seen, and nothing is known of it yet
+        fleet.sweep()  # it is listed, but nothing is known of it yet
     _hold(fleet, hazard)
     yield
 
@@ -264,7 +264,7 @@ def _warned_of_its_lease(fleet: Fleet, hazard: Hazard) -> Name:
     return name
 
 
-def a_lease_runs_out(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+def a_lease_ends(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     _warned_of_its_lease(fleet, hazard)
     fleet.pass_minutes(6)
     yield
@@ -276,7 +276,7 @@ def a_lease_is_extended(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     yield
 
 
-def somebody_starts_it_after_hours(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
+def it_is_started_after_hours(fleet: Fleet, hazard: Hazard) -> Iterator[None]:
     fleet.sweep()
     fleet.pass_minutes(9)
     fleet.sweep()
@@ -289,31 +289,31 @@ def somebody_starts_it_after_hours(fleet: Fleet, hazard: Hazard) -> Iterator[Non
 
 SETTINGS: dict[str, Setting] = {
     "agents are killed": agents_killed,
-    "agents start anew": agents_start_anew,
+    "agents are restarted": agents_are_restarted,
     "Azure Monitor is 8 minutes late": _late(8),
     "Azure Monitor is 15 minutes late": _late(15),
-    "Azure Monitor is overloaded": _spoilt(path=GETTING_METRICS, status=529, code="Overloaded"),
-    "Azure Monitor refuses one question": one_question_refused,
-    "metrics may not be read": _spoilt(path=GETTING_METRICS, status=403, code="AuthorizationFailed"),
-    "Resource Graph is overloaded": _spoilt(path=ASKING_GRAPH, status=429, code="RateLimiting"),
-    "Resource Graph stumbles": _spoilt(path=ASKING_GRAPH, status=429, code="RateLimiting", times=3),
+    "Azure Monitor is overloaded": _failing(path=GETTING_METRICS, status=529, code="Overloaded"),
+    "Azure Monitor refuses one query": one_query_is_refused,
+    "metrics may not be read": _failing(path=GETTING_METRICS, status=403, code="AuthorizationFailed"),
+    "Resource Graph is overloaded": _failing(path=ASKING_GRAPH, status=429, code="RateLimiting"),
+    "Resource Graph is briefly overloaded": _failing(path=ASKING_GRAPH, status=429, code="RateLimiting", times=3),
     "one machine may not be stopped": _stop_of_one(status=403, code="AuthorizationFailed"),
     "stopping one machine fails late": _stop_of_one(effect="fail", status=409, code="InternalExecutionError"),
-    "somebody starts it between decision and action": _meanwhile(_start_by_hand, first=_seen_as_billed_for_a_while),
-    "somebody shuts it down between decision and action": _meanwhile(_shut_down),
-    "somebody holds it between decision and action": _meanwhile(_hold),
+    "it is started between decision and action": _meanwhile(_start_by_hand, first=_seen_as_billed_for_a_while),
+    "it is shut down between decision and action": _meanwhile(_shut_down),
+    "it is held between decision and action": _meanwhile(_hold),
     "work begins between decision and action": _meanwhile(_work),
     "one machine is deleted between decision and action": _meanwhile(_delete),
     "webhooks refuse": webhooks_refuse,
-    "people are warned by a webhook": people_are_warned,
-    "the control plane is away for 15 minutes": the_control_plane_is_away,
-    "the control plane dies between decision and action": the_control_plane_dies,
-    "an old heartbeat is repeated": an_old_heartbeat_is_repeated,
+    "a webhook delivers the warning": a_webhook_delivers_the_warning,
+    "the control plane is down for 15 minutes": the_control_plane_is_down,
+    "the control plane is killed between decision and action": the_control_plane_is_killed,
+    "old heartbeats are replayed": old_heartbeats_are_replayed,
     "heartbeats come late and from a fast clock": heartbeats_come_late_from_a_fast_clock,
-    "one machine speaks for another": one_speaks_for_another,
+    "one machine reports about another": one_reports_about_another,
     "the snooze link is clicked": the_link_is_clicked,
     "it is held for an hour": it_is_held,
-    "a lease runs out": a_lease_runs_out,
+    "a lease ends": a_lease_ends,
     "a lease is extended after its warning": a_lease_is_extended,
-    "somebody starts it after hours": somebody_starts_it_after_hours,
+    "it is started after hours": it_is_started_after_hours,
 }

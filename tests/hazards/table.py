@@ -1,27 +1,26 @@
-"""`python -m tests.hazards.table`: try every hazard, and write what became of it to docs/hazards.md."""
+"""`python -m tests.hazards.table`: run every hazard, and write the results to docs/hazards.md."""
 
 import sys
 from collections.abc import Iterator
-from threading import Event
 from typing import Any
 
 from tests.hazards.corpus import ABSENT, Hazard, read_all
 from tests.hazards.fleet import Name, fleet_on_a_ground
-from tests.hazards.long_run import BETWEEN_SWEEPS, LAG, SPEED, WINDOW, LongRun, run
+from tests.hazards.long_run import BETWEEN_SWEEPS, LAG, SPEEDS, WINDOW, LongRun, run
 from tests.hazards.trials import FAST, SLOW, looked_at, tried
 from tests.support import ROOT
 
 DOCUMENT = ROOT / "docs" / "hazards.md"
-HEAD = """# Hazards: ways to stop the wrong machine, and what becomes of them here
+HEAD = """# Hazards: situations in which the wrong machine could be stopped, and the results
 
-Written by `python -m tests.hazards.table` from a run on the simulated Azure; each hazard is a file in
-[tests/hazards/estates](../tests/hazards/estates), and `pytest tests/hazards` tries them all.
+Written by `python -m tests.hazards.table` from a run on the simulated Azure. Each hazard is a file in
+[tests/hazards/estates](../tests/hazards/estates); `pytest tests/hazards` runs them all.
 
-- {hazards} hazards, {machines} machines; stopped that may not be: {false}, not stopped that should be: {missed}.
-- {long} hazards lived through {lasted:.0f} minutes with a sweep every {between}. The others need somebody or something to
-  misbehave; they were tried one by one with a policy that acts at once.
-- Machines that became quiet at a known minute were called idle after {found} minutes (promised: a window of {window}, a
-  sweep, and {lag} for measurements to arrive).
+- {hazards} hazards with {machines} machines: {false} stopped wrongly, {missed} not stopped although they should have been.
+- {long} hazards ran together for {lasted:.0f} minutes with a sweep every {between}. Each of the others needs a fault or an
+  action by a user, and ran by itself under a policy without lead.
+- Machines that became quiet at a known minute were called idle after {found} minutes (expected: a window of {window}, a
+  sweep, and {lag} for metrics to arrive).
 
 | hazard | verdict | stopped | after (minutes) |
 |---|---|---|---|
@@ -29,22 +28,22 @@ Written by `python -m tests.hazards.table` from a run on the simulated Azure; ea
 
 
 def rows_of(hazard: Hazard, verdicts: dict[str, str], asleep: dict[str, float | None]) -> Iterator[str]:
-    """The rows of one hazard: a machine each, with when it was asleep, if that is known."""
+    """The rows of one hazard: one per machine, with the minute at which it was stopped, if known."""
     for name, verdict in verdicts.items():
         after = asleep.get(name)
-        # What was asleep already was stopped by nobody here.
+        # A machine that was already stopped was not stopped by this run.
         stopped = name in asleep and verdict != "stopped"
         what = hazard.sentence if len(verdicts) == 1 else f"{hazard.sentence} ({name})"
         yield f"| {what} | {verdict} | {'yes' if stopped else ''} | {f'{after:.0f}' if stopped and after else ''} |"
 
 
 def main() -> int:
-    """Try, and write; 1 if a machine was stopped that may not be, or was not that should."""
+    """Run and write; returns 1 if a machine was stopped wrongly, or was not stopped although it should have been."""
     hazards = read_all()
     with fleet_on_a_ground(speed=SLOW, timers=False) as fleet:
         at_once = looked_at(fleet, [hazard for hazard in hazards if not hazard.setting])
-    with fleet_on_a_ground(speed=SPEED, timers=True) as fleet:
-        seen = run(fleet, [hazard for hazard in hazards if not hazard.setting], Event())
+    with fleet_on_a_ground(speed=SPEEDS[-1], timers=True) as fleet:
+        seen = run(fleet, [hazard for hazard in hazards if not hazard.setting])
     rows: list[str] = []
     false, missed = 0, 0
     with fleet_on_a_ground(speed=FAST, timers=False) as fleet:

@@ -1,4 +1,4 @@
-"""Every hazard by itself: the verdict on each of its machines, and the sentence that explains it."""
+"""Every hazard: the verdict on each of its machines, and the reason that explains it."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.hazards.corpus import ABSENT, Hazard, read_all
 from tests.hazards.fleet import Name
 
 
-def test_there_are_enough_of_them_and_each_says_what_it_is() -> None:
+def test_every_hazard_has_a_unique_sentence_and_a_source() -> None:
     hazards = read_all()
     assert len(hazards) >= 60
     assert len({hazard.sentence for hazard in hazards}) == len(hazards)
@@ -16,7 +16,7 @@ def test_there_are_enough_of_them_and_each_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("hazard", [pytest.param(one, id=one.name) for one in read_all() if not one.setting])
-def test_a_hazard_is_seen_for_what_it_is(hazard: Hazard, verdicts: dict[Name, dict[str, Any]]) -> None:
+def test_each_hazard_gets_the_expected_verdict(hazard: Hazard, verdicts: dict[Name, dict[str, Any]]) -> None:
     lines = {name: verdicts.get((hazard.name, name)) for name in hazard.expect}
     found = {name: line["verdict"] if line else ABSENT for name, line in lines.items()}
     sentences = {name: line["reason"] for name, line in lines.items() if line}

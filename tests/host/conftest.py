@@ -11,10 +11,10 @@ from tests.host.support import APP, Host
 
 
 @contextlib.contextmanager
-def running(home: Path, **settings: str) -> Iterator[Host]:
-    """A host of its own, with more settings for the app."""
+def running(home: Path, app: Path = APP, **settings: str) -> Iterator[Host]:
+    """A host of its own, with additional settings for the app."""
     port = free_port()
-    command = [sys.executable, "-m", "local.host", "--app", str(APP), "--home", str(home), "--port", str(port)]
+    command = [sys.executable, "-m", "local.host", "--app", str(app), "--home", str(home), "--port", str(port)]
     environment = {"PATH": os.environ["PATH"], "CALLS_FILE": str(home / "calls"), "TICK": "0 0 */6 * * *", **settings}
     process = Process([*command, "--speed", "100"], environment, home / "log")
     process.start()
@@ -26,5 +26,5 @@ def running(home: Path, **settings: str) -> Iterator[Host]:
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    with running(tmp_path_factory.mktemp("host"), **{"AzureWebJobs.asleep.Disabled": "true"}) as started:
+    with running(tmp_path_factory.mktemp("host"), APP, **{"AzureWebJobs.asleep.Disabled": "true"}) as started:
         yield started

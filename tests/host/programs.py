@@ -1,4 +1,4 @@
-"""Random orchestrations: programs as data, the app that runs them, and what each of them must come to."""
+"""Random orchestrations: programs as data, the app that runs them, and the result that each must have."""
 
 # The SDK's decorators have no types.
 # mypy: disable-error-code="untyped-decorator"
@@ -23,7 +23,7 @@ quiet = st.one_of(
 single = st.one_of(
     quiet,
     st.tuples(st.just("hear"), numbers),
-    # A crash may call the same try twice: who is to fail fails always, who is not has tries to spare.
+    # A crash may repeat the same attempt: failing calls always fail, others have attempts to spare.
     st.tuples(st.just("fails"), st.just(99), st.integers(1, 3)),
     st.tuples(st.just("fails"), st.integers(0, 1), st.integers(2, 3)),
     st.tuples(st.just("count"), numbers),
@@ -129,7 +129,7 @@ def _task(context: Any, statement: Statement, here: str) -> Any:
 
 
 def come_to(generations: list[list[Statement]]) -> list[Any]:
-    """What a program must come to, whatever happens to the host."""
+    """The result that a program must have, whatever happens to the host."""
     return [_result(statement) for generation in generations for statement in generation]
 
 
@@ -153,7 +153,7 @@ def _result(statement: Statement) -> Any:
 
 
 def heard(generations: list[list[Statement]], name: str) -> dict[str, int]:
-    """The events that a program waits for, and what is told with each."""
+    """The events that a program waits for, and the value of each."""
     found: dict[str, int] = {}
     for age, generation in enumerate(generations):
         for place, statement in enumerate(generation):

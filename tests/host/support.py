@@ -1,4 +1,4 @@
-"""A host that runs a small app of its own, in the words of a test."""
+"""Runs a host with a small app of its own, for tests."""
 
 import contextlib
 import json
@@ -37,12 +37,12 @@ class Host:
         return httpx.request(method, f"http://127.0.0.1:{self.port}{path}", headers=headers, trust_env=False, **more)
 
     def rows(self, table: str) -> list[Any]:
-        """What the host's memory holds in a table."""
+        """The rows of a table in the host's state."""
         with contextlib.closing(sqlite3.connect(f"file:{self.home / 'host.sqlite'}?mode=ro", uri=True)) as memory:
             return memory.execute(f"SELECT * FROM {table}").fetchall()
 
     def change(self, statement: str) -> None:
-        """Change the memory of a host that does not run."""
+        """Change the state of a host that is not running."""
         with contextlib.closing(sqlite3.connect(self.home / "host.sqlite")) as memory:
             memory.execute(statement)
             memory.commit()
@@ -71,5 +71,5 @@ class Host:
         return status["output"]
 
     def manage(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Ask the management interface, with its key."""
+        """Send a request to the management API, with its key."""
         return self.ask(method, f"/runtime/webhooks/durabletask/{path}", key="durable", **more)

@@ -1,4 +1,4 @@
-"""What durable orchestrations may use beyond calls and timers: entities, pauses, rewinding, restarting, HTTP."""
+"""Features of Durable Functions beyond calls and timers: entities, suspend, rewind, restart, HTTP calls."""
 
 import subprocess
 from pathlib import Path
@@ -12,11 +12,11 @@ from tests.support import ROOT, eventually
 FIELDS = {"EventId", "IsPlayed", "TaskScheduledId", "TimerId"}
 
 
-def test_an_entity_remembers_answers_and_refuses(host: Host) -> None:
+def test_an_entity_keeps_state_and_returns_results_and_errors(host: Host) -> None:
     first, second, trouble = host.result("counts", "a")
     assert (first, second) == (5, 15)
     assert "I never do that" in trouble
-    assert eventually(lambda: host.manage("GET", "entities/counter/a").text == "115")  # the signal sent on leaving
+    assert eventually(lambda: host.manage("GET", "entities/counter/a").text == "115")  # the signal sent at the end
 
 
 def test_entities_are_signalled_listed_and_deleted_from_outside(host: Host) -> None:
@@ -32,7 +32,7 @@ def test_entities_are_signalled_listed_and_deleted_from_outside(host: Host) -> N
     assert host.manage("POST", "entities/nobody/b", params={"op": "add"}).status_code == 400
 
 
-def test_an_entity_keeps_its_state_through_a_kill(host: Host) -> None:
+def test_an_entity_keeps_its_state_when_the_host_is_killed(host: Host) -> None:
     assert host.ask("POST", "/api/signal/kept/add", json=7).status_code == 200
     assert eventually(lambda: host.manage("GET", "entities/counter/kept").status_code == 200)
     host.process.kill()
@@ -40,7 +40,7 @@ def test_an_entity_keeps_its_state_through_a_kill(host: Host) -> None:
     assert host.manage("GET", "entities/counter/kept").json() == 7
 
 
-def test_a_suspended_instance_hears_nothing_until_it_is_resumed(host: Host) -> None:
+def test_a_suspended_instance_receives_events_only_after_it_is_resumed(host: Host) -> None:
     identifier = host.start("hears_three")
     host.until(identifier, "Running")
     host.manage("POST", f"instances/{identifier}/raiseEvent/one", json=1)
@@ -68,13 +68,13 @@ def test_a_suspended_instance_can_be_terminated(host: Host) -> None:
     assert host.until(identifier, *OVER)["runtimeStatus"] == "Terminated"
 
 
-def test_a_failed_instance_is_rewound_with_its_child_and_keeps_what_had_succeeded(host: Host, tmp_path: Path) -> None:
+def test_rewind_repeats_failed_tasks_and_children_and_keeps_completed_ones(host: Host, tmp_path: Path) -> None:
     trouble = tmp_path / "trouble"
     trouble.touch()
     identifier = host.start("fails_while_told_to", str(trouble))
     assert "I was told to" in host.until(identifier, *OVER)["output"]
     trouble.unlink()
-    assert host.manage("POST", f"instances/{identifier}/rewind", params={"reason": "mended"}).status_code == 202
+    assert host.manage("POST", f"instances/{identifier}/rewind", params={"reason": "fixed"}).status_code == 202
     done = host.until(identifier, "Completed")
     assert done["output"] == [f"kept {identifier}", "well"]
     assert host.calls.count(f"kept {identifier}") == 1
@@ -83,7 +83,7 @@ def test_a_failed_instance_is_rewound_with_its_child_and_keeps_what_had_succeede
 
 
 @pytest.mark.parametrize("new", [True, False])
-def test_an_instance_is_started_again_with_the_same_input(host: Host, new: bool) -> None:
+def test_restart_starts_an_instance_with_the_same_input(host: Host, new: bool) -> None:
     identifier = host.start("fan_out", 3)
     before = host.until(identifier, *OVER)
     answer = host.manage("POST", f"instances/{identifier}/restart", params={"restartWithNewInstanceId": str(new).lower()})
@@ -94,13 +94,13 @@ def test_an_instance_is_started_again_with_the_same_input(host: Host, new: bool)
     assert host.manage("POST", "instances/nobody/restart").status_code == 400
 
 
-def test_durable_http_follows_what_was_accepted_and_keeps_the_key_to_itself(host: Host) -> None:
+def test_durable_http_polls_202_responses_and_does_not_forward_the_key(host: Host) -> None:
     answer = host.result("runs_an_errand", f"http://127.0.0.1:{host.port}/api/errand/2")
     assert (answer["statusCode"], answer["content"]) == (200, "done")
     assert answer["headers"]["x-seen"] == "yes"
 
 
-def test_a_history_is_shown_as_events_with_names_and_what_came_of_them(host: Host) -> None:
+def test_the_history_lists_events_with_function_names_and_results(host: Host) -> None:
     identifier = host.start("chain")
     host.until(identifier, *OVER)
     path = f"instances/{identifier}"
@@ -113,13 +113,13 @@ def test_a_history_is_shown_as_events_with_names_and_what_came_of_them(host: Hos
     assert all("Result" not in item and "Input" not in item for item in plain)
 
 
-def test_a_cancelled_timer_is_forgotten_at_once(host: Host) -> None:
+def test_a_cancelled_timer_is_deleted_at_once(host: Host) -> None:
     identifier = host.start("first_of_two", 100_000)
     host.until(identifier, *OVER)
     assert all(identifier not in row for row in host.rows("timers"))
 
 
-def test_lists_come_in_pages(host: Host) -> None:
+def test_instance_lists_are_paged(host: Host) -> None:
     for number in range(5):
         host.until(host.start("fan_out", 1, f"paged-{number}"), *OVER)
     seen: list[str] = []
@@ -135,7 +135,7 @@ def test_lists_come_in_pages(host: Host) -> None:
     assert seen == [f"paged-{number}" for number in range(5)]
 
 
-def test_a_start_may_wait_for_the_result(host: Host) -> None:
+def test_a_start_request_can_wait_for_the_result(host: Host) -> None:
     answer = host.manage("POST", "orchestrators/chain", params={"timeout": "20", "pollingInterval": "0.05"})
     assert (answer.status_code, answer.json()) == (200, 13)
     slow = host.manage("POST", "orchestrators/hears_three", params={"timeout": "0.1", "pollingInterval": "0.05"})
@@ -159,7 +159,7 @@ def test_a_start_may_wait_for_the_result(host: Host) -> None:
         ("GET", "entities/counter/nobody", {}, 404),
     ],
 )
-def test_what_cannot_be_asked_is_refused_by_name(
+def test_invalid_management_requests_are_rejected_with_a_message(
     host: Host, method: str, path: str, more: dict[str, bytes], status: int
 ) -> None:
     answer = host.manage(method, path, content=more.get("content"))
@@ -176,18 +176,18 @@ def test_what_cannot_be_asked_is_refused_by_name(
         ("entity", "Quitter", "SystemExit: 3"),
     ],
 )
-def test_whatever_a_function_raises_is_news_for_who_called_it(host: Host, kind: str, name: str, said: str) -> None:
+def test_any_exception_of_a_function_is_passed_to_its_caller(host: Host, kind: str, name: str, said: str) -> None:
     assert said in host.result("calls_what_it_is_told", [kind, name])
 
 
 @pytest.mark.parametrize("how", ["exit", "yields", "number", "retries"])
-def test_an_orchestrator_that_fails_oddly_fails_and_says_why(host: Host, how: str) -> None:
+def test_an_orchestrator_that_yields_or_raises_unusually_fails_with_the_reason(host: Host, how: str) -> None:
     status = host.until(host.start("fails_oddly", how), *OVER)
     assert status["runtimeStatus"] == "Failed"
     assert "Non-deterministic" not in status["output"]
 
 
-def test_durable_knows_a_function_by_the_name_in_its_trigger(host: Host) -> None:
+def test_a_function_is_called_by_the_name_in_its_trigger(host: Host) -> None:
     assert host.result("CalledByItsTrigger") == 2
 
 
@@ -203,7 +203,7 @@ def test_a_resume_is_not_lost_after_two_suspensions(host: Host) -> None:
     assert host.until(identifier, *OVER)["output"] == [0, 1, 2]
 
 
-def test_a_page_goes_on_where_it_was_though_the_list_has_changed(host: Host) -> None:
+def test_a_continuation_token_stays_valid_when_the_list_changes(host: Host) -> None:
     for number in range(4):
         host.until(host.start("fan_out", 1, f"torn-{number}"), *OVER)
     query = {"instanceIdPrefix": "torn-", "top": "2"}
@@ -214,10 +214,10 @@ def test_a_page_goes_on_where_it_was_though_the_list_has_changed(host: Host) -> 
     assert [item["instanceId"] for item in second.json()] == ["torn-2", "torn-3"]
 
 
-def test_a_second_host_keeps_off_the_memory_of_the_first(host: Host) -> None:
+def test_a_second_host_on_the_same_state_refuses_to_start(host: Host) -> None:
     command = [*host.process.command[:-4], "--port", str(free_port())]
     done = subprocess.run(
         command, cwd=ROOT, env=host.process.environment, capture_output=True, text=True, timeout=30, check=False
     )
     assert done.returncode == 1
-    assert "another host is at work" in done.stderr
+    assert "another host is running" in done.stderr

@@ -1,4 +1,4 @@
-"""Whatever an orchestration does, a host that crashes at any moment and starts again brings it to the same end."""
+"""A host that crashes at any moment and restarts brings any orchestration to the same result."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ from local.host.durable.engine import Engine
 from local.host.durable.store import Store
 from tests.host.programs import ATTEMPTS, Statement, come_to, heard, programs, worker
 
-# The SDK warns of values whose types it does not know, and of answers that come after an "any of these" has ended.
+# The SDK warns of values of unknown types, and of results that arrive after a task_any has ended.
 pytestmark = pytest.mark.filterwarnings("ignore:azure.functions df_loads", "ignore:Potential duplicate Task")
 
 WORKER = worker()
@@ -28,11 +28,11 @@ ROOT = "root"
 
 
 class PowerCut(BaseException):
-    """The host is gone, in the middle of something."""
+    """The host crashes."""
 
 
 class FragileStore(Store):
-    """A memory that the power leaves at the n-th transaction: just before it is written down, or just after."""
+    """A store that crashes at the n-th transaction: just before or just after its commit."""
 
     def __init__(self, path: Path, transactions: int | None, *, after: bool) -> None:
         super().__init__(path)
@@ -93,7 +93,7 @@ class Life:
         return None
 
     def _listener(self, event: str, instances: dict[str, Any]) -> str | None:
-        """The running instance whose present generation waits for an event: an earlier one would take it to its grave."""
+        """The running instance whose current generation waits for an event: an earlier generation would lose it."""
         name, place, _ = event.rsplit("/", 2)
         for instance in instances.values():
             program = json.loads(json.loads(instance.input))
@@ -107,7 +107,7 @@ class Life:
 
 
 def run(program: list[Any], crashes: list[tuple[int, bool]]) -> dict[str, Any]:
-    """Run a program to its end on a host that crashes so often, each time after so many transactions."""
+    """Run a program to its end on a host that crashes after the given numbers of transactions."""
     ATTEMPTS.clear()
     clock, told = Clock(speed=2000), set[str]()
     with tempfile.TemporaryDirectory() as folder:
@@ -126,7 +126,7 @@ crashes = st.lists(st.tuples(st.integers(1, 25), st.booleans()), max_size=6)
 @example(
     program=[[("any", [("sleep", 40), ("call", 1)]), ("family", [[("hear", 1)], [("count", 2)]])]], crashes=[(1, True)] * 6
 )
-def test_a_host_that_crashes_comes_to_the_same_end(program: list[Any], crashes: list[tuple[int, bool]]) -> None:
+def test_a_crashing_host_reaches_the_same_result(program: list[Any], crashes: list[tuple[int, bool]]) -> None:
     plain = json.loads(json.dumps(program))
     ended = run(plain, crashes)
     assert ended["status"] == "Completed", ended
@@ -134,7 +134,7 @@ def test_a_host_that_crashes_comes_to_the_same_end(program: list[Any], crashes: 
     assert ended["left"] == []
 
 
-def test_a_crash_at_every_single_transaction_changes_nothing() -> None:
+def test_a_crash_at_any_transaction_does_not_change_the_result() -> None:
     program: list[list[Statement]] = [
         [["call", 3], ["fails", 1, 3], ["family", [[["call", 1]], [["count", 5]]]]],
         [["all", [["call", 1], ["sleep", 5], ["call", 2]]], ["any", [["sleep", 9], ["call", 4]]], ["hear", 8]],

@@ -1,4 +1,4 @@
-"""A ground of its own for machines that exist already: whatever sweeps there sees all of them."""
+"""A sandbox of its own for existing machines, because a sweep sees all of them."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The table of who may do what in docs/access.md is the one of the routes."""
+"""The table of permissions in docs/access.md matches the routes."""
 
 from dormouse.access.roles import Caller, Channel, Permission, Role, require_own, require_permission
 from dormouse.errors import NotAllowed
@@ -48,7 +48,7 @@ def _may(route: Route, role: Role | None, owner: str) -> bool:
     return True
 
 
-def test_the_table_is_that_of_the_routes() -> None:
+def test_the_documented_table_matches_the_routes() -> None:
     lines = (ROOT / "docs" / "access.md").read_text().splitlines()
     expected = [*HEAD, *(line(route) for route in ROUTES)]
     written = [text for text in lines if text.startswith("|")][: len(expected)]

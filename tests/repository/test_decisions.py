@@ -47,7 +47,7 @@ def test_a_record_has_title_date_status_and_the_four_sections(path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
-def test_a_record_that_another_one_changes_is_named_there(path: Path) -> None:
+def test_a_superseding_record_names_the_record_it_changes(path: Path) -> None:
     record = record_in(path)
     known = {other.number: other for other in map(record_in, RECORDS)}
     kind, _, numbers = record.status.partition(" by ")
@@ -57,7 +57,7 @@ def test_a_record_that_another_one_changes_is_named_there(path: Path) -> None:
         assert said, f"{number} does not say that it {CHANGES[kind]} {record.number}"
 
 
-def test_every_number_is_given_once() -> None:
+def test_every_record_number_is_unique() -> None:
     numbers = [record_in(path).number for path in RECORDS]
     assert len(set(numbers)) == len(numbers)
 

@@ -1,4 +1,4 @@
-"""The glossary of ARCHITECTURE.md: every type that it names is defined once, in the room that it names."""
+"""The glossary of ARCHITECTURE.md: every type that it names is defined once, in the package that it names."""
 
 import ast
 import re
@@ -30,17 +30,17 @@ def types_defined() -> dict[str, list[Path]]:
     return found
 
 
-def test_the_glossary_is_read() -> None:
+def test_the_glossary_can_be_parsed() -> None:
     assert len(TERMS) >= 30
 
 
 @pytest.mark.parametrize(("term", "name", "room"), TERMS, ids=[name for _, name, _ in TERMS])
-def test_a_type_of_the_glossary_is_in_its_room(term: str, name: str, room: str) -> None:
+def test_every_type_of_the_glossary_is_in_its_package(term: str, name: str, room: str) -> None:
     (path,) = types_defined()[name]
     assert path.relative_to(ROOT).as_posix().startswith(room), f"{term}: {name} is in {path.relative_to(ROOT)}"
 
 
-def test_no_type_name_has_two_meanings() -> None:
+def test_type_names_are_unique() -> None:
     twice = {name: [str(path.relative_to(ROOT)) for path in paths] for name, paths in types_defined().items() if paths[1:]}
     assert twice == {}
 

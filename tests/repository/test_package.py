@@ -1,4 +1,4 @@
-"""What would be deployed: complete without what is left out, and light until it is used."""
+"""The deployment package: complete without the excluded files, and without heavy imports until used."""
 
 import json
 import shutil
@@ -35,13 +35,13 @@ def run(package: Path, script: str) -> str:
     return done.stdout
 
 
-def test_the_package_holds_the_app_and_nothing_that_is_left_out(package: Path) -> None:
+def test_the_package_contains_the_app_and_no_excluded_files(package: Path) -> None:
     names = {path.name for path in package.iterdir()}
     assert {"function_app.py", "host.json", "requirements.txt", "orchestrators", "activities"} <= names
     assert not names & {*LEFT_OUT, "local.settings.json", "requirements-dev.txt", ".git", ".venv"}
 
 
-def test_the_package_imports_without_what_is_left_out(package: Path) -> None:
+def test_the_package_imports_without_the_excluded_files(package: Path) -> None:
     listed = run(package, "import function_app; print(len(function_app.app.get_functions()))")
     assert int(listed) > 20
 
@@ -53,7 +53,7 @@ def test_importing_the_app_imports_no_azure_client(package: Path) -> None:
     assert heavy == []
 
 
-def test_the_sample_of_the_settings_names_every_setting_and_no_other() -> None:
+def test_the_sample_settings_contain_exactly_the_settings() -> None:
     sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
     assert set(sample) - OF_THE_HOST == {field.name.upper() for field in fields(Settings)}
     Settings.from_environment(sample)

@@ -1,11 +1,11 @@
-"""What SECURITY.md says that something cannot do, a test shows; and the tests that it names exist."""
+"""The tests that SECURITY.md names as proof exist."""
 
 import re
 
 from tests.support import ROOT
 
 
-def test_every_test_that_is_named_as_proof_exists() -> None:
+def test_every_test_named_in_security_md_exists() -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "SECURITY.md").read_text()))
     files = set(re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "SECURITY.md").read_text()))
     known = {name for path in (ROOT / "tests").rglob("*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}

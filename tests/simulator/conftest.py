@@ -32,7 +32,7 @@ VERSIONS = {"tables": "2019-02-02", "blobs": "2021-12-02"}
 
 @dataclass
 class Storage:
-    """Table Storage and Blob Storage, real enough to be asked the same."""
+    """Table Storage and Blob Storage behind one interface, simulated or real."""
 
     name: str
     client: httpx.Client
@@ -60,7 +60,7 @@ class Storage:
 
     @contextlib.asynccontextmanager
     async def service(self) -> AsyncIterator[TableServiceClient]:
-        """The tables as the app reaches them: through the SDK, which repeats nothing by itself."""
+        """The tables as the app reaches them: through the SDK, without retries."""
         address = f"https://{self.hosts['tables']}" if self.hosts else self.roots["tables"]
         connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=self.authority))
         async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
@@ -72,7 +72,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class _Bearer:
-    """A credential that has its token already."""
+    """A credential with a fixed token."""
 
     token: str
 
@@ -108,7 +108,7 @@ def _client(ground: Ground) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def azurite_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    """Microsoft's own emulator, over HTTPS because it takes tokens over nothing else."""
+    """Microsoft's own emulator, over HTTPS because it accepts tokens only over HTTPS."""
     if shutil.which("node") is None or not AZURITE.exists():
         unchecked("Azurite", "that the simulated tables and blobs answer as Azurite does (it needs Node.js and npm)")
     home, ports = tmp_path_factory.mktemp("azurite"), {"tables": free_port(), "blobs": free_port(), "queues": free_port()}
@@ -128,7 +128,7 @@ def azurite_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storag
         _wait_until(home / "log", running)
         now = int(time.time())
         claims = {"iss": "https://sts.windows.net/0/", "aud": AUDIENCE, "iat": now, "nbf": now - 60, "exp": now + 3600}
-        token = jwt.encode(claims, "x" * 32, algorithm="HS256")  # Azurite does not look at signatures
+        token = jwt.encode(claims, "x" * 32, algorithm="HS256")  # Azurite does not verify signatures
         trust = ssl.create_default_context(cafile=str(home / "ca.pem"))
         with httpx.Client(verify=trust, trust_env=False, timeout=30, headers={"Authorization": f"Bearer {token}"}) as client:
             roots = {service: f"https://127.0.0.1:{port}/{ACCOUNT}" for service, port in ports.items()}
@@ -148,6 +148,6 @@ def _wait_until(log: Path, running: "subprocess.Popen[bytes]") -> None:
 
 @pytest.fixture(params=["simulated", "azurite"])
 def storage(request: pytest.FixtureRequest) -> Storage:
-    """The simulated services, and then Microsoft's emulator: what holds for one must hold for the other."""
+    """The simulated services, and then Microsoft's emulator: each test must pass with both."""
     chosen: Storage = request.getfixturevalue(f"{request.param}_storage")
     return chosen

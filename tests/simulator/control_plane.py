@@ -1,4 +1,4 @@
-"""A small control plane that agents report to: it keeps what they send and answers what it is told to."""
+"""A small control plane that agents report to: it keeps their heartbeats and sends configurable responses."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from local.sandbox import free_port
 
 @dataclass
 class ControlPlane:
-    """What it has received, newest last, and what it answers."""
+    """The received heartbeats, newest last, and the responses to send."""
 
     url: str
     heartbeats: list[dict[str, Any]] = field(default_factory=list)
@@ -33,7 +33,7 @@ class ControlPlane:
         return web.json_response(said)
 
     def sequences(self, boot: str = "") -> list[int]:
-        """The minutes that were told, in the order in which they were."""
+        """The sequence numbers of the reported minutes, in order of arrival."""
         return [
             minute["sequence"] for beat in self.heartbeats if not boot or beat["boot"] == boot for minute in beat["minutes"]
         ]
@@ -41,7 +41,7 @@ class ControlPlane:
 
 @contextlib.asynccontextmanager
 async def listening() -> AsyncIterator[ControlPlane]:
-    """One that listens, until the end."""
+    """A running control plane, stopped at the end."""
     port = free_port()
     plane = ControlPlane(f"http://127.0.0.1:{port}/api")
     app = web.Application(client_max_size=256 * 1024)

@@ -21,7 +21,7 @@ SECRET = "a secret header"
 
 
 class Localhost(AbstractResolver):
-    """Every name is this computer, as RFC 6761 has it for those below .localhost."""
+    """Resolves every name to this computer, as RFC 6761 has it for those below .localhost."""
 
     async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_INET) -> list[ResolveResult]:
         return [ResolveResult(hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=0)]
@@ -32,7 +32,7 @@ class Localhost(AbstractResolver):
 
 @dataclass
 class Served:
-    """What a test does with it."""
+    """The simulated Azure as a test uses it."""
 
     world: World
     port: int
@@ -62,7 +62,7 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def served(home: Path, **place: Any) -> AsyncIterator[Served]:
-    """A running simulation, which is ended in the end."""
+    """A running simulation, stopped at the end."""
     given = {"speed": 1.0, "seed": 1, "state": ":memory:", "identity_secret": SECRET, **place}
     simulation = SimulatedAzure(Place(home, free_port(), **given))
     started = asyncio.Event()

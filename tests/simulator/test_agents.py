@@ -1,4 +1,4 @@
-"""Simulated agents report for real: what they tell, when they are silent, and how they obey."""
+"""Simulated agents report over HTTP: what they send, when they are silent, and how they react."""
 
 import asyncio
 import base64
@@ -12,7 +12,7 @@ import jwt
 import pytest
 
 from local.azure.core.world import SUBSCRIPTION
-from local.azure.providers.power import AFTER
+from local.azure.providers.compute.power import AFTER
 from local.azure.services.tokens import LIFETIME
 from local.azure.vms.agent_process import INSTALLED, REMOVED, changed_by, configuration_in, gpu_of
 from local.azure.vms.guest import Guest
@@ -28,7 +28,7 @@ FAST, TRIES = 120.0, 1000
 
 @contextlib.asynccontextmanager
 async def reporting(home: Path, **fields: Any) -> AsyncIterator[tuple[Served, ControlPlane]]:
-    """One machine with an agent that reports to a small control plane, in fast time."""
+    """One machine with an agent that reports to a small control plane, in accelerated time."""
     async with listening() as plane, served(home, speed=FAST, control_plane=plane.url) as azure:
         given = {"id": MACHINE, "size": "Standard_NC24ads_A100_v4", "agent": True, "inside": BUSY, **fields}
         await azure.simulate("POST", "/estate", {"machines": [given]})
@@ -51,7 +51,7 @@ async def caught_up(azure: Served) -> None:
     raise AssertionError("they never caught up")
 
 
-def test_an_agent_tells_its_past_first_and_then_every_minute_once(tmp_path: Path) -> None:
+def test_an_agent_reports_its_backlog_first_and_then_every_minute_once(tmp_path: Path) -> None:
     async def story() -> None:
         async with reporting(tmp_path) as (azure, plane):
             await caught_up(azure)
@@ -64,16 +64,16 @@ def test_an_agent_tells_its_past_first_and_then_every_minute_once(tmp_path: Path
                 "gpu_percent": {"max": 97, "p95": 40},
                 "cpu_percent": {"max": 5, "p95": 5},
             }
-            assert set(first["minutes"][0]["signals"]) == {"cpu_percent"}  # before its timeline begins nothing is known
+            assert set(first["minutes"][0]["signals"]) == {"cpu_percent"}  # before its timeline begins, nothing is known
             assert 0 <= first["minutes"][-1]["age_seconds"] < first["minutes"][-2]["age_seconds"]
             told = plane.sequences()
-            assert told == list(range(told[0], told[0] + len(told)))  # none is missing, and none is told twice
+            assert told == list(range(told[0], told[0] + len(told)))  # none is missing, and none is sent twice
             assert all(beat["boot"] == first["boot"] for beat in later)
 
     asyncio.run(story())
 
 
-def test_a_token_says_which_machine_it_is(tmp_path: Path) -> None:
+def test_a_token_identifies_its_machine(tmp_path: Path) -> None:
     async def story() -> None:
         async with reporting(tmp_path) as (azure, plane):
             await caught_up(azure)
@@ -86,7 +86,7 @@ def test_a_token_says_which_machine_it_is(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_what_was_not_confirmed_is_told_again_and_together(tmp_path: Path) -> None:
+def test_unconfirmed_minutes_are_sent_again_together(tmp_path: Path) -> None:
     async def story() -> None:
         async with reporting(tmp_path, started="10m") as (azure, plane):
             await caught_up(azure)
@@ -105,7 +105,7 @@ def test_what_was_not_confirmed_is_told_again_and_together(tmp_path: Path) -> No
     asyncio.run(story())
 
 
-def test_a_minute_in_which_nothing_could_be_seen_is_left_out(tmp_path: Path) -> None:
+def test_a_minute_without_data_is_omitted(tmp_path: Path) -> None:
     async def story() -> None:
         inside = {"cpu_percent": [1, None, None, 1], "jobs": [None, None, 2, None]}
         async with reporting(tmp_path, inside=inside) as (azure, plane):
@@ -118,7 +118,7 @@ def test_a_minute_in_which_nothing_could_be_seen_is_left_out(tmp_path: Path) -> 
     asyncio.run(story())
 
 
-def test_an_agent_that_sees_nothing_at_all_says_nothing(tmp_path: Path) -> None:
+def test_an_agent_without_any_signal_sends_no_heartbeat(tmp_path: Path) -> None:
     async def story() -> None:
         async with reporting(tmp_path, inside={}) as (azure, plane):
             await caught_up(azure)
@@ -140,7 +140,7 @@ def test_a_warning_on_a_machine_without_a_session_is_not_reported_as_shown(tmp_p
     asyncio.run(story())
 
 
-def test_a_heartbeat_carries_the_twenty_longest_holds_and_one_of_each_person(tmp_path: Path) -> None:
+def test_a_heartbeat_contains_the_twenty_longest_holds_and_one_per_user(tmp_path: Path) -> None:
     async def story() -> None:
         many = [{"by": f"user {n:02}" + "x" * 90, "reason": "", "for": f"{n + 1}h"} for n in range(25)]
         async with reporting(tmp_path, awake=[*many, {**many[-1], "for": "2h"}]) as (azure, plane):
@@ -174,7 +174,7 @@ def test_a_warning_is_shown_once_and_reported(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_a_machine_that_was_started_again_has_a_new_boot_and_counts_from_zero(tmp_path: Path) -> None:
+def test_a_restarted_machine_has_a_new_boot_id_and_counts_from_zero(tmp_path: Path) -> None:
     async def story() -> None:
         async with reporting(tmp_path) as (azure, plane):
             await caught_up(azure)
@@ -182,7 +182,7 @@ def test_a_machine_that_was_started_again_has_a_new_boot_and_counts_from_zero(tm
             for action in ("deallocate", "start"):
                 assert (await azure.manage("POST", f"{MACHINE}/{action}?api-version=2024-07-01"))[0] == 202
                 for _ in range(TRIES):
-                    await azure.simulate("GET", "/calls")  # whatever is due happens with the next request
+                    await azure.simulate("GET", "/calls")  # everything due happens with the next request
                     if azure.world.resource(MACHINE)["_power"] == AFTER[action]:  # type: ignore[index]
                         break
                     await asyncio.sleep(0.02)
@@ -194,7 +194,7 @@ def test_a_machine_that_was_started_again_has_a_new_boot_and_counts_from_zero(tm
     asyncio.run(story())
 
 
-def test_somebody_kills_the_agent_and_starts_it_again(tmp_path: Path) -> None:
+def test_a_killed_agent_is_silent_until_it_is_started_again(tmp_path: Path) -> None:
     async def story() -> None:
         async with reporting(tmp_path) as (azure, plane):
             await caught_up(azure)
@@ -212,7 +212,7 @@ def test_somebody_kills_the_agent_and_starts_it_again(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_a_long_past_is_told_in_heartbeats_that_are_not_too_large(tmp_path: Path) -> None:
+def test_a_long_backlog_is_split_into_heartbeats_of_allowed_size(tmp_path: Path) -> None:
     async def story() -> None:
         names: tuple[str, ...] = (
             "gpu_percent",
@@ -227,7 +227,7 @@ def test_a_long_past_is_told_in_heartbeats_that_are_not_too_large(tmp_path: Path
         inside = dict.fromkeys((*names, "network_bytes_per_second", "disk_bytes_per_second", "terminal_jobs"), "10..99")
         async with reporting(tmp_path, inside=inside) as (azure, plane):
             await caught_up(azure)
-            assert len(plane.heartbeats) > 1  # a larger one would have been refused
+            assert len(plane.heartbeats) > 1  # a larger one would have been rejected
             told = plane.sequences()
             assert told == list(range(told[0], told[0] + len(told)))
             assert len(told) >= 360
@@ -244,7 +244,7 @@ def test_a_thousand_agents_catch_up(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_agents_that_nobody_told_where_to_report_are_silent(tmp_path: Path) -> None:
+def test_agents_without_a_configured_control_plane_are_silent(tmp_path: Path) -> None:
     async def story() -> None:
         async with served(tmp_path) as azure:
             await azure.simulate(
@@ -255,7 +255,7 @@ def test_agents_that_nobody_told_where_to_report_are_silent(tmp_path: Path) -> N
     asyncio.run(story())
 
 
-def test_tokens_for_tests_may_say_anything(tmp_path: Path) -> None:
+def test_tokens_for_tests_can_have_any_claims(tmp_path: Path) -> None:
     async def story() -> None:
         async with reporting(tmp_path) as (azure, _):
             body = {"id": MACHINE, "audience": "api://x", "expires_in": -300, "claims": {"xms_mirid": "/other"}}
@@ -275,7 +275,7 @@ def test_tokens_for_tests_may_say_anything(tmp_path: Path) -> None:
         ("systemctl disable --now dormouse-agent.service || true", REMOVED, False),
     ],
 )
-def test_scripts_that_install_or_remove_the_agent_are_recognised(script: str, said: str, installed: bool) -> None:
+def test_scripts_that_install_or_remove_the_agent_are_recognized(script: str, said: str, installed: bool) -> None:
     changed = changed_by(script, {**machine("vm"), "_guest": {"agent": {"since": 0.0, "running": True}}}, at=5.0)
     assert changed is not None
     assert changed[1] == said
@@ -284,12 +284,12 @@ def test_scripts_that_install_or_remove_the_agent_are_recognised(script: str, sa
         assert changed[0]["_guest"]["agent"] == {**CONFIGURATION, "since": 5.0, "running": True}
 
 
-def test_other_scripts_run_as_they_are() -> None:
+def test_other_scripts_run_unchanged() -> None:
     assert changed_by("systemctl is-active dormouse-agent.service", machine("vm"), at=5.0) is None
     assert configuration_in('{"control_plane": 5} {not json} {"audience": "x"}') is None
 
 
-def test_cloud_init_installs_the_agent_and_the_shell_finds_it(tmp_path: Path) -> None:
+def test_cloud_init_installs_the_agent_and_the_shell_reports_it(tmp_path: Path) -> None:
     async def story() -> None:
         async with served(tmp_path) as azure:
             content = json.dumps({"control_plane": "http://127.0.0.1:1/api", "audience": "api://dormouse"})

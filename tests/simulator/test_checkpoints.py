@@ -1,4 +1,4 @@
-"""A checkpoint of the simulated Azure can be restored, again and again, and everything is as it was."""
+"""A checkpoint of the simulated Azure can be restored repeatedly, with its complete state."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def of_a_resource(store: Store) -> tuple[World, Checkpoints]:
     return world, checkpoints
 
 
-def test_what_has_happened_since_has_not_happened(store: Store) -> None:
+def test_restoring_undoes_everything_since_the_checkpoint(store: Store) -> None:
     world, checkpoints = of_a_resource(store)
     for _ in range(2):
         before, level = world.seconds(), world.throttle.levels()[0]["lowest"]
@@ -47,7 +47,7 @@ def test_what_has_happened_since_has_not_happened(store: Store) -> None:
         assert world.seconds() < before + 3600
 
 
-def test_time_goes_on_from_the_checkpoint_also_for_a_simulation_that_is_started_again(store: Store) -> None:
+def test_time_continues_from_the_checkpoint_even_after_a_restart(store: Store) -> None:
     world, checkpoints = of_a_resource(store)
     then = world.seconds()
     world.set_clock(then + 86_400)
@@ -56,7 +56,7 @@ def test_time_goes_on_from_the_checkpoint_also_for_a_simulation_that_is_started_
     assert then - 3600 < again.seconds() < then + 3600
 
 
-def test_the_index_keeps_no_answers_from_a_future_that_was_taken_back(store: Store) -> None:
+def test_restoring_discards_index_entries_newer_than_the_checkpoint(store: Store) -> None:
     world, checkpoints = of_a_resource(store)
     _, version = world.indexed()
     world.forget(GROUP["id"])
@@ -66,7 +66,7 @@ def test_the_index_keeps_no_answers_from_a_future_that_was_taken_back(store: Sto
     assert world.indexed()[1] not in (version, later)
 
 
-def test_at_real_speed_time_is_not_ours_to_set(store: Store) -> None:
+def test_checkpoints_are_refused_at_real_speed(store: Store) -> None:
     world = World(store, speed=1.0, seed=1)
     with pytest.raises(ValueError, match="real speed"):
         Checkpoints().take(world)

@@ -1,4 +1,4 @@
-"""Machines that exist already, as an estate tells them."""
+"""Existing machines, loaded from an estate."""
 
 import json
 import re
@@ -17,9 +17,9 @@ from local.azure.vms import estate_loader, estates
 from local.azure.vms.estates import EstateError
 from local.azure.vms.timelines import QUIET, beginning, changed, ending, shown, signals_of
 from tests.contract.azure import Azure
-from tests.simulator.test_conditions import manage
 from tests.simulator.test_graph import PATH
 from tests.simulator.test_metrics import ask, points
+from tests.simulator.test_throttling_and_faults import manage
 from tests.support import ROOT
 
 COMPUTE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/lab/providers/Microsoft.Compute/virtualMachines"
@@ -37,16 +37,16 @@ def load(azure: Azure, **fields: Any) -> Answer:
     return azure.ask("simulation.localhost", "POST", "/estate", {"machines": [given]}, token=False)
 
 
-def test_what_the_document_shows_can_be_loaded(azure: Azure) -> None:
+def test_the_documented_example_can_be_loaded(azure: Azure) -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "estates.md").read_text(), re.DOTALL)
     assert estate_loader.load(azure.world, yaml.safe_load(example)) == 201
 
 
-def test_the_schema_is_the_one_that_the_loader_checks_by() -> None:
+def test_the_published_schema_matches_the_loader() -> None:
     assert json.loads(estates.SCHEMA.read_text()) == estates.schema()
 
 
-def test_every_fault_is_named_at_once_and_nothing_is_loaded(azure: Azure) -> None:
+def test_every_error_is_reported_at_once_and_nothing_is_loaded(azure: Azure) -> None:
     wrong = {
         "id": "no slash",
         "size": 5,
@@ -63,17 +63,17 @@ def test_every_fault_is_named_at_once_and_nothing_is_loaded(azure: Azure) -> Non
     assert (answer.status, answer.body["error"]["code"]) == (400, "InvalidEstate")
     said = "\n".join(answer.body["error"]["faults"])
     for fault in (
-        "machines.1.id: 'no slash' is neither group/name nor the id of a machine",
+        "machines.1.id: 'no slash' is neither group/name nor the ID of a machine",
         "machines.1.size: Input should be a valid string",
         "machines.1.power: Input should be 'running', 'deallocated'",
-        "machines.1.created: 'yesterday' is no age",
+        "machines.1.created: 'yesterday' is not an age",
         "machines.1.colour: Extra inputs are not permitted",
         "machines.1.host.cpu_percent: the range '5..1' ends before it begins",
         "machines.1.host.gpu_percent: Input should be 'cpu_percent'",
-        "machines.1.inside.gpu_percent: minutes are a whole number from 1 on, not 0",
-        "machines.1.inside.jobs: a timeline that is a list has at least one item",
+        "machines.1.inside.gpu_percent: minutes must be a whole number of at least 1, not 0",
+        "machines.1.inside.jobs: a timeline as a list must have at least one item",
         "machines.1.awake.0.reason: Field required",
-        "machines.1.awake.0.for: '2 hours' is no age",
+        "machines.1.awake.0.for: '2 hours' is not an age",
     ):
         assert fault in said
     assert azure.world.resource(f"{COMPUTE}/right") is None
@@ -85,24 +85,24 @@ def test_every_fault_is_named_at_once_and_nothing_is_loaded(azure: Azure) -> Non
         ({"region": "atlantis"}, "machines.0.region: there is no region atlantis"),
         ({"created": "1h", "started": "2h"}, "cannot have started before it was created"),
         ({"id": "/subscriptions/other/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/x"}, "not other"),
-        ({"host": {"cpu_percent": True}}, "True is no number"),
+        ({"host": {"cpu_percent": True}}, "True is not a number"),
         ({"host": {"cpu_percent": [{"max": 1, "p95": 1}]}}, "or {value, minutes}"),
-        ({"inside": {"cpu_percent": "low"}}, "'low' is no range"),
+        ({"inside": {"cpu_percent": "low"}}, "'low' is not a range"),
     ],
 )
-def test_what_makes_no_sense_is_no_estate(azure: Azure, fields: dict[str, Any], fault: str) -> None:
+def test_an_invalid_estate_is_rejected(azure: Azure, fields: dict[str, Any], fault: str) -> None:
     answer = load(azure, **fields)
     assert answer.status == 400
     assert fault in "\n".join(answer.body["error"]["faults"])
 
 
-def test_a_name_that_is_there_twice_is_a_fault(azure: Azure) -> None:
+def test_a_duplicate_name_is_rejected(azure: Azure) -> None:
     machine = {"id": "lab/vm", "size": "x"}
-    with pytest.raises(EstateError, match="is there 2 times"):
+    with pytest.raises(EstateError, match="is listed 2 times"):
         estate_loader.load(azure.world, {"machines": [machine, machine]})
 
 
-def test_a_loaded_machine_is_a_whole_machine(azure: Azure) -> None:
+def test_a_loaded_machine_has_all_its_resources(azure: Azure) -> None:
     answer = load(
         azure, tags={"dormouse": "on"}, size="Standard_Unheard_Of", hibernation=True, priority="Spot", scale_set="pool"
     )
@@ -131,7 +131,7 @@ def test_a_loaded_machine_is_a_whole_machine(azure: Azure) -> None:
     assert manage(azure, "GET", path).status == 404
 
 
-def test_resource_graph_knows_an_estate_at_once(azure: Azure) -> None:
+def test_resource_graph_shows_an_estate_at_once(azure: Azure) -> None:
     load(azure, repeat=1200, ephemeral_disk=True, power="deallocating")
     query = """resources | where type =~ 'microsoft.compute/virtualmachines' | order by id asc
         | project name, disk = tostring(properties.storageProfile.osDisk.diffDiskSettings.option),
@@ -141,13 +141,13 @@ def test_resource_graph_knows_an_estate_at_once(azure: Azure) -> None:
     assert said["data"][-1] == {"name": "vm-1200", "disk": "Local", "power": ""}
 
 
-def test_what_is_there_already_stays_as_it_is(azure: Azure) -> None:
+def test_existing_machines_are_not_changed(azure: Azure) -> None:
     load(azure, tags={"first": "yes"})
     assert load(azure, repeat=1, tags={"first": "no"}).body == {"loaded": 0}
     assert manage(azure, "GET", f"{COMPUTE}/vm").body["tags"] == {"first": "yes"}
 
 
-def test_the_last_item_of_a_timeline_is_the_minute_just_over_and_goes_on() -> None:
+def test_the_last_value_of_a_timeline_is_the_latest_minute_and_is_held() -> None:
     timeline = ending([(7, 1), (None, 2), ({"max": 9, "p95": 3}, 2)], last=100)
     assert shown(timeline, 0, range(94, 103)) == [None, None, 7, None, None, 9, 9, 9, 9]
     assert shown(timeline, 0, range(99, 101), "p95") == [3, 3]
@@ -155,7 +155,7 @@ def test_the_last_item_of_a_timeline_is_the_minute_just_over_and_goes_on() -> No
     assert shown(later, 0, range(98, 104)) == [None, 9, 1, 2, 2, 2]
 
 
-def test_signals_can_be_changed_from_now_on(azure: Azure) -> None:
+def test_signals_can_be_changed_from_the_current_minute_on(azure: Azure) -> None:
     load(azure, host={"cpu_percent": 10, "disk_read_bytes_per_second": 1})
     azure.world.store.put("facts", "metrics lag", {"minutes": 0})
     path = f"{COMPUTE}/vm"
@@ -171,18 +171,18 @@ def test_signals_can_be_changed_from_now_on(azure: Azure) -> None:
     assert azure.ask("simulation.localhost", "PUT", "/signals", wrong, token=False).status == 400
 
 
-def test_a_machine_that_does_not_run_shows_nothing_whatever_its_timelines_say(azure: Azure) -> None:
+def test_a_stopped_machine_has_no_data_whatever_its_timelines(azure: Azure) -> None:
     load(azure, power="deallocated", host={"cpu_percent": 10})
     assert all(point.keys() == {"timeStamp"} for point in points(ask(azure, f"{COMPUTE}/vm")))
 
 
-def test_data_goes_back_to_the_last_start(azure: Azure) -> None:
+def test_data_begin_at_the_last_start(azure: Azure) -> None:
     load(azure, started="5m", host={"cpu_percent": 10})
     azure.world.store.put("facts", "metrics lag", {"minutes": 0})
     assert sum("average" in point for point in points(ask(azure, f"{COMPUTE}/vm"))) in (5, 6)
 
 
-def test_what_was_provisioned_is_quiet_until_told_otherwise(azure: Azure) -> None:
+def test_a_provisioned_machine_is_quiet_by_default(azure: Azure) -> None:
     machine = {"id": f"{COMPUTE}/provisioned", "_power": "running"}
     assert signals_of(azure.world, machine) == QUIET
     azure.world.keep({**machine, "type": "x", "properties": {}})
@@ -192,7 +192,7 @@ def test_what_was_provisioned_is_quiet_until_told_otherwise(azure: Azure) -> Non
     assert shown(signals["inside"]["jobs"], 0, range(minute - 1, minute + 1)) == [0, 3]
 
 
-def test_an_estate_that_is_wrong_keeps_the_simulation_from_starting(tmp_path: Path) -> None:
+def test_an_invalid_estate_prevents_the_simulation_from_starting(tmp_path: Path) -> None:
     (tmp_path / "estate.yaml").write_text("machines: [{id: a/b}]")
     command = [sys.executable, "-m", "local.azure", "--home", str(tmp_path), "--estate", str(tmp_path / "estate.yaml")]
     done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=60, check=False)

@@ -1,4 +1,4 @@
-"""What Resource Graph is asked, and what it answers."""
+"""Queries of Resource Graph and their results."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -37,7 +37,7 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
 
 
 def ask(azure: Azure, query: str, **options: Any) -> dict[str, Any]:
-    azure.pass_time(5)  # the bucket of queries fills up
+    azure.pass_time(5)  # the bucket of queries refills
     body = {
         "query": query,
         "subscriptions": [SUBSCRIPTION],
@@ -74,7 +74,7 @@ def names(azure: Azure, condition: str) -> list[str]:
         ("strlen(name) == '1'", "NotSimulated"),
     ],
 )
-def test_conditions_are_read_as_kusto_reads_them(azure: Azure, condition: str, expected: list[str] | str) -> None:
+def test_conditions_are_evaluated_as_in_kusto(azure: Azure, condition: str, expected: list[str] | str) -> None:
     if isinstance(expected, list):
         assert names(azure, condition) == expected
         return
@@ -83,7 +83,7 @@ def test_conditions_are_read_as_kusto_reads_them(azure: Azure, condition: str, e
     assert expected in (error["code"], *(item["code"] for item in error.get("details", [])))
 
 
-def test_columns_are_paths_and_conversions_under_new_names(azure: Azure) -> None:
+def test_project_renames_paths_and_conversions(azure: Azure) -> None:
     query = f"""{MACHINES}
         | project id, name, subscriptionId, resourceGroup, location, tags,
           size = tostring(properties.hardwareProfile.vmSize),
@@ -110,7 +110,7 @@ def test_columns_are_paths_and_conversions_under_new_names(azure: Azure) -> None
     assert (third["power"], third["hibernation"], third["priority"]) == ("PowerState/deallocated", None, "Spot")
 
 
-def test_pages_are_asked_for_by_number_or_by_token(azure: Azure) -> None:
+def test_pages_are_requested_by_offset_or_token(azure: Azure) -> None:
     query = f"{MACHINES} | project name | order by name asc"
     first = ask(azure, query, top=3)
     assert (first["totalRecords"], first["count"], [row["name"] for row in first["data"]]) == (4, 3, ["C", "a", "b"])
@@ -119,7 +119,7 @@ def test_pages_are_asked_for_by_number_or_by_token(azure: Azure) -> None:
         assert (last["totalRecords"], [row["name"] for row in last["data"]], "$skipToken" in last) == (4, ["d"], False)
 
 
-def test_a_change_is_answered_as_soon_as_it_is_indexed(azure: Azure) -> None:
+def test_a_change_is_visible_as_soon_as_it_is_indexed(azure: Azure) -> None:
     query = f"{MACHINES} | where name == 'e' | project power = properties.extended.instanceView.powerState.code"
     assert ask(azure, query)["data"] == []
     azure.world.keep(machine("e"))

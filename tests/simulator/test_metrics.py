@@ -1,4 +1,4 @@
-"""Azure Monitor is asked for the metrics of many machines at once, by hand and by Microsoft's own client."""
+"""Azure Monitor is queried for the metrics of many machines at once, by hand and with Microsoft's own client."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ def azure(tmp_path: Path) -> Iterator[Azure]:
 
 
 def goes(azure: Azure, name: str, **signals: list[Any]) -> int:
-    """The signals of a machine until now, one value a minute; the answer is the minute that has just ended."""
+    """Set a machine's signals until now, one value per minute; returns the minute that has just ended."""
     last = int(azure.world.seconds() // 60) - 1
     host = {signal: ending([(value, 1) for value in values], last) for signal, values in signals.items()}
     azure.world.store.put(SIGNALS, f"{COMPUTE}/{name}", {"host": host, "inside": {}})
@@ -71,17 +71,18 @@ def refused(answer: Answer) -> str:
     return str(answer.body["error"]["message"])
 
 
-def test_the_newest_points_are_three_minutes_late_unless_told_otherwise(azure: Azure) -> None:
+def test_metrics_are_three_minutes_late_by_default(azure: Azure) -> None:
     goes(azure, "a", cpu_percent=[10, 20, 30, 40, 50])
     seen = points(ask(azure, "a", aggregation="average"))
-    assert [point.get("average") for point in seen[-6:]] == [10, 20, None, None, None, None]
+    # The minute that has begun is not shown.
+    assert [point.get("average") for point in seen[-5:]] == [10, 20, None, None, None]
     assert set(seen[-1]) == {"timeStamp"}
     azure.world.store.put("facts", "metrics lag", {"minutes": 0})
     seen = points(ask(azure, "a", aggregation="average"))
-    assert [point.get("average") for point in seen[-6:]] == [10, 20, 30, 40, 50, None]
+    assert [point.get("average") for point in seen[-5:]] == [10, 20, 30, 40, 50]
 
 
-def test_a_rate_becomes_the_bytes_of_a_minute(azure: Azure) -> None:
+def test_a_rate_is_converted_to_bytes_per_minute(azure: Azure) -> None:
     goes(azure, "a", network_in_bytes_per_second=[5, 5, 5, 5, 5])
     point = points(ask(azure, "a", metricnames=NAMES, aggregation="total,average,maximum"), metric=1)[-5]
     assert {name: point[name] for name in ("total", "average", "maximum")} == dict.fromkeys(
@@ -89,7 +90,7 @@ def test_a_rate_becomes_the_bytes_of_a_minute(azure: Azure) -> None:
     )
 
 
-def test_five_minutes_are_put_together(azure: Azure) -> None:
+def test_five_minute_intervals_are_aggregated(azure: Azure) -> None:
     azure.clock.now_at -= azure.clock.now_at % 300 - 200
     azure.world.store.put("facts", "metrics lag", {"minutes": 0})
     goes(azure, "a", cpu_percent=[None, 10, 20, 90])
@@ -114,7 +115,7 @@ def test_a_machine_has_data_only_for_the_minutes_in_which_it_ran(azure: Azure) -
     assert have == [minute - 8, minute - 7, minute - 4]
 
 
-def test_draws_are_the_same_in_every_run_and_another_one_every_minute(azure: Azure) -> None:
+def test_random_values_are_reproducible_and_differ_every_minute(azure: Azure) -> None:
     seen = points(ask(azure, "a", "b"))
     values = [point["average"] for point in seen if "average" in point]
     assert points(ask(azure, "a", "b")) == seen
@@ -137,7 +138,7 @@ def test_draws_are_the_same_in_every_run_and_another_one_every_minute(azure: Azu
         ({"endtime": "2020-01-01T00:00:00Z"}, "before the end time"),
     ],
 )
-def test_a_question_that_azure_would_not_answer_is_a_bad_request(azure: Azure, query: dict[str, Any], said: str) -> None:
+def test_an_invalid_query_is_a_bad_request(azure: Azure, query: dict[str, Any], said: str) -> None:
     assert said in refused(ask(azure, "a", **query))
 
 
@@ -152,11 +153,11 @@ def test_a_batch_is_at_most_fifty_machines_of_one_region_and_subscription(azure:
 
 
 @pytest.mark.parametrize("query", [{"filter": "x eq 'y'"}, {"interval": "PT1H"}, {"top": "3"}])
-def test_what_is_not_modelled_of_metrics_is_501(azure: Azure, query: dict[str, str]) -> None:
+def test_unsimulated_metric_options_are_501(azure: Azure, query: dict[str, str]) -> None:
     assert ask(azure, "a", **query).status == 501
 
 
-def test_too_many_questions_are_answered_by_a_status_of_their_own(azure: Azure) -> None:
+def test_metric_queries_are_throttled_with_529(azure: Azure) -> None:
     azure.world.throttle._bucket("metrics", 1, 1).size = 1
     statuses = {ask(azure, "a").status for _ in range(2)}
     azure.pass_time = lambda seconds: None  # type: ignore[method-assign]
@@ -164,7 +165,7 @@ def test_too_many_questions_are_answered_by_a_status_of_their_own(azure: Azure) 
     assert statuses == {200, 529}
 
 
-def test_microsoft_s_own_client_reaches_any_region_by_its_name(tmp_path: Path) -> None:
+def test_the_official_client_reaches_every_region_by_name(tmp_path: Path) -> None:
     asyncio.run(_asked_by_the_client(tmp_path))
 
 

@@ -1,7 +1,7 @@
-"""Tables and blobs: the same questions to the simulated services and to Azurite, and the same answers.
+"""Tables and blobs: the same requests to the simulated services and to Azurite, with the same responses.
 
-Only what both of them, and Azure itself, agree on is asked: Azurite's known quirks (missing selected columns, codes of bad
-names, status of unauthenticated requests, a transaction of too many operations) are accepted either way.
+Only behaviour that both of them share with Azure is tested: Azurite's known quirks (missing selected columns, codes of
+bad names, status of unauthenticated requests, a transaction of too many operations) are accepted either way.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from azure.data.tables.aio import TableServiceClient
 
 from dormouse.errors import CloudUnavailable
 from dormouse.records.table import Row, RowPage, Table
-from dormouse.records.transactions import LARGEST_TRANSACTION, MOST_ROWS, NEW, Change, transactions
+from dormouse.records.transactions import LARGEST_TRANSACTION, MOST_ROWS, NEW, RowChange, transactions
 from tests.simulator.conftest import Storage
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ def code(answer: Any) -> tuple[int, str]:
 
 
 def told(storage: Storage, ask: Callable[[TableServiceClient], Awaitable[T]]) -> T:
-    """What the tables tell the SDK."""
+    """What the tables return through the SDK."""
 
     async def asked() -> T:
         async with storage.service() as service:
@@ -91,7 +91,7 @@ def told(storage: Storage, ask: Callable[[TableServiceClient], Awaitable[T]]) ->
 
 
 def recorded(storage: Storage, table: str, ask: Callable[[Table], Awaitable[T]]) -> T:
-    """What our own records make of the tables."""
+    """The result of the app's own records over the tables."""
     return told(storage, lambda service: ask(Table(service, table)))
 
 
@@ -103,7 +103,7 @@ def if_unchanged(etag: str) -> dict[str, Any]:
     return {"mode": UpdateMode.REPLACE, "etag": etag, "match_condition": MatchConditions.IfNotModified}
 
 
-def test_a_table_is_made_once_found_and_deleted(storage: Storage) -> None:
+def test_a_table_is_created_once_listed_and_deleted(storage: Storage) -> None:
     name = f"made{next(_names)}"
     made = storage.table("POST", "/Tables", {"TableName": name})
     assert (made.status_code, made.json()["TableName"]) == (201, name)
@@ -116,7 +116,7 @@ def test_a_table_is_made_once_found_and_deleted(storage: Storage) -> None:
 
 
 @pytest.mark.parametrize("name", ["1abc", "with-dash", "with_us", "", "tables", "ab", "x" * 64])
-def test_a_bad_name_is_no_table(storage: Storage, name: str) -> None:
+def test_an_invalid_table_name_is_rejected(storage: Storage, name: str) -> None:
     assert storage.table("POST", "/Tables", {"TableName": name}).status_code == 400
 
 
@@ -129,7 +129,7 @@ def test_an_entity_is_inserted_once(storage: Storage, table: str) -> None:
     assert (quiet.status_code, quiet.content, quiet.headers["Preference-Applied"]) == (204, b"", "return-no-content")
 
 
-def test_types_come_back_as_they_went(storage: Storage, table: str) -> None:
+def test_property_types_are_preserved(storage: Storage, table: str) -> None:
     given = {
         "Text": "x",
         "Number": 5,
@@ -158,7 +158,7 @@ def test_types_come_back_as_they_went(storage: Storage, table: str) -> None:
     assert full["Timestamp@odata.type"] == "Edm.DateTime"
 
 
-def test_merge_keeps_what_it_does_not_name_and_replace_does_not(storage: Storage, table: str) -> None:
+def test_merge_keeps_unnamed_properties_and_replace_does_not(storage: Storage, table: str) -> None:
     storage.table("POST", f"/{table}", entity("r", **{"A": "5", "A@odata.type": "Edm.Int64", "B": "kept"}))
     assert storage.table("PATCH", at(table, "r"), {"A": "text", "C": None}).status_code == 204
     merged = storage.table("GET", at(table, "r")).json()
@@ -166,10 +166,10 @@ def test_merge_keeps_what_it_does_not_name_and_replace_does_not(storage: Storage
     assert storage.table("PUT", at(table, "r"), {"A": 1}).status_code == 204
     replaced = storage.table("GET", at(table, "r")).json()
     assert (replaced["A"], "B" in replaced) == (1, False)
-    assert storage.table("PUT", at(table, "new"), {"A": 1}).status_code == 204  # who names no version may also insert
+    assert storage.table("PUT", at(table, "new"), {"A": 1}).status_code == 204  # without an ETag, upsert also inserts
 
 
-def test_a_version_that_is_not_the_newest_changes_nothing(storage: Storage, table: str) -> None:
+def test_a_stale_etag_changes_nothing(storage: Storage, table: str) -> None:
     first = storage.table("POST", f"/{table}", entity("r")).headers["ETag"]
     second = storage.table("PUT", at(table, "r"), {"A": 1}, **{"If-Match": first}).headers["ETag"]
     assert second != first
@@ -185,7 +185,7 @@ def test_a_version_that_is_not_the_newest_changes_nothing(storage: Storage, tabl
     assert code(storage.table("GET", at(table, "r"))) == (404, "ResourceNotFound")
 
 
-def test_odd_keys_are_kept_apart(storage: Storage, table: str) -> None:
+def test_unusual_keys_are_distinguished(storage: Storage, table: str) -> None:
     for place, key in enumerate(KEYS):
         assert storage.table("POST", f"/{table}", entity(key, Place=place)).status_code == 201, key
     assert storage.table("POST", f"/{table}", entity("A")).status_code == 201
@@ -195,7 +195,7 @@ def test_odd_keys_are_kept_apart(storage: Storage, table: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["a/b", "a\\b", "a#b", "a?b", "a\tb", "x" * 513])
-def test_a_bad_key_is_refused(storage: Storage, table: str, key: str) -> None:
+def test_an_invalid_key_is_rejected(storage: Storage, table: str, key: str) -> None:
     assert storage.table("POST", f"/{table}", entity(key)).status_code == 400
     assert rows(storage, table) == []
 
@@ -205,14 +205,14 @@ def test_an_entity_needs_both_keys(storage: Storage, table: str, body: dict[str,
     assert code(storage.table("POST", f"/{table}", body)) == (400, "PropertiesNeedValue")
 
 
-def test_what_is_too_large_is_refused(storage: Storage, table: str) -> None:
+def test_an_oversized_property_or_entity_is_rejected(storage: Storage, table: str) -> None:
     assert code(storage.table("POST", f"/{table}", entity("r", T="x" * 32769))) == (400, "PropertyValueTooLarge")
     large = {f"T{number}": "x" * 32000 for number in range(40)}
     assert code(storage.table("PUT", at(table, "r"), large)) == (400, "EntityTooLarge")
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [1]])
-def test_what_is_no_value_is_refused(storage: Storage, table: str, value: Any) -> None:
+def test_an_invalid_value_is_rejected(storage: Storage, table: str, value: Any) -> None:
     assert code(storage.table("POST", f"/{table}", entity("r", T=value))) == (400, "InvalidInput")
 
 
@@ -267,12 +267,12 @@ def test_filters_compare_by_type(storage: Storage, filled: dict[str, str], wante
 
 
 @pytest.mark.parametrize("wanted", ["Text eq", "Text is 'a'", "(Text eq 'a'", "startswith(Text,'a')"])
-def test_a_filter_that_cannot_be_read_is_400(storage: Storage, table: str, wanted: str) -> None:
+def test_an_invalid_filter_is_400(storage: Storage, table: str, wanted: str) -> None:
     storage.table("POST", f"/{table}", entity("r", Text="a"))
     assert storage.ask("tables", "GET", f"/{table}()", params={"$filter": wanted}).status_code == 400
 
 
-def test_pages_follow_each_other_in_the_order_of_keys(storage: Storage, table: str) -> None:
+def test_pages_are_ordered_by_key(storage: Storage, table: str) -> None:
     keys = [f"{number:03}" for number in range(7)] + ["ü"]
     for key in reversed(keys):
         storage.table("POST", f"/{table}", entity(key, N=1))
@@ -290,11 +290,11 @@ def test_pages_follow_each_other_in_the_order_of_keys(storage: Storage, table: s
 
 
 @pytest.mark.parametrize("top", ["-1", "x"])
-def test_a_number_of_rows_that_is_none_is_400(storage: Storage, table: str, top: str) -> None:
+def test_an_invalid_top_is_400(storage: Storage, table: str, top: str) -> None:
     assert storage.ask("tables", "GET", f"/{table}()", params={"$top": top}).status_code == 400
 
 
-def test_a_transaction_makes_replaces_merges_and_deletes(storage: Storage, table: str) -> None:
+def test_a_transaction_creates_replaces_merges_and_deletes(storage: Storage, table: str) -> None:
     first = storage.table("POST", f"/{table}", entity("changed", A=1, B=1)).headers["ETag"]
     for row in ("replaced", "merged", "deleted"):
         storage.table("POST", f"/{table}", entity(row, A=1, B=1))
@@ -322,22 +322,22 @@ def test_a_transaction_makes_replaces_merges_and_deletes(storage: Storage, table
 
 
 REFUSED: dict[str, tuple[Any, int, str]] = {
-    "a row that is there": (("create", entity("there")), 409, "EntityAlreadyExists"),
-    "a change of what has changed": (
+    "an existing row": (("create", entity("there")), 409, "EntityAlreadyExists"),
+    "a change with a stale ETag": (
         ("update", entity("there", A=2), if_unchanged("old")),
         412,
         "UpdateConditionNotSatisfied",
     ),
-    "a change of what is gone": (("update", entity("gone"), if_unchanged("old")), 404, "ResourceNotFound"),
-    "a deletion of what has changed": (("delete", entity("there"), if_unchanged("old")), 412, "UpdateConditionNotSatisfied"),
-    "a deletion of what is gone": (("delete", entity("gone")), 404, "ResourceNotFound"),
+    "a change of a deleted row": (("update", entity("gone"), if_unchanged("old")), 404, "ResourceNotFound"),
+    "a deletion with a stale ETag": (("delete", entity("there"), if_unchanged("old")), 412, "UpdateConditionNotSatisfied"),
+    "a deletion of a deleted row": (("delete", entity("gone")), 404, "ResourceNotFound"),
     "a row twice": (("upsert", entity("new")), 400, "InvalidDuplicateRow"),
     "too much text": (("upsert", entity("large", T="x" * 32769)), 400, "PropertyValueTooLarge"),
 }
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_a_transaction_that_is_refused_changes_nothing(storage: Storage, table: str, what: str) -> None:
+def test_a_rejected_transaction_changes_nothing(storage: Storage, table: str, what: str) -> None:
     operation, status, code_ = REFUSED[what]
     old = storage.table("POST", f"/{table}", entity("there", A=0)).headers["ETag"]
     now = storage.table("PUT", at(table, "there"), {"A": 1}).headers["ETag"]
@@ -357,7 +357,7 @@ def test_a_transaction_that_is_refused_changes_nothing(storage: Storage, table: 
     assert storage.table("GET", at(table, "there")).headers["ETag"] == now
 
 
-def test_odd_keys_are_kept_apart_in_transactions(storage: Storage, table: str) -> None:
+def test_unusual_keys_are_distinguished_in_transactions(storage: Storage, table: str) -> None:
     transact(storage, table, *(("upsert", entity(key, Key=key)) for key in [*KEYS, "A", "a"]))
     answer = storage.table("GET", f"/{table}()").json()["value"]
     assert {row["RowKey"]: row["Key"] for row in answer} == {key: key for key in [*KEYS, "A", "a"]}
@@ -365,21 +365,21 @@ def test_odd_keys_are_kept_apart_in_transactions(storage: Storage, table: str) -
     assert rows(storage, table) == ["a"]
 
 
-def test_a_transaction_has_a_hundred_operations_at_most(storage: Storage, table: str) -> None:
+def test_a_transaction_has_at_most_a_hundred_operations(storage: Storage, table: str) -> None:
     wanted = [("create", entity(f"{number:03}")) for number in range(101)]
     with pytest.raises((TableTransactionError, BadStatusLine), match=r"^(99:The batch request|changesetresponse_)"):
-        transact(storage, table, *wanted)  # Azurite's refusal is not well formed
+        transact(storage, table, *wanted)  # Azurite's refusal is malformed
     assert rows(storage, table) == []
     assert len(transact(storage, table, *wanted[:100])) == 100
 
 
-def test_a_transaction_that_is_too_large_is_refused(storage: Storage) -> None:
+def test_an_oversized_transaction_is_rejected(storage: Storage) -> None:
     headers = {"Content-Type": "multipart/mixed; boundary=batch_1"}
     answer = storage.ask("tables", "POST", "/$batch", content=b"x" * (4 * 2**20 + 1), headers=headers)
     assert code(answer) == (413, "RequestBodyTooLarge")
 
 
-def test_a_transaction_needs_its_table(storage: Storage) -> None:
+def test_a_transaction_on_a_missing_table_is_404(storage: Storage) -> None:
     with pytest.raises(TableTransactionError) as refused:
         transact(storage, "nosuchtable", ("create", entity("r")))
     error: Any = refused.value
@@ -387,7 +387,7 @@ def test_a_transaction_needs_its_table(storage: Storage) -> None:
 
 
 def batch(storage: Storage, *requests: str) -> Any:
-    """A transaction as no SDK would send it."""
+    """A transaction that no SDK would send."""
     part = "--c\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n{}\r\n"
     changes = "".join(part.format(request) for request in requests)
     body = f"--batch_1\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n{changes}--c--\r\n--batch_1--\r\n"
@@ -395,8 +395,8 @@ def batch(storage: Storage, *requests: str) -> Any:
     return storage.ask("tables", "POST", "/$batch", content=body.encode(), headers=headers)
 
 
-def test_a_transaction_keeps_to_one_partition(simulated_storage: Storage) -> None:
-    """Azurite does not look."""
+def test_a_transaction_is_limited_to_one_partition(simulated_storage: Storage) -> None:
+    """Azurite does not check this."""
     assert simulated_storage.table("POST", "/Tables", {"TableName": "divided"}).status_code == 201
     made = (f'POST https://x/divided HTTP/1.1\r\n\r\n{{"PartitionKey": "{name}", "RowKey": "r"}}' for name in "pq")
     answer = batch(simulated_storage, *made)
@@ -405,7 +405,7 @@ def test_a_transaction_keeps_to_one_partition(simulated_storage: Storage) -> Non
     assert rows(simulated_storage, "divided") == []
 
 
-def test_what_a_simulated_transaction_does_not_know_is_said_and_not_done(simulated_storage: Storage) -> None:
+def test_an_unsimulated_transaction_is_501_and_changes_nothing(simulated_storage: Storage) -> None:
     assert simulated_storage.table("POST", "/Tables", {"TableName": "asked"}).status_code == 201
     made = 'POST https://x/asked HTTP/1.1\r\n\r\n{"PartitionKey": "p", "RowKey": "r"}'
     for request in ("GET https://x/asked() HTTP/1.1\r\n\r\n", "PUT https://x/asked HTTP/1.1\r\n\r\n{}"):
@@ -414,14 +414,14 @@ def test_what_a_simulated_transaction_does_not_know_is_said_and_not_done(simulat
     assert batch(simulated_storage).status_code == 400
 
 
-def test_a_page_is_not_larger_than_tables_answer(simulated_storage: Storage) -> None:
-    """Azurite answers a thousand rows, Azure refuses."""
+def test_a_page_has_at_most_a_thousand_rows(simulated_storage: Storage) -> None:
+    """Azurite returns a thousand rows, Azure rejects the request."""
     assert simulated_storage.ask("tables", "GET", "/any()", params={"$top": "1001"}).status_code == 404
     assert simulated_storage.table("POST", "/Tables", {"TableName": "paged"}).status_code == 201
     assert simulated_storage.ask("tables", "GET", "/paged()", params={"$top": "1001"}).status_code == 400
 
 
-def test_a_row_comes_back_with_its_columns(storage: Storage, table: str) -> None:
+def test_a_row_is_read_back_with_its_columns(storage: Storage, table: str) -> None:
     async def asked(records: Table) -> tuple[Row | None, RowPage]:
         await records.write("p", "r", "{}", Log="Zeile 1\nZeile 2 'ü'", Owner="ann")
         return await records.read("p", "r"), await records.page("p", limit=5, Owner="ann")
@@ -432,9 +432,9 @@ def test_a_row_comes_back_with_its_columns(storage: Storage, table: str) -> None
     assert page == RowPage((row,), "")
 
 
-def test_many_rows_are_written_and_read_as_a_range(storage: Storage) -> None:
-    changes = [Change(f"{number:04}", str(number), columns={"N": f"n{number}"}) for number in range(1234)]
-    name = f"many{next(_names)}"  # made when it is first missed
+def test_many_rows_can_be_written_and_read_as_a_range(storage: Storage) -> None:
+    changes = [RowChange(f"{number:04}", str(number), columns={"N": f"n{number}"}) for number in range(1234)]
+    name = f"many{next(_names)}"  # created when it is first found missing
 
     async def asked(records: Table) -> tuple[list[bool], list[Row], list[Row], RowPage]:
         written = await records.write_all("p", changes)
@@ -451,9 +451,9 @@ def test_many_rows_are_written_and_read_as_a_range(storage: Storage) -> None:
     assert recorded(storage, name, lambda records: records.range("q", "", "9999")) == []
 
 
-def test_a_page_begins_with_its_first_key(storage: Storage, table: str) -> None:
+def test_a_page_begins_at_its_first_key(storage: Storage, table: str) -> None:
     async def asked(records: Table) -> list[list[str]]:
-        await records.write_all("p", [Change(key, "{}", columns={"Odd": str(int(key) % 2)}) for key in "12345"])
+        await records.write_all("p", [RowChange(key, "{}", columns={"Odd": str(int(key) % 2)}) for key in "12345"])
         pages = [
             await records.page("p", limit=2, first="2"),
             await records.page("p", limit=2, first="2", after="3"),
@@ -465,21 +465,21 @@ def test_a_page_begins_with_its_first_key(storage: Storage, table: str) -> None:
     assert recorded(storage, table, asked) == [["2", "3", "3"], ["4", "5", ""], ["3", "4", ""], ["3", "5", ""]]
 
 
-def test_the_conflict_of_one_row_sinks_no_other(storage: Storage, table: str) -> None:
-    """Those beside it in its transaction are written, and those of other transactions too."""
-    others = [Change(f"other{number:03}", "new", NEW) for number in range(150)]
+def test_a_conflict_of_one_row_does_not_prevent_the_others(storage: Storage, table: str) -> None:
+    """The rows beside it in its transaction are written, and those of other transactions too."""
+    others = [RowChange(f"other{number:03}", "new", NEW) for number in range(150)]
 
     async def asked(records: Table) -> tuple[list[bool], dict[str, str]]:
-        await records.write_all("p", [Change(key, "old") for key in ("changed", "exists", "same", "whatever")])
+        await records.write_all("p", [RowChange(key, "old") for key in ("changed", "exists", "same", "whatever")])
         tags = {row.key: row.etag for row in await records.range("p", "", "")}
         await records.write("p", "changed", "elsewhere")
         changes = [
-            Change("changed", "new", tags["changed"]),
-            Change("same", "new", tags["same"]),
-            Change("exists", "new", NEW),
-            Change("gone", "new", tags["changed"]),
-            Change("whatever", "new"),
-            Change("made", "new", NEW, {"Owner": "ann"}),
+            RowChange("changed", "new", tags["changed"]),
+            RowChange("same", "new", tags["same"]),
+            RowChange("exists", "new", NEW),
+            RowChange("gone", "new", tags["changed"]),
+            RowChange("whatever", "new"),
+            RowChange("made", "new", NEW, {"Owner": "ann"}),
         ]
         written = await records.write_all("p", [*changes, *others])
         return written, {row.key: row.document for row in await records.range("p", "", "")}
@@ -492,33 +492,33 @@ def test_the_conflict_of_one_row_sinks_no_other(storage: Storage, table: str) ->
 
 def test_rows_too_large_for_one_transaction_are_written_in_several(storage: Storage, table: str) -> None:
     large = {f"T{number}": "ü" * 10_000 for number in range(12)}
-    changes = [Change(str(number), "x" * 30_000, columns=large) for number in range(8)]
+    changes = [RowChange(str(number), "x" * 30_000, columns=large) for number in range(8)]
     assert len(transactions("p", changes)) == 8
     assert recorded(storage, table, lambda records: records.write_all("p", changes)) == [True] * 8
     assert rows(storage, table) == [one.key for one in changes]
 
 
-def test_what_tables_cannot_take_is_no_conflict(storage: Storage) -> None:
-    """The trouble of one transaction is not hidden by what others have done."""
-    changes = [Change(str(number), "{}") for number in range(101)] + [Change("bad\nkey", "{}")]
+def test_an_invalid_row_is_an_error_and_not_a_conflict(storage: Storage) -> None:
+    """The error of one transaction is not hidden by the success of others."""
+    changes = [RowChange(str(number), "{}") for number in range(101)] + [RowChange("bad\nkey", "{}")]
     with pytest.raises(CloudUnavailable):
         recorded(storage, f"bad{next(_names)}", lambda records: records.write_all("p", changes))
     assert recorded(storage, f"none{next(_names)}", lambda records: records.write_all("p", [])) == []
 
 
-def test_transactions_have_as_many_rows_as_fit_and_keep_their_order() -> None:
-    large = [Change(str(number), "x" * 20_000) for number in range(90)]
-    changes = large + [Change(f"small{number}", "") for number in range(120)]
+def test_transactions_are_filled_in_order() -> None:
+    large = [RowChange(str(number), "x" * 20_000) for number in range(90)]
+    changes = large + [RowChange(f"small{number}", "") for number in range(120)]
     sets = transactions("p", changes)
     assert [change for some in sets for change in some] == changes
     assert all(0 < len(some) <= MOST_ROWS for some in sets)
     assert all(sum(change.size("p") for change in some) <= LARGEST_TRANSACTION for some in sets)
     assert [len(some) for some in sets] == [46, 93, 71]
     with pytest.raises(ValueError, match="occurs twice"):
-        transactions("p", [Change("a", "1"), Change("b", "1"), Change("a", "2")])
+        transactions("p", [RowChange("a", "1"), RowChange("b", "1"), RowChange("a", "2")])
 
 
-def test_an_error_of_tables_says_what_and_why(storage: Storage) -> None:
+def test_a_table_error_has_code_and_message(storage: Storage) -> None:
     answer = storage.table("GET", "/nosuchtable()")
     error = answer.json()["odata.error"]
     assert (error["code"], error["message"]["lang"]) == ("TableNotFound", "en-US")
@@ -526,12 +526,12 @@ def test_an_error_of_tables_says_what_and_why(storage: Storage) -> None:
 
 
 @pytest.mark.parametrize("service", ["tables", "blobs"])
-def test_nothing_opens_without_a_token(storage: Storage, service: str) -> None:
+def test_storage_requires_a_token(storage: Storage, service: str) -> None:
     answer = storage.ask(service, "GET", "/anything", headers={"Authorization": ""})
     assert answer.status_code in (400, 401, 403)
 
 
-def test_a_container_is_made_once_described_and_deleted(storage: Storage) -> None:
+def test_a_container_is_created_once_described_and_deleted(storage: Storage) -> None:
     name = f"made{next(_names)}"
     assert storage.blob("PUT", f"/{name}?restype=container").status_code == 201
     assert code(storage.blob("PUT", f"/{name}?restype=container")) == (409, "ContainerAlreadyExists")
@@ -543,7 +543,7 @@ def test_a_container_is_made_once_described_and_deleted(storage: Storage) -> Non
     assert code(storage.blob("GET", f"/{name}?restype=container")) == (404, "ContainerNotFound")
 
 
-def test_a_blob_comes_back_as_it_went(storage: Storage, container: str) -> None:
+def test_a_blob_is_read_back_unchanged(storage: Storage, container: str) -> None:
     path = f"/{container}/some/where.txt"
     headers = {"x_ms_blob_type": "BlockBlob", "Content_Type": "text/x", "x_ms_meta_Foo": "Bar"}
     made = storage.blob("PUT", path, b"hello world", **headers)
@@ -567,7 +567,7 @@ def test_a_blob_comes_back_as_it_went(storage: Storage, container: str) -> None:
         ("bytes=6-999", b"world", "bytes 6-10/11"),
     ],
 )
-def test_a_part_of_a_blob_is_answered_as_a_part(
+def test_a_range_of_a_blob_is_returned_as_206(
     storage: Storage, container: str, asked: str, content: bytes, told: str
 ) -> None:
     storage.blob("PUT", f"/{container}/b", b"hello world", x_ms_blob_type="BlockBlob")
@@ -576,7 +576,7 @@ def test_a_part_of_a_blob_is_answered_as_a_part(
     assert code(storage.blob("GET", f"/{container}/b", Range="bytes=50-60")) == (416, "InvalidRange")
 
 
-def test_conditions_are_kept(storage: Storage, container: str) -> None:
+def test_conditional_headers_are_honoured(storage: Storage, container: str) -> None:
     path, kind = f"/{container}/b", {"x_ms_blob_type": "BlockBlob"}
     etag = storage.blob("PUT", path, b"one", **kind, If_None_Match="*").headers["ETag"]
     assert code(storage.blob("PUT", path, b"two", **kind, If_None_Match="*")) == (409, "BlobAlreadyExists")
@@ -613,7 +613,7 @@ def names(text: str) -> list[str]:
     return [part.partition("</Name>")[0] for part in text.split("<Name>")[1:]]
 
 
-def test_who_holds_the_lease_writes_alone(storage: Storage, container: str) -> None:
+def test_only_the_holder_of_a_lease_can_write(storage: Storage, container: str) -> None:
     path, lease, kind = f"/{container}/b", str(uuid.uuid4()), {"x_ms_blob_type": "BlockBlob"}
     storage.blob("PUT", path, b"one", **kind)
     acquire = {"x_ms_lease_action": "acquire", "x_ms_lease_duration": "60"}
@@ -639,7 +639,7 @@ def test_who_holds_the_lease_writes_alone(storage: Storage, container: str) -> N
     assert storage.blob("DELETE", path).status_code == 202
 
 
-def test_a_lease_is_broken_by_whoever_must(storage: Storage, container: str) -> None:
+def test_a_lease_can_be_broken_without_its_id(storage: Storage, container: str) -> None:
     path = f"/{container}/b"
     storage.blob("PUT", path, b"one", x_ms_blob_type="BlockBlob")
     never = storage.blob("PUT", f"{path}?comp=lease", x_ms_lease_action="break")
@@ -651,9 +651,9 @@ def test_a_lease_is_broken_by_whoever_must(storage: Storage, container: str) -> 
     assert storage.blob("DELETE", path).status_code == 202
 
 
-def test_rows_are_found_by_a_column_that_is_below_a_border(storage: Storage, table: str) -> None:
+def test_rows_are_found_by_a_column_below_a_limit(storage: Storage, table: str) -> None:
     async def asked(records: Table) -> list[list[str]]:
-        await records.write_all("p", [Change(key, "{}", columns={"At": f"2026-01-0{key}T00:00:00"}) for key in "12345"])
+        await records.write_all("p", [RowChange(key, "{}", columns={"At": f"2026-01-0{key}T00:00:00"}) for key in "12345"])
         await records.write("q", "1", "{}", At="2026-01-01T00:00:00")
         found = [
             await records.older("p", "At", "2026-01-04T00:00:00", limit=10),

@@ -1,4 +1,4 @@
-"""Simulated time begins where it is told to, and everything lives in it."""
+"""Simulated time begins at its configured origin, and every part of the simulation uses it."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ AUDIENCE = "https://management.azure.com"
 
 
 class Watch:
-    """A time that is set by hand."""
+    """A clock that is set by hand."""
 
     def __init__(self) -> None:
         self.at = 2_000_000_000.0
@@ -40,7 +40,7 @@ def issuer(watch: Watch) -> Iterator[Issuer]:
     store.close()
 
 
-def test_a_token_lives_a_simulated_day_whatever_this_computer_s_clock_says(issuer: Issuer, watch: Watch) -> None:
+def test_a_token_is_valid_for_a_simulated_day_regardless_of_the_computers_clock(issuer: Issuer, watch: Watch) -> None:
     token, expires = issuer.token(AUDIENCE)
     assert expires == int(watch.at) + LIFETIME
     claims = issuer.verify(token, AUDIENCE)
@@ -52,14 +52,14 @@ def test_a_token_lives_a_simulated_day_whatever_this_computer_s_clock_says(issue
         issuer.verify(token, AUDIENCE)
 
 
-def test_a_token_from_the_future_opens_nothing_yet(issuer: Issuer, watch: Watch) -> None:
+def test_a_token_that_is_not_valid_yet_is_rejected(issuer: Issuer, watch: Watch) -> None:
     token, _ = issuer.token(AUDIENCE)
     watch.at -= LEEWAY + 1
     with pytest.raises(jwt.ImmatureSignatureError):
         issuer.verify(token, AUDIENCE)
 
 
-def test_an_origin_that_is_told_holds_until_something_is_remembered(tmp_path: Path) -> None:
+def test_a_configured_origin_applies_only_without_stored_state(tmp_path: Path) -> None:
     with closing(Store(tmp_path / "azure.sqlite")) as store:
         assert World(store, speed=10.0, seed=1, origin=1_700_000_000.0).clock.origin == 1_700_000_000.0
     with closing(Store(tmp_path / "azure.sqlite")) as store:
@@ -68,21 +68,21 @@ def test_an_origin_that_is_told_holds_until_something_is_remembered(tmp_path: Pa
     assert abs(again.seconds() - Clock(10.0, 1_700_000_000.0).seconds()) < 60
 
 
-def test_the_vault_writes_down_simulated_moments(tmp_path: Path) -> None:
+def test_the_vault_records_simulated_time(tmp_path: Path) -> None:
     with closing(Azure(tmp_path)) as azure:
         azure.clock.now_at = 2_000_000_000.0
         said = azure.ask("dormouse.vault.localhost", "PUT", "/secrets/x?api-version=7.5", {"value": "v"})
         assert said.body["attributes"]["created"] == 2_000_000_001
 
 
-def test_the_app_s_own_token_is_valid_for_a_real_day_for_the_sdks_know_no_other_time(issuer: Issuer, watch: Watch) -> None:
+def test_the_apps_own_token_is_valid_for_a_real_day(issuer: Issuer, watch: Watch) -> None:
     answer = managed_identity(issuer, "secret", "secret", AUDIENCE, [], 200.0).body
     claims = issuer.verify(answer["access_token"], AUDIENCE)
     assert claims["exp"] - claims["iat"] == 200 * LIFETIME
     assert abs(int(answer["expires_on"]) - time.time() - LIFETIME) < 60
 
 
-def test_a_ground_that_is_started_again_goes_on_in_the_time_of_its_first_start(tmp_path: Path) -> None:
+def test_a_restarted_sandbox_continues_its_simulated_time(tmp_path: Path) -> None:
     first, again = Ground(tmp_path, speed=10.0), Ground(tmp_path, speed=99.0)
     assert (again.clock.origin, again.clock.speed) == (first.clock.origin, 10.0)
     settings = again.app_environment

@@ -1,4 +1,4 @@
-"""The app's clock tells real time, unless the settings of a simulation say otherwise."""
+"""The app's clock shows real time, unless the settings of a simulation say otherwise."""
 
 import time
 from typing import Any
@@ -24,19 +24,19 @@ def without(*names: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("names", [("CLOCK_ORIGIN", "CLOCK_SPEED"), ("CLOCK_SPEED",)])
-def test_without_a_speed_the_clock_tells_real_time(names: tuple[str, ...]) -> None:
+def test_without_a_speed_the_clock_shows_real_time(names: tuple[str, ...]) -> None:
     earlier, now, later = time.time(), Settings.from_environment(without(*names)).clock.now(), time.time()
     assert earlier - 0.001 <= now <= later + 0.001
 
 
-def test_simulated_time_passes_as_many_times_as_fast_since_its_origin() -> None:
+def test_simulated_time_runs_at_its_speed_from_its_origin() -> None:
     clock = Settings.from_environment(SIMULATED).clock
     assert clock == Clock(ORIGIN, 200.0)
     earlier, now, later = time.time(), clock.now(), time.time()
     assert 200 * (earlier - ORIGIN) - 1 <= now - ORIGIN <= 200 * (later - ORIGIN) + 1
 
 
-def test_a_clock_without_speed_stands_still() -> None:
+def test_a_clock_with_speed_zero_stands_still() -> None:
     assert (Clock(ORIGIN, 0.0).now(), Clock(ORIGIN, 0.0).text()) == (ORIGIN, rfc3339(ORIGIN))
 
 
@@ -51,7 +51,7 @@ def test_a_clock_without_speed_stands_still() -> None:
         ({**SIMULATED, "CLOCK_ORIGIN": "yesterday"}, "CLOCK_ORIGIN: 'yesterday' is not a number above zero"),
     ],
 )
-def test_a_clock_that_nobody_could_go_by_is_rejected(given: dict[str, Any], complaint: str) -> None:
+def test_an_invalid_clock_is_rejected(given: dict[str, Any], complaint: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment(given)
     assert complaint in str(caught.value)

@@ -1,4 +1,4 @@
-"""Settings are parsed once into typed values; every fault is named with what is wrong and an example, and no secret."""
+"""Settings are parsed once into typed values; every error names the setting, the problem and an example, and no secret."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,7 @@ from dormouse.errors import Misconfigured
 from dormouse.http.problems import problem_of
 from dormouse.settings import HttpAuth, Settings, SettingsError
 
+VAULT = "/subscriptions/0d0e5e00-0000-4000-8000-000000000001/resourceGroups/r/providers/Microsoft.KeyVault/vaults/my-vault"
 REQUIRED = {
     "AZURE_SUBSCRIPTION_ID": "0d0e5e00-0000-4000-8000-000000000001",
     "KEY_VAULT_URL": "https://vault.example/",
@@ -60,7 +61,7 @@ def test_reading_an_empty_environment_gives_the_defaults_of_the_fields() -> None
     assert read == Settings(REQUIRED["AZURE_SUBSCRIPTION_ID"], "https://vault.example", "https://tables.example")
 
 
-def test_every_complaint_names_its_setting_what_is_wrong_and_an_example() -> None:
+def test_every_error_names_its_setting_the_problem_and_an_example() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({"RATE_LIMIT": "0", "HOLIDAYS": "25.12.", "HTTP_AUTH": "keys"})
     assert str(caught.value).split("; ") == [
@@ -77,7 +78,7 @@ def test_every_complaint_names_its_setting_what_is_wrong_and_an_example() -> Non
     "name", ["NOTIFY_WEBHOOK_URL", "NOTIFY_SLACK_URL", "NOTIFY_TEAMS_URL", "TEAMS_WEBHOOK_SECRET", "CHATOPS_SECRET"]
 )
 @pytest.mark.parametrize("text", ["s3cret!", "https://elsewhere.example/s3cret", "@Microsoft.KeyVault(SecretUri=s3cret)"])
-def test_no_complaint_contains_a_secret(name: str, text: str) -> None:
+def test_no_error_contains_a_secret(name: str, text: str) -> None:
     with contextlib.suppress(SettingsError):
         assert "s3cret" not in repr(Settings.from_environment({**REQUIRED, name: text}))
         return
@@ -102,6 +103,13 @@ def test_a_missing_tenant_is_a_misconfiguration_and_the_log_names_the_setting(ca
     assert "Retry-After" not in answer.headers
 
 
+@pytest.mark.parametrize("text", ["my-vault", "https://my-vault.vault.azure.net", f"{VAULT}/secrets/x"])
+def test_a_vault_is_named_by_its_resource_id(text: str) -> None:
+    assert Settings.from_environment({**REQUIRED, "KEY_VAULT_ID": VAULT}).key_vault_id == VAULT
+    with pytest.raises(SettingsError, match="is not the resource ID of a key vault"):
+        Settings.from_environment({**REQUIRED, "KEY_VAULT_ID": text})
+
+
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
@@ -116,7 +124,7 @@ def test_durations_in_settings_need_a_unit(given: dict[str, str], complaint: str
     assert complaint in str(caught.value)
 
 
-def test_settings_name_all_that_is_wrong_at_once() -> None:
+def test_every_error_is_reported_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({"AZURE_SUBSCRIPTION_ID": "mine", "RETAIL_PRICES_URL": "http://prices"})
     text = str(caught.value)

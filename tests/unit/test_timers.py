@@ -1,4 +1,4 @@
-"""What the control plane does by itself."""
+"""The timers of the control plane."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ def fire(tables: MemoryTables) -> None:
     asyncio.run(receipts_timer(nothing, nothing, reads_of(tables, now=NOW)))
 
 
-def test_every_receipt_that_is_older_than_a_day_is_forgotten() -> None:
+def test_receipts_older_than_a_day_are_deleted() -> None:
     tables = MemoryTables()
 
     async def receive() -> None:
@@ -34,7 +34,7 @@ def test_every_receipt_that_is_older_than_a_day_is_forgotten() -> None:
     assert tables.keys(RECEIPTS) == {f"young {kind}" for kind in KINDS}
 
 
-def test_records_that_cannot_be_reached_are_asked_again_in_an_hour(caplog: pytest.LogCaptureFixture) -> None:
+def test_unreachable_records_are_retried_in_an_hour(caplog: pytest.LogCaptureFixture) -> None:
     tables = MemoryTables()
     tables.away = True
     with caplog.at_level(logging.WARNING):
@@ -42,5 +42,5 @@ def test_records_that_cannot_be_reached_are_asked_again_in_an_hour(caplog: pytes
     assert "kept for another hour" in caplog.text
 
 
-def test_every_timer_can_be_switched_off_on_the_ground() -> None:
+def test_every_timer_can_be_disabled_in_the_sandbox() -> None:
     assert {timer.handler.__name__ for timer in TIMERS} == set(sandbox.TIMERS)

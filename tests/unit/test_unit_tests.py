@@ -1,4 +1,4 @@
-"""What holds for every unit test: it uses public names only, typed twins instead of loose objects, and replaces nothing."""
+"""Rules for every unit test: public names only, typed fakes instead of loose mocks, and no patching."""
 
 import ast
 import inspect
@@ -9,10 +9,11 @@ import azure.durable_functions as df
 import pytest
 
 from tests.unit import twins
+from tests.unit.durable import DurableContext
 from tests.unit.twins import Orchestrations
 
 MODULES = sorted(Path(twins.__file__).parent.rglob("*.py"))
-# Loose stand-ins, which no type checker compares with anything, and replacing names of modules.
+# Loose mocks, which no type checker verifies, and patching of module names.
 LOOSE = frozenset({"SimpleNamespace", "Mock", "MagicMock", "AsyncMock", "patch"})
 
 
@@ -21,7 +22,7 @@ def is_private(name: str) -> bool:
 
 
 def faults(tree: ast.Module) -> Iterator[str]:
-    """What a test module uses and should not."""
+    """The forbidden constructs that a test module uses."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
@@ -50,14 +51,24 @@ def test_unit_tests_use_public_names_and_typed_twins(module: Path) -> None:
         "monkeypatch.setattr(orchestrations, 'BETWEEN_LOOKS', 0.0)",
     ],
 )
-def test_what_unit_tests_must_not_use_is_found(text: str) -> None:
+def test_forbidden_constructs_in_unit_tests_are_detected(text: str) -> None:
     assert len(list(faults(ast.parse(text)))) == 1
 
 
-def test_the_twin_of_the_durable_client_takes_what_the_client_takes() -> None:
+def test_the_fake_durable_client_has_the_parameters_of_the_real_one() -> None:
     methods = [name for name, _ in inspect.getmembers(Orchestrations, inspect.iscoroutinefunction) if not is_private(name)]
     assert methods
     for name in methods:
         theirs = inspect.signature(getattr(df.DurableOrchestrationClient, name)).parameters
         ours = inspect.signature(getattr(Orchestrations, name)).parameters.values()
         assert {one.name for one in ours if one.kind is not one.VAR_KEYWORD} <= set(theirs), name
+
+
+def test_the_context_in_memory_takes_the_parameters_of_the_orchestration_context() -> None:
+    shared = vars(df.DurableOrchestrationContext).keys() & vars(DurableContext).keys()
+    methods = [name for name in shared if not name.startswith("_") and inspect.isfunction(getattr(DurableContext, name))]
+    assert {"call_activity_with_retry", "call_sub_orchestrator", "task_all", "task_any", "create_timer"} <= set(methods)
+    for name in methods:
+        theirs = inspect.signature(getattr(df.DurableOrchestrationContext, name)).parameters
+        ours = inspect.signature(getattr(DurableContext, name)).parameters
+        assert set(ours) <= set(theirs), name

@@ -1,7 +1,7 @@
-"""In-memory twins of what the app reaches over the network, for unit tests: tables, Durable Functions, answers over HTTP.
+"""In-memory fakes of what the app reaches over the network, for unit tests: tables, Durable Functions, HTTP responses.
 
-The stores over these tables are the app's own. The twins derive from the classes that they stand for, so that mypy compares
-their methods; what has no types (Durable Functions) is compared by a test.
+The stores over these tables are the app's own. The fakes derive from the real classes, so that mypy compares their
+methods; the untyped Durable Functions client is compared by a test.
 """
 
 import json
@@ -25,17 +25,20 @@ from azure.data.tables.aio import TableClient
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from azure.durable_functions.models.PurgeHistoryResult import PurgeHistoryResult
 
+from activities.resources.environments import EnvironmentInventory
+from activities.resources.survey import Survey
 from dormouse.access.rate_limit import RateLimit
 from dormouse.access.tokens import Tokens
 from dormouse.clock import Clock
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.deployment_tables import DeploymentTables
 from dormouse.cloud.inventory import Inventory
-from dormouse.cloud.preflight import Preflight
 from dormouse.cloud.signing_keys import SigningKeys
+from dormouse.cloud.sizes import Sizes
 from dormouse.records.deduplication import Receipts
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
+from dormouse.records.power_history import PowerRecords
 from dormouse.services.dependencies import Dependencies
 from dormouse.settings import Settings
 from local.host.http.requests import query_of
@@ -60,13 +63,13 @@ class Entity(TableEntity):
 
 
 def failing(error: HttpResponseError, status: int) -> HttpResponseError:
-    """An error as the SDK raises it for an answer with this status."""
+    """An error as the SDK raises it for a response with this status."""
     error.status_code = status
     return error
 
 
 class MemoryTable(TableClient):
-    """One table in memory: rows by both keys, with a new tag for every change."""
+    """One table in memory: rows by both keys, with a new ETag for every change."""
 
     def __init__(self, tables: "MemoryTables") -> None:
         self.rows: dict[Key, Entity] = {}
@@ -136,10 +139,13 @@ class MemoryTable(TableClient):
 
 
 class MemoryTables(DeploymentTables):
-    """A table service in memory, in which `now` is the moment of every change; while it is `away`, nothing is answered."""
+    """A table service in memory, in which `now` is the time of every change.
+
+    While it is `away`, every request fails; while it is `closed`, every request is forbidden.
+    """
 
     def __init__(self, now: float = 0.0) -> None:
-        self.now, self.away, self.asked = now, False, 0
+        self.now, self.away, self.closed, self.asked = now, False, False, 0
         self._tables: dict[str, MemoryTable] = {}
         self._changes = 0
 
@@ -150,17 +156,19 @@ class MemoryTables(DeploymentTables):
         self.get_table_client(table_name)
 
     def answer(self) -> None:
-        """Count a request; raise what the SDK raises if nothing answers."""
+        """Count a request; raise what the SDK raises if the service does not respond, or denies access."""
         self.asked += 1
         if self.away:
             raise ServiceRequestError("The connection was refused.")
+        if self.closed:
+            raise failing(HttpResponseError("AuthorizationPermissionMismatch"), 403)
 
     def next_etag(self) -> str:
         self._changes += 1
         return str(self._changes)
 
     def put(self, table: str, key: str, document: str, *, partition: str = "", written_at: float = 0.0) -> None:
-        """A row is there that another release has written."""
+        """Write a row as another release would have."""
         content = {"PartitionKey": partition or table, "RowKey": key, "Document": document}
         rows = self.get_table_client(table).rows
         rows[content["PartitionKey"], key] = Entity(content, self.next_etag(), written_at)
@@ -172,9 +180,9 @@ class MemoryTables(DeploymentTables):
 
 @dataclass
 class Orchestrations:
-    """A durable client in memory: what runs, what was asked, what was started and ended; while it is `away`, it raises.
+    """A durable client in memory: what runs, and which requests were made; while it is `away`, it raises.
 
-    `statuses` has how orchestrations stand that do not just run.
+    `statuses` has the states of orchestrations that are not simply running.
     """
 
     running: dict[str, Any] = field(default_factory=dict)
@@ -197,6 +205,9 @@ class Orchestrations:
         if instance_id not in self.running:
             return DurableOrchestrationStatus()
         return self.status(instance_id, df.OrchestrationRuntimeStatus.Running)
+
+    async def raise_event(self, instance_id: str, event_name: str, event_data: Any = None) -> None:
+        self._answer()
 
     async def terminate(self, instance_id: str, reason: str) -> None:
         self._answer()
@@ -221,7 +232,7 @@ class Orchestrations:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What a service answers over HTTP."""
 
     status_code: int = 200
@@ -235,21 +246,24 @@ class Answer:
 
 
 def stopped_clock(now: float) -> Clock:
-    """A clock that always shows the same moment (seconds since 1970)."""
+    """A clock that always shows the same time (seconds since 1970)."""
     return Clock(origin=now, speed=0.0)
 
 
 def reads_of(tables: MemoryTables, *, now: float = 0.0, settings: Settings = SETTINGS, **parts: Any) -> Dependencies:
-    """What routes ask, over these tables; `parts` replace what it is made of."""
+    """The dependencies of routes over these tables; `parts` replace some of them."""
     clock = stopped_clock(now)
     cloud = Cloud(settings, clock)
     cloud.tables = tables
     made: dict[str, Any] = {
         "records": Records(tables),
         "inventory": Inventory(cloud),
+        "environments": EnvironmentInventory(cloud),
+        "survey": Survey(cloud),
         "prices": cloud.prices,
-        "preflight": Preflight(cloud),
+        "sizes": Sizes(cloud),
         "machines": MachineRecords(tables),
+        "power": PowerRecords(tables),
         "receipts": Receipts(tables),
         "tokens": Tokens(SigningKeys(cloud), settings.entra_authority_url, settings.entra_tenant_id, clock),
         "settings": settings,
@@ -260,7 +274,7 @@ def reads_of(tables: MemoryTables, *, now: float = 0.0, settings: Settings = SET
 
 
 def request(query: str = "", body: bytes = b"", **headers: str) -> func.HttpRequest:
-    """A stop as Azure's host hands it on."""
+    """A stop request as Azure's host passes it on."""
     url = f"https://x.example/api/environments/ml1/stop{query}"
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     params = query_of(query.removeprefix("?"))

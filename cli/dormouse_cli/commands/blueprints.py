@@ -6,9 +6,11 @@ import typer
 
 from dormouse_cli.client import open_control_plane, path_of
 from dormouse_cli.errors import ServerError
+from dormouse_cli.network.responses import document_text
 from dormouse_cli.options import AsJson
-from dormouse_cli.output import to_json, write_text
+from dormouse_cli.output import write_text
 from dormouse_cli.render.environments import print_blueprint, print_blueprints
+from dormouse_cli.shapes import BLUEPRINT, page_of
 
 
 def blueprints(
@@ -25,15 +27,15 @@ def blueprints(
     if as_json:
         write_text(response.text)
     elif name:
-        print_blueprint(response.fields)
+        print_blueprint(response.fields(BLUEPRINT))
     else:
-        print_blueprints(response.fields)
+        print_blueprints(response.fields(page_of(BLUEPRINT)))
 
 
 def schema(name: Annotated[str, typer.Argument(metavar="BLUEPRINT", help="The name of the blueprint.")]) -> None:
     """Print the JSON Schema of a blueprint's spec, for editors that validate specs."""
     with open_control_plane() as plane:
-        published = plane.get(path_of("blueprints", name)).fields.get("parameters")
+        published = plane.get(path_of("blueprints", name)).fields({}).get("parameters")
     if not isinstance(published, dict):
         raise ServerError(f"The control plane does not publish a schema for {name}.")
-    write_text(to_json(published, indent=2))
+    write_text(document_text(published, indent=2))

@@ -5,14 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from dormouse_cli.client import ControlPlane, Response, open_control_plane, path_of
+from dormouse_cli.client import ControlPlane, open_control_plane, path_of
 from dormouse_cli.entra import read_secret
-from dormouse_cli.errors import CommandError, Unsuccessful, UsageError
+from dormouse_cli.errors import CommandError, NotFound, Unsuccessful, UsageError
+from dormouse_cli.network.responses import Response
 from dormouse_cli.options import AsJson, Blueprint, DryRun, Every, File, Name, Region, Settings, Wait
 from dormouse_cli.output import print_lines, print_note, sanitize, write_text
 from dormouse_cli.polling import handle_response
 from dormouse_cli.render.environments import print_connection, print_environment, print_environments, print_plan
+from dormouse_cli.shapes import ENVIRONMENT, PLAN, SECRET, page_of
 from dormouse_cli.spec_files import read_spec
+from dormouse_cli.spec_values import has_scalars, json_values
 
 
 def plan(
@@ -62,7 +65,7 @@ def ls(*, as_json: AsJson = False) -> None:
     if as_json:
         write_text(response.text)
     else:
-        print_environments(response.fields)
+        print_environments(response.fields(page_of(ENVIRONMENT)))
 
 
 def show(name: Name, *, as_json: AsJson = False) -> None:
@@ -72,7 +75,7 @@ def show(name: Name, *, as_json: AsJson = False) -> None:
     if as_json:
         write_text(response.text)
     else:
-        print_environment(response.fields)
+        print_environment(response.fields(ENVIRONMENT))
 
 
 def start(name: Name, *, wait: Wait = False, every: Every = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
@@ -92,10 +95,32 @@ def restart(
     _change_power(name, "restart", wait=wait, every=every, dry_run=dry_run, as_json=as_json)
 
 
+def resize(
+    name: Name,
+    size: Annotated[str, typer.Argument(metavar="SIZE", help="The new VM size; `dormouse sizes` lists them.")],
+    *,
+    may_restart: Annotated[
+        bool, typer.Option("--restart", help="Stop a running environment for it, and start it again afterwards.")
+    ] = False,
+    wait: Wait = False,
+    every: Every = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change an environment's VM size. A stopped environment stays stopped; a running one needs --restart."""
+    with open_control_plane() as plane:
+        body = {"size": size, "restart": may_restart}
+        response = plane.command("POST", path_of("environments", name, "resize"), body, dry_run=dry_run)
+        handle_response(plane, response, wait=wait, every=every, as_json=as_json, print_unchanged=_print_up_to_date)
+    if response.fields({}).get("refusals") and not response.accepted:
+        raise Unsuccessful("" if as_json else "This resize would be refused.")
+
+
 def rm(
     name: Name,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without confirmation.")] = False,
+    snapshot: Annotated[bool, typer.Option("--snapshot", help="Keep a snapshot of each OS disk, which is billed.")] = False,
     purge: Annotated[bool, typer.Option("--purge", help="Also delete the password permanently (admins only).")] = False,
     wait: Wait = False,
     every: Every = None,
@@ -109,7 +134,7 @@ def rm(
         if not typer.confirm(f"Delete {name} with its VMs, disks and stored data?", err=True):
             raise Unsuccessful("Nothing was deleted.")
     with open_control_plane() as plane:
-        response = plane.command("DELETE", path_of("environments", name), dry_run=dry_run, purge=purge)
+        response = plane.command("DELETE", path_of("environments", name), dry_run=dry_run, purge=purge, snapshot=snapshot)
         handle_response(plane, response, wait=wait, every=every, as_json=as_json, print_unchanged=_print_already_deleted)
 
 
@@ -125,15 +150,35 @@ def password(
     """
     with open_control_plane() as plane:
         response = plane.get(path_of("environments", name, "password"))
-    uri = str(response.fields.get("secret_uri", ""))
+    uri = str(response.fields(SECRET).get("secret_uri") or "")
     if as_json:
         write_text(response.text)
     else:
         write_text(sanitize(uri) if where else read_secret(uri))
 
 
+def rotate_password(
+    name: Name, *, wait: Wait = False, every: Every = None, dry_run: DryRun = False, as_json: AsJson = False
+) -> None:
+    """Replace an environment's password in Key Vault and in its machines, which must run. Open sessions stay open."""
+    _change_power(name, "rotate-password", wait=wait, every=every, dry_run=dry_run, as_json=as_json)
+
+
 def _apply(plane: ControlPlane, name: str, spec: dict[str, Any], *, dry_run: bool) -> Response:
-    return plane.command("PUT", path_of("environments", name), spec, dry_run=dry_run)
+    path = path_of("environments", name)
+    values = json_values(spec, _schema_of(plane, spec) if has_scalars(spec) else None)
+    return plane.command("PUT", path, values, dry_run=dry_run)
+
+
+def _schema_of(plane: ControlPlane, spec: dict[str, Any]) -> Any:
+    """The JSON Schema of a spec, which says which values are text; None if there is no such blueprint."""
+    blueprint = spec.get("blueprint")
+    if not isinstance(blueprint, str) or not blueprint.strip(". "):
+        return None
+    try:
+        return plane.get(path_of("blueprints", blueprint)).fields({}).get("parameters")
+    except (NotFound, UsageError):
+        return None
 
 
 def _change_power(name: str, verb: str, *, wait: bool, every: float | None, dry_run: bool, as_json: bool) -> None:
@@ -146,14 +191,14 @@ def _print_plan(response: Response, *, as_json: bool) -> None:
     if as_json:
         write_text(response.text)
     else:
-        print_plan(response.fields)
-    if response.fields.get("refusals"):
+        print_plan(response.fields(PLAN))
+    if response.fields({}).get("refusals"):
         raise Unsuccessful("" if as_json else "This plan would be refused.")
 
 
 def _print_how_to_connect(plane: ControlPlane, name: str) -> None:
     try:
-        print_connection(plane.get(path_of("environments", name)).fields)
+        print_connection(plane.get(path_of("environments", name)).fields(ENVIRONMENT))
     except CommandError:
         print_note(f"To see how to connect: dormouse show {name}")
 

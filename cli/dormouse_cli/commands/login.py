@@ -1,8 +1,9 @@
 """Commands for logging in and out, and for shell completion."""
 
 import os
+import re
 import sys
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -15,11 +16,16 @@ from dormouse_cli.credentials import (
     parse_key,
     store_credentials,
 )
+from dormouse_cli.decoding import decode_text, unit_of
 from dormouse_cli.errors import CommandError, ServerError, UsageError
 from dormouse_cli.output import print_lines, write_text
 
+MAX_LINE = 8192  # bytes
 AUDIENCE = "api://dormouse"
-Shell = Literal["bash", "zsh", "fish", "powershell", "pwsh"]
+SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
+# The name at the end of a path, as `-bash`, `bash.exe`, `zsh-5.9` or `pwsh-preview`; a login shell begins with a hyphen.
+SHELL_NAME = re.compile(r"-?(?P<name>[a-z]+)(?:[-.\d].*)?", re.IGNORECASE)
+DEFAULT_SHELL = "bash" if os.name == "posix" else "powershell"
 NOTHING_STORED = "Nothing was stored."
 
 
@@ -59,23 +65,33 @@ def logout() -> None:
 
 
 def completion(
-    shell: Annotated[Shell | None, typer.Argument(metavar="SHELL", help="The shell; by default, the one in $SHELL.")] = None,
+    shell: Annotated[str, typer.Argument(metavar="SHELL", help="The shell or its path; by default, $SHELL.")] = "",
 ) -> None:
     """Print the shell completion script: source <(dormouse completion bash)."""
     from typer.completion import get_completion_script  # type: ignore[attr-defined]  # typer does not export it
 
-    chosen = shell or os.path.basename(os.environ.get("SHELL", "")) or "bash"  # noqa: PTH119 - a name, not a path
-    if chosen not in ("bash", "zsh", "fish", "powershell", "pwsh"):
-        raise UsageError(f"Completion for {chosen} is not supported; supported are bash, zsh, fish and powershell.")
+    given = shell or os.environ.get("SHELL", "")
+    chosen = _shell_name(given) if given.strip() else DEFAULT_SHELL
+    if chosen not in SHELLS:
+        supported = f"supported are {', '.join(SHELLS)}"
+        raise UsageError(f"Completion for {given!r} is not supported; {supported}.", "Name one: dormouse completion bash")
     script: str = get_completion_script(prog_name="dormouse", complete_var="_DORMOUSE_COMPLETE", shell=chosen)
     write_text(script)
+
+
+def _shell_name(text: str) -> str:
+    """The name of a shell in its path, which may be a Windows path, or "" if there is none."""
+    last = text.strip().strip("\"'").replace("\\", "/").rstrip("/").rpartition("/")[2]
+    found = SHELL_NAME.fullmatch(last)
+    name = found["name"].lower() if found else ""
+    return "bash" if name == "rbash" else name
 
 
 def _check_credentials(credentials: Credentials) -> None:
     """Make one request; raises its CommandError, or ServerError if the response is not from a control plane."""
     try:
         with open_control_plane(credentials) as plane:
-            page = plane.get("/blueprints").fields
+            page = plane.get("/blueprints").fields({})
     except CommandError as error:
         raise type(error)(str(error), *error.details, NOTHING_STORED) from None
     if "value" not in page:
@@ -84,8 +100,19 @@ def _check_credentials(credentials: Credentials) -> None:
 
 def _read_key(*, from_stdin: bool) -> str:
     if from_stdin:
-        return parse_key(sys.stdin.readline(), "stdin")
+        return parse_key(_line_from_stdin(), "stdin")
     return parse_key(_prompt("Key", hidden=True), "The input")
+
+
+def _line_from_stdin() -> str:
+    """The first line, in any encoding that PowerShell writes; raises UsageError."""
+    try:
+        raw = sys.stdin.buffer.readline(MAX_LINE)
+        return decode_text(raw + sys.stdin.buffer.read(-len(raw) % unit_of(raw)))
+    except UnicodeError:
+        raise UsageError("stdin is neither UTF-8 nor UTF-16 text.") from None
+    except OSError as error:
+        raise UsageError(f"Cannot read stdin: {error.strerror}.") from None
 
 
 def _prompt(what: str, *, hidden: bool) -> str:

@@ -4,12 +4,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from dormouse_cli.client import ControlPlane, Response, open_control_plane, path_of
+from dormouse_cli.client import ControlPlane, open_control_plane, path_of
 from dormouse_cli.errors import NotFound
+from dormouse_cli.machine_ids import is_id, read_machine
+from dormouse_cli.network.responses import Response
 from dormouse_cli.options import AsJson, DryRun, Every, Machine, Target, Wait
 from dormouse_cli.output import write_text
 from dormouse_cli.polling import handle_response
 from dormouse_cli.render.machines import print_hold, print_idle_report, print_lease, print_machines
+from dormouse_cli.shapes import HELD, LEASED, MACHINE, REPORT, page_of
 
 Duration = Annotated[
     str, typer.Argument(metavar="DURATION", help="A duration with its unit: 45m, 2h30m or 3d; 0 removes it.")
@@ -25,7 +28,7 @@ def machines(*, verdict: Verdict = "", as_json: AsJson = False) -> None:
     if as_json:
         write_text(response.text)
     else:
-        print_machines(response.fields)
+        print_machines(response.fields(page_of(MACHINE)))
 
 
 def idle(
@@ -40,7 +43,7 @@ def idle(
     if as_json or csv:
         write_text(response.text)
     else:
-        print_idle_report(response.fields)
+        print_idle_report(response.fields(REPORT))
 
 
 def hold(
@@ -58,7 +61,7 @@ def hold(
     if as_json:
         write_text(response.text)
     else:
-        print_hold(response.fields, target, dry_run=dry_run)
+        print_hold(response.fields(HELD), target, dry_run=dry_run)
 
 
 def extend(
@@ -75,7 +78,7 @@ def extend(
     if as_json:
         write_text(response.text)
     else:
-        print_lease(response.fields, target, dry_run=dry_run)
+        print_lease(response.fields(LEASED), target, dry_run=dry_run)
 
 
 def adopt(
@@ -126,18 +129,20 @@ def sweep(*, wait: Wait = False, every: Every = None, dry_run: DryRun = False, a
 
 def resolve_machine(plane: ControlPlane, machine: str) -> str:
     """The resource ID of a machine given by its ID or as GROUP/MACHINE; raises NotFound."""
-    if machine.startswith("/"):
-        return machine
-    for row in plane.get_all("/machines").rows:
+    named = read_machine(machine)
+    if is_id(named):
+        return named
+    for row in plane.get_all("/machines").fields(page_of(MACHINE))["value"]:
         parts = str(row.get("id", "")).split("/")
-        if len(parts) > RESOURCE_ID_PARTS and f"{parts[4]}/{parts[8]}".lower() == machine.lower():
+        if len(parts) > RESOURCE_ID_PARTS and f"{parts[4]}/{parts[8]}".lower() == named.lower():
             return str(row["id"])
     raise NotFound(f"The last sweep saw no machine {machine!r}.", "Name it as GROUP/MACHINE, or by its resource ID.")
 
 
 def _command_target(plane: ControlPlane, target: str, verb: str, body: dict[str, Any], *, dry_run: bool) -> Response:
     """Send a command for a machine if the target contains a slash, otherwise for an environment."""
-    if "/" in target:
+    named = read_machine(target)
+    if "/" in named:
         for_machine = {**body, "machine": resolve_machine(plane, target)}
         return plane.command("POST", f"/machines/{verb}", for_machine, dry_run=dry_run)
-    return plane.command("POST", path_of("environments", target, verb), body, dry_run=dry_run)
+    return plane.command("POST", path_of("environments", named, verb), body, dry_run=dry_run)

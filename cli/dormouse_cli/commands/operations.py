@@ -5,11 +5,13 @@ from typing import Annotated
 import typer
 
 from dormouse_cli.client import ControlPlane, open_control_plane, path_of
-from dormouse_cli.errors import NotFound, Unsuccessful
+from dormouse_cli.errors import NotFound, ServerError, Unsuccessful
+from dormouse_cli.network.responses import UNEXPECTED_SHAPE
 from dormouse_cli.options import AsJson, Every, Wait
-from dormouse_cli.output import write_text
+from dormouse_cli.output import sanitize, write_text
 from dormouse_cli.polling import handle_response, is_sweep, operation_path, print_accepted, wait_until_ended
 from dormouse_cli.render.operations import print_operation, print_operations
+from dormouse_cli.shapes import OPERATION, page_of
 
 
 def operations(
@@ -32,9 +34,9 @@ def operations(
     if as_json:
         write_text(response.text)
     elif identifier:
-        print_operation(response.fields)
+        print_operation(response.fields(OPERATION))
     else:
-        print_operations(response.fields)
+        print_operations(response.fields(page_of(OPERATION)))
 
 
 def watch(
@@ -73,7 +75,7 @@ def cancel(
         try:
             handle_response(plane, response, wait=True, every=every, as_json=as_json)
         except Unsuccessful:  # an operation that was cancelled is what the caller asked for
-            ended = plane.get(operation_path(operation)).fields
+            ended = plane.get(operation_path(operation)).fields(OPERATION)
             if (ended.get("outcome") or ended.get("state")) != ("lost" if force else "cancelled"):
                 raise
 
@@ -81,9 +83,13 @@ def cancel(
 def _find_operation(plane: ControlPlane, identifier: str) -> str:
     """The operation with this ID, or the latest operation of the environment with this name; raises NotFound."""
     try:
-        return str(plane.get(path_of("operations", identifier)).fields["id"])
+        found = plane.get(path_of("operations", identifier)).fields(OPERATION)
     except NotFound:
         rows = plane.get_all("/operations", {"environment": identifier}, limit=1).rows
-    if not rows:
-        raise NotFound(f"There is no operation {identifier!r}, and no environment with that name has operations.")
-    return str(rows[0]["id"])
+        if not rows:
+            reason = f"There is no operation {identifier!r}, and no environment with that name has operations."
+            raise NotFound(reason) from None
+        found = rows[0]
+    if not isinstance(found.get("id"), str):
+        raise ServerError(UNEXPECTED_SHAPE)
+    return sanitize(found["id"])

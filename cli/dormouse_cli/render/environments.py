@@ -1,14 +1,19 @@
 """Blueprints, environments, plans and previews as text."""
 
+from collections import Counter
+from typing import Any
+
 from dormouse_cli.output import print_fields, print_lines, print_table, styled
 from dormouse_cli.render.values import (
     Fields,
     default_text,
     hold_text,
     lease_text,
+    money_text,
     price_text,
     print_problems,
     print_rows,
+    rows_in,
     rows_of,
     time_text,
 )
@@ -21,10 +26,11 @@ def print_blueprints(page: Fields) -> None:
     """Print the blueprints, with prices if a region was given."""
     blueprints = rows_of(page)
     if any(blueprint.get("price_per_hour") for blueprint in blueprints):
-        rows = [[each.get("name"), each.get("size"), price_text(each), each.get("summary")] for each in blueprints]
-        print_table(("name", "size", "price", "description"), rows)
+        rows = [[each.get("name"), _listed(each.get("sizes")), price_text(each), each.get("summary")] for each in blueprints]
+        print_table(("name", "size", "price", "description"), rows, prose=("size", "description"))
     else:
-        print_table(("name", "size", "description"), [[e.get("name"), e.get("size"), e.get("summary")] for e in blueprints])
+        rows = [[each.get("name"), _listed(each.get("sizes")), each.get("summary")] for each in blueprints]
+        print_table(("name", "size", "description"), rows, prose=("size", "description"))
 
 
 def print_blueprint(blueprint: Fields) -> None:
@@ -34,9 +40,10 @@ def print_blueprint(blueprint: Fields) -> None:
     required = schema.get("required") or []
     names = schema.get("properties") or {}
     rows = [[name, "required" if name in required else default_text(defaults.get(name))] for name in names]
-    print_table(("parameter", "default"), rows)
+    print_table(("parameter", "default"), rows, prose=("default",))
     if blueprint.get("region"):
-        print_lines("", f"{blueprint.get('size')} in {blueprint['region']}: {_price_with_scope(blueprint)}.")
+        sizes = _listed(blueprint.get("sizes"))
+        print_lines("", f"{f'{sizes} in ' if sizes else ''}{blueprint['region']}: {_price_with_scope(blueprint)}.")
 
 
 def print_plan(preview: Fields) -> None:
@@ -47,32 +54,51 @@ def print_plan(preview: Fields) -> None:
     rows = [
         [each.get("name"), each.get("kind"), ", ".join(each.get("needs") or []), each.get("action")] for each in resources
     ]
-    print_table(("resource", "kind", "needs", "action"), rows)
-    print_lines("", f"Price: {_price_with_scope(preview)}.")
+    print_table(("resource", "kind", "needs", "action"), rows, prose=("needs",))
+    month = preview.get("price_per_month") or {}
+    monthly = f" That is {month.get('amount')} {month.get('currency')} per month of 730 hours." if month else ""
+    print_lines("", f"Price: {_price_with_scope(preview)}.{monthly}")
+    _print_refusals(preview)
+
+
+def _print_refusals(preview: Fields) -> None:
     for refusal in preview.get("refusals") or []:
-        print_lines(f"Would be refused ({refusal.get('reason')}): {refusal.get('detail')}")
+        said = " ".join(filter(None, (refusal.get("detail"), refusal.get("advice"))))
+        print_lines(f"Would be refused ({refusal.get('reason')}): {said}")
+    for warning in preview.get("warnings") or []:
+        print_lines(f"Warning: {warning}")
+    others = rows_in(preview, "alternatives")
+    if others:
+        print_lines("", "If Azure has no capacity, these are tried in this order:")
+        print_table(("size", "zone", "region", "price"), [_alternative(each) for each in others])
 
 
 def print_command_preview(preview: Fields) -> None:
     """Print the dry run of a command in one line."""
     subject = preview.get("environment") or preview.get("machine")
     tags = ", ".join(f'{name}="{value}"' for name, value in (preview.get("tags") or {}).items())
-    known = (("state", preview.get("state")), ("resource group", preview.get("group")), ("tags", tags))
+    known = (
+        ("state", preview.get("state")),
+        ("size", preview.get("size")),
+        ("resources", _listed(preview.get("resources"))),
+        ("tags", tags),
+    )
     more = "; ".join(f"{name}: {value}" for name, value in known if value)
     print_lines(f"Would {preview.get('would')} {subject}{f' ({more})' if more else ''}. Nothing was changed.")
+    _print_refusals(preview)
 
 
 def print_environments(page: Fields) -> None:
     """Print a table of environments."""
-    columns = ("name", "state", "region", "size", "price", "address", "verdict", "operation")
+    columns = ("name", "state", "blueprint", "region", "size", "price", "verdict", "operation")
     rows = [
         [
             row.get("name"),
             styled(row.get("state")),
+            row.get("blueprint"),
             row.get("region"),
-            row.get("size"),
+            sizes_text(row),
             price_text(row) if row.get("billed") else "not billed",
-            row.get("address"),
             styled(row.get("verdict")),
             row.get("operation"),
         ]
@@ -95,16 +121,20 @@ def print_environment(environment: Fields) -> None:
             ("blueprint", environment.get("blueprint")),
             ("owner", environment.get("owner")),
             ("region", environment.get("region")),
-            ("size", environment.get("size")),
+            ("depends on", _listed(environment.get("depends_on"))),
+            ("size", sizes_text(environment)),
+            ("placement", placement_text(environment.get("placement"))),
             ("price", f"{price_text(environment) or 'unknown'} ({billed})"),
-            ("address", environment.get("address")),
+            *_costs(environment.get("costs") or {}),
+            *_states(environment),
             *_connection(environment),
             ("verdict", environment.get("verdict")),
             ("schedule", environment.get("schedule")),
             ("hold", hold_text(environment.get("hold"))),
             ("lease", lease_text(environment.get("lease"))),
             ("observed", time_text(environment.get("observed_at"))),
-        ]
+        ],
+        prose=("problem", "ready", "depends on", "size", "placement", "price", "schedule", "hold", "lease"),
     )
 
 
@@ -113,11 +143,56 @@ def print_connection(environment: Fields) -> None:
     print_fields(_connection(environment))
 
 
+def sizes_text(environment: Fields) -> str:
+    """The sizes of its machines, as "2 x Standard_D4s_v5"."""
+    counted = Counter(str(each["size"]) for each in rows_in(environment, "resources") if each.get("size"))
+    return ", ".join(size if count == 1 else f"{count} x {size}" for size, count in counted.items())
+
+
+def placement_text(placement: Fields | None) -> str:
+    """Where an environment was built instead, or "" if it is where its spec asks first."""
+    if not placement:
+        return ""
+    zone = f"zone {placement['zone']} of " if placement.get("zone") else ""
+    where = f"{placement.get('size') or 'built'} in {zone}{placement.get('region')}"
+    return f"{where}; Azure had no capacity where the spec asks first"
+
+
+def _alternative(row: Fields) -> list[str]:
+    return [str(row.get("size") or ""), str(row.get("zone") or "any"), str(row.get("region") or ""), price_text(row)]
+
+
+def _states(environment: Fields) -> list[tuple[str, Any]]:
+    """The state of each resource, if there are several that can be stopped."""
+    powered = [each for each in rows_in(environment, "resources") if each.get("state")]
+    return [(str(each.get("name")), styled(each.get("state"))) for each in powered] if len(powered) > 1 else []
+
+
+def _costs(costs: Fields) -> list[tuple[str, str]]:
+    """What it costs if it is left on, what was spent in this month, and what sleep has saved."""
+    left_on, spent, saved = (money_text(costs, name) for name in ("per_month", "this_month", "saved"))
+    hours = f"{costs.get('hours_this_month') or 0:.1f} h"
+    return [
+        ("monthly", f"{left_on} if it is left on" if left_on else ""),
+        ("spent", f"{spent or 'unknown'} this month, for {hours}" if costs else ""),
+        ("saved", f"{saved}, asleep for {costs.get('hours_asleep') or 0:.1f} h" if saved else ""),
+    ]
+
+
 def _connection(environment: Fields) -> list[tuple[str, str]]:
-    endpoints = [each for each in environment.get("endpoints") or [] if isinstance(each, dict)]
-    password = f"dormouse password {environment.get('name')}" if environment.get("password_secret") else ""
-    rows = [(str(each.get("kind")), _endpoint(each)) for each in endpoints]
-    return [*rows, ("username", str(environment.get("username") or "")), ("password", password)]
+    endpoints = rows_in(environment, "endpoints")
+    usernames = dict.fromkeys(str(each["username"]) for each in endpoints if each.get("username"))
+    password = f"dormouse password {environment.get('name')}" if environment.get("secrets") else ""
+    rows = [row for each in endpoints for row in _endpoint_rows(each)]
+    return [*rows, ("username", ", ".join(usernames)), ("password", password)]
+
+
+def _listed(values: object) -> str:
+    return ", ".join(map(str, values)) if isinstance(values, list) else ""
+
+
+def _endpoint_rows(endpoint: Fields) -> list[tuple[str, str]]:
+    return [(str(endpoint.get("kind")), _endpoint(endpoint)), ("", str(endpoint.get("note") or ""))]
 
 
 def _endpoint(endpoint: Fields) -> str:

@@ -14,6 +14,7 @@ from dormouse_cli.render.values import (
 )
 
 GROUP_IN_ID = 4  # the place of the resource group in /subscriptions/{id}/resourceGroups/{group}/…
+PROSE = ("reason", "next action")
 LONGER = "longer"
 DRY_RUN_NOTE = " Dry run: nothing was changed."
 
@@ -32,7 +33,7 @@ def print_machines(page: Fields) -> None:
     ]
     print_problems(page)
     columns = ("machine", "state", "verdict", "reason", "next action")
-    print_rows(columns, rows, if_empty="The last sweep saw no such machine.")
+    print_rows(columns, rows, if_empty="The last sweep saw no such machine.", prose=PROSE)
 
 
 def print_idle_report(page: Fields) -> None:
@@ -55,7 +56,7 @@ def print_idle_report(page: Fields) -> None:
     ]
     if rows:
         print_lines("")
-        print_table(("machine", "verdict", "reason", "next action", "asleep", "saved"), rows)
+        print_table(("machine", "verdict", "reason", "next action", "asleep", "saved"), rows, prose=PROSE)
 
 
 def print_sweep(sweep: Fields) -> None:
@@ -85,7 +86,7 @@ def print_lease(response: Fields, target: str, *, dry_run: bool) -> None:
 def _print_summary(sweep: Fields, title: str) -> None:
     summary, dry_run = sweep.get("summary") or {}, bool(sweep.get("dry_run"))
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in (summary.get("verdicts") or {}).items())
-    machines = count_text(summary.get("machines") or 0, "machine")
+    machines = count_text(int(summary.get("machines") or 0), "machine")
     print_lines(f"{title}{' (dry run)' if dry_run else ''}: {machines}{f': {verdicts}' if verdicts else ''}.")
     if summary.get("hours_asleep"):
         saved = f"{summary.get('saved_amount') or 0:.2f} USD"

@@ -72,7 +72,7 @@ def print_outcome(fields: Fields) -> None:
     checks = fields.get("health_checks") or []
     if checks and not has_succeeded(fields):
         rows = [[str(check.get(column) or "") for column in ("name", "result", "detail")] for check in checks]
-        print_table(("health check", "result", "detail"), rows)
+        print_table(("health check", "result", "detail"), rows, prose=("detail",))
     for leftover in fields.get("leftovers") or []:
         print_lines(f"Not deleted, and possibly billed: {leftover}")
 

@@ -1,6 +1,6 @@
 """Single values as text: prices, times, durations, holds, leases and counts."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +14,15 @@ def rows_of(page: Fields) -> list[Fields]:
     return [row for row in page.get("value") or [] if isinstance(row, dict)]
 
 
-def print_rows(columns: Iterable[str], rows: list[list[Any]], *, if_empty: str) -> None:
+def rows_in(fields: Fields, name: str) -> list[Fields]:
+    """The rows in a field of an object."""
+    return [row for row in fields.get(name) or [] if isinstance(row, dict)]
+
+
+def print_rows(columns: Iterable[str], rows: list[list[Any]], *, if_empty: str, prose: Collection[str] = ()) -> None:
     """Print a table, or a sentence if it has no rows."""
     if rows:
-        print_table(columns, rows)
+        print_table(columns, rows, prose=prose)
     else:
         print_lines(if_empty)
 
@@ -28,9 +33,9 @@ def print_problems(page: Fields) -> None:
         print_lines(f"Problem: {problem}")
 
 
-def price_text(row: Fields) -> str:
+def price_text(row: Fields, name: str = "price_per_hour") -> str:
     """The hourly price of a row, such as "0.59 USD/h", or "" if it has none."""
-    price = row.get("price_per_hour") or {}
+    price = row.get(name) or {}
     return f"{price['amount']} {price.get('currency') or ''}/h" if price.get("amount") is not None else ""
 
 
@@ -39,13 +44,19 @@ def amount_text(row: Fields) -> str:
     return f"{row.get('saved_amount') or 0:.2f} {row.get('currency') or ''}".rstrip()
 
 
+def money_text(row: Fields, name: str) -> str:
+    """An amount of money of a row, such as "12.27 USD", or "" if it has none."""
+    money = row.get(name) or {}
+    return f"{money['amount']:.2f} {money.get('currency') or ''}".rstrip() if money.get("amount") is not None else ""
+
+
 def time_text(moment: Any, *, seconds: bool = True) -> str:
     """An RFC 3339 time as "2026-11-22 07:54:31 UTC", other texts unchanged, and "" for None."""
     try:
-        parsed = datetime.fromisoformat(str(moment or ""))
-    except ValueError:
+        parsed = datetime.fromisoformat(str(moment or "")).astimezone(UTC)
+    except (ValueError, OverflowError):
         return str(moment or "")
-    return f"{parsed.astimezone(UTC):%Y-%m-%d %H:%M{':%S' if seconds else ''}} UTC"
+    return f"{parsed:%Y-%m-%d %H:%M{':%S' if seconds else ''}} UTC"
 
 
 def seconds_text(seconds: Any) -> str:

@@ -12,10 +12,11 @@ from dormouse.http.requests import body_of, model_of
 from dormouse.http.responses import api_url_of, respond
 from dormouse.idle.holds import CommandBody
 from dormouse.idle.policy import read_policy
-from dormouse.idle.schedule import LONGEST
-from dormouse.services import adoption
+from dormouse.idle.schedules.schedule import LONGEST
 from dormouse.services.context import Context
+from dormouse.services.idle import adoption
 from dormouse.text.doc import doc
+from dormouse.text.plain_text import PlainText
 
 
 def _policy(value: str) -> str:
@@ -34,7 +35,7 @@ class AdoptRequest(ReleaseRequest):
     """A machine that sweeps watch, by which policy and schedule, and whether an agent is installed on it."""
 
     idle: Annotated[
-        str,
+        PlainText,
         Field(max_length=LONGEST),
         doc("The policy, as the tag `dormouse-idle` has it.", "window=45m, lead=10m"),
         AfterValidator(_policy),

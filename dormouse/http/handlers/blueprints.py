@@ -7,12 +7,12 @@ from dormouse.clock import rfc3339
 from dormouse.errors import InvalidRequest
 from dormouse.http.parameters import AFTER, LIMIT, REGION, SIZE
 from dormouse.http.responses import answer, page
-from dormouse.resources.vm_sizes import find_size
-from dormouse.services.apply import COVERS
+from dormouse.resources.sizes.vm_sizes import find_size
+from dormouse.services.apply import billing_of_blueprint
 from dormouse.services.context import Context
+from dormouse.services.costs.pricing import COVERS, price_of
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.blueprints import BlueprintList, BlueprintView, Health
-from dormouse.services.views.money import Money
 
 
 async def list_blueprints(req: func.HttpRequest, context: Context) -> func.HttpResponse:
@@ -35,11 +35,12 @@ async def get_health(req: func.HttpRequest, context: Context) -> func.HttpRespon
 
 
 async def _priced(card: BlueprintDescription, req: func.HttpRequest, dependencies: Dependencies) -> BlueprintView:
-    region = REGION.of(req)
+    region, size = REGION.of(req), SIZE.of(req)
     try:
-        size = find_size(SIZE.of(req) or str(card.defaults["size"])).name
+        size = find_size(size).name if size else ""
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
-    price = await dependencies.prices.of_machine(region, size) if region else None
-    cost = Money.of(price)
-    return BlueprintView(card.name, card.summary, card.parameters, card.defaults, size, region or None, cost, COVERS)
+    billed = billing_of_blueprint(card.name, size, dependencies.settings)
+    cost = await price_of(region, billed, dependencies) if region else None
+    sizes = tuple(dict.fromkeys(query.size for query in billed))
+    return BlueprintView(card.name, card.summary, card.parameters, card.defaults, sizes, region or None, cost, COVERS)

@@ -2,13 +2,16 @@
 
 import azure.functions as func
 
-from dormouse.http.parameters import AFTER, DRY_RUN, LIMIT, PURGE
+from dormouse.http.parameters import AFTER, DRY_RUN, LIMIT, PURGE, SNAPSHOT
 from dormouse.http.requests import body_of, caller_address, model_of
 from dormouse.http.responses import answer, api_url_of, page, respond
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.lifecycle import Verb
 from dormouse.services import environments
+from dormouse.services.changes.passwords import rotate
+from dormouse.services.changes.resizing import ResizeRequest, resize
 from dormouse.services.context import Context
+from dormouse.services.deletion import delete
 from dormouse.services.views.environments import EnvironmentList
 
 
@@ -32,24 +35,30 @@ async def list_environments(req: func.HttpRequest, context: Context) -> func.Htt
 
 
 async def start_environment(req: func.HttpRequest, context: Context) -> func.HttpResponse:
-    """Start the environment's machine."""
+    """Start everything in the environment that can be stopped."""
     return await _set_power(req, context, Verb.START)
 
 
 async def stop_environment(req: func.HttpRequest, context: Context) -> func.HttpResponse:
-    """Deallocate the environment's machine, so that it is no longer billed."""
+    """Stop the environment, so that its computing is no longer billed."""
     return await _set_power(req, context, Verb.STOP)
 
 
 async def restart_environment(req: func.HttpRequest, context: Context) -> func.HttpResponse:
-    """Restart the environment's machine."""
+    """Restart everything in the environment that can be stopped."""
     return await _set_power(req, context, Verb.RESTART)
+
+
+async def post_resize(req: func.HttpRequest, context: Context) -> func.HttpResponse:
+    """Change the VM size; a stopped environment stays stopped, and a running one is restarted only with `restart`."""
+    name, asked = req.route_params["name"], model_of(ResizeRequest, body_of(req))
+    return respond(await resize(name, asked, context, dry_run=DRY_RUN.of(req)), api_url_of(req, context.dependencies))
 
 
 async def remove_environment(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """Delete an environment with every resource that it owns; resources of others are kept and reported."""
-    name, purge, dry_run = req.route_params["name"], PURGE.of(req), DRY_RUN.of(req)
-    deleted = await environments.delete(name, context, purge=purge, dry_run=dry_run)
+    name, purge, dry_run, snapshot = req.route_params["name"], PURGE.of(req), DRY_RUN.of(req), SNAPSHOT.of(req)
+    deleted = await delete(name, context, purge=purge, dry_run=dry_run, snapshot=snapshot)
     return respond(deleted, api_url_of(req, context.dependencies))
 
 
@@ -58,8 +67,14 @@ async def get_password(req: func.HttpRequest, context: Context) -> func.HttpResp
     return answer(await environments.locate_password(req.route_params["name"], context))
 
 
+async def post_rotation(req: func.HttpRequest, context: Context) -> func.HttpResponse:
+    """Replace the password, in the key vault and inside the machines, which must be running; open sessions stay open."""
+    rotated = await rotate(req.route_params["name"], context, dry_run=DRY_RUN.of(req))
+    return respond(rotated, api_url_of(req, context.dependencies))
+
+
 async def hold_environment(req: func.HttpRequest, context: Context) -> func.HttpResponse:
-    """Keep the environment's machine awake for a time, or end the hold."""
+    """Keep the machines of the environment awake for a time, or end the hold."""
     name, asked = req.route_params["name"], model_of(HoldRequest, body_of(req))
     return answer(await environments.hold(name, asked, context, dry_run=DRY_RUN.of(req)))
 

@@ -10,7 +10,7 @@ from dormouse.http.responses import answer
 from dormouse.idle.agent_record import merge_heartbeat
 from dormouse.idle.heartbeat import Heartbeat
 from dormouse.idle.holds import longest_hold
-from dormouse.resources.machines import key_of
+from dormouse.resources.compute.machines import key_of
 from dormouse.services.context import Context
 from dormouse.services.views.heartbeats import HeartbeatAnswer, HeartbeatHold, WarningView
 

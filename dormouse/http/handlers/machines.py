@@ -12,11 +12,11 @@ from dormouse.http.parameters import AFTER, DRY_RUN, FORMAT, LIMIT, VERDICT
 from dormouse.http.requests import body_of, model_of
 from dormouse.http.responses import answer, following, page
 from dormouse.idle.holds import HoldRequest, LeaseRequest
-from dormouse.resources.machines import parts_of_machine_id
-from dormouse.services import keeping
+from dormouse.resources.compute.machines import parts_of_machine_id
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.idle_report import ReportReader, open_report, rows_of, show_report, some_rows
+from dormouse.services.idle import keeping
+from dormouse.services.idle.report import ReportReader, open_report, rows_of, show_report, some_rows
 from dormouse.services.views.machines import MachineList, MachineView
 from dormouse.services.views.schema import MACHINE
 from dormouse.text.doc import doc

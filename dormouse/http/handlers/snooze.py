@@ -8,8 +8,8 @@ from dormouse.clock import moment_text
 from dormouse.errors import MachineNotFound
 from dormouse.idle.holds import SNOOZE
 from dormouse.idle.snooze import read_link
-from dormouse.services import keeping
 from dormouse.services.context import Context
+from dormouse.services.idle import keeping
 
 OVER = ("This warning is over", "The machine is not about to be stopped because of it.", 404)
 

@@ -4,19 +4,11 @@ from http import HTTPStatus
 
 import azure.functions as func
 
+from dormouse.errors import OperationFailed
 from dormouse.http.parameters import DRY_RUN
-from dormouse.http.responses import (
-    LOCATION,
-    OPERATION_LOCATION,
-    POLL_AGAIN_IN,
-    RETRY_AFTER,
-    answer,
-    api_url_of,
-    progress,
-    sweep_url,
-)
+from dormouse.http.responses import answer, api_url_of, progress, sweep_headers, sweep_url
 from dormouse.services.context import Context
-from dormouse.services.sweeps import show_sweep, start_sweep
+from dormouse.services.idle.sweeps import show_sweep, start_sweep
 from dormouse.services.views.sweeps import SweepAccepted
 
 
@@ -24,12 +16,22 @@ async def post_sweep(req: func.HttpRequest, context: Context) -> func.HttpRespon
     """Run a sweep now; with `dry_run`, only evaluate, and show what would be done."""
     records, by = context.dependencies.records, context.caller.name
     identifier = await start_sweep(context.client, records, context.dependencies.now(), dry_run=DRY_RUN.of(req), by=by)
-    href = sweep_url(identifier, api_url_of(req, context.dependencies))
-    headers = {LOCATION: href, OPERATION_LOCATION: href, RETRY_AFTER: POLL_AGAIN_IN}
-    return answer(SweepAccepted(identifier, href), HTTPStatus.ACCEPTED, **headers)
+    api_url = api_url_of(req, context.dependencies)
+    started = SweepAccepted(identifier, sweep_url(identifier, api_url))
+    return answer(started, HTTPStatus.ACCEPTED, **sweep_headers(identifier, api_url))
 
 
 async def get_sweep(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """One sweep, as it stands now."""
     view = await show_sweep(req.route_params["id"], context.client)
     return progress(view, running=view.status == "InProgress")
+
+
+async def get_sweep_result(req: func.HttpRequest, context: Context) -> func.HttpResponse:
+    """What came of a sweep: 202 with the sweep while it runs, then 200 with what it found, or the problem that ended it."""
+    view = await show_sweep(req.route_params["id"], context.client)
+    if view.status == "InProgress":
+        return answer(view, HTTPStatus.ACCEPTED, **sweep_headers(view.id, api_url_of(req, context.dependencies)))
+    if view.status == "Failed":
+        raise OperationFailed(view.id, "The sweep ended without a result; the next sweep looks at every machine again.")
+    return answer(view)

@@ -20,6 +20,7 @@ from dormouse.errors import (
     Misconfigured,
     NotAllowed,
     NotAuthenticated,
+    RefusedByAzure,
     RequestTooLarge,
     RequestUnderWay,
     TooManyRequests,
@@ -28,12 +29,12 @@ from dormouse.errors import (
 from dormouse.http.idempotency import GOOD_KEY, HEADER, REPLAYED
 from dormouse.http.openapi.examples import EXAMPLES, FORMS
 from dormouse.http.openapi.html import page_of
-from dormouse.http.openapi.schemas import Schemas, name_of, schemas_of
+from dormouse.http.openapi.schemas import Schemas, models_in, name_of, schemas_of
 from dormouse.http.parameters import DRY_RUN
 from dormouse.http.problem_kinds import STATUS_OF
 from dormouse.http.problems import CONTENT_TYPE, headers_of, problem_like
 from dormouse.http.responses import answer
-from dormouse.resources.machines import ENVIRONMENT_NAME
+from dormouse.resources.compute.machines import ENVIRONMENT_NAME
 from dormouse.services.context import Context
 from dormouse.services.use_cases import Limit
 
@@ -48,7 +49,7 @@ PLACES: dict[str, dict[str, Any]] = {
 DESCRIPTION = (
     "A control plane for GPU machines on Azure. Commands return 202 with the URL of an operation, which reports progress "
     "and outcome. Lists are paged: `next` is the URL of the next page. Errors are problems (RFC 9457) that list every fault "
-    "at once."
+    "at once. Every GET route also answers HEAD, and every path answers OPTIONS with its methods in `Allow`."
 )
 PROOFS: dict[str, dict[str, Any]] = {
     "functionKey": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
@@ -105,7 +106,8 @@ def document() -> dict[str, Any]:
     schemas, definitions = schemas_of(ROUTES)
     for route in ROUTES:
         if route.is_command and route.contract.body is not None:  # every command takes it, and reads it apart from its model
-            definitions[name_of(route.contract.body)]["properties"][DRY_RUN.name] = DRY_RUN_AS_MEMBER
+            for model in models_in(route.contract.body):
+                definitions[name_of(model)]["properties"][DRY_RUN.name] = DRY_RUN_AS_MEMBER
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
         paths.setdefault(f"/api/{route.template}", {})[route.method.lower()] = _operation(route, schemas)
@@ -125,13 +127,9 @@ def problems_of(route: "Route") -> list[type[ControlPlaneError]]:
     kinds += [InvalidRequest] if route.permission is not Permission.NOTHING or route.contract.body else []
     kinds += [ConcurrentChange, IdempotencyKeyReused, RequestUnderWay] if route.is_command else []
     kinds += [TooManyRequests] if route.use_case.limit is not Limit.NONE else []
-    kinds += (
-        [InvalidSpec]
-        if route.contract.body and inspect.isclass(route.contract.body) and hasattr(route.contract.body, "model_validate")
-        else []
-    )
+    kinds += [InvalidSpec] if any(hasattr(model, "model_validate") for model in models_in(route.contract.body)) else []
     kinds += [RequestTooLarge] if route.contract.body or route.contract.auth_header or route.is_command else []
-    return list(dict.fromkeys([*kinds, UnreadableRecord, CloudUnavailable, Misconfigured]))
+    return list(dict.fromkeys([*kinds, UnreadableRecord, CloudUnavailable, RefusedByAzure, Misconfigured]))
 
 
 def _operation(route: "Route", schemas: Schemas) -> dict[str, Any]:
@@ -171,7 +169,13 @@ def _parameters(route: "Route") -> list[dict[str, Any]]:
         places
         + ([again] if route.is_command else [])
         + [
-            {"name": each.name, "in": "query", "required": False, "description": each.meaning, "schema": dict(each.schema)}
+            {
+                "name": each.name,
+                "in": "query",
+                "required": each.required,
+                "description": each.meaning,
+                "schema": dict(each.schema),
+            }
             for each in route.contract.query
         ]
     )

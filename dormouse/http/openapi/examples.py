@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dormouse.resources.machines import machine_id
+from dormouse.resources.compute.machines import machine_id
 
 MACHINE = machine_id("00000000-0000-0000-0000-000000000000", "research", "gpu1")
 EXAMPLES: dict[str, Any] = {

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any, get_args
 
 from dormouse.http.problems import Problem
 
@@ -41,6 +42,11 @@ def schemas_of(routes: Iterable["Route"]) -> tuple[Schemas, dict[str, Any]]:
 def name_of(model: Any) -> str:
     """The name that a pydantic model declares."""
     return str(model.model_config.get("title", model.__name__))
+
+
+def models_in(body: Any) -> tuple[Any, ...]:
+    """The types that a body may have: one, or the members of a union."""
+    return get_args(body) if isinstance(body, UnionType) else () if body is None else (body,)
 
 
 def _renamed(schema: Any, names: dict[str, str]) -> Any:

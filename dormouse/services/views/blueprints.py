@@ -15,20 +15,20 @@ SIZE = "Standard_NV6ads_A10_v5"
 @schema("Blueprint")
 @dataclass(frozen=True, slots=True)
 class BlueprintView:
-    """A blueprint: its parameters, its defaults, and what its machine costs in the region that the caller named."""
+    """A blueprint: its parameters, its defaults, and what it costs in the region that the caller named."""
 
     name: Annotated[str, doc("The name.", "workstation")]
     summary: Annotated[str, doc("What it builds, in a sentence.", "One GPU machine with a desktop over RDP.")]
     parameters: Annotated[dict[str, Any], doc("The JSON Schema of its parameters.", {"type": "object", "properties": {}})]
     defaults: Annotated[dict[str, Any], doc("The values of parameters that are left out.", {"size": SIZE})]
-    size: Annotated[str, doc("The VM size that the price is for.", SIZE)]
+    sizes: Annotated[tuple[str, ...], doc("The VM sizes that the price is for; empty if there are none.", [SIZE])]
     region: Annotated[str | None, doc("The region that the price is for; null if none was named.", "polandcentral")]
     price_per_hour: Annotated[
         Money | None,
-        doc("The pay-as-you-go price per hour; null without a region.", {"amount": 0.59, "currency": "USD"}),
+        doc("The pay-as-you-go price per hour; null without a region, or if unknown.", {"amount": 0.59, "currency": "USD"}),
     ]
     price_covers: Annotated[
-        str, doc("What the price includes, and what is billed in addition.", "the machine while allocated")
+        str, doc("What the price includes, and what is billed in addition.", "computing while it is allocated")
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from dormouse.cloud.prices import Price
+from dormouse.resources.sizes.price_rows import HOURS_A_MONTH, Price
 from dormouse.services.views.schema import schema
 from dormouse.text.doc import doc
 
@@ -22,3 +22,8 @@ class Money:
     def of(cls, price: Price | None) -> Money | None:
         """What a machine costs per hour, or None if the price list does not say."""
         return cls(price.per_hour, price.currency) if price else None
+
+    @property
+    def a_month(self) -> Money:
+        """What costs this per hour costs in a month of 730 hours."""
+        return Money(round(self.amount * HOURS_A_MONTH, 2), self.currency)

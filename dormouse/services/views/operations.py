@@ -16,8 +16,10 @@ from dormouse.environments.results import Check, HealthCheckResult, Outcome, Out
 from dormouse.records.environments import UnreadableOperation
 from dormouse.resources.graph import critical_path
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.durable_client import ENDED, Client, status_of
+from dormouse.services.durable_client import DurableClient
 from dormouse.services.locks import LOST
+from dormouse.services.views.placements import AttemptView
+from dormouse.services.views.quota import QuotaView
 from dormouse.services.views.schema import NOON, ONE, OPERATION, Moment, moment_of, schema
 from dormouse.text.doc import doc
 
@@ -58,11 +60,15 @@ class RefusalView:
     code: Annotated[str | None, doc("Azure's error code; null if there is none.", "QuotaExceeded")]
     step: Annotated[str | None, doc("The step that was rejected; null if it was no single one.", "vm")]
     azure: Annotated[bool, doc("Whether `detail` quotes Azure.", True)]
+    advice: Annotated[str, doc("What it means and what to do.", "The subscription's quota does not suffice.")]
+    quota: Annotated[QuotaView | None, doc("The numbers of the quota that does not suffice; null for others.", None)]
 
     @classmethod
     def of(cls, refusal: Refusal) -> RefusalView:
         """A refusal as callers see it."""
-        return cls(refusal.reason, refusal.detail, refusal.code or None, refusal.step or None, refusal.azure)
+        code, step = refusal.code or None, refusal.step or None
+        quota = QuotaView.of(refusal.quota)
+        return cls(refusal.reason, refusal.detail, code, step, refusal.azure, refusal.remedy, quota)
 
 
 @schema("HealthCheck")
@@ -111,6 +117,7 @@ class OperationView:
         tuple[HealthCheckView, ...], doc("The results of the health checks inside the machine.", [])
     ] = ()
     leftovers: Annotated[tuple[str, ...], doc("The IDs of resources that could not be deleted and may cost money.", [])] = ()
+    attempts: Annotated[tuple[AttemptView, ...], doc("Where Azure had no capacity before it ended like this.", [])] = ()
 
 
 @schema("OperationList")
@@ -152,8 +159,8 @@ async def redacted_for(caller: Caller, view: OperationView, dependencies: Depend
     )
 
 
-def listed_operation(record: OperationRecord | UnreadableOperation) -> OperationView:
-    """An operation as lists show it: from its record alone."""
+def recorded_operation(record: OperationRecord | UnreadableOperation) -> OperationView:
+    """An operation from its record alone: one that has ended, or as lists show it."""
     if isinstance(record, UnreadableOperation):
         return unreadable_operation_view(record)
     return _view(record, record.outcome, record.steps)
@@ -180,21 +187,14 @@ def unreadable_operation_view(known: UnreadableOperation) -> OperationView:
     )
 
 
-def ended_operation(record: OperationRecord) -> OperationView:
-    """An operation that has ended, from its record."""
-    assert record.outcome is not None
-    return _view(record, record.outcome, record.steps)
-
-
-async def running_operation_view(record: OperationRecord, client: Client, now: float) -> OperationView:
+async def running_operation_view(record: OperationRecord, client: DurableClient, now: float) -> OperationView:
     """A running operation: its record, and the progress that its orchestration publishes."""
-    status = await status_of(client, record.instance_id or record.id)
-    runtime = status.runtime_status.value if status and status.runtime_status else "Pending"
-    published = status.custom_status if status and isinstance(status.custom_status, dict) else {}
+    status = await client.status(record.instance_id or record.id)
+    published = status.published if status else {}
     steps = tuple(serialization.decode(ResourceProgress, step) for step in published.get("steps", []))
     # An orchestration begins within minutes of being accepted: one without a history has been purged.
-    purged = not status and now - parse_moment(record.accepted_at) > DAY
-    if runtime in ENDED or purged:
+    purged = status is None and now - parse_moment(record.accepted_at) > DAY
+    if purged or (status and status.ended):
         return _view(record, Outcome(OutcomeStatus.LOST, LOST), steps)
     began_at = str(published.get("began_at", ""))
     return _view(replace(record, began_at=began_at), None, steps, published.get("counted") or {})
@@ -240,6 +240,7 @@ def _view(
         refusals=tuple(map(RefusalView.of, outcome.refusals)) if outcome else (),
         health_checks=tuple(map(HealthCheckView.of, outcome.health_checks)) if outcome else (),
         leftovers=outcome.leftovers if outcome else (),
+        attempts=tuple(map(AttemptView.of, outcome.attempts)) if outcome else (),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 from dormouse.clock import parse_moment, rfc3339
-from dormouse.resources.machines import machine_id
+from dormouse.resources.compute.machines import machine_id
 
 T = TypeVar("T", bound=type)
 
@@ -14,6 +14,9 @@ Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 MACHINE = machine_id(SUBSCRIPTION, "research", "gpu1")
+VM = machine_id(SUBSCRIPTION, "rg-dormouse-ml1", "vm-ml1")
+VAULT = "https://kv-dormouse.vault.azure.net"
+SECRET = f"{VAULT}/secrets/dormouse-ml1-01jabcdefghjkmnpqrstvwxyz0"
 OPERATION, SWEEP = "ml1-stop-01JABCDEFGHJKMNPQRSTVWXYZ0", "sweep-01JABCDEFGHJKMNPQRSTVWXYZ0"
 NOON, ONE = "2026-05-01T12:00:00Z", "2026-05-01T13:00:00Z"
 HOLD = {"by": "alice", "reason": "a long run", "since": NOON, "until": ONE}

@@ -1,4 +1,4 @@
-"""Faults, on demand or at random: refusals, throttling, lost answers, slowness, failures that come late, and timeouts that lie."""
+"""Faults, on demand or at random: refusals, throttling, lost responses, slowness, late failures, and false timeouts."""
 
 import random
 from dataclasses import asdict, dataclass, field
@@ -12,16 +12,17 @@ EFFECTS = ("refuse", "drop", "lose", "slow", "fail", "late", "hide")
 
 @dataclass(slots=True)
 class Fault:
-    """What to spoil, and how.
+    """Which requests to disturb, and how.
 
-    `method`, `path` and `body` (a part of each, any case) and `kind` (a resource type) choose requests; "" matches all. Of those,
-    `every` spoils every n-th only, or `chance` (0 to 1, drawn from `seed`) so many at random; `times` ends it after so many (0: never).
+    `method`, `path` and `body` (a part of each, in any case) and `kind` (a resource type) select requests; "" matches all.
+    Of those, `every` disturbs only every n-th, or `chance` (0 to 1, drawn from `seed`) a random share; after `times`
+    requests the fault ends (0: never).
 
-    `effect` is "refuse" (answer with the error at once), "drop" (close the connection and do nothing), "lose" (do it, and close
-    the connection without an answer), "slow" (answer after so many simulated `seconds`), "fail" (accept, and fail the long
-    operation at its end), "late" (as "fail", but so many `seconds` later it has succeeded all the same), or "hide" (Resource
-    Graph leaves out all rows and answers 200, as it does for what its caller has no right to read:
-    https://learn.microsoft.com/azure/governance/resource-graph/overview#permissions-in-azure-resource-graph).
+    `effect` is "refuse" (respond with the error at once), "drop" (close the connection and do nothing), "lose" (carry out
+    the request, and close the connection without a response), "slow" (respond after `seconds` of simulated time), "fail"
+    (accept, and let the long-running operation fail at its end), "late" (as "fail", but `seconds` later the operation
+    succeeds after all), or "hide" (Resource Graph omits all rows and responds 200, as it does for rows that its caller may
+    not read: https://learn.microsoft.com/azure/governance/resource-graph/overview#permissions-in-azure-resource-graph).
     """
 
     effect: str = "refuse"
@@ -31,7 +32,7 @@ class Fault:
     kind: str = ""
     status: int = HTTPStatus.CONFLICT
     code: str = "SkuNotAvailable"
-    message: str = "The simulated Azure was told to refuse this."
+    message: str = "The simulated Azure was configured to refuse this request."
     retry_after: int = 0
     seconds: float = 60.0
     every: int = 1
@@ -46,7 +47,7 @@ class Fault:
             raise TypeError(f"effect must be one of {', '.join(EFFECTS)}")
 
     def strikes(self, method: str, path: str, kind: str, body: bytes = b"") -> bool:
-        """Whether this request is to be spoilt; counts it if it is one of those that were chosen."""
+        """Whether to disturb this request; counts it if it is one of those selected."""
         chosen = (
             (not self.method or self.method == method)
             and self.path.lower() in path.lower()
@@ -63,38 +64,38 @@ class Fault:
 
     @property
     def refusal(self) -> Refused:
-        """The error as Azure words it."""
+        """The error in Azure's format."""
         headers = {"Retry-After": str(self.retry_after)} if self.retry_after else {}
         return Refused(self.status, self.code, self.message, headers=headers)
 
     def _drawn(self) -> bool:
-        # The n-th request is spoilt or not, in every run alike.
+        # The n-th request gets the same result in every run.
         return self.chance >= 1.0 or random.Random(f"{self.seed}|{self.seen}").random() < self.chance  # noqa: S311
 
 
 class Faults:
-    """Every fault that the simulated Azure was told of."""
+    """All faults of the simulated Azure."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
 
     def add(self, description: dict[str, Any]) -> Fault:
-        """Take a fault; raises TypeError for a field or an effect that is none."""
+        """Add a fault; raises TypeError for an unknown field or effect."""
         fault = Fault(**description)
         self._faults.append(fault)
         return fault
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         self._faults.clear()
 
     def striking(self, effect: str, method: str, path: str, kind: str = "", body: bytes = b"") -> Fault | None:
-        """The first fault of this effect that strikes a request."""
+        """The first fault of this effect that applies to a request."""
         for fault in self._faults:
             if fault.effect == effect and fault.strikes(method, path, kind, body):
                 return fault
         return None
 
     def listed(self) -> list[dict[str, Any]]:
-        """Every fault, with how often it struck."""
+        """Every fault, with how many requests it has hit."""
         return [asdict(fault) for fault in self._faults]

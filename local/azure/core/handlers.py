@@ -1,13 +1,14 @@
-"""What the simulation does with resources: one table for each verb. `COVERAGE.md` is made from them."""
+"""The handlers of the simulation: one table for each verb. `COVERAGE.md` is generated from them."""
 
 from collections.abc import Callable
 
 from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, not_simulated
-from local.azure.core.world import World
-from local.azure.providers import disks, machines, network, power, roles, storage, vaults
+from local.azure.core.world import World, visible
+from local.azure.providers import network, roles, storage, vaults
 from local.azure.providers.common import Put, delete_later, found, shown
+from local.azure.providers.compute import disks, extensions, machines, power, resizing
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
@@ -20,6 +21,8 @@ from local.azure.providers.kinds import (
     MACHINE,
     NIC,
     ROLE,
+    SNAPSHOT,
+    SUBNET,
     VNET,
 )
 
@@ -38,7 +41,16 @@ def _machine(world: World, rid: ResourceId, request: Request) -> Answer:
     seen = shown(world, document, request)
     if request.query.get("$expand", "").lower() == "instanceview":
         seen = {**seen, "properties": {**seen["properties"], "instanceView": power.instance_view(world, document)}}
+        return Answer(200, seen)  # with the view, no recorded response has the header
     return Answer(200, seen, {"ETag": seen["etag"]} if "etag" in seen else {})
+
+
+def _extension(world: World, rid: ResourceId, request: Request) -> Answer:
+    if request.query.get("$expand", "").lower() != "instanceview":
+        return _shown(world, rid, request)
+    document = found(world, rid)
+    view = power.extension_view(document)
+    return Answer(200, visible({**document, "properties": {**document["properties"], "instanceView": view}}))
 
 
 def _delete(world: World, rid: ResourceId, request: Request) -> Answer:
@@ -54,7 +66,9 @@ PUT: dict[str, Put] = {
     ACCOUNT: storage.put_account,
     CONTAINER: storage.put_container,
     MACHINE: machines.put_machine,
-    EXTENSION: machines.put_extension,
+    DISK: disks.put_disk,
+    SNAPSHOT: resizing.put_snapshot,
+    EXTENSION: extensions.put_extension,
     ROLE: lambda world, rid, request: roles.put(world, rid, request.json()),
     KEY_VAULT: vaults.put_vault,
 }
@@ -65,13 +79,16 @@ PATCH: dict[str, Handler] = {
     NIC: network.patch_tags,
     ACCOUNT: storage.patch_tags,
     MACHINE: machines.patch_machine,
+    DISK: resizing.patch_disk,
 }
 GET: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: storage.get_container(world, rid),
     ROLE: lambda world, rid, _: roles.get(world, rid),
+    SUBNET: network.get_subnet,
     MACHINE: _machine,
+    EXTENSION: _extension,
     **dict.fromkeys(
-        (VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, EXTENSION, DISK, KEY_VAULT),
+        (VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT),
         _shown,
     ),
 }
@@ -84,5 +101,5 @@ DELETE: dict[str, Handler] = {
 }
 LIST = frozenset({VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT})
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
-# Deleting what is not there is no error for these.
+# For these, deleting a missing resource is not an error.
 FORGETTABLE = frozenset({MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT})

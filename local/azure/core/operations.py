@@ -1,4 +1,4 @@
-"""Long operations: accepted now, finished later, with an address to ask at; shapes as recorded for each provider."""
+"""Long-running operations: accepted now, finished later, with a URL to poll; shapes as recorded for each provider."""
 
 import logging
 from collections.abc import Callable
@@ -13,6 +13,8 @@ from local.azure.core.world import SUBSCRIPTION, World
 log = logging.getLogger(__name__)
 
 SHELF = "operations"
+
+PAUSED_ONCE = ("power changed", "deleted")
 
 Finish = Callable[[World, Document], None]
 FINISHERS: dict[str, Finish] = {}
@@ -38,10 +40,11 @@ def begin(
     failure: Refused | None = None,
     **more: Any,
 ) -> Document:
-    """Accept a long operation, which later has its effect, or its failure.
+    """Accept a long-running operation, which takes effect or fails later.
 
-    `duration` is in seconds, or names the recorded durations to draw from; `request` is the method and the path that asked for it, for faults to
-    strike. More fields are kept with it: `provider`, and `pause` (what to wait between polls, in seconds) among them.
+    `duration` is in seconds, or names the recorded durations to draw from; `request` is the method and the path of its
+    request, for faults to match. More fields are stored with it, such as `provider`, and `pause` (the delay between polls,
+    in seconds).
     """
     kind = type_of(resource)
     late = world.faults.striking("late", *request, kind)
@@ -50,7 +53,7 @@ def begin(
     seconds = world.draw(duration, resource) if isinstance(duration, str) else duration
     operation = _accepted(world, effect, resource, seconds, error=refusal.error if refusal else None, **more)
     if late:
-        # It has reported a timeout, and succeeds all the same, when nobody looks any more.
+        # It reported a timeout, and succeeds after all when it is no longer polled.
         _accepted(
             world, effect, resource, operation["ends"] - world.seconds() + late.seconds, hidden=True, error=None, **more
         )
@@ -60,7 +63,7 @@ def begin(
 def _accepted(world: World, effect: str, resource: str, seconds: float, **more: Any) -> Document:
     identifier = world.fresh_guid("operation", effect, resource)
     now = world.seconds()
-    # What changes the same resource happens one after the other.
+    # Changes of the same resource are carried out one after the other.
     others = [other["ends"] for other in _running(world) if other["resource"] == resource and not other.get("hidden")]
     starts = now if effect == "command run" or more.get("hidden") else max([now, *others])
     world.running.add(identifier)
@@ -79,7 +82,7 @@ def _accepted(world: World, effect: str, resource: str, seconds: float, **more: 
 
 
 def under_way(world: World, resource: str, *effects: str) -> Document | None:
-    """The operation of one of these effects that a resource has under way, if it has one."""
+    """The running operation of a resource with one of these effects, if any."""
     for operation in _running(world):
         if operation["resource"] == resource and operation["effect"] in effects and not operation.get("hidden"):
             return operation
@@ -87,15 +90,15 @@ def under_way(world: World, resource: str, *effects: str) -> Document | None:
 
 
 def settle(world: World) -> None:
-    """Let everything that is due happen, in the order in which it is due."""
+    """Carry out everything that is due, in the order in which it is due."""
     now = world.seconds()
     due = [operation for operation in _running(world) if operation["ends"] <= now]
     for operation in sorted(due, key=lambda item: float(item["ends"])):
         done = {**operation, "status": "Failed" if operation["error"] else "Succeeded"}
         try:
             FINISHERS[operation["effect"]](world, done)
-        except Exception as error:  # one operation that stumbles must not stop the world
-            log.exception("An operation could not be ended: %s", operation["effect"])
+        except Exception as error:  # one failing operation must not stop the simulation
+            log.exception("An operation could not be completed: %s", operation["effect"])
             done |= {"status": "Failed", "error": {"code": "InternalExecutionError", "message": str(error)}}
         world.store.put(SHELF, operation["id"], done)
         world.running.discard(operation["id"])
@@ -107,7 +110,7 @@ def _running(world: World) -> list[Document]:
 
 
 def addresses(operation: Document, request: Request, location: str) -> dict[str, str]:
-    """The headers that say where to ask: both styles. They carry the caller's API version."""
+    """The headers with the URLs to poll, in both styles. They carry the caller's API version."""
     version = f"api-version={request.version}"
     root = f"{request.base}/subscriptions/{SUBSCRIPTION}/providers/{operation['provider']}/locations/{location}"
     if operation["provider"] == "Microsoft.Compute":
@@ -121,14 +124,18 @@ def addresses(operation: Document, request: Request, location: str) -> dict[str,
 
 
 def status(world: World, identifier: str, request: Request, *, monitor: bool) -> Answer:
-    """How an operation stands, asked at one of its two addresses."""
+    """The status of an operation, polled at one of its two URLs."""
     operation = world.store.get(SHELF, identifier)
     if operation is None:
         raise Refused(404, "NotFound", f"The operation {identifier} was not found.")
     running = operation["status"] == "InProgress"
     pause = {"Retry-After": str(operation["pause"])} if running and operation.get("pause") else {}
+    if pause and operation["provider"] == "Microsoft.Compute" and operation["effect"] in PAUSED_ONCE:
+        # Recorded: the first poll says how long it will still take, and later ones leave it to the caller.
+        pause = {} if operation.get("polled") else pause
+        operation = world.store.put(SHELF, identifier, {**operation, "polled": True})
     if monitor:
-        return _at_location(operation, request, pause)
+        return _at_location(world, operation, request, pause)
     body: dict[str, Any] = {"status": operation["status"]}
     if operation["provider"] == "Microsoft.Compute":
         body = {"startTime": world.text(operation["begun"]), "status": operation["status"], "name": operation["id"]}
@@ -141,8 +148,10 @@ def status(world: World, identifier: str, request: Request, *, monitor: bool) ->
     return Answer(200, body, pause)
 
 
-def _at_location(operation: Document, request: Request, headers: dict[str, str]) -> Answer:
+def _at_location(world: World, operation: Document, request: Request, headers: dict[str, str]) -> Answer:
     repeated = {"Location": request.url}
+    if operation["provider"] == "Microsoft.KeyVault" and operation["status"] != "Failed":
+        return _of_vault(world, operation, {**repeated, **headers})
     if operation["provider"] == "Microsoft.Network":
         repeated["Azure-AsyncOperation"] = request.url.replace("/operationResults/", "/operations/")
     if operation["status"] == "InProgress":
@@ -152,3 +161,15 @@ def _at_location(operation: Document, request: Request, headers: dict[str, str])
     if operation["provider"] == "Microsoft.Network" and operation["effect"] == "deleted":
         return Answer(204, None, repeated)
     return Answer(200, operation["output"])
+
+
+def _of_vault(world: World, operation: Document, headers: dict[str, str]) -> Answer:
+    """The status of a purge, which only Key Vault shows at the location, with times of its own form."""
+    begun = {"createdDateTime": _spaced(world, operation["begun"])}
+    if operation["status"] == "InProgress":
+        return Answer(202, {**begun, "status": "NotStarted"}, headers)
+    return Answer(200, {**begun, "lastActionDateTime": _spaced(world, operation["ends"]), "status": operation["status"]})
+
+
+def _spaced(world: World, seconds: float) -> str:
+    return world.text(seconds)[:19].replace("T", " ") + "Z"

@@ -1,4 +1,4 @@
-"""What requests may ask for: whatever the simulation does not model is refused aloud, never accepted and forgotten."""
+"""The allowed content of request bodies: a property that is not simulated is refused with an error, never silently ignored."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,7 @@ from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
     CONTAINER,
+    DISK,
     EXTENSION,
     FIREWALL,
     GROUP,
@@ -15,6 +16,7 @@ from local.azure.providers.kinds import (
     MACHINE,
     NIC,
     ROLE,
+    SNAPSHOT,
     VNET,
 )
 
@@ -22,7 +24,7 @@ ANY = object()
 
 
 class Only:
-    """A property that the simulation takes in these values only: others would change what Azure does."""
+    """A property that is accepted only with these values: others would change what Azure does."""
 
     def __init__(self, *values: Any) -> None:
         self.values = values
@@ -66,34 +68,58 @@ LINUX = {
     "ssh": {"publicKeys": ANY},
     "provisionVMAgent": Only(True),
     "patchSettings": {"patchMode": Only("ImageDefault"), "assessmentMode": Only("ImageDefault")},
-    "enableVMAgentPlatformUpdates": Only(False),
+    "enableVMAgentPlatformUpdates": ANY,
+}
+WINDOWS = {
+    "provisionVMAgent": Only(True),
+    "enableAutomaticUpdates": ANY,
+    "patchSettings": {"patchMode": Only("AutomaticByOS"), "assessmentMode": Only("ImageDefault")},
+    "enableVMAgentPlatformUpdates": ANY,
 }
 OS_DISK = {
     **dict.fromkeys(("name", "caching", "diskSizeGB", "deleteOption"), ANY),
-    "createOption": Only("FromImage"),
-    "osType": Only("Linux"),
+    "createOption": Only("FromImage", "Attach"),
+    "osType": Only("Linux", "Windows"),
     "managedDisk": {"id": ANY, "storageAccountType": ANY},
 }
+DATA_DISK = {
+    **dict.fromkeys(("lun", "name", "caching", "diskSizeGB", "deleteOption", "toBeDetached"), ANY),
+    "createOption": Only("Empty", "Attach"),
+    "detachOption": Only("ForceDetach"),
+    "managedDisk": {"id": ANY, "storageAccountType": ANY},
+}
+AUTOMATIC = {"automaticallyApprove": ANY}
 MACHINE_PROPERTIES: dict[str, Any] = {
     **READ_ONLY,
-    "hardwareProfile": {"vmSize": ANY},
+    "hardwareProfile": {"vmSize": ANY, "vmSizeProperties": {"vCPUsAvailable": ANY, "vCPUsPerCore": ANY}},
     "storageProfile": {
         "imageReference": dict.fromkeys(("publisher", "offer", "sku", "version", "exactVersion"), ANY),
         "osDisk": OS_DISK,
-        "dataDisks": NOTHING,
+        "dataDisks": [DATA_DISK],
         "diskControllerType": Only("SCSI"),
     },
     "osProfile": {
         **dict.fromkeys(("computerName", "adminUsername", "adminPassword", "customData"), ANY),
         "linuxConfiguration": LINUX,
+        "windowsConfiguration": WINDOWS,
         "secrets": NOTHING,
-        "allowExtensionOperations": Only(True),
+        "allowExtensionOperations": ANY,
         "requireGuestProvisionSignal": Only(True),
     },
-    "securityProfile": {"securityType": Only("TrustedLaunch", "Standard"), "uefiSettings": ANY},
+    "securityProfile": {
+        "securityType": Only("TrustedLaunch", "Standard"),
+        "uefiSettings": ANY,
+        "encryptionIdentity": {"userAssignedIdentityResourceId": ANY},
+    },
     "networkProfile": {"networkInterfaces": [{"id": ANY, "properties": {"primary": Only(True), "deleteOption": ANY}}]},
     "priority": Only("Regular"),
-    "additionalCapabilities": {"hibernationEnabled": ANY, "ultraSSDEnabled": Only(False)},
+    "additionalCapabilities": {"hibernationEnabled": ANY, "ultraSSDEnabled": ANY},
+    "diagnosticsProfile": {"bootDiagnostics": {"enabled": ANY, "storageUri": ANY}},
+    "scheduledEventsPolicy": {
+        "userInitiatedRedeploy": AUTOMATIC,
+        "userInitiatedReboot": AUTOMATIC,
+        "scheduledEventsAdditionalPublishingTargets": {"eventGridAndResourceGraph": {"enable": ANY}},
+    },
     "vmId": ANY,
     "timeCreated": ANY,
 }
@@ -181,8 +207,29 @@ ASKED: dict[str, Mapping[str, Any]] = {
     MACHINE: {
         **TAGGED,
         "zones": ANY,
-        "identity": {"type": Only("SystemAssigned", "None"), "principalId": ANY, "tenantId": ANY},
+        "identity": {
+            "type": Only("SystemAssigned", "UserAssigned", "SystemAssigned, UserAssigned", "None"),
+            **dict.fromkeys(("principalId", "tenantId", "userAssignedIdentities"), ANY),
+        },
         "properties": MACHINE_PROPERTIES,
+    },
+    DISK: {
+        **TAGGED,
+        "sku": {"name": ANY, "tier": ANY},
+        "zones": ANY,
+        "properties": {
+            **READ_ONLY,
+            "creationData": {"createOption": Only("Empty")},
+            **dict.fromkeys(("diskSizeGB", "diskIOPSReadWrite", "diskMBpsReadWrite", "tier", "hyperVGeneration"), ANY),
+            "encryption": {"type": Only("EncryptionAtRestWithPlatformKey")},
+            "networkAccessPolicy": Only("AllowAll", "DenyAll"),
+            "publicNetworkAccess": Only("Enabled"),
+            "supportedCapabilities": {"architecture": ANY},
+        },
+    },
+    SNAPSHOT: {
+        **TAGGED,
+        "properties": {**READ_ONLY, "creationData": {"createOption": Only("Copy"), "sourceResourceId": ANY}},
     },
     EXTENSION: {
         **TAGGED,
@@ -214,7 +261,7 @@ ASKED: dict[str, Mapping[str, Any]] = {
 
 
 def check(kind: str, body: Mapping[str, Any]) -> None:
-    """Raise the honest refusal for the first thing in a body that the simulation does not model."""
+    """Raise a 501 for the first property of a body that is not simulated."""
     _check(kind, body, ASKED[kind], "")
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import jwt
 
-from local.azure.core.responses import Refused
-from local.azure.core.world import World
+from local.azure.core.responses import Refused, not_simulated
 from local.azure.services.tokens import Issuer
 
 CHALLENGE = (
@@ -19,7 +18,7 @@ CHALLENGE = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request: `path` is as it was sent, not unquoted; `base` is the address of the service."""
+    """One HTTP request: `path` is as it was sent, still quoted; `base` is the URL of the service."""
 
     method: str
     path: str
@@ -32,11 +31,11 @@ class Request:
 
     @property
     def version(self) -> str:
-        """The API version that was asked for."""
+        """The requested API version."""
         return self.query.get("api-version", "")
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object; raises the refusal for anything else."""
+        """The body as a JSON object; raises a refusal for anything else."""
         try:
             content = json.loads(self.body)
         except ValueError:
@@ -46,14 +45,20 @@ class Request:
             raise Refused(400, "InvalidRequestContent", text)
         return content
 
-    def check_token(self, world: World, audience: str, *, challenge: str = CHALLENGE) -> None:
-        """Raise a 401 unless the request carries a token of ours for this audience."""
+    def check_query(self, *known: str) -> None:
+        """Raise a refusal for a query parameter that is not simulated, because ignoring it would change the answer."""
+        unknown = [name for name in self.query if name.lower() not in ("api-version", *known)]
+        if unknown:
+            raise not_simulated(f"the query parameter {unknown[0]} of {self.method} {self.path}")
+
+    def check_token(self, *audiences: str, challenge: str = CHALLENGE) -> dict[str, Any]:
+        """The claims of the token; raises a 401 unless the request has one of our issuer for one of these audiences."""
         kind, _, token = self.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
             text = "Authentication failed. The 'Authorization' header is missing."
             raise Refused(401, "AuthenticationFailed", text, headers={"WWW-Authenticate": challenge})
         try:
-            self.issuer.verify(token, audience)
+            return self.issuer.verify(token, *audiences)
         except jwt.PyJWTError as error:
             headers = {"WWW-Authenticate": challenge}
             raise Refused(

@@ -1,4 +1,4 @@
-"""Resource ids taken apart."""
+"""Parsing of resource IDs."""
 
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 @dataclass(frozen=True, slots=True)
 class ResourceId:
-    """An id of Azure Resource Manager: scope, provider, and pairs of type and name."""
+    """An ID of Azure Resource Manager: scope, provider, and pairs of type and name."""
 
     subscription: str
     group: str
@@ -27,24 +27,24 @@ class ResourceId:
 
     @property
     def group_id(self) -> str:
-        """The id of the group."""
+        """The ID of the group."""
         return f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
 
     @property
     def root(self) -> str:
-        """The id of the group, or of the subscription for what lies in none."""
+        """The ID of the group, or of the subscription for resources outside groups."""
         return self.group_id if self.group else f"/subscriptions/{self.subscription}"
 
     @property
     def parent(self) -> "ResourceId | None":
-        """What this is a child of, if it is one."""
+        """The ID of the parent resource, if there is one."""
         if len(self.names) < 2:
             return None
         return ResourceId(self.subscription, self.group, self.provider, self.types[:-1], self.names[:-1], self.scope)
 
     @property
     def text(self) -> str:
-        """The id as text."""
+        """The ID as text."""
         pairs = "/".join(f"{kind}/{name}" for kind, name in zip(self.types, self.names, strict=False))
         return f"{self.scope or self.root}/providers/{self.provider}/{pairs}"
 
@@ -55,13 +55,13 @@ class ResourceId:
 
 
 def type_of(identifier: str) -> str:
-    """The type in an id as it is spelt there, or "" for an id of no provider."""
+    """The type in an ID as it is spelt there, or "" for an ID without a provider."""
     rid = parse(identifier)
     return rid.type if rid else ""
 
 
 def parse(path: str) -> ResourceId | None:
-    """The id in a path, or None if the path names nothing below a provider in a group or a subscription."""
+    """The ID in a path, or None if the path names nothing below a provider in a group or a subscription."""
     scope, separator, rest = path.rpartition("/providers/")
     parts = [unquote(part) for part in rest.split("/") if part]
     head = scope.partition("/providers/")[0].split("/")

@@ -1,4 +1,4 @@
-"""Answers and refusals of the simulated Azure."""
+"""Responses and refusals of the simulated Azure."""
 
 import json
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ JSON = "application/json; charset=utf-8"
 
 @dataclass(slots=True)
 class Answer:
-    """One HTTP answer."""
+    """One HTTP response."""
 
     status: int
     body: Any = None
@@ -18,14 +18,14 @@ class Answer:
 
     @property
     def content(self) -> bytes:
-        """The body as bytes; None is an empty body, and bytes are sent as they are."""
+        """The body as bytes; None is an empty body, and bytes are sent unchanged."""
         if isinstance(self.body, bytes):
             return self.body
         return b"" if self.body is None else json.dumps(self.body).encode()
 
 
 class Refused(Exception):
-    """Azure says no: status, code and message, in the envelope of Azure Resource Manager."""
+    """Azure refuses: status, code and message, in the envelope of Azure Resource Manager."""
 
     def __init__(self, status: int, code: str, message: str, *, headers: dict[str, str] | None = None, **more: Any) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -34,15 +34,15 @@ class Refused(Exception):
 
     @property
     def answer(self) -> Answer:
-        """The refusal as an answer."""
+        """The refusal as a response."""
         return Answer(self.status, {"error": self.error}, self.headers)
 
     @property
     def error(self) -> dict[str, Any]:
-        """The error alone, as it stands in the envelope and in a failed operation."""
+        """The error alone, as it appears in the envelope and in a failed operation."""
         return {"code": self.code, "message": self.message, **self.more}
 
 
 def not_simulated(what: str) -> Refused:
-    """The honest answer to what the simulation does not know."""
-    return Refused(HTTPStatus.NOT_IMPLEMENTED, "NotSimulated", f"The simulated Azure does not know {what}.")
+    """The 501 response to a request that is not simulated."""
+    return Refused(HTTPStatus.NOT_IMPLEMENTED, "NotSimulated", f"The simulated Azure does not support {what}.")

@@ -1,4 +1,4 @@
-"""What the simulated Azure knows, as JSON documents in one SQLite file, or in memory only."""
+"""The state of the simulated Azure: JSON documents in one SQLite file, or only in memory."""
 
 import json
 import sqlite3
@@ -14,7 +14,7 @@ class Store:
     """Documents by shelf and key; keys are compared in lower case, as Azure compares names."""
 
     def __init__(self, path: Path | str = ":memory:") -> None:
-        """Open or create the file and read it whole; ":memory:" forgets everything in the end."""
+        """Open or create the file and read it completely; ":memory:" keeps nothing after the end."""
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
@@ -25,7 +25,7 @@ class Store:
             self._shelves.setdefault(shelf, {})[key] = json.loads(text)
 
     def get(self, shelf: str, key: str) -> Document | None:
-        """The document under this key, or None; change it only through `put`."""
+        """The document with this key, or None; change it only through `put`."""
         return self._shelves.get(shelf, {}).get(key.lower())
 
     def put(self, shelf: str, key: str, document: Document) -> Document:
@@ -35,7 +35,7 @@ class Store:
         return document
 
     def put_all(self, shelf: str, documents: Mapping[str, Document]) -> None:
-        """Write many documents at once, all or none."""
+        """Write many documents in one transaction."""
         lower = {key.lower(): document for key, document in documents.items()}
         rows = [(shelf, key, json.dumps(document)) for key, document in lower.items()]
         self._db.execute("BEGIN")
@@ -44,20 +44,20 @@ class Store:
         self._shelves.setdefault(shelf, {}).update(lower)
 
     def delete(self, shelf: str, key: str) -> None:
-        """Delete a document, if it is there."""
+        """Delete a document, if it exists."""
         self._shelves.get(shelf, {}).pop(key.lower(), None)
         self._db.execute("DELETE FROM documents WHERE shelf = ? AND key = ?", (shelf, key.lower()))
 
     def items(self, shelf: str) -> Iterator[tuple[str, Document]]:
-        """Every document of a shelf with its key."""
+        """Every document of a shelf, with its key."""
         return iter(list(self._shelves.get(shelf, {}).items()))
 
     def everything(self) -> dict[str, dict[str, Document]]:
-        """Every shelf with its documents."""
+        """Every shelf, with its documents."""
         return self._shelves
 
     def replace_everything(self, shelves: dict[str, dict[str, Document]]) -> None:
-        """Forget all documents and know these instead, all or none."""
+        """Replace all documents by these, in one transaction."""
         rows = [(shelf, key, json.dumps(item)) for shelf, items in shelves.items() for key, item in items.items()]
         self._db.execute("BEGIN")
         self._db.execute("DELETE FROM documents")

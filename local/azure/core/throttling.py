@@ -1,4 +1,4 @@
-"""Token buckets: how much Azure Resource Manager, Compute and Resource Graph answer before they say "too many requests".
+"""Token buckets: how many requests Azure Resource Manager, Compute and Resource Graph accept before they throttle.
 
 https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
 https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits
@@ -15,12 +15,12 @@ from local.azure.providers.kinds import EXTENSION, MACHINE
 
 MINUTE = 60.0
 READS, WRITES, DELETES = "reads", "writes", "deletes"
-GLOBAL_FACTOR = 15  # all principals of a subscription together
+GLOBAL_FACTOR = 15  # shared by all principals of a subscription
 
 
 @dataclass(slots=True)
 class Bucket:
-    """Tokens that come back with time: `refill` a second, at most `size`."""
+    """Tokens that refill over time: `refill` per second, at most `size`."""
 
     size: float
     refill: float
@@ -29,7 +29,7 @@ class Bucket:
     lowest: float = math.inf
 
     def take(self, now: float) -> float:
-        """Take a token and answer 0.0, or answer the seconds until there is one."""
+        """Take a token and return 0.0, or return the seconds until one is available."""
         self._fill(now)
         enough = self.tokens >= 1
         self.tokens -= 1 if enough else 0
@@ -37,7 +37,7 @@ class Bucket:
         return 0.0 if enough else (1 - self.tokens) / self.refill
 
     def reset_level(self, now: float) -> None:
-        """Forget how low it has been."""
+        """Reset the lowest level."""
         self._fill(now)
         self.lowest = self.tokens
 
@@ -49,7 +49,7 @@ class Bucket:
 
     @property
     def left(self) -> int:
-        """Whole tokens that are left."""
+        """The whole tokens that are left."""
         return math.floor(max(self.tokens, 0.0))
 
 
@@ -71,16 +71,16 @@ DELETING = ("deallocate", "simulateeviction")
 
 
 class Throttle:
-    """Every bucket of one principal in one subscription. It forgets when the simulation ends, as gateways do."""
+    """Every bucket of one principal in one subscription. The levels are lost when the simulation ends, as in real gateways."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        """`now` tells the simulated seconds."""
+        """`now` returns the simulated time in seconds."""
         self._now = now
         self.buckets: dict[str, Bucket] = {}
         self.refused = 0
 
     def resource_manager(self, method: str, operation: str) -> dict[str, str]:
-        """Take a token at the front door and answer the headers that tell what is left; raises Refused."""
+        """Take a token of Resource Manager and return the headers with the remaining requests; raises Refused."""
         kind = {"GET": READS, "HEAD": READS, "DELETE": DELETES}.get(method, WRITES)
         size, refill = RESOURCE_MANAGER[kind]
         mine, whole = (
@@ -100,7 +100,7 @@ class Throttle:
         return {f"{prefix}-{kind}": str(mine.left), f"{prefix}-global-{kind}": str(whole.left)}
 
     def compute(self, policy: str, machine: str, region: str) -> dict[str, str]:
-        """Take a token of Compute and answer the header that tells what is left; raises Refused."""
+        """Take a token of Compute and return the header with the remaining requests; raises Refused."""
         per_machine, per_region = COMPUTE[policy]
         buckets = {f"{policy}SubscriptionMaximum": self._named(f"{policy}|{region}", per_region)}
         if machine:
@@ -118,7 +118,7 @@ class Throttle:
         return {"x-ms-ratelimit-remaining-resource": left}
 
     def resource_graph(self) -> dict[str, str]:
-        """Take a token of Resource Graph, 15 queries in 5 seconds, and answer its headers; raises Refused."""
+        """Take a token of Resource Graph (15 queries in 5 seconds) and return its headers; raises Refused."""
         bucket = self._bucket("graph", 15, 3)
         wait = bucket.take(self._now())
         headers = {
@@ -133,13 +133,13 @@ class Throttle:
         return headers
 
     def metrics(self) -> None:
-        """Take a token of Azure Monitor, 360,000 questions in an hour; raises Refused with a status of its own."""
+        """Take a token of Azure Monitor (360,000 queries in an hour); raises Refused with its own status."""
         if self._bucket("metrics", 360_000, 100).take(self._now()):
             self.refused += 1
             raise Refused(529, "TooManyRequests", "The request was throttled. Please retry with an exponential back-off.")
 
     def levels(self) -> list[dict[str, Any]]:
-        """How low each bucket has been since the levels were reset."""
+        """The lowest level of each bucket since the last reset."""
         lows = [(name, bucket.size, min(bucket.lowest, bucket.size)) for name, bucket in self.buckets.items()]
         return [
             {"name": name, "size": size, "lowest": round(low, 3), "share_used": round((size - low) / size, 4)}
@@ -147,7 +147,7 @@ class Throttle:
         ]
 
     def reset_levels(self) -> None:
-        """Forget how low the buckets have been, and how often one was empty."""
+        """Reset the lowest levels, and how often a bucket was empty."""
         self.refused = 0
         for bucket in self.buckets.values():
             bucket.reset_level(self._now())
@@ -162,7 +162,7 @@ class Throttle:
 
 
 def policy_of(method: str, kind: str, *, collection: bool, action: str) -> str:
-    """The policy of Compute that a request about machines falls under, or ""."""
+    """The throttling policy of Compute for a request about machines, or ""."""
     about_machines = kind.lower() == MACHINE.lower() or kind.lower().startswith(f"{MACHINE.lower()}/")
     if not about_machines:
         return ""

@@ -1,1 +1,1 @@
-"""Resource providers: what each type of resource makes of a request."""
+"""Resource providers: how each type of resource handles requests."""

@@ -1,4 +1,4 @@
-"""Addresses: of networks and their subnets, of network cards, and in public; and who uses which."""
+"""Addresses of networks, subnets, network interfaces and public addresses, and which resource uses which."""
 
 import ipaddress
 import re
@@ -16,7 +16,7 @@ IDLE_MINUTES = range(4, 31)
 
 
 def subnet_of(rid: ResourceId, subnet: Body, space: list[str]) -> Body:
-    """A subnet as Azure keeps it; raises the refusals for ranges that are none, or not in the network's."""
+    """A subnet as Azure stores it; raises refusals for malformed ranges, or ranges outside the network's."""
     prefix = subnet["properties"]["addressPrefix"]
     inside = _range(prefix, f"{rid.text}/subnets/{subnet['name']}")
     if not any(inside.subnet_of(_range(whole, rid.text)) for whole in space):
@@ -38,8 +38,17 @@ def subnet_of(rid: ResourceId, subnet: Body, space: list[str]) -> Body:
     }
 
 
+def check_overlaps(rid: ResourceId, subnets: list[Body]) -> None:
+    """Raise the refusal of subnets that share addresses; the words are from memory, no recording has them."""
+    ranges = [_range(subnet["properties"]["addressPrefix"], subnet["id"]) for subnet in subnets]
+    for place, subnet in enumerate(subnets):
+        if any(ranges[place].overlaps(earlier) for earlier in ranges[:place]):
+            text = f"Subnet '{subnet['name']}' is not valid because its IP address range overlaps with that of an existing subnet in virtual network '{rid.name}'."
+            raise Refused(400, "NetcfgSubnetRangesOverlap", text, details=[])
+
+
 def address_of(world: World, rid: ResourceId, body: Body) -> tuple[Body, Body]:
-    """The properties of a public address, and what stands beside them."""
+    """The properties of a public address, and its SKU and zones."""
     given = body.get("properties", {})
     minutes = given.get("idleTimeoutInMinutes", 4)
     if minutes not in IDLE_MINUTES:
@@ -78,7 +87,7 @@ def _dns_name(world: World, rid: ResourceId, label: str, location: str) -> Body:
 
 
 def configurations(world: World, rid: ResourceId, asked: list[Body], existing: Document | None) -> list[Body]:
-    """The addresses of a network card; each keeps the one that it has."""
+    """The IP configurations of a network interface; each keeps its address."""
     before = {item["name"]: item["properties"] for item in existing["properties"]["ipConfigurations"]} if existing else {}
     return [_configuration(world, rid, item, before.get(item["name"], {})) for item in asked]
 
@@ -118,7 +127,7 @@ def _free(world: World, subnet: Body) -> str:
         for item in nic["properties"]["ipConfigurations"]
         if item["properties"]["subnet"]["id"].lower() == subnet["id"].lower()
     }
-    for host in list(network.hosts())[3:]:  # Azure keeps the first three for itself
+    for host in list(network.hosts())[3:]:  # Azure reserves the first three
         if str(host) not in taken:
             return str(host)
     text = f"Subnet {subnet['name']} does not have enough capacity for 1 IP addresses."

@@ -1,9 +1,9 @@
-"""What resource providers share: finding, naming, refusing, deleting."""
+"""What resource providers share: lookup, names, refusals, deletion."""
 
 from collections.abc import Callable
 from typing import Any
 
-from local.azure.core import operations
+from local.azure.core import operations, regions
 from local.azure.core.request_schemas import check
 from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
@@ -16,10 +16,10 @@ Put = Callable[[World, ResourceId, Request], Answer]
 View = Callable[[World, Document, str], Document]
 InUse = Callable[[World, Document], Refused | None]
 
-# What callers see of a resource of a type, beyond what is kept of it: world, resource, API version.
+# What callers see of a resource of a type, beyond its stored form: world, resource, API version.
 VIEWS: dict[str, View] = {}
 
-# What else happens when a resource of a type goes.
+# What else happens when a resource of a type is deleted.
 FAREWELLS: dict[str, list[Callable[[World, Document], None]]] = {}
 
 MORE = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
@@ -27,7 +27,7 @@ GATEWAY, SERVICE = {"x-ms-failure-cause": "gateway"}, {"x-ms-failure-cause": "se
 
 
 def group_of(world: World, group_id: str) -> Document:
-    """The group of an id; raises the refusal that Azure words for groups that are not there or on their way out."""
+    """The group of an ID; raises Azure's refusals for groups that do not exist or are being deleted."""
     group = world.resource(group_id)
     name = group_id.rsplit("/", 1)[-1]
     if group is None:
@@ -36,7 +36,7 @@ def group_of(world: World, group_id: str) -> Document:
 
 
 def live_group_of(world: World, group_id: str) -> Document:
-    """The group of an id, into which something is to be put."""
+    """The group of an ID, into which a resource is to be put."""
     group = group_of(world, group_id)
     if group["properties"]["provisioningState"] == "Deleting":
         text = f"The resource group '{group['name']}' is in deprovisioning state and cannot perform this operation."
@@ -50,15 +50,22 @@ def shown(world: World, document: Document, request: Request) -> Document:
     return visible(view(world, document, request.version) if view else document)
 
 
+def location_of(world: World, path: str) -> str:
+    """The region of the resource or the group in a path, or ""."""
+    parts = path.split("/")
+    document = world.resource(path) or world.resource("/".join(parts[:5]))
+    return str(document.get("location", "")) if document else ""
+
+
 def absent(rid: ResourceId) -> Refused:
-    """The refusal for a resource that is not there, as the gateway words it."""
+    """The refusal for a missing resource, as the gateway words it."""
     pairs = "/".join(f"{kind}/{name}" for kind, name in zip(rid.types, rid.names, strict=False))
     text = f"The Resource '{rid.provider}/{pairs}' under resource group '{rid.group}' was not found. {MORE}"
     return Refused(404, "ResourceNotFound", text, headers=GATEWAY)
 
 
 def found(world: World, rid: ResourceId) -> Document:
-    """The resource of an id; raises the refusal for groups, parents and resources that are not there."""
+    """The resource of an ID; raises refusals for missing groups, parents and resources."""
     group_of(world, rid.group_id)
     document = world.resource(rid.text)
     if document is not None:
@@ -71,9 +78,9 @@ def found(world: World, rid: ResourceId) -> Document:
 
 
 def referenced(world: World, identifier: str, by: str, named: str = "") -> Document:
-    """A resource that another one points to; raises the refusals for one that is not there or not ready.
+    """A resource that another one refers to; raises refusals for one that is missing or not ready.
 
-    `named` is the id that the caller knows it by, if that is a part of it.
+    `named` is the ID by which the caller knows it, if that is a child of it.
     """
     document = world.resource(identifier)
     if document is None:
@@ -90,11 +97,11 @@ def referenced(world: World, identifier: str, by: str, named: str = "") -> Docum
 
 
 def check_put(world: World, rid: ResourceId, body: Body) -> None:
-    """Raise the refusal for a resource that cannot be put: its group or itself on its way out, or no place named."""
+    """Raise a refusal for a resource that cannot be put: its group or itself is being deleted, or its location is missing."""
     live_group_of(world, rid.group_id)
     if not body.get("location"):
         raise Refused(400, "LocationRequired", "The location property is required for this definition.", headers=GATEWAY)
-    check_location(world, rid.type, str(body["location"]))
+    check_location(rid.type, str(body["location"]))
     check(rid.type, body)
     if operations.under_way(world, rid.text, "deleted"):
         text = (
@@ -104,7 +111,7 @@ def check_put(world: World, rid: ResourceId, body: Body) -> None:
 
 
 def tracked(rid: ResourceId, body: Body, properties: Body) -> Document:
-    """A resource that has a place and tags of its own."""
+    """A resource with a location and tags of its own."""
     document: Document = {
         "name": rid.name,
         "id": rid.text,
@@ -118,15 +125,15 @@ def tracked(rid: ResourceId, body: Body, properties: Body) -> Document:
 
 
 def canonical(location: str) -> str:
-    """A region as Azure spells it: "West US" is "westus"."""
+    """A region in Azure's spelling: "West US" is "westus"."""
     return location.replace(" ", "").lower()
 
 
-def check_location(world: World, kind: str, location: str) -> None:
+def check_location(kind: str, location: str) -> None:
     """Raise the refusal for a region that does not exist."""
-    if canonical(location) not in world.regions:
-        regions = ",".join(sorted(world.regions))
-        text = f"The provided location '{location}' is not available for resource type '{kind}'. List of available regions for the resource type is '{regions}'."
+    if not regions.exists(canonical(location)):
+        listed = ",".join(regions.names())
+        text = f"The provided location '{location}' is not available for resource type '{kind}'. List of available regions for the resource type is '{listed}'."
         raise Refused(400, "LocationNotAvailableForResourceType", text, headers=GATEWAY)
 
 
@@ -137,7 +144,7 @@ def delete_later(
     pauses: tuple[int, int] | None = None,
     in_use: InUse | None = None,
 ) -> Answer:
-    """Begin to delete a resource: 202, and gone when the operation ends. `pauses`: the first answer's, and the polls'."""
+    """Begin to delete a resource: 202, and deleted when the operation ends. `pauses`: the first response's, and the polls'."""
     refusal = in_use(world, document) if in_use else None
     if refusal:
         raise refusal

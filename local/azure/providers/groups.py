@@ -4,25 +4,24 @@ import base64
 import json
 import re
 
-from local.azure.core import operations
+from local.azure.core import operations, regions
 from local.azure.core.request_schemas import check
 from local.azure.core.requests import Request
-from local.azure.core.responses import Answer, Refused, not_simulated
+from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, World, visible
 from local.azure.providers.common import GATEWAY, Body, canonical, group_of
+from local.azure.providers.contents import conditions_of, tagged
+from local.azure.providers.contents import listed as listed_contents
 from local.azure.providers.kinds import GROUP
 
 PAUSE = 15
 FORBIDDEN = re.compile(r"[^\w.()-]")
 LONGEST_NAME = 90
-# What a list of resources shows of each; it says nothing of who created it.
-# https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group
-LISTED = ("id", "name", "type", "kind", "location", "managedBy", "sku", "identity", "tags")
 
 
 def put(world: World, identifier: str, body: Body) -> Answer:
-    """Create or change a group: at once."""
+    """Create or change a group, at once."""
     existing = world.resource(identifier)
     name = identifier.rsplit("/", 1)[-1]
     _check_name(name)
@@ -32,9 +31,9 @@ def put(world: World, identifier: str, body: Body) -> Answer:
     if not body.get("location"):
         raise Refused(400, "LocationRequired", "The location property is required for this definition.", headers=GATEWAY)
     location = canonical(str(body["location"]))
-    if location not in world.regions:
-        regions = ",".join(sorted(world.regions))
-        text = f"The provided location '{body['location']}' is not available for resource group. List of available regions is '{regions}'."
+    if not regions.exists(location):
+        listed = ",".join(regions.names())
+        text = f"The provided location '{body['location']}' is not available for resource group. List of available regions is '{listed}'."
         raise Refused(400, "LocationNotAvailableForResourceGroup", text, headers=GATEWAY)
     if existing and existing["location"] != location:
         text = f"Invalid resource group location '{location}'. The Resource group already exists in location '{existing['location']}'."
@@ -47,7 +46,7 @@ def put(world: World, identifier: str, body: Body) -> Answer:
 
 
 def patch(world: World, identifier: str, body: Body) -> Answer:
-    """Change a group's tags: at once."""
+    """Change a group's tags, at once."""
     group = group_of(world, identifier)
     check(GROUP, body)
     return Answer(
@@ -56,32 +55,30 @@ def patch(world: World, identifier: str, body: Body) -> Answer:
 
 
 def get(world: World, identifier: str) -> Answer:
-    """A group as it stands."""
+    """The group."""
     return Answer(200, visible(group_of(world, identifier)))
 
 
 def head(world: World, identifier: str) -> Answer:
-    """Whether a group is there."""
+    """Whether a group exists."""
     return Answer(204) if world.resource(identifier) else Answer(404, None, GATEWAY)
 
 
-def listed(world: World) -> Answer:
-    """Every group of the subscription."""
-    return Answer(200, {"value": [visible(group) for group in world.resources(GROUP)]})
+def listed(world: World, request: Request) -> Answer:
+    """Every group of the subscription, or those with a tag."""
+    request.check_query("$filter")
+    conditions = conditions_of(request.query.get("$filter", ""), ("tagname", "tagvalue"))
+    return Answer(200, {"value": [visible(group) for group in world.resources(GROUP) if tagged(group, conditions)]})
 
 
 def contents(world: World, identifier: str, request: Request) -> Answer:
-    """Every resource of a group that has a place of its own: what exists within others is not listed."""
+    """Every resource of a group that has a location of its own: child resources are not listed."""
     group_of(world, identifier)
-    unknown = sorted(set(request.query) - {"api-version"})
-    if unknown:
-        raise not_simulated(f"{', '.join(unknown)} of the resources of a group")
-    tracked = [document for document in world.resources(below=f"{identifier}/") if document.get("location")]
-    return Answer(200, {"value": [{name: one[name] for name in LISTED if one.get(name) is not None} for one in tracked]})
+    return listed_contents(world, identifier, request)
 
 
 def delete(world: World, identifier: str, request: Request) -> Answer:
-    """Begin to delete a group with everything in it."""
+    """Begin to delete a group with all its resources."""
     group = group_of(world, identifier)
     running = operations.under_way(world, identifier, "group deleted")
     if running is not None:
@@ -100,7 +97,7 @@ def delete(world: World, identifier: str, request: Request) -> Answer:
 
 
 def poll(world: World, token: str, request: Request) -> Answer:
-    """How a deletion stands; one that is blocked says so with capital letters, as nothing else does."""
+    """The status of a deletion; for a blocked one the status is in capital letters, only here."""
     job = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     identifier = str(job["jobId"]).partition("-")[2]
     said = operations.status(world, identifier, request, monitor=True)

@@ -1,5 +1,6 @@
 """Microsoft.Network: virtual networks, security groups, public addresses, network interfaces."""
 
+from enum import StrEnum
 from typing import Any
 
 from local.azure.core import operations
@@ -7,8 +8,8 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
-from local.azure.core.world import World
-from local.azure.providers.addresses import address_of, configurations, subnet_of
+from local.azure.core.world import World, visible
+from local.azure.providers.addresses import address_of, check_overlaps, configurations, subnet_of
 from local.azure.providers.common import Body, check_put, found, referenced, shown, tracked
 from local.azure.providers.kinds import ADDRESS, FIREWALL, NIC, VNET
 from local.azure.providers.rules import DEFAULT_RULES, check_rules, rule_of
@@ -16,13 +17,25 @@ from local.azure.providers.rules import DEFAULT_RULES, check_rules, rule_of
 PAUSES = {VNET: 3, FIREWALL: 1, ADDRESS: 1}
 DELETE_PAUSES = {VNET: (10, 10), FIREWALL: (10, 10), ADDRESS: (10, 10), NIC: (4, 10)}
 AT_ONCE = 0.3
+CREATION = "creation of network interfaces"
+# Of eleven recorded creations since 2022, one is a long operation, and two are ready and have an operation all the same.
+SLOW_CARDS, POLLED_CARDS = 1 / 11, 3 / 11
+
+
+class Creation(StrEnum):
+    """How Azure creates a network interface."""
+
+    AT_ONCE = "at once"
+    POLLED = "polled"
+    SLOWLY = "slowly"
 
 
 def put_network(world: World, rid: ResourceId, request: Request) -> Answer:
-    """A virtual network with the subnets in its body."""
+    """Put a virtual network with the subnets in its body."""
     body = _checked(world, rid, request)
     given = body["properties"]
     subnets = [subnet_of(rid, subnet, given["addressSpace"]["addressPrefixes"]) for subnet in given.get("subnets", [])]
+    check_overlaps(rid, subnets)
     properties = {
         "addressSpace": given["addressSpace"],
         "subnets": subnets,
@@ -35,7 +48,7 @@ def put_network(world: World, rid: ResourceId, request: Request) -> Answer:
 
 
 def put_firewall(world: World, rid: ResourceId, request: Request) -> Answer:
-    """A security group with the rules in its body, and those that every one has."""
+    """Put a security group with the rules in its body and the default rules."""
     body = _checked(world, rid, request)
     rules = [rule_of(rid, rule) for rule in body.get("properties", {}).get("securityRules", [])]
     check_rules(rules)
@@ -44,14 +57,14 @@ def put_firewall(world: World, rid: ResourceId, request: Request) -> Answer:
 
 
 def put_address(world: World, rid: ResourceId, request: Request) -> Answer:
-    """A public address; a static one gets its number when it is ready."""
+    """Put a public address; a static one gets its address when it is ready."""
     body = _checked(world, rid, request)
     properties, more = address_of(world, rid, body)
     return _put(world, rid, body, properties, request, **more)
 
 
 def put_interface(world: World, rid: ResourceId, request: Request) -> Answer:
-    """A network interface: made at once, with a private address out of its subnet; changed by and by."""
+    """Put a network interface, with a private address from its subnet: some are created at once, and all are changed later."""
     body = _checked(world, rid, request)
     given = body["properties"]
     if "networkSecurityGroup" in given:
@@ -80,18 +93,41 @@ def put_interface(world: World, rid: ResourceId, request: Request) -> Answer:
         properties["networkSecurityGroup"] = {"id": given["networkSecurityGroup"]["id"]}
     kept = ("virtualMachine", "primary", "macAddress")
     properties |= {name: existing["properties"][name] for name in kept if existing and name in existing["properties"]}
-    if existing is None:
-        document = {
-            **tracked(rid, body, {"provisioningState": "Succeeded", **properties}),
-            "etag": _etag(world, rid),
-            "kind": "Regular",
-        }
-        return Answer(201, shown(world, world.keep(document), request))
+    created = _creation(world, rid) if existing is None else Creation.SLOWLY
+    if created is not Creation.SLOWLY:
+        ready = {"provisioningState": "Succeeded", **properties}
+        document = world.keep({**tracked(rid, body, ready), "etag": _etag(world, rid), "kind": "Regular"})
+        headers = _ended(world, document, request) if created is Creation.POLLED else {}
+        return Answer(201, shown(world, document, request), headers)
     return _put(world, rid, body, properties, request, kind="Regular")
 
 
+def _creation(world: World, rid: ResourceId) -> Creation:
+    """How a new network interface is created: as often each way as recorded, or as tests have set it."""
+    known = world.store.get("facts", CREATION)
+    if known:
+        return Creation(known["created"])
+    chance = world.chance("creation of a network interface", rid.text)
+    return Creation.SLOWLY if chance < SLOW_CARDS else Creation.POLLED if chance < POLLED_CARDS else Creation.AT_ONCE
+
+
+def _ended(world: World, document: Document, request: Request) -> dict[str, str]:
+    """The headers of an operation that ends at once."""
+    operation = operations.begin(
+        world,
+        "network resource ready",
+        document["id"],
+        AT_ONCE,
+        request=("PUT", document["id"]),
+        provider="Microsoft.Network",
+        pause=10,
+    )
+    where = operations.addresses(operation, request, document["location"])
+    return {"Azure-AsyncOperation": where["Azure-AsyncOperation"]}
+
+
 def patch_tags(world: World, rid: ResourceId, request: Request) -> Answer:
-    """Change the tags of anything in the network: at once."""
+    """Change the tags of a network resource, at once."""
     document, body = found(world, rid), request.json()
     if set(body) != {"tags"}:
         raise not_simulated(f"a PATCH of {rid.type} that changes more than tags")
@@ -99,8 +135,28 @@ def patch_tags(world: World, rid: ResourceId, request: Request) -> Answer:
     return Answer(200, shown(world, world.keep(changed), request))
 
 
+def list_subnets(world: World, rid: ResourceId, request: Request) -> Answer:
+    """The subnets of a virtual network."""
+    request.check_query()
+    return Answer(200, {"value": _subnets(world, rid, request)})
+
+
+def get_subnet(world: World, rid: ResourceId, request: Request) -> Answer:
+    """One subnet of a virtual network."""
+    for subnet in _subnets(world, rid, request):
+        if subnet["name"].lower() == rid.name.lower():
+            return Answer(200, subnet, {"ETag": subnet["etag"]})
+    raise Refused(404, "NotFound", f"Resource {rid.text} not found.", details=[])
+
+
+def _subnets(world: World, rid: ResourceId, request: Request) -> list[Document]:
+    network = found(world, ResourceId(rid.subscription, rid.group, "Microsoft.Network", ("virtualNetworks",), rid.names[:1]))
+    subnets: list[Document] = shown(world, network, request)["properties"]["subnets"]
+    return subnets
+
+
 def in_use(world: World, document: Document) -> Refused | None:
-    """Why something of the network cannot be deleted, if it cannot."""
+    """The reason why a network resource cannot be deleted, if there is one."""
     kind, identifier = document["type"], document["id"]
     if kind == NIC:
         machine = document["properties"].get("virtualMachine", {}).get("id")
@@ -152,7 +208,7 @@ def _put(world: World, rid: ResourceId, body: Body, properties: Body, request: R
         world,
         "network resource ready",
         rid.text,
-        AT_ONCE if same else f"PUT {rid.type if rid.type in PAUSES else FIREWALL}",
+        AT_ONCE if same else f"PUT {rid.type}",
         request=begun,
         provider="Microsoft.Network",
         pause=10,
@@ -167,10 +223,11 @@ def _put(world: World, rid: ResourceId, body: Body, properties: Body, request: R
 
 
 def _settled(document: Document) -> Document:
-    """A resource without what changes from one moment to the next."""
+    """A resource without the properties that change over time."""
     properties = {name: value for name, value in document["properties"].items() if name != "provisioningState"}
     tags = document.get("tags") or {}
-    return {**{n: v for n, v in document.items() if n not in ("etag", "name", "id")}, "properties": properties, "tags": tags}
+    kept = {name: value for name, value in visible(document).items() if name not in ("etag", "name", "id")}
+    return {**kept, "properties": properties, "tags": tags}
 
 
 @operations.finisher("network resource ready")

@@ -8,7 +8,8 @@ from local.azure.core.resource_ids import ResourceId, parse
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.world import SUBSCRIPTION, TENANT, World, visible
 from local.azure.providers.common import Body, absent, group_of
-from local.azure.providers.kinds import ROLE
+from local.azure.providers.kinds import KEY_VAULT, ROLE
+from local.azure.services.key_vault import SECRETS
 
 TYPE = ROLE
 PRINCIPALS = "principals"
@@ -16,7 +17,7 @@ PRINCIPAL = re.compile(r"(?:principalId eq|assignedTo\()\s*'(?P<id>[0-9a-fA-F-]+
 
 
 def put(world: World, rid: ResourceId, body: Body) -> Answer:
-    """Assign a role to a principal that the directory knows by now."""
+    """Assign a role to a principal that the directory already knows."""
     scope = _scope(world, rid)
     try:
         uuid.UUID(rid.name)
@@ -25,7 +26,7 @@ def put(world: World, rid: ResourceId, body: Body) -> Answer:
         raise Refused(400, "InvalidRoleAssignmentId", text) from None
     check(ROLE, body)
     given = body["properties"]
-    _check_principal(world, given)
+    principal = _principal(world, given)
     same = next((a for a in world.resources(TYPE) if _triple(a["properties"]) == _triple({**given, "scope": scope})), None)
     if same is not None and same["name"] != rid.name:
         raise Refused(409, "RoleAssignmentExists", "The role assignment already exists.")
@@ -35,9 +36,9 @@ def put(world: World, rid: ResourceId, body: Body) -> Answer:
         raise Refused(400, "RoleAssignmentUpdateNotPermitted", text)
     now, whom = world.zulu(), world.guid("control plane")
     properties = {
-        "roleDefinitionId": given["roleDefinitionId"],
+        "roleDefinitionId": _in_subscription(str(given["roleDefinitionId"])),
         "principalId": given["principalId"],
-        "principalType": given.get("principalType", "ServicePrincipal"),
+        "principalType": given.get("principalType") or principal.get("type", "ServicePrincipal"),
         "scope": scope,
         "condition": None,
         "conditionVersion": None,
@@ -46,17 +47,17 @@ def put(world: World, rid: ResourceId, body: Body) -> Answer:
         "createdBy": whom,
         "updatedBy": whom,
         "delegatedManagedIdentityResourceId": None,
-        "description": None,
+        "description": given.get("description"),
     }
     effective = existing["_effective"] if existing else world.seconds() + world.draw("role propagation", rid.text)
     document = {"properties": properties, "id": rid.text, "type": TYPE, "name": rid.name, "_effective": effective}
     world.keep(document)
-    # Only the first answer does not know who has made it.
+    # Only the first response lacks the creator.
     return Answer(200 if existing else 201, visible({**document, "properties": {**properties, "createdBy": None}}))
 
 
 def get(world: World, rid: ResourceId) -> Answer:
-    """An assignment."""
+    """Get an assignment."""
     _scope(world, rid)
     document = world.resource(rid.text)
     if document is None:
@@ -65,7 +66,7 @@ def get(world: World, rid: ResourceId) -> Answer:
 
 
 def delete(world: World, rid: ResourceId) -> Answer:
-    """Take an assignment back: at once."""
+    """Delete an assignment, at once."""
     _scope(world, rid)
     document = world.resource(rid.text)
     if document is None:
@@ -92,17 +93,27 @@ def listed(world: World, rid: ResourceId, asked: str) -> Answer:
 
 
 def _scope(world: World, rid: ResourceId) -> str:
-    """Where an assignment is made; raises the refusals for a scope that is not there."""
+    """The scope of an assignment; raises refusals for a scope that does not exist."""
     if rid.scope:
         above = parse(rid.scope)
         group_of(world, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{rid.group}")
-        if world.resource(rid.scope) is None:
+        if world.resource(rid.scope) is None and not _is_secret(world, rid.scope):
             raise absent(above) if above else Refused(404, "ResourceNotFound", f"The resource {rid.scope} was not found.")
         return rid.scope
     if rid.group:
         group_of(world, rid.group_id)
         return rid.group_id
     return f"/subscriptions/{SUBSCRIPTION}"
+
+
+def _is_secret(world: World, scope: str) -> bool:
+    """Whether a scope is a secret of the control plane's vault, which is not managed by Resource Manager.
+
+    https://learn.microsoft.com/azure/key-vault/general/rbac-guide; that a missing secret is refused is assumed.
+    """
+    vault, separator, name = scope.partition("/secrets/")
+    known = world.resource(vault)
+    return bool(separator) and known is not None and known["type"] == KEY_VAULT and bool(world.store.get(SECRETS, name))
 
 
 def new_principal(world: World, owner: str) -> str:
@@ -114,7 +125,7 @@ def new_principal(world: World, owner: str) -> str:
 
 
 def may_write_blobs(world: World, principal: str, account: str) -> bool:
-    """Whether a principal's right to write an account's blobs is effective by now."""
+    """Whether a principal's permission to write an account's blobs is already effective."""
     role = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
     return any(
         assignment["properties"]["principalId"] == principal
@@ -125,7 +136,8 @@ def may_write_blobs(world: World, principal: str, account: str) -> bool:
     )
 
 
-def _check_principal(world: World, given: Body) -> None:
+def _principal(world: World, given: Body) -> Body:
+    """The principal as the directory knows it; raises the refusal for one that it does not know."""
     principal = str(given["principalId"])
     try:
         uuid.UUID(principal)
@@ -133,7 +145,7 @@ def _check_principal(world: World, given: Body) -> None:
         text = f"The Principal ID '{principal}' is not valid. Principal ID must be a GUID."
         raise Refused(400, "InvalidPrincipalId", text) from None
     record = world.store.get(PRINCIPALS, principal)
-    # Who says what kind of principal it is, is not looked up in a directory that may not know it yet.
+    # If the principal type is given, the directory, which may not know the principal yet, is not queried.
     if record is None or (record["known_at"] > world.seconds() and "principalType" not in given):
         text = (
             f"Principal {principal.replace('-', '')} does not exist in the directory {TENANT}. Check that you have the correct "
@@ -142,6 +154,12 @@ def _check_principal(world: World, given: Body) -> None:
             "ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype"
         )
         raise Refused(400, "PrincipalNotFound", text)
+    return record
+
+
+def _in_subscription(definition: str) -> str:
+    """A role definition as Azure shows it: one of the whole tenant gets the ID that it has in the subscription (recorded)."""
+    return f"/subscriptions/{SUBSCRIPTION}{definition}" if definition.lower().startswith("/providers/") else definition
 
 
 def _triple(properties: Body) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""Rules of security groups: those that every group has, how a rule is shown, and what it may say."""
+"""Rules of security groups: the default rules, how a rule is shown, and what it may contain."""
 
 import ipaddress
 import re
@@ -74,7 +74,7 @@ PRIORITIES = range(100, 4097)
 
 
 def rule_of(rid: ResourceId, rule: Rule, *, default: bool = False) -> Rule:
-    """A rule as Azure shows it; raises the refusal for what cannot be in one."""
+    """A rule as Azure shows it; raises refusals for invalid values."""
     kind = "defaultSecurityRules" if default else "securityRules"
     identifier = f"{rid.text}/{kind}/{rule['name']}"
     properties = {
@@ -88,7 +88,7 @@ def rule_of(rid: ResourceId, rule: Rule, *, default: bool = False) -> Rule:
 
 
 def check_rules(rules: list[Rule]) -> None:
-    """Raise the refusal for two rules in the same place."""
+    """Raise a refusal for two rules with the same priority and direction."""
     places = [(rule["properties"]["direction"], rule["properties"]["priority"]) for rule in rules]
     if len(set(places)) < len(places):
         raise Refused(400, "SecurityRuleConflict", "Security rules have the same priority and direction.", details=[])
@@ -114,6 +114,19 @@ def _check(identifier: str, given: Rule) -> None:
             if prefix is not None and not _is_prefix(str(prefix)):
                 text = f"Security rule {identifier} has invalid Address prefix. Value provided: {prefix}"
                 raise Refused(400, "SecurityRuleInvalidAddressPrefix", text, details=[])
+    ends = [given.get(f"{end}AddressPrefix") for end in ("source", "destination")]
+    _check_families(identifier, [*filter(None, ends), *given["sourceAddressPrefixes"], *given["destinationAddressPrefixes"]])
+
+
+def _check_families(identifier: str, prefixes: list[str]) -> None:
+    """Raise the refusal of addresses of IPv4 and IPv6 in one rule: https://github.com/Azure/AKS/issues/3136."""
+    families = {ipaddress.ip_network(prefix, strict=False).version for prefix in prefixes if not TAG.fullmatch(prefix)}
+    if len(families) > 1:
+        text = (
+            f"Resource {identifier} contains IP addresses or prefixes that belong to different address families. All IP "
+            "addresses or prefixes in the resource should belong to the same address family."
+        )
+        raise Refused(400, "ResourceCannotContainAddressPrefixesFromDifferentAddressFamilies", text, details=[])
 
 
 def _is_port_range(text: str) -> bool:

@@ -5,6 +5,7 @@ import re
 from local.azure.core import operations
 from local.azure.core.request_schemas import check
 from local.azure.core.requests import Request
+from local.azure.core.reserved_names import check_reserved
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
@@ -46,7 +47,7 @@ ECHOED = (
 
 
 def put_account(world: World, rid: ResourceId, request: Request) -> Answer:
-    """An account: accepted with an empty answer, and shown at the operation's address when it is ready."""
+    """Put an account: accepted with an empty response, and shown at the operation's URL when it is ready."""
     body = request.json()
     if not NAME.fullmatch(rid.name):
         text = (
@@ -54,6 +55,7 @@ def put_account(world: World, rid: ResourceId, request: Request) -> Answer:
             "length and use numbers and lower-case letters only."
         )
         raise Refused(400, "AccountNameInvalid", text)
+    check_reserved(rid.name)
     check_put(world, rid, body)
     for needed in ("sku", "kind"):
         if needed not in body:
@@ -82,7 +84,7 @@ def put_account(world: World, rid: ResourceId, request: Request) -> Answer:
 
 
 def poll(world: World, identifier: str, request: Request) -> Answer:
-    """How the making of an account stands: the account itself, when it is ready."""
+    """The status of an account's creation: the account itself, when it is ready."""
     said = operations.status(world, identifier, request, monitor=True)
     operation = world.store.get(operations.SHELF, identifier)
     account = world.resource(operation["resource"]) if operation and said.status == 200 else None
@@ -90,7 +92,7 @@ def poll(world: World, identifier: str, request: Request) -> Answer:
 
 
 def patch_tags(world: World, rid: ResourceId, request: Request) -> Answer:
-    """Change an account's tags: at once."""
+    """Change an account's tags, at once."""
     body, account = request.json(), found(world, rid)
     check(ACCOUNT, body)
     given = {name: value for name, value in body.get("properties", {}).items() if value is not None}
@@ -103,14 +105,14 @@ def patch_tags(world: World, rid: ResourceId, request: Request) -> Answer:
 
 
 def delete_account(world: World, rid: ResourceId) -> Answer:
-    """Delete an account with everything in it: at once."""
+    """Delete an account with all its content, at once."""
     found(world, rid)
     world.forget(rid.text)
     return Answer(200, None, PLAIN)
 
 
 def put_container(world: World, rid: ResourceId, request: Request) -> Answer:
-    """A blob container in an account that is ready."""
+    """Put a blob container in an account that is ready."""
     body = request.json()
     live_group_of(world, rid.group_id)
     account = world.resource(_account_id(rid))
@@ -145,13 +147,13 @@ def put_container(world: World, rid: ResourceId, request: Request) -> Answer:
     }
     etag = f'"0x{world.guid("container", rid.text, str(now)).replace("-", "")[:15].upper()}"'
     world.keep({"id": rid.text, "name": rid.name, "type": CONTAINER, "etag": etag, "properties": properties})
-    told = {name: value for name, value in properties.items() if name in ANSWERED}
-    answered = {"id": rid.text, "name": rid.name, "type": CONTAINER, **({"properties": told} if asked else {})}
+    public = {name: value for name, value in properties.items() if name in ANSWERED}
+    answered = {"id": rid.text, "name": rid.name, "type": CONTAINER, **({"properties": public} if asked else {})}
     return Answer(200 if existing else 201, answered, {"ETag": etag})
 
 
 def get_container(world: World, rid: ResourceId) -> Answer:
-    """A blob container, if its account is there and has it."""
+    """Get a blob container; raises refusals if it or its account does not exist."""
     group_of(world, rid.group_id)
     if world.resource(_account_id(rid)) is None:
         raise _parent_absent(rid, "read")
@@ -171,7 +173,7 @@ def list_containers(world: World, rid: ResourceId) -> Answer:
 
 
 def delete_container(world: World, rid: ResourceId) -> Answer:
-    """Delete a blob container with everything in it: at once."""
+    """Delete a blob container with all its content, at once."""
     if world.resource(_account_id(rid)) is None:
         raise _parent_absent(rid, "delete")
     if world.resource(rid.text) is None:
@@ -181,7 +183,7 @@ def delete_container(world: World, rid: ResourceId) -> Answer:
 
 
 def check_name(world: World, name: str) -> Answer:
-    """Whether a name is free in the world."""
+    """Whether a name is globally available."""
     if not NAME.fullmatch(name):
         text = f"{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in length and use numbers and lower-case letters only."
         return Answer(200, {"nameAvailable": False, "reason": "AccountNameInvalid", "message": text})
@@ -192,7 +194,7 @@ def check_name(world: World, name: str) -> Answer:
 
 
 def name_taken(world: World, name: str) -> bool:
-    """Whether an account has this name, here or anywhere in the world."""
+    """Whether an account has this name, here or anywhere else."""
     if world.store.get("taken names", name):
         return True
     return any(account["name"] == name for account in world.resources(ACCOUNT))
@@ -229,14 +231,14 @@ def _account(world: World, rid: ResourceId, body: Body, state: str, existing: Do
 
 
 def _second_place(rid: ResourceId, location: str, *, readable: bool) -> Body:
-    """Where an account is kept once more."""
+    """The paired region of an account, for geo-redundant replication."""
     pairs = {**dict(PAIRS), **{second: first for first, second in PAIRS}}
     if location not in pairs:
         raise not_simulated(f"the region that {location} is paired with")
-    told = {"secondaryLocation": pairs[location], "statusOfSecondary": "available"}
+    secondary = {"secondaryLocation": pairs[location], "statusOfSecondary": "available"}
     names = [name for name in ENDPOINTS if name != "file"]
     ends = {n: f"https://{rid.name}-secondary.{WEB_ZONE if n == 'web' else ''}{n}.core.windows.net/" for n in names}
-    return {**told, **({"secondaryEndpoints": ends} if readable else {})}
+    return {**secondary, **({"secondaryEndpoints": ends} if readable else {})}
 
 
 def _account_seen(_: World, document: Document, version: str) -> Document:

@@ -1,4 +1,4 @@
-"""Microsoft.KeyVault: vaults as Azure Resource Manager knows them, and their soft delete. What is in them is `vault.py`'s."""
+"""Microsoft.KeyVault: vaults as Azure Resource Manager shows them, and their soft delete. Secrets are in `key_vault.py`."""
 
 import re
 
@@ -7,19 +7,20 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
-from local.azure.core.world import SUBSCRIPTION, World, visible
+from local.azure.core.world import RESOURCES, SUBSCRIPTION, TENANT, World, visible
 from local.azure.providers.common import GATEWAY, Body, canonical, check_put, found, tracked
-from local.azure.providers.kinds import KEY_VAULT
+from local.azure.providers.kinds import GROUP, KEY_VAULT
 
 DELETED = "deleted vaults"
 NAME = re.compile(r"(?!.*--)[a-zA-Z][a-zA-Z0-9-]{1,22}[a-zA-Z0-9]")
 DAY = 86400.0
 RBAC_BY_DEFAULT_SINCE = "2026-02-01"
+OWN_GROUP, OWN_REGION = "dormouse-control-plane", "polandcentral"
 MORE = "https://go.microsoft.com/fwlink/?linkid=2149745"
 
 
 def put_vault(world: World, rid: ResourceId, request: Request) -> Answer:
-    """A vault: made or changed at once; its name must be nobody's, not even a deleted one's."""
+    """Create or change a vault, at once; no other vault may have its name, not even a deleted one."""
     body = request.json()
     check_put(world, rid, body)
     if not NAME.fullmatch(rid.name):
@@ -39,8 +40,31 @@ def put_vault(world: World, rid: ResourceId, request: Request) -> Answer:
     return Answer(200, visible(world.keep({"tags": {}, **document})))
 
 
+def adopt_own(world: World, name: str, uri: str) -> None:
+    """Add the vault of the control plane, whose secrets are served at this address, in a group of its own.
+
+    Resource Graph lists it once everything is indexed.
+    """
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{OWN_GROUP}"
+    rid = own_vault(name)
+    given = {"sku": {"family": "A", "name": "standard"}, "tenantId": TENANT, "enableRbacAuthorization": True}
+    properties = {**_properties(rid, given, RBAC_BY_DEFAULT_SINCE), "vaultUri": uri}
+    times = {"_created": world.zulu(), "_changed": world.zulu()}
+    vault = {"tags": {}, **tracked(rid, {"location": OWN_REGION}, properties), "systemData": _who(world, None), **times}
+    state = {"provisioningState": "Succeeded"}
+    place = {"id": group, "name": OWN_GROUP, "type": GROUP, "location": OWN_REGION, "properties": state, **times}
+    known = world.resource(rid.text) or vault
+    world.store.put(RESOURCES, group, world.resource(group) or place)
+    world.store.put(RESOURCES, rid.text, {**known, "properties": {**known["properties"], "vaultUri": uri}})
+
+
+def own_vault(name: str) -> ResourceId:
+    """The ID of the vault of the control plane."""
+    return ResourceId(SUBSCRIPTION, OWN_GROUP, "Microsoft.KeyVault", ("vaults",), (name,))
+
+
 def delete_vault(world: World, rid: ResourceId) -> Answer:
-    """Delete a vault: its name is held until it is purged, or its days are over."""
+    """Delete a vault: its name is reserved until it is purged, or its retention period has passed."""
     vault = found(world, rid)
     days = vault["properties"]["softDeleteRetentionInDays"]
     now = float(int(world.seconds()))
@@ -63,7 +87,7 @@ def delete_vault(world: World, rid: ResourceId) -> Answer:
 
 
 def deleted(world: World, location: str, name: str) -> Document:
-    """A deleted vault that can be recovered; raises the refusal for one that cannot."""
+    """A deleted vault that can be recovered; raises a refusal for any other."""
     document = world.store.get(DELETED, name)
     if (
         document is None
@@ -83,7 +107,7 @@ def list_deleted(world: World) -> Answer:
 
 
 def purge(world: World, location: str, name: str, request: Request) -> Answer:
-    """Begin to purge a deleted vault: then its name is free."""
+    """Begin to purge a deleted vault, which releases its name."""
     document = deleted(world, location, name)
     operation = operations.begin(
         world,
@@ -99,7 +123,7 @@ def purge(world: World, location: str, name: str, request: Request) -> Answer:
 
 
 def name_taken(world: World, name: str) -> bool:
-    """Whether a vault has this name, here or anywhere in the world."""
+    """Whether a vault has this name, here or anywhere else."""
     if world.store.get("taken names", name):
         return True
     return any(vault["name"].lower() == name.lower() for vault in world.resources(KEY_VAULT))

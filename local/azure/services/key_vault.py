@@ -1,8 +1,9 @@
-"""Key Vault, the part that holds secrets: its challenge, its versions, its soft delete.
+"""Key Vault, only secrets: its challenge, versions, soft delete.
 
 https://learn.microsoft.com/rest/api/keyvault/secrets
 """
 
+import math
 from typing import Any
 
 from local.azure.core.requests import Request
@@ -11,21 +12,23 @@ from local.azure.core.store import Document
 from local.azure.core.world import TENANT, World
 
 SECRETS, DELETED = "secrets", "deleted secrets"
-RETENTION_DAYS, SECONDS_A_DAY = 90, 86400
-RECOVERABLE_DAYS_SINCE = "7.3"
+# How many days the vault keeps what is deleted: the fact of this name, or as many as by default.
+RETENTION, LONGEST_RETENTION, SECONDS_A_DAY = "retention", 90, 86400
+WITHOUT_DAYS = ("7.0", "7.1", "7.2")
 LARGEST_PAGE = 25
+AGAIN = " and cannot be re-created; retry later"
 ATTRIBUTES = ("enabled", "nbf", "exp")
 
 
 def answer(world: World, request: Request) -> Answer:
     """Answer one request to the vault; raises Refused."""
-    # The client sends its first request bare and wants to be told who issues tokens, and for which resource: one that
-    # the vault's own name ends in.
+    # The client sends its first request without a token and expects the challenge to name the issuer and the resource,
+    # which must be a domain that the vault's host name ends with.
     # https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses
     resource = "https://" + request.base.removeprefix("https://").partition(".")[2]
     challenge = f'Bearer authorization="{request.issuer.base}/{TENANT}", resource="{resource}"'
     try:
-        request.check_token(world, resource, challenge=challenge)
+        request.check_token(resource, challenge=challenge)
     except Refused as refused:
         text = "AKV10000: Request is missing a Bearer or PoP token."
         raise Refused(401, "Unauthorized", text, headers=refused.headers) from None
@@ -45,58 +48,105 @@ def _answered(world: World, request: Request, parts: list[str]) -> Answer:
 def _secrets(world: World, request: Request, parts: list[str]) -> Answer:
     match (request.method, parts):
         case ("GET", []):
-            return _page([_item(_newest(document), request) for _, document in world.store.items(SECRETS)], request)
+            return _page([_item(world, _newest(document), request) for _, document in world.store.items(SECRETS)], request)
         case ("PUT", [name]):
             return Answer(200, _set(world, name, request))
         case ("GET", [name, "versions"]):
-            versions = [_item(version, request, versioned=True) for version in _found(world, name)["versions"]]
+            versions = [_item(world, version, request, versioned=True) for version in _found(world, name)["versions"]]
             return _page(versions, request)
         case ("GET", [name, *version]):
-            return Answer(200, _bundle(_version(world, name, *version), request))
+            return Answer(200, _bundle(world, _version(world, name, *version), request))
         case ("PATCH", [name, *version]):
             return Answer(200, _patch(world, name, request, *version))
         case ("DELETE", [name]):
             delete(world, name)
-            return Answer(200, _deleted(world, name, request))
+            return Answer(200, _gone(world, world.store.get(DELETED, name) or {}, request))
     raise not_simulated(f"{request.method} {request.path} of Key Vault")
 
 
 def _deleted_secrets(world: World, request: Request, parts: list[str]) -> Answer:
     match (request.method, parts):
         case ("GET", []):
-            return _page([_deleted(world, document["name"], request) for _, document in world.store.items(DELETED)], request)
+            gone = [deleted_secret(world, document["name"]) for _, document in list(world.store.items(DELETED))]
+            listed = [document for document in gone if document is not None and not _moving(world, document)]
+            return _page([_gone(world, document, request) for document in listed], request)
         case ("GET", [name]):
-            return Answer(200, _deleted(world, name, request))
+            return Answer(200, _gone(world, _recoverable(world, name, reading=True), request))
         case ("POST", [name, "recover"]):
             return Answer(200, _recover(world, name, request))
         case ("DELETE", [name]):
-            _deleted(world, name, request)
-            world.store.delete(DELETED, name)
+            document = _recoverable(world, name)
+            ends = world.seconds() + world.draw("secret purge", name)
+            world.store.put(DELETED, name, {**document, "_forgotten_from": ends})
             return Answer(204)
     raise not_simulated(f"{request.method} {request.path} of Key Vault")
 
 
 def delete(world: World, name: str) -> None:
-    """Delete a secret; it can be recovered until it is purged."""
-    document = _found(world, name)
-    world.store.put(DELETED, name, {**document, "deleted": int(world.seconds())})
+    """Begin to delete a secret: it can no longer be read, and after the deletion it can be recovered or purged."""
+    document, now = _found(world, name), world.seconds()
+    ends = now + world.draw("secret deletion", name)
+    world.store.put(DELETED, name, {**document, "deleted": int(now), "_listed_from": ends})
     world.store.delete(SECRETS, name)
 
 
+def deleted_secret(world: World, name: str) -> Document | None:
+    """A secret that is deleted or being deleted; one that was purged is forgotten when its purge has ended."""
+    document = world.store.get(DELETED, name)
+    if document is not None and document.get("_forgotten_from", math.inf) <= world.seconds():
+        world.store.delete(DELETED, name)
+        return None
+    return document
+
+
+def _moving(world: World, document: Document) -> bool:
+    """Whether the deletion or the purge of a secret has not ended."""
+    return document.get("_listed_from", 0.0) > world.seconds() or "_forgotten_from" in document
+
+
+def _being_deleted(name: str, more: str = "") -> Refused:
+    # The first words are recorded for a recovery. Those for a new secret of the name, and that a purge is refused, too:
+    # https://github.com/Azure/azure-sdk-for-net/issues/34322
+    # https://github.com/hashicorp/terraform-provider-azurerm/issues/10454
+    inner = {"code": "ObjectIsBeingDeleted"}
+    return Refused(409, "Conflict", f"Secret {name} is currently being deleted{more}.", innererror=inner)
+
+
+def _check_recovered(world: World, name: str, more: str = "") -> None:
+    """Raise the refusal for a secret that is being recovered.
+
+    Its words for a new secret: https://github.com/Azure/azure-sdk-for-net/issues/31581; that a second recovery gets them
+    too is assumed.
+    """
+    if (world.store.get(SECRETS, name) or {}).get("_shown_from", 0.0) > world.seconds():
+        inner = {"code": "ObjectIsBeingRecovered"}
+        raise Refused(409, "Conflict", f"Secret {name} is currently being recovered{more}.", innererror=inner)
+
+
 def _set(world: World, name: str, request: Request) -> Document:
-    if world.store.get(DELETED, name):
+    _check_recovered(world, name, AGAIN)
+    gone = deleted_secret(world, name)
+    if gone is not None:
+        if _moving(world, gone):
+            raise _being_deleted(name, AGAIN)
         text = (
             f"Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the "
             "secret can only be recovered or purged."
         )
         raise Refused(409, "Conflict", text, innererror={"code": "ObjectIsDeletedButRecoverable"})
-    body, now = request.json(), int(world.seconds())
+    body = request.json()
+    return _bundle(world, store(world, name, str(body["value"]), body.get("tags"), body), request)
+
+
+def store(world: World, name: str, value: str, tags: Any = None, body: Document | None = None) -> Document:
+    """Store a new version of a secret."""
+    body, now = body or {}, int(world.seconds())
     given = body.get("attributes") or {}
     version = {
         "name": name,
         "version": world.guid("secret", name, str(world.seconds())).replace("-", ""),
-        "value": str(body["value"]),
-        "tags": body.get("tags"),
+        "value": value,
+        "tags": tags,
         "contentType": body.get("contentType"),
         "created": now,
         "updated": now,
@@ -104,7 +154,7 @@ def _set(world: World, name: str, request: Request) -> Document:
     }
     before = (world.store.get(SECRETS, name) or {}).get("versions", [])
     world.store.put(SECRETS, name, {"name": name, "versions": [*before, version]})
-    return _bundle(version, request)
+    return version
 
 
 def _patch(world: World, name: str, request: Request, version: str = "") -> Document:
@@ -114,33 +164,44 @@ def _patch(world: World, name: str, request: Request, version: str = "") -> Docu
     fresh |= {field: body[field] for field in ("tags", "contentType") if field in body}
     versions = [fresh if item["version"] == old["version"] else item for item in document["versions"]]
     world.store.put(SECRETS, name, {**document, "versions": versions})
-    return {key: value for key, value in _bundle(fresh, request).items() if key != "value"}
+    return {key: value for key, value in _bundle(world, fresh, request).items() if key != "value"}
 
 
 def _recover(world: World, name: str, request: Request) -> dict[str, Any]:
-    if world.store.get(DELETED, name) is None and world.store.get(SECRETS, name) is not None:
+    _check_recovered(world, name)
+    if deleted_secret(world, name) is None and world.store.get(SECRETS, name) is not None:
         inner = {"code": "RequestNotAllowedOnNonDeletedObject"}
         raise Refused(400, "MethodNotAllowed", f"Secret exists already: {name}", innererror=inner)
-    _deleted(world, name, request)
-    document = {key: value for key, value in (world.store.get(DELETED, name) or {}).items() if key != "deleted"}
+    document = _recoverable(world, name)
+    ends = world.seconds() + world.draw("secret recovery", name)
+    kept = {key: value for key, value in document.items() if key not in ("deleted", "_listed_from")}
     world.store.delete(DELETED, name)
-    return _item(_newest(world.store.put(SECRETS, name, document)), request, versioned=True)
+    world.store.put(SECRETS, name, {**kept, "_shown_from": ends})
+    return _item(world, _newest(kept), request, versioned=True)
 
 
-def _deleted(world: World, name: str, request: Request) -> dict[str, Any]:
-    document = world.store.get(DELETED, name)
-    if document is None:
-        raise Refused(404, "SecretNotFound", f"Deleted Secret not found: {name}")
-    shown = _item(_newest(document), request)
-    shown["recoveryId"] = f"{request.base}/deletedsecrets/{name}"
+def _recoverable(world: World, name: str, *, reading: bool = False) -> Document:
+    """A deleted secret; while it is being deleted or purged it is not found by readers, and refused to others."""
+    document = deleted_secret(world, name)
+    if document is not None and not _moving(world, document):
+        return document
+    if document is not None and not reading:
+        raise _being_deleted(name)
+    raise Refused(404, "SecretNotFound", f"Deleted Secret not found: {name}")
+
+
+def _gone(world: World, document: Document, request: Request) -> dict[str, Any]:
+    shown = _item(world, _newest(document), request)
+    shown["recoveryId"] = f"{request.base}/deletedsecrets/{document['name']}"
     shown["deletedDate"] = document["deleted"]
-    shown["scheduledPurgeDate"] = document["deleted"] + RETENTION_DAYS * SECONDS_A_DAY
+    shown["scheduledPurgeDate"] = document["deleted"] + _retention(world) * SECONDS_A_DAY
     return shown
 
 
 def _found(world: World, name: str) -> Document:
     document = world.store.get(SECRETS, name)
-    if document is None:
+    # A recovery takes time, too: the client's `begin_recover_deleted_secret` polls until the secret is found.
+    if document is None or document.get("_shown_from", 0.0) > world.seconds():
         raise Refused(404, "SecretNotFound", f"A secret with (name/id) {name} was not found in this key vault.")
     return document
 
@@ -155,6 +216,10 @@ def _version(world: World, name: str, version: str = "", *, reading: bool = True
         inner = {"code": "SecretDisabled"}
         raise Refused(403, "Forbidden", "Operation get is not allowed on a disabled secret.", innererror=inner)
     return found
+
+
+def _retention(world: World) -> int:
+    return int((world.store.get("facts", RETENTION) or {"days": LONGEST_RETENTION})["days"])
 
 
 def _newest(document: Document) -> Document:
@@ -174,20 +239,21 @@ def _page(items: list[dict[str, Any]], request: Request) -> Answer:
     return Answer(200, {"value": items[skip : skip + top], "nextLink": following})
 
 
-def _bundle(version: Document, request: Request) -> Document:
-    return {"value": version["value"], **_item(version, request, versioned=True)}
+def _bundle(world: World, version: Document, request: Request) -> Document:
+    return {"value": version["value"], **_item(world, version, request, versioned=True)}
 
 
-def _item(version: Document, request: Request, *, versioned: bool = False) -> dict[str, Any]:
+def _item(world: World, version: Document, request: Request, *, versioned: bool = False) -> dict[str, Any]:
+    days = _retention(world)
     attributes: dict[str, Any] = {
         "enabled": True,
         **{field: version[field] for field in ATTRIBUTES if field in version},
         "created": version["created"],
         "updated": version["updated"],
-        "recoveryLevel": "Recoverable+Purgeable",
+        "recoveryLevel": f"{'' if days == LONGEST_RETENTION else 'Customized'}Recoverable+Purgeable",
     }
-    if request.version >= RECOVERABLE_DAYS_SINCE:
-        attributes["recoverableDays"] = RETENTION_DAYS
+    if request.version not in WITHOUT_DAYS:
+        attributes["recoverableDays"] = days
     identifier = f"{request.base}/secrets/{version['name']}" + (f"/{version['version']}" if versioned else "")
     more = {field: version[field] for field in ("contentType", "tags") if version[field] is not None}
     return {"id": identifier, "attributes": attributes, **more}

@@ -1,4 +1,4 @@
-"""The part of the Kusto Query Language that Resource Graph is asked in here: where, project, order by, limit.
+"""The part of the Kusto Query Language that the app uses with Resource Graph: where, project, order by, limit.
 
 https://learn.microsoft.com/azure/governance/resource-graph/concepts/query-language
 """
@@ -19,13 +19,13 @@ TOKEN = re.compile(
 )
 FIRST_TABLE = "resources"
 STAGES = ("where", "project", "order", "limit", "take")
-# What the language knows besides, and this part of it does not.
+# Operators of the language that are not simulated.
 OTHER_STAGES = re.compile("extend|summarize|join|union|mv-?expand|distinct|count|top|parse|sort|project-(away|rename|keep)")
 OTHER_OPERATORS = re.compile("!?(contains|has|endswith|startswith|in|matches|between|has_any|has_all)(_cs|~)?|[<>]=?")
 
 
 def read(query: str) -> tuple[str, list["Stage"]]:
-    """The table that a query asks, and what is to be done with its rows; raises the refusal for what is not understood."""
+    """The table of a query, and the stages for its rows; raises refusals for what is not supported."""
     parts: list[list[str]] = [[]]
     for token in _tokens(query):
         if token == "|":  # noqa: S105 - no secret
@@ -33,18 +33,18 @@ def read(query: str) -> tuple[str, list["Stage"]]:
         else:
             parts[-1].append(token)
     if parts[0] and parts[0][0].lower() in STAGES:
-        parts.insert(0, [FIRST_TABLE])  # a query without a table asks the first one
+        parts.insert(0, [FIRST_TABLE])  # a query without a table uses the first one
     return " ".join(parts[0]).lower(), [Stage(tokens) for tokens in parts[1:]]
 
 
 class Stage:
-    """One stage of a query, read and ready to be applied to rows."""
+    """One parsed stage of a query, which can be applied to rows."""
 
     def __init__(self, tokens: list[str]) -> None:
-        """Read it; raises the refusal for what is not understood."""
+        """Parse it; raises refusals for what is not supported."""
         self._tokens, self._place = tokens, 0
         verb = self._next().lower()
-        # Whether each row is looked at by itself.
+        # Whether each row is processed independently.
         self.by_row = verb in ("where", "project")
         if OTHER_STAGES.fullmatch(verb):
             raise not_simulated(f"{verb} in queries of Resource Graph")
@@ -152,7 +152,7 @@ class Stage:
         return lambda row: (_folded(value(row), fold=fold) == expected) is same
 
     def _value(self) -> tuple[str, Value]:
-        """A path, or a conversion of one, and the name of a column of it."""
+        """A path, or a conversion of one, and its column name."""
         word = self._peek().lower()
         if self._peek(1) == "(":
             if word not in ("tostring", "tobool"):
@@ -220,7 +220,7 @@ class Stage:
 
 
 def text_of(value: Any) -> str:
-    """What tostring makes of a value: what is not there is empty."""
+    """The result of tostring; a missing value becomes an empty string."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -229,7 +229,7 @@ def text_of(value: Any) -> str:
 
 
 def invalid(what: str) -> Refused:
-    """The refusal for what is no query."""
+    """The refusal for an invalid query."""
     text = "Query is invalid. Please refer to the documentation for the Azure Resource Graph service and fix the error before retrying."
     details = [{"code": "InvalidQuery", "message": text}, {"code": "ParserFailure", "message": f"ParserFailure: {what}"}]
     return Refused(400, "BadRequest", "Please provide below info when asking for support.", details=details)

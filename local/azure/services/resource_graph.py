@@ -1,10 +1,10 @@
-"""Azure Resource Graph: what the table of resources answers to a query, page by page."""
+"""Azure Resource Graph: the resources table, and the pages of query results."""
 
 from itertools import takewhile
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from local.azure.core.responses import Answer, not_simulated
+from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, TENANT, World
 from local.azure.providers.kinds import GROUP, MACHINE
@@ -14,12 +14,13 @@ from local.azure.services.kusto import Row
 UNLISTED = frozenset({GROUP.lower(), "microsoft.authorization/roleassignments"})
 PATH = "/providers/Microsoft.ResourceGraph/resources"
 LARGEST_PAGE = 1000
-REMEMBERED_ANSWERS = 8
+CACHED_RESULTS = 8
 UNKNOWN_QUESTIONS = ("managementGroups", "facets")
+OPTIONS = {"resultFormat", "$top", "$skip", "$skipToken", "allowPartialScopes"}
 
 
 class Table:
-    """The table of resources of one world: rows and answers are made once and last until the index changes."""
+    """The resources table of one world: rows and results are computed once and cached until the index changes."""
 
     def __init__(self) -> None:
         self._version = -1
@@ -28,7 +29,7 @@ class Table:
         self._by_row: dict[str, dict[str, tuple[Row, list[Row]]]] = {}
 
     def ask(self, world: World, query: str) -> list[Row]:
-        """All rows that answer a query; raises the refusal for what is not understood."""
+        """All result rows of a query; raises refusals for what is not supported."""
         documents, version = world.indexed()
         if version != self._version:
             known = self._rows
@@ -39,7 +40,7 @@ class Table:
             }
             self._version, self._answers = version, {}
         if query not in self._answers:
-            if len(self._by_row) >= REMEMBERED_ANSWERS:
+            if len(self._by_row) >= CACHED_RESULTS:
                 self._answers.clear()
                 self._by_row.clear()
             self._answers[query] = self._evaluated(query)
@@ -50,7 +51,7 @@ class Table:
         if table != kusto.FIRST_TABLE:
             raise not_simulated(f"the table {table} of Resource Graph")
         first = list(takewhile(lambda stage: stage.by_row, stages))
-        # Of most rows it is known what becomes of them: only what has changed is looked at again.
+        # Cached results are reused for unchanged rows: only changed rows are evaluated again.
         before, after = self._by_row.get(query, {}), {}
         for key, (_, row) in self._rows.items():
             known = before.get(key)
@@ -69,20 +70,21 @@ TABLES: WeakKeyDictionary[World, Table] = WeakKeyDictionary()
 
 
 def answer(world: World, body: dict[str, Any]) -> Answer:
-    """Answer one query; raises the refusal for what the query language, or this part of it, does not know."""
+    """Answer one query; raises refusals for invalid or unsupported queries."""
     headers = world.throttle.resource_graph()
     options = body.get("options") or {}
-    unknown = [name for name in UNKNOWN_QUESTIONS if body.get(name)]
+    unknown = [name for name in UNKNOWN_QUESTIONS if body.get(name)] + sorted(options.keys() - OPTIONS)
     if unknown or options.get("resultFormat", "objectArray") != "objectArray":
         raise not_simulated(f"{', '.join(unknown) or options['resultFormat']} of Resource Graph")
     top = int(options.get("$top", LARGEST_PAGE))
     skip = int(options.get("$skipToken") or options.get("$skip") or 0)
     if not 1 <= top <= LARGEST_PAGE or skip < 0:
         raise kusto.invalid(f"$top is {top} and $skip is {skip}")
-    rows: list[Row] = []
-    hidden = world.faults.striking("hide", "POST", PATH)
-    if not hidden and SUBSCRIPTION in [str(item).lower() for item in body.get("subscriptions") or [SUBSCRIPTION]]:
-        rows = TABLES.setdefault(world, Table()).ask(world, str(body.get("query", "")))
+    query = str(body.get("query", ""))
+    kusto.read(query)
+    _check_subscriptions(body.get("subscriptions") or [SUBSCRIPTION])
+    hidden = world.faults.striking("hide", "POST", PATH, body=query.encode())
+    rows = [] if hidden else TABLES.setdefault(world, Table()).ask(world, query)
     page = rows[skip : skip + top]
     said: dict[str, Any] = {
         "totalRecords": len(rows),
@@ -94,6 +96,19 @@ def answer(world: World, body: dict[str, Any]) -> Answer:
     if skip + top < len(rows):
         said["$skipToken"] = str(skip + top)
     return Answer(200, said, headers)
+
+
+def _check_subscriptions(asked: list[Any]) -> None:
+    """Raise the refusal for a query about other subscriptions only; those beside ours are ignored.
+
+    Its message: https://github.com/Azure/aztfexport/issues/475. The code of the detail is from memory, not recorded.
+    """
+    if SUBSCRIPTION in [str(item).lower() for item in asked]:
+        return
+    given = ",".join(str(item) for item in asked)
+    text = f"There must be at least one subscription that is eligible to contain resources. Given: '{given}'."
+    details = [{"code": "NoValidSubscriptionsInQueryRequest", "message": text}]
+    raise Refused(400, "BadRequest", "Please provide below info when asking for support.", details=details)
 
 
 def _row(document: Document) -> Row:
@@ -113,9 +128,12 @@ def _row(document: Document) -> Row:
         "subscriptionId": SUBSCRIPTION,
         "managedBy": document.get("managedBy", ""),
         "sku": document.get("sku"),
+        "plan": document.get("plan"),
+        "properties": properties,
         "tags": document.get("tags"),
         "identity": document.get("identity"),
-        "properties": properties,
+        "zones": document.get("zones"),
+        "extendedLocation": document.get("extendedLocation"),
     }
 
 

@@ -14,19 +14,19 @@ from local.azure.core.responses import Answer
 from local.azure.core.store import Store
 from local.azure.core.world import TENANT
 
-# https://learn.microsoft.com/azure/app-service/overview-managed-identity: such tokens are cached for 24 hours, and live as long.
+# https://learn.microsoft.com/azure/app-service/overview-managed-identity: such tokens are valid and cached for 24 hours.
 LIFETIME = 24 * 3600
 LEEWAY = 60
 KEY_ID = "simulated-azure"
-# The library compares with the time of this computer; tokens live in simulated time.
+# The library uses the time of this computer; tokens use simulated time.
 OTHER_TIME: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "require": ["exp", "nbf"]}
 
 
 class Issuer:
-    """Signs tokens for identities and verifies them again."""
+    """Signs tokens for identities and verifies them."""
 
     def __init__(self, store: Store, base: str, principal: str, now: Callable[[], float]) -> None:
-        """Use the key that the store remembers, or make one; `now` tells the simulated seconds."""
+        """Use the stored key, or create one; `now` returns the simulated time in seconds."""
         self.base, self._principal, self._now = base, principal, now
         remembered = store.get("facts", "signing key") or store.put("facts", "signing key", {"pem": _new_key()})
         key = serialization.load_pem_private_key(remembered["pem"].encode(), None)
@@ -46,13 +46,13 @@ class Issuer:
         content |= {"oid": self._principal, "sub": self._principal, **claims}
         return jwt.encode(content, self._key, algorithm="RS256", headers={"kid": KEY_ID}), expires
 
-    def verify(self, token: str, audience: str) -> dict[str, Any]:
-        """The claims of a token; raises jwt.PyJWTError. An audience may end in a slash or not."""
+    def verify(self, token: str, *audiences: str) -> dict[str, Any]:
+        """The claims of a token for one of these audiences; raises jwt.PyJWTError. They may end in a slash or not."""
         claims: dict[str, Any] = jwt.decode(
             token,
             self._key.public_key(),
             algorithms=["RS256"],
-            audience=[audience, audience + "/"],
+            audience=[audience + end for audience in audiences for end in ("", "/")],
             issuer=self.issuer,
             options=OTHER_TIME,
         )
@@ -69,7 +69,7 @@ class Issuer:
         return Answer(200, {"keys": [{**key, "kid": KEY_ID, "use": "sig", "alg": "RS256"}]})
 
     def configuration(self) -> Answer:
-        """What OpenID Connect clients want to know."""
+        """The OpenID Connect configuration."""
         root = f"{self.base}/{TENANT}"
         return Answer(
             200,
@@ -77,15 +77,16 @@ class Issuer:
                 "issuer": self.issuer,
                 "jwks_uri": f"{root}/discovery/v2.0/keys",
                 "token_endpoint": f"{root}/oauth2/v2.0/token",
+                "authorization_endpoint": f"{root}/oauth2/v2.0/authorize",
             },
         )
 
 
 def managed_identity(issuer: Issuer, secret: str, header: str, resource: str, roles: list[str], speed: float) -> Answer:
-    """A token for the app's managed identity, as App Service gives it to who knows the secret header.
+    """A token for the app's managed identity, as App Service returns it to a caller with the secret header.
 
-    It names the `roles` that the identity was given in applications, if there are any. The Azure SDKs of whoever asks keep
-    tokens by real time, so it is valid for a real day, which takes `speed` simulated days.
+    It contains the app `roles` of the identity, if there are any. The Azure SDKs cache tokens by real time, so it is valid
+    for a real day, which takes `speed` simulated days.
 
     https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
     """

@@ -1,4 +1,4 @@
-"""A place for webhooks: whatever is posted is taken, and remembered for whoever wants to read it."""
+"""A target for webhooks: every posted message is accepted and kept for tests."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from local.azure.core.world import World
 
 
 def answer(world: World, request: Request) -> Answer:
-    """Take one message."""
+    """Accept one message."""
     if request.method != "POST":
         raise not_simulated(f"{request.method} of a webhook")
     headers = {name.lower(): value for name, value in request.headers.items()}

@@ -1,1 +1,1 @@
-"""The inside of simulated VMs: cloud-init, scripts, agents, and VMs that exist from the start."""
+"""The inside of simulated VMs: cloud-init, scripts, agents, and existing VMs."""

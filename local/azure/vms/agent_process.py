@@ -1,4 +1,4 @@
-"""The agent in a machine: what installs and removes it, and whether it runs."""
+"""The agent in a machine: its installation and removal, and whether it runs."""
 
 import json
 import re
@@ -16,7 +16,7 @@ OBJECT = re.compile(r"\{[^{}]*\}")
 
 
 def configuration_in(text: str) -> dict[str, str] | None:
-    """The configuration of an agent that stands in a text on a line of its own or in one, or None."""
+    """The configuration of an agent that a text contains, as a line of its own or within one, or None."""
     for match in OBJECT.finditer(text):
         try:
             found = json.loads(match[0])
@@ -28,9 +28,9 @@ def configuration_in(text: str) -> dict[str, str] | None:
 
 
 def changed_by(script: str, machine: Document, at: float) -> tuple[Document, str] | None:
-    """The machine in which a script has installed or removed the agent, and what it prints; None if it does neither.
+    """The machine after a script that installs or removes the agent, and the script's output; None for any other script.
 
-    The shell of simulated machines knows no commands that could do it: such scripts are recognised.
+    The shell of simulated machines lacks the commands to do it: such scripts are recognized.
     """
     if REMOVING in script:
         guest = {name: value for name, value in (machine.get("_guest") or {}).items() if name != "agent"}
@@ -42,14 +42,14 @@ def changed_by(script: str, machine: Document, at: float) -> tuple[Document, str
 
 
 def with_agent(machine: Document, configuration: dict[str, str] | None, at: float, *, running: bool = True) -> Document:
-    """A machine whose agent has been installed, started or killed at a moment; without a configuration it keeps the one it has."""
+    """A machine whose agent was installed, started or killed at a time; without a configuration it keeps the existing one."""
     guest: dict[str, Any] = dict(machine.get("_guest") or {})
     guest["agent"] = {**guest.get("agent", {}), **(configuration or {}), "since": at, "running": running}
     return {**machine, "_guest": guest}
 
 
 def agent_of(machine: Document | None) -> dict[str, Any] | None:
-    """The agent that runs in a machine now or as soon as that is up, or None."""
+    """The agent that runs in a machine now or as soon as the machine is up, or None."""
     if machine is None or machine["type"] != MACHINE or machine["_power"] != "running":
         return None
     agent: dict[str, Any] | None = (machine.get("_guest") or {}).get("agent")
@@ -57,13 +57,13 @@ def agent_of(machine: Document | None) -> dict[str, Any] | None:
 
 
 def begun(machine: Document) -> float:
-    """When the agent's process has begun: with the machine, or later by hand."""
+    """When the agent's process began: with the machine, or later if started separately."""
     guest = machine["_guest"]
     return max(float(guest.get("up", 0.0)), float(guest["agent"]["since"]))
 
 
 def gpu_of(machine: Document) -> str:
-    """What the agent finds of a GPU: "ok", "absent", or "broken", which it also is before the driver is there."""
+    """The agent's view of the GPU: "ok", "absent", or "broken", which it also is before the driver is installed."""
     guest = machine["_guest"]
     if "gpu" in guest:
         return str(guest["gpu"])

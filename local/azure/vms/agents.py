@@ -1,4 +1,4 @@
-"""The agents in simulated machines: they send heartbeats to the control plane, for real, and obey what it answers."""
+"""The agents in simulated machines: they send heartbeats to the control plane over HTTP, and follow its responses."""
 
 import asyncio
 import heapq
@@ -30,7 +30,7 @@ GROUPS = re.compile("/resourcegroups/", re.IGNORECASE)
 
 @dataclass(slots=True)
 class Agent:
-    """One agent that runs: what it remembers, its token and until when that is good, and how it stands."""
+    """One running agent: its memory, its token with its expiry, and the status of its last response."""
 
     memory: Memory
     token: str = ""
@@ -40,7 +40,7 @@ class Agent:
 
 
 def claims_of(world: World, machine: Document) -> dict[str, Any]:
-    """What is in the tokens of a machine's managed identity."""
+    """The claims in the tokens of a machine's managed identity."""
     principal = machine["identity"]["principalId"]
     client = world.guid("client", machine["id"])
     path = GROUPS.sub("/resourcegroups/", machine["id"])
@@ -48,20 +48,20 @@ def claims_of(world: World, machine: Document) -> dict[str, Any]:
 
 
 class Agents:
-    """Every agent of the simulated machines, as many as run."""
+    """All running agents of the simulated machines."""
 
     def __init__(self, world: World, issuer: Issuer, control_plane: str, audience: str) -> None:
-        """`control_plane` and `audience` are for agents that nobody told otherwise; without the first these are silent."""
+        """`control_plane` and `audience` are for agents without their own configuration; without both, they are silent."""
         self._world, self._issuer = world, issuer
         self._usual = {"control_plane": control_plane, "audience": audience}
         self._running: dict[str, Agent] = {}
         self._due: list[tuple[float, str]] = []
         self._under_way: set[asyncio.Task[None]] = set()
-        world.stirred.update(machine["id"].lower() for machine in world.resources(MACHINE))
+        world.changed.update(machine["id"].lower() for machine in world.resources(MACHINE))
 
     def pending(self) -> int:
-        """How many agents have not told yet what they could have told."""
-        self._notice(math.inf)
+        """How many agents have unreported minutes."""
+        self._schedule_new(math.inf)
         over, behind = (
             int(self._world.seconds() // MINUTE) - 1,
             2 + math.ceil(LEAST_REAL_PAUSE * self._world.clock.speed / MINUTE),
@@ -79,7 +79,7 @@ class Agents:
             try:
                 while True:
                     now = asyncio.get_running_loop().time()
-                    self._notice(now)
+                    self._schedule_new(now)
                     while self._due and self._due[0][0] <= now and len(self._under_way) < MOST_AT_A_TIME:
                         _, key = heapq.heappop(self._due)
                         task = asyncio.create_task(self._turn(session, key))
@@ -90,10 +90,10 @@ class Agents:
                 for task in self._under_way:
                     task.cancel()
 
-    def _notice(self, now: float) -> None:
-        """Agents that have appeared since the last time take their turn; `now` is in real seconds."""
-        stirred, self._world.stirred = self._world.stirred, set()
-        for key in stirred:
+    def _schedule_new(self, now: float) -> None:
+        """Schedule agents that have appeared since the last call; `now` is in real seconds."""
+        changed, self._world.changed = self._world.changed, set()
+        for key in changed:
             machine = self._machine(key)
             if machine is None or key in self._running:
                 continue
@@ -103,7 +103,7 @@ class Agents:
             heapq.heappush(self._due, (0.0 if math.isinf(now) else now + pause, key))
 
     def _machine(self, key: str) -> Document | None:
-        """The machine, if an agent in it has somebody to report to, and an identity to do it with."""
+        """The machine, if its agent has a control plane to report to, and an identity."""
         machine = self._world.resource(key)
         agent = agent_of(machine)
         if machine is None or agent is None or not {**self._usual, **agent}["control_plane"]:
@@ -113,18 +113,18 @@ class Agents:
     async def _turn(self, session: aiohttp.ClientSession, key: str) -> None:
         pause = USUAL_PAUSE
         machine = self._machine(key)
-        if machine is None:  # it has stopped, or its agent has
+        if machine is None:  # the machine or its agent has stopped
             del self._running[key]
             return
         try:
-            pause = await self._told(session, machine, self._running[key])
-        except Exception:  # one agent that stumbles must not stop the others
-            log.exception("An agent stumbled: %s", key)
+            pause = await self._send(session, machine, self._running[key])
+        except Exception:  # one failing agent must not stop the others
+            log.exception("An agent failed: %s", key)
         real = max(pause / self._world.clock.speed, LEAST_REAL_PAUSE)
         heapq.heappush(self._due, (asyncio.get_running_loop().time() + real, key))
 
-    async def _told(self, session: aiohttp.ClientSession, machine: Document, agent: Agent) -> float:
-        """Send what there is to tell, and answer how many simulated seconds to wait until the next time."""
+    async def _send(self, session: aiohttp.ClientSession, machine: Document, agent: Agent) -> float:
+        """Send the unreported minutes, and return the simulated seconds until the next heartbeat."""
         if agent.memory.begun != begun(machine):
             agent.memory, agent.token, agent.caught_up = memory_of(self._world, machine), "", False
         memory = agent.memory
@@ -134,7 +134,7 @@ class Agents:
             return USUAL_PAUSE
         memory.status, answer, retry_after = await self._posted(session, machine, agent, beat.body)
         if memory.status == 200 and answer.get("confirmed"):
-            pause = self._obeyed(agent, beat, answer, has_reader=has_reader(self._world, machine))
+            pause = self._accepted(agent, beat, answer, has_reader=has_reader(self._world, machine))
         else:
             pause = self._refused(agent, beat, retry_after)
         self._world.store.put(AGENTS, machine["id"], memory.document)
@@ -143,7 +143,7 @@ class Agents:
     async def _posted(
         self, session: aiohttp.ClientSession, machine: Document, agent: Agent, body: bytes
     ) -> tuple[int, dict[str, Any], float]:
-        """The status of the answer, the answer, and what it asks to wait."""
+        """The status of the response, its content, and the requested delay."""
         configured = {**self._usual, **(agent_of(machine) or {})}
         if agent.expires < self._world.seconds() + 5 * MINUTE or not agent.token:
             agent.token, agent.expires = self._issuer.token(configured["audience"], **claims_of(self._world, machine))
@@ -156,7 +156,7 @@ class Agents:
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return NO_ANSWER, {}, 0.0
 
-    def _obeyed(self, agent: Agent, beat: Heartbeat, answer: dict[str, Any], *, has_reader: bool) -> float:
+    def _accepted(self, agent: Agent, beat: Heartbeat, answer: dict[str, Any], *, has_reader: bool) -> float:
         memory, warning = agent.memory, answer.get("warning")
         memory.told, memory.hold, agent.failures = beat.until, answer.get("hold"), 0
         memory.to_report = [item for item in memory.to_report if item not in beat.reported]

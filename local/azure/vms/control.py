@@ -1,4 +1,4 @@
-"""The part of the simulation's own interface that is about the inside of machines: agents, holds, tokens."""
+"""The part of the control API about the inside of machines and about identities: agents, holds, tokens."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,8 @@ from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import AGENTS, World
+from local.azure.providers.roles import PRINCIPALS
+from local.azure.services import service_principals
 from local.azure.services.tokens import LIFETIME
 from local.azure.vms.agent_process import agent_of, with_agent
 from local.azure.vms.agents import claims_of
@@ -13,7 +15,7 @@ from local.azure.vms.heartbeats import holds_of
 
 
 def machine_of(world: World, identifier: str) -> Document:
-    """The machine of an id; raises the refusal for one that is not there."""
+    """The machine with this ID; raises a refusal for a missing one."""
     machine = world.resource(identifier)
     if machine is None:
         raise Refused(404, "ResourceNotFound", f"There is no machine {identifier}.")
@@ -28,6 +30,8 @@ def _inside(world: World, request: Request) -> Answer:
         "hibernated": bool(machine.get("_hibernated")),
         "agent": agent_of(machine) is not None,
     }
+    # As /etc/shadow has it: the hash, never the password; "" for the one that the machine was created with.
+    seen["shadow"] = str((machine.get("_guest") or {}).get("shadow", ""))
     seen["holds"] = holds_of(machine, world.seconds())
     return Answer(
         200, {**seen, "warnings": memory.get("warnings", []), **{name: memory.get(name) for name in ("status", "hold")}}
@@ -60,14 +64,20 @@ def _token(world: World, request: Request) -> Answer:
 
 
 def _persons_token(world: World, request: Request) -> Answer:
-    """A token as Entra issues it to people for an application that has roles."""
+    """A token as Entra issues it to users of an application with app roles."""
     body = request.json()
     name = str(body["name"])
-    person = {"preferred_username": name, "oid": world.guid("person", name), "roles": body.get("roles") or []}
+    identifier = world.guid("person", name)
+    world.store.put(PRINCIPALS, identifier, {"id": identifier, "known_at": 0})
+    person = {"preferred_username": name, "oid": identifier, "roles": body.get("roles") or []}
     claims = {**person, "sub": person["oid"], **(body.get("claims") or {})}
     lifetime = int(body.get("expires_in", 3600))
     token, _ = request.issuer.token(str(body.get("audience", "api://dormouse")), lifetime, **claims)
-    return Answer(200, {"access_token": token, "object_id": person["oid"]})
+    return Answer(200, {"access_token": token, "object_id": identifier})
+
+
+def _service_principal(world: World, request: Request) -> Answer:
+    return Answer(201, service_principals.create(world, str(request.json()["name"])))
 
 
 def _roles_of_the_identity(world: World, request: Request) -> Answer:
@@ -81,5 +91,6 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("POST", "machines/agent"): _agent,
     ("POST", "machines/token"): _token,
     ("POST", "people/token"): _persons_token,
+    ("POST", "service-principals"): _service_principal,
     ("PUT", "identity/roles"): _roles_of_the_identity,
 }

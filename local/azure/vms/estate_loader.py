@@ -1,13 +1,14 @@
-"""Putting the machines of an estate into the world, with their past."""
+"""Loading the machines of an estate into the world, with their past."""
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from local.azure.core import regions
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.store import Document
 from local.azure.core.world import SIGNALS, TENANT, World
-from local.azure.providers.kinds import GROUP, MACHINE, NIC
+from local.azure.providers.kinds import GROUP, MACHINE
 from local.azure.providers.roles import PRINCIPALS
 from local.azure.vms import timelines
 from local.azure.vms.estate_parser import Items
@@ -18,15 +19,15 @@ IMAGE = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server",
 
 
 def load(world: World, content: Any) -> int:
-    """Put the machines of an estate into the world, except those that are there already, and count them; raises EstateError."""
+    """Load the machines of an estate, except those that exist already, and return their number; raises EstateError."""
     estate = understood(Estate, content)
     faults = [
         f"machines.{place}.region: there is no region {machine.region}"
         for place, machine in enumerate(estate.machines)
-        if machine.region not in world.regions
+        if not regions.exists(machine.region)
     ]
     names = Counter(rid.text.lower() for machine in estate.machines for rid in machine.ids)
-    faults += [f"{identifier} is there {count} times" for identifier, count in names.items() if count > 1]
+    faults += [f"{identifier} is listed {count} times" for identifier, count in names.items() if count > 1]
     if faults:
         raise EstateError(faults)
     now = float(int(world.seconds()))
@@ -46,7 +47,7 @@ def load(world: World, content: Any) -> int:
 
 
 def change(world: World, content: Any) -> None:
-    """Let the signals of a machine go otherwise from this minute on; raises EstateError."""
+    """Change the signals of a machine from this minute on; raises EstateError."""
     given = understood(Signals, content)
     machine = world.resource(given.id)
     if machine is None:
@@ -126,10 +127,6 @@ def _properties(world: World, machine: Machine, rid: ResourceId, created: str) -
     login: Document = {"computerName": rid.name, "adminUsername": "azureuser", "secrets": []}
     login["linuxConfiguration"] = {"disablePasswordAuthentication": True, "provisionVMAgent": True}
     login |= {"allowExtensionOperations": True, "requireGuestProvisionSignal": True}
-    card = {
-        "id": f"{rid.group_id}/providers/{NIC}/{rid.name}-nic",
-        "properties": {"primary": True, "deleteOption": "Delete"},
-    }
     return {
         "hardwareProfile": {"vmSize": machine.size},
         "provisioningState": "Succeeded",
@@ -140,7 +137,7 @@ def _properties(world: World, machine: Machine, rid: ResourceId, created: str) -
             "dataDisks": [],
         },
         "osProfile": login,
-        "networkProfile": {"networkInterfaces": [card]},
+        "networkProfile": {"networkInterfaces": []},
         "timeCreated": created,
         **more,
     }

@@ -1,4 +1,4 @@
-"""How estates write ages, ids and timelines down, and what is wrong with what is written otherwise."""
+"""The formats of ages, IDs and timelines in estates, and the error messages for anything else."""
 
 import re
 from typing import Annotated, Any
@@ -25,14 +25,14 @@ PEAKS = {
 }
 
 ALWAYS = 10**9  # minutes
-# What a timeline is read into: values, and for how many minutes each.
+# A parsed timeline: values, and for how many minutes each.
 Items = list[tuple[Any, int]]
 
 
 def read_age(text: Any) -> float:
-    """The seconds in an age like 3d, 2h30m or 45m; raises ValueError."""
+    """The seconds of an age like 3d, 2h30m or 45m; raises ValueError."""
     if not isinstance(text, str) or not re.fullmatch(AGE, text):
-        raise ValueError(f"{text!r} is no age; write it like 3d, 2h30m or 45m")
+        raise ValueError(f"{text!r} is not an age; write it like 3d, 2h30m or 45m")
     return float(sum(int(count) * SECONDS[unit] for count, unit in re.findall(r"(\d+)([dhm])", text)))
 
 
@@ -42,7 +42,7 @@ def read_host(given: Any) -> Items:
 
 
 def read_inside(given: Any) -> Items:
-    """A timeline of what an agent sees, in which maximum and 95th percentile may be told apart; raises ValueError."""
+    """A timeline of what an agent sees, in which maximum and 95th percentile may differ; raises ValueError."""
     return _items(given, peaks=True)
 
 
@@ -59,7 +59,7 @@ def _items(given: Any, *, peaks: bool) -> Items:
     if not isinstance(given, list):
         return [(_value(given), ALWAYS)]
     if not given:
-        raise ValueError("a timeline that is a list has at least one item")
+        raise ValueError("a timeline as a list must have at least one item")
     return [_item(item, peaks=peaks) for item in given]
 
 
@@ -68,7 +68,7 @@ def _item(item: Any, *, peaks: bool) -> tuple[Any, int]:
         return _value(item), 1
     minutes = item.get("minutes", 1)
     if not isinstance(minutes, int) or isinstance(minutes, bool) or minutes < 1:
-        raise ValueError(f"minutes are a whole number from 1 on, not {minutes!r}")
+        raise ValueError(f"minutes must be a whole number of at least 1, not {minutes!r}")
     rest = set(item) - {"minutes"}
     if rest == {"value"}:
         return _value(item["value"]), minutes
@@ -84,7 +84,7 @@ def _value(given: Any) -> Any:
     if not isinstance(given, str):
         return _number(given)
     if not re.fullmatch(RANGE, given):
-        raise ValueError(f"{given!r} is no range; write it like 0..5")
+        raise ValueError(f"{given!r} is not a range; write it like 0..5")
     low, high = (float(part) for part in given.split(".."))
     if low > high:
         raise ValueError(f"the range {given!r} ends before it begins")
@@ -93,5 +93,5 @@ def _value(given: Any) -> Any:
 
 def _number(given: Any) -> float:
     if isinstance(given, bool) or not isinstance(given, int | float) or given < 0:
-        raise ValueError(f"{given!r} is no number from 0 on")
+        raise ValueError(f"{given!r} is not a number of at least 0")
     return given

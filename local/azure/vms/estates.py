@@ -1,4 +1,4 @@
-"""Estates: machines that exist already, with a past, and that nobody provisioned here. `docs/estates.md` tells how to write one."""
+"""Estates: existing machines, with a past, that were not provisioned here. `docs/estates.md` describes the format."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ T = TypeVar("T", bound=BaseModel)
 
 
 class EstateError(Exception):
-    """An estate that cannot be loaded; `faults` are all that is wrong with it."""
+    """An estate that cannot be loaded; `faults` lists every error."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("The estate cannot be loaded:\n" + "\n".join(f"- {fault}" for fault in faults))
@@ -30,13 +30,13 @@ class EstateError(Exception):
 
 
 class Written(BaseModel):
-    """What is written in an estate: a field that is not known is a fault."""
+    """Base of the models of an estate: an unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Awake(Written):
-    """Somebody has asked on the machine that it stays awake."""
+    """A hold that a user has set on the machine."""
 
     by: str
     reason: str
@@ -44,7 +44,7 @@ class Awake(Written):
 
 
 class Machine(Written):
-    """One machine, or so many of the same kind."""
+    """One machine, or several of the same kind."""
 
     id: str
     size: str
@@ -72,7 +72,7 @@ class Machine(Written):
             text = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{text.replace('/', f'/providers/{MACHINE}/')}"
         rid = parse(text)
         if rid is None or rid.type.lower() != MACHINE.lower() or not rid.group or not rid.names or not rid.name:
-            raise ValueError(f"{text!r} is neither group/name nor the id of a machine")
+            raise ValueError(f"{text!r} is neither group/name nor the ID of a machine")
         if rid.subscription.lower() != SUBSCRIPTION:
             raise ValueError(f"the simulated subscription is {SUBSCRIPTION}, not {rid.subscription}")
         return text
@@ -85,7 +85,7 @@ class Machine(Written):
 
     @property
     def ids(self) -> Iterator[ResourceId]:
-        """The id of every one of them."""
+        """The ID of each machine."""
         rid = parse(self.id)
         assert rid is not None
         for number in range(1, self.repeat + 1):
@@ -94,12 +94,12 @@ class Machine(Written):
 
     @property
     def gpu_found(self) -> str:
-        """What the agent says of the GPU: by default there is one in every N-series size."""
+        """The agent's view of the GPU: by default every N-series size has one."""
         return self.gpu or ("ok" if self.size.lower().startswith("standard_n") else "absent")
 
 
 class Estate(Written):
-    """The machines that exist already; what begins with `x-` is left alone, and holds what YAML's aliases point to."""
+    """The existing machines; keys that begin with `x-` are ignored and can hold the anchors of YAML aliases."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"patternProperties": {"^x-": {}}})
 
@@ -114,7 +114,7 @@ class Estate(Written):
 
 
 class Signals(Written):
-    """How the signals of one machine go from now on."""
+    """A change of the signals of one machine."""
 
     id: str
     host: dict[HostSignal, HostTimeline] = {}
@@ -127,7 +127,7 @@ def schema() -> dict[str, Any]:
 
 
 def understood(kind: type[T], content: Any) -> T:
-    """What is written, checked; raises EstateError with everything that is wrong with it."""
+    """The validated content; raises EstateError with every error."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:
@@ -135,7 +135,7 @@ def understood(kind: type[T], content: Any) -> T:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """An estate in a file, as YAML or JSON; raises EstateError."""
+    """Read an estate from a YAML or JSON file; raises EstateError."""
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as error:

@@ -1,28 +1,33 @@
-"""The inside of a simulated machine: what its cloud-init asked for happens in time, and scripts find what is there.
+"""The inside of a simulated machine: its cloud-init runs in simulated time, and scripts see the result.
 
-Scripts run in a restricted shell of this computer that knows no commands but the few functions defined here: nothing of
-this computer can be reached or changed by them.
+Scripts run in a restricted shell of this computer with no commands but the few functions defined here: they cannot read or
+change anything on this computer.
 """
 
-import base64
+import math
+import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from local.azure.core.store import Document
-from local.azure.vms.agent_process import CONFIGURATION, agent_of, configuration_in
+from local.azure.vms import pipelines
+from local.azure.vms.agent_process import agent_of
+from local.azure.vms.cloud_config import features_in
+from local.azure.vms.hub import said_of_certificate, said_of_login
 
 if TYPE_CHECKING:
     from local.azure.core.world import World
 
 STORAGE = "Microsoft.Storage/storageAccounts"
 TIME_FOR_A_SCRIPT = 20
-LOSABLE = ("driver", "mount", "desktop")
+LOSABLE = ("driver", "mount", "desktop", "hub")
 
-# In a restricted shell PATH cannot be changed any more: it leads nowhere, so that there are no commands but these.
+# The share of the first setup after which a hub is installed.
+HUB_FROM = 0.95
+# In a restricted shell PATH is read-only: it names no folder, so there are no commands but these.
 NOWHERE = {"PATH": "/nonexistent"}
 PRELUDE = r"""
 enable -n kill exec source . cd
@@ -36,93 +41,185 @@ systemctl() {
     dormouse-agent.service) printf '%s\n' "@AGENT@" ;;
     dormouse-setup.service) printf '%s\n' "@SETUP@" ;;
     xrdp|xrdp.service) printf '%s\n' "@XRDP@" ;;
+    docker) printf '%s\n' "@DOCKER@" ;;
     *) printf 'inactive\n' ;;
+  esac
+}
+SHADOW='@SHADOW@'
+chpasswd() {
+  [ "$1" = -e ] || return 1
+  IFS= read -r SHADOW
+  printf '%s\n' "$SHADOW" >&@SHADOW_OUT@
+}
+getent() { [ "$1 $2" = "shadow ${SHADOW%%:*}" ] && printf '%s:20000:0:99999:7:::\n' "$SHADOW"; }
+dormouse-hub-check() {
+  [ "@HUB@" = installed ] || { printf 'dormouse-hub-check: command not found\n' >&2; return 127; }
+  case "$1" in
+    certificate) printf '%s\n' "@HUB_CERTIFICATE@" ;;
+    login) printf '%s\n' "@HUB_LOGIN@" ;;
   esac
 }
 nvidia-smi() {
   [ "@DRIVER@" = installed ] || { printf 'nvidia-smi: command not found\n' >&2; return 127; }
   printf '%s\n' "@GPU@"
 }
+dormouse-container-gpu() { printf '%s\n' "@CONTAINERS@"; }
+dormouse-pipelines() { printf '%s\n' "@PIPELINES@"; }
 """
 
 
 class Guest:
-    """What goes on inside one machine."""
+    """The software inside one machine."""
 
     def __init__(self, world: "World", machine: Document) -> None:
-        """Look into a machine."""
+        """Read the state of a machine."""
         self._world, self._machine = world, machine
         self._inside: dict[str, Any] = dict(machine.get("_guest") or {})
+        self._password_set = False
 
     def first_boot(self, at: float) -> Document:
-        """The machine has been created: it boots, and cloud-init begins what it was told."""
+        """The machine after its creation: it boots, and cloud-init begins."""
         up = at + self._world.draw("guest boot", self._machine["id"])
-        config = _cloud_config(self._machine.get("_custom_data", ""))
+        config = features_in(self._machine.get("_custom_data", ""))
         self._inside = {
             "up": up,
             "first_up": up,
             "setup_takes": self._world.draw("guest first setup", self._machine["id"]),
             **config,
         }
+        if self._inside.get("pipelines"):
+            self._world.store.put(pipelines.UNREGISTERED, self._machine["id"], {"id": self._machine["id"]})
         return self._written()
 
     def booted(self, at: float, *, resumed: bool = False) -> Document:
-        """The machine has been started again: what was set up comes back by itself, unless a boot was to lose it.
+        """The machine after a later start: installed features come back, unless the boot was set to lose them.
 
-        What slept goes on where it was.
+        A hibernated machine resumes.
         """
         self._inside["resumed" if resumed else "up"] = at + self._world.draw("guest boot", self._machine["id"])
         if not resumed:
-            # Its unit has a condition: where the setup was done, a later boot does not start it again.
+            # Its unit has a condition: once the setup is done, a later boot does not start it again.
             self._inside["set_up_before"] = self._setup_share(at) >= 1.0
         if not resumed and "next_boot_loses" in self._inside:
             self._inside["lost"] = self._inside.pop("next_boot_loses")
         return self._written()
 
     def driver_settled(self, at: float, *, installed: bool) -> Document:
-        """The driver's installation has ended; the setup has been waiting for that."""
+        """The machine after the driver's installation, for which the setup was waiting."""
         self._inside |= {"driver_at": at, "driver": installed}
         return self._written()
 
     def next_boot_loses(self, parts: Sequence[str]) -> Document:
-        """What is gone from the next boot on, as after an update of the kernel; nothing brings all of it back."""
+        """The machine with features to lose at the next boot, as after a kernel update; nothing brings all of them back."""
         self._inside["next_boot_loses"] = [part for part in LOSABLE if part in parts]
         return self._written()
 
     def run(self, script: str) -> tuple[str, str]:
-        """Run a script as the machine would, and answer what it prints and complains."""
+        """Run a script as the machine would; returns its output and error output."""
         shell = shutil.which("bash")
         if shell is None:
             return "", "bash is needed on this computer to simulate scripts in machines"
-        text = _filled(PRELUDE, self._state()) + script
+        listening, telling = os.pipe()
+        text = _filled(PRELUDE, {**self._state(), "SHADOW_OUT": str(telling)}) + script
         command = [shell, "--restricted", "--noprofile", "--norc", "-c", text]
         try:
             done = subprocess.run(  # noqa: S603 - a restricted shell that knows no commands but ours
-                command, capture_output=True, stdin=subprocess.DEVNULL, env=NOWHERE, timeout=TIME_FOR_A_SCRIPT, check=False
+                command,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                env=NOWHERE,
+                timeout=TIME_FOR_A_SCRIPT,
+                check=False,
+                pass_fds=(telling,),
             )
         except subprocess.TimeoutExpired:
             return "", "the script took too long"
+        finally:
+            os.close(telling)
+            with os.fdopen(listening, "rb") as told:
+                self._keep_password(told.read().decode(errors="replace"))
         return done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
-    def _state(self) -> dict[str, str]:
+    @property
+    def with_password(self) -> Document | None:
+        """The machine with the password that the last script has set, or None if it set none."""
+        return self._written() if self._password_set else None
+
+    def _keep_password(self, told: str) -> None:
+        account, _, password = told.strip().rpartition("\n")[-1].partition(":")
+        if password and account == self._account():
+            self._inside["shadow"], self._password_set = f"{account}:{password}", True
+
+    def _account(self) -> str:
+        return str((self._machine["properties"].get("osProfile") or {}).get("adminUsername", ""))
+
+    def is_up(self) -> bool:
+        """Whether the machine runs and its system has booted."""
         now = self._world.seconds()
-        up = self._machine["_power"] == "running" and now >= max(
-            self._inside.get("up", now + 1), self._inside.get("resumed", 0.0)
-        )
+        up_from = max(self._inside.get("up", now + 1), self._inside.get("resumed", 0.0))
+        return self._machine["_power"] == "running" and bool(now >= up_from)
+
+    def _state(self) -> dict[str, str]:
+        now, up = self._world.seconds(), self.is_up()
         share, broken = self._setup_share(now) if up else 0.0, bool(self._inside.get("broken"))
         lost = self._inside.get("lost", [])
         mounted = share > 0.4 and "mount" not in lost and self._may_mount()
         desktop = share > 0.7 and "desktop" not in lost and self._inside.get("desktop")
+        driver = up and self._inside.get("driver") and "driver" not in lost
         return {
             "CLOUD_INIT": "error" if broken else "done" if share > 0.1 else "running",
             "READY": "yes" if share >= 1.0 and not broken else "no",
             "SETUP": "failed" if broken else self._setup_service(share),
             "AGENT": "active" if up and agent_of(self._machine) else "inactive",
             "XRDP": "active" if desktop else "inactive",
-            "MOUNTED": self._inside.get("mount", "") if mounted else "/nowhere",
-            "DRIVER": "installed" if up and self._inside.get("driver") and "driver" not in lost else "missing",
+            "MOUNTED": "|".join([*([self._inside.get("mount", "")] if mounted else []), *self._disks(share)]) or "/nowhere",
+            "SHADOW": str(self._inside.get("shadow") or f"{self._account()}:$6$first$boot"),
+            "DRIVER": "installed" if driver else "missing",
             "GPU": f"{self._gpu()}, 570.211.01, 4096 MiB",
+            **self._hub(share, gpus=self._gpus() if driver else 0),
+            **self._build_agent(share, up=up),
         }
+
+    def set_up_at(self) -> float:
+        """When the first setup is finished; infinity while it waits for the driver."""
+        if self._inside.get("waits") and "driver_at" not in self._inside:
+            return math.inf
+        begun = max(self._inside.get("first_up", math.inf), self._inside.get("driver_at", 0.0))
+        return float(begun + self._inside.get("setup_takes", 0.0))
+
+    def _build_agent(self, share: float, *, up: bool) -> dict[str, str]:
+        """What the health check of a build agent sees."""
+        docker = share > 0.5 and self._inside.get("docker")
+        driver = self._inside.get("driver") and "driver" not in self._inside.get("lost", [])
+        works = "passed GPUs work on the machine and in containers"
+        said = pipelines.log_of(self._world, self._machine) if up and self._inside.get("pipelines") else ""
+        return {
+            "DOCKER": "active" if docker else "inactive",
+            "CONTAINERS": works if docker and driver else "waiting nvidia-smi does not work on the machine",
+            "PIPELINES": re.sub(r"[\"`$\\\\]", "'", said),
+        }
+
+    def _hub(self, share: float, *, gpus: int) -> dict[str, str]:
+        """What the check of the hub prints: the setup installs the hub last."""
+        hub = self._inside.get("hub")
+        if not hub or share < HUB_FROM:
+            return {"HUB": "missing", "HUB_CERTIFICATE": "", "HUB_LOGIN": ""}
+        installed = self._inside["first_up"] + HUB_FROM * self._inside["setup_takes"]
+        up_seconds = self._world.seconds() - max(self._inside["up"], installed)
+        known = {**hub, "runs": hub["runs"] and "hub" not in self._inside.get("lost", [])}
+        said = said_of_certificate(self._world, self._machine, known, up_seconds)
+        login = said_of_login(self._world, self._machine, known, up_seconds, gpus)
+        return {"HUB": "installed", "HUB_CERTIFICATE": said, "HUB_LOGIN": login}
+
+    def _disks(self, share: float) -> list[str]:
+        """Where data disks are mounted: the setup does that with those that are attached."""
+        disks = (self._machine["properties"].get("storageProfile") or {}).get("dataDisks") or []
+        attached = {str(disk["lun"]) for disk in disks if not disk.get("toBeDetached")}
+        return [path for lun, path in self._inside.get("disks", {}).items() if share > 0.3 and lun in attached]
+
+    def _gpus(self) -> int:
+        size = self._machine["properties"]["hardwareProfile"]["vmSize"]
+        return int(self._world.catalogue.get(size, {}).get("gpus", 0)) or 1
 
     def _setup_service(self, share: float) -> str:
         if self._inside.get("set_up_before"):
@@ -130,7 +227,7 @@ class Guest:
         return "active" if share >= 1.0 else "activating"
 
     def _setup_share(self, now: float) -> float:
-        """How much of the first setup is done, from 0 to 1 and beyond; it waits for the driver if it was told to."""
+        """The finished share of the first setup, from 0 to 1 and beyond; it waits for the driver if configured so."""
         if self._inside.get("waits") and "driver_at" not in self._inside:
             return 0.0
         begun = max(self._inside.get("first_up", now), self._inside.get("driver_at", 0.0))
@@ -157,36 +254,6 @@ def _may_write(world: "World", principal: str, account: str) -> bool:
     from local.azure.providers.roles import may_write_blobs
 
     return may_write_blobs(world, principal, account)
-
-
-def _cloud_config(custom_data: str) -> dict[str, Any]:
-    """What a machine's custom data asks for, as far as a health check would notice."""
-    try:
-        text = base64.b64decode(custom_data).decode()
-        config = yaml.safe_load(text) if text.startswith("#cloud-config") else None
-    except (ValueError, yaml.YAMLError):
-        config = None
-    if not isinstance(config, dict):
-        return {"broken": bool(custom_data)}
-    files = {str(item.get("path")): str(item.get("content", "")) for item in config.get("write_files") or []}
-    blobs = next((yaml.safe_load(text) for path, text in files.items() if path.endswith("blobfuse2.yaml")), None)
-    agent = configuration_in(files.get(CONFIGURATION, ""))
-    scripts = "\n".join(content for content in files.values() if content.startswith("#!"))
-    units = "\n".join(content for path, content in files.items() if path.endswith(".service"))
-    storage = blobs.get("azstorage", {}) if isinstance(blobs, dict) else {}
-    return {
-        "account": storage.get("account-name", ""),
-        "container": storage.get("container", ""),
-        "mount": _word_after(units, "blobfuse2 mount "),
-        "desktop": "xrdp" in scripts,
-        "waits": "NvidiaGpuDriverLinux" in scripts,
-        **({"agent": {**agent, "since": 0.0, "running": True}} if agent else {}),
-    }
-
-
-def _word_after(text: str, what: str) -> str:
-    _, _, rest = text.partition(what)
-    return rest.split()[0] if rest else ""
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What an agent remembers, and the heartbeat that it makes of the minutes that it has not told yet."""
+"""An agent's memory, and the heartbeat made of its unreported minutes."""
 
 import json
 import uuid
@@ -23,7 +23,7 @@ MOST_HOLDS, LONGEST_NAME = 20, 64
 
 @dataclass(slots=True)
 class Memory:
-    """What one agent remembers: its process, and how much it has told."""
+    """The memory of one agent: its process, and which minutes it has reported."""
 
     boot: str
     begun: float
@@ -36,13 +36,13 @@ class Memory:
 
     @property
     def document(self) -> Document:
-        """What is kept of it."""
+        """The stored form."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """One heartbeat: its body ("" if there is nothing to tell), the last minute of which it tells, and the last that is over."""
+    """One heartbeat: its body ("" if there is nothing to report), its last minute, and the last finished minute."""
 
     body: bytes
     until: int
@@ -51,7 +51,7 @@ class Heartbeat:
 
 
 def memory_of(world: World, machine: Document) -> Memory:
-    """What the agent of a machine remembers; when it or the machine was started anew, that is nothing but the warnings."""
+    """The memory of a machine's agent; after a restart of the agent or the machine, only the warnings."""
     kept, since = world.store.get(AGENTS, machine["id"]), begun(machine)
     if kept is not None and kept["begun"] == since:
         return Memory(**kept)
@@ -62,23 +62,23 @@ def memory_of(world: World, machine: Document) -> Memory:
 
 
 def heartbeat(world: World, machine: Document, memory: Memory) -> Heartbeat:
-    """What an agent has to tell at this moment: the minutes that are over and not told, the oldest first, as many as fit."""
+    """The heartbeat of an agent now: the finished, unreported minutes, oldest first, as many as fit."""
     now = world.seconds()
     over = int(now // MINUTE) - 1
-    untold = range(max(memory.told + 1, memory.first, over + 1 - MOST_MINUTES), over + 1)
-    minutes = _minutes(world, machine, memory, untold, now)
+    unreported = range(max(memory.told + 1, memory.first, over + 1 - MOST_MINUTES), over + 1)
+    minutes = _minutes(world, machine, memory, unreported, now)
     if not minutes:
         return Heartbeat(b"", over, over, [])
     about = _about(machine, memory, now)
     sizes = list(accumulate((len(text) + 1 for _, text in minutes), initial=len(about) + len(AROUND_MINUTES)))
     fitting = bisect_right(sizes, LARGEST_HEARTBEAT) - 1
     until = over if fitting == len(minutes) else minutes[fitting - 1][0]
-    told = ",".join(text for _, text in minutes[:fitting])
-    return Heartbeat(f'{about[:-1]},"minutes":[{told}]}}'.encode(), until, over, list(memory.to_report))
+    texts = ",".join(text for _, text in minutes[:fitting])
+    return Heartbeat(f'{about[:-1]},"minutes":[{texts}]}}'.encode(), until, over, list(memory.to_report))
 
 
 def has_reader(world: World, machine: Document) -> bool:
-    """Whether a warning can be read on the machine: by a session that has a terminal."""
+    """Whether a session on the machine has a terminal on which a warning can be read."""
     inside, minute = timelines.signals_of(world, machine)["inside"], int(world.seconds() // MINUTE)
     sessions, without_terminal = (
         timelines.shown(inside.get(name), timelines.seed_of(machine["id"], name), range(minute, minute + 1))[0]
@@ -88,7 +88,7 @@ def has_reader(world: World, machine: Document) -> bool:
 
 
 def holds_of(machine: Document, now: float) -> list[dict[str, Any]]:
-    """The holds made on a machine that are not over."""
+    """The active holds made on a machine."""
     return [
         {"by": hold["by"], "reason": hold["reason"], "until_in_seconds": round(hold["until"] - now, 1)}
         for hold in (machine.get("_guest") or {}).get("holds", [])
@@ -115,7 +115,7 @@ def _about(machine: Document, memory: Memory, now: float) -> str:
 
 
 def _longest_lasting(holds: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One hold of each person, and no more than a heartbeat takes: those that last longest."""
+    """One hold per user, and at most as many as a heartbeat may have: the longest."""
     of_each: dict[str, dict[str, Any]] = {}
     for hold in sorted(holds, key=lambda hold: float(hold["until_in_seconds"]), reverse=True):
         of_each.setdefault(hold["by"][:LONGEST_NAME], {**hold, "by": hold["by"][:LONGEST_NAME]})
@@ -123,25 +123,25 @@ def _longest_lasting(holds: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _minutes(world: World, machine: Document, memory: Memory, minutes: range, now: float) -> list[tuple[int, str]]:
-    """Each minute that can be told, and how: as text, for a fleet that has hours to tell is slow otherwise."""
+    """Each minute that can be reported, as text, because a fleet with a backlog of hours is slow otherwise."""
     blind = gpu_of(machine) != "ok"
     seen = [
         _seen(name, timeline, timelines.seed_of(machine["id"], name), minutes)
         for name, timeline in timelines.signals_of(world, machine)["inside"].items()
         if not (blind and name in OF_GPU)
     ]
-    told = []
+    reportable = []
     for minute, running, *texts in zip(minutes, timelines.ran(machine, minutes), *seen, strict=True):
         signals = ",".join([text for text in texts if text]) if running else ""
-        if signals:  # a minute in which nothing could be seen is left out
+        if signals:  # a minute without data is omitted
             age = round(now - (minute + 1) * MINUTE, 1)
             text = f'{{"sequence":{minute - memory.first},"age_seconds":{age},"signals":{{{signals}}}}}'
-            told.append((minute, text))
-    return told
+            reportable.append((minute, text))
+    return reportable
 
 
 def _seen(name: str, timeline: Timeline, seed: int, minutes: range) -> list[str]:
-    """What a signal shows in each of these minutes, as text; "" is nothing."""
+    """The values of a signal in each of these minutes, as text; "" is missing."""
     peaks = timelines.shown(timeline, seed, minutes)
     if any(isinstance(value, dict) for value in timeline["values"]):
         pairs = zip(peaks, timelines.shown(timeline, seed, minutes, "p95"), strict=True)

@@ -1,4 +1,4 @@
-"""How the signals of machines go, minute by minute: what is kept of them, and what they show."""
+"""Timelines: the stored signals of machines, and their values minute by minute."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,8 +40,8 @@ InsideSignal = Literal[
 ]
 OF_GPU = frozenset(get_args(GpuSignal))
 
-# One kept timeline: from each of `starts` (minutes since 1970) on the value at the same place in `values` holds; before: nothing.
-# A value is a number, [low, high] (drawn anew every minute), {"max", "p95"}, or None: no data.
+# One stored timeline: from each of `starts` (minutes since 1970) on, the value at the same index of `values` applies.
+# A value is a number, [low, high] (drawn every minute), {"max", "p95"}, or None (no data). Before the first start: no data.
 Timeline = dict[str, list[Any]]
 
 
@@ -49,7 +49,7 @@ def _always(value: Any) -> Timeline:
     return {"starts": [0], "values": [value]}
 
 
-# How a machine goes of which nothing else was said: nobody uses it.
+# The signals of a machine without any others: it is unused.
 QUIET: dict[str, dict[str, Timeline]] = {
     "host": {
         "cpu_percent": _always([1, 2]),
@@ -69,14 +69,14 @@ QUIET: dict[str, dict[str, Timeline]] = {
 
 
 def ending(items: Iterable[tuple[Any, int]], last: int) -> Timeline:
-    """The timeline of (value, minutes) whose last minute is this one; the last value goes on."""
+    """The timeline of (value, minutes) whose last minute is this one; the last value is held."""
     listed = list(items)
     start = max(last + 1 - sum(minutes for _, minutes in listed), 0)
     return beginning(listed, start)
 
 
 def beginning(items: Iterable[tuple[Any, int]], first: int) -> Timeline:
-    """The timeline of (value, minutes) from a minute on; the last value goes on."""
+    """The timeline of (value, minutes) from a minute on; the last value is held."""
     starts, values = [], []
     for value, minutes in items:
         starts.append(first)
@@ -86,7 +86,7 @@ def beginning(items: Iterable[tuple[Any, int]], first: int) -> Timeline:
 
 
 def changed(old: Timeline | None, new: Timeline) -> Timeline:
-    """A timeline that goes on as another one does, from the minute on in which that one begins."""
+    """A timeline that continues as another one from the minute on at which that one begins."""
     if old is None:
         return new
     kept = bisect_right(old["starts"], new["starts"][0] - 1)
@@ -94,12 +94,12 @@ def changed(old: Timeline | None, new: Timeline) -> Timeline:
 
 
 def seed_of(machine: str, signal: str) -> int:
-    """What the draws of a signal of a machine begin with."""
+    """The seed of the draws for a signal of a machine."""
     return crc32(f"{machine.lower()}|{signal}".encode())
 
 
 def shown(timeline: Timeline | None, seed: int, minutes: range, kind: str = "max") -> list[float | None]:
-    """What a signal shows in each of these minutes: its "max" or its "p95"; None is no data."""
+    """The value of a signal in each of these minutes: its "max" or its "p95"; None is no data."""
     if timeline is None:
         return [None] * len(minutes)
     starts, values = timeline["starts"], timeline["values"]
@@ -120,7 +120,7 @@ def shown(timeline: Timeline | None, seed: int, minutes: range, kind: str = "max
 
 
 def signals_of(world: World, machine: Document) -> Mapping[str, dict[str, Timeline]]:
-    """The timelines of a machine, those of Azure Monitor ("host") and those of the agent ("inside")."""
+    """The timelines of a machine: those of Azure Monitor ("host") and those of the agent ("inside")."""
     return world.store.get(SIGNALS, machine["id"]) or QUIET
 
 
@@ -136,13 +136,13 @@ def ran(machine: Document, minutes: range) -> list[bool]:
 
 
 def spans_of(machine: Document) -> list[list[Any]]:
-    """From when to when a machine ran; None is until now."""
+    """The spans of time in which a machine ran; an end of None is now."""
     known: list[list[Any]] = machine.get("_ran", [[0, None]] if machine["_power"] == "running" else [])
     return known
 
 
 def with_power(machine: Document, power: str, at: float) -> Document:
-    """A machine whose power has changed: it remembers since when it runs, and when it ran."""
+    """A machine with a changed power state: it records since when it runs, and when it ran."""
     spans = spans_of(machine)
     running = bool(spans) and spans[-1][1] is None
     if power == "running" and not running:

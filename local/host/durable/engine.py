@@ -1,4 +1,4 @@
-"""The Durable engine: runs orchestrations an episode at a time, and forgets nothing."""
+"""The Durable engine: runs orchestrations one episode at a time, and survives crashes."""
 
 import asyncio
 import logging
@@ -30,12 +30,12 @@ PAUSES = (EventType.EXECUTION_SUSPENDED, EventType.EXECUTION_RESUMED)
 
 
 class Engine:
-    """Everything durable that one app does."""
+    """The durable state and processing of one app."""
 
     def __init__(
         self, worker: Worker, store: Store, clock: Clock, configuration: HostJson, client: Callable[[], str] = str
     ) -> None:
-        """Nothing runs before `take_up`; `client` tells what a durable client is bound to."""
+        """Nothing runs before `take_up`; `client` is the binding of a durable client."""
         self._worker, self._store, self._clock = worker, store, clock
         self._durable = configuration.extensions.durable_task
         self._activities = Activities(worker, store, clock, configuration, wake=self._wake, client=client)
@@ -49,7 +49,7 @@ class Engine:
         self._histories: dict[str, tuple[str, list[Event]]] = {}
 
     def take_up(self) -> None:
-        """Take up everything that was under way when the host ended; must be called inside a running loop."""
+        """Resume everything that was in progress when the host ended; must be called inside a running loop."""
         for work in self._store.work():
             self._spawn(self._activities.do(work))
         self._spawn(self._alarms.run())
@@ -57,19 +57,19 @@ class Engine:
             self._wake(identifier)
 
     async def close(self) -> None:
-        """Stop at once, as a host that is killed would: what is under way is done again after `take_up`."""
+        """Stop at once, as a killed host would: what is in progress is repeated after `take_up`."""
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=1)  # what will not end is not waited for
+            await asyncio.wait(self._tasks, timeout=1)  # a task that does not end is not awaited
 
     def start(self, name: str, identifier: str | None, raw_input: str | None) -> str:
-        """Start an instance and answer its id; raises KeyError if one of that id is running, ValueError if it cannot be."""
+        """Start an instance and return its ID; raises KeyError if that ID is running, ValueError if it is invalid."""
         if self._worker.find(name, "orchestrationTrigger") is None:
             raise ValueError(MISSING.format(name=name, kind="an orchestrator"))
         chosen = identifier or uuid.uuid4().hex
         if not GOOD_ID.fullmatch(chosen):
-            raise ValueError(f"{chosen!r} cannot be the id of an instance.")
+            raise ValueError(f"{chosen!r} is not a valid instance ID.")
         existing = self._store.instance(chosen)
         if existing and not existing.ended and self._durable.overridable_existing_instance_states != "AnyState":
             raise KeyError(f"An Orchestration instance with the status {existing.status} already exists.")
@@ -79,30 +79,30 @@ class Engine:
         return chosen
 
     def restart(self, identifier: str, *, new_id: bool) -> str:
-        """Start an instance again with the same input and answer its id; raises as `start` does."""
+        """Start an instance again with the same input and return its ID; raises as `start` does."""
         instance = self._store.instance(identifier)
         if instance is None:
             raise ValueError("InstanceId does not match a valid orchestration instance.")
         return self.start(instance.name, None if new_id else identifier, instance.input)
 
     def raise_event(self, identifier: str, name: str, raw_data: str) -> None:
-        """Tell a running instance that something has happened outside."""
+        """Send an external event to a running instance."""
         self._tell(identifier, event(EventType.EVENT_RAISED, self._clock.now(), Name=name, Input=raw_data))
 
     def terminate(self, identifier: str, reason: str) -> None:
-        """End a running instance as it stands; its children and activities go on."""
+        """Terminate a running instance; its children and activities continue."""
         self._tell(identifier, event(EventType.EXECUTION_TERMINATED, self._clock.now(), Input=reason))
 
     def suspend(self, identifier: str, reason: str) -> None:
-        """Let an instance hear nothing more until it is resumed or terminated."""
+        """Suspend an instance: it receives no messages until it is resumed or terminated."""
         self._tell(identifier, event(EventType.EXECUTION_SUSPENDED, self._clock.now(), Input=reason))
 
     def resume(self, identifier: str, reason: str) -> None:
-        """Let a suspended instance hear what it has missed."""
+        """Resume a suspended instance, which then receives the messages it has missed."""
         self._tell(identifier, event(EventType.EXECUTION_RESUMED, self._clock.now(), Input=reason))
 
     def rewind(self, identifier: str, reason: str) -> None:
-        """Let a failed instance go on as if its failures had not been."""
+        """Rewind a failed instance: it continues as if its failures had not happened."""
         with self._store.transaction():
             woken = rewind(self._store, identifier, reason, self._clock.now())
         self._alarms.changed()
@@ -111,7 +111,7 @@ class Engine:
             self._wake(other)
 
     def signal(self, name: str, key: str, what: str, raw_input: str | None) -> None:
-        """Ask an entity to do something; raises ValueError if the app has no such entities."""
+        """Signal an entity; raises ValueError if the app has no such entity."""
         if not self._entities.known(name):
             raise ValueError(MISSING.format(name=name, kind="an entity"))
         self._tell(entity_id(name, key), operation(what, raw_input))
@@ -127,10 +127,10 @@ class Engine:
             self._spawn(self._serve(identifier))
 
     async def _serve(self, identifier: str) -> None:
-        """Deal with everything in an inbox: nobody else does it for this one meanwhile."""
+        """Process every message in an inbox; only one task does so for an inbox at a time."""
         try:
-            await self._rested(identifier)
-            while messages := self._heard(identifier):
+            await self._collected(identifier)
+            while messages := self._deliverable(identifier):
                 if is_entity(identifier):
                     follows = Consequences(woken=await self._entities.work(identifier))
                 else:
@@ -140,14 +140,14 @@ class Engine:
                     if took > LONG_EPISODE:
                         self._rest[identifier] = begun + 2 * took
                 self._follow(follows)
-                await self._rested(identifier)
+                await self._collected(identifier)
         finally:
             self._busy.discard(identifier)
 
-    async def _rested(self, identifier: str) -> None:
-        """What arrives in one moment becomes one episode; who has a long history rests as long as its last episode took.
+    async def _collected(self, identifier: str) -> None:
+        """Collect messages that arrive together into one episode; the pause is as long as the instance's last episode took.
 
-        So a thousand answers are not a thousand replays.
+        So a thousand results do not cause a thousand replays.
         """
         await asyncio.sleep(min(self._rest.pop(identifier, 0.0) - time.monotonic(), LONGEST_PAUSE))
 
@@ -159,8 +159,8 @@ class Engine:
         for other in follows.woken:
             self._wake(other)
 
-    def _heard(self, identifier: str) -> list[Message]:
-        """The messages for the next episode: a suspended instance hears only that it may go on, or must end."""
+    def _deliverable(self, identifier: str) -> list[Message]:
+        """The messages for the next episode: a suspended instance receives only resume and terminate."""
         messages = self._store.inbox(identifier)
         instance = None if is_entity(identifier) else self._store.instance(identifier)
         if instance is None or instance.ended:
@@ -173,7 +173,7 @@ class Engine:
         return messages[: pause or 1]
 
     def _episode(self, identifier: str, messages: list[Message]) -> Consequences:
-        """Run one episode whole, in one transaction."""
+        """Run one complete episode in one transaction."""
         instance = self._store.instance(identifier)
         mine = [m.event for m in messages if instance is not None and m.execution in (None, instance.execution)]
         if instance is None or instance.ended or not mine:
@@ -184,13 +184,17 @@ class Engine:
         limit = self._durable.max_orchestration_actions
         try:
             episode = run_episode(self._worker, instance, history, mine, self._clock.now(), limit)
-        except (Exception, SystemExit, asyncio.CancelledError) as error:  # nothing is awaited there: it is the app's own
-            log.exception("An orchestration cannot be asked: %s", identifier)
-            episode = Episode("Failed", output=f"The orchestration cannot be asked: {type(error).__name__}: {error}")
+        except (
+            Exception,
+            SystemExit,
+            asyncio.CancelledError,
+        ) as error:  # nothing is awaited there: it is the app's own code
+            log.exception("An orchestrator cannot be called: %s", identifier)
+            episode = Episode("Failed", output=f"The orchestrator cannot be called: {type(error).__name__}: {error}")
         try:
             follows = self._committed(instance, messages, len(history), episode)
         except (ValueError, TypeError, sqlite3.DataError) as error:
-            # What cannot be written down must not leave the instance running for ever.
+            # An unserializable result must not leave the instance running for ever.
             episode = Episode("Failed", output=f"The orchestration cannot be recorded: {type(error).__name__}")
             follows = self._committed(instance, messages, len(history), episode)
         if episode.ended or episode.continued:
@@ -216,4 +220,4 @@ class Engine:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.error("The engine has stumbled.", exc_info=task.exception())
+            log.error("The engine failed.", exc_info=task.exception())

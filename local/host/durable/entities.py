@@ -1,4 +1,4 @@
-"""Durable entities: one batch of operations at a time for each, in the order in which they came.
+"""Durable entities: each processes one batch of operations at a time, in order of arrival.
 
 (Azure/azure-functions-durable-extension, Bindings/EntityTriggerAttributeBindingProvider.cs, Listener/TaskEntityShim.cs)
 """
@@ -18,17 +18,17 @@ log = logging.getLogger(__name__)
 
 
 def entity_id(name: str, key: str) -> str:
-    """The id of an entity, as its inbox knows it."""
+    """The instance ID of an entity."""
     return f"@{name.lower()}@{key}"
 
 
 def is_entity(identifier: str) -> bool:
-    """Whether an id is that of an entity."""
+    """Whether an instance ID is that of an entity."""
     return identifier.startswith("@")
 
 
 def name_and_key(identifier: str) -> tuple[str, str]:
-    """The two parts of an entity's id."""
+    """The name and the key in an entity's instance ID."""
     name, _, key = identifier[1:].partition("@")
     return name, key
 
@@ -37,7 +37,7 @@ class Entities:
     """Every entity of the host."""
 
     def __init__(self, worker: Worker, store: Store, clock: Clock, *, batch: int, places: int) -> None:
-        """At most `batch` operations are handed over at once, to at most `places` entities."""
+        """At most `batch` operations are passed at once, to at most `places` entities concurrently."""
         self._worker, self._store, self._clock, self._batch = worker, store, clock, batch
         self._places = asyncio.Semaphore(places)
 
@@ -46,7 +46,7 @@ class Entities:
         return self._worker.find(name, "entityTrigger") is not None
 
     async def work(self, identifier: str) -> list[str]:
-        """Let an entity work on what has arrived, and answer which instances have an answer now."""
+        """Let an entity process its messages; returns the instances that now have a response."""
         messages = self._store.inbox(identifier)[: self._batch]
         name, key = name_and_key(identifier)
         function, before = self._worker.find(name, "entityTrigger"), self._store.entity(identifier)
@@ -60,10 +60,10 @@ class Entities:
             try:
                 async with self._places:
                     said = json.loads(await self._worker.call_entity(function, json.dumps(context)))
-            except (Exception, SystemExit, asyncio.CancelledError) as error:  # is news for those who called it
+            except (Exception, SystemExit, asyncio.CancelledError) as error:  # the error is passed to the callers
                 task = asyncio.current_task()
                 if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                    raise  # the host itself is ending
+                    raise  # the host itself is stopping
                 log.exception("The entity %s has failed.", identifier)
                 said = _failures(len(operations), f"{type(error).__name__}: {error}", before)
         return self._written(identifier, messages, said)
@@ -86,7 +86,7 @@ class Entities:
 
 
 def operation(name: str, raw_input: str | None) -> Event:
-    """What somebody outside says to an entity; nobody waits for an answer."""
+    """An operation from outside an orchestration; no response is expected."""
     return {"op": name, "input": raw_input or "null", "signal": True, "id": "", "parent": None, "parentExecution": None}
 
 

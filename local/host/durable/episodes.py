@@ -1,4 +1,4 @@
-"""One episode of an orchestration: its new messages, the orchestrator's answer, and what follows from both."""
+"""One episode of an orchestration: its new messages, the orchestrator's response, and the consequences of both."""
 
 import json
 import uuid
@@ -19,7 +19,7 @@ PAUSING = {EventType.EXECUTION_SUSPENDED: "Suspended", EventType.EXECUTION_RESUM
 
 @dataclass(slots=True)
 class Episode:
-    """What an episode comes to: events to append, work to begin, and how the instance stands afterwards."""
+    """The result of an episode: events to append, work to begin, and the new state of the instance."""
 
     status: str
     events: list[Event] = field(default_factory=list)
@@ -33,20 +33,20 @@ class Episode:
 
     @property
     def ended(self) -> bool:
-        """Whether the instance is over."""
+        """Whether the instance has ended."""
         return self.status in ENDED
 
 
 LARGEST_STATUS = 16 * 1024
 
 
-class Outright(Exception):
-    """The orchestrator failed without saying what it had asked for."""
+class OrchestratorFailed(Exception):
+    """The orchestrator failed without returning its actions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an orchestrator said: its actions, and whether it has returned, failed, or goes on."""
+    """The response of an orchestrator: its actions, and whether it has returned, failed, or continues."""
 
     actions: list[dict[str, Any]]
     done: bool
@@ -58,29 +58,29 @@ class Answer:
 def run_episode(
     worker: Worker, instance: Instance, history: list[Event], messages: list[Event], now: datetime, limit: int
 ) -> Episode:
-    """Run the orchestrator over its history and its new messages; whatever it does wrong fails the instance.
+    """Run the orchestrator over its history and its new messages; any error fails the instance.
 
-    `limit` is the number of actions that one generation may ask for.
+    `limit` is the number of actions that one generation may schedule.
     """
     fresh = [event(EventType.ORCHESTRATOR_STARTED, now), *messages]
     end = next((item for item in messages if item["EventType"] == EventType.EXECUTION_TERMINATED), None)
     if end is not None:
         return _over("Terminated", fresh, _json_or_text(end.get("Input")), now)
     if messages and messages[0]["EventType"] in PAUSING:
-        # Nobody asks the orchestrator: it is only written down that it pauses, or goes on.
+        # The orchestrator is not called: only the suspension or resumption is recorded.
         return Episode(PAUSING[messages[0]["EventType"]], [*fresh, event(EventType.ORCHESTRATOR_COMPLETED, now)])
     function = worker.find(instance.name, "orchestrationTrigger")
     if function is None:
         return _failed(instance, fresh, f"The function '{instance.name}' doesn't exist.", now)
-    # What was there before has been played; the last "orchestrator started" marks where the new begins.
+    # Earlier events have been replayed; the last "orchestrator started" marks where the new ones begin.
     whole = [{**item, "IsPlayed": True} for item in history] + fresh
     try:
         answer = _ask(worker, function, instance, whole)
         replay = Replay(answer.actions[:limit]).run(whole)
-    except (NonDeterministic, Unsupported, Outright) as error:
+    except (NonDeterministic, Unsupported, OrchestratorFailed) as error:
         return _failed(instance, fresh, str(error), now)
     if _count(answer.actions) > limit:
-        return _failed(instance, fresh, f"It asks for more than {limit} actions (maxOrchestrationActions).", now)
+        return _failed(instance, fresh, f"It schedules more than {limit} actions (maxOrchestrationActions).", now)
     episode = _episode(instance, answer, replay, fresh, now)
     if answer.custom_status is not None:
         episode.custom_status = json.dumps(answer.custom_status)
@@ -93,12 +93,12 @@ def run_episode(
 
 
 def _count(actions: list[dict[str, Any]]) -> int:
-    """How many calls there are in actions; those that are made together count one by one."""
+    """The number of calls in the actions; calls in a task_all or task_any count individually."""
     return sum(_count(action["compoundActions"]) if "compoundActions" in action else 1 for action in actions)
 
 
 def failure(kind: EventType, now: datetime, task: int, reason: str, details: str) -> Event:
-    """The event that tells an orchestration that something it waits for has failed."""
+    """The event that reports the failure of a task to its orchestration."""
     return event(kind, now, TaskScheduledId=task, Reason=reason, Details=details)
 
 
@@ -107,7 +107,7 @@ def _episode(instance: Instance, answer: Answer, replay: Replay, fresh: list[Eve
     events = [*fresh, *(_scheduled(decision, now) for decision in decisions)]
     over = answer.done or answer.error is not None or replay.continued is not None
     if not over or not replay.settled:
-        # Over, but something is still open: the official host waits for it before it lets the instance end.
+        # It has returned, but a call is pending: the official host waits for it before it ends the instance.
         events.append(event(EventType.ORCHESTRATOR_COMPLETED, now))
         return Episode("Running", events, decisions, cancelled=replay.cancelled)
     if answer.error is not None:
@@ -118,7 +118,7 @@ def _episode(instance: Instance, answer: Answer, replay: Replay, fresh: list[Eve
         ended = Episode("Running", continued=True, next_input=raw, unheard=replay.carried)
     else:
         ended = _over("Completed", events, json.dumps(answer.output), now)
-    # What is only told to an entity is told even by an orchestrator that ends with it.
+    # Signals to entities are sent even by an orchestrator that ends with them.
     ended.decisions = [decision for decision in decisions if decision.kind is EventType.EVENT_SENT]
     return ended
 
@@ -145,13 +145,13 @@ def _ask(worker: Worker, function: Function, instance: Instance, history: list[E
     }
     try:
         return _read(json.loads(worker.call_orchestrator(function, context)), None)
-    except (Exception, SystemExit) as error:  # the SDK tells of a failed orchestrator by raising
+    except (Exception, SystemExit) as error:  # the SDK reports a failed orchestrator by raising
         text, label, data = str(error).rpartition(LABEL)
         if not label or isinstance(error, SystemExit):
             words = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
-            raise Outright(words) from error
+            raise OrchestratorFailed(words) from error
         said = json.loads(data)
-        # A lone surrogate cannot be written down.
+        # A lone surrogate cannot be stored.
         words = text.encode(errors="backslashreplace").decode()
         return _read(said, words or type(error).__name__)
 
@@ -162,7 +162,7 @@ def _read(said: dict[str, Any], error: str | None) -> Answer:
 
 
 def addressed(decision: Decision, instance: Instance) -> Decision:
-    """A decision as it is written down: a child has its id, and a word to an entity says who wants the answer."""
+    """A decision in its stored form: a child has its ID, and a call of an entity names the caller."""
     if decision.kind is EventType.SUB_ORCHESTRATION_CREATED:
         return replace(decision, instance=decision.instance or f"{instance.execution}:{decision.identifier}")
     if decision.kind is not EventType.EVENT_SENT:

@@ -33,7 +33,7 @@ class EventType(IntEnum):
 
 
 class ActionType(IntEnum):
-    """What an orchestrator asks for."""
+    """What an orchestrator schedules."""
 
     CALL_ACTIVITY = 0
     CALL_ACTIVITY_WITH_RETRY = 1

@@ -1,6 +1,6 @@
-"""A history as the management interface shows it (Azure/azure-functions-durable-extension, DurableOrchestrationStatus).
+"""A history as the management API shows it (Azure/azure-functions-durable-extension, DurableOrchestrationStatus).
 
-What was scheduled is shown together with what came of it, and what only the engine needs is left out.
+A scheduled task is shown together with its result, and internal events are omitted.
 """
 
 import json
@@ -38,7 +38,7 @@ INNER = ("EventType", "EventId", "IsPlayed", "TaskScheduledId", "TimerId", "Orch
 
 
 def picture(history: Sequence[Event], *, outputs: bool, inputs: bool) -> list[dict[str, Any]]:
-    """The events to show, with results only if `outputs`, and what was given only if `inputs`."""
+    """The events to show, with results only if `outputs`, and with inputs only if `inputs`."""
     begun = {item["EventId"]: item for item in history if item["EventType"] in SCHEDULED}
     ended = {item["TaskScheduledId"] for item in history if item["EventType"] in ENDED}
     shown = []

@@ -1,4 +1,4 @@
-"""What follows from an episode is written down here: work, timers, children, words to entities, news for parents."""
+"""Stores the consequences of an episode: work, timers, children, messages to entities, results for parents."""
 
 import json
 import uuid
@@ -17,7 +17,7 @@ from local.host.functions.worker import MISSING, Worker
 
 @dataclass(slots=True)
 class Consequences:
-    """What is to be done after a commit: who has messages, which activities are to be called, whether timers were set."""
+    """What follows a commit: instances with messages, activities to call, whether timers were set."""
 
     woken: list[str] = field(default_factory=list)
     work: list[Work] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Instances:
         self._worker, self._store, self._clock = worker, store, clock
 
     def create(self, identifier: str, name: str, raw_input: str | None, parent: dict[str, Any] | None) -> None:
-        """A new instance, in the place of an older one of the same id."""
+        """Create an instance, replacing an older one with the same ID."""
         self._store.purge(identifier)
         now, execution = self._clock.now(), uuid.uuid4().hex
         text = json.dumps(parent) if parent else None
@@ -41,7 +41,7 @@ class Instances:
         self._store.send(identifier, execution, started)
 
     def commit(self, instance: Instance, length: int, episode: Episode) -> Consequences:
-        """Write an episode down, after a history of some length."""
+        """Store an episode after a history of the given length."""
         follows = Consequences()
         changed = replace(
             instance,
@@ -111,10 +111,10 @@ class Instances:
         if self._worker.find(name, "orchestrationTrigger") is None:
             return MISSING.format(name=name, kind="an orchestrator")
         if is_entity(child):
-            return f"{child!r} cannot be the id of an instance."
+            return f"{child!r} is not a valid instance ID."
         existing = self._store.instance(child)
         if child == parent.id or (existing is not None and not existing.ended):
-            return f"Instance {child} is running already."
+            return f"Instance {child} is already running."
         return ""
 
     def _tell_parent(self, child: Instance) -> list[str]:

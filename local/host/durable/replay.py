@@ -1,8 +1,8 @@
-"""The host's side of a replay: an orchestrator's actions against its history tell what is new, and whether it is over.
+"""The host's side of a replay: compares an orchestrator's actions with its history to find new ones and the end.
 
 The official host runs the actions as one coroutine: it makes a call, waits for it, makes the next. So the n-th call is made
-only when the one before has ended, "any of these" ends with the first task that is new in it, and tasks take numbers in the
-order in which they are made (azure-functions-durable-extension, Listener/OutOfProcOrchestrationShim.cs; DurableTask.Core,
+only when the one before has ended, task_any ends with the first task that is new in it, and tasks are numbered in the order
+in which they are made (azure-functions-durable-extension, Listener/OutOfProcOrchestrationShim.cs; DurableTask.Core,
 TaskOrchestrationContext.cs, RetryInterceptor.cs).
 """
 
@@ -36,10 +36,10 @@ ENDING = {
 
 
 class Replay:
-    """One replay: feed it the history, then read what is new."""
+    """One replay: process the history, then read the new decisions."""
 
     def __init__(self, actions: Sequence[Action]) -> None:
-        """Take the actions that the orchestrator has asked for since its execution began."""
+        """`actions` are those that the orchestrator has scheduled since its execution began."""
         self._actions = list(actions)
         self._cursor = 0
         self._current: Task | None = None
@@ -62,7 +62,7 @@ class Replay:
 
     @property
     def decisions(self) -> list[Decision]:
-        """What is new, in the order of its numbers."""
+        """The new decisions, by number."""
         return [self._pending[identifier] for identifier in sorted(self._pending)]
 
     @property
@@ -89,7 +89,7 @@ class Replay:
 
     def _confirm(self, kind: EventType, item: Event) -> None:
         if kind is EventType.EVENT_SENT and item["EventId"] in self._calls:
-            # The answer of an entity comes as an event whose name is the id of the call.
+            # The response of an entity comes as an event whose name is the ID of the call.
             call = str(json.loads(item["Input"])["id"])
             self._waiting.setdefault(call, []).append(self._calls.pop(item["EventId"]))
         decision = self._pending.pop(item["EventId"], None)
@@ -103,7 +103,7 @@ class Replay:
     def _raise(self, item: Event) -> None:
         name = str(item["Name"]).lower()
         if self.continued is not None:
-            self.carried.append(item)  # it came after the call: the next generation hears it
+            self.carried.append(item)  # it came after the call: the next generation receives it
             return
         waiting = self._waiting.get(name)
         if waiting:
@@ -144,7 +144,7 @@ class Replay:
             ActionType.CALL_HTTP: self._http,
         }
         if kind not in make:
-            raise Unsupported(f"this host does not know the action {kind.name}")
+            raise Unsupported(f"this host does not support the action {kind.name}")
         return make[kind](action)
 
     def _http(self, action: Action) -> Task:
@@ -175,7 +175,7 @@ class Replay:
         self._schedule(
             EventType.EVENT_SENT,
             name="op",
-            # What is said to an entity is JSON text in JSON, as the input of a child is.
+            # The input of an entity's operation is JSON text in JSON, as the input of a child is.
             given=json.dumps({"op": action["operation"], "input": json.dumps(_text(action.get("input")))}),
             instance=str(action["instanceId"]),
             signal=signal,
@@ -242,7 +242,7 @@ class Replay:
                 return
             assert self._now is not None
             last = number + 1 >= tries
-            # After the last try the official host still makes a timer that fires at once, for old histories' sake.
+            # After the last attempt the official host still creates a timer that fires at once, for old histories.
             pause = 0.0 if last else first * growth**number
             timer = self._timer(self._now + timedelta(seconds=pause))
             timer.then(lambda _: whole.end(failed=True) if last else attempt(number + 1))

@@ -1,4 +1,4 @@
-"""Rewinding a failed instance: its failures are taken out of its history, and it goes on from there.
+"""Rewinding a failed instance: its failures are removed from its history, and it continues from there.
 
 (Azure/azure-functions-durable-extension, DurableClient.RewindAsync; as there, histories in which a retry or a timer followed
 the failure cannot be rewound: they fail again, as non-deterministic.)
@@ -16,7 +16,7 @@ FAILURES = (EventType.TASK_FAILED, EventType.SUB_ORCHESTRATION_FAILED, EventType
 
 
 def rewind(store: Store, identifier: str, reason: str, now: datetime) -> list[str]:
-    """Rewind an instance and the failed children that it failed for, and answer who has messages now.
+    """Rewind an instance and the failed children that made it fail; returns the instances that now have messages.
 
     To be called inside a transaction.
     """
@@ -35,7 +35,7 @@ def rewind(store: Store, identifier: str, reason: str, now: datetime) -> list[st
         if kind == EventType.SUB_ORCHESTRATION_CREATED and again:
             child = store.instance(item["InstanceId"])
             if child is None or child.status != "Failed" or not _is_child(child, instance, item["EventId"]):
-                continue  # it is made anew
+                continue  # it is created again
             woken += rewind(store, child.id, reason, now)
         kept.append(item)
     kept = [item for item in kept if not _is_lost(item, kept)]
@@ -50,7 +50,7 @@ def rewind(store: Store, identifier: str, reason: str, now: datetime) -> list[st
 
 
 def _is_lost(item: Event, history: list[Event]) -> bool:
-    """Whether an activity's answer was dropped when its instance failed: it is called again."""
+    """Whether an activity's result was dropped when its instance failed: the activity is called again."""
     return item["EventType"] == EventType.TASK_SCHEDULED and not _has_ended(item, history)
 
 

@@ -1,4 +1,4 @@
-"""The rows of the host's memory."""
+"""The rows of the host's store."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from local.host.durable.events import Event
 
 @dataclass(slots=True)
 class Instance:
-    """One orchestration instance as it stands; texts are JSON."""
+    """The state of one orchestration instance; texts are JSON."""
 
     id: str
     execution: str
@@ -22,7 +22,7 @@ class Instance:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether the instance has ended."""
         return self.status in ENDED
 
 
@@ -54,7 +54,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A durable entity as it stands; its state is JSON text."""
+    """The state of a durable entity, as JSON text."""
 
     id: str
     state: str | None
@@ -63,7 +63,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something that happened to an instance and that it does not know yet."""
+    """A message that an instance has not processed yet."""
 
     number: int
     execution: str | None

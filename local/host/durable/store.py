@@ -1,6 +1,6 @@
-"""What the host must not forget, in one SQLite file: instances, histories, messages, work under way, timers.
+"""The durable state of the host in one SQLite file: instances, histories, messages, pending work, timers.
 
-Every change of an instance is one transaction, so that a host killed at any moment goes on from the last whole step.
+Every change of an instance is one transaction, so a host killed at any moment continues from the last complete step.
 """
 
 import json
@@ -42,10 +42,10 @@ CREATE TABLE IF NOT EXISTS schedules (name TEXT PRIMARY KEY, status TEXT NOT NUL
 
 
 class Store:
-    """The host's memory."""
+    """The host's durable store."""
 
     def __init__(self, path: Path | str) -> None:
-        """Open or create the file; ":memory:" forgets everything in the end."""
+        """Open or create the file; ":memory:" keeps nothing after the end."""
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=60)
         self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {SCHEMA}")
 
@@ -55,7 +55,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing."""
+        """Run the block in one transaction."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -66,18 +66,18 @@ class Store:
             raise
 
     def fact(self, name: str, default: str) -> str:
-        """A fact about the host that holds across restarts; the first value that is offered stays."""
+        """A fact about the host that survives restarts; the first value is kept."""
         self._db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, default))
         return str(self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()[0])
 
     def clock(self, speed: float, origin: float | None = None) -> Clock:
-        """The clock that the host has gone by since its first start; then it began with these."""
+        """The clock that the host has used since its first start, when it began with these values."""
         fresh = Clock(speed, origin)
         began, ran = self.fact("clock origin", repr(fresh.origin)), self.fact("clock speed", repr(fresh.speed))
         return Clock(float(ran), float(began))
 
     def instance(self, identifier: str) -> Instance | None:
-        """The instance of this id, or None."""
+        """The instance with this ID, or None."""
         row = self._db.execute("SELECT * FROM instances WHERE id = ?", (identifier,)).fetchone()
         return Instance(*row) if row else None
 
@@ -86,26 +86,26 @@ class Store:
         return [Instance(*row) for row in self._db.execute("SELECT * FROM instances ORDER BY created, id")]
 
     def save(self, instance: Instance) -> None:
-        """Write an instance as it stands."""
+        """Write the state of an instance."""
         values = tuple(getattr(instance, name) for name in Instance.__slots__)
         self._db.execute(f"INSERT OR REPLACE INTO instances VALUES ({', '.join('?' * len(values))})", values)
 
     def history(self, identifier: str) -> list[Event]:
-        """Everything that has happened to an instance, oldest first."""
+        """The events of an instance, oldest first."""
         rows = self._db.execute("SELECT event FROM history WHERE instance = ? ORDER BY number", (identifier,))
         return [json.loads(row[0]) for row in rows]
 
     def append(self, identifier: str, start: int, events: Iterable[Event]) -> None:
-        """Add to a history whose length is `start`."""
+        """Append to a history whose length is `start`."""
         rows = [(identifier, start + place, json.dumps(item)) for place, item in enumerate(events)]
         self._db.executemany("INSERT INTO history VALUES (?, ?, ?)", rows)
 
     def forget_history(self, identifier: str) -> None:
-        """Begin a history anew."""
+        """Delete a history."""
         self._db.execute("DELETE FROM history WHERE instance = ?", (identifier,))
 
     def send(self, identifier: str, execution: str | None, item: Event) -> None:
-        """Put a message into an instance's inbox; with an execution it is for that one only."""
+        """Put a message into an instance's inbox; with an execution ID, only for that execution."""
         self._db.execute(
             "INSERT INTO inbox (instance, execution, event) VALUES (?, ?, ?)", (identifier, execution, json.dumps(item))
         )
@@ -118,15 +118,15 @@ class Store:
         return [Message(number, execution, json.loads(item)) for number, execution, item in rows]
 
     def take(self, messages: Iterable[Message]) -> None:
-        """Messages have been dealt with."""
+        """Remove processed messages."""
         self._db.executemany("DELETE FROM inbox WHERE number = ?", [(message.number,) for message in messages])
 
     def with_messages(self) -> list[str]:
-        """The instances that have messages."""
+        """The instances with messages."""
         return [row[0] for row in self._db.execute("SELECT DISTINCT instance FROM inbox ORDER BY number")]
 
     def schedule_work(self, instance: Instance, task: int, name: str, given: str | None) -> Work:
-        """Write down an activity to be called."""
+        """Store an activity to call."""
         cursor = self._db.execute(
             "INSERT INTO activities (instance, execution, task, name, input) VALUES (?, ?, ?, ?, ?)",
             (instance.id, instance.execution, task, name, given),
@@ -134,15 +134,15 @@ class Store:
         return Work(cursor.lastrowid or 0, instance.id, instance.execution, task, name, given)
 
     def finish_work(self, work: Work) -> bool:
-        """Strike an activity off; False if it is not on the list any more."""
+        """Remove an activity; False if it was removed before."""
         return self._db.execute("DELETE FROM activities WHERE number = ?", (work.number,)).rowcount == 1
 
     def work(self) -> list[Work]:
-        """Every activity to be called, oldest first."""
+        """Every activity to call, oldest first."""
         return [Work(*row) for row in self._db.execute("SELECT * FROM activities ORDER BY number")]
 
     def set_alarm(self, instance: Instance, task: int, fire_at: str) -> Alarm:
-        """Write down a durable timer."""
+        """Store a durable timer."""
         cursor = self._db.execute(
             "INSERT INTO timers (instance, execution, task, fire_at) VALUES (?, ?, ?, ?)",
             (instance.id, instance.execution, task, fire_at),
@@ -150,7 +150,7 @@ class Store:
         return Alarm(cursor.lastrowid or 0, instance.id, instance.execution, task, fire_at)
 
     def strike_alarm(self, alarm: Alarm) -> bool:
-        """Strike a timer off; False if it is not on the list any more."""
+        """Remove a timer; False if it was removed before."""
         return self._db.execute("DELETE FROM timers WHERE number = ?", (alarm.number,)).rowcount == 1
 
     def next_alarm(self) -> Alarm | None:
@@ -159,48 +159,48 @@ class Store:
         return Alarm(*row) if row else None
 
     def cancel_alarms(self, instance: Instance, tasks: Iterable[int]) -> None:
-        """Forget timers of an instance that nobody waits for any more."""
+        """Delete timers of an instance that it no longer waits for."""
         rows = [(instance.id, instance.execution, task) for task in tasks]
         self._db.executemany("DELETE FROM timers WHERE instance = ? AND execution = ? AND task = ?", rows)
 
     def cancel_all_alarms(self, identifier: str) -> None:
-        """Forget every timer of an instance."""
+        """Delete every timer of an instance."""
         self._db.execute("DELETE FROM timers WHERE instance = ?", (identifier,))
 
     def entity(self, identifier: str) -> Entity | None:
-        """The entity of this id, or None."""
+        """The entity with this ID, or None."""
         row = self._db.execute("SELECT * FROM entities WHERE id = ?", (identifier,)).fetchone()
         return Entity(*row) if row else None
 
     def entities(self) -> list[Entity]:
-        """Every entity that exists, by id."""
+        """Every existing entity, by ID."""
         return [Entity(*row) for row in self._db.execute("SELECT * FROM entities ORDER BY id")]
 
     def save_entity(self, entity: Entity) -> None:
-        """Write an entity as it stands."""
+        """Write the state of an entity."""
         values = (entity.id, entity.state, entity.updated)
         self._db.execute("INSERT OR REPLACE INTO entities VALUES (?, ?, ?)", values)
 
     def delete_entity(self, identifier: str) -> None:
-        """An entity exists no more."""
+        """Delete an entity."""
         self._db.execute("DELETE FROM entities WHERE id = ?", (identifier,))
 
     def drop_work(self, identifier: str) -> None:
-        """Forget what an instance had under way."""
+        """Delete the pending work of an instance."""
         for table in ("activities", "timers", "inbox"):
             self._db.execute(f"DELETE FROM {table} WHERE instance = ?", (identifier,))
 
     def purge(self, identifier: str) -> None:
-        """Forget an instance altogether."""
+        """Delete an instance with everything that belongs to it."""
         self.drop_work(identifier)
         self.forget_history(identifier)
         self._db.execute("DELETE FROM instances WHERE id = ?", (identifier,))
 
     def schedule_status(self, name: str) -> dict[str, Any] | None:
-        """When a timer trigger ran last and runs next."""
+        """When a timer trigger last ran and runs next."""
         row = self._db.execute("SELECT status FROM schedules WHERE name = ?", (name,)).fetchone()
         return json.loads(row[0]) if row else None
 
     def save_schedule_status(self, name: str, status: dict[str, Any]) -> None:
-        """Remember when a timer trigger ran last and runs next."""
+        """Store when a timer trigger last ran and runs next."""
         self._db.execute("INSERT OR REPLACE INTO schedules VALUES (?, ?)", (name, json.dumps(status)))

@@ -1,4 +1,4 @@
-"""What a replay deals in: tasks that are waited for, and decisions that are new."""
+"""The objects of a replay: pending tasks, and new decisions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,23 +8,23 @@ from local.host.durable.events import EventType
 
 
 class NonDeterministic(Exception):
-    """The orchestrator does not ask for what its history says it asked for."""
+    """The orchestrator's actions do not match its history."""
 
 
 class Unsupported(Exception):
-    """The orchestrator asks for something this host cannot do."""
+    """The orchestrator uses a feature that this host does not support."""
 
 
 @dataclass(slots=True)
 class Task:
-    """Something being waited for; told to everybody who waits when it ends."""
+    """A pending task; it notifies its listeners when it ends."""
 
     ended: bool = False
     failed: bool = False
     waiters: list[Callable[["Task"], None]] = field(default_factory=list)
 
     def end(self, *, failed: bool = False) -> None:
-        """End once; later ends are ignored."""
+        """End the task; later calls are ignored."""
         if self.ended:
             return
         self.ended, self.failed = True, failed
@@ -41,7 +41,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Something new to do: `kind` is the history event that it becomes."""
+    """A new decision: `kind` is the history event that it becomes."""
 
     kind: EventType
     identifier: int

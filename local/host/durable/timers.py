@@ -1,4 +1,4 @@
-"""Durable timers: one watcher sleeps until the next of them is due, however many there are."""
+"""Durable timers: one task sleeps until the next of them is due, however many there are."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,16 +14,16 @@ class Alarms:
     """Every durable timer of the host."""
 
     def __init__(self, store: Store, clock: Clock, wake: Callable[[str], None]) -> None:
-        """`wake` is told which instance has a message."""
+        """`wake` is called with the instance that has a message."""
         self._store, self._clock, self._wake = store, clock, wake
         self._changed = asyncio.Event()
 
     def changed(self) -> None:
-        """There are new timers: one of them may be the next."""
+        """Take new timers into account: one of them may be the next."""
         self._changed.set()
 
     async def run(self) -> None:
-        """Fire for ever, each timer once and not before its time."""
+        """Fire each timer once and not before its time, until cancelled."""
         while True:
             self._changed.clear()
             alarm = self._store.next_alarm()

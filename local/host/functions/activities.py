@@ -1,4 +1,4 @@
-"""Activities: called at least once each, as many at a time as host.json allows."""
+"""Activities: each is called at least once, with the concurrency limit of host.json."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from local.host.functions.worker import MISSING, Worker
 
 
 class Activities:
-    """The activities that orchestrations have asked for."""
+    """The activities that orchestrations have scheduled."""
 
     def __init__(
         self,
@@ -29,14 +29,14 @@ class Activities:
         wake: Callable[[str], None],
         client: Callable[[], str],
     ) -> None:
-        """`wake` is told which instance has a message; `client` is what an activity is bound to that starts others."""
+        """`wake` is called with the instance that has a message; `client` is the durable client binding of activities."""
         self._worker, self._store, self._clock, self._wake, self._client = worker, store, clock, wake, client
         self._places = asyncio.Semaphore(configuration.extensions.durable_task.max_concurrent_activity_functions)
         limit = configuration.function_timeout
         self._seconds = limit.total_seconds() if limit else None
 
     async def do(self, work: Work) -> None:
-        """Call one, and tell its orchestration what came of it."""
+        """Call one, and send its result to its orchestration."""
         async with self._places:
             item = await self._outcome(work)
         with self._store.transaction():
@@ -50,10 +50,10 @@ class Activities:
                 result = await self._result(work)
         except Missing as error:
             return failure(EventType.TASK_FAILED, self._clock.now(), work.task, str(error), "")
-        except (Exception, SystemExit, asyncio.CancelledError) as error:  # whatever it raises is news for its orchestration
+        except (Exception, SystemExit, asyncio.CancelledError) as error:  # any error is passed to the orchestration
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise  # the host itself is ending: the activity is called again after the next start
+                raise  # the host itself is stopping: the activity is called again after the next start
             reason = f"Activity function '{work.name}' failed:  {type(error).__name__}: {error}"
             if limit.expired():
                 reason = f"Timeout value of {self._seconds} s exceeded by function: {work.name}"

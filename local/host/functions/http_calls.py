@@ -1,6 +1,6 @@
-"""Durable HTTP: the call that an orchestrator asks for, and its polls, inside one built-in activity.
+"""Durable HTTP: an orchestrator's HTTP call and its polls, inside one built-in activity.
 
-The official host polls with timers and calls of its own, which the SDK for Python does not know; the result is the same
+The official host polls with timers and separate calls, which the Python SDK does not know; the result is the same
 (Azure/azure-functions-durable-extension, Listener/TaskHttpActivityShim.cs).
 """
 
@@ -17,9 +17,9 @@ KEY_HEADER = "x-functions-key"
 
 
 async def call_http(request: dict[str, Any], sleep: Callable[[float], Awaitable[None]]) -> dict[str, Any]:
-    """Make a call and follow it until it is no longer "accepted"; raises what aiohttp raises.
+    """Make a call and poll it until the response is no longer 202; raises aiohttp's errors.
 
-    `sleep` sleeps for some simulated seconds between polls.
+    `sleep` sleeps for simulated seconds between polls.
     """
     headers = {str(name): str(value) for name, value in (request.get("headers") or {}).items()}
     async with aiohttp.ClientSession(trust_env=False) as session:
@@ -33,7 +33,7 @@ async def call_http(request: dict[str, Any], sleep: Callable[[float], Awaitable[
                     return {"statusCode": answer.status, "headers": dict(answer.headers), "content": text}
                 pause = answer.headers.get("Retry-After", "")
             await sleep(float(pause) if pause.isdigit() else PAUSE)
-            # The address to poll has what it needs in itself: a key for the first address is not for the second.
+            # The URL to poll contains its own credentials: the key of the first URL is not sent to it.
             headers = {name: value for name, value in headers.items() if name.lower() != KEY_HEADER}
             method, uri, content = "GET", urljoin(uri, location), None
 

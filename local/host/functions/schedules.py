@@ -1,4 +1,4 @@
-"""Timer triggers: NCRONTAB schedules with a memory, so that a missed run is caught up once.
+"""Timer triggers: NCRONTAB schedules with stored state, so that a missed run is caught up once.
 
 (Azure/azure-webjobs-sdk-extensions, Extensions/Timers: TimerListener.cs, ScheduleMonitor.cs, CronSchedule.cs)
 """
@@ -26,7 +26,7 @@ class Schedule:
     """When a timer fires: an NCRONTAB expression of five or six fields, or an interval like 00:05:00."""
 
     def __init__(self, expression: str) -> None:
-        """Read an expression; %NAME% stands for an app setting. Raises ValueError."""
+        """Parse an expression; %NAME% stands for an app setting. Raises ValueError."""
         text = SETTING.sub(lambda match: os.environ.get(match[1], match[0]), expression).strip()
         span = SPAN.fullmatch(text)
         self._interval: timedelta | None = None
@@ -52,18 +52,18 @@ class Timer:
     """One timer trigger."""
 
     def __init__(self, function: Function, worker: Worker, store: Store, clock: Clock) -> None:
-        """Remember what to call; raises ValueError for a schedule that cannot be read."""
+        """Store what to call; raises ValueError for an invalid schedule."""
         self.function, self._worker, self._store, self._clock = function, worker, store, clock
         self._running = asyncio.Lock()
         self.schedule = Schedule(str(function.trigger["schedule"]))
-        # What ticks more than once a minute is not worth remembering.
+        # The state of schedules that fire more than once a minute is not stored.
         first = self.schedule.after(clock.now())
         frequent = self.schedule.after(first) - first < timedelta(minutes=1)
         self._monitored = function.trigger.get("useMonitor", True) is not False and not frequent
         self._at_start = bool(function.trigger.get("runOnStartup", False))
 
     async def run(self, client: str) -> None:
-        """Fire for ever: at once if a run was missed, then whenever the schedule says."""
+        """Fire at once if a run was missed, then according to the schedule, until cancelled."""
         status = self._store.schedule_status(self.function.name) if self._monitored else None
         now = self._clock.now()
         if status and self._was_planned_so(status) and now > moment(status["Next"]):
@@ -79,11 +79,11 @@ class Timer:
             await self.fire(client, past_due=False)
 
     def _was_planned_so(self, status: dict[str, Any]) -> bool:
-        """Whether the remembered next time is what the schedule says today; a schedule that was changed was not missed."""
+        """Whether the stored next time matches today's schedule; after a changed schedule no run counts as missed."""
         return timestamp(self.schedule.after(moment(status["LastUpdated"]))) == str(status["Next"])
 
     async def fire(self, client: str, *, past_due: bool) -> None:
-        """Call the function once, and never twice at a time; an error never stops the schedule."""
+        """Call the function once, and never concurrently; an error never stops the schedule."""
         async with self._running:
             await self._fire(client, past_due=past_due)
 
@@ -93,7 +93,7 @@ class Timer:
         ran_at = self._clock.now()
         try:
             await self._worker.call_timer(self.function, payload, client)
-        except (Exception, SystemExit):  # a schedule outlives the errors of what it calls
+        except (Exception, SystemExit):  # a schedule continues after errors of its function
             log.exception("The timer %s has failed.", self.function.name)
         self._remember(ran_at)
 

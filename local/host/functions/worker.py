@@ -1,4 +1,4 @@
-"""The worker: loads an app as the Functions worker for Python does, and calls its functions with what they are bound to."""
+"""The worker: loads an app as the Functions worker for Python does, and calls its functions with their bindings."""
 
 import asyncio
 import contextvars
@@ -23,6 +23,7 @@ from azure.functions.durable_functions import ActivityTriggerConverter
 from azure.functions.timer import TimerRequest
 
 ENTRY = "function_app"
+GRPC = "durableRequiresGrpc"
 MISSING = "The function '{name}' doesn't exist, is disabled, or is not {kind} function."
 THREADS = "PYTHON_THREADPOOL_THREAD_COUNT"
 
@@ -50,20 +51,20 @@ class Function:
 
 
 class Invocation(func.Context):
-    """What a function may know of the call it is in."""
+    """The context of one function call."""
 
     def __init__(self, name: str) -> None:
-        """Give the call an id of its own."""
+        """Give the call an ID of its own."""
         self._name, self._id = name, uuid.uuid4().hex
 
     @property
     def invocation_id(self) -> str:
-        """The id of this call."""
+        """The ID of this call."""
         return self._id
 
     @property
     def function_name(self) -> str:
-        """The function that is called."""
+        """The called function."""
         return self._name
 
     @property
@@ -83,7 +84,7 @@ class Invocation(func.Context):
 
     @property
     def retry_context(self) -> Any:
-        """This host does not retry by policy."""
+        """This host has no retry policies."""
         return None
 
 
@@ -103,7 +104,7 @@ class Worker:
         return cls(_import(root))
 
     def close(self) -> None:
-        """Wait for nothing that still runs in a thread."""
+        """Shut down without waiting for running threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def of_kind(self, kind: str) -> list[Function]:
@@ -111,7 +112,7 @@ class Worker:
         return [function for function in self.functions.values() if function.kind == kind.lower()]
 
     def find(self, name: str, kind: str) -> Function | None:
-        """The function of this name if it has such a trigger; names are compared without case."""
+        """The function with this name if it has such a trigger; names are case-insensitive."""
         function = self._found.get((name.lower(), kind.lower()))
         return None if function is None or function.disabled else function
 
@@ -125,7 +126,7 @@ class Worker:
         return answer
 
     async def call_activity(self, function: Function, text: str | None, client: str = "") -> str:
-        """Call an activity with JSON text and get JSON text back; raises whatever the activity raises."""
+        """Call an activity with JSON text and return JSON text; raises whatever the activity raises."""
         given = ActivityTriggerConverter.decode(meta.Datum(text or "null", "json"), trigger_metadata={})
         answer = await self._call(function, given, client)
         return str(ActivityTriggerConverter.encode(answer, expected_type=None).value)
@@ -138,11 +139,11 @@ class Worker:
         await self._call(function, request, client)
 
     async def call_entity(self, function: Function, context: str) -> str:
-        """Hand a batch of operations to an entity and get its answer as JSON text; raises what it raises."""
+        """Pass a batch of operations to an entity and return its response as JSON text; raises whatever it raises."""
         return str(await self._in_thread(partial(function.code, context)))
 
     def call_orchestrator(self, function: Function, context: dict[str, Any]) -> str:
-        """Replay an orchestrator over its history and get its answer as JSON text; raises what it raises."""
+        """Replay an orchestrator over its history and return its response as JSON text; raises whatever it raises."""
         return str(function.code(json.dumps(context)))
 
     async def _call(self, function: Function, given: Any, client: str) -> Any:
@@ -184,7 +185,12 @@ def _function(built: Any) -> Function:
     trigger = next((b for b in bindings if str(b["type"]).lower().endswith("trigger")), None)
     if trigger is None:
         raise AppError(f"function {name} has no trigger")
-    # Durable knows a function by the name in its trigger, if there is one.
+    if any(binding.get(GRPC) for binding in bindings):
+        raise AppError(
+            f"function {name} needs Durable Functions over gRPC ({GRPC}), as azure-functions-durable 2 does; "
+            "this host serves azure-functions-durable 1 over HTTP only"
+        )
+    # Durable uses the name in a function's trigger, if there is one.
     name = next((str(trigger[key]) for key in ("orchestration", "activity", "entityName") if trigger.get(key)), name)
     clients = tuple(str(b["name"]) for b in bindings if str(b["type"]).lower() == "durableclient")
     code = built.get_user_function()
@@ -196,7 +202,7 @@ def _function(built: Any) -> Function:
 
 def _check_parameters(name: str, code: Callable[..., Any], trigger: dict[str, Any], clients: tuple[str, ...]) -> None:
     if str(trigger["type"]).lower() in ("orchestrationtrigger", "entitytrigger"):
-        return  # the SDK wraps it: what is called takes the history, or the batch
+        return  # the SDK wraps it: the wrapper takes the history, or the batch
     bound = {str(trigger["name"]), *clients}
     parameters = inspect.signature(code).parameters
     if set(parameters) - {"context"} != bound - {"context"}:

@@ -1,1 +1,1 @@
-"""The host's HTTP side: routes, keys and the durable management interface."""
+"""The host's HTTP side: routes, keys and the durable management API."""

@@ -1,4 +1,4 @@
-"""Keys and what they open (Azure/azure-functions-host, AuthenticationLevelHandler.cs)."""
+"""Keys and their authorization levels (Azure/azure-functions-host, AuthenticationLevelHandler.cs)."""
 
 import json
 import secrets
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Level(IntEnum):
-    """How far a key reaches."""
+    """The authorization level of a key."""
 
     ANONYMOUS = 0
     FUNCTION = 1
@@ -20,7 +20,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The host's keys: one for functions, one for the durable interface, one for everything."""
+    """The host's keys: one for functions, one for the durable management API, one master key."""
 
     function: str
     durable: str
@@ -28,18 +28,18 @@ class Keys:
 
     @classmethod
     def at(cls, path: Path) -> "Keys":
-        """The keys in a file, which is made on first use and readable by its owner only."""
+        """The keys in a file, which is created on first use and readable only by its owner."""
         if path.exists():
             return cls(**json.loads(path.read_text()))
         keys = cls(*(secrets.token_urlsafe(32) for _ in range(3)))
         fresh = path.with_suffix(".new")
         fresh.touch(mode=0o600)
         fresh.write_text(json.dumps(asdict(keys)))
-        fresh.replace(path)  # whole or not at all
+        fresh.replace(path)  # written atomically
         return keys
 
     def level_of(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Level:
-        """What a request may open: the header counts if it is there, else the query; compared in constant time."""
+        """The authorization level of a request: the header counts if present, else the query; compared in constant time."""
         given = headers.get("x-functions-key", query.get("code", ""))
         opened = Level.ANONYMOUS
         for key, level in ((self.function, Level.FUNCTION), (self.durable, Level.SYSTEM), (self.master, Level.ADMIN)):

@@ -1,7 +1,7 @@
-"""The durable management interface: with a key from outside, without from inside.
+"""The durable management API: requires a key from outside, none from inside.
 
-Shapes: Azure/azure-functions-durable-extension, HttpApiHandler.cs. `links.py` says where it is reached, `queries.py` what a
-list is asked for, `history.py` how a history is shown.
+Shapes: Azure/azure-functions-durable-extension, HttpApiHandler.cs. `management_urls.py` has its URLs, `queries.py` the
+parameters of lists, `history.py` the form of a history.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ TOKEN = "x-ms-continuation-token"  # noqa: S105 - the name of a header
 
 
 class Management:
-    """The management interface over one engine."""
+    """The management API over one engine."""
 
     def __init__(self, engine: Engine, store: Store, links: Links) -> None:
         self._engine, self._store, self._links = engine, store, links
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer one request; the path below the interface's root is in `tail`. Words of the path are read without case."""
+        """Answer one request; `tail` is the path below the API's root. Path segments are case-insensitive."""
         parts = [part for part in request.match_info["tail"].split("/") if part]
         try:
             return await self._handled(request, parts)
@@ -219,8 +219,8 @@ class Management:
         shown = []
         for item in found:
             title, key = name_and_key(item.id)
-            told: dict[str, Any] = {"entityId": {"name": title, "key": key}, "lastOperationTime": _seconds(item.updated)}
-            shown.append(told | ({"state": history.parsed(item.state)} if flag(request, "fetchState") else {}))
+            entry: dict[str, Any] = {"entityId": {"name": title, "key": key}, "lastOperationTime": _seconds(item.updated)}
+            shown.append(entry | ({"state": history.parsed(item.state)} if flag(request, "fetchState") else {}))
         return web.json_response(shown, headers={TOKEN: token})
 
     def _picture(self, instance: Instance, request: web.Request) -> dict[str, Any]:
@@ -244,7 +244,7 @@ OTHERWISE = ("Something went wrong while processing your request", "System.Inval
 
 
 def problem(status: HTTPStatus, message: str) -> web.Response:
-    """A refusal as the official host words it."""
+    """An error in the format of the official host."""
     summary, kind = SUMMARIES.get(status, OTHERWISE)
     body = {"Message": summary, "ExceptionMessage": message, "ExceptionType": kind, "StackTrace": ""}
     return web.json_response(body, status=status)

@@ -1,9 +1,9 @@
-"""Where the management interface is reached, from outside and by the app's own durable clients."""
+"""The URLs of the management API, for outside callers and for the app's own durable clients."""
 
 import json
 from urllib.parse import quote
 
-PLACEHOLDER = "INSTANCEID"  # a client replaces it by the id that it means
+PLACEHOLDER = "INSTANCEID"  # a client replaces it by the instance ID
 COMMANDS = {
     "statusQueryGetUri": "",
     "sendEventPostUri": "/raiseEvent/{eventName}",
@@ -21,18 +21,18 @@ class Links:
     """The links of one task hub."""
 
     def __init__(self, outside: str, hub: str, key: str) -> None:
-        """`outside` is the interface's root as seen from outside, `key` is what it takes to enter there."""
+        """`outside` is the root of the API as seen from outside, `key` opens it."""
         self._outside, self._hub = outside, hub
         self._query, self._key = f"taskHub={hub}&connection=Storage&code={key}", key
 
     def of(self, identifier: str) -> dict[str, str]:
-        """Every link to an instance."""
+        """Every management URL of an instance."""
         base = f"{self._outside}/instances/{quote(identifier, safe='')}"
         reasons = {name: "reason={text}&" if name in WITH_A_REASON else "" for name in COMMANDS}
         return {"id": identifier} | {n: f"{base}{path}?{reasons[n]}{self._query}" for n, path in COMMANDS.items()}
 
     def client_binding(self, inside: str) -> str:
-        """What a function gets for its durable client: JSON that says where the interface is, also from inside."""
+        """The binding of a durable client: JSON with the URLs of the API, including the inside one."""
         start = f"{self._outside}/orchestrators/{{functionName}}"
         told = {
             "taskHubName": self._hub,

@@ -1,4 +1,4 @@
-"""What a list of instances or entities is asked for, and which page of it."""
+"""Query parameters for lists of instances and entities, and paging."""
 
 import base64
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ Item = TypeVar("Item", Instance, Entity)
 
 
 class BadQuery(Exception):
-    """A query parameter cannot be read."""
+    """A query parameter is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What instances or entities must be like; None and "" match all."""
+    """A filter for instances or entities; None and "" match all."""
 
     prefix: str
     statuses: frozenset[str]
@@ -31,7 +31,7 @@ class Query:
     last: datetime | None
 
     def matches(self, instance: Instance) -> bool:
-        """Whether an instance is like that."""
+        """Whether an instance matches."""
         return (
             instance.id.startswith(self.prefix)
             and (not self.statuses or instance.status in self.statuses)
@@ -39,7 +39,7 @@ class Query:
         )
 
     def matches_entity(self, entity: Entity) -> bool:
-        """Whether an entity is like that."""
+        """Whether an entity matches."""
         return self._between(entity.updated)
 
     def _between(self, text: str) -> bool:
@@ -48,7 +48,7 @@ class Query:
 
 
 def query_of(request: web.Request) -> Query:
-    """Read the query; names of statuses that do not exist are ignored. Raises BadQuery."""
+    """Parse the query; unknown status names are ignored. Raises BadQuery."""
     known = {status.lower(): status for status in STATUSES}
     asked = [word.strip().lower() for word in request.query.get("runtimeStatus", "").split(",")]
     return Query(
@@ -60,7 +60,7 @@ def query_of(request: web.Request) -> Query:
 
 
 def page(request: web.Request, items: Sequence[Item]) -> tuple[Sequence[Item], str]:
-    """The page of a list that was asked for, and the token of the next one ("" at the end). Raises BadQuery."""
+    """The requested page of a list, and the token of the next one ("" at the end). Raises BadQuery."""
     top = max(int(seconds_of(request, "top") or LARGEST_PAGE), 1)
     token = request.headers.get("x-ms-continuation-token", "")
     try:
@@ -73,17 +73,17 @@ def page(request: web.Request, items: Sequence[Item]) -> tuple[Sequence[Item], s
 
 
 def _place(item: Item) -> str:
-    """Where an item stands in its list, whatever becomes of the others."""
+    """The position of an item in its list, which stays valid when other items change."""
     return f"{getattr(item, 'created', '')} {item.id}"
 
 
 def flag(request: web.Request, name: str, *, default: bool = False) -> bool:
-    """A parameter that is true or false."""
+    """A boolean parameter."""
     return request.query.get(name, str(default)).lower() == "true"
 
 
 def seconds_of(request: web.Request, name: str) -> float | None:
-    """A parameter that is a number above zero, or None if it is not given. Raises BadQuery."""
+    """A positive number of seconds, or None if it is not given. Raises BadQuery."""
     text = request.query.get(name, "")
     if not text:
         return None
@@ -92,7 +92,7 @@ def seconds_of(request: web.Request, name: str) -> float | None:
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise BadQuery(f"{name} must be a number above zero, and is {text!r}.")
+        raise BadQuery(f"{name} must be a number greater than zero, not {text!r}.")
     return number
 
 
@@ -101,4 +101,4 @@ def _moment(request: web.Request, name: str) -> datetime | None:
     try:
         return moment(text) if text else None
     except (ValueError, OverflowError):
-        raise BadQuery(f"{name} must be a time in ISO 8601, and is {text!r}.") from None
+        raise BadQuery(f"{name} must be a time in ISO 8601, not {text!r}.") from None

@@ -1,6 +1,7 @@
-"""Requests as Azure's host hands them to the worker: what it drops, what it joins, and what it leaves as it came.
+"""Requests as Azure's host passes them to the worker: what it drops, joins and leaves unchanged.
 
-https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script.Grpc/MessageExtensions/GrpcMessageConversionExtensions.cs
+https://github.com/Azure/azure-functions-
+host/blob/dev/src/WebJobs.Script.Grpc/MessageExtensions/GrpcMessageConversionExtensions.cs
 """
 
 from collections.abc import Iterable
@@ -11,15 +12,14 @@ from aiohttp import web
 
 
 async def handed_on(request: web.Request, route_params: dict[str, str]) -> func.HttpRequest:
-    """A request as an app in Azure gets it.
+    """A request as an app in Azure receives it.
 
-    The URL is the one that was asked for. Query parameters without a value are dropped, and several values of one name
-    are joined by commas; so are several headers of one name. A body without a Content-Length is dropped, and a compressed
-    one stays compressed.
+    The URL is unchanged. Query parameters without a value are dropped, and several values of one name are joined by commas;
+    so are several headers of one name. A body without a Content-Length is dropped, and a compressed one stays compressed.
     """
     headers = _joined((name.lower(), value) for name, value in request.headers.items())
     seen = [part for part in (headers.get("x-forwarded-for"), request.remote) if part]
-    headers["x-forwarded-for"] = ", ".join(seen)  # the front end adds the address that it sees
+    headers["x-forwarded-for"] = ", ".join(seen)  # the front end adds the address of the client
     asked = urlsplit(request.raw_path)
     content = await request.read()
     return func.HttpRequest(
@@ -33,7 +33,7 @@ async def handed_on(request: web.Request, route_params: dict[str, str]) -> func.
 
 
 def query_of(text: str) -> dict[str, str]:
-    """The query parameters that an app sees: names are the same in capitals, and values that are empty are left out."""
+    """The query parameters that an app sees: names are case-insensitive, and empty values are dropped."""
     pairs = (part.partition("=") for part in text.split("&") if part)
     return _joined((unquote_plus(name), unquote_plus(value)) for name, _, value in pairs if value)
 

@@ -1,4 +1,4 @@
-"""Routes: templates matched as the official host does, without regard to case, in the order of registration."""
+"""Routes: templates matched as by the official host, case-insensitively, in the order of registration."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ LEVELS = {"ANONYMOUS": Level.ANONYMOUS, "FUNCTION": Level.FUNCTION, "ADMIN": Lev
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One HTTP-triggered function and the requests it answers."""
+    """One HTTP-triggered function and its requests."""
 
     function: Function
     pattern: re.Pattern[str]
@@ -37,7 +37,7 @@ class Route:
 
 
 def find(routes: Sequence[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The first route that answers this request, with its parameters; a wrong method is no match."""
+    """The first route that matches a request, with its parameters; a wrong method is no match."""
     for route in routes:
         match = route.pattern.fullmatch(path.strip("/"))
         if match and (not route.methods or method in route.methods):

@@ -1,4 +1,4 @@
-"""A small app that uses what a Durable Functions app may use."""
+"""A small app that uses the features of Durable Functions."""
 
 import json
 import os
@@ -100,7 +100,7 @@ async def state(req: func.HttpRequest, client) -> func.HttpResponse:
 
 @app.route(route="errand/{left:int}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def errand(req: func.HttpRequest) -> func.HttpResponse:
-    """Accepted, and accepted, and done."""
+    """Responds 202 twice, then 200."""
     left = int(req.route_params["left"])
     if left:
         return func.HttpResponse(status_code=202, headers={"Location": f"/api/errand/{left - 1}", "Retry-After": "5"})
@@ -134,7 +134,7 @@ def called_otherwise(context):
 
 @app.orchestration_trigger(context_name="context")
 def calls_what_it_is_told(context):
-    """Calls an activity or an entity that fails in an odd way, and tells how."""
+    """Calls an activity or an entity that fails in an unusual way, and returns the error."""
     kind, name = context.get_input()
     try:
         if kind == "entity":
@@ -161,7 +161,7 @@ def fails_oddly(context):
 
 @app.orchestration_trigger(context_name="context")
 def counts(context):
-    """Calls an entity, signals it, is refused, and signals it once more on leaving."""
+    """Calls an entity, signals it, gets an error, and signals it once more at the end."""
     entity = df.EntityId("Counter", context.get_input())
     first = yield context.call_entity(entity, "add", 5)
     context.signal_entity(entity, "add", 10)
@@ -191,7 +191,7 @@ def hears_three(context):
 
 @app.orchestration_trigger(context_name="context")
 def fails_while_told_to(context):
-    """Fails, and its child with it, for as long as a file says so."""
+    """Fails, and its child with it, for as long as a file exists."""
     kept = yield context.call_activity("note", f"kept {context.instance_id}")
     child = yield context.call_sub_orchestrator("child_that_fails", context.get_input())
     return [kept, child]
@@ -251,7 +251,7 @@ def stubborn(context):
 
 @app.orchestration_trigger(context_name="context")
 def first_of_two(context):
-    """New tasks beside old ones: what is old must not hold up what is new."""
+    """Starts new tasks while old ones are pending: the old ones must not delay the new ones."""
     slow = context.create_timer(context.current_utc_datetime + timedelta(seconds=context.get_input()))
     quick = context.call_activity("add", [1, 1])
     yield context.task_any([slow, quick])
@@ -295,7 +295,7 @@ def counts_down(context):
 
 @app.orchestration_trigger(context_name="context")
 def collects(context):
-    """Hears one event a generation, whenever it comes."""
+    """Receives one event per generation, whenever it comes."""
     heard = context.get_input() or []
     said = yield context.wait_for_external_event("Word")
     heard = [*heard, said]
@@ -307,7 +307,7 @@ def collects(context):
 
 @app.orchestration_trigger(context_name="context")
 def fickle(context):
-    """Asks for something else the second time: what no orchestrator may do."""
+    """Schedules something else on replay, which no orchestrator may do."""
     seen = Path(f"{CALLS}.{context.instance_id}")
     name = "always_fail" if seen.exists() else "add"
     seen.touch()

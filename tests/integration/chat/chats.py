@@ -1,4 +1,4 @@
-"""Chats as the control plane meets them: what they send, signed as they sign it, and what they are told."""
+"""Chats as the control plane meets them: what they send, with their signatures, and what they receive."""
 
 import html
 import json
@@ -23,18 +23,18 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @dataclass(slots=True)
 class Slack:
-    """Somebody in Slack: each command has a trigger, and an address at which it is answered."""
+    """A Slack user: each command has a trigger ID and a response URL."""
 
     ground: Ground
     client: httpx.Client
     azure: AzureSide
 
     def say(self, text: str, user: str = "UOPERATOR", **fields: str) -> tuple[httpx.Response, Callable[[int], list[str]]]:
-        """Say a command; the first answer, and a way to wait for so many later ones."""
+        """Send a command; returns the first response, and a function that waits for the given number of later ones."""
         return self.raw(written_in_slack(text), user, **fields)
 
     def raw(self, text: str, user: str = "UOPERATOR", **fields: str) -> tuple[httpx.Response, Callable[[int], list[str]]]:
-        """A command as Slack sends it, with links and mentions of its making."""
+        """A command as Slack sends it, with its encoding of links and mentions."""
         path = f"/commands/{uuid.uuid4().hex}"
         reply_to = f"{self.ground.app_environment['SLACK_HOOKS_URL']}{path}"
         given = {
@@ -47,7 +47,7 @@ class Slack:
         return self.post("slack", {**given, **fields}), lambda count: self.answers(path, count)
 
     def click(self, command: str, user: str = "UOPERATOR") -> tuple[httpx.Response, Callable[[int], list[str]]]:
-        """Click a button that says a command."""
+        """Click a button that sends a command."""
         path = f"/actions/{uuid.uuid4().hex}"
         payload = {
             "type": "block_actions",
@@ -60,7 +60,7 @@ class Slack:
         return response, lambda count: self.answers(path, count)
 
     def post(self, door: str, fields: dict[str, str], *, age: float = 0.0, secret: str = SLACK_SECRET) -> httpx.Response:
-        """Post a form, signed by Slack's own library, some seconds ago."""
+        """Post a form with a signature of Slack's own library, made some seconds ago."""
         body = urlencode(fields)
         signed_at = str(int(self.ground.clock.seconds() - age))
         signature = SignatureVerifier(secret, Clock()).generate_signature(timestamp=signed_at, body=body)
@@ -68,18 +68,18 @@ class Slack:
         return self.client.post(f"/chatops/{door}", content=body, headers=headers)
 
     def answers(self, path: str, count: int) -> list[str]:
-        """So many answers that have arrived, each as the text that people read."""
-        until(lambda: len(self.azure.messages(path)) >= count, f"Slack was not told {count} times")
+        """The given number of received replies, each as readable text."""
+        until(lambda: len(self.azure.messages(path)) >= count, f"Slack did not get {count} messages")
         return [text_of(message["body"]) for message in self.azure.messages(path)]
 
 
 def written_in_slack(text: str) -> str:
-    """What somebody writes, as Slack sends it on."""
+    """A text as Slack passes it on."""
     return html.escape(text, quote=False)
 
 
 def text_of(message: dict[str, Any]) -> str:
-    """Everything that a message in Slack shows, and what its buttons say."""
+    """All visible text of a Slack message, and the commands of its buttons."""
     words: list[str] = []
     for block in message["blocks"]:
         words += [block["text"]["text"]] if "text" in block else []
@@ -90,7 +90,7 @@ def text_of(message: dict[str, Any]) -> str:
 
 @dataclass(slots=True)
 class Teams:
-    """Somebody who speaks to the outgoing webhook of a team."""
+    """A user of a Teams outgoing webhook."""
 
     ground: Ground
     client: httpx.Client
@@ -112,7 +112,7 @@ class Teams:
 
 
 def card_of(response: httpx.Response) -> dict[str, Any]:
-    """The Adaptive Card in an answer to Teams."""
+    """The Adaptive Card in a response to Teams."""
     assert response.status_code == 200, response.text
     (attachment,) = response.json()["attachments"]
     content: dict[str, Any] = attachment["content"]
@@ -121,7 +121,7 @@ def card_of(response: httpx.Response) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Script:
-    """A script that holds the secret of the generic door."""
+    """A script that has the secret of the generic endpoint."""
 
     ground: Ground
     client: httpx.Client
@@ -134,7 +134,7 @@ class Script:
 
     @property
     def now(self) -> str:
-        """This moment of simulated time."""
+        """The present simulated time."""
         return timestamp_ago(self.ground, 0.0)
 
     def send(self, body: bytes, secret: str = CHATOPS_SECRET) -> httpx.Response:
@@ -143,5 +143,5 @@ class Script:
 
 
 def timestamp_ago(ground: Ground, seconds: float) -> str:
-    """A moment of simulated time as Teams writes it."""
+    """A simulated timestamp in the format of Teams."""
     return timestamp(ground.clock.now() - timedelta(seconds=seconds))

@@ -1,4 +1,4 @@
-"""Commands from chats: signed, taken once, carried out with the rights of whoever gave them, and answered."""
+"""Chat commands: signed, accepted once, carried out with the rights of their sender, and answered."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ from tests.integration.chat.chats import Script, Slack, Teams, card_of, text_of
 from tests.support import AzureSide, ControlPlane, until
 
 VIEWER = "USTRANGER"
-SPEED = 60.0  # five minutes, which a signature is good for, must be more than a busy computer needs
+SPEED = 60.0  # the five minutes for which a signature is valid must be enough for a busy computer
 BOB, CAROL = ({"id": f"29:{n}", "aadObjectId": f"0d0e5e00-0000-4000-8000-0000000000{n}"} for n in ("b0", "ca"))
 numbers = itertools.count(1)
 
@@ -45,7 +45,7 @@ def script(ground: Ground) -> Iterator[Script]:
 
 @pytest.fixture(scope="module")
 def machine(ground: Ground) -> Iterator[str]:
-    """A running environment that somebody else owns."""
+    """A running environment of another owner."""
     with ground.client() as client:
         ControlPlane(client).up("chat0")
         yield "chat0"
@@ -56,7 +56,7 @@ def own() -> str:
     return f"chat-own{next(numbers)}"
 
 
-def test_what_is_written_in_a_chat_is_decoded_once_and_decoration_is_ignored(
+def test_chat_texts_are_decoded_once_and_formatting_is_ignored(
     slack: Slack, teams: Teams, script: Script, machine: str, own: str, control_plane: ControlPlane
 ) -> None:
     for said in (f"status *{machine}*", f"`status {machine}`", f"status \u200b{machine}"):
@@ -82,7 +82,7 @@ def trail(control_plane: ControlPlane, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_slash_command_becomes_a_running_machine_and_a_card(slack: Slack, control_plane: ControlPlane, own: str) -> None:
+def test_a_slash_command_builds_a_machine_and_returns_a_card(slack: Slack, control_plane: ControlPlane, own: str) -> None:
     first, later = slack.say(f"up {own}", "UUSER")
     assert (first.status_code, first.json()["response_type"]) == (200, "ephemeral")
     assert f"Accepted: up {own}" in text_of(first.json())
@@ -97,17 +97,17 @@ def test_a_slash_command_becomes_a_running_machine_and_a_card(slack: Slack, cont
     assert (operation["requested_by"], operation["channel"], operation["outcome"]) == ("slack:UUSER", "slack", "succeeded")
     stopped, later = slack.click(f"stop {own}", "UUSER")
     assert stopped.json() == {}
-    assert "is deallocated, as confirmed by Azure" in later(2)[1]
+    assert "is stopped, as confirmed by Azure" in later(2)[1]
     assert control_plane.get(own)["state"] == "stopped"
     _, later = slack.say(f"delete {own}", "UUSER")
     (sure,) = later(1)
     assert f"[Delete {own}: delete {own} yes]" in sure
-    assert control_plane.get(own)["state"] == "stopped", "nothing is deleted before somebody is sure"
+    assert control_plane.get(own)["state"] == "stopped", "nothing is deleted without confirmation"
     _, later = slack.click(f"delete {own} yes", "UUSER")
     assert "nothing is left" in later(2)[1]
 
 
-def test_every_word_is_answered(slack: Slack, machine: str) -> None:
+def test_every_chat_command_gets_its_reply(slack: Slack, machine: str) -> None:
     for said, answered in (
         (f"status {machine}", f"{machine} is running"),
         ("status", f"{machine}: running"),
@@ -121,7 +121,13 @@ def test_every_word_is_answered(slack: Slack, machine: str) -> None:
         (f"password {machine}", "/secrets/dormouse-chat0-"),
         (f"start {machine}", f"{machine} is running"),
         ("idle", "No sweep has ended yet"),
-        (f"up {machine} size=Standard_NC4as_T4_v3", "/size: cannot be updated in place"),
+        ("sizes polandcentral gpu=a10", "Standard_NV6ads_A10_v5: 6 vCPUs, 55 GiB, 1 x NVIDIA A10, 0.59 USD/h"),
+        ("sizes polandcentral gpu=a11", "There are no such sizes in polandcentral"),
+        ("sizes polandcentral max_price=cheap", "`max_price` must be an amount above 0"),
+        (f"up {machine} size=Standard_NC4as_T4_v3", "/size: cannot change from"),
+        (f"resize {machine} Standard_NV12ads_A10_v5", "takes effect only while it is stopped"),
+        (f"resize {machine} Standard_NC4as_T4_v3 restart", "different GPU drivers"),
+        (f"resize {machine} Standard_NV6ads_A10_v5", f"{machine} is running"),
     ):
         _, later = slack.say(said)
         assert answered in later(1)[0], said
@@ -136,9 +142,7 @@ def test_every_word_is_answered(slack: Slack, machine: str) -> None:
     later(1)
 
 
-def test_a_name_that_is_not_there_gets_choices_and_nobody_guesses(
-    slack: Slack, control_plane: ControlPlane, machine: str
-) -> None:
+def test_an_unknown_name_is_answered_with_suggestions(slack: Slack, control_plane: ControlPlane, machine: str) -> None:
     _, later = slack.say("stop cha")
     (answer,) = later(1)
     assert "There is no 'cha'" in answer
@@ -150,9 +154,21 @@ def test_a_name_that_is_not_there_gets_choices_and_nobody_guesses(
     assert control_plane.get(machine)["state"] == "running"
 
 
-@pytest.mark.parametrize("words", ["stop", "restart", "hold {} 2h", "extend {} 8h", "delete", "delete {} yes", "password"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "stop",
+        "restart",
+        "resize {} Standard_D4s_v5 restart",
+        "hold {} 2h",
+        "extend {} 8h",
+        "delete",
+        "delete {} yes",
+        "password",
+    ],
+)
 @pytest.mark.parametrize("who", [VIEWER, "UUSER"])
-def test_who_may_not_is_told_so_and_nothing_happens(
+def test_a_command_without_permission_is_refused_and_changes_nothing(
     slack: Slack, control_plane: ControlPlane, machine: str, words: str, who: str
 ) -> None:
     said = words.format(machine) if "{}" in words else f"{words} {machine}"
@@ -164,7 +180,7 @@ def test_who_may_not_is_told_so_and_nothing_happens(
     assert [each["verb"] for each in trail(control_plane, machine)] == ["provision"]
 
 
-def test_who_is_unknown_may_look(slack: Slack, machine: str) -> None:
+def test_an_unmapped_user_may_read(slack: Slack, machine: str) -> None:
     _, later = slack.say(f"status {machine}", VIEWER)
     assert f"{machine} is running" in later(1)[0]
 
@@ -177,9 +193,9 @@ def test_who_is_unknown_may_look(slack: Slack, machine: str) -> None:
         {"age": -301},
     ],
 )
-def test_a_message_that_slack_has_not_signed_now_is_refused(slack: Slack, machine: str, spoilt: dict[str, Any]) -> None:
+def test_a_message_without_a_current_slack_signature_is_rejected(slack: Slack, machine: str, spoilt: dict[str, Any]) -> None:
     fields = {"command": "/gpu", "text": f"stop {machine}", "user_id": "UOPERATOR", "trigger_id": "t", "response_url": "x"}
-    # Simulated time runs on while the request is on its way: a future must be further away than that.
+    # Simulated time advances while the request is in flight: a future timestamp must be further away than that.
     age = spoilt.get("age", 0.0)
     given = {**spoilt, "age": age - 600 if age < 0 else age}
     answer = slack.post("slack", fields, **given)
@@ -187,7 +203,7 @@ def test_a_message_that_slack_has_not_signed_now_is_refused(slack: Slack, machin
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_changed_body_or_no_signature_is_refused(slack: Slack) -> None:
+def test_a_changed_body_or_a_missing_signature_is_rejected(slack: Slack) -> None:
     assert slack.client.post("/chatops/slack", content=b"text=help").status_code == 401
     now = str(int(slack.ground.clock.seconds()))
     headers = {b"X-Slack-Request-Timestamp": now.encode(), b"X-Slack-Signature": "v0=ü".encode()}
@@ -196,7 +212,7 @@ def test_a_changed_body_or_no_signature_is_refused(slack: Slack) -> None:
         assert slack.client.post(f"/chatops/{door}", content=b"{}").status_code == 401
 
 
-def test_a_message_that_comes_again_has_no_second_effect(slack: Slack, control_plane: ControlPlane, own: str) -> None:
+def test_a_repeated_message_has_no_second_effect(slack: Slack, control_plane: ControlPlane, own: str) -> None:
     reply_to = f"{slack.ground.app_environment['SLACK_HOOKS_URL']}/again/{own}"
     fields = {"text": f"up {own} region=nowhere1", "user_id": "UOPERATOR", "trigger_id": own, "response_url": reply_to}
     answers = [slack.post("slack", fields) for _ in range(3)]
@@ -209,45 +225,54 @@ def test_a_message_that_comes_again_has_no_second_effect(slack: Slack, control_p
     assert len(slack.answers(f"/again/{own}", 2)) == 2
 
 
-def test_answers_go_to_slack_and_nowhere_else(slack: Slack, azure: AzureSide, machine: str) -> None:
+def test_replies_are_sent_only_to_slack_addresses(slack: Slack, azure: AzureSide, machine: str) -> None:
     for elsewhere in ("https://evil.example/x", "http://hooks.slack.com/x", "https://hooks.slack.com.evil.example/x", ""):
         answer, _ = slack.say(f"status {machine}", response_url=elsewhere)
         assert answer.status_code == 400
-    path = "/dormouse"  # a place of ours that is no answer to anybody
+    path = "/dormouse"  # a webhook of our own that is not a reply address
     assert not [message for message in azure.messages(path) if "blocks" in str(message["body"])]
 
 
-def test_where_answers_go_is_in_no_history_and_forgotten_at_the_end(
+def test_the_response_url_is_in_no_history_and_is_deleted_at_the_end(
     slack: Slack, ground: Ground, azure: AzureSide, own: str
 ) -> None:
     secret = f"{own}-only-slack-may-know"
     reply_to = f"{ground.app_environment['SLACK_HOOKS_URL']}/{secret}"
     slack.say("status", response_url=reply_to)
     slack.answers(f"/{secret}", 1)
-    until(lambda: not [row for row in azure.rows("receipts") if secret in str(row)], "the address is not forgotten")
+    until(lambda: not [row for row in azure.rows("receipts") if secret in str(row)], "the response_url is not deleted")
     files = [path for path in (ground.home / "host").rglob("*") if path.is_file()]
     assert files
     assert not [path.name for path in files if secret.encode() in path.read_bytes()]
 
 
-def test_a_slack_that_cannot_be_told_keeps_nothing_from_being_done(
+def test_a_command_is_carried_out_even_if_slack_cannot_be_reached(
     slack: Slack, azure: AzureSide, control_plane: ControlPlane, own: str
 ) -> None:
     azure.spoil(kind="hooks.localhost", status=500)
     slack.say(f"up {own}")
-    until(lambda: bool(trail(control_plane, own)), "nothing was begun")
+    until(lambda: bool(trail(control_plane, own)), "nothing was started")
     azure.behave()
     assert control_plane.wait(trail(control_plane, own)[0]["id"])["outcome"] == "succeeded"
 
 
-def test_an_azure_that_stumbles_is_asked_again_before_anybody_is_told(slack: Slack, azure: AzureSide, machine: str) -> None:
+def test_transient_azure_errors_are_retried_before_the_reply(slack: Slack, azure: AzureSide, machine: str) -> None:
     azure.spoil(path="/virtualMachines/", status=503, code="ServerTimeout", times=2)
     _, later = slack.say(f"status {machine}")
     assert f"{machine} is running" in later(1)[0]
     assert [fault["spoilt"] for fault in azure.faults()] == [2]
 
 
-def test_teams_is_answered_with_a_card(teams: Teams, machine: str) -> None:
+def test_a_refusal_of_azure_is_reported_at_once_with_the_permission(slack: Slack, azure: AzureSide, machine: str) -> None:
+    message = "The client does not have authorization to perform action 'Microsoft.Compute/virtualMachines/read' over scope"
+    azure.spoil(path="/virtualMachines/", status=403, code="AuthorizationFailed", message=message)
+    _, later = slack.say(f"status {machine}")
+    (answer,) = later(1)
+    assert "needs a role with the permission Microsoft.Compute/virtualMachines/read" in answer
+    assert [fault["spoilt"] for fault in azure.faults()] == [1]
+
+
+def test_a_teams_command_is_answered_with_a_card(teams: Teams, machine: str) -> None:
     card = card_of(teams.say(f"status {machine}"))
     assert card["body"][0]["text"] == f"{machine} is running"
     assert {"title": "State", "value": "running"} in next(
@@ -260,7 +285,7 @@ def test_teams_is_answered_with_a_card(teams: Teams, machine: str) -> None:
     assert refused["body"][0]["text"] == "Not allowed"
 
 
-def test_in_teams_an_environment_belongs_to_the_person_that_entra_knows(
+def test_an_environment_created_from_teams_belongs_to_the_entra_user(
     teams: Teams, control_plane: ControlPlane, own: str
 ) -> None:
     assert card_of(teams.say(f"up {own}", sender=BOB))["body"][0]["text"] == f"{own}: up started"
@@ -272,11 +297,11 @@ def test_in_teams_an_environment_belongs_to_the_person_that_entra_knows(
 @pytest.mark.parametrize(
     "spoilt", [{"secret": "YW5vdGhlcg=="}, {"age": 301}, {"timestamp": "now"}, {"timestamp": "2026-01-01T00:00:00Z"}]
 )
-def test_a_message_that_teams_has_not_sent_now_is_refused(teams: Teams, machine: str, spoilt: dict[str, Any]) -> None:
+def test_a_message_without_a_current_teams_signature_is_rejected(teams: Teams, machine: str, spoilt: dict[str, Any]) -> None:
     assert teams.say(f"stop {machine}", **spoilt).status_code == 401
 
 
-def test_an_activity_of_teams_counts_once(teams: Teams, azure: AzureSide, machine: str) -> None:
+def test_a_repeated_teams_activity_has_no_second_effect(teams: Teams, azure: AzureSide, machine: str) -> None:
     first = card_of(teams.say(f"status {machine}", id="the-same"))
     before = len(azure.rows("receipts"))
     assert card_of(teams.say(f"status {machine}", id="the-same")) == first
@@ -284,7 +309,7 @@ def test_an_activity_of_teams_counts_once(teams: Teams, azure: AzureSide, machin
     assert teams.say("status", sender={}).status_code == 400
 
 
-def test_a_script_says_the_same_words_in_json(script: Script, machine: str) -> None:
+def test_a_script_sends_the_same_commands_as_json(script: Script, machine: str) -> None:
     answer = script.say(f"hold {machine} 1h nightly").json()
     assert answer["title"] == f"{machine} stays awake"
     assert answer["next"] == [{"title": "Remove hold", "say": f"hold {machine} off", "url": None}]
@@ -293,7 +318,7 @@ def test_a_script_says_the_same_words_in_json(script: Script, machine: str) -> N
     assert script.say(f"stop {machine}", "somebody").json()["title"] == "Not allowed"
 
 
-def test_a_script_must_sign_and_say_all_that_is_asked(script: Script) -> None:
+def test_a_script_request_needs_a_signature_and_all_fields(script: Script) -> None:
     assert script.say("status", secret="another").status_code == 401
     assert script.say("status", age=301).status_code == 401
     assert script.send(b"not json").status_code == 400
@@ -302,7 +327,7 @@ def test_a_script_must_sign_and_say_all_that_is_asked(script: Script) -> None:
     assert script.send(b"x" * (64 * 1024 + 1)).status_code == 413
 
 
-def test_slack_may_look_whether_anybody_is_there(slack: Slack) -> None:
+def test_slack_ssl_checks_and_closed_views_are_acknowledged(slack: Slack) -> None:
     assert slack.post("slack", {"ssl_check": "1"}).status_code == 200
     assert slack.post("slack/interactions", {"payload": '{"type": "view_closed"}'}).json() == {}
     assert slack.post("slack/interactions", {"payload": "no json"}).status_code == 400
@@ -310,7 +335,7 @@ def test_slack_may_look_whether_anybody_is_there(slack: Slack) -> None:
     assert SLACK_SECRET not in slack.post("slack", {"text": "status"}).text
 
 
-def test_a_door_without_a_secret_is_shut() -> None:
+def test_a_chat_endpoint_without_a_secret_is_disabled() -> None:
     shut = {"SLACK_SIGNING_SECRET": "", "TEAMS_WEBHOOK_SECRET": "", "CHATOPS_SECRET": ""}
     with (
         temporary_ground(
@@ -328,27 +353,27 @@ def test_a_door_without_a_secret_is_shut() -> None:
         assert Script(ground, client).say("status", secret="").status_code == 401
 
 
-def test_what_is_told_is_signed(slack: Slack, azure: AzureSide, own: str) -> None:
+def test_webhook_notifications_are_signed(slack: Slack, azure: AzureSide, own: str) -> None:
     _, later = slack.say(f"up {own}")
     later(2)
-    until(lambda: any(told["body"]["name"] == own for told in azure.messages("/dormouse")), "nobody was told")
+    until(lambda: any(told["body"]["name"] == own for told in azure.messages("/dormouse")), "no notification was sent")
     (told,) = [told for told in azure.messages("/dormouse") if told["body"]["name"] == own]
     assert told["body"]["event"] == "provision done"
     sent = json.dumps(told["body"]).encode()
     assert told["headers"]["x-hub-signature-256"] == hub_signature(NOTIFY_SECRET, sent)
 
 
-def test_a_moment_without_a_zone_is_none(teams: Teams) -> None:
+def test_a_timestamp_without_a_time_zone_is_rejected(teams: Teams) -> None:
     assert teams.say("help", timestamp=f"{teams.ground.clock.now():%Y-%m-%dT%H:%M:%S}").status_code == 401
 
 
-def test_the_same_activity_in_another_conversation_is_another_one(teams: Teams, machine: str) -> None:
+def test_the_same_activity_id_in_another_conversation_is_another_message(teams: Teams, machine: str) -> None:
     here = card_of(teams.say(f"status {machine}", id="twin", conversation={"id": "19:here"}))
     there = card_of(teams.say("status nobody-like-this", id="twin", conversation={"id": "19:there"}))
     assert here["body"][0]["text"] != there["body"][0]["text"]
 
 
-def test_a_machine_that_is_being_stopped_cannot_be_started_meanwhile(
+def test_a_machine_cannot_be_started_while_it_is_being_stopped(
     slack: Slack, azure: AzureSide, control_plane: ControlPlane, own: str
 ) -> None:
     control_plane.up(own)
@@ -357,33 +382,36 @@ def test_a_machine_that_is_being_stopped_cannot_be_started_meanwhile(
     _, later = slack.say(f"start {own}")
     assert f"The environment is busy*\nOperation {stop} is running on environment {own}" in later(1)[0]
     _, later = slack.say(f"up {own} allow_from=198.51.100.0/24")
-    assert "The environment is busy" in later(1)[0], "what was asked for is not lost without a word"
-    assert "is deallocated" in str(control_plane.wait(stop)["reason"])
+    assert "The environment is busy" in later(1)[0], "the request is answered"
+    assert "is stopped" in str(control_plane.wait(stop)["reason"])
 
 
-def test_a_slack_that_stumbles_is_told_again(slack: Slack, azure: AzureSide, machine: str) -> None:
+def test_a_failed_reply_to_slack_is_retried(slack: Slack, azure: AzureSide, machine: str) -> None:
     azure.spoil(kind="hooks.localhost", status=500, times=2)
     _, later = slack.say(f"restart {machine}")
     assert "was restarted" in later(2)[1]
 
 
-def test_what_slack_does_not_hear_keeps_the_end_from_nobody(slack: Slack, azure: AzureSide, machine: str) -> None:
-    azure.spoil(kind="hooks.localhost", status=500, times=3)  # as often as the first answer is tried
+def test_the_final_reply_is_sent_even_if_the_first_reply_failed(slack: Slack, azure: AzureSide, machine: str) -> None:
+    azure.spoil(kind="hooks.localhost", status=500, times=3)  # as often as the first reply is attempted
     _, later = slack.say(f"restart {machine}")
     (end,) = later(1)
     assert "was restarted" in end
-    until(lambda: not [row for row in azure.rows("receipts") if "/commands/" in str(row)], "the address is not forgotten")
+    until(lambda: not [row for row in azure.rows("receipts") if "/commands/" in str(row)], "the response_url is not deleted")
 
 
-def test_people_are_told_again_where_they_did_not_hear_it(slack: Slack, azure: AzureSide, own: str) -> None:
+def test_failed_notifications_are_retried_per_channel(slack: Slack, azure: AzureSide, own: str) -> None:
     azure.spoil(kind="hooks.localhost", path="/dormouse", status=500, times=2)
     _, later = slack.say(f"up {own}")
     later(2)
-    until(lambda: bool([told for told in azure.messages("/dormouse") if told["body"]["name"] == own]), "nobody was told")
+    until(
+        lambda: bool([told for told in azure.messages("/dormouse") if told["body"]["name"] == own]),
+        "no notification was sent",
+    )
     assert len([told for told in azure.messages("/dormouse") if told["body"]["name"] == own]) == 1
 
 
-def test_an_azure_that_stays_away_is_said_to_in_the_end(slack: Slack, azure: AzureSide, machine: str) -> None:
+def test_the_reply_reports_a_lasting_azure_outage(slack: Slack, azure: AzureSide, machine: str) -> None:
     azure.spoil(path="/virtualMachines/", status=503, code="ServerTimeout")
     _, later = slack.say(f"status {machine}")
     (answer,) = later(1)
@@ -391,7 +419,9 @@ def test_an_azure_that_stays_away_is_said_to_in_the_end(slack: Slack, azure: Azu
     assert "CloudUnavailable" not in answer
 
 
-def test_a_key_of_an_earlier_message_opens_no_door(script: Script, azure: AzureSide, machine: str) -> None:
+def test_the_idempotency_key_of_an_earlier_message_does_not_replace_a_signature(
+    script: Script, azure: AzureSide, machine: str
+) -> None:
     body = json.dumps(
         {"id": "once-and-never-again", "at": script.now, "user": "operator", "text": f"status {machine}"}
     ).encode()
@@ -405,14 +435,16 @@ def test_a_key_of_an_earlier_message_opens_no_door(script: Script, azure: AzureS
     assert len(azure.rows("receipts")) == before
 
 
-def test_a_click_that_names_no_place_of_slacks_is_refused(slack: Slack, control_plane: ControlPlane, machine: str) -> None:
+def test_a_button_click_with_a_foreign_response_url_is_rejected(
+    slack: Slack, control_plane: ControlPlane, machine: str
+) -> None:
     click: dict[str, Any] = {"type": "block_actions", "user": {"id": "UOPERATOR"}, "trigger_id": "t9"}
     payload = {**click, "response_url": "https://evil.example/x", "actions": [{"value": f"hold {machine} 2h"}]}
     assert slack.post("slack/interactions", {"payload": json.dumps(payload)}).status_code == 400
     assert control_plane.get(machine)["hold"] is None
 
 
-def test_an_environment_can_be_changed_from_any_door_of_its_owner(
+def test_an_owner_can_change_an_environment_from_chat_and_http(
     ground: Ground, teams: Teams, control_plane: ControlPlane, own: str
 ) -> None:
     assert card_of(teams.say(f"up {own}", sender=BOB))["body"][0]["text"] == f"{own}: up started"

@@ -1,4 +1,4 @@
-"""Cancel: what was built is taken back, what was there before stays, and what Azure finishes anyway cannot be cancelled."""
+"""Cancel rolls back what was built and keeps what existed before; what Azure finishes anyway cannot be cancelled."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.support import AzureSide, ControlPlane
 
 
 def cancelled_at(control_plane: ControlPlane, name: str, step: str, state: str) -> dict[str, Any]:
-    """What came of a provision that was cancelled as soon as one of its steps stood so."""
+    """The outcome of a provision that was cancelled as soon as one of its steps had the given state."""
     accepted = control_plane.put(name).json()["operation"]
     control_plane.until_step(accepted, step, state)
     control_plane.cancel(accepted)
@@ -34,16 +34,16 @@ def test_a_provision_that_is_cancelled_leaves_nothing_and_frees_the_name(
     control_plane.up(name)
 
 
-def test_a_step_that_azure_puts_off_is_not_waited_for(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_cancelling_does_not_wait_for_a_throttled_step(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     azure.hold_up("PUT", f"vm-{name}")
     operation = cancelled_at(control_plane, name, "vm", "running")
     assert operation["outcome"] == "cancelled"
     (vm,) = [step for step in operation["steps"] if step["name"] == "vm"]
-    assert vm["duration_seconds"] < 300  # it would have been asked again after 400 seconds
+    assert vm["duration_seconds"] < 300  # it would have been polled again after 400 seconds
     assert azure.resources(name) == []
 
 
-def test_a_change_that_is_cancelled_keeps_what_was_there(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_a_cancelled_change_keeps_existing_resources(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     before = {resource["id"] for resource in azure.resources(name)}
     azure.vanish(name, "extensions")
@@ -56,7 +56,7 @@ def test_a_change_that_is_cancelled_keeps_what_was_there(control_plane: ControlP
     control_plane.up(name)
 
 
-def test_what_azure_finishes_anyway_cannot_be_cancelled(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_a_stop_cannot_be_cancelled(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     azure.hold_up("POST", f"vm-{name}/deallocate")
     stopping = control_plane.post(name, "stop").json()["operation"]
@@ -67,7 +67,7 @@ def test_what_azure_finishes_anyway_cannot_be_cancelled(control_plane: ControlPl
     assert control_plane.cancel("nobody-provision-01").status_code == 404
 
 
-def test_cancelling_twice_is_cancelling_once(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_cancelling_is_idempotent(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     accepted = control_plane.put(name).json()["operation"]
     control_plane.until_step(accepted, "vm", "running")
     assert {control_plane.cancel(accepted).status_code for _ in range(3)} == {202}
@@ -75,9 +75,7 @@ def test_cancelling_twice_is_cancelling_once(control_plane: ControlPlane, azure:
     assert azure.resources(name) == []
 
 
-def test_a_refusal_is_not_hidden_by_a_cancellation_that_comes_later(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
+def test_a_later_cancellation_does_not_hide_a_refusal(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     azure.spoil(method="PUT", path=f"vm-{name}", code="SkuNotAvailable", status=409)
     operation = cancelled_at(control_plane, name, "vm", "refused")
     assert (operation["outcome"], operation["refusals"][0]["code"]) == ("failed", "SkuNotAvailable")
@@ -85,7 +83,7 @@ def test_a_refusal_is_not_hidden_by_a_cancellation_that_comes_later(
 
 
 @pytest.mark.parametrize("spoilt", [{"effect": "lose"}, {"effect": "drop"}])
-def test_the_role_of_a_new_machine_is_taken_back_whatever_became_of_the_answer(
+def test_the_role_of_a_new_machine_is_rolled_back_even_if_the_response_was_lost(
     control_plane: ControlPlane, azure: AzureSide, name: str, spoilt: dict[str, str]
 ) -> None:
     control_plane.up(name)
@@ -98,7 +96,9 @@ def test_the_role_of_a_new_machine_is_taken_back_whatever_became_of_the_answer(
     assert azure.of_type(name, "Microsoft.Authorization/roleAssignments") == []
 
 
-def test_a_role_that_cannot_be_taken_back_is_named(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_a_role_that_cannot_be_rolled_back_is_listed_as_leftover(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
     control_plane.up(name)
     for kind in ("virtualMachines/extensions", "virtualMachines", "disks", "networkInterfaces", "roleAssignments"):
         azure.vanish(name, kind)

@@ -1,4 +1,4 @@
-"""The host is killed, Azure throttles, answers are lost: what was asked for is done all the same, and once."""
+"""The host is killed, Azure throttles, responses are lost: every operation is completed all the same, and once."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ ONCE = (
 
 @pytest.fixture(scope="module")
 def shaky() -> Iterator[Ground]:
-    """A ground of its own, for it will be kicked; slow enough to be hit in the middle of things."""
+    """A sandbox of its own that is killed; slow enough to be hit in the middle of an operation."""
     with temporary_ground(speed=100.0, seed=7) as ground:
         yield ground
 
@@ -47,7 +47,7 @@ def assert_whole(side: AzureSide, name: str) -> None:
 
 
 @pytest.mark.parametrize("step", ["network", "storage", "vm", "driver", "health"])
-def test_a_host_killed_while_building_goes_on_where_it_was(
+def test_a_provision_continues_after_the_host_was_killed(
     shaky: Ground, plane: ControlPlane, side: AzureSide, name: str, step: str
 ) -> None:
     accepted = plane.put(name).json()["operation"]
@@ -60,7 +60,7 @@ def test_a_host_killed_while_building_goes_on_where_it_was(
     assert plane.down(name)["outcome"] == "succeeded"
 
 
-def test_a_host_killed_again_and_again_still_finishes(
+def test_a_provision_succeeds_although_the_host_is_killed_repeatedly(
     shaky: Ground, plane: ControlPlane, side: AzureSide, name: str
 ) -> None:
     accepted = plane.put(name).json()["operation"]
@@ -77,7 +77,9 @@ def test_a_host_killed_again_and_again_still_finishes(
     assert side.secrets(name) == []
 
 
-def test_both_killed_and_restarted_still_finish(shaky: Ground, plane: ControlPlane, side: AzureSide, name: str) -> None:
+def test_a_provision_succeeds_after_host_and_azure_were_restarted(
+    shaky: Ground, plane: ControlPlane, side: AzureSide, name: str
+) -> None:
     accepted = plane.put(name).json()["operation"]
     plane.until_step(accepted, "vm", "running")
     shaky.stop()
@@ -86,7 +88,7 @@ def test_both_killed_and_restarted_still_finish(shaky: Ground, plane: ControlPla
     assert_whole(side, name)
 
 
-def test_a_cancelled_provision_is_taken_back_though_the_host_is_killed(
+def test_a_cancelled_provision_is_rolled_back_although_the_host_is_killed(
     shaky: Ground, plane: ControlPlane, side: AzureSide, name: str
 ) -> None:
     accepted = plane.put(name).json()["operation"]
@@ -97,7 +99,7 @@ def test_a_cancelled_provision_is_taken_back_though_the_host_is_killed(
     assert side.resources(name) == []
 
 
-def test_every_third_call_throttled_only_takes_longer(plane: ControlPlane, side: AzureSide, name: str) -> None:
+def test_throttling_every_third_call_only_takes_longer(plane: ControlPlane, side: AzureSide, name: str) -> None:
     throttled = {"status": 429, "code": "TooManyRequests", "message": "slow down", "retry_after": 2}
     side.spoil(path="/subscriptions/", every=3, **throttled)
     side.spoil(path="/secrets", every=3, **throttled)
@@ -112,7 +114,7 @@ def test_every_third_call_throttled_only_takes_longer(plane: ControlPlane, side:
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_a_server_that_stumbles_is_asked_again(plane: ControlPlane, side: AzureSide, name: str, status: int) -> None:
+def test_server_errors_are_retried(plane: ControlPlane, side: AzureSide, name: str, status: int) -> None:
     side.spoil(path=f"rg-dormouse-{name}", every=4, status=status, code="InternalServerError")
     operation = plane.wait(patient(lambda: plane.put(name)).json()["operation"])
     assert operation["outcome"] == "succeeded", operation["reason"]
@@ -120,9 +122,7 @@ def test_a_server_that_stumbles_is_asked_again(plane: ControlPlane, side: AzureS
     assert_whole(side, name)
 
 
-def test_an_answer_that_is_lost_after_the_effect_makes_nothing_twice(
-    plane: ControlPlane, side: AzureSide, name: str
-) -> None:
+def test_a_response_lost_after_its_effect_creates_no_duplicate(plane: ControlPlane, side: AzureSide, name: str) -> None:
     side.spoil(effect="lose", method="PUT", path=f"rg-dormouse-{name}", every=2)
     side.spoil(effect="lose", method="PUT", path=f"/secrets/dormouse-{name}", times=1)
     operation = plane.provision(name)
@@ -131,7 +131,7 @@ def test_an_answer_that_is_lost_after_the_effect_makes_nothing_twice(
     assert_whole(side, name)
 
 
-def test_azure_that_cannot_be_asked_is_a_503_and_not_a_500(plane: ControlPlane, side: AzureSide, name: str) -> None:
+def test_an_unreachable_azure_is_a_503(plane: ControlPlane, side: AzureSide, name: str) -> None:
     plane.up(name)
     side.spoil(method="GET", path=f"rg-dormouse-{name}", status=503, code="ServerTimeout")
     answer = plane.client.get(f"/environments/{name}")
@@ -139,9 +139,7 @@ def test_azure_that_cannot_be_asked_is_a_503_and_not_a_500(plane: ControlPlane, 
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_records_that_cannot_be_reached_are_a_503_and_nothing_is_half_done(
-    plane: ControlPlane, side: AzureSide, name: str
-) -> None:
+def test_unreachable_records_are_a_503_and_leave_nothing_half_done(plane: ControlPlane, side: AzureSide, name: str) -> None:
     side.spoil(path="/operations", status=503, code="ServerBusy")
     assert plane.put(name).status_code == 503
     side.behave()
@@ -149,7 +147,7 @@ def test_records_that_cannot_be_reached_are_a_503_and_nothing_is_half_done(
     plane.up(name)
 
 
-def test_a_lock_whose_operation_is_gone_is_taken_over(
+def test_the_lock_of_a_terminated_operation_is_taken_over(
     shaky: Ground, plane: ControlPlane, side: AzureSide, name: str
 ) -> None:
     accepted = plane.put(name).json()["operation"]
@@ -164,14 +162,14 @@ def test_a_lock_whose_operation_is_gone_is_taken_over(
 
 
 def terminate(ground: Ground, instance: str) -> None:
-    """Somebody ends an orchestration from outside, with the key of the durable interface."""
+    """Terminate an orchestration from outside, with the key of the durable management API."""
     url = f"http://127.0.0.1:{ground.port}/runtime/webhooks/durabletask/instances/{instance}/terminate"
     answer = httpx.post(url, headers={"x-functions-key": ground.keys["durable"]}, trust_env=False)
     assert answer.status_code == 202
 
 
 def patient(ask: Callable[[], httpx.Response]) -> httpx.Response:
-    """A caller who comes back when told that Azure cannot be asked right now."""
+    """A caller that retries after a 503."""
     for _ in range(20):
         answer = ask()
         if answer.status_code != 503:

@@ -1,4 +1,4 @@
-"""Taken down without leftovers, and verified."""
+"""Deletion leaves nothing behind, and that is verified."""
 
 from tests.support import AzureSide, ControlPlane
 
@@ -14,7 +14,7 @@ def test_nothing_is_left_after_a_delete(control_plane: ControlPlane, azure: Azur
     assert name not in {item["name"] for item in control_plane.every_environment()}
 
 
-def test_deleting_what_is_deleted_is_a_success_and_deleting_what_never_was_is_404(
+def test_deleting_is_idempotent_and_404_for_an_unknown_environment(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     assert control_plane.delete(name).status_code == 404
@@ -27,9 +27,7 @@ def test_deleting_what_is_deleted_is_a_success_and_deleting_what_never_was_is_40
     assert (gone.status_code, gone.json()["state"]) == (200, "absent")
 
 
-def test_a_name_can_be_used_again_with_a_password_of_its_own(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
+def test_a_name_can_be_reused_and_gets_a_new_password(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     first = azure.secrets(name)
     control_plane.down(name)
@@ -38,16 +36,14 @@ def test_a_name_can_be_used_again_with_a_password_of_its_own(
     assert len(azure.secrets(name)) == 1
 
 
-def test_an_environment_is_not_deleted_while_it_is_built(control_plane: ControlPlane, name: str) -> None:
+def test_an_environment_cannot_be_deleted_while_it_is_built(control_plane: ControlPlane, name: str) -> None:
     accepted = control_plane.put(name)
     busy = control_plane.delete(name)
     assert (busy.status_code, busy.json()["operation"]) == (409, accepted.json()["operation"])
     assert control_plane.follow(accepted)["outcome"] == "succeeded"
 
 
-def test_what_azure_will_not_delete_is_named_and_can_be_deleted_later(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
+def test_leftovers_are_listed_and_can_be_deleted_later(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     azure.spoil(method="DELETE", kind="Microsoft.Resources/resourceGroups", path=f"rg-dormouse-{name}", code="ScopeLocked")
     operation = control_plane.down(name)
@@ -59,7 +55,7 @@ def test_what_azure_will_not_delete_is_named_and_can_be_deleted_later(
     assert azure.resources(name) == []
 
 
-def test_what_cannot_be_looked_up_keeps_nothing_else_alive_and_is_said(
+def test_a_failed_resource_graph_query_is_reported_and_everything_else_is_deleted(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)

@@ -14,7 +14,7 @@ from tests.support import SUBSCRIPTION, WORKSTATION, AzureSide, ControlPlane, ev
 
 @pytest.fixture(scope="module")
 def staging(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A second control plane beside the one of the ground, with a deployment id of its own."""
+    """A second control plane in the same sandbox, with a deployment ID of its own."""
     home, port = tmp_path_factory.mktemp("staging"), free_port()
     command = list(ground.host.command)
     command[command.index("--home") + 1] = str(home)
@@ -35,7 +35,7 @@ def of_group(azure: AzureSide, group: str) -> set[str]:
     return {item["id"] for item in azure.everything() if f"{item['id'].lower()}/".startswith(f"{root}/")}
 
 
-def test_the_same_name_is_two_environments_and_a_deletion_reaches_its_own(
+def test_environments_of_the_same_name_in_two_deployments_are_independent(
     control_plane: ControlPlane, staging: httpx.Client, azure: AzureSide, name: str
 ) -> None:
     other = ControlPlane(staging)
@@ -46,27 +46,25 @@ def test_the_same_name_is_two_environments_and_a_deletion_reaches_its_own(
     ours, theirs = of_group(azure, f"rg-dormouse-{name}"), of_group(azure, f"rg-dormouse-staging--{name}")
     assert ours
     assert theirs
-    assert control_plane.get(name)["address"] != other.get(name)["address"]
+    assert control_plane.get(name)["endpoints"] != other.get(name)["endpoints"]
     secrets = set(azure.secrets(name))
     ended = other.follow(staging.delete(f"/environments/{name}"))
     assert ended["outcome"] == "succeeded", ended["reason"]
     assert of_group(azure, f"rg-dormouse-staging--{name}") == set()
     assert of_group(azure, f"rg-dormouse-{name}") == ours
     assert set(azure.secrets(name)) == secrets
-    assert "Not deleted" not in ended["reason"]  # what carries another deployment's id is not even named
+    assert "Not deleted" not in ended["reason"]  # what carries another deployment's ID is not even listed
     assert control_plane.get(name)["state"] == "running"
     assert control_plane.client.get("/operations", params={"environment": name}).json()["value"][0]["verb"] == "provision"
 
 
-def test_an_environment_of_main_never_has_the_name_of_anothers_group(
-    control_plane: ControlPlane, staging: httpx.Client, name: str
-) -> None:
+def test_group_names_of_two_deployments_never_collide(control_plane: ControlPlane, staging: httpx.Client, name: str) -> None:
     planned = control_plane.put(f"staging-{name}", dry_run="true").json()
     theirs = staging.put(f"/environments/{name}", json=WORKSTATION, params={"dry_run": "true"}).json()
     assert {step["id"] for step in planned["resources"] if step["id"]}.isdisjoint(step["id"] for step in theirs["resources"])
 
 
-def test_each_sweep_leaves_the_machines_of_the_other_alone(
+def test_a_sweep_ignores_machines_of_the_other_deployment(
     control_plane: ControlPlane, staging: httpx.Client, azure: AzureSide, name: str
 ) -> None:
     mine = FleetSide(control_plane.client, azure.client, f"both-{name}")
@@ -82,7 +80,7 @@ def test_each_sweep_leaves_the_machines_of_the_other_alone(
     assert (refused.status_code, "staging" in refused.json()["detail"]) == (409, True)
 
 
-def test_an_adopted_machine_is_swept_by_the_deployment_that_has_adopted_it(
+def test_an_adopted_machine_is_swept_only_by_its_deployment(
     control_plane: ControlPlane, staging: httpx.Client, azure: AzureSide, name: str
 ) -> None:
     mine = FleetSide(control_plane.client, azure.client, f"adopt-{name}")
@@ -95,7 +93,7 @@ def test_an_adopted_machine_is_swept_by_the_deployment_that_has_adopted_it(
         side.sweep(dry_run=True)
         return "one" in side.lines()
 
-    assert eventually(lambda: seen_by(theirs))  # Resource Graph is late
+    assert eventually(lambda: seen_by(theirs))  # Resource Graph is behind
     assert not seen_by(mine)
     assert ControlPlane(staging).follow(staging.post("/machines/release", json=asked))["outcome"] == "succeeded"
     (machine_now,) = [item for item in azure.everything() if item["id"].lower() == mine.id("one").lower()]

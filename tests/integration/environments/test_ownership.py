@@ -1,4 +1,4 @@
-"""Only what a plan has named belongs to an environment: tags and names give no right to anything."""
+"""Only resources that a plan has named belong to an environment: tags and names give no rights."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ KINDS = ("Microsoft.Compute/disks", "Microsoft.Network/networkSecurityGroups", "
 
 
 def both_tags(name: str) -> dict[str, str]:
-    """Tags as our own resources carry them."""
+    """The tags that our own resources have."""
     operation = f"{name}-provision-01M80AKRESFYRXQ716J26R1AX0"
     return {"dormouse": name, "dormouse-operation": operation, "dormouse-deployment": "main"}
 
@@ -23,7 +23,7 @@ def ids(azure: AzureSide) -> set[str]:
     return {item["id"] for item in azure.everything()}
 
 
-def test_what_others_own_survives_a_deletion_whatever_its_tags_say_and_is_named(
+def test_deletion_keeps_and_lists_foreign_resources_whatever_their_tags(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
@@ -40,10 +40,10 @@ def test_what_others_own_survives_a_deletion_whatever_its_tags_say_and_is_named(
     assert azure.resources(name) == []
     for stray in strays:
         assert stray in operation["reason"]
-    assert "Not deleted, because Dormouse did not create them" in operation["reason"]
+    assert "Not deleted, because the spec keeps them, or Dormouse did not create them" in operation["reason"]
 
 
-def test_seventy_resources_with_the_tag_keep_no_deletion_from_ending(
+def test_seventy_foreign_resources_with_our_tag_do_not_block_a_deletion(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
@@ -56,7 +56,7 @@ def test_seventy_resources_with_the_tag_keep_no_deletion_from_ending(
 
 
 @pytest.mark.parametrize("tags", [{}, {"dormouse": "", "dormouse-operation": ""}], ids=["untagged", "tagged"])
-def test_what_others_put_into_the_group_survives_and_keeps_the_group(
+def test_foreign_resources_in_the_group_are_kept_together_with_the_group(
     control_plane: ControlPlane, azure: AzureSide, name: str, tags: dict[str, str]
 ) -> None:
     control_plane.up(name)
@@ -73,7 +73,7 @@ def test_what_others_put_into_the_group_survives_and_keeps_the_group(
     assert (again.status_code, group in again.json()["detail"]) == (409, True)
 
 
-def test_a_group_that_cannot_be_listed_stays_and_what_is_ours_in_it_goes(
+def test_a_group_that_cannot_be_listed_is_kept_and_our_resources_in_it_are_deleted(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
@@ -88,7 +88,7 @@ def test_a_group_that_cannot_be_listed_stays_and_what_is_ours_in_it_goes(
     assert azure.resources(name) == []
 
 
-def test_a_group_whose_tags_name_somebody_else_stays_and_what_is_ours_in_it_goes(
+def test_a_group_tagged_for_another_deployment_is_kept_and_our_resources_in_it_are_deleted(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
@@ -100,9 +100,7 @@ def test_a_group_whose_tags_name_somebody_else_stays_and_what_is_ours_in_it_goes
     assert f"rg-dormouse-{name}" in operation["reason"]
 
 
-def test_a_rollback_leaves_what_others_have_put_into_the_new_group(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
+def test_rollback_keeps_foreign_resources_in_the_new_group(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     azure.hold_up("PUT", "/storageAccounts/")
     azure.spoil(method="PUT", kind=MACHINE, path=f"rg-dormouse-{name}", code="SkuNotAvailable")
     accepted = control_plane.put(name).json()["operation"]
@@ -118,7 +116,7 @@ def test_a_rollback_leaves_what_others_have_put_into_the_new_group(
 
 
 @pytest.mark.parametrize("tags", [{}, {"team": "others"}, {"dormouse": ""}, {"dormouse": "", "dormouse-operation": ""}])
-def test_a_group_without_a_record_is_refused_to_every_caller(
+def test_provision_is_refused_if_the_group_exists_without_a_record(
     control_plane: ControlPlane, azure: AzureSide, name: str, tags: dict[str, str]
 ) -> None:
     group = f"rg-dormouse-{name}"
@@ -142,7 +140,7 @@ def people(ground: Ground) -> Any:
         yield People(ground.api, ground.key, simulation)
 
 
-def test_an_environment_whose_record_is_lost_is_refused_to_every_caller(
+def test_every_caller_is_refused_if_the_record_of_an_environment_is_lost(
     people: People, control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     alice, mallory, olga = people.token("alice", "user"), people.token("mallory", "user"), people.token("olga", "operator")
@@ -158,7 +156,7 @@ def test_an_environment_whose_record_is_lost_is_refused_to_every_caller(
     assert azure.rows("environments") == [row for row in azure.rows("environments") if row["RowKey"] != name]
 
 
-def test_what_carries_anothers_tag_changes_nothing_in_any_view(
+def test_foreign_resources_with_our_tag_do_not_change_any_view(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
@@ -168,12 +166,14 @@ def test_what_carries_anothers_tag_changes_nothing_in_any_view(
     azure.found_address(f"rg-dormouse-{name}", f"a-{name}", tags=both_tags(name), ipAddress="198.51.100.67")
     single = control_plane.get(name)
     (listed,) = [item for item in control_plane.every_environment() if item["name"] == name]
-    assert single["address"] not in (None, "198.51.100.66", "198.51.100.67")
-    for field in ("address", "state", "billed", "size", "endpoints"):
+    hosts = {endpoint["host"] for endpoint in single["endpoints"]}
+    assert hosts
+    assert not hosts & {"198.51.100.66", "198.51.100.67"}
+    for field in ("state", "billed", "resources", "endpoints"):
         assert listed[field] == single[field]
 
 
-def test_a_stopped_machine_with_anothers_tag_does_not_stop_it_in_the_list(
+def test_a_stopped_foreign_machine_with_our_tag_does_not_change_the_listed_state(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
@@ -183,10 +183,11 @@ def test_a_stopped_machine_with_anothers_tag_does_not_stop_it_in_the_list(
     ]
     azure.client.post("/estate", json={"machines": machines}).raise_for_status()
     (listed,) = [item for item in control_plane.every_environment() if item["name"] == name]
-    assert (listed["state"], listed["billed"], listed["size"]) == ("running", True, "Standard_NV6ads_A10_v5")
+    sizes = [one["size"] for one in listed["resources"] if one["size"]]
+    assert (listed["state"], listed["billed"], sizes) == ("running", True, ["Standard_NV6ads_A10_v5"])
 
 
-def test_a_tag_that_names_an_environment_keeps_no_machine_from_being_adopted(
+def test_a_machine_tagged_with_the_name_of_an_environment_can_be_adopted(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
@@ -199,9 +200,7 @@ def test_a_tag_that_names_an_environment_keeps_no_machine_from_being_adopted(
     assert control_plane.client.post("/machines/adopt", json=asked[1]).status_code == 409
 
 
-def test_both_views_say_that_an_environment_has_lost_its_machine(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
+def test_both_views_show_that_the_machine_is_missing(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     azure.vanish(name, "virtualMachines")
 
@@ -212,10 +211,8 @@ def test_both_views_say_that_an_environment_has_lost_its_machine(
     assert eventually(lambda: listed() == "incomplete")
 
 
-def test_a_preflight_that_gives_up_leaves_no_environment_behind(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
-    azure.spoil(method="GET", path="Microsoft.Compute/skus", status=503, code="ServerTimeout")
+def test_a_failed_preflight_leaves_no_environment_behind(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    azure.spoil(method="GET", path=f"/secrets/dormouse-{name}-", status=503, code="ServerTimeout")
     operation = control_plane.provision(name)
     assert operation["outcome"] == "failed"
     assert operation["reason"].endswith("Nothing was created.")
@@ -226,17 +223,17 @@ def test_a_preflight_that_gives_up_leaves_no_environment_behind(
     assert control_plane.put(name, other, dry_run="true").json()["would"] == "create"
 
 
-def test_a_preflight_of_a_change_that_gives_up_forgets_nothing(
+def test_a_refused_preflight_of_a_change_keeps_the_environment(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
-    control_plane.up(name)
+    control_plane.up(name, {**WORKSTATION, "region": "eastus"})
     azure.vanish(name, "virtualMachines")
-    azure.spoil(method="GET", path="Microsoft.Compute/skus", status=503, code="ServerTimeout")
-    assert control_plane.provision(name)["outcome"] == "failed"
+    azure.limit("eastus", "StandardNVADSA10v5Family", 0)
+    assert control_plane.provision(name, {**WORKSTATION, "region": "eastus"})["outcome"] == "refused"
     assert control_plane.get(name)["state"] == "incomplete"
 
 
-def test_who_could_own_nothing_builds_nothing() -> None:
+def test_a_user_without_an_object_id_cannot_create_an_environment() -> None:
     settings = {"FUNCTION_KEY_ROLE": "user"}
     with (
         temporary_ground(speed=200, timers=False, agents=False, settings=settings) as ground,

@@ -1,4 +1,4 @@
-"""Start, stop, restart: done when Azure shows it, and idempotent."""
+"""Start, stop, restart: complete when Azure shows it, and idempotent."""
 
 import pytest
 
@@ -9,13 +9,16 @@ def test_stop_means_deallocated_and_start_means_running(control_plane: ControlPl
     control_plane.up(name)
     stopped = control_plane.follow(control_plane.post(name, "stop"))
     assert stopped["outcome"] == "succeeded"
-    assert [step["name"] for step in stopped["steps"]] == ["stop", "verify"]
+    assert [step["name"] for step in stopped["steps"]] == ["stop vm", "verify"]
     seen = control_plane.get(name)
     assert (seen["state"], seen["billed"], seen["endpoints"]) == ("stopped", False, [])
 
     for verb in ("start", "restart"):
         done = control_plane.follow(control_plane.post(name, verb))
-        assert (done["outcome"], [step["name"] for step in done["steps"]]) == ("succeeded", [verb, "verify", "health"])
+        assert (done["outcome"], [step["name"] for step in done["steps"]]) == (
+            "succeeded",
+            [f"{verb} vm", "verify", "health"],
+        )
         assert {finding["result"] for finding in done["health_checks"]} == {"passed"}
         assert control_plane.get(name)["state"] == "running"
 
@@ -29,7 +32,7 @@ def test_stop_means_deallocated_and_start_means_running(control_plane: ControlPl
         ("desktop", "start", "xrdp: remote desktop is not running"),
     ],
 )
-def test_what_a_later_boot_has_lost_is_found(
+def test_features_lost_in_a_later_boot_are_reported(
     control_plane: ControlPlane, azure: AzureSide, name: str, lost: str, verb: str, check: str
 ) -> None:
     control_plane.up(name)
@@ -47,7 +50,7 @@ def test_what_a_later_boot_has_lost_is_found(
     assert control_plane.get(name)["state"] == "running"
 
 
-def test_a_machine_that_cannot_be_asked_after_a_start_is_not_called_healthy(
+def test_a_machine_that_cannot_be_checked_after_a_start_is_unhealthy(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
@@ -57,15 +60,29 @@ def test_a_machine_that_cannot_be_asked_after_a_start_is_not_called_healthy(
     assert (begun["outcome"], "AuthorizationFailed" in begun["reason"]) == ("unhealthy", True)
 
 
-def test_an_operation_that_has_ended_holds_the_environment_no_longer(control_plane: ControlPlane, name: str) -> None:
+def test_a_machine_with_an_ephemeral_disk_is_not_stopped_and_the_reason_is_told(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    azure.make_ephemeral(name)
+    for dry_run in ("true", "false"):
+        refused = control_plane.client.post(f"/environments/{name}/stop", params={"dry_run": dry_run})
+        assert (refused.status_code, "its OS disk is ephemeral" in refused.json()["detail"]) == (409, True)
+    body = {"size": "Standard_NV12ads_A10_v5", "restart": True}
+    assert control_plane.client.post(f"/environments/{name}/resize", json=body).status_code == 422
+    assert control_plane.get(name)["state"] == "running"
+    assert control_plane.follow(control_plane.post(name, "restart"))["outcome"] == "succeeded"
+
+
+def test_a_finished_operation_releases_its_lock(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name)
     control_plane.follow(control_plane.post(name, "stop"))
-    # The list shows every lock there is, also one whose operation is gone and that would be taken over.
+    # The list shows every lock, even one whose operation is gone and that would be taken over.
     holders = {item["name"]: item["operation"] for item in control_plane.every_environment()}
     assert holders[name] is None
 
 
-def test_what_is_so_already_is_answered_at_once(control_plane: ControlPlane, name: str) -> None:
+def test_a_command_for_a_state_already_reached_returns_200(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name)
     assert control_plane.post(name, "start").status_code == 200
     control_plane.follow(control_plane.post(name, "stop"))
@@ -76,7 +93,7 @@ def test_what_is_so_already_is_answered_at_once(control_plane: ControlPlane, nam
     assert "start" in refused.json()["detail"]
 
 
-def test_the_same_command_twice_at_once_is_one_operation(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_concurrent_identical_commands_start_one_operation(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     azure.hold_up("POST", f"vm-{name}/deallocate")
     first, second = control_plane.post(name, "stop"), control_plane.post(name, "stop")
@@ -91,20 +108,20 @@ def listed_state(control_plane: ControlPlane, name: str) -> str:
     return next(str(item["state"]) for item in control_plane.every_environment() if item["name"] == name)
 
 
-def test_stopped_from_inside_is_still_billed_and_shown_as_that(
+def test_a_machine_shut_down_from_inside_is_shown_as_stopped_billed(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
     azure.shut_down_from_inside(name)
     seen = control_plane.get(name)
     assert (seen["state"], seen["billed"]) == ("stopped_billed", True)
-    # The list is asked of Resource Graph, which is some seconds late.
+    # The list comes from Resource Graph, which is some seconds behind.
     assert eventually(lambda: listed_state(control_plane, name) == "stopped_billed")
     assert control_plane.follow(control_plane.post(name, "stop"))["outcome"] == "succeeded"
     assert control_plane.get(name)["billed"] is False
 
 
-def test_a_start_that_azure_has_no_room_for_says_so(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_a_start_without_capacity_reports_no_capacity(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     control_plane.follow(control_plane.post(name, "stop"))
     azure.spoil(effect="fail", method="POST", path=f"vm-{name}/start", code="AllocationFailed", message="no capacity")
@@ -113,6 +130,6 @@ def test_a_start_that_azure_has_no_room_for_says_so(control_plane: ControlPlane,
     assert control_plane.get(name)["state"] == "stopped"
 
 
-def test_a_command_for_an_environment_that_is_not_there_is_404(control_plane: ControlPlane) -> None:
+def test_a_command_for_an_unknown_environment_is_404(control_plane: ControlPlane) -> None:
     for verb in ("start", "stop", "restart"):
         assert control_plane.post("nobody", verb).status_code == 404

@@ -1,4 +1,4 @@
-"""From a request to a machine that reports that it works."""
+"""From a request to a machine whose health checks pass."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ STEPS = {
 }
 
 
-def test_a_workstation_comes_up_whole_and_says_so(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_a_workstation_is_built_and_every_check_passes(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     operation = control_plane.up(name)
 
     assert {step["name"]: step["state"] for step in operation["steps"]} == dict.fromkeys({"preflight", *STEPS}, "done")
@@ -39,15 +39,17 @@ def test_a_workstation_comes_up_whole_and_says_so(control_plane: ControlPlane, a
         ("cloud-init", "setup", "blob-mount", "xrdp", "gpu"), "passed"
     )
     seen = control_plane.get(name)
-    assert (seen["state"], seen["billed"], seen["size"]) == ("running", True, "Standard_NV6ads_A10_v5")
+    (vm,) = (one for one in seen["resources"] if one["kind"] == "virtual_machine")
+    assert (seen["state"], seen["billed"], vm["state"]) == ("running", True, "running")
+    assert vm["size"] == "Standard_NV6ads_A10_v5"
     ssh, rdp = seen["endpoints"]
-    assert (ssh["kind"], ssh["port"], ssh["command"]) == ("ssh", 22, f"ssh {seen['username']}@{seen['address']}")
-    assert (rdp["kind"], rdp["host"], rdp["port"]) == ("rdp", seen["address"], 3389)
+    assert (ssh["kind"], ssh["port"], ssh["command"]) == ("ssh", 22, f"ssh {ssh['username']}@{ssh['host']}")
+    assert (rdp["kind"], rdp["host"], rdp["port"]) == ("rdp", ssh["host"], 3389)
     assert seen["price_per_hour"]["amount"] == 0.59
     assert seen["operation"] is None
 
 
-def test_everything_is_in_its_own_group_and_says_whose_it_is(
+def test_every_resource_is_in_the_environments_group_and_tagged(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     operation = control_plane.up(name)
@@ -60,7 +62,7 @@ def test_everything_is_in_its_own_group_and_says_whose_it_is(
             assert resource["tags"]["dormouse-operation"] == operation["id"]
 
 
-def test_only_the_callers_address_may_reach_the_machine(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_only_the_callers_address_can_reach_the_machine(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     (firewall,) = azure.of_type(name, "Microsoft.Network/networkSecurityGroups")
     rules = {rule["name"]: rule["properties"] for rule in firewall["properties"]["securityRules"]}
@@ -68,7 +70,7 @@ def test_only_the_callers_address_may_reach_the_machine(control_plane: ControlPl
     assert all(rule["sourceAddressPrefixes"] == ["127.0.0.1/32"] for rule in rules.values())
 
 
-def test_a_claimed_address_does_not_count(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_a_forged_x_forwarded_for_is_ignored(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.client.headers["X-Forwarded-For"] = "198.51.100.1"
     control_plane.up(name)
     (firewall,) = azure.of_type(name, "Microsoft.Network/networkSecurityGroups")
@@ -76,7 +78,7 @@ def test_a_claimed_address_does_not_count(control_plane: ControlPlane, azure: Az
     assert sources == [["127.0.0.1/32"]] * 2
 
 
-def test_the_machine_may_write_blobs_of_its_account_and_nothing_else(
+def test_the_machine_can_write_only_the_blobs_of_its_account(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
@@ -87,7 +89,7 @@ def test_the_machine_may_write_blobs_of_its_account_and_nothing_else(
     assert role["properties"]["scope"] == account["id"]
 
 
-def test_a_new_identity_that_is_not_known_yet_is_waited_for(
+def test_a_role_assignment_is_retried_until_the_identity_is_replicated(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     azure.spoil(method="PUT", kind=ROLE, path=f"rg-dormouse-{name}", status=400, code="PrincipalNotFound", times=3)
@@ -96,29 +98,31 @@ def test_a_new_identity_that_is_not_known_yet_is_waited_for(
     assert operation["refusals"] == []
 
 
-def test_a_role_that_is_there_already_is_a_success(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_an_existing_role_assignment_is_a_success(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     azure.spoil(method="PUT", kind=ROLE, path=f"rg-dormouse-{name}", status=409, code="RoleAssignmentExists", times=1)
     accepted = control_plane.put(name).json()["operation"]
     control_plane.until_step(accepted, "role", "done")
-    # There is no such role here, so that the machine would be waited for until its first boot is over.
+    # The role does not exist here; without the cancellation, the operation would wait for the machine's first boot.
     control_plane.cancel(accepted)
     assert control_plane.wait(accepted)["outcome"] == "cancelled"
 
 
-def test_independent_steps_run_side_by_side_and_no_step_waits_for_a_stranger(name: str) -> None:
-    # On a ground of its own, slow enough that what the test machine itself costs does not count for much.
+def test_each_step_starts_as_soon_as_its_needs_are_done(name: str) -> None:
+    # In a sandbox of its own, slow enough that the overhead of this computer hardly counts.
     with temporary_ground(speed=25.0) as ground, ground.client() as client:
         operation = ControlPlane(client).up(name)
     steps = {step["name"]: step for step in operation["steps"]}
     for step in steps.values():
         needs = [steps[need]["ended_seconds"] for need in step["needs"]]
         assert not needs or step["began_seconds"] - max(needs) < 15.0, step["name"]
-    # The container is ready long before the machine, although the machine was begun before it: see `building._tick`.
+    # The container is ready long before the machine, although the machine was begun first: see `execute_plan._tick`.
     assert steps["container"]["ended_seconds"] < steps["vm"]["ended_seconds"] - 10.0
     assert operation["makespan_seconds"] <= operation["critical_path_seconds"] * 1.10 + 10.0
 
 
-def test_a_dry_run_tells_everything_and_does_nothing(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_a_dry_run_returns_the_whole_plan_and_changes_nothing(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
     answer = control_plane.put(name, dry_run="true")
     assert answer.status_code == httpx.codes.OK
     plan = answer.json()
@@ -131,7 +135,7 @@ def test_a_dry_run_tells_everything_and_does_nothing(control_plane: ControlPlane
     assert control_plane.client.get(f"/environments/{name}").status_code == httpx.codes.NOT_FOUND
 
 
-def test_the_same_wish_again_changes_nothing(control_plane: ControlPlane, name: str) -> None:
+def test_applying_the_same_spec_again_changes_nothing(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name)
     again = control_plane.put(name)
     assert again.status_code == httpx.codes.OK
@@ -139,9 +143,7 @@ def test_the_same_wish_again_changes_nothing(control_plane: ControlPlane, name: 
     assert control_plane.put(name, dry_run="true").json()["would"] == "nothing"
 
 
-def test_other_sources_change_the_firewall_and_nothing_else(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
+def test_changing_allow_from_changes_only_the_firewall(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     first = control_plane.up(name)
     operation = control_plane.up(name, {**WORKSTATION, "allow_from": ["198.51.100.0/24"]})
     states = {step["name"]: step["state"] for step in operation["steps"]}
@@ -153,7 +155,7 @@ def test_other_sources_change_the_firewall_and_nothing_else(
     assert machine["tags"]["dormouse-operation"] == first["id"]
 
 
-def test_what_somebody_deleted_by_hand_is_built_again(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_a_resource_deleted_by_hand_is_rebuilt(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     azure.vanish(name, "networkSecurityGroups")
     plan = control_plane.put(name, dry_run="true").json()
@@ -170,7 +172,7 @@ def test_what_somebody_deleted_by_hand_is_built_again(control_plane: ControlPlan
         ({"region": "westeurope"}, "/name"),
     ],
 )
-def test_what_cannot_change_in_place_is_refused(
+def test_a_change_that_is_not_possible_in_place_is_rejected(
     control_plane: ControlPlane, name: str, change: dict[str, Any], pointer: str
 ) -> None:
     control_plane.up(name)
@@ -185,16 +187,14 @@ def test_a_machine_without_a_gpu_gets_no_driver(control_plane: ControlPlane, azu
     assert "gpu" not in {finding["name"] for finding in operation["health_checks"]}
 
 
-def test_an_ssh_key_reaches_the_machine(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_an_ssh_key_is_installed_on_the_machine(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name, {**WORKSTATION, "ssh_public_key": SSH_KEY})
     (machine,) = azure.of_type(name, MACHINE)
     keys = machine["properties"]["osProfile"]["linuxConfiguration"]["ssh"]["publicKeys"]
     assert keys == [{"path": "/home/azureuser/.ssh/authorized_keys", "keyData": SSH_KEY}]
 
 
-def test_a_firewall_that_somebody_opened_by_hand_is_closed_again(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
+def test_a_firewall_opened_by_hand_is_closed_again(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     azure.open_firewall(name)
     plan = control_plane.put(name, dry_run="true").json()
@@ -205,7 +205,7 @@ def test_a_firewall_that_somebody_opened_by_hand_is_closed_again(
     assert sources == [["127.0.0.1/32"]] * 2
 
 
-def test_a_wish_for_a_machine_that_is_stopped_leaves_it_in_peace(control_plane: ControlPlane, name: str) -> None:
+def test_applying_a_spec_does_not_start_a_stopped_machine(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name)
     control_plane.follow(control_plane.post(name, "stop"))
     operation = control_plane.up(name, {**WORKSTATION, "allow_from": ["198.51.100.0/24"]})
@@ -213,9 +213,7 @@ def test_a_wish_for_a_machine_that_is_stopped_leaves_it_in_peace(control_plane: 
     assert control_plane.get(name)["state"] == "stopped"
 
 
-def test_a_password_whose_secret_was_deleted_by_hand_comes_back_as_it_was(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
+def test_a_deleted_secret_is_recovered_unchanged(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     secret = azure.secrets(name)
     azure.delete_secret(secret[0])
@@ -224,14 +222,12 @@ def test_a_password_whose_secret_was_deleted_by_hand_comes_back_as_it_was(
     assert azure.secrets(name) == secret
 
 
-def test_a_machine_that_takes_no_commands_for_a_while_is_asked_again(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
+def test_a_busy_run_command_is_retried(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     azure.spoil(method="POST", path=f"vm-{name}/runCommand", code="OperationNotAllowed", times=3)
     control_plane.up(name)
 
 
-def test_an_unhealthy_environment_is_not_good_enough_for_the_same_wish(
+def test_applying_the_same_spec_to_an_unhealthy_environment_checks_it_again(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     azure.spoil(method="POST", path=f"vm-{name}/runCommand", status=403, code="AuthorizationFailed", times=1)
@@ -243,12 +239,12 @@ def test_an_unhealthy_environment_is_not_good_enough_for_the_same_wish(
     assert control_plane.put(name).status_code == httpx.codes.OK
 
 
-def test_an_owner_is_the_same_with_blanks_around(control_plane: ControlPlane, name: str) -> None:
+def test_whitespace_around_the_owner_is_ignored(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name, {**WORKSTATION, "owner": " ann "})
     assert control_plane.put(name, {**WORKSTATION, "owner": " ann "}).status_code == httpx.codes.OK
 
 
-def test_an_unhealthy_machine_that_was_stopped_can_still_be_wished_for_and_is_asked_when_it_runs(
+def test_an_unhealthy_stopped_machine_is_checked_when_it_is_started(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     azure.spoil(method="POST", path=f"vm-{name}/runCommand", status=403, code="AuthorizationFailed", times=1)
@@ -261,9 +257,7 @@ def test_an_unhealthy_machine_that_was_stopped_can_still_be_wished_for_and_is_as
     assert control_plane.get(name)["ready"] is True
 
 
-def test_a_password_that_is_gone_for_good_is_not_replaced_behind_the_machines_back(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
+def test_a_purged_password_is_not_silently_replaced(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     (secret,) = azure.secrets(name)
     azure.delete_secret(secret)

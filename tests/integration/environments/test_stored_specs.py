@@ -1,4 +1,4 @@
-"""An environment whose stored spec today's rules refuse is shown, listed, changed, stopped and deleted like any other."""
+"""An environment whose stored spec is invalid by today's rules can be shown, listed, changed, stopped and deleted."""
 
 import json
 from typing import Any
@@ -7,18 +7,18 @@ import pytest
 
 from tests.support import WORKSTATION, AzureSide, ControlPlane
 
-ENDLESS = {"cpu_cores": None, "window": 30}  # what a number without an end has become in older records
+ENDLESS = {"cpu_cores": None, "window": 30}  # how older records contain an infinite number
 
 
 def respecified(azure: AzureSide, name: str, **fields: Any) -> None:
-    """Another release has stored some fields of the spec in its own way."""
+    """Store some fields of the spec as another release would have."""
     row = next(row for row in azure.rows("environments") if row["RowKey"] == name)
     record = json.loads(row["properties"]["Document"][1])
     spec = {**json.loads(record["spec"]), **fields}
     azure.write_row("environments", name, json.dumps({**record, "spec": json.dumps(spec)}))
 
 
-def test_a_spec_that_is_refused_today_can_be_shown_changed_and_deleted(
+def test_an_environment_with_a_spec_that_is_now_invalid_can_be_shown_changed_and_deleted(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
@@ -38,7 +38,7 @@ def test_a_spec_that_is_refused_today_can_be_shown_changed_and_deleted(
 
 
 @pytest.mark.parametrize("number", ["1e999", "Infinity", "-1e999", "NaN"])
-def test_a_number_without_an_end_is_refused_by_name(control_plane: ControlPlane, name: str, number: str) -> None:
+def test_an_infinite_number_is_rejected(control_plane: ControlPlane, name: str, number: str) -> None:
     body = json.dumps({**WORKSTATION, "idle": {"cpu_cores": 0}}).replace('"cpu_cores": 0', f'"cpu_cores": {number}')
     answer = control_plane.client.put(f"/environments/{name}", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422), answer.text
@@ -46,7 +46,7 @@ def test_a_number_without_an_end_is_refused_by_name(control_plane: ControlPlane,
 
 
 @pytest.mark.parametrize("message", ["x" * 100_000, "\N{GRINNING FACE}" * 20_000, '"\\' * 30_000])
-def test_a_refusal_of_100_kb_ends_like_any_other(
+def test_a_refusal_message_of_100_kb_is_truncated(
     control_plane: ControlPlane, azure: AzureSide, name: str, message: str
 ) -> None:
     azure.spoil(

@@ -1,4 +1,4 @@
-"""The HTTP interface: who gets in, what is answered, and how it says no."""
+"""The HTTP API: authentication, responses and problems."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from tests.support import ROOT, WORKSTATION, ControlPlane
 PROBLEM = "application/problem+json"
 
 
-def test_without_a_key_there_is_nothing_to_see(ground: Ground) -> None:
+def test_every_route_but_health_requires_a_key(ground: Ground) -> None:
     with httpx.Client(base_url=ground.api, trust_env=False) as stranger:
         for path in ("/environments", "/environments/ml1", "/operations", "/blueprints"):
             assert stranger.get(path).status_code == 401
@@ -24,14 +24,14 @@ def test_without_a_key_there_is_nothing_to_see(ground: Ground) -> None:
         assert (health["status"], abs(parse_moment(health["time"]) - ground.clock.seconds()) < 60) == ("ok", True)
 
 
-def test_everything_wrong_is_said_in_one_answer(control_plane: ControlPlane, name: str) -> None:
+def test_one_response_lists_every_validation_error(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name)
     answer = control_plane.put(
         name,
         {
             **WORKSTATION,
             "region": "westeurope",
-            "size": "Standard_NV6ads_A10_v6",
+            "size": "Standard_NV6",
             "network": {"address_space": "10.0.0.0/99"},
             "allow_from": ["0.0.0.0/0"],
         },
@@ -49,17 +49,17 @@ def test_everything_wrong_is_said_in_one_answer(control_plane: ControlPlane, nam
     ("body", "status"),
     [(b"", 400), (b"{", 400), (b"[]", 400), (b'"text"', 400), (b"\xff\xfe", 400), (b"{" + b" " * 70_000 + b"}", 413)],
 )
-def test_a_body_that_cannot_be_read_is_a_problem(control_plane: ControlPlane, body: bytes, status: int) -> None:
+def test_an_unreadable_body_is_a_problem(control_plane: ControlPlane, body: bytes, status: int) -> None:
     answer = control_plane.client.put("/environments/ml1", content=body)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, PROBLEM)
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=many", "since=yesterday"])
-def test_a_query_that_makes_no_sense_is_a_problem(control_plane: ControlPlane, query: str) -> None:
+def test_an_invalid_query_is_a_problem(control_plane: ControlPlane, query: str) -> None:
     assert control_plane.client.get(f"/operations?{query}").status_code == 400
 
 
-def test_two_wishes_at_once_make_one_environment(control_plane: ControlPlane, name: str) -> None:
+def test_concurrent_requests_create_one_environment(control_plane: ControlPlane, name: str) -> None:
     first, second = control_plane.put(name), control_plane.put(name)
     assert (first.status_code, second.status_code) == (202, 409)
     assert second.json()["operation"] == first.json()["operation"]
@@ -67,7 +67,7 @@ def test_two_wishes_at_once_make_one_environment(control_plane: ControlPlane, na
     assert control_plane.follow(first)["outcome"] == "succeeded"
 
 
-def test_accepted_says_where_to_look_and_when(control_plane: ControlPlane, name: str) -> None:
+def test_a_202_names_the_operation_and_when_to_poll_it(control_plane: ControlPlane, name: str) -> None:
     accepted = control_plane.put(name)
     href = f"{control_plane.client.base_url}operations/{accepted.json()['operation']}"
     assert (accepted.headers["Operation-Location"], accepted.json()["href"]) == (href, href)
@@ -80,7 +80,7 @@ def test_accepted_says_where_to_look_and_when(control_plane: ControlPlane, name:
     control_plane.follow(accepted)
 
 
-def test_no_answer_shows_the_durable_interface(control_plane: ControlPlane, name: str) -> None:
+def test_no_response_reveals_the_durable_management_urls(control_plane: ControlPlane, name: str) -> None:
     accepted = control_plane.put(name)
     control_plane.follow(accepted)
     for text in (accepted.text, str(accepted.headers), control_plane.client.get(accepted.headers["Location"]).text):
@@ -88,7 +88,7 @@ def test_no_answer_shows_the_durable_interface(control_plane: ControlPlane, name
         assert "code=" not in text
 
 
-def test_the_trail_is_newest_first_and_paged(control_plane: ControlPlane, name: str) -> None:
+def test_the_operation_history_is_newest_first_and_paged(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name)
     control_plane.follow(control_plane.post(name, "stop"))
     control_plane.down(name)
@@ -98,11 +98,11 @@ def test_the_trail_is_newest_first_and_paged(control_plane: ControlPlane, name: 
     assert ([item["verb"] for item in second["value"]], second["next"]) == (["provision"], None)
 
 
-def test_the_trail_can_begin_at_a_moment(control_plane: ControlPlane) -> None:
+def test_the_operation_history_can_be_filtered_by_start_time(control_plane: ControlPlane) -> None:
     assert control_plane.client.get("/operations", params={"since": "2100-01-01T00:00:00Z"}).json()["value"] == []
 
 
-def test_what_is_not_there_is_404(control_plane: ControlPlane) -> None:
+def test_unknown_resources_are_404(control_plane: ControlPlane) -> None:
     for path in (
         "/environments/nobody",
         "/operations/nobody",
@@ -113,13 +113,21 @@ def test_what_is_not_there_is_404(control_plane: ControlPlane) -> None:
         assert (answer.status_code, answer.headers["Content-Type"]) == (404, PROBLEM)
 
 
-def test_blueprints_tell_what_can_be_asked_for(control_plane: ControlPlane) -> None:
-    (listed,) = control_plane.client.get("/blueprints").json()["value"]
-    assert listed == control_plane.client.get("/blueprints/workstation").json()
-    assert listed["parameters"]["properties"]["region"]["pattern"]
+def test_blueprints_describe_their_parameters(control_plane: ControlPlane) -> None:
+    listed = control_plane.client.get("/blueprints").json()["value"]
+    assert {"workstation", "data-science", "build-agent"} <= {each["name"] for each in listed}
+    for each in listed:
+        assert each == control_plane.client.get(f"/blueprints/{each['name']}").json()
+        assert each["parameters"]["properties"]["region"]["pattern"]
 
 
-def test_a_blueprint_tells_what_it_costs_where(control_plane: ControlPlane) -> None:
+def test_a_blueprint_with_required_parameters_has_a_price(control_plane: ControlPlane) -> None:
+    query = {"region": "eastus", "size": "standard_nc4as_t4_v3"}
+    found = [control_plane.client.get(f"/blueprints/{one}", params=query).json() for one in ("workstation", "build-agent")]
+    assert found[0]["price_per_hour"] == found[1]["price_per_hour"] is not None
+
+
+def test_a_blueprint_shows_the_price_in_a_region(control_plane: ControlPlane) -> None:
     def card(**query: str) -> httpx.Response:
         return control_plane.client.get("/blueprints/workstation", params=query)
 
@@ -131,7 +139,7 @@ def test_a_blueprint_tells_what_it_costs_where(control_plane: ControlPlane) -> N
     assert card(region="eastus", size="Standard_NC6").status_code == 400
 
 
-def test_environments_are_listed_page_by_page(control_plane: ControlPlane, name: str) -> None:
+def test_the_list_of_environments_is_paged_and_sorted(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name)
     listed = control_plane.every_environment()
     mine = next(item for item in listed if item["name"] == name)
@@ -139,18 +147,18 @@ def test_environments_are_listed_page_by_page(control_plane: ControlPlane, name:
     assert [item["name"] for item in listed] == sorted(item["name"] for item in listed)
 
 
-def test_the_password_is_named_and_never_shown(control_plane: ControlPlane, name: str) -> None:
+def test_the_password_route_returns_only_the_uri_of_the_secret(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name)
     answer = control_plane.client.get(f"/environments/{name}/password").json()
     assert set(answer) == {"secret_uri"}
     assert f"/secrets/dormouse-{name}-" in answer["secret_uri"]
 
 
-def test_a_method_that_is_not_there_is_not_there(control_plane: ControlPlane) -> None:
+def test_an_unsupported_method_is_404(control_plane: ControlPlane) -> None:
     assert control_plane.client.patch("/environments/ml1", json={}).status_code == 404
 
 
-def test_a_misconfigured_app_answers_500_and_its_log_names_every_faulty_setting(tmp_path: Path) -> None:
+def test_a_misconfigured_app_returns_500_and_logs_every_faulty_setting(tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "local.host", "--app", str(ROOT), "--home", str(tmp_path), "--port", str(port)]
     host = Process(command, {"PATH": os.environ["PATH"], "KEY_VAULT_URL": "http://not-safe"}, tmp_path / "log")

@@ -1,4 +1,4 @@
-"""Commands that come again: with a key of their own, they are done once and answered alike."""
+"""Repeated commands with the same idempotency key are carried out once and get the same response."""
 
 import asyncio
 import uuid
@@ -31,7 +31,7 @@ def test_the_same_command_with_the_same_key_is_done_once(control_plane: ControlP
     assert [operation["verb"] for operation in trail] == ["provision"]
 
 
-def test_a_restart_that_comes_twice_restarts_once(control_plane: ControlPlane, name: str) -> None:
+def test_a_repeated_restart_restarts_once(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name)
     key = fresh()
     answers = [control_plane.client.post(f"/environments/{name}/restart", headers=key) for _ in range(2)]
@@ -52,15 +52,13 @@ def test_a_key_belongs_to_one_request(control_plane: ControlPlane, name: str) ->
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 129])
-def test_a_key_that_is_none_is_refused(control_plane: ControlPlane, key: str) -> None:
+def test_an_invalid_idempotency_key_is_rejected(control_plane: ControlPlane, key: str) -> None:
     answer = control_plane.client.post("/sweeps", json={"dry_run": True}, headers={KEY: key})
     assert answer.status_code == 400
     assert KEY in answer.json()["detail"]
 
 
-def test_what_was_refused_may_be_tried_again_with_the_same_key(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
+def test_a_failed_command_can_be_retried_with_the_same_key(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     control_plane.up(name)
     key = fresh()
     azure.spoil(path="/virtualMachines/", status=503, code="ServerTimeout", times=1)
@@ -71,14 +69,16 @@ def test_what_was_refused_may_be_tried_again_with_the_same_key(
     control_plane.follow(again)
 
 
-def test_asking_what_would_happen_uses_no_key_up(control_plane: ControlPlane, name: str) -> None:
+def test_a_dry_run_does_not_use_up_the_key(control_plane: ControlPlane, name: str) -> None:
     key = fresh()
     dry = control_plane.client.put(f"/environments/{name}", json=WORKSTATION, headers=key, params={"dry_run": "true"})
     assert dry.status_code == 200
     assert control_plane.client.put(f"/environments/{name}", json=WORKSTATION, headers=key).status_code == 202
 
 
-def test_of_many_at_once_one_is_carried_out(ground: Ground, control_plane: ControlPlane, name: str) -> None:
+def test_one_of_many_concurrent_requests_with_the_same_key_is_carried_out(
+    ground: Ground, control_plane: ControlPlane, name: str
+) -> None:
     async def storm() -> list[httpx.Response]:
         headers = {"x-functions-key": ground.key, **fresh()}
         async with httpx.AsyncClient(base_url=ground.api, headers=headers, timeout=30, trust_env=False) as client:
@@ -91,7 +91,7 @@ def test_of_many_at_once_one_is_carried_out(ground: Ground, control_plane: Contr
     assert all(answer.json()["title"] == "The request is being answered" for answer in answers if answer.status_code == 409)
 
 
-def test_a_dry_run_asked_in_the_body_uses_no_key_up_either(control_plane: ControlPlane, name: str) -> None:
+def test_a_dry_run_in_the_body_does_not_use_up_the_key(control_plane: ControlPlane, name: str) -> None:
     control_plane.up(name)
     key, path = fresh(), f"/environments/{name}/restart"
     assert control_plane.client.post(path, json={"dry_run": True}, headers=key).status_code == 200
@@ -101,7 +101,7 @@ def test_a_dry_run_asked_in_the_body_uses_no_key_up_either(control_plane: Contro
     control_plane.follow(again)
 
 
-def test_a_sweep_that_only_looks_is_begun_once(control_plane: ControlPlane) -> None:
+def test_a_repeated_dry_run_sweep_is_started_once(control_plane: ControlPlane) -> None:
     key = fresh()
     first = control_plane.client.post("/sweeps?dry_run=true", headers=key)
     again = control_plane.client.post("/sweeps", json={"dry_run": True}, headers=key)

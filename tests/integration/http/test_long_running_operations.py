@@ -16,6 +16,7 @@ from azure.core.polling import AsyncLROPoller, LROPoller
 from azure.core.polling.async_base_polling import AsyncLROBasePolling
 from azure.core.polling.base_polling import LROBasePolling
 from azure.core.rest import HttpRequest
+from azure.mgmt.core.polling.arm_polling import ARMPolling
 
 from local.sandbox import Ground
 from tests.support import WORKSTATION, AzureSide, ControlPlane
@@ -38,7 +39,7 @@ done
 
 
 class Impatient(RequestsTransport):  # type: ignore[misc]
-    """A transport that notes how long it is asked to wait, and waits as long as that is in the simulation."""
+    """A transport that records how long it is asked to wait, and waits that long in simulated time."""
 
     def __init__(self) -> None:
         super().__init__(use_env_settings=False)
@@ -65,17 +66,17 @@ def content_of(response: Any) -> dict[str, Any]:
 
 
 def policies(ground: Ground) -> list[Any]:
-    """What generated clients do with every request: give it an id, and prove who asks."""
+    """What generated clients add to every request: an ID and credentials."""
     return [RequestIdPolicy(), HeadersPolicy(base_headers={"x-functions-key": ground.key})]
 
 
-def follow(ground: Ground, request: HttpRequest, transport: Impatient) -> dict[str, Any]:
-    """What azure-core's poller has in the end, as the clients that are generated for Azure's services use it."""
+def follow(ground: Ground, request: HttpRequest, transport: Impatient, method: Any = None) -> dict[str, Any]:
+    """The final result of azure-core's poller, used like the clients generated for Azure's services."""
     client: PipelineClient[Any, Any] = PipelineClient(ground.api, policies=policies(ground), transport=transport)
     with client:
         first = client.send_request(request, _return_pipeline_response=True)
         assert first.http_response.status_code == 202, first.http_response.text()
-        poller: LROPoller[dict[str, Any]] = LROPoller(client, first, content_of, LROBasePolling())
+        poller: LROPoller[dict[str, Any]] = LROPoller(client, first, content_of, method or LROBasePolling())
         return poller.result(PATIENCE)
 
 
@@ -87,13 +88,50 @@ def test_azure_core_follows_operations_to_the_environment(ground: Ground, name: 
     transport = Impatient()
     built = follow(ground, put(ground, name), transport)
     assert (built["name"], built["state"], built["ready"]) == (name, "running", True)
-    assert set(transport.waits) == {5}, "it waits as long as Retry-After says"
+    assert set(transport.waits) == {5}, "it honours Retry-After"
     stopped = follow(ground, HttpRequest("POST", f"{ground.api}/environments/{name}/stop"), Impatient())
     assert (stopped["name"], stopped["state"]) == (name, "stopped"), "after a POST, Location leads to the environment"
     follow(ground, HttpRequest("DELETE", f"{ground.api}/environments/{name}"), Impatient())
 
 
-def test_azure_core_raises_what_ended_an_operation(ground: Ground, azure: AzureSide, name: str) -> None:
+def test_azure_core_follows_a_sweep_to_its_result(ground: Ground) -> None:
+    swept = follow(ground, HttpRequest("POST", f"{ground.api}/sweeps", json={"dry_run": True}), Impatient())
+    assert (swept["status"], swept["dry_run"]) == ("Succeeded", True)
+    assert swept["summary"]["machines"] >= 0
+
+
+def test_pollers_of_azure_resource_manager_follow_location(ground: Ground, azure: AzureSide, name: str) -> None:
+    """ARMPolling knows `Azure-AsyncOperation` and `Location`, and no `Operation-Location`."""
+    transport = Impatient()
+    built = follow(ground, put(ground, name), transport, ARMPolling(timeout=5))
+    assert (built["name"], built["state"]) == (name, "running")
+    assert set(transport.waits) == {5}
+    azure.spoil(method="POST", path=f"rg-dormouse-{name}", code="ScopeLocked", message="locked")
+    with pytest.raises(HttpResponseError) as raised:
+        follow(ground, HttpRequest("POST", f"{ground.api}/environments/{name}/stop"), Impatient(), ARMPolling(timeout=5))
+    assert raised.value.response is not None
+    assert raised.value.response.status_code == 409
+    follow(ground, HttpRequest("DELETE", f"{ground.api}/environments/{name}"), Impatient(), ARMPolling(timeout=5))
+
+
+@pytest.mark.parametrize("method", [LROBasePolling, ARMPolling])
+def test_azure_core_raises_when_an_operation_is_cancelled(
+    ground: Ground, control_plane: ControlPlane, azure: AzureSide, name: str, method: Any
+) -> None:
+    azure.hold_up("PUT", f"rg-dormouse-{name}/providers/{MACHINE}", times=1)
+    client: PipelineClient[Any, Any] = PipelineClient(ground.api, policies=policies(ground), transport=Impatient())
+    with client:
+        first = client.send_request(put(ground, name), _return_pipeline_response=True)
+        operation = content_of(first)["operation"]
+        poller: LROPoller[dict[str, Any]] = LROPoller(client, first, content_of, method(timeout=5))
+        assert control_plane.cancel(operation).status_code == 202
+        with pytest.raises(HttpResponseError):
+            poller.result(PATIENCE)
+        assert poller.status() in ("Canceled", "Failed")
+    assert control_plane.wait(operation)["status"] == "Canceled"
+
+
+def test_azure_core_raises_the_error_of_a_failed_operation(ground: Ground, azure: AzureSide, name: str) -> None:
     azure.spoil(method="PUT", kind=MACHINE, path=f"rg-dormouse-{name}", code="SkuNotAvailable", message="no room here")
     with pytest.raises(HttpResponseError) as raised:
         follow(ground, put(ground, name), Impatient())
@@ -121,7 +159,7 @@ def test_azure_core_follows_operations_with_asyncio(ground: Ground, azure: Azure
 
 
 def curl(ground: Ground, folder: Path, method: str, path: str, spec: dict[str, Any] | None = None) -> tuple[int, Any]:
-    """The status and the content at which a plain loop of curl ends that follows `Location`."""
+    """The status and the body at which a plain loop of curl that follows `Location` ends."""
     asked = {"METHOD": method, "URL": f"{ground.api}{path}", "SPEC": json.dumps(spec) if spec else "", "KEY": ground.key}
     shell = {"PATH": "/usr/bin:/bin", "PAUSE": str(PAUSE), **asked}
     subprocess.run(["bash", "-c", CURL], cwd=folder, env=shell, check=True, timeout=PATIENCE)
@@ -133,6 +171,11 @@ def test_curl_follows_location_to_the_environment(ground: Ground, name: str, tmp
     assert (status, built["name"], built["state"]) == (200, name, "running")
     status, deleted = curl(ground, tmp_path, "DELETE", f"/environments/{name}")
     assert (status, deleted["verb"], deleted["outcome"]) == (200, "delete", "succeeded"), "the environment is gone"
+
+
+def test_curl_follows_the_location_of_a_sweep_to_what_it_found(ground: Ground, tmp_path: Path) -> None:
+    status, swept = curl(ground, tmp_path, "POST", "/sweeps", {"dry_run": True})
+    assert (status, swept["state"], swept["status"]) == (200, "ended", "Succeeded")
 
 
 def test_curl_follows_location_to_the_problem(
@@ -147,6 +190,6 @@ def test_curl_follows_location_to_the_problem(
     assert (operation["status"], operation["outcome"]) == ("Failed", "failed")
 
 
-def test_the_result_of_an_operation_that_nobody_knows_is_not_found(control_plane: ControlPlane) -> None:
+def test_the_result_of_an_unknown_operation_is_404(control_plane: ControlPlane) -> None:
     missing = control_plane.client.get("/operations/ml1-stop-01JABCDEFGHJKMNPQRSTVWXYZ0/result")
     assert missing.status_code == 404

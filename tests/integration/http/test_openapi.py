@@ -1,4 +1,4 @@
-"""The interface is what its description says: whatever is sent, the answer is one of those that are described."""
+"""The API matches its description: every request gets one of the described responses."""
 
 import json
 import re
@@ -15,6 +15,7 @@ from openapi_spec_validator import validate
 from schemathesis.checks import CHECKS, load_all_checks
 
 from dormouse.access.signatures import hub_signature, slack_signature
+from dormouse.blueprints.catalog import BLUEPRINTS
 from dormouse.errors import NotFound
 from dormouse.http.openapi.document import document, problems_of
 from dormouse.http.problem_kinds import STATUS_OF
@@ -24,17 +25,17 @@ from local.clock import timestamp
 from local.sandbox import CHATOPS_SECRET, SLACK_SECRET, Ground, temporary_ground
 
 SPEED = 60.0
-# A host answers longer request lines itself, before any function is asked.
+# The host itself rejects longer request lines, before any function is called.
 LONGEST_LINE = 8000
 load_all_checks()
-# What a spec may ask for depends on regions, sizes and states, which no schema knows; and the host answers 404 where nobody
-# answers, whatever the method.
+# Which specs are accepted depends on regions, sizes and states, which no schema knows; and the host responds 404 to
+# an unknown route, whatever the method.
 NOT_OURS = [check for check in CHECKS.get_all() if check.__name__ in ("positive_data_acceptance", "unsupported_method")]
 
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Ground]:
-    """One of its own: whatever can be asked for is asked for."""
+    """A sandbox of its own, because random requests may do anything."""
     with temporary_ground(speed=SPEED, timers=False, agents=False) as running:
         yield running
 
@@ -44,14 +45,14 @@ schema = schemathesis.openapi.from_dict(document())
 
 @schema.parametrize()
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_whatever_is_sent_gets_an_answer_that_is_described(case: Any, ground: Ground) -> None:
+def test_every_response_matches_the_openapi_description(case: Any, ground: Ground) -> None:
     assert len(NOT_OURS) == 2
     assume(len(case.formatted_path) + len(urlencode(case.query or {})) < LONGEST_LINE)
     case.call_and_validate(f"http://127.0.0.1:{ground.port}", headers=_proof(case, ground), excluded_checks=NOT_OURS)
 
 
 def _proof(case: Any, ground: Ground) -> dict[str, str]:
-    """Keys and signatures, where what is sent has none of its own."""
+    """Keys and signatures for requests that have none."""
     headers = {"x-functions-key": ground.key}
     if case.path == "/api/chatops/generic" and isinstance(case.body, dict) and "at" in case.body:
         case.body["at"] = timestamp(ground.clock.now())
@@ -64,12 +65,12 @@ def _proof(case: Any, ground: Ground) -> dict[str, str]:
     return headers
 
 
-def test_the_description_is_good_openapi() -> None:
+def test_the_description_is_valid_openapi() -> None:
     validate(document())
     assert document()["openapi"] == "3.1.0"
 
 
-def test_every_route_is_described_and_nothing_else() -> None:
+def test_exactly_the_existing_routes_are_described() -> None:
     described = {
         (method.upper(), path.removeprefix("/api/")) for path, methods in document()["paths"].items() for method in methods
     }
@@ -78,13 +79,16 @@ def test_every_route_is_described_and_nothing_else() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_bodies_are_described_by_the_models_that_check_them() -> None:
+def test_request_bodies_are_described_by_their_models() -> None:
     put = document()["paths"]["/api/environments/{name}"]["put"]["requestBody"]["content"]["application/json"]
-    (name,) = re.findall(r"#/components/schemas/(\w+)", json.dumps(put["schema"]))
-    assert name == "WorkstationSpec"
-    shape = document()["components"]["schemas"][name]
-    assert shape["additionalProperties"] is False
-    assert shape["required"] == ["blueprint", "region"]
+    names = re.findall(r"#/components/schemas/(\w+)", json.dumps(put["schema"]))
+    assert names == [each.spec.__name__ for each in BLUEPRINTS.values()]
+    for name in names:
+        shape = document()["components"]["schemas"][name]
+        assert shape["additionalProperties"] is False
+        assert {"blueprint", "region"} <= set(shape["required"])
+    required = document()["components"]["schemas"]["BuildAgentSpec"]["required"]
+    assert required == ["blueprint", "region", "organization", "pool", "token_secret"]
 
 
 def test_every_property_has_a_description_and_an_example() -> None:
@@ -94,14 +98,14 @@ def test_every_property_has_a_description_and_an_example() -> None:
             assert described.get("examples"), f"{name}.{member} has no example"
 
 
-def test_names_are_those_that_types_declare() -> None:
+def test_schema_names_are_those_declared_by_the_types() -> None:
     names = set(document()["components"]["schemas"])
     assert names >= {"Environment", "EnvironmentList", "Operation", "OperationList", "Machine", "MachineList", "IdleReport"}
     assert all(re.fullmatch(r"[A-Z][A-Za-z]+", name) for name in names)
     assert not [name for name in names if "View" in name or "Of" in name]
 
 
-def test_every_problem_is_described_and_explained_where_its_type_leads(ground: Ground) -> None:
+def test_every_problem_is_described_and_its_type_links_to_an_explanation(ground: Ground) -> None:
     raised = {kind for route in ROUTES for kind in problems_of(route)}
     assert raised | {NotFound} >= set(STATUS_OF) - {NotFound}
     page = httpx.get(f"{ground.api}/docs").text
@@ -115,7 +119,7 @@ def test_every_problem_is_described_and_explained_where_its_type_leads(ground: G
 
 
 class Fetched(HTMLParser):
-    """What a page makes a browser fetch, or run."""
+    """What a page makes a browser load or run."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,7 +131,7 @@ class Fetched(HTMLParser):
         self.found += [str(given[name]) for name in ("src", "href", "action") if "//" in str(given.get(name, ""))]
 
 
-def test_the_page_needs_nothing_from_elsewhere(ground: Ground) -> None:
+def test_the_docs_page_loads_nothing_from_other_hosts(ground: Ground) -> None:
     answer = httpx.get(f"{ground.api}/docs")
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     fetched = Fetched()

@@ -1,4 +1,4 @@
-"""Who may do what: every route, every role, on what is one's own and on what is another's."""
+"""Every route with every role, on own and on foreign environments."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,8 +17,9 @@ from tests.support import WORKSTATION, AzureSide, ControlPlane
 
 ROLES = ("none", "viewer", "user", "operator", "admin")
 MINE, THEIRS = "mine", "theirs"
-# What a body must say to be understood; everything else is answered before anything is done.
+# The minimal valid bodies; anything else is rejected before anything is done.
 BODIES: dict[str, dict[str, Any]] = {
+    "environments/{name}/resize": {"size": "Standard_NV6ads_A10_v5"},
     "environments/{name}/hold": {"for": "1h"},
     "environments/{name}/extend": {"for": "1h"},
     "machines/hold": {"machine": "x", "for": "1h"},
@@ -37,7 +38,7 @@ CLOSED = [route for route in ROUTES if route.permission is not Permission.NOTHIN
 
 @dataclass(slots=True)
 class People:
-    """Tokens of people, and requests in their names."""
+    """Tokens of users, and requests in their names."""
 
     api: str
     key: str
@@ -60,7 +61,7 @@ def people(ground: Ground) -> Iterator[People]:
 
 @pytest.fixture(scope="module")
 def two(people: People, ground: Ground) -> Iterator[dict[str, str]]:
-    """An environment of alice's and one of bob's, by who looks at them."""
+    """An environment of Alice's and one of Bob's."""
     with ground.client() as client:
         plane = ControlPlane(client)
         for name, owner in (("ours1", "alice"), ("ours2", "bob")):
@@ -73,7 +74,7 @@ def two(people: People, ground: Ground) -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize("whose", [MINE, THEIRS])
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("route", CLOSED, ids=[f"{route.method} {route.template}" for route in CLOSED])
-def test_a_role_opens_what_it_should_and_nothing_else(
+def test_each_role_can_use_exactly_its_routes(
     route: Any, role: str, whose: str, people: People, two: dict[str, str]
 ) -> None:
     about_one = "{name}" in route.template and route.template.startswith("environments")
@@ -86,13 +87,13 @@ def test_a_role_opens_what_it_should_and_nothing_else(
     if role not in ENOUGH[route.permission] or foreign:
         assert answer.status_code == 403, answer.text
         assert answer.headers["Content-Type"] == "application/problem+json"
-        problem = {key: value for key, value in answer.json().items() if key != "instance"}  # the path that was asked for
+        problem = {key: value for key, value in answer.json().items() if key != "instance"}  # the path of the request
         assert two[THEIRS] not in str(problem)
     else:
         assert answer.status_code not in (401, 403, 500), answer.text
 
 
-def test_who_did_something_and_by_which_door_is_in_the_trail(people: People, two: dict[str, str], ground: Ground) -> None:
+def test_the_operation_history_shows_caller_and_channel(people: People, two: dict[str, str], ground: Ground) -> None:
     with ground.client() as client:
         trail = client.get("/operations", params={"environment": two[MINE]}).json()["value"]
         assert (trail[-1]["requested_by"], trail[-1]["channel"]) == ("alice", "token")
@@ -100,13 +101,13 @@ def test_who_did_something_and_by_which_door_is_in_the_trail(people: People, two
         assert owner == "alice"
 
 
-def test_a_user_builds_for_nobody_else(people: People) -> None:
+def test_a_user_cannot_create_an_environment_for_another_owner(people: People) -> None:
     token = people.token("alice", "user")
     answer = people.ask("PUT", "environments/gift", token, {**WORKSTATION, "owner": "bob"})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/owner")
 
 
-def test_nobody_cancels_what_another_builds(people: People, azure: AzureSide, ground: Ground) -> None:
+def test_a_user_cannot_cancel_an_operation_of_another_owner(people: People, azure: AzureSide, ground: Ground) -> None:
     azure.hold_up("PUT", "vm-slow")
     accepted = people.ask("PUT", "environments/slow1", people.token("bob", "user"), WORKSTATION)
     operation = accepted.json()["operation"]
@@ -116,7 +117,7 @@ def test_nobody_cancels_what_another_builds(people: People, azure: AzureSide, gr
         assert ControlPlane(client).wait(operation)["outcome"] == "cancelled"
 
 
-def test_a_token_that_is_not_good_is_worse_than_none(people: People) -> None:
+def test_an_invalid_token_is_rejected_even_with_a_valid_key(people: People) -> None:
     good = people.token("alice", "admin")
     claims = jwt.decode(good, options={"verify_signature": False})
     kid = jwt.get_unverified_header(good)["kid"]
@@ -125,23 +126,23 @@ def test_a_token_that_is_not_good_is_worse_than_none(people: People) -> None:
     bad = {
         "unsigned": jwt.encode(claims, "", algorithm="none", headers={"kid": kid}),
         "another kind of signature": jwt.encode(claims, secret, algorithm="HS256", headers={"kid": kid}),
-        "somebody else's key": jwt.encode(claims, stranger, algorithm="RS256", headers={"kid": kid}),
+        "foreign key": jwt.encode(claims, stranger, algorithm="RS256", headers={"kid": kid}),
         "an unknown key": jwt.encode(claims, stranger, algorithm="RS256", headers={"kid": "other"}),
         "over": people.token("alice", "admin", expires_in=-600),
         "for another audience": people.token("alice", "admin", audience="https://management.azure.com"),
         "of another tenant": people.token("alice", "admin", claims={"iss": "https://sts.windows.net/other/"}),
         "not yet good": people.token("alice", "admin", claims={"nbf": claims["exp"] + 7200, "exp": claims["exp"] + 9000}),
-        "of nobody": people.token("alice", "admin", claims={"oid": ""}),
+        "without an object ID": people.token("alice", "admin", claims={"oid": ""}),
         "no token": "rubbish",
     }
-    # The key that comes along opens nothing then: the token decides.
+    # The key sent along has no effect then: the token decides.
     answers = {what: people.ask("GET", "environments", token) for what, token in bad.items()}
     assert {what: answer.status_code for what, answer in answers.items() if answer.status_code != 401} == {}
     assert all(answer.headers["WWW-Authenticate"] == "Bearer" for answer in answers.values())
     assert people.ask("GET", "environments", good).status_code == 200
 
 
-def test_where_tokens_alone_open_the_doors_a_key_opens_none() -> None:
+def test_with_http_auth_entra_a_function_key_is_not_accepted() -> None:
     with (
         temporary_ground(speed=200, timers=False, agents=False, settings={"HTTP_AUTH": "entra"}) as ground,
         ground.client() as client,
@@ -154,7 +155,7 @@ def test_where_tokens_alone_open_the_doors_a_key_opens_none() -> None:
         assert client.get("/health").status_code == 200
 
 
-def test_a_key_has_the_role_that_the_settings_give_it() -> None:
+def test_a_function_key_has_the_configured_role() -> None:
     with (
         temporary_ground(speed=200, timers=False, agents=False, settings={"FUNCTION_KEY_ROLE": "viewer"}) as ground,
         ground.client() as client,
@@ -163,7 +164,7 @@ def test_a_key_has_the_role_that_the_settings_give_it() -> None:
         assert client.put("/environments/ml1", json=WORKSTATION).status_code == 403
 
 
-def test_who_asks_too_often_is_told_when_to_come_back() -> None:
+def test_a_caller_over_the_rate_limit_gets_429_with_retry_after() -> None:
     with (
         temporary_ground(speed=1, timers=False, agents=False, settings={"RATE_LIMIT": "2"}) as ground,
         ground.client() as client,
@@ -180,7 +181,7 @@ def test_who_asks_too_often_is_told_when_to_come_back() -> None:
         assert [script.say("status").json()["title"] for _ in range(3)][2] == "Too many requests"
 
 
-def test_to_end_by_force_and_to_purge_takes_an_admin(people: People, ground: Ground, name: str) -> None:
+def test_forced_cancel_and_purge_require_the_role_admin(people: People, ground: Ground, name: str) -> None:
     with ground.client() as client, ground.simulation() as simulation:
         plane, side = ControlPlane(client), AzureSide(simulation)
         admin, operator = people.token("root", "admin"), people.token("olga", "operator")
@@ -201,7 +202,7 @@ def test_to_end_by_force_and_to_purge_takes_an_admin(people: People, ground: Gro
         assert secret not in side.deleted_secrets()
 
 
-def test_a_vault_that_lets_nobody_purge_is_said_to(people: People, ground: Ground, name: str) -> None:
+def test_a_purge_that_the_vault_forbids_is_reported(people: People, ground: Ground, name: str) -> None:
     with ground.client() as client, ground.simulation() as simulation:
         plane, side = ControlPlane(client), AzureSide(simulation)
         plane.up(name)
@@ -213,7 +214,22 @@ def test_a_vault_that_lets_nobody_purge_is_said_to(people: People, ground: Groun
         assert client.get(f"/environments/{name}").status_code == 404
 
 
-def test_what_was_left_recoverable_can_be_purged_later(people: People, ground: Ground, name: str) -> None:
+def test_a_purge_waits_until_the_password_is_deleted(people: People, ground: Ground, name: str) -> None:
+    with ground.client() as client, ground.simulation() as simulation:
+        plane, side = ControlPlane(client), AzureSide(simulation)
+        plane.up(name)
+        (secret,) = side.secrets(name)
+        admin = people.token("root", "admin")
+        simulation.put("/durations", json={"share": 0.99}).raise_for_status()
+        try:
+            gone = plane.follow(people.ask("DELETE", f"environments/{name}?purge=true", admin))
+        finally:
+            simulation.delete("/durations").raise_for_status()
+        assert gone["outcome"] == "succeeded", gone["reason"]
+        assert secret not in side.deleted_secrets()
+
+
+def test_a_soft_deleted_password_can_be_purged_later(people: People, ground: Ground, name: str) -> None:
     with ground.client() as client, ground.simulation() as simulation:
         plane, side, admin = ControlPlane(client), AzureSide(simulation), people.token("root", "admin")
         assert people.ask("DELETE", f"environments/{name}?purge=true", admin).status_code == 404, "there never was one"
@@ -240,14 +256,14 @@ def test_an_application_owns_what_it_builds(people: People, ground: Ground, name
         assert plane.follow(people.ask("DELETE", f"environments/{name}", token))["outcome"] == "succeeded"
 
 
-def test_a_parameter_that_nobody_reads_is_refused(ground: Ground, control_plane: ControlPlane, name: str) -> None:
+def test_an_unknown_query_parameter_is_rejected(ground: Ground, control_plane: ControlPlane, name: str) -> None:
     slip = control_plane.client.put(f"/environments/{name}", json=WORKSTATION, params={"dryrun": "true"})
     assert (slip.status_code, "'dryrun'" in slip.json()["detail"]) == (400, True)
     with httpx.Client(base_url=ground.api, trust_env=False) as client:
-        assert client.get("/blueprints", params={"code": ground.key}).status_code == 200, "the host's own is no stranger"
+        assert client.get("/blueprints", params={"code": ground.key}).status_code == 200, "the host's own parameter is known"
 
 
-def test_cancelling_can_be_tried_out(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+def test_cancel_supports_dry_run(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     azure.hold_up("PUT", "/virtualMachines/")
     building = control_plane.put(name).json()["operation"]
     would = control_plane.client.post(f"/operations/{building}/cancel", params={"dry_run": "true"})

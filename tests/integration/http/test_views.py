@@ -1,4 +1,4 @@
-"""What a viewer may not have is in no view, and what costs Azure calls is paced."""
+"""No view shows viewers what they may not see, and reads that cost Azure calls are rate limited."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def people(ground: Ground) -> Iterator[People]:
         yield People(ground.api, ground.key, simulation)
 
 
-def test_the_place_of_a_password_is_shown_to_those_who_may_ask_for_it(
+def test_the_secret_name_is_shown_only_to_callers_who_may_read_it(
     people: People, control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     mine = people.token("alice", "user")
@@ -33,13 +33,14 @@ def test_the_place_of_a_password_is_shown_to_those_who_may_ask_for_it(
         for path in views:
             answer = people.ask("GET", path, who)
             assert (answer.status_code, f"/secrets/{secret}" in answer.text) == (200, False), path
-        assert people.ask("GET", views[0], who).json()["password_secret"] is None
+        assert people.ask("GET", views[0], who).json()["secrets"] is None
     for who in (mine, operator):
-        assert people.ask("GET", views[0], who).json()["password_secret"].endswith(f"/secrets/{secret}")
+        (shown,) = people.ask("GET", views[0], who).json()["secrets"]
+        assert (shown["name"], shown["uri"].rsplit("/", 2)[1:]) == ("password", ["secrets", secret])
     control_plane.down(name)
 
 
-def test_a_password_that_is_left_is_not_named_to_viewers(
+def test_a_leftover_secret_is_not_named_to_viewers(
     people: People, control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
@@ -56,7 +57,7 @@ def test_a_password_that_is_left_is_not_named_to_viewers(
 
 
 @pytest.mark.parametrize(("verb", "body"), [("hold", {"for": "2h"}), ("extend", {"for": "2h"}), ("hold", {"for": 0})])
-def test_what_is_being_deleted_is_not_held(
+def test_an_environment_being_deleted_cannot_be_held_or_extended(
     verb: str, body: dict[str, object], control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name)
@@ -71,7 +72,7 @@ def test_what_is_being_deleted_is_not_held(
     azure.behave()
 
 
-def test_looking_is_paced_before_azure_refuses_everybody() -> None:
+def test_reads_are_rate_limited_before_azure_throttles() -> None:
     with temporary_ground(speed=1, timers=False, agents=False) as ground, ground.client() as client:
         plane = ControlPlane(client)
         statuses = [client.get("/environments/none").status_code for _ in range(150)]
@@ -84,7 +85,7 @@ def test_looking_is_paced_before_azure_refuses_everybody() -> None:
         assert client.get("/environments").status_code == 200, "commands and lists have a pace of their own"
 
 
-def test_a_machine_that_reports_all_the_time_is_refused_before_the_records_are_asked(fleet: FleetSide) -> None:
+def test_excessive_heartbeats_are_rejected_before_records_are_read(fleet: FleetSide) -> None:
     fleet.load(mine=machine(agent=False), other=machine(agent=False))
     own, others = token(fleet, "mine"), token(fleet, "other")
     with httpx.Client(trust_env=False) as quick:

@@ -1,4 +1,4 @@
-"""No false stop: what is not known protects a machine, and whatever people say up to the last moment is heeded."""
+"""No false stop: missing data protect a machine, and changes by users count until the last moment."""
 
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ MONITOR = "metrics:getBatch"
 
 
 def moment(fleet: FleetSide, minutes: float = 0.0) -> datetime:
-    """The clock of the control plane, some minutes from now."""
+    """The control plane's time, some minutes from now."""
     now = fleet.control_plane.get("/health").json()["time"]
     return datetime.fromisoformat(now) + timedelta(minutes=minutes)
 
@@ -25,7 +25,7 @@ def hours_that_end(fleet: FleetSide, minutes: float) -> str:
 
 
 def sweep_for(fleet: FleetSide, minutes: float) -> None:
-    """Sweep again and again until so many minutes are over."""
+    """Sweep repeatedly until the given number of minutes has passed."""
     end = moment(fleet, minutes)
 
     def over() -> bool:
@@ -35,7 +35,7 @@ def sweep_for(fleet: FleetSide, minutes: float) -> None:
     until(over, "time does not pass")
 
 
-def test_a_schedule_stops_nothing_while_azure_monitor_does_not_answer(fleet: FleetSide) -> None:
+def test_a_schedule_stops_nothing_while_azure_monitor_is_unavailable(fleet: FleetSide) -> None:
     tags = {"dormouse-schedule": hours_that_end(fleet, 2)}
     fleet.load(worker=machine(idle=None, agent=False, size=CPU_SIZE, host=WORKS_OUTSIDE, tags=tags))
     fleet.spoil(path=MONITOR, status=529, code="TooManyRequests")
@@ -43,15 +43,15 @@ def test_a_schedule_stops_nothing_while_azure_monitor_does_not_answer(fleet: Fle
     assert fleet.power("worker") == "running"
     assert fleet.operations("worker") == []
     told = [notice["text"] for notice in fleet.notices("worker")]
-    assert len(told) == 1, "people are told once a day what the schedule could not do"
+    assert len(told) == 1, "the blocked schedule is reported once a day"
     assert "is blocked. Not stopped or started by its schedule, because " in told[0]
 
 
-def test_measurements_are_taken_again_right_before_a_machine_without_an_agent_is_stopped(fleet: FleetSide) -> None:
+def test_metrics_are_read_again_right_before_stopping_a_machine_without_an_agent(fleet: FleetSide) -> None:
     fleet.load(outside=machine(idle=AT_ONCE, agent=False, size=CPU_SIZE))
-    fleet.spoil(effect="slow", path="/operations", seconds=60, times=1)  # written when it takes the machine
+    fleet.spoil(effect="slow", path="/operations", seconds=60, times=1)  # the write with which a sweep claims the machine
     accepted = fleet.control_plane.post("/sweeps")
-    until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] >= 1, "the machine is not taken")
+    until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] >= 1, "the machine is not claimed")
     fleet.spoil(path=MONITOR, status=529, code="TooManyRequests")
     sweep_ended(fleet.control_plane, accepted)
     assert fleet.power("outside") == "running"
@@ -60,11 +60,11 @@ def test_measurements_are_taken_again_right_before_a_machine_without_an_agent_is
 
 
 def opt_out(fleet: FleetSide, name: str, tags: dict[str, str]) -> None:
-    """Somebody writes these tags in the portal."""
+    """Write these tags as a user does in the portal."""
     fleet.simulation.put("/resources/tags", json={"id": fleet.id(name), "tags": tags}).raise_for_status()
 
 
-def test_whoever_opts_out_between_the_verdict_and_the_stop_keeps_the_machine(fleet: FleetSide) -> None:
+def test_opting_out_between_verdict_and_stop_prevents_the_stop(fleet: FleetSide) -> None:
     answers = {
         "off": {"dormouse-idle": "off"},
         "taken": {},
@@ -90,9 +90,9 @@ def test_whoever_opts_out_between_the_verdict_and_the_stop_keeps_the_machine(fle
         assert (operation["outcome"], operation["reason"].startswith("Nothing was done. ")) == ("cancelled", True)
 
 
-def test_a_changed_schedule_is_heeded_right_before_the_stop(fleet: FleetSide) -> None:
+def test_a_changed_schedule_is_honoured_right_before_the_stop(fleet: FleetSide) -> None:
     idle = {"dormouse-idle": "enabled=false, lead=0m"}
-    # Late enough for the first sweep to see them before their end, however slow the test machine is.
+    # Late enough for the first sweep to run before their end, however slow this computer is.
     tags, over = {**idle, "dormouse-schedule": hours_that_end(fleet, 6)}, moment(fleet, 6)
     fleet.load(
         gone=machine(idle=None, tags=tags), later=machine(idle=None, tags=tags), control=machine(idle=None, tags=tags)
@@ -114,7 +114,7 @@ def test_a_changed_schedule_is_heeded_right_before_the_stop(fleet: FleetSide) ->
 
 
 @pytest.mark.parametrize("policy", ["", "off", AT_ONCE])
-def test_what_cannot_be_read_is_told_and_protects_the_machine(fleet: FleetSide, policy: str) -> None:
+def test_invalid_configuration_is_reported_and_protects_the_machine(fleet: FleetSide, policy: str) -> None:
     idle = {"dormouse-idle": policy} if policy else {}
     fleet.load(
         hours=machine(idle=None, tags={**idle, "dormouse-schedule": "Mon-Thurs 08:00-1800 Europe/Londn"}),
@@ -138,7 +138,7 @@ def test_what_cannot_be_read_is_told_and_protects_the_machine(fleet: FleetSide, 
         assert "neither stopped nor started" in told[0]
 
 
-def test_azure_being_busy_is_called_so_and_the_next_sweep_does_try_again(fleet: FleetSide) -> None:
+def test_a_temporary_azure_conflict_is_reported_and_the_next_sweep_retries(fleet: FleetSide) -> None:
     fleet.load(busy=machine(idle=AT_ONCE))
     words = "Another operation is in progress on the virtual machine."
     fleet.spoil(method="POST", path="busy/deallocate", status=409, code="AnotherOperationInProgress", message=words)
@@ -157,12 +157,12 @@ def test_azure_being_busy_is_called_so_and_the_next_sweep_does_try_again(fleet: 
     ("status", "code", "words"),
     [
         (409, "ScopeLocked", "An Azure lock on the resource, its group or its subscription forbids this"),
-        (403, "RequestDisallowedByPolicy", "An Azure policy forbids this."),
+        (403, "RequestDisallowedByPolicy", "An Azure policy forbids this; "),
         (403, "DenyAssignmentAuthorizationFailed", "A deny assignment forbids this"),
         (404, "ResourceNotFound", "The resource does not exist."),
     ],
 )
-def test_a_no_of_azure_is_called_what_it_is(fleet: FleetSide, status: int, code: str, words: str) -> None:
+def test_a_refused_stop_is_reported_with_its_cause(fleet: FleetSide, status: int, code: str, words: str) -> None:
     fleet.load(locked=machine(idle=AT_ONCE))
     fleet.spoil(method="POST", path="locked/deallocate", status=status, code=code, message="No.")
     fleet.sweep()
@@ -171,7 +171,7 @@ def test_a_no_of_azure_is_called_what_it_is(fleet: FleetSide, status: int, code:
     assert f"Azure's message: No. ({code})" in operation["reason"]
 
 
-def test_a_hibernation_that_fails_is_counted(fleet: FleetSide) -> None:
+def test_failed_hibernations_are_counted(fleet: FleetSide) -> None:
     fleet.load(dreamer=machine(idle=f"{AT_ONCE}, action=hibernate", hibernation=True))
     fleet.spoil(method="POST", path="dreamer/deallocate", status=409, code="OperationNotAllowed", times=1)
     fleet.sweep()

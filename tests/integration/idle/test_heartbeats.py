@@ -1,4 +1,4 @@
-"""Heartbeats: taken from the machine that they are about, and from nobody else."""
+"""Heartbeats are accepted only from the machine that they describe."""
 
 import base64
 import json
@@ -44,12 +44,12 @@ def send(fleet: FleetSide, body: Any, bearer: str) -> httpx.Response:
 
 @pytest.fixture
 def told(fleet: FleetSide) -> FleetSide:
-    """Two machines without agents, for which the test speaks."""
+    """Two machines without agents; the test sends their heartbeats."""
     fleet.load(mine=machine(agent=False), other=machine(agent=False))
     return fleet
 
 
-def test_a_machine_may_speak_of_itself_only(told: FleetSide) -> None:
+def test_a_machine_can_report_only_about_itself(told: FleetSide) -> None:
     answer = send(told, beat(told, "mine"), token(told, "mine"))
     assert (answer.status_code, answer.json()["confirmed"], answer.json()["warning"]) == (200, True, None)
     foreign = send(told, beat(told, "other"), token(told, "mine"))
@@ -59,26 +59,26 @@ def test_a_machine_may_speak_of_itself_only(told: FleetSide) -> None:
     assert send(told, beat(told, "mine"), identity).status_code == 403
 
 
-def test_a_token_that_is_not_good_opens_nothing(told: FleetSide) -> None:
+def test_an_invalid_token_is_rejected(told: FleetSide) -> None:
     good = token(told, "mine")
     header, content, signature = good.split(".")
     claims = json.loads(base64.urlsafe_b64decode(content + "=="))
     kid = jwt.get_unverified_header(good)["kid"]
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     url = "https://sts.windows.net/someone-else/"
-    public = "a public key of the tenant, taken for a secret by whoever reads HS256"
+    public = "the tenant's public key, used as an HS256 secret"
     bad = {
         "no token": "rubbish",
-        "signed by nobody": jwt.encode(claims, "", algorithm="none", headers={"kid": kid}),
+        "unsigned": jwt.encode(claims, "", algorithm="none", headers={"kid": kid}),
         "another kind of signature": jwt.encode(claims, public, algorithm="HS256", headers={"kid": kid}),
         "an unknown key": jwt.encode(claims, stranger, algorithm="RS256", headers={"kid": "unknown"}),
-        "somebody else's key under our name": jwt.encode(claims, stranger, algorithm="RS256", headers={"kid": kid}),
+        "foreign key with our key ID": jwt.encode(claims, stranger, algorithm="RS256", headers={"kid": kid}),
         "changed on the way": ".".join((header, content[:-4] + "AAAA", signature)),
-        "over": token(told, "mine", expires_in=-3600),
+        "expired": token(told, "mine", expires_in=-3600),
         "for another audience": token(told, "mine", audience="https://management.azure.com"),
         "of another tenant": token(told, "mine", claims={"iss": url}),
-        "not yet good": token(told, "mine", claims={"nbf": claims["exp"] + 7200, "exp": claims["exp"] + 9000}),
-        "without an end": token(told, "mine", claims={"exp": None}),
+        "not valid yet": token(told, "mine", claims={"nbf": claims["exp"] + 7200, "exp": claims["exp"] + 9000}),
+        "without an expiry": token(told, "mine", claims={"exp": None}),
     }
     assert httpx.post(f"{told.control_plane.base_url}heartbeats", json=beat(told, "mine")).status_code == 401
     answers = {what: send(told, beat(told, "mine"), bearer).status_code for what, bearer in bad.items()}
@@ -86,7 +86,7 @@ def test_a_token_that_is_not_good_opens_nothing(told: FleetSide) -> None:
     assert told.simulation.get("/rows", params={"table": "heartbeats"}).text.count(f"{told.group}:mine") == 0
 
 
-def test_a_heartbeat_that_cannot_be_read_names_every_fault(told: FleetSide) -> None:
+def test_an_invalid_heartbeat_is_rejected_with_every_error(told: FleetSide) -> None:
     bearer = token(told, "mine")
     wrong = beat(told, "mine", boot="short", gpu="maybe", minutes=[{"sequence": -1, "age_seconds": 1, "signals": {}}])
     answer = send(told, wrong, bearer)
@@ -100,7 +100,7 @@ def test_a_heartbeat_that_cannot_be_read_names_every_fault(told: FleetSide) -> N
     assert send(told, b"{" + b" " * 300_000 + b"}", bearer).status_code == 413
 
 
-def test_a_heartbeat_that_comes_twice_changes_nothing(told: FleetSide) -> None:
+def test_a_repeated_heartbeat_changes_nothing(told: FleetSide) -> None:
     bearer, body = token(told, "mine"), beat(told, "mine")
     assert send(told, body, bearer).status_code == 200
 
@@ -121,7 +121,7 @@ def unpacked(row: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def test_no_token_is_ever_written_down(told: FleetSide) -> None:
+def test_no_token_is_stored(told: FleetSide) -> None:
     bearer = token(told, "mine")
     assert send(told, beat(told, "mine"), bearer).status_code == 200
     signature = bearer.rsplit(".", 1)[-1]
@@ -129,7 +129,7 @@ def test_no_token_is_ever_written_down(told: FleetSide) -> None:
         assert signature not in told.simulation.get("/rows", params={"table": table}).text
 
 
-def test_a_heartbeat_with_too_much_of_what_is_optional_keeps_its_minutes(told: FleetSide) -> None:
+def test_oversized_optional_fields_are_truncated_and_the_minutes_kept(told: FleetSide) -> None:
     bearer = token(told, "mine")
     hold = {"by": "a.very.long.name@" + "x" * 90, "reason": "r" * 900, "until_in_seconds": 3600}
     odd = beat(told, "mine", holds=[hold] * 21, problems={"kernels_busy": "w" * 999}, gpu_problem="p" * 999)

@@ -1,4 +1,4 @@
-"""A machine that Azure Monitor cannot answer for is named, and the others of its batch are judged."""
+"""A machine that Azure Monitor cannot answer for is named, and the others of its batch are evaluated."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def of_batch(fleet: FleetSide, name: str, **fault: object) -> None:
         },
     ],
 )
-def test_one_machine_without_an_answer_does_not_blind_the_others(fleet: FleetSide, fault: dict[str, object]) -> None:
+def test_one_rejected_machine_does_not_affect_the_others_of_its_batch(fleet: FleetSide, fault: dict[str, object]) -> None:
     loaded(fleet)
     named = {**fault, **({"message": str(fault["message"]).format(id=fleet.id("m3"))} if "message" in fault else {})}
     of_batch(fleet, "m3", **named)
@@ -39,7 +39,7 @@ def test_one_machine_without_an_answer_does_not_blind_the_others(fleet: FleetSid
     assert [problem for problem in swept["summary"]["problems"] if "for m3 " in problem]
 
 
-def test_a_machine_that_is_gone_and_still_shown_is_the_only_one_that_is_unknown(fleet: FleetSide) -> None:
+def test_only_the_deleted_machine_is_unknown_while_the_inventory_still_lists_it(fleet: FleetSide) -> None:
     loaded(fleet)
     for gone in ("m0", "m5", "m11", "m2"):  # before each of four sweeps one machine is deleted
         fleet.simulation.post("/resources/vanish", json={"id": fleet.id(gone)}).raise_for_status()
@@ -49,7 +49,7 @@ def test_a_machine_that_is_gone_and_still_shown_is_the_only_one_that_is_unknown(
         assert gone not in lines or gone in lines[gone]["reason"]
 
 
-def test_a_machine_that_is_left_out_of_an_answer_is_named(fleet: FleetSide) -> None:
+def test_a_machine_missing_from_the_response_is_named(fleet: FleetSide) -> None:
     loaded(fleet)
     fleet.simulation.put("/metrics/without", json={"id": fleet.id("m3")}).raise_for_status()
     fleet.sweep(dry_run=True)
@@ -59,7 +59,7 @@ def test_a_machine_that_is_left_out_of_an_answer_is_named(fleet: FleetSide) -> N
 
 
 @pytest.mark.parametrize("status", [403, 529])
-def test_what_is_about_all_machines_is_asked_once(fleet: FleetSide, status: int) -> None:
+def test_an_error_about_all_machines_is_not_retried_per_machine(fleet: FleetSide, status: int) -> None:
     loaded(fleet)
     fleet.spoil(path="metrics:getBatch", status=status, code="AuthorizationFailed")
     fleet.sweep(dry_run=True)

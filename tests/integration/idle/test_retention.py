@@ -1,4 +1,4 @@
-"""A month later: what is over is gone from the task hub and the tables, and nothing else is missing."""
+"""A month later, expired data are gone from the task hub and the tables, and nothing else is missing."""
 
 import contextlib
 import sqlite3
@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from dormouse.clock import DAY
-from dormouse.resources.machines import key_of
+from dormouse.resources.compute.machines import key_of
 from local.azure.core import store as azure_store
 from local.sandbox import Ground, temporary_ground
 from tests.fleet import CPU_SIZE, FleetSide, machine
@@ -22,7 +22,7 @@ def old_ground() -> Iterator[Ground]:
 
 
 def leap(ground: Ground, seconds: float) -> None:
-    """Both processes are away for so many simulated seconds, which pass at once."""
+    """Stop both processes for the given number of simulated seconds, which pass at once."""
     ground.stop()
     azure = azure_store.Store(ground.home / "azure.sqlite")
     clock = azure.get("facts", "clock")
@@ -37,20 +37,20 @@ def leap(ground: Ground, seconds: float) -> None:
 
 
 def retained(ground: Ground) -> None:
-    """Let the timer do its work once."""
+    """Run the retention timer once."""
     master = {"x-functions-key": ground.keys["master"]}
     fired = httpx.post(f"http://127.0.0.1:{ground.port}/admin/functions/retention_timer", json={}, headers=master)
     assert fired.status_code == httpx.codes.ACCEPTED, fired.text
 
 
 def instances(ground: Ground) -> set[str]:
-    """The ids of everything in the task hub."""
+    """The IDs of all instances in the task hub."""
     key = {"x-functions-key": ground.keys["master"]}
     where = f"http://127.0.0.1:{ground.port}/runtime/webhooks/durabletask/instances"
     return {item["instanceId"] for item in httpx.get(where, headers=key, params={"top": 500}).raise_for_status().json()}
 
 
-def test_after_a_month_only_what_is_alive_is_left(old_ground: Ground) -> None:
+def test_after_a_month_only_current_data_is_left(old_ground: Ground) -> None:
     ground = old_ground
     with ground.client() as client, ground.simulation() as simulation:
         plane, azure, fleet = ControlPlane(client), AzureSide(simulation), FleetSide(client, simulation)

@@ -1,4 +1,4 @@
-"""Schedules, leases, adoption, and environments with policies of their own; and sweeps that nobody has to ask for."""
+"""Schedules, leases, adoption, policies of environments, and sweeps by timer."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -11,19 +11,19 @@ from tests.support import WORKSTATION, ControlPlane, until
 
 
 def now_there(fleet: FleetSide) -> datetime:
-    """The present moment in the simulated world, to the minute it was swept in."""
+    """The present simulated time, rounded to the minute."""
     fleet.sweep(dry_run=True)
     as_of = fleet.control_plane.get("/machines/idle-report").json()["as_of"]
     return datetime.fromisoformat(as_of).astimezone(UTC)
 
 
 def around(moment: datetime, begin: int, end: int) -> str:
-    """On-hours every day from and to so many minutes after a moment."""
+    """On-hours every day between two offsets in minutes from a time."""
     first, last = (f"{moment + timedelta(minutes=minutes):%H:%M}" for minutes in (begin, end))
     return f"mon-sun {first}-{last} UTC"
 
 
-def test_a_schedule_starts_and_stops_at_its_times_and_never_acts_on_the_past(fleet: FleetSide) -> None:
+def test_a_schedule_acts_at_its_transitions_and_never_on_past_ones(fleet: FleetSide) -> None:
     now = now_there(fleet)
     on_soon, off_soon, past = around(now, 15, 600), around(now, -300, 20), around(now, -600, -5)
     policy = "off"
@@ -43,26 +43,26 @@ def test_a_schedule_starts_and_stops_at_its_times_and_never_acts_on_the_past(fle
 
     until(acted, "the schedules were not kept")
     assert fleet.power("late") == "running", "it was running after hours when its schedule was first seen"
-    assert fleet.power("works") == "running", "what works is not stopped by the clock"
+    assert fleet.power("works") == "running", "a schedule does not stop a busy machine"
     ended = "scheduled hours ended"
     until(lambda: fleet.sweep() and ended in fleet.lines()["works"]["next_action_text"], "it is not explained")
     assert fleet.operations("rises")[0]["requested_by"] == "sweep (schedule)"
 
-    # Somebody starts it after hours: that holds until the next transition.
+    # A user starts it after hours: that holds until the next transition.
     fleet.simulation.post("/machines/start", json={"id": fleet.id("rests")}).raise_for_status()
     for _ in range(10):
         fleet.sweep()
     assert fleet.power("rests") == "running"
 
 
-def test_a_lease_stops_a_busy_machine_because_somebody_said_so(fleet: FleetSide) -> None:
+def test_a_lease_stops_even_a_busy_machine(fleet: FleetSide) -> None:
     fleet.load(guest=machine(inside={"gpu_percent": 50}))
     fleet.sweep()
     body = {"machine": fleet.id("guest"), "for": "20m"}
     assert fleet.control_plane.post("/machines/extend", json=body).json()["lease"]["then"] == "stop"
     longer = fleet.control_plane.post("/machines/extend", json={**body, "for": "25m"}).json()["lease"]
     refused = fleet.control_plane.post("/machines/extend", json={**body, "then": "delete"})
-    assert refused.status_code == 400, "what others have made, others delete"
+    assert refused.status_code == 400, "a lease cannot delete an adopted machine"
 
     def over() -> bool:
         fleet.sweep()
@@ -74,7 +74,7 @@ def test_a_lease_stops_a_busy_machine_because_somebody_said_so(fleet: FleetSide)
     assert [notice["event"] for notice in fleet.notices("guest")] == ["warned", "stopped"]
 
 
-def test_adopting_puts_an_agent_on_a_machine_and_releasing_takes_it_away(fleet: FleetSide) -> None:
+def test_adopting_installs_the_agent_and_releasing_removes_it(fleet: FleetSide) -> None:
     fleet.load(foundling=machine(idle=None, agent=False))
     assert fleet.verdicts() == {}
     planned = fleet.control_plane.post("/machines/adopt?dry_run=true", json={"machine": fleet.id("foundling")}).json()
@@ -85,7 +85,7 @@ def test_adopting_puts_an_agent_on_a_machine_and_releasing_takes_it_away(fleet: 
     assert adopted["outcome"] == "succeeded", adopted
     assert [(step["name"], step["state"]) for step in adopted["steps"]] == [("tag", "done"), ("agent", "done")]
     caught_up(fleet.simulation)
-    until(lambda: fleet.verdicts().get("foundling") == "unknown", "nobody watches it")
+    until(lambda: fleet.verdicts().get("foundling") == "unknown", "it is not watched")
 
     def reported() -> bool:
         fleet.sweep(dry_run=True)
@@ -104,7 +104,7 @@ def test_adopting_puts_an_agent_on_a_machine_and_releasing_takes_it_away(fleet: 
     assert fleet.control_plane.post("/machines/adopt", json=nowhere).status_code == 404
 
 
-def test_adopting_replaces_what_is_written_in_other_capitals(fleet: FleetSide) -> None:
+def test_adopting_replaces_tags_written_in_another_case(fleet: FleetSide) -> None:
     fleet.load(odd=machine(idle=None, agent=False, tags={"Dormouse-Idle": "off", "team": "a"}))
     assert fleet.verdicts() == {"odd": "unmanaged"}
     body = {"machine": fleet.id("odd"), "idle": "window=2h", "agent": False}
@@ -146,7 +146,7 @@ def test_an_environment_is_watched_by_the_policy_in_its_spec(fleet: FleetSide) -
     trail = fleet.control_plane.get("/operations", params={"environment": "watched"}).json()["value"]
     assert (trail[0]["verb"], trail[0]["requested_by"]) == ("stop", "sweep (idle)")
 
-    # Another policy is a change like any other; so is a lease that ends it all.
+    # Changing the policy is a change like any other; so is a lease that deletes.
     changed = plane.provision("watched", {**spec, "idle": {"enabled": False}})
     assert changed["outcome"] == "succeeded"
     assert plane.get("watched")["spec"]["idle"]["enabled"] is False
@@ -160,7 +160,7 @@ def test_an_environment_is_watched_by_the_policy_in_its_spec(fleet: FleetSide) -
     until(gone, "the lease has not ended it")
 
 
-def test_a_missed_timer_is_made_up_for_and_a_host_that_dies_while_stopping_goes_on(tmp_path: Path) -> None:
+def test_a_missed_timer_is_caught_up_and_a_sweep_continues_after_a_crash(tmp_path: Path) -> None:
     estate = tmp_path / "estate.json"
     sleepy = machine(idle="window=5m, grace=0m, lead=0m", size=CPU_SIZE, agent=False)
     estate.write_text(json.dumps({"machines": [{"id": f"night/m{number}", **sleepy} for number in range(5)]}))
@@ -169,7 +169,7 @@ def test_a_missed_timer_is_made_up_for_and_a_host_that_dies_while_stopping_goes_
     try:
         with ground.client() as client, ground.simulation() as simulation:
             fleet = FleetSide(client, simulation, group="night", names=[f"m{number}" for number in range(5)])
-            # The first sweep comes by itself; it is cut off in the middle of stopping.
+            # The timer starts the first sweep; it is interrupted while it stops machines.
             until(lambda: "deallocating" in {fleet.power(name) for name in fleet.names}, "the timer never sweeps")
             ground.host.kill()
             ground.host.start()

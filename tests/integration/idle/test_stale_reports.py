@@ -1,4 +1,4 @@
-"""What a sweep did not see is shown as it was, with its moment, and never as nothing."""
+"""What a sweep could not see is shown as last seen, with its time, and never as empty."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ def as_csv(fleet: FleetSide) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_lines_of_a_page_that_was_not_swept_are_marked_as_old(fleet: FleetSide) -> None:
+def test_lines_of_a_page_that_was_not_swept_are_marked_as_stale(fleet: FleetSide) -> None:
     fleet.load(a=machine(size=CPU_SIZE), b=machine(size=CPU_SIZE))
     first = fleet.sweep()["id"]
     judged = {line["as_of"] for line in fleet.lines().values()}
@@ -54,7 +54,7 @@ def test_lines_of_a_page_that_was_not_swept_are_marked_as_old(fleet: FleetSide) 
 
 
 @pytest.mark.parametrize("fault", [{"status": 403, "code": "AuthorizationFailed"}, {"status": 503, "code": "Busy"}])
-def test_a_sweep_that_cannot_see_shows_what_was_seen_before(fleet: FleetSide, fault: dict[str, object]) -> None:
+def test_a_sweep_without_inventory_shows_the_previous_report(fleet: FleetSide, fault: dict[str, object]) -> None:
     fleet.load(there=machine(size=CPU_SIZE))
     fleet.sweep()
     fleet.spoil(path="Microsoft.ResourceGraph", **fault)
@@ -68,7 +68,7 @@ def test_a_sweep_that_cannot_see_shows_what_was_seen_before(fleet: FleetSide, fa
 
 @pytest.fixture
 def alone() -> Iterator[FleetSide]:
-    """A ground on which no other machine exists."""
+    """A sandbox without other machines."""
     with (
         temporary_ground(speed=120.0, timers=False, agents=False) as running,
         running.client() as control_plane,
@@ -77,10 +77,10 @@ def alone() -> Iterator[FleetSide]:
         yield FleetSide(control_plane, simulation)
 
 
-def test_a_fleet_whose_last_machines_were_deleted_is_empty_and_one_that_may_not_be_read_is_not(alone: FleetSide) -> None:
+def test_an_empty_fleet_is_distinguished_from_one_that_may_not_be_read(alone: FleetSide) -> None:
     alone.load(one=machine(size=CPU_SIZE, agent=False), two=machine(size=CPU_SIZE, agent=False))
     alone.sweep()
-    # Without the right to read them, Resource Graph shows no rows and says nothing; Azure Compute says 403.
+    # Without read permission, Resource Graph returns no rows and no error; Azure Compute returns 403.
     alone.spoil(path="Microsoft.ResourceGraph", effect="hide")
     alone.spoil(path="virtualMachines", method="GET", status=403, code="AuthorizationFailed", message="no right")
 
@@ -95,6 +95,12 @@ def test_a_fleet_whose_last_machines_were_deleted_is_empty_and_one_that_may_not_
     alone.spoil(path="Microsoft.ResourceGraph", effect="hide")
     assert "found no machines" in problems(), "they are still there"
     alone.simulation.delete("/faults").raise_for_status()
+    # They are counted, and then their page is empty: their rows are kept, and the machines are looked up.
+    alone.sweep()
+    alone.spoil(path="Microsoft.ResourceGraph", effect="hide", body="project id, name")
+    assert "found no machines" in problems()
+    assert len(alone.lines()) == 2
+    alone.simulation.delete("/faults").raise_for_status()
     gone(alone, "one")
     gone(alone, "two")
     # The index of Resource Graph shows them for a while.
@@ -103,7 +109,7 @@ def test_a_fleet_whose_last_machines_were_deleted_is_empty_and_one_that_may_not_
     assert (report["complete"], report["summary"]["machines"]) == (True, 0)
 
 
-def test_a_page_that_cannot_be_read_is_said_to_be_missing(fleet: FleetSide) -> None:
+def test_an_unreadable_page_is_reported_as_missing(fleet: FleetSide) -> None:
     fleet.load(there=machine(size=CPU_SIZE))
     fleet.sweep()
     AzureSide(fleet.simulation).write_row("reports", "page-00000", json.dumps({}), Part="not a page at all")
@@ -116,7 +122,7 @@ def test_a_page_that_cannot_be_read_is_said_to_be_missing(fleet: FleetSide) -> N
 
 
 @pytest.mark.parametrize("document", ["{}", "nonsense"])
-def test_a_head_that_cannot_be_read_ends_no_sweep(fleet: FleetSide, document: str) -> None:
+def test_an_unreadable_report_head_does_not_prevent_sweeps(fleet: FleetSide, document: str) -> None:
     fleet.load(there=machine(size=CPU_SIZE))
     fleet.sweep()
     AzureSide(fleet.simulation).write_row("reports", "head", document)
@@ -136,7 +142,7 @@ def fresh() -> Iterator[FleetSide]:
         yield FleetSide(client, simulation)
 
 
-def test_before_the_first_sweep_no_view_calls_the_fleet_empty(fresh: FleetSide) -> None:
+def test_before_the_first_sweep_no_view_shows_an_empty_fleet(fresh: FleetSide) -> None:
     content = fresh.control_plane.get("/machines").json()
     assert (content["value"], content["problems"]) == ([], ["No sweep has ended yet."])
     report = fresh.control_plane.get("/machines/idle-report").json()

@@ -1,4 +1,4 @@
-"""The sweep acts: warned, stopped after a second look, verified, written down; and nothing else is touched."""
+"""The sweep acts: it warns, rechecks, stops, verifies and records; it touches no other machine."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ MINUTE = 60
 
 
 def lead_over(fleet: FleetSide, name: str) -> None:
-    """Sweep until the machine is no longer warned only."""
+    """Sweep until the machine is no longer only warned."""
 
     def decided() -> bool:
         fleet.sweep()
@@ -23,7 +23,7 @@ def lead_over(fleet: FleetSide, name: str) -> None:
     until(decided, "nothing was decided")
 
 
-def test_an_idle_machine_is_warned_then_stopped_and_the_others_are_not(fleet: FleetSide) -> None:
+def test_only_the_idle_machine_is_warned_and_then_stopped(fleet: FleetSide) -> None:
     fleet.load(
         idle=machine(idle=f"{SOON}, sessions=active", inside={"logins": 1, "connections": 1}),
         training=machine(inside={"gpu_percent": "91..99", "gpu_processes": 1}),
@@ -67,12 +67,12 @@ def test_work_that_begins_after_the_warning_keeps_the_machine_awake(fleet: Fleet
     assert fleet.operations("worker") == []
 
 
-def test_work_that_begins_between_the_verdict_and_the_stop_is_seen_by_the_second_look(fleet: FleetSide) -> None:
+def test_the_recheck_detects_work_that_begins_between_verdict_and_stop(fleet: FleetSide) -> None:
     fleet.load(late=machine(idle="window=5m, grace=0m, lead=0m"))
-    # The agent's word is read before Azure Monitor is asked; while that takes its time, somebody begins to work.
+    # The heartbeat is read before Azure Monitor is queried; while that takes its time, work begins.
     fleet.spoil(effect="slow", path="metrics:getBatch", seconds=240, times=1)
     accepted = fleet.control_plane.post("/sweeps")
-    until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] == 1, "nobody asked for metrics")
+    until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] == 1, "no metrics were queried")
     fleet.signals("late", gpu_percent=88, gpu_processes=1)
     sweep_ended(fleet.control_plane, accepted)
     assert fleet.lines()["late"]["verdict"] == "idle", "the verdict rests on what was known before"
@@ -81,13 +81,13 @@ def test_work_that_begins_between_the_verdict_and_the_stop_is_seen_by_the_second
     assert (operation["outcome"], "GPU at 88 %" in operation["reason"]) == ("cancelled", True)
 
 
-def test_a_snooze_link_takes_a_click_and_nothing_less(fleet: FleetSide) -> None:
+def test_a_snooze_link_acts_only_when_its_button_is_pressed(fleet: FleetSide) -> None:
     fleet.load(dear=machine(idle="window=5m, grace=0m, lead=30m"))
     fleet.sweep()
     (notice,) = fleet.notices("dear")
     assert "dear" in notice["text"]
     link = notice["snooze_url"]
-    looked = httpx.get(link)  # as a chat does that previews links
+    looked = httpx.get(link)  # as a chat that previews links does
     assert (looked.status_code, "<button>" in looked.text) == (200, True)
     assert fleet.verdicts()["dear"] == "idle"
 
@@ -99,18 +99,18 @@ def test_a_snooze_link_takes_a_click_and_nothing_less(fleet: FleetSide) -> None:
     assert httpx.post(link[:-3] + "AAA").status_code == 404
 
 
-def test_a_hold_ends_by_itself_and_is_never_longer_than_allowed(fleet: FleetSide) -> None:
+def test_a_hold_expires_and_is_capped(fleet: FleetSide) -> None:
     fleet.load(held=machine(), inside=machine())
     fleet.sweep(dry_run=True)
     refused = fleet.control_plane.post("/machines/hold", json={"machine": fleet.id("held"), "for": "2h"})
-    assert refused.status_code == 404, "a dry run remembers nothing, so nobody knows this machine yet"
+    assert refused.status_code == 404, "a dry run stores nothing, so this machine is not known yet"
     fleet.sweep()
     body = {"machine": fleet.id("held"), "for": "30d", "reason": "a long one"}
     answer = fleet.control_plane.post("/machines/hold", json=body).raise_for_status().json()
     assert round((parse_moment(answer["hold"]["until"]) - parse_moment(answer["hold"]["since"])) / MINUTE) == 7 * 24 * 60
     wish = {"id": fleet.id("inside"), "by": "alice", "reason": "thesis", "for_seconds": 7200}
     fleet.simulation.post("/machines/awake", json=wish).raise_for_status()
-    until(lambda: fleet.verdicts() == {"held": "held", "inside": "held"}, "nobody is held")
+    until(lambda: fleet.verdicts() == {"held": "held", "inside": "held"}, "the machines are not held")
     assert "by alice (on inside)" in fleet.lines()["inside"]["reason"]
 
     released = {"machine": fleet.id("held"), "for": 0}
@@ -119,22 +119,22 @@ def test_a_hold_ends_by_itself_and_is_never_longer_than_allowed(fleet: FleetSide
 
 
 @pytest.mark.parametrize(("rule", "ends"), [("keep", "running"), ("proceed", "deallocated")])
-def test_a_warning_that_reaches_nobody_is_a_question_of_policy(fleet: FleetSide, rule: str, ends: str) -> None:
+def test_the_policy_decides_what_follows_an_undelivered_warning(fleet: FleetSide, rule: str, ends: str) -> None:
     fleet.spoil(effect="refuse", path="/dormouse", kind="hooks.localhost", status=503)
     fleet.load(lonely=machine(idle=f"{SOON}, undeliverable={rule}", size=CPU_SIZE, agent=False))
-    for _ in range(40):  # several leads long
+    for _ in range(40):  # several times the lead
         fleet.sweep()
     assert fleet.power("lonely") == ends
     if ends == "running":
         line = fleet.lines()["lonely"]
         assert (line["next_action"], "answered HTTP 503" in line["next_action_text"]) == ("warn", True)
-    # Once somebody can be told again, it goes to sleep all the same.
+    # Once notifications can be delivered again, the machine is stopped.
     fleet.simulation.delete("/faults")
     lead_over(fleet, "lonely")
     assert fleet.power("lonely") == "deallocated"
 
 
-def test_a_stop_that_azure_refuses_is_told_once_and_spoils_no_other(fleet: FleetSide) -> None:
+def test_a_refused_stop_is_notified_once_and_does_not_affect_other_machines(fleet: FleetSide) -> None:
     now = "window=5m, grace=0m, lead=0m"
     fleet.load(sick=machine(idle=now), well=machine(idle=now))
     fleet.spoil(path="sick/deallocate", status=403, code="AuthorizationFailed", message="no right to do this")
@@ -148,7 +148,7 @@ def test_a_stop_that_azure_refuses_is_told_once_and_spoils_no_other(fleet: Fleet
     assert (notice["event"], "no right to do this" in notice["text"]) == ("stop not confirmed", True)
 
 
-def test_a_stop_that_never_comes_is_called_not_confirmed(fleet: FleetSide) -> None:
+def test_a_stop_that_does_not_take_effect_is_reported_as_not_confirmed(fleet: FleetSide) -> None:
     fleet.load(stuck=machine(idle="window=5m, grace=0m, lead=0m"))
     fleet.spoil(effect="fail", method="POST", path="stuck/deallocate", code="InternalExecutionError", message="it broke")
     fleet.sweep()
@@ -158,7 +158,7 @@ def test_a_stop_that_never_comes_is_called_not_confirmed(fleet: FleetSide) -> No
     assert "it broke" in operation["reason"]
 
 
-def test_what_was_shut_down_from_inside_is_deallocated(fleet: FleetSide) -> None:
+def test_a_machine_shut_down_from_inside_is_deallocated(fleet: FleetSide) -> None:
     fleet.load(halted=machine(power="stopped"), frozen=machine(power="stopped", ephemeral_disk=True))
     assert fleet.verdicts() == {"halted": "stopped_billed", "frozen": "stopped_billed"}
 
@@ -171,7 +171,7 @@ def test_what_was_shut_down_from_inside_is_deallocated(fleet: FleetSide) -> None
     assert fleet.operations("halted")[0]["requested_by"] == "sweep (stopped_billed)"
 
 
-def test_a_machine_that_can_hibernate_does_if_its_policy_says_so(fleet: FleetSide) -> None:
+def test_a_machine_is_hibernated_if_it_can_be_and_its_policy_says_so(fleet: FleetSide) -> None:
     at_once = "window=5m, grace=0m, lead=0m"
     policy = f"{at_once}, action=hibernate"
     fleet.load(
@@ -185,7 +185,7 @@ def test_a_machine_that_can_hibernate_does_if_its_policy_says_so(fleet: FleetSid
     assert [operation["outcome"] for operation in fleet.operations("plain")] == ["succeeded"], "nothing was refused"
 
 
-def test_a_machine_that_was_shut_down_from_inside_is_deallocated_and_not_hibernated(fleet: FleetSide) -> None:
+def test_a_machine_shut_down_from_inside_is_not_hibernated(fleet: FleetSide) -> None:
     fleet.load(halted=machine(idle="action=hibernate", hibernation=True, power="stopped"))
 
     def deallocated() -> bool:
@@ -197,7 +197,7 @@ def test_a_machine_that_was_shut_down_from_inside_is_deallocated_and_not_hiberna
     assert [operation["outcome"] for operation in fleet.operations("halted")] == ["succeeded"], "nothing was refused"
 
 
-def test_a_machine_that_somebody_works_on_by_operation_is_left_alone(fleet: FleetSide) -> None:
+def test_a_machine_locked_by_another_operation_is_left_alone(fleet: FleetSide) -> None:
     fleet.load(taken=machine(idle="window=5m, grace=0m, lead=0m"))
     fleet.sweep(dry_run=True)
     fleet.spoil(method="PATCH", path="/taken", status=429, code="TooManyRequests", retry_after=2000, times=1)
@@ -208,20 +208,20 @@ def test_a_machine_that_somebody_works_on_by_operation_is_left_alone(fleet: Flee
     assert fleet.power("taken") == "running"
 
 
-def test_two_sweeps_never_act_at_once(fleet: FleetSide) -> None:
+def test_two_sweeps_never_act_concurrently(fleet: FleetSide) -> None:
     fleet.load(one=machine())
     fleet.spoil(effect="slow", path="metrics:getBatch", seconds=120, times=1)
     first = fleet.control_plane.post("/sweeps")
     second = fleet.control_plane.post("/sweeps")
     assert (second.status_code, second.headers["Location"]) == (409, first.headers["Location"])
     looking = fleet.control_plane.post("/sweeps", json={"dry_run": True})
-    assert looking.status_code == 202, "who only looks is in nobody's way"
+    assert looking.status_code == 202, "a dry run does not conflict with a sweep"
     sweep_ended(fleet.control_plane, first)
     sweep_ended(fleet.control_plane, looking)
     assert fleet.sweep()["state"] == "ended"
 
 
-def test_the_report_is_told_page_by_page_and_as_a_table(fleet: FleetSide) -> None:
+def test_the_report_is_available_in_pages_and_as_csv(fleet: FleetSide) -> None:
     fleet.load(b=machine(), a=machine(inside={"jobs": 1}))
     fleet.sweep()
     page = fleet.control_plane.get("/machines", params={"limit": 1}).json()
@@ -242,18 +242,18 @@ def test_the_report_is_told_page_by_page_and_as_a_table(fleet: FleetSide) -> Non
     assert fleet.control_plane.get("/sweeps/sweep-0").status_code == 404
 
 
-def test_every_try_to_stop_looks_anew(fleet: FleetSide) -> None:
+def test_every_attempt_to_stop_rechecks_first(fleet: FleetSide) -> None:
     fleet.load(shaky=machine(idle="window=5m, grace=0m, lead=0m"))
     fleet.spoil(effect="drop", method="POST", path="shaky/deallocate", times=20)
     accepted = fleet.control_plane.post("/sweeps")
-    until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] >= 1, "nobody tried to stop it")
+    until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] >= 1, "no stop was attempted")
     fleet.signals("shaky", gpu_percent=95, gpu_processes=1)
     sweep_ended(fleet.control_plane, accepted)
     assert fleet.power("shaky") == "running"
     assert fleet.operations("shaky")[0]["outcome"] in ("cancelled", "failed")
 
 
-def test_a_snooze_link_never_shortens_what_somebody_asked_for(fleet: FleetSide) -> None:
+def test_a_snooze_link_never_shortens_a_hold(fleet: FleetSide) -> None:
     fleet.load(both=machine(idle="window=5m, grace=0m, lead=30m"))
     fleet.sweep()
     (notice,) = fleet.notices("both")
@@ -265,7 +265,7 @@ def test_a_snooze_link_never_shortens_what_somebody_asked_for(fleet: FleetSide) 
     assert httpx.post(notice["snooze_url"]).status_code == 404
 
 
-def test_a_tag_makes_nobody_the_machine_of_anothers_environment(fleet: FleetSide) -> None:
+def test_a_tag_does_not_make_a_machine_part_of_an_environment(fleet: FleetSide) -> None:
     now = "window=5m, grace=0m, lead=0m"
     fleet.load(
         odd=machine(idle=now, tags={"dormouse": "team/a"}),
@@ -277,13 +277,13 @@ def test_a_tag_makes_nobody_the_machine_of_anothers_environment(fleet: FleetSide
     assert [len(fleet.operations(name)) for name in fleet.names] == [1, 1, 1], "each under its own name"
 
 
-def test_numbers_without_end_are_400(fleet: FleetSide) -> None:
+def test_overlong_numbers_are_400(fleet: FleetSide) -> None:
     for path in ("/machines", "/machines/idle-report", "/operations"):
         assert fleet.control_plane.get(path, params={"limit": "9" * 5000}).status_code == 400
     assert fleet.control_plane.get("/machines", params={"after": "9" * 5000}).status_code == 400
 
 
-def test_many_that_people_must_look_at_are_told_in_one_message(fleet: FleetSide) -> None:
+def test_many_alerts_are_combined_into_one_message(fleet: FleetSide) -> None:
     now = "window=5m, grace=0m, lead=0m"
     fleet.load(**{f"m{number}": machine(idle=now) for number in range(7)})
     fleet.sweep()

@@ -1,11 +1,11 @@
-"""Rows that this release cannot read: each of them spoils itself only, is named, and is left for the release that can."""
+"""Rows that this release cannot read affect only themselves, are named, and are kept for the release that can read them."""
 
 import json
 from typing import Any
 
 import pytest
 
-from dormouse.resources.machines import key_of
+from dormouse.resources.compute.machines import key_of
 from tests.fleet import FleetSide, machine
 from tests.support import AzureSide, ControlPlane
 
@@ -29,7 +29,7 @@ class Rows:
         self.azure.write_row(table, key_of(self._fleet.id(name)), document)
 
     def change(self, table: str, name: str, **fields: Any) -> str:
-        """Another release has written some fields of a row in its own way; what the row holds now."""
+        """Store some fields of a row as another release would have; returns the row's content."""
         document = json.dumps({**json.loads(self.document(table, name)), **fields})
         self.write(table, name, document)
         return document
@@ -41,7 +41,7 @@ def rows(fleet: FleetSide) -> Rows:
 
 
 @pytest.mark.parametrize("document", [*BROKEN, '{"state": "evicted"}'])
-def test_a_memory_that_cannot_be_read_spoils_its_own_machine_only(fleet: FleetSide, rows: Rows, document: str) -> None:
+def test_an_unreadable_machine_record_affects_only_its_machine(fleet: FleetSide, rows: Rows, document: str) -> None:
     fleet.load(mine=machine(), other=machine())
     fleet.sweep()
     before = json.loads(rows.document("machines", "mine"))
@@ -65,7 +65,7 @@ def test_a_memory_that_cannot_be_read_spoils_its_own_machine_only(fleet: FleetSi
     assert fleet.lines()["mine"]["verdict"] == "idle", "after the rollback is undone, everything is as before"
 
 
-def test_a_schedule_does_not_stop_a_machine_whose_memory_cannot_be_read(fleet: FleetSide, rows: Rows) -> None:
+def test_a_schedule_does_not_stop_a_machine_with_an_unreadable_record(fleet: FleetSide, rows: Rows) -> None:
     off = {"dormouse-schedule": "Mon-Sun 00:00-00:01 UTC"}
     fleet.load(mine=machine(idle="window=5m, grace=0m, lead=0m", tags=off))
     fleet.sweep(dry_run=True)
@@ -77,7 +77,7 @@ def test_a_schedule_does_not_stop_a_machine_whose_memory_cannot_be_read(fleet: F
 
 
 @pytest.mark.parametrize("spoilt", [{"minutes": "AAAA"}, {"minutes": "%%%"}, {"record": {"gpu": 1}}, {"first": None}])
-def test_a_heartbeat_that_cannot_be_read_spoils_its_own_machine_only(
+def test_an_unreadable_heartbeat_record_affects_only_its_machine(
     fleet: FleetSide, rows: Rows, spoilt: dict[str, Any]
 ) -> None:
     fleet.load(mine=machine(), other=machine())
@@ -89,7 +89,7 @@ def test_a_heartbeat_that_cannot_be_read_spoils_its_own_machine_only(
     assert "heartbeats" in lines["mine"]["reason"]
 
 
-@pytest.mark.parametrize("verb", ["resize", 7, None])
+@pytest.mark.parametrize("verb", ["levitate", 7, None])
 def test_an_operation_of_a_newer_release_is_shown_as_unknown(fleet: FleetSide, rows: Rows, verb: Any) -> None:
     fleet.load(mine=machine(idle="window=5m, grace=0m, lead=0m"))
     for _ in range(3):
@@ -106,7 +106,7 @@ def test_an_operation_of_a_newer_release_is_shown_as_unknown(fleet: FleetSide, r
 
 
 @pytest.mark.parametrize("document", BROKEN)
-def test_an_environment_that_cannot_be_read_hides_no_other(
+def test_an_unreadable_environment_does_not_hide_the_others(
     control_plane: ControlPlane, azure: AzureSide, document: str
 ) -> None:
     azure.write_row("environments", "broken", document)

@@ -1,4 +1,4 @@
-"""How often one caller may ask: as much at once as in a minute, then evenly, and nobody for anybody else."""
+"""The rate limit per caller: a burst of one minute's allowance, then a steady rate; callers do not affect each other."""
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ def admitted(pace: RateLimit, caller: str, now: float) -> bool:
     return True
 
 
-def test_a_minutes_worth_may_come_at_once_and_the_rest_evenly() -> None:
+def test_a_burst_of_one_minutes_allowance_is_allowed_and_then_a_steady_rate() -> None:
     pace = RateLimit(60)
     assert [admitted(pace, "alice", 0.0) for _ in range(61)] == [True] * 60 + [False]
     assert admitted(pace, "bob", 0.0)
@@ -27,7 +27,7 @@ def test_a_minutes_worth_may_come_at_once_and_the_rest_evenly() -> None:
     assert admitted(pace, "alice", 1.9)
 
 
-def test_who_is_refused_is_told_when_to_come_back() -> None:
+def test_a_rejected_caller_is_told_when_to_retry() -> None:
     pace = RateLimit(2)
     pace.check("alice", 0.0)
     pace.check("alice", 0.0)
@@ -38,7 +38,7 @@ def test_who_is_refused_is_told_when_to_come_back() -> None:
 
 
 @given(st.integers(1, 100), st.integers(0, 100), st.floats(0.0, 1e9))
-def test_whoever_waits_ever_so_long_has_no_more_than_a_minutes_worth_at_once(rate: int, at_once: int, pause: float) -> None:
+def test_the_burst_never_exceeds_one_minutes_allowance(rate: int, at_once: int, pause: float) -> None:
     pace, most = RateLimit(rate, at_once), at_once or rate
     first = sum(admitted(pace, "alice", 0.0) for _ in range(most + 5))
     later = 60.0 * most / rate + 1 + pause
@@ -46,7 +46,7 @@ def test_whoever_waits_ever_so_long_has_no_more_than_a_minutes_worth_at_once(rat
 
 
 @given(st.lists(st.floats(0.0, 30.0), max_size=200), st.integers(1, 100))
-def test_nobody_gets_more_than_a_minutes_worth_and_what_has_come_since(pauses: list[float], rate: int) -> None:
+def test_the_total_never_exceeds_burst_plus_refill(pauses: list[float], rate: int) -> None:
     pace, now, passed = RateLimit(rate), 0.0, 0
     for pause in pauses:
         now += pause
@@ -54,14 +54,14 @@ def test_nobody_gets_more_than_a_minutes_worth_and_what_has_come_since(pauses: l
     assert passed <= rate + now * rate / 60 + 1e-6
 
 
-def test_a_clock_that_goes_back_does_no_harm() -> None:
+def test_a_clock_that_goes_back_adds_no_allowance() -> None:
     pace = RateLimit(2)
     assert admitted(pace, "alice", 100.0)
     assert admitted(pace, "alice", 50.0)
     assert not admitted(pace, "alice", 50.0)
 
 
-def test_of_a_crowd_of_callers_those_who_came_last_are_remembered() -> None:
+def test_only_the_most_recent_callers_are_tracked() -> None:
     pace = RateLimit(1)
     assert admitted(pace, "alice", 100.0)
     for number in range(MOST_CALLERS):
@@ -71,16 +71,16 @@ def test_of_a_crowd_of_callers_those_who_came_last_are_remembered() -> None:
     assert admitted(pace, "alice", 100.0), "she was forgotten, so that a crowd takes no more memory than this"
 
 
-def test_looks_are_paced_apart_from_commands_and_little_at_once() -> None:
+def test_reads_have_their_own_limit_with_a_small_burst() -> None:
     pace = read_rate_limit(300)
     assert sum(admitted(pace, "alice", 0.0) for _ in range(1000)) == 60
     assert 98 <= sum(admitted(pace, "alice", tenth / 10) for tenth in range(1, 101) for _ in range(6)) <= 100
     assert all(admitted(pace, "poller", number / 5) for number in range(600))
-    # Every look is two reads, and what may be asked of Resource Manager in ten seconds is 500.
+    # Every read costs two Azure reads; Resource Manager allows 500 in ten seconds.
     assert (60 + 100) * 2 < 250 + 10 * 25
 
 
-def test_what_costs_calls_of_azure_or_of_the_price_list_is_paced() -> None:
+def test_routes_that_call_azure_or_the_price_list_are_rate_limited() -> None:
     paced = {route.template for route in ROUTES if route.use_case.limit is not Limit.NONE}
     assert {"environments", "environments/{name}", "blueprints", "blueprints/{name}", "machines/adopt", "sweeps"} <= paced
     for route in ROUTES:

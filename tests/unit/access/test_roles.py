@@ -1,4 +1,4 @@
-"""Roles: who may do what, and whose environment is whose."""
+"""Roles and permissions, and ownership of environments."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ from dormouse.access.roles import (
 from dormouse.errors import NotAllowed
 
 ALICE, BOB = "11111111-0000-4000-8000-000000000001", "22222222-0000-4000-8000-000000000002"
-# What each right takes at least, and every role that is enough for it.
+# Every role that is sufficient for each permission.
 ENOUGH: dict[Permission, set[Role | None]] = {
     Permission.NOTHING: {None, *Role},
     Permission.LOOK: {Role.VIEWER, Role.USER, Role.OPERATOR, Role.ADMIN},
@@ -45,16 +45,16 @@ def allowed(check: Callable[[], None]) -> bool:
 
 @pytest.mark.parametrize("right", Permission)
 @pytest.mark.parametrize("role", [None, *Role])
-def test_a_right_takes_its_role_or_a_higher_one(right: Permission, role: Role | None) -> None:
+def test_a_permission_requires_its_role_or_a_higher_one(right: Permission, role: Role | None) -> None:
     assert allowed(lambda: require_permission(caller(role), right)) is (role in ENOUGH[right])
 
 
 @pytest.mark.parametrize("role", [None, *Role])
-def test_some_things_take_an_admin(role: Role | None) -> None:
+def test_require_admin_accepts_only_admins(role: Role | None) -> None:
     assert allowed(lambda: require_admin(caller(role), "That")) is (role is Role.ADMIN)
 
 
-def test_who_is_refused_reads_what_it_takes_and_what_they_have() -> None:
+def test_a_refusal_names_the_required_and_the_actual_role() -> None:
     with pytest.raises(NotAllowed, match=r"requires the role operator; your role is none\."):
         require_permission(caller(None), Permission.OPERATE)
     with pytest.raises(NotAllowed, match=r"requires the role operator; your role is viewer\."):
@@ -68,11 +68,11 @@ def test_who_is_refused_reads_what_it_takes_and_what_they_have() -> None:
 @pytest.mark.parametrize(
     ("mine", "owner", "own"), [(ALICE, ALICE, True), (ALICE, BOB, False), (ALICE, "", False), ("", ALICE, False)]
 )
-def test_what_has_the_callers_object_id_is_the_callers_own(mine: str, owner: str, own: bool) -> None:
+def test_ownership_is_decided_by_object_id(mine: str, owner: str, own: bool) -> None:
     assert owns(caller(Role.USER, mine), owner) is own
 
 
-def test_who_has_no_object_id_owns_nothing_not_even_what_has_no_owner() -> None:
+def test_a_caller_without_an_object_id_owns_nothing() -> None:
     nameless = caller(Role.USER)
     assert not owns(nameless, "")
     assert not may_act(nameless, "")
@@ -82,18 +82,18 @@ def test_who_has_no_object_id_owns_nothing_not_even_what_has_no_owner() -> None:
 
 @pytest.mark.parametrize("role", [None, *Role])
 @pytest.mark.parametrize("owner", [ALICE, BOB, ""])
-def test_operators_act_on_everything_and_users_on_what_is_theirs(role: Role | None, owner: str) -> None:
+def test_operators_act_on_everything_and_users_on_what_they_own(role: Role | None, owner: str) -> None:
     everything = role in (Role.OPERATOR, Role.ADMIN)
     assert may_act(caller(role, ALICE), owner) is (everything or (role is Role.USER and owner == ALICE))
 
 
 @pytest.mark.parametrize("role", [Role.USER, Role.OPERATOR, Role.ADMIN])
 @pytest.mark.parametrize("object_id", [ALICE, ""])
-def test_only_who_could_act_on_it_has_an_environment_built(role: Role, object_id: str) -> None:
+def test_only_callers_who_can_own_an_environment_can_create_one(role: Role, object_id: str) -> None:
     assert allowed(lambda: require_can_own(caller(role, object_id))) is (role is not Role.USER or object_id == ALICE)
 
 
-def test_people_in_chats_have_a_role_and_perhaps_an_object_id() -> None:
+def test_chat_users_have_a_role_and_optionally_an_object_id() -> None:
     teams = f"teams:{ALICE.upper()}=operator"
     assert read_chat_users(f" slack:U1=user:{BOB.upper()}, ,{teams},generic:Ann=viewer") == {
         "slack:U1": ChatPerson(Role.USER, BOB),
@@ -103,7 +103,7 @@ def test_people_in_chats_have_a_role_and_perhaps_an_object_id() -> None:
 
 
 @pytest.mark.parametrize("text", ["slack:U1", "slack:U1=chief", "mail:U1=user", "slack:U1=user:not-an-id", "slack:=user"])
-def test_what_names_no_person_or_no_role_is_refused(text: str) -> None:
+def test_invalid_chat_users_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="is not like slack:"):
         read_chat_users(f"slack:U2=user, {text}")
 
@@ -112,5 +112,5 @@ def test_what_names_no_person_or_no_role_is_refused(text: str) -> None:
     ("names", "role"),
     [([], None), (["chief"], None), (["user", "viewer"], Role.USER), (["admin", "viewer", "chief"], Role.ADMIN)],
 )
-def test_of_several_roles_the_highest_counts(names: list[str], role: Role | None) -> None:
+def test_the_highest_of_several_roles_applies(names: list[str], role: Role | None) -> None:
     assert highest(names) is role

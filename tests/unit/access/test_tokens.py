@@ -26,7 +26,7 @@ class Keys:
 
 
 def claims_at(now: float, **changed: Any) -> dict[str, Any]:
-    """What is read at a moment from a token with these claims; None leaves one out."""
+    """What is read at a time from a token with these claims; None leaves one out."""
     claims = {"iss": f"{AUTHORITY}/{TENANT}/v2.0", "aud": AUDIENCE, **TIMES, **changed}
     token = jwt.encode({name: value for name, value in claims.items() if value is not None}, KEY, algorithm="RS256")
     req = func.HttpRequest(method="GET", url="/api/x", headers={"Authorization": f"Bearer {token}"}, body=b"")
@@ -34,7 +34,7 @@ def claims_at(now: float, **changed: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("now", [NOW - LEEWAY, NOW, NOW + HOUR + LEEWAY - 1])
-def test_a_token_is_valid_from_its_beginning_to_its_end_give_or_take_a_minute(now: float) -> None:
+def test_a_token_is_valid_between_nbf_and_exp_with_a_minute_of_leeway(now: float) -> None:
     assert claims_at(now)["exp"] == int(NOW + HOUR)
     assert claims_at(now, iat=None)["nbf"] == int(NOW)
 
@@ -53,6 +53,6 @@ def test_a_token_is_valid_from_its_beginning_to_its_end_give_or_take_a_minute(no
         (NOW, {"iss": "https://login.example/other/v2.0"}, "InvalidIssuerError"),
     ],
 )
-def test_a_token_that_is_not_valid_says_why(now: float, changed: dict[str, Any], error: str) -> None:
+def test_the_reason_for_an_invalid_token_is_reported(now: float, changed: dict[str, Any], error: str) -> None:
     with pytest.raises(NotAuthenticated, match=f"The token is not valid .{error}"):
         claims_at(now, **changed)

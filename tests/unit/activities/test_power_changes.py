@@ -1,22 +1,24 @@
-"""What Azure Compute is asked for when the power of a machine changes."""
+"""The requests to Azure Compute that change the power of a machine."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-from activities.resources.compute import begin_power_change
+from activities.resources.generic import change_resource_power
 from dormouse.cloud.clients import Cloud
-from dormouse.environments.operations import ChangePower
-from dormouse.environments.results import Progress, Stage
+from dormouse.environments.answers import Answer, Done
+from dormouse.environments.operations import PowerRequest
 from dormouse.lifecycle import Verb
+from dormouse.resources.compute.machines import machine_id
+from dormouse.resources.plan import Resource
 from tests.unit.twins import SETTINGS, stopped_clock
 
 ELSEWHERE = "0d0e5e00-0000-4000-8000-000000000002"
 
 
 class Recording(Cloud):
-    """A cloud that writes down which long operation is begun, of whom and how."""
+    """A cloud that records which long-running operation is begun, in which subscription and how."""
 
     def __init__(self) -> None:
         super().__init__(SETTINGS, stopped_clock(0.0))
@@ -27,16 +29,17 @@ class Recording(Cloud):
         self.subscriptions.append(subscription)
         return super().compute_in(subscription)
 
-    async def begin(self, begin: Any, *request: Any, **options: Any) -> Progress:
+    async def begin(self, begin: Any, *request: Any, **options: Any) -> Answer:
         self.begun.append((begin.__name__, request, options))
-        return Progress.done()
+        return Done()
 
 
-def begun(request: ChangePower) -> Recording:
+def begun(verb: Verb, *, hibernate: bool = False, subscription: str = SETTINGS.azure_subscription_id) -> Recording:
     cloud = Recording()
+    vm = Resource("vm", "virtual_machine", machine_id(subscription, "g", "vm"))
 
     async def begin() -> None:
-        assert (await begin_power_change(request, cloud)).stage is Stage.DONE
+        assert await change_resource_power(PowerRequest(vm, verb, hibernate), cloud) == Done()
         await cloud.close()
 
     asyncio.run(begin())
@@ -53,12 +56,12 @@ def begun(request: ChangePower) -> Recording:
         (Verb.RESTART, True, "begin_restart", {}),
     ],
 )
-def test_only_a_stop_hibernates_and_only_if_it_is_asked_to(
+def test_only_a_stop_can_hibernate_and_only_if_requested(
     verb: Verb, hibernate: bool, asked: str, options: dict[str, Any]
 ) -> None:
-    assert begun(ChangePower("x", "ml1", verb, "g", "vm", hibernate=hibernate)).begun == [(asked, ("g", "vm"), options)]
+    assert begun(verb, hibernate=hibernate).begun == [(asked, ("g", "vm"), options)]
 
 
-@pytest.mark.parametrize(("subscription", "asked"), [("", SETTINGS.azure_subscription_id), (ELSEWHERE, ELSEWHERE)])
-def test_a_machine_is_changed_in_its_own_subscription(subscription: str, asked: str) -> None:
-    assert begun(ChangePower("x", "ml1", Verb.STOP, "g", "vm", subscription)).subscriptions == [asked]
+@pytest.mark.parametrize("subscription", [SETTINGS.azure_subscription_id, ELSEWHERE])
+def test_power_changes_are_sent_to_the_machines_own_subscription(subscription: str) -> None:
+    assert begun(Verb.STOP, subscription=subscription).subscriptions == [subscription]

@@ -1,4 +1,4 @@
-"""One parser and one set of words, and cards in the forms that chats take."""
+"""One parser with one set of commands, and cards in the formats of each chat."""
 
 import json
 from typing import Any
@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from dormouse.access.roles import Role, read_chat_users
 from dormouse.chatops.endpoints import GenericAnswer, NextStep
-from dormouse.chatops.parser import USAGE, Command, MisunderstoodError, Word, read_command, read_defaults, spec_in
+from dormouse.chatops.parser import Command, MisunderstoodError, read_command, read_defaults
+from dormouse.chatops.spec_words import spec_in
+from dormouse.chatops.vocabulary import USAGE, Word
 from dormouse.notifications.cards import MOST_LINES, Button, Card, slack_message, teams_message
 
 CARD = Card(
@@ -56,16 +58,50 @@ CARD = Card(
             "up ml1 workstation region=polandcentral disk.size_gib=128",
             Command(Word.UP, "ml1", {"blueprint": "workstation", "region": "polandcentral", "disk.size_gib": "128"}),
         ),
+        (
+            "Sizes WestEurope gpu=A100 max_price='4.50'",
+            Command(Word.SIZES, "", {"region": "westeurope", "gpu": "A100", "max_price": "4.50"}),
+        ),
+        ("resize ml1 Standard_D4s_v5", Command(Word.RESIZE, "ml1", {"size": "Standard_D4s_v5"})),
+        (
+            "resize ml1 size=`Standard_D4s_v5` Restart",
+            Command(Word.RESIZE, "ml1", {"size": "Standard_D4s_v5", "restart": True}),
+        ),
+        ("resize", Command(Word.RESIZE)),
+        ("rotate-password ml1", Command(Word.ROTATE_PASSWORD, "ml1")),
+        ("sizes region=westeurope", Command(Word.SIZES, "", {"region": "westeurope"})),
     ],
 )
-def test_words_are_understood(said: str, understood: Command) -> None:
+def test_commands_are_parsed(said: str, understood: Command) -> None:
     assert read_command(said) == understood
+
+
+@pytest.mark.parametrize(
+    ("said", "packages"),
+    [
+        ("python_packages=numpy>=1.24,<2.0,torch", ["numpy>=1.24,<2.0", "torch"]),
+        ("python_packages=jupyterlab >= 4, numpy>=1.24, < 2", ["jupyterlab>=4", "numpy>=1.24,<2"]),
+        ("python_packages=uvicorn[standard,extra]>=1,x[a],y", ["uvicorn[standard,extra]>=1", "x[a]", "y"]),
+        ("python_packages=torch==2.3.0+cu121", ["torch==2.3.0+cu121"]),
+        ("python_packages=a[b,c", ["a[b", "c"]),
+    ],
+)
+def test_python_packages_are_told_apart_by_the_commas_between_them(said: str, packages: list[str]) -> None:
+    command = read_command(f"up ml1 {said} region=polandcentral")
+    assert spec_in(command.body) == {"python_packages": packages, "region": "polandcentral"}
 
 
 @pytest.mark.parametrize(
     ("said", "helps"),
     [
         ("strat ml1", "Did you mean 'start'?"),
+        ("hold ml1 2h \x1b[31mred", "contains a control character"),
+        ("status \x00ml1", "contains a control character"),
+        ("up ml1 owner=a\x07b", "contains a control character"),
+        ("up ml1 size=a size=b", "size is given twice"),
+        ("up ml1 workstation blueprint=workstation", "blueprint is given twice"),
+        ("up ml1 disk.size_gib=64 disk=big", "disk is given twice"),
+        ("up ml1 disk.size_gib=64 disk.size_gib=128", "disk.size_gib is given twice"),
         ("make coffee", "I do not know the word 'make'."),
         ("stop ml1 now", "Say: stop NAME"),
         ("stop ../../x", "is not the name of an environment"),
@@ -86,17 +122,25 @@ def test_words_are_understood(said: str, understood: Command) -> None:
         ("up", "What is it to be called?"),
         ("up ml1 a100", "is neither a blueprint nor something like size=…"),
         ("idle today", "is more than I understand"),
+        ("sizes", "In which region? Say: sizes REGION"),
+        ("sizes gpu=a100", "In which region?"),
+        ("sizes westeurope northeurope", "region is given twice"),
+        ("sizes westeurope gpu=t4 gpu=a10", "gpu is given twice"),
+        ("sizes westeurope cores=4", "'cores=4' is not understood here"),
+        ("resize ml1", "To which size? Say: resize NAME SIZE"),
+        ("resize ml1 restart", "To which size?"),
+        ("resize ml1 Standard_D4s_v5 now", "'now' is more than I understand"),
         ("x" * 2001, "longer than 2000"),
     ],
 )
-def test_what_is_no_command_is_answered_with_help(said: str, helps: str) -> None:
+def test_an_unknown_command_is_answered_with_help(said: str, helps: str) -> None:
     with pytest.raises(MisunderstoodError, match=r".") as caught:
         read_command(said)
     assert helps in str(caught.value)
 
 
 @given(st.text(max_size=200))
-def test_whatever_is_said_is_a_command_or_misunderstood(said: str) -> None:
+def test_any_text_is_a_command_or_rejected(said: str) -> None:
     try:
         read_command(said)
     except MisunderstoodError:
@@ -107,19 +151,19 @@ def test_whatever_is_said_is_a_command_or_misunderstood(said: str) -> None:
     "said",
     ["stop ml1", "hold ml1 2h a b", "extend ml1 3d delete", "delete ml1 yes", "hold ml1 0", "hold ml1 for 1 day for 3 runs"],
 )
-def test_a_command_can_be_said_again_about_another_name(said: str) -> None:
+def test_a_command_can_be_repeated_for_another_name(said: str) -> None:
     command = read_command(said)
     assert read_command(command.about("ml2")) == Command(command.word, "ml2", command.body, command.sure)
 
 
-def test_every_word_is_explained() -> None:
+def test_help_describes_every_command() -> None:
     assert set(USAGE) == set(Word)
     for word, (usage, meaning) in USAGE.items():
         assert usage.startswith(word), usage
         assert meaning
 
 
-def test_words_of_a_spec_become_its_body() -> None:
+def test_spec_words_become_the_request_body() -> None:
     assert spec_in({"size": "x", "allow_from": "10.0.0.0/8,10.1.0.0/16", "disk.size_gib": "128", "disk.type": "y"}) == {
         "size": "x",
         "allow_from": ["10.0.0.0/8", "10.1.0.0/16"],
@@ -130,7 +174,7 @@ def test_words_of_a_spec_become_its_body() -> None:
         read_defaults("region")
 
 
-def test_people_in_chats_are_what_the_settings_say() -> None:
+def test_chat_users_are_read_from_the_settings() -> None:
     people = read_chat_users(
         "slack:U1=operator, teams:0D0E5E00-0000-4000-8000-000000000001=user:" + "A" * 8 + "-0000-4000-8000-" + "0" * 12
     )
@@ -150,7 +194,7 @@ def test_slack_gets_buttons_for_commands_and_links_for_pages() -> None:
     assert "<https://x.example|Look>" in message["text"]
 
 
-def test_teams_is_told_what_to_say_and_opens_pages() -> None:
+def test_teams_shows_commands_as_text_and_links_as_actions() -> None:
     (attachment,) = teams_message(CARD)["attachments"]
     card = attachment["content"]
     assert card["actions"] == [{"type": "Action.OpenUrl", "title": "Look", "url": "https://x.example"}]
@@ -158,7 +202,7 @@ def test_teams_is_told_what_to_say_and_opens_pages() -> None:
     assert {"title": "State", "value": "running"} in card["body"][2]["facts"]
 
 
-def test_a_script_gets_names_and_words() -> None:
+def test_the_generic_endpoint_returns_facts_and_next_commands() -> None:
     plain = GenericAnswer.of(CARD)
     assert plain.next[0] == NextStep("Stop", "stop ml1", None)
     assert plain.facts == {"State": "running"}
@@ -168,7 +212,7 @@ EVIL = "<!channel> <@U1> <https://evil.example|x> & *b* [l](https://evil.example
 
 
 @given(st.text(max_size=40), st.integers(0, 100), st.integers(0, 20))
-def test_cards_stay_within_what_chats_take(text: str, lines: int, facts: int) -> None:
+def test_cards_stay_within_the_limits_of_the_chats(text: str, lines: int, facts: int) -> None:
     card = Card(
         text * 100, text * 200, tuple((f"f{n}", text * 60) for n in range(facts)), (text * 10,) * lines, CARD.buttons * 3
     )
@@ -182,7 +226,7 @@ def test_cards_stay_within_what_chats_take(text: str, lines: int, facts: int) ->
     assert json.dumps(teams_message(card))
 
 
-def test_what_others_have_written_does_nothing_in_a_card() -> None:
+def test_markup_in_foreign_texts_is_escaped_in_cards() -> None:
     evil = Card(EVIL, EVIL, ((EVIL, EVIL),), (EVIL,) * (MOST_LINES + 5))
     for text in _texts(slack_message(evil)):
         assert "<" not in text

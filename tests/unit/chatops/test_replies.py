@@ -1,4 +1,4 @@
-"""What people in chats are told, from what the routes answer."""
+"""The chat replies that are made from views."""
 
 from dataclasses import replace
 
@@ -23,10 +23,12 @@ from dormouse.idle.verdict import VerdictKind
 from dormouse.lifecycle import State
 from dormouse.notifications.cards import MOST_LINES, Card, fitting
 from dormouse.services.environments import EnvironmentPage
+from dormouse.services.views.costs import EnvironmentCosts
 from dormouse.services.views.environments import EnvironmentView
 from dormouse.services.views.machines import CurrentHold, CurrentLease, HoldView, IdleReport, LeaseView, MachineView
 from dormouse.services.views.money import Money
 from dormouse.services.views.operations import OperationView
+from dormouse.services.views.resources import EndpointView, ResourceView
 
 VIEW = EnvironmentView(
     name="ml1",
@@ -37,12 +39,12 @@ VIEW = EnvironmentView(
     billed=True,
     observed_at="2026-05-01T12:00:00Z",
     fresh=True,
-    size="Standard_NV6ads_A10_v5",
+    resources=(ResourceView("vm", "virtual_machine", "/vm-ml1", State.RUNNING, "Standard_NV6ads_A10_v5"),),
     price_per_hour=Money(0.59, "USD"),
-    address="203.0.113.9",
-    endpoints=(),
-    username="azureuser",
-    password_secret=None,
+    costs=EnvironmentCosts(Money(430.7, "USD"), Money(12.27, "USD"), 20.8, Money(7.38, "USD"), 12.5),
+    endpoints=(EndpointView("ssh", "203.0.113.9", 22, "ssh azureuser@203.0.113.9", "azureuser"),),
+    secrets=None,
+    depends_on=(),
     operation=None,
     hold=None,
     lease=None,
@@ -105,7 +107,7 @@ REPORT = IdleReport(
 )
 
 
-def test_what_has_not_come_to_a_good_end_is_not_called_done() -> None:
+def test_an_unsuccessful_operation_is_not_reported_as_done() -> None:
     card = ended_card(OPERATION, None)
     assert (card.title, card.text, card.lines) == ("ml1: delete ended: failed", "It resists.", ("Not deleted: /disk",))
     assert (
@@ -113,20 +115,28 @@ def test_what_has_not_come_to_a_good_end_is_not_called_done() -> None:
     )
 
 
-def test_a_stopped_machine_is_said_not_to_be_billed_and_can_be_started() -> None:
-    card = environment_card(replace(VIEW, state=State.STOPPED, billed=False))
+def test_a_stopped_machine_is_shown_as_not_billed_and_can_be_started() -> None:
+    assert dict(environment_card(VIEW).facts)["SSH"] == "ssh azureuser@203.0.113.9"
+    card = environment_card(replace(VIEW, state=State.STOPPED, billed=False, endpoints=()))
     assert dict(card.facts)["Price"] == "0.59 USD per hour while it runs; not billed now"
+    assert dict(card.facts)["This month"] == "12.27 USD; sleep has saved 7.38 USD"
     assert [button.command for button in card.buttons] == ["start ml1"]
-    assert "Address" not in dict(card.facts)
+    assert "203.0.113.9" not in str(card.facts)
 
 
-def test_who_is_busy_can_only_be_looked_at() -> None:
+def test_what_to_know_about_a_way_in_is_said_beside_it() -> None:
+    hub = EndpointView("https", "203.0.113.9", 8000, "https://203.0.113.9:8000", "ana", "self-signed certificate")
+    facts = dict(environment_card(replace(VIEW, endpoints=(hub,))).facts)
+    assert facts["HTTPS"] == "https://203.0.113.9:8000 (self-signed certificate)"
+
+
+def test_a_busy_environment_offers_only_status() -> None:
     card = environment_card(replace(VIEW, operation="ml1-stop-1", problem="It limps."))
     assert [button.command for button in card.buttons] == ["status ml1"]
     assert card.text == "Operation ml1-stop-1 is running. It limps."
 
 
-def test_a_list_says_what_is_billed() -> None:
+def test_a_list_shows_what_is_billed() -> None:
     stopped = replace(VIEW, name="ml2", state=State.STOPPED, billed=False)
     card = list_card(EnvironmentPage([VIEW, stopped], "more", []))
     assert (card.title, card.text) == ("2 environments, 1 billed now", "There are more environments than are shown.")
@@ -134,7 +144,7 @@ def test_a_list_says_what_is_billed() -> None:
     assert list_card(EnvironmentPage([], "", [])).title == "There are no environments yet"
 
 
-def test_a_shorter_hold_is_answered_with_the_longer_one_that_stays() -> None:
+def test_a_shorter_hold_is_answered_with_the_longer_existing_one() -> None:
     hold = CurrentHold("ana", None, "1970-01-01T00:00:00Z", "1970-01-01T01:00:00Z")
     assert "before 1970-01-01 01:00 UTC" in hold_card("ml1", HoldView("/ml1", hold)).text
     card = hold_card("ml1", HoldView("/ml1", hold, "longer"))
@@ -147,14 +157,14 @@ def test_a_lease_says_what_happens_then(then: LeaseAction, done: str) -> None:
     assert card.title == f"ml1 will be {done} at 1970-01-01 00:00 UTC"
 
 
-def test_the_idle_report_names_what_should_be_looked_at() -> None:
+def test_the_idle_report_lists_machines_that_need_attention() -> None:
     card = idle_card(REPORT)
     assert card.title == "3 machines: 2 busy, 1 idle"
     assert card.lines == ("gpu1 is idle. Idle. It is warned.",)
 
 
 @pytest.mark.parametrize("verdicts", [{}, {"busy": 2}])
-def test_a_report_that_is_not_complete_is_not_called_an_empty_fleet(verdicts: dict[str, int]) -> None:
+def test_an_incomplete_report_is_not_shown_as_an_empty_fleet(verdicts: dict[str, int]) -> None:
     problems = ("The machines cannot be listed: HTTP 403",)
     summary = SweepSummary(machines=sum(verdicts.values()), verdicts=verdicts)
     card = idle_card(replace(REPORT, complete=False, problems=problems, summary=summary, value=()))
@@ -163,7 +173,7 @@ def test_a_report_that_is_not_complete_is_not_called_an_empty_fleet(verdicts: di
     assert card.lines == tuple(problems)
 
 
-def test_who_was_sure_of_one_name_is_asked_about_another() -> None:
+def test_a_suggestion_of_another_name_needs_a_new_confirmation() -> None:
     card = choices_card(read_command("delete wish yes"), ["wish1"])
     assert [button.command for button in card.buttons] == ["delete wish1"]
 
@@ -171,17 +181,17 @@ def test_who_was_sure_of_one_name_is_asked_about_another() -> None:
 @pytest.mark.parametrize(
     ("name", "said", "like"), [("ml1", "ml", True), ("ml1", "mll", True), ("train1", "trian1", True), ("ml1", "x", False)]
 )
-def test_a_part_of_a_name_or_a_slip_is_like_it(name: str, said: str, like: bool) -> None:
+def test_partial_and_misspelled_names_are_similar(name: str, said: str, like: bool) -> None:
     assert is_similar(name, said) is like
 
 
-def test_what_is_said_of_a_part_leaves_the_rest_of_it() -> None:
+def test_merging_a_partial_spec_keeps_the_other_fields() -> None:
     assert merge({"window": 30, "lead": 15}, {"lead": "20m"}) == {"window": 30, "lead": "20m"}
     assert merge("a", "b") == "b"
     assert merge(None, {"lead": "20m"}) == {"lead": "20m"}
 
 
-def test_a_card_of_any_length_fits_into_a_status() -> None:
+def test_a_card_of_any_length_fits_into_a_custom_status() -> None:
     large = Card("t" * 999, "x" * 9999, tuple((f"f{n}" * 50, "v" * 999) for n in range(30)), ("l" * 500,) * 99)
     small = fitting(large)
     assert len(str(small)) < 8000

@@ -1,4 +1,4 @@
-"""Where messages may go: named hosts, encrypted, public addresses; and what they are signed with."""
+"""Where messages may be sent: named hosts, encrypted, public addresses; and how they are signed."""
 
 import asyncio
 from typing import Any
@@ -54,11 +54,11 @@ class Finder:
         "not an address",
     ],
 )
-def test_an_address_that_not_everybody_reaches_is_not_public(address: str) -> None:
+def test_private_and_special_addresses_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
-def test_a_name_that_leads_to_a_private_address_leads_nowhere() -> None:
+def test_a_name_that_resolves_to_a_private_address_is_refused() -> None:
     finder = Finder(inside=["10.0.0.4"], both=["10.0.0.4", "52.1.2.3"], ours=["10.0.0.5"])
     addresses = PublicAddresses(finder, {"ours"})
     with pytest.raises(OSError, match="inside has no public address"):
@@ -96,14 +96,14 @@ def test_a_name_that_leads_to_a_private_address_leads_nowhere() -> None:
         ),
     ],
 )
-def test_settings_that_would_open_a_way_out_are_complained_of(given: dict[str, str], complaint: str) -> None:
+def test_settings_with_unsafe_destinations_are_rejected(given: dict[str, str], complaint: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({**REQUIRED, **given})
     assert complaint in str(caught.value)
     assert "/x" not in str(caught.value), "what an address ends with is a secret"
 
 
-def test_known_services_and_named_hosts_are_good() -> None:
+def test_known_services_and_named_hosts_are_accepted() -> None:
     settings = Settings.from_environment(
         {
             **REQUIRED,
@@ -133,12 +133,12 @@ def test_known_services_and_named_hosts_are_good() -> None:
         ("", False),
     ],
 )
-def test_only_slacks_own_address_takes_slacks_answers(url: str, taken: bool) -> None:
+def test_replies_are_allowed_only_to_slacks_own_host(url: str, taken: bool) -> None:
     assert Settings.from_environment(REQUIRED).takes_slack_answers(url) is taken
 
 
-def test_signatures_are_those_of_the_services() -> None:
-    # https://docs.slack.dev/authentication/verifying-requests-from-slack works this example.
+def test_signatures_match_the_examples_of_the_services() -> None:
+    # The example of https://docs.slack.dev/authentication/verifying-requests-from-slack.
     body = (
         b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar"
         b"&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com"
@@ -147,7 +147,7 @@ def test_signatures_are_those_of_the_services() -> None:
     )
     expected = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
     assert slack_signature("8f742231b10e8888abcd99yyyzzz85a5", "1531420618", body) == expected
-    # https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries gives this one.
+    # The example of https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries.
     hub = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
     assert hub_signature("It's a Secret to Everybody", b"Hello, World!") == hub
     assert teams_signature("c2VjcmV0", b"x").startswith("HMAC ")

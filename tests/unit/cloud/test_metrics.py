@@ -1,4 +1,4 @@
-"""What Azure Monitor answers in parts: how far each part reaches, and what of it cannot be read."""
+"""Partial responses of Azure Monitor: how far each part reaches, and which parts are unreadable."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ from dormouse.clock import rfc3339
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import BETWEEN_CALLS, BYTES, CPU, HostEvidence, HostMetrics, Question
 from dormouse.lifecycle import State
-from dormouse.resources.machines import VirtualMachine, machine_id
-from tests.unit.twins import SETTINGS, Answer, stopped_clock
+from dormouse.resources.compute.machines import VirtualMachine, machine_id
+from tests.unit.twins import SETTINGS, HttpAnswer, stopped_clock
 
 NOW = 1_800_000_000.0
 LAST = int(NOW // 60) - 3
@@ -30,7 +30,7 @@ def value_of(identifier: str, last: int) -> dict[str, Any]:
 
 
 class Monitor(MetricsClient):
-    """Azure Monitor, which refuses a batch with a bad machine, and knows more when it is asked for one machine, later."""
+    """Azure Monitor that rejects a batch with a bad machine, and has newer data when it is queried later for one machine."""
 
     def __init__(self, *, bad: str = "", later: int = 0, stalled: str = "", broken: str = "") -> None:
         self.bad, self.later, self.stalled, self.broken = bad, later, stalled, broken
@@ -38,7 +38,7 @@ class Monitor(MetricsClient):
     async def send_request(self, request: Any, **_: Any) -> Any:
         asked: list[str] = json.loads(request.content)["resourceids"]
         if any(self.bad and identifier.endswith(f"/{self.bad}") for identifier in asked):
-            return Answer(400, "no")
+            return HttpAnswer(400, "no")
         values = [
             value_of(each, LAST - 60 if each.endswith(f"/{self.stalled}") else LAST + self.later * (len(asked) == 1))
             for each in asked
@@ -46,11 +46,11 @@ class Monitor(MetricsClient):
         for value in values:
             if value["resourceid"].endswith(f"/{self.broken}"):
                 value["value"] = [{"name": None}]
-        return Answer(200, {"values": [*values, None, {"value": []}]})
+        return HttpAnswer(200, {"values": [*values, None, {"value": []}]})
 
 
 class Measured(Cloud):
-    """A cloud in which one monitor measures every region."""
+    """A cloud in which one monitor serves every region."""
 
     def __init__(self, monitor: Monitor) -> None:
         super().__init__(SETTINGS, stopped_clock(0.0))
@@ -70,13 +70,13 @@ def whole(outside: HostEvidence) -> bool:
 
 
 @pytest.mark.parametrize("later", range(BETWEEN_CALLS + 1))
-def test_parts_that_are_asked_for_later_leave_no_hole_in_the_others(later: int) -> None:
+def test_retried_parts_of_a_batch_leave_no_gap_in_the_others(later: int) -> None:
     outside = told(Monitor(bad="m0", later=later), "m0", "m1", "m2", "m3")
     assert "rejected the query for m0 (HTTP 400: no)" in outside.pop("m0").problem
     assert all(whole(one) for one in outside.values())
 
 
-def test_a_machine_whose_data_have_stopped_is_not_measured_by_them() -> None:
+def test_a_machine_without_recent_data_is_not_measured() -> None:
     monitor = Monitor(bad="m0", stalled="m1")
     outside = told(monitor, "m0", "m1", "m2", "m3")
     assert whole(outside["m2"])
@@ -84,7 +84,7 @@ def test_a_machine_whose_data_have_stopped_is_not_measured_by_them() -> None:
     assert outside["m1"].end == outside["m2"].end
 
 
-def test_what_is_said_of_one_machine_and_cannot_be_read_spoils_no_other() -> None:
+def test_unreadable_data_of_one_machine_do_not_affect_the_others() -> None:
     outside = told(Monitor(broken="m1"), "m0", "m1", "m2")
     assert "returned data for m1 that cannot be parsed" in outside["m1"].problem
     assert whole(outside["m0"])

@@ -1,19 +1,23 @@
-"""Prices remembered: for what can be a region, up to a bound, and asked for once by many at the same time."""
+"""Cached prices: only for valid regions, up to a limit, and requested once for concurrent callers."""
 
 import asyncio
 import gc
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from azure.core.pipeline.transport import AioHttpTransport
 
+from dormouse.clock import parse_moment
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.prices import MOST_KNOWN, Prices
-from tests.unit.twins import SETTINGS, Answer, stopped_clock
+from dormouse.cloud.prices import MOST_KNOWN, MOST_PAGES, Prices
+from dormouse.errors import CloudUnavailable
+from dormouse.resources.sizes.price_rows import Price
+from tests.unit.twins import SETTINGS, HttpAnswer, stopped_clock
 
 
 class PriceList(AioHttpTransport):  # type: ignore[misc] # it has no types
-    """A price list that counts the questions and knows no price."""
+    """A price list that counts the requests and has no prices."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -21,7 +25,7 @@ class PriceList(AioHttpTransport):  # type: ignore[misc] # it has no types
     async def send(self, request: Any, **limits: Any) -> Any:
         self.asked.append(request.url)
         await asyncio.sleep(0)
-        return Answer(200, {})
+        return HttpAnswer(200, {"Items": []})
 
 
 def prices() -> tuple[Prices, PriceList]:
@@ -31,12 +35,12 @@ def prices() -> tuple[Prices, PriceList]:
 
 
 def locks() -> int:
-    """How many locks there are: one is there for as long as somebody waits for it."""
+    """How many locks exist: one for every price that is being requested."""
     gc.collect()
     return sum(isinstance(one, asyncio.Lock) for one in gc.get_objects())
 
 
-def test_what_can_be_no_region_is_not_asked_for() -> None:
+def test_prices_are_not_requested_for_invalid_regions() -> None:
     known, listed = prices()
 
     async def ask() -> None:
@@ -47,7 +51,7 @@ def test_what_can_be_no_region_is_not_asked_for() -> None:
     assert listed.asked == []
 
 
-def test_a_region_has_one_price_however_it_is_written() -> None:
+def test_a_price_is_requested_once_per_region_whatever_its_spelling() -> None:
     known, listed = prices()
     before = locks()
 
@@ -62,7 +66,7 @@ def test_a_region_has_one_price_however_it_is_written() -> None:
     assert locks() == before
 
 
-def test_what_nobody_asks_for_again_is_forgotten_first() -> None:
+def test_the_least_recently_used_price_is_evicted_first() -> None:
     known, listed = prices()
 
     async def ask() -> None:
@@ -74,3 +78,77 @@ def test_what_nobody_asks_for_again_is_forgotten_first() -> None:
         assert len(listed.asked) == MOST_KNOWN + 52
 
     asyncio.run(ask())
+
+
+class Pages(AioHttpTransport):  # type: ignore[misc] # it has no types
+    """A price list with these pages: URL of the next one, and rows."""
+
+    def __init__(self, *pages: tuple[str, list[dict[str, Any]]]) -> None:
+        self.asked: list[str] = []
+        self._pages = list(pages)
+
+    async def send(self, request: Any, **limits: Any) -> Any:
+        self.asked.append(request.url)
+        following, rows = self._pages.pop(0)
+        return HttpAnswer(200, {"Items": rows, "NextPageLink": following or None})
+
+
+ROW = {
+    "currencyCode": "USD",
+    "tierMinimumUnits": 0.0,
+    "retailPrice": 0.5,
+    "armRegionName": "polandcentral",
+    "armSkuName": "Standard_X",
+    "meterName": "X",
+    "skuName": "X",
+    "productName": "Virtual Machines X Series",
+    "unitOfMeasure": "1 Hour",
+    "type": "Consumption",
+    "effectiveStartDate": "2026-01-01T00:00:00Z",
+}
+NOW = parse_moment("2026-05-01T00:00:00Z")
+
+
+def asked(*pages: tuple[str, list[dict[str, Any]]], keep: Any = None) -> tuple[Price | None, list[str]]:
+    """The price according to these pages, and the URLs that were requested."""
+    listed = Pages(*pages)
+    cloud = Cloud(replace(SETTINGS, retail_prices_url="https://prices.example"), stopped_clock(NOW))
+    cloud.transport, cloud.keep_price = listed, keep
+    return asyncio.run(Prices(cloud).of_machine("polandcentral", "Standard_X")), listed.asked
+
+
+def test_every_page_of_prices_is_followed() -> None:
+    spot = {**ROW, "skuName": "X Spot", "retailPrice": 0.1}
+    found, urls = asked(("https://prices.example/next?$skip=1", [spot]), ("", [ROW]))
+    assert (found and found.per_hour, urls[1]) == (0.5, "https://prices.example/next?$skip=1")
+
+
+def test_a_next_page_on_another_host_is_not_requested() -> None:
+    for elsewhere in ("https://evil.example/next", "http://prices.example/next", "/relative"):
+        with pytest.raises(CloudUnavailable, match="another host"):
+            asked((elsewhere, [ROW]), ("", [ROW]))
+
+
+def test_a_price_list_without_end_is_given_up() -> None:
+    with pytest.raises(CloudUnavailable, match="more than 20 pages"):
+        asked(*[("https://prices.example/next", [ROW])] * (MOST_PAGES + 1))
+
+
+def test_a_price_that_is_used_is_kept_with_its_dates() -> None:
+    kept: list[tuple[Any, ...]] = []
+
+    async def keep(*price: Any) -> None:
+        kept.append(price)
+
+    found, _ = asked(("", [ROW]), keep=keep)
+    assert kept == [("polandcentral", "standard_x", found, NOW)]
+    assert asked(("", []), keep=keep)[0] is None
+    assert len(kept) == 1
+
+
+def test_a_price_that_cannot_be_kept_is_used_all_the_same() -> None:
+    async def keep(*price: Any) -> None:
+        raise CloudUnavailable("no tables")
+
+    found, _ = asked(("", [ROW]), keep=keep)
+    assert found is not None

@@ -1,4 +1,4 @@
-"""Rows of Resource Graph: what a machine says of itself that decides whether it may be touched."""
+"""Rows of Resource Graph: the properties of a machine that decide whether it may be touched."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ ROW: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("field", ["scale_set", "managed_by"])
-def test_a_machine_of_a_service_is_left_to_the_service(field: str) -> None:
+def test_a_machine_managed_by_another_service_is_left_alone(field: str) -> None:
     databricks = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Databricks/workspaces/w"
     for owner, hands_off in (("", False), (databricks, True)):
         machine = machine_in({**ROW, field: owner})
@@ -39,11 +39,11 @@ def test_a_machine_of_a_service_is_left_to_the_service(field: str) -> None:
 
 
 @pytest.mark.parametrize(("hibernation", "able"), [(True, True), (False, False), (None, False)])
-def test_a_machine_can_hibernate_where_that_was_enabled_when_it_was_made(hibernation: bool | None, able: bool) -> None:
+def test_a_machine_can_hibernate_if_enabled_at_creation(hibernation: bool | None, able: bool) -> None:
     assert machine_in({**ROW, "hibernation": hibernation}).can_hibernate is able
 
 
-def test_a_row_keeps_the_identity_and_the_last_change_of_its_machine() -> None:
+def test_a_row_keeps_the_vm_id_and_provisioning_state() -> None:
     machine = machine_in({**ROW, "power": "", "provisioning": "Failed"})
     assert (machine.vm_id, machine.provisioning, machine.state) == ("one", "Failed", State.UNKNOWN)
 
@@ -57,5 +57,5 @@ def test_a_row_keeps_the_identity_and_the_last_change_of_its_machine() -> None:
         ({}, State.UNKNOWN),
     ],
 )
-def test_a_machine_without_a_power_state_in_the_list_of_all_is_not_confirmed(properties: Any, state: State) -> None:
+def test_a_machine_listed_without_a_power_state_is_unknown(properties: Any, state: State) -> None:
     assert state_in({"id": "x", "properties": properties}) is state

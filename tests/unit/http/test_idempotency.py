@@ -1,4 +1,4 @@
-"""What becomes of a command's key when the process that took it is no more."""
+"""Idempotency keys when the process that handled the first request has died."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ BOB = Caller("bob", Channel.TOKEN, Role.USER, "b-2")
 
 
 class Stumbling(Receipts):
-    """Receipts, some of whose writing fails or is answered by nothing."""
+    """Receipts, some of whose writes fail or get no response."""
 
     def __init__(self) -> None:
         super().__init__(MemoryTables())
@@ -54,7 +54,7 @@ class Stumbling(Receipts):
 
 @dataclass
 class Desk:
-    """A place where one command is asked for again and again."""
+    """Repeats one command."""
 
     receipts: Stumbling = field(default_factory=Stumbling)
     records: Records = field(default_factory=lambda: Records(MemoryTables()))
@@ -64,7 +64,7 @@ class Desk:
     body: str = '{"operation": "x"}'
 
     def ask(self, caller: Caller = ALICE, *, dies: str = "", method: str = "POST", url: str = "/api/x") -> func.HttpResponse:
-        """Ask; the process dies `before` it begins, or `after` it has begun."""
+        """Send the command; the process dies `before` it begins, or `after` it has begun."""
 
         async def run(context: Context) -> func.HttpResponse:
             if dies == "before":
@@ -86,7 +86,7 @@ class Desk:
         return asyncio.run(run_once(req, Context(client, dependencies, caller), run))
 
 
-def test_a_first_request_that_died_is_waited_for_for_two_minutes_and_then_done_anew() -> None:
+def test_an_interrupted_request_blocks_its_key_for_two_minutes_and_is_then_repeated() -> None:
     desk = Desk()
     with pytest.raises(KeyboardInterrupt):
         desk.ask(dies="before")
@@ -100,7 +100,7 @@ def test_a_first_request_that_died_is_waited_for_for_two_minutes_and_then_done_a
     assert desk.done == 1
 
 
-def test_what_a_request_had_begun_before_it_died_is_found_again_and_not_done_twice() -> None:
+def test_an_operation_started_by_an_interrupted_request_is_found_and_not_started_twice() -> None:
     desk = Desk()
     with pytest.raises(KeyboardInterrupt):
         desk.ask(dies="after")
@@ -112,7 +112,7 @@ def test_what_a_request_had_begun_before_it_died_is_found_again_and_not_done_twi
     assert desk.done == 1
 
 
-def test_an_answer_that_could_not_be_kept_is_given_all_the_same() -> None:
+def test_a_response_that_could_not_be_stored_is_still_returned() -> None:
     desk = Desk()
     desk.receipts.fails.append("replace")
     assert desk.ask().status_code == 202
@@ -121,7 +121,7 @@ def test_an_answer_that_could_not_be_kept_is_given_all_the_same() -> None:
     assert desk.done == 1
 
 
-def test_a_receipt_whose_writing_was_lost_on_the_way_back_is_known_for_ones_own() -> None:
+def test_a_receipt_is_recognized_as_own_if_the_response_to_its_write_was_lost() -> None:
     desk = Desk()
     desk.receipts.fails.append("take")
     assert desk.ask().status_code == 202
@@ -131,14 +131,14 @@ def test_a_receipt_whose_writing_was_lost_on_the_way_back_is_known_for_ones_own(
         Desk(receipts=desk.receipts).ask(BOB)
 
 
-def test_the_same_key_of_somebody_else_is_another_one() -> None:
+def test_the_same_key_of_another_caller_is_another_key() -> None:
     desk = Desk()
     desk.ask(ALICE)
     assert "Idempotency-Replayed" not in desk.ask(BOB).headers
     assert desk.done == 2
 
 
-def test_what_was_answered_at_great_length_is_answered_briefly_and_not_done_again() -> None:
+def test_an_oversized_response_is_replayed_in_short_form() -> None:
     desk = Desk(body="x" * LONGEST_RESULT)
     desk.ask()
     desk.now += 2 * COMPLETES_WITHIN
@@ -148,7 +148,7 @@ def test_what_was_answered_at_great_length_is_answered_briefly_and_not_done_agai
     assert desk.done == 1
 
 
-def test_a_question_is_asked_anew_and_a_command_is_known_by_its_whole_address() -> None:
+def test_a_read_is_never_replayed_and_a_command_is_identified_by_its_whole_url() -> None:
     desk = Desk()
     assert [desk.ask(method="GET").status_code for _ in range(2)] == [202, 202]
     assert desk.done == 2

@@ -1,4 +1,4 @@
-"""Requests as Azure's host hands them on, and what the app makes of them."""
+"""Requests as Azure's host passes them on, and how the app reads them."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from dormouse.access.roles import Caller, Channel, Role
-from dormouse.blueprints.specs import WorkstationSpec
+from dormouse.blueprints.workstation import WorkstationSpec
 from dormouse.errors import IdempotencyKeyReused, InvalidRequest, InvalidSpec, NotFound
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
 from dormouse.http.handlers.machines import MachineHold, MachineLease
@@ -64,7 +64,7 @@ def test_the_host_drops_empty_values_and_joins_repeated_names(query: str, params
         "?" + "&".join(f"x{number}=1" for number in range(200)),
     ],
 )
-def test_what_the_url_says_and_the_host_loses_is_refused(query: str) -> None:
+def test_a_query_that_the_host_would_change_is_rejected(query: str) -> None:
     with pytest.raises(InvalidRequest):
         STOP.require_readable(request(query))
 
@@ -73,17 +73,32 @@ def test_what_the_url_says_and_the_host_loses_is_refused(query: str) -> None:
     ("query", "words"),
     [("?dry_run", "has no value"), ("?dry_run=true&dry_run=true", "is repeated"), ("?dryrun=true", "Unknown query")],
 )
-def test_a_refusal_says_what_is_wrong_with_the_query(query: str, words: str) -> None:
+def test_the_error_names_what_is_wrong_with_the_query(query: str, words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
         STOP.require_readable(request(query))
 
 
+def test_every_fault_of_a_query_is_reported_at_once() -> None:
+    operations = next(route for route in ROUTES if route.template == "operations")
+    with pytest.raises(InvalidRequest) as refused:
+        operations.require_readable(request("?limit=many&since=soon&colour=red&environment=&after=x&after=y"))
+    words = str(refused.value)
+    for fault in (
+        "Unknown query parameter 'colour'",
+        "'environment' has no value",
+        "'after' is repeated",
+        "`limit`",
+        "`since`",
+    ):
+        assert words.count(fault) == 1, words
+
+
 @pytest.mark.parametrize("query", ["", "?dry_run=true", "?code=", "?code=a&code=b&dry_run=false", "?CODE=x", "?", "?&&"])
-def test_what_can_be_read_is_not_refused(query: str) -> None:
+def test_a_readable_query_is_accepted(query: str) -> None:
     STOP.require_readable(request(query))
 
 
-def test_a_parameter_that_is_lost_on_the_way_is_refused() -> None:
+def test_a_parameter_dropped_by_the_host_is_rejected() -> None:
     asked = request("?dry_run=true")
     lost = func.HttpRequest(method="POST", url=asked.url, params={}, route_params={"name": "ml1"}, body=b"")
     with pytest.raises(InvalidRequest):
@@ -105,7 +120,7 @@ def test_a_parameter_that_is_lost_on_the_way_is_refused() -> None:
         request("?dry_run=true", b'{"dry_run": false}'),
     ],
 )
-def test_a_body_that_was_announced_and_cannot_be_read_is_refused(sent: func.HttpRequest) -> None:
+def test_an_announced_but_unreadable_body_is_rejected(sent: func.HttpRequest) -> None:
     with pytest.raises(InvalidRequest):
         STOP.require_readable(sent)
 
@@ -123,7 +138,7 @@ def test_a_body_that_was_announced_and_cannot_be_read_is_refused(sent: func.Http
         (request("?dry_run=true", b'{"dry_run": true}', Content_Encoding="identity"), True),
     ],
 )
-def test_dry_run_counts_in_the_query_and_in_the_body(sent: func.HttpRequest, dry: bool) -> None:
+def test_dry_run_is_read_from_query_and_body(sent: func.HttpRequest, dry: bool) -> None:
     STOP.require_readable(sent)
     assert DRY_RUN.of(sent) is dry
 
@@ -131,16 +146,31 @@ def test_dry_run_counts_in_the_query_and_in_the_body(sent: func.HttpRequest, dry
 @pytest.mark.parametrize(
     "text", ['{"a": 1, "a": 1}', '{"x": {"a": 1, "b": 2, "a": 3}}', '{"x": [{"a": 1, "a": 2}]}', '{"\\u0061": 1, "a": 2}']
 )
-def test_a_key_that_comes_twice_is_no_json(text: str) -> None:
+def test_a_repeated_json_key_is_rejected(text: str) -> None:
     with pytest.raises(InvalidRequest, match="is repeated"):
         json_object(text.encode())
+
+
+@pytest.mark.parametrize("text", ['{"a": 1} x', "{'a': 1}", '{"a": 01}', '{"a":' * 20_000])
+def test_a_body_that_is_not_json_is_rejected(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="not valid JSON"):
+        json_object(text.encode())
+
+
+def test_a_number_that_is_not_finite_is_a_validation_error_of_its_field() -> None:
+    """Not a malformed request: an agent leaves out what a 422 is about, and sends the rest again."""
+    beat = '{"version": 1, "machine": "x", "boot": "%s", "uptime_seconds": NaN, "gpu": "ok"}' % ("0" * 32)
+    for kind, text in ((Heartbeat, beat), (HoldRequest, '{"for": Infinity}')):
+        with pytest.raises(InvalidSpec) as refused:
+            model_of(kind, json_object(text.encode()))
+        assert len(refused.value.faults) == 1
 
 
 @pytest.mark.parametrize(
     "kind",
     [WorkstationSpec, HoldRequest, LeaseRequest, MachineHold, MachineLease, AdoptRequest, ReleaseRequest, Heartbeat],
 )
-def test_no_model_refuses_without_a_reason(kind: type[BaseModel]) -> None:
+def test_every_rejected_body_has_at_least_one_error(kind: type[BaseModel]) -> None:
     for body in ({"\ud800": 1}, {"\ud800": 1, "blueprint": "workstation", "for": "2h", "machine": "x"}):
         with pytest.raises(InvalidSpec) as refused:
             model_of(kind, body)
@@ -149,10 +179,12 @@ def test_no_model_refuses_without_a_reason(kind: type[BaseModel]) -> None:
         json.dumps([fault.detail for fault in refused.value.faults]).encode()
 
 
-def test_every_fault_of_one_place_is_said() -> None:
+def test_every_error_of_a_list_is_reported_once() -> None:
     with pytest.raises(InvalidSpec) as refused:
         model_of(WorkstationSpec, {"blueprint": "workstation", "region": "polandcentral", "allow_from": ["x", "y"]})
-    assert [fault.pointer for fault in refused.value.faults] == ["/allow_from/0", "/allow_from/1"], "and none is said twice"
+    assert [fault.pointer for fault in refused.value.faults] == ["/allow_from/0", "/allow_from/1"], (
+        "and no error is repeated"
+    )
     with pytest.raises(InvalidSpec) as empty:
         model_of(WorkstationSpec, {"blueprint": "workstation", "region": "polandcentral", "allow_from": []})
     assert [fault.pointer for fault in empty.value.faults] == ["/allow_from"]
@@ -160,7 +192,7 @@ def test_every_fault_of_one_place_is_said() -> None:
 
 @pytest.mark.parametrize("template", ["environments/{name}", "environments/{name}/stop"])
 @pytest.mark.parametrize("name", ["#", "?", ".", "..", "a/b", "\n", "ML1", "x" * 25, "a--b", "\x00", "", "ml1\n"])
-def test_what_no_environment_can_be_called_is_not_found(template: str, name: str) -> None:
+def test_an_impossible_environment_name_is_404(template: str, name: str) -> None:
     with pytest.raises(NotFound):
         require_valid_path("POST", template, {"name": name})
     require_valid_path("PUT", template, {"name": name})
@@ -183,13 +215,13 @@ ODD = (
 @pytest.mark.parametrize(
     "identifier", [*ODD, f"ml1-stop-{ULID.lower()}", f"{'x' * 256}-stop-{ULID}", f"ml1-x-{ULID}", "%3F"]
 )
-def test_what_no_operation_or_sweep_can_be_called_is_not_found(identifier: str) -> None:
+def test_an_impossible_operation_or_sweep_id_is_404(identifier: str) -> None:
     for template in ("operations/{id}", "operations/{id}/cancel", "sweeps/{id}"):
         with pytest.raises(NotFound):
             require_valid_path("GET", template, {"id": identifier})
 
 
-def test_every_id_that_we_make_is_one() -> None:
+def test_every_generated_id_is_valid() -> None:
     for subject in ("ml1", "a-b-c", "lab:gpu-1", "0d0e5e00-0000-4000-8000-000000000001:größe(1):vm_1.x"):
         for verb in Verb:
             assert is_operation_id(new_operation_id(subject, verb, 1000.0))
@@ -207,7 +239,7 @@ BASE: dict[str, Any] = {
 
 
 def ask(tables: MemoryTables, **changes: Any) -> bool:
-    """Whether a command is taken for the one that came first."""
+    """Whether a command is recognized as a repetition of the first one."""
 
     async def carry_out(known: Any) -> func.HttpResponse:
         return func.HttpResponse("{}", status_code=200, mimetype="application/json")
@@ -236,9 +268,13 @@ def ask(tables: MemoryTables, **changes: Any) -> bool:
         {"url": "https://a.example/api/environments/ml1/stop?force=true&x=1&dry_run=false&purge=false"},
         {"body": b'{"b":2,"a":1}'},
         {"body": b'{"a": 1, "b": 2, "dry_run": false}'},
+        {"body": b'{ "a" : 1.0 , "\\u0062" : 2e0 }'},
+        {"body": b'\xef\xbb\xbf{"a": 1, "b": 2}'},
+        {"url": "https://a.example//api/%65nvironments/ml1/stop?force=true&x=1"},
+        {"url": "https://a.example/api/environments/ml1/stop?x=%31&force=true&CODE=k"},
     ],
 )
-def test_the_same_command_written_otherwise_is_the_same(same: dict[str, Any]) -> None:
+def test_equivalent_spellings_of_a_command_match_the_same_key(same: dict[str, Any]) -> None:
     tables = MemoryTables()
     assert not ask(tables)
     assert ask(tables, **same)
@@ -257,14 +293,14 @@ def test_the_same_command_written_otherwise_is_the_same(same: dict[str, Any]) ->
         {"body": b""},
     ],
 )
-def test_another_command_is_another(other: dict[str, Any]) -> None:
+def test_a_different_command_does_not_match_the_key(other: dict[str, Any]) -> None:
     tables = MemoryTables()
     assert not ask(tables)
     assert not ask(tables, **other)
 
 
 @pytest.mark.parametrize("key", ["a,b", "a, b", "", " ", "x" * 129, "ä", "a\x7f"])
-def test_a_key_that_may_be_two_is_none(key: str) -> None:
+def test_a_key_that_may_be_two_joined_headers_is_rejected(key: str) -> None:
     req = func.HttpRequest(method="POST", url="/api/x", headers={HEADER: key}, body=b"")
     nothing: Any = None
     context = Context(nothing, nothing, ALICE)

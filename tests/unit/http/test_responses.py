@@ -1,4 +1,4 @@
-"""Responses: where an accepted operation can be followed."""
+"""Responses: the URLs of an accepted operation."""
 
 import json
 from dataclasses import replace
@@ -10,7 +10,7 @@ from dormouse.http.responses import accepted, api_url_of
 from tests.unit.twins import SETTINGS, MemoryTables, reads_of
 
 
-def test_an_address_is_ascii_whatever_a_machine_is_called() -> None:
+def test_location_is_ascii_for_any_machine_name() -> None:
     answer = accepted("grüppe:vm-stop-01ARZ3NDEKTSV4RRFFQ69G5FAV", "https://dormouse.example/api")
     location = answer.headers["Location"]
     assert location.isascii()
@@ -23,9 +23,7 @@ def test_an_address_is_ascii_whatever_a_machine_is_called() -> None:
     ("setting", "url"),
     [("", "https://seen.example/api"), ("https://gate.example/gpu/", "https://gate.example/gpu")],
 )
-def test_urls_are_those_of_the_setting_or_of_the_request_and_never_of_a_header_that_callers_can_send(
-    setting: str, url: str
-) -> None:
+def test_urls_come_from_the_setting_or_the_request_and_never_from_forwarded_headers(setting: str, url: str) -> None:
     headers = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
     request = func.HttpRequest(
         method="POST", url="https://seen.example/api/environments/ml1/stop", headers=headers, body=b""

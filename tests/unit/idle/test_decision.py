@@ -1,4 +1,4 @@
-"""Decisions: whatever is remembered, nobody is put to sleep unwarned, and whoever says no is heard."""
+"""Decisions: whatever is recorded, no machine is stopped without a warning, and every objection counts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from dormouse.clock import MINUTE
 from dormouse.idle.decision import BILLED_DELAY, Decision, NextAction, alarm
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.policy import Action, IdlePolicy
-from dormouse.idle.schedule import next_transition, read_schedule
+from dormouse.idle.schedules.schedule import next_transition, read_schedule
 from dormouse.idle.tracking import ActionReason, Hold, Lease, LeaseAction, PendingWarning, TrackedMachine
 from dormouse.idle.verdict import VerdictKind
 from dormouse.lifecycle import State
@@ -26,12 +26,13 @@ from tests.unit.builders import (
     machine,
     quiet,
     remembered,
+    vm_of,
     warned,
     with_value,
 )
 
 ACTING = frozenset({NextAction.STOP, NextAction.START, NextAction.DELETE})
-# A machine that Resource Graph shows is never absent, and only environments can be incomplete.
+# A machine that Resource Graph lists is never absent, and only environments can be incomplete.
 SHOWN = [state for state in State if state not in (State.ABSENT, State.INCOMPLETE)]
 CLOCK = datetime.fromtimestamp(NOW, UTC)
 ago = st.integers(0, 180).map(lambda minutes: NOW - minutes * MINUTE)
@@ -56,7 +57,7 @@ def schedules(draw: st.DrawFn) -> str:
 
 @st.composite
 def memories(draw: st.DrawFn) -> TrackedMachine:
-    """Whatever may be remembered of a machine."""
+    """Any possible record of a machine."""
     given_at = draw(ago)
     warned = PendingWarning(
         id="w",
@@ -80,7 +81,7 @@ def memories(draw: st.DrawFn) -> TrackedMachine:
 
 @st.composite
 def situations(draw: st.DrawFn) -> Evaluation:
-    """Machines of all kinds in all states, with any memory and any wish."""
+    """Machines of all kinds in all states, with any record and any request."""
     text = draw(st.none() | schedules())
     tags = draw(st.sampled_from([{}, {"dormouse": "lab"}, {"dormouse-keep": "yes"}]))
     state = draw(st.sampled_from([State.RUNNING] * 4 + SHOWN))
@@ -108,7 +109,7 @@ def situations(draw: st.DrawFn) -> Evaluation:
 def stopping(
     draw: st.DrawFn, reasons: Sequence[ActionReason] = (ActionReason.IDLE, ActionReason.SCHEDULE, ActionReason.LEASE)
 ) -> Evaluation:
-    """A machine that is stopped or deleted now: a stop is due, and its warning was delivered a lead ago."""
+    """A machine that is stopped or deleted now: a stop is due, and its warning was delivered one lead ago."""
     reason, lead = draw(st.sampled_from(reasons)), draw(st.sampled_from([1, 5, 60]))
     delivered_at = NOW - lead * MINUTE - draw(st.integers(0, 600))
     given_at = delivered_at - draw(st.integers(0, 600))
@@ -123,7 +124,7 @@ def stopping(
 
 
 def mostly(often: st.SearchStrategy[Evaluation]) -> st.SearchStrategy[Evaluation]:
-    """These situations, and one in five any other: of situations that are drawn at random most lead to nothing."""
+    """These situations, and one in five any other: most random situations lead to no action."""
     return st.sampled_from([often] * 4 + [situations()]).flatmap(lambda strategy: strategy)
 
 
@@ -131,7 +132,7 @@ anything = mostly(stopping())
 
 
 @given(stopping(), st.data())
-def test_nobody_is_stopped_before_a_warning_was_heard_for_its_lead(one: Evaluation, data: st.DataObject) -> None:
+def test_nothing_is_stopped_before_the_lead_after_the_delivered_warning(one: Evaluation, data: st.DataObject) -> None:
     warning, lead = one.tracked.warning, one.policy.lead * MINUTE
     assert warning is not None
     assert decided(one)[1].action in (NextAction.STOP, NextAction.DELETE)
@@ -148,11 +149,11 @@ def test_nobody_is_stopped_before_a_warning_was_heard_for_its_lead(one: Evaluati
     waits = when(given_at=heard_at, delivered_at=0.0)
     assert waits.action is (NextAction.WARN if one.policy.undeliverable == "keep" else NextAction.NOTHING)
     waits = when(stop_at=heard_at + lead)
-    assert waits.action is NextAction.NOTHING, "people were told a later moment"
+    assert waits.action is NextAction.NOTHING, "a later time was announced"
 
 
 @given(anything)
-def test_whoever_is_stopped_was_warned_of_that_reason_for_a_lead(one: Evaluation) -> None:
+def test_every_stopped_machine_was_warned_for_that_reason_for_the_lead(one: Evaluation) -> None:
     _, decision = decided(one)
     if (
         decision.action not in (NextAction.STOP, NextAction.DELETE)
@@ -172,7 +173,7 @@ def test_whoever_is_stopped_was_warned_of_that_reason_for_a_lead(one: Evaluation
 
 
 @given(stopping(), st.sampled_from(ActionReason))
-def test_a_warning_of_another_reason_is_no_warning(one: Evaluation, reason: ActionReason) -> None:
+def test_a_warning_for_another_reason_does_not_count(one: Evaluation, reason: ActionReason) -> None:
     assert one.tracked.warning is not None
     due = decided(one)[1].reason
     step = decided(replace(one, tracked=replace(one.tracked, warning=replace(one.tracked.warning, reason=reason))))[1].action
@@ -180,7 +181,7 @@ def test_a_warning_of_another_reason_is_no_warning(one: Evaluation, reason: Acti
 
 
 @given(anything, moments)
-def test_a_hold_always_wins(one: Evaluation, until: float) -> None:
+def test_a_hold_prevents_every_action(one: Evaluation, until: float) -> None:
     _, decision = decided(replace(one, hold=Hold("bob", "", LONG_AGO, until)))
     if until > one.now:
         assert decision.action not in (*ACTING, NextAction.WARN)
@@ -189,21 +190,21 @@ def test_a_hold_always_wins(one: Evaluation, until: float) -> None:
 
 
 @given(anything)
-def test_nothing_is_done_about_a_machine_one_of_whose_records_cannot_be_read(one: Evaluation) -> None:
+def test_nothing_is_done_about_a_machine_with_an_unreadable_record(one: Evaluation) -> None:
     verdict, decision = decided(replace(one, unreadable="This release cannot read row"))
     assert (decision.action, decision.at) == (NextAction.NOTHING, 0.0)
     assert verdict.kind in (VerdictKind.UNKNOWN, VerdictKind.STOPPED, VerdictKind.UNMANAGED)
 
 
 @given(anything, st.sampled_from([{"tags": {"dormouse-keep": "yes"}}, {"managed_by_others": True}]))
-def test_nobody_touches_what_only_people_may_touch(one: Evaluation, change: dict[str, Any]) -> None:
-    one = replace(one, machine=replace(one.machine, **change))
+def test_excluded_machines_are_never_acted_on(one: Evaluation, change: dict[str, Any]) -> None:
+    one = replace(one, machine=replace(vm_of(one), **change))
     assert one.hands_off
     assert decided(one)[1].action in (NextAction.NOTHING, NextAction.WITHDRAW)
 
 
 @given(anything, st.integers(-60, 60))
-def test_after_a_refusal_nothing_is_tried_for_a_while(one: Evaluation, minutes: int) -> None:
+def test_after_a_refusal_nothing_is_retried_before_retry_at(one: Evaluation, minutes: int) -> None:
     until = NOW + minutes * MINUTE
     _, decision = decided(replace(one, tracked=replace(one.tracked, retry_at=until)))
     if one.now < until:
@@ -213,7 +214,7 @@ def test_after_a_refusal_nothing_is_tried_for_a_while(one: Evaluation, minutes: 
 
 
 @given(anything)
-def test_only_what_runs_or_is_billed_is_stopped_and_only_what_rests_is_started(one: Evaluation) -> None:
+def test_only_running_or_billed_machines_are_stopped_and_only_stopped_ones_started(one: Evaluation) -> None:
     _, decision = decided(one)
     state = one.machine.state
     if decision.action is NextAction.STOP:
@@ -230,7 +231,7 @@ def works(one: Evaluation) -> Evaluation:
     return replace(one, evidence=with_value(one.evidence, "inside", "gpu_percent", 20, 99.0))
 
 
-# What makes a machine other than idle, or its policy other than one that stops it, while nothing else changes.
+# Changes that make a machine other than idle, or its policy one that does not stop it.
 NOT_IDLE: dict[str, Callable[[Evaluation], Evaluation]] = {
     "it works": works,
     "a minute is missing": lambda one: replace(one, evidence=with_value(one.evidence, "host", "cpu_percent", 9, None)),
@@ -239,20 +240,20 @@ NOT_IDLE: dict[str, Callable[[Evaluation], Evaluation]] = {
     "it is not watched": lambda one: replace(one, policy=one.policy.model_copy(update={"enabled": False})),
     "its policy only notifies": lambda one: replace(one, policy=one.policy.model_copy(update={"action": Action.NOTIFY})),
     "it was first seen a moment ago": lambda one: replace(one, tracked=replace(one.tracked, first_seen=NOW - MINUTE)),
-    "its disk is ephemeral": lambda one: replace(one, machine=replace(one.machine, ephemeral_disk=True)),
+    "its disk is ephemeral": lambda one: replace(one, machine=replace(vm_of(one), ephemeral_disk=True)),
 }
 
 
 @pytest.mark.parametrize("change", NOT_IDLE)
 @given(one=stopping([ActionReason.IDLE]))
-def test_nothing_is_stopped_for_idleness_but_what_is_idle(one: Evaluation, change: str) -> None:
+def test_only_an_idle_verdict_leads_to_an_idle_stop(one: Evaluation, change: str) -> None:
     verdict, decision = decided(one)
     assert (verdict.kind, decision.action, decision.reason) == (VerdictKind.IDLE, NextAction.STOP, ActionReason.IDLE)
     assert decided(NOT_IDLE[change](one))[1].action in (NextAction.NOTHING, NextAction.WITHDRAW)
 
 
 @given(mostly(stopping([ActionReason.IDLE])))
-def test_nothing_is_warned_of_or_stopped_for_idleness_but_what_is_idle(one: Evaluation) -> None:
+def test_only_an_idle_verdict_leads_to_an_idle_warning_or_stop(one: Evaluation) -> None:
     verdict, decision = decided(one)
     if decision.reason is ActionReason.IDLE and decision.action in (NextAction.WARN, NextAction.STOP):
         assert verdict.kind is VerdictKind.IDLE
@@ -262,13 +263,13 @@ def test_nothing_is_warned_of_or_stopped_for_idleness_but_what_is_idle(one: Eval
 
 
 @given(mostly(stopping([ActionReason.SCHEDULE])))
-def test_no_schedule_stops_what_works(one: Evaluation) -> None:
+def test_a_schedule_never_stops_a_busy_machine(one: Evaluation) -> None:
     _, decision = decided(works(one))
     assert decision.reason is not ActionReason.SCHEDULE or decision.action is not NextAction.STOP
 
 
 @given(anything)
-def test_a_decision_about_something_says_why_and_when(one: Evaluation) -> None:
+def test_every_action_has_a_reason_and_a_time(one: Evaluation) -> None:
     _, decision = decided(one)
     if decision.action is not NextAction.NOTHING:
         assert decision.reason is not None
@@ -278,9 +279,9 @@ def test_a_decision_about_something_says_why_and_when(one: Evaluation) -> None:
 
 
 @given(mostly(stopping([ActionReason.SCHEDULE])), st.booleans())
-def test_enabling_a_schedule_or_meeting_a_machine_never_acts_on_the_past(one: Evaluation, at_once: bool) -> None:
+def test_a_new_schedule_or_a_new_machine_never_triggers_a_past_transition(one: Evaluation, at_once: bool) -> None:
     known = replace(one.tracked, warning=None)
-    if at_once:  # what is due is not even warned of
+    if at_once:  # a due action is not even warned about
         one = replace(one, policy=one.policy.model_copy(update={"lead": 0}))
     for memory in (
         replace(known, state_since=NOW),
@@ -292,19 +293,19 @@ def test_enabling_a_schedule_or_meeting_a_machine_never_acts_on_the_past(one: Ev
             assert decision.action not in ACTING
 
 
-def test_after_a_refusal_an_idle_machine_is_tried_again_when_its_time_has_come() -> None:
+def test_an_idle_machine_is_retried_at_retry_at_after_a_refusal() -> None:
     told = remembered(warning=warned(stop_at=NOW, delivered_at=NOW - 900))
     waiting = decided(case(tracked=replace(told, retry_at=NOW + 60)))[1]
     assert (waiting.action, waiting.at) == (NextAction.NOTHING, NOW + 60)
     assert decided(case(tracked=replace(told, retry_at=NOW)))[1].action is NextAction.STOP
 
 
-def test_a_refusal_keeps_no_warning_back() -> None:
+def test_a_refusal_does_not_delay_a_warning() -> None:
     assert decided(case(tracked=remembered(retry_at=NOW + 60)))[1].action is NextAction.WARN
 
 
 @pytest.mark.parametrize("tags", [{"dormouse-keep": "yes"}, {"dormouse-keep": ""}])
-def test_who_opted_out_is_neither_stopped_nor_started_nor_warned(tags: dict[str, str]) -> None:
+def test_a_machine_that_opted_out_is_neither_stopped_nor_started_nor_warned(tags: dict[str, str]) -> None:
     policy, hours = IdlePolicy(lead=0, grace=0), read_schedule("fri 06:00-08:00 UTC")
     memory = remembered(state_since=NOW - 7200, lease=Lease(NOW, LeaseAction.STOP, "alice"))
     assert decided(case(tracked=memory, policy=policy, schedule=hours))[1].action is NextAction.STOP
@@ -312,7 +313,7 @@ def test_who_opted_out_is_neither_stopped_nor_started_nor_warned(tags: dict[str,
         assert decided(case(machine=known, tracked=memory, policy=policy, schedule=hours))[1].action is NextAction.NOTHING
 
 
-def test_who_was_just_met_is_left_alone_for_the_grace() -> None:
+def test_a_newly_seen_machine_is_left_alone_for_the_grace() -> None:
     policy = IdlePolicy(lead=0, grace=30)
     met = decided(case(policy=policy, tracked=remembered(first_seen=NOW - 60)))[1]
     assert (met.action, met.at) == (NextAction.NOTHING, NOW - 60 + 1800)
@@ -320,7 +321,7 @@ def test_who_was_just_met_is_left_alone_for_the_grace() -> None:
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_hours_that_are_over_stop_what_rests_and_wait_for_what_works(*, enabled: bool) -> None:
+def test_the_end_of_on_hours_stops_quiet_machines_and_waits_for_busy_ones(*, enabled: bool) -> None:
     policy, hours = IdlePolicy(lead=0, grace=0, enabled=enabled), read_schedule("fri 06:00-08:00 UTC")
     memory = remembered(state_since=NOW - 7200)
     working = with_value(quiet(), "inside", "gpu_percent", 20, 99.0)
@@ -329,7 +330,7 @@ def test_hours_that_are_over_stop_what_rests_and_wait_for_what_works(*, enabled:
 
 
 @given(schedules(), st.integers(0, 179), st.sampled_from([0, 15]))
-def test_who_starts_a_machine_after_hours_has_it_until_the_next_transition(text: str, minutes: int, lead: int) -> None:
+def test_a_machine_started_after_hours_runs_until_the_next_transition(text: str, minutes: int, lead: int) -> None:
     schedule, started = read_schedule(text), NOW - minutes * MINUTE
     moment = datetime.fromtimestamp(started, UTC)
     upcoming = next_transition(schedule, moment)
@@ -346,7 +347,7 @@ def test_who_starts_a_machine_after_hours_has_it_until_the_next_transition(text:
 
 
 @given(anything, st.integers(-50, 50))
-def test_whole_weeks_change_no_decision(one: Evaluation, weeks: int) -> None:
+def test_shifting_time_by_whole_weeks_does_not_change_decisions(one: Evaluation, weeks: int) -> None:
     shift = weeks * WEEK
     known, seen = one.tracked, one.evidence
     moved: dict[str, Any] = {
@@ -363,7 +364,7 @@ def test_whole_weeks_change_no_decision(one: Evaluation, weeks: int) -> None:
     later = replace(
         one,
         now=NOW + shift,
-        machine=replace(one.machine, created=one.machine.created + shift),
+        machine=replace(vm_of(one), created=one.machine.created + shift),
         tracked=replace(known, **moved),
         hold=one.hold and replace(one.hold, until=one.hold.until + shift),
         evidence=replace(
@@ -375,7 +376,7 @@ def test_whole_weeks_change_no_decision(one: Evaluation, weeks: int) -> None:
     assert not now.at or abs(then.at - now.at - shift) < 1
 
 
-def test_what_is_idle_is_warned_then_left_its_lead_then_stopped() -> None:
+def test_an_idle_machine_is_warned_and_stopped_after_the_lead() -> None:
     first = decided(case())[1]
     assert (first.action, first.at) == (NextAction.WARN, NOW + 15 * MINUTE)
     waiting = decided(case(tracked=remembered(warning=warned(given_at=NOW - 60, stop_at=NOW + 840, delivered_at=NOW - 60))))[
@@ -389,7 +390,7 @@ def test_what_is_idle_is_warned_then_left_its_lead_then_stopped() -> None:
 
 @pytest.mark.parametrize("reason", [ActionReason.IDLE, ActionReason.SCHEDULE, ActionReason.LEASE])
 @pytest.mark.parametrize(("late", "step"), [(30 * MINUTE, NextAction.STOP), (30 * MINUTE + 1, NextAction.WARN)])
-def test_a_warning_that_led_to_no_stop_for_half_an_hour_is_given_again(
+def test_a_warning_is_repeated_if_no_stop_followed_within_half_an_hour(
     reason: ActionReason, late: float, step: NextAction
 ) -> None:
     one = case(
@@ -403,17 +404,15 @@ def test_a_warning_that_led_to_no_stop_for_half_an_hour_is_given_again(
     assert (decision.action, decision.reason) == (step, reason)
     assert decision.at == (NOW if step is NextAction.STOP else NOW + 15 * MINUTE)
     refused = replace(one, tracked=replace(one.tracked, retry_at=NOW - 60))
-    assert decided(refused)[1].action is NextAction.STOP, (
-        "what Azure refused a moment ago is tried again without a second warning"
-    )
+    assert decided(refused)[1].action is NextAction.STOP, "a refused stop is retried without a second warning"
 
 
-def test_the_lead_counts_from_when_the_warning_was_heard() -> None:
+def test_the_lead_counts_from_the_delivery_of_the_warning() -> None:
     late = decided(case(tracked=remembered(warning=warned(stop_at=NOW - 60, delivered_at=NOW - 300))))[1]
     assert (late.action, late.at) == (NextAction.NOTHING, NOW + 600)
 
 
-def test_what_nobody_has_heard_is_said_again_and_the_policy_may_go_on_all_the_same() -> None:
+def test_an_undelivered_warning_is_repeated_unless_the_policy_proceeds_without_it() -> None:
     unheard = remembered(warning=warned(stop_at=NOW, delivered_at=0.0, undelivered="it cannot be reached"))
     again = decided(case(tracked=unheard))[1]
     assert again.action is NextAction.WARN
@@ -421,7 +420,7 @@ def test_what_nobody_has_heard_is_said_again_and_the_policy_may_go_on_all_the_sa
     assert decided(case(tracked=unheard, policy=IdlePolicy(undeliverable="proceed")))[1].action is NextAction.STOP
 
 
-def test_a_warning_is_withdrawn_when_its_reason_is_gone() -> None:
+def test_a_warning_is_withdrawn_when_its_reason_no_longer_applies() -> None:
     busy = case(tracked=remembered(warning=warned()), evidence=with_value(quiet(), "inside", "gpu_percent", 29, 90.0))
     assert decided(busy)[1].action is NextAction.WITHDRAW
     held = case(tracked=remembered(warning=warned()), hold=Hold("bob", "", NOW, NOW + 60))
@@ -430,19 +429,19 @@ def test_a_warning_is_withdrawn_when_its_reason_is_gone() -> None:
     assert decided(replace(lease, policy=IdlePolicy(enabled=False)))[1].action is NextAction.WITHDRAW
 
 
-def test_while_nobody_can_tell_a_warning_is_neither_followed_nor_withdrawn() -> None:
+def test_while_the_verdict_is_unknown_a_warning_is_neither_acted_on_nor_withdrawn() -> None:
     unknown = case(tracked=remembered(warning=warned()), evidence=with_value(quiet(), "inside", "gpu_percent", 9, None))
     assert decided(unknown)[1].action is NextAction.NOTHING
 
 
-def test_a_lease_that_is_over_does_not_wait_because_the_machine_was_warned_of_idleness() -> None:
+def test_an_expired_lease_does_not_wait_for_a_pending_idle_warning() -> None:
     memory = remembered(warning=warned(), lease=Lease(NOW - 60, LeaseAction.STOP, "alice"))
     verdict, decision = decided(case(tracked=memory, policy=IdlePolicy(lead=0), evidence=quiet(host={}, host_end=0.0)))
     assert verdict.kind is VerdictKind.UNKNOWN
     assert (decision.action, decision.reason) == (NextAction.STOP, ActionReason.LEASE)
 
 
-def test_a_lease_is_warned_of_a_lead_before_it_is_over_and_ends_whatever_the_machine_does() -> None:
+def test_a_lease_warns_one_lead_before_its_end_and_stops_even_a_busy_machine() -> None:
     working = with_value(quiet(), "inside", "gpu_percent", 29, 90.0)
 
     def at(left: float, **more: Any) -> Decision:
@@ -456,7 +455,7 @@ def test_a_lease_is_warned_of_a_lead_before_it_is_over_and_ends_whatever_the_mac
 
 
 @pytest.mark.parametrize("then", LeaseAction)
-def test_a_lease_that_is_extended_after_its_warning_ends_later(then: LeaseAction) -> None:
+def test_a_lease_extended_after_its_warning_ends_later(then: LeaseAction) -> None:
     told, lab = warned(ActionReason.LEASE, stop_at=NOW, delivered_at=NOW - 900), machine(environment="lab")
     policy = IdlePolicy(enabled=False)
 
@@ -469,14 +468,14 @@ def test_a_lease_that_is_extended_after_its_warning_ends_later(then: LeaseAction
     assert extended_by(0).action in ACTING
 
 
-def test_a_warning_of_a_lease_is_withdrawn_also_while_it_is_unknown_whether_the_machine_works() -> None:
+def test_a_lease_warning_is_withdrawn_even_while_the_verdict_is_unknown() -> None:
     told = warned(ActionReason.LEASE, stop_at=NOW, delivered_at=NOW - 900)
     memory = remembered(lease=Lease(NOW + 86400, LeaseAction.STOP, "alice"), warning=told)
     verdict, decision = decided(case(tracked=memory, evidence=with_value(quiet(), "inside", "gpu_percent", 9, None)))
     assert (verdict.kind, decision.action) == (VerdictKind.UNKNOWN, NextAction.WITHDRAW)
 
 
-def test_hours_that_are_extended_after_the_warning_end_later() -> None:
+def test_on_hours_extended_after_the_warning_end_later() -> None:
     told = warned(ActionReason.SCHEDULE, stop_at=NOW, delivered_at=NOW - 900)
     longer = case(
         tracked=remembered(warning=told, schedule_since=NOW - 60),
@@ -486,7 +485,7 @@ def test_hours_that_are_extended_after_the_warning_end_later() -> None:
     assert decided(longer)[1].action is NextAction.WITHDRAW
 
 
-def test_a_lease_that_deletes_deletes_environments_only() -> None:
+def test_a_deleting_lease_deletes_only_environments() -> None:
     over = remembered(lease=Lease(NOW, LeaseAction.DELETE, "alice"))
     lab = machine(environment="lab", state=State.STOPPED)
     policy = IdlePolicy(lead=0)
@@ -494,7 +493,7 @@ def test_a_lease_that_deletes_deletes_environments_only() -> None:
     assert decided(case(tracked=over, machine=machine(state=State.STOPPED), policy=policy))[1].action is NextAction.NOTHING
 
 
-def test_what_is_billed_while_it_rests_is_stopped_after_a_second_look() -> None:
+def test_a_stopped_billed_machine_is_deallocated_after_a_second_sweep() -> None:
     rests = machine(state=State.STOPPED_BILLED)
 
     def after(seconds: float, **more: Any) -> Decision:
@@ -510,10 +509,10 @@ def test_what_is_billed_while_it_rests_is_stopped_after_a_second_look() -> None:
 
 
 @pytest.mark.parametrize("schedule", ["fri 09:00-17:00 UTC", "fri 08:00-17:00 UTC"])
-def test_a_schedule_starts_what_rests_when_its_hours_begin(schedule: str) -> None:
+def test_a_schedule_starts_a_stopped_machine_when_its_hours_begin(schedule: str) -> None:
     rests = machine(state=State.STOPPED)
     memory = remembered(state=State.STOPPED, state_since=NOW - 3600)
-    # Nothing is measured on a machine that rests, and nothing need be known of it.
+    # Nothing is measured on a deallocated machine, and no data are required.
     decision = decided(case(machine=rests, tracked=memory, schedule=read_schedule(schedule), evidence=Evidence()))[1]
     assert decision.blocked == ""
     assert (decision.action, decision.at) == (
@@ -521,7 +520,7 @@ def test_a_schedule_starts_what_rests_when_its_hours_begin(schedule: str) -> Non
     )
 
 
-def test_a_schedule_that_only_stops_starts_nothing_and_keeps_nothing_awake() -> None:
+def test_a_schedule_with_only_off_times_starts_nothing_and_keeps_nothing_running() -> None:
     evening = read_schedule("off at 07:00 UTC")
     rests = case(
         machine=machine(state=State.STOPPED),
@@ -544,13 +543,13 @@ def test_a_schedule_that_only_stops_starts_nothing_and_keeps_nothing_awake() -> 
     )
 
 
-def test_who_is_told_of_idleness_only_is_told_once() -> None:
+def test_with_action_notify_an_idle_machine_is_notified_once() -> None:
     policy = IdlePolicy(action=Action.NOTIFY)
     assert decided(case(policy=policy))[1].action is NextAction.WARN
     assert decided(case(policy=policy, tracked=remembered(warning=warned())))[1].action is NextAction.NOTHING
 
 
-def test_what_goes_on_for_too_long_is_told_once_a_day() -> None:
+def test_a_lasting_problem_is_reported_once_a_day() -> None:
     patience = 4 * 30 * MINUTE + 15 * MINUTE
     memory = remembered(verdict="idle", verdict_since=NOW - patience - 1, warning=warned(delivered_at=0.0, undelivered="no"))
     one = case(tracked=memory)
@@ -558,7 +557,7 @@ def test_what_goes_on_for_too_long_is_told_once_a_day() -> None:
     told = replace(one, tracked=replace(memory, alarmed_at=NOW - 3600))
     assert alarm(told, *decided(told)) == ""
     again = replace(one, tracked=replace(memory, alarmed_at=NOW))
-    assert alarm(again, *decided(again)), "judged once more in the same moment: nobody may have been told yet"
+    assert alarm(again, *decided(again)), "evaluated again at the same time: the notification may not have been sent"
     fresh = replace(one, tracked=replace(memory, verdict_since=NOW - patience))
     assert alarm(fresh, *decided(fresh)) == ""
     unknown = case(tracked=remembered(verdict="unknown", verdict_since=NOW - 86401), evidence=quiet(inside=None))

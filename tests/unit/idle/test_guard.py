@@ -1,4 +1,4 @@
-"""The guard: nothing is stopped while what must be known for it is not, and what is due and cannot be done is reported."""
+"""The guard: nothing is stopped while required data are missing, and blocked actions that are overdue are reported."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from dormouse.idle.decision import NextAction, alarm, hibernates
 from dormouse.idle.evidence import STALE, Evaluation, Evidence, TimeSeries
 from dormouse.idle.guard import unknowns
 from dormouse.idle.policy import Action, IdlePolicy
-from dormouse.idle.schedule import read_schedule
+from dormouse.idle.schedules.schedule import read_schedule
 from dormouse.idle.tracking import ActionReason, Lease, LeaseAction, PendingWarning, with_failure
 from dormouse.idle.verdict import VerdictKind, evaluate
 from dormouse.lifecycle import State
@@ -40,7 +40,7 @@ def scheduled(evidence: Evidence, **fields: Any) -> Evaluation:
 
 @pytest.mark.parametrize("agent", [True, False])
 @pytest.mark.parametrize("what", NOTHING_KNOWN_OUTSIDE)
-def test_a_schedule_stops_nothing_of_which_azure_monitor_tells_too_little(what: str, agent: bool) -> None:
+def test_a_schedule_stops_nothing_without_complete_azure_monitor_data(what: str, agent: bool) -> None:
     evidence = NOTHING_KNOWN_OUTSIDE[what] if agent else replace(NOTHING_KNOWN_OUTSIDE[what], inside=None, gpu="")
     one = scheduled(evidence, machine=machine(size=CPU_ONLY))
     decision = decision_on(one)
@@ -51,19 +51,19 @@ def test_a_schedule_stops_nothing_of_which_azure_monitor_tells_too_little(what: 
     assert decision_on(scheduled(known, machine=one.machine)).action is NextAction.STOP
 
 
-def test_a_schedule_waits_for_work_that_is_seen_even_if_something_else_is_not() -> None:
+def test_a_schedule_waits_for_known_work_even_if_other_data_are_missing() -> None:
     working = with_value(NOTHING_KNOWN_OUTSIDE["no answer"], "inside", "gpu_percent", 29, 90.0)
     assert "when it is no longer in use" in decision_on(scheduled(working)).then
 
 
-def test_a_gpu_that_no_agent_looks_at_is_not_quiet() -> None:
+def test_a_gpu_without_an_agent_is_not_quiet() -> None:
     outside_only = replace(quiet(), inside=None, gpu="")
     assert "no agent" in decision_on(scheduled(outside_only)).blocked
     waived = scheduled(outside_only, policy=IdlePolicy(enabled=False, lead=0, gpu="optional"))
     assert decision_on(waived).action is NextAction.STOP
 
 
-def test_a_lease_waits_for_an_agent_that_has_fallen_silent_but_not_for_azure_monitor() -> None:
+def test_a_lease_waits_for_a_silent_agent_but_not_for_azure_monitor() -> None:
     over = remembered(lease=Lease(NOW - 3600, LeaseAction.STOP, "alice"))
     at_once = IdlePolicy(lead=0)
     silent = case(policy=at_once, tracked=over, evidence=quiet(heard_at=NOW - STALE - 1))
@@ -71,6 +71,15 @@ def test_a_lease_waits_for_an_agent_that_has_fallen_silent_but_not_for_azure_mon
     assert "is blocked" in alarm(silent, evaluate(silent), decision_on(silent))
     for evidence in (NOTHING_KNOWN_OUTSIDE["no answer"], quiet(inside=None, heard_at=0.0), quiet(heard_at=NOW - STALE)):
         assert decision_on(case(policy=at_once, tracked=over, evidence=evidence)).action is NextAction.STOP
+
+
+def test_each_reason_to_stop_requires_its_own_data() -> None:
+    silent = case(evidence=quiet(heard_at=NOW - STALE - 60, host_problem="Azure Monitor does not answer"))
+    unobserved = ["Azure Monitor does not answer", "its agent last reported 11 minutes ago"]
+    assert unknowns(silent, ActionReason.IDLE) == unobserved
+    assert unknowns(silent, ActionReason.SCHEDULE) == unobserved
+    assert unknowns(silent, ActionReason.LEASE) == [f"{unobserved[1]}, so a hold set on the machine would not be noticed"]
+    assert unknowns(silent, ActionReason.BILLED) == []
 
 
 def test_a_lease_does_not_wait_for_the_agent_of_a_machine_that_is_shut_down() -> None:
@@ -83,7 +92,7 @@ def test_a_lease_does_not_wait_for_the_agent_of_a_machine_that_is_shut_down() ->
     )
 
 
-def test_what_cannot_be_read_starts_nothing_either() -> None:
+def test_invalid_configuration_prevents_starts_too() -> None:
     memory = remembered(state=State.STOPPED, state_since=NOW - 3600)
     hours = read_schedule("fri 07:30-18:00 UTC")
     asleep = case(machine=machine(state=State.STOPPED), tracked=memory, schedule=hours)
@@ -92,7 +101,7 @@ def test_what_cannot_be_read_starts_nothing_either() -> None:
 
 
 @pytest.mark.parametrize("policy", [IdlePolicy(), IdlePolicy(enabled=False)])
-def test_a_machine_with_unreadable_tags_is_unknown_even_if_it_is_not_watched(policy: IdlePolicy) -> None:
+def test_a_machine_with_invalid_tags_is_unknown_even_if_not_watched(policy: IdlePolicy) -> None:
     assert evaluate(case(policy=policy, fault="x")).kind is VerdictKind.UNKNOWN
     assert (
         "configuration is invalid: x"
@@ -101,14 +110,14 @@ def test_a_machine_with_unreadable_tags_is_unknown_even_if_it_is_not_watched(pol
 
 
 @pytest.mark.parametrize("reason", list(ActionReason))
-def test_what_cannot_be_read_protects_from_every_stop(reason: ActionReason) -> None:
+def test_invalid_configuration_prevents_every_stop(reason: ActionReason) -> None:
     assert unknowns(case(fault="x"), reason) == ["its configuration is invalid: x"]
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.STOPPED, State.STOPPED_BILLED])
 @pytest.mark.parametrize("policy", [IdlePolicy(), IdlePolicy(enabled=False), IdlePolicy(lead=0, action=Action.NOTIFY)])
 @pytest.mark.parametrize("tags", [{}, {"dormouse-keep": "yes"}])
-def test_what_cannot_be_read_is_told_of_every_machine_and_nothing_is_done(
+def test_invalid_configuration_is_reported_in_every_state_and_nothing_is_done(
     state: State, policy: IdlePolicy, tags: dict[str, str]
 ) -> None:
     memory = remembered(state=state, lease=Lease(NOW - 3600, LeaseAction.STOP, "alice"))
@@ -121,14 +130,14 @@ def test_what_cannot_be_read_is_told_of_every_machine_and_nothing_is_done(
     assert alarm(told, evaluate(told), decision_on(told)) == "", "once a day"
 
 
-def test_what_is_due_is_reported_after_half_an_hour_and_not_before() -> None:
+def test_an_overdue_action_is_reported_after_half_an_hour() -> None:
     blocked = scheduled(NOTHING_KNOWN_OUTSIDE["no answer"])
     decision = decision_on(blocked)
     for late, told in ((30 * MINUTE, False), (30 * MINUTE + 1, True)):
         assert bool(alarm(blocked, evaluate(blocked), replace(decision, due=NOW - late))) is told
 
 
-def test_a_warning_that_leads_to_no_stop_is_reported() -> None:
+def test_a_warning_without_a_following_stop_is_reported() -> None:
     given = NOW - 2 * 3600
     warned = PendingWarning("w", ActionReason.IDLE, "", given, given + 900, given)
     silent = case(tracked=remembered(warning=warned), evidence=quiet(heard_at=NOW - STALE - 1))
@@ -137,7 +146,7 @@ def test_a_warning_that_leads_to_no_stop_is_reported() -> None:
     assert "A warning was sent; it is not stopped" in alarm(silent, evaluate(silent), decision)
 
 
-def test_hibernation_is_given_up_only_where_the_policy_declares_it() -> None:
+def test_hibernation_falls_back_to_deallocation_only_if_the_policy_says_so() -> None:
     twice = with_failure(with_failure(remembered(), NOW, hibernating=True), NOW, hibernating=True)
     memory = with_failure(twice, NOW, hibernating=True)
     for fallback, expected in (("keep", True), ("deallocate", False)):
@@ -151,15 +160,13 @@ def test_hibernation_is_given_up_only_where_the_policy_declares_it() -> None:
 @pytest.mark.parametrize("action", Action)
 @pytest.mark.parametrize("able", [True, False])
 @pytest.mark.parametrize("state", [State.RUNNING, State.STOPPED_BILLED])
-def test_only_a_running_machine_that_can_hibernate_does_and_only_if_its_policy_says_so(
-    action: Action, able: bool, state: State
-) -> None:
+def test_only_a_running_hibernatable_machine_hibernates_and_only_by_policy(action: Action, able: bool, state: State) -> None:
     one = case(policy=IdlePolicy(action=action), machine=machine(can_hibernate=able, state=state))
     assert hibernates(one) is (action is Action.HIBERNATE and able and state is State.RUNNING)
 
 
 @pytest.mark.parametrize(("able", "words"), [(True, "hibernated"), (False, "deallocated")])
-def test_people_read_whether_their_machine_is_hibernated(able: bool, words: str) -> None:
+def test_the_decision_text_says_whether_the_machine_is_hibernated(able: bool, words: str) -> None:
     idle = case(policy=IdlePolicy(action=Action.HIBERNATE), machine=machine(can_hibernate=able))
     assert words in decision_on(idle).then
 
@@ -177,20 +184,20 @@ def test_people_read_whether_their_machine_is_hibernated(able: bool, words: str)
         (State.ABSENT, "", "Its VM does not exist"),
     ],
 )
-def test_a_state_that_azure_does_not_tell_is_not_called_another_one(state: State, provisioning: str, words: str) -> None:
+def test_an_unreported_power_state_is_shown_as_unknown(state: State, provisioning: str, words: str) -> None:
     verdict = evaluate(case(machine=machine(state=state, provisioning=provisioning)))
     assert (verdict.kind, words in verdict.reason) == (VerdictKind.UNKNOWN, True)
     assert ("state is changing" in verdict.reason) is (state is State.STARTING)
 
 
 @pytest.mark.parametrize("name", ["logins", "connections"])
-def test_a_session_without_typing_is_not_called_nobody(name: str) -> None:
+def test_a_session_without_input_is_not_reported_as_no_session(name: str) -> None:
     evidence = with_value(quiet(), "inside", name, 10, 2.0)
     sentence = evaluate(case(policy=IdlePolicy(sessions="active"), evidence=evidence)).reason
     assert "2 open sessions without input" in sentence
     assert "no sessions" in evaluate(case()).reason
 
 
-def test_a_decision_is_late_by_what_was_agreed_and_not_by_when_it_was_looked_at() -> None:
+def test_lateness_counts_from_the_agreed_time() -> None:
     decision = decision_on(scheduled(NOTHING_KNOWN_OUTSIDE["no answer"]))
     assert NOW - decision.due == pytest.approx(31 * MINUTE, abs=MINUTE)

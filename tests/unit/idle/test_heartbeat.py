@@ -1,4 +1,4 @@
-"""Heartbeats: whatever comes late, twice, in the wrong order or from a wrong clock, no quiet minute is invented."""
+"""Heartbeats that are late, repeated, out of order or from a wrong clock never create a quiet minute."""
 
 import random
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dormouse.idle.agent_record import KEPT_MINUTES, AgentRecord, merge_heartbeat
-from dormouse.idle.heartbeat import Heartbeat
+from dormouse.idle.heartbeat import Heartbeat, ReportedHold
 from dormouse.idle.signals import INSIDE
 from tests.unit.builders import IDENTIFIER, NOW
 
@@ -19,7 +19,7 @@ BEGIN = NOW - 200 * 60  # when the agent began, on the minute
 
 
 def beat(minutes: list[tuple[int, float, float]], boot: str = FIRST, **more: Any) -> Heartbeat:
-    """A heartbeat of minutes: their number, how many seconds ago they ended, and what the GPU did."""
+    """A heartbeat of minutes: their sequence number, how many seconds ago they ended, and the GPU load."""
     told = [
         {"sequence": number, "age_seconds": max(age, 0.0), "signals": {name: {"max": gpu, "p95": gpu} for name in NAMES}}
         for number, age, gpu in minutes
@@ -29,7 +29,7 @@ def beat(minutes: list[tuple[int, float, float]], boot: str = FIRST, **more: Any
 
 
 def exact(numbers: list[int], at: float, work: list[float]) -> Heartbeat:
-    """A heartbeat that is sent at a moment by an agent with a perfect clock, of minutes that are over."""
+    """A heartbeat with finished minutes that an agent with a perfect clock sends at a given time."""
     return beat([(number, at - (BEGIN + (number + 1) * 60), work[number]) for number in numbers])
 
 
@@ -45,7 +45,7 @@ ARRIVAL = NOW - 60 * 60
 @given(
     works, st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=30, unique=True), min_size=1, max_size=12), st.data()
 )
-def test_minutes_in_any_order_and_as_often_as_they_like_are_what_they_were(
+def test_minutes_are_merged_in_any_order_and_any_number_of_times(
     work: list[float], told: list[list[int]], data: st.DataObject
 ) -> None:
     record: AgentRecord | None = None
@@ -58,7 +58,7 @@ def test_minutes_in_any_order_and_as_often_as_they_like_are_what_they_were(
 
 
 @given(works, st.lists(st.integers(0, 99), min_size=1, max_size=40, unique=True), st.floats(0, 86400))
-def test_a_captured_heartbeat_changes_nothing(work: list[float], numbers: list[int], later: float) -> None:
+def test_a_replayed_heartbeat_changes_nothing(work: list[float], numbers: list[int], later: float) -> None:
     old = exact(numbers, ARRIVAL, work)
     record = merge_heartbeat(None, old, ARRIVAL)
     again = merge_heartbeat(record, old, ARRIVAL + later)
@@ -69,17 +69,17 @@ def test_a_captured_heartbeat_changes_nothing(work: list[float], numbers: list[i
 
 
 @given(st.randoms(use_true_random=False), st.floats(-0.02, 0.02), st.floats(0, 59), st.sets(st.integers(5, 190)))
-def test_minutes_that_follow_each_other_leave_no_hole_whatever_the_jitter_and_the_drift(
+def test_consecutive_minutes_leave_no_gap_despite_jitter_and_drift(
     chance: random.Random, drift: float, offset: float, lost: set[int]
 ) -> None:
-    """Heartbeats that were lost are told again together with the next one."""
+    """Lost heartbeats are sent again together with the next one."""
     record: AgentRecord | None = None
     waiting: list[int] = []
     for number in range(200):
         waiting.append(number)
         if number in lost:
             continue
-        # The agent's clock runs fast or slow, its minutes with it; the heartbeat takes up to 20 seconds more or less.
+        # The agent's clock runs fast or slow, and its minutes with it; delivery takes up to 20 seconds more or less.
         sent = BEGIN + offset + (number + 1) * 60 * (1 + drift)
         minutes = [(one, (number - one) * 60.0 + 20.0, 1.0) for one in waiting]
         record = merge_heartbeat(record, beat(minutes), sent + 20.0 + chance.uniform(-20, 20))
@@ -91,9 +91,7 @@ def test_minutes_that_follow_each_other_leave_no_hole_whatever_the_jitter_and_th
 
 
 @given(works, works, st.integers(0, 99), st.integers(0, 59))
-def test_another_run_of_the_agent_never_lowers_what_is_known(
-    one: list[float], other: list[float], first: int, off: int
-) -> None:
+def test_another_boot_never_lowers_known_values(one: list[float], other: list[float], first: int, off: int) -> None:
     record = merge_heartbeat(None, exact(list(range(100)), ARRIVAL, one), ARRIVAL)
     minutes = [(number, ARRIVAL + off - (BEGIN + (number + 1) * 60), other[number]) for number in range(first, 100)]
     both = merge_heartbeat(record, beat(minutes, SECOND), ARRIVAL + off)
@@ -103,7 +101,7 @@ def test_another_run_of_the_agent_never_lowers_what_is_known(
 
 
 @given(works, st.integers(1, 99))
-def test_a_captured_heartbeat_of_an_earlier_run_changes_nothing_either(work: list[float], split: int) -> None:
+def test_a_replayed_heartbeat_of_an_earlier_boot_changes_nothing(work: list[float], split: int) -> None:
     early = exact(list(range(split)), ARRIVAL, work)
     record = merge_heartbeat(None, early, ARRIVAL)
     minutes = [(number, ARRIVAL + 600 - (BEGIN + (number + 1) * 60), 90.0) for number in range(split, 100)]
@@ -112,7 +110,7 @@ def test_a_captured_heartbeat_of_an_earlier_run_changes_nothing_either(work: lis
 
 
 @given(st.floats(0, 1e12))
-def test_what_is_kept_of_a_value_is_never_below_it(value: float) -> None:
+def test_stored_values_are_never_rounded_down(value: float) -> None:
     record = merge_heartbeat(None, beat([(0, 30, value)]), NOW)
     (row,) = record.minutes.values()
     for kept in row:
@@ -121,7 +119,7 @@ def test_what_is_kept_of_a_value_is_never_below_it(value: float) -> None:
         assert kept <= value * 1.011 + 0.1
 
 
-def test_of_what_has_peaks_the_95th_percentile_is_kept_and_of_all_else_the_peak() -> None:
+def test_the_95th_percentile_is_kept_for_signals_with_peaks_and_the_maximum_for_others() -> None:
     signals = {name: {"max": 7, "p95": 2} for name in NAMES}
     told = beat([]).model_dump() | {"minutes": [{"sequence": 0, "age_seconds": 30, "signals": signals}]}
     (row,) = merge_heartbeat(None, Heartbeat.model_validate(told), NOW).minutes.values()
@@ -129,7 +127,7 @@ def test_of_what_has_peaks_the_95th_percentile_is_kept_and_of_all_else_the_peak(
 
 
 @pytest.mark.parametrize("drift", [-0.02, 0.02])
-def test_a_clock_that_drifts_by_minutes_leaves_no_hole_and_is_followed(drift: float) -> None:
+def test_a_drifting_clock_is_followed_and_leaves_no_gap(drift: float) -> None:
     record: AgentRecord | None = None
     for number in range(300):
         record = merge_heartbeat(record, beat([(number, 0.0, 1.0)]), BEGIN + (number + 1) * 60 * (1 + drift))
@@ -139,28 +137,28 @@ def test_a_clock_that_drifts_by_minutes_leaves_no_hole_and_is_followed(drift: fl
     assert abs(places[-1] - (BEGIN + 299.5 * 60 * (1 + drift)) // 60) <= 2
 
 
-def test_a_machine_that_has_slept_leaves_a_hole() -> None:
+def test_a_suspended_machine_leaves_a_gap() -> None:
     record = merge_heartbeat(None, beat([(0, 0, 0.0), (1, 0, 0.0)]), NOW)
     record = merge_heartbeat(record, beat([(2, 0, 0.0)]), NOW + 3600)
     assert max(record.minutes) - min(record.minutes) > 58
     assert len(record.minutes) <= 3
 
 
-def test_minutes_of_which_nothing_was_told_stay_unknown() -> None:
+def test_unreported_minutes_stay_unknown() -> None:
     record = merge_heartbeat(None, beat([(0, 600, 0.0), (5, 300, 0.0)]), NOW)
     series = record.series(min(record.minutes), max(record.minutes) + 1)
     assert series["gpu_percent"] == (0.0, None, None, None, None, 0.0)
     assert set(series) == set(NAMES)
 
 
-def test_minutes_are_forgotten_after_the_longest_window() -> None:
+def test_minutes_older_than_the_longest_window_are_dropped() -> None:
     record = merge_heartbeat(None, beat([(number, (300 - number) * 60.0, 1.0) for number in range(300)]), NOW)
     record = merge_heartbeat(record, beat([(301, 0, 1.0)]), NOW + 3 * 3600)
     assert min(record.minutes) > (NOW + 3 * 3600) // 60 - KEPT_MINUTES
     assert len(record.minutes) < 300
 
 
-def test_a_hold_that_is_told_every_minute_is_one_hold_since_it_was_made() -> None:
+def test_a_hold_repeated_in_every_heartbeat_is_one_hold() -> None:
     record = None
     for minute in range(30):
         wish = {"by": "bob", "reason": "demo", "until_in_seconds": 7200 - minute * 60 + (minute % 3 - 1) * 20}
@@ -171,7 +169,7 @@ def test_a_hold_that_is_told_every_minute_is_one_hold_since_it_was_made() -> Non
     assert not merge_heartbeat(record, beat([]), NOW + 1800).holds
 
 
-def test_a_warning_was_shown_when_it_was_first_reported() -> None:
+def test_a_warning_counts_as_shown_from_its_first_report() -> None:
     record = merge_heartbeat(None, beat([], shown=["w1"]), NOW)
     assert merge_heartbeat(record, beat([], shown=["w1", "w2"]), NOW + 60).shown == {"w1": NOW, "w2": NOW + 60}
 
@@ -191,7 +189,7 @@ def test_a_warning_was_shown_when_it_was_first_reported() -> None:
         {"minutes": [{"sequence": 0, "age_seconds": 0, "signals": {"gpu_percent": {"max": float("nan"), "p95": 0}}}]},
     ],
 )
-def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_invalid_heartbeat_is_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Heartbeat.model_validate({**beat([]).model_dump(), **wrong})
 
@@ -219,7 +217,7 @@ HOLD = {"by": "ana", "reason": "demo", "until_in_seconds": 60}
         {"problems": None},
     ],
 )
-def test_whatever_is_odd_about_the_rest_of_a_heartbeat_its_minutes_count(odd: dict[str, Any]) -> None:
+def test_oversized_optional_fields_do_not_discard_minutes(odd: dict[str, Any]) -> None:
     told = Heartbeat.model_validate({**beat([(0, 30, 90.0)]).model_dump(), **odd})
     record = merge_heartbeat(None, told, NOW)
     assert list(gpu(record).values()) == [90.0]
@@ -231,14 +229,14 @@ def test_whatever_is_odd_about_the_rest_of_a_heartbeat_its_minutes_count(odd: di
     assert sum(map(len, record.problems.values())) <= 4000
 
 
-def test_of_too_many_holds_those_that_last_longest_are_kept() -> None:
+def test_only_the_longest_holds_are_kept() -> None:
     holds = [{**HOLD, "by": f"user {number}", "until_in_seconds": 60.0 * (number % 50)} for number in range(100)]
     record = merge_heartbeat(None, beat([], holds=holds), NOW)
     assert {hold.until for hold in record.holds} == {NOW + 60.0 * number for number in range(40, 50)}
     assert len(record.holds) == 20
 
 
-def test_reasons_are_kept_as_long_as_minutes_are_missing_that_they_explain() -> None:
+def test_a_reason_is_kept_as_long_as_the_minutes_it_explains_are_missing() -> None:
     def told(number: int, *, blind: bool, why: str = "") -> Heartbeat:
         signals = {name: {"max": 0, "p95": 0} for name in NAMES if not (blind and name == "kernels_busy")}
         minute = {"sequence": number, "age_seconds": 0, "signals": signals}
@@ -256,9 +254,86 @@ def test_reasons_are_kept_as_long_as_minutes_are_missing_that_they_explain() -> 
     assert record.problems == {}
 
 
-def test_reasons_for_everything_are_short_enough_for_a_row() -> None:
+def test_reasons_are_truncated_to_fit_into_a_row() -> None:
     record = merge_heartbeat(None, beat([], problems=dict.fromkeys(NAMES, "w" * 5000)), NOW)
     assert set(record.problems) == set(NAMES)
     assert 2000 < sum(map(len, record.problems.values())) <= 4000
     few = merge_heartbeat(None, beat([], problems={"kernels": "w" * 5000, "unheard of": "x"}), NOW)
     assert few.problems == {"kernels": "w" * 300}
+
+
+def read(**members: Any) -> Heartbeat:
+    return Heartbeat.model_validate({**beat([]).model_dump(), **members})
+
+
+QUIET = {"max": 0.0, "p95": 0.0}
+
+
+def minute(**members: Any) -> dict[str, Any]:
+    return {"sequence": 0, "age_seconds": 0.0, "signals": {}, **members}
+
+
+@pytest.mark.parametrize(
+    ("largest", "too_large"),
+    [
+        ({"machine": "m" * 512}, {"machine": "m" * 513}),
+        ({"uptime_seconds": 1e18}, {"uptime_seconds": 1.1e18}),
+        ({"minutes": [minute()] * 360}, {"minutes": [minute()] * 361}),
+        ({"minutes": [minute(age_seconds=7 * 86400)]}, {"minutes": [minute(age_seconds=7 * 86400 + 0.5)]}),
+        (
+            {"minutes": [minute(signals={f"s{number}": QUIET for number in range(60)})]},
+            {"minutes": [minute(signals={f"s{number}": QUIET for number in range(61)})]},
+        ),
+        (
+            {"minutes": [minute(signals={"jobs": {"max": 1e18, "p95": 0}})]},
+            {"minutes": [minute(signals={"jobs": {"max": 1.1e18, "p95": 0}})]},
+        ),
+    ],
+)
+def test_required_members_are_refused_above_their_limits(largest: dict[str, Any], too_large: dict[str, Any]) -> None:
+    read(**largest)
+    with pytest.raises(ValidationError):
+        read(**too_large)
+
+
+def test_optional_texts_are_shortened_and_anything_else_is_read_as_empty() -> None:
+    long = read(agent="a" * 33, gpu_problem="p" * 301)
+    assert (long.agent, long.gpu_problem) == ("a" * 32, "p" * 300)
+    odd = read(agent=1.0, gpu_problem=None)
+    assert (odd.agent, odd.gpu_problem) == ("", "")
+    minimal = {name: value for name, value in beat([]).model_dump().items() if name in Heartbeat.model_fields}
+    for name in ("agent", "minutes", "gpu_problem", "problems", "holds", "shown"):
+        del minimal[name]
+    least = Heartbeat.model_validate({**minimal, "from_a_newer_agent": 1})
+    assert (least.agent, least.minutes, least.gpu_problem, least.problems, least.holds, least.shown) == (
+        "", (), "", {}, (), (),
+    )  # fmt: skip
+
+
+def test_a_hold_is_read_with_limits_and_an_invalid_one_is_dropped() -> None:
+    long = {"by": "b" * 65, "reason": "r" * 301, "until_in_seconds": 1e300}
+    soon = {"by": "eve", "reason": "", "until_in_seconds": "soon"}
+    (hold, other) = read(holds=[soon, long, {"by": "bob", "until_in_seconds": 60}]).holds
+    assert (hold.by, hold.reason, hold.until_in_seconds) == ("b" * 64, "r" * 300, 1e18)
+    assert other == ReportedHold(by="bob", reason="", until_in_seconds=60)
+    assert read(holds=[{**HOLD, "until_in_seconds": float("nan")}]).holds == ()
+
+
+def test_the_last_twenty_valid_warnings_are_read() -> None:
+    assert read(shown=["w" * 64, "w" * 65]).shown == ("w" * 64,)
+    assert read(shown=[f"w{number}" for number in range(21)]).shown == tuple(f"w{number}" for number in range(1, 21))
+
+
+def test_the_first_forty_valid_reasons_are_read() -> None:
+    assert read(problems={"n" * 64: "why", "n" * 65: "why", "logins": "", "jobs": " \n", 7: "why"}).problems == {
+        "n" * 64: "why"
+    }
+    assert list(read(problems={f"s{number}": "w" * 301 for number in range(41)}).problems.items()) == [
+        (f"s{number}", "w" * 300) for number in range(40)
+    ]
+
+
+def test_a_heartbeat_that_is_written_down_is_read_back() -> None:
+    told = read(minutes=[minute(signals={"jobs": QUIET})], holds=[HOLD], shown=["w1"], problems={"logins": "no utmp"})
+    assert Heartbeat.model_validate(told.model_dump()) == told
+    assert Heartbeat.model_validate_json(told.model_dump_json()) == told

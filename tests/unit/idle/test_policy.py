@@ -43,32 +43,47 @@ def written(policy: IdlePolicy) -> str:
 
 
 @given(policies)
-def test_a_policy_that_is_written_down_is_read_back(policy: IdlePolicy) -> None:
+def test_a_policy_round_trips_through_its_text(policy: IdlePolicy) -> None:
     assert read_policy(written(policy)) == policy
     assert read_policy(written(policy).upper().replace(", ", ";")) == policy
 
 
 @given(policies)
-def test_what_a_tag_does_not_name_is_as_in_the_default(policy: IdlePolicy) -> None:
+def test_fields_missing_from_a_tag_keep_their_default(policy: IdlePolicy) -> None:
     assert read_policy("", policy) == policy
     assert read_policy("lead=7m", policy) == policy.model_copy(update={"lead": 7})
     assert read_policy("off", policy) == policy.model_copy(update={"enabled": False})
     assert read_policy("window=20m", read_policy("off", policy)).enabled
 
 
-@pytest.mark.parametrize("text", ["on", "ON ", "", " true", "Yes", "1", "enabled=true", "'on'", "on,"])
-def test_every_way_to_say_yes_is_understood(text: str) -> None:
+@pytest.mark.parametrize("text", ["on", "ON ", "", " true", "Yes", "1", "enabled=true", "'on'", " 'on' ", "on,"])
+def test_every_spelling_of_on_is_accepted(text: str) -> None:
     assert read_policy(text) == IdlePolicy()
 
 
 @pytest.mark.parametrize(
-    "text", ["off", "OFF", "false ", "No", "disabled", "none", "Never", "0", "enabled=off", "off, window=45m", "enabled = 0"]
+    "text",
+    [
+        "off",
+        "OFF",
+        "false ",
+        "No",
+        "disable",
+        "disabled",
+        "none",
+        "Never",
+        "0",
+        "enabled=off",
+        "enabled=never",
+        "off, window=45m",
+        "enabled = 0",
+    ],
 )
-def test_every_way_to_say_no_is_understood(text: str) -> None:
+def test_every_spelling_of_off_is_accepted(text: str) -> None:
     assert not read_policy(text).enabled
 
 
-def test_everything_that_is_wrong_is_said_at_once() -> None:
+def test_every_error_is_reported_at_once() -> None:
     with pytest.raises(ValueError, match="invalid policy") as refusal:
         read_policy("window=soon, lead=2y, gpu=maybe, color=red, gpu_percent=0, nonsense")
     for wrong in ("window", "lead", "gpu", "color", "gpu_percent", "'nonsense'"):
@@ -82,7 +97,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         *("cpu_cores=0", "enabled", "maybe"),
     ],
 )
-def test_what_could_stop_a_machine_by_mistake_is_refused(text: str) -> None:
+def test_a_policy_that_could_stop_a_machine_by_mistake_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="invalid policy"):
         read_policy(text)
 
@@ -92,10 +107,11 @@ def test_what_could_stop_a_machine_by_mistake_is_refused(text: str) -> None:
     [
         *(("window = 45m", 45), ("window=1h 30m", 90), ("window=90min", 90), ("window=1.5h", 90), ("window=PT30M", 30)),
         *(("on, window=45m", 45), ("window: 45m", 45), ("window=2 hours; gpu=optional", 120)),
+        *(("enabled=yes, window=45m", 45), ("hibernate-fallback=deallocate, window=45m", 45)),
         *(("gpu=optional window=45m", 45), ("WINDOW=45M,", 45), ("window\u00a0=\u00a045m", 45), ("\"window=45m\"", 45)),
     ],
 )  # fmt: skip
-def test_everyday_spellings_are_understood(text: str, window: int) -> None:
+def test_common_spellings_are_accepted(text: str, window: int) -> None:
     assert read_policy(text).window == window
 
 
@@ -125,7 +141,7 @@ def test_everyday_spellings_are_understood(text: str, window: int) -> None:
         ("window=", "window: '' is not a duration"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_the_right_spelling(text: str, says: str) -> None:
+def test_an_invalid_policy_is_rejected_with_the_correct_spelling(text: str, says: str) -> None:
     with pytest.raises(ValueError, match="invalid policy") as refusal:
         read_policy(text)
     assert says in str(refusal.value)
@@ -133,7 +149,7 @@ def test_what_cannot_be_read_is_refused_with_the_right_spelling(text: str, says:
 
 
 @given(policies)
-def test_records_with_numbers_of_minutes_are_read_back(policy: IdlePolicy) -> None:
+def test_policies_stored_as_minutes_are_read_back(policy: IdlePolicy) -> None:
     assert serialization.read_text(IdlePolicy, serialization.text_of(policy)) == policy
     assert IdlePolicy.model_validate(policy.model_dump()) == policy
     assert IdlePolicy.model_validate(policy_as_written(policy.model_dump()), context=ASKED) == policy
@@ -147,7 +163,7 @@ def test_records_with_numbers_of_minutes_are_read_back(policy: IdlePolicy) -> No
         ({"window": None}, "window: must be a duration like 45m"),
     ],
 )
-def test_a_policy_on_record_that_newer_rules_refuse_is_refused_in_our_own_words(stored: dict[str, Any], says: str) -> None:
+def test_a_stored_policy_that_is_now_invalid_is_rejected_with_a_readable_message(stored: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=f"the stored policy is invalid: {re.escape(says)}") as refusal:
         stored_policy(stored)
     assert "pydantic" not in str(refusal.value)
@@ -155,6 +171,70 @@ def test_a_policy_on_record_that_newer_rules_refuse_is_refused_in_our_own_words(
 
 
 @pytest.mark.parametrize("number", [45, 45.0, "45", True, -45, float("inf"), [45], None])
-def test_what_people_write_needs_a_unit(number: object) -> None:
+def test_durations_in_requests_need_a_unit(number: object) -> None:
     with pytest.raises(ValidationError, match="Value error"):
         IdlePolicy.model_validate({"window": number}, context=ASKED)
+
+
+def test_the_default_policy_is_the_documented_one() -> None:
+    assert IdlePolicy().model_dump() == {
+        "enabled": True, "window": 30, "grace": 30, "lead": 15, "action": "deallocate", "hibernate_fallback": "keep",
+        "undeliverable": "keep", "gpu": "required", "agent": "optional", "sessions": "connected", "kernels": "activity",
+        "containers": "activity", "gpu_percent": 5.0, "cpu_percent": 5.0, "cpu_cores": 0.5,
+        "network_bytes_per_second": 100_000.0, "disk_bytes_per_second": 1_000_000.0,
+    }  # fmt: skip
+    assert set(Action) == {"deallocate", "hibernate", "notify"}
+    fields = IdlePolicy.model_json_schema()["properties"]
+    assert [fields[name]["default"] for name in ("window", "grace", "lead")] == ["30m", "30m", "15m"]
+
+
+@pytest.mark.parametrize(
+    "text", ["window=5m", "window=6h", "grace=0m", "grace=1d", "lead=0m", "lead=1d", "gpu_percent=0.5", "gpu_percent=100"]
+)
+def test_the_smallest_and_largest_values_are_accepted(text: str) -> None:
+    read_policy(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        *(("gpu_percent=10%", "gpu_percent", 10.0), ("cpu-percent = 7.5 %", "cpu_percent", 7.5)),
+        *(("cpu_cores=2", "cpu_cores", 2.0), ("hibernate-fallback=deallocate", "hibernate_fallback", "deallocate")),
+    ],
+)
+def test_numbers_percentages_and_hyphens_are_read(text: str, field: str, value: object) -> None:
+    assert read_policy(text) == IdlePolicy().model_copy(update={field: value})
+
+
+def test_a_tag_changes_only_what_it_names() -> None:
+    settings = IdlePolicy(window=60, lead=7, cpu_cores=2)
+    assert read_policy("lead=5m", settings) == IdlePolicy(window=60, lead=5, cpu_cores=2)
+    assert read_policy("off", settings) == IdlePolicy(window=60, lead=7, cpu_cores=2, enabled=False)
+    assert read_policy("on", read_policy("off", settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ("maybe", "unknown word 'maybe'"),
+        ("on, maybe", "unknown word 'maybe'"),
+        ("on, maybe, off", "unknown word 'maybe'; both on and off"),
+        ("enable", "unknown word 'enable'; did you mean 'on'?"),
+        ("enabled", "unknown word 'enabled'; did you mean 'on'?"),
+        ("enabled=maybe", "unknown word 'maybe'"),
+        ("x" * 61, f"unknown word {'x' * 60!r}"),
+        ("window=6h, lead=5m, window=30m", "window is repeated (6h, 30m)"),
+        ("cpu_cores=10%", "cpu_cores: must be a number"),
+    ],
+)
+def test_every_fault_of_a_policy_is_named_once_with_an_example(text: str, faults: str) -> None:
+    with pytest.raises(ValueError, match="invalid policy") as refusal:
+        read_policy(text)
+    assert str(refusal.value) == f"invalid policy: {faults} (example: window=45m, lead=10m, gpu=optional)"
+
+
+def test_a_stored_policy_is_shown_as_users_write_it() -> None:
+    stored = {"window": 45, "grace": 0, "lead": 90, "gpu_percent": 5, "enabled": True, "action": "notify"}
+    written = {"window": "45m", "grace": "0m", "lead": "1h30m"}
+    assert policy_as_written(stored) == {**stored, **written}
+    assert policy_as_written({"window": "45m", "lead": None}) == {"window": "45m", "lead": None}

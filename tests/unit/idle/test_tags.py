@@ -2,10 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dormouse.blueprints.specs import WorkstationSpec
-from dormouse.blueprints.workstation import Parts
+from dormouse.blueprints.catalog import plan_for
 from dormouse.idle.tags import KNOWN, tag_faults
-from dormouse.resources.plan import DeploymentTarget
+from tests.unit.builders import target, workstation_spec
 
 
 @pytest.mark.parametrize(
@@ -39,29 +38,48 @@ from dormouse.resources.plan import DeploymentTarget
         ("dormhouse", "dormouse"),
     ],
 )
-def test_misspelt_tag_is_named_with_the_tag_that_was_meant(written: str, meant: str) -> None:
+def test_a_misspelt_tag_is_reported_with_the_intended_tag(written: str, meant: str) -> None:
     (fault,) = tag_faults({written: "on"})
     assert repr(written) in fault
     assert f"did you mean {meant!r}?" in fault
 
 
+SETTABLE = "valid tags: dormouse-idle, dormouse-keep, dormouse-schedule"
+
+
 @pytest.mark.parametrize(
-    "written", ["dormouse-hold", "dormousehold", "dormouse-project", "doormouse-something-else", "dormouse-", "dormouse-7"]
+    ("written", "hint"),
+    [
+        ("dormouse-hold", "did you mean 'dormouse-idle'?"),
+        ("dormousehold", "did you mean 'dormouse-idle'?"),
+        ("dormouse-own", "did you mean 'dormouse-owner'?"),
+        ("dormouse-", "did you mean 'dormouse'?"),
+        ("dormhouse-x", "did you mean 'dormouse'?"),
+        ("dormouse-i", "did you mean 'dormouse-idle'?"),
+        ("dormouse-k", "did you mean 'dormouse-keep'?"),
+        ("dormouse-7", SETTABLE),
+        ("dormouse-ab", SETTABLE),
+        ("dormouse-project", SETTABLE),
+        (" doormouse-something-else", SETTABLE),
+    ],
 )
-def test_tag_that_begins_like_ours_and_is_unknown_is_named_with_those_that_can_be_set(written: str) -> None:
-    (fault,) = tag_faults({written: ""})
-    assert repr(written) in fault
-    assert "dormouse-keep" in fault or "dormouse" in fault.partition("did you mean")[2]
+def test_an_unknown_tag_that_begins_like_ours_is_named_with_the_nearest_or_all_valid_tags(written: str, hint: str) -> None:
+    assert tag_faults({written: ""}) == [f"unknown tag {written!r} ({hint})"]
 
 
-def test_tags_that_are_known_are_no_faults_in_any_capitals() -> None:
+def test_the_faults_of_several_tags_are_sorted_by_name() -> None:
+    faults = tag_faults({"dormouse-idel": "", "owner": "", "dormose-keep": "", "dormouse-zzz": ""})
+    assert [fault.split("'")[1] for fault in faults] == ["dormose-keep", "dormouse-idel", "dormouse-zzz"]
+
+
+def test_known_tags_are_accepted_in_any_case() -> None:
     assert tag_faults(dict.fromkeys((*KNOWN, *(name.upper() for name in KNOWN), "Dormouse-Keep"), "x")) == []
 
 
-def test_every_tag_that_is_written_on_an_environment_is_known() -> None:
-    spec = WorkstationSpec(blueprint="workstation", region="westeurope", owner="ana")
-    place = DeploymentTarget("0d0e5e00-0000-4000-8000-000000000001", "ml1", "operation", "secret")
-    assert tag_faults(Parts(spec, place).tags) == []
+def test_every_tag_of_an_environment_is_known() -> None:
+    written = [one.body["tags"] for one in plan_for(workstation_spec(), target()).resources if "tags" in one.body]
+    assert written
+    assert all(tag_faults(tags) == [] for tags in written)
 
 
 @pytest.mark.parametrize(
@@ -69,12 +87,12 @@ def test_every_tag_that_is_written_on_an_environment_is_known() -> None:
     ["owner", "idle", "keep", "schedule", "environment", "house", "mouse", "normal-use", "cost-center", "", " ", "door",
      "autoshutdown-schedule", "ms-resource-usage", "hidden-title", "dorm", "CreatedBy", "项目"],
 )  # fmt: skip
-def test_tags_of_others_are_left_alone(name: str) -> None:
+def test_foreign_tags_are_ignored(name: str) -> None:
     assert tag_faults({name: "on"}) == []
 
 
 @given(st.dictionaries(st.text(max_size=40), st.text(max_size=20), max_size=5))
-def test_whatever_tags_there_are_each_has_at_most_one_fault_in_one_line(tags: dict[str, str]) -> None:
+def test_each_tag_has_at_most_one_error_on_one_line(tags: dict[str, str]) -> None:
     faults = tag_faults(tags)
     assert len(faults) <= len(tags)
     assert all("\n" not in fault for fault in faults)

@@ -1,4 +1,4 @@
-"""Webhooks over real HTTP: what goes where, what is signed, and what is not followed."""
+"""Webhooks over real HTTP: what is sent where, what is signed, and what is not followed."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ Respond = Callable[[Request], Answer]
 
 
 def told(respond: Respond, *, channels: tuple[str, ...] = (), kinds: tuple[str, ...] = ("webhook",)) -> Delivery:
-    """What came of telling everybody, if all channels have the same server."""
+    """The result of a notification if all channels have the same server."""
     with serving(respond) as port:
         addresses: dict[str, Any] = {f"notify_{kind}_url": f"http://localhost:{port}/{kind}" for kind in kinds}
 
@@ -50,7 +50,7 @@ def test_only_the_plain_webhook_is_signed() -> None:
     assert json.loads(plain)["event"] == "warned"
 
 
-def test_nobody_follows_where_a_webhook_sends_on_to() -> None:
+def test_redirects_of_a_webhook_are_not_followed() -> None:
     asked: list[str] = []
 
     def respond(request: Request) -> Answer:
@@ -62,7 +62,7 @@ def test_nobody_follows_where_a_webhook_sends_on_to() -> None:
 
 
 @pytest.mark.parametrize("status", [300, 400, 404, 500, 503])
-def test_what_is_no_success_is_named_and_can_be_told_again(status: int) -> None:
+def test_failed_deliveries_are_named_and_can_be_retried(status: int) -> None:
     delivery = told(lambda request: answered({}, status if request.path == "/slack" else 200), kinds=("webhook", "slack"))
     assert (delivery.delivered, delivery.again) == (("webhook",), ("slack",))
     assert delivery.failed == (f"slack: localhost answered HTTP {status}",)
@@ -72,7 +72,7 @@ def test_only_the_requested_channels_are_notified() -> None:
     assert told(lambda request: answered({}), channels=("slack",), kinds=("webhook", "slack")).delivered == ("slack",)
 
 
-def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_settings_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert told(lambda request: answered({})).delivered == ("webhook",)
@@ -89,7 +89,7 @@ def answer_at(url: str, *, ours: bool = True) -> None:
     asyncio.run(answer())
 
 
-def test_answers_in_slack_are_for_whoever_asked_and_a_failure_is_raised() -> None:
+def test_slack_replies_are_ephemeral_and_failures_are_raised() -> None:
     seen: list[dict[str, Any]] = []
 
     def respond(request: Request) -> Answer:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dormouse.resources.graph import critical_path, in_order, ready
+from dormouse.resources.graph import critical_path, in_order, levels, ready
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Thing:
 
 @st.composite
 def acyclic(draw: st.DrawFn) -> list[Thing]:
-    """Things that need only things with a smaller number, shuffled."""
+    """Resources that need only resources with a smaller number, shuffled."""
     count = draw(st.integers(1, 12))
     things = [
         Thing(f"n{number:02}", tuple(f"n{need:02}" for need in draw(st.sets(st.integers(0, number - 1)))) if number else ())
@@ -25,7 +25,7 @@ def acyclic(draw: st.DrawFn) -> list[Thing]:
 
 
 @given(acyclic())
-def test_whatever_is_ready_has_all_it_needs_and_in_the_end_all_is_done(things: list[Thing]) -> None:
+def test_ready_resources_have_their_needs_and_all_get_done(things: list[Thing]) -> None:
     done: set[str] = set()
     while startable := ready(things, done, done):
         assert startable == sorted(startable, key=lambda thing: thing.name)
@@ -52,7 +52,7 @@ def test_the_critical_path_is_at_least_the_longest_step_and_at_most_all_of_them(
     assert path <= sum(seconds.values()) + 1e-6
 
 
-def test_what_has_started_does_not_start_again() -> None:
+def test_started_resources_are_not_ready_again() -> None:
     assert ready([Thing("a"), Thing("b", ("a",))], done=set(), started={"a"}) == []
 
 
@@ -61,3 +61,29 @@ def test_a_cycle_and_an_unknown_need_are_errors() -> None:
         in_order([Thing("a", ("b",)), Thing("b", ("a",))])
     with pytest.raises(ValueError, match="nobody"):
         in_order([Thing("a", ("nobody",))])
+
+
+@given(acyclic(), st.data())
+def test_levels_have_every_chosen_node_once_and_each_depends_on_earlier_levels_only(
+    things: list[Thing], data: st.DataObject
+) -> None:
+    among = data.draw(st.sets(st.sampled_from([thing.name for thing in things])))
+    found = levels(things, among)
+    assert sorted(thing.name for level in found for thing in level) == sorted(among)
+    assert all(level == sorted(level, key=lambda thing: thing.name) for level in found)
+    by_name = {thing.name: thing for thing in things}
+    for place, level in enumerate(found):
+        earlier = {thing.name for before in found[:place] for thing in before}
+        assert all(all_needs(thing, by_name) & among <= earlier for thing in level)
+
+
+def test_levels_count_what_is_between_the_chosen_nodes_for_nothing() -> None:
+    things = [Thing("cluster"), Thing("pool", ("cluster",)), Thing("role", ("pool",)), Thing("runner", ("role",))]
+    assert [[thing.name for thing in level] for level in levels(things, {"cluster", "runner"})] == [["cluster"], ["runner"]]
+    assert levels(things, set()) == []
+
+
+def all_needs(thing: Thing, by_name: dict[str, Thing]) -> set[str]:
+    """Everything that a thing depends on, directly or not."""
+    direct = set(thing.needs)
+    return direct.union(*(all_needs(by_name[need], by_name) for need in direct))

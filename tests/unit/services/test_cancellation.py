@@ -1,4 +1,4 @@
-"""Operations ended by force: only what can be, and nobody says that it has ended before it has."""
+"""Operations ended by force: only running ones, and none is recorded as ended before it has ended."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -13,6 +13,7 @@ from dormouse.errors import CommandNotPossible
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records
 from dormouse.services.cancellation import end_by_force
+from dormouse.services.durable_client import DurableClient
 from tests.unit.twins import MemoryTables, Orchestrations
 
 OPERATION = OperationRecord("ml1-stop-01M8J8WFS2VXEX4MSYZ4DDW3F4", "ml1", Verb.STOP, "alice", "2026-05-01T12:00:00+00:00")
@@ -21,17 +22,17 @@ STATUS = df.OrchestrationRuntimeStatus
 
 @dataclass
 class Host(Orchestrations):
-    """A durable client and a trail: an orchestration that ends so many looks after it was told to."""
+    """A durable client with an operation record: an orchestration that ends so many status queries after its termination."""
 
     looks: int = 0
     records: Records = field(default_factory=lambda: Records(MemoryTables()))
 
     def end(self, operation: OperationRecord = OPERATION) -> OperationRecord | None:
-        """End an operation by force; what the records say of it then."""
+        """End an operation by force; returns its record."""
 
         async def ended() -> OperationRecord | None:
             await self.records.remember_operation(operation)
-            await end_by_force(self, self.records, operation, "root", 1_800_000_000.0, between_looks=0.0)
+            await end_by_force(DurableClient(self), self.records, operation, "root", 1_800_000_000.0, between_looks=0.0)
             return await self.records.operation(operation.id)
 
         return asyncio.run(ended())
@@ -43,7 +44,7 @@ class Host(Orchestrations):
         return self.status(instance_id, STATUS.Terminated if over else STATUS.Running, steps)
 
 
-def test_its_steps_end_with_it_and_the_trail_says_by_whom() -> None:
+def test_steps_end_with_their_operation_and_the_record_names_the_admin() -> None:
     host = Host(looks=5)
     record = host.end()
     assert host.terminated == [OPERATION.id, f"{OPERATION.id}:vm"]
@@ -53,13 +54,13 @@ def test_its_steps_end_with_it_and_the_trail_says_by_whom() -> None:
     assert record.ended_at
 
 
-def test_what_does_not_end_is_not_said_to_have_ended() -> None:
+def test_an_operation_that_does_not_end_is_not_recorded_as_ended() -> None:
     host = Host(looks=10_000)
     assert host.end() == OPERATION
     assert host.terminated
 
 
-def test_what_has_ended_is_left_alone() -> None:
+def test_a_finished_operation_is_not_terminated() -> None:
     host = Host()
     with pytest.raises(CommandNotPossible, match="has ended"):
         host.end(replace(OPERATION, outcome=Outcome(OutcomeStatus.SUCCEEDED, "Done.")))

@@ -1,4 +1,4 @@
-"""Locks: a living operation keeps its environment to itself, and one that is gone keeps nobody out."""
+"""Locks: a running operation keeps the lock of its environment, and a stale lock is taken over."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,12 +8,13 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from dormouse.environments.operations import EnvironmentRecord, OperationRecord
+from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.errors import CloudUnavailable, ConcurrentChange, EnvironmentBusy
 from dormouse.ids import new_operation_id, new_sweep_id
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Lock, Records
+from dormouse.services.durable_client import DurableClient
 from dormouse.services.locks import (
     TRIES,
     being_deleted,
@@ -23,15 +24,16 @@ from dormouse.services.locks import (
     running_operations,
     take_lock,
 )
+from tests.unit.builders import environment_record
 from tests.unit.twins import MemoryTables, Orchestrations
 
 STATUS = df.OrchestrationRuntimeStatus
 NOW = 1_800_000_000.0
 HOLDER, NEXT, SWEEP = new_operation_id("ml1", Verb.STOP, NOW), new_operation_id("ml1", Verb.START, NOW), new_sweep_id(NOW)
 ENDED = [STATUS.Completed, STATUS.Failed, STATUS.Canceled, STATUS.Terminated]
-# How long an orchestration may take to appear, a sweep to end, anything else to end.
+# How long an orchestration may take to appear, a sweep to end, any other operation to end.
 YOUNG, SWEEP_LIVES, LONGEST = 120.0, 20 * 60.0, 12 * 3600.0
-MARGIN = 30.0  # seconds that no test takes
+MARGIN = 30.0  # more seconds than any test takes
 
 
 @dataclass
@@ -39,16 +41,20 @@ class Desk:
     """Records with a lock on ml1, and the orchestrations that may hold it."""
 
     records: Records = field(default_factory=lambda: Records(MemoryTables()))
-    client: Orchestrations = field(default_factory=Orchestrations)
+    hub: Orchestrations = field(default_factory=Orchestrations)
 
     def held(self, age: float, runtime: Any = None, *, carrier: str = "", holder: str = HOLDER, steps: Any = ()) -> "Desk":
-        """The lock is this old, and its orchestration, if there is one, stands so."""
+        """A lock of this age, and its orchestration, if any, in this state."""
         if runtime is not None:
             status = Orchestrations.status(carrier or holder, runtime, {"steps": list(steps)})
-            self.client.statuses[carrier or holder] = status
+            self.hub.statuses[carrier or holder] = status
         self.do(lambda: self.records.take_lock("ml1", Lock(holder, NOW - age, instance_id=carrier)))
         self.do(lambda: self.records.remember_operation(OperationRecord(holder, "ml1", Verb.STOP, "alice", "")))
         return self
+
+    @property
+    def client(self) -> DurableClient:
+        return DurableClient(self.hub)
 
     def do(self, act: Callable[[], Awaitable[Any]]) -> Any:
         async def done() -> Any:
@@ -76,7 +82,7 @@ class Desk:
         return outcome
 
 
-# How old a lock is, how its orchestration stands, if there is one, and the sweep that it belongs to.
+# The age of a lock, the state of its orchestration, if any, and the sweep that it belongs to.
 ALIVE: dict[str, tuple[float, Any, str]] = {
     "its orchestration is not started yet": (YOUNG - MARGIN, None, ""),
     "it runs": (YOUNG + MARGIN, STATUS.Running, ""),
@@ -98,41 +104,41 @@ def desk_with(age: float, runtime: Any, carrier: str) -> Desk:
 
 
 @pytest.mark.parametrize("why", ALIVE)
-def test_a_living_operation_keeps_its_lock(why: str) -> None:
+def test_a_running_operation_keeps_its_lock(why: str) -> None:
     desk = desk_with(*ALIVE[why])
     assert desk.running == HOLDER
     with pytest.raises(EnvironmentBusy) as busy:
         desk.take()
     assert busy.value.operation == HOLDER
     desk.do(lambda: free_stale_locks(desk.client, desk.records, NOW))
-    assert (desk.holder, desk.outcome, desk.client.terminated) == (HOLDER, None, [])
+    assert (desk.holder, desk.outcome, desk.hub.terminated) == (HOLDER, None, [])
 
 
 @pytest.mark.parametrize("why", STALE)
-def test_the_lock_of_an_operation_that_is_gone_is_taken_over_and_its_trail_says_so(why: str) -> None:
+def test_a_stale_lock_is_taken_over_and_its_operation_recorded_as_lost(why: str) -> None:
     desk = desk_with(*STALE[why])
     assert desk.running == ""
-    assert not desk.take(), "nothing was still being built"
+    assert not desk.take(), "no step was still running"
     assert desk.holder == NEXT
     assert desk.outcome is not None
     assert desk.outcome.status is OutcomeStatus.LOST
 
 
 @pytest.mark.parametrize("why", STALE)
-def test_the_lock_of_an_operation_that_is_gone_is_freed_without_anybody_asking(why: str) -> None:
+def test_stale_locks_are_released_by_the_sweep(why: str) -> None:
     desk = desk_with(*STALE[why])
     desk.do(lambda: free_stale_locks(desk.client, desk.records, NOW))
     assert (desk.holder, desk.outcome and desk.outcome.status) == ("", OutcomeStatus.LOST)
 
 
-def test_a_holder_that_left_no_trail_keeps_nobody_out_either() -> None:
+def test_a_stale_lock_without_an_operation_record_is_taken_over() -> None:
     desk = Desk()
     desk.do(lambda: desk.records.take_lock("ml1", Lock(HOLDER, NOW - YOUNG - MARGIN)))
     desk.take()
     assert (desk.holder, desk.do(lambda: desk.records.operation(HOLDER))) == (NEXT, None)
 
 
-def test_what_is_written_of_an_operation_that_ended_stays() -> None:
+def test_taking_over_a_lock_keeps_a_recorded_outcome() -> None:
     desk = Desk().held(0.0, STATUS.Completed)
     known = Outcome(OutcomeStatus.SUCCEEDED, "It is deallocated.")
     desk.do(lambda: desk.records.remember_operation(OperationRecord(HOLDER, "ml1", Verb.STOP, "alice", "", outcome=known)))
@@ -140,32 +146,32 @@ def test_what_is_written_of_an_operation_that_ended_stays() -> None:
     assert desk.outcome == known
 
 
-def test_a_free_environment_is_taken_and_taken_once() -> None:
+def test_a_free_lock_is_taken_once() -> None:
     desk = Desk()
     assert desk.running == ""
     assert not desk.take()
     assert desk.holder == NEXT
 
 
-def test_the_steps_that_are_still_building_end_with_the_operation_that_is_gone() -> None:
+def test_steps_still_running_are_terminated_with_their_lost_operation() -> None:
     steps = [{"name": "vm", "state": "running"}, {"name": "nic", "state": "done"}]
     desk = Desk().held(0.0, STATUS.Terminated, steps=steps)
-    assert desk.take(), "it was still being built"
-    assert desk.client.terminated == [f"{HOLDER}:vm"]
+    assert desk.take(), "its step was still running"
+    assert desk.hub.terminated == [f"{HOLDER}:vm"]
 
 
-def test_only_an_operation_that_does_not_end_is_terminated_and_no_sweep() -> None:
+def test_only_an_overdue_operation_is_terminated_and_never_a_sweep() -> None:
     for desk, terminated in (
         (Desk().held(LONGEST + MARGIN, STATUS.Running), [HOLDER]),
         (Desk().held(LONGEST + MARGIN, STATUS.Running, carrier=SWEEP), []),
         (Desk().held(0.0, STATUS.Completed), []),
     ):
         desk.take()
-        assert desk.client.terminated == terminated
+        assert desk.hub.terminated == terminated
 
 
 class Stumbling(Records):
-    """Records whose answers to some changes of locks are lost."""
+    """Records that lose the responses to some changes of locks."""
 
     def __init__(self, *, written: bool) -> None:
         super().__init__(MemoryTables())
@@ -179,7 +185,7 @@ class Stumbling(Records):
         return await super().take_lock(environment, lock)
 
 
-def test_when_the_answer_is_lost_the_lock_itself_is_asked() -> None:
+def test_after_a_lost_response_the_lock_is_read_again() -> None:
     assert not Desk(Stumbling(written=True)).take()
     desk = Desk(Stumbling(written=False))
     with pytest.raises(CloudUnavailable, match="lost"):
@@ -190,7 +196,7 @@ def test_when_the_answer_is_lost_the_lock_itself_is_asked() -> None:
 
 
 class Changing(Records):
-    """Records in which a lock is always free again when it is looked at."""
+    """Records in which a lock is free again whenever it is read."""
 
     tries = 0
 
@@ -199,14 +205,14 @@ class Changing(Records):
         return False
 
 
-def test_an_environment_that_changes_hands_all_the_time_is_given_up() -> None:
+def test_taking_a_lock_gives_up_after_repeated_conflicts() -> None:
     records = Changing(MemoryTables())
     with pytest.raises(ConcurrentChange, match="retry"):
         Desk(records).take()
     assert records.tries == TRIES
 
 
-def test_of_several_locks_the_living_ones_are_named() -> None:
+def test_only_locks_of_running_operations_are_listed() -> None:
     desk = Desk().held(0.0, STATUS.Running)
     other = new_operation_id("ml2", Verb.STOP, NOW)
     desk.do(lambda: desk.records.take_lock("ml2", Lock(other, NOW - YOUNG - MARGIN)))
@@ -221,10 +227,10 @@ def test_of_several_locks_the_living_ones_are_named() -> None:
         (Verb.STOP, STATUS.Running, False),
     ],
 )
-def test_only_what_is_being_deleted_does_not_stay(verb: Verb, runtime: Any, goes: bool) -> None:
+def test_only_environments_being_deleted_are_listed_as_such(verb: Verb, runtime: Any, goes: bool) -> None:
     operation = new_operation_id("ml1", verb, NOW)
     desk = Desk().held(0.0, runtime, holder=operation)
-    record = EnvironmentRecord("ml1", "workstation", "ann", "westeurope", "g", "m", "s", "{}", "o", "now")
+    record = environment_record()
     assert desk.do(lambda: being_deleted(desk.client, desk.records, NOW)) == {}, "it has no record any more"
     desk.do(lambda: desk.records.remember_environment(record))
     assert desk.do(lambda: being_deleted(desk.client, desk.records, NOW)) == ({operation: record} if goes else {})
@@ -235,6 +241,6 @@ def test_only_what_is_being_deleted_does_not_stay(verb: Verb, runtime: Any, goes
         desk.do(lambda: require_staying(desk.client, desk.records, "ml1", NOW))
 
 
-def test_what_a_sweep_holds_is_not_being_deleted() -> None:
+def test_a_lock_held_by_a_sweep_is_not_a_deletion() -> None:
     desk = Desk().held(0.0, STATUS.Running, holder=SWEEP)
     assert desk.do(lambda: being_deleted(desk.client, desk.records, NOW)) == {}

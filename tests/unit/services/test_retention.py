@@ -1,4 +1,4 @@
-"""What is over is deleted when it has been kept for long enough, and nothing else is."""
+"""Expired data are deleted after their retention time, and nothing else is."""
 
 import asyncio
 import itertools
@@ -11,14 +11,18 @@ from typing import Any
 import pytest
 
 from dormouse.clock import DAY, HOUR
+from dormouse.idle.power_history import PowerInterval
 from dormouse.idle.report import ReportHead, ReportPage, SweepSummary
+from dormouse.lifecycle import State
 from dormouse.records.environments import Records
 from dormouse.records.machines import MACHINES, MISSED, REPORTS
-from dormouse.resources.machines import key_of, machine_id
+from dormouse.records.power_history import POWER, PowerRecords
+from dormouse.resources.compute.machines import key_of, machine_id
+from dormouse.services.durable_client import ENDED, DurableClient
 from dormouse.services.retention import (
     FIRST_HISTORY,
-    OVER,
     forget_missing_machines,
+    forget_old_power_history,
     forget_old_trails,
     purge_histories,
     retain,
@@ -41,7 +45,7 @@ def id_of(name: str) -> str:
 
 
 class Fleet:
-    """The rows of machines by name and when each was written, and what the last sweep saw."""
+    """The rows of machines by name with the time of their last write, and what the last sweep saw."""
 
     def __init__(self, remembered: dict[str, float], seen: list[str], missing: dict[str, float] | None = None) -> None:
         self.tables, self.seen = MemoryTables(), seen
@@ -53,7 +57,7 @@ class Fleet:
             self.tables.put(MACHINES, key_of(id_of(name)), "{}", partition=MISSED, written_at=at)
 
     def write(self, name: str, at: float) -> None:
-        """The row of a machine is written at a moment."""
+        """Write the row of a machine at a given time."""
         self.tables.put(MACHINES, key_of(id_of(name)), "{}", written_at=at)
 
     @property
@@ -65,14 +69,14 @@ class Fleet:
         return self._names(MISSED)
 
     def at(self, now: float, *, swept: bool = True) -> None:
-        """A sweep ends at this moment, unless that was long ago; then what is missing for long is forgotten."""
+        """End a sweep at this time, unless it is to be an old one; then delete machines that have been missing for long."""
         self.tables.now = now
         dependencies = reads_of(self.tables, now=now)
         lines = tuple(line_of(case(machine=machine(id=id_of(name)))) for name in self.seen)
 
         async def go_on() -> None:
             await dependencies.machines.finish_report(replace(self.head, ended_at=now if swept else NOW))
-            for number in range(3):  # two of them of an earlier sweep, which had more pages
+            for number in range(3):  # two of them from an earlier sweep, which had more pages
                 sweep = "sweep-0" if number else self.swept
                 await dependencies.machines.write_report(ReportPage(number, sweep, NOW, lines))
             await forget_missing_machines(dependencies)
@@ -84,7 +88,7 @@ class Fleet:
         return {key.rpartition(":")[2] for found, key in rows if found == partition}
 
 
-def test_a_machine_that_sweeps_have_not_seen_for_thirty_days_is_forgotten() -> None:
+def test_a_machine_not_seen_for_thirty_days_is_deleted() -> None:
     fleet = Fleet({"alive": 0.0, "gone": NOW - 90 * DAY}, ["alive"])
     for day in range(31):
         fleet.at(NOW + day * DAY)
@@ -94,7 +98,7 @@ def test_a_machine_that_sweeps_have_not_seen_for_thirty_days_is_forgotten() -> N
     assert len(fleet.tables.keys(REPORTS)) == 2, "the head and the page of the last sweep"
 
 
-def test_a_machine_that_is_seen_once_more_is_missed_from_the_beginning() -> None:
+def test_seeing_a_machine_again_restarts_its_thirty_days() -> None:
     fleet = Fleet({"alive": 0.0, "away": 0.0}, ["alive"])
     fleet.at(NOW)
     fleet.seen = ["alive", "away"]
@@ -129,14 +133,14 @@ def without_machines(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("blind", [blind_head, of_another_sweep, unreadable, without_machines])
-def test_a_sweep_that_saw_nothing_or_not_everything_proves_nothing(blind: Callable[[Fleet], None]) -> None:
+def test_an_incomplete_sweep_does_not_prove_that_a_machine_is_gone(blind: Callable[[Fleet], None]) -> None:
     fleet = Fleet({"gone": 0.0}, ["alive"], {"gone": 0.0})
     blind(fleet)
     fleet.at(NOW)
     assert fleet.remembered == {"gone"}
 
 
-def test_a_sweep_of_long_ago_proves_nothing() -> None:
+def test_an_old_sweep_does_not_prove_that_a_machine_is_gone() -> None:
     fleet = Fleet({"alive": 0.0, "gone": 0.0}, ["alive"], {"gone": 0.0})
     fleet.at(NOW + 2 * HOUR, swept=False)
     assert fleet.remembered == {"alive", "gone"}
@@ -144,7 +148,7 @@ def test_a_sweep_of_long_ago_proves_nothing() -> None:
     assert fleet.remembered == {"alive"}
 
 
-def test_the_slices_are_the_whole_time_before_the_border_once() -> None:
+def test_the_slices_cover_the_time_before_the_limit_exactly_once() -> None:
     border = datetime(2026, 11, 28, tzinfo=UTC)
     found = list(slices(border))
     assert found[0] == (border - timedelta(days=1), border)
@@ -153,7 +157,7 @@ def test_the_slices_are_the_whole_time_before_the_border_once() -> None:
     assert len(found) < 15
 
 
-def test_a_slice_that_fails_leaves_the_others_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_slice_does_not_affect_the_others(caplog: pytest.LogCaptureFixture) -> None:
     class Slow(Orchestrations):
         async def purge_instance_history_by(
             self, created_time_from: datetime, created_time_to: datetime, runtime_status: Any
@@ -166,14 +170,14 @@ def test_a_slice_that_fails_leaves_the_others_alone(caplog: pytest.LogCaptureFix
 
     client = Slow()
     with caplog.at_level(logging.WARNING):
-        asyncio.run(purge_histories(client, reads_of(MemoryTables(), now=NOW)))
+        asyncio.run(purge_histories(DurableClient(client), reads_of(MemoryTables(), now=NOW)))
     assert client.purged == list(slices(datetime.fromtimestamp(NOW, UTC) - timedelta(days=30)))
     assert "too slow" in caplog.text
-    assert len(OVER) == 4
+    assert len(ENDED) == 4
 
 
 class Trail(Records):
-    """Records with more operations than are forgotten at once."""
+    """Records with more operations than one pass deletes."""
 
     def __init__(self, left: list[int]) -> None:
         super().__init__(MemoryTables())
@@ -184,23 +188,34 @@ class Trail(Records):
         return self.left.pop(0)
 
 
-def test_trails_are_forgotten_a_thousand_at_a_time() -> None:
+def test_old_operation_records_are_deleted_a_thousand_at_a_time() -> None:
     trail = Trail([1000, 1000, 7, 5])
     asyncio.run(forget_old_trails(reads_of(MemoryTables(), now=NOW, records=trail)))
     assert (trail.left, set(trail.moments)) == ([5], {NOW - 400 * DAY})
 
 
-def test_records_that_cannot_be_reached_are_asked_again_in_an_hour(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_power_history_of_old_months_is_deleted_whole_months_at_a_time() -> None:
+    tables = MemoryTables()
+    border = datetime.fromtimestamp(NOW - 400 * DAY, UTC)
+    kept = [border.replace(day=1, hour=0, minute=0, second=1).timestamp(), border.timestamp(), NOW - DAY]
+    gone = [kept[0] - 2, kept[0] - 90 * DAY]
+    intervals = [PowerInterval(id_of("vm"), State.RUNNING, began, began + 1) for began in (*kept, *gone)]
+    asyncio.run(PowerRecords(tables).add(intervals))
+    asyncio.run(forget_old_power_history(reads_of(tables, now=NOW)))
+    assert {key.rsplit(" ", 1)[1] for key in tables.keys(POWER)} == {f"{began:.0f}" for began in kept}
+
+
+def test_unreachable_records_are_retried_in_an_hour(caplog: pytest.LogCaptureFixture) -> None:
     tables = MemoryTables()
     tables.away = True
     with caplog.at_level(logging.WARNING):
-        asyncio.run(retain(Orchestrations(), reads_of(tables, now=NOW)))
-    assert tables.asked == 2, "one that fails does not keep the next one from its work"
+        asyncio.run(retain(DurableClient(Orchestrations()), reads_of(tables, now=NOW)))
+    assert tables.asked == 3, "a failing task does not prevent the next one"
     assert "kept for another hour" in caplog.text
 
 
 @pytest.mark.parametrize("text", ["0", "1", "-3", "ten", "1e9", "99999999"])
 @pytest.mark.parametrize("name", ["HISTORY_KEPT_DAYS", "MACHINES_KEPT_DAYS", "TRAIL_KEPT_DAYS"])
-def test_days_that_are_none_are_complained_of(name: str, text: str) -> None:
+def test_invalid_retention_days_are_rejected(name: str, text: str) -> None:
     with pytest.raises(SettingsError, match=name):
         Settings.from_environment({**REQUIRED, name: text})

@@ -30,24 +30,24 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "minutes"), UNDERSTOOD.items())
-def test_durations_mean_what_they_say(text: str, minutes: int) -> None:
+def test_durations_are_parsed(text: str, minutes: int) -> None:
     assert minutes_in(text) == minutes
 
 
 @pytest.mark.parametrize(("says", "text"), [(says, text) for says, texts in REFUSED.items() for text in texts])
-def test_what_is_no_duration_is_refused_in_words(says: str, text: str) -> None:
+def test_an_invalid_duration_is_rejected_with_an_explanation(says: str, text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(says)) as refusal:
         minutes_in(text)
     assert repr(text[:60]) in str(refusal.value)
 
 
 @given(st.integers(0, 10**6))
-def test_what_is_written_is_read_back(minutes: int) -> None:
+def test_a_duration_round_trips_through_its_text(minutes: int) -> None:
     assert minutes_in(duration_text(minutes)) == minutes
 
 
 @given(st.text(max_size=100) | st.from_regex(r"[0-9.,]{1,9} ?[a-zA-Z]{0,7}[, ]{0,2}[0-9PT]{0,9}[hmdw]?", fullmatch=True))
-def test_whatever_is_written_is_a_duration_or_refused(text: str) -> None:
+def test_any_text_is_a_duration_or_rejected(text: str) -> None:
     try:
         minutes = minutes_in(text)
     except ValueError:
@@ -70,5 +70,5 @@ def test_whatever_is_written_is_a_duration_or_refused(text: str) -> None:
         ("", 0),
     ],
 )
-def test_as_many_words_as_possible_are_the_duration(words: str, count: int) -> None:
+def test_the_longest_leading_duration_is_found(words: str, count: int) -> None:
     assert leading_duration(words.split()) == count

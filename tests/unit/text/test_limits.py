@@ -1,4 +1,4 @@
-"""Texts have limits where they are stored, published or sent, and what is left out is marked."""
+"""Texts have limits where they are stored, published or sent, and what is omitted is marked."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from dormouse.idle.report import SweepSummary
 from dormouse.lifecycle import State, Verb
 from dormouse.notifications.cards import Button, Card, fitting
 from dormouse.notifications.notification import Notification, end_of_operation
-from dormouse.records.transactions import LONGEST_PART, Change, parts_of, text_in
+from dormouse.records.transactions import LONGEST_PART, RowChange, parts_of, text_in
 from dormouse.text.limits import (
     LONGEST_EXPLANATION,
     LONGEST_STATUS,
@@ -25,15 +25,15 @@ CHARACTERS = ("x", "\N{GRINNING FACE}", '"', "\\", "\n", "\x01", "\u00e9")
 LARGEST_ROW = 2**20  # bytes of UTF-16
 
 
-def test_a_clipped_text_says_how_long_it_was() -> None:
+def test_a_truncated_text_states_its_original_length() -> None:
     assert clipped("short", 10) == "short"
     text = clipped("y" * 100_000, 500)
     assert (len(text), text.endswith("… (100,000 characters in all)")) == (500, True)
-    assert clipped(text, 500) == text, "clipping twice changes nothing"
+    assert clipped(text, 500) == text, "truncating twice changes nothing"
     assert len(clipped("y" * 100, 5)) <= 5
 
 
-def test_what_is_left_out_of_a_list_is_counted_once() -> None:
+def test_omitted_items_of_a_list_are_counted_once() -> None:
     many = tuple(f"problem {number}" for number in range(1000))
     told = first_of(many, 10)
     assert told == (*many[:10], f"{MORE}990")
@@ -50,7 +50,7 @@ def test_an_outcome_of_any_size_fits_into_a_row(character: str) -> None:
     outcome = Outcome(failed.status, failed.reason, failed.refusals, findings, failed.leftovers)
     steps = tuple(ResourceProgress(f"step-{number}", REFUSED, ("a", "b"), 1.0, 2.0) for number in range(500))
     record = OperationRecord("ml1-delete-x", "ml1", Verb.DELETE, "ana", "now", steps, outcome=outcome)
-    entity = Change("key", serialization.text_of(record)).entity("operations")
+    entity = RowChange("key", serialization.text_of(record)).entity("operations")
     assert sum(len(f"{name}{value}".encode("utf-16-le")) for name, value in entity.items()) < LARGEST_ROW
     assert all(len(str(value).encode("utf-16-le")) // 2 <= 32_767 for value in entity.values())
     assert serialization.read_text(OperationRecord, text_in("Document", entity)) == record
@@ -59,7 +59,7 @@ def test_an_outcome_of_any_size_fits_into_a_row(character: str) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, LONGEST_PART - 1, LONGEST_PART, LONGEST_PART + 1, 5 * LONGEST_PART])
-def test_a_long_text_is_cut_into_properties_and_put_together_again(length: int) -> None:
+def test_a_long_text_is_split_into_properties_and_joined_again(length: int) -> None:
     text = "0123456789"[: length % 10] + "abcdefghij" * (length // 10)
     parts = parts_of("Document", text)
     assert text_in("Document", {**parts, "DocumentOfOthers": "no", "Environment": "ml1"}) == text
@@ -68,7 +68,7 @@ def test_a_long_text_is_cut_into_properties_and_put_together_again(length: int) 
 
 @pytest.mark.parametrize("state", [WAITING, RUNNING, DONE, REFUSED])
 @pytest.mark.parametrize("count", [0, 1, 40, 70, 500, 5000])
-def test_a_board_of_any_size_is_published(state: str, count: int) -> None:
+def test_progress_of_any_size_fits_into_a_custom_status(state: str, count: int) -> None:
     reports = [ResourceProgress(f"virtual-machine-{number:04}", state, ("group", "network"), 1.0) for number in range(count)]
     status = status_of("2026-01-01T00:00:00+00:00", reports)
     assert status_length(status) <= LONGEST_STATUS
@@ -81,14 +81,14 @@ def test_a_board_of_any_size_is_published(state: str, count: int) -> None:
         assert 30 < len(status["steps"]) < count
 
 
-def test_what_is_being_worked_on_is_published_first() -> None:
+def test_running_steps_are_published_first() -> None:
     reports = [ResourceProgress(f"step-{number}", RUNNING if number % 50 == 49 else DONE) for number in range(1000)]
     names = [step["name"] for step in status_of("", reports)["steps"]]
     assert names[:20] == [report.name for report in reports if report.state == RUNNING]
 
 
 @pytest.mark.parametrize("character", CHARACTERS)
-def test_a_card_of_any_text_fits_into_a_status(character: str) -> None:
+def test_a_card_of_any_text_fits_into_a_custom_status(character: str) -> None:
     text = character * 20_000
     card = Card(text, text, tuple((text, text) for _ in range(20)), (text,) * 100, (Button("Yes", "say yes"),))
     fitted = fitting(card)
@@ -96,7 +96,7 @@ def test_a_card_of_any_text_fits_into_a_status(character: str) -> None:
     assert (fitted.title, fitted.text) != ("", "")
 
 
-def test_a_tally_lists_some_problems_and_counts_the_others() -> None:
+def test_a_sweep_summary_lists_some_problems_and_counts_the_others() -> None:
     tally = SweepSummary()
     for page in range(10):
         tally = tally.plus(SweepSummary.of((), (f"page {page}, machine {number}: {'x' * 10_000}" for number in range(1000))))
@@ -105,13 +105,13 @@ def test_a_tally_lists_some_problems_and_counts_the_others() -> None:
     assert len(serialization.text_of(tally)) < 20_000
 
 
-def test_a_notice_is_short_enough_to_be_read() -> None:
+def test_a_notification_is_limited_to_3000_characters() -> None:
     notice = end_of_operation(Verb.DELETE, "ml1", Outcome.failed((), ["/id" * 100] * 500), 0.0)
     assert notice is not None
     assert len(notice.text) <= 3000
     assert len(Notification("e", "m", "n", "x" * 9000, 0.0).text) == 3000
 
 
-def test_a_short_outcome_stays_as_it_is() -> None:
+def test_a_short_outcome_is_unchanged() -> None:
     outcome = Outcome(OutcomeStatus.SUCCEEDED, f"It is {State.RUNNING}.", leftovers=("/a", "/b"))
     assert (outcome.reason, outcome.leftovers) == ("It is running.", ("/a", "/b"))

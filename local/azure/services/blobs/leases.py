@@ -1,4 +1,4 @@
-"""Leases of blobs: who alone may write one, and for how long.
+"""Leases of blobs: who has exclusive write access, and for how long.
 
 https://learn.microsoft.com/rest/api/storageservices/lease-blob
 """
@@ -19,7 +19,7 @@ class BlobRefused(Refused):
 
     @property
     def answer(self) -> Answer:
-        """The refusal as an answer."""
+        """The refusal as a response."""
         text = (
             f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{self.code}</Code><Message>{self.message}</Message></Error>'
         )
@@ -28,7 +28,7 @@ class BlobRefused(Refused):
 
 
 def lease_headers(world: World, held: Document) -> dict[str, str]:
-    """How a lease stands, in headers."""
+    """The state of a lease, in headers."""
     state = _state(world, held)
     headers = {"x-ms-lease-state": state, "x-ms-lease-status": "locked" if state in (LEASED, BREAKING) else "unlocked"}
     if state == LEASED:
@@ -37,7 +37,7 @@ def lease_headers(world: World, held: Document) -> dict[str, str]:
 
 
 def check_lease(world: World, request: Request, document: Document | None, *, reading: bool = False) -> None:
-    """Raise the refusal for a write without the lease's id, or for anything with a wrong one."""
+    """Raise a refusal for a write without the lease's ID, or for any request with a wrong one."""
     held = (document or {}).get("lease", {})
     given, locked = request.headers.get(LEASE_HEADER), _state(world, held) in (LEASED, BREAKING)
     if given and not locked:
@@ -53,7 +53,7 @@ def check_lease(world: World, request: Request, document: Document | None, *, re
 
 
 def lease(world: World, request: Request, document: Document) -> tuple[int, Document, dict[str, str]]:
-    """Do what is asked of a blob's lease: the status, the lease afterwards, and headers."""
+    """Carry out a lease action on a blob: returns the status, the lease afterwards, and headers."""
     held = document["lease"]
     match request.headers.get("x-ms-lease-action", "").lower():
         case "acquire":

@@ -20,15 +20,15 @@ def list_containers(request: Request, containers: Mapping[str, Document]) -> Ans
     for name in names[:top]:
         document = containers[name]
         etag = f"<Etag>{escape(document['etag'])}</Etag>"
-        told = f"<Last-Modified>{document['modified']}</Last-Modified>{etag}<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState>"
+        fields = f"<Last-Modified>{document['modified']}</Last-Modified>{etag}<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState>"
         meta = _meta_xml(document) if "metadata" in request.query.get("include", "") else ""
-        items.append(f"<Container><Name>{escape(name)}</Name><Properties>{told}</Properties>{meta}</Container>")
+        items.append(f"<Container><Name>{escape(name)}</Name><Properties>{fields}</Properties>{meta}</Container>")
     following = names[top] if len(names) > top else ""
     return _list(request, "", prefix, top, f"<Containers>{''.join(items)}</Containers>", following)
 
 
 def list_blobs(request: Request, container: str, blobs: Mapping[str, Document]) -> Answer:
-    """The blobs of a container, by name; with a delimiter, what lies deeper is shown as folders."""
+    """The blobs of a container, by name; with a delimiter, deeper names are shown as folders."""
     prefix, after, top = request.query.get("prefix", ""), request.query.get("marker", ""), _top(request)
     delimiter = request.query.get("delimiter", "")
     found: dict[str, Document | None] = {}
@@ -48,7 +48,7 @@ def list_blobs(request: Request, container: str, blobs: Mapping[str, Document]) 
 def _blob_xml(name: str, document: Document | None, request: Request) -> str:
     if document is None:
         return f"<BlobPrefix><Name>{escape(name)}</Name></BlobPrefix>"
-    told = {
+    fields = {
         "Creation-Time": document["created"],
         "Last-Modified": document["modified"],
         "Etag": document["etag"].strip('"'),
@@ -57,7 +57,7 @@ def _blob_xml(name: str, document: Document | None, request: Request) -> str:
         "Content-MD5": document["md5"],
         "BlobType": "BlockBlob",
     }
-    items = "".join(f"<{field}>{escape(str(value))}</{field}>" for field, value in told.items())
+    items = "".join(f"<{field}>{escape(str(value))}</{field}>" for field, value in fields.items())
     meta = _meta_xml(document) if "metadata" in request.query.get("include", "") else ""
     return f"<Blob><Name>{escape(name)}</Name><Properties>{items}</Properties>{meta}</Blob>"
 
@@ -69,10 +69,10 @@ def _meta_xml(document: Document) -> str:
 
 def _list(request: Request, container: str, prefix: str, top: int, items: str, following: str) -> Answer:
     where = f' ServiceEndpoint="{request.base}/"' + (f' ContainerName="{escape(container)}"' if container else "")
-    told = (
+    fields = (
         f"<Prefix>{escape(prefix)}</Prefix><MaxResults>{top}</MaxResults>{items}<NextMarker>{escape(following)}</NextMarker>"
     )
-    text = f'<?xml version="1.0" encoding="utf-8"?><EnumerationResults{where}>{told}</EnumerationResults>'
+    text = f'<?xml version="1.0" encoding="utf-8"?><EnumerationResults{where}>{fields}</EnumerationResults>'
     return Answer(200, text.encode(), {"Content-Type": XML})
 
 

@@ -1,6 +1,6 @@
-"""Blob Storage: containers and block blobs that are put whole, with conditions, ranges, metadata, lists and leases.
+"""Blob Storage: containers and block blobs put in one request, with conditions, ranges, metadata, lists and leases.
 
-What is not here (blocks, snapshots, versions, tiers, copies, append and page blobs) is refused with 501.
+Everything else (blocks, snapshots, versions, tiers, copies, append and page blobs) gets a 501.
 """
 
 import base64
@@ -29,7 +29,7 @@ Handler = Callable[[World, Request, str], Answer]
 
 def answer(world: World, request: Request) -> Answer:
     """Answer one request to the blob service; raises Refused."""
-    request.check_token(world, "https://storage.azure.com", challenge=CHALLENGE)
+    request.check_token("https://storage.azure.com", challenge=CHALLENGE)
     container, _, name = unquote(request.path.lstrip("/")).partition("/")
     what = (request.method, request.query.get("restype", ""), request.query.get("comp", ""))
     if not name:
@@ -199,12 +199,12 @@ def _blobs(world: World, container: str) -> Iterable[tuple[str, Document]]:
 
 
 def _shelf_key(key: str) -> str:
-    # Names of blobs are compared with case; the shelf is not.
+    # Names of blobs are case-sensitive; the shelf is not.
     return key.encode().hex()
 
 
 def _check_conditions(request: Request, document: Document | None) -> Answer | None:
-    """Raise the refusal of a condition that does not hold; answer 304 for a reader who has it already."""
+    """Raise a refusal for a condition that does not hold; return 304 for a reader that already has the blob."""
     match, none_match = request.headers.get("If-Match"), request.headers.get("If-None-Match")
     unmet = BlobRefused(412, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met.")
     if match not in (None, "*") and (document is None or document["etag"] != match):

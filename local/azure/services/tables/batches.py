@@ -1,4 +1,4 @@
-"""Entity group transactions: a batch of changes to entities of one partition, done together or not at all.
+"""Entity group transactions: a batch of changes to entities of one partition, carried out together or not at all.
 
 https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
 """
@@ -29,20 +29,20 @@ CHANGES = ("POST", "PUT", "PATCH", "MERGE", "DELETE")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One change of a batch: the request that it would be alone, and the number by which the client knows it."""
+    """One change of a batch: the request that it would be alone, and its content ID."""
 
     request: Request
     number: str
 
     @property
     def table(self) -> str:
-        """The table whose entity is to be inserted, or "" for a change of an entity that the address names."""
+        """The table into which an entity is to be inserted, or "" for a change of an entity that the URL names."""
         named = TABLE.fullmatch(self.request.path) if self.request.method == "POST" else None
         return named["table"] if named else ""
 
     @property
     def place(self) -> Place:
-        """The entity that is to be changed."""
+        """The entity to change."""
         if self.table:
             return entities.place_of_new(self.table, self.request)
         place = entities.place_in(self.request.path)
@@ -51,14 +51,14 @@ class Operation:
         return place
 
     def done(self, world: World) -> Answer:
-        """Do it, and say what would be answered to it alone."""
+        """Carry it out, and return the response that it would get alone."""
         if self.table:
             return entities.insert(world, self.table, self.request)
         return entities.answer(world, self.request, self.place)
 
 
 def answer(world: World, request: Request) -> Answer:
-    """Do every operation of a batch, or none and say which of them was refused."""
+    """Carry out every operation of a batch, or none and say which one was refused."""
     if len(request.body) > LARGEST_BATCH:
         text = "The request body is too large and exceeds the maximum permissible limit."
         raise TableRefused(413, "RequestBodyTooLarge", text)
@@ -77,7 +77,7 @@ def answer(world: World, request: Request) -> Answer:
 
 
 class _OperationRefused(TableRefused):
-    """The refusal of the operation in this place, which the message names."""
+    """The refusal of the operation at this index, which the message contains."""
 
     def __init__(self, place: int, refused: TableRefused) -> None:
         super().__init__(refused.status, refused.code, f"{place}:{refused.message}")
@@ -85,7 +85,7 @@ class _OperationRefused(TableRefused):
 
 
 def _all_done(world: World, operations: list[Operation]) -> list[Answer]:
-    """Every answer; whatever goes wrong, the store is left as it was found."""
+    """Every response; after any failure the store is unchanged."""
     before: dict[Place, Document | None] = {}
     answers: list[Answer] = []
     try:

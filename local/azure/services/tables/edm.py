@@ -1,4 +1,4 @@
-"""Typed values of Table Storage: how they are written in JSON, how they compare, and how large they may be.
+"""Typed values of Table Storage: their JSON form, comparison and size limits.
 
 https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
 """
@@ -28,21 +28,21 @@ class TableRefused(Refused):
 
     @property
     def answer(self) -> Answer:
-        """The refusal as an answer."""
+        """The refusal as a response."""
         error = {"code": self.code, "message": {"lang": "en-US", "value": self.message}}
         return Answer(self.status, {"odata.error": error}, {"x-ms-error-code": self.code, **self.headers})
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value with its type; `json` is how it is written."""
+    """A value with its type; `json` is its JSON form."""
 
     kind: str
     json: Any
 
     @property
     def comparable(self) -> Any:
-        """The value as Python compares it with others of its kind; numbers compare with all numbers."""
+        """The value in a form that Python can compare with others of its kind; numbers compare with all numbers."""
         if self.kind == INT64:
             return int(self.json)
         if self.kind == DOUBLE:
@@ -55,13 +55,13 @@ class Value:
 
     @property
     def annotation(self) -> str | None:
-        """The type as answers of minimal metadata name it, where JSON alone does not tell it."""
+        """The type annotation in responses with minimal metadata, where JSON alone is ambiguous."""
         special = self.kind == DOUBLE and isinstance(self.json, str)
         return self.kind if self.kind in ANNOTATED or special else None
 
 
 def read(name: str, given: Any, annotation: str | None) -> Value:
-    """A value out of a request; raises the refusal for one that is none of its type, or too large."""
+    """A value from a request; raises a refusal for one that does not match its type, or is too large."""
     kind = annotation or _kind_of(given)
     try:
         value = Value(kind, _canonical(kind, given))
@@ -77,7 +77,7 @@ def read(name: str, given: Any, annotation: str | None) -> Value:
 
 
 def read_properties(body: Mapping[str, Any]) -> dict[str, Value]:
-    """The properties in a body, without keys and what the service itself writes; null is no value."""
+    """The properties in a body, without keys and system properties; null values are skipped."""
     names = [name for name in body if not name.endswith(TYPE) and not name.startswith("odata.") and name not in SYSTEM]
     if len(names) > MOST_PROPERTIES:
         raise TableRefused(400, "TooManyProperties", "The entity contains more properties than allowed.")
@@ -85,7 +85,7 @@ def read_properties(body: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def invalid(text: str) -> TableRefused:
-    """The refusal of something in a request that cannot be read."""
+    """The refusal of an invalid part of a request."""
     return TableRefused(400, "InvalidInput", text)
 
 

@@ -1,4 +1,4 @@
-"""Entities, the rows of tables: inserted, read, changed and deleted, each version with a tag of its own."""
+"""Entities, the rows of tables: inserted, read, changed and deleted; each version has its own ETag."""
 
 import json
 import re
@@ -24,7 +24,7 @@ LEVEL = re.compile(r"odata=(?P<level>nometadata|minimalmetadata|fullmetadata)", 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an entity is: its table and both of its keys."""
+    """The address of an entity: its table and both of its keys."""
 
     table: str
     partition: str
@@ -32,22 +32,22 @@ class Place:
 
     @property
     def shelf(self) -> str:
-        """Where the store keeps the table."""
+        """The shelf of the table in the store."""
         return shelf(self.table)
 
     @property
     def key(self) -> str:
-        """Where the store keeps the entity; keys are compared with case, the store's are not: the bytes say it all in lower case."""
+        """The key of the entity in the store; entity keys are case-sensitive, the store's are not, so their bytes are used."""
         return f"{self.partition.encode().hex()}/{self.row.encode().hex()}"
 
 
 def readable(path: str) -> str:
-    """An address without the escapes of quotes, commas, parentheses and equal signs; within keys they stay, as two quotes."""
+    """A URL with quotes, commas, parentheses and equal signs unescaped; within keys they stay, as two quotes."""
     return re.sub("%(?:27|28|29|2C|3D|20)", lambda match: unquote(match[0]), path, flags=re.IGNORECASE)
 
 
 def place_in(path: str) -> Place | None:
-    """The entity that a readable address names, or None."""
+    """The entity that an unescaped URL names, or None."""
     named = ENTITY.fullmatch(path)
     if named is None:
         return None
@@ -55,13 +55,13 @@ def place_in(path: str) -> Place | None:
 
 
 def place_of_new(table: str, request: Request) -> Place:
-    """Where the entity in a body would be inserted; raises the refusal of keys that are none."""
+    """The place into which the entity of a body is inserted; raises a refusal for invalid keys."""
     content = body(request)
     return Place(table, *(_checked_key(content.get(name)) for name in ("PartitionKey", "RowKey")))
 
 
 def insert(world: World, table: str, request: Request) -> Answer:
-    """Insert an entity, which must be new."""
+    """Insert a new entity; raises a refusal if it exists."""
     check_table(world, table)
     place = place_of_new(table, request)
     if _existing(world, place):
@@ -71,7 +71,7 @@ def insert(world: World, table: str, request: Request) -> Answer:
 
 
 def answer(world: World, request: Request, place: Place) -> Answer:
-    """Read, replace, merge or delete the entity in a place."""
+    """Read, replace, merge or delete an entity."""
     check_table(world, place.table)
     existing, method = _existing(world, place), request.method
     if method == "POST":
@@ -99,14 +99,14 @@ def answer(world: World, request: Request, place: Place) -> Answer:
 
 
 def write(world: World, place: Place, properties: dict[str, Any]) -> None:
-    """Write an entity as somebody else has, whatever was there before."""
+    """Write an entity as another client would, whatever was there before."""
     _write(world, place, read_properties(properties))
 
 
 def shown(
     request: Request, table: str, document: Document, names: list[str] | None = None, *, alone: bool = True
 ) -> Document:
-    """An entity as the answer shows it: at the level of metadata asked for, whole or its selected properties."""
+    """An entity in a response: at the requested level of metadata, complete or with selected properties."""
     detail = level(request)
     content: Document = {}
     if detail != "nometadata":
@@ -127,20 +127,20 @@ def shown(
 
 
 def all_values(document: Document) -> dict[str, Value]:
-    """Every property of an entity that can be asked for, the keys and the service's own among them."""
+    """Every property of an entity that can be queried, including the keys and system properties."""
     keys = {name: Value(DATETIME if name == "Timestamp" else STRING, document[name]) for name in SYSTEM}
     return {**keys, **_values(document)}
 
 
 def made(request: Request, content: Document, headers: dict[str, str]) -> Answer:
-    """The answer to what was made: all of it, or only that it was made, as preferred."""
+    """The response to a creation: with or without the entity, as preferred."""
     if request.headers.get("Prefer", "").lower() == "return-no-content":
         return Answer(204, None, {**headers, "Preference-Applied": "return-no-content"})
     return Answer(201, content, headers)
 
 
 def body(request: Request) -> dict[str, Any]:
-    """The JSON object in a request; raises the refusal of anything else."""
+    """The JSON object in a request; raises a refusal for anything else."""
     try:
         content = json.loads(request.body)
     except ValueError:
@@ -151,30 +151,30 @@ def body(request: Request) -> dict[str, Any]:
 
 
 def level(request: Request) -> str:
-    """How much metadata the answer is to have."""
+    """The requested level of metadata."""
     match = LEVEL.search(request.query.get("$format", "") or request.headers.get("Accept", ""))
     return match["level"].lower() if match else "minimalmetadata"
 
 
 def selected(request: Request) -> list[str]:
-    """The properties asked for; none are all."""
+    """The selected properties; none selected means all."""
     names = [name.strip() for name in request.query.get("$select", "").split(",")]
     return [] if "*" in names else [name for name in names if name]
 
 
 def check_table(world: World, table: str) -> None:
-    """Raise the refusal of a table that is not there."""
+    """Raise a refusal for a missing table."""
     if world.store.get(TABLES, table) is None:
         raise TableRefused(404, "TableNotFound", "The table specified does not exist.")
 
 
 def shelf(table: str) -> str:
-    """Where the store keeps a table, whose name is one in any case."""
+    """The shelf of a table, whose name is case-insensitive."""
     return f"table {table.lower()}"
 
 
 def absent() -> TableRefused:
-    """The refusal of what is not there."""
+    """The refusal for a missing resource."""
     return TableRefused(404, "ResourceNotFound", "The specified resource does not exist.")
 
 
@@ -188,7 +188,7 @@ def _write(world: World, place: Place, values: dict[str, Value]) -> Document:
         raise TableRefused(400, "EntityTooLarge", "The entity is larger than the maximum allowed size (1MB).")
     before = _existing(world, place)
     written = world.zulu()
-    if before and before["Timestamp"] >= written:  # every version has a moment of its own
+    if before and before["Timestamp"] >= written:  # every version has a timestamp of its own
         written = before["Timestamp"][:-2] + str((int(before["Timestamp"][-2]) + 1) % 10) + "Z"
     etag = f"W/\"datetime'{quote(written, safe='')}'\""
     document = {

@@ -36,7 +36,7 @@ TYPED = {"datetime": DATETIME, "guid": GUID, "x": BINARY, "binary": BINARY}
 
 
 def matches(question: str, entity: Mapping[str, Value]) -> bool:
-    """Whether an entity matches a filter; an empty one matches everything. Raises the refusal of one that cannot be read."""
+    """Whether an entity matches a filter; an empty one matches everything. Raises a refusal for an invalid filter."""
     if not question.strip():
         return True
     reader = _Reader(question)
@@ -111,7 +111,7 @@ class _Reader:
 
 
 def _compared(compare: Callable[[Any, Any], bool], known: Value | None, literal: Value) -> bool:
-    """What is missing, or of another type, is neither equal nor unequal."""
+    """A missing value, or one of another type, is neither equal nor unequal."""
     if known is None:
         return False
     both = {known.kind, literal.kind}

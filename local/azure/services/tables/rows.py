@@ -1,4 +1,4 @@
-"""Rows of tables, as somebody else than the app sees, writes and loses them."""
+"""Rows of tables, as another client than the app lists, writes and deletes them."""
 
 from local.azure.core.requests import Request
 from local.azure.core.responses import Answer
@@ -12,7 +12,7 @@ def listed(world: World, request: Request) -> Answer:
 
 
 def written(world: World, request: Request) -> Answer:
-    """A row that another release has written."""
+    """Write a row as another release would have."""
     asked = request.json()
     place = Place(str(asked["table"]), str(asked["partition"]), str(asked["key"]))
     write(world, place, {"Document": str(asked["document"]), **asked.get("columns", {})})
@@ -20,7 +20,7 @@ def written(world: World, request: Request) -> Answer:
 
 
 def lost(world: World, request: Request) -> Answer:
-    """A row that is lost."""
+    """Delete a row."""
     shelf = f"table {request.query['table']}"
     for key, document in list(world.store.items(shelf)):
         if document["RowKey"] == request.query["key"]:

@@ -1,4 +1,4 @@
-"""Table Storage: tables, what is asked of their entities, and the filters that clients ask with."""
+"""Table Storage: tables, requests about entities, and queries with filters."""
 
 import base64
 import re
@@ -20,7 +20,7 @@ CHALLENGE = f"Bearer authorization_uri=https://login.microsoftonline.com/{TENANT
 
 def answer(world: World, request: Request) -> Answer:
     """Answer one request to the table service; raises Refused."""
-    request.check_token(world, "https://storage.azure.com", challenge=CHALLENGE)
+    request.check_token("https://storage.azure.com", challenge=CHALLENGE)
     said = _answered(world, request)
     headers = {"x-ms-version": request.headers.get("x-ms-version", "2019-02-02")}
     if request.headers.get("x-ms-client-request-id"):

@@ -1,0 +1,35 @@
+"""Writing the power history: what ended is kept with its price, which the price list does not show later."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dormouse.cloud.clients import Cloud
+from dormouse.environments.operations import EnvironmentRecord
+from dormouse.errors import CloudUnavailable
+from dormouse.idle.power_history import PowerInterval
+from dormouse.lifecycle import BILLED
+from dormouse.records.power_history import PowerRecords
+
+
+def placed(interval: PowerInterval, region: str, size: str, record: EnvironmentRecord | None) -> PowerInterval:
+    """An interval with what its machine was, and to whom it belonged."""
+    interval = replace(interval, region=region, size=size)
+    if record is None:
+        return interval
+    return replace(interval, environment=record.name, owner=record.owner, blueprint=record.blueprint)
+
+
+async def keep_intervals(intervals: Sequence[PowerInterval], cloud: Cloud) -> None:
+    """Keep intervals that have ended; safe to repeat. A price that is not known now is looked up when they are read."""
+    if intervals:
+        await PowerRecords(cloud.tables).add([await _priced(interval, cloud) for interval in intervals])
+
+
+async def _priced(interval: PowerInterval, cloud: Cloud) -> PowerInterval:
+    if interval.state not in BILLED or not interval.size:
+        return interval
+    try:
+        price = await cloud.prices.of_machine(interval.region, interval.size)
+    except CloudUnavailable:
+        price = None
+    return replace(interval, per_hour=price.per_hour, currency=price.currency) if price else interval

@@ -1,0 +1,49 @@
+"""The registry of requests, by the name of the kind of resource; `dormouse.resources.registry` has the same names."""
+
+from activities.resources.api import Check, ResourceApi
+from activities.resources.arm import (
+    arm,
+    delete_by_id,
+    delete_group,
+    get_by_id,
+    get_group,
+    patch_by_id,
+    put_by_id,
+    put_group,
+    snapshot_by_id,
+)
+from activities.resources.compute import VIRTUAL_MACHINE
+from activities.resources.identity import ROLE_ASSIGNMENT
+from activities.resources.keyvault import PASSWORD
+from activities.resources.permissions import rights_suffice
+from activities.resources.pipelines import ACCESS, AGENT
+from activities.resources.providers import providers_are_registered
+from activities.resources.storage import names_are_free
+from dormouse.resources.plan import Resource
+
+API: dict[str, ResourceApi] = {
+    "resource_group": ResourceApi(put_group, get_group, delete_group, preflight=(providers_are_registered, rights_suffice)),
+    "virtual_network": arm(),
+    "security_group": arm(),
+    "public_address": arm(),
+    "network_interface": arm(),
+    "storage_account": arm(names_are_free),
+    "blob_container": arm(),
+    "password": PASSWORD,
+    "virtual_machine": VIRTUAL_MACHINE,
+    "machine_extension": arm(),
+    "disk": ResourceApi(put_by_id, get_by_id, delete_by_id, update=patch_by_id, snapshot=snapshot_by_id),
+    "role_assignment": ROLE_ASSIGNMENT,
+    "token_access": ACCESS,
+    "pipelines_agent": AGENT,
+}
+
+
+def api_of(resource: Resource) -> ResourceApi:
+    """The requests for a resource; raises KeyError for a kind that this release does not know."""
+    return API[resource.kind]
+
+
+def check_called(name: str) -> Check:
+    """The preflight check with this name; raises KeyError for one that this release does not know."""
+    return {check.__name__: check for api in API.values() for check in api.preflight}[name]

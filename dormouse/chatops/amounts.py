@@ -1,0 +1,27 @@
+"""Amounts of money in cards."""
+
+from dormouse.services.views.environments import EnvironmentView
+
+
+def price_text(view: EnvironmentView) -> str:
+    """What an environment costs per hour, and whether it is billed now; "" if that is not known."""
+    price = view.price_per_hour
+    if not price:
+        return ""
+    billed = "" if view.billed else " while it runs; not billed now"
+    return f"{price.amount:.2f} {price.currency} per hour{billed}"
+
+
+def per_hour_text(view: EnvironmentView) -> str:
+    """What it costs per hour now, as the end of a line; "" if it is not billed."""
+    price = view.price_per_hour
+    return f", {price.amount:.2f} {price.currency}/h" if price and view.billed else ""
+
+
+def spent_text(view: EnvironmentView) -> str:
+    """What was spent in this month, and what sleep has saved."""
+    spent, saved = view.costs.this_month, view.costs.saved
+    if not spent:
+        return ""
+    slept = f"; sleep has saved {saved.amount:.2f} {saved.currency}" if saved else ""
+    return f"{spent.amount:.2f} {spent.currency}{slept}"

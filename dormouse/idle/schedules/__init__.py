@@ -1,0 +1,1 @@
+"""Weekly schedules: their texts, their transitions, and time zones."""

@@ -1,0 +1,47 @@
+"""The power history of machines: one row for each month that an interval touches."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from dormouse import serialization
+from dormouse.idle.power_history import PowerInterval, by_month, month_of
+from dormouse.records.documents import read_document, read_each
+from dormouse.records.table import Table, TableService
+from dormouse.records.transactions import RowChange
+from dormouse.resources.compute.machines import key_of
+
+POWER = "power"
+AFTER_EVERY_KEY = "~"
+
+
+class PowerRecords:
+    """The intervals in which machines were in one state, by month and machine."""
+
+    def __init__(self, service: TableService) -> None:
+        """Use the table of this service, which is created on first use."""
+        self._table = Table(service, POWER)
+
+    async def add(self, intervals: Iterable[PowerInterval]) -> None:
+        """Keep intervals; one that is added again replaces its earlier row. Raises CloudUnavailable."""
+        parts = [part for interval in intervals for part in by_month(interval)]
+        rows = {_key(part): serialization.text_of(part) for part in parts}
+        await self._table.write_all(POWER, [RowChange(key, document) for key, document in rows.items()])
+
+    async def of_month(self, month: str, first: str, last: str) -> dict[str, list[PowerInterval]]:
+        """The intervals in a month (2026-11) of the machines between two keys, by key; what cannot be read is left out."""
+        rows = await self._table.range(POWER, f"{month} {first}", f"{month} {last} {AFTER_EVERY_KEY}")
+        found: dict[str, list[PowerInterval]] = defaultdict(list)
+        read = read_each(POWER, rows, lambda row: read_document(POWER, PowerInterval, row))
+        for interval in read.readable.values():
+            found[key_of(interval.machine)].append(interval)
+        return found
+
+    async def forget_before(self, moment: float, *, limit: int) -> int:
+        """Delete up to `limit` rows of months before that of a moment; returns how many."""
+        old = await self._table.page(POWER, limit=limit, until=f"{month_of(moment)} ")
+        await self._table.delete_all(POWER, [row.key for row in old.rows])
+        return len(old.rows)
+
+
+def _key(part: PowerInterval) -> str:
+    return f"{month_of(part.began)} {key_of(part.machine)} {part.began:.0f}"

@@ -1,0 +1,202 @@
+"""Virtual machines, their extensions and disks."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dormouse.resources.compute.machine_views import (
+    disk_drift,
+    failure,
+    identity_of,
+    machine_drift,
+    power_state,
+    unstoppable,
+)
+from dormouse.resources.features import GuestSetup, NvidiaDriver
+from dormouse.resources.kinds import Observed, PriceQuery, ResourceKind
+from dormouse.resources.naming import name_of
+from dormouse.resources.network import NICS, in_group, numbered
+from dormouse.resources.plan import Resource
+from dormouse.resources.sizes.vm_sizes import Driver, find_size
+from dormouse.resources.target import DeploymentTarget
+
+MACHINES, DISKS = "Microsoft.Compute/virtualMachines", "Microsoft.Compute/disks"
+EXTENSIONS = f"{MACHINES}/extensions"
+API_VERSION, DISK_API_VERSION = "2024-07-01", "2024-03-02"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A VM as a blueprint asks for it: size, marketplace image, OS disk (GiB), and how its administrator logs in.
+
+    `zone` is its availability zone ("": none in particular).
+    """
+
+    size: str
+    image: Mapping[str, str]
+    disk_gib: int
+    disk_type: str
+    ssh_public_key: str = ""
+    driver_version: str = ""
+    zone: str = ""
+
+
+def virtual_machine(
+    target: DeploymentTarget, machine: Machine, setup: GuestSetup, password: Resource, instance: str = ""
+) -> Resource:
+    """A VM with a system-assigned identity; its disk, network interface and IP address are deleted together with it."""
+    nic = target.id(NICS, target.called("nic", instance))
+    name = target.called("vm", instance)
+    body = {
+        "identity": {"type": "SystemAssigned"},
+        **({"zones": [machine.zone]} if machine.zone else {}),
+        "properties": {
+            "hardwareProfile": {"vmSize": machine.size},
+            **_security(machine.size),
+            "storageProfile": {
+                "imageReference": dict(machine.image),
+                "osDisk": _disk(machine, target.called("disk", instance)),
+            },
+            "osProfile": {
+                "computerName": name,
+                "adminUsername": setup.admin_username,
+                "linuxConfiguration": _login(machine, setup.admin_username),
+            },
+            "networkProfile": {"networkInterfaces": [{"id": nic, "properties": {"deleteOption": "Delete"}}]},
+        },
+    }
+    settings = {
+        "size": machine.size,
+        "secret": name_of(password.id),
+        "disk": target.called("disk", instance),
+        "nic": numbered("nic", instance),
+    }
+    needs = (numbered("nic", instance), password.name)
+    found = in_group(target, numbered("vm", instance), VIRTUAL_MACHINE, name, body, settings=settings, needs=needs)
+    return Resource(found.name, found.kind, found.id, found.body, settings, setup, needs, contained_in="group")
+
+
+def driver_feature(machine: Machine) -> tuple[NvidiaDriver, ...]:
+    """The driver as a feature of a machine; none for a size without a GPU."""
+    return () if find_size(machine.size).driver is Driver.NONE else (NvidiaDriver(),)
+
+
+def nvidia_driver(target: DeploymentTarget, machine: Machine, vm: Resource, instance: str = "") -> list[Resource]:
+    """The VM extension that installs the NVIDIA driver (GRID or CUDA, by VM size); none for a size without a GPU.
+
+    https://learn.microsoft.com/azure/virtual-machines/extensions/hpccompute-gpu-linux
+    """
+    if not driver_feature(machine):
+        return []
+    body = {
+        "properties": {
+            "publisher": "Microsoft.HpcCompute",
+            "type": "NvidiaGpuDriverLinux",
+            "typeHandlerVersion": "1.11",
+            "autoUpgradeMinorVersion": True,
+            "settings": {"driverVersion": machine.driver_version} if machine.driver_version else {},
+        }
+    }
+    path = f"{vm.id}/extensions/nvidia-driver"
+    needs = (vm.name,)
+    return [
+        Resource(
+            numbered("driver", instance),
+            MACHINE_EXTENSION.name,
+            path,
+            target.located(body),
+            needs=needs,
+            contained_in=vm.name,
+        )
+    ]
+
+
+def _security(size: str) -> dict[str, Any]:
+    # GRID drivers do not support Secure Boot; set explicitly, because Azure's default differs by subscription.
+    # https://learn.microsoft.com/azure/virtual-machines/trusted-launch
+    if not find_size(size).trusted_launch:
+        return {}
+    uefi = {"secureBootEnabled": False, "vTpmEnabled": True}
+    return {"securityProfile": {"securityType": "TrustedLaunch", "uefiSettings": uefi}}
+
+
+def _disk(machine: Machine, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "createOption": "FromImage",
+        "caching": "ReadWrite",
+        "diskSizeGB": machine.disk_gib,
+        "managedDisk": {"storageAccountType": machine.disk_type},
+        "deleteOption": "Delete",
+    }
+
+
+def _login(machine: Machine, username: str) -> dict[str, Any]:
+    # xrdp authenticates with the account's password, so password login stays on even with a key; with a key,
+    # cloud-init configures sshd to accept keys only.
+    login: dict[str, Any] = {"disablePasswordAuthentication": False}
+    if machine.ssh_public_key:
+        path = f"/home/{username}/.ssh/authorized_keys"
+        login["ssh"] = {"publicKeys": [{"path": path, "keyData": machine.ssh_public_key}]}
+    return login
+
+
+def _billing(resource: Resource, observed: Observed | None) -> PriceQuery | None:
+    hardware = (observed or {}).get("properties", {}).get("hardwareProfile") or {}
+    size = str(hardware.get("vmSize") or resource.settings.get("size", ""))
+    return PriceQuery(size) if size else None
+
+
+def _sizes(resource: Resource) -> Mapping[str, int]:
+    """The size that a VM takes; one that changes it gives back the size before.
+
+    Stopped VMs count, too. https://learn.microsoft.com/azure/virtual-machines/quotas
+    """
+    needed = Counter([resource.settings["size"]])
+    needed.subtract([size for name, size in resource.before.items() if name == "size"])
+    return needed
+
+
+def _os_disk(resource: Resource) -> Sequence[Resource]:
+    group = resource.id.partition("/providers/")[0]
+    path = f"{group}/providers/{DISKS}/{resource.settings['disk']}"
+    body = {}
+    if resource.body:
+        wanted = resource.body["properties"]["storageProfile"]["osDisk"]
+        kind = wanted["managedDisk"]["storageAccountType"]
+        body = {"sku": {"name": kind}, "properties": {"diskSizeGB": wanted["diskSizeGB"]}}
+    return [Resource(f"{resource.name}-disk", DISK.name, path, body, needs=("group",), contained_in="group")]
+
+
+SNAPSHOT_RIGHTS = ("Microsoft.Compute/snapshots/read", "Microsoft.Compute/snapshots/write")
+DISK = ResourceKind(
+    "disk", DISKS, DISK_API_VERSION, diff=disk_drift, repeatable=False, snapshots=True, actions=SNAPSHOT_RIGHTS
+)
+MACHINE_EXTENSION = ResourceKind("machine_extension", EXTENSIONS, API_VERSION, needs_power=True)
+VIRTUAL_MACHINE = ResourceKind(
+    "virtual_machine",
+    MACHINES,
+    API_VERSION,
+    diff=machine_drift,
+    outputs=identity_of,
+    power_state=power_state,
+    problem=failure,
+    unstoppable=unstoppable,
+    billing=_billing,
+    sizes=_sizes,
+    implied=_os_disk,
+    takes_along=lambda resource: (resource.settings["nic"],),
+    checks=("sizes_can_be_had", "images_fit", "cost_is_allowed"),
+    actions=(
+        *(f"{MACHINES}/{action}/action" for action in ("start", "deallocate", "restart", "runCommand")),
+        "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+        "Microsoft.Compute/skus/read",
+        "Microsoft.Compute/locations/usages/read",
+        "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read",
+    ),
+    repeatable=False,
+    resizable=True,
+    probed=lambda resource: resource.setup is not None,
+    login_secret=lambda resource: resource.settings["secret"],
+)

@@ -1,0 +1,38 @@
+"""Passwords: secrets in the key vault of the control plane."""
+
+from dormouse.resources.kinds import ResourceKind, always_as_put
+from dormouse.resources.naming import name_of
+from dormouse.resources.plan import Resource
+from dormouse.resources.target import DeploymentTarget
+
+SECRETS = "secrets/"
+
+
+def password(target: DeploymentTarget, name: str = "password") -> Resource:
+    """A generated password as a key vault secret, created before the resources that use it."""
+    return Resource(name, PASSWORD.name, f"{SECRETS}{target.secret(name)}", {"tags": target.tags})
+
+
+def is_secret(identifier: str) -> bool:
+    """Whether the ID of a resource is that of a key vault secret."""
+    return identifier.startswith(SECRETS)
+
+
+def _label(resource: Resource) -> str:
+    return f"key vault secret {name_of(resource.id)}"
+
+
+# Data actions of Key Vault: https://learn.microsoft.com/azure/key-vault/general/rbac-guide
+DATA = "Microsoft.KeyVault/vaults/secrets"
+RIGHTS = (
+    f"{DATA}/getSecret/action",
+    f"{DATA}/setSecret/action",
+    f"{DATA}/readMetadata/action",
+    f"{DATA}/delete",
+    f"{DATA}/recover/action",
+    f"{DATA}/purge/action",
+)
+
+PASSWORD = ResourceKind(
+    "password", diff=always_as_put, label=_label, repeatable=False, soft_deleted=True, rotatable=True, actions=RIGHTS
+)

@@ -1,0 +1,79 @@
+"""The registry of resource kinds, by name."""
+
+from dataclasses import replace
+
+from dormouse.resources.compute.virtual_machines import DISK, MACHINE_EXTENSION, VIRTUAL_MACHINE
+from dormouse.resources.identity import ROLE_ASSIGNMENT
+from dormouse.resources.keyvault import PASSWORD
+from dormouse.resources.kinds import ResourceKind
+from dormouse.resources.network import NETWORK_INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, VIRTUAL_NETWORK
+from dormouse.resources.pipelines import PIPELINES_AGENT, TOKEN_ACCESS
+from dormouse.resources.plan import Plan, Resource
+from dormouse.resources.storage import BLOB_CONTAINER, STORAGE_ACCOUNT
+
+RESOURCE_GROUP = ResourceKind(
+    "resource_group",
+    "Microsoft.Resources/resourceGroups",
+    "2024-03-01",
+    action_type="Microsoft.Resources/subscriptions/resourceGroups",
+    checks=("providers_are_registered", "rights_suffice"),
+    actions=("Microsoft.Resources/subscriptions/providers/read",),
+)
+
+KINDS: dict[str, ResourceKind] = {
+    kind.name: kind
+    for kind in (
+        RESOURCE_GROUP,
+        VIRTUAL_NETWORK,
+        SECURITY_GROUP,
+        PUBLIC_ADDRESS,
+        NETWORK_INTERFACE,
+        STORAGE_ACCOUNT,
+        BLOB_CONTAINER,
+        PASSWORD,
+        VIRTUAL_MACHINE,
+        MACHINE_EXTENSION,
+        DISK,
+        ROLE_ASSIGNMENT,
+        TOKEN_ACCESS,
+        PIPELINES_AGENT,
+    )
+}
+
+
+def kind_of(resource: Resource) -> ResourceKind:
+    """The kind of a resource; raises KeyError for one that this release does not know."""
+    return KINDS[resource.kind]
+
+
+def is_group(resource: Resource) -> bool:
+    """Whether a resource is a resource group: deleting it deletes everything in it."""
+    return resource.kind == RESOURCE_GROUP.name
+
+
+def with_implied(plan: Plan) -> tuple[Resource, ...]:
+    """The resources of a plan and those that Azure creates along with them, as records keep them.
+
+    Each comes after those that it needs; what is created along with a resource comes before it, because it can only be
+    deleted after it.
+    """
+    implied = {one.id for resource in plan.resources for one in kind_of(resource).implied(resource)}
+    kept = [
+        one
+        for resource in plan.resources
+        for one in (*kind_of(resource).implied(resource), *(() if resource.id in implied else (resource,)))
+    ]
+    return tuple(one.recorded() for one in kept)
+
+
+def with_changeable_parts(plan: Plan) -> Plan:
+    """The plan with what Azure creates along with its resources and can change later; it comes after them."""
+    resources = [
+        one
+        for resource in plan.resources
+        for one in (
+            resource,
+            *(replace(part, needs=(resource.name,)) for part in kind_of(resource).implied(resource) if part.body),
+        )
+    ]
+    return replace(plan, resources=tuple(resources))

@@ -1,0 +1,51 @@
+"""The dry run of a PUT: what applying the desired state would do, cost, and be refused."""
+
+import asyncio
+
+from dormouse.resources.graph import in_order
+from dormouse.resources.plan import Plan
+from dormouse.services.apply import DesiredState, billing_of, plans_elsewhere
+from dormouse.services.costs.pricing import COVERS, price_of
+from dormouse.services.dependencies import Dependencies
+from dormouse.services.views.operations import RefusalView
+from dormouse.services.views.previews import ApplyPreview, Change, PlannedAlternative, PlannedResource, ResourceAction
+
+
+async def preview_of(desired: DesiredState, dependencies: Dependencies) -> ApplyPreview:
+    """What applying the desired state would do; nothing is changed."""
+    plan = desired.plan
+    cost, survey = await asyncio.gather(
+        price_of(plan.region, billing_of(plan), dependencies), dependencies.survey.of(plan, new=desired.record is None)
+    )
+    resources = tuple(
+        PlannedResource(one.name, one.kind, one.id or None, one.needs, _action(one.name, survey.existing, plan))
+        for one in in_order(plan.resources)
+    )
+    refusals = tuple(RefusalView.of(refusal) for refusal in survey.refusals)
+    would: Change = "nothing" if desired.existing and not desired.changes else "change" if survey.existing else "create"
+    monthly = cost.a_month if cost else None
+    elsewhere = plans_elsewhere(desired)
+    prices = await asyncio.gather(*(price_of(one.region, billing_of(one), dependencies) for _, one in elsewhere))
+    others = tuple(
+        PlannedAlternative(where.region, where.size or None, where.zone or None, price)
+        for (where, _), price in zip(elsewhere, prices, strict=True)
+    )
+    return ApplyPreview(
+        plan.environment,
+        plan.blueprint,
+        plan.region,
+        would,
+        resources,
+        cost,
+        monthly,
+        COVERS,
+        refusals,
+        survey.warnings,
+        others,
+    )
+
+
+def _action(name: str, existing: tuple[str, ...], plan: Plan) -> ResourceAction:
+    if name not in existing:
+        return "create"
+    return "update" if name in plan.changed else "unchanged"

@@ -1,0 +1,1 @@
+"""Changes of environments that exist: what differs from a plan, another size, another password."""

@@ -1,0 +1,35 @@
+"""What differs between a plan and Azure: what is changed in place, and the faults of what cannot be."""
+
+from collections.abc import Sequence, Set
+from dataclasses import replace
+
+from dormouse.blueprints.spec import EnvironmentSpec
+from dormouse.environments.preflight import blocked_changes
+from dormouse.environments.results import PreflightResult
+from dormouse.errors import Fault
+from dormouse.resources.plan import Plan
+from dormouse.resources.registry import with_changeable_parts
+
+
+def with_changes(plan: Plan, changed: Set[str], survey: PreflightResult) -> Plan:
+    """The plan that changes these resources and those that drifted, with what was observed of the latter."""
+    before = {one.name: {each.field: each.observed for each in one.differences} for one in survey.differing}
+    own = {resource.name for resource in plan.resources}
+    resources = [
+        replace(one, before=before.get(one.name, {}))
+        for one in with_changeable_parts(plan).resources
+        if one.name in own or one.name in survey.drifted
+    ]
+    ordered = tuple(one.name for one in resources if one.name in changed or one.name in survey.drifted)
+    return replace(plan, resources=tuple(resources), changed=ordered)
+
+
+def blocked_fields(spec: EnvironmentSpec, survey: PreflightResult, known: Sequence[Fault]) -> list[Fault]:
+    """The faults of what Azure cannot change as it is now, beside those that are known; each points at the spec's field."""
+    found = []
+    for difference, words in blocked_changes(survey.differing):
+        path = f"/{difference.field.replace('.', '/')}"
+        pointer = path if path.split("/")[1] in type(spec).model_fields else ""
+        if not any(f"{fault.pointer}/".startswith(f"{pointer}/") for fault in known):
+            found.append(Fault(pointer, words))
+    return list(dict.fromkeys(found))

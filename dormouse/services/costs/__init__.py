@@ -1,0 +1,1 @@
+"""What environments cost: prices per hour, and what was spent and saved."""

@@ -1,0 +1,115 @@
+"""The report of the last sweep; missing or outdated parts are reported, never shown as empty."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+from dormouse.clock import HOUR, moment_text, rfc3339
+from dormouse.errors import InvalidRequest
+from dormouse.idle.report import ReportHead, ReportPage, ReportRow, SweepSummary
+from dormouse.resources.compute.machines import ROWS_PER_PAGE
+from dormouse.services.context import Context
+from dormouse.services.dependencies import Dependencies
+from dormouse.services.views.machines import IdleReport, MachineView
+from dormouse.services.views.schema import moment
+from dormouse.text.limits import MOST_PROBLEMS, first_of
+
+# Sweeps come every five minutes.
+LATE = HOUR
+NONE_YET = "No sweep has ended yet."
+
+
+LONGEST_NUMBER = 9
+
+
+@dataclass(slots=True)
+class ReportReader:
+    """One reading of the report: its head, and what was found wrong with it so far."""
+
+    head: ReportHead
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the report is that of a sweep that saw everything, as far as it has been read."""
+        return bool(self.head.sweep) and not self.head.blind and not self.problems
+
+    @property
+    def as_of(self) -> str | None:
+        """When the sweep ended, as RFC 3339 text; None before the first one."""
+        return moment(self.head.ended_at)
+
+    @property
+    def all_problems(self) -> tuple[str, ...]:
+        """What the report does not show, or shows as an earlier sweep saw it."""
+        seen = self.head.summary.problems if self.head.blind or not self.head.sweep else ()
+        return first_of((*self.problems, *seen), MOST_PROBLEMS)
+
+
+async def open_report(dependencies: Dependencies) -> ReportReader:
+    """Begin to read the report; raises UnreadableRecord if its head cannot be read."""
+    head = await dependencies.machines.report_head()
+    if head is None:
+        return ReportReader(ReportHead("", False, 0.0, 0.0, 0, SweepSummary(problems=(NONE_YET,))))
+    late = dependencies.now() - head.ended_at > LATE
+    return ReportReader(
+        head, [f"The last sweep ended at {moment_text(head.ended_at)}; since then none has."] if late else []
+    )
+
+
+async def show_report(limit: int, after: str, context: Context) -> tuple[IdleReport, str]:
+    """What the last sweep found, with at most `limit` rows after a cursor, and the cursor of the next ones."""
+    dependencies = context.dependencies
+    report = await open_report(dependencies)
+    rows, following = await some_rows(report, dependencies, limit=limit, after=after)
+    head, problems = report.head, report.all_problems
+    machines = tuple(map(MachineView.of, rows))
+    view = IdleReport(
+        head.sweep or None, head.dry_run, report.as_of, report.complete, problems, head.summary, machines, None
+    )
+    return view, following
+
+
+async def some_rows(
+    report: ReportReader, dependencies: Dependencies, *, limit: int, after: str, verdict: str = ""
+) -> tuple[tuple[ReportRow, ...], str]:
+    """At most `limit` rows after a cursor, of one verdict or all, and the cursor of the next ones; raises InvalidRequest."""
+    begin = int(after) if after.isascii() and after.isdigit() and len(after) <= LONGEST_NUMBER else 0
+    if after and not begin:
+        raise InvalidRequest("The cursor does not come from this list.")
+    found: list[ReportRow] = []
+    async for number, row in rows_of(report, dependencies, begin):
+        if not verdict or row.verdict == verdict:
+            if len(found) == limit:
+                return tuple(found), str(number)
+            found.append(row)
+    return tuple(found), ""
+
+
+async def rows_of(report: ReportReader, dependencies: Dependencies, begin: int = 0) -> AsyncIterator[tuple[int, ReportRow]]:
+    """Every line from a number on, with its number; each line says as of when it is.
+
+    Lines of a page that the last sweep did not see are as an earlier one saw them. After a sweep that failed, all pages are
+    read that an earlier one has written.
+    """
+    number = begin // ROWS_PER_PAGE
+    while number < report.head.pages or report.head.blind:
+        page = await dependencies.machines.report_page(number)
+        if page.problem:
+            report.problems.append(f"Machines of page {number} are missing here. {page.problem}.")
+        if page.content is None and number >= report.head.pages:
+            return
+        for place, line in enumerate(_lines(page.content, report)):
+            if number * ROWS_PER_PAGE + place >= begin:
+                yield number * ROWS_PER_PAGE + place, line
+        number += 1
+
+
+def _lines(page: ReportPage | None, report: ReportReader) -> list[ReportRow]:
+    if page is None:
+        return []
+    # Pages are written before the head: those of a sweep that is under way are newer than the report.
+    old = page.sweep != report.head.sweep and page.judged_at < report.head.began_at
+    if old and page.rows:
+        seen = f"{len(page.rows)} machines of page {page.number} are shown as they were at {moment_text(page.judged_at)}"
+        report.problems.append(f"{seen}: the last sweep did not see them. Some of them may be gone.")
+    return [replace(line, as_of=rfc3339(page.judged_at), stale=old) for line in page.rows]

@@ -1,0 +1,58 @@
+"""Microsoft.Authorization: role definitions and locks, which can only be listed. Role assignments are in `roles.py`."""
+
+import json
+import re
+from pathlib import Path
+
+from local.azure.core.requests import Request
+from local.azure.core.resource_ids import ResourceId
+from local.azure.core.responses import Answer, not_simulated
+from local.azure.core.store import Document
+from local.azure.core.world import SUBSCRIPTION, World
+from local.azure.providers.common import group_of
+from local.azure.providers.kinds import ROLE_DEFINITION
+
+DEFINITIONS: list[Document] = json.loads((Path(__file__).parent / "role_definitions.json").read_text())["roles"]
+BY_NAME = re.compile(r"roleName eq '(?P<name>[^']*)'", re.IGNORECASE)
+
+
+def list_role_definitions(world: World, rid: ResourceId, request: Request) -> Answer:
+    """The few built-in roles that are known here, or the one with a name; raises a refusal for the name of another role."""
+    _check_scope(world, rid)
+    request.check_query("$filter")
+    asked = request.query.get("$filter", "")
+    wanted = BY_NAME.fullmatch(asked)
+    if asked and wanted is None:
+        raise not_simulated(f"the filter {asked!r} on role definitions")
+    found = [role for role in DEFINITIONS if wanted is None or role["roleName"].lower() == wanted["name"].lower()]
+    if not found:
+        raise not_simulated(f"the role {asked}, which Azure may have")
+    return Answer(200, {"value": [_definition(role) for role in found]})
+
+
+def list_locks(world: World, rid: ResourceId, request: Request) -> Answer:
+    """The locks at a scope: none, because locks cannot be created here."""
+    _check_scope(world, rid)
+    request.check_query("$filter")
+    return Answer(200, {"value": []})
+
+
+def _check_scope(world: World, rid: ResourceId) -> None:
+    if rid.group:
+        group_of(world, rid.group_id)
+
+
+def _definition(role: Document) -> Document:
+    properties = {
+        "roleName": role["roleName"],
+        "type": "BuiltInRole",
+        "description": role["description"],
+        "assignableScopes": ["/"],
+        "permissions": role["permissions"],
+        "createdOn": role["createdOn"],
+        "updatedOn": role["updatedOn"],
+        "createdBy": None,
+        "updatedBy": None,
+    }
+    identifier = f"/subscriptions/{SUBSCRIPTION}/providers/{ROLE_DEFINITION}/{role['name']}"
+    return {"properties": properties, "id": identifier, "type": ROLE_DEFINITION, "name": role["name"]}

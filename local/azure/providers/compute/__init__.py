@@ -1,0 +1,1 @@
+"""Microsoft.Compute: virtual machines, their extensions and disks, and what Azure refuses of them."""

@@ -1,0 +1,93 @@
+"""JupyterHub inside a simulated machine: what its check says, from the files that the machine got in its custom data."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from local.azure.core.store import Document
+from local.azure.services.key_vault import SECRETS
+
+if TYPE_CHECKING:
+    from local.azure.core.world import World
+
+SETTINGS, CONFIGURATION = "/etc/jupyterhub/hub.json", "/etc/jupyterhub/jupyterhub_config.py"
+UNIT = "/etc/systemd/system/jupyterhub.service"
+CHECK, CERTIFICATE = "/usr/local/sbin/dormouse-hub-check", "/usr/local/sbin/dormouse-hub-certificate"
+# A hub on a real machine answers 1.5 to 3.1 seconds after its start; until then its proxy answers 404.
+STARTS_WITHIN = 3.0
+
+
+def hub_in(files: Mapping[str, str]) -> dict[str, Any] | None:
+    """What the files of a machine say about its hub, or None if they have no check of one."""
+    if CHECK not in files:
+        return None
+    unit, configuration = files.get(UNIT, ""), files.get(CONFIGURATION, "")
+    try:
+        settings = json.loads(files.get(SETTINGS, ""))
+    except ValueError:
+        settings = {}
+    has_key = CERTIFICATE in files and f"ExecStartPre=-{CERTIFICATE}" in unit
+    return {
+        "runs": bool(settings) and has_key and f"--config {CONFIGURATION}" in unit and "ssl_key" in configuration,
+        "users": settings.get("users", []) if "allowed_users" in configuration else [],
+        "port": settings.get("port"),
+        "certificate": settings.get("certificate", ""),
+        "identity": settings.get("identity", ""),
+        "hides_gpus": "PrivateDevices=yes" in unit,
+    }
+
+
+def said_of_certificate(world: "World", machine: Document, hub: Mapping[str, Any], up_seconds: float) -> str:
+    """What the check of the certificate prints."""
+    if trouble := _unreadable(world, machine, hub) or _trouble(hub, up_seconds, "nothing answers"):
+        return trouble
+    if hub["certificate"]:
+        drawn = hashlib.sha256(str(hub["certificate"]).encode()).hexdigest().upper()
+        return f"passed certificate from Key Vault for hub.contoso.com, valid until 2027-11-29, SHA-256 {drawn}"
+    addresses = public_addresses(world, machine)
+    if not addresses:
+        return "waiting the metadata service does not name the public address that the certificate must be for"
+    drawn = f"{machine['properties']['vmId']} {' '.join(addresses)}"
+    fingerprint = hashlib.sha256(drawn.encode()).hexdigest().upper()
+    return f"passed self-signed certificate (browsers warn), valid until 2027-11-29, SHA-256 {fingerprint}"
+
+
+def said_of_login(world: "World", machine: Document, hub: Mapping[str, Any], up_seconds: float, gpus: int) -> str:
+    """What the check of the login prints; `gpus` is the number of GPUs that the system sees."""
+    if not hub["users"]:
+        return "failed no user is allowed to log in"
+    if trouble := _unreadable(world, machine, hub) or _trouble(hub, up_seconds, "the hub answers 404"):
+        return trouble
+    if gpus and hub["hides_gpus"]:
+        return f"failed no GPU in notebooks: 0 of {gpus} GPUs are visible in a kernel"
+    sees = f" and sees {gpus} GPU{'s' if gpus > 1 else ''}" if gpus else ""
+    return f"passed a login started a server; its kernel runs cells{sees}"
+
+
+def public_addresses(world: "World", machine: Document) -> list[str]:
+    """The public IP addresses of a machine."""
+    found = []
+    for item in machine["properties"]["networkProfile"]["networkInterfaces"]:
+        nic = world.resource(item["id"])
+        for configuration in nic["properties"]["ipConfigurations"] if nic else []:
+            address = world.resource((configuration["properties"].get("publicIPAddress") or {}).get("id", ""))
+            if address and address["properties"].get("ipAddress"):
+                found.append(str(address["properties"]["ipAddress"]))
+    return found
+
+
+def _unreadable(world: "World", machine: Document, hub: Mapping[str, Any]) -> str:
+    """What is said of a certificate that is not in the vault, or that no identity of the machine may ask for."""
+    identities = (machine.get("identity") or {}).get("userAssignedIdentities") or {}
+    known = str(hub["identity"]).lower() in {name.lower() for name in identities}
+    if not hub["certificate"] or (known and world.store.get(SECRETS, str(hub["certificate"]).split("/")[4])):
+        return ""
+    return "waiting the certificate cannot be read from Key Vault yet; see journalctl -u jupyterhub"
+
+
+def _trouble(hub: Mapping[str, Any], up_seconds: float, words: str) -> str:
+    if not hub["runs"]:
+        young = up_seconds < 120
+        return f"waiting the hub is starting: {words}" if young else f"failed {words}; see journalctl -u jupyterhub"
+    return f"waiting the hub is starting: {words}" if up_seconds < STARTS_WITHIN else ""

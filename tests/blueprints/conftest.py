@@ -1,0 +1,45 @@
+"""A ground whose app has the blueprints of the tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.sandbox import Ground, temporary_ground
+from tests.support import AzureSide, ControlPlane
+
+APP = Path(__file__).parent / "app"
+SPEED = 400.0
+PAIR: dict[str, Any] = {"blueprint": "pair", "region": "swedencentral"}
+
+
+@pytest.fixture(scope="session")
+def several() -> Iterator[Ground]:
+    """One simulated Azure and one host with these blueprints."""
+    with temporary_ground(speed=SPEED, timers=False, agents=False, app=APP) as running:
+        with running.simulation() as simulation:
+            body = {"region": "swedencentral", "name": "cores", "limit": 10_000}
+            simulation.put("/limits", json=body).raise_for_status()
+        yield running
+
+
+@pytest.fixture
+def control_plane(several: Ground) -> Iterator[ControlPlane]:
+    with several.client() as client:
+        yield ControlPlane(client)
+
+
+@pytest.fixture
+def azure(several: Ground) -> Iterator[AzureSide]:
+    with several.simulation() as client:
+        side = AzureSide(client)
+        yield side
+        side.behave()
+
+
+@pytest.fixture
+def shelf(azure: AzureSide) -> dict[str, Any]:
+    """The spec of a shelf that alice may read."""
+    alice = azure.client.post("/people/token", json={"name": "alice"}).raise_for_status().json()["object_id"]
+    return {"blueprint": "shelf", "region": "polandcentral", "reader": alice}

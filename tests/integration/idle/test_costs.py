@@ -1,0 +1,64 @@
+"""What environments cost: the power history that sweeps keep, in views and after the end of an environment."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.fleet import FleetSide
+from tests.support import WORKSTATION, AzureSide, ControlPlane, until
+
+PER_HOUR = 0.59
+
+
+def power_rows(azure: AzureSide, environment: str) -> list[dict[str, Any]]:
+    """The power history of an environment, oldest first."""
+    rows = sorted(azure.rows("power"), key=lambda row: str(row["RowKey"]))
+    intervals = [json.loads(row["properties"]["Document"][1]) for row in rows]
+    return [interval for interval in intervals if interval["environment"] == environment]
+
+
+def test_computing_is_counted_from_state_to_state_and_outlives_the_environment(fleet: FleetSide) -> None:
+    plane, azure = ControlPlane(fleet.control_plane), AzureSide(fleet.simulation)
+    plane.up("spender", {**WORKSTATION, "idle": {"enabled": False}})
+    fresh = plane.get("spender")["costs"]
+    assert fresh["per_month"] == {"amount": round(PER_HOUR * 730, 2), "currency": "USD"}
+    assert (fresh["saved"], fresh["hours_asleep"]) == (None, 0.0)
+    fleet.sweep()
+    until(lambda: plane.get("spender")["costs"]["hours_this_month"] > 0.05, "running hours are not counted")
+
+    plane.follow(plane.post("spender", "stop"))
+    fleet.sweep()
+    stopped = plane.get("spender")["costs"]
+    assert stopped["this_month"]["amount"] == pytest.approx(stopped["hours_this_month"] * PER_HOUR, abs=0.02)
+    fleet.sweep()
+    assert plane.get("spender")["costs"]["hours_this_month"] == stopped["hours_this_month"], "stopped hours cost nothing"
+    listed = fleet.control_plane.get("/environments").json()["value"]
+    (ours,) = [one for one in listed if one["name"] == "spender"]
+    assert ours["costs"] == {**stopped, "per_month": ours["costs"]["per_month"]}
+
+    plane.follow(plane.post("spender", "start"))
+    fleet.sweep()
+    plane.down("spender")
+    rows = power_rows(azure, "spender")
+    assert [row["state"] for row in rows] == ["running", "stopped", "running"]
+    assert {(row["owner"], row["blueprint"], row["per_hour"]) for row in rows if row["state"] == "running"} == {
+        (ours["owner"], "workstation", PER_HOUR)
+    }
+    assert [row["ended"] for row in rows[:-1]] == [row["began"] for row in rows[1:]], "nothing is missing or counted twice"
+
+
+def test_what_a_sweep_saves_is_shown_with_the_environment(fleet: FleetSide) -> None:
+    plane, azure = ControlPlane(fleet.control_plane), AzureSide(fleet.simulation)
+    plane.up("saver", {**WORKSTATION, "idle": {"window": "5m", "grace": "0m", "lead": "1m"}})
+
+    def asleep() -> bool:
+        fleet.sweep()
+        return bool(plane.get("saver")["state"] == "stopped")
+
+    until(asleep, "it never fell asleep")
+    until(lambda: plane.get("saver")["costs"]["hours_asleep"] > 0.05, "the hours are not counted")
+    costs = plane.get("saver")["costs"]
+    assert costs["saved"]["amount"] == pytest.approx(costs["hours_asleep"] * PER_HOUR, abs=0.02)
+    assert [row["state"] for row in power_rows(azure, "saver")] == ["running"]
+    plane.down("saver")

@@ -1,0 +1,90 @@
+"""What the answers of Azure DevOps mean, and which token each request has."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from dormouse.cloud.pipelines import AgentPool
+from dormouse.cloud.sdk_errors import ReadRefused
+from dormouse.environments.results import RefusalReason
+from dormouse.errors import CloudUnavailable
+from tests.unit.azure import Azure, cloud_over
+
+POOLS, AGENTS = "/contoso/_apis/distributedtask/pools", "/contoso/_apis/distributedtask/pools/7/agents"
+TOKEN = {"value": "tok-EXAMPLE-123", "id": "https://v.vault.azure.net/secrets/pipelines-token/1"}
+SECRET = {"/secrets/pipelines-token": {**TOKEN, "tags": {"dormouse-organization": "Contoso"}}}
+ONE_POOL: dict[str, Any] = {POOLS: {"value": [{"id": 7, "name": "GPU"}]}}
+AGENT = {"id": 31, "name": "ml1-1", "status": "online"}
+
+
+def pool_of(
+    shows: dict[str, Any], answers: dict[str, tuple[int, Any, dict[str, str]]] | None = None
+) -> tuple[AgentPool, Azure]:
+    azure = Azure(shows, answers)
+    return AgentPool(cloud_over(azure), "contoso", "gpu", "pipelines-token"), azure
+
+
+def test_an_agent_is_found_by_its_name_in_any_case() -> None:
+    pool, azure = pool_of(
+        {**SECRET, **ONE_POOL, AGENTS: {"value": [{"id": 3, "name": "ml1-11"}, {**AGENT, "name": "ML1-1"}]}}
+    )
+    assert asyncio.run(pool.agent("ml1-1")) == {**AGENT, "name": "ML1-1"}
+    assert azure.versions.count("7.0") == 2, azure.asked
+
+
+def test_no_agent_of_the_name_is_none() -> None:
+    pool, _ = pool_of({**SECRET, **ONE_POOL, AGENTS: {"value": []}})
+    assert asyncio.run(pool.agent("ml1-1")) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        (401, RefusalReason.FORBIDDEN, "does not accept the token in the Key Vault secret pipelines-token"),
+        (302, RefusalReason.FORBIDDEN, "does not accept the token"),
+        (203, RefusalReason.FORBIDDEN, "does not accept the token"),
+        (403, RefusalReason.FORBIDDEN, "may not manage the agent pool gpu"),
+        (404, RefusalReason.NOT_FOUND, "gone"),
+        (400, RefusalReason.BAD_REQUEST, "gone"),
+    ],
+)
+def test_a_refusal_says_what_to_do(status: int, reason: RefusalReason, words: str) -> None:
+    pool, _ = pool_of({**SECRET, **ONE_POOL}, {f"GET {AGENTS}": (status, {"message": "gone"}, {})})
+    with pytest.raises(ReadRefused) as refused:
+        asyncio.run(pool.agent("ml1-1"))
+    assert refused.value.refusal.reason is reason
+    assert words in refused.value.refusal.detail
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_service_that_is_not_available_is_asked_again(status: int) -> None:
+    pool, _ = pool_of({**SECRET, **ONE_POOL}, {f"GET {AGENTS}": (status, None, {})})
+    with pytest.raises(CloudUnavailable):
+        asyncio.run(pool.agent("ml1-1"))
+
+
+def test_a_pool_that_is_not_shown_is_a_refusal_and_not_an_absent_agent() -> None:
+    pool, _ = pool_of({**SECRET, POOLS: {"value": [{"id": 8, "name": "gpu 2"}]}})
+    with pytest.raises(ReadRefused, match="has no agent pool gpu, or the token"):
+        asyncio.run(pool.agent("ml1-1"))
+
+
+def test_a_missing_secret_is_named_if_the_control_plane_has_no_right_of_its_own() -> None:
+    pool, _ = pool_of({}, {f"GET {POOLS}": (401, None, {})})
+    with pytest.raises(ReadRefused, match="has no secret pipelines-token"):
+        asyncio.run(pool.agent("ml1-1"))
+
+
+@pytest.mark.parametrize("tags", [{}, {"dormouse-organization": "fabrikam"}], ids=["no tag", "another organization"])
+def test_a_secret_whose_owner_does_not_allow_its_use_is_sent_nowhere(tags: dict[str, str]) -> None:
+    pool, azure = pool_of({**ONE_POOL, "/secrets/pipelines-token": {**TOKEN, "tags": tags}})
+    with pytest.raises(ReadRefused, match="has not allowed its use"):
+        asyncio.run(pool.agent("ml1-1"))
+    assert azure.asked == ["GET /secrets/pipelines-token"]
+
+
+def test_an_agent_is_disabled_by_its_number_and_name() -> None:
+    pool, azure = pool_of({**SECRET, **ONE_POOL}, {f"PATCH {AGENTS}/31": (200, {**AGENT, "enabled": False}, {})})
+    asyncio.run(pool.enable(AGENT, enabled=False))
+    assert azure.sent[-1] == {"id": 31, "name": "ml1-1", "enabled": False}

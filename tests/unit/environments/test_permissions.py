@@ -1,0 +1,35 @@
+"""What the roles of an identity allow."""
+
+import pytest
+
+from dormouse.environments.permissions import RolePermission, missing_actions
+
+WRITE, DELETE = "Microsoft.Compute/virtualMachines/write", "Microsoft.Compute/virtualMachines/delete"
+
+
+@pytest.mark.parametrize(
+    ("actions", "not_actions", "allowed"),
+    [
+        (("*",), (), True),
+        (("Microsoft.Compute/*",), (), True),
+        (("microsoft.compute/VIRTUALMACHINES/write",), (), True),
+        (("Microsoft.Compute/*/write",), (), True),
+        (("*/read",), (), False),
+        (("Microsoft.Compute/virtualMachines",), (), False),
+        (("Microsoft.Compute/virtualMachines/write/action",), (), False),
+        (("*",), ("Microsoft.Compute/*",), False),
+        (("*",), ("Microsoft.Authorization/*/write",), True),
+        (("Microsoft+Compute/virtualMachines/write",), (), False),
+        ((), (), False),
+    ],
+)
+def test_a_role_allows_actions_by_wildcards_without_its_exceptions(
+    actions: tuple[str, ...], not_actions: tuple[str, ...], allowed: bool
+) -> None:
+    assert RolePermission(actions, not_actions).allows(WRITE) is allowed
+
+
+def test_one_role_allows_what_another_one_excludes() -> None:
+    contributor, vms = RolePermission(("*",), ("Microsoft.Compute/*",)), RolePermission((WRITE,))
+    assert missing_actions([DELETE, WRITE, DELETE], [contributor, vms]) == [DELETE]
+    assert missing_actions([WRITE], []) == [WRITE]
