@@ -249,7 +249,7 @@ class Preparation:
         asked = given.get("storageProfile") or {}
         disk = {"createOption": "FromImage", **(asked.get("osDisk") or {})}
         if disk["createOption"] == "Attach":
-            self.disk(disk["managedDisk"]["id"])
+            self.disk(disk["managedDisk"]["id"], zones=like.get("zones"))
             properties = {**given, "networkProfile": {"networkInterfaces": cards}}
             return {"location": REGION, **like, "properties": {"hardwareProfile": {"vmSize": SIZE}, **properties}}
         disk["managedDisk"] = {k: v for k, v in (disk.get("managedDisk") or {}).items() if k != "id"}
@@ -261,12 +261,12 @@ class Preparation:
             **asked,
             "imageReference": image,
             "osDisk": disk,
-            "dataDisks": self._data_disks(asked.get("dataDisks") or []),
+            "dataDisks": self._data_disks(asked.get("dataDisks") or [], like.get("zones")),
         }
         properties = {**given, "storageProfile": storage, "osProfile": login, "networkProfile": {"networkInterfaces": cards}}
         return {"location": REGION, **like, "properties": {"hardwareProfile": {"vmSize": SIZE}, **properties}}
 
-    def _data_disks(self, recorded: list[Body]) -> list[Body]:
+    def _data_disks(self, recorded: list[Body], zones: list[str] | None) -> list[Body]:
         """The disks that were attached before: a recorded one without an ID is only being attached."""
         found = []
         for disk in recorded:
@@ -274,7 +274,7 @@ class Preparation:
                 continue
             kind = disk["managedDisk"].get("storageAccountType", "Premium_LRS")
             if disk["createOption"] == "Attach":
-                self.disk(disk["managedDisk"]["id"], kind, disk.get("diskSizeGB", 1))
+                self.disk(disk["managedDisk"]["id"], kind, disk.get("diskSizeGB", 1), zones)
                 managed = disk["managedDisk"]
             else:
                 managed = {"storageAccountType": kind}
@@ -289,13 +289,14 @@ class Preparation:
             kind, name = "Microsoft.ManagedIdentity/userAssignedIdentities", identifier.rpartition("/")[2]
             self.azure.world.keep({"id": identifier, "type": kind, "name": name, "properties": {}})
 
-    def disk(self, path: str, kind: str = "Premium_LRS", size: int = 1) -> None:
-        """An empty disk that nothing uses."""
+    def disk(self, path: str, kind: str = "Premium_LRS", size: int = 1, zones: list[str] | None = None) -> None:
+        """An empty disk that nothing uses, in the zone of the machine that it is for."""
         if path.lower() not in self.made:
             self.made.add(path.lower())
             self.group(path)
             properties = {"creationData": {"createOption": "Empty"}, "diskSizeGB": size}
-            self.put(path, {"location": REGION, "sku": {"name": kind}, "properties": properties})
+            placed = {"zones": zones} if zones else {}
+            self.put(path, {"location": REGION, "sku": {"name": kind}, "properties": properties, **placed})
 
     def user_of(self, path: str) -> None:
         """A resource that uses another one, so that the latter cannot be deleted."""

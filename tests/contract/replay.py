@@ -216,7 +216,9 @@ def _before(prepare: Preparation, body: Any, answered: dict[str, Any]) -> dict[s
         wanted, kind = asked.get(disk["lun"], {}), disk["managedDisk"]
         attaching = wanted.get("createOption") == "Attach" and "toBeDetached" not in wanted and not disk["toBeDetached"]
         if attaching:
-            prepare.disk(kind["id"], kind.get("storageAccountType", "Premium_LRS"), disk["diskSizeGB"])
+            prepare.disk(
+                kind["id"], kind.get("storageAccountType", "Premium_LRS"), disk["diskSizeGB"], answered.get("zones")
+            )
         if not attaching and "id" in kind:
             disks.append(disk)
     profile = {**profile, "dataDisks": disks}
