@@ -25,7 +25,7 @@ test: $(VENV)/.ready $(VENV)-worker/.ready $(VENV)-jupyterhub/.ready .azurite/.r
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/azure-functions-doctor doctor --path .
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m tests.run
 
 bench: $(VENV)/.ready ## measure the figures we promise; also written to benchmarks/latest.json
 	@$(BIN)/python -m benchmarks

@@ -1,0 +1,44 @@
+"""Run all tests; the few that fail while they share accelerated time with a busy computer are repeated once, alone."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# Tests that run a host or a simulated Azure, whose seconds are fractions of real ones.
+ACCELERATED = tuple(
+    f"tests/{folder}/" for folder in ("cli", "conformance", "e2e", "faults", "hazards", "host", "integration", "simulator")
+)
+# More failures than these have a cause that the load of the computer does not explain.
+MOST = 3
+ALL_TESTS = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+
+
+def to_repeat(failed: Sequence[str]) -> list[str]:
+    """Which failed tests (node IDs) are repeated: all of them or none."""
+    by_load = len(failed) <= MOST and all(test.startswith(ACCELERATED) for test in failed)
+    return sorted(failed) if by_load else []
+
+
+def run(arguments: Sequence[str], root: Path) -> int:
+    """Run pytest in a folder; returns its exit status, or that of the repetition."""
+    memory = root / ".pytest_cache" / "v" / "cache" / "lastfailed"
+    memory.unlink(missing_ok=True)
+    status = _pytest(arguments, root)
+    if status != 1 or not memory.exists():
+        return status
+    again = to_repeat(list(json.loads(memory.read_text())))
+    if not again or _pytest(again, root) != 0:
+        return status
+    print("\nPASSED ONLY WHEN REPEATED ALONE (a busy computer, or a test that depends on real time: find out which):")
+    print("".join(f"  {test}\n" for test in again))
+    return 0
+
+
+def _pytest(arguments: Sequence[str], root: Path) -> int:
+    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=root, check=False).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(ALL_TESTS, Path(__file__).resolve().parent.parent))
