@@ -31,7 +31,7 @@ def run(arguments: Sequence[str], root: Path) -> int:
     again = to_repeat(list(json.loads(memory.read_text())))
     if not again or _pytest(again, root) != 0:
         return status
-    sys.stdout.write("\nPASSED ONLY WHEN REPEATED ALONE (a busy computer, or a test that depends on real time: find out which):\n")
+    sys.stdout.write("\nPASSED ONLY WHEN REPEATED ALONE (busy computer, or dependence on real time: find out which):\n")
     sys.stdout.writelines(f"  {test}\n" for test in again)
     return 0
 
