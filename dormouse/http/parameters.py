@@ -164,7 +164,7 @@ PURGE = Parameter(
 )
 SNAPSHOT = Parameter(
     "snapshot",
-    "Take a snapshot of each OS disk before the deletion, and keep it; snapshots are billed until you delete them.",
+    "Take a snapshot of each disk that would be deleted, and keep it; snapshots are billed until you delete them.",
     {"type": "boolean"},
     _flag,
     absent=False,

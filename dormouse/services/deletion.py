@@ -25,7 +25,7 @@ async def delete(
 ) -> Started | AlreadyDeleted | DeletePreview:
     """Delete an environment with every resource that its plans have named; resources of others are kept and reported.
 
-    With `snapshot`, snapshots of its disks are taken first, and kept.
+    With `snapshot`, snapshots of the disks that it deletes are taken first, and kept.
 
     With `purge`, which only admins may ask for, nothing of it can be recovered. Raises CommandNotPossible while other
     environments depend on it.
@@ -57,10 +57,10 @@ async def delete(
 
 
 def _snapshots(record: EnvironmentRecord, dependencies: Dependencies, ulid: str) -> Snapshots:
-    """The snapshots of an environment's disks; raises CommandNotPossible for one without disks."""
+    """The snapshots of the disks that a deletion would delete; raises CommandNotPossible if there are none."""
     settings = dependencies.settings
     found = snapshots_of(
-        record.resources,
+        OwnedResources.to_delete(record.resources).resources,
         subscription=settings.azure_subscription_id,
         deployment=settings.deployment_id,
         environment=record.name,
@@ -68,7 +68,9 @@ def _snapshots(record: EnvironmentRecord, dependencies: Dependencies, ulid: str)
         ulid=ulid,
     )
     if not found.requests:
-        raise CommandNotPossible(f"{record.name} has no disk of which a snapshot could be kept.")
+        raise CommandNotPossible(
+            f"There is no disk that the deletion of {record.name} would delete, and so no snapshot to keep."
+        )
     return found
 
 

@@ -120,7 +120,9 @@ def rm(
     name: Name,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without confirmation.")] = False,
-    snapshot: Annotated[bool, typer.Option("--snapshot", help="Keep a snapshot of each OS disk, which is billed.")] = False,
+    snapshot: Annotated[
+        bool, typer.Option("--snapshot", help="Keep a snapshot of each deleted disk; it is billed.")
+    ] = False,
     purge: Annotated[bool, typer.Option("--purge", help="Also delete the password permanently (admins only).")] = False,
     wait: Wait = False,
     every: Every = None,

@@ -31,7 +31,7 @@ class Snapshots:
 def snapshots_of(
     resources: Sequence[Resource], *, subscription: str, deployment: str, environment: str, region: str, ulid: str
 ) -> Snapshots:
-    """A snapshot of each disk with a system or data on it; `ulid` makes their names unique.
+    """A snapshot of each of the disks among these resources; `ulid` makes their names unique.
 
     The tags name the environment without claiming that the snapshots belong to it: a deletion looks for those that do.
     """

@@ -142,6 +142,22 @@ def test_every_chat_command_gets_its_reply(slack: Slack, machine: str) -> None:
     later(1)
 
 
+def test_password_and_size_are_changed_from_chat(slack: Slack, control_plane: ControlPlane, own: str) -> None:
+    control_plane.up(own)
+    _, later = slack.say(f"rotate-password {own}")
+    begun, done = later(2)
+    assert f"{own}: rotate-password started" in begun
+    assert f"{own} has a new password: the newest version of the secret dormouse-{own}-" in done
+    _, later = slack.say(f"resize {own} Standard_NV12ads_A10_v5 restart")
+    begun, done = later(2)
+    assert f"{own}: resize started" in begun
+    assert f"{own} has the size Standard_NV12ads_A10_v5 now and is running, and every health check passed." in done
+    assert [(one["verb"], one["channel"]) for one in trail(control_plane, own)[:2]] == [
+        ("resize", "slack"),
+        ("rotate-password", "slack"),
+    ]
+
+
 def test_an_unknown_name_is_answered_with_suggestions(slack: Slack, control_plane: ControlPlane, machine: str) -> None:
     _, later = slack.say("stop cha")
     (answer,) = later(1)

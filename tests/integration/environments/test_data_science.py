@@ -79,6 +79,10 @@ def test_a_kept_data_disk_outlives_the_environment_and_serves_the_next_one(
     attached = machine["properties"]["storageProfile"]["dataDisks"]
     assert [(disk["lun"], disk["deleteOption"]) for disk in attached] == [(0, "Detach"), (1, "Detach")]
 
+    # A disk that stays needs no snapshot.
+    preview = control_plane.delete(name, snapshot="true", dry_run="true").json()
+    snapshots = [identifier.rpartition(f"/{name}-")[2].rpartition("-")[0] for identifier in preview["snapshots"]]
+    assert snapshots == ["data-1", "vm-disk"]
     deleted = control_plane.down(name)
     assert (deleted["outcome"], deleted["leftovers"]) == ("succeeded", [])
     (kept,) = azure.of_type(name, DISKS)

@@ -9,6 +9,8 @@ from tests.fleet import FleetSide
 from tests.support import WORKSTATION, AzureSide, ControlPlane, until
 
 PER_HOUR = 0.59
+# Amounts are shown in cents, and hours in hundredths.
+ROUNDING = 0.005 + 0.005 * PER_HOUR + 1e-9
 
 
 def power_rows(azure: AzureSide, environment: str) -> list[dict[str, Any]]:
@@ -30,7 +32,7 @@ def test_computing_is_counted_from_state_to_state_and_outlives_the_environment(f
     plane.follow(plane.post("spender", "stop"))
     fleet.sweep()
     stopped = plane.get("spender")["costs"]
-    assert stopped["this_month"]["amount"] == pytest.approx(stopped["hours_this_month"] * PER_HOUR, abs=0.02)
+    assert stopped["this_month"]["amount"] == pytest.approx(stopped["hours_this_month"] * PER_HOUR, abs=ROUNDING)
     fleet.sweep()
     assert plane.get("spender")["costs"]["hours_this_month"] == stopped["hours_this_month"], "stopped hours cost nothing"
     listed = fleet.control_plane.get("/environments").json()["value"]
@@ -59,6 +61,6 @@ def test_what_a_sweep_saves_is_shown_with_the_environment(fleet: FleetSide) -> N
     until(asleep, "it never fell asleep")
     until(lambda: plane.get("saver")["costs"]["hours_asleep"] > 0.05, "the hours are not counted")
     costs = plane.get("saver")["costs"]
-    assert costs["saved"]["amount"] == pytest.approx(costs["hours_asleep"] * PER_HOUR, abs=0.02)
+    assert costs["saved"]["amount"] == pytest.approx(costs["hours_asleep"] * PER_HOUR, abs=ROUNDING)
     assert [row["state"] for row in power_rows(azure, "saver")] == ["running"]
     plane.down("saver")
