@@ -8,7 +8,7 @@ from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.world import World, visible
 from local.azure.providers import network, roles, storage, vaults
 from local.azure.providers.common import Put, delete_later, found, shown
-from local.azure.providers.compute import disks, extensions, machines, power, resizing
+from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
@@ -67,7 +67,7 @@ PUT: dict[str, Put] = {
     CONTAINER: storage.put_container,
     MACHINE: machines.put_machine,
     DISK: disks.put_disk,
-    SNAPSHOT: resizing.put_snapshot,
+    SNAPSHOT: snapshots.put_snapshot,
     EXTENSION: extensions.put_extension,
     ROLE: lambda world, rid, request: roles.put(world, rid, request.json()),
     KEY_VAULT: vaults.put_vault,

@@ -104,6 +104,15 @@ def test_image_administrator_and_zone_cannot_change(azure: Azure, properties: di
     assert answer.body["error"]["target"] == target
 
 
+def os_disk(azure: Azure, identifier: str, state: str) -> dict[str, Any]:
+    """A disk of a machine; returns its properties."""
+    properties = {"diskSizeGB": 64, "diskState": state, "osType": "Linux", "provisioningState": "Succeeded"}
+    document = {"id": identifier, "name": identifier.rpartition("/")[2], "type": "Microsoft.Compute/disks"}
+    more = {"location": "westeurope", "sku": {"name": "Standard_LRS"}, "properties": properties}
+    azure.world.keep({**document, **more})
+    return properties
+
+
 @pytest.mark.parametrize(
     ("state", "body", "status", "words"),
     [
@@ -115,23 +124,14 @@ def test_image_administrator_and_zone_cannot_change(azure: Azure, properties: di
         ("Attached", {"sku": {"name": "Premium_LRS"}}, 409, "is not allowed when VM is running"),
         ("Reserved", {"properties": {"diskSizeGB": 32}}, 409, "cannot be resized down"),
         ("Reserved", {"properties": {"tier": "P40"}}, 501, "a PATCH of disks that changes tier"),
+        ("Reserved", {"sku": {"name": "Fastest_LRS"}}, 501, "a PATCH of a disk with the kind Fastest_LRS"),
     ],
 )
 def test_a_disk_only_grows_and_not_while_a_machine_runs_from_it(
     azure: Azure, state: str, body: dict[str, Any], status: int, words: str
 ) -> None:
-    disk = {"diskSizeGB": 64, "diskState": state, "osType": "Linux", "provisioningState": "Succeeded"}
     machine(azure, "deallocated")
-    azure.world.keep(
-        {
-            "id": DISK,
-            "name": "vm-os",
-            "type": "Microsoft.Compute/disks",
-            "location": "westeurope",
-            "sku": {"name": "Standard_LRS"},
-            "properties": disk,
-        }
-    )
+    disk = os_disk(azure, DISK, state)
     answer = manage(azure, "PATCH", DISK, body, "2024-03-02")
     assert (answer.status, words in str(answer.body)) == (status, True)
     azure.finish()
@@ -142,3 +142,23 @@ def test_a_disk_only_grows_and_not_while_a_machine_runs_from_it(
         assert after["sku"]["name"] == body.get("sku", {}).get("name", "Standard_LRS")
     else:
         assert (after["properties"], after["sku"]) == (disk, {"name": "Standard_LRS"})
+
+
+def test_a_snapshot_keeps_its_source_and_its_region(azure: Azure) -> None:
+    machine(azure, "deallocated")
+    for disk in (DISK, f"{DISK}-2"):
+        os_disk(azure, disk, "Reserved")
+
+    def take(source: str, region: str) -> Answer:
+        body = {"location": region, "properties": {"creationData": {"createOption": "Copy", "sourceResourceId": source}}}
+        answer = manage(azure, "PUT", f"{COMPUTE}/snapshots/kept", body, "2024-03-02")
+        azure.finish()
+        return answer
+
+    assert error(take(DISK, "northeurope")) == (400, "InvalidParameter")
+    assert error(take(f"{DISK}-3", "westeurope"))[0] == 404
+    assert [take(DISK, "westeurope").status for _ in range(2)] == [202, 202]
+    assert take(f"{DISK}-2", "westeurope").status == 501
+    kept = azure.world.resource(f"{COMPUTE}/snapshots/kept")
+    assert kept is not None
+    assert kept["properties"]["creationData"]["sourceResourceId"] == DISK

@@ -1,4 +1,4 @@
-"""Microsoft.Compute: other sizes of machines and disks that exist, what Azure refuses of them, and snapshots of disks."""
+"""Microsoft.Compute: other sizes of machines and disks that exist, and what Azure refuses of them."""
 
 from typing import Any
 
@@ -8,14 +8,23 @@ from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
 from local.azure.core.world import World
-from local.azure.providers.common import Body, canonical, check_put, found, referenced, tracked
+from local.azure.providers.common import Body, found
 from local.azure.providers.compute.admission import check_more_vcpus
 from local.azure.providers.compute.capacity import check_capacity, no_capacity
 from local.azure.providers.compute.catalogue import capabilities_of, has_local_disk
 from local.azure.providers.compute.disks import GIB, bearing
 from local.azure.providers.kinds import DISK
 
-SNAPSHOT_TAKES = 10.0  # seconds; assumed
+# https://learn.microsoft.com/rest/api/compute/disks/update#diskstorageaccounttypes
+KINDS = (
+    "Standard_LRS",
+    "StandardSSD_LRS",
+    "Premium_LRS",
+    "PremiumV2_LRS",
+    "UltraSSD_LRS",
+    "StandardSSD_ZRS",
+    "Premium_ZRS",
+)
 AT_REST = ("Reserved", "Unattached")
 
 
@@ -73,6 +82,8 @@ def patch_disk(world: World, rid: ResourceId, request: Request) -> Answer:
         int(given.get("diskSizeGB") or disk["properties"]["diskSizeGB"]),
         str(sku.get("name") or disk["sku"]["name"]),
     )
+    if kind not in KINDS:
+        raise not_simulated(f"a PATCH of a disk with the kind {kind}")
     _check_disk(disk, size, kind)
     operation = operations.begin(
         world,
@@ -146,40 +157,3 @@ def _with_disk(machine: Document, identifier: str, size: int, kind: str) -> Docu
         return machine
     changed = {**disk, "diskSizeGB": size, "managedDisk": {**disk["managedDisk"], "storageAccountType": kind}}
     return {**machine, "properties": {**machine["properties"], "storageProfile": {**profile, "osDisk": changed}}}
-
-
-def put_snapshot(world: World, rid: ResourceId, request: Request) -> Answer:
-    """Begin to take a snapshot of a disk; no recording shows one, so that shapes follow the documentation.
-
-    https://learn.microsoft.com/rest/api/compute/snapshots/create-or-update
-    """
-    body = request.json()
-    check_put(world, rid, body)
-    origin = body["properties"]["creationData"]
-    disk = referenced(world, str(origin["sourceResourceId"]), rid.text)
-    if canonical(str(body["location"])) != disk["location"]:
-        # Words and code are assumed: a snapshot is in the region of its disk.
-        raise Refused(400, "InvalidParameter", "The snapshot and its source must be in the same region.")
-    shown = {
-        name: disk["properties"][name] for name in ("diskSizeGB", "osType", "hyperVGeneration") if name in disk["properties"]
-    }
-    properties = {**shown, "creationData": origin, "provisioningState": "Updating", "incremental": False}
-    document = {**tracked(rid, body, properties), "sku": {"name": "Standard_LRS", "tier": "Standard"}}
-    operation = operations.begin(
-        world, "snapshot taken", rid.text, SNAPSHOT_TAKES, request=("PUT", rid.text), provider="Microsoft.Compute"
-    )
-    world.keep(document)
-    headers = operations.addresses(operation, request, disk["location"])
-    return Answer(202, document, headers)
-
-
-@operations.finisher("snapshot taken")
-def _snapshot_taken(world: World, operation: Document) -> None:
-    snapshot = world.resource(operation["resource"])
-    if snapshot is None:
-        return
-    if operation["status"] == "Failed":
-        world.forget(operation["resource"])
-        return
-    properties = {**snapshot["properties"], "provisioningState": "Succeeded", "timeCreated": world.text()}
-    operation["output"] = world.keep({**snapshot, "properties": properties})
