@@ -2,6 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+BIN_WORKER := $(VENV)-worker/bin
 PYTHONS := python3.13 python3.12 python3.11 python3.14 python3 python
 RIGHT := import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 SPEED ?= 10
@@ -9,7 +10,7 @@ AZURITE := azurite@3.35.0
 HUB_PROXY := configurable-http-proxy@5.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench azure-cli custodian format clean
+.PHONY: help demo run test bench azure-cli custodian lock package format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,12 +37,18 @@ azure-cli: $(VENV)/.ready $(VENV)-azure-cli/.ready ## Microsoft's az against the
 custodian: $(VENV)/.ready $(VENV)-custodian/.ready ## Cloud Custodian against the simulated Azure (first installs 700 MB)
 	OFFICIAL_TOOLS=1 $(BIN)/python -m pytest tests/conformance/tools/test_custodian.py
 
+lock: $(VENV)-worker/.ready ## resolve requirements.txt into requirements.lock, as Python 3.13 on Linux needs it
+	@$(BIN_WORKER)/python -m release.lock
+
+package: $(VENV)-worker/.ready ## build dist/dormouse.zip for a Flex Consumption app (BACKEND=storage or scheduler)
+	@$(BIN_WORKER)/python -m release.package --backend $(or $(BACKEND),storage)
+
 format: $(VENV)/.ready ## put imports and lines in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove what was installed and remembered
-	rm -rf $(VENV) $(VENV)-worker $(VENV)-jupyterhub $(VENV)-azure-cli $(VENV)-custodian .azurite .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf dist $(VENV) $(VENV)-worker $(VENV)-jupyterhub $(VENV)-azure-cli $(VENV)-custodian .azurite .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 
 # The newest file that says what to install is older than .ready, or everything is installed again.
 $(VENV)/.ready: requirements.txt requirements-dev.txt
