@@ -16,6 +16,7 @@ from dormouse.lifecycle import State
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
 from dormouse.resources.compute.machines import key_of, machine_ids
+from dormouse.text.log_events import log_event
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,8 @@ async def close_operation(request: Completion, cloud: Cloud) -> str:
                 await _forget_machines(known, request.ended_at, cloud)
         await records.forget_environment(request.environment)
     await records.release_lock(request.environment, request.operation)
+    about = {"operation": request.operation, "environment": request.environment, "outcome": request.outcome.status.value}
+    log.info("%s", log_event("operation ended", **about))
     try:
         record = await records.operation(request.operation)
     except UnreadableRecord as error:  # only a newer release can update it

@@ -1,5 +1,6 @@
 """Completion of the operations of a sweep, and of the sweep itself."""
 
+import logging
 from contextlib import suppress
 from dataclasses import replace
 
@@ -19,6 +20,9 @@ from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, w
 from dormouse.notifications.notification import Notification
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
+from dormouse.text.log_events import log_event
+
+log = logging.getLogger(__name__)
 
 # Machines of the previous report that are read when a sweep finds none; one that cannot be read makes it doubtful.
 MACHINES_CHECKED = 5
@@ -38,6 +42,7 @@ async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
         elif outcome.status is OutcomeStatus.FAILED:
             tracked = await fleet.change_tracked(planned.machine.key, failed)
             notifies = tracked.alarmed_at == request.ended_at
+            log.warning("%s", log_event("action not confirmed", machine=planned.machine.id, action=planned.action.value))
     began, ended = rfc3339(request.began_at), rfc3339(request.ended_at)
     await close_operation(Completion(request.operation, planned.lock, outcome, began, ended), cloud)
     return notifies
@@ -93,6 +98,10 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
         blind=bool(problem),
     )
     await fleet.finish_report(head)
+    summary = head.summary
+    counts = {"machines": summary.machines, "verdicts": summary.verdicts, "actions": summary.actions}
+    totals = {"saved_amount": summary.saved_amount, "hours_asleep": summary.hours_asleep, "problems": summary.problems}
+    log.info("%s", log_event("sweep ended", sweep=asked.id, dry_run=asked.dry_run, **counts, **totals))
     if not asked.dry_run:
         await Records(cloud.tables).release_lock(SWEEP_LOCK, asked.id)
     return [Notification("sweep failed", "", "sweep", problem, request.ended_at)] if notifies else []

@@ -1,0 +1,5 @@
+using 'main.bicep'
+
+param stage = 'int'
+param deploymentId = 'int'
+param location = 'westeurope'

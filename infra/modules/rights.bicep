@@ -1,0 +1,98 @@
+// What the control plane may do in a subscription: read everything, stop machines, and, if wanted, adopt and build.
+targetScope = 'subscription'
+
+param deploymentId string
+param principalId string
+param adoption bool
+param provisioning bool
+
+var here = subscription().id
+var builtIn = loadJsonContent('../built-in-roles.json')
+var custom = loadJsonContent('../roles.json')
+// Without it, Resource Graph leaves out what may not be read, without an error, and "nothing is left" would be a guess.
+// Monitoring Reader is asked for by the batch API of metrics.
+var readers = [builtIn.Reader, builtIn['Monitoring Reader']]
+// A role that can assign roles could give itself any other: only these may be assigned, and only to identities of machines.
+// https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-examples
+var ids = join(custom.assignable, ', ')
+var ofWrite = '@Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${ids}} AND @Request[Microsoft.Authorization/roleAssignments:PrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase {\'ServicePrincipal\'}'
+var ofDelete = '@Resource[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${ids}} AND @Resource[Microsoft.Authorization/roleAssignments:PrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase {\'ServicePrincipal\'}'
+var writes = '((!(ActionMatches{\'Microsoft.Authorization/roleAssignments/write\'})) OR (${ofWrite}))'
+var deletes = '((!(ActionMatches{\'Microsoft.Authorization/roleAssignments/delete\'})) OR (${ofDelete}))'
+
+resource read 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in readers: {
+  name: guid(here, principalId, role)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+  }
+}]
+
+resource sweepRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(here, deploymentId, 'sweep')
+  properties: {
+    roleName: 'Dormouse sweep (${deploymentId})'
+    description: 'Starts, restarts and deallocates machines.'
+    type: 'CustomRole'
+    assignableScopes: [here]
+    permissions: [
+      { actions: custom.sweep }
+    ]
+  }
+}
+
+resource sweep 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(here, principalId, sweepRole.id)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: sweepRole.id
+  }
+}
+
+resource adoptRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (adoption) {
+  name: guid(here, deploymentId, 'adopt')
+  properties: {
+    roleName: 'Dormouse adopt (${deploymentId})'
+    description: 'Installs the agent in machines that exist, which is root inside every machine of the subscription.'
+    type: 'CustomRole'
+    assignableScopes: [here]
+    permissions: [
+      { actions: custom.adopt }
+    ]
+  }
+}
+
+resource adopt 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (adoption) {
+  name: guid(here, principalId, adoptRole.id)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: adoptRole.id
+  }
+}
+
+resource provisionRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (provisioning) {
+  name: guid(here, deploymentId, 'provision')
+  properties: {
+    roleName: 'Dormouse provision (${deploymentId})'
+    description: 'Builds, changes and deletes environments. It can delete any resource group of the subscription.'
+    type: 'CustomRole'
+    assignableScopes: [here]
+    permissions: [
+      { actions: custom.provision }
+    ]
+  }
+}
+
+resource provision 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (provisioning) {
+  name: guid(here, principalId, provisionRole.id)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: provisionRole.id
+    condition: '${writes} AND ${deletes}'
+    conditionVersion: '2.0'
+  }
+}

@@ -1,0 +1,232 @@
+"""What is deployed fits the product: settings, tables, rights, roles, alerts, and the order in which Azure gets them."""
+
+import json
+import re
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from dormouse.blueprints.catalog import plan_for
+from dormouse.blueprints.specs import read_spec
+from dormouse.records import deduplication, environments, machines, power_history, prices
+from dormouse.resources.naming import table_prefix
+from dormouse.resources.registry import KINDS
+from dormouse.settings import Settings
+from tests.infra.bicep import Declaration, Either, Expression, literals_in, read, walk
+from tests.infra.test_bicep import FILES, INFRA, PARAMETERS
+from tests.support import ROOT
+from tests.unit.builders import SUBSCRIPTION, target
+
+SETTINGS = {field.name.upper() for field in fields(Settings)}
+# Of the Functions host and its libraries: https://learn.microsoft.com/azure/azure-functions/functions-app-settings
+OF_THE_HOST = {
+    "AzureWebJobsStorage__credential",
+    "AzureWebJobsStorage__clientId",
+    "AzureWebJobsStorage__blobServiceUri",
+    "AzureWebJobsStorage__queueServiceUri",
+    "AzureWebJobsStorage__tableServiceUri",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+    "AZURE_CLIENT_ID",
+    "AZURE_TOKEN_CREDENTIALS",
+    "DURABLE_TASK_SCHEDULER_CONNECTION_STRING",
+}
+# A Flex Consumption app ignores these, or its deployment ends with error 51021.
+# https://learn.microsoft.com/azure/azure-functions/functions-app-settings#flex-consumption-plan-deprecations
+FORBIDDEN = {
+    "AzureWebJobsStorage",
+    "ENABLE_ORYX_BUILD",
+    "FUNCTIONS_EXTENSION_VERSION",
+    "FUNCTIONS_MAX_HTTP_CONCURRENCY",
+    "FUNCTIONS_WORKER_PROCESS_COUNT",
+    "FUNCTIONS_WORKER_RUNTIME",
+    "FUNCTIONS_WORKER_RUNTIME_VERSION",
+    "SCM_DO_BUILD_DURING_DEPLOYMENT",
+    "TZ",
+    "WEBSITES_CONTAINER_START_TIME_LIMIT",
+    "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING",
+    "WEBSITE_CONTENTOVERVNET",
+    "WEBSITE_CONTENTSHARE",
+    "WEBSITE_DNS_SERVER",
+    "WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT",
+    "WEBSITE_MOUNT_ENABLED",
+    "WEBSITE_RUN_FROM_PACKAGE",
+    "WEBSITE_TIME_ZONE",
+    "WEBSITE_VNET_ROUTE_ALL",
+}
+# Microsoft's IDs: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+BUILT_IN = {
+    "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+    "Storage Table Data Contributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+    "Key Vault Secrets Officer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
+    "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+    "Monitoring Reader": "43d0d8ad-25c7-4714-9337-8ba259a9fe05",
+    "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+    "Durable Task Data Contributor": "0ad04412-c4d5-4796-b79c-f76d14c8d402",
+}
+VAULT = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/g/providers/Microsoft.KeyVault/vaults/dm-aaaa"
+ROLES: dict[str, list[str]] = json.loads((INFRA / "roles.json").read_text())
+
+
+def app_settings() -> dict[str, Any]:
+    settings: dict[str, Any] = read(INFRA / "modules" / "app.bicep").of("resource")["appSettings"].value["properties"]
+    return settings
+
+
+def test_the_app_gets_settings_that_it_knows_and_none_that_flex_forbids() -> None:
+    given = set(app_settings())
+    assert len(given) == 16
+    assert given <= SETTINGS | OF_THE_HOST
+    assert given >= OF_THE_HOST
+    assert not given & FORBIDDEN
+    for path in PARAMETERS:
+        assert set(literals_in(path).get("settings", {})) <= SETTINGS
+
+
+def test_the_app_starts_with_the_settings_as_azure_writes_them() -> None:
+    guid = "0d0e5e00-0000-4000-8000-000000000001"
+    known = {
+        "subscription().subscriptionId": guid,
+        "tenant().tenantId": guid,
+        "deploymentId": "pro",
+        "vault.properties.vaultUri": "https://dm-a.vault.azure.net/",
+        "vault.id": VAULT,
+        "storage.properties.primaryEndpoints.table": "https://dma.table.core.windows.net/",
+    }
+    ours = {name: known[value.text] for name, value in app_settings().items() if name in SETTINGS}
+    settings = Settings.from_environment({**ours, "WEBSITE_HOSTNAME": "dm-a.azurewebsites.net"})
+    assert (settings.key_vault_id, settings.deployment_id) == (VAULT, "pro")
+    assert settings.control_plane_url == "https://dm-a.azurewebsites.net/api"
+
+
+def test_every_table_of_the_records_is_created() -> None:
+    tables = {
+        *(environments.ENVIRONMENTS, environments.OPERATIONS, environments.LOCKS),
+        *(machines.HEARTBEATS, machines.MACHINES, machines.REPORTS),
+        *(deduplication.RECEIPTS, power_history.POWER, prices.PRICES),
+    }
+    file = read(INFRA / "modules" / "storage.bicep")
+    assert set(file.of("variable")["tables"].value) == tables
+    assert (table_prefix("main"), table_prefix("dev")) == ("", "dev")
+    prefix = read(INFRA / "main.bicep").of("module")["storage"].value["params"]["tablePrefix"]
+    assert prefix == Either(("", Expression("deploymentId")))
+
+
+def test_the_ids_of_built_in_roles_are_microsofts() -> None:
+    assert json.loads((INFRA / "built-in-roles.json").read_text()) == BUILT_IN
+    text = "".join((INFRA / name).read_text() for name in FILES)
+    assert all(name in text for name in BUILT_IN), "a role that is not assigned"
+    assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-", text), "an ID beside the list"
+
+
+def assignments() -> list[tuple[str, Declaration]]:
+    return [
+        (name, one)
+        for name in FILES
+        for one in read(INFRA / name).of("resource").values()
+        if one.type.startswith("Microsoft.Authorization/roleAssignments@")
+    ]
+
+
+@pytest.mark.parametrize(("name", "assignment"), [pytest.param(*one, id=one[1].name) for one in assignments()])
+def test_a_role_assignment_can_be_repeated_and_names_a_new_identity(name: str, assignment: Declaration) -> None:
+    body = assignment.value[0] if isinstance(assignment.value, list) else assignment.value
+    assert re.fullmatch(r"guid\(\S+, principalId, .+\)", body["name"].text), "another principal needs another name"
+    assert body["properties"]["principalType"] == "ServicePrincipal", "a new identity would not be found"
+
+
+def test_the_role_of_building_allows_what_the_kinds_need_and_no_more() -> None:
+    needed = {right for kind in KINDS.values() for right in kind.rights}
+    # Everything may be read (the role Reader), and secrets by a data role on the vault.
+    changes = {right for right in needed if not right.endswith("/read") and not right.startswith("Microsoft.KeyVault/")}
+    assert set(ROLES["provision"]) == changes
+    assert all(actions == sorted(actions) for name, actions in ROLES.items() if name != "assignable")
+
+
+def test_sweeps_may_change_nothing_but_power_and_nobody_assigns_roles_without_the_condition() -> None:
+    power = {
+        "Microsoft.Compute/virtualMachines/" + action for action in ("start/action", "restart/action", "deallocate/action")
+    }
+    assert set(ROLES["sweep"]) == power
+    assert not [
+        right for name in ("sweep", "adopt") for right in ROLES[name] if right.startswith("Microsoft.Authorization/")
+    ]
+    file = read(INFRA / "modules" / "rights.bicep")
+    conditions = {
+        one.name: one.value["properties"].get("condition") for one in file.of("resource").values() if one.name in ROLES
+    }
+    assert {name for name, condition in conditions.items() if condition} == {"provision"}
+    texts = {name: one.value.text for name, one in file.of("variable").items() if isinstance(one.value, Expression)}
+    assert conditions["provision"].text == "'${writes} AND ${deletes}'"
+    for action, side, half in (("write", "@Request", "writes"), ("delete", "@Resource", "deletes")):
+        assert f"ActionMatches{{\\'Microsoft.Authorization/roleAssignments/{action}\\'}}" in texts[half]
+        inner = texts[f"of{action.capitalize()}"]
+        assert inner.count(side) == 2, "who asks is judged by the request, what is deleted by the resource"
+        assert "GuidEquals {${ids}}" in inner
+        assert "StringEqualsIgnoreCase {\\'ServicePrincipal\\'}" in inner
+
+
+def test_only_roles_that_blueprints_assign_may_be_assigned() -> None:
+    assigned = set()
+    for path in sorted((ROOT / "examples").glob("*.json")):
+        spec = read_spec("ml1", json.loads(path.read_text()), caller_address="203.0.113.7", caller="ana")
+        resources = plan_for(spec, target(vault=VAULT, vault_url="https://dm-aaaa.vault.azure.net")).resources
+        text = json.dumps([[one.body, one.settings] for one in resources])
+        assigned |= set(re.findall(r"roleDefinitions/([0-9a-f-]{36})", text))
+    assert set(ROLES["assignable"]) == assigned
+
+
+def test_the_app_is_built_after_everything_that_its_identity_needs() -> None:
+    file = read(INFRA / "main.bicep")
+    modules = file.of("module")
+    after = {name: _modules_in(one) & set(modules) for name, one in modules.items()}
+
+    def before(name: str) -> set[str]:
+        return after[name] | {further for one in after[name] for further in before(one)}
+
+    needs = {"identity", "storage", "vault", "monitoring", "rights", "network", "scheduler"}
+    assert before("app") >= needs
+    with_roles = {f"modules/{name}.bicep" for name in needs}
+    assert {name for name, _ in assignments()} <= with_roles
+
+
+def _modules_in(module: Declaration) -> set[str]:
+    """The names in a module's declaration: those of modules are the ones that it waits for."""
+    return {node.text.decode() for node in walk(module.node) if node.type == "identifier" and node.text} - {module.name}
+
+
+def test_an_alert_compares_one_number_and_its_event_exists() -> None:
+    file = read(INFRA / "modules" / "monitoring.bicep")
+    rules = file.of("variable")["rules"].value
+    assert {rule["name"] for rule in rules} == {"no-sweep", "not-confirmed", "failures"}
+    written = "".join(path.read_text() for path in (ROOT / "activities").rglob("*.py"))
+    for rule in rules:
+        assert re.search(r"\| (summarize|extend) found = ", rule["query"]), "`count()` has one row even if nothing is found"
+        for event in re.findall(r'\\"event\\": \\"([a-z ]+)\\"', rule["query"]):
+            assert f'log_event("{event}"' in written
+    (criterion,) = file.of("resource")["alerts"].value[0]["properties"]["criteria"]["allOf"]
+    assert (criterion["metricMeasureColumn"], criterion["timeAggregation"]) == ("found", "Total")
+
+
+def test_the_workbook_reads_events_that_are_written() -> None:
+    queries = [item["content"]["query"] for item in json.loads((INFRA / "workbook.json").read_text())["items"]]
+    written = "".join(path.read_text() for path in (ROOT / "activities").rglob("*.py"))
+    assert len(queries) == 3
+    for query in queries:
+        (event,) = re.findall(r'"event": "([a-z ]+)"', query)
+        assert f'log_event("{event}"' in written
+
+
+def test_nothing_has_a_key_and_everything_is_encrypted_on_its_way() -> None:
+    account = read(INFRA / "modules" / "storage.bicep").of("resource")["account"].value["properties"]
+    assert (account["allowSharedKeyAccess"], account["allowBlobPublicAccess"], account["minimumTlsVersion"]) == (
+        False,
+        False,
+        "TLS1_2",
+    )
+    app = read(INFRA / "modules" / "app.bicep").of("resource")["app"].value["properties"]
+    assert (app["httpsOnly"], app["functionAppConfig"]["runtime"]) == (True, {"name": "python", "version": "3.13"})
+    monitoring = read(INFRA / "modules" / "monitoring.bicep").of("resource")
+    assert monitoring["component"].value["properties"]["DisableLocalAuth"] is True
