@@ -255,7 +255,7 @@ class AzureSide:
 
     def permit(self, *actions: str, without: Sequence[str] = ()) -> None:
         """Set what the roles of the control plane's identity allow."""
-        self.changed.append(("/permissions", {"actions": ["*"]}))
+        self.changed.append(("/permissions", {}))
         self.client.put("/permissions", json={"actions": actions, "not_actions": list(without)}).raise_for_status()
 
     def restrict(self, region: str, size: str) -> None:

@@ -1,10 +1,13 @@
 """The permissions of the identity that asks: what its roles allow in the subscription, and the refusal of anything else.
 
 Only whole requests are checked: not the rights to resources that a body refers to, nor those to read the results of
-Resource Graph. The identity may do everything unless a test takes something away.
+Resource Graph. The identity may do what the deployed roles allow (`infra/roles.json`), unless a test changes that.
 """
 
+import json
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 from local.azure.core.requests import Request
 from local.azure.core.resource_ids import parse
@@ -17,21 +20,28 @@ PERMISSIONS = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Authorizati
 GROUP = re.compile(r"/subscriptions/[^/]+/resourcegroups/[^/]+", re.IGNORECASE)
 GROUP_TYPE = "Microsoft.Resources/subscriptions/resourcegroups"
 FACT = "permissions"
-EVERYTHING: Document = {"actions": ["*"], "notActions": [], "dataActions": [], "notDataActions": []}
+ROLES = json.loads((Path(__file__).parents[3] / "infra" / "roles.json").read_text())
+# The role Reader, and the custom roles that a deployment gives to the control plane.
+DEPLOYED = ["*/read", *dict.fromkeys((*ROLES["sweep"], *ROLES["adopt"], *ROLES["provision"]))]
+PERMISSION: Document = {"actions": DEPLOYED, "notActions": [], "dataActions": [], "notDataActions": []}
 VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 
 
 def granted(world: World) -> Document:
     """The permission that the identity has."""
-    return world.store.get("facts", FACT) or EVERYTHING
+    return world.store.get("facts", FACT) or PERMISSION
 
 
 def grant(world: World, request: Request) -> Answer:
     """Set what the identity may do: its actions, and the exceptions from them."""
     body = request.json()
-    changed = {"actions": list(body.get("actions", ["*"])), "notActions": list(body.get("not_actions", []))}
-    world.store.put("facts", FACT, {**EVERYTHING, **changed})
+    permit(world, body.get("actions", DEPLOYED), body.get("not_actions", []))
     return Answer(204)
+
+
+def permit(world: World, actions: Sequence[str], without: Sequence[str] = ()) -> None:
+    """Let the identity do these actions, except some."""
+    world.store.put("facts", FACT, {**PERMISSION, "actions": list(actions), "notActions": list(without)})
 
 
 def listed(world: World) -> Answer:
