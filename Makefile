@@ -6,11 +6,13 @@ BIN_WORKER := $(VENV)-worker/bin
 PYTHONS := python3.13 python3.12 python3.11 python3.14 python3 python
 RIGHT := import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 SPEED ?= 10
+ENV ?= dev
+LOCATION ?= westeurope
 AZURITE := azurite@3.35.0
 HUB_PROXY := configurable-http-proxy@5.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench azure-cli custodian lock package format clean
+.PHONY: help demo run test bench azure-cli custodian lock package whatif deploy format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -42,6 +44,15 @@ lock: $(VENV)-worker/.ready ## resolve requirements.txt into requirements.lock, 
 
 package: $(VENV)-worker/.ready ## build dist/dormouse.zip for a Flex Consumption app (BACKEND=storage or scheduler)
 	@$(BIN_WORKER)/python -m release.package --backend $(or $(BACKEND),storage)
+
+whatif: ## show what `make deploy ENV=dev` would change (Azure CLI, after `az login`)
+	az deployment sub what-if --name dormouse-$(ENV) --location $(LOCATION) --parameters infra/main.$(ENV).bicepparam
+
+deploy: package ## deploy the control plane and its package (ENV=dev, int or pro; Azure CLI, after `az login`)
+	az deployment sub create --name dormouse-$(ENV) --location $(LOCATION) --parameters infra/main.$(ENV).bicepparam --output none
+	group="$$(az deployment sub show --name dormouse-$(ENV) --query properties.outputs.groupName.value --output tsv)" && \
+	app="$$(az deployment sub show --name dormouse-$(ENV) --query properties.outputs.appName.value --output tsv)" && \
+	az functionapp deployment source config-zip --resource-group "$$group" --name "$$app" --src dist/dormouse.zip --build-remote false
 
 format: $(VENV)/.ready ## put imports and lines in order
 	$(BIN)/ruff check --fix .

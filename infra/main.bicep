@@ -32,7 +32,7 @@ param privateNetwork bool = false
 @description('Whether a deleted vault and its secrets can be purged only after their retention; cannot be taken back.')
 param purgeProtection bool = false
 
-@description('More settings of the app, by name; see docs/settings.md. Secrets are references to a key vault.')
+@description('More settings of the app, by name; see docs/deployment.md. Secrets are references to a key vault.')
 param settings object = {}
 
 @description('The subscriptions whose machines are watched and stopped, besides this one.')
