@@ -29,7 +29,7 @@ def test_a_machine_without_features_is_checked_for_its_first_boot_only() -> None
     assert health_script(plain).startswith(HEAD.partition("@")[0])
 
 
-@pytest.mark.parametrize("program", ["hub", "pipelines"])
+@pytest.mark.parametrize("program", ["hub", "hub_check", "pipelines"])
 def test_the_programs_run_with_the_python_of_ubuntu_22_04(program: str) -> None:
     done = vermin("--target=3.10-", "--no-tips", "--violations", FOLDER / program)
     assert done.returncode == 0, done.stdout

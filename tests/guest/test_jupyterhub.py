@@ -13,7 +13,7 @@ import yaml
 
 from dormouse.environments.results import Check
 from dormouse.guest.cloud_init import NEEDRESTART, cloud_config, custom_data
-from dormouse.guest.features import jupyterhub
+from dormouse.guest.features import jupyterhub, rstudio
 from dormouse.guest.health import findings_in, health_script
 from dormouse.guest.setup_script import setup_script
 from dormouse.resources.features import Agent, DataDisks, Feature, GuestSetup, JupyterHub, NvidiaDriver
@@ -26,17 +26,19 @@ LARGEST_CUSTOM_DATA = 65_535
 NAMES = tuple(f"package-with-a-long-name-{number}==10.20.30" for number in range(50))
 
 
-def setup(*, gpu: bool = False, disks: bool = False, sudo: bool = True, packages: tuple[str, ...] = ()) -> GuestSetup:
+def setup(
+    *, gpu: bool = False, disks: bool = False, sudo: bool = True, packages: tuple[str, ...] = (), rstudio: bool = False
+) -> GuestSetup:
     features: list[Feature] = [
         *([NvidiaDriver()] if gpu else []),
         *([DataDisks(("/data", "/srv/images"))] if disks else []),
-        JupyterHub(("ana",), packages, sudo),
+        JupyterHub(("ana",), packages, sudo, rstudio=rstudio),
         Agent(URL, "api://dormouse"),
     ]
     return GuestSetup("ana", tuple(features))
 
 
-EVERYTHING = setup(gpu=True, disks=True, packages=NAMES)
+EVERYTHING = setup(gpu=True, disks=True, packages=NAMES, rstudio=True)
 
 
 def files_of(wanted: GuestSetup) -> dict[str, str]:
@@ -121,7 +123,8 @@ def test_sudo_in_notebooks_follows_the_spec() -> None:
 
 def test_the_machine_and_the_tests_install_the_same_versions() -> None:
     lines = (ROOT / "requirements-jupyterhub.txt").read_text().splitlines()
-    assert tuple(line for line in lines if not line.startswith("#")) == jupyterhub.PYTHON_PACKAGES
+    wanted = (*jupyterhub.PYTHON_PACKAGES, *rstudio.PYTHON_PACKAGES)
+    assert tuple(line for line in lines if not line.startswith("#")) == wanted
     assert f"HUB_PROXY := {jupyterhub.PROXY}\n" in (ROOT / "Makefile").read_text()
     assert all(package in setup_script(setup()) for package in (*jupyterhub.PYTHON_PACKAGES, jupyterhub.PROXY))
 
