@@ -41,5 +41,6 @@ c.Spawner.default_url = "/lab"
 c.Spawner.start_timeout = c.Spawner.http_timeout = 120
 environment = {"PATH": f"{hub['kernels']}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 if hub["rstudio"]:
-    environment["RSERVER_TIMEOUT"] = "60"  # RStudio starts more slowly the first time
+    # In seconds. RStudio starts more slowly the first time; the health check waits longer, to say what came of it.
+    environment["RSERVER_TIMEOUT"] = "30"
 c.Spawner.environment = environment

@@ -20,8 +20,8 @@ from .results import Result
 PORT = 8787
 LOOPBACK = ("0100007F", "0" * 24 + "01000000", "0" * 16 + "FFFF00000100007F")
 LISTENING = "0A"
-# R starts more slowly the first time.
-OPEN_SECONDS = 40.0
+# Longer than the configuration of the hub gives RStudio to start.
+OPEN_SECONDS = 45.0
 SESSION, TOKEN = "rsession", "rs-csrf-token"
 CLIENT_INIT = {"method": "client_init", "params": [], "clientId": "", "clientVersion": ""}
 
@@ -36,8 +36,15 @@ def open_r_session(browser: Browser, name: str) -> None:
         raise Result(f"failed the login worked, but RStudio does not start: {status}")
     headers = {"Content-Type": "application/json", "X-RS-CSRF-Token": browser.token("", TOKEN)}
     status, _, _ = browser.send("POST", f"{base}rpc/client_init", json.dumps(CLIENT_INIT).encode(), headers, OPEN_SECONDS)
-    if status != 200 or not any(word == SESSION for _, word in processes_of(name)):
+    if status != 200 or not stays(name):
         raise Result(f"failed RStudio started, but no R session: {status}")
+
+
+def stays(name: str) -> bool:
+    """Whether an R session of an account runs, and still runs a second later."""
+    before = {pid for pid, word in processes_of(name) if word == SESSION}
+    time.sleep(1)
+    return any(pid in before for pid, _ in processes_of(name))
 
 
 def tables() -> Iterator[str]:
@@ -55,12 +62,12 @@ def is_open_to_others(table: str) -> bool:
 
 
 def processes_of(name: str) -> Iterator[tuple[int, str]]:
-    """The processes of an account, with their names."""
+    """The processes of an account, with their names; one that has ended and is not waited for is none."""
     number = str(pwd.getpwnam(name).pw_uid)
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             lines = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line)
-            if lines["Uid"].split()[0] == number:
+            if lines["Uid"].split()[0] == number and "Z" not in lines["State"].split()[0]:
                 yield int(folder.name), lines["Name"].strip()
 
 
