@@ -22,7 +22,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        wanted = f"rs-csrf-token={self.headers['X-RS-CSRF-Token']}" in self.headers.get("Cookie", "")
+        wanted = self.headers["X-RS-CSRF-Token"] == "t0k" and "rs-csrf-token=t0k" in self.headers.get("Cookie", "")
         if self.path == "/rpc/client_init" and wanted:
             subprocess.Popen(["rsession"])
         self.send_response(200 if wanted else 401)
