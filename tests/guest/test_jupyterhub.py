@@ -45,12 +45,13 @@ def files_of(wanted: GuestSetup) -> dict[str, str]:
     return {item["path"]: item["content"] for item in yaml.safe_load(cloud_config(wanted))["write_files"]}
 
 
-@pytest.mark.parametrize(("gpu", "disks", "sudo"), list(itertools.product((True, False), repeat=3)))
+@pytest.mark.parametrize(("gpu", "disks", "sudo", "rstudio"), list(itertools.product((True, False), repeat=4)))
 def test_the_real_cloud_init_accepts_every_combination(
-    cloud_init: str, tmp_path: Path, gpu: bool, disks: bool, sudo: bool
+    cloud_init: str, tmp_path: Path, gpu: bool, disks: bool, sudo: bool, rstudio: bool
 ) -> None:
     path = tmp_path / "cloud-config.yaml"
-    path.write_text(cloud_config(setup(gpu=gpu, disks=disks, sudo=sudo, packages=("torch", "x; python_version > '3'"))))
+    packages = ("torch", "x; python_version > '3'")
+    path.write_text(cloud_config(setup(gpu=gpu, disks=disks, sudo=sudo, packages=packages, rstudio=rstudio)))
     checked = subprocess.run([cloud_init, "schema", "--config-file", str(path)], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
 

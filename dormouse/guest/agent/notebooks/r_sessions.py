@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from ..filesystem import FileSystem
-from ..system.processes import Processes, is_below
+from ..system.processes import Process, Processes, is_below
 from .kernel_use import KernelUse, Use
 from .processes import JupyterProcesses, Kernel
 
@@ -25,8 +26,11 @@ class RSessions:
     def since_last(self, moment: float) -> dict[Kernel, Use | None]:
         """How every session was used since the last call; None for one whose processes cannot be read."""
         every = self._processes.at(moment)
-        pids = {pid for pid, process in every.items() if process.name == SESSION}
-        first = sorted(pid for pid in pids if not is_below(every[pid].parent, pids, every))
-        return self._use.since_last(
-            moment, JupyterProcesses(every, (), tuple(Kernel(SESSION, (pid,), None) for pid in first))
-        )
+        sessions = tuple(Kernel(SESSION, (pid,), None) for pid in r_sessions_in(every))
+        return self._use.since_last(moment, JupyterProcesses(every, (), sessions))
+
+
+def r_sessions_in(every: Mapping[int, Process]) -> list[int]:
+    """The processes of R sessions, without those that another session has started."""
+    pids = {pid for pid, process in every.items() if process.name == SESSION}
+    return sorted(pid for pid in pids if not is_below(every[pid].parent, pids, every))
