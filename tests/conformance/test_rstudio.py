@@ -11,7 +11,7 @@ import pytest
 from dormouse.resources.network import COMMANDS
 from tests.conformance.hub_machine import VENV, HubMachine, Metadata, served, wait
 from tests.conformance.rstudio_stand_in import SESSION, STAND_IN
-from tests.conformance.test_jupyterhub import PROVES, need_a_hub
+from tests.conformance.test_jupyterhub import need_a_hub
 from tests.conftest import unchecked
 
 OPENED = "passed a login started a server; its kernel runs cells; RStudio opens an R session"
@@ -22,7 +22,7 @@ def hub() -> Iterator[HubMachine]:
     """A hub that runs, with a stand-in for RStudio Server; it can be checked only by root."""
     need_a_hub()
     if not list(VENV.glob("lib/*/site-packages/jupyter_rsession_proxy")):
-        unchecked(f"{VENV.name} with jupyter-rsession-proxy (make setup)", PROVES)
+        unchecked(f"{VENV.name} with jupyter-rsession-proxy", "that RStudio opens behind the real JupyterHub")
     folder = Path(tempfile.mkdtemp(prefix="dormouse-hub-"))
     folder.chmod(0o755)
     with served(Metadata()) as port:
@@ -86,6 +86,19 @@ def test_rstudio_has_no_port_of_its_own(hub: HubMachine) -> None:
     assert inodes, "it listens"
     rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
     assert not [row for row in rows if row[9] in inodes]
+
+
+def test_a_restart_of_the_hub_keeps_an_r_session(hub: HubMachine) -> None:
+    with hub.client() as client:
+        base = hub.open_server(client)
+        client.get(f"{base}rstudio/")
+        answer = client.post(f"{base}rstudio/rpc/client_init", headers={"X-RS-CSRF-Token": "t0k"}, json={})
+        assert answer.status_code == 200, answer.text
+    before = [hub.processes_of(hub.allowed, word) for word in ("rserver", "rsession")]
+    assert all(before)
+    hub.stop()
+    hub.start()
+    assert [hub.processes_of(hub.allowed, word) for word in ("rserver", "rsession")] == before
 
 
 def test_without_a_login_there_is_no_rstudio(hub: HubMachine) -> None:

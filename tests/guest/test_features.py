@@ -7,7 +7,7 @@ import pytest
 from dormouse.guest.features.registry import FEATURES
 from dormouse.guest.health import HEAD, expected_checks, health_script
 from dormouse.guest.packaging import FOLDER
-from dormouse.resources.features import Feature, GuestSetup
+from dormouse.resources.features import Feature, GuestSetup, JupyterHub
 from dormouse.serialization import decode, encode
 from tests.guest.setups import URL, setup, vermin
 
@@ -21,6 +21,12 @@ def test_every_feature_is_registered_under_the_name_that_its_data_carries() -> N
 def test_features_survive_durable_history() -> None:
     wanted = setup(control_plane=URL)
     assert decode(GuestSetup, encode(wanted)) == wanted
+
+
+def test_a_hub_in_the_history_of_an_older_release_has_no_rstudio() -> None:
+    hub = {"users": ["ana"], "packages": [], "sudo": True, "port": 8000, "feature": "jupyterhub"}
+    (found,) = decode(GuestSetup, {"admin_username": "ana", "features": [hub]}).features
+    assert found == JupyterHub(("ana",), rstudio=False)
 
 
 def test_a_machine_without_features_is_checked_for_its_first_boot_only() -> None:

@@ -98,6 +98,7 @@ def test_rstudio_is_on_a_machine_only_if_it_is_asked_for() -> None:
     script, files = setup_script(with_it), files_of(with_it)
     assert files["/etc/rstudio/rserver.conf"] == "www-address=127.0.0.1\n"
     assert files["/etc/rstudio/rsession.conf"] == "session-timeout-minutes=0\n", "an R session ends when its user ends it"
+    assert "cull" not in files["/etc/jupyterhub/jupyterhub_config.py"], "and its server is not ended for being idle"
     assert all(package in script for package in rstudio.PYTHON_PACKAGES)
     assert script.index("systemctl mask rstudio-server") < script.index("systemctl enable --now jupyterhub.service")
 

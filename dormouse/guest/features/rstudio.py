@@ -11,7 +11,8 @@ from dormouse.guest.files import GuestFile, text_file
 # `requirements-jupyterhub.txt` has the same versions.
 PYTHON_PACKAGES = ("jupyter-rsession-proxy==2.5.1", "jupyter-server-proxy==4.6.0")
 
-# The newest version of which a checksum is known; the one for Ubuntu 22.04 serves 24.04, for which there is none.
+# The newest version of which a checksum is known, from public Dockerfiles that pin it. The package for Ubuntu 22.04 also
+# serves 24.04, for which there is none.
 # https://github.com/rstudio/rstudio/issues/15569
 VERSION = "2026.07.0-139"
 SHA256 = "e7b310c9e46811635b8dea8df82c729686c3a78f35cfa7767d9567e30f528465"
