@@ -10,6 +10,7 @@ from dormouse.blueprints.blueprint import Blueprint
 from dormouse.blueprints.fields import CALLER, DriverVersion, PublicKey, Size, Source, Username, WeeklyHours
 from dormouse.blueprints.placement import MachineSpec, machine_of
 from dormouse.blueprints.python_packages import PythonPackages
+from dormouse.blueprints.rstudio import rstudio_misfits
 from dormouse.blueprints.spec import PREMIUM, Disk, Image, Network, Part
 from dormouse.errors import Fault
 from dormouse.idle.policy import IdlePolicy
@@ -142,6 +143,9 @@ class DataScienceSpec(MachineSpec):
     certificate: Annotated[
         Certificate | None, doc("The certificate that JupyterHub serves; null for a self-signed one.", None)
     ] = None
+    rstudio: Annotated[
+        bool, doc("Whether R and RStudio Server are installed; RStudio opens behind the login of JupyterHub.", True)
+    ] = False
     sudo: Annotated[bool, doc("Whether the administrator can become root in notebooks, without a password.", True)] = True
     idle: Annotated[
         IdlePolicy | None, doc("When the machine counts as idle; null for the default policy.", {"window": "45m"})
@@ -157,8 +161,8 @@ class DataScienceSpec(MachineSpec):
     ] = ("numpy", "pandas", "scipy", "scikit-learn", "matplotlib")
 
     def misfits(self) -> Sequence[Fault]:
-        """The faults of a VM size that does not fit the disks or the setup, and of data disks in each other's way."""
-        return [*super().misfits(), *_disk_misfits(self)]
+        """The faults of a size that does not fit disks or setup, of disks in each other's way, of an image for RStudio."""
+        return [*super().misfits(), *_disk_misfits(self), *rstudio_misfits(self.image, asked=self.rstudio)]
 
 
 def _disk_misfits(spec: DataScienceSpec) -> Iterator[Fault]:
@@ -180,12 +184,12 @@ def data_science(spec: DataScienceSpec, target: DeploymentTarget) -> Sequence[Re
     if spec.certificate:
         vm = with_user_identity(vm, spec.certificate.identity)
     disks = [data_disks.DataDisk(one.size_gib, one.type, one.keep, one.disk_id or "") for one in spec.data_disks]
-    endpoints = dict.fromkeys(("ssh", f"https:{HUB_PORT}"), spec.admin_username)
+    served = ("ssh", f"https:{HUB_PORT}", *([f"rstudio:{HUB_PORT}"] if spec.rstudio else []))
     return [
         resource_group(target),
         virtual_network(target, spec.network.address_space, spec.network.subnet),
         security_group(target, spec.allow_from, (SSH, HUB_PORT)),
-        public_address(target, endpoints),
+        public_address(target, dict.fromkeys(served, spec.admin_username)),
         network_interface(target),
         secret,
         *with_data_disks(target, vm, disks),
@@ -199,7 +203,7 @@ def _setup(spec: DataScienceSpec, machine: Machine, target: DeploymentTarget) ->
     features: list[Feature] = [
         *driver_feature(machine),
         *([DataDisks(paths)] if paths else []),
-        JupyterHub((spec.admin_username,), spec.python_packages, spec.sudo, secret, identity),
+        JupyterHub((spec.admin_username,), spec.python_packages, spec.sudo, secret, identity, rstudio=spec.rstudio),
         *target.agent,
     ]
     return GuestSetup(spec.admin_username, tuple(features))

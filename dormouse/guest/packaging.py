@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-AGENT, PIPELINES = "agent", "pipelines"
+AGENT, HUB_CHECK, PIPELINES = "agent", "hub_check", "pipelines"
 MAIN = "from {name}.main import main\n\nraise SystemExit(main())\n"
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 

@@ -58,8 +58,9 @@ class DataDisks:
 class JupyterHub:
     """JupyterHub over TLS for these accounts of the machine; `packages` are for its kernels, as in `PythonEnvironment`.
 
-    `sudo` is whether notebooks may become root. `certificate` is the URL of a Key Vault secret ("": a self-signed one), and
-    `identity` the resource ID of the user-assigned identity with which the machine reads it.
+    `sudo` is whether notebooks may become root, `rstudio` whether RStudio opens behind the hub. `certificate` is the URL of
+    a Key Vault secret ("": a self-signed one), and `identity` the resource ID of the user-assigned identity with which the
+    machine reads it.
     """
 
     users: tuple[str, ...]
@@ -68,6 +69,7 @@ class JupyterHub:
     certificate: str = ""
     identity: str = ""
     port: int = 8000
+    rstudio: bool = False
     feature: Literal["jupyterhub"] = "jupyterhub"
 
 

@@ -12,8 +12,14 @@ ADDRESSES, NICS = "Microsoft.Network/publicIPAddresses", "Microsoft.Network/netw
 API_VERSION = "2024-05-01"
 SSH, RDP = 22, 3389
 PORT_NAMES = {RDP: "RDP", SSH: "SSH"}
-COMMANDS = {"ssh": "ssh {username}@{host}", "rdp": "mstsc /v:{host}", "https": "https://{host}:{port}"}
-PORTS = {"ssh": SSH, "rdp": RDP, "https": 443}
+COMMANDS = {
+    "ssh": "ssh {username}@{host}",
+    "rdp": "mstsc /v:{host}",
+    "https": "https://{host}:{port}",
+    # https://jupyterhub.readthedocs.io/en/stable/reference/urls.html#hub-user-redirect
+    "rstudio": "https://{host}:{port}/hub/user-redirect/rstudio/",
+}
+PORTS = {"ssh": SSH, "rdp": RDP, "https": 443, "rstudio": 443}
 
 
 def virtual_network(target: DeploymentTarget, address_space: str, subnet: str) -> Resource:
@@ -32,7 +38,8 @@ def security_group(target: DeploymentTarget, allow_from: Sequence[str], open_por
 def public_address(target: DeploymentTarget, endpoints: Mapping[str, str], instance: str = "") -> Resource:
     """A static public IP address; `endpoints` has the user name for each protocol that is served at it.
 
-    The protocols are `ssh`, `rdp` and `https`, with a port if it is not the usual one: `https:8000`.
+    The protocols are `ssh`, `rdp`, `https` and `rstudio` (below a JupyterHub), with a port if it is not the usual one:
+    `https:8000`.
     """
     body = {"sku": {"name": "Standard"}, "properties": {"publicIPAllocationMethod": "Static"}}
     name = target.called("pip", instance)

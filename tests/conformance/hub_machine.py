@@ -1,5 +1,6 @@
 """A machine with the real JupyterHub: the files of the feature in a folder of their own, real accounts, PAM and TLS."""
 
+import gzip
 import json
 import os
 import shutil
@@ -108,11 +109,11 @@ class HubMachine:
     def set_up(self) -> None:
         """Write the generated files, with other folders and free ports, and add the accounts."""
         self.ports = free_ports(3)
-        feature = JupyterHub((self.allowed,), sudo=False, port=self.ports[0])
+        feature = JupyterHub((self.allowed,), sudo=False, port=self.ports[0], rstudio=True)
         for file in jupyterhub.JUPYTERHUB.files(feature):
             path = self.folder / file.path.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(file.content.decode().replace(f"#!{jupyterhub.PREFIX}/", f"#!{VENV}/"))
+            path.write_bytes(self.placed(file.content) if file.is_text else gzip.decompress(file.content))
             path.chmod(int(file.permissions, 8))
         self.settings(**jupyterhub.settings_of(feature))
         self.settings(
@@ -136,6 +137,11 @@ class HubMachine:
         for name in (self.allowed, self.other):
             run("chpasswd", given=f"{name}:{PASSWORD}\n")
 
+    def placed(self, content: bytes) -> bytes:
+        """A text file with the folders of this machine."""
+        text = content.decode().replace(jupyterhub.CHECK_ARCHIVE, f"{self.folder}{jupyterhub.CHECK_ARCHIVE}")
+        return text.replace(f"{jupyterhub.PREFIX}/", f"{VENV}/").encode()
+
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Change the settings of the hub; returns those before."""
         path = self.folder / "etc" / "jupyterhub" / "hub.json"
@@ -148,6 +154,12 @@ class HubMachine:
         path = self.folder / folder / name
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
+        return path
+
+    def script(self, name: str, text: str) -> Path:
+        """A program that notebooks find on this machine, with its own interpreter."""
+        path = self.program(name, "", "kernels/bin")
+        path.write_text(text)
         return path
 
     def start(self) -> None:
@@ -189,6 +201,14 @@ class HubMachine:
         client.get("/hub/login")
         token = next(cookie.value for cookie in client.cookies.jar if cookie.name == "_xsrf" and cookie.path == "/hub/")
         return client.post("/hub/login?next=", data={"username": name, "password": password, "_xsrf": str(token)})
+
+    def open_server(self, client: httpx.Client) -> str:
+        """Log in and wait for the notebook server; returns its path."""
+        client.follow_redirects = True
+        assert self.log_in(client, self.allowed, PASSWORD).status_code == 200
+        base = f"/user/{self.allowed}/"
+        wait(lambda: client.get(f"{base}lab").url.path == f"{base}lab", self.log)
+        return base
 
     def processes_of(self, account: str, word: str) -> list[int]:
         """The processes of an account that have a word in their command lines."""

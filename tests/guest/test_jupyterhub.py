@@ -13,7 +13,7 @@ import yaml
 
 from dormouse.environments.results import Check
 from dormouse.guest.cloud_init import NEEDRESTART, cloud_config, custom_data
-from dormouse.guest.features import jupyterhub
+from dormouse.guest.features import jupyterhub, rstudio
 from dormouse.guest.health import findings_in, health_script
 from dormouse.guest.setup_script import setup_script
 from dormouse.resources.features import Agent, DataDisks, Feature, GuestSetup, JupyterHub, NvidiaDriver
@@ -26,29 +26,32 @@ LARGEST_CUSTOM_DATA = 65_535
 NAMES = tuple(f"package-with-a-long-name-{number}==10.20.30" for number in range(50))
 
 
-def setup(*, gpu: bool = False, disks: bool = False, sudo: bool = True, packages: tuple[str, ...] = ()) -> GuestSetup:
+def setup(
+    *, gpu: bool = False, disks: bool = False, sudo: bool = True, packages: tuple[str, ...] = (), rstudio: bool = False
+) -> GuestSetup:
     features: list[Feature] = [
         *([NvidiaDriver()] if gpu else []),
         *([DataDisks(("/data", "/srv/images"))] if disks else []),
-        JupyterHub(("ana",), packages, sudo),
+        JupyterHub(("ana",), packages, sudo, rstudio=rstudio),
         Agent(URL, "api://dormouse"),
     ]
     return GuestSetup("ana", tuple(features))
 
 
-EVERYTHING = setup(gpu=True, disks=True, packages=NAMES)
+EVERYTHING = setup(gpu=True, disks=True, packages=NAMES, rstudio=True)
 
 
 def files_of(wanted: GuestSetup) -> dict[str, str]:
     return {item["path"]: item["content"] for item in yaml.safe_load(cloud_config(wanted))["write_files"]}
 
 
-@pytest.mark.parametrize(("gpu", "disks", "sudo"), list(itertools.product((True, False), repeat=3)))
+@pytest.mark.parametrize(("gpu", "disks", "sudo", "rstudio"), list(itertools.product((True, False), repeat=4)))
 def test_the_real_cloud_init_accepts_every_combination(
-    cloud_init: str, tmp_path: Path, gpu: bool, disks: bool, sudo: bool
+    cloud_init: str, tmp_path: Path, gpu: bool, disks: bool, sudo: bool, rstudio: bool
 ) -> None:
     path = tmp_path / "cloud-config.yaml"
-    path.write_text(cloud_config(setup(gpu=gpu, disks=disks, sudo=sudo, packages=("torch", "x; python_version > '3'"))))
+    packages = ("torch", "x; python_version > '3'")
+    path.write_text(cloud_config(setup(gpu=gpu, disks=disks, sudo=sudo, packages=packages, rstudio=rstudio)))
     checked = subprocess.run([cloud_init, "schema", "--config-file", str(path)], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
 
@@ -121,7 +124,8 @@ def test_sudo_in_notebooks_follows_the_spec() -> None:
 
 def test_the_machine_and_the_tests_install_the_same_versions() -> None:
     lines = (ROOT / "requirements-jupyterhub.txt").read_text().splitlines()
-    assert tuple(line for line in lines if not line.startswith("#")) == jupyterhub.PYTHON_PACKAGES
+    wanted = (*jupyterhub.PYTHON_PACKAGES, *rstudio.PYTHON_PACKAGES)
+    assert tuple(line for line in lines if not line.startswith("#")) == wanted
     assert f"HUB_PROXY := {jupyterhub.PROXY}\n" in (ROOT / "Makefile").read_text()
     assert all(package in setup_script(setup()) for package in (*jupyterhub.PYTHON_PACKAGES, jupyterhub.PROXY))
 

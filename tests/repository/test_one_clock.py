@@ -9,7 +9,8 @@ import pytest
 from tests.support import ROOT
 
 # Programs of their own, on machines with real time.
-PROGRAMS = (ROOT / "dormouse" / "guest" / "agent", ROOT / "dormouse" / "guest" / "hub")
+GUEST = ROOT / "dormouse" / "guest"
+PROGRAMS = (GUEST / "agent", GUEST / "hub", GUEST / "hub_check")
 ONE_CLOCK = ROOT / "dormouse" / "clock.py"
 OF_TIME = frozenset({"time", "time_ns", "gmtime", "localtime", "ctime", "strftime"})
 OF_DATES = frozenset({"now", "utcnow", "today"})

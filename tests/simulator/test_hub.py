@@ -99,6 +99,35 @@ def test_a_certificate_of_key_vault_needs_an_identity_and_a_secret(
     assert results["jupyterhub"].startswith("passed" if result.startswith("passed") else result)
 
 
+RSTUDIO = replace(SETUP, features=(*SETUP.features[:2], JupyterHub(("ana",), rstudio=True)))
+DOES_NOT_START = "failed the login worked, but RStudio does not start: 500"
+
+
+def test_a_hub_with_rstudio_opens_an_r_session(tmp_path: Path) -> None:
+    said = found(tmp_path, cloud_config(RSTUDIO))["jupyterhub"]
+    assert said == "passed a login started a server; its kernel runs cells and sees 2 GPUs; RStudio opens an R session"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (("systemctl mask rstudio-server", "www-address=127.0.0.1"), "true", "failed RStudio listens on port 8787"),
+        (("systemctl mask rstudio-server",), "true", DOES_NOT_START),
+        (("jupyter-rsession-proxy",), "another", DOES_NOT_START),
+        (("session-rpc-key",), "another-key", DOES_NOT_START),
+        (("apt install r-base r-base-dev curl",), "", DOES_NOT_START),
+    ],
+)
+def test_an_rstudio_that_lacks_something_does_not_pass(
+    tmp_path: Path, before: tuple[str, ...], after: str, says: str
+) -> None:
+    config = cloud_config(RSTUDIO)
+    for text in before:
+        assert text in config
+        config = config.replace(text, after)
+    assert found(tmp_path, config)["jupyterhub"].startswith(says)
+
+
 def test_nothing_passes_before_the_setup_is_done(tmp_path: Path) -> None:
     results = found(tmp_path, cloud_config(SETUP), setup_seconds=60.0)
     assert results["jupyterhub"] == "waiting the hub is not installed yet"

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import dedent
 
+from dormouse.guest.features import rstudio
 from dormouse.guest.features.feature import GuestFeature
 from dormouse.guest.features.python_environment import pip_commands
 from dormouse.guest.files import READY_PATH, GuestFile, text_file, unit_file
-from dormouse.guest.packaging import bare
+from dormouse.guest.packaging import HUB_CHECK, bare, packed_program
 from dormouse.resources.features import JupyterHub
 
 PREFIX, KERNELS = "/opt/jupyterhub", "/opt/notebooks"
 FOLDER, DATA = "/etc/jupyterhub", "/var/lib/jupyterhub"
 CHECK, CERTIFICATE = "/usr/local/sbin/dormouse-hub-check", "/usr/local/sbin/dormouse-hub-certificate"
 UNIT, RENEWAL = "jupyterhub.service", "dormouse-hub-certificate"
+CHECK_ARCHIVE = "/usr/local/lib/dormouse/hub-check.pyz"
 CHECK_ACCOUNT, CHECK_HOME = "dormouse-check", "/var/lib/dormouse/hub-check"
 SOURCES = Path(__file__).parent.parent / "hub"
 METADATA = "http://169.254.169.254"
@@ -77,6 +79,7 @@ def settings_of(hub: JupyterHub) -> dict[str, object]:
         "kernels": KERNELS,
         "certificate": hub.certificate,
         "identity": hub.identity,
+        "rstudio": hub.rstudio,
         "metadata": METADATA,
         "ready": READY_PATH,
     }
@@ -92,16 +95,18 @@ def _files(hub: JupyterHub) -> Sequence[GuestFile]:
         text_file(f"{FOLDER}/hub.json", f"{json.dumps(settings_of(hub))}\n"),
         text_file(f"{FOLDER}/jupyterhub_config.py", bare((SOURCES / "jupyterhub_config.py").read_text())),
         text_file(CERTIFICATE, program("certificate.py", "/usr/bin/python3"), "0755"),
-        text_file(CHECK, program("check.py", f"{PREFIX}/bin/python"), "0755"),
+        GuestFile(CHECK_ARCHIVE, "0644", packed_program(HUB_CHECK), is_text=False),
+        text_file(CHECK, f'#!/bin/sh\nexec {PREFIX}/bin/python -I {CHECK_ARCHIVE} "$@"\n', "0755"),
         unit_file(UNIT, SERVICE),
         unit_file(f"{RENEWAL}.service", RENEWAL_SERVICE),
         unit_file(f"{RENEWAL}.timer", RENEWAL_TIMER),
+        *(rstudio.files() if hub.rstudio else []),
     ]
 
 
 def _install(hub: JupyterHub) -> str:
     values = {
-        "PACKAGES": " ".join(PYTHON_PACKAGES),
+        "PACKAGES": " ".join((*PYTHON_PACKAGES, *(rstudio.PYTHON_PACKAGES if hub.rstudio else ()))),
         "PROXY": PROXY,
         "PIP": "\n".join(pip_commands(f"{KERNELS}/bin/pip", (IPYKERNEL, *hub.packages))),
         "SUDO": SUDO if hub.sudo else "",
@@ -112,7 +117,7 @@ def _install(hub: JupyterHub) -> str:
         "UNIT": UNIT,
         "RENEWAL": RENEWAL,
     }
-    text = INSTALL
+    text = (rstudio.INSTALL if hub.rstudio else "") + INSTALL
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)
     return text

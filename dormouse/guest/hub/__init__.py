@@ -1,1 +1,1 @@
-"""Programs for machines with JupyterHub: its configuration, its certificate, and its check. They need no other module."""
+"""Programs for machines with JupyterHub: its configuration and its certificate. They need no other module."""

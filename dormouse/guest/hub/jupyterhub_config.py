@@ -39,4 +39,8 @@ singleuser = [str(prefix / "bin" / "jupyterhub-singleuser")]
 c.Spawner.cmd = singleuser if hub["sudo"] else ["/usr/bin/setpriv", "--no-new-privs", *singleuser]
 c.Spawner.default_url = "/lab"
 c.Spawner.start_timeout = c.Spawner.http_timeout = 120
-c.Spawner.environment = {"PATH": f"{hub['kernels']}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+environment = {"PATH": f"{hub['kernels']}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+if hub["rstudio"]:
+    # In seconds. RStudio starts more slowly the first time; the health check waits longer, to say what came of it.
+    environment["RSERVER_TIMEOUT"] = "30"
+c.Spawner.environment = environment

@@ -18,7 +18,7 @@ SSH = 22
 class EndpointView:
     """A way into an environment."""
 
-    kind: Annotated[str, doc("The protocol: `ssh`, `rdp`, `https` …", "ssh")]
+    kind: Annotated[str, doc("The protocol: `ssh`, `rdp`, `https` …, or `rstudio`, which opens below `https`.", "ssh")]
     host: Annotated[str, doc("The IP address or host name.", "203.0.113.10")]
     port: Annotated[int, doc("The TCP port.", SSH)]
     command: Annotated[str, doc("A command or URL that connects.", "ssh azureuser@203.0.113.10")]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STORAGE = "Microsoft.Storage/storageAccounts"
 TIME_FOR_A_SCRIPT = 20
-LOSABLE = ("driver", "mount", "desktop", "hub")
+LOSABLE = ("driver", "mount", "desktop", "hub", "rstudio")
 
 # The share of the first setup after which a hub is installed.
 HUB_FROM = 0.95
@@ -206,7 +206,10 @@ class Guest:
             return {"HUB": "missing", "HUB_CERTIFICATE": "", "HUB_LOGIN": ""}
         installed = self._inside["first_up"] + HUB_FROM * self._inside["setup_takes"]
         up_seconds = self._world.seconds() - max(self._inside["up"], installed)
-        known = {**hub, "runs": hub["runs"] and "hub" not in self._inside.get("lost", [])}
+        lost = self._inside.get("lost", [])
+        known = {**hub, "runs": hub["runs"] and "hub" not in lost}
+        if hub.get("rstudio") and "rstudio" in lost:
+            known["rstudio"] = {**hub["rstudio"], "runs": False}
         said = said_of_certificate(self._world, self._machine, known, up_seconds)
         login = said_of_login(self._world, self._machine, known, up_seconds, gpus)
         return {"HUB": "installed", "HUB_CERTIFICATE": said, "HUB_LOGIN": login}

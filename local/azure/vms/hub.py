@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from local.azure.core.world import World
 
 SETTINGS, CONFIGURATION = "/etc/jupyterhub/hub.json", "/etc/jupyterhub/jupyterhub_config.py"
-UNIT = "/etc/systemd/system/jupyterhub.service"
+UNIT, SETUP = "/etc/systemd/system/jupyterhub.service", "/usr/local/sbin/dormouse-setup"
+RSTUDIO_CONF = "/etc/rstudio/rserver.conf"
 CHECK, CERTIFICATE = "/usr/local/sbin/dormouse-hub-check", "/usr/local/sbin/dormouse-hub-certificate"
 # A hub on a real machine answers 1.5 to 3.1 seconds after its start; until then its proxy answers 404.
 STARTS_WITHIN = 3.0
@@ -35,6 +36,21 @@ def hub_in(files: Mapping[str, str]) -> dict[str, Any] | None:
         "certificate": settings.get("certificate", ""),
         "identity": settings.get("identity", ""),
         "hides_gpus": "PrivateDevices=yes" in unit,
+        "rstudio": _rstudio_in(files) if settings.get("rstudio") else None,
+    }
+
+
+def _rstudio_in(files: Mapping[str, str]) -> dict[str, bool]:
+    """What the files say about RStudio: whether users can start it, and whether its own service is reachable by others.
+
+    Users cannot while the service runs or has left its keys. https://github.com/rstudio/rstudio/issues/18255
+    """
+    setup = files.get(SETUP, "")
+    needed = ("/server/jammy/amd64/rstudio-server-", "r-base", "jupyter-rsession-proxy", "session-rpc-key")
+    stopped = "systemctl mask rstudio-server" in setup
+    return {
+        "runs": stopped and all(word in setup for word in needed),
+        "open": not stopped and "www-address=127.0.0.1" not in files.get(RSTUDIO_CONF, ""),
     }
 
 
@@ -61,8 +77,14 @@ def said_of_login(world: "World", machine: Document, hub: Mapping[str, Any], up_
         return trouble
     if gpus and hub["hides_gpus"]:
         return f"failed no GPU in notebooks: 0 of {gpus} GPUs are visible in a kernel"
+    if rstudio := hub.get("rstudio"):
+        if rstudio["open"]:
+            return "failed RStudio listens on port 8787, past the login of the hub"
+        if not rstudio["runs"]:
+            return "failed the login worked, but RStudio does not start: 500"
     sees = f" and sees {gpus} GPU{'s' if gpus > 1 else ''}" if gpus else ""
-    return f"passed a login started a server; its kernel runs cells{sees}"
+    opens = "; RStudio opens an R session" if rstudio else ""
+    return f"passed a login started a server; its kernel runs cells{sees}{opens}"
 
 
 def public_addresses(world: "World", machine: Document) -> list[str]:

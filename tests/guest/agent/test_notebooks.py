@@ -487,10 +487,13 @@ def test_commands_that_only_mention_ipykernel_are_not_kernels() -> None:
         assert is_server(command, [])
 
 
-def test_only_kernels_of_servers_count_as_idle_holders_of_a_gpu(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_kernels_of_servers_and_r_sessions_count_as_idle_holders_of_a_gpu(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", f"{machine.programs}:{os.defpath}")
     machine.program(
-        "nvidia-smi", 'case "$*" in *apps*) echo "600, 9"; echo "601, 9";; *) echo "0, 0, 1, 9, 9"; sleep 9;; esac'
+        "nvidia-smi",
+        'case "$*" in *apps*) echo "600, 9"; echo "601, 9"; echo "602, 9";; *) echo "0, 0, 1, 9, 9"; sleep 9;; esac',
     )
     filesystem = FileSystem(str(machine.root))
     processes = Processes(filesystem)
@@ -498,8 +501,9 @@ def test_only_kernels_of_servers_count_as_idle_holders_of_a_gpu(machine: Machine
     server(machine)
     kernel(machine, 600, 500)
     kernel(machine, 601, 1)
+    machine.process(602, "rsession")
     try:
         assert eventually(lambda: bool(read_source(gpus, 0.0, 0.0)[0]))
-        assert read_source(GpuProcesses(gpus, processes), 0.0, 0.0) == ({"gpu_processes": 1, "gpu_kernel_processes": 1}, "")
+        assert read_source(GpuProcesses(gpus, processes), 0.0, 0.0) == ({"gpu_processes": 1, "gpu_kernel_processes": 2}, "")
     finally:
         gpus.end()

@@ -59,6 +59,45 @@ def test_a_hub_that_a_boot_has_broken_is_unhealthy(control_plane: ControlPlane, 
     assert "jupyterhub: the hub answers 404; see journalctl -u jupyterhub" in restarted["reason"]
 
 
+def test_rstudio_is_ready_behind_the_hub_and_checked_again_after_a_start(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    operation = control_plane.up(name, {**SPEC, "rstudio": True})
+    (login,) = (each for each in operation["health_checks"] if each["name"] == "jupyterhub")
+    assert login["detail"].endswith("its kernel runs cells; RStudio opens an R session")
+    _, https, rstudio = control_plane.get(name)["endpoints"]
+    assert (rstudio["kind"], rstudio["port"]) == ("rstudio", 8000)
+    assert rstudio["command"] == f"{https['command']}/hub/user-redirect/rstudio/", "below the address of the hub"
+    (firewall,) = azure.of_type(name, "Microsoft.Network/networkSecurityGroups")
+    ports = [rule["properties"]["destinationPortRange"] for rule in firewall["properties"]["securityRules"]]
+    assert sorted(ports) == ["22", "8000"]
+
+    azure.next_boot_loses(name, "rstudio")
+    restarted = control_plane.follow(control_plane.post(name, "restart"))
+    assert restarted["outcome"] == "unhealthy"
+    assert "jupyterhub: the login worked, but RStudio does not start: 500" in restarted["reason"]
+
+
+def test_rstudio_cannot_be_switched_on_or_off_later_and_every_such_field_is_listed(
+    control_plane: ControlPlane, name: str
+) -> None:
+    control_plane.up(name, {**SPEC, "rstudio": True})
+    refused = control_plane.put(name, {**SPEC, "rstudio": False, "sudo": False, "allow_from": ["203.0.113.0/24"]})
+    assert refused.status_code == 422, refused.text
+    assert {fault["pointer"] for fault in refused.json()["errors"]} == {"/rstudio", "/sudo"}
+    same = control_plane.put(name, {**SPEC, "rstudio": True}, dry_run="true").json()
+    assert same["would"] == "nothing", same
+
+
+def test_an_image_without_a_package_of_rstudio_is_refused_with_advice(control_plane: ControlPlane, name: str) -> None:
+    image = {"offer": "0001-com-ubuntu-server-focal", "sku": "20_04-lts-gen2"}
+    refused = control_plane.put(name, {**SPEC, "rstudio": True, "image": image, "disk": {"size_gib": 29}})
+    assert refused.status_code == 422, refused.text
+    found = {fault["pointer"]: fault["detail"] for fault in refused.json()["errors"]}
+    assert set(found) == {"/rstudio", "/disk/size_gib"}
+    assert "or leave out `rstudio`" in found["/rstudio"]
+
+
 def test_notebooks_on_a_gpu_size_see_every_gpu(control_plane: ControlPlane, name: str) -> None:
     operation = control_plane.up(name, {**SPEC, "size": "Standard_NV72ads_A10_v5"})
     (login,) = (each for each in operation["health_checks"] if each["name"] == "jupyterhub")

@@ -58,6 +58,48 @@ def test_the_administrator_is_the_user_of_the_hub() -> None:
     assert setup.features == (JupyterHub(("ana",), ("pandas",), sudo=False),)
 
 
+def test_rstudio_is_installed_behind_the_hub_and_opens_no_port() -> None:
+    built = plan(rstudio=True, admin_username="ana")
+    setup = built.resource("vm").setup
+    assert setup is not None
+    (hub,) = setup.features
+    assert isinstance(hub, JupyterHub)
+    assert (hub.users, hub.rstudio) == (("ana",), True)
+    rules = built.resource("firewall").body["properties"]["securityRules"]
+    assert [rule["properties"]["destinationPortRange"] for rule in rules] == ["22", "8000"]
+    assert built.resource("address").settings == {"ssh": "ana", "https:8000": "ana", "rstudio:8000": "ana"}
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {},
+        {"offer": "0001-com-ubuntu-server-jammy", "sku": "22_04-lts-gen2"},
+        {"publisher": "microsoft-dsvm", "offer": "ubuntu-2204", "sku": "2204-gen2"},
+        {"publisher": "contoso", "offer": "noble-with-tools", "sku": "gen2"},
+    ],
+)
+def test_rstudio_has_a_package_for_ubuntu_22_04_and_24_04(image: dict[str, str]) -> None:
+    assert read(rstudio=True, image=image).rstudio
+
+
+@pytest.mark.parametrize(
+    ("offer", "sku"),
+    [
+        ("0001-com-ubuntu-server-focal", "20_04-lts-gen2"),
+        ("ubuntu-26_04-lts", "server"),
+        ("ubuntu-resolute", "server"),
+        ("debian-13", "13-gen2"),
+        ("our-image", "2024-0400"),
+    ],
+)
+def test_rstudio_is_refused_for_other_images_together_with_every_other_fault(offer: str, sku: str) -> None:
+    found = faults(rstudio=True, image={"offer": offer, "sku": sku}, size="Standard_D4_v5", disk={"type": "Premium_LRS"})
+    assert set(found) == {"/rstudio", "/disk/type"}
+    assert f"the image is Canonical {offer} {sku}; choose the offer ubuntu-24_04-lts" in found["/rstudio"]
+    assert not read(image={"offer": offer, "sku": sku}).rstudio, "without RStudio it may be tried"
+
+
 def test_a_gpu_size_gets_its_driver_before_everything_else() -> None:
     built = plan(size="Standard_NC4as_T4_v3", driver_version="550.90.07")
     setup = built.resource("vm").setup

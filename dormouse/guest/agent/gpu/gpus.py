@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ..filesystem import FileSystem, Unknown, plain
 from ..intervals import Intervals
 from ..notebooks.processes import find_jupyter_processes
+from ..notebooks.r_sessions import r_sessions_in
 from ..system.processes import Processes
 from ..system.programs import CommandRunner, ContinuousProgram
 from .devices import device_holders, gpus_on_the_bus
@@ -121,7 +122,7 @@ class Gpus:
 
 
 class GpuProcesses:
-    """The processes that use GPUs; notebook kernels are counted separately, because they keep a GPU without using it."""
+    """The processes that use GPUs, without notebook kernels and R sessions: these keep a GPU without using it."""
 
     name = "gpu processes"
     signals = ("gpu_processes", "gpu_kernel_processes")
@@ -148,6 +149,7 @@ class GpuProcesses:
                     raise Unknown(f"{doubt}, and {error}") from error
         found = find_jupyter_processes(self._gpus.filesystem, self._processes, moment)
         kernels = {pid for kernel in found.kernels if kernel.server is not None for pid in kernel.pids}
+        kernels |= set(r_sessions_in(found.every))
         return {"gpu_processes": len(pids - kernels), "gpu_kernel_processes": len(pids & kernels)}
 
     def _compute_processes(self) -> tuple[set[int], str]:

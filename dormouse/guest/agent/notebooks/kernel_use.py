@@ -28,10 +28,11 @@ class Use:
 
 
 class KernelUse:
-    """The CPU time of kernels and their descendants between calls."""
+    """The CPU time of kernels and their descendants between calls; `waits` are the waits of a kernel that is in use."""
 
-    def __init__(self, filesystem: FileSystem) -> None:
+    def __init__(self, filesystem: FileSystem, waits: re.Pattern[str] = IN_A_CELL) -> None:
         self._filesystem = filesystem
+        self._waits = waits
         self._moment = 0.0
         self._ticks: dict[int, int] | None = None
         self._last: dict[int, float] = {}
@@ -59,7 +60,7 @@ class KernelUse:
         self, kernel: Kernel, ticks: list[tuple[int, int]], before: Mapping[int, int] | None, elapsed: float
     ) -> bool | None:
         # With several processes, one may be a wrapper, which always waits for the others.
-        if len(kernel.pids) == 1 and IN_A_CELL.search(wait_channel_of(self._filesystem, kernel.pids[0])):
+        if len(kernel.pids) == 1 and self._waits.search(wait_channel_of(self._filesystem, kernel.pids[0])):
             return True
         if before is None or elapsed <= 0:
             return None

@@ -1,4 +1,4 @@
-"""Notebooks: the activity of the kernels of all Jupyter servers, and of kernels that other programs run."""
+"""Notebooks: the activity of the kernels of all Jupyter servers, of kernels that other programs run, and of R sessions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..system.process_facts import words_of
 from ..system.processes import Processes
 from .kernel_use import KernelUse, Use
 from .processes import JupyterProcesses, Kernel, find_jupyter_processes, has_no_runtime_file
+from .r_sessions import RSessions
 from .servers import Server, find_servers, kernels_of
 
 MOST_SECONDS = 6.0
@@ -37,7 +38,7 @@ class Notebooks:
     """The kernels of all users.
 
     For a server that cannot be queried, the processes of its kernels are measured; a kernel that was not started by a server
-    belongs to another program, and counts as busy while it runs.
+    belongs to another program, and counts as busy while it runs. An R session of RStudio is a kernel that is measured, too.
     """
 
     name = "notebooks"
@@ -49,11 +50,13 @@ class Notebooks:
         self._filesystem = filesystem
         self._processes = processes
         self._use = KernelUse(filesystem)
+        self._r_sessions = RSessions(filesystem, processes)
         self._changes = ChangeDetector()
         self._told: dict[int, dict[str, object]] = {}
 
     def look(self, moment: float, since: float) -> dict[str, float]:
         """The counts of kernels; raises Unknown if neither a server nor its processes show them."""
+        sessions = self._r_sessions.since_last(moment)
         found = find_jupyter_processes(self._filesystem, self._processes, moment)
         servers = find_servers(self._filesystem, self._processes, found)
         if {server.pid for server in servers} - set(found.servers):
@@ -67,6 +70,7 @@ class Notebooks:
             self._count_kernels(seen, server, found, uses, deadline)
         others = len(found.kernels_of(None))
         seen.kernels, seen.busy = seen.kernels + others, seen.busy + others
+        _count_r_sessions(seen, sessions)
         seen.active += self._changes.since(moment, seen.marks, since)
         return self._known(seen)
 
@@ -127,6 +131,15 @@ class Notebooks:
             seen.unsure["kernels_busy"] = f"{why}, and {FIRST_LOOK}"
         _count_active(seen, own, uses, why)
         seen.remarks.append(f"{why}; its {len(own)} kernel(s) were measured by their processes")
+
+
+def _count_r_sessions(seen: KernelCounts, uses: dict[Kernel, Use | None]) -> None:
+    why = "the CPU time of an R session cannot be read" if None in uses.values() else "an R session was found"
+    seen.kernels += len(uses)
+    seen.busy += sum(map(_uses_processor, uses.values()))
+    if any(use is None or _is_new(use) for use in uses.values()):
+        seen.unsure["kernels_busy"] = why if None in uses.values() else f"{why}, and it has been measured only once"
+    _count_active(seen, uses, uses, why)
 
 
 def _count_active(seen: KernelCounts, own: Iterable[Kernel], uses: dict[Kernel, Use | None], why: str) -> None:
