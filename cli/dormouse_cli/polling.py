@@ -39,7 +39,7 @@ def handle_response(
     if not wait:
         print_accepted(response, as_json=as_json)
         return
-    wait_until_ended(plane, _accepted_id(response), as_json=as_json, every=every, first_interval=response.retry_after)
+    wait_until_ended(plane, accepted_operation(response), as_json=as_json, every=every, first_interval=response.retry_after)
 
 
 def print_accepted(response: Response, *, as_json: bool) -> None:
@@ -47,7 +47,7 @@ def print_accepted(response: Response, *, as_json: bool) -> None:
     if as_json:
         write_text(response.text)
         return
-    identifier = _accepted_id(response)
+    identifier = accepted_operation(response)
     print_lines(f"Accepted: {identifier}")
     print_note(f"Watch it: dormouse watch {identifier}")
 
@@ -56,7 +56,7 @@ def wait_until_ended(
     plane: ControlPlane, identifier: str, *, as_json: bool, every: float | None, first_interval: float = 0.0
 ) -> None:
     """Poll an operation or a sweep to its end and print how it ended; raises Unsuccessful unless it succeeded."""
-    ended = _poll(plane, identifier, every=every, first_interval=first_interval)
+    ended = poll_until_ended(plane, identifier, every=every, first_interval=first_interval)
     if as_json:
         write_text(ended.text)
     else:
@@ -65,7 +65,7 @@ def wait_until_ended(
         raise Unsuccessful("")
 
 
-def _poll(plane: ControlPlane, identifier: str, *, every: float | None, first_interval: float) -> Response:
+def poll_until_ended(plane: ControlPlane, identifier: str, *, every: float | None, first_interval: float = 0.0) -> Response:
     """The operation or sweep when it has ended; polls every `every` seconds, or as often as the server asks for."""
     default = min(first_interval or MAX_INTERVAL, MAX_INTERVAL)
     path = operation_path(identifier)
@@ -110,7 +110,7 @@ def operation_path(identifier: str) -> str:
     return path_of("sweeps" if is_sweep(identifier) else "operations", identifier)
 
 
-def _accepted_id(response: Response) -> str:
+def accepted_operation(response: Response) -> str:
     """The ID of the operation or sweep that a 202 names; raises ServerError."""
     accepted = response.fields(ACCEPTED)
     identifier = accepted.get("operation") or accepted.get("sweep")

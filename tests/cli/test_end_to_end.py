@@ -73,6 +73,33 @@ def test_an_environment_from_plan_to_deletion(logged_in: Command, azure: AzureSi
     assert logged_in("show", name).code == 5
 
 
+def test_the_selftest_builds_stops_starts_and_deletes(logged_in: Command, azure: AzureSide) -> None:
+    done = logged_in("selftest", "-r", "westeurope")
+    assert done.code == 0, done
+    assert done.out.splitlines() == [
+        "passed: the API answers",
+        "passed: planned, for 0.23 USD/h",
+        "passed: built, and healthy",
+        "passed: stopped",
+        "passed: started, and healthy again",
+        "passed: deleted",
+        "passed: nothing is left",
+    ]
+    assert [one for one in azure.everything() if "selftest-" in one["id"]] == []
+
+
+def test_the_selftest_stops_at_a_fault_and_cleans_up(logged_in: Command, azure: AzureSide) -> None:
+    dear = logged_in("selftest", "-r", "westeurope", "--max-hourly-cost", "0.01", "--json")
+    assert (dear.code, json.loads(dear.out)["checks"]) == (1, ["the API answers"]), dear
+    azure.spoil(method="POST", path="/start", status=409, code="OperationNotAllowed", message="Not today.")
+    failed = logged_in("selftest", "-r", "westeurope")
+    azure.behave()
+    assert (failed.code, failed.out.splitlines()[-2:]) == (1, ["passed: stopped", "passed: deleted"]), failed
+    assert "was not started, and healthy again: " in failed.err
+    assert "Not today." in failed.err
+    assert [one for one in azure.everything() if "selftest-" in one["id"]] == []
+
+
 def test_the_json_output_is_the_response_of_the_api(logged_in: Command, control_plane: ControlPlane, name: str) -> None:
     assert [card["name"] for card in logged_in.json("blueprints")["value"]] == ["build-agent", "data-science", "workstation"]
     card = logged_in.json("blueprints", "workstation", "-r", "polandcentral")
