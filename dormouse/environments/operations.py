@@ -103,11 +103,15 @@ class Resize:
 
 @dataclass(frozen=True, slots=True)
 class PasswordRotation:
-    """Input of `rotate_password`: the resources of the environment, those with a guest setup included."""
+    """Input of `rotate_password`: the resources of the environment, those with a guest setup included.
+
+    `note` says why it began if nobody has asked for it, and ends the reason of the outcome.
+    """
 
     operation: str
     environment: str
     resources: tuple[Resource, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ REFUSAL = Refusal(RefusalReason.GAVE_UP, "Azure has none left.", step="vm")
         (Verb.DELETE, Outcome.failed([], ["/disk"]), "leftovers"),
         (Verb.START, Outcome(OutcomeStatus.SUCCEEDED, "It runs."), ""),
         (Verb.DELETE, Outcome(OutcomeStatus.SUCCEEDED, "It is gone."), ""),
+        (Verb.ROTATE_PASSWORD, Outcome(OutcomeStatus.SUCCEEDED, "It has a new password."), "password rotated"),
         (Verb.PROVISION, Outcome.cancelled("alice", undone="Nothing was created."), ""),
         (Verb.PROVISION, Outcome.cancelled("alice", ["/disk"]), "leftovers"),
     ],
