@@ -18,8 +18,9 @@ from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.errors import CloudUnavailable
 from dormouse.ids import operation_id_at
 from dormouse.lifecycle import State, Verb
-from dormouse.records.deduplication import RECEIPTS, ROTATIONS
+from dormouse.records.deduplication import RECEIPTS, ROTATIONS, Receipts
 from dormouse.records.environments import Lock, Records
+from dormouse.records.table import Row
 from dormouse.resources.naming import name_of
 from dormouse.services.changes.rotation_by_age import MOST_AT_ONCE, TRIES, rotate_aged
 from dormouse.services.durable_client import DurableClient
@@ -150,14 +151,31 @@ def test_an_environment_that_azure_does_not_show_is_left_alone() -> None:
 
 def test_one_age_is_never_rotated_twice() -> None:
     world = World({"a": OLD})
-    assert world.run() == ["a"]
-    assert world.run() == [], "the operation is running"
-    world.end(renewed=True)
-    for _ in range(DAYS * 24):
+    for _ in range(TRIES + 1):  # the ages of one password after the other
+        assert world.run() == ["a"]
+        assert world.run() == [], "the operation is running"
+        world.end(renewed=True)
+        for _ in range(DAYS):
+            world.now += DAY
+            assert world.run() == []
         world.now += HOUR
-        assert world.run() == []
-    world.now += HOUR
-    assert world.run() == ["a"], "its new password is old, too"
+    assert {request.note[-12:] for request in world.requests} == {f"try 1 of {TRIES})."}
+
+
+def test_a_run_that_another_one_has_overtaken_begins_nothing() -> None:
+    class Overtaken(Receipts):
+        async def take(self, kind: str, key: str, document: str, now: float) -> bool:
+            await super().take(kind, key, document, now)
+            return False
+
+        async def replace(self, kind: str, row: Row, document: str, now: float) -> bool:
+            return False
+
+    world = World({"a": OLD})
+    assert world.run(receipts=Overtaken(world.tables)) == []
+    world.now += 2 * DAY
+    assert world.run(receipts=Overtaken(world.tables)) == []
+    assert world.run() == ["a"]
 
 
 def test_a_list_of_the_vault_that_is_late_leads_to_no_second_rotation_on_the_same_day() -> None:
