@@ -16,12 +16,6 @@ def sleeping(name: str) -> str:
     return f"vm-{name}/deallocate"
 
 
-def up_once(azure: AzureSide, name: str) -> float:
-    """When the machine booted, in simulated seconds: a machine that resumes has not booted again."""
-    machine = azure.of_type(name, "Microsoft.Compute/virtualMachines")[0]
-    return float(machine["_guest"]["up"])
-
-
 def test_a_hibernated_environment_is_shown_as_such_and_resumes_with_everything_checked(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
@@ -131,6 +125,22 @@ def test_a_hibernated_machine_is_neither_resized_nor_loses_its_memory_for_it(
     assert {fault["pointer"] for fault in other.json()["errors"]} == {"/size", "/disk/size_gib"}
     assert all("while the machine is hibernated" in fault["detail"] for fault in other.json()["errors"])
     assert control_plane.get(name)["hibernated"] is True
+
+
+def test_a_start_without_capacity_keeps_the_memory_and_tries_no_other_size(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    other = {"sizes": ["Standard_NV12ads_A10_v5"], "resize_at_start": True}
+    control_plane.up(name, {**ABLE, "fallback": other, "disk": {"size_gib": 256}})
+    control_plane.follow(control_plane.post(name, "hibernate"))
+    code = "OverconstrainedResumeFromHibernatedStateAllocationRequest"
+    azure.spoil(effect="fail", method="POST", path=f"vm-{name}/start", times=1, code=code, message="Allocation failed.")
+    failed = control_plane.follow(control_plane.post(name, "start"))
+    assert (failed["outcome"], failed["attempts"]) == ("failed", [])
+    assert failed["refusals"][0]["reason"] == "no_capacity"
+    assert "Its memory stays on its disk." in failed["reason"]
+    assert control_plane.get(name)["hibernated"] is True
+    assert control_plane.follow(control_plane.post(name, "start"))["outcome"] == "succeeded"
 
 
 def test_every_blueprint_with_machines_can_hibernate() -> None:
