@@ -13,6 +13,7 @@ class Verb(StrEnum):
     START = "start"
     STOP = "stop"
     RESTART = "restart"
+    HIBERNATE = "hibernate"
     RESIZE = "resize"
     ROTATE_PASSWORD = "rotate-password"  # noqa: S105 - the name of a command
     DELETE = "delete"
@@ -60,13 +61,13 @@ TAKES: dict[State, frozenset[Verb]] = {
     State.ABSENT: ALWAYS,
     State.CREATING: ALWAYS,
     State.STARTING: ALWAYS | {Verb.START, Verb.STOP, Verb.RESTART},
-    State.RUNNING: ALWAYS | {Verb.START, Verb.STOP, Verb.RESTART, Verb.RESIZE, Verb.ROTATE_PASSWORD},
+    State.RUNNING: ALWAYS | {Verb.START, Verb.STOP, Verb.RESTART, Verb.RESIZE, Verb.ROTATE_PASSWORD, Verb.HIBERNATE},
     State.STOPPING: ALWAYS | {Verb.START, Verb.STOP},
     State.STOPPED: ALWAYS | {Verb.START, Verb.STOP, Verb.RESIZE},
     State.STOPPED_BILLED: ALWAYS | {Verb.START, Verb.STOP, Verb.RESIZE},
     State.DELETING: frozenset({Verb.DELETE}),
     State.INCOMPLETE: ALWAYS,
-    State.PARTIAL: ALWAYS | {Verb.START, Verb.STOP, Verb.RESIZE},
+    State.PARTIAL: ALWAYS | {Verb.START, Verb.STOP, Verb.RESIZE, Verb.HIBERNATE},
     State.READY: ALWAYS,
     State.UNKNOWN: ALWAYS | {Verb.START, Verb.STOP, Verb.RESTART},
 }
@@ -74,12 +75,17 @@ TAKES: dict[State, frozenset[Verb]] = {
 # Power changes finish on Azure's side, and a half-deleted environment is useless: only provisioning can be cancelled.
 CANCELLABLE = frozenset({Verb.PROVISION})
 
-POWER_VERBS = frozenset({Verb.START, Verb.STOP, Verb.RESTART, Verb.RESIZE})
+POWER_VERBS = frozenset({Verb.START, Verb.STOP, Verb.RESTART, Verb.RESIZE, Verb.HIBERNATE})
 SATISFIED = {Verb.START: State.RUNNING, Verb.STOP: State.STOPPED}
 # What computes, and what is on its way there.
 AWAKE = frozenset({State.STARTING, State.RUNNING})
 # The state that a power change leads to.
-STATE_AFTER = {Verb.START: State.RUNNING, Verb.STOP: State.STOPPED, Verb.RESTART: State.RUNNING}
+STATE_AFTER = {
+    Verb.START: State.RUNNING,
+    Verb.STOP: State.STOPPED,
+    Verb.RESTART: State.RUNNING,
+    Verb.HIBERNATE: State.STOPPED,
+}
 NO_POWER = "{subject} cannot {verb}: none of its resources can be started or stopped."
 
 

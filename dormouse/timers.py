@@ -9,6 +9,7 @@ import azure.functions as func
 from dormouse.clock import DAY
 from dormouse.errors import ControlPlaneError, SweepUnderWay
 from dormouse.records.deduplication import KINDS, MOST_AT_ONCE
+from dormouse.services.changes.rotation_by_age import rotate_aged
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import DurableClient
 from dormouse.services.idle.sweeps import start_sweep
@@ -52,8 +53,17 @@ async def retention_timer(timer: func.TimerRequest, client: DurableClient, depen
     await retain(client, dependencies)
 
 
+async def rotation_timer(timer: func.TimerRequest, client: DurableClient, dependencies: Dependencies) -> None:
+    """Begin once an hour to rotate the passwords that are older than `ROTATE_PASSWORDS_AFTER_DAYS` says."""
+    try:
+        await rotate_aged(client, dependencies)
+    except ControlPlaneError as error:
+        log.warning("No password is rotated by its age now, and they are looked at again in an hour: %s", error)
+
+
 TIMERS = (
     Timer("0 */5 * * * *", sweep_timer),
     Timer("0 40 * * * *", receipts_timer),
     Timer("0 20 * * * *", retention_timer),
+    Timer("0 50 * * * *", rotation_timer),
 )

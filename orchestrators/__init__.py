@@ -6,6 +6,7 @@ from typing import Any
 from orchestrators.chat.command import answer_command
 from orchestrators.environments.delete import delete_at_lease_end, delete_environment
 from orchestrators.environments.execute_plan import build_resource
+from orchestrators.environments.hibernate import hibernate_environment
 from orchestrators.environments.power import change_power
 from orchestrators.environments.provision import provision_environment
 from orchestrators.environments.resize import resize_environment
@@ -17,6 +18,7 @@ from orchestrators.machines.adopt import adopt_machine, release_machine
 ALL: tuple[Callable[[Any], Any], ...] = (
     provision_environment,
     change_power,
+    hibernate_environment,
     resize_environment,
     rotate_password,
     delete_environment,

@@ -22,13 +22,17 @@ ROWS = (
 
 @dataclass(frozen=True, slots=True)
 class ObservedResource:
-    """A resource of an environment as Azure shows it: its state (None: it has no power), and what is billed by the hour."""
+    """A resource of an environment as Azure shows it: its state (None: it has no power), and what is billed by the hour.
+
+    `hibernated` is whether its memory is kept while it is stopped; None if that is not known.
+    """
 
     name: str
     kind: str
     id: str
     state: State | None = None
     billing: PriceQuery | None = None
+    hibernated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,12 @@ class EnvironmentObservation:
     endpoints: tuple[Endpoint, ...] = ()
     problem: str = ""
     unstoppable: str = ""
+
+    @property
+    def hibernated(self) -> bool | None:
+        """Whether what is stopped in it keeps its memory; None if that is not known, or if nothing is stopped."""
+        found = [one.hibernated for one in self.resources if one.state is State.STOPPED]
+        return None if not found or None in found else all(found)
 
 
 class EnvironmentInventory:
@@ -125,7 +135,7 @@ def _is_in_graph(resource: Resource) -> bool:
 def _observation(
     record: EnvironmentRecord, observed: Mapping[str, Observed], now: str, *, fresh: bool, exists: bool
 ) -> EnvironmentObservation:
-    seen = tuple(_seen(one, observed.get(one.name)) for one in watched_in(record) if fresh or _is_in_graph(one))
+    seen = tuple(_seen(one, observed.get(one.name), fresh=fresh) for one in watched_in(record) if fresh or _is_in_graph(one))
     state = _state(seen, observed, exists=exists)
     endpoints = [
         endpoint
@@ -139,10 +149,12 @@ def _observation(
     return EnvironmentObservation(state, now, fresh, seen, tuple(endpoints), " ".join(filter(None, problems)), unstoppable)
 
 
-def _seen(resource: Resource, observed: Observed | None) -> ObservedResource:
+def _seen(resource: Resource, observed: Observed | None, *, fresh: bool) -> ObservedResource:
     kind = kind_of(resource)
     state = (kind.power_state(observed) if observed else State.ABSENT) if kind.power_state else None
-    return ObservedResource(resource.name, resource.kind, resource.id, state, kind.billing(resource, observed))
+    # Rows of Resource Graph have no instance view that would say it.
+    hibernated = kind.hibernated(observed) if observed and state is not None and fresh else None
+    return ObservedResource(resource.name, resource.kind, resource.id, state, kind.billing(resource, observed), hibernated)
 
 
 def _state(seen: Sequence[ObservedResource], observed: Mapping[str, Observed], *, exists: bool) -> State:

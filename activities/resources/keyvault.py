@@ -5,6 +5,7 @@ import string
 from collections.abc import Sequence
 
 from activities.resources.api import ResourceApi, RotationApi, SoftDeleteApi
+from dormouse.clock import rfc3339
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.sdk_errors import get_existing, get_or_none, list_all
 from dormouse.environments.answers import Answer, Done, Pending, Refused
@@ -13,7 +14,7 @@ from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records
 from dormouse.resources.keyvault import PASSWORD as KIND
-from dormouse.resources.keyvault import SECRETS
+from dormouse.resources.keyvault import PASSWORD_SINCE, SECRETS
 from dormouse.resources.kinds import Observed
 from dormouse.resources.naming import name_of, ulid_in_secret
 from dormouse.resources.plan import Resource
@@ -51,19 +52,22 @@ async def get_password(resource: Resource, cloud: Cloud) -> Observed | None:
 
 async def renew_password(request: SecretRequest, cloud: Cloud) -> Answer:
     """Store a new password as a new version of a secret; the tags of the version say which operation has made it."""
-    return await _new_version(name_of(request.resource.id), new_password(), request.operation, cloud)
+    name, now = name_of(request.resource.id), cloud.clock.text()
+    return await _new_version(name, new_password(), request.operation, now, cloud)
 
 
 async def restore_password(request: SecretRequest, cloud: Cloud) -> Answer:
-    """Store the password of an earlier version as the newest version again."""
+    """Store the password of an earlier version as the newest version again; it stays as old as it is."""
     name = name_of(request.resource.id)
     earlier = await get_or_none(cloud.secrets.get_secret(name, request.version))
     if earlier is None:
         return _missing(name)
-    return await _new_version(name, earlier.value or "", f"{request.operation} restored", cloud)
+    made = earlier.properties.created_on
+    known = (earlier.properties.tags or {}).get(PASSWORD_SINCE) or (rfc3339(made.timestamp()) if made else "")
+    return await _new_version(name, earlier.value or "", f"{request.operation} restored", known, cloud)
 
 
-async def _new_version(name: str, password: str, mark: str, cloud: Cloud) -> Answer:
+async def _new_version(name: str, password: str, mark: str, since: str, cloud: Cloud) -> Answer:
     """Store a password unless the newest version has this mark already."""
     known = await get_or_none(cloud.secrets.get_secret(name))
     if known is None:
@@ -71,7 +75,7 @@ async def _new_version(name: str, password: str, mark: str, cloud: Cloud) -> Ans
     tags, version = known.properties.tags or {}, str(known.properties.version)
     if tags.get(ROTATION) == mark:
         return Done({"previous": tags.get(PREVIOUS, ""), "current": version})
-    marked = {**tags, ROTATION: mark, PREVIOUS: version}
+    marked = {**tags, ROTATION: mark, PREVIOUS: version, PASSWORD_SINCE: since}
     put = await cloud.put(cloud.secrets.set_secret, name, password, content_type="password", tags=marked)
     if not isinstance(put, Done):
         return put

@@ -78,7 +78,8 @@ async def observe(resource: Resource, cloud: Cloud) -> ResourceStatus:
     change = kind.diff(resource, observed) if resource.body else NONE
     drifted = change.action is ChangeAction.UPDATE
     state = kind.power_state(observed) if kind.power_state else None
-    return ResourceStatus(resource.name, True, drifted, state, kind.problem(observed), change.differences)
+    problem, hibernated = kind.problem(observed), kind.hibernated(observed)
+    return ResourceStatus(resource.name, True, drifted, state, problem, change.differences, hibernated)
 
 
 async def check(name: str, plan: Plan, absent: Sequence[str], cloud: Cloud) -> Sequence[Refusal]:

@@ -25,6 +25,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (POWER, environments.start),
     (POWER, environments.stop),
     (POWER, environments.restart),
+    (POWER, environments.hibernate),
     (POWER, environments.resize),
     (POWER, environments.password),
     (POWER, environments.rotate_password),

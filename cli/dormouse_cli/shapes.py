@@ -55,6 +55,7 @@ SIZE = {
 ENVIRONMENT = {
     "name": Needed(str),
     "state": str,
+    "hibernated": bool,
     "problem": str,
     "ready": bool,
     "billed": bool,

@@ -13,6 +13,7 @@ from dormouse.blueprints.placement import MachineSpec, machine_of
 from dormouse.blueprints.spec import AZURE_RESERVES, Disk, Image, Network
 from dormouse.errors import Fault
 from dormouse.idle.policy import IdlePolicy
+from dormouse.resources.compute.hibernation import hibernation_extension
 from dormouse.resources.compute.machines import machine_id
 from dormouse.resources.compute.virtual_machines import Machine, driver_feature, nvidia_driver, virtual_machine
 from dormouse.resources.features import Docker, Feature, GuestSetup, PipelinesAgent
@@ -142,15 +143,16 @@ def _machine(spec: BuildAgentSpec, target: DeploymentTarget, secret: Resource, i
         spec.agent_sha256,
     )
     vm = virtual_machine(target, machine, _setup(spec, machine, agent, target), secret, instance)
-    driver = nvidia_driver(target, machine, vm, instance)
+    extensions = nvidia_driver(target, machine, vm, instance)
+    extensions += hibernation_extension(target, machine, vm, extensions, instance)
     access = token_access(target, agent, spec.token_secret, vm, instance)
     # Extensions run one after the other: that of the driver must not wait for this one.
-    registered = registration(target, vm, (access.name, *(one.name for one in driver)), instance)
+    registered = registration(target, vm, (access.name, *(one.name for one in extensions)), instance)
     return [
         public_address(target, {"ssh": spec.admin_username}, instance),
         network_interface(target, instance),
         vm,
-        *driver,
+        *extensions,
         access,
         registered,
         pipelines_agent(agent, spec.token_secret, (vm.name, registered.name), instance),

@@ -16,6 +16,7 @@ from dormouse.errors import Fault
 from dormouse.idle.policy import IdlePolicy
 from dormouse.resources.compute import data_disks
 from dormouse.resources.compute.data_disks import with_data_disks
+from dormouse.resources.compute.hibernation import hibernation_extension
 from dormouse.resources.compute.virtual_machines import Machine, driver_feature, nvidia_driver, virtual_machine
 from dormouse.resources.features import DataDisks, Feature, GuestSetup, JupyterHub
 from dormouse.resources.identity import with_user_identity
@@ -185,6 +186,7 @@ def data_science(spec: DataScienceSpec, target: DeploymentTarget) -> Sequence[Re
         vm = with_user_identity(vm, spec.certificate.identity)
     disks = [data_disks.DataDisk(one.size_gib, one.type, one.keep, one.disk_id or "") for one in spec.data_disks]
     served = ("ssh", f"https:{HUB_PORT}", *([f"rstudio:{HUB_PORT}"] if spec.rstudio else []))
+    driver = nvidia_driver(target, machine, vm)
     return [
         resource_group(target),
         virtual_network(target, spec.network.address_space, spec.network.subnet),
@@ -193,7 +195,8 @@ def data_science(spec: DataScienceSpec, target: DeploymentTarget) -> Sequence[Re
         network_interface(target),
         secret,
         *with_data_disks(target, vm, disks),
-        *nvidia_driver(target, machine, vm),
+        *driver,
+        *hibernation_extension(target, machine, vm, driver),
     ]
 
 

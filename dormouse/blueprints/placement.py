@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from dormouse.blueprints.fields import Region, Size
-from dormouse.blueprints.spec import Disk, EnvironmentSpec, Image, Part, machine_misfits
+from dormouse.blueprints.spec import Disk, EnvironmentSpec, Hibernation, Image, Part, machine_misfits
 from dormouse.errors import Fault
 from dormouse.resources.compute.virtual_machines import Machine
 from dormouse.resources.placement import Placement
@@ -38,13 +38,14 @@ class Fallback(Part):
 def machine_of(spec: "MachineSpec", image: Image, ssh_public_key: str | None, driver_version: str) -> Machine:
     """The VM that a spec asks for."""
     disk, key = spec.disk, ssh_public_key or ""
-    return Machine(spec.size, image.model_dump(), disk.size_gib, disk.type, key, driver_version, spec.zone or "")
+    zone, hibernates = spec.zone or "", spec.hibernation is not None
+    return Machine(spec.size, image.model_dump(), disk.size_gib, disk.type, key, driver_version, zone, hibernates)
 
 
 class MachineSpec(EnvironmentSpec):
     """The spec of an environment whose machines have one VM size."""
 
-    changeable: ClassVar[frozenset[str]] = EnvironmentSpec.changeable | {"disk", "fallback", "size"}
+    changeable: ClassVar[frozenset[str]] = EnvironmentSpec.changeable | {"disk", "fallback", "hibernation", "size"}
 
     size: Annotated[Size, doc("The VM size.", "Standard_NV6ads_A10_v5")]
     zone: Annotated[
@@ -56,6 +57,12 @@ class MachineSpec(EnvironmentSpec):
         Fallback,
         doc("What may be tried when Azure has no capacity.", {"zones": ["any"], "sizes": ["Standard_NV12ads_A10_v5"]}),
     ] = Fallback()
+    hibernation: Annotated[
+        Hibernation | None,
+        doc(
+            "Whether its machines can hibernate, and what is done if that fails; null if they cannot.", {"fallback": "keep"}
+        ),
+    ] = None
 
     def placements(self) -> Sequence[Placement]:
         """Where it may be built, in the order in which that is tried: zones before sizes, sizes before regions."""

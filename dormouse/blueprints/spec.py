@@ -78,6 +78,18 @@ class Disk(Part):
     ] = "Standard_LRS"
 
 
+class Hibernation(Part):
+    """Machines that can hibernate: a stop keeps their memory on the OS disk, and the next start resumes it."""
+
+    fallback: Annotated[
+        Literal["keep", "deallocate"],
+        doc(
+            "What is done with a machine that does not hibernate: it keeps running, or is stopped without its memory.",
+            "keep",
+        ),
+    ] = "keep"
+
+
 def machine_misfits(size: str, disk: Disk, pointer: str = "/size") -> list[Fault]:
     """The faults of a VM size that cannot have this OS disk, or that cannot run the setup, which is built for x64."""
     known = find_size(size)

@@ -11,6 +11,7 @@ from dormouse.blueprints.placement import MachineSpec, machine_of
 from dormouse.blueprints.python_packages import PythonPackages
 from dormouse.blueprints.spec import Image, Network
 from dormouse.idle.policy import IdlePolicy
+from dormouse.resources.compute.hibernation import hibernation_extension
 from dormouse.resources.compute.virtual_machines import Machine, driver_feature, nvidia_driver, virtual_machine
 from dormouse.resources.features import BlobMount, Desktop, Feature, GuestSetup, PythonEnvironment, SshKeyPair
 from dormouse.resources.identity import STORAGE_BLOB_DATA_CONTRIBUTOR, role_assignment
@@ -78,6 +79,7 @@ def workstation(spec: WorkstationSpec, target: DeploymentTarget) -> Sequence[Res
     machine = machine_of(spec, spec.image, spec.ssh_public_key, spec.driver_version)
     storage, secret = storage_account(target), password(target)
     vm = virtual_machine(target, machine, _setup(spec, machine, target), secret)
+    driver = nvidia_driver(target, machine, vm)
     return [
         resource_group(target),
         virtual_network(target, spec.network.address_space, spec.network.subnet),
@@ -88,7 +90,8 @@ def workstation(spec: WorkstationSpec, target: DeploymentTarget) -> Sequence[Res
         blob_container(target, spec.container),
         secret,
         vm,
-        *nvidia_driver(target, machine, vm),
+        *driver,
+        *hibernation_extension(target, machine, vm, driver),
         role_assignment(target, "role", STORAGE_BLOB_DATA_CONTRIBUTOR, of=vm, on=storage),
     ]
 

@@ -21,6 +21,7 @@ from dormouse.notifications.cards import Card
 from dormouse.services import environments, operation_log, sizes, use_cases
 from dormouse.services import idempotency as once
 from dormouse.services.admission import admit
+from dormouse.services.changes.hibernation import hibernate
 from dormouse.services.changes.passwords import rotate
 from dormouse.services.changes.resizing import ResizeRequest, resize
 from dormouse.services.context import Context
@@ -143,6 +144,10 @@ async def _set_power(command: Command, context: Context, known: EnvironmentRecor
     return _result(command, context, result)
 
 
+async def _hibernate(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
+    return _result(command, context, await hibernate(command.name, context, dry_run=False))
+
+
 async def _resize(command: Command, context: Context, known: EnvironmentRecord | None) -> CommandResult:
     asked = model_of(ResizeRequest, command.body)
     return _result(command, context, await resize(command.name, asked, context, dry_run=False))
@@ -206,6 +211,7 @@ USE_CASES: dict[Word, UseCase] = {
     Word.START: use_cases.CHANGE_POWER,
     Word.STOP: use_cases.CHANGE_POWER,
     Word.RESTART: use_cases.CHANGE_POWER,
+    Word.HIBERNATE: use_cases.CHANGE_POWER,
     Word.RESIZE: use_cases.RESIZE_ENVIRONMENT,
     Word.STATUS: use_cases.SHOW_ENVIRONMENT,
     Word.HOLD: use_cases.KEEP_ENVIRONMENT,
@@ -221,6 +227,7 @@ RUN: dict[Word, Run] = {
     Word.START: _set_power,
     Word.STOP: _set_power,
     Word.RESTART: _set_power,
+    Word.HIBERNATE: _hibernate,
     Word.RESIZE: _resize,
     Word.STATUS: _show,
     Word.HOLD: _hold,

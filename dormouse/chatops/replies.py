@@ -32,6 +32,7 @@ STARTED_TEXTS = {
     Word.START: "It is being started; a VM usually takes 1 to 2 minutes.",
     Word.STOP: "It is being stopped, and its computing is not billed after that; a VM usually takes 1 to 2 minutes.",
     Word.RESTART: "It is being restarted; a VM usually takes 1 to 2 minutes.",
+    Word.HIBERNATE: "Its memory is being written to its disk; a VM usually takes a few minutes.",
     Word.RESIZE: "Its size is being changed; if Azure rejects the new one, the old one is put back.",
     Word.ROTATE_PASSWORD: "Its password is being replaced; read the new one from the key vault when that has ended.",
     Word.DELETE: "It is being deleted with all its resources; that usually takes a few minutes.",
@@ -196,7 +197,7 @@ def idle_card(report: IdleReport) -> Card:
 def _facts(view: EnvironmentView) -> tuple[tuple[str, str], ...]:
     hold, lease = view.hold, view.lease
     facts = (
-        ("State", str(view.state).replace("_", " ")),
+        ("State", str(view.state).replace("_", " ") + (", hibernated" if view.hibernated else "")),
         ("Size", _sizes(view)),
         ("Region", view.region),
         ("Price", price_text(view)),

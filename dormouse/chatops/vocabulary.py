@@ -10,6 +10,7 @@ class Word(StrEnum):
     START = "start"
     STOP = "stop"
     RESTART = "restart"
+    HIBERNATE = "hibernate"
     RESIZE = "resize"
     STATUS = "status"
     HOLD = "hold"
@@ -44,6 +45,7 @@ USAGE: dict[Word, tuple[str, str]] = {
     Word.START: ("start NAME", "start it"),
     Word.STOP: ("stop NAME", "stop it; its computing is not billed while it is stopped"),
     Word.RESTART: ("restart NAME", "restart it"),
+    Word.HIBERNATE: ("hibernate NAME", "stop it and keep its memory, if its spec has `hibernation`; `start` resumes it"),
     Word.RESIZE: (
         "resize NAME SIZE [restart]",
         "change its VM size while it is stopped; with `restart`, a running one is stopped and started again",

@@ -46,6 +46,7 @@ def _rules(source: str, meaning: RefusalReason | Later, *codes: str, text: str =
 
 ERRORS = "https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors"
 ALLOCATION = "https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/allocation-failure"
+HIBERNATION = "https://learn.microsoft.com/azure/virtual-machines/hibernate-resume-troubleshooting"
 VM_ERRORS = "https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/error-messages"
 QUOTA = "https://github.com/Azure/karpenter-provider-azure/issues/192"
 SKU = "https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-sku-not-available"
@@ -59,6 +60,7 @@ KUBERNETES = "https://learn.microsoft.com/troubleshoot/azure/azure-kubernetes/we
 VERSIONS = "https://github.com/microsoft/farmvibes-ai/issues/130"
 
 LESS_IS_MORE = "Azure has no capacity for these constraints together; drop the zone, or choose another size or region."
+WAIT = "Azure has no capacity to resume the VM now; start it later. Its memory stays on its disk."
 OTHER_DISK = "The OS disk is smaller than the image; choose a larger disk."
 OTHER_IMAGE = "The VM size cannot boot images of this generation; choose another size or image."
 NO_ROOM = "The VM size has too little local storage for an ephemeral OS disk of this size; choose another size or disk."
@@ -88,6 +90,7 @@ RULES = (
     *_rules(ALLOCATION, Reason.NO_CAPACITY, "AllocationFailed", "ZonalAllocationFailed"),
     *_rules(ALLOCATION, Reason.NO_CAPACITY, "OverconstrainedAllocationRequest", advice=LESS_IS_MORE),
     *_rules(ALLOCATION, Reason.NO_CAPACITY, "OverconstrainedZonalAllocationRequest", advice=LESS_IS_MORE),
+    *_rules(HIBERNATION, Reason.NO_CAPACITY, "OverconstrainedResumeFromHibernatedStateAllocationRequest", advice=WAIT),
     *_rules(SKU, Reason.NO_CAPACITY, "SkuNotAvailable", "SKUNotAvailable"),
     *_rules(KUBERNETES, Reason.NO_CAPACITY, "AksCapacityHeavyUsage"),
     # This code is everything that Compute and Container Service do not allow.

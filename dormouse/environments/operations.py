@@ -68,11 +68,11 @@ class OtherSize:
 
 @dataclass(frozen=True, slots=True)
 class PowerChange:
-    """Input of `change_power`: the resources of the environment, those with a guest setup included.
+    """Input of `change_power` and `hibernate_environment`: the resources of the environment, with their guest setups.
 
     `checked` is False if their setup is unknown, so that health checks cannot run after a start. `only` names the
     resources whose power changes (empty: all). `placement` is where they are, and `other_sizes` are those to which they may
-    be resized if Azure has no capacity to start them.
+    be resized if Azure has no capacity to start them. `deallocates`: what cannot hibernate is stopped without its memory.
     """
 
     operation: str
@@ -83,6 +83,7 @@ class PowerChange:
     only: tuple[str, ...] = ()
     placement: Placement | None = None
     other_sizes: tuple[OtherSize, ...] = ()
+    deallocates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,15 @@ class Resize:
 
 @dataclass(frozen=True, slots=True)
 class PasswordRotation:
-    """Input of `rotate_password`: the resources of the environment, those with a guest setup included."""
+    """Input of `rotate_password`: the resources of the environment, those with a guest setup included.
+
+    `note` says why it began if nobody has asked for it, and ends the reason of the outcome.
+    """
 
     operation: str
     environment: str
     resources: tuple[Resource, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

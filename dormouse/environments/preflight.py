@@ -15,6 +15,7 @@ GROUP_OF_OTHERS = (
 
 
 OR_RESIZE = {"size": ", or use the command resize"}
+WAKE_FIRST = "cannot change while the machine is hibernated; start the environment, then stop it"
 
 
 def groups_in(plan: Plan) -> list[Resource]:
@@ -75,9 +76,16 @@ def checks_for(plan: Plan, result: PreflightResult) -> tuple[list[str], tuple[st
     return list(checks), tuple(resource.name for resource in checked)
 
 
-def blocked_changes(statuses: Sequence[ResourceStatus]) -> list[tuple[Difference, str]]:
-    """What Azure cannot change as the resources are now, each with a sentence that says why and what to do."""
-    return [(one, obstacle_text(one)) for status in statuses for one in status.differences if one.blocks]
+def blocked_changes(statuses: Sequence[ResourceStatus], *, hibernated: bool) -> list[tuple[Difference, str]]:
+    """What Azure cannot change as the resources are now, each with a sentence that says why and what to do.
+
+    While a machine is `hibernated`, Azure changes neither its size nor its disks.
+    https://learn.microsoft.com/azure/virtual-machines/hibernate-resume#general-limitations
+    """
+    found = [one for status in statuses for one in status.differences]
+    if hibernated:
+        return [(one, obstacle_text(one) if one.obstacle else WAKE_FIRST) for one in found]
+    return [(one, obstacle_text(one)) for one in found if one.blocks]
 
 
 def obstacle_text(difference: Difference) -> str:

@@ -146,8 +146,8 @@ class InstanceView:
 class ResourceStatus:
     """What Azure shows of one resource: whether it exists, whether it drifted from the plan, and its failure, if any.
 
-    `state` is its power state (None: it has no power, or does not exist), `differences` what differs from the plan, as far
-    as its kind compares properties.
+    `state` is its power state (None: it has no power, or does not exist), `hibernated` whether its memory is kept, and
+    `differences` what differs from the plan, as far as its kind compares properties.
     """
 
     name: str
@@ -156,6 +156,7 @@ class ResourceStatus:
     state: State | None = None
     problem: str = ""
     differences: tuple[Difference, ...] = ()
+    hibernated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

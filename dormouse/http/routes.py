@@ -26,6 +26,7 @@ ROUTES = (
     Route("POST", "environments/{name}/start", environments.start_environment, use.CHANGE_POWER, contracts.CHANGE_POWER),
     Route("POST", "environments/{name}/stop", environments.stop_environment, use.CHANGE_POWER, contracts.CHANGE_POWER),
     Route("POST", "environments/{name}/restart", environments.restart_environment, use.CHANGE_POWER, contracts.CHANGE_POWER),
+    Route("POST", "environments/{name}/hibernate", environments.post_hibernation, use.CHANGE_POWER, contracts.CHANGE_POWER),
     Route("POST", "environments/{name}/resize", environments.post_resize, use.RESIZE_ENVIRONMENT, contracts.RESIZE),
     Route("GET", "environments/{name}/password", environments.get_password, use.LOCATE_PASSWORD, contracts.LOCATE_PASSWORD),
     Route("POST", "environments/{name}/rotate-password", environments.post_rotation, use.ROTATE_PASSWORD, contracts.ROTATE),

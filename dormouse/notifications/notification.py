@@ -38,11 +38,13 @@ class NotificationRequest:
     channels: tuple[str, ...] = ()
 
 
+SUCCESS_EVENTS = {Verb.PROVISION: "provision done", Verb.ROTATE_PASSWORD: "password rotated"}
 FAILURE_EVENTS = {
     Verb.PROVISION: "provision failed",
     Verb.START: "start failed",
     Verb.RESTART: "restart failed",
     Verb.STOP: "stop not confirmed",
+    Verb.HIBERNATE: "hibernate failed",
     Verb.RESIZE: "resize failed",
     Verb.ROTATE_PASSWORD: "rotate-password failed",
     Verb.DELETE: "delete failed",
@@ -52,10 +54,11 @@ FAILURE_EVENTS = {
 def end_of_operation(verb: Verb, environment: str, outcome: Outcome, at: float) -> Notification | None:
     """The notification at the end of an operation, or None.
 
-    Only provisioning reports success, because it takes long; a cancelled operation is reported only if it has leftovers.
+    Success is reported of provisioning, which takes long, of rotations, because earlier passwords no longer work, and of
+    hibernations that came to another end, because work may be lost. A cancelled operation is reported if it has leftovers.
     """
     if outcome.status is OutcomeStatus.SUCCEEDED:
-        event = "provision done" if verb is Verb.PROVISION else ""
+        event = "stopped, not hibernated" if verb is Verb.HIBERNATE and outcome.refusals else SUCCESS_EVENTS.get(verb, "")
     elif outcome.status is OutcomeStatus.CANCELLED and not outcome.leftovers:
         event = ""
     else:

@@ -9,6 +9,7 @@ RECEIPTS = "receipts"
 CHAT = "chat"  # accepted messages; the document is the reply URL while it is needed
 ANSWERS = "answers"  # requests with an Idempotency-Key, and their responses
 KINDS = (CHAT, ANSWERS)
+ROTATIONS = "rotations"  # environments whose password is rotated by its age, and what has been tried
 MOST_AT_ONCE, SIDE_BY_SIDE = 1000, 20
 
 

@@ -13,6 +13,10 @@ def password(target: DeploymentTarget, name: str = "password") -> Resource:
     return Resource(name, PASSWORD.name, f"{SECRETS}{target.secret(name)}", {"tags": target.tags})
 
 
+# The tag that says since when the password of a version has existed (RFC 3339): a version can have an earlier one again.
+PASSWORD_SINCE = "dormouse-password-since"  # noqa: S105 - the name of a tag
+
+
 def is_secret(identifier: str) -> bool:
     """Whether the ID of a resource is that of a key vault secret."""
     return identifier.startswith(SECRETS)

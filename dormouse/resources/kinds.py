@@ -106,7 +106,8 @@ class ResourceKind:
 
     `type` and `api_version` are those of Azure Resource Manager ("": it is not managed there); `action_type` is the type in
     the names of its actions, if it differs. `diff` compares an existing resource with the plan. `power_state` is None for a
-    kind that cannot be stopped, and `unstoppable` says why a single resource cannot ("": it can). `sizes` counts the VM
+    kind that cannot be stopped, and `unstoppable` says why a single resource cannot ("": it can). `hibernated`: whether the
+    memory of a stopped one is kept. `sizes` counts the VM
     sizes that it takes (less than 0: gives back), `implied` lists what Azure creates along with it, `takes_along` names the
     needed resources that Azure deletes together with it, `label` names it to people, and `checks` names the preflight
     checks of the kind.
@@ -129,6 +130,7 @@ class ResourceKind:
     power_state: Callable[[Observed], State] | None = None
     problem: Callable[[Observed], str] = lambda observed: ""
     unstoppable: Callable[[Observed], str] = lambda observed: ""
+    hibernated: Callable[[Observed], bool] = lambda observed: False
     endpoints: Callable[[Resource, Outputs], Sequence[Endpoint]] | None = None
     billing: Callable[[Resource, Observed | None], PriceQuery | None] = lambda resource, observed: None
     sizes: Callable[[Resource], Mapping[str, int]] = lambda resource: {}

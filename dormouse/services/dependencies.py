@@ -1,4 +1,4 @@
-"""The dependencies of use cases: records, inventories, surveys, prices, sizes, tokens, rate limits, settings, clock."""
+"""The dependencies of use cases: records, inventories, surveys, prices, tokens, rate limits, settings, clock …"""
 
 from dataclasses import dataclass, field
 
@@ -8,6 +8,7 @@ from dormouse.access.rate_limit import RateLimit, read_rate_limit
 from dormouse.access.tokens import Tokens
 from dormouse.clock import Clock
 from dormouse.cloud.inventory import Inventory
+from dormouse.cloud.passwords import PasswordInventory
 from dormouse.cloud.prices import Prices
 from dormouse.cloud.sizes import Sizes
 from dormouse.records.deduplication import Receipts
@@ -34,6 +35,7 @@ class Dependencies:
     power: PowerRecords
     receipts: Receipts
     tokens: Tokens
+    passwords: PasswordInventory
     settings: Settings
     clock: Clock
     rate_limit: RateLimit

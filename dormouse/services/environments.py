@@ -118,6 +118,7 @@ async def set_power(name: str, verb: Verb, context: Context, *, dry_run: bool) -
     busy = await running_operation(client, dependencies.records, record.name, dependencies.now())
     if busy and dry_run:
         raise EnvironmentBusy(record.name, busy)
+    may_resize = verb is Verb.START
     if not busy:
         seen = await dependencies.environments.observe(record)
         require(seen.state, verb, subject=record.name, has_power=has_power(record.resources))
@@ -128,8 +129,9 @@ async def set_power(name: str, verb: Verb, context: Context, *, dry_run: bool) -
             return await environment_view_of(record, seen, "", dependencies, memory)
         if dry_run:
             return PowerPreview(record.name, verb, seen.state)
+        may_resize = may_resize and not seen.hibernated  # Azure resizes no hibernated machine
     resources, readable = await resources_on_record(record, dependencies)
-    placement, sizes = await other_sizes(record, dependencies) if verb is Verb.START else (None, ())
+    placement, sizes = await other_sizes(record, dependencies) if may_resize else (None, ())
     request = PowerChange(operation.id, record.name, verb, resources, readable, placement=placement, other_sizes=sizes)
     try:
         return await start(context, operation, change_power, request, seen=record)

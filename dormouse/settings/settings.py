@@ -67,6 +67,7 @@ class Settings:
     history_kept_days: int = setting(DAYS, 30, example="30")
     machines_kept_days: int = setting(DAYS, 30, example="30")
     trail_kept_days: int = setting(DAYS, 400, example="400")
+    rotate_passwords_after_days: int = setting(number(0, 3650), 0, example="90 (0: never)")
     heartbeat_audience: str = setting(str, "api://dormouse")
     control_plane_url: str = setting(read_control_plane_url, "", example="https://my-dormouse.azurewebsites.net/api")
     idle_policy: IdlePolicy = collection(read_policy, IdlePolicy)

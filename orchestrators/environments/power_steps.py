@@ -14,11 +14,12 @@ from orchestrators.progress import DONE, REFUSED, ProgressTracker
 def change_all(
     context: Context, verb: Verb, resources: Sequence[Resource], tracker: ProgressTracker, attempt: int = 1
 ) -> Orchestration[dict[str, Refusal]]:
-    """Start, stop or restart resources; returns the refusals by the name of the resource."""
+    """Start, stop, hibernate or restart resources; returns the refusals by the name of the resource."""
     if not resources:
         return {}
     steps = _begun(str(verb), resources, tracker, attempt)
-    wanted = [PowerRequest(resource, verb) for resource in resources]
+    hibernates = verb is Verb.HIBERNATE
+    wanted = [PowerRequest(resource, Verb.STOP if hibernates else verb, hibernates) for resource in resources]
     answers = yield from poll_all(context, change_resource_power, wanted)
     return _ended(steps, resources, answers, tracker)
 

@@ -40,10 +40,11 @@ def _asleep_and_broken(statuses: Sequence[ResourceStatus]) -> list[Refusal]:
 
 def _blocked(statuses: Sequence[ResourceStatus]) -> list[Refusal]:
     """The refusals of changes that are not possible now: a machine may have been started since the request."""
+    hibernated = any(status.hibernated for status in statuses)
     return [
         Refusal(RefusalReason.CONFLICT, f"{difference.field} {words}.", step=status.name)
         for status in statuses
-        for difference, words in blocked_changes([status])
+        for difference, words in blocked_changes([status], hibernated=hibernated)
     ]
 
 

@@ -1,7 +1,7 @@
 """Rotation of passwords: a new version in the key vault first, then the machines, then the check; or all of it back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from activities.resources.generic import (
@@ -54,8 +54,13 @@ def rotate_password(context: Context) -> Orchestration[Any]:
     """Give an environment new passwords; if a machine does not take one, the previous one is made the newest again."""
     request = serialization.decode(PasswordRotation, context.get_input())
     tracker = ProgressTracker(context)
-    work = _rotate_all(context, request, tracker)
+    work = _noted(_rotate_all(context, request, tracker), request.note)
     return (yield from run_operation(context, request.operation, request.environment, tracker, work))
+
+
+def _noted(work: Orchestration[Outcome], note: str) -> Orchestration[Outcome]:
+    outcome = yield from work
+    return replace(outcome, reason=f"{outcome.reason} {note}".strip())
 
 
 def _rotate_all(context: Context, request: PasswordRotation, tracker: ProgressTracker) -> Orchestration[Outcome]:

@@ -53,6 +53,7 @@ def test_an_environment_from_plan_to_deletion(logged_in: Command, azure: AzureSi
     assert logged_in("stop", name, "--dry-run").out == f"Would stop {name} (state: running). Nothing was changed.\n"
     assert logged_in("stop", name, "--wait").out.startswith(f"stop {name}: succeeded.")
     assert logged_in("restart", name).code == 6
+    assert "its spec has no `hibernation`" in logged_in("hibernate", name).err
     looked = logged_in("resize", name, "Standard_NV12ads_A10_v5", "--dry-run")
     assert looked.out == f"Would resize {name} (state: stopped; size: Standard_NV12ads_A10_v5). Nothing was changed.\n"
     resized = logged_in("resize", name, "Standard_NV12ads_A10_v5", "--wait")

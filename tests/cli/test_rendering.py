@@ -136,6 +136,15 @@ def test_several_machines_are_shown_with_their_states_and_counted_by_size(dormou
         assert row in shown
 
 
+def test_a_hibernated_environment_says_that_its_memory_is_kept(dormouse: Command, server: FakeServer) -> None:
+    told = {**ENVIRONMENT, "state": "stopped"}
+    server.respond(lambda request: request.json(told))
+    for hibernated, words in ((True, "kept: the next start resumes it"), (False, ""), (None, "")):
+        told["hibernated"] = hibernated
+        lines = [line for line in dormouse("show", "ml1").out.splitlines() if line.startswith("memory")]
+        assert [line.split(maxsplit=1)[1] for line in lines] == ([words] if words else [])
+
+
 def test_an_environment_with_nothing_but_nulls_is_shown(dormouse: Command, server: FakeServer) -> None:
     server.respond(lambda request: request.json(dict.fromkeys(ENVIRONMENT) | {"name": "ml1", "state": "absent"}))
     shown = dormouse("show", "ml1")

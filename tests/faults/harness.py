@@ -263,13 +263,15 @@ REQUESTS: dict[str, tuple[str, str]] = {
     "stop": ("POST", "/environments/{name}/stop"),
     "start": ("POST", "/environments/{name}/start"),
     "delete": ("DELETE", "/environments/{name}"),
+    "hibernate": ("POST", "/environments/{name}/hibernate"),
 }
 LARGER = {
     "build-agent": {"size": "Standard_NV12ads_A10_v5", "restart": True},
     "workstation": {"size": "Standard_NV12ads_A10_v5", "restart": True},
     "pair": {"size": "Standard_D4s_v5", "restart": True},
 }
-VERBS = tuple(REQUESTS)
+# What every environment takes; hibernation needs a spec with it.
+VERBS = tuple(verb for verb in REQUESTS if verb != "hibernate")
 NOTHING: dict[str, Any] = {"kinds": {}, "states": set(), "secrets": 0, "locks": [], "records": []}
 
 

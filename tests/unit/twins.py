@@ -33,6 +33,7 @@ from dormouse.clock import Clock
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.deployment_tables import DeploymentTables
 from dormouse.cloud.inventory import Inventory
+from dormouse.cloud.passwords import PasswordInventory
 from dormouse.cloud.signing_keys import SigningKeys
 from dormouse.cloud.sizes import Sizes
 from dormouse.records.deduplication import Receipts
@@ -266,6 +267,7 @@ def reads_of(tables: MemoryTables, *, now: float = 0.0, settings: Settings = SET
         "power": PowerRecords(tables),
         "receipts": Receipts(tables),
         "tokens": Tokens(SigningKeys(cloud), settings.entra_authority_url, settings.entra_tenant_id, clock),
+        "passwords": PasswordInventory(cloud),
         "settings": settings,
         "clock": clock,
         "rate_limit": RateLimit(settings.rate_limit),

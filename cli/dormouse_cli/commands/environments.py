@@ -95,6 +95,13 @@ def restart(
     _change_power(name, "restart", wait=wait, every=every, dry_run=dry_run, as_json=as_json)
 
 
+def hibernate(
+    name: Name, *, wait: Wait = False, every: Every = None, dry_run: DryRun = False, as_json: AsJson = False
+) -> None:
+    """Stop an environment and keep its memory on its disk, if its spec has `hibernation`; `start` resumes it."""
+    _change_power(name, "hibernate", wait=wait, every=every, dry_run=dry_run, as_json=as_json)
+
+
 def resize(
     name: Name,
     size: Annotated[str, typer.Argument(metavar="SIZE", help="The new VM size; `dormouse sizes` lists them.")],

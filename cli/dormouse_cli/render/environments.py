@@ -115,6 +115,7 @@ def print_environment(environment: Fields) -> None:
         [
             ("name", environment.get("name")),
             ("state", styled(environment.get("state"))),
+            ("memory", "kept: the next start resumes it" if environment.get("hibernated") else None),
             ("problem", environment.get("problem")),
             ("ready", None if environment.get("ready") else NOT_READY),
             ("operation", environment.get("operation")),

@@ -8,6 +8,7 @@ from dormouse.http.responses import answer, api_url_of, page, respond
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.lifecycle import Verb
 from dormouse.services import environments
+from dormouse.services.changes.hibernation import hibernate
 from dormouse.services.changes.passwords import rotate
 from dormouse.services.changes.resizing import ResizeRequest, resize
 from dormouse.services.context import Context
@@ -47,6 +48,12 @@ async def stop_environment(req: func.HttpRequest, context: Context) -> func.Http
 async def restart_environment(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """Restart everything in the environment that can be stopped."""
     return await _set_power(req, context, Verb.RESTART)
+
+
+async def post_hibernation(req: func.HttpRequest, context: Context) -> func.HttpResponse:
+    """Stop the environment and keep its memory; what cannot hibernate is treated as the spec's `hibernation` declares."""
+    hibernated = await hibernate(req.route_params["name"], context, dry_run=DRY_RUN.of(req))
+    return respond(hibernated, api_url_of(req, context.dependencies))
 
 
 async def post_resize(req: func.HttpRequest, context: Context) -> func.HttpResponse:

@@ -10,10 +10,15 @@ from dormouse.resources.kinds import Observed
 from dormouse.resources.plan import Resource
 from dormouse.resources.sizes.sku_rows import GIB, X64
 
+HIBERNATING = "Canonical:0001-com-ubuntu-server-jammy:22_04-lts-gen2:latest"
+
 
 @dataclass(frozen=True, slots=True)
 class MarketplaceImage:
-    """An image of the marketplace; what Azure does not say is "" or 0. `plan`: its terms have to be accepted first."""
+    """An image of the marketplace; what Azure does not say is "" or 0. `plan`: its terms have to be accepted first.
+
+    `hibernation`: Azure says that machines made from it can hibernate.
+    """
 
     urn: str
     operating_system: str = ""
@@ -21,6 +26,7 @@ class MarketplaceImage:
     generation: str = ""
     size_gib: int = 0
     plan: str = ""
+    hibernation: bool = False
 
 
 def urn_of(resource: Resource) -> str:
@@ -40,6 +46,10 @@ def image_of(urn: str, observed: Observed) -> MarketplaceImage:
         str(shown.get("hyperVGeneration") or ""),
         -(-int(disk.get("sizeInBytes") or 0) // GIB),
         str((shown.get("plan") or {}).get("name") or ""),
+        any(
+            each.get("name") == "IsHibernateSupported" and each.get("value") == "True"
+            for each in shown.get("features") or []
+        ),
     )
 
 
@@ -56,5 +66,8 @@ def misfits(image: MarketplaceImage, resource: Resource) -> Iterator[str]:
         yield f"The image {image.urn} is of generation 1, and trusted launch needs generation 2; {advice}."
     if disk_gib < image.size_gib:
         yield f"The OS disk of {disk_gib} GiB is smaller than the image {image.urn}; it needs at least {image.size_gib} GiB."
+    if (properties.get("additionalCapabilities") or {}).get("hibernationEnabled") and not image.hibernation:
+        advice = f"choose one that does, such as {HIBERNATING}, or leave `hibernation` out"
+        yield f"Azure does not say that the image {image.urn} supports hibernation; {advice}."
     if image.plan:
         yield f"The image {image.urn} requires the acceptance of marketplace terms ({image.plan}), which is not supported."

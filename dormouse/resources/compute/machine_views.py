@@ -11,6 +11,7 @@ from dormouse.resources.sizes.vm_sizes import find_size, size_if_known
 IMAGE_PARTS = ("publisher", "offer", "sku")
 # The states of a disk that no running machine uses: https://learn.microsoft.com/rest/api/compute/disks/get#diskstate
 AT_REST = frozenset({"Reserved", "Unattached"})
+HIBERNATED = "HibernationState/Hibernated"
 # https://learn.microsoft.com/azure/virtual-machines/ephemeral-os-disks
 EPHEMERAL = "its OS disk is ephemeral, and Azure cannot deallocate the machine without losing it"
 
@@ -28,6 +29,15 @@ def power_state(observed: Observed) -> State:
     statuses = (properties.get("instanceView") or {}).get("statuses") or []
     power = next((str(item["code"]) for item in statuses if item["code"].startswith("PowerState/")), "")
     return state_of(power or str(in_graph.get("code", "")), str(properties.get("provisioningState", "")))
+
+
+def hibernated(observed: Observed) -> bool:
+    """Whether the instance view of a VM says that its memory is kept on its disk, and resumes at the next start.
+
+    https://learn.microsoft.com/rest/api/compute/virtual-machines/instance-view
+    """
+    statuses = (observed["properties"].get("instanceView") or {}).get("statuses") or []
+    return any(item["code"] == HIBERNATED for item in statuses)
 
 
 def failure(observed: Observed) -> str:
@@ -82,6 +92,12 @@ def _fixed_drift(wanted: Any, found: Any) -> Iterator[Difference]:
     user, name = str((found.get("osProfile") or {}).get("adminUsername") or ""), wanted["osProfile"]["adminUsername"]
     if user and user != name:
         yield Difference("admin_username", user, name, "Azure cannot change the administrator of a machine")
+    if _may_hibernate(wanted) and not _may_hibernate(found):
+        yield Difference("hibernation", "null", "on", "Dormouse enables hibernation only when it creates a machine")
+
+
+def _may_hibernate(properties: Mapping[str, Any]) -> bool:
+    return bool((properties.get("additionalCapabilities") or {}).get("hibernationEnabled"))
 
 
 def disk_drift(resource: Resource, observed: Observed) -> Change:

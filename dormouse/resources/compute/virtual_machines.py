@@ -8,6 +8,7 @@ from typing import Any
 from dormouse.resources.compute.machine_views import (
     disk_drift,
     failure,
+    hibernated,
     identity_of,
     machine_drift,
     power_state,
@@ -30,7 +31,7 @@ API_VERSION, DISK_API_VERSION = "2024-07-01", "2024-03-02"
 class Machine:
     """A VM as a blueprint asks for it: size, marketplace image, OS disk (GiB), and how its administrator logs in.
 
-    `zone` is its availability zone ("": none in particular).
+    `zone` is its availability zone ("": none in particular). `hibernates`: its memory can be kept while it is stopped.
     """
 
     size: str
@@ -40,6 +41,7 @@ class Machine:
     ssh_public_key: str = ""
     driver_version: str = ""
     zone: str = ""
+    hibernates: bool = False
 
 
 def virtual_machine(
@@ -53,7 +55,7 @@ def virtual_machine(
         **({"zones": [machine.zone]} if machine.zone else {}),
         "properties": {
             "hardwareProfile": {"vmSize": machine.size},
-            **_security(machine.size),
+            **_security(machine),
             "storageProfile": {
                 "imageReference": dict(machine.image),
                 "osDisk": _disk(machine, target.called("disk", instance)),
@@ -112,10 +114,13 @@ def nvidia_driver(target: DeploymentTarget, machine: Machine, vm: Resource, inst
     ]
 
 
-def _security(size: str) -> dict[str, Any]:
+def _security(machine: Machine) -> dict[str, Any]:
+    # https://learn.microsoft.com/azure/virtual-machines/linux/hibernate-resume-linux: not together with trusted launch
+    if machine.hibernates:
+        return {"additionalCapabilities": {"hibernationEnabled": True}}
     # GRID drivers do not support Secure Boot; set explicitly, because Azure's default differs by subscription.
     # https://learn.microsoft.com/azure/virtual-machines/trusted-launch
-    if not find_size(size).trusted_launch:
+    if not find_size(machine.size).trusted_launch:
         return {}
     uefi = {"secureBootEnabled": False, "vTpmEnabled": True}
     return {"securityProfile": {"securityType": "TrustedLaunch", "uefiSettings": uefi}}
@@ -183,6 +188,7 @@ VIRTUAL_MACHINE = ResourceKind(
     power_state=power_state,
     problem=failure,
     unstoppable=unstoppable,
+    hibernated=hibernated,
     billing=_billing,
     sizes=_sizes,
     implied=_os_disk,

@@ -10,6 +10,7 @@ from typing import Any
 VIRTUAL_MACHINES = "virtualMachines"
 LOCATION, ZONE = "Location", "Zone"
 X64, GIB = "x64", 2**30
+SYSTEM_GIB = 30  # the size of Ubuntu's images
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,32 @@ def missing_capability(properties: Mapping[str, Any], can: Mapping[str, str]) ->
         return f"takes at most {most} data disks, and {count} are asked for"
     if "diffDiskSettings" in disk and (words := _without_room(disk, can)):
         return words
+    if (properties.get("additionalCapabilities") or {}).get("hibernationEnabled"):
+        return _why_awake(properties, can)
     if "securityProfile" not in properties:
         return ""
     if "V2" not in can.get("HyperVGenerations", "V2"):
         return "cannot boot images of generation 2, which trusted launch needs"
     return "does not support trusted launch" if can.get("TrustedLaunchDisabled") == "True" else ""
+
+
+def _why_awake(properties: Mapping[str, Any], can: Mapping[str, str]) -> str:
+    """Why a VM with these properties cannot hibernate, or ""; unlike other capabilities, Azure must state this one.
+
+    https://learn.microsoft.com/azure/virtual-machines/hibernate-resume
+    """
+    if can.get("HibernationSupported") != "True":
+        return "does not support hibernation; leave `hibernation` out, or choose a size like Standard_NV6ads_A10_v5"
+    if properties.get("priority") == "Spot":
+        return "cannot hibernate as a Spot VM; leave one of the two out"
+    disk = properties["storageProfile"]["osDisk"]
+    if "diffDiskSettings" in disk:
+        return "cannot hibernate with an ephemeral OS disk"
+    memory, size_gib = float(can.get("MemoryGB", 0)), int(disk["diskSizeGB"])
+    if size_gib < memory + SYSTEM_GIB:
+        needed = f"at least {memory + SYSTEM_GIB:g} GiB are needed, and {size_gib} GiB are asked for"
+        return f"keeps {memory:g} GiB of memory on the OS disk when it hibernates, beside the system: {needed}"
+    return ""
 
 
 def _without_room(disk: Mapping[str, Any], can: Mapping[str, str]) -> str:

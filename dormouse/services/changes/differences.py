@@ -26,8 +26,8 @@ def with_changes(plan: Plan, changed: Set[str], survey: PreflightResult) -> Plan
 
 def blocked_fields(spec: EnvironmentSpec, survey: PreflightResult, known: Sequence[Fault]) -> list[Fault]:
     """The faults of what Azure cannot change as it is now, beside those that are known; each points at the spec's field."""
-    found = []
-    for difference, words in blocked_changes(survey.differing):
+    found, hibernated = [], any(status.hibernated for status in survey.statuses)
+    for difference, words in blocked_changes(survey.differing, hibernated=hibernated):
         path = f"/{difference.field.replace('.', '/')}"
         pointer = path if path.split("/")[1] in type(spec).model_fields else ""
         if not any(f"{fault.pointer}/".startswith(f"{pointer}/") for fault in known):

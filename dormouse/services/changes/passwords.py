@@ -16,9 +16,10 @@ from orchestrators.environments.rotate_password import rotate_password
 UNREADABLE = "This release cannot read the recorded spec of {name}; apply the spec again, then rotate the password."
 
 
-async def rotate(name: str, context: Context, *, dry_run: bool) -> Started | PowerPreview:
+async def rotate(name: str, context: Context, *, dry_run: bool, note: str = "") -> Started | PowerPreview:
     """Replace the passwords of an environment, in the key vault and inside its machines, which must be running.
 
+    `note` says why, and ends the reason of the outcome.
     Raises EnvironmentBusy, and CommandNotPossible for an environment that does not run or has no password.
     """
     client, dependencies = context.client, context.dependencies
@@ -36,7 +37,7 @@ async def rotate(name: str, context: Context, *, dry_run: bool) -> Started | Pow
         raise CommandNotPossible(UNREADABLE.format(name=name))
     if dry_run:
         return PowerPreview(name, Verb.ROTATE_PASSWORD, seen.state)
-    request = PasswordRotation(operation.id, name, resources)
+    request = PasswordRotation(operation.id, name, resources, note)
     try:
         return await start(context, operation, rotate_password, request, seen=record)
     except EnvironmentBusy as holder:

@@ -34,6 +34,7 @@ NEEDS_RESTART = (
     '{name} is {state}, and a new size takes effect only while it is stopped: stop it first, or send "restart": true to '
     "have it stopped, resized and started again."
 )
+HIBERNATED = "{name} is hibernated, and Azure resizes no hibernated machine; start it, then stop it, then resize."
 UNREADABLE = "This release cannot read the recorded spec of {name}; apply the spec again, then resize."
 
 
@@ -79,6 +80,8 @@ async def resize(
     wanted = await _wanted(old, asked.size, record, context)
     seen = await dependencies.environments.observe(record)
     require(seen.state, Verb.RESIZE, subject=name, has_power=has_power(record.resources))
+    if seen.hibernated:
+        raise CommandNotPossible(HIBERNATED.format(name=name))
     if not wanted.resized and wanted.spec == old:
         memory = (await memories_of([record], dependencies))[name]
         return await environment_view_of(record, seen, "", dependencies, memory)

@@ -76,6 +76,10 @@ class EnvironmentView:
         PlacementView | None,
         doc("Where it was built because Azure had no capacity where its spec asks first; null if it is there.", None),
     ] = None
+    hibernated: Annotated[
+        bool | None,
+        doc("Whether its memory is kept while it is stopped; null if nothing is stopped, and in lists.", False),
+    ] = None
 
 
 @schema("EnvironmentList")
@@ -129,6 +133,7 @@ async def environment_view_of(
         problem=" ".join(filter(None, problems)) or None,
         placement=PlacementView.of(record.placement),
         spec=spec or None,
+        hibernated=seen.hibernated if seen else None,
     )
 
 

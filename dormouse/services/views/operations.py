@@ -97,7 +97,7 @@ class OperationView:
 
     id: Annotated[str, doc("The ID.", OPERATION)]
     environment: Annotated[str | None, doc("The environment or machine that it changes; null if unknown.", "ml1")]
-    verb: Annotated[str, doc("What it does: `provision`, `start`, `stop`, `restart`, `delete`, `adopt`, `release`.", "stop")]
+    verb: Annotated[str, doc("What it does: `provision`, `start`, `stop`, `hibernate`, `delete`, `adopt` …", "stop")]
     requested_by: Annotated[str | None, doc("The user, key or timer that requested it; null if unknown.", "alice")]
     channel: Annotated[
         str | None, doc("How it was requested: `token`, `function-key`, `slack` …; null if unknown.", "token")

@@ -39,11 +39,15 @@ class ResourceView:
     id: Annotated[str, doc("The Azure resource ID.", VM)]
     state: Annotated[State | None, doc("Its state; null if it cannot be stopped.", "running")]
     size: Annotated[str | None, doc("What is billed by the hour; null if nothing is.", "Standard_NV6ads_A10_v5")]
+    hibernated: Annotated[
+        bool | None, doc("Whether its memory is kept while it is stopped; null if that is not known.", False)
+    ] = None
 
     @classmethod
     def of(cls, seen: ObservedResource) -> ResourceView:
         """A resource as callers see it."""
-        return cls(seen.name, seen.kind, seen.id, seen.state, seen.billing.size if seen.billing else None)
+        size = seen.billing.size if seen.billing else None
+        return cls(seen.name, seen.kind, seen.id, seen.state, size, seen.hibernated)
 
 
 @schema("SecretLocation")

@@ -100,6 +100,7 @@ def _document(world: World, machine: Machine, rid: ResourceId, now: float) -> Do
         "_ran": [[started, None]] if machine.power == "running" else [],
         "_guest": guest,
         "_custom_data": "",
+        **({"_can_hibernate": True} if machine.hibernation else {}),
     }
 
 

@@ -125,6 +125,7 @@ def test_every_chat_command_gets_its_reply(slack: Slack, machine: str) -> None:
         ("sizes polandcentral gpu=a11", "There are no such sizes in polandcentral"),
         ("sizes polandcentral max_price=cheap", "`max_price` must be an amount above 0"),
         (f"up {machine} size=Standard_NC4as_T4_v3", "/size: cannot change from"),
+        (f"hibernate {machine}", "its spec has no `hibernation`"),
         (f"resize {machine} Standard_NV12ads_A10_v5", "takes effect only while it is stopped"),
         (f"resize {machine} Standard_NC4as_T4_v3 restart", "different GPU drivers"),
         (f"resize {machine} Standard_NV6ads_A10_v5", f"{machine} is running"),

@@ -62,7 +62,7 @@ def test_a_running_environment_shows_its_machine_its_price_and_the_ways_into_it(
     assert (seen.state, seen.fresh, seen.problem) == (State.RUNNING, True, "")
     assert {one.name: one for one in seen.resources} == {
         "address": ObservedResource("address", "public_address", BY_NAME["address"].id),
-        "vm": ObservedResource("vm", "virtual_machine", BY_NAME["vm"].id, State.RUNNING, PriceQuery(A10)),
+        "vm": ObservedResource("vm", "virtual_machine", BY_NAME["vm"].id, State.RUNNING, PriceQuery(A10), False),
     }
     assert [(endpoint.kind, endpoint.command) for endpoint in seen.endpoints] == [
         ("ssh", "ssh azureuser@203.0.113.9"),
@@ -83,6 +83,30 @@ def test_a_running_environment_shows_its_machine_its_price_and_the_ways_into_it(
 )
 def test_the_state_of_an_environment_is_that_of_its_machine(shows: dict[str, Any], state: State) -> None:
     assert observed(shows).state is state
+
+
+@pytest.mark.parametrize(
+    ("states", "kept"),
+    [
+        (["hibernated"], True),
+        (["deallocated"], False),
+        (["running"], None),
+        (["hibernated", "running"], True),
+        (["hibernated", "deallocated"], False),
+        (["hibernated", "hibernated"], True),
+    ],
+)
+def test_an_environment_is_hibernated_if_whatever_is_stopped_in_it_keeps_its_memory(
+    states: Sequence[str], kept: bool | None
+) -> None:
+    machines = [replace(BY_NAME["vm"], name=f"vm-{place}", id=f"{BY_NAME['vm'].id}-{place}") for place in range(len(states))]
+    shows = dict(GROUP)
+    for machine, state in zip(machines, states, strict=True):
+        codes = (
+            ["PowerState/deallocated", "HibernationState/Hibernated"] if state == "hibernated" else [f"PowerState/{state}"]
+        )
+        shows |= vm(resource=machine, instanceView={"statuses": [{"code": code} for code in codes]})
+    assert observed(shows, with_resources(BY_NAME["group"], *machines)).hibernated is kept
 
 
 @pytest.mark.parametrize(
@@ -162,6 +186,7 @@ def test_many_environments_are_seen_with_one_query_by_their_recorded_ids() -> No
         "ml1": (State.RUNNING, False),
         "ml2": (State.STOPPED, False),
     }
+    assert seen["ml2"].hibernated is None, "Resource Graph does not say it"
     assert [endpoint.host for endpoint in seen["ml1"].endpoints] == ["203.0.113.9", "203.0.113.9"]
     (question,) = azure.sent
     assert "'rg-dormouse-ml1', 'rg-dormouse-ml2', 'rg-dormouse-ml3'" in question["query"]

@@ -138,7 +138,12 @@ def test_a_renewal_stores_a_new_version_that_names_the_operation_and_the_one_bef
     assert answer.outputs["previous"] == "v1"
     (body,) = stored(azure)
     assert (len(body["value"]), body["value"] in str(answer)) == (24, False)
-    assert body["tags"] == {"dormouse": "ml1", "dormouse-rotation": OPERATION, "dormouse-previous": "v1"}
+    assert body["tags"] == {
+        "dormouse": "ml1",
+        "dormouse-rotation": OPERATION,
+        "dormouse-previous": "v1",
+        "dormouse-password-since": "1970-01-01T00:00:00Z",
+    }
 
 
 def test_a_renewal_that_runs_twice_makes_one_version() -> None:
@@ -159,6 +164,22 @@ def test_a_restoration_stores_the_earlier_password_once() -> None:
     again = Azure({}, {f"GET {PATH}/v1": bundle("v1", "old"), f"GET {PATH}": made})
     assert asyncio.run(restore_password(wanted, cloud_over(again))) == Done({"previous": "v2", "current": "v3"})
     assert stored(again) == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "since"),
+    [
+        ({}, "2026-05-01T12:00:00Z"),
+        ({"dormouse-password-since": "2026-01-01T00:00:00Z"}, "2026-01-01T00:00:00Z"),
+    ],
+)
+def test_a_restored_password_is_as_old_as_it_is(tags: dict[str, str], since: str) -> None:
+    _, earlier, _ = bundle("v1", "old", **tags)
+    earlier["attributes"]["created"] = 1_777_636_800
+    newest = bundle("v2", "new", **{"dormouse-password-since": "2026-11-01T00:00:00Z"})
+    azure = Azure({}, {f"GET {PATH}/v1": (200, earlier, {}), f"GET {PATH}": newest, f"PUT {PATH}": bundle("v3")})
+    asyncio.run(restore_password(SecretRequest(OPERATION, PASSWORD, "v1"), cloud_over(azure)))
+    assert [body["tags"]["dormouse-password-since"] for body in stored(azure)] == [since]
 
 
 def test_a_secret_that_does_not_exist_is_not_renewed() -> None:

@@ -69,6 +69,7 @@ CARD = Card(
         ),
         ("resize", Command(Word.RESIZE)),
         ("rotate-password ml1", Command(Word.ROTATE_PASSWORD, "ml1")),
+        ("hibernate ml1", Command(Word.HIBERNATE, "ml1")),
         ("sizes region=westeurope", Command(Word.SIZES, "", {"region": "westeurope"})),
     ],
 )

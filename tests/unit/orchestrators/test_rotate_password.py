@@ -48,13 +48,14 @@ class Rotation:
         renew: Answer | None = None,
         restore: Answer | None = None,
         states: Mapping[str, State] | None = None,
+        note: str = "",
     ) -> None:
         self.passwords = {"vm-1": "v1", "vm-2": "v1"}
         self.newest = "v1"
         self._deaf, self._silent, self._states = deaf, silent, states or {}
         self._begins = {name: list(answers) for name, answers in (begins or {}).items()}
         self._renew, self._restore = renew, restore
-        request = PasswordRotation(f"ml1-rotate-password-{ULID}", "ml1", (SECRET, vm("vm-1"), vm("vm-2")))
+        request = PasswordRotation(f"ml1-rotate-password-{ULID}", "ml1", (SECRET, vm("vm-1"), vm("vm-2")), note)
         self.context = DurableContext(
             {
                 holds_lock: lambda _: True,
@@ -155,3 +156,10 @@ def test_a_machine_that_does_not_run_any_more_is_a_refusal(state: State) -> None
     rotation = Rotation(states={"vm-2": state})
     assert (rotation.outcome.status, rotation.context.requests(renew_secret)) == (OutcomeStatus.REFUSED, [])
     assert f"vm-2 is {state}" in rotation.outcome.reason
+
+
+@pytest.mark.parametrize("deaf", [(), ("vm-1",)])
+def test_why_a_rotation_began_by_itself_ends_its_reason(deaf: tuple[str, ...]) -> None:
+    said = "It began because the password was old."
+    assert Rotation(deaf=deaf, note=said).outcome.reason.endswith(said)
+    assert said not in Rotation(deaf=deaf).outcome.reason

@@ -14,6 +14,7 @@ from local.azure.providers.compute.catalogue import (
     family_usage,
     regional_usage,
 )
+from local.azure.providers.compute.hibernation import check_enabling
 from local.azure.providers.compute.marketplace import check_image
 
 LARGEST_CUSTOM_DATA = 65535
@@ -50,6 +51,7 @@ def check_new(world: World, rid: ResourceId, body: Body) -> None:
             if not (given.get("osProfile") or {}).get(field):
                 raise _missing(field)
         _check_login(given["osProfile"])
+    check_enabling(world, given)
     if secure and capabilities_of(world, given["hardwareProfile"]["vmSize"]).get("TrustedLaunchDisabled"):
         # https://github.com/Azure/azure-cli/issues/28005 has the words; the code is not known.
         size = given["hardwareProfile"]["vmSize"]

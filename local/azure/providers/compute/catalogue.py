@@ -7,6 +7,7 @@ from local.azure.core import regions
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.world import World
 from local.azure.providers.common import canonical, check_location
+from local.azure.providers.compute.hibernation import size_hibernates
 from local.azure.providers.kinds import MACHINE
 
 REGIONAL_LIMIT = 100
@@ -106,6 +107,8 @@ def capabilities_of(world: World, size: str) -> dict[str, str]:
         **({"GPUs": str(facts["gpus"])} if facts["gpus"] else {}),
         **({"MaxDataDiskCount": str(most)} if (most := _most_data_disks(size, facts["vcpus"], version)) else {}),
     }
+    if size_hibernates(size, facts["memory_gib"]):
+        can["HibernationSupported"] = "True"
     return {**can, "TrustedLaunchDisabled": "True"} if arm or size in NO_TRUSTED_LAUNCH else can
 
 

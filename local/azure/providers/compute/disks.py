@@ -10,6 +10,7 @@ from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, World
 from local.azure.providers.common import Body, InUse, check_put, referenced, tracked
 from local.azure.providers.compute import data_disks
+from local.azure.providers.compute.hibernation import is_enabled
 from local.azure.providers.compute.images import image_of
 from local.azure.providers.kinds import DISK
 
@@ -75,7 +76,7 @@ def create(world: World, machine: Document) -> Document:
     properties: dict[str, Any] = {
         "osType": image.system,
         "hyperVGeneration": image.generation,
-        **({"supportsHibernation": True} if image.capabilities else {}),
+        **({"supportsHibernation": True} if image.capabilities or is_enabled(machine["properties"]) else {}),
         "supportedCapabilities": {**dict(image.capabilities), "architecture": "x64"},
         "creationData": {
             "createOption": "FromImage",

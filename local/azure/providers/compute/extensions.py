@@ -7,6 +7,7 @@ from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import World, visible
 from local.azure.providers.common import check_put, found, tracked
+from local.azure.providers.compute.hibernation import EXTENSION_TYPE, READY
 from local.azure.providers.kinds import EXTENSION
 from local.azure.vms import pipelines
 from local.azure.vms.guest import Guest
@@ -61,6 +62,8 @@ def _extension_ready(world: World, operation: Document) -> None:
     world.keep({**document, "properties": {**document["properties"], "provisioningState": operation["status"]}})
     if machine is not None and document["properties"].get("type") == "NvidiaGpuDriverLinux":
         world.keep(Guest(world, machine).driver_settled(operation["ends"], installed=operation["status"] == "Succeeded"))
+    if machine is not None and document["properties"].get("type") == EXTENSION_TYPE and operation["status"] == "Succeeded":
+        world.keep({**machine, READY: True})
 
 
 def _waits(extension: Document) -> bool:

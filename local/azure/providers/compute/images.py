@@ -24,6 +24,8 @@ class Image:
     # What its disk says beyond the architecture.
     capabilities: tuple[tuple[str, Any], ...] = ()
     architecture: str = "x64"
+    # Whether its features say `IsHibernateSupported`.
+    hibernation: bool = False
 
     @property
     def trusted_launch(self) -> bool:
@@ -32,7 +34,9 @@ class Image:
 
 
 USUAL = Image("24.04.202610010", LINUX, "ubuntu", "24.04")
-JAMMY = Image("22.04.202610010", LINUX, "ubuntu", "22.04")
+# Its features, as Azure has answered:
+# https://github.com/cloud-barista/cm-beetle/blob/main/cmd/test-cli/infra/testresult/beetle-test-results-azure.md
+JAMMY = Image("22.04.202610010", LINUX, "ubuntu", "22.04", hibernation=True)
 MODERN = (("diskControllerTypes", "SCSI, NVMe"), ("acceleratedNetwork", True))
 SERVER = ("20348.2966.241205", WINDOWS, "Windows Server 2022 Datacenter", "10.0.20348.2966")
 # Publisher/offer/SKU; any other image is taken for the Ubuntu of today.
@@ -40,7 +44,7 @@ KNOWN = (
     (r"canonical/ubuntu-24_04-lts/server-gen1", replace(USUAL, generation="V1")),
     (r"canonical/ubuntu-24_04-lts/server-arm64", replace(USUAL, architecture="Arm64")),
     (r"canonical/0001-com-ubuntu-server-jammy/22_04-lts", replace(JAMMY, generation="V1")),
-    (r"canonical/0001-com-ubuntu-server-jammy/22_04-lts-arm64", replace(JAMMY, architecture="Arm64")),
+    (r"canonical/0001-com-ubuntu-server-jammy/22_04-lts-arm64", replace(JAMMY, architecture="Arm64", hibernation=False)),
     (r"canonical/0001-com-ubuntu-server-jammy/.*", JAMMY),
     (r"microsoft-dsvm/ubuntu-2204/.*", Image("24.10.02", LINUX, "ubuntu", "22.04", 150)),
     (r"canonical/ubuntuserver/16\.04.*", Image("16.04.201906280", LINUX, "ubuntu", "16.04", generation="V1")),

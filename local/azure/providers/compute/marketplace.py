@@ -118,6 +118,7 @@ def _check_disk(image: Image, profile: Body) -> None:
 
 def _properties(image: Image) -> Body:
     features = [{"name": "SecurityType", "value": "TrustedLaunchSupported"}] if image.trusted_launch else []
+    features += [{"name": "IsHibernateSupported", "value": "True"}] if image.hibernation else []
     return {
         "hyperVGeneration": image.generation,
         "architecture": image.architecture,

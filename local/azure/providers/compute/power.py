@@ -9,6 +9,7 @@ from local.azure.core.world import World
 from local.azure.providers.common import Body, found
 from local.azure.providers.compute import disks
 from local.azure.providers.compute.capacity import check_capacity, no_capacity
+from local.azure.providers.compute.hibernation import hibernates
 from local.azure.providers.compute.images import WINDOWS, Image, image_of
 from local.azure.providers.kinds import EXTENSION, MACHINE
 from local.azure.vms.agent_process import changed_by
@@ -38,7 +39,7 @@ def change(world: World, rid: ResourceId, action: str, request: Request) -> Answ
         raise Refused(
             409, "OperationNotAllowed", f"Operation '{action}' is not allowed on VM '{rid.name}' since the VM is {state}."
         )
-    hibernate = action == "deallocate" and _hibernates(machine, request)
+    hibernate = action == "deallocate" and hibernates(machine, request)
     if action == "restart" and machine["_power"] != "running":
         raise Refused(409, "OperationNotAllowed", f"Cannot restart VM '{rid.name}' because it is not running.")
     there = machine["_power"] == AFTER[action] and action != "restart"
@@ -219,27 +220,6 @@ def status_only(world: World, machine: Document) -> Body:
     view = {"statuses": instance_view(world, machine)["statuses"]}
     seen = {name: machine[name] for name in ("id", "name", "type", "location")}
     return {**seen, "properties": {"vmId": machine["properties"]["vmId"], "instanceView": view}}
-
-
-def _hibernates(machine: Document, request: Request) -> bool:
-    """Whether a machine hibernates when it is deallocated; raises refusals for machines that cannot hibernate or deallocate."""
-    unknown = set(request.query) - {"api-version", "hibernate"}
-    if unknown:
-        raise not_simulated(f"deallocate with {', '.join(sorted(unknown))}")
-    name, properties = machine["name"], machine["properties"]
-    # We found no recording of Azure's response in these cases: its code is documented, its message is assumed.
-    if "diffDiskSettings" in properties["storageProfile"]["osDisk"]:
-        text = f"Operation 'deallocate' is not supported on VM '{name}' since it uses an ephemeral OS disk."
-        raise Refused(409, "OperationNotAllowed", text)
-    if request.query.get("hibernate", "").lower() != "true":
-        return False
-    if not (properties.get("additionalCapabilities") or {}).get("hibernationEnabled"):
-        text = f"Operation 'hibernate' is not allowed on VM '{name}' since hibernation is not enabled on it."
-        raise Refused(409, "OperationNotAllowed", text)
-    if machine["_power"] != "running":
-        text = f"Operation 'hibernate' is not allowed on VM '{name}' since the VM is not running."
-        raise Refused(409, "OperationNotAllowed", text)
-    return True
 
 
 def _provisioning(machine: Document, state: str, now: str) -> Body:

@@ -13,6 +13,7 @@ from local.azure.providers.compute.admission import check_more_vcpus
 from local.azure.providers.compute.capacity import check_capacity, no_capacity
 from local.azure.providers.compute.catalogue import capabilities_of, has_local_disk
 from local.azure.providers.compute.disks import GIB, bearing
+from local.azure.providers.compute.hibernation import check_awake
 from local.azure.providers.kinds import DISK
 
 # https://learn.microsoft.com/rest/api/compute/disks/update#diskstorageaccounttypes
@@ -33,6 +34,7 @@ def check_resize(world: World, machine: Document, size: str) -> None:
     before, name = str(machine["properties"]["hardwareProfile"]["vmSize"]), machine["name"]
     if size.lower() == before.lower() or before not in world.catalogue:
         return
+    check_awake(machine, "the size")
     if has_local_disk(size) != has_local_disk(before):
         # https://github.com/MicrosoftDocs/azure-docs/pull/76920; the code:
         # https://github.com/Azure/SAP-on-Azure-Scripts-and-Utilities/issues/130
@@ -85,6 +87,7 @@ def patch_disk(world: World, rid: ResourceId, request: Request) -> Answer:
     if kind not in KINDS:
         raise not_simulated(f"a PATCH of a disk with the kind {kind}")
     _check_disk(disk, size, kind)
+    check_awake(world.resource(str(disk.get("managedBy") or "")) or {}, "disks")
     operation = operations.begin(
         world,
         "disk changed",
