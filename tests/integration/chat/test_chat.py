@@ -157,6 +157,7 @@ def test_password_and_size_are_changed_from_chat(slack: Slack, control_plane: Co
         ("resize", "slack"),
         ("rotate-password", "slack"),
     ]
+    control_plane.down(own)  # the vCPUs of this subscription are few
 
 
 def test_an_unknown_name_is_answered_with_suggestions(slack: Slack, control_plane: ControlPlane, machine: str) -> None:
@@ -465,7 +466,8 @@ def test_an_owner_can_change_an_environment_from_chat_and_http(
     ground: Ground, teams: Teams, control_plane: ControlPlane, own: str
 ) -> None:
     assert card_of(teams.say(f"up {own}", sender=BOB))["body"][0]["text"] == f"{own}: up started"
-    control_plane.wait(trail(control_plane, own)[0]["id"])
+    built = control_plane.wait(trail(control_plane, own)[0]["id"])
+    assert built["outcome"] == "succeeded", built["reason"]
     with ground.simulation() as simulation:
         asked = {"name": "bob", "roles": ["user"], "claims": {"oid": BOB["aadObjectId"]}}
         token = simulation.post("/people/token", json=asked).json()["access_token"]
