@@ -212,7 +212,8 @@ def _ended(found: Sequence[Evaluated], known: Known) -> list[PowerInterval]:
         interval = ended_interval(before.tracked if before else None, one.case.tracked)
         if interval:
             record = known.environments.readable.get(machine.environment)
-            ended.append(placed(interval, machine.region, machine.size, record))
+            spot = isinstance(machine, VirtualMachine) and machine.spot
+            ended.append(placed(interval, machine.region, machine.size, record, spot=spot))
     return ended
 
 

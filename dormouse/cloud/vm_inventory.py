@@ -8,6 +8,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.sdk_errors import ReadRefused, get_existing, get_or_none, read_json
 from dormouse.lifecycle import State, state_of
 from dormouse.resources.compute.machines import ENVIRONMENT_TAG, ROWS_PER_PAGE, VirtualMachine
+from dormouse.resources.compute.spot import SPOT, priority_of
 
 # The largest number of IDs in one query.
 NAMED_AT_ONCE = 200
@@ -23,6 +24,7 @@ COLUMNS = (
     ", scale_set = tostring(properties.virtualMachineScaleSet.id)"
     ", managed_by = tostring(managedBy)"
     ", vm_id = tostring(properties.vmId)"
+    ", priority = tostring(properties.priority)"
 )
 # One request for all VMs of a subscription, answered by Azure Compute itself instead of an index.
 # https://learn.microsoft.com/rest/api/compute/virtual-machines/list-all
@@ -130,6 +132,7 @@ def machine_in(row: dict[str, Any]) -> VirtualMachine:
         managed_by_others=bool(row["scale_set"] or row["managed_by"]),
         vm_id=str(row["vm_id"]),
         provisioning=str(row["provisioning"]),
+        spot=priority_of(row) == SPOT,
     )
 
 

@@ -13,6 +13,7 @@ from dormouse.resources.compute.machine_views import (
     power_state,
     unstoppable,
 )
+from dormouse.resources.compute.spot import NO_LIMIT, SETTING, SPOT, is_spot, priority_of, spot_properties
 from dormouse.resources.features import GuestSetup, NvidiaDriver
 from dormouse.resources.kinds import Observed, PriceQuery, ResourceKind
 from dormouse.resources.naming import name_of
@@ -30,7 +31,7 @@ API_VERSION, DISK_API_VERSION = "2024-07-01", "2024-03-02"
 class Machine:
     """A VM as a blueprint asks for it: size, marketplace image, OS disk (GiB), and how its administrator logs in.
 
-    `zone` is its availability zone ("": none in particular).
+    `zone` is its availability zone ("": none in particular). `max_price` is the highest price of a Spot VM in USD per hour.
     """
 
     size: str
@@ -40,6 +41,8 @@ class Machine:
     ssh_public_key: str = ""
     driver_version: str = ""
     zone: str = ""
+    spot: bool = False
+    max_price: float = NO_LIMIT
 
 
 def virtual_machine(
@@ -54,6 +57,7 @@ def virtual_machine(
         "properties": {
             "hardwareProfile": {"vmSize": machine.size},
             **_security(machine.size),
+            **(spot_properties(machine.max_price) if machine.spot else {}),
             "storageProfile": {
                 "imageReference": dict(machine.image),
                 "osDisk": _disk(machine, target.called("disk", instance)),
@@ -71,6 +75,7 @@ def virtual_machine(
         "secret": name_of(password.id),
         "disk": target.called("disk", instance),
         "nic": numbered("nic", instance),
+        **({SETTING: SPOT} if machine.spot else {}),
     }
     needs = (numbered("nic", instance), password.name)
     found = in_group(target, numbered("vm", instance), VIRTUAL_MACHINE, name, body, settings=settings, needs=needs)
@@ -143,9 +148,10 @@ def _login(machine: Machine, username: str) -> dict[str, Any]:
 
 
 def _billing(resource: Resource, observed: Observed | None) -> PriceQuery | None:
-    hardware = (observed or {}).get("properties", {}).get("hardwareProfile") or {}
-    size = str(hardware.get("vmSize") or resource.settings.get("size", ""))
-    return PriceQuery(size) if size else None
+    properties = (observed or {}).get("properties", {})
+    size = str((properties.get("hardwareProfile") or {}).get("vmSize") or resource.settings.get("size", ""))
+    spot = priority_of(properties) == SPOT if properties else is_spot(resource)
+    return PriceQuery(size, spot=spot) if size else None
 
 
 def _sizes(resource: Resource) -> Mapping[str, int]:
@@ -187,7 +193,7 @@ VIRTUAL_MACHINE = ResourceKind(
     sizes=_sizes,
     implied=_os_disk,
     takes_along=lambda resource: (resource.settings["nic"],),
-    checks=("sizes_can_be_had", "images_fit", "cost_is_allowed"),
+    checks=("sizes_can_be_had", "images_fit", "cost_is_allowed", "max_price_suffices"),
     actions=(
         *(f"{MACHINES}/{action}/action" for action in ("start", "deallocate", "restart", "runCommand")),
         "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",

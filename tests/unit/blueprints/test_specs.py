@@ -169,7 +169,10 @@ def test_only_some_fields_can_change_in_place_and_each_other_one_is_named() -> N
     assert change_faults(old, read(allow_from=["198.51.100.0/24"], size="Standard_NC4as_T4_v3", disk={"size_gib": 99})) == []
     changed = change_faults(old, read(container="other", image={"sku": "minimal"}, network={"subnet": "10.0.1.0/28"}))
     assert {fault.pointer for fault in changed} == {"/container", "/image/sku", "/network/subnet"}
-    assert "`allow_from`, `disk`, `fallback`, `idle`, `max_hourly_cost`, `schedule` and `size`" in changed[0].detail
+    assert (
+        "`allow_from`, `disk`, `fallback`, `idle`, `max_hourly_cost`, `on_eviction`, `schedule` and `size`"
+        in changed[0].detail
+    )
 
 
 @pytest.mark.parametrize(
