@@ -26,6 +26,15 @@ COLUMNS = (
     ", vm_id = tostring(properties.vmId)"
     ", priority = tostring(properties.priority)"
 )
+# What Resource Health says of VMs: the name of each annotation, and when it occurred.
+# https://learn.microsoft.com/azure/service-health/resource-health-vm-annotation
+PREEMPTED = "VirtualMachinePreempted"
+ANNOTATIONS = (
+    "healthresources | where type =~ 'microsoft.resourcehealth/resourceannotations'"
+    " and tostring(properties.targetResourceId) in~ ({named})"
+    " | project id, machine = tostring(properties.targetResourceId)"
+    ", annotation = tostring(properties.annotationName), occurred = tostring(properties.occurredTime) | order by id asc"
+)
 # One request for all VMs of a subscription, answered by Azure Compute itself instead of an index.
 # https://learn.microsoft.com/rest/api/compute/virtual-machines/list-all
 STATUS_ONLY = "/subscriptions/{subscription}/providers/Microsoft.Compute/virtualMachines"
@@ -81,6 +90,22 @@ class VmInventory:
             answer = await self._query(f"{MACHINES} and id in~ ({named}) | project {columns} | order by id asc")
             states |= {str(row["id"]).lower(): state_of(str(row["power"])) for row in answer.data}
         return states
+
+    async def evicted_at(self, identifiers: Sequence[str]) -> dict[str, float]:
+        """When some VMs were evicted, by ID in lower case (seconds since 1970); only those of which that is the newest news.
+
+        Resource Health may know of an eviction some minutes late. Raises CloudUnavailable or ReadRefused.
+        https://learn.microsoft.com/azure/virtual-machines/resource-graph-availability
+        """
+        newest: dict[str, tuple[str, str]] = {}
+        for begin in range(0, len(identifiers), NAMED_AT_ONCE):
+            named = ", ".join(f"'{_quoted(identifier)}'" for identifier in identifiers[begin : begin + NAMED_AT_ONCE])
+            answer = await self._query(ANNOTATIONS.format(named=named))
+            for row in answer.data:
+                machine, seen = str(row["machine"]).lower(), (str(row["occurred"]), str(row["annotation"]))
+                newest[machine] = max(newest.get(machine, ("", "")), seen)
+        found = {machine: _seconds(occurred) for machine, (occurred, name) in newest.items() if name == PREEMPTED}
+        return {machine: moment for machine, moment in found.items() if moment}
 
     async def states_now(self, identifiers: Sequence[str]) -> dict[str, State]:
         """The current states of some VMs by ID in lower case, from Azure Compute.

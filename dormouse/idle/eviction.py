@@ -1,0 +1,74 @@
+"""Evictions of Spot VMs: which stop is one, who is told, and when the machine is started again. Pure.
+
+Azure says so itself: the newest annotation of an evicted machine in Resource Health is `VirtualMachinePreempted`. A machine
+without it is not evicted, and one that Dormouse stopped never is.
+https://learn.microsoft.com/azure/service-health/resource-health-vm-annotation
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dormouse.clock import DAY, HOUR, MINUTE
+from dormouse.environments.operations import OperationRecord
+from dormouse.environments.results import OutcomeStatus
+from dormouse.idle.evidence import Evaluation
+from dormouse.idle.tracking import Eviction, TrackedMachine
+from dormouse.lifecycle import State, Verb
+from dormouse.resources.compute.machines import VirtualMachine
+
+# After so much time without eviction, the next one counts as the first again.
+STEADY = 6 * HOUR
+# Before a machine that was evicted again is started again; doubled after each further eviction.
+FIRST_PAUSE = HOUR / 2
+# A sweep may see a machine as running for so long after it was evicted, because Resource Graph is an index.
+INDEX_LAG = 2 * MINUTE
+# All other operations leave the power of a machine as it was in the end.
+STARTS = frozenset({Verb.START, Verb.RESTART})
+NOT_DONE = frozenset({OutcomeStatus.CANCELLED, OutcomeStatus.REFUSED})
+
+
+def may_be_evicted(case: Evaluation) -> bool:
+    """Whether Azure is to be asked why a machine is stopped: a Spot VM that no sweep has stopped, and not known yet."""
+    machine, tracked = case.machine, case.tracked
+    if not isinstance(machine, VirtualMachine) or not machine.spot or case.hands_off or case.unreadable:
+        return False
+    return machine.state is State.STOPPED and tracked.shutdown is None and tracked.evicted is None
+
+
+def is_of_last_run(evicted_at: float, case: Evaluation) -> bool:
+    """Whether an eviction at that moment ended the last run of a machine, and not an earlier one."""
+    return evicted_at >= max(case.tracked.ran_since - INDEX_LAG, case.machine.created)
+
+
+def stopped_by_us(newest_first: Sequence[OperationRecord]) -> bool:
+    """Whether the last operation that changed the power of a machine stopped it, or one is still running."""
+    for operation in newest_first:
+        if operation.outcome is None:
+            return True
+        if operation.outcome.status in NOT_DONE:
+            continue
+        if operation.verb is Verb.STOP:
+            return True
+        if operation.verb in STARTS:
+            return False
+    return False
+
+
+def with_eviction(tracked: TrackedMachine, evicted_at: float, now: float) -> TrackedMachine:
+    """The tracked state of a machine that was evicted at a moment, as a sweep sees it now (seconds since 1970)."""
+    before = tracked.eviction
+    again = before is not None and evicted_at - before.at < STEADY
+    return replace(tracked, eviction=Eviction(evicted_at, now, before.count + 1 if before and again else 1))
+
+
+def restarts_at(eviction: Eviction) -> float:
+    """When an evicted machine may be started again: at once after the first eviction, later after each further one."""
+    if eviction.count < 2:
+        return eviction.seen_at
+    return eviction.seen_at + min(FIRST_PAUSE * 2.0 ** (eviction.count - 2), DAY)
+
+
+def is_news(case: Evaluation) -> bool:
+    """Whether this sweep is the one that tells of an eviction, also when it is run again."""
+    evicted = case.tracked.evicted
+    return evicted is not None and evicted.seen_at == case.now
