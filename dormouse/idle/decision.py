@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from dormouse.clock import DAY, MINUTE, moment_text
-from dormouse.idle.eviction import restarts_at
+from dormouse.idle.eviction import restart_of
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.guard import unknowns
 from dormouse.idle.policy import Action
-from dormouse.idle.schedules.schedule import due, is_on, next_transition
+from dormouse.idle.schedules.schedule import due, next_transition
 from dormouse.idle.tracking import ActionReason, LeaseAction, PendingWarning
 from dormouse.idle.verdict import Verdict, VerdictKind, busy
 from dormouse.lifecycle import State
@@ -198,19 +198,11 @@ def _follow_schedule(case: Evaluation, verdict: Verdict) -> Decision | None:
 
 
 def _restart_evicted(case: Evaluation, verdict: Verdict) -> Decision | None:
-    evicted = case.tracked.evicted
-    if evicted is None or verdict.kind is not VerdictKind.EVICTED:
+    restart = restart_of(case) if verdict.kind is VerdictKind.EVICTED else None
+    if restart is None:
         return None
-    if not case.restarts_evicted or evicted.settled:
-        why = "someone has stopped it since" if evicted.settled else "its spec does not have on_eviction=restart"
-        return Decision(NextAction.NOTHING, f"Not started again by itself: {why}.", 0.0, ActionReason.EVICTION)
-    if case.schedule is not None and not is_on(case.schedule, case.clock):
-        text = "Not started again outside of its scheduled hours."
-        return Decision(NextAction.NOTHING, text, 0.0, ActionReason.EVICTION)
-    at = max(restarts_at(evicted), case.now)
-    step = NextAction.START if at == case.now else NextAction.NOTHING
-    text = f"It will be started again at {moment_text(at)}." if step is NextAction.NOTHING else "It is started again now."
-    return Decision(step, text, at, ActionReason.EVICTION, due=at)
+    step = NextAction.START if 0.0 < restart.at <= case.now else NextAction.NOTHING
+    return Decision(step, restart.text, restart.at, ActionReason.EVICTION, due=restart.at)
 
 
 def _deallocate_billed(case: Evaluation, verdict: Verdict) -> Decision | None:

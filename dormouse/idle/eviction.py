@@ -6,12 +6,13 @@ https://learn.microsoft.com/azure/service-health/resource-health-vm-annotation
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from dormouse.clock import DAY, HOUR, MINUTE
+from dormouse.clock import DAY, HOUR, MINUTE, moment_text
 from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import OutcomeStatus
 from dormouse.idle.evidence import Evaluation
+from dormouse.idle.schedules.schedule import is_on
 from dormouse.idle.tracking import Eviction, TrackedMachine
 from dormouse.lifecycle import State, Verb
 from dormouse.resources.compute.machines import VirtualMachine
@@ -59,6 +60,30 @@ def with_eviction(tracked: TrackedMachine, evicted_at: float, now: float) -> Tra
     before = tracked.eviction
     again = before is not None and evicted_at - before.at < STEADY
     return replace(tracked, eviction=Eviction(evicted_at, now, before.count + 1 if before and again else 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """When an evicted machine is started again (seconds since 1970; 0.0: not by itself), and a sentence about it."""
+
+    at: float
+    text: str
+
+
+def restart_of(case: Evaluation) -> Restart | None:
+    """The start that follows from an eviction, or None for a machine that is not evicted; holds are not looked at here."""
+    evicted = case.tracked.evicted
+    if evicted is None:
+        return None
+    if evicted.settled:
+        return Restart(0.0, "Not started again by itself: someone has stopped it since.")
+    if not case.restarts_evicted:
+        return Restart(0.0, "Not started again by itself: its spec does not have on_eviction=restart.")
+    if case.schedule is not None and not is_on(case.schedule, case.clock):
+        return Restart(0.0, "Not started again outside of its scheduled hours.")
+    at = max(restarts_at(evicted), case.now)
+    text = f"It will be started again at {moment_text(at)}." if at > case.now else "It is started again now."
+    return Restart(at, text)
 
 
 def restarts_at(eviction: Eviction) -> float:
