@@ -7,12 +7,13 @@ https://learn.microsoft.com/azure/service-health/resource-health-vm-annotation
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from dormouse.clock import DAY, HOUR, MINUTE, moment_text
 from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import OutcomeStatus
 from dormouse.idle.evidence import Evaluation
-from dormouse.idle.schedules.schedule import is_on
+from dormouse.idle.schedules.schedule import Schedule, due, next_transition
 from dormouse.idle.tracking import Eviction, TrackedMachine
 from dormouse.lifecycle import State, Verb
 from dormouse.resources.compute.machines import VirtualMachine
@@ -79,11 +80,17 @@ def restart_of(case: Evaluation) -> Restart | None:
         return Restart(0.0, "Not started again by itself: someone has stopped it since.")
     if not case.restarts_evicted:
         return Restart(0.0, "Not started again by itself: its spec does not have on_eviction=restart.")
-    if case.schedule is not None and not is_on(case.schedule, case.clock):
+    if case.schedule is not None and _is_off(case.schedule, evicted.at, case.clock):
         return Restart(0.0, "Not started again outside of its scheduled hours.")
     at = max(restarts_at(evicted), case.now)
     text = f"It will be started again at {moment_text(at)}." if at > case.now else "It is started again now."
     return Restart(at, text)
+
+
+def _is_off(schedule: Schedule, evicted_at: float, now: datetime) -> bool:
+    """Whether a schedule keeps a machine off: its hours begin later, or it would have stopped the machine since."""
+    missed, following = due(schedule, datetime.fromtimestamp(evicted_at, UTC), now), next_transition(schedule, now)
+    return bool((missed and not missed.on) or (following and following.on))
 
 
 def restarts_at(eviction: Eviction) -> float:

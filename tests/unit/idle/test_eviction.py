@@ -167,6 +167,7 @@ def test_an_evicted_machine_is_started_again_if_its_spec_says_so() -> None:
         ({"restarts_evicted": False}, "its spec does not have on_eviction=restart"),
         ({"tracked": evicted(settled=True)}, "someone has stopped it since"),
         ({"schedule": read_schedule("fri 18:00-19:00 UTC")}, "Its schedule starts it at 2027-01-15 18:00 UTC."),
+        ({"schedule": read_schedule("off at 08:00 UTC")}, "Not started again outside of its scheduled hours."),
         ({"hold": Hold("ann", "", NOW, NOW + HOUR)}, "before its hold ends"),
         ({"tracked": evicted(count=2)}, "It will be started again at 2027-01-15 08:30 UTC."),
         ({"tracked": with_failure(evicted(), NOW)}, "The last attempt failed; it is repeated at 2027-01-15 08:30 UTC."),
@@ -182,8 +183,9 @@ def test_what_keeps_an_evicted_machine_stopped(fields: dict[str, Any], says: str
     assert says in decision.then
 
 
-def test_within_its_scheduled_hours_an_evicted_machine_is_started_again() -> None:
-    _, decision = decided(stopped_spot(evicted(), schedule=read_schedule("fri 07:00-19:00 UTC")))
+@pytest.mark.parametrize("hours", ["fri 07:00-19:00 UTC", "off at 07:00 UTC"])
+def test_within_its_scheduled_hours_an_evicted_machine_is_started_again(hours: str) -> None:
+    _, decision = decided(stopped_spot(evicted(), schedule=read_schedule(hours)))
     assert (decision.action, decision.reason) == (NextAction.START, ActionReason.EVICTION)
 
 
