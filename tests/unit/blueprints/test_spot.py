@@ -73,6 +73,17 @@ def test_an_evicted_vm_keeps_its_disks(price: float | None) -> None:
     assert (is_spot(vm), is_spot(vm.recorded()), max_price_in(vm)) == (True, True, price or -1)
 
 
+ORGANIZATION = {"organization": "https://dev.azure.com/contoso", "pool": "gpu", "token_secret": "token", "count": 2}
+
+
+@pytest.mark.parametrize(("blueprint", "more", "count"), [("data-science", {}, 1), ("build-agent", ORGANIZATION, 2)])
+def test_every_machine_of_a_blueprint_is_a_spot_vm(blueprint: str, more: dict[str, Any], count: int) -> None:
+    body = {**SPEC, **SPOT, **more, "blueprint": blueprint}
+    spec = read_spec("ml1", body, caller_address="203.0.113.7", caller="ann")
+    plan = plan_for(spec, target())
+    assert [is_spot(one) for one in plan.resources if one.kind == "virtual_machine"] == [True] * count
+
+
 def test_a_regular_vm_is_asked_for_as_before() -> None:
     vm = plan_for(workstation_spec(), target()).resource("vm")
     assert vm.body["properties"].keys() & {"priority", "evictionPolicy", "billingProfile"} == set()
