@@ -8,7 +8,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.sdk_errors import ReadRefused, get_existing, get_or_none, read_json
 from dormouse.lifecycle import State, state_of
 from dormouse.resources.compute.machines import ENVIRONMENT_TAG, ROWS_PER_PAGE, VirtualMachine
-from dormouse.resources.compute.spot import SPOT, priority_of
+from dormouse.resources.compute.spot import SPOT, Annotation, priority_of
 
 # The largest number of IDs in one query.
 NAMED_AT_ONCE = 200
@@ -28,7 +28,6 @@ COLUMNS = (
 )
 # What Resource Health says of VMs: the name of each annotation, and when it occurred.
 # https://learn.microsoft.com/azure/service-health/resource-health-vm-annotation
-PREEMPTED = "VirtualMachinePreempted"
 ANNOTATIONS = (
     "healthresources | where type =~ 'microsoft.resourcehealth/resourceannotations'"
     " and tostring(properties.targetResourceId) in~ ({named})"
@@ -91,11 +90,10 @@ class VmInventory:
             states |= {str(row["id"]).lower(): state_of(str(row["power"])) for row in answer.data}
         return states
 
-    async def evicted_at(self, identifiers: Sequence[str]) -> dict[str, float]:
-        """When some VMs were evicted, by ID in lower case (seconds since 1970); only those of which that is the newest news.
+    async def annotations(self, identifiers: Sequence[str]) -> dict[str, Annotation]:
+        """The newest annotation of some VMs by ID in lower case; Resource Health may know of a change some minutes late.
 
-        Resource Health may know of an eviction some minutes late. Raises CloudUnavailable or ReadRefused.
-        https://learn.microsoft.com/azure/virtual-machines/resource-graph-availability
+        Raises CloudUnavailable or ReadRefused. https://learn.microsoft.com/azure/virtual-machines/resource-graph-availability
         """
         newest: dict[str, tuple[str, str]] = {}
         for begin in range(0, len(identifiers), NAMED_AT_ONCE):
@@ -104,8 +102,8 @@ class VmInventory:
             for row in answer.data:
                 machine, seen = str(row["machine"]).lower(), (str(row["occurred"]), str(row["annotation"]))
                 newest[machine] = max(newest.get(machine, ("", "")), seen)
-        found = {machine: _seconds(occurred) for machine, (occurred, name) in newest.items() if name == PREEMPTED}
-        return {machine: moment for machine, moment in found.items() if moment}
+        found = {machine: Annotation(name, _seconds(occurred)) for machine, (occurred, name) in newest.items()}
+        return {machine: one for machine, one in found.items() if one.at}
 
     async def states_now(self, identifiers: Sequence[str]) -> dict[str, State]:
         """The current states of some VMs by ID in lower case, from Azure Compute.

@@ -17,6 +17,7 @@ from dormouse.idle.schedules.schedule import Schedule, due, next_transition
 from dormouse.idle.tracking import Eviction, TrackedMachine
 from dormouse.lifecycle import State, Verb
 from dormouse.resources.compute.machines import VirtualMachine
+from dormouse.resources.compute.spot import Annotation
 
 # After so much time without eviction, the next one counts as the first again.
 STEADY = 6 * HOUR
@@ -43,17 +44,30 @@ def is_of_last_run(evicted_at: float, case: Evaluation) -> bool:
 
 
 def stopped_by_us(newest_first: Sequence[OperationRecord]) -> bool:
-    """Whether the last operation that changed the power of a machine stopped it, or one is still running."""
+    """Whether the last operation that ended with another power of a machine stopped it."""
     for operation in newest_first:
-        if operation.outcome is None:
-            return True
-        if operation.outcome.status in NOT_DONE:
+        if operation.outcome is None or operation.outcome.status in NOT_DONE:
             continue
         if operation.verb is Verb.STOP:
             return True
         if operation.verb in STARTS:
             return False
     return False
+
+
+def is_over(eviction: Eviction, said: Annotation | None) -> bool:
+    """Whether Azure says that the machine has been stopped in another way since; a start alone may have failed."""
+    return said is not None and said.is_other_stop and said.at > eviction.at
+
+
+def with_other_stop(tracked: TrackedMachine, now: float) -> TrackedMachine:
+    """The tracked state of a machine that ran and was stopped since its eviction, without a sweep that has seen it run."""
+    return replace(tracked, state_since=now)
+
+
+def is_running(operation: OperationRecord) -> bool:
+    """Whether an operation has not ended, so that it is not known yet what it does to a machine."""
+    return operation.outcome is None
 
 
 def with_eviction(tracked: TrackedMachine, evicted_at: float, now: float) -> TrackedMachine:

@@ -4,6 +4,7 @@ https://learn.microsoft.com/azure/virtual-machines/spot-vms
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dormouse.resources.plan import Resource
@@ -12,6 +13,30 @@ from dormouse.resources.plan import Resource
 NO_LIMIT = -1.0
 SPOT, REGULAR = "spot", "regular"
 SETTING = "priority"
+OTHER_STOPS = frozenset(
+    {"VirtualMachineDeallocationInitiated", "VirtualMachineStopInitiatedByControlPlane", "VirtualMachineStoppedInternally"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What Resource Health says about a VM: the name of the annotation, and when that occurred (seconds since 1970).
+
+    https://learn.microsoft.com/azure/service-health/resource-health-vm-annotation
+    """
+
+    name: str
+    at: float
+
+    @property
+    def is_eviction(self) -> bool:
+        """Whether Azure has evicted the VM."""
+        return self.name == "VirtualMachinePreempted"
+
+    @property
+    def is_other_stop(self) -> bool:
+        """Whether someone has stopped the VM, or a program inside it."""
+        return self.name in OTHER_STOPS
 
 
 def spot_properties(max_price: float) -> dict[str, Any]:

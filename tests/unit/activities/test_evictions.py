@@ -114,9 +114,39 @@ def test_without_an_answer_nothing_is_called_an_eviction(away: bool) -> None:
     assert problem.startswith("it is not known whether stopped Spot VMs were evicted: ")
 
 
-def test_azure_is_not_asked_for_machines_that_cannot_be_evicted() -> None:
+def test_azure_is_not_asked_for_machines_that_run() -> None:
     running = case(machine=machine(spot=True), tracked=remembered())
-    known = case(machine=SPOT, tracked=remembered(state=State.STOPPED, state_since=LONG_AGO, eviction=Eviction(AT, NOW)))
-    for seen in (running, known):
-        found, _, azure = asked(row(), seen=seen)
-        assert (found, azure.asked) == (seen, [])
+    found, _, azure = asked(row(), seen=running)
+    assert (found, azure.asked) == (running, [])
+
+
+KNOWN = Eviction(AT, NOW - MINUTE)
+
+
+def waiting(**fields: Any) -> Evaluation:
+    """A machine that an earlier sweep has called evicted, and that is to be started again."""
+    tracked = remembered(state=State.STOPPED, state_since=NOW - MINUTE, ran_since=LONG_AGO, eviction=KNOWN)
+    return case(**{"machine": SPOT, "tracked": tracked, "restarts_evicted": True, **fields})
+
+
+def test_an_eviction_stays_known_as_long_as_azure_says_nothing_else() -> None:
+    for rows in ([{**row(), "occurred": ""}], [], [row("VirtualMachineStartInitiatedByControlPlane", AT + 60)]):
+        assert asked(*rows, seen=waiting())[0] == waiting()
+    assert asked(status=403, seen=waiting())[0] == waiting()
+
+
+def test_a_machine_that_someone_has_started_and_stopped_between_two_sweeps_is_no_longer_evicted() -> None:
+    found, _, _ = asked(row("VirtualMachineDeallocationInitiated", AT + 30), seen=waiting())
+    assert (found.tracked.evicted, found.tracked.state_since) == (None, NOW)
+    found, _, _ = asked(tables=operated(Verb.STOP, minutes_ago=1), seen=waiting())
+    assert found.tracked.evicted is None
+    for verb, ended in ((Verb.START, True), (Verb.START, False), (Verb.STOP, False)):
+        found, _, _ = asked(tables=operated(verb, minutes_ago=1, ended=ended), seen=waiting())
+        assert found == waiting(), "what is still running holds the lock"
+
+
+def test_a_machine_that_is_evicted_again_between_two_sweeps_is_told_again_and_waits_longer() -> None:
+    found, _, _ = asked(row(at=AT + 30), seen=waiting())
+    evicted = found.tracked.evicted
+    assert evicted is not None
+    assert (evicted.count, evicted.seen_at, round(evicted.at)) == (2, NOW, round(AT + 30.9))

@@ -104,7 +104,8 @@ DONE, CANCELLED, REFUSED = OutcomeStatus.SUCCEEDED, OutcomeStatus.CANCELLED, Out
         ([(Verb.STOP, REFUSED)], False),
         ([(Verb.START, DONE), (Verb.STOP, DONE)], False),
         ([(Verb.RESIZE, DONE), (Verb.PROVISION, DONE), (Verb.STOP, DONE)], True),
-        ([(Verb.RESTART, None)], True),
+        ([(Verb.RESTART, None)], False),
+        ([(Verb.START, None), (Verb.STOP, DONE)], True),
         ([(Verb.START, REFUSED), (Verb.STOP, DONE)], True),
     ],
 )
