@@ -54,7 +54,7 @@ def spot_misfits(spec: "MachineSpec") -> Iterator[Fault]:
     sizes = {"/size": spec.size, **{f"/fallback/sizes/{place}": size for place, size in enumerate(spec.fallback.sizes)}}
     for pointer, size in sizes.items():
         if NEVER_SPOT.match(size):
-            yield Fault(pointer, f"{size} cannot be a Spot VM: Azure has none of the B-series and of promotional sizes")
+            yield Fault(pointer, f"{size} cannot be a Spot VM: Azure excludes B-series and promotional sizes")
     policy: Any = getattr(spec, "idle", None)
     if policy is not None and policy.action is Action.HIBERNATE:
         yield Fault("/idle/action", "Azure cannot hibernate Spot VMs; choose deallocate or notify")
