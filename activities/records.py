@@ -16,6 +16,7 @@ from dormouse.lifecycle import State
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
 from dormouse.resources.compute.machines import key_of, machine_ids
+from dormouse.resources.compute.spot import is_spot
 from dormouse.text.log_events import log_event
 
 log = logging.getLogger(__name__)
@@ -92,5 +93,5 @@ async def _forget_machines(record: EnvironmentRecord, ended_at: str, cloud: Clou
                 interval = last_interval(tracked, parse_moment(ended_at)) if tracked else None
                 if interval and interval.state is not State.UNKNOWN:
                     size = resource.settings.get("size", "")
-                    await keep_intervals([placed(interval, record.region, size, record)], cloud)
+                    await keep_intervals([placed(interval, record.region, size, record, spot=is_spot(resource))], cloud)
             await fleet.forget(key_of(machine))

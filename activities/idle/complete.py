@@ -56,7 +56,7 @@ async def _note_shutdown(planned: PlannedAction, now: float, cloud: Cloud) -> No
     interval = ended_interval(before, with_shutdown(before, shutdown))
     if interval:  # before the tracked state: if this stops here, the next try finds the same interval again
         record = await Records(cloud.tables).environment(machine.environment) if machine.environment else None
-        await keep_intervals([placed(interval, machine.region, machine.size, record)], cloud)
+        await keep_intervals([placed(interval, machine.region, machine.size, record, spot=machine.spot)], cloud)
     await fleet.change_tracked(machine.key, lambda tracked: with_shutdown(_known(tracked), shutdown))
 
 
@@ -66,8 +66,9 @@ def _known(tracked: TrackedMachine | None) -> TrackedMachine:
 
 
 async def _shutdown(planned: PlannedAction, now: float, cloud: Cloud) -> IdleShutdown:
+    machine = planned.machine
     try:
-        price = await cloud.prices.of_machine(planned.machine.region, planned.machine.size)
+        price = await cloud.prices.of_machine(machine.region, machine.size, spot=machine.spot)
     except CloudUnavailable:
         price = None  # the hours are still counted
     return IdleShutdown(now, price.per_hour if price else 0.0, price.currency if price else "USD")

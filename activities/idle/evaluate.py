@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from activities.idle.evictions import with_evictions
 from activities.idle.power_history import keep_intervals, placed
 from dormouse.clock import MINUTE
 from dormouse.cloud.clients import Cloud
@@ -16,6 +17,7 @@ from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.decision import NextAction, alarm, decide
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
+from dormouse.idle.eviction import is_news
 from dormouse.idle.evidence import REPORTING_LAG, Evaluation, Evidence
 from dormouse.idle.planning import Evaluated, plan_actions
 from dormouse.idle.power_history import PowerInterval, ended_interval
@@ -57,9 +59,11 @@ async def evaluate_page(request: PageRequest, cloud: Cloud) -> PageFound:
     known = replace(known, states={machine.id.lower(): machine.state for machine in machines})
     cases = [_case(machine, known, request.now) for machine in machines]
     cases = [case for case in cases if not known.rules.leaves_to_others(case.machine)]
+    cases, unknown = await with_evictions(cases, cloud)
     outside = await HostMetrics(cloud).of(list(_questions(cases)), request.now)
     found = [_evaluate(_with_evidence(case, known, outside)) for case in cases]
-    return await _store(request, found, known, {host.problem for host in outside.values() if host.problem}, cloud)
+    problems = {host.problem for host in outside.values() if host.problem} | ({unknown} if unknown else set())
+    return await _store(request, found, known, problems, cloud)
 
 
 def _questions(cases: Iterable[Evaluation]) -> Iterator[Question]:
@@ -85,8 +89,16 @@ async def _store(
     most = actions_per_page(request.pages)
     if len(planned) > most:
         problems.add(f"{len(planned) - most} machines are postponed to the next sweep")
-    alarms = tuple(Alarm(one.case.machine.id, one.case.machine.name, one.alarm) for one in found if one.alarm)
-    return PageFound(SweepSummary.of(lines, sorted(problems)), tuple(planned[:most]), alarms)
+    return PageFound(SweepSummary.of(lines, sorted(problems)), tuple(planned[:most]), tuple(_alarms(found)))
+
+
+def _alarms(found: Sequence[Evaluated]) -> Iterator[Alarm]:
+    for one in found:
+        machine = one.case.machine
+        if is_news(one.case):
+            yield Alarm(machine.id, machine.name, f"{one.verdict.reason} {one.decision.then}".strip(), "evicted")
+        if one.alarm:
+            yield Alarm(machine.id, machine.name, one.alarm)
 
 
 async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
@@ -212,7 +224,8 @@ def _ended(found: Sequence[Evaluated], known: Known) -> list[PowerInterval]:
         interval = ended_interval(before.tracked if before else None, one.case.tracked)
         if interval:
             record = known.environments.readable.get(machine.environment)
-            ended.append(placed(interval, machine.region, machine.size, record))
+            spot = isinstance(machine, VirtualMachine) and machine.spot
+            ended.append(placed(interval, machine.region, machine.size, record, spot=spot))
     return ended
 
 

@@ -11,9 +11,11 @@ from dormouse.lifecycle import BILLED
 from dormouse.records.power_history import PowerRecords
 
 
-def placed(interval: PowerInterval, region: str, size: str, record: EnvironmentRecord | None) -> PowerInterval:
+def placed(
+    interval: PowerInterval, region: str, size: str, record: EnvironmentRecord | None, *, spot: bool = False
+) -> PowerInterval:
     """An interval with what its machine was, and to whom it belonged."""
-    interval = replace(interval, region=region, size=size)
+    interval = replace(interval, region=region, size=size, spot=spot)
     if record is None:
         return interval
     return replace(interval, environment=record.name, owner=record.owner, blueprint=record.blueprint)
@@ -29,7 +31,7 @@ async def _priced(interval: PowerInterval, cloud: Cloud) -> PowerInterval:
     if interval.state not in BILLED or not interval.size:
         return interval
     try:
-        price = await cloud.prices.of_machine(interval.region, interval.size)
+        price = await cloud.prices.of_machine(interval.region, interval.size, spot=interval.spot)
     except CloudUnavailable:
         price = None
     return replace(interval, per_hour=price.per_hour, currency=price.currency) if price else interval

@@ -6,7 +6,7 @@ from typing import Any
 
 from activities.resources.api import LoginApi, ProbeApi, ResourceApi
 from activities.resources.arm import delete_by_id, put_body
-from activities.resources.costs import cost_is_allowed
+from activities.resources.costs import cost_is_allowed, max_price_suffices
 from activities.resources.images import images_fit
 from activities.resources.run_command import run_script, script_output
 from activities.resources.sizes import sizes_can_be_had
@@ -130,5 +130,5 @@ VIRTUAL_MACHINE = ResourceApi(
     detach=detach_from_vm,
     resize=resize_virtual_machine,
     login=LoginApi(change_password, check_password, read_password_found),
-    preflight=(sizes_can_be_had, images_fit, cost_is_allowed),
+    preflight=(sizes_can_be_had, images_fit, cost_is_allowed, max_price_suffices),
 )

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.errors import CloudUnavailable, RefusedByAzure
+from dormouse.resources.compute.spot import NO_LIMIT, is_spot, max_price_in
 from dormouse.resources.plan import Plan, Resource
 from dormouse.resources.registry import kind_of
 from dormouse.resources.sizes.price_rows import HOURS_A_MONTH, Price
 
+RAISE = "Raise `max_price`, or leave it out to pay up to the pay-as-you-go price."
 UNKNOWN = "Retry later, or leave `max_hourly_cost` out of the spec."
 
 
@@ -22,16 +24,17 @@ async def cost_is_allowed(plan: Plan, absent: Sequence[Resource], cloud: Cloud) 
         return []
     billed = [query for resource in plan.resources if (query := kind_of(resource).billing(resource, None))]
     step = next((resource.name for resource in absent if kind_of(resource).billing(resource, None)), "")
-    sizes = list(dict.fromkeys(query.size for query in billed))
-    prices = dict(zip(sizes, await asyncio.gather(*(_price(plan.region, size, cloud) for size in sizes)), strict=True))
-    missing = [size for size, price in prices.items() if price is None]
+    offers = list(dict.fromkeys((query.size, query.spot) for query in billed))
+    found = await asyncio.gather(*(_price(plan.region, size, cloud, spot=spot) for size, spot in offers))
+    prices = dict(zip(offers, found, strict=True))
+    missing = [f"{size} as a Spot VM" if spot else size for (size, spot), price in prices.items() if price is None]
     if missing:
         detail = (
             f"The price of {missing[0]} in {plan.region} is unknown, so it cannot be compared with max_hourly_cost "
             f"({plan.max_hourly_cost:g} per hour)."
         )
         return [Refusal(RefusalReason.TOO_EXPENSIVE, detail, step=step, advice=UNKNOWN)]
-    cost = sum(price.per_hour * query.count for query in billed if (price := prices[query.size]))
+    cost = sum(price.per_hour * query.count for query in billed if (price := prices[query.size, query.spot]))
     if cost <= plan.max_hourly_cost:
         return []
     currency = next((price.currency for price in prices.values() if price), "")
@@ -40,8 +43,26 @@ async def cost_is_allowed(plan: Plan, absent: Sequence[Resource], cloud: Cloud) 
     return [Refusal(RefusalReason.TOO_EXPENSIVE, detail, step=step)]
 
 
-async def _price(region: str, size: str, cloud: Cloud) -> Price | None:
+async def max_price_suffices(plan: Plan, absent: Sequence[Resource], cloud: Cloud) -> Sequence[Refusal]:
+    """The refusals of Spot VMs that Azure does not start, because their size costs more than their maximum price now.
+
+    An unknown price refuses nothing. https://learn.microsoft.com/azure/virtual-machines/spot-vms
+    """
+    refusals = []
+    for one in absent:
+        size, limit = one.settings.get("size", ""), max_price_in(one)
+        if not is_spot(one) or limit == NO_LIMIT:
+            continue
+        price = await _price(plan.region, size, cloud, spot=True)
+        if price is not None and price.per_hour > limit:
+            costs = f"{price.per_hour:g} {price.currency} per hour in {plan.region}"
+            detail = f"{size} as a Spot VM costs {costs}, and max_price is {limit:g}."
+            refusals.append(Refusal(RefusalReason.TOO_EXPENSIVE, detail, step=one.name, advice=RAISE))
+    return refusals
+
+
+async def _price(region: str, size: str, cloud: Cloud, *, spot: bool) -> Price | None:
     try:
-        return await cloud.prices.of_machine(region, size)
+        return await cloud.prices.of_machine(region, size, spot=spot)
     except (CloudUnavailable, RefusedByAzure):
         return None

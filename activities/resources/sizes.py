@@ -10,9 +10,10 @@ from dormouse.cloud.sdk_errors import ReadRefused, list_all
 from dormouse.environments.quota import shortage_of
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.errors import CloudUnavailable
+from dormouse.resources.compute.spot import is_spot
 from dormouse.resources.plan import Plan, Resource
 from dormouse.resources.registry import kind_of
-from dormouse.resources.sizes.size_offers import REGIONAL
+from dormouse.resources.sizes.size_offers import REGIONAL, SPOT_CORES
 from dormouse.resources.sizes.sku_rows import SkuRow, missing_capability, sku_rows
 
 MOST_SUGGESTIONS, SIMILARITY = 3, 0.8
@@ -21,8 +22,8 @@ MOST_SUGGESTIONS, SIMILARITY = 3, 0.8
 async def sizes_can_be_had(plan: Plan, absent: Sequence[Resource], cloud: Cloud) -> Sequence[Refusal]:
     """The VM sizes that this subscription cannot use in the region, and the vCPU quotas that they would exceed together.
 
-    The quotas are the total one of the region and those of the families. If only the quotas cannot be read, the sizes are
-    still refused.
+    The quotas are the total one of the region and those of the families, or for Spot VMs the one that they have in the
+    region. If only the quotas cannot be read, the sizes are still refused.
     """
     machines = [resource for resource in absent if kind_of(resource).sizes(resource)]
     skus = await list_all(cloud.compute.resource_skus.list(filter=f"location eq '{plan.region}'"))
@@ -56,8 +57,10 @@ def _needed(machines: Sequence[Resource], offered: Mapping[str, SkuRow]) -> Mapp
     for resource in machines:
         for size, count in kind_of(resource).sizes(resource).items():
             sku = offered.get(size.lower())
-            for quota in (REGIONAL, sku.family.lower()) if sku else ():
-                needed[quota] += count * (sku.vcpus if sku else 0)
+            if sku is None:
+                continue
+            for quota in (SPOT_CORES,) if is_spot(resource) else (REGIONAL, sku.family.lower()):
+                needed[quota] += count * sku.vcpus
     return needed
 
 

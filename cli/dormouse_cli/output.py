@@ -28,6 +28,7 @@ STYLES = {
     "unchanged": "dim",
     "stopped": "dim",
     "stopped_billed": "red",
+    "evicted": "yellow",
     "unhealthy": "red",
     "refused": "red",
     "failed": "red",

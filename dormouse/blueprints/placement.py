@@ -1,11 +1,14 @@
 """Where machines may be built: the zone that is asked for, and what may be tried when Azure has no capacity."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 from dormouse.blueprints.fields import Region, Size
 from dormouse.blueprints.spec import Disk, EnvironmentSpec, Hibernation, Image, Part, machine_misfits
+from dormouse.blueprints.spot import MaxPrice, spot_misfits
 from dormouse.errors import Fault
+from dormouse.resources.compute.spot import NO_LIMIT, SPOT
 from dormouse.resources.compute.virtual_machines import Machine
 from dormouse.resources.placement import Placement
 from dormouse.resources.sizes.vm_sizes import MachineSize, find_size
@@ -39,13 +42,16 @@ def machine_of(spec: "MachineSpec", image: Image, ssh_public_key: str | None, dr
     """The VM that a spec asks for."""
     disk, key = spec.disk, ssh_public_key or ""
     zone, hibernates = spec.zone or "", spec.hibernation is not None
-    return Machine(spec.size, image.model_dump(), disk.size_gib, disk.type, key, driver_version, zone, hibernates)
+    machine = Machine(spec.size, image.model_dump(), disk.size_gib, disk.type, key, driver_version, zone, hibernates)
+    return replace(machine, spot=spec.spot, max_price=spec.max_price)
 
 
 class MachineSpec(EnvironmentSpec):
     """The spec of an environment whose machines have one VM size."""
 
-    changeable: ClassVar[frozenset[str]] = EnvironmentSpec.changeable | {"disk", "fallback", "hibernation", "size"}
+    changeable: ClassVar[frozenset[str]] = EnvironmentSpec.changeable | {
+        *("disk", "fallback", "hibernation", "on_eviction", "size"),
+    }
 
     size: Annotated[Size, doc("The VM size.", "Standard_NV6ads_A10_v5")]
     zone: Annotated[
@@ -63,6 +69,23 @@ class MachineSpec(EnvironmentSpec):
             "Whether its machines can hibernate, and what is done if that fails; null if they cannot.", {"fallback": "keep"}
         ),
     ] = None
+    priority: Annotated[
+        Literal["regular", "spot"],
+        doc("`spot` for a Spot VM: cheaper, and Azure may stop (evict) it at any time with 30 seconds notice.", "spot"),
+    ] = "regular"
+    max_price: Annotated[
+        MaxPrice,
+        doc("The price per hour in USD above which Azure evicts a Spot VM; -1 for the pay-as-you-go price.", 0.25),
+    ] = NO_LIMIT
+    on_eviction: Annotated[
+        Literal["notify", "restart"],
+        doc("What is done when a Spot VM was evicted: people are told, or it is also started again.", "restart"),
+    ] = "notify"
+
+    @property
+    def spot(self) -> bool:
+        """Whether its machines are Spot VMs."""
+        return self.priority == SPOT
 
     def placements(self) -> Sequence[Placement]:
         """Where it may be built, in the order in which that is tried: zones before sizes, sizes before regions."""
@@ -89,6 +112,7 @@ class MachineSpec(EnvironmentSpec):
         yield from machine_misfits(self.size, self.disk)
         for number, size in enumerate(self.fallback.sizes):
             yield from machine_misfits(size, self.disk, f"/fallback/sizes/{number}")
+        yield from spot_misfits(self)
         if (count := len(self.placements())) > MOST_PLACEMENTS:
             detail = f"zones, sizes and regions make {count} combinations; {MOST_PLACEMENTS} are the most that can be tried"
             yield Fault("/fallback", detail)

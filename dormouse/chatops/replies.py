@@ -179,7 +179,7 @@ def idle_card(report: IdleReport) -> Card:
     if not report.sweep:
         return Card("No sweep has ended yet", "Sweeps run every 5 minutes.", lines=tuple(report.problems))
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.verdicts.items(), key=lambda one: -one[1]))
-    idle = [line for line in report.value if line.verdict in ("idle", "stopped_billed", "unknown")]
+    idle = [line for line in report.value if line.verdict in ("idle", "stopped_billed", "evicted", "unknown")]
     lines = tuple(
         f"{line.name} is {line.verdict}. {line.reason} {line.next_action_text or ''}".strip() for line in idle[:WORTH_A_LINE]
     )

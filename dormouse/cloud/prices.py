@@ -8,7 +8,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.day_cache import DayCache
 from dormouse.cloud.price_list import CURRENCY, SOURCE, UNREADABLE, PriceList
 from dormouse.errors import CloudUnavailable
-from dormouse.resources.sizes.price_rows import Price, price_in
+from dormouse.resources.sizes.price_rows import SPOT, Price, price_in
 from dormouse.resources.sizes.size_offers import SizePrices, prices_in
 
 log = logging.getLogger(__name__)
@@ -29,29 +29,31 @@ class Prices:
     def __init__(self, cloud: Cloud) -> None:
         """Use the connections of this cloud, without its credential."""
         self._cloud, self._list = cloud, PriceList(cloud)
-        self._machines = DayCache[tuple[str, str], Price | None](MOST_KNOWN, SOURCE)
+        self._machines = DayCache[tuple[str, str], SizePrices](MOST_KNOWN, SOURCE)
         self._regions = DayCache[str, Mapping[str, SizePrices]](MOST_REGIONS, SOURCE)
 
-    async def of_machine(self, region: str, size: str) -> Price | None:
-        """The price of a VM size in a region, or None if it has none; raises CloudUnavailable."""
+    async def of_machine(self, region: str, size: str, *, spot: bool = False) -> Price | None:
+        """The price of a VM size in a region, or that of Spot VMs; None if it has none. Raises CloudUnavailable."""
         region = region.replace(" ", "").lower()
         if not REGION.fullmatch(region):
             return None
-        return await self._machines.get((region, size.lower()), lambda: self._of_machine(region, size))
+        prices = await self._machines.get((region, size.lower()), lambda: self._of_machine(region, size))
+        return prices.spot if spot else prices.on_demand
 
     async def of_region(self, region: str) -> Mapping[str, SizePrices]:
         """The prices of all VM sizes in a region (such as "westeurope") by name in lower case; raises CloudUnavailable."""
         return await self._regions.get(region, lambda: self._of_region(region))
 
-    async def _of_machine(self, region: str, size: str) -> Price | None:
+    async def _of_machine(self, region: str, size: str) -> SizePrices:
         rows = await self._list.rows(most_pages=MOST_PAGES, armRegionName=region, armSkuName=size)
         try:
             price = price_in(rows, region, size, CURRENCY, self._cloud.now())
+            spot = price_in(rows, region, size, CURRENCY, self._cloud.now(), offer=SPOT)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CloudUnavailable(UNREADABLE) from error
         if price is not None:
             await self._keep_used(region, size.lower(), price)
-        return price
+        return SizePrices(price, spot)
 
     async def _of_region(self, region: str) -> Mapping[str, SizePrices]:
         rows = await self._list.rows(most_pages=MOST_PAGES_OF_A_REGION, armRegionName=region)

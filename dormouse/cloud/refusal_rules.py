@@ -53,6 +53,7 @@ SKU = "https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/
 VAULT = "https://learn.microsoft.com/azure/key-vault/general/common-error-codes"
 NETWORK = "https://github.com/openshift/openshift-azure/issues/2252"
 EPHEMERAL = "https://learn.microsoft.com/azure/virtual-machines/ephemeral-os-disks"
+SPOT = "https://learn.microsoft.com/azure/virtual-machines/error-codes-spot"
 RESIZE = "https://github.com/MicrosoftDocs/azure-docs/pull/76920"
 LEARNING = "https://github.com/Azure/mlops-v2/issues/81"
 ENDPOINTS = "https://github.com/MicrosoftDocs/azure-docs/issues/121466"
@@ -69,6 +70,8 @@ ALIKE = "A VM cannot change between sizes with and without a local temporary dis
 STOP_FIRST = "The hardware on which the VM runs does not have this size; stop the VM first."
 DELETE_IT = "A VM with an ephemeral OS disk cannot be stopped; delete it, or use another kind of disk."
 OTHER_SIZE = "This subscription cannot use this VM size here; choose another size or region."
+RAISE_IT = "Spot VMs of this size cost more than `max_price` now; raise it, or wait until the price falls."
+NEVER_SPOT = "Azure has no Spot VMs of this size; choose another size, or `priority: regular`."
 OTHER_ZONE = "The size is not offered in this availability zone; choose another zone or none."
 OTHER_OWNER = "A disk belongs to one VM at a time; detach it there first, or use another disk."
 TERMS = "The image's marketplace terms have not been accepted in this subscription; accept them, or choose another image."
@@ -92,6 +95,8 @@ RULES = (
     *_rules(ALLOCATION, Reason.NO_CAPACITY, "OverconstrainedZonalAllocationRequest", advice=LESS_IS_MORE),
     *_rules(HIBERNATION, Reason.NO_CAPACITY, "OverconstrainedResumeFromHibernatedStateAllocationRequest", advice=WAIT),
     *_rules(SKU, Reason.NO_CAPACITY, "SkuNotAvailable", "SKUNotAvailable"),
+    *_rules(SPOT, Reason.TOO_EXPENSIVE, "SpotPriceGreaterThanProvidedMaxPrice", advice=RAISE_IT),
+    *_rules(SPOT, Reason.NOT_OFFERED, "AzureSpotIsNotSupportedForThisVMSize", advice=NEVER_SPOT),
     *_rules(KUBERNETES, Reason.NO_CAPACITY, "AksCapacityHeavyUsage"),
     # This code is everything that Compute and Container Service do not allow.
     *_rules(KUBERNETES, NOT_NOW, "OperationNotAllowed", text="another operation"),

@@ -8,6 +8,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.sdk_errors import ReadRefused, get_existing, get_or_none, read_json
 from dormouse.lifecycle import State, state_of
 from dormouse.resources.compute.machines import ENVIRONMENT_TAG, ROWS_PER_PAGE, VirtualMachine
+from dormouse.resources.compute.spot import SPOT, Annotation, priority_of
 
 # The largest number of IDs in one query.
 NAMED_AT_ONCE = 200
@@ -23,6 +24,15 @@ COLUMNS = (
     ", scale_set = tostring(properties.virtualMachineScaleSet.id)"
     ", managed_by = tostring(managedBy)"
     ", vm_id = tostring(properties.vmId)"
+    ", priority = tostring(properties.priority)"
+)
+# What Resource Health says of VMs: the name of each annotation, and when it occurred.
+# https://learn.microsoft.com/azure/service-health/resource-health-vm-annotation
+ANNOTATIONS = (
+    "healthresources | where type =~ 'microsoft.resourcehealth/resourceannotations'"
+    " and tostring(properties.targetResourceId) in~ ({named})"
+    " | project id, machine = tostring(properties.targetResourceId)"
+    ", annotation = tostring(properties.annotationName), occurred = tostring(properties.occurredTime) | order by id asc"
 )
 # One request for all VMs of a subscription, answered by Azure Compute itself instead of an index.
 # https://learn.microsoft.com/rest/api/compute/virtual-machines/list-all
@@ -80,6 +90,21 @@ class VmInventory:
             states |= {str(row["id"]).lower(): state_of(str(row["power"])) for row in answer.data}
         return states
 
+    async def annotations(self, identifiers: Sequence[str]) -> dict[str, Annotation]:
+        """The newest annotation of some VMs by ID in lower case; Resource Health may know of a change some minutes late.
+
+        Raises CloudUnavailable or ReadRefused. https://learn.microsoft.com/azure/virtual-machines/resource-graph-availability
+        """
+        newest: dict[str, tuple[str, str]] = {}
+        for begin in range(0, len(identifiers), NAMED_AT_ONCE):
+            named = ", ".join(f"'{_quoted(identifier)}'" for identifier in identifiers[begin : begin + NAMED_AT_ONCE])
+            answer = await self._query(ANNOTATIONS.format(named=named))
+            for row in answer.data:
+                machine, seen = str(row["machine"]).lower(), (str(row["occurred"]), str(row["annotation"]))
+                newest[machine] = max(newest.get(machine, ("", "")), seen)
+        found = {machine: Annotation(name, _seconds(occurred)) for machine, (occurred, name) in newest.items()}
+        return {machine: one for machine, one in found.items() if one.at}
+
     async def states_now(self, identifiers: Sequence[str]) -> dict[str, State]:
         """The current states of some VMs by ID in lower case, from Azure Compute.
 
@@ -130,6 +155,7 @@ def machine_in(row: dict[str, Any]) -> VirtualMachine:
         managed_by_others=bool(row["scale_set"] or row["managed_by"]),
         vm_id=str(row["vm_id"]),
         provisioning=str(row["provisioning"]),
+        spot=priority_of(row) == SPOT,
     )
 
 

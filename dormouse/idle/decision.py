@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from dormouse.clock import DAY, MINUTE, moment_text
+from dormouse.idle.eviction import restart_of
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.guard import unknowns
 from dormouse.idle.policy import Action
@@ -42,6 +43,7 @@ BLOCKED = {
     ActionReason.SCHEDULE: "Not stopped or started by its schedule",
     ActionReason.LEASE: "Not stopped or deleted at the end of its lease",
     ActionReason.BILLED: "Not deallocated after its shutdown from inside",
+    ActionReason.EVICTION: "Not started again after its eviction",
 }
 SHUT_DOWN = frozenset({State.STOPPED, State.STOPPED_BILLED})
 
@@ -195,6 +197,14 @@ def _follow_schedule(case: Evaluation, verdict: Verdict) -> Decision | None:
     return None
 
 
+def _restart_evicted(case: Evaluation, verdict: Verdict) -> Decision | None:
+    restart = restart_of(case) if verdict.kind is VerdictKind.EVICTED else None
+    if restart is None:
+        return None
+    step = NextAction.START if 0.0 < restart.at <= case.now else NextAction.NOTHING
+    return Decision(step, restart.text, restart.at, ActionReason.EVICTION, due=restart.at)
+
+
 def _deallocate_billed(case: Evaluation, verdict: Verdict) -> Decision | None:
     if verdict.kind is not VerdictKind.STOPPED_BILLED:
         return None
@@ -257,6 +267,7 @@ def _end_of_lead(case: Evaluation, warned: PendingWarning) -> float | None:
 RULES: tuple[Callable[[Evaluation, Verdict], Decision | None], ...] = (
     _end_lease,
     _follow_schedule,
+    _restart_evicted,
     _deallocate_billed,
     _stop_idle,
 )

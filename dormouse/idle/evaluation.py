@@ -74,7 +74,8 @@ def evaluation_of(
             faults.append(str(error))
     tracked, fault = with_observation(tracked, machine, written, now), "; ".join(faults)
     needed_by = _needed_by(machine, record, states or {}) if record else ()
-    return Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=unreadable, needed_by=needed_by)
+    found = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=unreadable, needed_by=needed_by)
+    return replace(found, restarts_evicted=spec.get("on_eviction") == "restart")
 
 
 def machines_needing(machine: VirtualMachine, resources: Sequence[Resource]) -> list[Resource]:

@@ -66,7 +66,8 @@ class Evaluation:
     """One machine with everything that its verdict depends on.
 
     `fault` says what is invalid in its tags or spec, `unreadable` which of its stored records cannot be read, `needed_by`
-    which machines of its environment need it and are not stopped.
+    which machines of its environment need it and are not stopped. `restarts_evicted`: its spec has it started again after
+    an eviction.
     """
 
     machine: SleepTarget
@@ -79,6 +80,7 @@ class Evaluation:
     fault: str = ""
     unreadable: str = ""
     needed_by: tuple[str, ...] = ()
+    restarts_evicted: bool = False
 
     @property
     def hands_off(self) -> str:

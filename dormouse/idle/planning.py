@@ -14,7 +14,11 @@ from dormouse.resources.graph import dependents
 from dormouse.resources.plan import Resource
 from dormouse.resources.registry import kind_of
 
-REASON_TEXTS = {ActionReason.SCHEDULE: "Its schedule requires it.", ActionReason.LEASE: "Its lease has expired."}
+REASON_TEXTS = {
+    ActionReason.SCHEDULE: "Its schedule requires it.",
+    ActionReason.LEASE: "Its lease has expired.",
+    ActionReason.EVICTION: "Azure evicted it, and its spec has on_eviction=restart.",
+}
 ACTIONS_BY_URGENCY = (NextAction.STOP, NextAction.START, NextAction.DELETE, NextAction.WARN)
 
 Records = Mapping[str, EnvironmentRecord]

@@ -17,7 +17,7 @@ class PowerInterval:
     """A time in which a machine was in one state, as sweeps have seen it.
 
     `per_hour` is the price that was in force when the interval ended, or None if it was not known. Environment, owner and
-    blueprint are those of that time ("" for an adopted machine).
+    blueprint are those of that time ("" for an adopted machine). `spot`: the price is that of Spot VMs.
     """
 
     machine: str
@@ -31,6 +31,7 @@ class PowerInterval:
     blueprint: str = ""
     per_hour: float | None = None
     currency: str = ""
+    spot: bool = False
 
     @property
     def billed_hours(self) -> float:

@@ -92,10 +92,20 @@ def _changed_cause(planned: PlannedAction, case: Evaluation, verdict: Verdict) -
         return _changed_lease(planned, case)
     if planned.reason is ActionReason.SCHEDULE:
         return _changed_schedule(planned, case)
+    if planned.reason is ActionReason.EVICTION:
+        return _changed_eviction(case, verdict)
     kind = VerdictKind.IDLE if planned.reason is ActionReason.IDLE else VerdictKind.STOPPED_BILLED
     if verdict.kind is not kind:
         return verdict.reason
     return "Its policy now has action=notify." if case.policy.action is Action.NOTIFY else ""
+
+
+def _changed_eviction(case: Evaluation, verdict: Verdict) -> str:
+    if case.tracked.evicted is None:
+        return verdict.reason
+    if case.tracked.evicted.settled:
+        return "Someone has stopped it since it was evicted."
+    return "" if case.restarts_evicted else "Its spec no longer has on_eviction=restart."
 
 
 def _changed_lease(planned: PlannedAction, case: Evaluation) -> str:

@@ -77,11 +77,12 @@ class PlannedAction:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A machine that needs attention, with the text of the notification."""
+    """A machine that needs attention, with the event and the text of the notification."""
 
     machine: str
     name: str
     text: str
+    event: str = "attention"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class ActionReason(StrEnum):
     SCHEDULE = "schedule"
     LEASE = "lease"
     BILLED = "stopped_billed"
+    EVICTION = "eviction"
 
 
 class LeaseAction(StrEnum):
@@ -83,8 +84,21 @@ class IdleShutdown:
 
 
 @dataclass(frozen=True, slots=True)
+class Eviction:
+    """An eviction of a Spot VM: when Azure evicted it, and when a sweep first saw that.
+
+    `count` is how many there were one after another, this one included. `settled`: it is to stay stopped.
+    """
+
+    at: float
+    seen_at: float
+    count: int = 1
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TrackedMachine:
-    """The tracked state of one machine."""
+    """The tracked state of one machine; `ran_since` is when its last completed run was first seen."""
 
     id: str
     first_seen: float
@@ -105,6 +119,14 @@ class TrackedMachine:
     saved: float = 0.0
     vm_id: str = ""
     hibernation_failures: int = 0
+    ran_since: float = 0.0
+    eviction: Eviction | None = None
+
+    @property
+    def evicted(self) -> Eviction | None:
+        """The eviction that has stopped the machine, or None: it runs, or its last stop was none."""
+        stopped_by_it = self.eviction is not None and self.eviction.seen_at >= self.state_since
+        return self.eviction if stopped_by_it and self.state is State.STOPPED else None
 
     def since(self, verdict: str) -> float:
         """Since when the verdict has been this one without interruption; 0.0 if it is another one."""
@@ -131,7 +153,9 @@ def with_observation(known: TrackedMachine | None, machine: SleepTarget, schedul
     tracked = _without_expired(tracked, now)
     if machine.state is tracked.state or machine.state in TRANSITIONAL:
         return tracked
+    ran_since = tracked.state_since if tracked.state is State.RUNNING else tracked.ran_since
     tracked = replace(tracked, state=machine.state, state_since=now, failures=0, retry_at=0.0, hibernation_failures=0)
+    tracked = replace(tracked, ran_since=ran_since)
     return with_wakeup(tracked, now) if machine.state is State.RUNNING else tracked
 
 
@@ -168,7 +192,13 @@ def _without_expired(tracked: TrackedMachine, now: float) -> TrackedMachine:
         tracked = replace(tracked, hold=None)
     lease = tracked.lease
     is_over = lease is not None and lease.then is LeaseAction.STOP and lease.until <= now and tracked.state is State.STOPPED
-    return replace(tracked, lease=None) if is_over else tracked
+    return with_settled_eviction(replace(tracked, lease=None)) if is_over else tracked
+
+
+def with_settled_eviction(tracked: TrackedMachine) -> TrackedMachine:
+    """The tracked state of a machine that stays stopped if it is evicted: someone wants it stopped."""
+    evicted = tracked.evicted
+    return replace(tracked, eviction=replace(evicted, settled=True)) if evicted else tracked
 
 
 def with_verdict(tracked: TrackedMachine, verdict: str, now: float) -> TrackedMachine:

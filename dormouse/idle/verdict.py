@@ -37,6 +37,7 @@ class VerdictKind(StrEnum):
     UNMANAGED = "unmanaged"
     STOPPED = "stopped"
     STOPPED_BILLED = "stopped_billed"
+    EVICTED = "evicted"
     UNSTOPPABLE = "unstoppable"
 
 
@@ -72,6 +73,12 @@ def _not_running(case: Evaluation) -> Verdict | None:
     state = case.machine.state
     if state is State.STOPPED:
         fault = f" {_misconfiguration(case)}" if case.fault else ""
+        if evicted := case.tracked.evicted:
+            why = "Azure needed the capacity, or its price rose above the maximum"
+            sentence = (
+                f"Evicted by Azure at {moment_text(evicted.at)}: {why}. Only its disks and addresses are billed.{fault}"
+            )
+            return Verdict(VerdictKind.EVICTED, sentence, {"evictions": evicted.count})
         return Verdict(VerdictKind.STOPPED, f"Deallocated: only its disks and addresses are billed.{fault}")
     if state is State.ABSENT:
         return Verdict(

@@ -76,10 +76,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class PriceQuery:
-    """What is billed by the hour while a resource has power: a number of VMs of one size."""
+    """What is billed by the hour while a resource has power: a number of VMs of one size, `spot` or regular ones."""
 
     size: str
     count: int = 1
+    spot: bool = False
 
 
 Diff: TypeAlias = Callable[[Resource, Observed], Change]

@@ -25,7 +25,7 @@ from dormouse.services.apply_preview import preview_of
 from dormouse.services.context import Context
 from dormouse.services.costs.environment_costs import memories_of
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.idle.keeping import extend_tracked, hold_tracked
+from dormouse.services.idle.keeping import extend_tracked, hold_tracked, keep_stopped
 from dormouse.services.locks import require_staying, running_operation, running_operations
 from dormouse.services.operations import Started, operation_of, start, under_way_already
 from dormouse.services.placements import other_sizes
@@ -125,6 +125,9 @@ async def set_power(name: str, verb: Verb, context: Context, *, dry_run: bool) -
         if verb is Verb.STOP and seen.unstoppable:
             raise CommandNotPossible(CANNOT_STOP.format(name=name, reason=seen.unstoppable))
         if satisfied(seen.state, verb):
+            if verb is Verb.STOP and not dry_run:
+                for machine in machine_ids(record.resources):
+                    await keep_stopped(machine, dependencies)
             memory = (await memories_of([record], dependencies))[name]
             return await environment_view_of(record, seen, "", dependencies, memory)
         if dry_run:

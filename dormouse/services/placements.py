@@ -7,6 +7,7 @@ from dataclasses import replace
 from dormouse import serialization
 from dormouse.blueprints.catalog import BLUEPRINTS
 from dormouse.environments.operations import EnvironmentRecord, OtherSize
+from dormouse.resources.compute.spot import is_spot
 from dormouse.resources.kinds import PriceQuery
 from dormouse.resources.placement import Placement
 from dormouse.resources.plan import Resource
@@ -27,8 +28,12 @@ async def other_sizes(
         wanted: Sequence[Placement] = spec.start_placements(now)
     except (KeyError, ValueError):
         return record.placement, ()
-    count = sum("size" in resource.settings for resource in record.resources)
-    prices = await asyncio.gather(*(price_of(one.region, [PriceQuery(one.size, count)], dependencies) for one in wanted))
+    machines = [resource for resource in record.resources if "size" in resource.settings]
+    spot = any(map(is_spot, machines))
+    queries = [PriceQuery(one.size, len(machines), spot) for one in wanted]
+    prices = await asyncio.gather(
+        *(price_of(one.region, [query], dependencies) for one, query in zip(wanted, queries, strict=True))
+    )
     limit = spec.max_hourly_cost
     cheap = [one for one, price in zip(wanted, prices, strict=True) if limit is None or (price and price.amount <= limit)]
     asked = spec.placements()[0]

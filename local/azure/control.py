@@ -5,6 +5,7 @@ GET    /faults                 the faults and how many requests each has hit
 DELETE /faults                 remove all faults
 POST   /machines/shutdown      {"id"}: the machine is shut down from inside: stopped, and billed
 POST   /machines/start         {"id"}: a user starts the machine in the portal
+POST   /machines/evict         {"id", "annotated": true}: Azure evicts a Spot VM; unless it is annotated, Resource Health does not say so
 POST   /machines/next-boot     {"id", "loses": ["driver", "mount", "desktop", "hub"]}: features missing from the next boot on
 POST   /names/take             {"name"}: another customer takes this name for a storage account
 PUT    /limits                 {"region", "name", "limit"}: a quota
@@ -65,6 +66,7 @@ from local.azure import checkpoints, control_conditions, control_contents, contr
 from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.world import World
+from local.azure.providers.compute import annotations, spot
 from local.azure.services.tables import rows
 from local.azure.vms import control, estate_loader
 from local.azure.vms.control import machine_of
@@ -92,12 +94,21 @@ def _add_fault(world: World, request: Request) -> Answer:
 def _shut_down(world: World, request: Request) -> Answer:
     identifier = str(request.json()["id"])
     world.keep(with_power(machine_of(world, identifier), "stopped", world.seconds()))
+    annotations.annotate(world, identifier, "VirtualMachineStoppedInternally")
     return Answer(204)
 
 
 def _start(world: World, request: Request) -> Answer:
     now = world.seconds()
-    world.keep(Guest(world, with_power(machine_of(world, str(request.json()["id"])), "running", now)).booted(now))
+    machine = machine_of(world, str(request.json()["id"]))
+    world.keep(Guest(world, with_power(machine, "running", now)).booted(now))
+    annotations.annotate(world, machine["id"], annotations.OF_ACTIONS["start"])
+    return Answer(204)
+
+
+def _evict(world: World, request: Request) -> Answer:
+    body = request.json()
+    spot.evict(world, machine_of(world, str(body["id"])), annotated=body.get("annotated", True) is True)
     return Answer(204)
 
 
@@ -169,6 +180,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("DELETE", "faults"): _clear_faults,
     ("POST", "machines/shutdown"): _shut_down,
     ("POST", "machines/start"): _start,
+    ("POST", "machines/evict"): _evict,
     ("POST", "machines/next-boot"): _next_boot,
     ("GET", "rows"): rows.listed,
     ("PUT", "rows"): rows.written,

@@ -130,4 +130,4 @@ def _evaluate_and_act(context: Context, request: PageRequest, evaluate: Activity
 
 
 def _notice(alarm: Alarm, now: float) -> Notification:
-    return Notification("attention", alarm.machine, alarm.name, alarm.text, now)
+    return Notification(alarm.event, alarm.machine, alarm.name, alarm.text, now)

@@ -192,7 +192,7 @@ def test_an_unsupported_graph_query_is_rejected(azure: Azure) -> None:
     path = "/providers/Microsoft.ResourceGraph/resources"
     assert error(azure.manage("POST", path, {"query": "resources | where where"})) == (400, "BadRequest")
     assert error(azure.manage("POST", path, {"query": "resources | summarize count()"})) == (501, "NotSimulated")
-    assert error(azure.manage("POST", path, {"query": "healthresources | project id"})) == (501, "NotSimulated")
+    assert error(azure.manage("POST", path, {"query": "securityresources | project id"})) == (501, "NotSimulated")
     known = azure.manage(
         "POST", path, {"query": "resources | where type =~ 'MICROSOFT.NETWORK/virtualnetworks' | project id, type"}
     )

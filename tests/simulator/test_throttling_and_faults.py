@@ -201,7 +201,7 @@ def test_invalid_bodies_are_rejected_with_azures_error_code(
             "publicIPAddressVersion = 'IPv6'",
         ),
         (f"{COMPUTE}/virtualMachines/m", {"plan": {"name": "x"}}, "plan"),
-        (f"{COMPUTE}/virtualMachines/m", {"properties": {"priority": "Spot"}}, "priority = 'Spot'"),
+        (f"{COMPUTE}/virtualMachines/m", {"properties": {"priority": "Low"}}, "priority = 'Low'"),
         (f"{COMPUTE}/virtualMachines/m", {"properties": {"banana": 1}}, "banana"),
         (f"{STORAGE}/st1", {"kind": "FileStorage"}, "kind = 'FileStorage'"),
     ],

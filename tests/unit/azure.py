@@ -177,7 +177,7 @@ class PriceList(Prices):
         super().__init__(Cloud(SETTINGS, stopped_clock(0.0)))
         self._listed = known
 
-    async def of_machine(self, region: str, size: str) -> Price | None:
+    async def of_machine(self, region: str, size: str, *, spot: bool = False) -> Price | None:
         if self._listed is None:
             raise CloudUnavailable("no answer")
         assert region == "polandcentral"

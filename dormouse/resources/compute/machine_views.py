@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dormouse.lifecycle import State, state_of
+from dormouse.resources.compute.spot import priority_of
 from dormouse.resources.kinds import Change, Difference, Observed, Outputs
 from dormouse.resources.plan import Resource
 from dormouse.resources.sizes.vm_sizes import find_size, size_if_known
@@ -94,6 +95,9 @@ def _fixed_drift(wanted: Any, found: Any) -> Iterator[Difference]:
         yield Difference("admin_username", user, name, "Azure cannot change the administrator of a machine")
     if _may_hibernate(wanted) and not _may_hibernate(found):
         yield Difference("hibernation", "null", "on", "Dormouse enables hibernation only when it creates a machine")
+    priority, asked = priority_of(found), priority_of(wanted)
+    if priority != asked:  # https://learn.microsoft.com/azure/virtual-machines/error-codes-spot
+        yield Difference("priority", priority, asked, "Azure cannot change the priority of a machine")
 
 
 def _may_hibernate(properties: Mapping[str, Any]) -> bool:

@@ -48,6 +48,7 @@ class VirtualMachine:
     environment: str = ""
     vm_id: str = ""
     provisioning: str = ""
+    spot: bool = False
 
     @property
     def kind(self) -> str:

@@ -14,6 +14,7 @@ from dormouse.resources.compute.machine_views import (
     power_state,
     unstoppable,
 )
+from dormouse.resources.compute.spot import NO_LIMIT, SETTING, SPOT, is_spot, priority_of, spot_properties
 from dormouse.resources.features import GuestSetup, NvidiaDriver
 from dormouse.resources.kinds import Observed, PriceQuery, ResourceKind
 from dormouse.resources.naming import name_of
@@ -32,6 +33,7 @@ class Machine:
     """A VM as a blueprint asks for it: size, marketplace image, OS disk (GiB), and how its administrator logs in.
 
     `zone` is its availability zone ("": none in particular). `hibernates`: its memory can be kept while it is stopped.
+    `max_price` is the highest price of a Spot VM in USD per hour.
     """
 
     size: str
@@ -42,6 +44,8 @@ class Machine:
     driver_version: str = ""
     zone: str = ""
     hibernates: bool = False
+    spot: bool = False
+    max_price: float = NO_LIMIT
 
 
 def virtual_machine(
@@ -56,6 +60,7 @@ def virtual_machine(
         "properties": {
             "hardwareProfile": {"vmSize": machine.size},
             **_security(machine),
+            **(spot_properties(machine.max_price) if machine.spot else {}),
             "storageProfile": {
                 "imageReference": dict(machine.image),
                 "osDisk": _disk(machine, target.called("disk", instance)),
@@ -73,6 +78,7 @@ def virtual_machine(
         "secret": name_of(password.id),
         "disk": target.called("disk", instance),
         "nic": numbered("nic", instance),
+        **({SETTING: SPOT} if machine.spot else {}),
     }
     needs = (numbered("nic", instance), password.name)
     found = in_group(target, numbered("vm", instance), VIRTUAL_MACHINE, name, body, settings=settings, needs=needs)
@@ -148,9 +154,10 @@ def _login(machine: Machine, username: str) -> dict[str, Any]:
 
 
 def _billing(resource: Resource, observed: Observed | None) -> PriceQuery | None:
-    hardware = (observed or {}).get("properties", {}).get("hardwareProfile") or {}
-    size = str(hardware.get("vmSize") or resource.settings.get("size", ""))
-    return PriceQuery(size) if size else None
+    properties = (observed or {}).get("properties", {})
+    size = str((properties.get("hardwareProfile") or {}).get("vmSize") or resource.settings.get("size", ""))
+    spot = priority_of(properties) == SPOT if properties else is_spot(resource)
+    return PriceQuery(size, spot=spot) if size else None
 
 
 def _sizes(resource: Resource) -> Mapping[str, int]:
@@ -193,7 +200,7 @@ VIRTUAL_MACHINE = ResourceKind(
     sizes=_sizes,
     implied=_os_disk,
     takes_along=lambda resource: (resource.settings["nic"],),
-    checks=("sizes_can_be_had", "images_fit", "cost_is_allowed"),
+    checks=("sizes_can_be_had", "images_fit", "cost_is_allowed", "max_price_suffices"),
     actions=(
         *(f"{MACHINES}/{action}/action" for action in ("start", "deallocate", "restart", "runCommand")),
         "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",

@@ -10,6 +10,9 @@ from dormouse.resources.sizes.sku_rows import SkuRow
 from dormouse.resources.sizes.vm_sizes import gpu_of, retirement_of
 
 REGIONAL = "cores"
+# The quota of the region that Spot VMs of all families count against, instead of the other two, also while deallocated.
+# https://learn.microsoft.com/azure/virtual-machines/spot-vms
+SPOT_CORES = "lowprioritycores"
 ANY_GPU, NO_GPU = "any", "none"
 
 

@@ -50,6 +50,8 @@ def missing_capability(properties: Mapping[str, Any], can: Mapping[str, str]) ->
     count, most = len(properties["storageProfile"].get("dataDisks") or []), can.get("MaxDataDiskCount", "")
     if most and count > int(most):
         return f"takes at most {most} data disks, and {count} are asked for"
+    if properties.get("priority") == "Spot" and can.get("LowPriorityCapable") == "False":
+        return "cannot be used for Spot VMs"
     if "diffDiskSettings" in disk and (words := _without_room(disk, can)):
         return words
     if (properties.get("additionalCapabilities") or {}).get("hibernationEnabled"):

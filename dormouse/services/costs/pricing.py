@@ -12,13 +12,15 @@ COVERS = "computing while it is allocated; disks, public addresses, storage and 
 
 
 async def price_of(region: str, billed: Sequence[PriceQuery], dependencies: Dependencies) -> Money | None:
-    """The pay-as-you-go price per hour of all of these together, or None if one of them is unknown or nothing is billed."""
+    """The list price per hour of all of these together, or None if one of them is unknown or nothing is billed."""
     try:
-        found = await asyncio.gather(*(dependencies.prices.of_machine(region, query.size) for query in billed))
+        found = await asyncio.gather(
+            *(dependencies.prices.of_machine(region, query.size, spot=query.spot) for query in billed)
+        )
     except (CloudUnavailable, RefusedByAzure):
         return None  # a price list that does not answer must not hide a machine
-    prices = [price for price in found if price is not None]
-    if len(prices) < len(billed) or not prices:
+    known = [price for price in found if price is not None]
+    if len(known) < len(billed) or not known:
         return None
-    per_hour = sum(price.per_hour * query.count for price, query in zip(prices, billed, strict=True))
-    return Money(per_hour, prices[0].currency)
+    per_hour = sum(price.per_hour * query.count for price, query in zip(known, billed, strict=True))
+    return Money(per_hour, known[0].currency)

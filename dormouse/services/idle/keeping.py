@@ -1,14 +1,16 @@
 """Use cases that keep machines awake or let them end: holds, leases, and snooze links."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
-from dormouse.errors import EnvironmentBusy, InvalidRequest, MachineNotFound
+from dormouse.errors import EnvironmentBusy, InvalidRequest, MachineNotFound, UnreadableRecord
 from dormouse.idle.holds import SNOOZE, HoldRequest, LeaseRequest, keeps_longer, with_hold, with_lease
 from dormouse.idle.snooze import opens
-from dormouse.idle.tracking import TrackedMachine
+from dormouse.idle.tracking import TrackedMachine, with_settled_eviction
 from dormouse.resources.compute.machines import key_of, machine_ids
 from dormouse.services.context import Context
+from dormouse.services.dependencies import Dependencies
 from dormouse.services.locks import being_deleted
 from dormouse.services.views.machines import HoldView, LeaseView
 from dormouse.text.durations import duration_text
@@ -56,6 +58,18 @@ async def extend_tracked(
     now, name = context.dependencies.now(), context.caller.name
     tracked = await _change(key, lambda tracked: with_lease(tracked, asked, name, now), context, known, dry_run=dry_run)
     return LeaseView.of(tracked.id, tracked.lease)
+
+
+async def keep_stopped(machine: str, dependencies: Dependencies) -> None:
+    """Let a machine that was evicted stay stopped, as somebody has asked; a record that cannot be read is left unchanged.
+
+    Raises CloudUnavailable or ConcurrentChange.
+    """
+    key = key_of(machine)
+    with suppress(UnreadableRecord):
+        known = await dependencies.machines.tracked(key)
+        if known is not None and known.evicted:
+            await dependencies.machines.change_tracked(key, lambda seen: with_settled_eviction(seen or known))
 
 
 async def warned_machine(key: str, token: str, context: Context) -> TrackedMachine:

@@ -13,7 +13,7 @@ from dormouse.text.doc import doc
 @schema("EnvironmentCosts")
 @dataclass(frozen=True, slots=True)
 class EnvironmentCosts:
-    """The computing of an environment in money, at pay-as-you-go prices; disks, addresses and storage are not in it.
+    """The computing of an environment in money, at list prices; disks, addresses and storage are not in it.
 
     The time that counts is the one that sweeps have seen.
     """

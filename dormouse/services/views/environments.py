@@ -50,7 +50,10 @@ class EnvironmentView:
     resources: Annotated[tuple[ResourceView, ...], doc("The resources that show its state and the ways into it.", [])]
     price_per_hour: Annotated[
         Money | None,
-        doc("The pay-as-you-go price of its computing per hour; null if unknown.", {"amount": 0.59, "currency": "USD"}),
+        doc(
+            "The list price of its computing per hour, for Spot VMs that of today; null if unknown.",
+            {"amount": 0.59, "currency": "USD"},
+        ),
     ]
     costs: Annotated[EnvironmentCosts, doc("What its computing costs and has cost.", {"hours_this_month": 20.8})]
     endpoints: Annotated[tuple[EndpointView, ...], doc("How to connect; empty while it is stopped.", [])]

@@ -37,7 +37,8 @@ class PlannedAlternative:
     size: Annotated[str | None, SIZE]
     zone: Annotated[str | None, ZONE]
     price_per_hour: Annotated[
-        Money | None, doc("The pay-as-you-go price per hour; null if unknown.", {"amount": 1.18, "currency": "USD"})
+        Money | None,
+        doc("The list price per hour, for Spot VMs that of today; null if unknown.", {"amount": 1.18, "currency": "USD"}),
     ]
 
 
@@ -53,7 +54,7 @@ class ApplyPreview:
     resources: Annotated[tuple[PlannedResource, ...], doc("The resources of the plan, in an order that works.", [])]
     price_per_hour: Annotated[
         Money | None,
-        doc("The pay-as-you-go price per hour; null if unknown.", {"amount": 0.59, "currency": "USD"}),
+        doc("The list price per hour, for Spot VMs that of today; null if unknown.", {"amount": 0.59, "currency": "USD"}),
     ]
     price_per_month: Annotated[
         Money | None,
@@ -95,7 +96,7 @@ class ResizePreview:
     restarts: Annotated[bool, doc("Whether it would be stopped and started again.", False)]
     price_per_hour: Annotated[
         Money | None,
-        doc("The pay-as-you-go price of the new size per hour; null if unknown.", {"amount": 1.18, "currency": "USD"}),
+        doc("The list price of the new size per hour; null if unknown.", {"amount": 1.18, "currency": "USD"}),
     ]
     refusals: Annotated[tuple[RefusalView, ...], doc("What Azure would refuse, as far as it can be checked before.", [])]
     warnings: Annotated[

@@ -112,7 +112,9 @@ MACHINE_PROPERTIES: dict[str, Any] = {
         "encryptionIdentity": {"userAssignedIdentityResourceId": ANY},
     },
     "networkProfile": {"networkInterfaces": [{"id": ANY, "properties": {"primary": Only(True), "deleteOption": ANY}}]},
-    "priority": Only("Regular"),
+    "priority": Only("Regular", "Spot"),
+    "evictionPolicy": Only("Deallocate"),
+    "billingProfile": {"maxPrice": ANY},
     "additionalCapabilities": {"hibernationEnabled": ANY, "ultraSSDEnabled": ANY},
     "diagnosticsProfile": {"bootDiagnostics": {"enabled": ANY, "storageUri": ANY}},
     "scheduledEventsPolicy": {

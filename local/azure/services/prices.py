@@ -13,6 +13,7 @@ DAY = 86400.0
 EFFECTIVE = "2026-06-18T00:00:00Z"
 LARGEST_PAGE = 1000
 CURRENCY = "USD"
+SPOT_SHARE = 5
 # In filters, this field has another name. Names of fields are compared without regard to case, and values exactly:
 # https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-prices
 IN_FILTERS = {"pricetype": "type"}
@@ -38,6 +39,12 @@ def answer(world: World, request: Request) -> Answer:
     return Answer(200, {"BillingCurrency": CURRENCY, "Items": page, "NextPageLink": following, "Count": len(page)})
 
 
+def spot_price(world: World, size: str, region: str) -> float | None:
+    """The price of a Spot VM per hour in USD, or None if there is none."""
+    price = world.catalogue[size]["usd_per_hour"].get(region)
+    return None if price is None else round(float(price) / SPOT_SHARE, 6)
+
+
 def _rows(world: World, size: str, family: str, region: str, price: float) -> list[dict[str, Any]]:
     """Every kind of row that the real list has for a VM size: only the first is what a Linux VM costs now.
 
@@ -50,7 +57,7 @@ def _rows(world: World, size: str, family: str, region: str, price: float) -> li
     return [
         linux,
         {**linux, "retailPrice": dear, "productName": f"{linux['productName']} Windows"},
-        {**linux, "retailPrice": round(price / 5, 6), "skuName": f"{name} Spot", "meterName": f"{name} Spot"},
+        {**linux, "retailPrice": spot_price(world, size, region), "skuName": f"{name} Spot", "meterName": f"{name} Spot"},
         {
             **linux,
             "retailPrice": round(price / 4, 6),

@@ -7,11 +7,13 @@ from weakref import WeakKeyDictionary
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, TENANT, World
+from local.azure.providers.compute import annotations
 from local.azure.providers.kinds import GROUP, MACHINE
 from local.azure.services import kusto
 from local.azure.services.kusto import Row
 
 UNLISTED = frozenset({GROUP.lower(), "microsoft.authorization/roleassignments"})
+HEALTH = "healthresources"
 PATH = "/providers/Microsoft.ResourceGraph/resources"
 LARGEST_PAGE = 1000
 CACHED_RESULTS = 8
@@ -30,6 +32,9 @@ class Table:
 
     def ask(self, world: World, query: str) -> list[Row]:
         """All result rows of a query; raises refusals for what is not supported."""
+        table, stages = kusto.read(query)
+        if table == HEALTH:
+            return _applied(stages, annotations.rows(world))
         documents, version = world.indexed()
         if version != self._version:
             known = self._rows

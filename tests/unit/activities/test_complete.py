@@ -37,7 +37,7 @@ class Stumbling(MemoryTables):
 class Unpriced:
     """A price list that does not answer."""
 
-    async def of_machine(self, *_: str) -> Any:
+    async def of_machine(self, *_: str, spot: bool = False) -> Any:
         raise CloudUnavailable("no answer")
 
 

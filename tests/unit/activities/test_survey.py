@@ -7,8 +7,11 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from activities.resources.costs import max_price_suffices
 from activities.resources.survey import Survey, check
 from dormouse.blueprints.catalog import plan_for
+from dormouse.cloud.clients import Cloud
+from dormouse.cloud.prices import Prices
 from dormouse.cloud.sdk_errors import ReadRefused
 from dormouse.environments.results import PreflightResult, RefusalReason, ResourceStatus
 from dormouse.errors import CloudUnavailable
@@ -17,9 +20,9 @@ from dormouse.resources.compute.virtual_machines import Machine, virtual_machine
 from dormouse.resources.features import GuestSetup
 from dormouse.resources.keyvault import password
 from dormouse.resources.plan import Plan, Resource
-from tests.unit.azure import Azure, cloud_over
+from tests.unit.azure import Azure, PriceList, cloud_over
 from tests.unit.builders import A100, SUBSCRIPTION, target, workstation_spec
-from tests.unit.twins import SETTINGS
+from tests.unit.twins import SETTINGS, stopped_clock
 
 PLAN = plan_for(workstation_spec(), target())
 NAMES = tuple(resource.name for resource in PLAN.resources)
@@ -105,13 +108,13 @@ def surveyed(
     return asyncio.run(Survey(cloud).of(plan, new=new)), azure
 
 
-def fleet(*sizes: str) -> Plan:
+def fleet(*sizes: str, **fields: Any) -> Plan:
     """A plan with one machine of each of these sizes."""
     place = target(region="polandcentral")
     ubuntu = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}
     secret, setup = password(place), GuestSetup("azureuser")
     machines = [
-        virtual_machine(place, Machine(size, ubuntu, 64, "Premium_LRS"), setup, secret, f"m{number}")
+        virtual_machine(place, Machine(size, ubuntu, 64, "Premium_LRS", **fields), setup, secret, f"m{number}")
         for number, size in enumerate(sizes)
     ]
     return replace(PLAN, resources=(GROUP, secret, *machines))
@@ -270,6 +273,57 @@ def test_the_quota_is_summed_over_all_machines_of_a_plan() -> None:
     tight = [usage("cores", 35), usage(FAMILY, 11), usage("standardNCADSA100v4Family", 24)]
     details = [refusal.detail for refusal in surveyed({USAGES: {"value": tight}}, plan)[0].refusals]
     assert [detail.rpartition(" and ")[2] for detail in details] == ["36 more are needed.", "12 more are needed."]
+
+
+def test_spot_vms_need_their_own_quota_and_no_other() -> None:
+    plan = fleet(A10, A100, spot=True)
+    full = [usage("cores", 0), usage(FAMILY, 0)]
+    assert surveyed({USAGES: {"value": [*full, usage("lowPriorityCores", 30)]}}, plan)[0].refusals == ()
+    (refusal,) = surveyed({USAGES: {"value": [*full, usage("lowPriorityCores", 30, 1)]}}, plan)[0].refusals
+    assert (refusal.reason, refusal.quota and refusal.quota.needed) == (RefusalReason.QUOTA_EXCEEDED, 30)
+    assert refusal.detail == "lowPriorityCores vCPUs in polandcentral: 1 of 30 are in use, and 30 more are needed."
+
+
+@pytest.mark.parametrize(
+    ("capable", "spot", "details"),
+    [
+        ("False", True, [f"{A10} cannot be used for Spot VMs."]),
+        ("False", False, []),
+        ("True", True, []),
+        ("", True, []),
+    ],
+)
+def test_a_size_must_be_capable_of_spot_vms(capable: str, spot: bool, details: list[str]) -> None:
+    can = [{"name": "LowPriorityCapable", "value": capable}] if capable else []
+    row = {**sku(A10), "capabilities": can}
+    found, _ = surveyed({SKUS: {"value": [row]}}, fleet(A10, spot=spot))
+    assert [refusal.detail for refusal in found.refusals] == details
+
+
+@pytest.mark.parametrize(
+    ("known", "max_price", "reasons"),
+    [
+        ({A10: 0.1}, 0.1, []),
+        ({A10: 0.1}, -1.0, []),
+        ({}, 0.05, []),
+        (None, 0.05, []),
+        ({A10: 0.1}, 0.05, [RefusalReason.TOO_EXPENSIVE]),
+    ],
+)
+def test_the_maximum_price_of_a_spot_vm_must_suffice_now(
+    known: dict[str, float] | None, max_price: float, reasons: list[RefusalReason]
+) -> None:
+    class Priced(Cloud):
+        """A cloud with these prices of Spot VMs."""
+
+        @property
+        def prices(self) -> Prices:
+            return PriceList(known)
+
+    plan = fleet(A10, spot=True, max_price=max_price)
+    found = asyncio.run(max_price_suffices(plan, plan.resources, Priced(SETTINGS, stopped_clock(0.0))))
+    assert [refusal.reason for refusal in found] == reasons
+    assert all("costs 0.1 USD per hour in polandcentral, and max_price is 0.05" in refusal.detail for refusal in found)
 
 
 def test_what_exists_needs_no_more_quota() -> None:

@@ -161,6 +161,8 @@ def test_the_idle_report_lists_machines_that_need_attention() -> None:
     card = idle_card(REPORT)
     assert card.title == "3 machines: 2 busy, 1 idle"
     assert card.lines == ("gpu1 is idle. Idle. It is warned.",)
+    evicted = replace(ROW, verdict=VerdictKind.EVICTED, reason="Evicted.", next_action_text=None)
+    assert idle_card(replace(REPORT, value=(evicted,))).lines == ("gpu1 is evicted. Evicted.",)
 
 
 @pytest.mark.parametrize("verdicts", [{}, {"busy": 2}])

@@ -117,6 +117,20 @@ def asked(*pages: tuple[str, list[dict[str, Any]]], keep: Any = None) -> tuple[P
     return asyncio.run(Prices(cloud).of_machine("polandcentral", "Standard_X")), listed.asked
 
 
+def test_the_price_of_spot_vms_is_another_row_of_the_same_answer() -> None:
+    spot = {**ROW, "skuName": "X Spot", "retailPrice": 0.1}
+    listed = Pages(("", [ROW, spot]))
+    cloud = Cloud(replace(SETTINGS, retail_prices_url="https://prices.example"), stopped_clock(NOW))
+    cloud.transport = listed
+    known = Prices(cloud)
+
+    async def both() -> list[Price | None]:
+        return [await known.of_machine("polandcentral", "Standard_X", spot=spot) for spot in (False, True)]
+
+    assert [price and price.per_hour for price in asyncio.run(both())] == [0.5, 0.1]
+    assert len(listed.asked) == 1
+
+
 def test_every_page_of_prices_is_followed() -> None:
     spot = {**ROW, "skuName": "X Spot", "retailPrice": 0.1}
     found, urls = asked(("https://prices.example/next?$skip=1", [spot]), ("", [ROW]))

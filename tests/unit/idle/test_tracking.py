@@ -12,6 +12,7 @@ from dormouse.idle.tracking import (
     FIRST_PAUSE,
     TRANSITIONAL,
     ActionReason,
+    Eviction,
     Hold,
     IdleShutdown,
     Lease,
@@ -180,7 +181,7 @@ def test_a_lease_that_has_stopped_its_machine_is_removed() -> None:
 
 
 def test_what_is_stored_has_these_words_and_defaults() -> None:
-    assert set(ActionReason) == {"idle", "schedule", "lease", "stopped_billed"}
+    assert set(ActionReason) == {"idle", "schedule", "lease", "stopped_billed", "eviction"}
     assert set(LeaseAction) == {"stop", "delete"}
     assert Lease(NOW, LeaseAction.STOP, "alice").since == 0.0
     told = PendingWarning("w", ActionReason.IDLE, "text", NOW, NOW + 60)
@@ -190,6 +191,8 @@ def test_what_is_stored_has_these_words_and_defaults() -> None:
     assert (new.alarmed_at, new.retry_at, new.failures, new.hibernation_failures) == (0.0, 0.0, 0, 0)
     assert (new.warning, new.hold, new.lease, new.shutdown) == (None, None, None, None)
     assert (new.slept_hours, new.saved, new.vm_id) == (0.0, 0.0, "")
+    assert (new.ran_since, new.eviction, new.evicted) == (0.0, None, None)
+    assert (Eviction(NOW, NOW).count, Eviction(NOW, NOW).settled) == (1, False)
 
 
 def test_the_texts_of_a_warning_are_shortened_before_they_are_stored() -> None:
@@ -213,7 +216,7 @@ FAILED = {"failures": 3, "retry_at": NOW + HOUR, "hibernation_failures": 2}
 @pytest.mark.parametrize("state", [State.STOPPED, State.STOPPED_BILLED])
 def test_another_state_counts_from_now_and_ends_the_pause_after_failures(state: State) -> None:
     seen = with_observation(remembered(**FAILED), machine(state=state), "", NOW)
-    assert seen == remembered(state=state, state_since=NOW)
+    assert seen == remembered(state=state, state_since=NOW, ran_since=LONG_AGO)
 
 
 @pytest.mark.parametrize("state", [State.STARTING, State.STOPPING, State.CREATING, State.UNKNOWN, State.DELETING])

@@ -13,9 +13,11 @@ from local.azure.providers.compute.catalogue import (
     capabilities_of,
     family_usage,
     regional_usage,
+    spot_usage,
 )
 from local.azure.providers.compute.hibernation import check_enabling
 from local.azure.providers.compute.marketplace import check_image
+from local.azure.providers.compute.spot import check_spot, is_spot
 
 LARGEST_CUSTOM_DATA = 65535
 ZONES = ("1", "2", "3")
@@ -39,7 +41,8 @@ def check_new(world: World, rid: ResourceId, body: Body) -> None:
     given = body["properties"]
     size, region = given["hardwareProfile"]["vmSize"], body["location"].replace(" ", "").lower()
     check_capacity(world, size, region, body.get("zones") or [])
-    _check_quota(world, size, region)
+    check_spot(world, given, region)
+    _check_quota(world, size, region, spot=is_spot(given))
     storage = given.get("storageProfile") or {}
     check_disks(world, rid, given, body.get("zones") or [])
     secure = (given.get("securityProfile") or {}).get("securityType") == "TrustedLaunch"
@@ -136,20 +139,26 @@ def _check_disk_type(world: World, given: Body) -> None:
         raise Refused(400, "InvalidParameter", text)
 
 
-def check_more_vcpus(world: World, before: str, size: str, region: str) -> None:
+def check_more_vcpus(world: World, before: str, size: str, region: str, *, spot: bool) -> None:
     """Raise a refusal if the quota does not suffice for another size of an existing machine, whose vCPUs are counted."""
     own = world.catalogue[before]["vcpus"]
     same_family = world.catalogue[before]["family"] == world.catalogue[size]["family"]
-    _check_quota(world, size, region, counted=(own if same_family else 0, own))
+    _check_quota(world, size, region, counted=(own if same_family and not spot else 0, own), spot=spot)
 
 
-def _check_quota(world: World, size: str, region: str, counted: tuple[int, int] = (0, 0)) -> None:
-    usages = (family_usage(world, size, region), regional_usage(world, region))
-    for usage, already in zip(usages, counted, strict=True):
+def _check_quota(world: World, size: str, region: str, counted: tuple[int, int] = (0, 0), *, spot: bool) -> None:
+    """Raise the refusal of a quota that does not suffice: those of family and region, or that of Spot VMs.
+
+    `counted` are the vCPUs of the machine itself that they count already.
+    """
+    usages = [family_usage(world, size, region), regional_usage(world, region)]
+    usages = [spot_usage(world, region)] if spot else usages
+    for usage, already in zip(usages, counted[-len(usages) :], strict=True):
         needed = world.catalogue[size]["vcpus"] - already
         if needed > 0 and usage["currentValue"] + needed > usage["limit"]:
             value = usage["name"]["value"]
-            name = "Total Regional Cores" if value == "cores" else f"{value} Cores"
+            # The name of the quota of Spot VMs: https://github.com/Azure/karpenter-provider-azure/issues/192
+            name = {"cores": "Total Regional Cores", "lowPriorityCores": "LowPriorityCores"}.get(value, f"{value} Cores")
             text = (
                 f"Operation could not be completed as it results in exceeding approved {name} quota. "
                 f"Additional details - Deployment Model: Resource Manager, Location: {region}, Current Limit: {usage['limit']}, "

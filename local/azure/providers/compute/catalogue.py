@@ -12,6 +12,9 @@ from local.azure.providers.kinds import MACHINE
 
 REGIONAL_LIMIT = 100
 FAMILY_LIMIT = 48
+SPOT_LIMIT = 100
+# https://learn.microsoft.com/azure/virtual-machines/spot-vms
+NEVER_SPOT = re.compile(r"Standard_B\d|.*_Promo$")
 # Most are their value with spaces, but not these (recorded).
 SHOWN_NAMES = {
     "standard NDAMSv4_A100Family": "Standard NDAMSv4_A100Family",
@@ -56,12 +59,17 @@ def usages(world: World, region: str) -> Answer:
         raise not_simulated(f"the usage in {region}")
     families = {facts["family"]: size for size, facts in world.catalogue.items() if region in facts["usd_per_hour"]}
     by_family = [family_usage(world, size, region) for size in families.values()]
-    return Answer(200, {"value": [regional_usage(world, region), *by_family]})
+    return Answer(200, {"value": [regional_usage(world, region), *by_family, spot_usage(world, region)]})
 
 
 def regional_usage(world: World, region: str) -> dict[str, Any]:
     """The vCPUs of all machines in a region."""
     return _usage(world, region, "cores", "Total Regional vCPUs", "", REGIONAL_LIMIT)
+
+
+def spot_usage(world: World, region: str) -> dict[str, Any]:
+    """The vCPUs of all Spot VMs in a region, which count against no other quota, and also while they are deallocated."""
+    return _usage(world, region, "lowPriorityCores", "Total Regional Low-priority vCPUs", "", SPOT_LIMIT, spot=True)
 
 
 def family_usage(world: World, size: str, region: str) -> dict[str, Any]:
@@ -77,11 +85,14 @@ def _shown_name(family: str) -> str:
     return re.sub(r"^[Ss]tandard ?(.*?) ?Family$", r"Standard \1 Family", family)
 
 
-def _usage(world: World, region: str, name: str, words: str, family: str, limit: int) -> dict[str, Any]:
+def _usage(
+    world: World, region: str, name: str, words: str, family: str, limit: int, *, spot: bool = False
+) -> dict[str, Any]:
     used = 0
     for machine in world.resources(MACHINE):
         facts = world.catalogue.get(machine["properties"]["hardwareProfile"]["vmSize"])
-        if facts and machine["location"] == region and family in ("", facts["family"]):
+        counts = (machine["properties"].get("priority") == "Spot") is spot
+        if facts and counts and machine["location"] == region and family in ("", facts["family"]):
             used += facts["vcpus"]
     stored = world.store.get(LIMITS, f"{region}/{name}")
     limit = int(stored["limit"]) if stored else limit
@@ -104,6 +115,7 @@ def capabilities_of(world: World, size: str) -> dict[str, str]:
         "HyperVGenerations": "V1" if first_generation else "V2" if newest_only else "V1,V2",
         "CpuArchitectureType": "Arm64" if arm else "x64",
         "PremiumIO": str(premium),
+        "LowPriorityCapable": str(NEVER_SPOT.match(size) is None),
         **({"GPUs": str(facts["gpus"])} if facts["gpus"] else {}),
         **({"MaxDataDiskCount": str(most)} if (most := _most_data_disks(size, facts["vcpus"], version)) else {}),
     }

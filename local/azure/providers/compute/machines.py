@@ -16,6 +16,7 @@ from local.azure.providers.compute.admission import check_change, check_disks, c
 from local.azure.providers.compute.capacity import no_capacity
 from local.azure.providers.compute.images import WINDOWS
 from local.azure.providers.compute.resizing import check_resize, of_resize
+from local.azure.providers.compute.spot import check_spot_change
 from local.azure.providers.kinds import EXTENSION, MACHINE, NIC
 from local.azure.vms.guest import Guest
 from local.azure.vms.timelines import with_power
@@ -148,6 +149,7 @@ def _change(world: World, rid: ResourceId, body: Body, existing: Document, reque
     check(MACHINE, body)
     given, before = body.get("properties") or {}, existing["properties"]
     check_change(given, before)
+    check_spot_change(given, existing)
     check_zones(body, existing)
     if "hardwareProfile" in given:
         check_size(world, given["hardwareProfile"]["vmSize"], existing["location"])

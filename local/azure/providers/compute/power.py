@@ -7,10 +7,11 @@ from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
 from local.azure.core.world import World
 from local.azure.providers.common import Body, found
-from local.azure.providers.compute import disks
+from local.azure.providers.compute import annotations, disks
 from local.azure.providers.compute.capacity import check_capacity, no_capacity
 from local.azure.providers.compute.hibernation import hibernates
 from local.azure.providers.compute.images import WINDOWS, Image, image_of
+from local.azure.providers.compute.spot import check_price
 from local.azure.providers.kinds import EXTENSION, MACHINE
 from local.azure.vms.agent_process import changed_by
 from local.azure.vms.guest import Guest
@@ -48,6 +49,7 @@ def change(world: World, rid: ResourceId, action: str, request: Request) -> Answ
     if placeless:
         size = machine["properties"]["hardwareProfile"]["vmSize"]
         check_capacity(world, size, machine["location"], machine.get("zones") or [])
+        check_price(world, machine["properties"], machine["location"], "Start VM")
     first, later = PAUSES.get(action, (0, 0))
     operation = operations.begin(
         world,
@@ -63,6 +65,8 @@ def change(world: World, rid: ResourceId, action: str, request: Request) -> Answ
         hibernate=hibernate,
     )
     world.keep(with_power(machine, machine["_power"] if there else WHILE[action], world.seconds()))
+    if action in annotations.OF_ACTIONS and not there:
+        annotations.annotate(world, machine["id"], annotations.OF_ACTIONS[action])
     headers = operations.addresses(operation, request, machine["location"])
     if first:
         headers["Retry-After"] = str(first)

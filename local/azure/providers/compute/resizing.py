@@ -14,6 +14,7 @@ from local.azure.providers.compute.capacity import check_capacity, no_capacity
 from local.azure.providers.compute.catalogue import capabilities_of, has_local_disk
 from local.azure.providers.compute.disks import GIB, bearing
 from local.azure.providers.compute.hibernation import check_awake
+from local.azure.providers.compute.spot import is_spot
 from local.azure.providers.kinds import DISK
 
 # https://learn.microsoft.com/rest/api/compute/disks/update#diskstorageaccounttypes
@@ -48,7 +49,7 @@ def check_resize(world: World, machine: Document, size: str) -> None:
         text = f"The VM size '{size}' is not supported for VMs with 'TrustedLaunch' security type."  # words are assumed
         raise Refused(400, "BadRequest", text)
     check_capacity(world, size, machine["location"], machine.get("zones") or [])
-    check_more_vcpus(world, before, size, machine["location"])
+    check_more_vcpus(world, before, size, machine["location"], spot=is_spot(machine["properties"]))
     if machine["_power"] != "deallocated" and world.catalogue[size]["family"] != world.catalogue[before]["family"]:
         # That a cluster has the sizes of one family only is assumed; the words and the code:
         # https://github.com/microsoft/service-fabric-issues/issues/472

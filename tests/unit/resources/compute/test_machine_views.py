@@ -16,9 +16,9 @@ SMALL, LARGE, CUDA = "Standard_NV6ads_A10_v5", "Standard_NV12ads_A10_v5", "Stand
 IMAGE = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}
 
 
-def planned(size: str = SMALL, disk_gib: int = 64) -> Resource:
+def planned(size: str = SMALL, disk_gib: int = 64, *, spot: bool = False) -> Resource:
     place = target()
-    machine = Machine(size, IMAGE, disk_gib, "Premium_LRS")
+    machine = Machine(size, IMAGE, disk_gib, "Premium_LRS", spot=spot)
     return virtual_machine(place, machine, GuestSetup("azureuser"), password(place))
 
 
@@ -92,6 +92,22 @@ def test_image_and_administrator_cannot_change_and_all_differences_are_named() -
     assert change.action is ChangeAction.IMMUTABLE
     assert [one.field for one in change.differences] == ["size", "image", "admin_username"]
     assert [one.blocks for one in change.differences] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("spot", "shows", "differences"),
+    [
+        (True, "Spot", ()),
+        (False, None, ()),
+        (False, "Regular", ()),
+        (True, None, (Difference("priority", "regular", "spot", "Azure cannot change the priority of a machine"),)),
+        (False, "Spot", (Difference("priority", "spot", "regular", "Azure cannot change the priority of a machine"),)),
+    ],
+)
+def test_the_priority_of_a_vm_never_changes(spot: bool, shows: str | None, differences: tuple[Difference, ...]) -> None:
+    change = VIRTUAL_MACHINE.diff(planned(spot=spot), shown(priority=shows))
+    assert change.differences == differences
+    assert (change.action is ChangeAction.IMMUTABLE) is bool(differences)
 
 
 @pytest.mark.parametrize(

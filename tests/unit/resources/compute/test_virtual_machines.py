@@ -91,6 +91,20 @@ def test_the_size_that_exists_is_billed_and_otherwise_the_planned_one(observed: 
     assert VIRTUAL_MACHINE.billing(vm().recorded(), observed) == PriceQuery(size)
 
 
+@pytest.mark.parametrize(
+    ("planned", "observed", "spot"),
+    [
+        (True, None, True),
+        (False, None, False),
+        (False, {"properties": {"priority": "Spot"}}, True),
+        (True, {"properties": {"hardwareProfile": {"vmSize": A10}}}, False),
+    ],
+)
+def test_a_vm_has_the_price_of_the_priority_that_it_has(planned: bool, observed: dict[str, Any] | None, spot: bool) -> None:
+    assert VIRTUAL_MACHINE.billing(vm(spot=planned), observed) == PriceQuery(A10, spot=spot)
+    assert VIRTUAL_MACHINE.billing(vm(spot=planned).recorded(), observed) == PriceQuery(A10, spot=spot)
+
+
 def test_a_vm_of_an_unknown_size_has_no_price() -> None:
     assert VIRTUAL_MACHINE.billing(replace(vm(), settings={}), None) is None
 
