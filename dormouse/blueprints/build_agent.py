@@ -26,6 +26,7 @@ from dormouse.text.plain_text import PlainText
 from dormouse.text.validators import Matching, Several
 
 MOST_MACHINES = 20
+LONGEST_KEEP = 1440  # minutes
 # The agent finds the ICU library of a release only if it knows the release.
 # https://github.com/microsoft/azure-pipelines-agent/issues/5569
 UBUNTU = re.compile(r"ubuntu-(?P<year>\d\d)_(?P<month>\d\d)")
@@ -46,7 +47,13 @@ SHA256 = Matching(r"(?:[0-9a-f]{64})?", "a SHA-256 of 64 lower-case hexadecimal 
 class BuildAgentSpec(MachineSpec):
     """GPU machines that register themselves as agents in a pool of Azure Pipelines."""
 
-    changeable: ClassVar[frozenset[str]] = MachineSpec.changeable | {"allow_from", "idle", "schedule"}
+    changeable: ClassVar[frozenset[str]] = MachineSpec.changeable | {
+        "allow_from",
+        "idle",
+        "schedule",
+        "wake_for_jobs",
+        "keep_minutes",
+    }
 
     blueprint: Annotated[Literal["build-agent"], doc("The blueprint.", "build-agent")]
     organization: Annotated[
@@ -99,6 +106,14 @@ class BuildAgentSpec(MachineSpec):
     schedule: Annotated[
         WeeklyHours, doc("The weekly hours in which the machines run; empty for none.", "mon-fri 08:00-19:00 Europe/Berlin")
     ] = ""
+    wake_for_jobs: Annotated[
+        bool, doc("Whether a job that waits in the pool starts a machine that a sweep has stopped.", False)
+    ] = False
+    keep_minutes: Annotated[
+        int,
+        Field(ge=0, le=LONGEST_KEEP),
+        doc("How many minutes a machine stays after the last job of its agent, however long `window` is.", 30),
+    ] = 0
     driver_version: Annotated[DriverVersion, doc("The version of the NVIDIA driver; empty for the newest.", "17.5")] = ""
 
     def misfits(self) -> Sequence[Fault]:

@@ -27,7 +27,8 @@ GET    /pipelines/agents?organization=&pool= the agents of a pool, with their ma
 POST   /pipelines/agents       {"organization", "pool", "agent"}: an agent that Dormouse did not create, offline
 DELETE /pipelines/agents       {"organization", "pool", "agent"}: a user deletes an agent
 POST   /pipelines/cut          {"organization", "pool", "agent"}: its session is not ended, and lasts 5 more minutes
-POST   /pipelines/jobs         {"organization", "pool"}: a job is queued; the next free agent gets it
+POST   /pipelines/jobs         {"organization", "pool", "demands"?, "permitted"?}: a job is queued; the next free agent that
+                               satisfies its demands gets it, unless its pipeline may not use the pool (permitted: false)
 GET    /pipelines/jobs         every job
 POST   /pipelines/jobs/finish  {"id"}: a job succeeds
 GET    /rows?table=            the rows of a table of the records

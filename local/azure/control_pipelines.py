@@ -48,8 +48,11 @@ def _cut(world: World, request: Request) -> Answer:
 
 
 def _queue(world: World, request: Request) -> Answer:
-    pool, number = _pool(world, request.json()), len(list(world.store.items(JOBS))) + 88
-    job = {"requestId": number, "pool": pool["key"], "queueTime": world.zulu()}
+    body = request.json()
+    pool, number = _pool(world, body), len(list(world.store.items(JOBS))) + 88
+    job = {"requestId": number, "pool": pool["key"], "queueTime": world.zulu(), "permitted": body.get("permitted", True)}
+    if body.get("demands"):
+        job["demands"] = [str(demand) for demand in body["demands"]]
     world.store.put(JOBS, str(number), job)
     pipelines.settle(world)
     return Answer(201, world.store.get(JOBS, str(number)))

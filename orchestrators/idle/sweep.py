@@ -9,9 +9,10 @@ import azure.durable_functions as df
 
 from activities.idle.complete import finish_sweep
 from activities.idle.evaluate import count_machines, evaluate_missing, evaluate_page
+from activities.idle.waiting import find_waiting_jobs
 from dormouse import serialization
 from dormouse.idle.report import SweepSummary
-from dormouse.idle.sweep import Alarm, PageFound, PageRequest, SweepEnd, SweepRequest
+from dormouse.idle.sweep import Alarm, JobSearch, JobsFound, PageFound, PageRequest, SweepEnd, SweepRequest
 from dormouse.ids import page_id
 from dormouse.notifications.notification import Notification
 from dormouse.resources.compute.machines import ROWS_PER_PAGE
@@ -33,6 +34,8 @@ from orchestrators.notify import notify
 PAGES_PER_BATCH, BATCH_SECONDS = 8, 5.0
 # After two minutes without an answer, a page is left to the next sweep.
 SHORT_RETRY = df.RetryOptions(5_000, 24)
+# The verdicts do not wait longer for what only starts machines.
+FEW_RETRIES = df.RetryOptions(5_000, 2)
 TERMINATED = (
     "The sweep {sweep} did not finish in time and was terminated. Its locks on machines are released, and the next sweep "
     "evaluates them. If this happens again, check the log of the control plane."
@@ -54,7 +57,8 @@ def sweep(context: Context) -> Orchestration[Any]:
         pages = math.ceil(count / ROWS_PER_PAGE)
         # The termination of a sweep finds its sub-orchestrations by this number.
         context.set_custom_status({"pages": pages + 1})
-        summary, failed, pages = yield from _sweep_pages(context, request, pages)
+        found = yield from _find_waiting_jobs(context, pages)
+        summary, failed, pages = yield from _sweep_pages(context, request, pages, found)
     except RetriesExhausted as gave_up:
         failed = (f"cannot list the machines: {gave_up.refusal.detail}",)
         summary = SweepSummary(problems=failed)
@@ -66,20 +70,32 @@ def sweep(context: Context) -> Orchestration[Any]:
 
 
 def _sweep_pages(
-    context: Context, request: SweepRequest, pages: int
+    context: Context, request: SweepRequest, pages: int, waiting: JobsFound
 ) -> Orchestration[tuple[SweepSummary, tuple[str, ...], int]]:
     """Sweep all pages in parallel, then the environments whose machine is on no page.
 
     Returns the summary, the failures, and the number of pages of the report.
     """
-    found = yield from _run_pages(context, [_page(request, number, pages) for number in range(pages)], sweep_page)
+    every = [replace(_page(request, number, pages), jobs=waiting.jobs) for number in range(pages)]
+    found = yield from _run_pages(context, every, sweep_page)
     (missing,) = yield from _run_pages(context, [_page(request, pages, pages)], sweep_missing)
     found += [missing]
-    summary = SweepSummary()
+    summary = SweepSummary(problems=waiting.problems)
     for one in found:
         summary = summary.plus(one if isinstance(one, SweepSummary) else SweepSummary(problems=(one,)))
     written = pages + (isinstance(missing, SweepSummary) and missing.machines > 0)
     return summary, tuple(one for one in found if not isinstance(one, SweepSummary)), written
+
+
+def _find_waiting_jobs(context: Context, pages: int) -> Orchestration[JobsFound]:
+    """The jobs that wait for agents on our machines; a search that fails is a problem of the report, and wakes nothing."""
+    if not pages:
+        return JobsFound()
+    now = context.current_utc_datetime.timestamp()
+    try:
+        return (yield from run(context, find_waiting_jobs, JobSearch(now), FEW_RETRIES))
+    except RetriesExhausted as gave_up:
+        return JobsFound(problems=(f"Waiting jobs could not be looked for: {gave_up.refusal.detail}",))
 
 
 def _page(request: SweepRequest, number: int, pages: int) -> PageRequest:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from local.azure.core.store import Document
 from local.azure.providers.kinds import KEY_VAULT
 from local.azure.services.key_vault import SECRETS
+from local.azure.vms.demands import satisfies
 
 if TYPE_CHECKING:
     from local.azure.core.world import World
@@ -15,6 +16,7 @@ ORGANIZATIONS, POOLS, AGENTS, JOBS = ("pipelines organizations", "pipelines pool
 UNREGISTERED = "pipelines machines"  # those that have not registered their agent yet
 CONFIGURATION = "/etc/dormouse/pipelines.json"
 READ, MANAGE = "read", "manage"
+AGENT_VERSION = "5.277.0"
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security
 KEY_VAULT_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
 # The service keeps a session that was not ended, and the agent's attempts at a new one fail until then with a conflict
@@ -93,7 +95,8 @@ def _registered(world: "World", machine: Document, wanted: dict[str, Any]) -> No
     if MANAGE not in scopes:
         raise Denied(403, "AccessDeniedException", no_right(pool))
     number = known["id"] if known else len(list(world.store.items(AGENTS))) + 11
-    capabilities = {"Agent.Name": wanted["name"], "Agent.OS": "Linux", "DORMOUSE_MACHINE": wanted["machine"]}
+    own = {"Agent.Name": wanted["name"], "Agent.OS": "Linux", "Agent.Version": AGENT_VERSION}
+    capabilities = {**own, "DORMOUSE_MACHINE": wanted["machine"]}
     add_agent(world, pool, number, wanted["name"], machine["properties"]["vmId"], machine["id"], capabilities)
 
 
@@ -111,7 +114,7 @@ def shown(world: "World", agent: Document) -> dict[str, Any]:
     """An agent as Azure DevOps shows it."""
     status = "online" if is_online(world, agent) else "offline"
     fields = {name: agent[name] for name in ("id", "name", "enabled", "createdOn")}
-    return {**fields, "version": "5.277.0", "osDescription": "Ubuntu 24.04", "status": status, "maxParallelism": 1}
+    return {**fields, "version": AGENT_VERSION, "osDescription": "Ubuntu 24.04", "status": status, "maxParallelism": 1}
 
 
 def is_online(world: "World", agent: Document) -> bool:
@@ -181,8 +184,11 @@ def _later(world: "World", job: Document) -> Document:
     """An unfinished job at this moment: assigned to a free agent, running, or given up because its agent is away."""
     now = world.seconds()
     if "agent" not in job:
+        if not job.get("permitted", True):
+            return job
         free = (agent for _, agent in world.store.items(AGENTS) if agent["pool"] == job["pool"] and agent["enabled"])
-        agent = next((one for one in free if is_online(world, one) and not job_of(world, one)), None)
+        fitting = (agent for agent in free if satisfies(agent, job))
+        agent = next((one for one in fitting if is_online(world, one) and not job_of(world, one)), None)
         return {**job, "agent": agent["key"], "assignTime": world.zulu(), "receiveTime": world.zulu()} if agent else job
     agent = world.store.get(AGENTS, job["agent"])
     if agent is not None and is_online(world, agent):

@@ -93,8 +93,20 @@ def test_every_fault_of_a_spec_is_told_at_once() -> None:
         count=21,
         agent_version="5.x",
         agent_sha256="ABC",
+        wake_for_jobs="perhaps",
+        keep_minutes=-1,
     )
-    assert set(found) == {"/organization", "/pool", "/token_secret", "/count", "/agent_version", "/agent_sha256"}
+    names = (
+        "organization",
+        "pool",
+        "token_secret",
+        "count",
+        "agent_version",
+        "agent_sha256",
+        "wake_for_jobs",
+        "keep_minutes",
+    )
+    assert set(found) == {f"/{name}" for name in names}
     assert "does not begin with dormouse-" in found["/token_secret"]
 
 

@@ -88,3 +88,49 @@ def test_an_agent_is_disabled_by_its_number_and_name() -> None:
     pool, azure = pool_of({**SECRET, **ONE_POOL}, {f"PATCH {AGENTS}/31": (200, {**AGENT, "enabled": False}, {})})
     asyncio.run(pool.enable(AGENT, enabled=False))
     assert azure.sent[-1] == {"id": 31, "name": "ml1-1", "enabled": False}
+
+
+def test_the_token_and_the_number_of_the_pool_are_read_once() -> None:
+    pool, azure = pool_of({**SECRET, **ONE_POOL, AGENTS: {"value": [AGENT]}}, {f"PATCH {AGENTS}/31": (200, AGENT, {})})
+
+    async def operation() -> None:
+        await pool.agent("ml1-1")
+        await pool.enable(AGENT, enabled=False)
+        await pool.agents()
+
+    asyncio.run(operation())
+    assert azure.asked == [
+        "GET /secrets/pipelines-token",
+        f"GET {POOLS}",
+        f"GET {AGENTS}",
+        f"PATCH {AGENTS}/31",
+        f"GET {AGENTS}",
+    ]
+
+
+def test_a_token_that_is_not_accepted_is_tried_once_and_then_the_other_one_first() -> None:
+    """The organization accepts the identity of the control plane, and not the token in the secret."""
+
+    class Expired(Azure):
+        async def send(self, request: Any, **options: Any) -> Any:
+            if request.headers.get("Authorization", "").startswith("Basic"):
+                self.answers[f"GET {POOLS}".lower()] = (401, None, {})
+                response = await super().send(request, **options)
+                del self.answers[f"GET {POOLS}".lower()]
+                return response
+            return await super().send(request, **options)
+
+    azure = Expired({**SECRET, **ONE_POOL, AGENTS: {"value": [AGENT]}})
+    pool = AgentPool(cloud_over(azure), "contoso", "gpu", "pipelines-token")
+    assert asyncio.run(pool.agents()) == [AGENT]
+    assert azure.asked == ["GET /secrets/pipelines-token", f"GET {POOLS}", f"GET {POOLS}", f"GET {AGENTS}"]
+
+
+def test_requests_that_have_ended_are_not_among_the_unfinished_ones() -> None:
+    requests = [
+        {"requestId": 1, "result": "succeeded"},
+        {"requestId": 2, "finishTime": "x"},
+        {"requestId": 3, "result": None},
+    ]
+    pool, _ = pool_of({**SECRET, **ONE_POOL, f"{POOLS}/7/jobrequests": {"value": requests}})
+    assert [one["requestId"] for one in asyncio.run(pool.unfinished_requests())] == [3]
