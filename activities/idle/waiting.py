@@ -1,14 +1,14 @@
 """The search for jobs that wait in pools of Azure Pipelines for agents on our machines: each pool is asked once."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from activities.idle.evaluate import all_environments, rules_of
 from activities.resources.pipelines import agent_pool, pool_key
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.vm_inventory import VmInventory
-from dormouse.environments.operations import EnvironmentRecord
+from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.errors import CloudUnavailable, RefusedByAzure, UnreadableRecord
 from dormouse.idle.decision import NextAction, decide
 from dormouse.idle.evaluation import evaluation_of, with_evidence
@@ -22,11 +22,11 @@ from dormouse.idle.jobs.waiting import (
     pool_agents,
     waiting_requests,
 )
-from dormouse.idle.jobs.waking import why_not_woken
+from dormouse.idle.jobs.waking import NOT_ASLEEP, why_not_woken
 from dormouse.idle.sweep import JobSearch, JobsFound
 from dormouse.idle.verdict import evaluate
-from dormouse.lifecycle import State
-from dormouse.records.environments import Records
+from dormouse.lifecycle import State, Verb
+from dormouse.records.environments import Records, UnreadableOperation
 from dormouse.records.machines import MachineRecords
 from dormouse.resources.compute.machines import VirtualMachine
 from dormouse.resources.pipelines import PIPELINES_AGENT
@@ -36,6 +36,7 @@ from dormouse.resources.plan import Resource
 MOST_JOBS = 200
 NOT_READ = "Jobs that wait in the pool {pool} of {organization} could not be read, so they start no machine. {why}"
 ANY_REQUEST = 0
+MOST_OPERATIONS = 20
 # What is wrong with a response that has not the documented form.
 BROKEN = (KeyError, TypeError, ValueError, AttributeError)
 
@@ -91,7 +92,8 @@ async def _search(members: Sequence[Member], now: float, cloud: Cloud) -> list[W
     agents = pool_agents(await pool.agents())
     cases = await _cases_of(members, now, cloud)
     woken_for = {known for case in cases.values() for known in case.tracked.woken_for}
-    machines = {identifier: _machine_of(case) for identifier, case in cases.items()}
+    by_users = await _stopped_by_users({case.machine.environment for case in cases.values()}, cloud)
+    machines = {identifier: _machine_of(case, by_users) for identifier, case in cases.items()}
     return match_jobs(members[0].agent.settings["pool"], requests, _ours_first(agents, cases), machines, woken_for, now)
 
 
@@ -118,13 +120,32 @@ async def _case(record: EnvironmentRecord, machine: VirtualMachine, now: float, 
     return with_evidence(evaluation_of(machine, record, tracked, rules, now), Evidence(), heard, rules)
 
 
-def _machine_of(case: Evaluation) -> AgentMachine:
+async def _stopped_by_users(environments: Iterable[str], cloud: Cloud) -> set[str]:
+    """The environments whose last start or stop is a stop by a user, or is not known."""
+    names, records = sorted(environments), Records(cloud.tables)
+    pages = await asyncio.gather(*(records.operations(limit=MOST_OPERATIONS, environment=name) for name in names))
+    return {name for name, (newest, _) in zip(names, pages, strict=True) if _ends_in_stop_by_user(newest)}
+
+
+def _ends_in_stop_by_user(newest: Sequence[OperationRecord | UnreadableOperation]) -> bool:
+    for operation in newest:
+        if isinstance(operation, UnreadableOperation):
+            return True
+        if operation.verb in (Verb.START, Verb.STOP, Verb.RESTART, Verb.RESIZE):
+            # Those of sweeps are run by the orchestration of the sweep.
+            return operation.verb is Verb.STOP and not operation.instance_id
+    return False
+
+
+def _machine_of(case: Evaluation, by_users: Collection[str]) -> AgentMachine:
     """What a machine would do for a waiting job, by the same decision as in the sweep."""
     state = case.machine.state
     started = state in (State.STARTING, State.CREATING)
     recently = state is State.RUNNING and case.now - case.tracked.state_since < COMING
     if state is not State.STOPPED:
         return AgentMachine(coming=started or recently)
+    if case.machine.environment in by_users:
+        return AgentMachine(asleep=True, why_not=NOT_ASLEEP)
     case = replace(case, job=WaitingJob(case.machine.id.lower(), ANY_REQUEST, "", wakes=True))
     decision = decide(case, evaluate(case))
     if decision.action is NextAction.START:

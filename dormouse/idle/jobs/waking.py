@@ -4,7 +4,7 @@ from dormouse.idle.evidence import Evaluation
 from dormouse.idle.schedules.schedule import is_on
 
 NOT_WANTED = "Start it, or set wake_for_jobs in the spec of its environment."
-NOT_ASLEEP = "It was not stopped by Dormouse itself, so a waiting job does not start it."
+NOT_ASLEEP = "It was not a sweep that stopped it, so a waiting job does not start it."
 OFF_HOURS = "A waiting job does not start it outside its scheduled hours."
 BEFORE = "It was started for this job before, so the job does not start it again."
 

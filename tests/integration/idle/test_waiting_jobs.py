@@ -72,6 +72,11 @@ def test_a_waiting_job_starts_one_machine_once_and_runs_on_it(
     assert control_plane.get(name)["state"] == "partial"
     assert sorted(pipelines.states(name).values()) == [("offline", False), ("online", True)]
     assert "assignTime" not in pipelines.job(impossible)
+    pipelines.finish(number)
+    assert control_plane.follow(control_plane.post(name, "stop"))["outcome"] == "succeeded"
+    pipelines.ask()
+    sweep(control_plane)
+    assert len(starts(control_plane, name)) == 1, "a user has stopped the environment, of which one machine was asleep"
 
 
 def test_a_pool_that_cannot_be_read_starts_nothing_and_is_a_problem_of_the_report(
@@ -103,7 +108,7 @@ def test_an_environment_that_a_user_has_stopped_stays_stopped_and_says_that_a_jo
 
     until(said, "the problem is not shown")
     assert f"A job (request {number}) has waited in the pool {SPEC['pool']} since" in said()
-    assert "It was not stopped by Dormouse itself, so a waiting job does not start it." in said()
+    assert "It was not a sweep that stopped it, so a waiting job does not start it." in said()
     assert len(starts(control_plane, name)) == 0
     assert control_plane.follow(control_plane.post(name, "start"))["outcome"] == "succeeded"
     until(lambda: not said(), "the problem is still shown")

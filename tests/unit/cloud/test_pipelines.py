@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -113,17 +114,29 @@ def test_a_token_that_is_not_accepted_is_tried_once_and_then_the_other_one_first
 
     class Expired(Azure):
         async def send(self, request: Any, **options: Any) -> Any:
+            asked = f"{request.method} {urlsplit(request.url).path}".lower()
             if request.headers.get("Authorization", "").startswith("Basic"):
-                self.answers[f"GET {POOLS}".lower()] = (401, None, {})
-                response = await super().send(request, **options)
-                del self.answers[f"GET {POOLS}".lower()]
-                return response
-            return await super().send(request, **options)
+                self.answers[asked] = (401, None, {})
+            response = await super().send(request, **options)
+            self.answers.pop(asked, None)
+            return response
 
     azure = Expired({**SECRET, **ONE_POOL, AGENTS: {"value": [AGENT]}})
     pool = AgentPool(cloud_over(azure), "contoso", "gpu", "pipelines-token")
     assert asyncio.run(pool.agents()) == [AGENT]
     assert azure.asked == ["GET /secrets/pipelines-token", f"GET {POOLS}", f"GET {POOLS}", f"GET {AGENTS}"]
+
+
+def test_the_secret_is_read_once_even_if_no_token_is_accepted() -> None:
+    pool, azure = pool_of(SECRET, {f"GET {POOLS}": (401, None, {})})
+
+    async def operation() -> None:
+        for _ in range(2):
+            with pytest.raises(ReadRefused):
+                await pool.agents()
+
+    asyncio.run(operation())
+    assert azure.asked == ["GET /secrets/pipelines-token", *[f"GET {POOLS}"] * 4]
 
 
 def test_requests_that_have_ended_are_not_among_the_unfinished_ones() -> None:

@@ -92,7 +92,7 @@ def test_the_recheck_confirms_the_start_and_names_what_forbids_it() -> None:
     assert recheck(start, asleep(hold=Hold("ann", "", NOW, NOW + 60))) == "It is now on hold by ann."
     assert recheck(start, asleep(machine=machine(state=State.STOPPING))) == "It is stopping now."
     assert "set wake_for_jobs" in recheck(start, asleep(wakes_for_jobs=False))
-    assert recheck(start, asleep({"shutdown": None})).startswith("It was not stopped by Dormouse itself")
+    assert recheck(start, asleep({"shutdown": None})).startswith("It was not a sweep that stopped it")
 
 
 def test_a_request_that_a_machine_was_started_for_is_remembered_once() -> None:
