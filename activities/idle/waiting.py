@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from activities.idle.evaluate import all_environments, rules_of
 from activities.resources.pipelines import agent_pool, pool_key
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.pipelines import AgentPool
 from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.errors import CloudUnavailable, RefusedByAzure, UnreadableRecord
@@ -56,9 +57,10 @@ class Member:
 
 async def find_waiting_jobs(request: JobSearch, cloud: Cloud) -> JobsFound:
     """The jobs that wait for our agents; a pool that cannot be read is a problem, and nothing is said about its jobs."""
-    pools: dict[tuple[str, ...], list[Member]] = {}
+    pools: dict[tuple[str, str], list[Member]] = {}
     for member in _members(await all_environments(Records(cloud.tables))):
-        pools.setdefault(pool_key(member.agent), []).append(member)
+        organization, pool, _ = pool_key(member.agent)
+        pools.setdefault((organization, pool), []).append(member)
     found = await asyncio.gather(*(_jobs_of(members, request.now, cloud) for members in pools.values()))
     jobs = [job for each in found for job in each.jobs]
     return JobsFound(tuple(jobs[:MOST_JOBS]), tuple(problem for each in found for problem in each.problems))
@@ -74,18 +76,23 @@ def _members(records: Iterable[EnvironmentRecord]) -> list[Member]:
 
 
 async def _jobs_of(members: Sequence[Member], now: float, cloud: Cloud) -> JobsFound:
-    settings = members[0].agent.settings
-    try:
-        return JobsFound(tuple(await _search(members, now, cloud)))
-    except (CloudUnavailable, RefusedByAzure) as error:
-        why = str(error)
-    except BROKEN as error:
-        why = f"The response of Azure DevOps cannot be read ({type(error).__name__})."
+    """The jobs of one pool, read with the first token of its environments that is accepted."""
+    settings, why = members[0].agent.settings, ""
+    for agent in {pool_key(one.agent): one.agent for one in members}.values():
+        try:
+            return JobsFound(tuple(await _search(agent_pool(agent, cloud), members, now, cloud)))
+        except RefusedByAzure as error:
+            why = str(error)
+        except CloudUnavailable as error:
+            why = str(error)
+            break
+        except BROKEN as error:
+            why = f"The response of Azure DevOps cannot be read ({type(error).__name__})."
+            break
     return JobsFound(problems=(NOT_READ.format(pool=settings["pool"], organization=settings["organization"], why=why),))
 
 
-async def _search(members: Sequence[Member], now: float, cloud: Cloud) -> list[WaitingJob]:
-    pool = agent_pool(members[0].agent, cloud)
+async def _search(pool: AgentPool, members: Sequence[Member], now: float, cloud: Cloud) -> list[WaitingJob]:
     requests = waiting_requests(await pool.unfinished_requests())
     if not requests:
         return []

@@ -19,7 +19,9 @@ NOT_PERMITTED = (
 )
 ASLEEP = "{since}, and the agent {agent}, which could run it, is asleep. {why}"
 WAKES = "{since}, and the agent {agent} can run it."
-BEFORE = "A machine was started for this job before, and it did not run; find out why it waits."
+BEFORE = (
+    "A machine was started for this job before, and the job did not run. Find out why it waits, then start the environment."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ SECRET = {
 SHOWN = {"/secrets/tok": SECRET, POOLS: {"value": [{"id": 7, "name": "gpu"}]}}
 
 
-def agent(environment: str, number: int, pool: str = "gpu") -> Resource:
+def agent(environment: str, number: int, pool: str = "gpu", secret: str = "tok") -> Resource:
     name = f"{environment}-{number}"
     machine = f"/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/{name}"
-    settings = {"organization": "contoso", "pool": pool, "secret": "tok", "agent": name, "machine": machine}
+    settings = {"organization": "contoso", "pool": pool, "secret": secret, "agent": name, "machine": machine}
     return Resource(f"agent-{number}", PIPELINES_AGENT.name, f"pipelines/contoso/{pool}/{name}", settings=settings)
 
 
@@ -52,6 +52,13 @@ def test_a_pool_is_asked_once_for_all_machines_of_all_environments() -> None:
     azure = Azure({**SHOWN, REQUESTS: {"value": [{"requestId": 1, "queueTime": "x", "result": "succeeded"}]}})
     assert found(azure, ml1=(agent("ml1", 1), agent("ml1", 2)), ml2=(agent("ml2", 1),)) == JobsFound()
     assert azure.asked == ["GET /secrets/tok", f"GET {POOLS}", f"GET {REQUESTS}"], "no job waits, so no agents are needed"
+
+
+def test_a_pool_that_one_token_does_not_open_is_read_with_the_token_of_another_environment() -> None:
+    other = {**SECRET, "tags": {"dormouse-organization": "fabrikam"}}
+    azure = Azure({**SHOWN, "/secrets/old": other, REQUESTS: {"value": []}})
+    assert found(azure, ml1=(agent("ml1", 1, secret="old"),), ml2=(agent("ml2", 1),)) == JobsFound()
+    assert azure.asked == ["GET /secrets/old", "GET /secrets/tok", f"GET {POOLS}", f"GET {REQUESTS}"]
 
 
 @pytest.mark.parametrize(
