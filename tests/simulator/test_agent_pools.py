@@ -124,12 +124,21 @@ def test_a_request_names_its_demands_and_the_agents_that_satisfy_them(pools: Poo
 
 
 def test_requests_that_have_ended_are_left_out_on_request(pools: Pools) -> None:
+    pools.control("POST", "/pipelines/agents", {**WHERE, "agent": "offline-1"})
     ended, waiting = (pools.control("POST", "/pipelines/jobs", WHERE)["requestId"] for _ in range(2))
     pools.control("POST", "/pipelines/jobs/finish", {"id": ended})
     every = pools.ask("GET", f"{POOL}/jobrequests").body["value"]
     assert [one["requestId"] for one in every] == [ended, waiting]
     unfinished = pools.ask("GET", f"{POOL}/jobrequests?completedRequestCount=0").body["value"]
     assert [one["requestId"] for one in unfinished] == [waiting]
+
+
+@pytest.mark.parametrize("agents", [(), ("offline-1",)], ids=["empty pool", "another agent"])
+def test_a_job_that_no_agent_of_the_pool_can_run_is_not_queued(pools: Pools, agents: tuple[str, ...]) -> None:
+    for agent in agents:
+        pools.control("POST", "/pipelines/agents", {**WHERE, "agent": agent})
+    with pytest.raises(AssertionError, match="No agent found in pool gpu which satisfies the specified demands"):
+        pools.control("POST", "/pipelines/jobs", {**WHERE, "demands": ["npm"]})
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,9 @@ class Pipelines:
         body = {**self.where, "agent": agent}
         self._client.request("DELETE", "/pipelines/agents", json=body).raise_for_status()
 
-    def take(self, agent: str) -> None:
-        self._client.post("/pipelines/agents", json={**self.where, "agent": agent}).raise_for_status()
+    def take(self, agent: str, **capabilities: str) -> None:
+        body = {**self.where, "agent": agent, "capabilities": capabilities}
+        self._client.post("/pipelines/agents", json=body).raise_for_status()
 
 
 @pytest.fixture

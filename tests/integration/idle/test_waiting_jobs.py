@@ -59,6 +59,7 @@ def test_a_waiting_job_starts_one_machine_once_and_runs_on_it(
 ) -> None:
     control_plane.up(name, spec_for(pipelines))
     fall_asleep(control_plane, name)
+    pipelines.take("other-1", npm="/usr/bin/npm")
     impossible = pipelines.ask("npm")
     sweep(control_plane)
     assert starts(control_plane, name) == [], "no agent of ours can run the job"
