@@ -124,6 +124,11 @@ async def agent_names_are_free(plan: Plan, absent: Sequence[Resource], cloud: Cl
     return refusals
 
 
+async def allow_registration(request: PutRequest, cloud: Cloud) -> Answer:
+    """Nothing is needed for a machine whose identity is a user of the organization; it registers its agent by itself."""
+    return Done()
+
+
 async def put_token_access(request: PutRequest, cloud: Cloud) -> Answer:
     """Let the identity of the machine read the token; an assignment to that of an earlier machine is replaced."""
     resource = request.resource
@@ -225,4 +230,5 @@ AGENT = ResourceApi(
     resume=resume_agent,
     preflight=(agent_names_are_free,),
 )
+POOL_ACCESS = ResourceApi(allow_registration, get_agent, delete_agent)
 ACCESS = ResourceApi(put_token_access, get_token_access, delete_token_access, preflight=(tokens_are_usable,))

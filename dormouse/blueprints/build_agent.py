@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -16,9 +17,10 @@ from dormouse.idle.policy import IdlePolicy
 from dormouse.resources.compute.machines import machine_id
 from dormouse.resources.compute.virtual_machines import Machine, driver_feature, nvidia_driver, virtual_machine
 from dormouse.resources.features import Docker, Feature, GuestSetup, PipelinesAgent
+from dormouse.resources.identity import with_user_identity
 from dormouse.resources.keyvault import password
 from dormouse.resources.network import SSH, network_interface, public_address, security_group, virtual_network
-from dormouse.resources.pipelines import agent_name, pipelines_agent, registration, token_access
+from dormouse.resources.pipelines import agent_name, pipelines_agent, pool_access, registration, token_access
 from dormouse.resources.plan import Resource
 from dormouse.resources.target import DeploymentTarget, resource_group
 from dormouse.text.doc import doc
@@ -37,8 +39,13 @@ ORGANIZATION = Matching(
 )
 # Names of Key Vault secrets. Those of this prefix are passwords of environments.
 SECRET = Matching(
-    r"(?!dormouse-)[0-9A-Za-z-]{1,127}",
+    r"(?:(?!dormouse-)[0-9A-Za-z-]{1,127})?",
     "the name of a Key Vault secret of letters, digits and hyphens that does not begin with dormouse-",
+)
+IDENTITY = Matching(
+    r"(?:(?i:/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}/providers/Microsoft\.ManagedIdentity/"
+    r"userAssignedIdentities/)[\w-]{3,128})?",
+    "the resource ID of a user-assigned identity, /subscriptions/…/Microsoft.ManagedIdentity/userAssignedIdentities/NAME",
 )
 VERSION = Matching(r"(?:\d+\.\d+\.\d+)?", "a version of three numbers, such as 5.277.0, or empty")
 SHA256 = Matching(r"(?:[0-9a-f]{64})?", "a SHA-256 of 64 lower-case hexadecimal digits, or empty")
@@ -66,11 +73,11 @@ class BuildAgentSpec(MachineSpec):
         str,
         SECRET,
         doc(
-            "The Key Vault secret with a personal access token of the scope Agent Pools (read, manage). Its tag "
-            "`dormouse-organization` must name the organization.",
+            "With authentication `pat`: the Key Vault secret with a personal access token of the scope Agent Pools (read, "
+            "manage). Its tag `dormouse-organization` must name the organization.",
             "pipelines-token",
         ),
-    ]
+    ] = ""
     count: Annotated[int, Field(ge=1, le=MOST_MACHINES), doc("The number of machines, each with one agent.", 2)] = 1
     agent_version: Annotated[
         str, VERSION, doc("The version of the agent; empty for the one that the organization wants.", "5.277.0")
@@ -114,6 +121,23 @@ class BuildAgentSpec(MachineSpec):
         Field(ge=0, le=LONGEST_KEEP),
         doc("How many minutes a machine stays after the last job of its agent, however long `window` is.", 30),
     ] = 0
+    authentication: Annotated[
+        Literal["pat", "entra"],
+        doc(
+            "How agents are registered: with the token in `token_secret`, or with a Microsoft Entra token of `identity`.",
+            "pat",
+        ),
+    ] = "pat"
+    identity: Annotated[
+        str,
+        IDENTITY,
+        doc(
+            "With authentication `entra`: the resource ID of a user-assigned identity, which every machine gets. It must be "
+            "a user of the organization and Administrator of the pool.",
+            "/subscriptions/0d0e5e00-0000-4000-8000-000000000001/resourceGroups/shared/providers/"
+            "Microsoft.ManagedIdentity/userAssignedIdentities/agents",
+        ),
+    ] = ""
     driver_version: Annotated[DriverVersion, doc("The version of the NVIDIA driver; empty for the newest.", "17.5")] = ""
 
     def misfits(self) -> Sequence[Fault]:
@@ -121,6 +145,11 @@ class BuildAgentSpec(MachineSpec):
         return [*super().misfits(), *self._other_misfits()]
 
     def _other_misfits(self) -> Iterator[Fault]:
+        entra = self.authentication == "entra"
+        for name, value, wanted in (("token_secret", self.token_secret, not entra), ("identity", self.identity, entra)):
+            if bool(value) != wanted:
+                words = "is required" if wanted else "is not used"
+                yield Fault(f"/{name}", f"{words} with the authentication {self.authentication}")
         if bool(self.agent_version) != bool(self.agent_sha256):
             yield Fault("/agent_sha256", "is the SHA-256 of the archive of agent_version; give both, or none of them")
         subnet = ipaddress.IPv4Network(self.network.subnet)
@@ -152,13 +181,18 @@ def _machine(spec: BuildAgentSpec, target: DeploymentTarget, secret: Resource, i
         spec.pool,
         agent_name(target, instance),
         machine_id(target.subscription, target.group, target.called("vm", instance)),
-        f"{target.vault_url}/secrets/{spec.token_secret}",
+        f"{target.vault_url}/secrets/{spec.token_secret}" if spec.token_secret else "",
         spec.agent_version,
         spec.agent_sha256,
+        spec.identity,
     )
     vm = virtual_machine(target, machine, _setup(spec, machine, agent, target), secret, instance)
+    if spec.identity:
+        access = pool_access(agent, instance)
+        vm = replace(with_user_identity(vm, spec.identity), needs=(*vm.needs, access.name))
+    else:
+        access = token_access(target, agent, spec.token_secret, vm, instance)
     driver = nvidia_driver(target, machine, vm, instance)
-    access = token_access(target, agent, spec.token_secret, vm, instance)
     # Extensions run one after the other: that of the driver must not wait for this one.
     registered = registration(target, vm, (access.name, *(one.name for one in driver)), instance)
     return [

@@ -42,6 +42,16 @@ NOT_MEANT = (
     "The owner of the secret {secret} has not allowed its use: it needs the tag {tag} with the value {organization}. "
     "Everyone who can log in to the machines can read it."
 )
+NOT_A_USER = (
+    "Azure DevOps does not accept the identity of the control plane: make it a user of the organization {organization} and "
+    "Administrator of the pool {pool}."
+)
+NO_RIGHT_OF_IDENTITY = (
+    "The identity of the control plane may not manage the agent pool {pool}: it needs the role Administrator of the pool."
+)
+NO_POOL_FOR_IDENTITY = (
+    "The organization {organization} has no agent pool {pool}, or the identity of the control plane may not see it."
+)
 NO_SECRET = "The key vault has no secret {secret}, which should hold the token."  # noqa: S105
 
 
@@ -73,7 +83,7 @@ async def token_in(secret: str, organization: str, cloud: "Cloud") -> str | None
 
 
 class AgentPool:
-    """One agent pool, by its name; the token is that in a secret, or else the control plane's own.
+    """One agent pool, by its name; the token is that in a secret ("": none), or else the control plane's own.
 
     Its number and the tokens are read once, so make a new one for each operation.
     """
@@ -120,17 +130,19 @@ class AgentPool:
         found = self._read(await self._ask("GET", "pools", {"poolName": self._pool}))["value"]
         number = next((each["id"] for each in found if each["name"].lower() == self._pool.lower()), None)
         if number is None:
-            raise ReadRefused(Refusal(RefusalReason.NOT_FOUND, self._words(NO_POOL)))
+            raise ReadRefused(
+                Refusal(RefusalReason.NOT_FOUND, self._words(NO_POOL if self._secret else NO_POOL_FOR_IDENTITY))
+            )
         self._known_number = int(number)
         return self._known_number
 
     def refusal_of(self, said: DevOpsResponse) -> Refusal:
         """Why Azure DevOps refuses a request."""
         if said.status in NOT_SIGNED_IN:
-            words = self._words(WRONG_TOKEN if self._has_secret else NO_SECRET)
+            words = self._words(WRONG_TOKEN if self._has_secret else NO_SECRET if self._secret else NOT_A_USER)
             return Refusal(RefusalReason.FORBIDDEN, words, said.message.partition(":")[0])
         if said.status == FORBIDDEN:
-            return Refusal(RefusalReason.FORBIDDEN, self._words(NO_RIGHT))
+            return Refusal(RefusalReason.FORBIDDEN, self._words(NO_RIGHT if self._secret else NO_RIGHT_OF_IDENTITY))
         reason = RefusalReason.NOT_FOUND if said.status == NOT_FOUND else RefusalReason.BAD_REQUEST
         return Refusal(reason, said.message or f"HTTP {said.status}", azure=True)
 
@@ -167,7 +179,7 @@ class AgentPool:
         for known in tuple(self._authorizations):
             yield known
         if not self._authorizations:
-            secret = await token_in(self._secret, self._organization, self._cloud)
+            secret = await token_in(self._secret, self._organization, self._cloud) if self._secret else None
             self._has_secret = secret is not None
             if secret is not None:
                 yield self._known("Basic " + base64.b64encode(f":{secret}".encode()).decode())

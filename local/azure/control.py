@@ -22,7 +22,8 @@ GET    /secrets                the names of the vault's secrets
 POST   /secrets/delete         {"name"}: a user deletes a secret
 POST   /secrets/purge          {"name"}: a user purges a deleted secret permanently
 POST   /secrets/store          {"name", "value", "tags"}: a user stores a secret
-PUT    /pipelines/organizations {"name", "pools", "tokens": {token: {"scopes", "expires"?}}, "member"}: an organization of Azure DevOps
+PUT    /pipelines/organizations {"name", "pools", "tokens": {token: {"scopes", "expires"?}}, "member", "identities"?}: an organization of
+                               Azure DevOps; the identity of the control plane and these (resource IDs) are users of it
 GET    /pipelines/agents?organization=&pool= the agents of a pool, with their machines
 POST   /pipelines/agents       {"organization", "pool", "agent", "capabilities"?}: an agent that Dormouse did not create, offline
 DELETE /pipelines/agents       {"organization", "pool", "agent"}: a user deletes an agent

@@ -17,6 +17,7 @@ def _organization(world: World, request: Request) -> Answer:
     body = request.json()
     name = str(body["name"])
     members = [world.guid("control plane")] if body.get("member") else []
+    members += [world.guid("principal", identity) for identity in body.get("identities") or []]
     world.store.put(ORGANIZATIONS, name, {"name": name, "tokens": body.get("tokens") or {}, "members": members})
     for number, pool in enumerate(body.get("pools") or [], 7):
         key = f"{name}/{number}"

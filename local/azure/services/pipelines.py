@@ -15,7 +15,7 @@ from local.azure.core.store import Document
 from local.azure.core.world import World
 from local.azure.vms import pipelines as machines
 from local.azure.vms.demands import satisfies
-from local.azure.vms.pipelines import AGENTS, JOBS, MANAGE, ORGANIZATIONS, POOLS, Denied, shown
+from local.azure.vms.pipelines import AGENTS, JOBS, MANAGE, POOLS, Denied, shown
 
 # Azure DevOps as a resource of Microsoft Entra ID.
 # https://learn.microsoft.com/azure/devops/integrate/get-started/authentication/service-principal-managed-identity
@@ -111,10 +111,7 @@ def _rights(world: World, organization: str, request: Request) -> list[str]:
         principal = str(request.issuer.verify(given, RESOURCE)["oid"])
     except jwt.PyJWTError:
         principal = ""
-    if principal not in (world.store.get(ORGANIZATIONS, organization) or {}).get("members", []):
-        text = f"TF400813: The user '{principal}' is not authorized to access this resource."
-        raise Denied(401, "UnauthorizedRequestException", text)
-    return [MANAGE]
+    return machines.scopes_of_identity(world, organization, principal)
 
 
 def _check_right(pool: Document, rights: list[str]) -> None:

@@ -81,10 +81,7 @@ def register(world: "World", machine: Document) -> str:
 def _registered(world: "World", machine: Document, wanted: dict[str, Any]) -> None:
     """Register an agent as its configuration does it, request by request; raises Denied."""
     organization = str(wanted["organization"]).rpartition("/")[2]
-    secret = world.store.get(SECRETS, str(wanted["token_url"]).rpartition("/")[2])
-    if secret is None:
-        raise Denied(0, "", "the token cannot be read from Key Vault yet (HTTP 404 SecretNotFound)")
-    scopes = scopes_of(world, organization, str(secret["versions"][-1]["value"]))
+    scopes = _scopes_of(world, machine, organization, wanted)
     found = pools(world, organization, wanted["pool"])
     if not found:
         raise Denied(0, "", f"pool not found: {wanted['pool']}")
@@ -98,6 +95,29 @@ def _registered(world: "World", machine: Document, wanted: dict[str, Any]) -> No
     own = {"Agent.Name": wanted["name"], "Agent.OS": "Linux", "Agent.Version": AGENT_VERSION}
     capabilities = {**own, "DORMOUSE_MACHINE": wanted["machine"]}
     add_agent(world, pool, number, wanted["name"], machine["properties"]["vmId"], machine["id"], capabilities)
+
+
+def _scopes_of(world: "World", machine: Document, organization: str, wanted: dict[str, Any]) -> list[str]:
+    """The scopes of the token with which a machine registers its agent; raises Denied."""
+    if wanted.get("identity"):
+        given = (machine.get("identity") or {}).get("userAssignedIdentities") or {}
+        known = {name.lower(): one["principalId"] for name, one in given.items()}
+        principal = known.get(str(wanted["identity"]).lower())
+        if principal is None:
+            raise Denied(0, "", "the metadata service gives no token of the identity yet (HTTP 400 Identity not found)")
+        return scopes_of_identity(world, organization, principal)
+    secret = world.store.get(SECRETS, str(wanted["token_url"]).rpartition("/")[2])
+    if secret is None:
+        raise Denied(0, "", "the token cannot be read from Key Vault yet (HTTP 404 SecretNotFound)")
+    return scopes_of(world, organization, str(secret["versions"][-1]["value"]))
+
+
+def scopes_of_identity(world: "World", organization: str, principal: str) -> list[str]:
+    """The scopes of a token of Microsoft Entra ID: all, for a user of the organization; raises Denied for others."""
+    if principal not in (world.store.get(ORGANIZATIONS, organization) or {}).get("members", []):
+        text = f"TF400813: The user '{principal}' is not authorized to access this resource."
+        raise Denied(401, "UnauthorizedRequestException", text)
+    return [MANAGE]
 
 
 def add_agent(
@@ -203,6 +223,8 @@ def _may_read_from(world: "World", machine: Document, wanted: dict[str, Any]) ->
     """When a machine's right to read its token takes effect; infinity if it has none."""
     from local.azure.providers.roles import TYPE
 
+    if wanted.get("identity"):
+        return 0.0
     url, principal = str(wanted.get("token_url", "")), machine.get("identity", {}).get("principalId")
     for vault in world.resources(KEY_VAULT):
         scope = f"{vault['id']}/secrets/{url.rpartition('/')[2]}".lower()

@@ -31,10 +31,18 @@ class Pipelines:
     def where(self) -> dict[str, str]:
         return {"organization": self.organization, "pool": POOL}
 
-    def set_up(self, *, scopes: list[str] | None = None, member: bool = False, pools: list[str] | None = None) -> None:
+    def set_up(
+        self,
+        *,
+        scopes: list[str] | None = None,
+        member: bool = False,
+        pools: list[str] | None = None,
+        identities: tuple[str, ...] = (),
+    ) -> None:
         """The organization with a token of these scopes; `member`: the identity of the control plane is a user."""
         tokens = {TOKEN: {"scopes": scopes or MANAGE}}
-        body = {"name": self.organization, "pools": pools or [POOL], "tokens": tokens, "member": member}
+        users = {"member": member, "identities": identities}
+        body = {"name": self.organization, "pools": pools or [POOL], "tokens": tokens, **users}
         self._client.put("/pipelines/organizations", json=body).raise_for_status()
         self.store(TOKEN, self.organization, self.secret)
 

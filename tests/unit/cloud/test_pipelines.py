@@ -85,6 +85,27 @@ def test_a_secret_whose_owner_does_not_allow_its_use_is_sent_nowhere(tags: dict[
     assert azure.asked == ["GET /secrets/pipelines-token"]
 
 
+def test_without_a_secret_the_control_plane_uses_its_own_identity() -> None:
+    azure = Azure({**ONE_POOL, AGENTS: {"value": [AGENT]}})
+    assert asyncio.run(AgentPool(cloud_over(azure), "contoso", "gpu", "").agents()) == [AGENT]
+    assert azure.asked == [f"GET {POOLS}", f"GET {AGENTS}"]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "make it a user of the organization contoso and Administrator of the pool gpu"),
+        (403, "needs the role Administrator of the pool"),
+        (200, "or the identity of the control plane may not see it"),
+    ],
+)
+def test_without_a_secret_no_refusal_speaks_of_one(status: int, words: str) -> None:
+    azure = Azure({}, {f"GET {POOLS}": (status, {"value": []}, {})})
+    with pytest.raises(ReadRefused, match=words):
+        asyncio.run(AgentPool(cloud_over(azure), "contoso", "gpu", "").agents())
+    assert azure.asked == [f"GET {POOLS}"]
+
+
 def test_an_agent_is_disabled_by_its_number_and_name() -> None:
     pool, azure = pool_of({**SECRET, **ONE_POOL}, {f"PATCH {AGENTS}/31": (200, {**AGENT, "enabled": False}, {})})
     asyncio.run(pool.enable(AGENT, enabled=False))
