@@ -55,11 +55,21 @@ def test_an_identity_that_is_no_user_of_the_organization_is_named_and_leaves_not
     assert (azure.resources(name), pipelines.agents(name)) == ([], {})
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 409, "code": "OperationNotAllowed", "times": 1}, {"effect": "fail", "code": "VMExtensionProvisioningError"}],
+    ids=["before the machine registers", "after it has registered"],
+)
 def test_an_agent_that_an_identity_has_registered_leaves_the_pool_if_the_operation_fails(
-    control_plane: ControlPlane, azure: AzureSide, pipelines: Pipelines, identity: str, name: str
+    control_plane: ControlPlane,
+    azure: AzureSide,
+    pipelines: Pipelines,
+    identity: str,
+    name: str,
+    fault: dict[str, Any],
 ) -> None:
     pipelines.set_up(member=True, identities=(identity,))
-    azure.spoil(method="PUT", path="/extensions/registration", status=409, code="OperationNotAllowed", times=1)
+    azure.spoil(method="PUT", path="/extensions/registration", **fault)
     operation = control_plane.provision(name, spec_for(pipelines, identity))
     assert (operation["outcome"], operation["leftovers"]) == ("failed", [])
     assert (azure.resources(name), pipelines.agents(name)) == ([], {})
