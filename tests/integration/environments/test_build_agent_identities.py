@@ -75,6 +75,20 @@ def test_an_agent_that_an_identity_has_registered_leaves_the_pool_if_the_operati
     assert (azure.resources(name), pipelines.agents(name)) == ([], {})
 
 
+def test_a_change_that_is_not_possible_is_named_although_the_pool_cannot_be_read(
+    control_plane: ControlPlane, pipelines: Pipelines, identity: str, name: str
+) -> None:
+    pipelines.set_up(member=True, identities=(identity,))
+    spec = spec_for(pipelines, identity)
+    control_plane.up(name, spec)
+    pipelines.set_up()
+    assert control_plane.put(name, spec).status_code == 502, "whether the agent exists is not known"
+    changed = control_plane.put(name, {**spec, "pool": "another", "count": 2})
+    assert changed.status_code == 422, changed.text
+    assert {"/pool", "/count"} >= {fault["pointer"] for fault in changed.json()["errors"]} >= {"/pool"}
+    pipelines.set_up(member=True, identities=(identity,))
+
+
 def test_the_preflight_names_a_control_plane_that_is_no_user_of_the_organization(
     control_plane: ControlPlane, azure: AzureSide, pipelines: Pipelines, identity: str, name: str
 ) -> None:
