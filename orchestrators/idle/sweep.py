@@ -24,6 +24,7 @@ from orchestrators.durable import (
     RetriesExhausted,
     TaskFailed,
     run,
+    run_each,
     settled,
     sleep,
 )
@@ -34,8 +35,6 @@ from orchestrators.notify import notify
 PAGES_PER_BATCH, BATCH_SECONDS = 8, 5.0
 # After two minutes without an answer, a page is left to the next sweep.
 SHORT_RETRY = df.RetryOptions(5_000, 24)
-# The verdicts do not wait longer for what only starts machines.
-FEW_RETRIES = df.RetryOptions(5_000, 2)
 TERMINATED = (
     "The sweep {sweep} did not finish in time and was terminated. Its locks on machines are released, and the next sweep "
     "evaluates them. If this happens again, check the log of the control plane."
@@ -53,11 +52,10 @@ def sweep(context: Context) -> Orchestration[Any]:
     pages = 0
     failed: tuple[str, ...] = ()
     try:
-        count = yield from run(context, count_machines, "", SHORT_RETRY)
+        count, found = yield from _count_and_find_jobs(context, began)
         pages = math.ceil(count / ROWS_PER_PAGE)
         # The termination of a sweep finds its sub-orchestrations by this number.
         context.set_custom_status({"pages": pages + 1})
-        found = yield from _find_waiting_jobs(context, pages)
         summary, failed, pages = yield from _sweep_pages(context, request, pages, found)
     except RetriesExhausted as gave_up:
         failed = (f"cannot list the machines: {gave_up.refusal.detail}",)
@@ -87,15 +85,18 @@ def _sweep_pages(
     return summary, tuple(one for one in found if not isinstance(one, SweepSummary)), written
 
 
-def _find_waiting_jobs(context: Context, pages: int) -> Orchestration[JobsFound]:
-    """The jobs that wait for agents on our machines; a search that fails is a problem of the report, and wakes nothing."""
-    if not pages:
-        return JobsFound()
-    now = context.current_utc_datetime.timestamp()
-    try:
-        return (yield from run(context, find_waiting_jobs, JobSearch(now), FEW_RETRIES))
-    except RetriesExhausted as gave_up:
-        return JobsFound(problems=(f"Waiting jobs could not be looked for: {gave_up.refusal.detail}",))
+def _count_and_find_jobs(context: Context, now: float) -> Orchestration[tuple[int, JobsFound]]:
+    """The number of machines, and the jobs that wait for agents on ours, both at once; raises RetriesExhausted.
+
+    A search that fails is a problem of the report, and wakes nothing.
+    """
+    both: list[tuple[Activity[Any], Any]] = [(count_machines, ""), (find_waiting_jobs, JobSearch(now))]
+    counted, found = yield from run_each(context, both, SHORT_RETRY)
+    if isinstance(counted, RetriesExhausted):
+        raise counted
+    if isinstance(found, RetriesExhausted):
+        found = JobsFound(problems=(f"Waiting jobs could not be looked for: {found.refusal.detail}",))
+    return counted, found
 
 
 def _page(request: SweepRequest, number: int, pages: int) -> PageRequest:
