@@ -165,27 +165,22 @@ class BuildAgentSpec(MachineSpec):
 def build_agent(spec: BuildAgentSpec, target: DeploymentTarget) -> Sequence[Resource]:
     """Machines in one network; each may read the token, registers itself, and is waited for in the pool."""
     secret = password(target)
+    numbers = [str(number) for number in range(1, spec.count + 1)]
+    # First, so that a rollback deletes it after the group: until its machine is gone, it may register its agent.
+    accesses = [pool_access(_agent(spec, target, number), number) for number in numbers if spec.identity]
     return [
+        *accesses,
         resource_group(target),
         virtual_network(target, spec.network.address_space, spec.network.subnet),
         security_group(target, spec.allow_from, (SSH,)),
         secret,
-        *(part for number in range(1, spec.count + 1) for part in _machine(spec, target, secret, str(number))),
+        *(part for number in numbers for part in _machine(spec, target, secret, number)),
     ]
 
 
 def _machine(spec: BuildAgentSpec, target: DeploymentTarget, secret: Resource, instance: str) -> list[Resource]:
     machine = machine_of(spec, spec.image, spec.ssh_public_key, spec.driver_version)
-    agent = PipelinesAgent(
-        spec.organization,
-        spec.pool,
-        agent_name(target, instance),
-        machine_id(target.subscription, target.group, target.called("vm", instance)),
-        f"{target.vault_url}/secrets/{spec.token_secret}" if spec.token_secret else "",
-        spec.agent_version,
-        spec.agent_sha256,
-        spec.identity,
-    )
+    agent = _agent(spec, target, instance)
     vm = virtual_machine(target, machine, _setup(spec, machine, agent, target), secret, instance)
     if spec.identity:
         access = pool_access(agent, instance)
@@ -200,10 +195,23 @@ def _machine(spec: BuildAgentSpec, target: DeploymentTarget, secret: Resource, i
         network_interface(target, instance),
         vm,
         *driver,
-        access,
+        *([] if spec.identity else [access]),
         registered,
         pipelines_agent(agent, spec.token_secret, (vm.name, registered.name), instance),
     ]
+
+
+def _agent(spec: BuildAgentSpec, target: DeploymentTarget, instance: str) -> PipelinesAgent:
+    return PipelinesAgent(
+        spec.organization,
+        spec.pool,
+        agent_name(target, instance),
+        machine_id(target.subscription, target.group, target.called("vm", instance)),
+        f"{target.vault_url}/secrets/{spec.token_secret}" if spec.token_secret else "",
+        spec.agent_version,
+        spec.agent_sha256,
+        spec.identity,
+    )
 
 
 def _setup(spec: BuildAgentSpec, machine: Machine, agent: PipelinesAgent, target: DeploymentTarget) -> GuestSetup:

@@ -136,6 +136,7 @@ def test_an_identity_registers_without_a_secret() -> None:
     found = plan(authentication="entra", token_secret="", identity=IDENTITY)
     kinds = [one.kind for one in found.resources]
     assert ("token_access" in kinds, kinds.count("pool_access"), kinds.count("pipelines_agent")) == (False, 2, 2)
+    assert kinds[:3] == ["pool_access", "pool_access", "resource_group"], "deleted after the group"
     vm = found.resource("vm-1")
     assert vm.body["identity"] == {"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}
     assert "pool-access-1" in vm.needs, "what the machine has registered is deleted after the machine"
