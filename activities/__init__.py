@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from activities import chat, inventory, machines, notifications, operations, records
-from activities.idle import complete, evaluate, execute
+from activities.idle import complete, evaluate, execute, waiting
 from activities.resources import generic
 from dormouse.cloud.clients import Cloud
 
@@ -44,6 +44,7 @@ ALL: tuple[Activity, ...] = (
     evaluate.count_machines,
     evaluate.evaluate_page,
     evaluate.evaluate_missing,
+    waiting.find_waiting_jobs,
     execute.claim_machines,
     execute.begin_claims,
     execute.recheck_lease_end,

@@ -16,7 +16,7 @@ from dormouse.idle.decision import NextAction
 from dormouse.idle.power_history import ended_interval
 from dormouse.idle.report import ReportHead
 from dormouse.idle.sweep import SWEEP_LOCK, PlannedAction, SweepClosing, SweepEnd
-from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, with_shutdown
+from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, with_shutdown, with_woken_for
 from dormouse.notifications.notification import Notification
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
@@ -39,6 +39,9 @@ async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
     with suppress(UnreadableRecord):  # the tracked state stays as it is; the operation records what was done
         if outcome.status is OutcomeStatus.SUCCEEDED and planned.action is NextAction.STOP:
             await _note_shutdown(planned, request.ended_at, cloud)
+        elif outcome.status is OutcomeStatus.SUCCEEDED and planned.job is not None:
+            woken_for = planned.job.request
+            await fleet.change_tracked(planned.machine.key, lambda known: with_woken_for(_known(known), woken_for))
         elif outcome.status is OutcomeStatus.FAILED:
             tracked = await fleet.change_tracked(planned.machine.key, failed)
             notifies = tracked.alarmed_at == request.ended_at

@@ -19,6 +19,8 @@ from dormouse.idle.decision import NextAction, alarm, decide
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
 from dormouse.idle.eviction import is_news
 from dormouse.idle.evidence import REPORTING_LAG, Evaluation, Evidence
+from dormouse.idle.jobs.keeping import last_job_ended
+from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.planning import Evaluated, plan_actions
 from dormouse.idle.power_history import PowerInterval, ended_interval
 from dormouse.idle.report import ReportPage, ReportRow, SweepSummary
@@ -42,6 +44,7 @@ class Known:
     remembered: Documents[StoredMachine] = field(default_factory=lambda: Documents({}))
     environments: Documents[EnvironmentRecord] = field(default_factory=lambda: Documents({}))
     states: Mapping[str, State] = field(default_factory=dict)
+    jobs: Mapping[str, WaitingJob] = field(default_factory=dict)
 
 
 async def count_machines(request: str, cloud: Cloud) -> int:
@@ -56,7 +59,8 @@ async def evaluate_page(request: PageRequest, cloud: Cloud) -> PageFound:
         # They vanished after they were counted. The previous rows stay, so that `finish_sweep` can look for the machines.
         return PageFound(SweepSummary())
     known = await _known(machines, cloud)
-    known = replace(known, states={machine.id.lower(): machine.state for machine in machines})
+    states = {machine.id.lower(): machine.state for machine in machines}
+    known = replace(known, states=states, jobs={job.machine: job for job in request.jobs})
     cases = [_case(machine, known, request.now) for machine in machines]
     cases = [case for case in cases if not known.rules.leaves_to_others(case.machine)]
     cases, unknown = await with_evictions(cases, cloud)
@@ -108,7 +112,7 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     """
     records, fleet = Records(cloud.tables), MachineRecords(cloud.tables)
     read, known_environments = await asyncio.gather(
-        asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), _all_environments(records)
+        asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), all_environments(records)
     )
     pages = [page.content for page in read]
     seen = {line.id.lower() for page in pages if page is not None and page.sweep == request.sweep for line in page.rows}
@@ -141,7 +145,8 @@ async def _remembered(keys: Iterable[str], fleet: MachineRecords) -> Documents[S
     return found
 
 
-async def _all_environments(records: Records) -> list[EnvironmentRecord]:
+async def all_environments(records: Records) -> list[EnvironmentRecord]:
+    """The records of all environments that this release can read."""
     found: list[EnvironmentRecord] = []
     after = ""
     while True:
@@ -192,7 +197,8 @@ def _case(machine: VirtualMachine, known: Known, now: float) -> Evaluation:
     tracked = remembered.tracked if remembered else None
     record = known.environments.readable.get(environment)
     unreadable = str(known.remembered.unreadable.get(key) or known.environments.unreadable.get(environment) or "")
-    return evaluation_of(machine, record, tracked, known.rules, now, unreadable=unreadable, states=known.states)
+    case = evaluation_of(machine, record, tracked, known.rules, now, unreadable=unreadable, states=known.states)
+    return replace(case, job=known.jobs.get(machine.id.lower()) if case.machine.environment else None)
 
 
 def _with_evidence(case: Evaluation, known: Known, outside: Mapping[str, HostEvidence]) -> Evaluation:
@@ -212,6 +218,9 @@ def _evaluate(case: Evaluation) -> Evaluated:
     tracked = replace(case.tracked, alarmed_at=case.now) if text else case.tracked
     if decision.action is NextAction.WITHDRAW:
         tracked = replace(tracked, warning=None)
+    if case.keep_minutes:
+        tracked = replace(tracked, job_ended_at=last_job_ended(case))
+    tracked = replace(tracked, job_problem="" if case.job is None or case.job.wakes else case.job.text)
     return Evaluated(replace(case, tracked=tracked), verdict, decision, text)
 
 

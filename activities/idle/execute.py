@@ -122,6 +122,7 @@ async def _read_again(planned: PlannedAction, outside: dict[str, HostEvidence], 
     rules = rules_of(cloud)
     states = await _states_of_dependents(machine, record, cloud)
     case = evaluation_of(replace(fresh, environment=""), record, tracked, rules, cloud.now(), states=states)
+    case = replace(case, job=planned.job)
     return with_evidence(case, Evidence(host.tracks, host.end, host.problem), heard, rules)
 
 

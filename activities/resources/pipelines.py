@@ -1,6 +1,5 @@
 """Requests for agents in a pool of Azure Pipelines, and for the right of their machines to read the token."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -39,7 +38,7 @@ NO_TOKEN = "The key vault has no secret {secret}; store the token in it."  # noq
 
 async def put_agent(request: PutRequest, cloud: Cloud) -> Answer:
     """Wait until the agent is in its pool, online and enabled; one of the same name that is not ours is left alone."""
-    resource, pool = request.resource, _pool(request.resource, cloud)
+    resource, pool = request.resource, agent_pool(request.resource, cloud)
     agent = await pool.agent(resource.settings["agent"])
     if agent is None:
         return Pending(LATER, detail="The machine has not registered its agent yet.")
@@ -53,8 +52,7 @@ async def put_agent(request: PutRequest, cloud: Cloud) -> Answer:
 
 async def get_agent(resource: Resource, cloud: Cloud) -> Observed | None:
     """The registration of the agent, or None; an agent of the same name that is not ours counts as none."""
-    agent = await _pool(resource, cloud).agent(resource.settings["agent"])
-    return agent if agent is not None and _is_ours(agent, resource) else None
+    return await _own_agent(resource, agent_pool(resource, cloud))
 
 
 async def delete_agent(resource: Resource, cloud: Cloud) -> Answer:
@@ -63,10 +61,10 @@ async def delete_agent(resource: Resource, cloud: Cloud) -> Answer:
     An agent cannot be deleted while it runs a job. Its suspension has waited for that, so its machine, which goes next, is
     stopped: Azure DevOps gives the job up minutes later.
     """
-    agent = await get_agent(resource, cloud)
+    pool = agent_pool(resource, cloud)
+    agent = await _own_agent(resource, pool)
     if agent is None:
         return Done()
-    pool = _pool(resource, cloud)
     said = await pool.delete(agent)
     if said.status in (HTTP_OK, NO_CONTENT, NOT_FOUND):
         return Done()
@@ -84,11 +82,12 @@ async def suspend_agent(resource: Resource, cloud: Cloud) -> Answer:
     It is looked at again after that: a job may have been assigned in between. Where the machine does not run there is
     nothing to wait for.
     """
-    agent = await get_agent(resource, cloud)
+    pool = agent_pool(resource, cloud)
+    agent = await _own_agent(resource, pool)
     if agent is None:
         return Done()
     if agent.get("enabled"):
-        await _pool(resource, cloud).enable(agent, enabled=False)
+        await pool.enable(agent, enabled=False)
         return Pending(SHORTLY)
     busy = agent.get("assignedRequest") or agent.get("pendingUpdate")
     if not busy or (agent.get("status") != "online" and not await _runs(resource.settings["machine"], cloud)):
@@ -98,21 +97,36 @@ async def suspend_agent(resource: Resource, cloud: Cloud) -> Answer:
 
 async def resume_agent(resource: Resource, cloud: Cloud) -> Answer:
     """Let the agent take jobs again; that it is online is what the health check of its machine waits for."""
-    agent = await get_agent(resource, cloud)
+    pool = agent_pool(resource, cloud)
+    agent = await _own_agent(resource, pool)
     if agent is None:
         words = NOT_REGISTERED.format(**resource.settings)
         return Refused(Refusal(RefusalReason.NOT_FOUND, words))
     if not agent.get("enabled"):
-        await _pool(resource, cloud).enable(agent, enabled=True)
+        await pool.enable(agent, enabled=True)
     return Done()
 
 
 async def agent_names_are_free(plan: Plan, absent: Sequence[Resource], cloud: Cloud) -> Sequence[Refusal]:
-    """The agents whose names others have in the pool: a second registration would take the first one's place."""
-    wanted = [one for one in absent if one.kind == PIPELINES_AGENT.name]
-    found = await asyncio.gather(*(_pool(one, cloud).agent(one.settings["agent"]) for one in wanted))
-    known = [(agent, one) for agent, one in zip(found, wanted, strict=True) if agent is not None]
-    return [_taken(agent, one) for agent, one in known if not _is_ours(agent, one)]
+    """The agents whose names others have in the pool: a second registration would take the first one's place.
+
+    Each pool is asked once for all its agents.
+    """
+    wanted: dict[tuple[str, ...], list[Resource]] = {}
+    for one in absent:
+        if one.kind == PIPELINES_AGENT.name:
+            wanted.setdefault(pool_key(one), []).append(one)
+    refusals = []
+    for resources in wanted.values():
+        known = {agent["name"].lower(): agent for agent in await agent_pool(resources[0], cloud).agents()}
+        found = [(known.get(one.settings["agent"].lower()), one) for one in resources]
+        refusals += [_taken(agent, one) for agent, one in found if agent is not None and not _is_ours(agent, one)]
+    return refusals
+
+
+async def allow_registration(request: PutRequest, cloud: Cloud) -> Answer:
+    """Nothing is needed for a machine whose identity is a user of the organization; it registers its agent by itself."""
+    return Done()
 
 
 async def put_token_access(request: PutRequest, cloud: Cloud) -> Answer:
@@ -170,9 +184,21 @@ def _assignment(resource: Resource) -> Resource:
     return replace(resource, kind=ROLE_ASSIGNMENT.name)
 
 
-def _pool(resource: Resource, cloud: Cloud) -> AgentPool:
+def pool_key(resource: Resource) -> tuple[str, str, str]:
+    """What distinguishes the pool of an agent, and the token for it, from others."""
+    settings = resource.settings
+    return settings["organization"].lower(), settings["pool"].lower(), settings["secret"].lower()
+
+
+def agent_pool(resource: Resource, cloud: Cloud) -> AgentPool:
+    """The pool of an agent."""
     settings = resource.settings
     return AgentPool(cloud, settings["organization"], settings["pool"], settings["secret"])
+
+
+async def _own_agent(resource: Resource, pool: AgentPool) -> Observed | None:
+    agent = await pool.agent(resource.settings["agent"])
+    return agent if agent is not None and _is_ours(agent, resource) else None
 
 
 def _is_ours(agent: Observed, resource: Resource) -> bool:
@@ -204,4 +230,5 @@ AGENT = ResourceApi(
     resume=resume_agent,
     preflight=(agent_names_are_free,),
 )
+POOL_ACCESS = ResourceApi(allow_registration, get_agent, delete_agent)
 ACCESS = ResourceApi(put_token_access, get_token_access, delete_token_access, preflight=(tokens_are_usable,))

@@ -16,7 +16,7 @@ from activities.resources.compute import VIRTUAL_MACHINE
 from activities.resources.identity import ROLE_ASSIGNMENT
 from activities.resources.keyvault import PASSWORD
 from activities.resources.permissions import rights_suffice
-from activities.resources.pipelines import ACCESS, AGENT
+from activities.resources.pipelines import ACCESS, AGENT, POOL_ACCESS
 from activities.resources.providers import providers_are_registered
 from activities.resources.storage import names_are_free
 from dormouse.resources.plan import Resource
@@ -36,6 +36,7 @@ API: dict[str, ResourceApi] = {
     "role_assignment": ROLE_ASSIGNMENT,
     "token_access": ACCESS,
     "pipelines_agent": AGENT,
+    "pool_access": POOL_ACCESS,
 }
 
 

@@ -23,6 +23,7 @@ API_VERSION = "7.0"
 # https://learn.microsoft.com/azure/devops/integrate/get-started/authentication/service-principal-managed-identity
 SCOPE = "499b84ac-1321-427f-aa17-267ca6975798/.default"
 HTTP_OK, FORBIDDEN, NOT_FOUND, THROTTLED, FIRST_SERVER_ERROR = 200, 403, 404, 429, 500
+BEARER = "Bearer "
 # What is not signed in gets a page to sign in instead of an error, unless the request is one of an API.
 NOT_SIGNED_IN = (203, 302, 401)
 
@@ -40,6 +41,16 @@ NO_POOL = (
 NOT_MEANT = (
     "The owner of the secret {secret} has not allowed its use: it needs the tag {tag} with the value {organization}. "
     "Everyone who can log in to the machines can read it."
+)
+NOT_A_USER = (
+    "Azure DevOps does not accept the identity of the control plane: make it a user of the organization {organization} and "
+    "Administrator of the pool {pool}."
+)
+NO_RIGHT_OF_IDENTITY = (
+    "The identity of the control plane may not manage the agent pool {pool}: it needs the role Administrator of the pool."
+)
+NO_POOL_FOR_IDENTITY = (
+    "The organization {organization} has no agent pool {pool}, or the identity of the control plane may not see it."
 )
 NO_SECRET = "The key vault has no secret {secret}, which should hold the token."  # noqa: S105
 
@@ -72,18 +83,36 @@ async def token_in(secret: str, organization: str, cloud: "Cloud") -> str | None
 
 
 class AgentPool:
-    """One agent pool, by its name; the token is that in a secret, or else the control plane's own."""
+    """One agent pool, by its name; the token is that in a secret ("": none), or else the control plane's own.
+
+    Its number and the tokens are read once, so make a new one for each operation.
+    """
 
     def __init__(self, cloud: "Cloud", organization: str, pool: str, secret: str) -> None:
         """Nothing connects before the first request."""
         self._cloud, self._organization, self._pool, self._secret = cloud, organization, pool, secret
         self._has_secret = True
+        self._known_number: int | None = None
+        self._authorizations: list[str] = []
 
     async def agent(self, name: str) -> dict[str, Any] | None:
         """The agent with this name, with its job and capabilities; raises CloudUnavailable, and ReadRefused."""
-        query = {"agentName": name, "includeAssignedRequest": "true", "includeCapabilities": "true"}
-        found = self._read(await self._ask("GET", f"pools/{await self.number()}/agents", query))
-        return next((each for each in found["value"] if each["name"].lower() == name.lower()), None)
+        found = await self._agents({"agentName": name})
+        return next((each for each in found if each["name"].lower() == name.lower()), None)
+
+    async def agents(self) -> list[dict[str, Any]]:
+        """All agents, each with its job and capabilities, with one request; raises as `agent` does."""
+        return await self._agents({})
+
+    async def unfinished_requests(self) -> list[dict[str, Any]]:
+        """The requests for jobs that have not ended, assigned or not, with their demands; raises as `agent` does.
+
+        Azure DevOps documents neither the path nor `completedRequestCount`, with which it leaves out those that have ended:
+        https://github.com/kedacore/keda/blob/main/pkg/scalers/azure_pipelines_scaler.go
+        """
+        path = f"pools/{await self.number()}/jobrequests"
+        found = self._read(await self._ask("GET", path, {"completedRequestCount": "0"}))["value"]
+        return [one for one in found if one.get("result") is None and not one.get("finishTime")]
 
     async def enable(self, agent: Mapping[str, Any], *, enabled: bool) -> None:
         """Let an agent take jobs, or no more; raises as `agent` does."""
@@ -96,24 +125,36 @@ class AgentPool:
 
     async def number(self) -> int:
         """The number of the pool; raises as `agent` does."""
+        if self._known_number is not None:
+            return self._known_number
         found = self._read(await self._ask("GET", "pools", {"poolName": self._pool}))["value"]
         number = next((each["id"] for each in found if each["name"].lower() == self._pool.lower()), None)
         if number is None:
-            raise ReadRefused(Refusal(RefusalReason.NOT_FOUND, self._words(NO_POOL)))
-        return int(number)
+            raise ReadRefused(
+                Refusal(RefusalReason.NOT_FOUND, self._words(NO_POOL if self._secret else NO_POOL_FOR_IDENTITY))
+            )
+        self._known_number = int(number)
+        return self._known_number
 
     def refusal_of(self, said: DevOpsResponse) -> Refusal:
         """Why Azure DevOps refuses a request."""
         if said.status in NOT_SIGNED_IN:
-            words = self._words(WRONG_TOKEN if self._has_secret else NO_SECRET)
+            words = self._words(WRONG_TOKEN if self._has_secret else NO_SECRET if self._secret else NOT_A_USER)
             return Refusal(RefusalReason.FORBIDDEN, words, said.message.partition(":")[0])
         if said.status == FORBIDDEN:
-            return Refusal(RefusalReason.FORBIDDEN, self._words(NO_RIGHT))
+            return Refusal(RefusalReason.FORBIDDEN, self._words(NO_RIGHT if self._secret else NO_RIGHT_OF_IDENTITY))
         reason = RefusalReason.NOT_FOUND if said.status == NOT_FOUND else RefusalReason.BAD_REQUEST
         return Refusal(reason, said.message or f"HTTP {said.status}", azure=True)
 
     def _words(self, template: str) -> str:
         return template.format(secret=self._secret, organization=self._organization, pool=self._pool)
+
+    async def _agents(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        query = {**query, "includeAssignedRequest": "true", "includeCapabilities": "true"}
+        found: list[dict[str, Any]] = self._read(await self._ask("GET", f"pools/{await self.number()}/agents", query))[
+            "value"
+        ]
+        return found
 
     async def _path(self, agent: Mapping[str, Any]) -> str:
         return f"pools/{await self.number()}/agents/{int(agent['id'])}"
@@ -124,31 +165,46 @@ class AgentPool:
         raise ReadRefused(self.refusal_of(said))
 
     async def _ask(self, method: str, path: str, query: dict[str, str] | None = None, body: Any = None) -> DevOpsResponse:
-        """The response to the first token that is accepted."""
+        """The response to the first token that is accepted; later requests try that one first."""
         said = DevOpsResponse(NOT_SIGNED_IN[-1], None)
         async for authorization in self._tokens():
             said = await self._sent(method, path, query or {}, body, authorization)
             if said.status not in NOT_SIGNED_IN:
+                self._authorizations.sort(key=lambda known: known != authorization)
                 break
         return said
 
     async def _tokens(self) -> AsyncIterator[str]:
-        """The token in the secret, and that of the control plane's identity, which does not expire with the secret."""
-        secret = await token_in(self._secret, self._organization, self._cloud)
-        self._has_secret = secret is not None
-        if secret is not None:
-            yield "Basic " + base64.b64encode(f":{secret}".encode()).decode()
+        """The tokens that are known, and the one in the secret and the control plane's own as far as they are not."""
+        for known in tuple(self._authorizations):
+            yield known
+        if not self._authorizations:
+            secret = await token_in(self._secret, self._organization, self._cloud) if self._secret else None
+            self._has_secret = secret is not None
+            if secret is not None:
+                yield self._known("Basic " + base64.b64encode(f":{secret}".encode()).decode())
+        if not any(known.startswith(BEARER) for known in self._authorizations):
+            token = await self._own_token()
+            if token:
+                yield self._known(BEARER + token)
+
+    def _known(self, authorization: str) -> str:
+        self._authorizations.append(authorization)
+        return authorization
+
+    async def _own_token(self) -> str:
+        """The token of the control plane's identity, which does not expire with the secret.
+
+        "" if there is none; without a secret either, raises CloudUnavailable.
+        """
         from azure.core.exceptions import AzureError
 
         try:
-            token = await self._cloud.credential.get_token(SCOPE)
+            return (await self._cloud.credential.get_token(SCOPE)).token
         except AzureError as error:
-            if secret is None:
-                raise CloudUnavailable(
-                    f"There is no token for Azure DevOps ({type(error).__name__}); retry later."
-                ) from error
-            return
-        yield f"Bearer {token.token}"
+            if self._has_secret:
+                return ""
+            raise CloudUnavailable(f"There is no token for Azure DevOps ({type(error).__name__}); retry later.") from error
 
     async def _sent(self, method: str, path: str, query: dict[str, str], body: Any, authorization: str) -> DevOpsResponse:
         from azure.core.exceptions import AzureError

@@ -65,6 +65,15 @@ class VmInventory:
         answer = await self._query(f"{self._machines} | project {COLUMNS} | order by id asc", skip=number * ROWS_PER_PAGE)
         return [machine_in(row) for row in answer.data]
 
+    async def named(self, identifiers: Sequence[str]) -> list[VirtualMachine]:
+        """Those of these VMs that Resource Graph shows; raises as `count` does."""
+        found: list[VirtualMachine] = []
+        for begin in range(0, len(identifiers), NAMED_AT_ONCE):
+            wanted = ", ".join(f"'{_quoted(identifier)}'" for identifier in identifiers[begin : begin + NAMED_AT_ONCE])
+            answer = await self._query(f"{MACHINES} and id in~ ({wanted}) | project {COLUMNS} | order by id asc")
+            found += [machine_in(row) for row in answer.data]
+        return found
+
     async def still_has_one_of(self, identifiers: Sequence[str]) -> bool:
         """Whether Azure Compute still shows one of these VMs in scope, with one request for each.
 

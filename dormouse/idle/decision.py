@@ -12,6 +12,8 @@ from dormouse.clock import DAY, MINUTE, moment_text
 from dormouse.idle.eviction import restart_of
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.guard import unknowns
+from dormouse.idle.jobs.keeping import kept_text, kept_until
+from dormouse.idle.jobs.waking import why_not_woken
 from dormouse.idle.policy import Action
 from dormouse.idle.schedules.schedule import due, next_transition
 from dormouse.idle.tracking import ActionReason, LeaseAction, PendingWarning
@@ -44,6 +46,7 @@ BLOCKED = {
     ActionReason.LEASE: "Not stopped or deleted at the end of its lease",
     ActionReason.BILLED: "Not deallocated after its shutdown from inside",
     ActionReason.EVICTION: "Not started again after its eviction",
+    ActionReason.JOBS: "Not started for a waiting job",
 }
 SHUT_DOWN = frozenset({State.STOPPED, State.STOPPED_BILLED})
 
@@ -151,13 +154,13 @@ def alarm(case: Evaluation, verdict: Verdict, decision: Decision) -> str:
         return f"An action that was due at {moment_text(decision.due)} is blocked. {decision.then}"
     idle_limit = IDLE_WINDOWS_BEFORE_ALARM * case.policy.window * MINUTE + case.policy.lead * MINUTE
     since = tracked.since(verdict.kind) or now
-    if verdict.kind is VerdictKind.IDLE and now - since > idle_limit:
+    if verdict.kind is VerdictKind.IDLE and now - max(since, kept_until(case)) > idle_limit:
         undelivered = tracked.warning.undelivered if tracked.warning else ""
         why = f"The warning was not delivered: {undelivered}." if undelivered else decision.then
         return f"Idle since {moment_text(since)}, but still running. {why}"
     if verdict.kind is VerdictKind.UNKNOWN and now - since > UNKNOWN_BEFORE_ALARM:
         return f"It has not been known since {moment_text(since)} whether it is in use. {verdict.reason}"
-    return ""
+    return case.job.text if case.job is not None and not case.job.wakes else ""
 
 
 def _end_lease(case: Evaluation, verdict: Verdict) -> Decision | None:
@@ -205,6 +208,15 @@ def _restart_evicted(case: Evaluation, verdict: Verdict) -> Decision | None:
     return Decision(step, restart.text, restart.at, ActionReason.EVICTION, due=restart.at)
 
 
+def _wake_for_job(case: Evaluation, verdict: Verdict) -> Decision | None:
+    if case.job is None or not case.job.wakes or case.machine.state is not State.STOPPED:
+        return None
+    why = why_not_woken(case)
+    if why:
+        return Decision(NextAction.NOTHING, why, 0.0, ActionReason.JOBS)
+    return Decision(NextAction.START, "A waiting job starts it now.", case.now, ActionReason.JOBS, due=case.now)
+
+
 def _deallocate_billed(case: Evaluation, verdict: Verdict) -> Decision | None:
     if verdict.kind is not VerdictKind.STOPPED_BILLED:
         return None
@@ -230,6 +242,8 @@ def _stop_idle(case: Evaluation, verdict: Verdict) -> Decision | None:
             f"First seen recently; not stopped before {moment_text(grace_ends)}.",
             grace_ends,
         )
+    if case.now < kept_until(case):
+        return Decision(NextAction.NOTHING, kept_text(case), kept_until(case))
     return _warn_then_act(case, ActionReason.IDLE, case.now, NextAction.STOP, words)
 
 
@@ -268,6 +282,7 @@ RULES: tuple[Callable[[Evaluation, Verdict], Decision | None], ...] = (
     _end_lease,
     _follow_schedule,
     _restart_evicted,
+    _wake_for_job,
     _deallocate_billed,
     _stop_idle,
 )

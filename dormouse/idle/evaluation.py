@@ -74,8 +74,13 @@ def evaluation_of(
             faults.append(str(error))
     tracked, fault = with_observation(tracked, machine, written, now), "; ".join(faults)
     needed_by = _needed_by(machine, record, states or {}) if record else ()
-    found = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=unreadable, needed_by=needed_by)
-    return replace(found, restarts_evicted=spec.get("on_eviction") == "restart")
+    evaluation = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=unreadable, needed_by=needed_by)
+    return replace(
+        evaluation,
+        restarts_evicted=spec.get("on_eviction") == "restart",
+        wakes_for_jobs=spec.get("wake_for_jobs") is True,
+        keep_minutes=_keep_minutes(spec),
+    )
 
 
 def machines_needing(machine: VirtualMachine, resources: Sequence[Resource]) -> list[Resource]:
@@ -115,6 +120,12 @@ def _spec(record: EnvironmentRecord | None, faults: list[str]) -> dict[str, Any]
         faults.append(f"the spec of its environment is not JSON ({error})")
         return {}
     return spec if isinstance(spec, dict) else {}
+
+
+def _keep_minutes(spec: Mapping[str, Any]) -> int:
+    """How many minutes a machine stays after the last job of its CI agent, by the spec of its environment."""
+    minutes = spec.get("keep_minutes")
+    return minutes if isinstance(minutes, int) else 0
 
 
 def _policy(machine: VirtualMachine, asked: dict[str, Any] | None, rules: EvaluationRules, faults: list[str]) -> IdlePolicy:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from dormouse.clock import MINUTE, minutes_text
 from dormouse.idle.agent_record import AgentRecord
+from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.policy import OFF, IdlePolicy
 from dormouse.idle.schedules.schedule import Schedule
 from dormouse.idle.signals import GPU, HOST, INSIDE, Signal, Values
@@ -67,7 +68,8 @@ class Evaluation:
 
     `fault` says what is invalid in its tags or spec, `unreadable` which of its stored records cannot be read, `needed_by`
     which machines of its environment need it and are not stopped. `restarts_evicted`: its spec has it started again after
-    an eviction.
+    an eviction. `job` is a job that waits for its agent, `wakes_for_jobs`
+    whether such a job may start it, and `keep_minutes` how long it stays after its last one.
     """
 
     machine: SleepTarget
@@ -81,6 +83,9 @@ class Evaluation:
     unreadable: str = ""
     needed_by: tuple[str, ...] = ()
     restarts_evicted: bool = False
+    job: WaitingJob | None = None
+    wakes_for_jobs: bool = False
+    keep_minutes: int = 0
 
     @property
     def hands_off(self) -> str:

@@ -62,19 +62,21 @@ def _urgency(one: Evaluated, records: Records) -> tuple[int, float, int]:
 def _planned(one: Evaluated, records: Records, home: str) -> PlannedAction:
     case, machine, decision = one.case, one.case.machine, one.decision
     assert decision.reason is not None
+    job = case.job if decision.reason is ActionReason.JOBS else None
     assert isinstance(machine, VirtualMachine)  # the only sleep target so far that sweeps act on
     return PlannedAction(
         action=decision.action,
         reason=decision.reason,
         lock=lock_name_of(machine.id, machine.environment, home),
         machine=replace(machine, tags={}),  # may be long, and the recheck reads them again
-        verdict_reason=REASON_TEXTS.get(decision.reason, one.verdict.reason),
+        verdict_reason=job.text if job else REASON_TEXTS.get(decision.reason, one.verdict.reason),
         then=decision.then,
         at=decision.at,
         judged_at=case.now,
         window=case.policy.window,
         hibernate=hibernates(case),
         suspended=_suspended(one, records),
+        job=job,
     )
 
 

@@ -3,6 +3,7 @@
 from dormouse.clock import MINUTE, minutes_text, moment_text
 from dormouse.idle.decision import Decision, NextAction, decide
 from dormouse.idle.evidence import Evaluation
+from dormouse.idle.jobs.waking import why_not_woken
 from dormouse.idle.policy import Action
 from dormouse.idle.schedules.schedule import is_on
 from dormouse.idle.sweep import PlannedAction
@@ -94,6 +95,8 @@ def _changed_cause(planned: PlannedAction, case: Evaluation, verdict: Verdict) -
         return _changed_schedule(planned, case)
     if planned.reason is ActionReason.EVICTION:
         return _changed_eviction(case, verdict)
+    if planned.reason is ActionReason.JOBS:
+        return why_not_woken(case)
     kind = VerdictKind.IDLE if planned.reason is ActionReason.IDLE else VerdictKind.STOPPED_BILLED
     if verdict.kind is not kind:
         return verdict.reason

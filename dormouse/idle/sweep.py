@@ -6,6 +6,7 @@ from dormouse.environments.answers import Answer
 from dormouse.environments.operations import DeleteRequest, PowerRequest
 from dormouse.environments.results import Outcome
 from dormouse.idle.decision import NextAction
+from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.report import SweepSummary
 from dormouse.idle.tracking import ActionReason
 from dormouse.lifecycle import Verb
@@ -39,13 +40,32 @@ class SweepRequest:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Input of `sweep_page`: the number of the page, of how many, and the time of evaluation (seconds since 1970)."""
+    """Input of `sweep_page`: the number of the page, of how many, and the time of evaluation (seconds since 1970).
+
+    `jobs` are the jobs that wait for agents, on machines of any page.
+    """
 
     sweep: str
     number: int
     pages: int
     dry_run: bool
     now: float = 0.0
+    jobs: tuple[WaitingJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobSearch:
+    """Input of `find_waiting_jobs`: the time of the search (seconds since 1970)."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobsFound:
+    """The jobs that wait for agents on our machines, and which pools could not be read, and why."""
+
+    jobs: tuple[WaitingJob, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +74,7 @@ class PlannedAction:
 
     `lock` is the key of its lock and its operations: its environment, or a unique key of an adopted machine.
     `window` is the window of its policy in minutes. `suspended` are the resources inside it that are suspended before it
-    stops, and resumed after it was started.
+    stops, and resumed after it was started. `job` is the waiting job that it is started for.
     """
 
     action: NextAction
@@ -68,6 +88,7 @@ class PlannedAction:
     window: int = 30
     hibernate: bool = False
     suspended: tuple[Resource, ...] = ()
+    job: WaitingJob | None = None
 
     @property
     def verb(self) -> Verb:

@@ -13,6 +13,7 @@ from dormouse.lifecycle import State
 from dormouse.text.limits import LONGEST_SENTENCE, clipped
 
 FIRST_PAUSE = HOUR / 2  # after a failed action, doubled after each further one
+WOKEN_REMEMBERED = 50
 TRANSITIONAL = frozenset({State.STARTING, State.STOPPING, State.CREATING, State.UNKNOWN, State.DELETING})
 
 
@@ -24,6 +25,7 @@ class ActionReason(StrEnum):
     LEASE = "lease"
     BILLED = "stopped_billed"
     EVICTION = "eviction"
+    JOBS = "jobs"
 
 
 class LeaseAction(StrEnum):
@@ -98,7 +100,11 @@ class Eviction:
 
 @dataclass(frozen=True, slots=True)
 class TrackedMachine:
-    """The tracked state of one machine; `ran_since` is when its last completed run was first seen."""
+    """The tracked state of one machine; `ran_since` is when its last completed run was first seen.
+
+    `woken_for` are the requests for jobs that it was started for, `job_ended_at` is when the last job of its CI agent ended,
+    and `job_problem` says why a job waits for it.
+    """
 
     id: str
     first_seen: float
@@ -121,6 +127,9 @@ class TrackedMachine:
     hibernation_failures: int = 0
     ran_since: float = 0.0
     eviction: Eviction | None = None
+    woken_for: tuple[int, ...] = ()
+    job_ended_at: float = 0.0
+    job_problem: str = ""
 
     @property
     def evicted(self) -> Eviction | None:
@@ -228,6 +237,12 @@ def with_shutdown(tracked: TrackedMachine, shutdown: IdleShutdown) -> TrackedMac
 def with_wakeup(tracked: TrackedMachine, now: float) -> TrackedMachine:
     """The tracked state of a machine that runs again: the time and savings of its stop are added to the totals."""
     return replace(tracked, shutdown=None, slept_hours=tracked.hours_asleep(now), saved=tracked.money_saved(now))
+
+
+def with_woken_for(tracked: TrackedMachine, request: int) -> TrackedMachine:
+    """The tracked state of a machine that was started for a waiting job; the last `WOKEN_REMEMBERED` are remembered."""
+    others = tuple(known for known in tracked.woken_for if known != request)
+    return replace(tracked, woken_for=(*others, request)[-WOKEN_REMEMBERED:])
 
 
 def with_delivered_warning(tracked: TrackedMachine, record: AgentRecord) -> TrackedMachine:

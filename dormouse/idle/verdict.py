@@ -86,7 +86,7 @@ def _not_running(case: Evaluation) -> Verdict | None:
         )
     if state in TRANSITIONS:
         return Verdict(VerdictKind.UNKNOWN, f"Its state is changing: Azure reports that it is {TRANSITIONS[state]}.")
-    if state is State.UNKNOWN:
+    if state not in (State.RUNNING, State.STOPPED_BILLED):
         return Verdict(VerdictKind.UNKNOWN, _without_power_state(case))
     return None
 

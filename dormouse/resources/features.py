@@ -86,7 +86,8 @@ class PipelinesAgent:
     """An agent of Azure Pipelines, called `name` in a pool of an organization (a URL).
 
     `machine` is the resource ID of its VM, by which its registration is recognised. The token is the Key Vault secret at
-    `token_url`. Without a `version` it is the one that the organization wants; with one, `sha256` is that of its archive.
+    `token_url`, or one of Microsoft Entra ID for the user-assigned `identity` (a resource ID). Without a `version` it is the
+    one that the organization wants; with one, `sha256` is that of its archive.
     """
 
     organization: str
@@ -96,6 +97,7 @@ class PipelinesAgent:
     token_url: str
     version: str = ""
     sha256: str = ""
+    identity: str = ""
     feature: Literal["pipelines_agent"] = "pipelines_agent"
 
 

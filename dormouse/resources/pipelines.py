@@ -52,6 +52,16 @@ def token_access(target: DeploymentTarget, agent: PipelinesAgent, secret: str, v
     )
 
 
+def pool_access(agent: PipelinesAgent, instance: str) -> Resource:
+    """What a machine may register with its own identity: nothing in Azure, and in its pool what its deletion deletes.
+
+    A machine that needs it is deleted before it: until then it may register its agent, whatever else is deleted.
+    """
+    settings = _settings(agent, "")
+    path = f"pipelines/{settings['organization']}/{agent.pool}/{agent.name}/registered"
+    return Resource(numbered("pool-access", instance), POOL_ACCESS.name, path, settings=settings)
+
+
 def registration(target: DeploymentTarget, vm: Resource, needs: tuple[str, ...], instance: str) -> Resource:
     """The VM extension that ends when the machine has registered its agent, and fails with the reason why it cannot.
 
@@ -109,6 +119,7 @@ def _label(resource: Resource) -> str:
 TOKEN_ACCESS = ResourceKind(
     "token_access", diff=_access_drift, label=_label_of_access, checks=("tokens_are_usable",), actions=ROLE_ASSIGNMENT.rights
 )
+POOL_ACCESS = ResourceKind("pool_access", diff=always_as_put, label=_label)
 PIPELINES_AGENT = ResourceKind(
     "pipelines_agent",
     diff=always_as_put,

@@ -7,7 +7,7 @@ from dormouse.resources.identity import ROLE_ASSIGNMENT
 from dormouse.resources.keyvault import PASSWORD
 from dormouse.resources.kinds import ResourceKind
 from dormouse.resources.network import NETWORK_INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, VIRTUAL_NETWORK
-from dormouse.resources.pipelines import PIPELINES_AGENT, TOKEN_ACCESS
+from dormouse.resources.pipelines import PIPELINES_AGENT, POOL_ACCESS, TOKEN_ACCESS
 from dormouse.resources.plan import Plan, Resource
 from dormouse.resources.storage import BLOB_CONTAINER, STORAGE_ACCOUNT
 
@@ -37,6 +37,7 @@ KINDS: dict[str, ResourceKind] = {
         ROLE_ASSIGNMENT,
         TOKEN_ACCESS,
         PIPELINES_AGENT,
+        POOL_ACCESS,
     )
 }
 

@@ -19,10 +19,10 @@ from dormouse.resources.kinds import PriceQuery
 from dormouse.resources.naming import name_of
 from dormouse.resources.placement import Placement
 from dormouse.resources.plan import Plan, Resource, changed_resources
-from dormouse.resources.registry import KINDS, kind_of, with_changeable_parts, with_implied
+from dormouse.resources.registry import KINDS, kind_of, with_implied
 from dormouse.resources.reserved_words import reserved_word_in
 from dormouse.resources.target import DeploymentTarget, Parents
-from dormouse.services.changes.differences import blocked_fields, with_changes
+from dormouse.services.changes.differences import blocked_fields, survey_of_change, with_changes
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.dependents import outputs_of_parents, parent_faults
@@ -80,7 +80,7 @@ async def desired_state_of(name: str, body: Mapping[str, Any], address: str, con
         if reserved:
             raise InvalidSpec(reserved)
         return DesiredState(spec, plan, (), None, place, placement)
-    survey = await dependencies.survey.of(with_changeable_parts(plan), checks=False)
+    survey = await survey_of_change(plan, before.faults, dependencies.survey)
     faults = [*before.faults, *blocked_fields(spec, survey, before.faults)]
     if faults:
         raise InvalidSpec(faults)

@@ -23,12 +23,15 @@ GET    /secrets                the names of the vault's secrets
 POST   /secrets/delete         {"name"}: a user deletes a secret
 POST   /secrets/purge          {"name"}: a user purges a deleted secret permanently
 POST   /secrets/store          {"name", "value", "tags"}: a user stores a secret
-PUT    /pipelines/organizations {"name", "pools", "tokens": {token: {"scopes", "expires"?}}, "member"}: an organization of Azure DevOps
+PUT    /pipelines/organizations {"name", "pools", "tokens": {token: {"scopes", "expires"?}}, "member", "identities"?}: an organization of
+                               Azure DevOps; the identity of the control plane and these (resource IDs) are users of it
 GET    /pipelines/agents?organization=&pool= the agents of a pool, with their machines
-POST   /pipelines/agents       {"organization", "pool", "agent"}: an agent that Dormouse did not create, offline
+POST   /pipelines/agents       {"organization", "pool", "agent", "capabilities"?}: an agent that Dormouse did not create, offline
 DELETE /pipelines/agents       {"organization", "pool", "agent"}: a user deletes an agent
 POST   /pipelines/cut          {"organization", "pool", "agent"}: its session is not ended, and lasts 5 more minutes
-POST   /pipelines/jobs         {"organization", "pool"}: a job is queued; the next free agent gets it
+POST   /pipelines/jobs         {"organization", "pool", "demands"?, "permitted"?}: a job is queued; the next free agent that
+                               satisfies its demands gets it, unless its pipeline may not use the pool (permitted: false)
+                               409 if no agent of the pool, online or not, satisfies them
 GET    /pipelines/jobs         every job
 POST   /pipelines/jobs/finish  {"id"}: a job succeeds
 GET    /rows?table=            the rows of a table of the records

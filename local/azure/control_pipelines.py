@@ -9,6 +9,7 @@ from local.azure.core.store import Document
 from local.azure.core.world import World
 from local.azure.services import key_vault
 from local.azure.vms import pipelines
+from local.azure.vms.demands import satisfies
 from local.azure.vms.pipelines import AGENTS, JOBS, ORGANIZATIONS, POOLS
 
 
@@ -16,6 +17,7 @@ def _organization(world: World, request: Request) -> Answer:
     body = request.json()
     name = str(body["name"])
     members = [world.guid("control plane")] if body.get("member") else []
+    members += [world.guid("principal", identity) for identity in body.get("identities") or []]
     world.store.put(ORGANIZATIONS, name, {"name": name, "tokens": body.get("tokens") or {}, "members": members})
     for number, pool in enumerate(body.get("pools") or [], 7):
         key = f"{name}/{number}"
@@ -32,7 +34,8 @@ def _agents(world: World, request: Request) -> Answer:
 def _foreign_agent(world: World, request: Request) -> Answer:
     body = request.json()
     pool, number = _pool(world, body), 900 + len(list(world.store.items(AGENTS)))
-    return Answer(201, pipelines.add_agent(world, pool, number, str(body["agent"]), "", "", {"Agent.Name": body["agent"]}))
+    capabilities = {"Agent.Name": str(body["agent"]), **(body.get("capabilities") or {})}
+    return Answer(201, pipelines.add_agent(world, pool, number, str(body["agent"]), "", "", capabilities))
 
 
 def _delete_agent(world: World, request: Request) -> Answer:
@@ -48,8 +51,14 @@ def _cut(world: World, request: Request) -> Answer:
 
 
 def _queue(world: World, request: Request) -> Answer:
-    pool, number = _pool(world, request.json()), len(list(world.store.items(JOBS))) + 88
-    job = {"requestId": number, "pool": pool["key"], "queueTime": world.zulu()}
+    body = request.json()
+    pool, number = _pool(world, body), len(list(world.store.items(JOBS))) + 88
+    job = {"requestId": number, "pool": pool["key"], "queueTime": world.zulu(), "permitted": body.get("permitted", True)}
+    if body.get("demands"):
+        job["demands"] = [str(demand) for demand in body["demands"]]
+    if not any(satisfies(agent, job) for agent in pipelines.agents(world, pool)):
+        # Online or not: https://keda.sh/docs/latest/scalers/azure-pipelines/
+        raise Refused(409, "NoAgentFound", f"No agent found in pool {pool['name']} which satisfies the specified demands.")
     world.store.put(JOBS, str(number), job)
     pipelines.settle(world)
     return Answer(201, world.store.get(JOBS, str(number)))

@@ -9,9 +9,10 @@ import azure.durable_functions as df
 
 from activities.idle.complete import finish_sweep
 from activities.idle.evaluate import count_machines, evaluate_missing, evaluate_page
+from activities.idle.waiting import find_waiting_jobs
 from dormouse import serialization
 from dormouse.idle.report import SweepSummary
-from dormouse.idle.sweep import Alarm, PageFound, PageRequest, SweepEnd, SweepRequest
+from dormouse.idle.sweep import Alarm, JobSearch, JobsFound, PageFound, PageRequest, SweepEnd, SweepRequest
 from dormouse.ids import page_id
 from dormouse.notifications.notification import Notification
 from dormouse.resources.compute.machines import ROWS_PER_PAGE
@@ -23,6 +24,7 @@ from orchestrators.durable import (
     RetriesExhausted,
     TaskFailed,
     run,
+    run_each,
     settled,
     sleep,
 )
@@ -50,11 +52,11 @@ def sweep(context: Context) -> Orchestration[Any]:
     pages = 0
     failed: tuple[str, ...] = ()
     try:
-        count = yield from run(context, count_machines, "", SHORT_RETRY)
+        count, found = yield from _count_and_find_jobs(context, began)
         pages = math.ceil(count / ROWS_PER_PAGE)
         # The termination of a sweep finds its sub-orchestrations by this number.
         context.set_custom_status({"pages": pages + 1})
-        summary, failed, pages = yield from _sweep_pages(context, request, pages)
+        summary, failed, pages = yield from _sweep_pages(context, request, pages, found)
     except RetriesExhausted as gave_up:
         failed = (f"cannot list the machines: {gave_up.refusal.detail}",)
         summary = SweepSummary(problems=failed)
@@ -66,20 +68,35 @@ def sweep(context: Context) -> Orchestration[Any]:
 
 
 def _sweep_pages(
-    context: Context, request: SweepRequest, pages: int
+    context: Context, request: SweepRequest, pages: int, waiting: JobsFound
 ) -> Orchestration[tuple[SweepSummary, tuple[str, ...], int]]:
     """Sweep all pages in parallel, then the environments whose machine is on no page.
 
     Returns the summary, the failures, and the number of pages of the report.
     """
-    found = yield from _run_pages(context, [_page(request, number, pages) for number in range(pages)], sweep_page)
+    every = [replace(_page(request, number, pages), jobs=waiting.jobs) for number in range(pages)]
+    found = yield from _run_pages(context, every, sweep_page)
     (missing,) = yield from _run_pages(context, [_page(request, pages, pages)], sweep_missing)
     found += [missing]
-    summary = SweepSummary()
+    summary = SweepSummary(problems=waiting.problems)
     for one in found:
         summary = summary.plus(one if isinstance(one, SweepSummary) else SweepSummary(problems=(one,)))
     written = pages + (isinstance(missing, SweepSummary) and missing.machines > 0)
     return summary, tuple(one for one in found if not isinstance(one, SweepSummary)), written
+
+
+def _count_and_find_jobs(context: Context, now: float) -> Orchestration[tuple[int, JobsFound]]:
+    """The number of machines, and the jobs that wait for agents on ours, both at once; raises RetriesExhausted.
+
+    A search that fails is a problem of the report, and wakes nothing.
+    """
+    both: list[tuple[Activity[Any], Any]] = [(count_machines, ""), (find_waiting_jobs, JobSearch(now))]
+    counted, found = yield from run_each(context, both, SHORT_RETRY)
+    if isinstance(counted, RetriesExhausted):
+        raise counted
+    if isinstance(found, RetriesExhausted):
+        found = JobsFound(problems=(f"Waiting jobs could not be looked for: {found.refusal.detail}",))
+    return counted, found
 
 
 def _page(request: SweepRequest, number: int, pages: int) -> PageRequest:

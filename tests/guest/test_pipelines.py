@@ -22,6 +22,7 @@ from dormouse.guest.pipelines.state import NO_RIGHT, NOT_ACCEPTED, meaning_of, s
 from tests.guest.fakes import Answer, Request, answered, serving
 
 TOKEN, MACHINE = "tok-EXAMPLE-123", "/subscriptions/0d0e/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm-1"
+IDENTITY = "/subscriptions/0d0e/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ci"
 # The scripts of the agent, as far as they refuse: as root or without a home, without a token, and while the service is
 # configured. They write down what they were given, except the token.
 CONFIG = """#!/bin/bash
@@ -82,7 +83,7 @@ class Services:
         match request.path.strip("/").split("/"):
             case ["metadata", *_]:
                 assert request.headers["metadata"] == "true"
-                return answered({"access_token": "own"})
+                return self.token({name: values[0] for name, values in request.query.items()})
             case ["secrets", "pipelines-token"]:
                 assert request.headers["authorization"] == "Bearer own"
                 return answered({"value": f"{TOKEN}\n"} if self.may_read else {"error": {}}, 200 if self.may_read else 403)
@@ -98,6 +99,14 @@ class Services:
             case ["agent", *_]:
                 return 200, {}, ARCHIVE
         return answered({}, 404)
+
+    def token(self, query: dict[str, str]) -> Answer:
+        """A token of the machine's own identity for Key Vault, or of the user-assigned one for Azure DevOps."""
+        if "msi_res_id" not in query:
+            return answered({"access_token": "own"})
+        assert query["resource"] == "499b84ac-1321-427f-aa17-267ca6975798"
+        known = query["msi_res_id"] == IDENTITY and self.may_read
+        return answered({"access_token": TOKEN} if known else {"error": "invalid_request"}, 200 if known else 400)
 
 
 @dataclass(slots=True)
@@ -275,6 +284,22 @@ def test_a_token_that_may_not_be_read_yet_is_waited_for(ground: Ground) -> None:
     assert ground.status.startswith("waiting the token cannot be read from Key Vault yet (HTTP 403")
     ground.services.may_read = True
     assert ground.run("register").returncode == 0
+
+
+def test_an_identity_registers_with_its_own_token_and_without_a_secret(ground: Ground) -> None:
+    ground.want(identity=IDENTITY, token_url="")
+    assert ground.run("register").returncode == 0, ground.status
+    asked = [request for request in ground.services.asked if request.path.startswith("/contoso")]
+    assert {request.headers["authorization"] for request in asked} == {f"Bearer {TOKEN}"}
+    assert not any(request.path.startswith("/secrets") for request in ground.services.asked)
+    assert (ground.folder / ".agent").exists()
+
+
+def test_an_identity_that_the_machine_does_not_have_yet_is_waited_for(ground: Ground) -> None:
+    ground.services.may_read = False
+    ground.want(identity=IDENTITY, token_url="")
+    assert ground.run("register").returncode != 0
+    assert ground.status.startswith("waiting the metadata service gives no token of the identity yet")
 
 
 def test_a_pool_that_does_not_exist_is_named(ground: Ground) -> None:

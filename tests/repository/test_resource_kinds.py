@@ -18,8 +18,13 @@ ROWS = {
 }
 COVERAGE = (ROOT / "local" / "azure" / "COVERAGE.md").read_text()
 # What is not managed by Resource Manager, and where it is; of Azure DevOps there are no recordings.
-SERVICES = {"password": "Key Vault", "token_access": "a role assignment on a secret", "pipelines_agent": "Azure DevOps"}
-WITHOUT_RECORDINGS = {"pipelines_agent"}
+SERVICES = {
+    "password": "Key Vault",
+    "token_access": "a role assignment on a secret",
+    "pipelines_agent": "Azure DevOps",
+    "pool_access": "Azure DevOps",
+}
+WITHOUT_RECORDINGS = {"pipelines_agent", "pool_access"}
 ELSEWHERE = {
     "token_access": "Microsoft.Authorization/roleAssignments",
     "password": "Key Vault secrets",

@@ -12,6 +12,7 @@ import pytest
 from local.azure.core.requests import Request
 from local.azure.core.responses import Answer
 from local.azure.server import DEVOPS, SIMULATION
+from local.azure.vms.demands import satisfies
 from tests.contract.azure import Azure
 
 POOL = "/contoso/_apis/distributedtask/pools/7"
@@ -107,8 +108,53 @@ def test_a_job_waits_while_no_agent_is_free(pools: Pools) -> None:
     job = pools.control("POST", "/pipelines/jobs", WHERE)
     assert "assignTime" not in job
     assert pools.ask("GET", f"{POOL}/jobrequests").body["value"] == [
-        {"requestId": job["requestId"], "queueTime": job["queueTime"]}
+        {"requestId": job["requestId"], "queueTime": job["queueTime"], "matchesAllAgentsInPool": True}
     ]
+
+
+def test_a_request_names_its_demands_and_the_agents_that_satisfy_them(pools: Pools) -> None:
+    agents = [pools.control("POST", "/pipelines/agents", {**WHERE, "agent": f"offline-{number}"}) for number in (1, 2)]
+    demands = ["Agent.Name -equals OFFLINE-2"]
+    pools.control("POST", "/pipelines/jobs", {**WHERE, "demands": demands})
+    (shown,) = pools.ask("GET", f"{POOL}/jobrequests").body["value"]
+    assert (shown["demands"], shown["matchesAllAgentsInPool"]) == (demands, False)
+    assert [(one["id"], one["name"], one["status"]) for one in shown["matchedAgents"]] == [
+        (agents[1]["id"], "offline-2", "offline")
+    ]
+
+
+def test_requests_that_have_ended_are_left_out_on_request(pools: Pools) -> None:
+    pools.control("POST", "/pipelines/agents", {**WHERE, "agent": "offline-1"})
+    ended, waiting = (pools.control("POST", "/pipelines/jobs", WHERE)["requestId"] for _ in range(2))
+    pools.control("POST", "/pipelines/jobs/finish", {"id": ended})
+    every = pools.ask("GET", f"{POOL}/jobrequests").body["value"]
+    assert [one["requestId"] for one in every] == [ended, waiting]
+    unfinished = pools.ask("GET", f"{POOL}/jobrequests?completedRequestCount=0").body["value"]
+    assert [one["requestId"] for one in unfinished] == [waiting]
+
+
+@pytest.mark.parametrize("agents", [(), ("offline-1",)], ids=["empty pool", "another agent"])
+def test_a_job_that_no_agent_of_the_pool_can_run_is_not_queued(pools: Pools, agents: tuple[str, ...]) -> None:
+    for agent in agents:
+        pools.control("POST", "/pipelines/agents", {**WHERE, "agent": agent})
+    with pytest.raises(AssertionError, match="No agent found in pool gpu which satisfies the specified demands"):
+        pools.control("POST", "/pipelines/jobs", {**WHERE, "demands": ["npm"]})
+
+
+@pytest.mark.parametrize(
+    ("demand", "satisfied"),
+    [
+        ("agent.name", True),
+        ("npm", False),
+        ("Agent.Name -equals OTHER-1", True),
+        ("Agent.Name -equals other-2", False),
+        ("Agent.Version -gtVersion 5.277.0", True),
+        ("Agent.Version -gtVersion 5.278.0", False),
+    ],
+)
+def test_demands_are_satisfied_by_capabilities(demand: str, satisfied: bool) -> None:
+    capabilities = {"Agent.Name": "other-1", "Agent.Version": "5.277.0"}
+    assert satisfies({"capabilities": capabilities}, {"demands": ["Agent.Name", demand]}) is satisfied
 
 
 def test_the_archive_that_the_organization_wants_has_a_checksum(pools: Pools) -> None:

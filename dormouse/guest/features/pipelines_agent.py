@@ -47,6 +47,7 @@ def _files(agent: PipelinesAgent) -> Sequence[GuestFile]:
         "name": agent.name,
         "machine": agent.machine,
         "token_url": agent.token_url,
+        "identity": agent.identity,
         "version": agent.version,
         "sha256": agent.sha256,
         "folder": FOLDER,

@@ -34,7 +34,7 @@ class BuildAgent:
             if (self._folder / ".agent").exists():
                 self.leave()
             token = token_of(self._wanted)
-            organization = Organization(self._wanted.organization, token)
+            organization = Organization(self._wanted, token)
             known = organization.is_registered(self._wanted)
             self._unpack(*organization.package(self._wanted))
             self._configure(token, ["--replace"] if known else [])
@@ -95,6 +95,8 @@ class BuildAgent:
         capability = f"DORMOUSE_MACHINE={self._wanted.machine}"
         (self._folder / ".env").write_text(f"{capability}\n")
         shutil.chown(self._folder / ".env", self._wanted.user)
+        # A Microsoft Entra token is given like a personal access token: there is no option of its own for it.
+        # https://github.com/MicrosoftDocs/azure-devops-docs/issues/13363
         names = ["--url", self._wanted.organization, "--pool", self._wanted.pool, "--agent", self._wanted.name]
         usual = ["--unattended", "--acceptTeeEula", "--auth", "pat", "--work", "_work"]
         secret = {"VSTS_AGENT_INPUT_TOKEN": token, "DORMOUSE_MACHINE": self._wanted.machine}

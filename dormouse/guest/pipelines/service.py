@@ -13,6 +13,9 @@ from typing import Any
 METADATA = "http://169.254.169.254"
 VAULTS = "https://vault.azure.net"
 ARCHIVES = "https://download.agent.dev.azure.com/"
+# Azure DevOps as a resource of Microsoft Entra ID.
+# https://learn.microsoft.com/azure/devops/integrate/get-started/authentication/service-principal-managed-identity
+DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798"
 SECONDS = 60
 
 
@@ -37,6 +40,7 @@ class Wanted:
     user: str
     version: str = ""
     sha256: str = ""
+    identity: str = ""
     metadata: str = METADATA
     archives: str = ARCHIVES
 
@@ -68,24 +72,41 @@ def ask(url: str, headers: dict[str, str]) -> bytes:
 
 
 def token_of(wanted: Wanted) -> str:
-    """The token in Key Vault; raises NotYet, because the right to read it takes minutes to take effect."""
-    query = urllib.parse.urlencode({"api-version": "2018-02-01", "resource": VAULTS})
+    """The token in Key Vault, or that of the identity for Azure DevOps.
+
+    Raises NotYet: the right to read the secret takes minutes to take effect, and so may the identity of a new machine.
+    """
+    if wanted.identity:
+        try:
+            return _token_of_identity(wanted, DEVOPS, msi_res_id=wanted.identity)
+        except Rejected as error:
+            raise NotYet(f"the metadata service gives no token of the identity yet ({str(error)[:60]})") from None
     try:
-        url = f"{wanted.metadata}/metadata/identity/oauth2/token?{query}"
-        own = json.loads(ask(url, {"Metadata": "true"}))["access_token"]
+        own = _token_of_identity(wanted, VAULTS)
         secret = json.loads(ask(f"{wanted.token_url}?api-version=7.4", {"Authorization": f"Bearer {own}"}))
     except Rejected as error:
         raise NotYet(f"the token cannot be read from Key Vault yet ({str(error)[:60]})") from None
     return str(secret["value"]).strip()
 
 
+def _token_of_identity(wanted: Wanted, resource: str, **which: str) -> str:
+    """A token of an identity of this machine; its own, unless `msi_res_id` names another one.
+
+    https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
+    """
+    query = urllib.parse.urlencode({"api-version": "2018-02-01", "resource": resource, **which})
+    url = f"{wanted.metadata}/metadata/identity/oauth2/token?{query}"
+    return str(json.loads(ask(url, {"Metadata": "true"}))["access_token"])
+
+
 class Organization:
     """The REST API of an organization. https://learn.microsoft.com/rest/api/azure/devops/distributedtask"""
 
-    def __init__(self, url: str, token: str) -> None:
-        self._root = f"{url.rstrip('/')}/_apis/distributedtask"
+    def __init__(self, wanted: Wanted, token: str) -> None:
+        self._root = f"{wanted.organization.rstrip('/')}/_apis/distributedtask"
         basic = base64.b64encode(f":{token}".encode()).decode()
-        self._headers = {"Authorization": f"Basic {basic}", "X-TFS-FedAuthRedirect": "Suppress"}
+        authorization = f"Bearer {token}" if wanted.identity else f"Basic {basic}"
+        self._headers = {"Authorization": authorization, "X-TFS-FedAuthRedirect": "Suppress"}
 
     def is_registered(self, wanted: Wanted) -> bool:
         """Whether this machine is registered already; raises Rejected for another machine's agent of the same name."""

@@ -7,7 +7,10 @@ import re
 from pathlib import Path
 
 SHOWN = 160  # characters
-NOT_ACCEPTED = "the token is not accepted: it has expired, is for another organization, or is refused there"
+NOT_ACCEPTED = (
+    "the token is not accepted: it has expired, is for another organization, or is refused there; if it is that of an "
+    "identity, the identity must be a user of the organization"
+)
 NO_RIGHT = (
     "the token is valid, but may not manage the pool: it needs the scope Agent Pools (read, manage), and its user the role "
     "Administrator of the pool"

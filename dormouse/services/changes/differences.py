@@ -3,12 +3,26 @@
 from collections.abc import Sequence, Set
 from dataclasses import replace
 
+from activities.resources.survey import Survey
 from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.environments.preflight import blocked_changes
 from dormouse.environments.results import PreflightResult
-from dormouse.errors import Fault
+from dormouse.errors import Fault, InvalidSpec, RefusedByAzure
 from dormouse.resources.plan import Plan
 from dormouse.resources.registry import with_changeable_parts
+
+
+async def survey_of_change(plan: Plan, known: Sequence[Fault], survey: Survey) -> PreflightResult:
+    """What Azure shows of what a plan may change; raises CloudUnavailable and RefusedByAzure.
+
+    With known faults of the change, raises InvalidSpec with them instead of RefusedByAzure: nothing is changed anyway.
+    """
+    try:
+        return await survey.of(with_changeable_parts(plan), checks=False)
+    except RefusedByAzure:
+        if known:
+            raise InvalidSpec(known) from None
+        raise
 
 
 def with_changes(plan: Plan, changed: Set[str], survey: PreflightResult) -> Plan:

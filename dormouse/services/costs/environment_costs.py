@@ -33,6 +33,11 @@ class Memory:
         """Its first machine, whose hold, lease and verdict stand for the environment."""
         return self.machines[0] if self.machines else None
 
+    @property
+    def job_problem(self) -> str:
+        """Why a job waits for one of its machines, or ""."""
+        return next((machine.job_problem for machine in self.machines if machine.job_problem), "")
+
 
 async def memories_of(records: Sequence[EnvironmentRecord], dependencies: Dependencies) -> dict[str, Memory]:
     """What sweeps remember of environments, by their names; one query for the machines, one for the month."""

@@ -107,7 +107,7 @@ async def environment_view_of(
     """The view of one environment; a memory or a spec that cannot be read is a problem of it, and hides nothing else."""
     spec, unread = spec_of(record)
     first = memory.first
-    problems = (seen.problem if seen else "", unread, str(memory.problem or ""))
+    problems = (seen.problem if seen else "", unread, str(memory.problem or ""), memory.job_problem)
     hold = first.hold if first and first.hold and first.hold.until > dependencies.now() else None
     billed = _billed(record, seen)
     per_hour = await price_of(record.region, list(billed.values()), dependencies)

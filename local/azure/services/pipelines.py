@@ -14,7 +14,8 @@ from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
 from local.azure.core.world import World
 from local.azure.vms import pipelines as machines
-from local.azure.vms.pipelines import AGENTS, JOBS, MANAGE, ORGANIZATIONS, POOLS, Denied, shown
+from local.azure.vms.demands import satisfies
+from local.azure.vms.pipelines import AGENTS, JOBS, MANAGE, POOLS, Denied, shown
 
 # Azure DevOps as a resource of Microsoft Entra ID.
 # https://learn.microsoft.com/azure/devops/integrate/get-started/authentication/service-principal-managed-identity
@@ -72,8 +73,9 @@ def _in_pool(world: World, request: Request, pool: Document, path: list[str], ri
             found = [one for one in machines.agents(world, pool) if wanted in ("", one["name"].lower())]
             return _listed([_agent(world, one, request) for one in found])
         case ("GET", ["jobrequests"]):
-            request.check_query()
-            return _listed([_job(job) for _, job in world.store.items(JOBS) if job["pool"] == pool["key"]])
+            # Not documented, and used by https://github.com/kedacore/keda/blob/main/pkg/scalers/azure_pipelines_scaler.go
+            request.check_query("completedrequestcount")
+            return _listed(_requests(world, pool, request.query.get("completedRequestCount")))
         case ("GET", ["agents", number]):
             return Answer(200, _agent(world, _agent_of(world, pool, number), request))
         case ("PATCH", ["agents", number]):
@@ -109,10 +111,7 @@ def _rights(world: World, organization: str, request: Request) -> list[str]:
         principal = str(request.issuer.verify(given, RESOURCE)["oid"])
     except jwt.PyJWTError:
         principal = ""
-    if principal not in (world.store.get(ORGANIZATIONS, organization) or {}).get("members", []):
-        text = f"TF400813: The user '{principal}' is not authorized to access this resource."
-        raise Denied(401, "UnauthorizedRequestException", text)
-    return [MANAGE]
+    return machines.scopes_of_identity(world, organization, principal)
 
 
 def _check_right(pool: Document, rights: list[str]) -> None:
@@ -153,6 +152,29 @@ def _agent(world: World, agent: Document, request: Request) -> dict[str, Any]:
     return said
 
 
+def _requests(world: World, pool: Document, completed: str | None) -> list[dict[str, Any]]:
+    """The requests for jobs in a pool; those without an agent name the agents that could run them."""
+    if completed not in (None, "0"):
+        raise not_simulated(f"completedRequestCount={completed}")
+    jobs = [job for _, job in world.store.items(JOBS) if job["pool"] == pool["key"]]
+    return [_request(world, pool, job) for job in jobs if completed is None or job.get("finishTime") is None]
+
+
+def _request(world: World, pool: Document, job: Document) -> dict[str, Any]:
+    """A request with its agents; a flag stands for their names if they are all agents of the pool.
+
+    https://github.com/kedacore/keda/blob/main/pkg/scalers/azure_pipelines_scaler.go. Whether agents that are disabled are
+    among them is not known; here they are not.
+    """
+    if "agent" in job:
+        return _job(job)
+    agents = list(machines.agents(world, pool))
+    fitting = [agent for agent in agents if agent["enabled"] and satisfies(agent, job)]
+    if len(fitting) == len(agents):
+        return {**_job(job), "matchesAllAgentsInPool": True}
+    return {**_job(job), "matchesAllAgentsInPool": False, "matchedAgents": [shown(world, agent) for agent in fitting]}
+
+
 def _job(job: Document) -> dict[str, Any]:
-    names = ("requestId", "queueTime", "assignTime", "receiveTime", "finishTime", "result")
+    names = ("requestId", "queueTime", "assignTime", "receiveTime", "finishTime", "result", "demands")
     return {name: job[name] for name in names if job.get(name) is not None}

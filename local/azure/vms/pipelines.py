@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from local.azure.core.store import Document
 from local.azure.providers.kinds import KEY_VAULT
 from local.azure.services.key_vault import SECRETS
+from local.azure.vms.demands import satisfies
 
 if TYPE_CHECKING:
     from local.azure.core.world import World
@@ -15,6 +16,7 @@ ORGANIZATIONS, POOLS, AGENTS, JOBS = ("pipelines organizations", "pipelines pool
 UNREGISTERED = "pipelines machines"  # those that have not registered their agent yet
 CONFIGURATION = "/etc/dormouse/pipelines.json"
 READ, MANAGE = "read", "manage"
+AGENT_VERSION = "5.277.0"
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security
 KEY_VAULT_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
 # The service keeps a session that was not ended, and the agent's attempts at a new one fail until then with a conflict
@@ -79,10 +81,7 @@ def register(world: "World", machine: Document) -> str:
 def _registered(world: "World", machine: Document, wanted: dict[str, Any]) -> None:
     """Register an agent as its configuration does it, request by request; raises Denied."""
     organization = str(wanted["organization"]).rpartition("/")[2]
-    secret = world.store.get(SECRETS, str(wanted["token_url"]).rpartition("/")[2])
-    if secret is None:
-        raise Denied(0, "", "the token cannot be read from Key Vault yet (HTTP 404 SecretNotFound)")
-    scopes = scopes_of(world, organization, str(secret["versions"][-1]["value"]))
+    scopes = _scopes_of(world, machine, organization, wanted)
     found = pools(world, organization, wanted["pool"])
     if not found:
         raise Denied(0, "", f"pool not found: {wanted['pool']}")
@@ -93,8 +92,32 @@ def _registered(world: "World", machine: Document, wanted: dict[str, Any]) -> No
     if MANAGE not in scopes:
         raise Denied(403, "AccessDeniedException", no_right(pool))
     number = known["id"] if known else len(list(world.store.items(AGENTS))) + 11
-    capabilities = {"Agent.Name": wanted["name"], "Agent.OS": "Linux", "DORMOUSE_MACHINE": wanted["machine"]}
+    own = {"Agent.Name": wanted["name"], "Agent.OS": "Linux", "Agent.Version": AGENT_VERSION}
+    capabilities = {**own, "DORMOUSE_MACHINE": wanted["machine"]}
     add_agent(world, pool, number, wanted["name"], machine["properties"]["vmId"], machine["id"], capabilities)
+
+
+def _scopes_of(world: "World", machine: Document, organization: str, wanted: dict[str, Any]) -> list[str]:
+    """The scopes of the token with which a machine registers its agent; raises Denied."""
+    if wanted.get("identity"):
+        given = (machine.get("identity") or {}).get("userAssignedIdentities") or {}
+        known = {name.lower(): one["principalId"] for name, one in given.items()}
+        principal = known.get(str(wanted["identity"]).lower())
+        if principal is None:
+            raise Denied(0, "", "the metadata service gives no token of the identity yet (HTTP 400 Identity not found)")
+        return scopes_of_identity(world, organization, principal)
+    secret = world.store.get(SECRETS, str(wanted["token_url"]).rpartition("/")[2])
+    if secret is None:
+        raise Denied(0, "", "the token cannot be read from Key Vault yet (HTTP 404 SecretNotFound)")
+    return scopes_of(world, organization, str(secret["versions"][-1]["value"]))
+
+
+def scopes_of_identity(world: "World", organization: str, principal: str) -> list[str]:
+    """The scopes of a token of Microsoft Entra ID: all, for a user of the organization; raises Denied for others."""
+    if principal not in (world.store.get(ORGANIZATIONS, organization) or {}).get("members", []):
+        text = f"TF400813: The user '{principal}' is not authorized to access this resource."
+        raise Denied(401, "UnauthorizedRequestException", text)
+    return [MANAGE]
 
 
 def add_agent(
@@ -111,7 +134,7 @@ def shown(world: "World", agent: Document) -> dict[str, Any]:
     """An agent as Azure DevOps shows it."""
     status = "online" if is_online(world, agent) else "offline"
     fields = {name: agent[name] for name in ("id", "name", "enabled", "createdOn")}
-    return {**fields, "version": "5.277.0", "osDescription": "Ubuntu 24.04", "status": status, "maxParallelism": 1}
+    return {**fields, "version": AGENT_VERSION, "osDescription": "Ubuntu 24.04", "status": status, "maxParallelism": 1}
 
 
 def is_online(world: "World", agent: Document) -> bool:
@@ -181,8 +204,11 @@ def _later(world: "World", job: Document) -> Document:
     """An unfinished job at this moment: assigned to a free agent, running, or given up because its agent is away."""
     now = world.seconds()
     if "agent" not in job:
+        if not job.get("permitted", True):
+            return job
         free = (agent for _, agent in world.store.items(AGENTS) if agent["pool"] == job["pool"] and agent["enabled"])
-        agent = next((one for one in free if is_online(world, one) and not job_of(world, one)), None)
+        fitting = (agent for agent in free if satisfies(agent, job))
+        agent = next((one for one in fitting if is_online(world, one) and not job_of(world, one)), None)
         return {**job, "agent": agent["key"], "assignTime": world.zulu(), "receiveTime": world.zulu()} if agent else job
     agent = world.store.get(AGENTS, job["agent"])
     if agent is not None and is_online(world, agent):
@@ -197,6 +223,8 @@ def _may_read_from(world: "World", machine: Document, wanted: dict[str, Any]) ->
     """When a machine's right to read its token takes effect; infinity if it has none."""
     from local.azure.providers.roles import TYPE
 
+    if wanted.get("identity"):
+        return 0.0
     url, principal = str(wanted.get("token_url", "")), machine.get("identity", {}).get("principalId")
     for vault in world.resources(KEY_VAULT):
         scope = f"{vault['id']}/secrets/{url.rpartition('/')[2]}".lower()

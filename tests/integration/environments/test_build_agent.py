@@ -23,20 +23,28 @@ TAKES_CARE = {"outcome": "succeeded", "leftovers": []}
 class Pipelines:
     """One organization with one pool, as its people see it."""
 
-    def __init__(self, azure: AzureSide) -> None:
-        self._client, self.organization = azure.client, "contoso"
+    def __init__(self, azure: AzureSide, organization: str = "contoso", secret: str = SECRET) -> None:
+        self._client, self.organization, self.secret = azure.client, organization, secret
         self.set_up()
 
     @property
     def where(self) -> dict[str, str]:
         return {"organization": self.organization, "pool": POOL}
 
-    def set_up(self, *, scopes: list[str] | None = None, member: bool = False, pools: list[str] | None = None) -> None:
+    def set_up(
+        self,
+        *,
+        scopes: list[str] | None = None,
+        member: bool = False,
+        pools: list[str] | None = None,
+        identities: tuple[str, ...] = (),
+    ) -> None:
         """The organization with a token of these scopes; `member`: the identity of the control plane is a user."""
         tokens = {TOKEN: {"scopes": scopes or MANAGE}}
-        body = {"name": self.organization, "pools": pools or [POOL], "tokens": tokens, "member": member}
+        users = {"member": member, "identities": identities}
+        body = {"name": self.organization, "pools": pools or [POOL], "tokens": tokens, **users}
         self._client.put("/pipelines/organizations", json=body).raise_for_status()
-        self.store(TOKEN)
+        self.store(TOKEN, self.organization, self.secret)
 
     def store(self, token: str, organization: str = "contoso", name: str = SECRET) -> None:
         tags = {"dormouse-organization": organization}
@@ -54,9 +62,14 @@ class Pipelines:
         return {name: (one["status"], one["enabled"]) for name, one in self.agents(environment).items()}
 
     def queue(self) -> int:
-        found = self._client.post("/pipelines/jobs", json=self.where).raise_for_status().json()
-        assert "assignTime" in found, "no agent is free"
-        return int(found["requestId"])
+        number = self.ask()
+        assert "assignTime" in self.job(number), "no agent is free"
+        return number
+
+    def ask(self, *demands: str, permitted: bool = True) -> int:
+        """Queue a job, which may have to wait for an agent."""
+        body = {**self.where, "demands": demands, "permitted": permitted}
+        return int(self._client.post("/pipelines/jobs", json=body).raise_for_status().json()["requestId"])
 
     def requests(self) -> int:
         return int(self._client.get("/calls").raise_for_status().json().get("devops.localhost", 0))
@@ -75,8 +88,9 @@ class Pipelines:
         body = {**self.where, "agent": agent}
         self._client.request("DELETE", "/pipelines/agents", json=body).raise_for_status()
 
-    def take(self, agent: str) -> None:
-        self._client.post("/pipelines/agents", json={**self.where, "agent": agent}).raise_for_status()
+    def take(self, agent: str, **capabilities: str) -> None:
+        body = {**self.where, "agent": agent, "capabilities": capabilities}
+        self._client.post("/pipelines/agents", json=body).raise_for_status()
 
 
 @pytest.fixture

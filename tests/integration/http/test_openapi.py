@@ -88,7 +88,7 @@ def test_request_bodies_are_described_by_their_models() -> None:
         assert shape["additionalProperties"] is False
         assert {"blueprint", "region"} <= set(shape["required"])
     required = document()["components"]["schemas"]["BuildAgentSpec"]["required"]
-    assert required == ["blueprint", "region", "organization", "pool", "token_secret"]
+    assert required == ["blueprint", "region", "organization", "pool"]
 
 
 def test_every_property_has_a_description_and_an_example() -> None:

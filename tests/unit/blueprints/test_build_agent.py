@@ -17,6 +17,9 @@ from tests.unit.builders import SUBSCRIPTION, target
 
 EXAMPLE: dict[str, Any] = json.loads((ROOT / "examples" / "build-agent.json").read_text())
 VAULT = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/dormouse/providers/Microsoft.KeyVault/vaults/v"
+IDENTITY = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shared/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ci1"
+)
 SHA256 = "bedcf4e1ec67d11600264dac3ffd867443544d40b2c9949a0a72bd32187c656d"
 
 
@@ -93,8 +96,20 @@ def test_every_fault_of_a_spec_is_told_at_once() -> None:
         count=21,
         agent_version="5.x",
         agent_sha256="ABC",
+        wake_for_jobs="perhaps",
+        keep_minutes=-1,
     )
-    assert set(found) == {"/organization", "/pool", "/token_secret", "/count", "/agent_version", "/agent_sha256"}
+    names = (
+        "organization",
+        "pool",
+        "token_secret",
+        "count",
+        "agent_version",
+        "agent_sha256",
+        "wake_for_jobs",
+        "keep_minutes",
+    )
+    assert set(found) == {f"/{name}" for name in names}
     assert "does not begin with dormouse-" in found["/token_secret"]
 
 
@@ -103,6 +118,11 @@ def test_every_fault_of_a_spec_is_told_at_once() -> None:
     [
         ({"agent_version": "5.277.0"}, "/agent_sha256"),
         ({"agent_sha256": SHA256}, "/agent_sha256"),
+        ({"token_secret": ""}, "/token_secret"),
+        ({"identity": IDENTITY}, "/identity"),
+        ({"authentication": "entra", "identity": IDENTITY}, "/token_secret"),
+        ({"authentication": "entra", "token_secret": ""}, "/identity"),
+        ({"authentication": "entra", "token_secret": "", "identity": "agents"}, "/identity"),
         ({"count": 4, "network": {"subnet": "10.0.0.0/29"}}, "/network/subnet"),
         ({"image": {"offer": "ubuntu-26_04-lts"}}, "/image/offer"),
         ({"size": "Standard_D4ps_v5"}, "/size"),
@@ -110,6 +130,20 @@ def test_every_fault_of_a_spec_is_told_at_once() -> None:
 )
 def test_fields_that_do_not_fit_together_are_refused(changes: dict[str, Any], pointer: str) -> None:
     assert pointer in faults(**changes)
+
+
+def test_an_identity_registers_without_a_secret() -> None:
+    found = plan(authentication="entra", token_secret="", identity=IDENTITY)
+    kinds = [one.kind for one in found.resources]
+    assert ("token_access" in kinds, kinds.count("pool_access"), kinds.count("pipelines_agent")) == (False, 2, 2)
+    assert kinds[:3] == ["pool_access", "pool_access", "resource_group"], "deleted after the group"
+    vm = found.resource("vm-1")
+    assert vm.body["identity"] == {"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}
+    assert "pool-access-1" in vm.needs, "what the machine has registered is deleted after the machine"
+    assert found.resource("agent-1").settings["secret"] == ""
+    assert vm.setup is not None
+    (agent,) = (one for one in vm.setup.features if isinstance(one, PipelinesAgent))
+    assert (agent.identity, agent.token_url) == (IDENTITY, "")
 
 
 def test_a_pinned_version_has_its_checksum() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -84,7 +85,86 @@ def test_a_secret_whose_owner_does_not_allow_its_use_is_sent_nowhere(tags: dict[
     assert azure.asked == ["GET /secrets/pipelines-token"]
 
 
+def test_without_a_secret_the_control_plane_uses_its_own_identity() -> None:
+    azure = Azure({**ONE_POOL, AGENTS: {"value": [AGENT]}})
+    assert asyncio.run(AgentPool(cloud_over(azure), "contoso", "gpu", "").agents()) == [AGENT]
+    assert azure.asked == [f"GET {POOLS}", f"GET {AGENTS}"]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "make it a user of the organization contoso and Administrator of the pool gpu"),
+        (403, "needs the role Administrator of the pool"),
+        (200, "or the identity of the control plane may not see it"),
+    ],
+)
+def test_without_a_secret_no_refusal_speaks_of_one(status: int, words: str) -> None:
+    azure = Azure({}, {f"GET {POOLS}": (status, {"value": []}, {})})
+    with pytest.raises(ReadRefused, match=words):
+        asyncio.run(AgentPool(cloud_over(azure), "contoso", "gpu", "").agents())
+    assert azure.asked == [f"GET {POOLS}"]
+
+
 def test_an_agent_is_disabled_by_its_number_and_name() -> None:
     pool, azure = pool_of({**SECRET, **ONE_POOL}, {f"PATCH {AGENTS}/31": (200, {**AGENT, "enabled": False}, {})})
     asyncio.run(pool.enable(AGENT, enabled=False))
     assert azure.sent[-1] == {"id": 31, "name": "ml1-1", "enabled": False}
+
+
+def test_the_token_and_the_number_of_the_pool_are_read_once() -> None:
+    pool, azure = pool_of({**SECRET, **ONE_POOL, AGENTS: {"value": [AGENT]}}, {f"PATCH {AGENTS}/31": (200, AGENT, {})})
+
+    async def operation() -> None:
+        await pool.agent("ml1-1")
+        await pool.enable(AGENT, enabled=False)
+        await pool.agents()
+
+    asyncio.run(operation())
+    assert azure.asked == [
+        "GET /secrets/pipelines-token",
+        f"GET {POOLS}",
+        f"GET {AGENTS}",
+        f"PATCH {AGENTS}/31",
+        f"GET {AGENTS}",
+    ]
+
+
+def test_a_token_that_is_not_accepted_is_tried_once_and_then_the_other_one_first() -> None:
+    """The organization accepts the identity of the control plane, and not the token in the secret."""
+
+    class Expired(Azure):
+        async def send(self, request: Any, **options: Any) -> Any:
+            asked = f"{request.method} {urlsplit(request.url).path}".lower()
+            if request.headers.get("Authorization", "").startswith("Basic"):
+                self.answers[asked] = (401, None, {})
+            response = await super().send(request, **options)
+            self.answers.pop(asked, None)
+            return response
+
+    azure = Expired({**SECRET, **ONE_POOL, AGENTS: {"value": [AGENT]}})
+    pool = AgentPool(cloud_over(azure), "contoso", "gpu", "pipelines-token")
+    assert asyncio.run(pool.agents()) == [AGENT]
+    assert azure.asked == ["GET /secrets/pipelines-token", f"GET {POOLS}", f"GET {POOLS}", f"GET {AGENTS}"]
+
+
+def test_the_secret_is_read_once_even_if_no_token_is_accepted() -> None:
+    pool, azure = pool_of(SECRET, {f"GET {POOLS}": (401, None, {})})
+
+    async def operation() -> None:
+        for _ in range(2):
+            with pytest.raises(ReadRefused):
+                await pool.agents()
+
+    asyncio.run(operation())
+    assert azure.asked == ["GET /secrets/pipelines-token", *[f"GET {POOLS}"] * 4]
+
+
+def test_requests_that_have_ended_are_not_among_the_unfinished_ones() -> None:
+    requests = [
+        {"requestId": 1, "result": "succeeded"},
+        {"requestId": 2, "finishTime": "x"},
+        {"requestId": 3, "result": None},
+    ]
+    pool, _ = pool_of({**SECRET, **ONE_POOL, f"{POOLS}/7/jobrequests": {"value": requests}})
+    assert [one["requestId"] for one in asyncio.run(pool.unfinished_requests())] == [3]

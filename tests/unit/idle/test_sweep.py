@@ -67,7 +67,7 @@ def test_at_the_end_of_a_lease_the_environment_of_the_machine_is_deleted() -> No
 
 def test_fields_that_older_history_lacks_have_these_defaults() -> None:
     assert SweepRequest("s") == SweepRequest("s", dry_run=False, by="timer", ended_before="")
-    assert PageRequest("s", 0, 1, dry_run=False).now == 0.0
-    assert (PLAN.window, PLAN.hibernate) == (30, False)
+    assert (PageRequest("s", 0, 1, dry_run=False).now, PageRequest("s", 0, 1, dry_run=False).jobs) == (0.0, ())
+    assert (PLAN.window, PLAN.hibernate, PLAN.job) == (30, False, None)
     assert ClaimResult() == ClaimResult(holder="", problem="")
     assert ActionStarted() == ActionStarted(None, "", again=False, after=BATCH_SECONDS)

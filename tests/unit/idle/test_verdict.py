@@ -495,3 +495,10 @@ def test_what_a_stop_would_end_is_in_the_reason(peaks: dict[str, float], words: 
         evidence = with_value(evidence, "inside", name, 5, value)
     verdict = evaluate(case(policy=IdlePolicy(sessions="active"), evidence=evidence))
     assert verdict.reason == f"Idle for 30 minutes: GPU <= 0 %, CPU <= 0 %, network <= 0 B/s, {words}"
+
+
+@pytest.mark.parametrize(
+    "state", [state for state in State if state not in (State.RUNNING, State.STOPPED_BILLED, State.STOPPED)]
+)
+def test_whatever_is_not_known_to_run_is_not_judged(state: State) -> None:
+    assert evaluate(case(machine=machine(state=state), evidence=quiet())).kind is VerdictKind.UNKNOWN
