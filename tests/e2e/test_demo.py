@@ -58,7 +58,21 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_make_without_a_target_lists_every_target() -> None:
     listed = make(ROOT).stdout
     named = [line.split()[1] for line in listed.splitlines()]
-    assert named == ["help", "demo", "run", "test", "bench", "azure-cli", "custodian", "format", "clean"]
+    assert named == [
+        "help",
+        "demo",
+        "run",
+        "test",
+        "bench",
+        "azure-cli",
+        "custodian",
+        "lock",
+        "package",
+        "whatif",
+        "deploy",
+        "format",
+        "clean",
+    ]
 
 
 def test_make_names_the_required_python_versions_when_none_is_found(tmp_path: Path) -> None:

@@ -67,6 +67,10 @@ class Fleet:
         ours = [operation for operation in trail if operation["environment"].startswith(f"{group}:")]
         return sum(any(words in (operation["reason"] or "") for words in TOO_LATE) for operation in ours)
 
+    def lacks_a_minute(self, group: str) -> bool:
+        """Whether the newest minute of an agent had not arrived when the last sweep judged its machine."""
+        return any(TOO_LATE[1] in line["reason"] for name, line in self.lines().items() if name[0] == group)
+
     def messages(self) -> list[dict[str, Any]]:
         """The notifications that were sent."""
         return [message["body"] for message in self.azure.get("/messages").raise_for_status().json()["value"]]

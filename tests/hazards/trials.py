@@ -26,12 +26,12 @@ class Outcome:
 
 
 def _sweep_in_time(fleet: Fleet, hazard: Hazard) -> None:
-    """Sweep, and again if this computer was too slow for a decision of the sweep."""
+    """Sweep, and again if this computer was too slow for a verdict or a decision of the sweep."""
     late = 0
     for _ in range(MOST_SWEEPS):
         fleet.sweep()
         before, late = late, fleet.too_late(hazard.name)
-        if late == before:
+        if late == before and not fleet.lacks_a_minute(hazard.name):
             break
 
 
