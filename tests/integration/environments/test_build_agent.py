@@ -4,11 +4,12 @@ import base64
 import gzip
 import json
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from local.sandbox import Ground
+from local.sandbox import Ground, temporary_ground
 from tests.integration.environments.test_secrets import everything_written
 from tests.support import ROOT, AzureSide, ControlPlane, until
 
@@ -17,6 +18,8 @@ ONE = {**SPEC, "count": 1}
 POOL, TOKEN, SECRET = SPEC["pool"], "tok-EXAMPLE-123", SPEC["token_secret"]
 MANAGE, READ = ["read", "manage"], ["read"]
 ROLE = "Microsoft.Authorization/roleAssignments"
+# A stop waits for five minutes for what runs inside: at this speed they are long enough for what it asks meanwhile.
+SPEED = 100.0
 TAKES_CARE = {"outcome": "succeeded", "leftovers": []}
 
 
@@ -91,6 +94,12 @@ class Pipelines:
     def take(self, agent: str, **capabilities: str) -> None:
         body = {**self.where, "agent": agent, "capabilities": capabilities}
         self._client.post("/pipelines/agents", json=body).raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
+    with temporary_ground(speed=SPEED, timers=False, agents=False) as running:
+        yield running
 
 
 @pytest.fixture
