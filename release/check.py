@@ -38,7 +38,7 @@ def _programs(folder: Path) -> Iterator[str]:
 
 
 def _unlocked(folder: Path) -> Iterator[str]:
-    """Top-level packages that no installed distribution has: they would be imported, and nobody has chosen them."""
+    """Top-level packages that no installed distribution has: they could be imported, and no requirement names them."""
     packages = folder / PACKAGES
     if not packages.is_dir():
         return

@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
-from dormouse.blueprints.fields import CALLER, DriverVersion, PublicKey, Size, Source, Username, WeeklyHours
+from dormouse.blueprints.fields import CALLER, AdminName, DriverVersion, LoginKey, Size, Source, WeeklyHours
 from dormouse.blueprints.placement import MachineSpec, machine_of
-from dormouse.blueprints.spec import AZURE_RESERVES, Disk, Image, Network
+from dormouse.blueprints.spec import AZURE_RESERVES, Disk, Image, MarketplaceImage, Network
 from dormouse.errors import Fault
 from dormouse.idle.policy import IdlePolicy
 from dormouse.resources.compute.hibernation import hibernation_extension
@@ -88,7 +88,7 @@ class BuildAgentSpec(MachineSpec):
     ] = ""
     docker: Annotated[bool, doc("Whether jobs can use Docker, with the GPUs of the machine.", True)] = True
     size: Annotated[Size, doc("The VM size.", "Standard_NC4as_T4_v3")] = "Standard_NC4as_T4_v3"
-    image: Annotated[Image, doc("The marketplace image.", {"publisher": "Canonical", "offer": "ubuntu-24_04-lts"})] = Image()
+    image: MarketplaceImage = Image()
     disk: Annotated[Disk, doc("The disk of the operating system.", {"size_gib": 256, "type": "Premium_LRS"})] = Disk(
         size_gib=128
     )
@@ -99,14 +99,8 @@ class BuildAgentSpec(MachineSpec):
         Several(20),
         doc("The networks that may connect over SSH; `caller` is the caller's own address.", ["203.0.113.7/32"]),
     ] = (CALLER,)
-    admin_username: Annotated[Username, doc("The name of the administrator account.", "azureuser")] = "azureuser"
-    ssh_public_key: Annotated[
-        PublicKey | None,
-        doc(
-            "An OpenSSH public key for the administrator; null for password only.",
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA... alice",
-        ),
-    ] = None
+    admin_username: AdminName = "azureuser"
+    ssh_public_key: LoginKey = None
     idle: Annotated[
         IdlePolicy | None,
         doc("When a machine counts as idle; `window` is how long it stays after its last job.", {"window": "15m"}),
@@ -139,7 +133,7 @@ class BuildAgentSpec(MachineSpec):
             "Microsoft.ManagedIdentity/userAssignedIdentities/agents",
         ),
     ] = ""
-    driver_version: Annotated[DriverVersion, doc("The version of the NVIDIA driver; empty for the newest.", "17.5")] = ""
+    driver_version: DriverVersion = ""
 
     def misfits(self) -> Sequence[Fault]:
         """The faults of a size, image, network or agent version that do not fit together."""

@@ -11,7 +11,7 @@ from dormouse.blueprints.fields import CALLER, DriverVersion, PublicKey, Size, S
 from dormouse.blueprints.placement import MachineSpec, machine_of
 from dormouse.blueprints.python_packages import PythonPackages
 from dormouse.blueprints.rstudio import rstudio_misfits
-from dormouse.blueprints.spec import PREMIUM, Disk, Image, Network, Part
+from dormouse.blueprints.spec import PREMIUM, Disk, Image, MarketplaceImage, Network, Part
 from dormouse.errors import Fault
 from dormouse.idle.policy import IdlePolicy
 from dormouse.resources.compute import data_disks
@@ -117,7 +117,7 @@ class DataScienceSpec(MachineSpec):
 
     blueprint: Annotated[Literal["data-science"], doc("The blueprint.", "data-science")]
     size: Annotated[Size, doc("The VM size, with or without GPUs.", "Standard_E4s_v5")] = "Standard_E4s_v5"
-    image: Annotated[Image, doc("The marketplace image.", {"publisher": "Canonical", "offer": "ubuntu-24_04-lts"})] = Image()
+    image: MarketplaceImage = Image()
     disk: Annotated[SystemDisk, doc("The disk of the operating system.", {"size_gib": 1024})] = SystemDisk()
     data_disks: Annotated[
         tuple[DataDiskSpec, ...],
@@ -155,7 +155,7 @@ class DataScienceSpec(MachineSpec):
         WeeklyHours,
         doc("The weekly hours in which the machine runs; empty for none.", "mon-fri 08:00-19:00 Europe/Berlin"),
     ] = ""
-    driver_version: Annotated[DriverVersion, doc("The version of the NVIDIA driver; empty for the newest.", "17.5")] = ""
+    driver_version: DriverVersion = ""
     python_packages: Annotated[
         PythonPackages,
         doc("The Python packages of the notebooks, as lines of a requirements.txt.", ["pandas", "torch==2.7.1+cu126"]),

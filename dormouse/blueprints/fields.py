@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from dormouse.idle.schedules.schedule import LONGEST, read_schedule
 from dormouse.resources.sizes.vm_sizes import find_size
+from dormouse.text.doc import doc
 from dormouse.text.plain_text import require_plain
 from dormouse.text.validators import Matching
 
@@ -148,5 +149,15 @@ PART_OF_AN_IMAGE = Matching(
 )
 ImagePart = Annotated[str, Field(max_length=80), PART_OF_AN_IMAGE]
 DriverVersion = Annotated[
-    str, Matching(r"(?:\d+(?:\.\d+){1,3})?", "a version of two to four numbers, such as 17.5 or 550.90.07, or empty")
+    str,
+    Matching(r"(?:\d+(?:\.\d+){1,3})?", "a version of two to four numbers, such as 17.5 or 550.90.07, or empty"),
+    doc("The version of the NVIDIA driver; empty for the newest.", "17.5"),
+]
+AdminName = Annotated[Username, doc("The name of the administrator account.", "azureuser")]
+LoginKey = Annotated[
+    PublicKey | None,
+    doc(
+        "An OpenSSH public key for the administrator; null for password only.",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA... alice",
+    ),
 ]

@@ -69,6 +69,9 @@ class Image(Part):
     version: Annotated[ImagePart, doc("The version, or `latest`.", "latest")] = "latest"
 
 
+MarketplaceImage = Annotated[Image, doc("The marketplace image.", {"publisher": "Canonical", "offer": "ubuntu-24_04-lts"})]
+
+
 class Disk(Part):
     """The OS disk; its size in GiB."""
 

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
-from dormouse.blueprints.fields import CALLER, Container, DriverVersion, PublicKey, Size, Source, Username, WeeklyHours
+from dormouse.blueprints.fields import CALLER, AdminName, Container, DriverVersion, LoginKey, Size, Source, WeeklyHours
 from dormouse.blueprints.placement import MachineSpec, machine_of
 from dormouse.blueprints.python_packages import PythonPackages
-from dormouse.blueprints.spec import Image, Network
+from dormouse.blueprints.spec import Image, MarketplaceImage, Network
 from dormouse.idle.policy import IdlePolicy
 from dormouse.resources.compute.hibernation import hibernation_extension
 from dormouse.resources.compute.virtual_machines import Machine, driver_feature, nvidia_driver, virtual_machine
@@ -31,7 +31,7 @@ class WorkstationSpec(MachineSpec):
 
     blueprint: Annotated[Literal["workstation"], doc("The blueprint.", "workstation")]
     size: Annotated[Size, doc("The VM size.", "Standard_NV6ads_A10_v5")] = "Standard_NV6ads_A10_v5"
-    image: Annotated[Image, doc("The marketplace image.", {"publisher": "Canonical", "offer": "ubuntu-24_04-lts"})] = Image()
+    image: MarketplaceImage = Image()
     network: Annotated[Network, doc("The private network.", {"subnet": "10.0.0.0/28"})] = Network()
     allow_from: Annotated[
         tuple[Source, ...],
@@ -40,14 +40,8 @@ class WorkstationSpec(MachineSpec):
         doc("The networks that may connect over SSH and RDP; `caller` is the caller's own address.", ["203.0.113.7/32"]),
     ] = (CALLER,)
     container: Annotated[Container, doc("The name of the blob container that is mounted.", "deeplearning")] = "deeplearning"
-    admin_username: Annotated[Username, doc("The name of the administrator account.", "azureuser")] = "azureuser"
-    ssh_public_key: Annotated[
-        PublicKey | None,
-        doc(
-            "An OpenSSH public key for the administrator; null for password only.",
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA... alice",
-        ),
-    ] = None
+    admin_username: AdminName = "azureuser"
+    ssh_public_key: LoginKey = None
     idle: Annotated[
         IdlePolicy | None, doc("When the machine counts as idle; null for the default policy.", {"window": "45m"})
     ] = None
@@ -55,7 +49,7 @@ class WorkstationSpec(MachineSpec):
         WeeklyHours,
         doc("The weekly hours in which the machine runs; empty for none.", "mon-fri 08:00-19:00 Europe/Berlin"),
     ] = ""
-    driver_version: Annotated[DriverVersion, doc("The version of the NVIDIA driver; empty for the newest.", "17.5")] = ""
+    driver_version: DriverVersion = ""
     python_packages: Annotated[
         PythonPackages,
         doc(

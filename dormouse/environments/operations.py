@@ -105,7 +105,7 @@ class Resize:
 class PasswordRotation:
     """Input of `rotate_password`: the resources of the environment, those with a guest setup included.
 
-    `note` says why it began if nobody has asked for it, and ends the reason of the outcome.
+    `note` says why it began if it was not requested, and ends the reason of the outcome.
     """
 
     operation: str

@@ -15,7 +15,7 @@ var rules = [
     name: 'no-sweep'
     title: 'No sweep has ended for 20 minutes'
     severity: 1
-    query: 'AppTraces | where TimeGenerated > ago(20m) | where Message startswith "{\\"event\\": \\"sweep ended\\"" | summarize found = coalesce(sum(ItemCount), 0)'
+    query: 'AppTraces | where TimeGenerated > ago(20m) | where Message startswith "{\\"event\\": \\"sweep ended\\"" | where Message has "\\"dry_run\\": false" | summarize found = coalesce(sum(ItemCount), 0)'
     operator: 'LessThan'
     threshold: 1
     every: 'PT5M'

@@ -4,7 +4,7 @@ param location string
 param tags object
 param principalId string
 
-@description('The addresses that may ask the scheduler; an empty list admits nobody.')
+@description('The addresses that may ask the scheduler; an empty list denies all.')
 @minLength(1)
 param allowedAddresses array = ['0.0.0.0/0']
 

@@ -1,4 +1,4 @@
-// The storage of the host, of Durable Functions and of the records; nobody can use a key of it.
+// The storage of the host, of Durable Functions and of the records; access keys are disabled.
 param name string
 param location string
 param tags object

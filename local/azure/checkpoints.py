@@ -20,7 +20,7 @@ class Checkpoints:
     taken: list[tuple[float, bytes]] = field(default_factory=list)
 
     def take(self, world: World) -> int:
-        """Take a checkpoint and return its number; no simulated time passes meanwhile."""
+        """Take a checkpoint and return its number; no simulated time passes while it is taken."""
         now = world.seconds()
         # Pickled, because a restored state must not share documents with a run that continues.
         self.taken.append((now, pickle.dumps(world.state())))

@@ -1,4 +1,4 @@
-"""A shelf: storage that somebody may read, and nothing that could be stopped; a shelf may depend on another."""
+"""A shelf: storage that one user may read, and nothing that could be stopped; a shelf may depend on another."""
 
 from collections.abc import Sequence
 from dataclasses import replace

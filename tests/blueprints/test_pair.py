@@ -130,8 +130,8 @@ def test_a_missing_machine_is_built_again_and_the_other_stays(
     second = machines(azure, name)[f"vm-{name}-2"]["id"]
     azure.client.post("/resources/vanish", json={"id": second}).raise_for_status()
     assert control_plane.get(name)["state"] == "incomplete"
-    mended = control_plane.up(name, PAIR)
-    assert steps_of(mended)["vm-1"]["state"] == "unchanged" or steps_of(mended)["vm-1"]["state"] == "done"
+    repaired = control_plane.up(name, PAIR)
+    assert steps_of(repaired)["vm-1"]["state"] == "unchanged" or steps_of(repaired)["vm-1"]["state"] == "done"
     assert states(control_plane, name) == {"vm-1": "running", "vm-2": "running"}
 
 

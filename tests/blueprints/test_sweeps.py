@@ -89,7 +89,7 @@ def test_the_end_of_a_lease_stops_dependents_first_and_closes_the_desk(
 def test_a_machine_is_not_stopped_while_its_desk_cannot_be_closed(
     control_plane: ControlPlane, azure: AzureSide, pair: str
 ) -> None:
-    azure.spoil(method="PATCH", path=f"vm-{pair}-1", status=409, code="OperationNotAllowed", message="somebody sits here")
+    azure.spoil(method="PATCH", path=f"vm-{pair}-1", status=409, code="OperationNotAllowed", message="The desk is in use.")
 
     def refused() -> bool:
         sweep(control_plane)

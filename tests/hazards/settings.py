@@ -20,7 +20,7 @@ MACHINES = "Microsoft.Compute/virtualMachines"
 GETTING_METRICS, ASKING_GRAPH = "metrics:getBatch", "Microsoft.ResourceGraph"
 # Where the sweep records that it has claimed a machine: between the decision and the recheck.
 TRAIL = "/operations"
-# For how long the sweep is held there: agents report what happens meanwhile within a minute, in real time at once.
+# For how long the sweep is held there: agents report what happens then within a minute, in real time at once.
 KEPT = 240.0
 AUDIENCE = "api://dormouse"
 

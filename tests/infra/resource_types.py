@@ -16,7 +16,7 @@ FILES = ROOT.parent / "shared" / "data" / "arm-specs" / "bicep-types-az" / "gene
 REQUIRED, READ_ONLY = 1, 2
 # Said to Bicep and not to Azure.
 BICEP_ONLY = ("parent", "scope", "dependsOn")
-# Neither the type files at hand nor one of our own know these; their bodies follow Microsoft's documentation.
+# The type files at hand lack these; their bodies follow Microsoft's documentation.
 UNTYPED = frozenset(
     {
         "Microsoft.Insights/components@2020-02-02",
@@ -46,7 +46,7 @@ def _types(path: Path) -> Types:
 
 
 def faults_of(resource: Declaration) -> list[str]:
-    """What is wrong with the body of a resource; a type that nobody knows is a fault, too."""
+    """What is wrong with the body of a resource; an unknown type is a fault, too."""
     if resource.type in UNTYPED:
         return []
     if resource.type.lower() not in _index():

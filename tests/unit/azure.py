@@ -108,7 +108,7 @@ class Token(DefaultAzureCredential):
     """A credential that has a token."""
 
     def __init__(self) -> None:
-        """Ask nobody."""
+        """Send nothing."""
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         return AccessToken("token", 2**33)

@@ -61,7 +61,7 @@ async def extend_tracked(
 
 
 async def keep_stopped(machine: str, dependencies: Dependencies) -> None:
-    """Let a machine that was evicted stay stopped, as somebody has asked; a record that cannot be read is left unchanged.
+    """Let a machine that was evicted stay stopped, as requested; a record that cannot be read is left unchanged.
 
     Raises CloudUnavailable or ConcurrentChange.
     """

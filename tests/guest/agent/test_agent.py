@@ -374,7 +374,7 @@ def test_a_warning_that_reached_no_terminal_is_retried_and_not_reported_as_shown
 def test_a_warning_is_not_reported_as_shown_without_an_open_session(
     start: Start, machine: Machine, control_plane: ControlPlane
 ) -> None:
-    machine.program("wall", "exit 0")  # it succeeds even if nobody is logged in
+    machine.program("wall", "exit 0")  # it succeeds even if no one is logged in
     control_plane.warning = {"id": "w1", "text": "Good night", "stop_in_seconds": 900.0}
     start()
     assert eventually(lambda: len(control_plane.heartbeats) >= 4)

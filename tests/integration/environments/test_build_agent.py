@@ -18,7 +18,7 @@ ONE = {**SPEC, "count": 1}
 POOL, TOKEN, SECRET = SPEC["pool"], "tok-EXAMPLE-123", SPEC["token_secret"]
 MANAGE, READ = ["read", "manage"], ["read"]
 ROLE = "Microsoft.Authorization/roleAssignments"
-# A stop waits for five minutes for what runs inside: at this speed they are long enough for what it asks meanwhile.
+# A stop waits for five minutes for what runs inside: at this speed they are long enough for the requests of that time.
 SPEED = 100.0
 TAKES_CARE = {"outcome": "succeeded", "leftovers": []}
 

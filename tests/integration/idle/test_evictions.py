@@ -82,7 +82,7 @@ def test_an_eviction_is_told_once_and_the_machine_stays_stopped(
         return bool(line_of(fleet, vm)["verdict"] == "evicted")
 
     until(seen_in_a_dry_run, "no dry run sees it")
-    assert notices(fleet, vm, "evicted") == [], "a dry run tells nobody"
+    assert notices(fleet, vm, "evicted") == [], "a dry run sends no notification"
     for _ in range(3):
         line = sweep_until(fleet, vm, "evicted")
     assert (line["verdict"], line["state"], line["next_action"]) == ("evicted", "stopped", None)

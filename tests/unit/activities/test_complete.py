@@ -1,17 +1,20 @@
 """Completion of the operation of a sweep: whatever request fails first, its repetition records everything."""
 
 import asyncio
+import json
+import logging
 from typing import Any
 
 import pytest
 from azure.core.exceptions import ServiceRequestError
 
-from activities.idle.complete import close_sweep_operation
+from activities.idle.complete import close_sweep_operation, finish_sweep
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.errors import CloudUnavailable
 from dormouse.idle.policy import IdlePolicy
-from dormouse.idle.sweep import SweepClosing
+from dormouse.idle.report import SweepSummary
+from dormouse.idle.sweep import SweepClosing, SweepEnd, SweepRequest
 from dormouse.lifecycle import State
 from dormouse.records.environments import Lock, Records
 from dormouse.records.machines import MachineRecords
@@ -75,3 +78,33 @@ def test_the_interval_that_a_stop_has_ended_is_kept_whichever_request_fails_firs
 
     asyncio.run(close())
     assert len(place.stumbling.keys("power")) > 0
+
+
+def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [json.loads(record.getMessage()) for record in caplog.records if record.getMessage().startswith('{"event": ')]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_the_end_of_a_sweep_is_an_event_in_the_log(caplog: pytest.LogCaptureFixture, dry_run: bool) -> None:
+    end = SweepEnd(SweepRequest("sweep-1", dry_run), NOW - 60, NOW, 1, SweepSummary(2, {"idle": 2}, {"stop": 2}, 7.5, 3.0))
+    with caplog.at_level(logging.INFO):
+        asyncio.run(finish_sweep(end, Place()))
+    (event,) = events(caplog)
+    assert (event["event"], event["sweep"], event["dry_run"]) == ("sweep ended", "sweep-1", dry_run)
+    assert (event["machines"], event["verdicts"], event["saved_amount"]) == (2, {"idle": 2}, 7.5)
+
+
+def test_an_action_that_failed_is_an_event_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    there = machine(subscription=SETTINGS.azure_subscription_id)
+    plan = planned(case(machine=there, policy=IdlePolicy(lead=0)))
+    place = Place()
+
+    async def close() -> None:
+        await MachineRecords(place.tables).change_tracked(there.key, lambda _: remembered(id=there.id))
+        failed = SweepClosing(OPERATION, plan, Outcome(OutcomeStatus.FAILED, "STOP NOT CONFIRMED"), NOW - 60, NOW)
+        await close_sweep_operation(failed, place)
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(close())
+    about = [(event["event"], event.get("machine") or event.get("outcome")) for event in events(caplog)]
+    assert about == [("action not confirmed", there.id), ("operation ended", "failed")]

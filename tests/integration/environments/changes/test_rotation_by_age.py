@@ -65,7 +65,7 @@ def test_old_passwords_are_rotated_once_while_their_machines_run_and_people_are_
         told = [message["body"] for message in azure.messages("/dormouse")]
         until(
             lambda: "password rotated" in str([message["body"] for message in azure.messages("/dormouse")]),
-            f"nobody was told: {told}",
+            f"no notification was sent: {told}",
         )
 
         assert plane.follow(plane.post("asleep", "start"))["outcome"] == "succeeded"
