@@ -47,7 +47,7 @@ async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
             notifies = tracked.alarmed_at == request.ended_at
             log.warning("%s", log_event("action not confirmed", machine=planned.machine.id, action=planned.action.value))
     began, ended = rfc3339(request.began_at), rfc3339(request.ended_at)
-    await close_operation(Completion(request.operation, planned.lock, outcome, began, ended), cloud)
+    await close_operation(Completion(request.operation, planned.lock, outcome, began, ended, request.steps), cloud)
     return notifies
 
 

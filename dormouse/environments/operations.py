@@ -60,7 +60,7 @@ class Provision:
 
 @dataclass(frozen=True, slots=True)
 class OtherSize:
-    """A placement with another VM size, to which stopped machines may be resized, and the record that then holds."""
+    """A placement with another VM size, to which stopped machines may be resized, and the record if all of them are."""
 
     placement: Placement
     record: EnvironmentRecord
@@ -71,8 +71,9 @@ class PowerChange:
     """Input of `change_power` and `hibernate_environment`: the resources of the environment, with their guest setups.
 
     `checked` is False if their setup is unknown, so that health checks cannot run after a start. `only` names the
-    resources whose power changes (empty: all). `placement` is where they are, and `other_sizes` are those to which they may
-    be resized if Azure has no capacity to start them. `deallocates`: what cannot hibernate is stopped without its memory.
+    resources whose power changes (empty: all). `placement` is where they are (`recorded_placement`: as it is recorded), and
+    `other_sizes` are those to which they may be resized if Azure has no capacity to start them. `deallocates`: what cannot
+    hibernate is stopped without its memory.
     """
 
     operation: str
@@ -84,6 +85,7 @@ class PowerChange:
     placement: Placement | None = None
     other_sizes: tuple[OtherSize, ...] = ()
     deallocates: bool = False
+    recorded_placement: Placement | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,9 @@ class Evaluation:
 
     `fault` says what is invalid in its tags or spec, `unreadable` which of its stored records cannot be read, `needed_by`
     which machines of its environment need it and are not stopped. `restarts_evicted`: its spec has it started again after
-    an eviction. `job` is a job that waits for its agent, `wakes_for_jobs`
-    whether such a job may start it, and `keep_minutes` how long it stays after its last one.
+    an eviction, and `resizes_at_start`: it may get another size if Azure has no capacity to start it. `job` is a job that
+    waits for its agent, `wakes_for_jobs` whether such a job may start it, and `keep_minutes` how long it stays after its
+    last one.
     """
 
     machine: SleepTarget
@@ -83,6 +84,7 @@ class Evaluation:
     unreadable: str = ""
     needed_by: tuple[str, ...] = ()
     restarts_evicted: bool = False
+    resizes_at_start: bool = False
     job: WaitingJob | None = None
     wakes_for_jobs: bool = False
     keep_minutes: int = 0

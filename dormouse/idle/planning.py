@@ -77,6 +77,7 @@ def _planned(one: Evaluated, records: Records, home: str) -> PlannedAction:
         hibernate=hibernates(case),
         suspended=_suspended(one, records),
         job=job,
+        resizes=case.resizes_at_start and decision.action is NextAction.START,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from activities.idle.execute import recheck_lease_end
+from activities.idle.hand_over import recheck_lease_end
 from activities.inventory import read_owned_resources
 from activities.records import list_dependents
 from activities.resources.generic import delete_resource, list_deleted, purge_resource, put_resource, take_snapshot
