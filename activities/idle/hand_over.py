@@ -22,7 +22,7 @@ async def recheck_lease_end(request: LeaseEnd, cloud: Cloud) -> str:
 
     On success the deletion takes over the lock from the page of the sweep that took it.
     """
-    why = await _why_not(request.claim, request.claim.planned, cloud)
+    why = await _why_not(request.claim.planned, cloud)
     return why or ("" if await _take_over(request.claim, "", cloud) else LOCK_LOST)
 
 
@@ -32,8 +32,8 @@ async def recheck_refused_start(request: RefusedStart, cloud: Cloud) -> StartEls
     On success the orchestration that goes on takes over the lock from the page of the sweep that took it.
     """
     claim = request.claim
-    planned = replace(claim.planned, judged_at=request.now)  # it is decided again here
-    why = await _why_not(claim, planned, cloud)
+    planned = replace(claim.planned, judged_at=cloud.now())  # it is decided again here
+    why = await _why_not(planned, cloud)
     if why:
         return StartElsewhere(why=why)
     try:
@@ -51,10 +51,7 @@ async def recheck_refused_start(request: RefusedStart, cloud: Cloud) -> StartEls
     return StartElsewhere(change) if await _take_over(claim, request.instance_id, cloud) else StartElsewhere(why=LOCK_LOST)
 
 
-async def _why_not(claim: ActionClaim, planned: PlannedAction, cloud: Cloud) -> str:
-    held = await Records(cloud.tables).lock(planned.lock)
-    if held is None or held.operation != claim.operation:
-        return LOCK_LOST
+async def _why_not(planned: PlannedAction, cloud: Cloud) -> str:
     try:
         case = await read_again(planned, {}, cloud)
     except UnreadableRecord as error:

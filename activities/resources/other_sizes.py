@@ -33,14 +33,14 @@ async def other_sizes(
         wanted = _placements(spec, now, started)
     except (KeyError, ValueError):
         return record.placement, ()
-    after = [[*_with_sizes(machines, started, one.size)] for one in wanted]
-    costs = await asyncio.gather(*(_cost(now.region, each, prices) for each in after))
     limit = spec.max_hourly_cost
-    cheap = [one for one, cost in zip(wanted, costs, strict=True) if limit is None or (cost is not None and cost <= limit)]
+    if limit is not None:
+        costs = await asyncio.gather(*(_cost(now.region, _sized(machines, started, one.size), prices) for one in wanted))
+        wanted = [one for one, cost in zip(wanted, costs, strict=True) if cost is not None and cost <= limit]
     asked = spec.placements()[0]
     sizes = {one.settings[SIZE] for one in started}
     place = replace(now, size=sizes.pop()) if len(sizes) == 1 else now
-    return place, tuple(OtherSize(one, _record_in(record, machines, one, asked)) for one in cheap)
+    return place, tuple(OtherSize(one, _record_in(record, machines, one, asked)) for one in wanted)
 
 
 def _placements(spec: EnvironmentSpec, now: Placement, started: Iterable[Resource]) -> Sequence[Placement]:
@@ -64,11 +64,10 @@ def _record_in(
     record: EnvironmentRecord, machines: Sequence[Resource], placement: Placement, asked: Placement
 ) -> EnvironmentRecord:
     """The record of an environment of which all machines have the size of another placement."""
-    resources = tuple(_with_sizes(record.resources, machines, placement.size))
+    resources = tuple(_sized(record.resources, machines, placement.size))
     return replace(record, resources=resources, placement=placement if placement != asked else None)
 
 
-def _with_sizes(resources: Iterable[Resource], resized: Sequence[Resource], size: str) -> Iterable[Resource]:
+def _sized(resources: Iterable[Resource], resized: Iterable[Resource], size: str) -> list[Resource]:
     names = {one.name for one in resized}
-    for one in resources:
-        yield replace(one, settings={**one.settings, SIZE: size}) if one.name in names else one
+    return [replace(one, settings={**one.settings, SIZE: size}) if one.name in names else one for one in resources]

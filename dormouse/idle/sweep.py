@@ -149,14 +149,13 @@ class LeaseEnd:
 class RefusedStart:
     """Input of `start_with_other_size`: a claim whose start Azure refused, since when, and the orchestration that goes on.
 
-    `locked_at` is when the machine was locked (seconds since 1970), and `now` when it is decided again.
+    `locked_at` is when the machine was locked (seconds since 1970).
     """
 
     claim: ActionClaim
     refusals: tuple[Refusal, ...]
     locked_at: float
     instance_id: str
-    now: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

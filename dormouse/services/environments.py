@@ -20,7 +20,6 @@ from dormouse.services.apply import (
     alternatives_of,
     desired_state_of,
     record_of,
-    resources_on_record,
 )
 from dormouse.services.apply_preview import preview_of
 from dormouse.services.context import Context
@@ -29,6 +28,7 @@ from dormouse.services.dependencies import Dependencies
 from dormouse.services.idle.keeping import extend_tracked, hold_tracked, keep_stopped
 from dormouse.services.locks import require_staying, running_operation, running_operations
 from dormouse.services.operations import Started, operation_of, start, under_way_already
+from dormouse.services.recorded_plans import resources_on_record
 from dormouse.services.views.environments import (
     EnvironmentView,
     environment_view_of,

@@ -64,7 +64,7 @@ def start_with_other_size(context: Context) -> Orchestration[Any]:
 
 
 def _start(context: Context, request: RefusedStart, tracker: ProgressTracker) -> Orchestration[Outcome]:
-    found = yield from run(context, recheck_refused_start, replace(request, now=now_of(context)))
+    found = yield from run(context, recheck_refused_start, request)
     if found.change is None:
         return Outcome.failed(request.refusals, undone=NOT_TRIED.format(why=found.why))
     change = found.change
