@@ -19,7 +19,6 @@ ALL: tuple[Activity, ...] = (
     generic.list_deleted,
     generic.purge_resource,
     generic.change_resource_power,
-    generic.resize_resource,
     generic.suspend_resource,
     generic.resume_resource,
     generic.detach_resources,

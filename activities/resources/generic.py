@@ -70,12 +70,6 @@ async def change_resource_power(request: PowerRequest, cloud: Cloud) -> Answer:
     return await power(request, cloud) if power else Done()
 
 
-async def resize_resource(request: Resource, cloud: Cloud) -> Answer:
-    """Start giving a stopped resource the size in its settings; safe if it has that size already."""
-    resize = api_of(request).resize
-    return await resize(request, cloud) if resize else Done()
-
-
 async def suspend_resource(request: Resource, cloud: Cloud) -> Answer:
     """Start suspending a resource, before what it needs is stopped or deleted."""
     suspend = api_of(request).suspend
