@@ -14,11 +14,14 @@ from local.azure.providers.common import canonical
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
+    COMPONENT,
     CONTAINER,
     DISK,
     EXTENSION,
     FIREWALL,
+    IDENTITY,
     KEY_VAULT,
+    LOG_WORKSPACE,
     MACHINE,
     NIC,
     ROLE,
@@ -26,6 +29,7 @@ from local.azure.providers.kinds import (
     VNET,
 )
 from local.azure.services.arm import kind_of
+from tests.contract import bodies
 from tests.contract.azure import Azure
 from tests.contract.recordings import REGION, REGIONS, SIZE, Recording
 
@@ -157,6 +161,9 @@ class Preparation:
             KEY_VAULT: self._vault,
             ROLE: lambda _, same: self._role(rid, same),
             DISK: self._disk,
+            IDENTITY: bodies.identity,
+            LOG_WORKSPACE: bodies.log_workspace,
+            COMPONENT: bodies.component,
         }
         kind = kind_of(path)
         return make[kind](path, body) if kind in make else None
@@ -283,11 +290,9 @@ class Preparation:
         return found
 
     def identities(self, body: Body) -> None:
-        """The user-assigned identities of a machine, which are not served."""
+        """The user-assigned identities of a machine."""
         for identifier in (body.get("identity") or {}).get("userAssignedIdentities") or {}:
-            self.group(identifier)
-            kind, name = "Microsoft.ManagedIdentity/userAssignedIdentities", identifier.rpartition("/")[2]
-            self.azure.world.keep({"id": identifier, "type": kind, "name": name, "properties": {}})
+            self.make(identifier)
 
     def disk(self, path: str, kind: str = "Premium_LRS", size: int = 1, zones: list[str] | None = None) -> None:
         """An empty disk that nothing uses, in the zone of the machine that it is for."""

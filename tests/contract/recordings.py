@@ -34,6 +34,9 @@ SERVED = re.compile(
             r"POST \[tenant\]/microsoft\.resourcegraph/resources$",
             r"\w+ vault:/(?:deleted)?secrets",
             r"GET \[res\]/microsoft\.insights/metrics$",
+            r"\w+ \[rg\]/microsoft\.managedidentity/userassignedidentities(?:/\{\})?$",
+            r"\w+ \[rg\]/microsoft\.operationalinsights/workspaces(?:/\{\})?$",
+            r"\w+ \[(?:rg|sub)\]/microsoft\.insights/components(?:/\{\})?$",
         )
     ),
     re.IGNORECASE,

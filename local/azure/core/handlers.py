@@ -6,18 +6,21 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.world import World, visible
-from local.azure.providers import network, roles, storage, vaults
+from local.azure.providers import identities, monitoring, network, roles, storage, vaults
 from local.azure.providers.common import Put, delete_later, found, shown
 from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
     BLOB_SERVICE,
+    COMPONENT,
     CONTAINER,
     DISK,
     EXTENSION,
     FIREWALL,
+    IDENTITY,
     KEY_VAULT,
+    LOG_WORKSPACE,
     MACHINE,
     NIC,
     ROLE,
@@ -34,6 +37,11 @@ def _shown(world: World, rid: ResourceId, request: Request) -> Answer:
         raise not_simulated(f"$expand of {rid.type}")
     seen = shown(world, found(world, rid), request)
     return Answer(200, seen, {"ETag": seen["etag"]} if "etag" in seen else {})
+
+
+def _plain(world: World, rid: ResourceId, request: Request) -> Answer:
+    """A resource whose ETag is in the body only."""
+    return Answer(200, _shown(world, rid, request).body)
 
 
 def _machine(world: World, rid: ResourceId, request: Request) -> Answer:
@@ -71,6 +79,9 @@ PUT: dict[str, Put] = {
     EXTENSION: extensions.put_extension,
     ROLE: lambda world, rid, request: roles.put(world, rid, request.json()),
     KEY_VAULT: vaults.put_vault,
+    IDENTITY: identities.put_identity,
+    LOG_WORKSPACE: monitoring.put_workspace,
+    COMPONENT: monitoring.put_component,
 }
 PATCH: dict[str, Handler] = {
     VNET: network.patch_tags,
@@ -87,19 +98,25 @@ GET: dict[str, Handler] = {
     SUBNET: network.get_subnet,
     MACHINE: _machine,
     EXTENSION: _extension,
-    **dict.fromkeys(
-        (VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT),
-        _shown,
-    ),
+    **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
+    **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT), _plain),
 }
 DELETE: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: storage.delete_container(world, rid),
     ACCOUNT: lambda world, rid, _: storage.delete_account(world, rid),
     KEY_VAULT: lambda world, rid, _: vaults.delete_vault(world, rid),
+    IDENTITY: lambda world, rid, _: identities.delete_identity(world, rid),
+    LOG_WORKSPACE: monitoring.delete_workspace,
+    COMPONENT: lambda world, rid, _: monitoring.delete_component(world, rid),
     MACHINE: machines.delete_machine,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK), _delete),
 }
-LIST = frozenset({VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT})
+LIST = frozenset(
+    {VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT}
+)
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
 # For these, deleting a missing resource is not an error.
-FORGETTABLE = frozenset({MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT})
+FORGETTABLE = frozenset(
+    {MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT} | {IDENTITY, LOG_WORKSPACE, COMPONENT}
+)

@@ -7,12 +7,15 @@ from local.azure.core.responses import not_simulated
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
+    COMPONENT,
     CONTAINER,
     DISK,
     EXTENSION,
     FIREWALL,
     GROUP,
+    IDENTITY,
     KEY_VAULT,
+    LOG_WORKSPACE,
     MACHINE,
     NIC,
     ROLE,
@@ -242,6 +245,22 @@ ASKED: dict[str, Mapping[str, Any]] = {
             ),
             **dict.fromkeys(("enableAutomaticUpgrade", "forceUpdateTag", "suppressFailures"), ANY),
         },
+    },
+    IDENTITY: TAGGED,
+    LOG_WORKSPACE: {
+        **TAGGED,
+        "properties": {
+            **READ_ONLY,
+            "sku": {"name": ANY},
+            **dict.fromkeys(("retentionInDays", "publicNetworkAccessForIngestion", "publicNetworkAccessForQuery"), ANY),
+            "features": {"disableLocalAuth": ANY, "enableLogAccessUsingOnlyResourcePermissions": ANY},
+            "workspaceCapping": {"dailyQuotaGb": ANY},
+        },
+    },
+    COMPONENT: {
+        **TAGGED,
+        "kind": ANY,
+        "properties": dict.fromkeys(("Application_Type", "WorkspaceResourceId", "DisableLocalAuth"), ANY),
     },
     ROLE: {**PART, "properties": dict.fromkeys(("roleDefinitionId", "principalId", "principalType", "description"), ANY)},
     KEY_VAULT: {

@@ -23,7 +23,7 @@ ONE_GROUP = re.compile(r"/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)", r
 CONTENTS = re.compile(r"/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)/resources", re.IGNORECASE)
 POLL = re.compile(
     r"/subscriptions/[^/]+/providers/(?P<provider>[^/]+)/locations/[^/]+/"
-    r"(?P<style>operations|DiskOperations|operationResults|asyncoperations)/(?P<id>[^/]+)"
+    r"(?P<style>operations|DiskOperations|operationResults|asyncoperations|operationstatuses)/(?P<id>[^/]+)"
 )
 GROUP_POLL = re.compile(r"/subscriptions/[^/]+/operationresults/(?P<token>[^/]+)")
 USAGES = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Compute/locations/(?P<region>[^/]+)/usages", re.IGNORECASE)

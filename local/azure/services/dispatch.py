@@ -16,6 +16,7 @@ from local.azure.providers.kinds import (
     DISK,
     EXTENSION,
     LOCK,
+    LOG_WORKSPACE,
     MACHINE,
     METRIC,
     ROLE,
@@ -29,6 +30,7 @@ NAME = re.compile(r"\w(?:[\w.-]*\w)?")
 LONGEST_NAME = 80
 VERBS = {"PUT": PUT, "PATCH": PATCH, "GET": GET, "DELETE": DELETE}
 PARAMETERS = {"GET": ("$expand",), "POST": ("hibernate", "skipshutdown")}
+PARAMETERS_OF = {("DELETE", LOG_WORKSPACE): ("force",)}
 # Lists of things that are no resources of their own here.
 OTHER_LISTS = {
     LOCK: authorization.list_locks,
@@ -42,7 +44,7 @@ def answer(world: World, request: Request, rid: ResourceId) -> Answer:
     """Answer one request about a resource, or about all resources of a type; raises Refused."""
     if request.method == "GET" and rid.collection:
         return _listed(world, request, rid)
-    request.check_query(*PARAMETERS.get(request.method, ()))
+    request.check_query(*PARAMETERS.get(request.method, ()), *PARAMETERS_OF.get((request.method, rid.type), ()))
     _check_conditions(request)
     if request.method == "POST":
         return _action(world, request, rid)

@@ -1,0 +1,32 @@
+"""Bodies that create resources like recorded ones, of kinds that need nothing but their body."""
+
+from typing import Any
+
+Body = dict[str, Any]
+OF_WORKSPACES = ("retentionInDays", "publicNetworkAccessForIngestion", "publicNetworkAccessForQuery")
+OF_COMPONENTS = ("Application_Type", "WorkspaceResourceId", "DisableLocalAuth")
+
+
+def identity(_: str, like: Body) -> Body:
+    """A user-assigned identity."""
+    return _placed(like)
+
+
+def log_workspace(_: str, like: Body) -> Body:
+    """A workspace of Log Analytics with the retention and the limit of a recorded one."""
+    given = like["properties"]
+    limit = {"dailyQuotaGb": (given.get("workspaceCapping") or {}).get("dailyQuotaGb", -1)}
+    return {**_placed(like), "properties": {**_only(given, OF_WORKSPACES), "workspaceCapping": limit}}
+
+
+def component(_: str, like: Body) -> Body:
+    """A component of Application Insights with the workspace of a recorded one."""
+    return {**_placed(like), "kind": like.get("kind", "web"), "properties": _only(like["properties"], OF_COMPONENTS)}
+
+
+def _placed(like: Body) -> Body:
+    return {name: like[name] for name in ("location", "tags") if like.get(name) is not None}
+
+
+def _only(given: Body, names: tuple[str, ...]) -> Body:
+    return {name: given[name] for name in names if given.get(name) is not None}
