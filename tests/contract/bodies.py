@@ -4,6 +4,10 @@ from typing import Any
 
 Body = dict[str, Any]
 OF_WORKSPACES = ("retentionInDays", "publicNetworkAccessForIngestion", "publicNetworkAccessForQuery")
+OF_REGISTRIES = (
+    *("adminUserEnabled", "anonymousPullEnabled", "publicNetworkAccess", "zoneRedundancy", "networkRuleBypassOptions"),
+    *("policies", "encryption", "metadataSearch"),
+)
 OF_COMPONENTS = ("Application_Type", "WorkspaceResourceId", "DisableLocalAuth")
 
 
@@ -22,6 +26,16 @@ def log_workspace(_: str, like: Body) -> Body:
 def component(_: str, like: Body) -> Body:
     """A component of Application Insights with the workspace of a recorded one."""
     return {**_placed(like), "kind": like.get("kind", "web"), "properties": _only(like["properties"], OF_COMPONENTS)}
+
+
+def registry(_: str, like: Body) -> Body:
+    """A registry of the tier of a recorded one, with the properties that can be set."""
+    sku = {"name": (like.get("sku") or {}).get("name", "Standard")}
+    settings = _only(like["properties"], OF_REGISTRIES)
+    rules = like["properties"].get("networkRuleSet")
+    if rules:
+        settings["networkRuleSet"] = {"defaultAction": rules["defaultAction"]}
+    return {**_placed(like), **_only(like, ("identity",)), "sku": sku, "properties": settings}
 
 
 def _placed(like: Body) -> Body:

@@ -251,6 +251,11 @@ EXPLAINED = (
         ("53ca2ca690b6",),
         (r"missing: properties\.clientSecretUrl",),
     ),
+    Explanation(
+        "a registry whose creation had failed",
+        ("c4a9112ff731",),
+        (r"value of value\[\]\.properties\.provisioningState: 'Failed', ours 'Succeeded'",),
+    ),
 )
 
 

@@ -24,6 +24,7 @@ from local.azure.providers.kinds import (
     LOG_WORKSPACE,
     MACHINE,
     NIC,
+    REGISTRY,
     ROLE,
     SUBNET,
     VNET,
@@ -164,6 +165,7 @@ class Preparation:
             IDENTITY: bodies.identity,
             LOG_WORKSPACE: bodies.log_workspace,
             COMPONENT: bodies.component,
+            REGISTRY: bodies.registry,
         }
         kind = kind_of(path)
         return make[kind](path, body) if kind in make else None

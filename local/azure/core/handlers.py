@@ -6,7 +6,7 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.world import World, visible
-from local.azure.providers import identities, monitoring, network, roles, storage, vaults
+from local.azure.providers import identities, monitoring, network, registries, roles, storage, vaults
 from local.azure.providers.common import Put, delete_later, found, shown
 from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
 from local.azure.providers.kinds import (
@@ -23,6 +23,7 @@ from local.azure.providers.kinds import (
     LOG_WORKSPACE,
     MACHINE,
     NIC,
+    REGISTRY,
     ROLE,
     SNAPSHOT,
     SUBNET,
@@ -82,6 +83,7 @@ PUT: dict[str, Put] = {
     IDENTITY: identities.put_identity,
     LOG_WORKSPACE: monitoring.put_workspace,
     COMPONENT: monitoring.put_component,
+    REGISTRY: registries.put_registry,
 }
 PATCH: dict[str, Handler] = {
     VNET: network.patch_tags,
@@ -99,7 +101,7 @@ GET: dict[str, Handler] = {
     MACHINE: _machine,
     EXTENSION: _extension,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
-    **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT), _plain),
+    **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY), _plain),
 }
 DELETE: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: storage.delete_container(world, rid),
@@ -107,16 +109,18 @@ DELETE: dict[str, Handler] = {
     KEY_VAULT: lambda world, rid, _: vaults.delete_vault(world, rid),
     IDENTITY: lambda world, rid, _: identities.delete_identity(world, rid),
     LOG_WORKSPACE: monitoring.delete_workspace,
+    REGISTRY: registries.delete_registry,
     COMPONENT: lambda world, rid, _: monitoring.delete_component(world, rid),
     MACHINE: machines.delete_machine,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK), _delete),
 }
 LIST = frozenset(
     {VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT}
-    | {IDENTITY, LOG_WORKSPACE, COMPONENT}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY}
 )
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
 # For these, deleting a missing resource is not an error.
 FORGETTABLE = frozenset(
-    {MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT} | {IDENTITY, LOG_WORKSPACE, COMPONENT}
+    {MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY}
 )
