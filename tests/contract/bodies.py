@@ -38,6 +38,11 @@ def registry(_: str, like: Body) -> Body:
     return {**_placed(like), **_only(like, ("identity",)), "sku": sku, "properties": settings}
 
 
+def custom_role(_: str, like: Body) -> Body:
+    """A custom role with the permissions of a recorded one."""
+    return {"properties": _only(like["properties"], ("roleName", "description", "assignableScopes", "permissions"))}
+
+
 def _placed(like: Body) -> Body:
     return {name: like[name] for name in ("location", "tags") if like.get(name) is not None}
 

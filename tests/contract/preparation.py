@@ -26,6 +26,7 @@ from local.azure.providers.kinds import (
     NIC,
     REGISTRY,
     ROLE,
+    ROLE_DEFINITION,
     SUBNET,
     VNET,
 )
@@ -165,6 +166,7 @@ class Preparation:
             IDENTITY: bodies.identity,
             LOG_WORKSPACE: bodies.log_workspace,
             COMPONENT: bodies.component,
+            ROLE_DEFINITION: bodies.custom_role,
             REGISTRY: bodies.registry,
         }
         kind = kind_of(path)

@@ -37,6 +37,7 @@ ABSENT = (
     "ParentResourceNotFound",
     "ResourceGroupNotFound",
     "RoleAssignmentNotFound",
+    "RoleDefinitionDoesNotExist",
     "ContainerNotFound",
 )
 

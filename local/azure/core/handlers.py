@@ -6,7 +6,7 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.world import World, visible
-from local.azure.providers import identities, monitoring, network, registries, roles, storage, vaults
+from local.azure.providers import custom_roles, identities, monitoring, network, registries, roles, storage, vaults
 from local.azure.providers.common import Put, delete_later, found, shown
 from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
 from local.azure.providers.kinds import (
@@ -25,6 +25,7 @@ from local.azure.providers.kinds import (
     NIC,
     REGISTRY,
     ROLE,
+    ROLE_DEFINITION,
     SNAPSHOT,
     SUBNET,
     VNET,
@@ -79,6 +80,7 @@ PUT: dict[str, Put] = {
     SNAPSHOT: snapshots.put_snapshot,
     EXTENSION: extensions.put_extension,
     ROLE: lambda world, rid, request: roles.put(world, rid, request.json()),
+    ROLE_DEFINITION: lambda world, rid, request: custom_roles.put(world, rid, request.json()),
     KEY_VAULT: vaults.put_vault,
     IDENTITY: identities.put_identity,
     LOG_WORKSPACE: monitoring.put_workspace,
@@ -97,6 +99,7 @@ PATCH: dict[str, Handler] = {
 GET: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: storage.get_container(world, rid),
     ROLE: lambda world, rid, _: roles.get(world, rid),
+    ROLE_DEFINITION: lambda world, rid, _: custom_roles.get(world, rid),
     SUBNET: network.get_subnet,
     MACHINE: _machine,
     EXTENSION: _extension,

@@ -20,6 +20,7 @@ from local.azure.providers.kinds import (
     NIC,
     REGISTRY,
     ROLE,
+    ROLE_DEFINITION,
     SNAPSHOT,
     VNET,
 )
@@ -284,6 +285,13 @@ ASKED: dict[str, Mapping[str, Any]] = {
         **TAGGED,
         "kind": ANY,
         "properties": dict.fromkeys(("Application_Type", "WorkspaceResourceId", "DisableLocalAuth"), ANY),
+    },
+    ROLE_DEFINITION: {
+        **PART,
+        "properties": {
+            **dict.fromkeys(("roleName", "type", "description", "assignableScopes"), ANY),
+            "permissions": [dict.fromkeys(("actions", "notActions", "dataActions", "notDataActions"), ANY)],
+        },
     },
     ROLE: {**PART, "properties": dict.fromkeys(("roleDefinitionId", "principalId", "principalType", "description"), ANY)},
     KEY_VAULT: {
