@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from local.azure.providers.kinds import ACCOUNT, KEY_VAULT
+
 Body = dict[str, Any]
 OF_WORKSPACES = ("retentionInDays", "publicNetworkAccessForIngestion", "publicNetworkAccessForQuery")
 OF_REGISTRIES = (
@@ -36,6 +38,17 @@ def registry(_: str, like: Body) -> Body:
     if rules:
         settings["networkRuleSet"] = {"defaultAction": rules["defaultAction"]}
     return {**_placed(like), **_only(like, ("identity",)), "sku": sku, "properties": settings}
+
+
+def ml_workspace(path: str, like: Body) -> Body:
+    """A workspace for machine learning with the storage and the vault of a recorded one, or others."""
+    group, name = path.partition("/providers/")[0], path.rpartition("/")[2]
+    parts = {
+        "storageAccount": f"{group}/providers/{ACCOUNT}/of{name}",
+        "keyVault": f"{group}/providers/{KEY_VAULT}/of-{name}",
+    }
+    given = _only(like["properties"], (*parts, "enableDataIsolation"))
+    return {**_placed(like), "identity": {"type": "SystemAssigned"}, "properties": {**parts, **given}}
 
 
 def custom_role(_: str, like: Body) -> Body:

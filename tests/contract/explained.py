@@ -256,6 +256,11 @@ EXPLAINED = (
         ("c4a9112ff731",),
         (r"value of value\[\]\.properties\.provisioningState: 'Failed', ours 'Succeeded'",),
     ),
+    Explanation(
+        "the notebooks of this region were served from another one",
+        ("1fb4e4217dcf",),
+        (r"value of properties\.notebookInfo\.fqdn: .*westus2\.notebooks\.azure\.net', ours '.*westus3\.notebooks.*",),
+    ),
 )
 
 

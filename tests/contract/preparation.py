@@ -23,6 +23,8 @@ from local.azure.providers.kinds import (
     KEY_VAULT,
     LOG_WORKSPACE,
     MACHINE,
+    ML_COMPUTE,
+    ML_WORKSPACE,
     NIC,
     REGISTRY,
     ROLE,
@@ -166,6 +168,8 @@ class Preparation:
             IDENTITY: bodies.identity,
             LOG_WORKSPACE: bodies.log_workspace,
             COMPONENT: bodies.component,
+            ML_COMPUTE: self._compute,
+            ML_WORKSPACE: bodies.ml_workspace,
             ROLE_DEFINITION: bodies.custom_role,
             REGISTRY: bodies.registry,
         }
@@ -193,6 +197,10 @@ class Preparation:
     def _extension(self, path: str, body: Body) -> Body:
         self.make(path.rpartition("/extensions")[0])
         body["properties"].setdefault("type", "T")
+        return body
+
+    def _compute(self, path: str, body: Body) -> Body:
+        self.make(path.rpartition("/computes")[0])
         return body
 
     def _vault(self, _: str, body: Body) -> Body:

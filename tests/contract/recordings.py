@@ -37,6 +37,7 @@ SERVED = re.compile(
             r"(?:GET|PUT|DELETE) \[(?:rg|sub)\]/microsoft\.containerregistry/registries(?:/\{\})?$",
             r"POST \[sub\]/microsoft\.containerregistry/checknameavailability$",
             r"\w+ \[(?:rg|sub)\]/microsoft\.authorization/roledefinitions/\{\}$",
+            r"\w+ \[rg\]/microsoft\.machinelearningservices/workspaces(?:/\{\}(?:/(?:computes|datastores)(?:/\{\})?)?)?$",
             r"\w+ \[rg\]/microsoft\.managedidentity/userassignedidentities(?:/\{\})?$",
             r"\w+ \[rg\]/microsoft\.operationalinsights/workspaces(?:/\{\})?$",
             r"\w+ \[(?:rg|sub)\]/microsoft\.insights/components(?:/\{\})?$",

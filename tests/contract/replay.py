@@ -192,7 +192,7 @@ def _prepare_put(prepare: Preparation, recording: Recording, rid: ResourceId, an
     if rid.type.lower() == NIC.lower() and "azure-asyncoperation" in recording.headers:
         ready = answered["properties"]["provisioningState"] == "Succeeded"
         prepare.azure.create_cards(Creation.POLLED if ready else Creation.SLOWLY)
-    parent = re.match(r"(.*)/(?:extensions|blobServices)/", recording.bare, re.IGNORECASE)
+    parent = re.match(r"(.*)/(?:extensions|blobServices|computes|datastores)/", recording.bare, re.IGNORECASE)
     if parent and recording.code != "ParentResourceNotFound":
         prepare.make(parent[1])
     if _state(answered) == "Restoring":

@@ -6,7 +6,18 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.world import World, visible
-from local.azure.providers import custom_roles, identities, monitoring, network, registries, roles, storage, vaults
+from local.azure.providers import (
+    custom_roles,
+    identities,
+    machine_learning,
+    ml_contents,
+    monitoring,
+    network,
+    registries,
+    roles,
+    storage,
+    vaults,
+)
 from local.azure.providers.common import Put, delete_later, found, shown
 from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
 from local.azure.providers.kinds import (
@@ -15,6 +26,7 @@ from local.azure.providers.kinds import (
     BLOB_SERVICE,
     COMPONENT,
     CONTAINER,
+    DATASTORE,
     DISK,
     EXTENSION,
     FIREWALL,
@@ -22,6 +34,8 @@ from local.azure.providers.kinds import (
     KEY_VAULT,
     LOG_WORKSPACE,
     MACHINE,
+    ML_COMPUTE,
+    ML_WORKSPACE,
     NIC,
     REGISTRY,
     ROLE,
@@ -86,6 +100,9 @@ PUT: dict[str, Put] = {
     LOG_WORKSPACE: monitoring.put_workspace,
     COMPONENT: monitoring.put_component,
     REGISTRY: registries.put_registry,
+    ML_WORKSPACE: machine_learning.put_workspace,
+    ML_COMPUTE: ml_contents.put_compute,
+    DATASTORE: ml_contents.put_datastore,
 }
 PATCH: dict[str, Handler] = {
     VNET: network.patch_tags,
@@ -95,16 +112,19 @@ PATCH: dict[str, Handler] = {
     ACCOUNT: storage.patch_tags,
     MACHINE: machines.patch_machine,
     DISK: resizing.patch_disk,
+    ML_WORKSPACE: machine_learning.patch_workspace,
+    ML_COMPUTE: ml_contents.patch_compute,
 }
 GET: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: storage.get_container(world, rid),
     ROLE: lambda world, rid, _: roles.get(world, rid),
     ROLE_DEFINITION: lambda world, rid, _: custom_roles.get(world, rid),
+    DATASTORE: lambda world, rid, _: ml_contents.get_datastore(world, rid),
     SUBNET: network.get_subnet,
     MACHINE: _machine,
     EXTENSION: _extension,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
-    **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY), _plain),
+    **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
 }
 DELETE: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: storage.delete_container(world, rid),
@@ -113,13 +133,16 @@ DELETE: dict[str, Handler] = {
     IDENTITY: lambda world, rid, _: identities.delete_identity(world, rid),
     LOG_WORKSPACE: monitoring.delete_workspace,
     REGISTRY: registries.delete_registry,
+    ML_WORKSPACE: machine_learning.delete_workspace,
+    ML_COMPUTE: ml_contents.delete_compute,
+    DATASTORE: lambda world, rid, _: ml_contents.delete_datastore(world, rid),
     COMPONENT: lambda world, rid, _: monitoring.delete_component(world, rid),
     MACHINE: machines.delete_machine,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK), _delete),
 }
 LIST = frozenset(
     {VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT}
-    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE, DATASTORE}
 )
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
 # For these, deleting a missing resource is not an error.

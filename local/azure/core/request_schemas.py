@@ -3,43 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
+from local.azure.core.platform_schemas import PLATFORM
 from local.azure.core.responses import not_simulated
+from local.azure.core.schema_parts import ANY, NOTHING, PART, READ_ONLY, TAGGED, Only
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
-    COMPONENT,
     CONTAINER,
     DISK,
     EXTENSION,
     FIREWALL,
     GROUP,
-    IDENTITY,
     KEY_VAULT,
-    LOG_WORKSPACE,
     MACHINE,
     NIC,
-    REGISTRY,
     ROLE,
-    ROLE_DEFINITION,
     SNAPSHOT,
     VNET,
 )
 
-ANY = object()
-
-
-class Only:
-    """A property that is accepted only with these values: others would change what Azure does."""
-
-    def __init__(self, *values: Any) -> None:
-        self.values = values
-
-
-NOTHING = Only()
-TAGGED: dict[str, Any] = {"id": ANY, "name": ANY, "type": ANY, "etag": ANY, "location": ANY, "tags": ANY}
-READ_ONLY: dict[str, Any] = {"provisioningState": ANY, "resourceGuid": ANY}
 REFERENCE: dict[str, Any] = {"id": ANY, "resourceGroup": ANY}
-PART: dict[str, Any] = {"id": ANY, "name": ANY, "type": ANY, "etag": ANY}
 RULE = {
     **dict.fromkeys(("protocol", "access", "priority", "direction", "description", "provisioningState"), ANY),
     **{
@@ -148,6 +131,7 @@ ACCOUNT_PROPERTIES: dict[str, Any] = {
     "isSftpEnabled": Only(False),
 }
 ASKED: dict[str, Mapping[str, Any]] = {
+    **PLATFORM,
     GROUP: {**TAGGED, "managedBy": ANY, "properties": ANY},
     VNET: {
         **TAGGED,
@@ -246,51 +230,6 @@ ASKED: dict[str, Mapping[str, Any]] = {
                 ("publisher", "type", "typeHandlerVersion", "autoUpgradeMinorVersion", "settings", "protectedSettings"), ANY
             ),
             **dict.fromkeys(("enableAutomaticUpgrade", "forceUpdateTag", "suppressFailures"), ANY),
-        },
-    },
-    IDENTITY: TAGGED,
-    LOG_WORKSPACE: {
-        **TAGGED,
-        "properties": {
-            **READ_ONLY,
-            "sku": {"name": ANY},
-            **dict.fromkeys(("retentionInDays", "publicNetworkAccessForIngestion", "publicNetworkAccessForQuery"), ANY),
-            "features": {"disableLocalAuth": ANY, "enableLogAccessUsingOnlyResourcePermissions": ANY},
-            "workspaceCapping": {"dailyQuotaGb": ANY},
-        },
-    },
-    REGISTRY: {
-        **TAGGED,
-        "sku": {"name": Only("Basic", "Standard", "Premium"), "tier": ANY},
-        "identity": {"type": Only("UserAssigned", "userAssigned"), "userAssignedIdentities": ANY},
-        "properties": {
-            **READ_ONLY,
-            **dict.fromkeys(("adminUserEnabled", "anonymousPullEnabled", "publicNetworkAccess", "zoneRedundancy"), ANY),
-            **dict.fromkeys(("networkRuleBypassOptions", "metadataSearch"), ANY),
-            "networkRuleSet": {"defaultAction": ANY, "ipRules": NOTHING},
-            "dataEndpointEnabled": Only(False),
-            "roleAssignmentMode": Only("LegacyRegistryPermissions"),
-            "encryption": {"status": Only("disabled")},
-            "policies": {
-                "quarantinePolicy": {"status": Only("disabled")},
-                "trustPolicy": {"type": ANY, "status": Only("disabled")},
-                "retentionPolicy": {"days": ANY, "status": Only("disabled"), "lastUpdatedTime": ANY},
-                "softDeletePolicy": {"retentionDays": ANY, "status": Only("disabled"), "lastUpdatedTime": ANY},
-                "exportPolicy": {"status": ANY},
-                "azureADAuthenticationAsArmPolicy": {"status": ANY},
-            },
-        },
-    },
-    COMPONENT: {
-        **TAGGED,
-        "kind": ANY,
-        "properties": dict.fromkeys(("Application_Type", "WorkspaceResourceId", "DisableLocalAuth"), ANY),
-    },
-    ROLE_DEFINITION: {
-        **PART,
-        "properties": {
-            **dict.fromkeys(("roleName", "type", "description", "assignableScopes"), ANY),
-            "permissions": [dict.fromkeys(("actions", "notActions", "dataActions", "notDataActions"), ANY)],
         },
     },
     ROLE: {**PART, "properties": dict.fromkeys(("roleDefinitionId", "principalId", "principalType", "description"), ANY)},

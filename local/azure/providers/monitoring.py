@@ -8,7 +8,7 @@ from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, TENANT, World
-from local.azure.providers.common import VIEWS, Body, check_put, found, shown, tracked
+from local.azure.providers.common import SOFT_DELETES, VIEWS, Body, check_put, found, shown, tracked
 from local.azure.providers.kinds import COMPONENT, GROUP, LOG_WORKSPACE
 
 DELETED = "deleted log workspaces"
@@ -68,9 +68,14 @@ def delete_workspace(world: World, rid: ResourceId, request: Request) -> Answer:
     """Delete a workspace, at once: for good if it is forced, else it can be restored for 14 days."""
     workspace = found(world, rid)
     if request.query.get("force", "false").lower() != "true":
-        world.store.put(DELETED, rid.text, {**workspace, "_until": world.seconds() + KEPT_FOR})
+        hold(world, workspace)
     world.forget(rid.text)
     return Answer(200)
+
+
+def hold(world: World, workspace: Document) -> None:
+    """Keep a workspace that is deleted, also with its group, for its restoration."""
+    world.store.put(DELETED, workspace["id"], {**workspace, "_until": world.seconds() + KEPT_FOR})
 
 
 def put_component(world: World, rid: ResourceId, request: Request) -> Answer:
@@ -179,3 +184,4 @@ def _component_view(world: World, document: Document, version: str) -> Document:
 
 
 VIEWS[COMPONENT] = _component_view
+SOFT_DELETES[LOG_WORKSPACE] = hold

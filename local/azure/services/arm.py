@@ -9,7 +9,7 @@ from local.azure.core.resource_ids import parse
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.throttling import policy_of
 from local.azure.core.world import SUBSCRIPTION, World
-from local.azure.providers import groups, registries, storage, vaults
+from local.azure.providers import groups, machine_learning, registries, storage, vaults
 from local.azure.providers.common import location_of
 from local.azure.providers.compute import catalogue, marketplace
 from local.azure.providers.kinds import GROUP
@@ -29,6 +29,9 @@ GROUP_POLL = re.compile(r"/subscriptions/[^/]+/operationresults/(?P<token>[^/]+)
 USAGES = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Compute/locations/(?P<region>[^/]+)/usages", re.IGNORECASE)
 SKUS = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Compute/skus", re.IGNORECASE)
 FREE_NAME = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Storage/checkNameAvailability", re.IGNORECASE)
+ML_POLL = re.compile(
+    r"/subscriptions/.+/Microsoft\.MachineLearningServices/locations/[^/]+/(?:workspace|compute)OperationsStatus/(?P<id>[^/]+)"
+)
 FREE_REGISTRY = re.compile(
     r"/subscriptions/[^/]+/providers/Microsoft\.ContainerRegistry/checkNameAvailability", re.IGNORECASE
 )
@@ -119,6 +122,9 @@ def _polled(world: World, request: Request, path: str) -> Answer | None:
     match, group, registry = POLL.fullmatch(path), GROUP_POLL.fullmatch(path), REGISTRY_POLL.fullmatch(path)
     if registry:
         return registries.poll(world, registry["id"], request)
+    learning = ML_POLL.fullmatch(path)
+    if learning:
+        return machine_learning.poll(world, learning["id"], request)
     if group:
         return groups.poll(world, group["token"], request)
     if match is None:

@@ -13,12 +13,15 @@ from local.azure.providers.compute import machine_lists, power
 from local.azure.providers.kinds import (
     BLOB_SERVICE,
     CONTAINER,
+    DATASTORE,
     DISK,
     EXTENSION,
     LOCK,
     LOG_WORKSPACE,
     MACHINE,
     METRIC,
+    ML_COMPUTE,
+    ML_WORKSPACE,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
@@ -30,7 +33,12 @@ NAME = re.compile(r"\w(?:[\w.-]*\w)?")
 LONGEST_NAME = 80
 VERBS = {"PUT": PUT, "PATCH": PATCH, "GET": GET, "DELETE": DELETE}
 PARAMETERS = {"GET": ("$expand",), "POST": ("hibernate", "skipshutdown")}
-PARAMETERS_OF = {("DELETE", LOG_WORKSPACE): ("force",)}
+PARAMETERS_OF = {
+    ("DELETE", LOG_WORKSPACE): ("force",),
+    ("DELETE", ML_WORKSPACE): ("forcetopurge",),
+    ("DELETE", ML_COMPUTE): ("underlyingresourceaction",),
+    ("PUT", DATASTORE): ("skipvalidation",),
+}
 # These need no resource group to be deleted.
 OF_ANY_SCOPE = {ROLE: roles.delete, ROLE_DEFINITION: custom_roles.delete}
 # Lists of things that are no resources of their own here.
