@@ -118,7 +118,7 @@ def test_what_isolates_data_is_decided_when_a_workspace_is_created(workspace: Az
 def test_only_the_scale_of_a_cluster_can_be_changed(workspace: Azure) -> None:
     assert cluster(workspace).status == 201
     workspace.finish()
-    more = {"scaleSettings": {"maxNodeCount": 8}}
+    more: dict[str, Any] = {"scaleSettings": {"maxNodeCount": 8}}
     assert cluster(workspace, **more).status == 200
     assert cluster(workspace, vmSize="Standard_NC24ads_A100_v4").status == 400
     path = f"{WORKSPACE}/computes/gpus?{VERSION}"
@@ -161,3 +161,14 @@ def test_datastores_with_keys_are_not_simulated(workspace: Azure) -> None:
 def test_nothing_is_put_into_a_workspace_that_does_not_exist(azure: Azure) -> None:
     assert cluster(azure).body["error"]["code"] == "ParentResourceNotFound"
     assert datastore(azure).body["error"]["code"] == "ParentResourceNotFound"
+
+
+def test_resource_graph_lists_workspaces_and_nothing_in_them(workspace: Azure) -> None:
+    cluster(workspace)
+    datastore(workspace)
+    workspace.finish()
+    workspace.world.index_everything()
+    path = "/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01"
+    query = {"query": "resources | project type", "subscriptions": [SUBSCRIPTION]}
+    found = {row["type"] for row in workspace.manage("POST", path, query).body["data"]}
+    assert {kind for kind in found if "machinelearning" in kind} == {"microsoft.machinelearningservices/workspaces"}
