@@ -12,7 +12,8 @@ import azure.durable_functions as df
 from activities.operations import poll_operation
 from dormouse import serialization
 from dormouse.environments.answers import Answer, Checked, Done, Pending, Refused
-from dormouse.environments.operations import Cancellation, PollRequest
+from dormouse.environments.operations import Cancellation
+from dormouse.environments.requests import PollRequest
 from dormouse.environments.results import Refusal, RefusalReason, RefusedRead
 from dormouse.resources.plan import Resource
 

@@ -13,10 +13,11 @@ from dormouse.environments.operations import Completion
 from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import CloudUnavailable, RefusedByAzure, UnreadableRecord
 from dormouse.idle.decision import NextAction
+from dormouse.idle.jobs.waking import with_woken_for
 from dormouse.idle.power_history import ended_interval
 from dormouse.idle.report import ReportHead
 from dormouse.idle.sweep import SWEEP_LOCK, PlannedAction, SweepClosing, SweepEnd
-from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, with_shutdown, with_woken_for
+from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, with_shutdown
 from dormouse.notifications.notification import Notification
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords

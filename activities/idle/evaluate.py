@@ -15,7 +15,8 @@ from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
 from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
-from dormouse.idle.decision import NextAction, alarm, decide
+from dormouse.idle.alarms import alarm
+from dormouse.idle.decision import NextAction, decide
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
 from dormouse.idle.eviction import is_news
 from dormouse.idle.evidence import REPORTING_LAG, Evaluation, Evidence
@@ -112,7 +113,7 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     """
     records, fleet = Records(cloud.tables), MachineRecords(cloud.tables)
     read, known_environments = await asyncio.gather(
-        asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), all_environments(records)
+        asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), records.all_environments()
     )
     pages = [page.content for page in read]
     seen = {line.id.lower() for page in pages if page is not None and page.sweep == request.sweep for line in page.rows}
@@ -143,17 +144,6 @@ async def _remembered(keys: Iterable[str], fleet: MachineRecords) -> Documents[S
         elif tracked is not None:
             found.readable[key] = tracked
     return found
-
-
-async def all_environments(records: Records) -> list[EnvironmentRecord]:
-    """The records of all environments that this release can read."""
-    found: list[EnvironmentRecord] = []
-    after = ""
-    while True:
-        page, after = await records.environments(limit=1000, after=after)
-        found += page.readable.values()
-        if not after:
-            return found
 
 
 def _machines_of(record: EnvironmentRecord) -> Iterator[VirtualMachine]:

@@ -14,7 +14,7 @@ from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.answers import Answer, Done, Pending
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.errors import CloudUnavailable, ConcurrentChange, RefusedByAzure, UnreadableRecord
-from dormouse.idle.decision import NextAction, hibernates
+from dormouse.idle.decision import NextAction
 from dormouse.idle.evaluation import evaluation_of, machines_needing, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.recheck import has_begun, recheck
@@ -91,7 +91,7 @@ async def _begin(claim: ActionClaim, outside: dict[str, HostEvidence], cloud: Cl
         return ActionStarted(Done())
     if why := recheck(planned, case):
         return ActionStarted(why=why)
-    answer = await _change_power(replace(claim, planned=replace(planned, hibernate=hibernates(case))), cloud)
+    answer = await _change_power(replace(claim, planned=replace(planned, hibernate=case.hibernates)), cloud)
     if isinstance(answer, Pending) and not answer.url:
         return ActionStarted(why=answer.detail, again=True, after=max(answer.retry_after, BATCH_SECONDS))
     return ActionStarted(answer)

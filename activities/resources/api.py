@@ -6,7 +6,7 @@ from typing import Any
 
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.answers import Answer, Checked
-from dormouse.environments.operations import DetachRequest, LoginRequest, PowerRequest, PutRequest, SecretRequest
+from dormouse.environments.requests import DetachRequest, LoginRequest, PowerRequest, PutRequest, SecretRequest
 from dormouse.environments.results import Refusal
 from dormouse.resources.compute.snapshots import SnapshotRequest
 from dormouse.resources.kinds import Observed

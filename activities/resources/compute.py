@@ -14,7 +14,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.error_codes import GONE
 from dormouse.cloud.sdk_errors import get_existing, get_or_none
 from dormouse.environments.answers import Answer, Checked, Done, Refused
-from dormouse.environments.operations import DetachRequest, LoginRequest, PowerRequest, PutRequest
+from dormouse.environments.requests import DetachRequest, LoginRequest, PowerRequest, PutRequest
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.guest.cloud_init import custom_data
 from dormouse.guest.health import findings_in, health_script

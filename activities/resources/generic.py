@@ -6,7 +6,7 @@ from activities.resources.registry import API, api_of
 from activities.resources.survey import check, observe
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.answers import Answer, Done, HealthAnswer, Pending, Refused
-from dormouse.environments.operations import (
+from dormouse.environments.requests import (
     CheckRequest,
     DetachRequest,
     LoginRequest,

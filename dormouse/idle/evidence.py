@@ -7,16 +7,19 @@ from datetime import UTC, datetime
 from dormouse.clock import MINUTE, minutes_text
 from dormouse.idle.agent_record import AgentRecord
 from dormouse.idle.jobs.waiting import WaitingJob
-from dormouse.idle.policy import OFF, IdlePolicy
+from dormouse.idle.policy import OFF, Action, IdlePolicy
 from dormouse.idle.schedules.schedule import Schedule
 from dormouse.idle.signals import GPU, HOST, INSIDE, Signal, Values
 from dormouse.idle.targets import SleepTarget
 from dormouse.idle.tracking import Hold, TrackedMachine
+from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import KEEP_TAG
 
 STALE = 10 * MINUTE
 # Newer minutes may not have arrived yet, although the agent reports every minute.
 REPORTING_LAG = 3  # minutes
+# After so many failures, hibernation counts as impossible on this machine.
+HIBERNATION_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,17 @@ class Evaluation:
         if KEEP_TAG in self.machine.tags and self.machine.tags[KEEP_TAG].strip().lower() not in OFF:
             return f"Not managed by Dormouse: it is excluded by its tag {KEEP_TAG}."
         return ""
+
+    @property
+    def hibernates(self) -> bool:
+        """Whether a stop hibernates the machine, which must be running, instead of deallocating it.
+
+        After several failed hibernations, a machine whose policy has that fallback is deallocated.
+        """
+        policy, machine = self.policy, self.machine
+        if policy.action is not Action.HIBERNATE or not machine.can_hibernate or machine.state is not State.RUNNING:
+            return False
+        return policy.hibernate_fallback == "keep" or self.tracked.hibernation_failures < HIBERNATION_TRIES
 
     @property
     def clock(self) -> datetime:

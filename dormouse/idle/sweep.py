@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from dormouse.environments.answers import Answer
-from dormouse.environments.operations import DeleteRequest, PowerChange, PowerRequest, ResourceProgress
+from dormouse.environments.operations import DeleteRequest, PowerChange, ResourceProgress
+from dormouse.environments.requests import PowerRequest
 from dormouse.environments.results import Outcome, Refusal
 from dormouse.idle.decision import NextAction
 from dormouse.idle.jobs.waiting import WaitingJob

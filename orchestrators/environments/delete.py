@@ -10,7 +10,8 @@ from activities.resources.generic import delete_resource, list_deleted, purge_re
 from dormouse import serialization
 from dormouse.environments.answers import Answer, Refused
 from dormouse.environments.dependents import dependents_text
-from dormouse.environments.operations import DeleteRequest, PutRequest
+from dormouse.environments.operations import DeleteRequest
+from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
 from dormouse.idle.sweep import LeaseEnd
 from dormouse.resources.ownership import OwnedResources, text_of_resources_kept

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from activities.resources.generic import change_resource_power, put_resource
-from dormouse.environments.operations import PowerRequest, PutRequest
+from dormouse.environments.requests import PowerRequest, PutRequest
 from dormouse.environments.results import Refusal
 from dormouse.lifecycle import Verb
 from dormouse.resources.plan import Resource

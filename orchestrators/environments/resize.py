@@ -17,7 +17,7 @@ from dormouse.environments.results import (
     RefusalReason,
     ResourceStatus,
 )
-from dormouse.lifecycle import AWAKE, State, Verb
+from dormouse.lifecycle import AWAKE, SHUT_DOWN, State, Verb
 from dormouse.resources.graph import dependents
 from dormouse.resources.plan import Resource
 from dormouse.resources.registry import kind_of
@@ -38,7 +38,6 @@ from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
 SIZE = "size"
 NOTHING_CHANGED = "Nothing was changed."
-ASLEEP = frozenset({State.STOPPED, State.STOPPED_BILLED})
 RESIZED_ASLEEP = "{name} has the size {size} now. It is stopped, as confirmed by Azure, and its computing is not billed."
 RECORDED = "{name} had the size {size} already; now its record says so, too."
 RUNS_RESIZED = "{name} has the size {size} now and is running"
@@ -142,7 +141,7 @@ def _refusals(status: ResourceStatus, *, restart: bool) -> list[Refusal]:
     if status.state in AWAKE and not restart:
         detail = STARTED_SINCE.format(state=status.state)
         refusals.append(Refusal(RefusalReason.CONFLICT, detail, step=status.name))
-    if status.state not in AWAKE | ASLEEP:  # stopping it could interrupt work
+    if status.state not in AWAKE | SHUT_DOWN:  # stopping it could interrupt work
         refusals.append(Refusal(RefusalReason.CONFLICT, f"It is {status.state}; retry later.", step=status.name))
     return refusals
 

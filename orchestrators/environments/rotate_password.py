@@ -14,7 +14,8 @@ from activities.resources.generic import (
 )
 from dormouse import serialization
 from dormouse.environments.answers import Done, Refused
-from dormouse.environments.operations import LoginRequest, PasswordRotation, SecretRequest
+from dormouse.environments.operations import PasswordRotation
+from dormouse.environments.requests import LoginRequest, SecretRequest
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
 from dormouse.lifecycle import State
 from dormouse.resources.naming import name_of

@@ -12,7 +12,7 @@ from activities.machines import read_machine
 from activities.notifications import warn_machine
 from activities.operations import poll_operation
 from dormouse.environments.answers import Pending, Refused
-from dormouse.environments.operations import PollRequest
+from dormouse.environments.requests import PollRequest
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
 from dormouse.idle.sweep import (
     BATCH,

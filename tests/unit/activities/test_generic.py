@@ -22,7 +22,7 @@ from activities.resources.generic import (
 from dormouse.blueprints.catalog import plan_for
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.answers import Answer, Checked, Done, Pending, Refused
-from dormouse.environments.operations import DetachRequest, PollRequest, PowerRequest, PutRequest
+from dormouse.environments.requests import DetachRequest, PollRequest, PowerRequest, PutRequest
 from dormouse.environments.results import RefusalReason, ResourceStatus
 from dormouse.lifecycle import State, Verb
 from dormouse.resources.plan import Resource

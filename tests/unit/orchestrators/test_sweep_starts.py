@@ -8,7 +8,7 @@ from activities.idle.hand_over import recheck_refused_start
 from activities.notifications import send_notifications
 from activities.operations import poll_operation
 from dormouse.environments.answers import Done, Pending, Refused
-from dormouse.environments.operations import PollRequest
+from dormouse.environments.requests import PollRequest
 from dormouse.environments.results import OutcomeStatus, Refusal, RefusalReason
 from dormouse.idle.sweep import ActionClaim, ActionStarted, ClaimBatch, PageRequest, StartElsewhere, SweepClosing
 from dormouse.idle.tracking import ActionReason, Eviction
