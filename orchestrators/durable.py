@@ -125,6 +125,14 @@ def poll(
     return answer
 
 
+def poll_to_end(context: Context, begin: Activity[Answer], request: Any, **options: Any) -> Orchestration[Ended]:
+    """Poll like `poll`; a request that failed in all attempts is refused, too."""
+    try:
+        return (yield from poll(context, begin, request, **options))
+    except RetriesExhausted as gave_up:
+        return Refused(gave_up.refusal)
+
+
 def poll_all(
     context: Context, begin: Activity[Answer], requests: Sequence[Any], within: timedelta = LONGEST_OPERATION
 ) -> Orchestration[list[Ended]]:

@@ -101,6 +101,7 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
         replace(request.summary, problems=problems),
         told_at=request.ended_at if notifies else told_at,
         blind=bool(problem),
+        agents=request.agents,
     )
     await fleet.finish_report(head)
     summary = head.summary

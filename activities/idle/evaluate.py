@@ -34,6 +34,7 @@ from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords, StoredMachine, agent_record_in
 from dormouse.records.table import Row
 from dormouse.resources.compute.machines import ENVIRONMENT_TAG, VirtualMachine, key_of, machine_ids, parts_of_machine_id
+from dormouse.resources.pipelines import PIPELINES_AGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +122,16 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     complete = all(page is not None and page.sweep == request.sweep for page in pages)
     absent = [machine for record in known_environments for machine in _machines_of(record) if complete]
     missing = [machine for machine in absent if machine.id.lower() not in seen]
+    agents = sum(resource.kind == PIPELINES_AGENT.name for record in known_environments for resource in record.resources)
     if not missing:
-        return PageFound(SweepSummary())
+        return PageFound(SweepSummary(agents=agents))
     remembered = await _remembered([machine.key for machine in missing], fleet)
     environments = Documents({record.name: record for record in known_environments})
     known = Known(rules_of(cloud), remembered=remembered, environments=environments)
     gone = [machine for machine in missing if machine.key in remembered.readable]
     found = [_evaluate(_with_evidence(_case(machine, known, request.now), known, {})) for machine in gone]
-    return await _store(request, found, known, set(), cloud)
+    stored = await _store(request, found, known, set(), cloud)
+    return replace(stored, summary=replace(stored.summary, agents=agents))
 
 
 async def _remembered(keys: Iterable[str], fleet: MachineRecords) -> Documents[StoredMachine]:

@@ -31,12 +31,16 @@ def actions_per_page(pages: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SweepRequest:
-    """Input of `sweep`: its ID, whether it is a dry run, its caller, and the hung sweep that it replaces."""
+    """Input of `sweep`: its ID, whether it is a dry run, its caller, and the hung sweep that it replaces.
+
+    `agents`: there are agents for which jobs may wait, or it is not known.
+    """
 
     id: str
     dry_run: bool = False
     by: str = "timer"
     ended_before: str = ""
+    agents: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +213,10 @@ class SweepClosing:
 
 @dataclass(frozen=True, slots=True)
 class SweepEnd:
-    """Input of the activity that ends a sweep; `failed` lists why the sweep, or some of its pages, failed."""
+    """Input of the activity that ends a sweep; `failed` lists why the sweep, or some of its pages, failed.
+
+    `agents`: there are agents for which jobs may wait, or it is not known.
+    """
 
     request: SweepRequest
     began_at: float
@@ -217,3 +224,4 @@ class SweepEnd:
     pages: int
     summary: SweepSummary
     failed: tuple[str, ...] = ()
+    agents: bool = True
