@@ -13,7 +13,8 @@ from local.azure.providers import groups, storage, vaults
 from local.azure.providers.common import location_of
 from local.azure.providers.compute import catalogue, marketplace
 from local.azure.providers.kinds import GROUP
-from local.azure.services import dispatch, permissions, registration, resource_graph, subscriptions
+from local.azure.services import dispatch, registration, resource_graph, subscriptions
+from local.azure.services.authorization import assignments, checks
 from local.azure.services.dispatch import canonical
 
 # Both audiences are valid: https://learn.microsoft.com/azure/azure-resource-manager/management/authenticate-multi-tenant
@@ -31,6 +32,10 @@ SKUS = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Compute/skus", re.
 FREE_NAME = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Storage/checkNameAvailability", re.IGNORECASE)
 DELETED_VAULTS = re.compile(
     r"/subscriptions/[^/]+/providers/Microsoft\.KeyVault/(?:deletedVaults|locations/(?P<region>[^/]+)/deletedVaults/(?P<name>[^/]+)(?P<purge>/purge)?)",
+    re.IGNORECASE,
+)
+PERMISSIONS = re.compile(
+    r"(?P<scope>/subscriptions/[^/]+(?:/resourcegroups/[^/]+)?)/providers/Microsoft\.Authorization/permissions",
     re.IGNORECASE,
 )
 LOCATION = re.compile(r"location eq '(?P<region>[^']*)'", re.IGNORECASE)
@@ -54,7 +59,7 @@ def answer(world: World, request: Request) -> Answer:
         subscriptions.check(path)
     headers = world.throttle.resource_manager(request.method, f"{request.method}/{path}")
     headers |= _compute_headers(world, request, path)
-    permissions.check_permitted(world, request, path, str(claims["oid"]))
+    checks.check_permitted(world, request, path, str(claims["oid"]))
     registration.check_registered(world, request.method, path)
     said = _answered(world, request, path)
     return Answer(said.status, said.body, {**headers, **said.headers})
@@ -147,9 +152,10 @@ def _groups(world: World, request: Request, path: str) -> Answer | None:
 
 
 def _catalogue(world: World, request: Request, path: str) -> Answer | None:
-    if permissions.PERMISSIONS.fullmatch(path) and request.method == "GET":
+    rights = PERMISSIONS.fullmatch(path)
+    if rights and request.method == "GET":
         request.check_query()
-        return permissions.listed(world)
+        return assignments.listed(world, rights["scope"])
     usages = USAGES.fullmatch(path)
     if usages and request.method == "GET":
         request.check_query()
