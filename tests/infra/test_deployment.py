@@ -14,6 +14,7 @@ from dormouse.records import deduplication, environments, machines, power_histor
 from dormouse.resources.naming import table_prefix
 from dormouse.resources.registry import KINDS
 from dormouse.settings import Settings
+from local.azure.services.authorization.assignments import CONDITION
 from tests.infra.bicep import Declaration, Either, Expression, literals_in, read, walk
 from tests.infra.test_bicep import FILES, INFRA, PARAMETERS
 from tests.support import ROOT
@@ -159,14 +160,12 @@ def test_sweeps_may_change_nothing_but_power_and_nobody_assigns_roles_without_th
         one.name: one.value["properties"].get("condition") for one in file.of("resource").values() if one.name in ROLES
     }
     assert {name for name, condition in conditions.items() if condition} == {"provision"}
+    assert conditions["provision"].text == "condition"
     texts = {name: one.value.text for name, one in file.of("variable").items() if isinstance(one.value, Expression)}
-    assert conditions["provision"].text == "'${writes} AND ${deletes}'"
-    for action, side, half in (("write", "@Request", "writes"), ("delete", "@Resource", "deletes")):
-        assert f"ActionMatches{{\\'Microsoft.Authorization/roleAssignments/{action}\\'}}" in texts[half]
-        inner = texts[f"of{action.capitalize()}"]
-        assert inner.count(side) == 2, "who asks is judged by the request, what is deleted by the resource"
-        assert "GuidEquals {${ids}}" in inner
-        assert "StringEqualsIgnoreCase {\\'ServicePrincipal\\'}" in inner
+    assert texts["condition"] == "trim(replace(loadTextContent('../assignment-condition.txt'), '<assignable>', ids))"
+    assert texts["ids"] == "join(custom.assignable, ', ')"
+    assert file.of("resource")["provision"].value["properties"]["conditionVersion"] == "2.0"
+    assert CONDITION.count(", ".join(ROLES["assignable"])) == 2, "the simulation evaluates the text that is deployed"
 
 
 def test_only_roles_that_blueprints_assign_may_be_assigned() -> None:

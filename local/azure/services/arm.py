@@ -20,6 +20,7 @@ from local.azure.services.dispatch import canonical
 # Both audiences are valid: https://learn.microsoft.com/azure/azure-resource-manager/management/authenticate-multi-tenant
 AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
 GROUPS = re.compile(r"/subscriptions/[^/]+/resourcegroups", re.IGNORECASE)
+RESOURCES = re.compile(r"/subscriptions/[^/]+/resources", re.IGNORECASE)
 ONE_GROUP = re.compile(r"/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)", re.IGNORECASE)
 CONTENTS = re.compile(r"/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)/resources", re.IGNORECASE)
 POLL = re.compile(
@@ -84,6 +85,7 @@ def _answered(world: World, request: Request, path: str) -> Answer:
     said = _polled(world, request, path)
     if said is None:
         said = subscriptions.answer(world, request, path)
+        said = checks.shortened(world, said) if said and RESOURCES.fullmatch(path) else said
     if said is None:
         said = _groups(world, request, path)
     if said is None:
@@ -128,7 +130,7 @@ def _polled(world: World, request: Request, path: str) -> Answer | None:
 
 def _groups(world: World, request: Request, path: str) -> Answer | None:
     if GROUPS.fullmatch(path) and request.method == "GET":
-        return groups.listed(world, request)
+        return checks.shortened(world, groups.listed(world, request))
     contents = CONTENTS.fullmatch(path)
     if contents and request.method == "GET":
         return groups.contents(world, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{contents['name']}", request)

@@ -47,7 +47,7 @@ class Table:
                 if _listed(document)
             }
             self._version, self._answers = version, {}
-        if not everything:
+        if not everything and table == kusto.FIRST_TABLE:
             return _applied(stages, _readable(world, [row for _, row in self._rows.values()]))
         if query not in self._answers:
             if len(self._by_row) >= CACHED_RESULTS:

@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 from local.azure.core.requests import Request
 from local.azure.core.resource_ids import parse
-from local.azure.core.responses import Refused
+from local.azure.core.responses import Answer, Refused
+from local.azure.core.store import Document
 from local.azure.core.world import World
 from local.azure.providers.common import GATEWAY
+from local.azure.providers.kinds import GROUP
 from local.azure.services.authorization import linked
-from local.azure.services.authorization.actions import needed
-from local.azure.services.authorization.assignments import ROOT, Assignment, of_identity
+from local.azure.services.authorization.actions import GROUP_TYPE, needed
+from local.azure.services.authorization.assignments import ROOT, Assignment, covers, of_identity
 from local.azure.services.authorization.conditions import Attributes, Facts
 
 ROLE_ASSIGNMENT = "microsoft.authorization/roleassignments"
@@ -57,13 +59,28 @@ def may_read(world: World, kind: str, identifier: str) -> bool:
     return any(one.allows(f"{kind}/read", identifier) for one in of_identity(world))
 
 
+def shortened(world: World, answer: Answer) -> Answer:
+    """A list of a subscription's groups or resources without those that the identity may not read.
+
+    https://learn.microsoft.com/azure/role-based-access-control/troubleshooting; that it is not an error is assumed.
+    """
+    if reads_everything(world) or not isinstance(answer.body, dict):
+        return answer
+    seen = [item for item in answer.body["value"] if may_read(world, _kind_of(item), item["id"])]
+    return Answer(answer.status, {**answer.body, "value": seen}, answer.headers)
+
+
+def _kind_of(item: Document) -> str:
+    return GROUP_TYPE if item["type"] == GROUP else str(item["type"])
+
+
 def reads_everything(world: World) -> bool:
     """Whether the identity may read everything in the subscription."""
     return any(_reads_everything(one) for one in of_identity(world))
 
 
 def _reads_everything(one: Assignment) -> bool:
-    return one.scope == ROOT and not one.not_actions and not one.condition and bool({"*", "*/read"} & set(one.actions))
+    return covers(one.scope, ROOT) and not one.not_actions and not one.condition and bool({"*", "*/read"} & set(one.actions))
 
 
 def _may(

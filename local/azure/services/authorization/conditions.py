@@ -41,8 +41,7 @@ def read(text: str) -> Test:
             raise _unknown(text[place:])
         tokens.append(token)
         place = token.end()
-    test = _Reader(tokens, text).whole()
-    return test
+    return _Reader(tokens, text).whole()
 
 
 class _Reader:
