@@ -48,8 +48,12 @@ def azure(shared: Azure) -> Azure:
     permit(shared.world, ["*"])
     for name in ("lab", "other"):
         shared.manage("PUT", f"{ROOT}/resourceGroups/{name}?api-version={GROUPS_VERSION}", {"location": "westeurope"})
-    machine = {"storageProfile": {"osDisk": {"managedDisk": {"id": SYSTEM}}, "dataDisks": [{"managedDisk": {"id": DATA}}]}}
-    machine |= {"networkProfile": {"networkInterfaces": [{"id": CARD}]}, "provisioningState": "Succeeded"}
+    storage = {"osDisk": {"managedDisk": {"id": SYSTEM}}, "dataDisks": [{"managedDisk": {"id": DATA}}]}
+    machine = {
+        "storageProfile": storage,
+        "networkProfile": {"networkInterfaces": [{"id": CARD}]},
+        "provisioningState": "Succeeded",
+    }
     shared.world.keep(
         {
             **_document(MACHINE, "Microsoft.Compute/virtualMachines"),
@@ -111,7 +115,7 @@ LINKS = [
         id="subnet to firewall",
     ),
     pytest.param("PUT", NEW, MACHINE_BODY, f"Microsoft.Network/networkInterfaces/{JOIN}", CARD, id="machine to card"),
-    pytest.param("PUT", NEW, MACHINE_BODY, DISK_WRITE, f"{GROUP},{DATA}", id="machine to disks, one of them new"),
+    pytest.param("PUT", NEW, MACHINE_BODY, DISK_WRITE, f"{DATA},{GROUP}", id="machine to disks, one of them new"),
     pytest.param("PUT", NEW, MACHINE_BODY, ASSIGN, IDENTITY, id="machine to identity"),
     pytest.param("PATCH", MACHINE, {"tags": {"a": "b"}}, DISK_WRITE, f"{SYSTEM},{DATA}", id="tags of a machine to disks"),
     pytest.param("PATCH", MACHINE, {"tags": {}}, f"Microsoft.Network/networkInterfaces/{JOIN}", CARD, id="tags to card"),
