@@ -30,7 +30,7 @@ resource sweepRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(here, deploymentId, 'sweep')
   properties: {
     roleName: 'Dormouse sweep (${deploymentId})'
-    description: 'Starts, restarts and deallocates machines.'
+    description: 'Starts and deallocates machines.'
     type: 'CustomRole'
     assignableScopes: [here]
     permissions: [
