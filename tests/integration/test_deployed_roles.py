@@ -4,12 +4,14 @@ What is needed is what the simulated Azure has checked. Each test does all the w
 only: an action that lacks ends it, and one that nothing has needed is listed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from dormouse.blueprints.catalog import BLUEPRINTS
 from local.azure.services.authorization.assignments import ROLES
 from local.sandbox import Ground, temporary_ground
 from tests.fleet import FleetSide, machine, side, warm_up
@@ -19,7 +21,7 @@ from tests.integration.environments.test_build_agent import SPEED, Pipelines
 from tests.integration.environments.test_data_science import SPEC as DATA_SCIENCE
 from tests.integration.environments.test_hibernation import ABLE
 from tests.integration.idle.test_schedules_and_adoption import around, now_there
-from tests.support import WORKSTATION, AzureSide, ControlPlane, until
+from tests.support import AzureSide, ControlPlane, until
 
 IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
@@ -81,28 +83,36 @@ def succeeded(operation: dict[str, Any]) -> None:
     assert operation["outcome"] == "succeeded", operation["reason"]
 
 
-def test_environments_of_every_blueprint_need_the_role_of_building(
-    control_plane: ControlPlane, azure: AzureSide, name: str
-) -> None:
+def test_environments_of_every_blueprint_need_the_role_of_building(ground: Ground, azure: AzureSide, name: str) -> None:
+    assert LIVES.keys() == BLUEPRINTS.keys()
     azure.assign({"role": "reader"}, {"role": "provision"})
-    shop, lab, agents = f"{name}-shop", f"{name}-lab", f"{name}-agents"
-    _live_as_a_workstation(control_plane, azure, shop)
-    succeeded(control_plane.provision(lab, {**DATA_SCIENCE, "data_disks": [{"size_gib": 1, "mount_path": "/data"}]}))
-    succeeded(control_plane.down(lab))
-    _live_as_build_agents(control_plane, azure, agents)
-    _fail_halfway(control_plane, azure, f"{name}-half")
+
+    def live(blueprint: str) -> None:
+        with ground.client() as client, ground.simulation() as simulation:
+            LIVES[blueprint](ControlPlane(client), AzureSide(simulation), f"{name}-{blueprint}")
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(live, LIVES))
     assert_needed(azure, "provision")
 
 
 def _live_as_a_workstation(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     """Everything that can be done to one environment; something of others in its group lets it be deleted piece by piece."""
     control_plane.up(name, ABLE)
+    _fail_halfway(control_plane, azure, name)
     for verb in ("hibernate", "start", "restart", "rotate-password", "stop"):
         succeeded(control_plane.follow(control_plane.post(name, verb)))
     changed = {**ABLE, "size": LARGE, "disk": {"size_gib": 256}, "allow_from": ["10.1.0.0/16"]}
     succeeded(control_plane.provision(name, changed))
     azure.found_address(f"rg-dormouse-{name}", f"theirs-{name}", tags={})
     succeeded(control_plane.follow(control_plane.delete(name, snapshot="true")))
+
+
+def _live_as_a_data_science_machine(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    """With a data disk that outlives it."""
+    succeeded(control_plane.provision(name, {**DATA_SCIENCE, "data_disks": [{"keep": True}]}))
+    succeeded(control_plane.down(name))
+    assert azure.disks(name)
 
 
 def _live_as_build_agents(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
@@ -118,7 +128,21 @@ def _live_as_build_agents(control_plane: ControlPlane, azure: AzureSide, name: s
 
 
 def _fail_halfway(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
-    """A rollback."""
-    azure.spoil(method="PUT", path=f"virtualMachines/vm-{name}", status=409, code="SkuNotAvailable", times=1)
-    ended = control_plane.provision(name, WORKSTATION)
-    assert (ended["outcome"], ended["leftovers"]) == ("failed", [])
+    """Parts that users have deleted are created again; one of them fails, and all of these are rolled back."""
+    for kind in (
+        "Microsoft.Compute/virtualMachines/extensions",
+        "Microsoft.Storage/storageAccounts/blobServices/containers",
+    ):
+        for lost in azure.of_type(name, kind):
+            azure.client.post("/resources/vanish", json={"id": lost["id"]}).raise_for_status()
+    azure.spoil(method="PUT", path=f"vm-{name}/extensions/", effect="fail", code="VMExtensionProvisioningError", times=1)
+    ended = control_plane.provision(name, ABLE)
+    assert (ended["outcome"], ended["leftovers"]) == ("failed", []), ended["reason"]
+    succeeded(control_plane.provision(name, ABLE))
+
+
+LIVES: dict[str, Callable[[ControlPlane, AzureSide, str], None]] = {
+    "build-agent": _live_as_build_agents,
+    "data-science": _live_as_a_data_science_machine,
+    "workstation": _live_as_a_workstation,
+}
