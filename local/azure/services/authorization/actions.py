@@ -14,7 +14,10 @@ IN_SUBSCRIPTION = re.compile(
 GROUP = re.compile(r"/subscriptions/[^/]+/resourcegroups/[^/]+", re.IGNORECASE)
 CONTENTS = re.compile(r"(?P<scope>/subscriptions/[^/]+/resourcegroups/[^/]+)/resources", re.IGNORECASE)
 GROUP_TYPE = "Microsoft.Resources/subscriptions/resourcegroups"
-READS_BY_POST = {"microsoft.storage/checknameavailability": "Microsoft.Storage/checknameavailability/read"}
+READS_BY_POST = {
+    f"{provider}/checknameavailability".lower(): f"{provider}/checkNameAvailability/read"
+    for provider in ("Microsoft.Storage", "Microsoft.ContainerRegistry")
+}
 
 
 def needed(method: str, path: str) -> tuple[str, str]:

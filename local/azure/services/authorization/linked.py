@@ -10,11 +10,22 @@ from typing import Any
 
 from local.azure.core.resource_ids import ResourceId, type_of
 from local.azure.core.store import Document
-from local.azure.providers.kinds import DISK, MACHINE, NIC, SNAPSHOT, VNET
+from local.azure.providers.kinds import (
+    DISK,
+    IDENTITY,
+    MACHINE,
+    ML_COMPUTE,
+    ML_WORKSPACE,
+    NIC,
+    REGISTRY,
+    SNAPSHOT,
+    VNET,
+)
 
 NETWORK = "Microsoft.Network"
 JOINS_A_SUBNET = f"{NETWORK}/virtualNetworks/subnets/join/action"
 JOINS_A_FIREWALL = f"{NETWORK}/networkSecurityGroups/join/action"
+ASSIGNS_IDENTITIES = ("identity.userAssignedIdentities{}", f"{IDENTITY}/assign/action")
 # By type: the properties that refer to another resource, and the action that is checked on it.
 REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
     # https://github.com/CheckPointSW/terraform-azure-cloudguard-network-security/issues/25 (subnet),
@@ -32,11 +43,16 @@ REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
         ("properties.networkProfile.networkInterfaces[].id", f"{NIC}/join/action"),
         ("properties.storageProfile.osDisk.managedDisk.id", f"{DISK}/write"),
         ("properties.storageProfile.dataDisks[].managedDisk.id", f"{DISK}/write"),
-        ("identity.userAssignedIdentities{}", "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"),
+        ASSIGNS_IDENTITIES,
     ),
     # https://github.com/Azure/OpenShift/issues/186, https://github.com/kubernetes/kubernetes/issues/93020
     SNAPSHOT: (("properties.creationData.sourceResourceId", "beginGetAccess/action"),),
     DISK: (("properties.creationData.sourceResourceId", "beginGetAccess/action"),),
+    # https://learn.microsoft.com/azure/role-based-access-control/permissions/identity,
+    # https://learn.microsoft.com/azure/machine-learning/how-to-secure-training-vnet (subnet)
+    REGISTRY: (ASSIGNS_IDENTITIES,),
+    ML_WORKSPACE: (ASSIGNS_IDENTITIES,),
+    ML_COMPUTE: (ASSIGNS_IDENTITIES, ("properties.properties.subnet.id", JOINS_A_SUBNET)),
 }
 TYPES = {kind.lower(): kind for kind in REFERENCES}
 
