@@ -166,6 +166,23 @@ def test_what_a_body_refers_to_needs_rights_too(
     assert send(azure, method, path, body).status in (200, 201, 202, 400, 404, 501)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "action", "scope"),
+    [
+        ("POST", f"{MACHINE}/start", "Microsoft.Compute/virtualMachines/start/action", MACHINE),
+        ("GET", f"{COMPUTE}/virtualMachines", "Microsoft.Compute/virtualMachines/read", COMPUTE),
+        ("GET", MACHINE, "Microsoft.Compute/virtualMachines/read", MACHINE),
+        ("GET", f"{GROUP}/resources", "Microsoft.Resources/subscriptions/resourcegroups/resources/read", GROUP),
+    ],
+)
+def test_a_refusal_names_the_action_and_its_scope(azure: Azure, method: str, path: str, action: str, scope: str) -> None:
+    permit(azure.world, [])
+    answer = send(azure, method, path)
+    assert (answer.status, code(answer)) == (403, "AuthorizationFailed")
+    assert f"to perform action '{action}' over scope '{scope}' or the scope is invalid" in answer.body["error"]["message"]
+    assert azure.world.checked == {action.lower(): False}
+
+
 def test_every_missing_right_of_a_body_is_named_at_once(azure: Azure) -> None:
     permit(azure.world, ["*"], ["Microsoft.Network/*/join/action"])
     message = send(azure, "PUT", CARD, CARD_BODY).body["error"]["message"]
