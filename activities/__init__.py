@@ -5,7 +5,7 @@ from typing import Any
 
 from activities import chat, inventory, machines, notifications, operations, records
 from activities.idle import complete, evaluate, execute, hand_over, waiting
-from activities.resources import generic
+from activities.resources import generic, permissions
 from dormouse.cloud.clients import Cloud
 
 Activity = Callable[[Any, Cloud], Awaitable[Any]]
@@ -35,6 +35,7 @@ ALL: tuple[Activity, ...] = (
     inventory.list_tagged,
     inventory.list_group,
     inventory.read_group,
+    permissions.check_sight,
     records.write_environment,
     records.close_operation,
     records.holds_lock,

@@ -210,6 +210,8 @@ RULES = (
     *_rules(KUBERNETES, NOT_NOW, "AKSOperationPreempted", "ServicePrincipalNotFound", "Throttled"),
     # Every resource provider
     *_rules(ERRORS, Reason.FORBIDDEN, "AuthorizationFailed", "LinkedAuthorizationFailed"),
+    # With the status 400.
+    *_rules("https://github.com/Azure/mpf/issues/44", Reason.FORBIDDEN, "LinkedAccessCheckFailed"),
     *_rules(ERRORS, Reason.FORBIDDEN, "RequestDisallowedByPolicy", advice=POLICY),
     *_rules(
         ERRORS,

@@ -7,6 +7,7 @@ from activities.idle.hand_over import recheck_lease_end
 from activities.inventory import read_owned_resources
 from activities.records import list_dependents
 from activities.resources.generic import delete_resource, list_deleted, purge_resource, put_resource, take_snapshot
+from activities.resources.permissions import check_sight
 from dormouse import serialization
 from dormouse.environments.answers import Answer
 from dormouse.environments.dependents import dependents_text
@@ -34,6 +35,8 @@ from orchestrators.lock_check import lost_lock
 from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
 PURGE = "purge"
+VERIFIED = "and nothing is left: Azure shows none of its resources and secrets."
+UNVERIFIED = "as far as Azure shows. It could not be verified that nothing is left: {why}."
 LOOKS, LOOKS_FOR_NOTHING = 12, 4
 BETWEEN_LOOKS = 10.0
 
@@ -85,8 +88,9 @@ def _delete(context: Context, request: DeleteRequest, tracker: ProgressTracker) 
     refusals = yield from _remove(context, ours, found, tracker)
     tracker.begin("verify", needs=[report.name for report in tracker.reports])
     left = yield from _wait_until_deleted(context, request, ours)
-    leftovers = (*left.all, *unknown)
-    tracker.end("verify", REFUSED if leftovers else DONE)
+    leftovers = (*left.found, *left.unknown, *unknown)
+    unverified = "" if leftovers else (yield from _hidden(context, ours, left))
+    tracker.end("verify", REFUSED if leftovers or unverified else DONE)
     others = f"{text_of_resources_kept((*left.left_alone, *tagged))} {_snapshots_kept(request)}".strip()
     if leftovers:
         return CompletionDetails(Outcome.failed(refusals, leftovers, undone=others))
@@ -94,8 +98,18 @@ def _delete(context: Context, request: DeleteRequest, tracker: ProgressTracker) 
     if unpurged:
         words = f"{request.environment} is deleted, but some of it can still be recovered. {unpurged[0].detail}"
         return CompletionDetails(Outcome(OutcomeStatus.FAILED, words, unpurged), forget=True)
-    words = f"{request.environment} is deleted and nothing is left: Azure shows none of its resources and secrets. {others}"
-    return CompletionDetails(Outcome(OutcomeStatus.SUCCEEDED, words.rstrip()), forget=True)
+    words = f"{request.environment} is deleted {UNVERIFIED.format(why=unverified) if unverified else VERIFIED} {others}"
+    outcome = Outcome(OutcomeStatus.SUCCEEDED, words.rstrip(), unverified=unverified)
+    return CompletionDetails(outcome, forget=True)
+
+
+def _hidden(context: Context, ours: OwnedResources, left: Leftovers) -> Orchestration[str]:
+    """Why Azure may hide something that is left, or "": it shows an identity only what that may read."""
+    types = [kind_of(one).type for one in ours.resources if kind_of(one).type]
+    try:
+        return (yield from run(context, check_sight, types)) or ", ".join(f"{one} may not be read" for one in left.unseen)
+    except RetriesExhausted as gave_up:
+        return f"the lookup of the permissions of the control plane's identity failed: {gave_up.refusal.detail}"
 
 
 def _take_snapshots(context: Context, request: DeleteRequest, tracker: ProgressTracker) -> Orchestration[list[Refusal]]:

@@ -151,7 +151,8 @@ def _change(world: World, rid: ResourceId, body: Body, existing: Document, reque
     if "dataDisks" in data:
         there = data_disks.attached(world, rid, asked, profile["dataDisks"])
         properties["storageProfile"] = {**profile, "dataDisks": there}
-    more = {name: body[name] for name in ("tags",) if name in body} | _identity(world, rid, body)
+    more = {name: body[name] for name in ("tags",) if name in body}
+    more |= _identity(world, rid, body, kept=request.method == "PATCH")
     # Until a machine has been allocated, a PUT is one more try to allocate it.
     unborn = request.method == "PUT" and (existing["_power"] == "creating" or "_problem" in existing)
     operation = operations.begin(
@@ -211,8 +212,12 @@ def _login(profile: Body, system: str) -> Body:
     }
 
 
-def _identity(world: World, rid: ResourceId, body: Body) -> Document:
-    """The identities of a machine as it asks for them; an existing one of its own is kept."""
+def _identity(world: World, rid: ResourceId, body: Body, *, kept: bool = False) -> Document:
+    """The identities of a machine as it asks for them; an existing one of its own is kept, and others if `kept`.
+
+    A PATCH adds those that it names and removes those that it gives as null:
+    https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-configure-managed-identities
+    """
     asked = body.get("identity") or {}
     kinds = [kind.strip() for kind in str(asked.get("type") or "None").split(",")]
     if kinds == ["None"]:
@@ -223,10 +228,10 @@ def _identity(world: World, rid: ResourceId, body: Body) -> Document:
         principal = there.get("principalId") or roles.new_principal(world, rid.text)
         identity |= {"principalId": principal, "tenantId": TENANT}
     if "UserAssigned" in kinds:
+        before = there.get("userAssignedIdentities") or {} if kept else {}
+        named = {**before, **(asked.get("userAssignedIdentities") or {})}
         identity["userAssignedIdentities"] = {
-            name: _of_user(world, name)
-            for name, wanted in (asked.get("userAssignedIdentities") or {}).items()
-            if wanted is not None
+            name: _of_user(world, name) for name, wanted in named.items() if wanted is not None
         }
     return {"identity": identity}
 
