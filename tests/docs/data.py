@@ -73,14 +73,17 @@ def yaml_faults(text: str) -> Iterator[str]:
 
 
 def bicep_faults(text: str) -> Iterator[str]:
-    """What is wrong with a Bicep block: its syntax, or parameters that infra/main.bicep does not have."""
+    """What is wrong with a block of Bicep parameters: its syntax, or names that infra/main.bicep does not have."""
     with tempfile.NamedTemporaryFile("w", suffix=".bicepparam") as file:
         file.write(text)
         file.flush()
-        parsed = bicep.read(Path(file.name))
-    yield from (f"it is no Bicep: {error}" for error in parsed.errors)
+        try:
+            given = bicep.literals_in(Path(file.name))
+        except ValueError as error:
+            yield f"it is no parameter file: {error}"
+            return
     known = bicep.read(ROOT / "infra" / "main.bicep").of("parameter")
-    yield from (f"infra/main.bicep has no parameter {name}" for name in parsed.of("parameter") if name not in known)
+    yield from (f"infra/main.bicep has no parameter {name}" for name in given if name not in known)
 
 
 def _spec_faults(content: dict[str, Any]) -> Iterator[str]:
@@ -140,4 +143,4 @@ def _pipeline_faults(text: str, schema: str) -> Iterator[str]:
         ]
         done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
     if done.returncode:
-        yield f"it is no pipeline: {done.stdout.strip().splitlines()[-1] if done.stdout else done.stderr}"
+        yield f"it is no pipeline: {done.stdout}{done.stderr}"

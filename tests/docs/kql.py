@@ -112,11 +112,9 @@ def faults_of(query: str) -> Iterator[str]:
     if table not in TABLES:
         yield f"there is no table {table!r} that this check knows"
         return
-    for part in rest:
-        operator = NAME.match(part)
-        if not operator or operator[0] not in OPERATORS:
-            yield f"Kusto has no operator `{part}` that this check knows"
-    if not unknown:
+    strange = [part for part in rest if not (operator := NAME.match(part)) or operator[0] not in OPERATORS]
+    yield from (f"Kusto has no operator `{part}` that this check knows" for part in strange)
+    if not unknown and not strange:
         fields = set.union(set(), *(events()[name] for name in named))
         yield from _unknown_names(rest, SHARED | TABLES[table], fields)
 
