@@ -21,10 +21,8 @@ KEPT = (
 )
 SINGLE = (
     *("create", "delete", "list", "list-flexconsumption-locations", "list-flexconsumption-runtimes"),
-    "restart",
-    "show",
+    *("restart", "show", "start", "stop", "update"),
 )
-SINGLE = (*SINGLE, "start", "stop", "update")
 INTERNAL = {"--cmd", "--change-reference", "--acquire-policy-token", "--subscription"}
 
 

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from dormouse.blueprints.catalog import BLUEPRINTS
 from dormouse.blueprints.specs import read_spec
@@ -121,11 +121,11 @@ def _schemas() -> list[Any]:
 
 
 def _fits(content: Any, schema: Any) -> bool:
-    return jsonschema.Draft202012Validator(schema).is_valid(content)
+    return bool(Draft202012Validator(schema).is_valid(content))
 
 
 def _schema_faults(content: Any, schema: Any) -> Iterator[str]:
-    yield from (error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(content))
+    yield from (error.message for error in Draft202012Validator(schema).iter_errors(content))
 
 
 def _pipeline_faults(text: str, schema: str) -> Iterator[str]:

@@ -52,7 +52,7 @@ def statements_of(language: str, text: str) -> list[Statement]:
             rest = lines[number + 1 :]
             end = next((at for at, each in enumerate(rest) if each.startswith(PROMPT)), len(rest))
             output = [each for each in rest[:end] if each]
-            codes = [int(code[1]) for each in output if (code := EXIT_CODE.fullmatch(each))]
+            codes = [int(found_code[1]) for each in output if (found_code := EXIT_CODE.fullmatch(each))]
             shown = tuple(each for each in output if not EXIT_CODE.fullmatch(each))
             parsed = _parse(line.removeprefix(PROMPT))
             code = codes[0] if codes else 0

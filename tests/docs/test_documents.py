@@ -1,5 +1,6 @@
 """Every block, link, command and name in the documents is checked, and the checks notice what is broken."""
 
+import json
 import re
 from collections import Counter
 from dataclasses import fields
@@ -8,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from dormouse.settings import Settings
+from tests.docs import kql
 from tests.docs.azure_cli import commands
 from tests.docs.check import CHECKERS, check
 from tests.docs.documents import GUIDES, LINKED, read
 from tests.docs.events import events
 from tests.docs.references import link_faults
+from tests.infra import bicep
 from tests.support import ROOT
 
 BROKEN = Path(__file__).with_name("broken.md")
@@ -97,6 +100,23 @@ def test_every_page_is_linked_from_the_readme() -> None:
     readme = ROOT / "README.md"
     linked = {(readme.parent / link.target.partition("#")[0]).resolve() for link in read(readme).links}
     assert {path for path in GUIDES if path.parent.name == "docs"} <= linked
+
+
+def test_the_guide_for_operations_knows_every_event_and_every_alert() -> None:
+    page = ROOT / "docs" / "operations.md"
+    rows = re.findall(r"^\| `([a-z ]+)` \| (`.+`) \|$", page.read_text(), re.MULTILINE)
+    assert {event: set(re.findall(r"`(\w+)`", cells)) for event, cells in rows} == events()
+    rules = bicep.read(ROOT / "infra" / "modules" / "monitoring.bicep").of("variable")["rules"].value
+    alerts = {f"dormouse-{rule['name']}" for rule in rules}
+    assert {anchor for anchor in read(page).anchors if anchor.startswith("dormouse-")} == alerts
+
+
+def test_the_queries_of_alerts_and_workbook_pass_the_same_check() -> None:
+    rules = bicep.read(ROOT / "infra" / "modules" / "monitoring.bicep").of("variable")["rules"].value
+    items = json.loads((ROOT / "infra" / "workbook.json").read_text())["items"]
+    queries = [rule["query"] for rule in rules] + [item["content"]["query"] for item in items]
+    assert len(queries) == 6
+    assert [fault for query in queries for fault in kql.faults_of(query)] == []
 
 
 def test_every_setting_is_documented_with_its_default() -> None:

@@ -85,7 +85,7 @@ class Azure:
         (folder / "az").write_text(AZ.format(python=sys.executable, own=OWN, identity=IDENTITY))
         (folder / "az").chmod(0o755)
         (folder / "main.dev.bicepparam").write_text(
-            f"using 'main.bicep'\nparam stage = 'dev'\nparam deploymentId = 'dev'\nparam watchedSubscriptions = ['{WATCHED}']\n"
+            f"using 'main.bicep'\nparam deploymentId = 'dev'\nparam watchedSubscriptions = ['{WATCHED}']\n"
         )
 
     def uninstall(self, *more: str, confirm: str = "dev") -> subprocess.CompletedProcess[str]:
