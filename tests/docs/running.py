@@ -1,8 +1,8 @@
 """The commands of documents, run in order against a control plane on a simulated Azure."""
 
+import contextlib
 import re
 import time
-from collections import Counter
 from collections.abc import Iterator
 
 from local.sandbox import Ground
@@ -25,43 +25,49 @@ HEADING = re.compile(r"[A-Z]{3,}[A-Z /]*(?: {2,}[A-Z][A-Z /]*)+\s*")
 PATIENCE = 90.0
 
 
+def statements_in(document: Document) -> Iterator[tuple[int, Statement]]:
+    """The statements of a document in order, with the lines of their blocks; what is no shell is another check's finding."""
+    for block in document.blocks:
+        if block.language in ("sh", "console"):
+            with contextlib.suppress(ShellSyntaxError):
+                yield from ((block.line, statement) for statement in statements_of(block.language, block.text))
+
+
+def excuse_of(statement: Statement) -> str:
+    """How the entry of NOT_RUN begins that a statement is excused by, or ""."""
+    return next((beginning for beginning in NOT_RUN if statement.text.startswith(beginning)), "")
+
+
+def program_of(statement: Statement) -> str:
+    """The program for which a statement is run, or "" if it is not run."""
+    names = {command.name for command in statement.commands}
+    return "" if excuse_of(statement) else next((name for name in RUN if name in names), "")
+
+
 class Runner:
-    """Runs documents, and counts what it runs by the program."""
+    """Runs documents."""
 
     def __init__(self, ground: Ground, checkout: Checkout) -> None:
-        self.ran: Counter[str] = Counter()
-        self.not_run: set[str] = set()
-        self._ground, self._checkout, self._before = ground, checkout, ""
+        self._ground, self._checkout = ground, checkout
 
     def run(self, document: Document) -> Iterator[Finding]:
         """Run what a document says, from its first line to its last, and leave no environment behind."""
-        self._before, before = "", self.ran.total()
         for block in document.blocks:
             if block.language == "yaml" and "blueprint:" in block.text:
                 (self._checkout.folder / "spec.yaml").write_text(block.text)
-            if block.language in ("sh", "console"):
-                try:
-                    statements = statements_of(block.language, block.text)
-                except ShellSyntaxError:  # a finding of the check without running
-                    continue
-                for statement in statements:
-                    yield from (Finding(document.name, block.line, fault) for fault in self._faults_of(statement))
-        if self.ran.total() > before:
+        before, ran = "", False
+        for line, statement in statements_in(document):
+            if statement.assigns and not statement.commands:
+                before += f"{statement.text}\n"
+            elif program_of(statement):
+                ran = True
+                yield from (Finding(document.name, line, fault) for fault in self._faults_of(statement, before))
+        if ran:
             self._clean_up()
 
-    def _faults_of(self, statement: Statement) -> Iterator[str]:
-        if excused := next((beginning for beginning in NOT_RUN if statement.text.startswith(beginning)), None):
-            self.not_run.add(excused)
-            return
-        names = {command.name for command in statement.commands}
-        if statement.assigns and not names:
-            self._before += f"{statement.text}\n"
-        run = [name for name in RUN if name in names]
-        if not run:
-            return
+    def _faults_of(self, statement: Statement, before: str) -> Iterator[str]:
         self._wait()
-        done = self._checkout.run(f"{self._before}{statement.text}")
-        self.ran[run[0]] += 1
+        done = self._checkout.run(f"{before}{statement.text}")
         if done.returncode != statement.exit_code:
             yield f"`{statement.text}` ended with {done.returncode}, not {statement.exit_code}:\n{done.stdout}{done.stderr}"
         shown = [" ".join(line.split()) for line in (done.stdout + done.stderr).splitlines()]

@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from local.sandbox import temporary_ground
 from tests.conftest import unchecked
 from tests.docs.checkout import Checkout
 from tests.docs.documents import GUIDES, read
-from tests.docs.running import Runner
+from tests.docs.running import NOT_RUN, Runner, excuse_of, program_of, statements_in
+from tests.docs.test_documents import BROKEN
 from tests.support import ROOMY, ROOT
 
 SPEED = 400.0
@@ -38,3 +40,29 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
 def test_the_commands_of_a_document_work(runner: Runner, path: Path) -> None:
     findings = [str(finding) for finding in runner.run(read(path))]
     assert not findings, "\n".join(findings)
+
+
+BROKEN_RUNS = (
+    "`dormouse up ml1 --sideways` ended with 2, not 0",
+    "`dormouse ls --limit` ended with 2, not 0",
+    "`curl $API/environmental` ended with",
+    '`curl -H "x-functions-key: $KEY" http://127.0.0.1:7071/api/environments/nothing` ended with 22, not 0',
+    "`dormouse ls` does not print the heading 'COLOUR FLAVOUR'",
+    "`dormouse show nothing` ended with 5, not 0",
+    "`dormouse ls` ended with 0, not 3",
+)
+
+
+def test_what_does_not_work_in_a_broken_document_is_noticed(runner: Runner) -> None:
+    findings = [finding.detail for finding in runner.run(read(BROKEN))]
+    assert len(findings) == len(BROKEN_RUNS), findings
+    for finding, said in zip(findings, BROKEN_RUNS, strict=True):
+        assert said in finding
+
+
+def test_most_commands_are_run_and_no_excuse_is_stale() -> None:
+    statements = [statement for path in GUIDES for _, statement in statements_in(read(path))]
+    assert {excuse_of(statement) for statement in statements} - {""} == set(NOT_RUN)
+    run = Counter(program_of(statement) for statement in statements)
+    for program, least in (("dormouse", 45), ("curl", 10), ("dormouse-awake", 4), ("examples/say-in-slack.sh", 1)):
+        assert run[program] >= least, run
