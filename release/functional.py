@@ -34,7 +34,7 @@ def _run(arguments: tuple[str, ...], environment: Variables) -> None:
 
 def run(stage: str, every: float) -> Iterator[str]:
     """Run the check for a stage, polling so often (seconds)."""
-    region, cost = os.environ.get(REGION, "westeurope"), float(os.environ.get(COST, "0.5"))
+    region, cost = os.environ.get(REGION) or "westeurope", float(os.environ.get(COST) or "0.5")
     audience = os.environ.get(AUDIENCE, "")
     with resource_manager() as arm:
         deployment = deployment_of(arm, stage)
