@@ -119,7 +119,7 @@ async def _read_again(planned: PlannedAction, outside: dict[str, HostEvidence], 
         return None
     host = outside.get(machine.id.lower(), HostEvidence())
     fresh = replace(machine, state=view.state, tags=view.tags, vm_id=view.vm_id, provisioning=view.provisioning)
-    rules = rules_of(cloud)
+    rules = await rules_of(cloud)
     states = await _states_of_dependents(machine, record, cloud)
     case = evaluation_of(replace(fresh, environment=""), record, tracked, rules, cloud.now(), states=states)
     case = replace(case, job=planned.job)

@@ -11,6 +11,7 @@ from dormouse.access.roles import ChatPerson, Role, read_chat_users
 from dormouse.chatops.parser import read_defaults
 from dormouse.clock import Clock
 from dormouse.idle.policy import IdlePolicy, read_policy
+from dormouse.idle.responsibility import Unassigned
 from dormouse.resources.compute.machines import read_scopes
 from dormouse.resources.naming import DEFAULT_DEPLOYMENT, read_deployment
 from dormouse.settings.fields import SettingsError, collection, read_fields, required, secret, setting
@@ -74,6 +75,7 @@ class Settings:
     control_plane_url: str = setting(read_control_plane_url, "", example="https://my-dormouse.azurewebsites.net/api")
     idle_policy: IdlePolicy = collection(read_policy, IdlePolicy)
     idle_scopes: tuple[str, ...] = setting(read_scopes, ())
+    unassigned_machines: Unassigned = setting(choice(Unassigned), Unassigned.ALONE)
     holidays: frozenset[date] = setting(read_dates, frozenset(), example="2026-12-25, 2027-01-01")
     longest_hold: timedelta = setting(read_duration, timedelta(days=7))
     notify_webhook_url: str = secret(read_webhook_url, example="https://hooks.example.com/dormouse")
@@ -91,6 +93,7 @@ class Settings:
     chatops_secret_previous: str = secret()
     chat_users: Mapping[str, ChatPerson] = collection(read_chat_users, dict)
     chat_defaults: Mapping[str, str] = collection(read_defaults, dict)
+    website_site_name: str = setting(str, "")  # the name of the app, set by App Service
     clock_origin: float = setting(read_positive, 0.0, example="1800000000 (seconds since 1970)")
     clock_speed: float = setting(read_positive, 1.0, example="10")
 
@@ -161,9 +164,11 @@ def _conflicts(values: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]
             complaints.append("CLOCK_SPEED: is for a simulated Azure, and AZURE_RESOURCE_MANAGER_URL leads to the real one")
         if not texts["clock_origin"]:
             complaints.append("CLOCK_ORIGIN: is not set, and CLOCK_SPEED requires it (example: 1800000000)")
-    for name in REPLACEABLE:  # a chat that nobody has configured must not be open to an old secret
-        if texts[f"{name}_previous"] and not texts[name]:
-            complaints.append(f"{name.upper()}_PREVIOUS: is only for a change of {name.upper()}, which is not set")
+    complaints += [  # a chat that is not configured must not be open to an old secret
+        f"{name.upper()}_PREVIOUS: is only for a change of {name.upper()}, which is not set"
+        for name in REPLACEABLE
+        if texts[f"{name}_previous"] and not texts[name]
+    ]
     if texts["notify_hosts"] and "notify_hosts" not in values:
         return complaints
     named = values.get("notify_hosts", frozenset())

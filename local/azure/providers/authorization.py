@@ -1,4 +1,7 @@
-"""Microsoft.Authorization: role definitions and locks, which can only be listed. Role assignments are in `roles.py`."""
+"""Microsoft.Authorization: role definitions and locks, which can only be listed. Role assignments are in `roles.py`.
+
+Custom roles are defined by the control API: `POST /resources/appear` with the ID and the properties of one.
+"""
 
 import json
 import re
@@ -8,19 +11,26 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.store import Document
-from local.azure.core.world import SUBSCRIPTION, World
+from local.azure.core.world import SUBSCRIPTION, World, visible
 from local.azure.providers.common import group_of
 from local.azure.providers.kinds import ROLE_DEFINITION
 
 DEFINITIONS: list[Document] = json.loads((Path(__file__).parent / "role_definitions.json").read_text())["roles"]
+CUSTOM = re.compile(r"type eq 'CustomRole'", re.IGNORECASE)
 BY_NAME = re.compile(r"roleName eq '(?P<name>[^']*)'", re.IGNORECASE)
 
 
 def list_role_definitions(world: World, rid: ResourceId, request: Request) -> Answer:
-    """The few built-in roles that are known here, or the one with a name; raises a refusal for the name of another role."""
+    """The few built-in roles that are known here, or the one with a name, or the custom roles of the subscription.
+
+    Raises a refusal for the name of another role. https://learn.microsoft.com/azure/role-based-access-control/custom-roles-rest
+    """
     _check_scope(world, rid)
     request.check_query("$filter")
     asked = request.query.get("$filter", "")
+    if CUSTOM.fullmatch(asked):
+        custom = [visible(role) for role in world.resources(ROLE_DEFINITION) if _is_assignable(role, rid)]
+        return Answer(200, {"value": custom})
     wanted = BY_NAME.fullmatch(asked)
     if asked and wanted is None:
         raise not_simulated(f"the filter {asked!r} on role definitions")
@@ -28,6 +38,12 @@ def list_role_definitions(world: World, rid: ResourceId, request: Request) -> An
     if not found:
         raise not_simulated(f"the role {asked}, which Azure may have")
     return Answer(200, {"value": [_definition(role) for role in found]})
+
+
+def _is_assignable(role: Document, rid: ResourceId) -> bool:
+    """Whether a custom role can be assigned in the subscription that is asked about."""
+    scopes = [str(scope).lower() for scope in role["properties"]["assignableScopes"]]
+    return f"/subscriptions/{rid.subscription.lower()}" in scopes
 
 
 def list_locks(world: World, rid: ResourceId, request: Request) -> Answer:

@@ -8,11 +8,11 @@ from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, TENANT, World
 from local.azure.providers.compute import annotations
-from local.azure.providers.kinds import GROUP, MACHINE
+from local.azure.providers.kinds import GROUP, MACHINE, ROLE, ROLE_DEFINITION
 from local.azure.services import kusto
 from local.azure.services.kusto import Row
 
-UNLISTED = frozenset({GROUP.lower(), "microsoft.authorization/roleassignments"})
+UNLISTED = frozenset({GROUP.lower(), ROLE.lower(), ROLE_DEFINITION.lower()})
 HEALTH = "healthresources"
 PATH = "/providers/Microsoft.ResourceGraph/resources"
 LARGEST_PAGE = 1000

@@ -24,7 +24,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The host's keys: for functions (`function` is the default one, `others` have names), for durable, and the master key."""
+    """The host's keys: the default one for functions and others by name, one for durable, and the master key."""
 
     function: str
     durable: str
@@ -36,7 +36,8 @@ class Keys:
         """The keys in a file, which is created on first use and readable only by its owner."""
         if path.exists():
             return cls(**json.loads(path.read_text()))
-        keys = cls(*(secrets.token_urlsafe(32) for _ in range(3)))
+        function, durable, master = (secrets.token_urlsafe(32) for _ in range(3))
+        keys = cls(function, durable, master)
         fresh = path.with_suffix(".new")
         fresh.touch(mode=0o600)
         fresh.write_text(json.dumps(asdict(keys)))

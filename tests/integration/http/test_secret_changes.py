@@ -51,7 +51,8 @@ def test_old_and_new_are_accepted_during_a_change_and_only_the_new_one_afterward
     old = str(keys["function"])
     assert answers(ground, azure, old, OLD) == [OK] * 4
     assert answers(ground, azure, fresh, NEW) == [UNAUTHORIZED] * 4
-    restart(ground, {**NEW, **{f"{name}_PREVIOUS": value for name, value in OLD.items()}}, {**keys, "others": {"new": fresh}})
+    both = {**NEW, **{f"{name}_PREVIOUS": value for name, value in OLD.items()}}
+    restart(ground, both, {**keys, "others": {"new": fresh}})
     assert answers(ground, azure, old, OLD) == [OK] * 4
     assert answers(ground, azure, fresh, NEW) == [OK] * 4
     restart(ground, {f"{name}_PREVIOUS": "" for name in OLD}, {**keys, "function": fresh})
