@@ -12,7 +12,7 @@ from dormouse.errors import CloudUnavailable
 from dormouse.idle.responsibility import Neighbours, Unassigned, not_known, text_of_twins, text_of_watchers
 
 # Each deployment defines a role with this name in every subscription that it watches (infra/modules/rights.bicep).
-SWEEP_ROLE = re.compile(r"Dormouse sweep \((?P<deployment>[a-z][a-z0-9]{1,7})\)")
+SWEEP_ROLE = re.compile(r"Dormouse sweep \((?P<deployment>[a-z][a-z0-9]{1,7})\)( [0-9a-f-]{36})?")
 # https://learn.microsoft.com/azure/role-based-access-control/custom-roles-rest
 CUSTOM_ROLES = "/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions"
 QUERY = {"api-version": "2022-04-01", "$filter": "type eq 'CustomRole'"}

@@ -148,7 +148,7 @@ def test_a_machine_that_names_no_deployment_is_left_alone_where_two_deployments_
 ) -> None:
     mine = FleetSide(control_plane.client, azure.client, f"shared-{name}")
     mine.load(either=machine(), ours=machine(tags={"dormouse-deployment": "main"}))
-    roles = [custom_role(azure, f"Dormouse sweep ({one})") for one in ("main", "staging")]
+    roles = [custom_role(azure, f"Dormouse sweep ({one}) {uuid.uuid4()}") for one in ("main", "staging")]
     shared = "other deployments of Dormouse (staging) watch its subscription too"
     assert eventually(lambda: shared in reason_of(mine, "either"))
     assert shared not in reason_of(mine, "ours")

@@ -11,6 +11,8 @@ from dormouse.cloud.deployments import FRESH, RETRY
 from dormouse.errors import CloudUnavailable
 from dormouse.idle.responsibility import Neighbours, Unassigned
 from dormouse.settings import Settings
+from tests.infra.bicep import read
+from tests.infra.test_bicep import INFRA
 from tests.unit.azure import Azure, cloud_over
 from tests.unit.twins import SETTINGS
 
@@ -60,6 +62,16 @@ def test_another_deployment_is_recognized_by_its_role_in_the_subscription() -> N
     assert "other deployments of Dormouse (test) watch its subscription too" in found.shared[HOME]
     assert "UNASSIGNED_MACHINES=always" in found.shared[HOME]
     assert neighbours(an_azure(roles("Dormouse sweep (prod)"))) == Neighbours()
+
+
+@pytest.mark.parametrize("subscription", [HOME, ""])
+def test_the_role_is_named_as_the_deployment_names_it(subscription: str) -> None:
+    role = read(INFRA / "modules" / "rights.bicep").of("resource")["sweepRole"].value["properties"]["roleName"].text
+    known = {"deploymentId": "test", "subscription().subscriptionId": subscription}
+    for name, value in known.items():
+        role = role.replace(f"${{{name}}}", value)
+    found = neighbours(an_azure(roles(role.strip("' "))))
+    assert "(test)" in found.shared[HOME]
 
 
 def test_every_watched_subscription_is_asked_about_once() -> None:
