@@ -53,7 +53,7 @@ class EvaluationRules:
         return in_scope or IDLE_TAG in machine.tags
 
     def doubts(self, machine: VirtualMachine, record: EnvironmentRecord | None) -> Iterator[str]:
-        """Why it is not certain that this deployment may stop or start a machine; `record` is what its tag names."""
+        """Why the holds of a machine may be in the records of another control plane; `record` is what its tag names."""
         if self.neighbours.twins:
             yield self.neighbours.twins
         if machine.environment or self.leaves_to_others(machine):
@@ -88,7 +88,7 @@ def evaluation_of(
         machine = replace(machine, environment=record.name)
     else:
         record = None
-    faults = [*tag_faults(machine.tags), *rules.doubts(machine, named)]
+    faults, doubts = list(tag_faults(machine.tags)), "; ".join(rules.doubts(machine, named))
     spec = _spec(record, faults)
     policy = _policy(machine, spec.get("idle"), rules, faults)
     written = machine.tags.get(SCHEDULE_TAG, str(spec.get("schedule", ""))).strip()
@@ -100,7 +100,8 @@ def evaluation_of(
             faults.append(str(error))
     tracked, fault = with_observation(tracked, machine, written, now), "; ".join(faults)
     needed_by = _needed_by(machine, record, states or {}) if record else ()
-    evaluation = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=unreadable, needed_by=needed_by)
+    missing = unreadable or doubts
+    evaluation = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=missing, needed_by=needed_by)
     return replace(
         evaluation,
         restarts_evicted=spec.get("on_eviction") == "restart",

@@ -22,27 +22,27 @@ class Neighbours:
 
 
 def text_of_watchers(deployments: Sequence[str]) -> str:
-    """The phrase that says which other deployments watch a subscription, and what to do; "" if none do."""
+    """The sentence that says which other deployments watch a subscription, and what to do; "" if none do."""
     if not deployments:
         return ""
     named = ", ".join(deployments)
     return (
-        f"other deployments of Dormouse ({named}) watch its subscription too, and its tags do not say which one is "
+        f"Other deployments of Dormouse ({named}) watch its subscription too, and its tags do not say which one is "
         "responsible: set the tag dormouse-deployment on it, or UNASSIGNED_MACHINES=always in one deployment"
     )
 
 
 def not_known(reason: str) -> str:
-    """The phrase that says that it is not known which deployments watch a subscription."""
-    return f"it is not known whether another deployment of Dormouse watches its subscription ({reason.rstrip('.')})"
+    """The sentence that says that it is not known which deployments watch a subscription."""
+    return f"It is not known whether another deployment of Dormouse watches its subscription ({reason.rstrip('.')})"
 
 
 def text_of_twins(deployment: str, apps: Sequence[str]) -> str:
-    """The phrase that names other control planes with this deployment ID, and says what to do; "" if there are none."""
+    """The sentence that names other control planes with this deployment ID, and says what to do; "" if there are none."""
     if not apps:
         return ""
     return (
-        f"another control plane has the deployment ID {deployment} ({', '.join(apps)}), and neither knows the holds of the "
+        f"Another control plane has the deployment ID {deployment} ({', '.join(apps)}), and neither knows the holds of the "
         "other: stop or delete one of them, or give it another DEPLOYMENT_ID"
     )
 
@@ -53,5 +53,5 @@ def text_of_others(deployment: str) -> str:
 
 
 def text_of_unrecorded(environment: str) -> str:
-    """The phrase for a machine whose tags name an environment of this deployment that has no record."""
-    return f"its tags say that it belongs to the environment {environment}, of which this deployment has no record"
+    """The sentence for a machine whose tags name an environment of this deployment that has no record."""
+    return f"Its tags say that it belongs to the environment {environment}, of which this deployment has no record"

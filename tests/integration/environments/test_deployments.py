@@ -149,7 +149,7 @@ def test_a_machine_that_names_no_deployment_is_left_alone_where_two_deployments_
     mine = FleetSide(control_plane.client, azure.client, f"shared-{name}")
     mine.load(either=machine(), ours=machine(tags={"dormouse-deployment": "main"}))
     roles = [custom_role(azure, f"Dormouse sweep ({one}) {uuid.uuid4()}") for one in ("main", "staging")]
-    shared = "other deployments of Dormouse (staging) watch its subscription too"
+    shared = "Other deployments of Dormouse (staging) watch its subscription too"
     assert eventually(lambda: shared in reason_of(mine, "either"))
     assert shared not in reason_of(mine, "ours")
     assert mine.lines()["either"]["verdict"] == "unknown"
@@ -167,7 +167,7 @@ def test_no_sweep_acts_while_another_control_plane_has_the_same_deployment_id(
     azure.found_group(f"twin-control-{name}", tags={})
     twin = (f"twin-control-{name}", "Microsoft.Web/sites", f"dm-{name}-main")
     azure.found(*twin, {"product": "dormouse", "deployment": "main"}, state="Running")
-    said = "another control plane has the deployment ID main"
+    said = "Another control plane has the deployment ID main"
     assert eventually(lambda: said in reason_of(mine, "main"))
     assert mine.lines()["main"]["verdict"] == "unknown"
     summary = control_plane.client.get("/machines/idle-report").raise_for_status().json()["summary"]

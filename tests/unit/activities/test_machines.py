@@ -8,12 +8,13 @@ import pytest
 from activities.machines import tag_machine, untag_machine
 from dormouse.environments.answers import Done, Refused
 from dormouse.environments.operations import Adoption
+from dormouse.resources.compute.machines import parts_of_machine_id
 from tests.unit.azure import Azure, cloud_over
 from tests.unit.builders import IDENTIFIER
 from tests.unit.twins import SETTINGS
 
 OURS = {"dormouse-idle": "on", "dormouse-deployment": "main"}
-_, _, SUBSCRIPTION, _, GROUP, *_, NAME = IDENTIFIER.split("/")
+SUBSCRIPTION, GROUP, NAME = parts_of_machine_id(IDENTIFIER)
 ADOPTION = Adoption("o", "l", IDENTIFIER, GROUP, NAME, SUBSCRIPTION, OURS, agent=False)
 
 

@@ -59,7 +59,7 @@ def test_another_deployment_is_recognized_by_its_role_in_the_subscription() -> N
     named = roles("Dormouse sweep (prod)", "Dormouse sweep (test)", "Dormouse provision (int)", "Not Dormouse sweep (x1)")
     found = neighbours(an_azure(named))
     assert list(found.shared) == [HOME]
-    assert "other deployments of Dormouse (test) watch its subscription too" in found.shared[HOME]
+    assert "Other deployments of Dormouse (test) watch its subscription too" in found.shared[HOME]
     assert "UNASSIGNED_MACHINES=always" in found.shared[HOME]
     assert neighbours(an_azure(roles("Dormouse sweep (prod)"))) == Neighbours()
 
@@ -95,7 +95,7 @@ def test_roles_that_cannot_be_read_make_the_subscription_uncertain() -> None:
     azure.answers[f"get {ROLES.format(HOME)}".lower()] = (403, NOT_ALLOWED, {})
     cloud = clouded(azure, PROD)
     found = asyncio.run(cloud.deployments.neighbours())
-    assert found.shared[HOME].startswith("it is not known whether another deployment of Dormouse watches its subscription (")
+    assert found.shared[HOME].startswith("It is not known whether another deployment of Dormouse watches its subscription (")
     azure.answers.pop(f"get {ROLES.format(HOME)}".lower())
     assert asyncio.run(cloud.deployments.neighbours()) == found
     cloud.moment = RETRY
@@ -106,7 +106,7 @@ def test_another_app_with_the_same_deployment_id_is_named_unless_it_is_stopped()
     own = app("dm-MINE-prod")
     assert neighbours(an_azure(roles(), apps=[own, app("dm-old-prod", "Stopped")])).twins == ""
     twins = neighbours(an_azure(roles(), apps=[own, app("dm-other-prod")])).twins
-    assert "another control plane has the deployment ID prod (/apps/dm-other-prod)" in twins
+    assert "Another control plane has the deployment ID prod (/apps/dm-other-prod)" in twins
     on_a_laptop = replace(PROD, website_site_name="")
     assert "(/apps/dm-MINE-prod)" in neighbours(an_azure(roles(), apps=[own]), on_a_laptop).twins
 
