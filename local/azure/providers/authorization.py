@@ -1,7 +1,4 @@
-"""Microsoft.Authorization: role definitions and locks, which can only be listed. Role assignments are in `roles.py`.
-
-Custom roles are defined by the control API: `POST /resources/appear` with the ID and the properties of one.
-"""
+"""Microsoft.Authorization: lists of role definitions and locks. Role assignments are in `roles.py`."""
 
 import json
 import re
@@ -21,9 +18,9 @@ BY_NAME = re.compile(r"roleName eq '(?P<name>[^']*)'", re.IGNORECASE)
 
 
 def list_role_definitions(world: World, rid: ResourceId, request: Request) -> Answer:
-    """The few built-in roles that are known here, or the one with a name, or the custom roles of the subscription.
+    """The custom roles and the few built-in ones that are known here, or those with a name or of a kind; else a refusal.
 
-    Raises a refusal for the name of another role. https://learn.microsoft.com/azure/role-based-access-control/custom-roles-rest
+    https://learn.microsoft.com/azure/role-based-access-control/custom-roles-rest
     """
     _check_scope(world, rid)
     request.check_query("$filter")
@@ -34,10 +31,11 @@ def list_role_definitions(world: World, rid: ResourceId, request: Request) -> An
     wanted = BY_NAME.fullmatch(asked)
     if asked and wanted is None:
         raise not_simulated(f"the filter {asked!r} on role definitions")
-    found = [role for role in DEFINITIONS if wanted is None or role["roleName"].lower() == wanted["name"].lower()]
+    known = [*map(_definition, DEFINITIONS), *map(visible, world.resources(ROLE_DEFINITION))]
+    found = [one for one in known if wanted is None or one["properties"]["roleName"].lower() == wanted["name"].lower()]
     if not found:
         raise not_simulated(f"the role {asked}, which Azure may have")
-    return Answer(200, {"value": [_definition(role) for role in found]})
+    return Answer(200, {"value": found})
 
 
 def _is_assignable(role: Document, rid: ResourceId) -> bool:
