@@ -26,8 +26,7 @@ def list_role_definitions(world: World, rid: ResourceId, request: Request) -> An
     request.check_query("$filter")
     asked = request.query.get("$filter", "")
     if CUSTOM.fullmatch(asked):
-        custom = [visible(role) for role in world.resources(ROLE_DEFINITION) if _is_assignable(role, rid)]
-        return Answer(200, {"value": custom})
+        return Answer(200, {"value": [visible(role) for role in world.resources(ROLE_DEFINITION)]})
     wanted = BY_NAME.fullmatch(asked)
     if asked and wanted is None:
         raise not_simulated(f"the filter {asked!r} on role definitions")
@@ -36,12 +35,6 @@ def list_role_definitions(world: World, rid: ResourceId, request: Request) -> An
     if not found:
         raise not_simulated(f"the role {asked}, which Azure may have")
     return Answer(200, {"value": found})
-
-
-def _is_assignable(role: Document, rid: ResourceId) -> bool:
-    """Whether a custom role can be assigned in the subscription that is asked about."""
-    scopes = [str(scope).lower() for scope in role["properties"]["assignableScopes"]]
-    return f"/subscriptions/{rid.subscription.lower()}" in scopes
 
 
 def list_locks(world: World, rid: ResourceId, request: Request) -> Answer:

@@ -125,7 +125,7 @@ def in_flight(control_plane: ControlPlane, azure: AzureSide, lost: str) -> None:
     assert names.keys() == {"ml1", "ml2"}
     assert names["ml1"] == "running"
     where = control_plane.client.get("/environments/ml1/password").raise_for_status().json()
-    assert where["secret"].rsplit("/", 1)[-1] in azure.secrets("ml1")
+    assert where["secret_uri"].rsplit("/", 1)[-1] in azure.secrets("ml1")
 
 
 def nothing_is_stopped(ground: Ground, control_plane: ControlPlane, fleet: FleetSide, azure: AzureSide) -> None:
@@ -141,10 +141,10 @@ def nothing_is_stopped(ground: Ground, control_plane: ControlPlane, fleet: Fleet
     assert tracked(azure, "quiet")["warning"] is None
     client = control_plane.client
     client.post("/machines/hold", json={"machine": fleet.id("quiet"), "for": "0"}).raise_for_status()
-    until(lambda: warned_anew(fleet, azure), "the idle machine was not warned again")
+    until(lambda: warned_again(fleet, azure), "the idle machine was not warned again")
     assert fleet.power("quiet") == "running"
 
 
-def warned_anew(fleet: FleetSide, azure: AzureSide) -> bool:
+def warned_again(fleet: FleetSide, azure: AzureSide) -> bool:
     fleet.sweep()
     return bool(tracked(azure, "quiet")["warning"]) or fleet.power("quiet") != "running"
