@@ -104,9 +104,11 @@ def _provision(
     if not asleep:
         built = yield from _without_obsolete(context, request.obsolete, built, tracker)
     details = yield from _finish(context, request, built, asleep, tracker, cancel)
+    if is_cancelled(cancel):
+        return details
     success = f"It was built as {built.placement.in_words()} instead." if built.placement else ""
-    outcome = details.outcome.after(built.attempts, success).with_warnings(built.warnings)
-    return replace(details, outcome=outcome) if built.attempts and not is_cancelled(cancel) else details
+    outcome = details.outcome.after(built.attempts, success) if built.attempts else details.outcome
+    return replace(details, outcome=outcome.with_warnings(built.warnings))
 
 
 def _without_obsolete(
