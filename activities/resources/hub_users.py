@@ -23,7 +23,8 @@ PAUSE = 15.0
 async def put_users(request: PutRequest, cloud: Cloud) -> Answer:
     """Start making the accounts of the machine those of its users; what is done already stays as it is.
 
-    A machine that runs another command is asked again a little later. A new one without users needs nothing.
+    A machine that takes no command now, because it restarts, is asked again a little later. A new one without users needs
+    nothing.
     """
     resource = request.resource
     users = resource.body["users"]
@@ -34,7 +35,7 @@ async def put_users(request: PutRequest, cloud: Cloud) -> Answer:
     script = await asyncio.to_thread(users_script, logins)
     answer = await run_script(machine_of(resource), script, cloud)
     busy = isinstance(answer, Refused) and answer.refusal.reason is RefusalReason.CONFLICT
-    return Pending(PAUSE, detail="The machine runs another command.") if busy else answer
+    return Pending(PAUSE, detail="The machine takes no command now.") if busy else answer
 
 
 async def _login(name: str, sudo: bool, resource: Resource, cloud: Cloud) -> UserLogin:  # noqa: FBT001 - a field of the user

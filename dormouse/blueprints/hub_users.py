@@ -19,8 +19,8 @@ MOST_USERS = 20
 RESERVED_NAMES = SYSTEM_ACCOUNTS | frozenset(
     "adm admin audio backup cdrom crontab dhcpcd dialout dip disk dnsmasq docker fax floppy fwupd-refresh gdm input "  # noqa: SIM905
     "jupyterhub kmem kvm landscape list lxd netdev nogroup nvidia-persistenced operator plugdev pollinate render root "
-    "rstudio-server sasl sgx shadow src ssh ssl-cert sssd staff sys systemd-journal systemd-oom systemd-timesyncd tape tss tty "
-    "usbmux users utmp video voice whoopsie".split()
+    "rstudio-server sasl sgx shadow src ssh ssl-cert sssd staff sys tape tss tty usbmux "
+    "users utmp video voice whoopsie".split()
 )
 OUR_ACCOUNTS = "dormouse"
 # The name is part of that of a Key Vault secret, which has no underscores.
