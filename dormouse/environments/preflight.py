@@ -17,7 +17,6 @@ GROUP_OF_OTHERS = (
 
 OR_RESIZE = {"size": ", or use the command resize"}
 RUN_FIRST = "can change only while {machine} is running, and it is {state}; start the environment first"
-RUNNING = State.RUNNING
 WAKE_FIRST = "cannot change while the machine is hibernated; start the environment, then stop it"
 
 
@@ -104,9 +103,11 @@ def asleep_inside(plan: Plan, statuses: Sequence[ResourceStatus]) -> list[tuple[
     """The changed resources that a script puts inside a machine which does not run now, each with a sentence about it."""
     states = {status.name: status.state for status in statuses}
     return [
-        (one, RUN_FIRST.format(machine=one.contained_in, state=states[one.contained_in]))
+        (one, RUN_FIRST.format(machine=one.contained_in, state=states[one.contained_in] or State.UNKNOWN))
         for one in plan.resources
-        if one.name in plan.changed and kind_of(one).scripted_field and states.get(one.contained_in, RUNNING) is not RUNNING
+        if one.name in plan.changed
+        and kind_of(one).scripted_field
+        and states.get(one.contained_in, State.RUNNING) is not State.RUNNING
     ]
 
 

@@ -67,8 +67,10 @@ def after(told: str, inside: Mapping[str, Any], administrator: str) -> dict[str,
         elif word == "end":
             locked = {name: {**one, "locked": True, "sudo": False} for name, one in accounts.items() if name not in wanted}
             changes[ACCOUNTS] = {**locked, **wanted}
-            if inside.get("hub"):
-                changes["hub"] = {**inside["hub"], "users": [administrator, *wanted]}
+            hub = inside.get("hub")
+            if hub:
+                remembered = () if hub["forgets"] else [name for name in hub["users"][1:] if name not in wanted]
+                changes["hub"] = {**hub, "users": [administrator, *wanted, *remembered]}
     return changes
 
 
