@@ -12,12 +12,14 @@ from dormouse.guest.password_change import hash_of
 
 MARK = "dormouse-users "
 SUDO, NO_SUDO = "sudo", "-"
+NO_USERS = "passed an earlier release built the machine, without users"
+TOO_OLD = "failed an earlier release built the machine, without users; delete it and create it again"
 # Machines of earlier releases have no such program; others have it once the first boot has written it.
 CHANGE = """if [ -n "$(command -v dormouse-hub-users)" ]; then
 dormouse-hub-users apply <<'DORMOUSE'
 @LINES@DORMOUSE
 elif test -e @READY@; then
-printf '%s\\n' 'dormouse-users failed an earlier release built the machine, without users; delete it and create it again'
+printf '%s\\n' 'dormouse-users @OLD@'
 else
 printf '%s\\n' 'dormouse-users waiting the first boot is still in progress'
 fi
@@ -37,7 +39,8 @@ class UserLogin:
 def users_script(users: Sequence[UserLogin]) -> str:
     """Let exactly these users log in, besides the administrator, and tell whether they can."""
     lines = "".join(f"{_line(user)}\n" for user in users)
-    return CHANGE.replace("@READY@", READY_PATH).replace("@LINES@", lines)
+    text = CHANGE.replace("@READY@", READY_PATH).replace("@OLD@", TOO_OLD if users else NO_USERS)
+    return text.replace("@LINES@", lines)
 
 
 def users_found(output: str) -> tuple[Check, str]:

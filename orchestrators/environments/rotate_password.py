@@ -27,10 +27,9 @@ from orchestrators.progress import DONE, REFUSED, ProgressTracker
 TRIES, BETWEEN_TRIES = 8, 20.0
 CURRENT = "current"
 NOTHING_CHANGED = "Nothing was changed; the password is the one that it was."
-ROTATED = (
-    "{name} has a new password: the newest version of the secret {secret} in the key vault, and checked inside. Earlier "
-    "versions no longer work. Sessions that are open stay open."
-)
+ROTATED = "{name} has {what} {secret} in the key vault, and checked inside. {rest}"
+ONE, SEVERAL = "a new password: the newest version of the secret", "new passwords: the newest versions of the secrets"
+REST = "Earlier versions no longer work. Sessions that are open stay open."
 ROTATED_BEFORE = "Before that, {secrets} got new versions, which work."
 RESTORED = "The previous password was stored as the newest version of the secret {secret} again, and is the one that works."
 NOT_RESTORED = (
@@ -83,8 +82,8 @@ def _rotate_all(context: Context, request: PasswordRotation, tracker: ProgressTr
             before = f" {ROTATED_BEFORE.format(secrets=' and '.join(done))}" if done else ""
             return replace(failed, reason=f"{failed.reason}{before}")
         done.append(name_of(secret.id))
-    names = " and ".join(name_of(secret.id) for secret in secrets)
-    return Outcome(OutcomeStatus.SUCCEEDED, ROTATED.format(name=request.environment, secret=names))
+    words = {"what": SEVERAL if len(done) > 1 else ONE, "secret": " and ".join(done), "rest": REST}
+    return Outcome(OutcomeStatus.SUCCEEDED, ROTATED.format(name=request.environment, **words))
 
 
 def _is_renewed(resource: Resource, request: PasswordRotation) -> bool:

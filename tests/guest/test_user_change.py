@@ -44,6 +44,7 @@ def test_a_machine_without_the_program_is_in_its_first_boot_or_of_an_earlier_rel
     result, detail = users_found(said(shell, users_script(USERS), old))
     assert result is Check.FAILED
     assert detail.startswith("an earlier release built the machine, without users")
+    assert users_found(said(shell, users_script(()), old))[0] is Check.PASSED, "it has no users, as is asked for"
 
 
 @pytest.mark.parametrize("output", ["", "dormouse-users", "dormouse-users perhaps", "x dormouse-users passed", "Killed"])
