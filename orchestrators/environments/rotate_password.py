@@ -82,8 +82,9 @@ def _rotate_all(context: Context, request: PasswordRotation, tracker: ProgressTr
             before = f" {ROTATED_BEFORE.format(secrets=' and '.join(done))}" if done else ""
             return replace(failed, reason=f"{failed.reason}{before}")
         done.append(name_of(secret.id))
-    words = {"what": SEVERAL if len(done) > 1 else ONE, "secret": " and ".join(done), "rest": REST}
-    return Outcome(OutcomeStatus.SUCCEEDED, ROTATED.format(name=request.environment, **words))
+    what = SEVERAL if len(done) > 1 else ONE
+    words = ROTATED.format(name=request.environment, what=what, secret=" and ".join(done), rest=REST)
+    return Outcome(OutcomeStatus.SUCCEEDED, words)
 
 
 def _is_renewed(resource: Resource, request: PasswordRotation) -> bool:

@@ -18,7 +18,7 @@ from tests.unit.builders import target
 
 VERSION, PASSWORD = "0123456789abcdef0123456789abcdef", "aB3-_.+=aB3-_.+=aB3-_.+="
 RESTARTS = "Cannot modify extensions in the VM when the VM is not running."
-BUSY = (409, {"error": {"code": "OperationNotAllowed", "message": RESTARTS}}, {})
+BUSY: Any = (409, {"error": {"code": "OperationNotAllowed", "message": RESTARTS}}, {})
 
 
 def users_of(*names: str) -> Resource:
@@ -28,7 +28,7 @@ def users_of(*names: str) -> Resource:
 
 
 def put(users: Resource, *, update: bool = False, run: Any = (202, None, {})) -> tuple[Answer, Azure]:
-    secrets = {
+    secrets: dict[str, Any] = {
         f"GET /secrets/{name}": (200, {"id": f"https://v.vault.azure.net/secrets/{name}/{VERSION}", "value": PASSWORD}, {})
         for name in users.settings.values()
     }
