@@ -133,6 +133,11 @@ def test_passwords_are_rotated_one_by_one_or_all_together(
     assert opens(azure, name, "eve", versions_of(ground, secrets["eve"])[-1])
     assert versions_of(ground, secrets["eve"])[-1] == before["eve"][0]
 
+    azure.spoil(method="PUT", path=f"/secrets/{secrets['ben']}", code="Forbidden", status=403, times=1)
+    failed = rotate(control_plane, name)
+    said = f"Before that, {secrets['ana']} got new versions, which work." in failed["reason"]
+    assert (failed["outcome"], said) == ("failed", True), failed["reason"]
+
     ended = rotate(control_plane, name)
     assert ended["outcome"] == "succeeded", ended["reason"]
     newest = {user: versions_of(ground, secret)[-1] for user, secret in secrets.items()}
