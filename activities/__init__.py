@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from activities import chat, inventory, machines, notifications, operations, records
-from activities.idle import complete, evaluate, execute, waiting
+from activities.idle import complete, evaluate, execute, hand_over, waiting
 from activities.resources import generic
 from dormouse.cloud.clients import Cloud
 
@@ -20,7 +20,6 @@ ALL: tuple[Activity, ...] = (
     generic.list_deleted,
     generic.purge_resource,
     generic.change_resource_power,
-    generic.resize_resource,
     generic.suspend_resource,
     generic.resume_resource,
     generic.detach_resources,
@@ -48,7 +47,8 @@ ALL: tuple[Activity, ...] = (
     waiting.find_waiting_jobs,
     execute.claim_machines,
     execute.begin_claims,
-    execute.recheck_lease_end,
+    hand_over.recheck_lease_end,
+    hand_over.recheck_refused_start,
     execute.confirm_states,
     complete.close_sweep_operation,
     complete.finish_sweep,

@@ -9,7 +9,7 @@ from activities.resources.run_command import run_script, script_output
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.sdk_errors import get_existing
 from dormouse.environments.answers import Answer, Done, Pending, Refused
-from dormouse.environments.operations import LoginRequest, PutRequest
+from dormouse.environments.requests import LoginRequest, PutRequest
 from dormouse.environments.results import Check, Refusal, RefusalReason
 from dormouse.guest.password_change import change_script, check_script, password_found
 from dormouse.guest.user_change import UserLogin, users_found, users_script

@@ -3,21 +3,31 @@
 from collections.abc import Sequence
 from typing import Any
 
-from activities.idle.execute import recheck_lease_end
+from activities.idle.hand_over import recheck_lease_end
 from activities.inventory import read_owned_resources
 from activities.records import list_dependents
 from activities.resources.generic import delete_resource, list_deleted, purge_resource, put_resource, take_snapshot
 from dormouse import serialization
-from dormouse.environments.answers import Answer, Refused
+from dormouse.environments.answers import Answer
 from dormouse.environments.dependents import dependents_text
-from dormouse.environments.operations import DeleteRequest, PutRequest
+from dormouse.environments.operations import DeleteRequest
+from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
 from dormouse.idle.sweep import LeaseEnd
 from dormouse.resources.ownership import OwnedResources, text_of_resources_kept
 from dormouse.resources.plan import Resource
 from dormouse.resources.registry import kind_of
 from orchestrators.complete import CompletionDetails, complete
-from orchestrators.durable import Activity, Context, Ended, Orchestration, RetriesExhausted, poll, refusal_in, run, sleep
+from orchestrators.durable import (
+    Activity,
+    Context,
+    Orchestration,
+    RetriesExhausted,
+    poll_to_end,
+    refusal_in,
+    run,
+    sleep,
+)
 from orchestrators.environments.deletion_check import Leftovers, find_leftovers, find_tagged
 from orchestrators.environments.suspend import suspend_all, suspended_in
 from orchestrators.lock_check import lost_lock
@@ -98,7 +108,7 @@ def _take_snapshots(context: Context, request: DeleteRequest, tracker: ProgressT
     ]
     for step, activity, wanted in steps:
         tracker.begin(step, needs=("survey",))
-        answer = yield from _try(context, activity, wanted)
+        answer = yield from poll_to_end(context, activity, wanted)
         refusal = refusal_in(answer, step)
         tracker.end(step, REFUSED if refusal else DONE)
         if refusal:
@@ -120,7 +130,7 @@ def _remove(
     refusals = []
     for resource in resources:
         tracker.begin(resource.name, needs=("survey",))
-        answer = yield from _try(context, delete_resource, resource)
+        answer = yield from poll_to_end(context, delete_resource, resource)
         refusal = refusal_in(answer, resource.name)
         refusals += [refusal] if refusal else []
         tracker.end(resource.name, REFUSED if refusal else DONE)
@@ -159,20 +169,13 @@ def purge_until_gone(context: Context, request: DeleteRequest, deleted: Sequence
             return ()
         refusals = []
         for resource in recoverable:
-            answer = yield from _try(context, purge_resource, resource)
+            answer = yield from poll_to_end(context, purge_resource, resource)
             refusals.append(refusal_in(answer, PURGE))
         if any(refusals):
             return tuple(refusal for refusal in refusals if refusal)
         yield from sleep(context, BETWEEN_LOOKS)
     left = ", ".join(sorted(unseen)) or "everything"
     return (Refusal(RefusalReason.FAILED_LATE, f"Azure did not confirm that {left} was purged.", step=PURGE),)
-
-
-def _try(context: Context, act: Activity[Answer], resource: Any) -> Orchestration[Ended]:
-    try:
-        return (yield from poll(context, act, resource))
-    except RetriesExhausted as gave_up:  # delete the other resources all the same
-        return Refused(gave_up.refusal)
 
 
 def _wait_until_deleted(context: Context, request: DeleteRequest, ours: OwnedResources) -> Orchestration[Leftovers]:

@@ -11,6 +11,7 @@ from local.azure.providers.compute import annotations
 from local.azure.providers.kinds import DATASTORE, GROUP, MACHINE, ML_COMPUTE, ROLE, ROLE_DEFINITION
 from local.azure.services import kusto
 from local.azure.services.kusto import Row
+from local.azure.services.kusto_text import invalid
 
 # Not in the table of resources: https://learn.microsoft.com/azure/governance/resource-graph/reference/supported-tables-resources
 UNLISTED = frozenset(kind.lower() for kind in (GROUP, ROLE, ROLE_DEFINITION, ML_COMPUTE, DATASTORE))
@@ -85,7 +86,7 @@ def answer(world: World, body: dict[str, Any]) -> Answer:
     top = int(options.get("$top", LARGEST_PAGE))
     skip = int(options.get("$skipToken") or options.get("$skip") or 0)
     if not 1 <= top <= LARGEST_PAGE or skip < 0:
-        raise kusto.invalid(f"$top is {top} and $skip is {skip}")
+        raise invalid(f"$top is {top} and $skip is {skip}")
     query = str(body.get("query", ""))
     kusto.read(query)
     _check_subscriptions(body.get("subscriptions") or [SUBSCRIPTION])

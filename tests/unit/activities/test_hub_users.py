@@ -9,7 +9,7 @@ from activities.resources.hub_users import PAUSE, get_users, put_users, read_use
 from dormouse.blueprints.catalog import plan_for
 from dormouse.blueprints.data_science import DataScienceSpec
 from dormouse.environments.answers import Answer, Done, Pending, Refused
-from dormouse.environments.operations import PutRequest
+from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import RefusalReason
 from dormouse.guest.password_change import hash_of
 from dormouse.resources.plan import Resource

@@ -11,7 +11,7 @@ from activities.resources.generic import put_resource, read_outputs, read_put
 from dormouse import serialization
 from dormouse.blueprints.catalog import plan_for
 from dormouse.environments.answers import Answer, Done, Pending, Refused
-from dormouse.environments.operations import BuildRequest, BuildResult, PutRequest
+from dormouse.environments.requests import BuildRequest, BuildResult, PutRequest
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.resources.graph import critical_path
 from dormouse.resources.plan import Plan, Resource

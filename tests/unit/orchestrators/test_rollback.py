@@ -10,7 +10,7 @@ from activities.inventory import list_group, read_group
 from activities.resources.generic import delete_resource, detach_resources, observe_resource
 from dormouse.blueprints.catalog import plan_for
 from dormouse.environments.answers import Answer, Done, Refused
-from dormouse.environments.operations import BuildResult, DetachRequest
+from dormouse.environments.requests import BuildResult, DetachRequest
 from dormouse.environments.results import GroupView, Refusal, RefusalReason, ResourceStatus
 from dormouse.resources.identity import assignment_id
 from dormouse.resources.plan import Resource
