@@ -1,6 +1,5 @@
 """A look for what the records do not know, and for what they know and Azure does not have."""
 
-from activities.idle.evaluate import all_environments
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.sdk_errors import get_or_none, list_all
@@ -13,7 +12,7 @@ from dormouse.resources.registry import is_group
 
 async def findings(cloud: Cloud) -> list[str]:
     """What records and Azure disagree about, one sentence each; raises CloudUnavailable or RefusedByAzure."""
-    records = await all_environments(Records(cloud.tables))
+    records = await Records(cloud.tables).all_environments()
     groups = await list_all(
         cloud.resources.resource_groups.list(
             filter=f"tagName eq '{DEPLOYMENT_TAG}' and tagValue eq '{cloud.settings.deployment_id}'"
