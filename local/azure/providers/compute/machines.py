@@ -8,14 +8,14 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.store import Document
-from local.azure.core.world import TENANT, World, visible
-from local.azure.providers import roles
+from local.azure.core.world import World, visible
 from local.azure.providers.common import FAREWELLS, VIEWS, Body, check_put, delete_later, found, shown, tracked
 from local.azure.providers.compute import data_disks, disks
 from local.azure.providers.compute.admission import check_change, check_disks, check_new, check_size, check_zones
 from local.azure.providers.compute.belongings import attach, delete_belongings, name_cards
 from local.azure.providers.compute.capacity import no_capacity
 from local.azure.providers.compute.images import WINDOWS
+from local.azure.providers.compute.machine_identities import identity_of
 from local.azure.providers.compute.resizing import check_resize, of_resize
 from local.azure.providers.compute.spot import check_spot_change
 from local.azure.providers.kinds import EXTENSION, MACHINE
@@ -152,7 +152,7 @@ def _change(world: World, rid: ResourceId, body: Body, existing: Document, reque
         there = data_disks.attached(world, rid, asked, profile["dataDisks"])
         properties["storageProfile"] = {**profile, "dataDisks": there}
     more = {name: body[name] for name in ("tags",) if name in body}
-    more |= _identity(world, rid, body, kept=request.method == "PATCH")
+    more |= identity_of(world, rid, body, kept=request.method == "PATCH")
     # Until a machine has been allocated, a PUT is one more try to allocate it.
     unborn = request.method == "PUT" and (existing["_power"] == "creating" or "_problem" in existing)
     operation = operations.begin(
@@ -194,7 +194,7 @@ def _machine(world: World, rid: ResourceId, body: Body) -> Document:
     document |= {"_power": "creating", "_custom_data": profile.get("customData", "")}
     if body.get("zones"):
         document["zones"] = body["zones"]
-    return {**document, **_identity(world, rid, body)}
+    return {**document, **identity_of(world, rid, body)}
 
 
 def _login(profile: Body, system: str) -> Body:
@@ -210,36 +210,6 @@ def _login(profile: Body, system: str) -> Body:
         **shown,
         name: {**usual, **(shown.get(name) or {})},
     }
-
-
-def _identity(world: World, rid: ResourceId, body: Body, *, kept: bool = False) -> Document:
-    """The identities of a machine as it asks for them; an existing one of its own is kept, and others if `kept`.
-
-    A PATCH adds those that it names and removes those that it gives as null:
-    https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-configure-managed-identities
-    """
-    asked = body.get("identity") or {}
-    kinds = [kind.strip() for kind in str(asked.get("type") or "None").split(",")]
-    if kinds == ["None"]:
-        return {}
-    there = (world.resource(rid.text) or {}).get("identity") or {}
-    identity: Body = {"type": ", ".join(kinds)}
-    if "SystemAssigned" in kinds:
-        principal = there.get("principalId") or roles.new_principal(world, rid.text)
-        identity |= {"principalId": principal, "tenantId": TENANT}
-    if "UserAssigned" in kinds:
-        before = there.get("userAssignedIdentities") or {} if kept else {}
-        named = {**before, **(asked.get("userAssignedIdentities") or {})}
-        identity["userAssignedIdentities"] = {
-            name: _of_user(world, name) for name, wanted in named.items() if wanted is not None
-        }
-    return {"identity": identity}
-
-
-def _of_user(world: World, identifier: str) -> Body:
-    if world.resource(identifier) is None:
-        raise not_simulated(f"the user-assigned identity {identifier}, which nothing has created")
-    return {"principalId": world.guid("principal", identifier), "clientId": world.guid("client", identifier)}
 
 
 def _etag(answered: Document) -> dict[str, str]:
