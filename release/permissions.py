@@ -34,14 +34,14 @@ class Expected:
     actions: tuple[str, ...] = ()
 
 
-def custom_role(name: str, deployment_id: str) -> str:
-    """The name of a custom role in Azure, as `infra/modules/rights.bicep` writes it."""
-    return f"Dormouse {name} ({deployment_id})"
+def custom_role(name: str, deployment_id: str, subscription: str) -> str:
+    """The name of a custom role in Azure, as `infra/modules/rights.bicep` writes it: unique in the tenant."""
+    return f"Dormouse {name} ({deployment_id}) {subscription}"
 
 
-def expected_in_subscription(roles: Iterable[str], deployment_id: str) -> list[Expected]:
+def expected_in_subscription(roles: Iterable[str], deployment_id: str, subscription: str) -> list[Expected]:
     """The roles that the app should have in its subscription, of which the custom ones have exactly these actions."""
-    custom = [Expected(custom_role(name, deployment_id), tuple(ROLES[name])) for name in roles]
+    custom = [Expected(custom_role(name, deployment_id, subscription), tuple(ROLES[name])) for name in roles]
     return [Expected("Reader"), Expected("Monitoring Reader"), *custom]
 
 

@@ -20,8 +20,8 @@ def compare(arm: Arm, deployment: Deployment) -> Iterator[str]:
     """Compare every role of the identity; yields what was compared, and raises CheckFailed with all differences."""
     assigned = _assignments(arm, deployment.principal)
     definitions = {one: arm.get(one, AUTHORIZATION)["properties"] for one in {each["roleDefinitionId"] for each in assigned}}
-    expected = {one.name: one for one in expected_in_subscription(deployment.roles, deployment.id)}
-    faults: list[str] = []
+    expected = {one.name: one for one in expected_in_subscription(deployment.roles, deployment.id, arm.subscription)}
+    building, faults = custom_role("provision", deployment.id, arm.subscription), list[str]()
     permissions: list[Document] = []
     found: set[str] = set()
     for one in assigned:
@@ -32,7 +32,7 @@ def compare(arm: Arm, deployment: Deployment) -> Iterator[str]:
             permissions += role["permissions"]
             actions = expected[name].actions
             faults += _definition_faults(name, role, actions, arm.root) if actions else []
-            faults += _condition_faults(name, one) if name == custom_role("provision", deployment.id) else []
+            faults += _condition_faults(name, one) if name == building else []
         elif not (scope.startswith(f"{arm.root}/resourceGroups/{deployment.group}/".lower()) and name in DATA):
             faults.append(f"the app has the role {name} on {one['scope']}, which infra/ does not give it")
     faults += [f"the app does not have the role {name} in the subscription" for name in expected if name not in found]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from release.permissions import custom_role
+
 ROLES = ("sweep", "adopt", "provision")
 NOT_CONFIRMED = "Not confirmed: nothing was changed."
 
@@ -34,10 +36,9 @@ class Installation:
         """The resource group of the control plane."""
         return f"dormouse-control-{self.deployment}"
 
-    @property
-    def roles(self) -> set[str]:
-        """The names of its custom roles."""
-        return {f"Dormouse {role} ({self.deployment})" for role in ROLES}
+    def roles(self, subscription: str) -> set[str]:
+        """The names of its custom roles in a subscription."""
+        return {custom_role(name, self.deployment, subscription) for name in ROLES}
 
 
 def installation_in(parameters: Path) -> Installation:
@@ -125,12 +126,12 @@ class Uninstaller:
     def _assignments(self, subscription: str, principals: Sequence[str]) -> list[dict[str, Any]]:
         """At every scope of a subscription; principals that are gone are found by the roles that only they have."""
         every = az("role", "assignment", "list", "--all", "--fill-principal-name", "false", "--subscription", subscription)
-        ours = self._installation.roles
+        ours = self._installation.roles(subscription)
         return [one for one in every if one["principalId"] in principals or one["roleDefinitionName"] in ours]
 
     def _roles(self, subscription: str) -> list[dict[str, Any]]:
         every = az("role", "definition", "list", "--custom-role-only", "true", "--subscription", subscription)
-        return [one for one in every if one["roleName"] in self._installation.roles]
+        return [one for one in every if one["roleName"] in self._installation.roles(subscription)]
 
 
 def uninstall(installation: Installation, *, keep: bool = False) -> list[str]:

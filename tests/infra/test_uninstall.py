@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from release.permissions import custom_role
 from release.uninstall import Installation, installation_in
 from tests.docs.azure_cli import faults_of
 from tests.infra.test_bicep import PARAMETERS
 from tests.support import ROOT
 
 OWN, OTHER, WATCHED = "sub-own", "sub-other", "sub-watched"
+OTHERS = custom_role("sweep", "pro", OWN)
 IDENTITY, SOMEONE = "principal-of-dormouse", "principal-of-someone"
 # An Azure CLI whose Azure is a file; like the real one, it deletes no role that is assigned.
 AZ = """\
@@ -57,7 +59,7 @@ def assignment(name: str, role: str, principal: str, sub: str = OWN) -> dict[str
 
 
 def role(kind: str, deployment: str, sub: str = OWN) -> dict[str, str]:
-    return {"name": f"guid-{kind}-{deployment}-{sub}", "roleName": f"Dormouse {kind} ({deployment})", "sub": sub}
+    return {"name": f"guid-{kind}-{deployment}-{sub}", "roleName": custom_role(kind, deployment, sub), "sub": sub}
 
 
 class Azure:
@@ -74,11 +76,11 @@ class Azure:
             "resources": [{"type": "Microsoft.Web/sites", "id": "/app", "tags": ours}],
             "assignments": [
                 assignment("1", "Reader", IDENTITY),
-                assignment("2", "Dormouse sweep (dev)", IDENTITY),
-                assignment("3", "Dormouse sweep (dev)", IDENTITY, WATCHED),
-                assignment("4", "Dormouse provision (dev)", "a principal that is gone"),
+                assignment("2", custom_role("sweep", "dev", OWN), IDENTITY),
+                assignment("3", custom_role("sweep", "dev", WATCHED), IDENTITY, WATCHED),
+                assignment("4", custom_role("provision", "dev", OWN), "a principal that is gone"),
                 assignment("5", "Owner", SOMEONE),
-                assignment("6", "Dormouse sweep (pro)", SOMEONE),
+                assignment("6", OTHERS, SOMEONE),
             ],
             "roles": [role("sweep", "dev"), role("provision", "dev"), role("sweep", "dev", WATCHED), role("sweep", "pro")],
         }
@@ -120,7 +122,7 @@ def test_the_app_is_stopped_then_its_rights_go_and_then_everything(azure: Azure)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Nothing is left" in done.stdout
     assert [one["id"] for one in azure.state["assignments"]] == ["/sub-own/5", "/sub-own/6"], "others keep theirs"
-    assert [one["roleName"] for one in azure.state["roles"]] == ["Dormouse sweep (pro)"]
+    assert [one["roleName"] for one in azure.state["roles"]] == [OTHERS]
     order = azure.changes
     assert order[0] == "functionapp stop"
     assert order[-1] == "group delete"
@@ -140,7 +142,7 @@ def test_an_uninstallation_that_was_interrupted_is_completed(azure: Azure) -> No
 def test_rights_are_found_after_the_group_was_deleted_by_hand(azure: Azure) -> None:
     azure.state["group"], azure.state["resources"] = False, []
     assert azure.uninstall().returncode == 0
-    assert {one["roleDefinitionName"] for one in azure.state["assignments"]} == {"Reader", "Owner", "Dormouse sweep (pro)"}
+    assert {one["roleDefinitionName"] for one in azure.state["assignments"]} == {"Reader", "Owner", OTHERS}
 
 
 def test_nothing_is_changed_while_environments_exist_or_without_confirmation(azure: Azure) -> None:
@@ -173,5 +175,8 @@ def test_the_installation_is_read_from_the_parameter_files() -> None:
     assert found == {"dev": Installation("dev", ()), "int": Installation("int", ()), "pro": Installation("main", ())}
     bicep = (ROOT / "infra" / "main.bicep").read_text() + (ROOT / "infra" / "modules" / "rights.bicep").read_text()
     assert f"name: '{Installation('${deploymentId}', ()).group}'" in bicep
-    assert all(f"roleName: '{name}'" in bicep for name in Installation("${deploymentId}", ()).roles)
+    assert all(
+        f"roleName: '{name}'" in bicep
+        for name in Installation("${deploymentId}", ()).roles("${subscription().subscriptionId}")
+    )
     assert bicep.count("roleName:") == 3

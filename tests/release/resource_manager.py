@@ -75,9 +75,9 @@ class ResourceManager:
             self.assign(BUILT_IN[name])
         self.define("Storage Blob Data Owner", BUILT_IN["Storage Blob Data Owner"], [], "BuiltInRole")
         self.assign(BUILT_IN["Storage Blob Data Owner"], STORAGE)
-        self.define(custom_role("sweep", "int"), "sweep", ROLES["sweep"])
+        self.define(custom_role("sweep", "int", SUBSCRIPTION), "sweep", ROLES["sweep"])
         self.assign("sweep")
-        self.define(custom_role("provision", "int"), "provision", ROLES["provision"])
+        self.define(custom_role("provision", "int", SUBSCRIPTION), "provision", ROLES["provision"])
         self.assign("provision", condition=condition(), conditionVersion="2.0")
 
     def answer(self, method: str, target: str) -> tuple[int, Any]:

@@ -6,10 +6,10 @@ import pytest
 
 from release.arm import Arm, CheckFailed
 from release.deployment import Deployment
-from release.permissions import BUILT_IN, FORBIDDEN, ROLES, allows
+from release.permissions import BUILT_IN, FORBIDDEN, ROLES, allows, custom_role
 from release.probe import PROBES, probe
 from release.roles import compare
-from tests.release.resource_manager import GROUP, ROOT, STORAGE, ResourceManager, condition
+from tests.release.resource_manager import GROUP, ROOT, STORAGE, SUBSCRIPTION, ResourceManager, condition
 from tests.support import AzureSide
 
 DEFINITIONS = f"{ROOT}/providers/Microsoft.Authorization/roleDefinitions"
@@ -56,7 +56,7 @@ CHANGES: list[tuple[str, Callable[[ResourceManager], object]]] = [
     ),
     ("has the role Storage Blob Data Owner on", lambda m: m.assign(BUILT_IN["Storage Blob Data Owner"], ROOT)),
     ("does not have the role Reader in", lambda m: m.assignments.pop(0)),
-    ("does not have the role Dormouse provision (int) in", lambda m: m.assignments.pop()),
+    (f"does not have the role {custom_role('provision', 'int', SUBSCRIPTION)} in", lambda m: m.assignments.pop()),
     ("may assign every role", lambda m: provision(m, condition="")),
     ("may assign every role", lambda m: provision(m, condition=condition([]))),
     (f"may assign {READER}", lambda m: provision(m, condition=condition([READER]))),

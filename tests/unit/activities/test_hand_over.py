@@ -11,6 +11,7 @@ from azure.mgmt.compute.aio.operations import VirtualMachinesOperations
 
 from activities.idle.hand_over import recheck_lease_end, recheck_refused_start
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.deployments import Deployments, Neighbours
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.idle.schedules.schedule import read_schedule
@@ -39,12 +40,19 @@ class Machines(VirtualMachinesOperations):
         return {"tags": {"dormouse": "ml1"}, "properties": {"vmId": "one", "instanceView": {"statuses": self._statuses}}}
 
 
+class Alone(Deployments):
+    """No other deployment of the control plane."""
+
+    async def neighbours(self) -> Neighbours:
+        return Neighbours()
+
+
 class Place(Cloud):
     """A cloud with one machine."""
 
     def __init__(self, machines: Machines) -> None:
         super().__init__(SETTINGS, stopped_clock(0.0))
-        self.tables, self.machines = MemoryTables(), machines
+        self.tables, self.machines, self.deployments = MemoryTables(), machines, Alone(self)
 
     @staticmethod
     def now() -> float:
