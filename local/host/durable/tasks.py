@@ -50,3 +50,4 @@ class Decision:
     instance: str = ""
     fire_at: datetime | None = None
     signal: bool = False
+    version: str | None = None
