@@ -12,7 +12,7 @@ AZURITE := azurite@3.35.0
 HUB_PROXY := configurable-http-proxy@5.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench azure-cli custodian lock package whatif deploy format clean
+.PHONY: help demo run test bench azure-cli custodian lock keep package whatif deploy format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -41,6 +41,9 @@ custodian: $(VENV)/.ready $(VENV)-custodian/.ready ## Cloud Custodian against th
 
 lock: $(VENV)-worker/.ready ## resolve requirements.txt into requirements.lock, as Python 3.13 on Linux needs it
 	@$(BIN_WORKER)/python -m release.lock
+
+keep: $(VENV)/.ready ## keep the app of a release for the tests of upgrades, in tests/upgrades/releases (docs/upgrade.md)
+	@$(BIN)/python -m release.keep
 
 package: $(VENV)-worker/.ready ## build dist/dormouse.zip for a Flex Consumption app (BACKEND=storage or scheduler)
 	@$(BIN_WORKER)/python -m release.package --backend $(or $(BACKEND),storage)
