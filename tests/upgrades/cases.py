@@ -133,7 +133,7 @@ def _say_stop(scene: Scene) -> httpx.Response:
 def _is_told_in_the_chat(scene: Scene) -> None:
     has_state("chatting", "stopped")(scene)
     accepted, ended = scene.replies(2)
-    assert "stop of chatting" in accepted, accepted
+    assert "stop started" in accepted, accepted
     assert "is stopped" in ended, ended
 
 

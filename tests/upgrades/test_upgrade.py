@@ -71,8 +71,11 @@ def test_locks_and_idempotency_keys_are_those_of_before(scene: Scene, story: Sto
 
 def test_warnings_and_holds_are_still_pending(scene: Scene, story: Story) -> None:
     assert story.said["lines after"] == story.said["lines"]
-    assert story.said["lines"]["warned"]["next_action"] == "stop"
-    assert len(scene.fleet.warnings("warned")) == 1, "it was warned once"
+    assert story.said["lines"]["warned"]["next_action_text"].startswith("A warning was sent.")
+    assert story.said["lines"]["held"]["hold"]["reason"] == "demo"
+    told = [message["body"] for message in scene.azure.messages("/dormouse")]
+    about = [notice["event"] for notice in told if str(notice["machine"]).endswith("/warned")]
+    assert about == ["warned"], "it was warned once"
 
 
 def test_every_recorded_history_replays_under_todays_orchestrators(story: Story) -> None:

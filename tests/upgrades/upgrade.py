@@ -7,7 +7,7 @@ from typing import Any
 
 from local.host.durable.rows import Instance
 from local.sandbox import temporary_ground
-from tests.fleet import FleetSide, caught_up, sweep_ended
+from tests.fleet import FleetSide, caught_up
 from tests.integration.chat.chats import Slack
 from tests.integration.environments.test_build_agent import Pipelines
 from tests.support import AzureSide, ControlPlane, until
@@ -18,7 +18,7 @@ from tests.upgrades.scene import App, Scene, kept, todays
 # Slack takes replies for 28 minutes, which are half a real minute.
 SPEED = 50.0
 # What must be as before: when the warned machine stops, and until when the held one is kept awake.
-SHOWN = {"warned": ("verdict", "next_action", "next_action_at"), "held": ("verdict", "hold")}
+SHOWN = {"warned": ("verdict", "next_action", "next_action_at", "next_action_text"), "held": ("verdict", "hold")}
 
 
 @dataclass
@@ -46,16 +46,9 @@ def upgraded(archive: Path, folder: Path) -> Iterator[tuple[Scene, Story]]:
         azure = AzureSide(simulation)
         fleet = FleetSide(client, simulation, group="fleet")
         scene = Scene(ground, ControlPlane(client), azure, fleet, Slack(ground, client, azure))
-        import time
-
-        a = time.monotonic()
         _prepare(scene)
-        b = time.monotonic()
         _begin(scene, story)
-        c = time.monotonic()
         _replace(scene, story)
-        d = time.monotonic()
-        print("PHASES", b - a, c - b, d - c)
         yield scene, story
 
 
@@ -72,7 +65,7 @@ def _prepare(scene: Scene) -> None:
         ended = scene.plane.wait(operation)
         assert ended["outcome"] == "succeeded", ended
     assert scene.plane.follow(scene.plane.post("starting", "stop"))["outcome"] == "succeeded"
-    scene.fleet.sweep()
+    until(lambda: scene.fleet.sweep() and scene.fleet.notices("warned"), "it is not warned")
     held = {"machine": scene.fleet.id("held"), "for": "8h", "reason": "demo"}
     scene.plane.client.post("/machines/hold", json=held).raise_for_status()
     for name, then in (("leased", "delete"), ("agents", "stop")):
@@ -112,7 +105,7 @@ def _replace(scene: Scene, story: Story) -> None:
             story.ended[case.name] = scene.plane.wait(scene.operations[case.name])
     until(lambda: not scene.in_flight(), "not everything has ended")
     caught_up(scene.fleet.simulation)
-    sweep_ended(scene.plane.client, scene.plane.client.post("/sweeps", json={"dry_run": True}))
+    scene.fleet.sweep()
     story.said["lines after"] = _lines(scene)
 
 
