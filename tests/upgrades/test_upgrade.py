@@ -62,6 +62,11 @@ def test_the_sweep_that_was_in_flight_ended_what_it_had_begun(scene: Scene) -> N
         assert found == [("succeeded", "sweep (lease)")], trail
 
 
+def test_an_operator_sees_what_the_older_release_has_begun_and_when_all_of_it_has_ended(story: Story) -> None:
+    assert story.said["older"] == {instance.id for instance in story.in_flight}
+    assert story.said["older at the end"] == []
+
+
 def test_locks_and_idempotency_keys_are_those_of_before(scene: Scene, story: Story) -> None:
     assert story.said["repeated"] == (scene.operations["stop"], "true")
     assert story.said["locked"].status_code == 409

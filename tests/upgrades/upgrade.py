@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local.clock import timestamp
 from local.host.durable.rows import Instance
 from local.sandbox import temporary_ground
 from tests.fleet import FleetSide, caught_up
@@ -94,7 +95,10 @@ def _begin(scene: Scene, story: Story) -> None:
 
 def _replace(scene: Scene, story: Story) -> None:
     """Today's release takes over: first Azure still does not answer, then it does, and everything comes to its end."""
+    deployed = timestamp(scene.ground.clock.now())
     scene.deploy(story.newer)
+    unfinished = {"runtimeStatus": "Running,Pending,Suspended", "createdTimeTo": deployed, "showInput": "false"}
+    story.said["older"] = {one["instanceId"] for one in scene.instances(**unfinished)}
     again = scene.plane.client.post("/environments/stopping/stop", headers=KEY)
     story.said["repeated"] = (again.json()["operation"], again.headers.get("idempotency-replayed"))
     story.said["locked"] = scene.plane.client.post("/environments/restarting/stop")
@@ -104,6 +108,7 @@ def _replace(scene: Scene, story: Story) -> None:
         if case.name in scene.operations:
             story.ended[case.name] = scene.plane.wait(scene.operations[case.name])
     until(lambda: not scene.in_flight(), "not everything has ended")
+    story.said["older at the end"] = scene.instances(**unfinished)
     caught_up(scene.fleet.simulation)
     scene.fleet.sweep()
     story.said["lines after"] = _lines(scene)
