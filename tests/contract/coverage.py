@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from local.azure.core import handlers
-from local.azure.providers.kinds import GROUP, KEY_VAULT, LOCK, MACHINE, ROLE_DEFINITION, SUBNET
+from local.azure.providers.kinds import GROUP, KEY_VAULT, LOCK, MACHINE, ROLE, ROLE_DEFINITION, SUBNET
 from local.azure.services.arm import kind_of
 from local.azure.services.dispatch import POWER
 from tests.contract import asked
@@ -41,6 +41,7 @@ OTHERS = {
     "Microsoft.Compute usages": ("GET",),
     "Microsoft.Compute skus": ("GET",),
     "Microsoft.Storage checkNameAvailability": ("POST",),
+    "Microsoft.ContainerRegistry checkNameAvailability": ("POST",),
     "Subscriptions, tenants, regions, providers, tags": ("GET",),
     "Resources of every type": ("LIST",),
     LOCK: ("LIST",),
@@ -76,7 +77,8 @@ def place_of(recording: Recording) -> Place:
         ("resourcegraph", "Resource Graph"),
         ("/usages", "Microsoft.Compute usages"),
         ("/skus", "Microsoft.Compute skus"),
-        ("checknameavailability", "Microsoft.Storage checkNameAvailability"),
+        ("storage/checknameavailability", "Microsoft.Storage checkNameAvailability"),
+        ("containerregistry/checknameavailability", "Microsoft.ContainerRegistry checkNameAvailability"),
         ("insights/metrics", "Metrics of one machine"),
         ("deletedvaults", f"{KEY_VAULT} (deleted)"),
         ("/instanceview", f"{MACHINE}/instanceView"),
@@ -119,7 +121,7 @@ def served_places() -> set[Place]:
         ("DELETE", handlers.DELETE),
     ):
         served |= {(kind, verb) for kind in table}
-    return served | {(kind, "LIST") for kind in handlers.LIST} | {("Microsoft.Authorization/roleAssignments", "DELETE")}
+    return served | {(kind, "LIST") for kind in handlers.LIST} | {(kind, "DELETE") for kind in (ROLE, ROLE_DEFINITION)}
 
 
 def _span(versions: set[str]) -> str:

@@ -221,6 +221,46 @@ EXPLAINED = (
             r"extra: (?:deletedDate|recoveryId|scheduledPurgeDate)",
         ),
     ),
+    Explanation(
+        "workspaces as an earlier generation of Log Analytics showed them",
+        ("69341c282a12",),
+        (
+            r"missing: value\[\]\.properties\.source",
+            r"extra: value\[\]\.etag",
+            r"value of value\[\]\.properties\.(?:sku\.name|sku\.lastSkuUpdate|createdDate|modifiedDate): .*",
+            r"value of value\[\]\.properties\.workspaceCapping\.quotaNextResetTime: .*",
+        ),
+    ),
+    Explanation(
+        "rules that collect data are not simulated",
+        ("519b1ce76386",),
+        (r"missing: properties\.defaultDataCollectionRuleResourceId",),
+    ),
+    Explanation(
+        "read while it was still being created",
+        ("6917fd4b35a5",),
+        (r"value of properties\.provisioningState: 'Creating', ours 'Succeeded'",),
+    ),
+    Explanation(
+        "since 2025, the creation of a workspace has an operation in every recording; before, in none",
+        ("67c93faecec2",),
+        (r"header azure-asyncoperation: none, ours https:.*",),
+    ),
+    Explanation(
+        "identities of a preview of 2021 have a URL for their secret",
+        ("53ca2ca690b6",),
+        (r"missing: properties\.clientSecretUrl",),
+    ),
+    Explanation(
+        "a registry whose creation had failed",
+        ("c4a9112ff731",),
+        (r"value of value\[\]\.properties\.provisioningState: 'Failed', ours 'Succeeded'",),
+    ),
+    Explanation(
+        "the notebooks of this region were served from another one",
+        ("1fb4e4217dcf",),
+        (r"value of properties\.notebookInfo\.fqdn: .*westus2\.notebooks\.azure\.net', ours '.*westus3\.notebooks.*",),
+    ),
 )
 
 

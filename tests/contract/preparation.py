@@ -14,18 +14,26 @@ from local.azure.providers.common import canonical
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
+    COMPONENT,
     CONTAINER,
     DISK,
     EXTENSION,
     FIREWALL,
+    IDENTITY,
     KEY_VAULT,
+    LOG_WORKSPACE,
     MACHINE,
+    ML_COMPUTE,
+    ML_WORKSPACE,
     NIC,
+    REGISTRY,
     ROLE,
+    ROLE_DEFINITION,
     SUBNET,
     VNET,
 )
 from local.azure.services.arm import kind_of
+from tests.contract import bodies
 from tests.contract.azure import Azure
 from tests.contract.recordings import REGION, REGIONS, SIZE, Recording
 
@@ -157,6 +165,13 @@ class Preparation:
             KEY_VAULT: self._vault,
             ROLE: lambda _, same: self._role(rid, same),
             DISK: self._disk,
+            IDENTITY: bodies.identity,
+            LOG_WORKSPACE: bodies.log_workspace,
+            COMPONENT: bodies.component,
+            ML_COMPUTE: self._compute,
+            ML_WORKSPACE: bodies.ml_workspace,
+            ROLE_DEFINITION: bodies.custom_role,
+            REGISTRY: bodies.registry,
         }
         kind = kind_of(path)
         return make[kind](path, body) if kind in make else None
@@ -182,6 +197,10 @@ class Preparation:
     def _extension(self, path: str, body: Body) -> Body:
         self.make(path.rpartition("/extensions")[0])
         body["properties"].setdefault("type", "T")
+        return body
+
+    def _compute(self, path: str, body: Body) -> Body:
+        self.make(path.rpartition("/computes")[0])
         return body
 
     def _vault(self, _: str, body: Body) -> Body:
@@ -283,11 +302,9 @@ class Preparation:
         return found
 
     def identities(self, body: Body) -> None:
-        """The user-assigned identities of a machine, which are not served."""
+        """The user-assigned identities of a machine."""
         for identifier in (body.get("identity") or {}).get("userAssignedIdentities") or {}:
-            self.group(identifier)
-            kind, name = "Microsoft.ManagedIdentity/userAssignedIdentities", identifier.rpartition("/")[2]
-            self.azure.world.keep({"id": identifier, "type": kind, "name": name, "properties": {}})
+            self.make(identifier)
 
     def disk(self, path: str, kind: str = "Premium_LRS", size: int = 1, zones: list[str] | None = None) -> None:
         """An empty disk that nothing uses, in the zone of the machine that it is for."""

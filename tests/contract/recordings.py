@@ -34,6 +34,13 @@ SERVED = re.compile(
             r"POST \[tenant\]/microsoft\.resourcegraph/resources$",
             r"\w+ vault:/(?:deleted)?secrets",
             r"GET \[res\]/microsoft\.insights/metrics$",
+            r"(?:GET|PUT|DELETE) \[(?:rg|sub)\]/microsoft\.containerregistry/registries(?:/\{\})?$",
+            r"POST \[sub\]/microsoft\.containerregistry/checknameavailability$",
+            r"\w+ \[(?:rg|sub)\]/microsoft\.authorization/roledefinitions/\{\}$",
+            r"\w+ \[rg\]/microsoft\.machinelearningservices/workspaces(?:/\{\}(?:/(?:computes|datastores)(?:/\{\})?)?)?$",
+            r"\w+ \[rg\]/microsoft\.managedidentity/userassignedidentities(?:/\{\})?$",
+            r"\w+ \[rg\]/microsoft\.operationalinsights/workspaces(?:/\{\})?$",
+            r"\w+ \[(?:rg|sub)\]/microsoft\.insights/components(?:/\{\})?$",
         )
     ),
     re.IGNORECASE,

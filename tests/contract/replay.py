@@ -37,6 +37,7 @@ ABSENT = (
     "ParentResourceNotFound",
     "ResourceGroupNotFound",
     "RoleAssignmentNotFound",
+    "RoleDefinitionDoesNotExist",
     "ContainerNotFound",
 )
 
@@ -191,17 +192,24 @@ def _prepare_put(prepare: Preparation, recording: Recording, rid: ResourceId, an
     if rid.type.lower() == NIC.lower() and "azure-asyncoperation" in recording.headers:
         ready = answered["properties"]["provisioningState"] == "Succeeded"
         prepare.azure.create_cards(Creation.POLLED if ready else Creation.SLOWLY)
-    parent = re.match(r"(.*)/(?:extensions|blobServices)/", recording.bare, re.IGNORECASE)
+    parent = re.match(r"(.*)/(?:extensions|blobServices|computes|datastores)/", recording.bare, re.IGNORECASE)
     if parent and recording.code != "ParentResourceNotFound":
         prepare.make(parent[1])
+    if _state(answered) == "Restoring":
+        prepare.make(recording.bare, answered)
+        prepare.azure.manage("DELETE", f"{recording.bare}?api-version={recording.version}")
     if recording.status == 200 and not rid.type.lower().endswith("vaults"):
         # A resource returned as "Updating" existed before.
-        changed = (answered.get("properties") or {}).get("provisioningState") == "Updating"
+        changed = _state(answered) == "Updating"
         if rid.type.lower() == MACHINE.lower():
             prepare.make(recording.bare, _before(prepare, recording.body, answered))
             _prepare_power(prepare, recording, recording.bare, answered)
         else:
             prepare.make(recording.bare, {**answered, "tags": {"before": "this"}} if changed else answered)
+
+
+def _state(answered: dict[str, Any]) -> str:
+    return str((answered.get("properties") or {}).get("provisioningState", ""))
 
 
 def _before(prepare: Preparation, body: Any, answered: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def deployed() -> list[Path]:
     return [path for path in rooms if not path.is_relative_to(AGENT)]
 
 
+@cache
 def types_defined() -> dict[str, list[Path]]:
     """The files that define a type at their top level, by its name."""
     found: dict[str, list[Path]] = defaultdict(list)
@@ -27,7 +29,7 @@ def types_defined() -> dict[str, list[Path]]:
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef):
                 found[node.name].append(path)
-    return found
+    return dict(found)
 
 
 def test_the_glossary_can_be_parsed() -> None:

@@ -6,21 +6,40 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.world import World, visible
-from local.azure.providers import network, roles, storage, vaults
+from local.azure.providers import (
+    custom_roles,
+    identities,
+    machine_learning,
+    ml_contents,
+    monitoring,
+    network,
+    registries,
+    roles,
+    storage,
+    vaults,
+)
 from local.azure.providers.common import Put, delete_later, found, shown
 from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
     BLOB_SERVICE,
+    COMPONENT,
     CONTAINER,
+    DATASTORE,
     DISK,
     EXTENSION,
     FIREWALL,
+    IDENTITY,
     KEY_VAULT,
+    LOG_WORKSPACE,
     MACHINE,
+    ML_COMPUTE,
+    ML_WORKSPACE,
     NIC,
+    REGISTRY,
     ROLE,
+    ROLE_DEFINITION,
     SNAPSHOT,
     SUBNET,
     VNET,
@@ -34,6 +53,11 @@ def _shown(world: World, rid: ResourceId, request: Request) -> Answer:
         raise not_simulated(f"$expand of {rid.type}")
     seen = shown(world, found(world, rid), request)
     return Answer(200, seen, {"ETag": seen["etag"]} if "etag" in seen else {})
+
+
+def _plain(world: World, rid: ResourceId, request: Request) -> Answer:
+    """A resource whose ETag is in the body only."""
+    return Answer(200, _shown(world, rid, request).body)
 
 
 def _machine(world: World, rid: ResourceId, request: Request) -> Answer:
@@ -70,7 +94,15 @@ PUT: dict[str, Put] = {
     SNAPSHOT: snapshots.put_snapshot,
     EXTENSION: extensions.put_extension,
     ROLE: lambda world, rid, request: roles.put(world, rid, request.json()),
+    ROLE_DEFINITION: lambda world, rid, request: custom_roles.put(world, rid, request.json()),
     KEY_VAULT: vaults.put_vault,
+    IDENTITY: identities.put_identity,
+    LOG_WORKSPACE: monitoring.put_workspace,
+    COMPONENT: monitoring.put_component,
+    REGISTRY: registries.put_registry,
+    ML_WORKSPACE: machine_learning.put_workspace,
+    ML_COMPUTE: ml_contents.put_compute,
+    DATASTORE: ml_contents.put_datastore,
 }
 PATCH: dict[str, Handler] = {
     VNET: network.patch_tags,
@@ -80,26 +112,41 @@ PATCH: dict[str, Handler] = {
     ACCOUNT: storage.patch_tags,
     MACHINE: machines.patch_machine,
     DISK: resizing.patch_disk,
+    ML_WORKSPACE: machine_learning.patch_workspace,
+    ML_COMPUTE: ml_contents.patch_compute,
 }
 GET: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: storage.get_container(world, rid),
     ROLE: lambda world, rid, _: roles.get(world, rid),
+    ROLE_DEFINITION: lambda world, rid, _: custom_roles.get(world, rid),
+    DATASTORE: lambda world, rid, _: ml_contents.get_datastore(world, rid),
     SUBNET: network.get_subnet,
     MACHINE: _machine,
     EXTENSION: _extension,
-    **dict.fromkeys(
-        (VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT),
-        _shown,
-    ),
+    **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
+    **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
 }
 DELETE: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: storage.delete_container(world, rid),
     ACCOUNT: lambda world, rid, _: storage.delete_account(world, rid),
     KEY_VAULT: lambda world, rid, _: vaults.delete_vault(world, rid),
+    IDENTITY: lambda world, rid, _: identities.delete_identity(world, rid),
+    LOG_WORKSPACE: monitoring.delete_workspace,
+    REGISTRY: registries.delete_registry,
+    ML_WORKSPACE: machine_learning.delete_workspace,
+    ML_COMPUTE: ml_contents.delete_compute,
+    DATASTORE: lambda world, rid, _: ml_contents.delete_datastore(world, rid),
+    COMPONENT: lambda world, rid, _: monitoring.delete_component(world, rid),
     MACHINE: machines.delete_machine,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK), _delete),
 }
-LIST = frozenset({VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT})
+LIST = frozenset(
+    {VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE, DATASTORE}
+)
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
 # For these, deleting a missing resource is not an error.
-FORGETTABLE = frozenset({MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT})
+FORGETTABLE = frozenset(
+    {MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY}
+)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from local.azure.core.platform_schemas import PLATFORM
 from local.azure.core.responses import not_simulated
+from local.azure.core.schema_parts import ANY, NOTHING, PART, READ_ONLY, TAGGED, Only
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
@@ -20,21 +22,7 @@ from local.azure.providers.kinds import (
     VNET,
 )
 
-ANY = object()
-
-
-class Only:
-    """A property that is accepted only with these values: others would change what Azure does."""
-
-    def __init__(self, *values: Any) -> None:
-        self.values = values
-
-
-NOTHING = Only()
-TAGGED: dict[str, Any] = {"id": ANY, "name": ANY, "type": ANY, "etag": ANY, "location": ANY, "tags": ANY}
-READ_ONLY: dict[str, Any] = {"provisioningState": ANY, "resourceGuid": ANY}
 REFERENCE: dict[str, Any] = {"id": ANY, "resourceGroup": ANY}
-PART: dict[str, Any] = {"id": ANY, "name": ANY, "type": ANY, "etag": ANY}
 RULE = {
     **dict.fromkeys(("protocol", "access", "priority", "direction", "description", "provisioningState"), ANY),
     **{
@@ -143,6 +131,7 @@ ACCOUNT_PROPERTIES: dict[str, Any] = {
     "isSftpEnabled": Only(False),
 }
 ASKED: dict[str, Mapping[str, Any]] = {
+    **PLATFORM,
     GROUP: {**TAGGED, "managedBy": ANY, "properties": ANY},
     VNET: {
         **TAGGED,

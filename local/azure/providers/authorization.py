@@ -1,4 +1,4 @@
-"""Microsoft.Authorization: role definitions and locks, which can only be listed. Role assignments are in `roles.py`."""
+"""Microsoft.Authorization: lists of role definitions and locks. Role assignments are in `roles.py`."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.store import Document
-from local.azure.core.world import SUBSCRIPTION, World
+from local.azure.core.world import SUBSCRIPTION, World, visible
 from local.azure.providers.common import group_of
 from local.azure.providers.kinds import ROLE_DEFINITION
 
@@ -17,17 +17,18 @@ BY_NAME = re.compile(r"roleName eq '(?P<name>[^']*)'", re.IGNORECASE)
 
 
 def list_role_definitions(world: World, rid: ResourceId, request: Request) -> Answer:
-    """The few built-in roles that are known here, or the one with a name; raises a refusal for the name of another role."""
+    """The custom roles and the few built-in ones that are known here, or those with a name; a refusal if there is none."""
     _check_scope(world, rid)
     request.check_query("$filter")
     asked = request.query.get("$filter", "")
     wanted = BY_NAME.fullmatch(asked)
     if asked and wanted is None:
         raise not_simulated(f"the filter {asked!r} on role definitions")
-    found = [role for role in DEFINITIONS if wanted is None or role["roleName"].lower() == wanted["name"].lower()]
+    known = [*map(_definition, DEFINITIONS), *map(visible, world.resources(ROLE_DEFINITION))]
+    found = [one for one in known if wanted is None or one["properties"]["roleName"].lower() == wanted["name"].lower()]
     if not found:
         raise not_simulated(f"the role {asked}, which Azure may have")
-    return Answer(200, {"value": [_definition(role) for role in found]})
+    return Answer(200, {"value": found})
 
 
 def list_locks(world: World, rid: ResourceId, request: Request) -> Answer:

@@ -22,6 +22,9 @@ VIEWS: dict[str, View] = {}
 # What else happens when a resource of a type is deleted.
 FAREWELLS: dict[str, list[Callable[[World, Document], None]]] = {}
 
+# What is kept of a resource of a type that is deleted, also when its group is.
+SOFT_DELETES: dict[str, Callable[[World, Document], None]] = {}
+
 MORE = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
 GATEWAY, SERVICE = {"x-ms-failure-cause": "gateway"}, {"x-ms-failure-cause": "service"}
 

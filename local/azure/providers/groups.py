@@ -10,7 +10,7 @@ from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, World, visible
-from local.azure.providers.common import GATEWAY, Body, canonical, group_of
+from local.azure.providers.common import GATEWAY, SOFT_DELETES, Body, canonical, group_of
 from local.azure.providers.contents import conditions_of, tagged
 from local.azure.providers.contents import listed as listed_contents
 from local.azure.providers.kinds import GROUP
@@ -132,5 +132,8 @@ def _deleted(world: World, operation: Document) -> None:
         return
     if operation["status"] == "Failed":
         world.keep({**group, "properties": {"provisioningState": "Succeeded"}})
-    else:
-        world.forget(operation["resource"])
+        return
+    for kind, hold in SOFT_DELETES.items():
+        for resource in list(world.resources(kind, operation["resource"] + "/")):
+            hold(world, resource)
+    world.forget(operation["resource"])

@@ -8,7 +8,7 @@ from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import RESOURCES, SUBSCRIPTION, TENANT, World, visible
-from local.azure.providers.common import GATEWAY, Body, canonical, check_put, found, tracked
+from local.azure.providers.common import GATEWAY, SOFT_DELETES, Body, canonical, check_put, found, tracked
 from local.azure.providers.kinds import GROUP, KEY_VAULT
 
 DELETED = "deleted vaults"
@@ -66,11 +66,19 @@ def own_vault(name: str) -> ResourceId:
 def delete_vault(world: World, rid: ResourceId) -> Answer:
     """Delete a vault: its name is reserved until it is purged, or its retention period has passed."""
     vault = found(world, rid)
-    days = vault["properties"]["softDeleteRetentionInDays"]
+    hold(world, vault)
+    world.forget(rid.text)
+    return Answer(200)
+
+
+def hold(world: World, vault: Document) -> None:
+    """Keep a vault that is deleted, also with its group, for its recovery."""
+    days, name = vault["properties"]["softDeleteRetentionInDays"], vault["name"]
     now = float(int(world.seconds()))
+    place = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{vault['location']}"
     gone = {
-        "id": f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{vault['location']}/deletedVaults/{rid.name}",
-        "name": rid.name,
+        "id": f"{place}/deletedVaults/{name}",
+        "name": name,
         "type": "Microsoft.KeyVault/deletedVaults",
         "properties": {
             "vaultId": vault["id"],
@@ -81,9 +89,10 @@ def delete_vault(world: World, rid: ResourceId) -> Answer:
         },
         "_until": now + days * DAY,
     }
-    world.store.put(DELETED, rid.name, gone)
-    world.forget(rid.text)
-    return Answer(200)
+    world.store.put(DELETED, name, gone)
+
+
+SOFT_DELETES[KEY_VAULT] = hold
 
 
 def deleted(world: World, location: str, name: str) -> Document:

@@ -9,7 +9,7 @@ from local.azure.core.resource_ids import parse
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.throttling import policy_of
 from local.azure.core.world import SUBSCRIPTION, World
-from local.azure.providers import groups, storage, vaults
+from local.azure.providers import groups, machine_learning, registries, storage, vaults
 from local.azure.providers.common import location_of
 from local.azure.providers.compute import catalogue, marketplace
 from local.azure.providers.kinds import GROUP
@@ -23,12 +23,21 @@ ONE_GROUP = re.compile(r"/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)", r
 CONTENTS = re.compile(r"/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)/resources", re.IGNORECASE)
 POLL = re.compile(
     r"/subscriptions/[^/]+/providers/(?P<provider>[^/]+)/locations/[^/]+/"
-    r"(?P<style>operations|DiskOperations|operationResults|asyncoperations)/(?P<id>[^/]+)"
+    r"(?P<style>operations|DiskOperations|operationResults|asyncoperations|operationstatuses)/(?P<id>[^/]+)"
 )
 GROUP_POLL = re.compile(r"/subscriptions/[^/]+/operationresults/(?P<token>[^/]+)")
 USAGES = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Compute/locations/(?P<region>[^/]+)/usages", re.IGNORECASE)
 SKUS = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Compute/skus", re.IGNORECASE)
 FREE_NAME = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Storage/checkNameAvailability", re.IGNORECASE)
+ML_POLL = re.compile(
+    r"/subscriptions/.+/Microsoft\.MachineLearningServices/locations/[^/]+/(?:workspace|compute)OperationsStatus/(?P<id>[^/]+)"
+)
+FREE_REGISTRY = re.compile(
+    r"/subscriptions/[^/]+/providers/Microsoft\.ContainerRegistry/checkNameAvailability", re.IGNORECASE
+)
+REGISTRY_POLL = re.compile(
+    r"/subscriptions/.+/Microsoft\.ContainerRegistry/registries/[^/]+/operationStatuses/(?P<id>registries-[^/]+)"
+)
 DELETED_VAULTS = re.compile(
     r"/subscriptions/[^/]+/providers/Microsoft\.KeyVault/(?:deletedVaults|locations/(?P<region>[^/]+)/deletedVaults/(?P<name>[^/]+)(?P<purge>/purge)?)",
     re.IGNORECASE,
@@ -110,7 +119,12 @@ def _compute_headers(world: World, request: Request, path: str) -> dict[str, str
 
 
 def _polled(world: World, request: Request, path: str) -> Answer | None:
-    match, group = POLL.fullmatch(path), GROUP_POLL.fullmatch(path)
+    match, group, registry = POLL.fullmatch(path), GROUP_POLL.fullmatch(path), REGISTRY_POLL.fullmatch(path)
+    if registry:
+        return registries.poll(world, registry["id"], request)
+    learning = ML_POLL.fullmatch(path)
+    if learning:
+        return machine_learning.poll(world, learning["id"], request)
     if group:
         return groups.poll(world, group["token"], request)
     if match is None:
@@ -118,7 +132,7 @@ def _polled(world: World, request: Request, path: str) -> Answer | None:
     if match["provider"] == "Microsoft.Storage":
         return storage.poll(world, match["id"], request)
     monitor = match["style"] == "operationResults" or request.query.get("monitor") == "true"
-    return operations.status(world, match["id"], request, monitor=monitor)
+    return operations.status(world, match["id"].removeprefix("registries-"), request, monitor=monitor)
 
 
 def _groups(world: World, request: Request, path: str) -> Answer | None:
@@ -162,6 +176,8 @@ def _catalogue(world: World, request: Request, path: str) -> Answer | None:
         return marketplace.versions(image.groupdict())
     if FREE_NAME.fullmatch(path) and request.method == "POST":
         return storage.check_name(world, str(request.json()["name"]))
+    if FREE_REGISTRY.fullmatch(path) and request.method == "POST":
+        return registries.check_name(world, request.json())
     return None
 
 

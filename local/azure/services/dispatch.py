@@ -7,17 +7,21 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId, parse
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.world import World
-from local.azure.providers import authorization, network, roles, storage
+from local.azure.providers import authorization, custom_roles, network, roles, storage
 from local.azure.providers.common import found, group_of, shown
 from local.azure.providers.compute import machine_lists, power
 from local.azure.providers.kinds import (
     BLOB_SERVICE,
     CONTAINER,
+    DATASTORE,
     DISK,
     EXTENSION,
     LOCK,
+    LOG_WORKSPACE,
     MACHINE,
     METRIC,
+    ML_COMPUTE,
+    ML_WORKSPACE,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
@@ -29,6 +33,14 @@ NAME = re.compile(r"\w(?:[\w.-]*\w)?")
 LONGEST_NAME = 80
 VERBS = {"PUT": PUT, "PATCH": PATCH, "GET": GET, "DELETE": DELETE}
 PARAMETERS = {"GET": ("$expand",), "POST": ("hibernate", "skipshutdown")}
+PARAMETERS_OF = {
+    ("DELETE", LOG_WORKSPACE): ("force",),
+    ("DELETE", ML_WORKSPACE): ("forcetopurge",),
+    ("DELETE", ML_COMPUTE): ("underlyingresourceaction",),
+    ("PUT", DATASTORE): ("skipvalidation",),
+}
+# These need no resource group to be deleted.
+OF_ANY_SCOPE = {ROLE: roles.delete, ROLE_DEFINITION: custom_roles.delete}
 # Lists of things that are no resources of their own here.
 OTHER_LISTS = {
     LOCK: authorization.list_locks,
@@ -42,14 +54,14 @@ def answer(world: World, request: Request, rid: ResourceId) -> Answer:
     """Answer one request about a resource, or about all resources of a type; raises Refused."""
     if request.method == "GET" and rid.collection:
         return _listed(world, request, rid)
-    request.check_query(*PARAMETERS.get(request.method, ()))
+    request.check_query(*PARAMETERS.get(request.method, ()), *PARAMETERS_OF.get((request.method, rid.type), ()))
     _check_conditions(request)
     if request.method == "POST":
         return _action(world, request, rid)
     if rid.collection:
         raise not_simulated(f"{request.method} on all {rid.type}")
-    if rid.type == ROLE and request.method == "DELETE":
-        return roles.delete(world, rid)
+    if request.method == "DELETE" and rid.type in OF_ANY_SCOPE:
+        return OF_ANY_SCOPE[rid.type](world, rid)
     if rid.type == BLOB_SERVICE or rid.type not in VERBS.get(request.method, {}):
         raise not_simulated(f"{request.method} on {rid.type}")
     if rid.type == CONTAINER and rid.names[1] != "default":

@@ -1,0 +1,1 @@
+"""Resources without machines: monitoring, registries, identities, custom roles, machine learning."""
