@@ -89,7 +89,13 @@ class Scene:
 
     def until_held(self) -> None:
         """Wait until Azure has received each of the requests that it leaves unanswered."""
-        until(lambda: all(fault["spoilt"] for fault in self.azure.faults()), f"not all are held: {self.azure.faults()}")
+        try:
+            until(lambda: not self._missing(), "")
+        except AssertionError:
+            raise AssertionError(f"Azure has not received {self._missing()}") from None
+
+    def _missing(self) -> list[dict[str, Any]]:
+        return [fault for fault in self.azure.faults() if not fault["spoilt"]]
 
     def let_go(self, app: App) -> None:
         """Answer every request again; the host is restarted, so that it repeats those without an answer."""

@@ -16,8 +16,8 @@ from tests.upgrades.cases import CASES, ENVIRONMENTS, HELD_BESIDE, KEY, MACHINES
 from tests.upgrades.histories import History, histories_of
 from tests.upgrades.scene import App, Scene, kept, todays
 
-# Slack takes replies for 28 minutes, which are half a real minute.
-SPEED = 50.0
+# Slack takes replies for 28 minutes, which are a real minute; a decision of a sweep holds for five, which are ten seconds.
+SPEED = 30.0
 # What must be as before: when the warned machine stops, and until when the held one is kept awake.
 SHOWN = {"warned": ("verdict", "next_action", "next_action_at", "next_action_text"), "held": ("verdict", "hold")}
 
