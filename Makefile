@@ -12,7 +12,7 @@ AZURITE := azurite@3.35.0
 HUB_PROXY := configurable-http-proxy@5.3.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench azure-cli custodian lock keep package whatif deploy format clean
+.PHONY: help demo run test bench azure-cli custodian lock keep package whatif deploy uninstall format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -56,6 +56,9 @@ deploy: package ## deploy the control plane and its package (ENV=dev, int or pro
 	group="$$(az deployment sub show --name dormouse-$(ENV) --query properties.outputs.groupName.value --output tsv)" && \
 	app="$$(az deployment sub show --name dormouse-$(ENV) --query properties.outputs.appName.value --output tsv)" && \
 	az functionapp deployment source config-zip --resource-group "$$group" --name "$$app" --src dist/dormouse.zip --build-remote false
+
+uninstall: ## delete the control plane of ENV with all its rights, and check it (CONFIRM=deployment ID: ask nothing; KEEP=1: keep what it built)
+	@python3 -m release.uninstall --parameters infra/main.$(ENV).bicepparam --confirm "$(CONFIRM)" $(if $(KEEP),--keep)
 
 format: $(VENV)/.ready ## put imports and lines in order
 	$(BIN)/ruff check --fix .

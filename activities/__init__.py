@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from activities import chat, inventory, machines, notifications, operations, records
-from activities.idle import complete, evaluate, execute, waiting
-from activities.resources import generic
+from activities.idle import complete, evaluate, execute, hand_over, waiting
+from activities.resources import generic, permissions
 from dormouse.cloud.clients import Cloud
 
 Activity = Callable[[Any, Cloud], Awaitable[Any]]
@@ -19,7 +19,6 @@ ALL: tuple[Activity, ...] = (
     generic.list_deleted,
     generic.purge_resource,
     generic.change_resource_power,
-    generic.resize_resource,
     generic.suspend_resource,
     generic.resume_resource,
     generic.detach_resources,
@@ -36,6 +35,7 @@ ALL: tuple[Activity, ...] = (
     inventory.list_tagged,
     inventory.list_group,
     inventory.read_group,
+    permissions.check_sight,
     records.write_environment,
     records.close_operation,
     records.holds_lock,
@@ -47,7 +47,8 @@ ALL: tuple[Activity, ...] = (
     waiting.find_waiting_jobs,
     execute.claim_machines,
     execute.begin_claims,
-    execute.recheck_lease_end,
+    hand_over.recheck_lease_end,
+    hand_over.recheck_refused_start,
     execute.confirm_states,
     complete.close_sweep_operation,
     complete.finish_sweep,

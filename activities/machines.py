@@ -8,7 +8,8 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.sdk_errors import get_existing
 from dormouse.environments.answers import Answer, Done, Refused
-from dormouse.environments.operations import Adoption, PollRequest
+from dormouse.environments.operations import Adoption
+from dormouse.environments.requests import PollRequest
 from dormouse.environments.results import InstanceView, Refusal, RefusalReason
 from dormouse.guest.installation import install_script, remove_script
 from dormouse.records.machines import MachineRecords

@@ -2,7 +2,7 @@
 
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.answers import Answer
-from dormouse.environments.operations import PollRequest
+from dormouse.environments.requests import PollRequest
 
 
 async def poll_operation(request: PollRequest, cloud: Cloud) -> Answer:

@@ -8,7 +8,8 @@ from activities.idle.power_history import keep_intervals, placed
 from dormouse.clock import parse_moment
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.dependents import parent_problem
-from dormouse.environments.operations import Completion, EnvironmentRecord, LockQuestion
+from dormouse.environments.operations import Completion, EnvironmentRecord
+from dormouse.environments.requests import LockQuestion
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.power_history import last_interval

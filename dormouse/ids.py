@@ -37,6 +37,11 @@ def is_sweep_id(identifier: str) -> bool:
     return prefix == "sweep" and len(ulid) == ULID_LENGTH and set(ulid) <= set(CROCKFORD)
 
 
+def is_of_sweep(identifier: str) -> bool:
+    """Whether this is the id of the orchestration of a sweep or of one of its pages."""
+    return is_sweep_id(identifier.partition(":")[0])
+
+
 def is_operation_id(identifier: str) -> bool:
     """Whether this can be the id of an operation: something's name, a verb and a ULID."""
     return len(identifier) <= LONGEST_ID and OPERATION_ID.fullmatch(identifier) is not None

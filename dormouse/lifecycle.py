@@ -77,6 +77,8 @@ CANCELLABLE = frozenset({Verb.PROVISION})
 
 POWER_VERBS = frozenset({Verb.START, Verb.STOP, Verb.RESTART, Verb.RESIZE, Verb.HIBERNATE})
 SATISFIED = {Verb.START: State.RUNNING, Verb.STOP: State.STOPPED}
+# What has been shut down, whether or not it is still billed.
+SHUT_DOWN = frozenset({State.STOPPED, State.STOPPED_BILLED})
 # What computes, and what is on its way there.
 AWAKE = frozenset({State.STARTING, State.RUNNING})
 # The state that a power change leads to.

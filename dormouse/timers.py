@@ -31,7 +31,7 @@ class Timer:
 async def sweep_timer(timer: func.TimerRequest, client: DurableClient, dependencies: Dependencies) -> None:
     """Sweep every five minutes, unless the sweep before has not ended."""
     try:
-        await start_sweep(client, dependencies.records, dependencies.now(), dry_run=False, by="timer")
+        await start_sweep(client, dependencies, dry_run=False, by="timer")
     except SweepUnderWay as busy:
         log.info("No sweep begins now: %s", busy)
     except ControlPlaneError as error:

@@ -12,6 +12,7 @@ from orchestrators.environments.provision import provision_environment
 from orchestrators.environments.resize import resize_environment
 from orchestrators.environments.rotate_password import rotate_password
 from orchestrators.idle.execute import act_with_suspension
+from orchestrators.idle.fallback import start_with_other_size
 from orchestrators.idle.sweep import sweep, sweep_missing, sweep_page
 from orchestrators.machines.adopt import adopt_machine, release_machine
 
@@ -28,6 +29,7 @@ ALL: tuple[Callable[[Any], Any], ...] = (
     sweep_page,
     sweep_missing,
     act_with_suspension,
+    start_with_other_size,
     adopt_machine,
     release_machine,
     answer_command,

@@ -12,7 +12,8 @@ import azure.durable_functions as df
 from activities.operations import poll_operation
 from dormouse import serialization
 from dormouse.environments.answers import Answer, Checked, Done, Pending, Refused
-from dormouse.environments.operations import Cancellation, PollRequest
+from dormouse.environments.operations import Cancellation
+from dormouse.environments.requests import PollRequest
 from dormouse.environments.results import Refusal, RefusalReason, RefusedRead
 from dormouse.resources.plan import Resource
 
@@ -134,6 +135,14 @@ def poll(
                 return Refused(Refusal(RefusalReason.CANCELLED, "This step was not started."))
             answer = yield from run(context, begin, request)
     return answer
+
+
+def poll_to_end(context: Context, begin: Activity[Answer], request: Any, **options: Any) -> Orchestration[Ended]:
+    """Poll like `poll`; a request that failed in all attempts is refused, too."""
+    try:
+        return (yield from poll(context, begin, request, **options))
+    except RetriesExhausted as gave_up:
+        return Refused(gave_up.refusal)
 
 
 def poll_all(

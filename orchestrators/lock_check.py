@@ -4,7 +4,7 @@ An orchestration may start long after its request. By then its lock may have bee
 """
 
 from activities.records import holds_lock
-from dormouse.environments.operations import LockQuestion
+from dormouse.environments.requests import LockQuestion
 from dormouse.environments.results import Outcome, OutcomeStatus
 from orchestrators.durable import Context, Orchestration, run
 

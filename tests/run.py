@@ -8,7 +8,8 @@ from pathlib import Path
 
 # Tests that run a host or a simulated Azure, whose seconds are fractions of real ones.
 ACCELERATED = tuple(
-    f"tests/{folder}/" for folder in ("cli", "conformance", "e2e", "faults", "hazards", "host", "integration", "simulator")
+    f"tests/{folder}/"
+    for folder in ("cli", "conformance", "docs", "e2e", "faults", "hazards", "host", "integration", "simulator")
 )
 # More failures than these have a cause that the load of the computer does not explain.
 MOST = 5

@@ -258,6 +258,16 @@ class AzureSide:
         self.changed.append(("/permissions", {}))
         self.client.put("/permissions", json={"actions": actions, "not_actions": list(without)}).raise_for_status()
 
+    def assign(self, *assignments: dict[str, Any]) -> None:
+        """Replace the role assignments of the control plane's identity."""
+        self.changed.append(("/permissions", {}))
+        self.client.put("/permissions", json={"assignments": assignments}).raise_for_status()
+
+    def checked(self) -> dict[str, bool]:
+        """The actions (in lower case) that requests have needed since the last change of rights, and if all were allowed."""
+        actions: dict[str, bool] = self._values("/permissions/checked")
+        return actions
+
     def restrict(self, region: str, size: str) -> None:
         """Restrict a size in a region for the subscription."""
         self.changed.append(("/restrictions", {"region": region, "size": size, "restricted": False}))

@@ -13,10 +13,11 @@ from dormouse.environments.operations import Completion
 from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import CloudUnavailable, RefusedByAzure, UnreadableRecord
 from dormouse.idle.decision import NextAction
+from dormouse.idle.jobs.waking import with_woken_for
 from dormouse.idle.power_history import ended_interval
 from dormouse.idle.report import ReportHead
 from dormouse.idle.sweep import SWEEP_LOCK, PlannedAction, SweepClosing, SweepEnd
-from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, with_shutdown, with_woken_for
+from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, with_shutdown
 from dormouse.notifications.notification import Notification
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
@@ -47,7 +48,7 @@ async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
             notifies = tracked.alarmed_at == request.ended_at
             log.warning("%s", log_event("action not confirmed", machine=planned.machine.id, action=planned.action.value))
     began, ended = rfc3339(request.began_at), rfc3339(request.ended_at)
-    await close_operation(Completion(request.operation, planned.lock, outcome, began, ended), cloud)
+    await close_operation(Completion(request.operation, planned.lock, outcome, began, ended, request.steps), cloud)
     return notifies
 
 
@@ -100,6 +101,7 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
         replace(request.summary, problems=problems),
         told_at=request.ended_at if notifies else told_at,
         blind=bool(problem),
+        agents=request.agents,
     )
     await fleet.finish_report(head)
     summary = head.summary

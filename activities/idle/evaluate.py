@@ -15,7 +15,8 @@ from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
 from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
-from dormouse.idle.decision import NextAction, alarm, decide
+from dormouse.idle.alarms import alarm
+from dormouse.idle.decision import NextAction, decide
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
 from dormouse.idle.eviction import is_news
 from dormouse.idle.evidence import REPORTING_LAG, Evaluation, Evidence
@@ -33,6 +34,7 @@ from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords, StoredMachine, agent_record_in
 from dormouse.records.table import Row
 from dormouse.resources.compute.machines import ENVIRONMENT_TAG, VirtualMachine, key_of, machine_ids, parts_of_machine_id
+from dormouse.resources.pipelines import PIPELINES_AGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     """
     records, fleet = Records(cloud.tables), MachineRecords(cloud.tables)
     read, known_environments = await asyncio.gather(
-        asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), all_environments(records)
+        asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), records.all_environments()
     )
     pages = [page.content for page in read]
     seen = {line.id.lower() for page in pages if page is not None and page.sweep == request.sweep for line in page.rows}
@@ -120,14 +122,16 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     complete = all(page is not None and page.sweep == request.sweep for page in pages)
     absent = [machine for record in known_environments for machine in _machines_of(record) if complete]
     missing = [machine for machine in absent if machine.id.lower() not in seen]
+    agents = sum(resource.kind == PIPELINES_AGENT.name for record in known_environments for resource in record.resources)
     if not missing:
-        return PageFound(SweepSummary())
+        return PageFound(SweepSummary(agents=agents))
     remembered = await _remembered([machine.key for machine in missing], fleet)
     environments = Documents({record.name: record for record in known_environments})
     known = Known(rules_of(cloud), remembered=remembered, environments=environments)
     gone = [machine for machine in missing if machine.key in remembered.readable]
     found = [_evaluate(_with_evidence(_case(machine, known, request.now), known, {})) for machine in gone]
-    return await _store(request, found, known, set(), cloud)
+    stored = await _store(request, found, known, set(), cloud)
+    return replace(stored, summary=replace(stored.summary, agents=agents))
 
 
 async def _remembered(keys: Iterable[str], fleet: MachineRecords) -> Documents[StoredMachine]:
@@ -143,17 +147,6 @@ async def _remembered(keys: Iterable[str], fleet: MachineRecords) -> Documents[S
         elif tracked is not None:
             found.readable[key] = tracked
     return found
-
-
-async def all_environments(records: Records) -> list[EnvironmentRecord]:
-    """The records of all environments that this release can read."""
-    found: list[EnvironmentRecord] = []
-    after = ""
-    while True:
-        page, after = await records.environments(limit=1000, after=after)
-        found += page.readable.values()
-        if not after:
-            return found
 
 
 def _machines_of(record: EnvironmentRecord) -> Iterator[VirtualMachine]:

@@ -14,11 +14,11 @@ from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.answers import Answer, Done, Pending
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.errors import CloudUnavailable, ConcurrentChange, RefusedByAzure, UnreadableRecord
-from dormouse.idle.decision import NextAction, hibernates
+from dormouse.idle.decision import NextAction
 from dormouse.idle.evaluation import evaluation_of, machines_needing, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.recheck import has_begun, recheck
-from dormouse.idle.sweep import BATCH_SECONDS, ActionClaim, ActionStarted, ClaimBatch, ClaimResult, LeaseEnd, PlannedAction
+from dormouse.idle.sweep import BATCH_SECONDS, ActionClaim, ActionStarted, ClaimBatch, ClaimResult, PlannedAction
 from dormouse.lifecycle import State
 from dormouse.records.environments import Lock, Records
 from dormouse.records.machines import MachineRecords
@@ -76,7 +76,7 @@ async def _begin(claim: ActionClaim, outside: dict[str, HostEvidence], cloud: Cl
     planned = claim.planned
     try:
         async with asyncio.timeout(READ_SECONDS):
-            held, case = await asyncio.gather(Records(cloud.tables).lock(planned.lock), _read_again(planned, outside, cloud))
+            held, case = await asyncio.gather(Records(cloud.tables).lock(planned.lock), read_again(planned, outside, cloud))
     except UnreadableRecord as error:  # the record may contain a hold
         return ActionStarted(why=f"{error}.")
     except RefusedByAzure as error:
@@ -91,7 +91,7 @@ async def _begin(claim: ActionClaim, outside: dict[str, HostEvidence], cloud: Cl
         return ActionStarted(Done())
     if why := recheck(planned, case):
         return ActionStarted(why=why)
-    answer = await _change_power(replace(claim, planned=replace(planned, hibernate=hibernates(case))), cloud)
+    answer = await _change_power(replace(claim, planned=replace(planned, hibernate=case.hibernates)), cloud)
     if isinstance(answer, Pending) and not answer.url:
         return ActionStarted(why=answer.detail, again=True, after=max(answer.retry_after, BATCH_SECONDS))
     return ActionStarted(answer)
@@ -106,7 +106,7 @@ async def _change_power(claim: ActionClaim, cloud: Cloud) -> Answer:
         return Pending(0.0, detail=f"Azure could not be reached ({type(error).__name__})")
 
 
-async def _read_again(planned: PlannedAction, outside: dict[str, HostEvidence], cloud: Cloud) -> Evaluation | None:
+async def read_again(planned: PlannedAction, outside: dict[str, HostEvidence], cloud: Cloud) -> Evaluation | None:
     """The machine from fresh data: instance view, tags, newest heartbeat, holds, leases; None if it no longer exists."""
     fleet, machine = MachineRecords(cloud.tables), planned.machine
     view, tracked, heard, record = await asyncio.gather(
@@ -136,26 +136,6 @@ async def _states_of_dependents(machine: VirtualMachine, record: EnvironmentReco
 async def _environment_of(planned: PlannedAction, cloud: Cloud) -> EnvironmentRecord | None:
     name = planned.machine.environment
     return await Records(cloud.tables).environment(name) if name else None
-
-
-async def recheck_lease_end(request: LeaseEnd, cloud: Cloud) -> str:
-    """Why an environment with an expired lease must not be deleted, or "", from fresh data.
-
-    On success the deletion takes over the lock from the page of the sweep that took it.
-    """
-    claim, records = request.claim, Records(cloud.tables)
-    held = await records.lock(claim.planned.lock)
-    if held is None or held.operation != claim.operation:
-        return LOCK_LOST
-    try:
-        case = await _read_again(claim.planned, {}, cloud)
-    except UnreadableRecord as error:
-        return f"{error}."
-    why = GONE if case is None else recheck(claim.planned, case)
-    if why:
-        return why
-    own = Lock(claim.operation, cloud.now())
-    return "" if await records.take_over_lock(claim.planned.lock, held, own) else LOCK_LOST
 
 
 async def confirm_states(request: list, cloud: Cloud) -> dict[str, State]:  # type: ignore[type-arg]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from activities.idle.evaluate import all_environments, rules_of
+from activities.idle.evaluate import rules_of
 from activities.resources.pipelines import agent_pool, pool_key
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.pipelines import AgentPool
@@ -58,7 +58,7 @@ class Member:
 async def find_waiting_jobs(request: JobSearch, cloud: Cloud) -> JobsFound:
     """The jobs that wait for our agents; a pool that cannot be read is a problem, and nothing is said about its jobs."""
     pools: dict[tuple[str, str], list[Member]] = {}
-    for member in _members(await all_environments(Records(cloud.tables))):
+    for member in _members(await Records(cloud.tables).all_environments()):
         organization, pool, _ = pool_key(member.agent)
         pools.setdefault((organization, pool), []).append(member)
     found = await asyncio.gather(*(_jobs_of(members, request.now, cloud) for members in pools.values()))

@@ -6,7 +6,7 @@ from typing import Any
 
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.answers import Answer, Checked
-from dormouse.environments.operations import DetachRequest, LoginRequest, PowerRequest, PutRequest, SecretRequest
+from dormouse.environments.requests import DetachRequest, LoginRequest, PowerRequest, PutRequest, SecretRequest
 from dormouse.environments.results import Refusal
 from dormouse.resources.compute.snapshots import SnapshotRequest
 from dormouse.resources.kinds import Observed
@@ -59,10 +59,9 @@ class LoginApi:
 class ResourceApi:
     """The requests to Azure for one kind of resource; every one of them is safe to repeat.
 
-    `update` changes an existing resource where a put of its whole body is not possible. `suspend` comes before what the
-    resource needs is stopped or deleted, and `resume` after it was started. `detach` keeps resources from being deleted
-    together with this one, and `resize` gives a stopped resource the size in its settings. `preflight` finds early what
-    Azure would refuse late.
+    `update` changes an existing resource, such as its size, where a put of its whole body is not possible. `suspend` comes
+    before what the resource needs is stopped or deleted, and `resume` after it was started. `detach` keeps resources from
+    being deleted together with this one. `preflight` finds early what Azure would refuse late.
     """
 
     put: Put
@@ -74,7 +73,6 @@ class ResourceApi:
     suspend: Act | None = None
     resume: Act | None = None
     detach: Callable[[DetachRequest, Cloud], Awaitable[Answer]] | None = None
-    resize: Act | None = None
     soft_delete: SoftDeleteApi | None = None
     rotation: RotationApi | None = None
     login: LoginApi | None = None

@@ -10,7 +10,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.error_codes import GONE
 from dormouse.cloud.sdk_errors import get_or_none
 from dormouse.environments.answers import Answer, Done, Refused
-from dormouse.environments.operations import PutRequest
+from dormouse.environments.requests import PutRequest
 from dormouse.resources.compute.snapshots import SnapshotRequest
 from dormouse.resources.kinds import Observed
 from dormouse.resources.naming import name_of

@@ -14,7 +14,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.error_codes import GONE
 from dormouse.cloud.sdk_errors import get_existing, get_or_none
 from dormouse.environments.answers import Answer, Checked, Done, Refused
-from dormouse.environments.operations import DetachRequest, LoginRequest, PowerRequest, PutRequest
+from dormouse.environments.requests import DetachRequest, LoginRequest, PowerRequest, PutRequest
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.guest.cloud_init import custom_data
 from dormouse.guest.health import findings_in, health_script
@@ -38,13 +38,13 @@ async def put_virtual_machine(request: PutRequest, cloud: Cloud) -> Answer:
 
 
 async def update_virtual_machine(request: PutRequest, cloud: Cloud) -> Answer:
-    """Start changing the size of an existing VM; nothing else of it can change.
+    """Start giving an existing VM the size in its settings; nothing else of it can change, and a stopped one stays so.
 
     https://learn.microsoft.com/azure/virtual-machines/sizes/resize-vm
     """
     resource = request.resource
-    planned = resource.body["properties"]["hardwareProfile"]["vmSize"]
-    size = resource.before.get("size", planned) if request.revert else planned
+    wanted = resource.settings["size"]
+    size = resource.before.get("size", wanted) if request.revert else wanted
     body: Any = {"properties": {"hardwareProfile": {"vmSize": size}}}
     update = _machines(resource, cloud).begin_update
     return await cloud.begin(update, group_of(resource.id), name_of(resource.id), body)
@@ -63,12 +63,6 @@ async def change_power(request: PowerRequest, cloud: Cloud) -> Answer:
     begin = {Verb.START: machines.begin_start, Verb.STOP: machines.begin_deallocate, Verb.RESTART: machines.begin_restart}
     options: dict[str, Any] = {"hibernate": True} if request.hibernate and request.verb is Verb.STOP else {}
     return await cloud.begin(begin[request.verb], group_of(resource.id), name_of(resource.id), **options)
-
-
-async def resize_virtual_machine(resource: Resource, cloud: Cloud) -> Answer:
-    """Start changing the size of a VM; one that is deallocated stays so."""
-    body: Any = {"properties": {"hardwareProfile": {"vmSize": resource.settings["size"]}}}
-    return await cloud.begin(_machines(resource, cloud).begin_update, group_of(resource.id), name_of(resource.id), body)
 
 
 async def begin_health_check(resource: Resource, cloud: Cloud) -> Answer:
@@ -128,7 +122,6 @@ VIRTUAL_MACHINE = ResourceApi(
     power=change_power,
     probe=ProbeApi(begin_health_check, read_health_check),
     detach=detach_from_vm,
-    resize=resize_virtual_machine,
     login=LoginApi(change_password, check_password, read_password_found),
     preflight=(sizes_can_be_had, images_fit, cost_is_allowed, max_price_suffices),
 )

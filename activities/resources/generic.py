@@ -6,7 +6,7 @@ from activities.resources.registry import API, api_of
 from activities.resources.survey import check, observe
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.answers import Answer, Done, HealthAnswer, Pending, Refused
-from dormouse.environments.operations import (
+from dormouse.environments.requests import (
     CheckRequest,
     DetachRequest,
     LoginRequest,
@@ -68,12 +68,6 @@ async def change_resource_power(request: PowerRequest, cloud: Cloud) -> Answer:
     """Start to start, stop or restart a resource; safe if it is already in that state."""
     power = api_of(request.resource).power
     return await power(request, cloud) if power else Done()
-
-
-async def resize_resource(request: Resource, cloud: Cloud) -> Answer:
-    """Start giving a stopped resource the size in its settings; safe if it has that size already."""
-    resize = api_of(request).resize
-    return await resize(request, cloud) if resize else Done()
 
 
 async def suspend_resource(request: Resource, cloud: Cloud) -> Answer:

@@ -4,7 +4,7 @@ from activities.resources.api import ResourceApi
 from activities.resources.arm import delete_by_id, get_by_id
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.answers import Answer, Done, Refused
-from dormouse.environments.operations import PutRequest
+from dormouse.environments.requests import PutRequest
 from dormouse.resources.identity import assignment_id
 from dormouse.resources.naming import name_of
 

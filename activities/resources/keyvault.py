@@ -9,7 +9,7 @@ from dormouse.clock import rfc3339
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.sdk_errors import get_existing, get_or_none, list_all
 from dormouse.environments.answers import Answer, Done, Pending, Refused
-from dormouse.environments.operations import PutRequest, SecretRequest
+from dormouse.environments.requests import PutRequest, SecretRequest
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records

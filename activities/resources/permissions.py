@@ -1,11 +1,11 @@
-"""The check whether the control plane's identity has the rights that a plan needs."""
+"""The checks whether the control plane's identity has the rights that a plan needs, and whether it sees everything."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.sdk_errors import ReadRefused, get_or_none
-from dormouse.environments.permissions import RolePermission, missing_actions
+from dormouse.environments.permissions import RolePermission, missing_actions, unreadable
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.resources.plan import Plan, Resource
 from dormouse.resources.registry import kind_of
@@ -16,6 +16,11 @@ API_VERSION = "2022-04-01"
 LACKS = (
     "The control plane's identity has no role in the subscription with the permissions {actions}. Assign it one that has."
 )
+
+MAY_NOT_READ = (
+    "the control plane's identity may not read everything in the subscription ({types}). Assign it the role Reader there"
+)
+UNKNOWN = "the permissions of the control plane's identity cannot be read. Assign it the role Reader in the subscription"
 
 
 async def rights_suffice(plan: Plan, absent: Sequence[Resource], cloud: Cloud) -> Sequence[Refusal]:
@@ -33,6 +38,18 @@ async def rights_suffice(plan: Plan, absent: Sequence[Resource], cloud: Cloud) -
         return []
     detail = LACKS.format(actions=", ".join(missing))
     return [Refusal(RefusalReason.FORBIDDEN, detail, step=needed[missing[0]])]
+
+
+async def check_sight(request: Sequence[str], cloud: Cloud) -> str:
+    """Why the identity may not see everything in the subscription, or "" if it does; `request` names types of resources.
+
+    Rights that a deny assignment takes away are not shown there.
+    """
+    permissions = await _permissions(cloud)
+    if permissions is None:
+        return UNKNOWN
+    unseen = unreadable(request, permissions)
+    return MAY_NOT_READ.format(types=", ".join(unseen)) if unseen else ""
 
 
 async def _permissions(cloud: Cloud) -> list[RolePermission] | None:

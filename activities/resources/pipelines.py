@@ -10,7 +10,7 @@ from activities.resources.compute import get_virtual_machine
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.pipelines import NOT_FOUND, AgentPool, token_in
 from dormouse.environments.answers import Answer, Done, Pending, Refused
-from dormouse.environments.operations import PutRequest
+from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machine_views import power_state

@@ -8,7 +8,7 @@ import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]  # typer does not export it
 
 from dormouse_cli import __version__
-from dormouse_cli.commands import blueprints, environments, login, machines, operations, selftest, sizes
+from dormouse_cli.commands import blueprints, environments, login, machines, operations, own_cost, selftest, sizes
 from dormouse_cli.errors import MEANINGS
 from dormouse_cli.output import print_lines
 
@@ -42,6 +42,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (SETUP, login.login),
     (SETUP, login.logout),
     (SETUP, selftest.selftest),
+    (SETUP, own_cost.cost_of_itself),
     (SETUP, login.completion),
 )
 EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items()) + "."

@@ -139,6 +139,7 @@ OPERATION = {
     ],
     "health_checks": [{"name": str, "result": str, "detail": str}],
     "leftovers": [str],
+    "unverified": str,
     "dry_run": bool,
     "summary": SUMMARY,
 }

@@ -1,7 +1,6 @@
 """The table of Azure's error codes: which are transient, which are final, what each means, and what to do.
 
-`docs/refusals.md` shows the same table to users. Where several rules have one code, the first one whose text is in the
-message decides.
+`docs/refusals.md` shows the same table to users, and `refusal_lookup` finds the rule for an error.
 """
 
 from collections.abc import Iterator
@@ -31,12 +30,6 @@ class Rule:
     text: str = ""
     advice: str = ""
     source: str = ""
-
-
-def rule_for(code: str, message: str) -> Rule | None:
-    """The rule that decides about an error, or None if there is none."""
-    said = message.lower()
-    return next((rule for rule in BY_CODE.get(code, ()) if rule.text in said), None)
 
 
 def _rules(source: str, meaning: RefusalReason | Later, *codes: str, text: str = "", advice: str = "") -> Iterator[Rule]:
@@ -217,6 +210,8 @@ RULES = (
     *_rules(KUBERNETES, NOT_NOW, "AKSOperationPreempted", "ServicePrincipalNotFound", "Throttled"),
     # Every resource provider
     *_rules(ERRORS, Reason.FORBIDDEN, "AuthorizationFailed", "LinkedAuthorizationFailed"),
+    # With the status 400.
+    *_rules("https://github.com/Azure/mpf/issues/44", Reason.FORBIDDEN, "LinkedAccessCheckFailed"),
     *_rules(ERRORS, Reason.FORBIDDEN, "RequestDisallowedByPolicy", advice=POLICY),
     *_rules(
         ERRORS,
@@ -245,13 +240,3 @@ RULES = (
     *_rules(ERRORS, NOT_NOW, "TooManyRequests", "SubscriptionRequestsThrottled", "ResourceRequestsThrottled"),
     *_rules(ERRORS, NOT_NOW, "ServerTimeout"),
 )
-
-
-def _by_code() -> dict[str, list[Rule]]:
-    found: dict[str, list[Rule]] = {}
-    for rule in RULES:
-        found.setdefault(rule.code, []).append(rule)
-    return found
-
-
-BY_CODE = _by_code()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from dormouse.environments.results import HealthCheckResult, Outcome, Refusal
+from dormouse.environments.results import HealthCheckResult, Outcome
 from dormouse.lifecycle import Verb
 from dormouse.resources.compute.snapshots import Snapshots
 from dormouse.resources.placement import Placement
@@ -60,7 +60,7 @@ class Provision:
 
 @dataclass(frozen=True, slots=True)
 class OtherSize:
-    """A placement with another VM size, to which stopped machines may be resized, and the record that then holds."""
+    """A placement with another VM size, to which stopped machines may be resized, and the record if all of them are."""
 
     placement: Placement
     record: EnvironmentRecord
@@ -71,8 +71,9 @@ class PowerChange:
     """Input of `change_power` and `hibernate_environment`: the resources of the environment, with their guest setups.
 
     `checked` is False if their setup is unknown, so that health checks cannot run after a start. `only` names the
-    resources whose power changes (empty: all). `placement` is where they are, and `other_sizes` are those to which they may
-    be resized if Azure has no capacity to start them. `deallocates`: what cannot hibernate is stopped without its memory.
+    resources whose power changes (empty: all). `placement` is where they are (`recorded_placement`: as it is recorded), and
+    `other_sizes` are those to which they may be resized if Azure has no capacity to start them. `deallocates`: what cannot
+    hibernate is stopped without its memory.
     """
 
     operation: str
@@ -84,6 +85,7 @@ class PowerChange:
     placement: Placement | None = None
     other_sizes: tuple[OtherSize, ...] = ()
     deallocates: bool = False
+    recorded_placement: Placement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,32 +117,6 @@ class PasswordRotation:
 
 
 @dataclass(frozen=True, slots=True)
-class SecretRequest:
-    """Input of the activities that renew a secret, or make an earlier `version` of it the newest again."""
-
-    operation: str
-    resource: Resource
-    version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LoginRequest:
-    """Input of the activities that give a resource the password in a `version` of a secret, or check whether it has it."""
-
-    resource: Resource
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class PowerRequest:
-    """Input of the activity that starts, stops or restarts one resource."""
-
-    resource: Resource
-    verb: Verb
-    hibernate: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Adoption:
     """Input of `adopt_machine` and `release_machine`: the VM, its new tags, and whether to install or remove the agent."""
 
@@ -166,75 +142,6 @@ class DeleteRequest:
     delay_seconds: float = 0.0
     purge: bool = False
     snapshots: Snapshots | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PutRequest:
-    """Input of the activity that puts a resource: the outputs that it reads, and its neighbours that existed before.
-
-    Neighbours are the resources that it needs and those that need it. `update`: the resource itself existed before, and
-    with `revert` it gets back what `Resource.before` says.
-    """
-
-    resource: Resource
-    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
-    existing: tuple[str, ...] = ()
-    update: bool = False
-    revert: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class BuildRequest:
-    """Input of `build_resource`: whether to put the resource, and whether others read its outputs."""
-
-    request: PutRequest
-    put: bool = True
-    read: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class BuildResult:
-    """Result of `build_resource`: the outputs of the resource, or the refusal.
-
-    The output `id` is the ID of a resource that follows from the outputs of others, if this operation may have created it.
-    """
-
-    resource: str
-    outputs: dict[str, str] = field(default_factory=dict)
-    refusal: Refusal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DetachRequest:
-    """Input of the activity that keeps resources from being deleted together with the one that uses them."""
-
-    resource: Resource
-    kept: tuple[Resource, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PollRequest:
-    """Input of the activity that polls a long-running Azure operation; `resource` is the one that it probes, if any."""
-
-    url: str
-    resource: Resource | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRequest:
-    """Input of the activity that makes one preflight check: its name, the plan, and what is created or changed."""
-
-    check: str
-    plan: Plan
-    absent: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LockQuestion:
-    """Input of the activity that checks whether an operation still holds the lock of its environment."""
-
-    operation: str
-    environment: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Results of Azure requests and of operations: progress, refusals, health checks, outcomes."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dormouse.environments.attempts import Attempt, attempts_in_words
+from dormouse.environments.permissions import permissions_named_in
 from dormouse.environments.quota import QuotaShortage
 from dormouse.lifecycle import State
 from dormouse.resources.kinds import Difference
@@ -58,10 +58,6 @@ ADVICE = {
     RefusalReason.GAVE_UP: "The request did not succeed within the time limit and number of retries.",
     RefusalReason.CANCELLED: "The operation was cancelled before this step started.",
 }
-# How Resource Manager (`AuthorizationFailed`, `LinkedAuthorizationFailed`) and Key Vault name the permission.
-MISSING_PERMISSION = re.compile(
-    r"(?:not have (?:authorization|permission) to perform action(?:\(s\))?|\bAction:) '(?P<permission>[^']+)'"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +90,9 @@ class Refusal:
     @property
     def remedy(self) -> str:
         """The sentences that say what it means and what to do."""
-        missing = MISSING_PERMISSION.search(self.detail) if self.reason is RefusalReason.FORBIDDEN else None
+        missing = permissions_named_in(self.detail) if self.reason is RefusalReason.FORBIDDEN else ""
         if missing and not self.advice:
-            return f"The control plane's identity needs a role with the permission {missing['permission']}."
+            return f"The control plane's identity needs a role with {missing}."
         numbers = f" {self.quota.in_words()}" if self.quota else ""
         return f"{self.advice or ADVICE[self.reason]}{numbers}"
 
@@ -202,7 +198,8 @@ class OutcomeStatus(StrEnum):
 class Outcome:
     """How an operation ended, with details that are limited to the size of a table row.
 
-    `attempts` are the placements for which Azure had no capacity before it ended like this.
+    `attempts` are the placements for which Azure had no capacity before it ended like this, and `unverified` says why it is
+    not known whether something is left ("": it is known).
     """
 
     status: OutcomeStatus
@@ -211,6 +208,7 @@ class Outcome:
     health_checks: tuple[HealthCheckResult, ...] = ()
     leftovers: tuple[str, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    unverified: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", clipped(self.reason, LONGEST_EXPLANATION))

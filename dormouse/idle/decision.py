@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from dormouse.clock import DAY, MINUTE, moment_text
+from dormouse.clock import MINUTE, moment_text
 from dormouse.idle.eviction import restart_of
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.guard import unknowns
@@ -18,18 +18,12 @@ from dormouse.idle.policy import Action
 from dormouse.idle.schedules.schedule import due, next_transition
 from dormouse.idle.tracking import ActionReason, LeaseAction, PendingWarning
 from dormouse.idle.verdict import Verdict, VerdictKind, busy
-from dormouse.lifecycle import State
+from dormouse.lifecycle import SHUT_DOWN, State
 
 # A machine that was shut down from inside is seen by two sweeps before it is deallocated.
 BILLED_DELAY = 10 * MINUTE
-IDLE_WINDOWS_BEFORE_ALARM = 4
-UNKNOWN_BEFORE_ALARM = DAY
-BLOCKED_BEFORE_ALARM = 30 * MINUTE
-ALARM_INTERVAL = DAY
 # A warning that was not followed by a stop expires, and a new one is sent.
 WARNING_EXPIRY = 30 * MINUTE
-# After so many failures, hibernation counts as impossible on this machine.
-HIBERNATION_TRIES = 3
 CAUSES = {
     ActionReason.IDLE: "",
     ActionReason.SCHEDULE: " by its schedule",
@@ -48,7 +42,6 @@ BLOCKED = {
     ActionReason.EVICTION: "Not started again after its eviction",
     ActionReason.JOBS: "Not started for a waiting job",
 }
-SHUT_DOWN = frozenset({State.STOPPED, State.STOPPED_BILLED})
 
 
 class NextAction(StrEnum):
@@ -132,37 +125,6 @@ def _require_data(case: Evaluation, decision: Decision) -> Decision:
     return Decision(NextAction.NOTHING, words, 0.0, decision.reason, because, decision.due)
 
 
-def hibernates(case: Evaluation) -> bool:
-    """Whether a stop hibernates the machine, which must be running, instead of deallocating it.
-
-    After several failed hibernations, a machine whose policy has that fallback is deallocated.
-    """
-    policy, machine = case.policy, case.machine
-    if policy.action is not Action.HIBERNATE or not machine.can_hibernate or machine.state is not State.RUNNING:
-        return False
-    return policy.hibernate_fallback == "keep" or case.tracked.hibernation_failures < HIBERNATION_TRIES
-
-
-def alarm(case: Evaluation, verdict: Verdict, decision: Decision) -> str:
-    """The text of the notification that an expected action does not happen; "" if none is due, at most one a day."""
-    tracked, now = case.tracked, case.now
-    if tracked.alarmed_at != now and now - tracked.alarmed_at < ALARM_INTERVAL:  # equal: this sweep, run again
-        return ""
-    if case.fault:
-        return f"It is neither stopped nor started while its configuration is invalid: {case.fault}."
-    if decision.blocked and now - decision.due > BLOCKED_BEFORE_ALARM:
-        return f"An action that was due at {moment_text(decision.due)} is blocked. {decision.then}"
-    idle_limit = IDLE_WINDOWS_BEFORE_ALARM * case.policy.window * MINUTE + case.policy.lead * MINUTE
-    since = tracked.since(verdict.kind) or now
-    if verdict.kind is VerdictKind.IDLE and now - max(since, kept_until(case)) > idle_limit:
-        undelivered = tracked.warning.undelivered if tracked.warning else ""
-        why = f"The warning was not delivered: {undelivered}." if undelivered else decision.then
-        return f"Idle since {moment_text(since)}, but still running. {why}"
-    if verdict.kind is VerdictKind.UNKNOWN and now - since > UNKNOWN_BEFORE_ALARM:
-        return f"It has not been known since {moment_text(since)} whether it is in use. {verdict.reason}"
-    return case.job.text if case.job is not None and not case.job.wakes else ""
-
-
 def _end_lease(case: Evaluation, verdict: Verdict) -> Decision | None:
     lease, state = case.tracked.lease, case.machine.state
     if lease is None or (lease.then is LeaseAction.STOP and state not in (State.RUNNING, State.STOPPED_BILLED)):
@@ -234,7 +196,7 @@ def _stop_idle(case: Evaluation, verdict: Verdict) -> Decision | None:
     if case.policy.action is Action.NOTIFY:
         step = NextAction.NOTHING if case.tracked.warning else NextAction.WARN
         return Decision(step, "Not stopped: its policy has action=notify.", 0.0, ActionReason.IDLE)
-    words = "hibernated" if hibernates(case) else "deallocated"
+    words = "hibernated" if case.hibernates else "deallocated"
     grace_ends = case.tracked.first_seen + case.policy.grace * MINUTE
     if case.now < grace_ends:
         return Decision(

@@ -78,6 +78,7 @@ def evaluation_of(
     return replace(
         evaluation,
         restarts_evicted=spec.get("on_eviction") == "restart",
+        resizes_at_start=_resizes_at_start(spec),
         wakes_for_jobs=spec.get("wake_for_jobs") is True,
         keep_minutes=_keep_minutes(spec),
     )
@@ -120,6 +121,12 @@ def _spec(record: EnvironmentRecord | None, faults: list[str]) -> dict[str, Any]
         faults.append(f"the spec of its environment is not JSON ({error})")
         return {}
     return spec if isinstance(spec, dict) else {}
+
+
+def _resizes_at_start(spec: Mapping[str, Any]) -> bool:
+    """Whether a machine may be started with another size, by the spec of its environment."""
+    fallback = spec.get("fallback")
+    return isinstance(fallback, Mapping) and fallback.get("resize_at_start") is True
 
 
 def _keep_minutes(spec: Mapping[str, Any]) -> int:

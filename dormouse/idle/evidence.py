@@ -7,16 +7,19 @@ from datetime import UTC, datetime
 from dormouse.clock import MINUTE, minutes_text
 from dormouse.idle.agent_record import AgentRecord
 from dormouse.idle.jobs.waiting import WaitingJob
-from dormouse.idle.policy import OFF, IdlePolicy
+from dormouse.idle.policy import OFF, Action, IdlePolicy
 from dormouse.idle.schedules.schedule import Schedule
 from dormouse.idle.signals import GPU, HOST, INSIDE, Signal, Values
 from dormouse.idle.targets import SleepTarget
 from dormouse.idle.tracking import Hold, TrackedMachine
+from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import KEEP_TAG
 
 STALE = 10 * MINUTE
 # Newer minutes may not have arrived yet, although the agent reports every minute.
 REPORTING_LAG = 3  # minutes
+# After so many failures, hibernation counts as impossible on this machine.
+HIBERNATION_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,9 @@ class Evaluation:
 
     `fault` says what is invalid in its tags or spec, `unreadable` which of its stored records cannot be read, `needed_by`
     which machines of its environment need it and are not stopped. `restarts_evicted`: its spec has it started again after
-    an eviction. `job` is a job that waits for its agent, `wakes_for_jobs`
-    whether such a job may start it, and `keep_minutes` how long it stays after its last one.
+    an eviction, and `resizes_at_start`: it may get another size if Azure has no capacity to start it. `job` is a job that
+    waits for its agent, `wakes_for_jobs` whether such a job may start it, and `keep_minutes` how long it stays after its
+    last one.
     """
 
     machine: SleepTarget
@@ -83,6 +87,7 @@ class Evaluation:
     unreadable: str = ""
     needed_by: tuple[str, ...] = ()
     restarts_evicted: bool = False
+    resizes_at_start: bool = False
     job: WaitingJob | None = None
     wakes_for_jobs: bool = False
     keep_minutes: int = 0
@@ -95,6 +100,17 @@ class Evaluation:
         if KEEP_TAG in self.machine.tags and self.machine.tags[KEEP_TAG].strip().lower() not in OFF:
             return f"Not managed by Dormouse: it is excluded by its tag {KEEP_TAG}."
         return ""
+
+    @property
+    def hibernates(self) -> bool:
+        """Whether a stop hibernates the machine, which must be running, instead of deallocating it.
+
+        After several failed hibernations, a machine whose policy has that fallback is deallocated.
+        """
+        policy, machine = self.policy, self.machine
+        if policy.action is not Action.HIBERNATE or not machine.can_hibernate or machine.state is not State.RUNNING:
+            return False
+        return policy.hibernate_fallback == "keep" or self.tracked.hibernation_failures < HIBERNATION_TRIES
 
     @property
     def clock(self) -> datetime:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.idle.decision import Decision, NextAction, hibernates
+from dormouse.idle.decision import Decision, NextAction
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.sweep import PlannedAction
 from dormouse.idle.tracking import ActionReason
@@ -74,9 +74,10 @@ def _planned(one: Evaluated, records: Records, home: str) -> PlannedAction:
         at=decision.at,
         judged_at=case.now,
         window=case.policy.window,
-        hibernate=hibernates(case),
+        hibernate=case.hibernates,
         suspended=_suspended(one, records),
         job=job,
+        resizes=case.resizes_at_start and decision.action is NextAction.START,
     )
 
 

@@ -104,6 +104,9 @@ class SweepSummary:
             description="What could not be seen or done, and why.", examples=[["Machine gpu7 could not be read: HTTP 503."]]
         ),
     ] = ()
+    agents: Annotated[
+        int, Field(description="How many agents of Azure Pipelines the machines of environments have.", examples=[2])
+    ] = 0
 
     @classmethod
     def of(cls, lines: Iterable[ReportRow], problems: Iterable[str] = ()) -> "SweepSummary":
@@ -127,6 +130,7 @@ class SweepSummary:
             round(self.saved_amount + other.saved_amount, 2),
             round(self.hours_asleep + other.hours_asleep, 2),
             first_of((*self.problems, *other.problems), MOST_PROBLEMS),
+            self.agents + other.agents,
         )
 
 
@@ -135,7 +139,7 @@ class ReportHead:
     """A sweep as a whole: its ID, its times, and the number of pages of its report.
 
     `blind` says that it failed, or found no machines where there were some before; `told_at` is when a notification about
-    that was last sent.
+    that was last sent. `agents`: there are agents for which jobs may wait, or it is not known.
     """
 
     sweep: str
@@ -146,3 +150,4 @@ class ReportHead:
     summary: SweepSummary
     told_at: float = 0.0
     blind: bool = False
+    agents: bool = True

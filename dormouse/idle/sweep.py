@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from dormouse.environments.answers import Answer
-from dormouse.environments.operations import DeleteRequest, PowerRequest
-from dormouse.environments.results import Outcome
+from dormouse.environments.operations import DeleteRequest, PowerChange, ResourceProgress
+from dormouse.environments.requests import PowerRequest
+from dormouse.environments.results import Outcome, Refusal
 from dormouse.idle.decision import NextAction
 from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.report import SweepSummary
@@ -30,12 +31,16 @@ def actions_per_page(pages: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SweepRequest:
-    """Input of `sweep`: its ID, whether it is a dry run, its caller, and the hung sweep that it replaces."""
+    """Input of `sweep`: its ID, whether it is a dry run, its caller, and the hung sweep that it replaces.
+
+    `agents`: there are agents for which jobs may wait, or it is not known.
+    """
 
     id: str
     dry_run: bool = False
     by: str = "timer"
     ended_before: str = ""
+    agents: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ class PlannedAction:
 
     `lock` is the key of its lock and its operations: its environment, or a unique key of an adopted machine.
     `window` is the window of its policy in minutes. `suspended` are the resources inside it that are suspended before it
-    stops, and resumed after it was started. `job` is the waiting job that it is started for.
+    stops, and resumed after it was started. `job` is the waiting job that it is started for. `resizes`: its spec allows
+    another size if Azure has no capacity to start it.
     """
 
     action: NextAction
@@ -89,6 +95,7 @@ class PlannedAction:
     hibernate: bool = False
     suspended: tuple[Resource, ...] = ()
     job: WaitingJob | None = None
+    resizes: bool = False
 
     @property
     def verb(self) -> Verb:
@@ -144,6 +151,27 @@ class LeaseEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedStart:
+    """Input of `start_with_other_size`: a claim whose start Azure refused, since when, and the orchestration that goes on.
+
+    `locked_at` is when the machine was locked (seconds since 1970).
+    """
+
+    claim: ActionClaim
+    refusals: tuple[Refusal, ...]
+    locked_at: float
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartElsewhere:
+    """How a refused start goes on: the start with its other sizes, or why there is none."""
+
+    change: PowerChange | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimBatch:
     """Input of the activities that handle several machines at once."""
 
@@ -180,11 +208,15 @@ class SweepClosing:
     outcome: Outcome
     began_at: float
     ended_at: float
+    steps: tuple[ResourceProgress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SweepEnd:
-    """Input of the activity that ends a sweep; `failed` lists why the sweep, or some of its pages, failed."""
+    """Input of the activity that ends a sweep; `failed` lists why the sweep, or some of its pages, failed.
+
+    `agents`: there are agents for which jobs may wait, or it is not known.
+    """
 
     request: SweepRequest
     began_at: float
@@ -192,3 +224,4 @@ class SweepEnd:
     pages: int
     summary: SweepSummary
     failed: tuple[str, ...] = ()
+    agents: bool = True

@@ -13,7 +13,6 @@ from dormouse.lifecycle import State
 from dormouse.text.limits import LONGEST_SENTENCE, clipped
 
 FIRST_PAUSE = HOUR / 2  # after a failed action, doubled after each further one
-WOKEN_REMEMBERED = 50
 TRANSITIONAL = frozenset({State.STARTING, State.STOPPING, State.CREATING, State.UNKNOWN, State.DELETING})
 
 
@@ -237,12 +236,6 @@ def with_shutdown(tracked: TrackedMachine, shutdown: IdleShutdown) -> TrackedMac
 def with_wakeup(tracked: TrackedMachine, now: float) -> TrackedMachine:
     """The tracked state of a machine that runs again: the time and savings of its stop are added to the totals."""
     return replace(tracked, shutdown=None, slept_hours=tracked.hours_asleep(now), saved=tracked.money_saved(now))
-
-
-def with_woken_for(tracked: TrackedMachine, request: int) -> TrackedMachine:
-    """The tracked state of a machine that was started for a waiting job; the last `WOKEN_REMEMBERED` are remembered."""
-    others = tuple(known for known in tracked.woken_for if known != request)
-    return replace(tracked, woken_for=(*others, request)[-WOKEN_REMEMBERED:])
 
 
 def with_delivered_warning(tracked: TrackedMachine, record: AgentRecord) -> TrackedMachine:

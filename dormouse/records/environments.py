@@ -62,6 +62,16 @@ class Records:
         page = await self._environments.page(ENVIRONMENTS, limit=limit, after=after)
         return read_each(ENVIRONMENTS, page.rows, _environment_in), page.after
 
+    async def all_environments(self) -> list[EnvironmentRecord]:
+        """The records of all environments that this release can read."""
+        found: list[EnvironmentRecord] = []
+        after = ""
+        while True:
+            page, after = await self.environments(limit=1000, after=after)
+            found += page.readable.values()
+            if not after:
+                return found
+
     async def environments_between(self, first: str, last: str) -> Documents[EnvironmentRecord]:
         """The environment records from one name to another, inclusive."""
         rows = await self._environments.range(ENVIRONMENTS, first, last)

@@ -10,6 +10,7 @@ from dormouse.resources.target import DeploymentTarget
 VNETS, FIREWALLS = "Microsoft.Network/virtualNetworks", "Microsoft.Network/networkSecurityGroups"
 ADDRESSES, NICS = "Microsoft.Network/publicIPAddresses", "Microsoft.Network/networkInterfaces"
 API_VERSION = "2024-05-01"
+POLLS = tuple(f"Microsoft.Network/locations/{polled}/read" for polled in ("operations", "operationResults"))
 SSH, RDP = 22, 3389
 PORT_NAMES = {RDP: "RDP", SSH: "SSH"}
 COMMANDS = {
@@ -138,9 +139,9 @@ def _ways_in(resource: Resource, outputs: Outputs) -> Sequence[Endpoint]:
     return sorted(served, key=lambda one: list(COMMANDS).index(one.kind))
 
 
-VIRTUAL_NETWORK = ResourceKind("virtual_network", VNETS, API_VERSION, actions=(f"{VNETS}/subnets/join/action",))
+VIRTUAL_NETWORK = ResourceKind("virtual_network", VNETS, API_VERSION, actions=(f"{VNETS}/subnets/join/action", *POLLS))
 SECURITY_GROUP = ResourceKind(
-    "security_group", FIREWALLS, API_VERSION, diff=_rules_drift, actions=(f"{FIREWALLS}/join/action",)
+    "security_group", FIREWALLS, API_VERSION, diff=_rules_drift, actions=(f"{FIREWALLS}/join/action", *POLLS)
 )
 PUBLIC_ADDRESS = ResourceKind(
     "public_address",
@@ -148,6 +149,6 @@ PUBLIC_ADDRESS = ResourceKind(
     API_VERSION,
     outputs=_address,
     endpoints=_ways_in,
-    actions=(f"{ADDRESSES}/join/action",),
+    actions=(f"{ADDRESSES}/join/action", *POLLS),
 )
-NETWORK_INTERFACE = ResourceKind("network_interface", NICS, API_VERSION, actions=(f"{NICS}/join/action",))
+NETWORK_INTERFACE = ResourceKind("network_interface", NICS, API_VERSION, actions=(f"{NICS}/join/action", *POLLS))

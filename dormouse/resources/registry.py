@@ -17,7 +17,11 @@ RESOURCE_GROUP = ResourceKind(
     "2024-03-01",
     action_type="Microsoft.Resources/subscriptions/resourceGroups",
     checks=("providers_are_registered", "rights_suffice"),
-    actions=("Microsoft.Resources/subscriptions/providers/read",),
+    actions=(
+        "Microsoft.Resources/subscriptions/providers/read",
+        "Microsoft.Resources/subscriptions/resourceGroups/resources/read",
+        "Microsoft.Resources/subscriptions/operationresults/read",
+    ),
 )
 
 KINDS: dict[str, ResourceKind] = {

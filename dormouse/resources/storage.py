@@ -11,7 +11,7 @@ from dormouse.resources.target import DeploymentTarget
 ACCOUNTS = "Microsoft.Storage/storageAccounts"
 CONTAINERS = f"{ACCOUNTS}/blobServices/containers"
 API_VERSION = "2023-05-01"
-NAMES = ("Microsoft.Storage/checknameavailability/read",)
+READS = ("Microsoft.Storage/checknameavailability/read", "Microsoft.Storage/locations/asyncoperations/read")
 
 ACCOUNT_BODY: dict[str, Any] = {
     "sku": {"name": "Standard_LRS"},
@@ -43,6 +43,6 @@ def account_name(target: DeploymentTarget) -> str:
 
 
 STORAGE_ACCOUNT = ResourceKind(
-    "storage_account", ACCOUNTS, API_VERSION, checks=("names_are_free",), public_name=True, actions=NAMES
+    "storage_account", ACCOUNTS, API_VERSION, checks=("names_are_free",), public_name=True, actions=READS
 )
 BLOB_CONTAINER = ResourceKind("blob_container", CONTAINERS, API_VERSION)

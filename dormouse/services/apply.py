@@ -1,7 +1,7 @@
 """The desired state: what a PUT asks for, beside what is recorded and what exists; the difference is the plan."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,15 +18,15 @@ from dormouse.lifecycle import Verb
 from dormouse.resources.kinds import PriceQuery
 from dormouse.resources.naming import name_of
 from dormouse.resources.placement import Placement
-from dormouse.resources.plan import Plan, Resource, changed_resources
-from dormouse.resources.registry import KINDS, kind_of, with_implied
+from dormouse.resources.plan import Plan, changed_resources
+from dormouse.resources.registry import kind_of, with_implied
 from dormouse.resources.reserved_words import reserved_word_in
-from dormouse.resources.target import DeploymentTarget, Parents
+from dormouse.resources.target import DeploymentTarget
 from dormouse.services.changes.differences import blocked_fields, survey_of_change, with_changes
 from dormouse.services.context import Context
-from dormouse.services.dependencies import Dependencies
 from dormouse.services.dependents import outputs_of_parents, parent_faults
 from dormouse.services.operations import operation_id_of
+from dormouse.services.recorded_plans import target_of, with_own_sizes
 from dormouse.settings import Settings
 
 EXAMPLE_OPERATION = f"example-{Verb.PROVISION}-{'0' * ULID_LENGTH}"
@@ -72,7 +72,7 @@ async def desired_state_of(name: str, body: Mapping[str, Any], address: str, con
 
     operation = operation_id_of(context, name, Verb.PROVISION)
     outputs = await outputs_of_parents(parents, dependencies)
-    place = _target(dependencies.settings, name, operation, record.resources if record else (), outputs)
+    place = target_of(dependencies.settings, name, operation, record.resources if record else (), outputs)
     placement = _placement_of(spec, record)
     plan = plan_for(spec.placed(placement), place)
     if record is None:
@@ -80,6 +80,7 @@ async def desired_state_of(name: str, body: Mapping[str, Any], address: str, con
         if reserved:
             raise InvalidSpec(reserved)
         return DesiredState(spec, plan, (), None, place, placement)
+    plan = with_own_sizes(plan, spec, placement, place, record, before.spec)
     survey = await survey_of_change(plan, before.faults, dependencies.survey)
     faults = [*before.faults, *blocked_fields(spec, survey, before.faults)]
     if faults:
@@ -109,46 +110,6 @@ def _reserved_names(plan: Plan) -> list[Fault]:
     return [Fault("/name", words.format(word=word, name=name)) for name, word in found.items()]
 
 
-async def plan_on_record(spec: EnvironmentSpec, record: EnvironmentRecord, dependencies: Dependencies) -> Plan:
-    """The plan of a recorded environment with another spec; raises InvalidSpec if it depends on one that is not ready."""
-    parents, missing = await parent_faults(record.name, record.depends_on, dependencies)
-    if missing:
-        raise InvalidSpec(missing)
-    outputs = await outputs_of_parents(parents, dependencies)
-    return plan_for(spec, _target(dependencies.settings, record.name, record.operation, record.resources, outputs))
-
-
-async def resources_on_record(record: EnvironmentRecord, dependencies: Dependencies) -> tuple[tuple[Resource, ...], bool]:
-    """The resources of an environment with the guest setups of its recorded spec; and whether that spec could be read."""
-    parents, missing = await parent_faults(record.name, record.depends_on, dependencies)
-    outputs = await outputs_of_parents(parents, dependencies)
-    try:
-        spec = serialization.read_text(BLUEPRINTS[record.blueprint].spec, record.spec)
-        target = _target(dependencies.settings, record.name, record.operation, record.resources, outputs)
-        setups = {resource.name: resource.setup for resource in plan_for(spec.placed(record.placement), target).resources}
-    except (KeyError, ValueError):
-        return record.resources, False
-    return tuple(replace(resource, setup=setups.get(resource.name)) for resource in record.resources), not missing
-
-
-def _target(
-    settings: Settings, environment: str, operation: str, recorded: Sequence[Resource], parents: Parents
-) -> DeploymentTarget:
-    secrets = {one.name: name_of(one.id) for one in recorded if one.kind in KINDS and kind_of(one).soft_deleted}
-    return DeploymentTarget(
-        settings.azure_subscription_id,
-        environment,
-        operation,
-        control_plane=settings.control_plane_url,
-        audience=settings.heartbeat_audience,
-        deployment=settings.deployment_id,
-        secrets=secrets,
-        parents=parents,
-        vault=settings.key_vault_id,
-        vault_url=settings.key_vault_url,
-    )
-
-
 def billing_of(plan: Plan) -> list[PriceQuery]:
     """What is billed by the hour in a plan."""
     found = [kind_of(resource).billing(resource, None) for resource in plan.resources]
@@ -166,7 +127,7 @@ def billing_of_blueprint(name: str, size: str, settings: Settings) -> list[Price
     sized = {"size": size} if size and "size" in kind.model_fields else {}
     try:
         spec = kind.model_validate({**required, "blueprint": name, "region": "westeurope", **sized})
-        return billing_of(plan_for(spec, _target(settings, "example", EXAMPLE_OPERATION, (), {})))
+        return billing_of(plan_for(spec, target_of(settings, "example", EXAMPLE_OPERATION, (), {})))
     except (KeyError, ValueError):
         return []
 

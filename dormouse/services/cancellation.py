@@ -9,7 +9,7 @@ from dormouse.environments.operations import Cancellation, OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.errors import CommandNotPossible
 from dormouse.idle.sweep import SWEEP_LOCK
-from dormouse.ids import page_id
+from dormouse.ids import is_of_sweep, page_id
 from dormouse.lifecycle import CANCELLABLE
 from dormouse.records.environments import Records
 from dormouse.services.durable_client import (
@@ -53,17 +53,19 @@ async def end_by_force(
 ) -> None:
     """End an operation as it stands, and its steps; when it has ended, its lock is stale. Raises as `cancel` does."""
     await _require_under_way(client, operation)
-    if not operation.instance_id:  # a sweep goes on with its other machines, and leaves this one alone without its lock
-        await client.terminate(operation.id, f"Ended by {by}.")
+    carried = is_of_sweep(operation.instance_id)
+    if not carried:  # a sweep goes on with its other machines, and leaves this one alone without its lock
+        orchestration = operation.instance_id or operation.id
+        await client.terminate(orchestration, f"Ended by {by}.")
         await end_steps(client, operation.id)
-        if not await ends(client, operation.id, between_looks=between_looks):
+        if not await ends(client, orchestration, between_looks=between_looks):
             return
     known = await records.operation(operation.id)
     if known is not None and known.outcome is None:
         words = f"{by} ended it by force. What Azure had begun goes on; look at the environment, then repeat the command."
         ended = replace(known, outcome=Outcome(OutcomeStatus.LOST, words), ended_at=rfc3339(now))
         await records.remember_operation(ended)
-    if operation.instance_id:
+    if carried:
         await records.release_lock(operation.environment, operation.id)
 
 
@@ -84,5 +86,6 @@ async def end_sweep(client: DurableClient, records: Records, sweep: str, why: st
 
 
 async def _require_under_way(client: DurableClient, operation: OperationRecord) -> None:
-    if operation.outcome is not None or await has_ended(client, operation.id):
+    own = operation.id if is_of_sweep(operation.instance_id) else operation.instance_id or operation.id
+    if operation.outcome is not None or await has_ended(client, own):
         raise CommandNotPossible(f"Operation {operation.id} has ended; there is nothing to cancel.")

@@ -1,10 +1,11 @@
 """Use cases of environments: apply, show, list, change power, hold, extend, locate the password."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from activities.resources.environments import has_power
+from activities.resources.other_sizes import other_sizes
 from dormouse.access.roles import require_can_own, require_own
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord, PowerChange, Provision
 from dormouse.environments.preflight import GROUP_OF_OTHERS, groups_in
@@ -19,7 +20,6 @@ from dormouse.services.apply import (
     alternatives_of,
     desired_state_of,
     record_of,
-    resources_on_record,
 )
 from dormouse.services.apply_preview import preview_of
 from dormouse.services.context import Context
@@ -28,7 +28,7 @@ from dormouse.services.dependencies import Dependencies
 from dormouse.services.idle.keeping import extend_tracked, hold_tracked, keep_stopped
 from dormouse.services.locks import require_staying, running_operation, running_operations
 from dormouse.services.operations import Started, operation_of, start, under_way_already
-from dormouse.services.placements import other_sizes
+from dormouse.services.recorded_plans import resources_on_record
 from dormouse.services.views.environments import (
     EnvironmentView,
     environment_view_of,
@@ -134,8 +134,9 @@ async def set_power(name: str, verb: Verb, context: Context, *, dry_run: bool) -
             return PowerPreview(record.name, verb, seen.state)
         may_resize = may_resize and not seen.hibernated  # Azure resizes no hibernated machine
     resources, readable = await resources_on_record(record, dependencies)
-    placement, sizes = await other_sizes(record, dependencies) if may_resize else (None, ())
+    placement, sizes = await other_sizes(record, dependencies.prices) if may_resize else (None, ())
     request = PowerChange(operation.id, record.name, verb, resources, readable, placement=placement, other_sizes=sizes)
+    request = replace(request, recorded_placement=record.placement)
     try:
         return await start(context, operation, change_power, request, seen=record)
     except EnvironmentBusy as holder:

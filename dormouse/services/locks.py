@@ -9,7 +9,7 @@ from dormouse.clock import HOUR, MINUTE
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.errors import CloudUnavailable, ConcurrentChange, EnvironmentBusy, UnreadableRecord
-from dormouse.ids import is_operation_id, verb_of
+from dormouse.ids import is_of_sweep, is_operation_id, verb_of
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Lock, Records
 from dormouse.services.durable_client import DurableClient, TaskHubUnavailable, end_steps
@@ -85,9 +85,9 @@ async def take_lock(client: DurableClient, records: Records, name: str, holder: 
 
 async def _end(client: DurableClient, held: Lock, now: float) -> bool:
     """End what the holder of a stale lock left running; True if it was still building."""
-    if not held.instance_id and now - held.taken_at > LONGEST:
+    if not is_of_sweep(held.instance_id) and now - held.taken_at > LONGEST:
         with contextlib.suppress(TaskHubUnavailable):  # an orchestration that does not end has no lock from now on
-            await client.terminate(held.operation, "It did not end in time.")
+            await client.terminate(held.orchestration, "It did not end in time.")
     return await end_steps(client, held.operation)
 
 
@@ -112,7 +112,7 @@ async def close_trail(records: Records, operation: str) -> None:
 
 async def _is_stale(client: DurableClient, held: Lock, now: float) -> bool:
     age = now - held.taken_at
-    if age > (SWEEP_LIVES if held.instance_id else LONGEST):
+    if age > (SWEEP_LIVES if is_of_sweep(held.instance_id) else LONGEST):
         return True
     status = await client.status(held.orchestration)
     return age > YOUNG if status is None else status.ended

@@ -15,10 +15,7 @@ var readers = [builtIn.Reader, builtIn['Monitoring Reader']]
 // A role that can assign roles could give itself any other: only these may be assigned, and only to identities of machines.
 // https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-examples
 var ids = join(custom.assignable, ', ')
-var ofWrite = '@Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${ids}} AND @Request[Microsoft.Authorization/roleAssignments:PrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase {\'ServicePrincipal\'}'
-var ofDelete = '@Resource[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${ids}} AND @Resource[Microsoft.Authorization/roleAssignments:PrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase {\'ServicePrincipal\'}'
-var writes = '((!(ActionMatches{\'Microsoft.Authorization/roleAssignments/write\'})) OR (${ofWrite}))'
-var deletes = '((!(ActionMatches{\'Microsoft.Authorization/roleAssignments/delete\'})) OR (${ofDelete}))'
+var condition = trim(replace(loadTextContent('../assignment-condition.txt'), '<assignable>', ids))
 
 resource read 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in readers: {
   name: guid(here, principalId, role)
@@ -33,7 +30,7 @@ resource sweepRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(here, deploymentId, 'sweep')
   properties: {
     roleName: 'Dormouse sweep (${deploymentId})'
-    description: 'Starts, restarts and deallocates machines.'
+    description: 'Starts and deallocates machines.'
     type: 'CustomRole'
     assignableScopes: [here]
     permissions: [
@@ -92,7 +89,7 @@ resource provision 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (pr
     principalId: principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: provisionRole.id
-    condition: '${writes} AND ${deletes}'
+    condition: condition
     conditionVersion: '2.0'
   }
 }

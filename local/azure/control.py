@@ -11,7 +11,9 @@ POST   /names/take             {"name"}: another customer takes this name for a 
 PUT    /limits                 {"region", "name", "limit"}: a quota
 PUT    /capacity               {"region", "zone", "size", "code", "constraints"}: no capacity for a size in a region, or in a zone ("": the region)
 DELETE /capacity               capacity is available again
-PUT    /permissions            {"actions", "not_actions"}: what the roles of the identity allow in the subscription
+PUT    /permissions            {"actions", "not_actions"}: what one role of the identity allows in the subscription; or {"assignments":
+                               [{"role" | "actions", "not_actions", "condition", "scope"}]}; {}: the roles of a deployment
+GET    /permissions/checked    the actions that requests needed since then, and whether each was allowed every time
 PUT    /restrictions           {"region", "size", "restricted": true}: a size is not available to the subscription
 PUT    /registrations          {"namespace", "state"}: whether the subscription is registered for a resource provider
 POST   /resources/appear       {"id", "type", "tags"}: a user creates a resource outside Dormouse

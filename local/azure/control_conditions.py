@@ -7,7 +7,8 @@ from local.azure.core.responses import Answer, Refused
 from local.azure.core.world import PACE, World
 from local.azure.providers import network
 from local.azure.providers.compute import capacity, catalogue
-from local.azure.services import metric_queries, metrics, permissions, registration
+from local.azure.services import metric_queries, metrics, registration
+from local.azure.services.authorization import assignments
 
 
 def _take_name(world: World, request: Request) -> Answer:
@@ -87,7 +88,8 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("POST", "names/take"): _take_name,
     ("PUT", "limits"): _limit,
     ("PUT", "registrations"): _registration,
-    ("PUT", "permissions"): permissions.grant,
+    ("PUT", "permissions"): assignments.put,
+    ("GET", "permissions/checked"): assignments.checked,
     ("PUT", "restrictions"): _restrict,
     ("PUT", "capacity"): _no_room,
     ("DELETE", "capacity"): _room,

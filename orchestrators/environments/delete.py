@@ -3,27 +3,40 @@
 from collections.abc import Sequence
 from typing import Any
 
-from activities.idle.execute import recheck_lease_end
+from activities.idle.hand_over import recheck_lease_end
 from activities.inventory import read_owned_resources
 from activities.records import list_dependents
 from activities.resources.generic import delete_resource, list_deleted, purge_resource, put_resource, take_snapshot
+from activities.resources.permissions import check_sight
 from dormouse import serialization
-from dormouse.environments.answers import Answer, Refused
+from dormouse.environments.answers import Answer
 from dormouse.environments.dependents import dependents_text
-from dormouse.environments.operations import DeleteRequest, PutRequest
+from dormouse.environments.operations import DeleteRequest
+from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
 from dormouse.idle.sweep import LeaseEnd
 from dormouse.resources.ownership import OwnedResources, text_of_resources_kept
 from dormouse.resources.plan import Resource
 from dormouse.resources.registry import kind_of
 from orchestrators.complete import CompletionDetails, complete
-from orchestrators.durable import Activity, Context, Ended, Orchestration, RetriesExhausted, poll, refusal_in, run, sleep
+from orchestrators.durable import (
+    Activity,
+    Context,
+    Orchestration,
+    RetriesExhausted,
+    poll_to_end,
+    refusal_in,
+    run,
+    sleep,
+)
 from orchestrators.environments.deletion_check import Leftovers, find_leftovers, find_tagged
 from orchestrators.environments.suspend import suspend_all, suspended_in
 from orchestrators.lock_check import lost_lock
 from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
 PURGE = "purge"
+VERIFIED = "and nothing is left: Azure shows none of its resources and secrets."
+UNVERIFIED = "as far as Azure shows. It could not be verified that nothing is left: {why}."
 LOOKS, LOOKS_FOR_NOTHING = 12, 4
 BETWEEN_LOOKS = 10.0
 
@@ -75,8 +88,9 @@ def _delete(context: Context, request: DeleteRequest, tracker: ProgressTracker) 
     refusals = yield from _remove(context, ours, found, tracker)
     tracker.begin("verify", needs=[report.name for report in tracker.reports])
     left = yield from _wait_until_deleted(context, request, ours)
-    leftovers = (*left.all, *unknown)
-    tracker.end("verify", REFUSED if leftovers else DONE)
+    leftovers = (*left.found, *left.unknown, *unknown)
+    unverified = "" if leftovers else (yield from _hidden(context, ours, left))
+    tracker.end("verify", REFUSED if leftovers or unverified else DONE)
     others = f"{text_of_resources_kept((*left.left_alone, *tagged))} {_snapshots_kept(request)}".strip()
     if leftovers:
         return CompletionDetails(Outcome.failed(refusals, leftovers, undone=others))
@@ -84,8 +98,18 @@ def _delete(context: Context, request: DeleteRequest, tracker: ProgressTracker) 
     if unpurged:
         words = f"{request.environment} is deleted, but some of it can still be recovered. {unpurged[0].detail}"
         return CompletionDetails(Outcome(OutcomeStatus.FAILED, words, unpurged), forget=True)
-    words = f"{request.environment} is deleted and nothing is left: Azure shows none of its resources and secrets. {others}"
-    return CompletionDetails(Outcome(OutcomeStatus.SUCCEEDED, words.rstrip()), forget=True)
+    words = f"{request.environment} is deleted {UNVERIFIED.format(why=unverified) if unverified else VERIFIED} {others}"
+    outcome = Outcome(OutcomeStatus.SUCCEEDED, words.rstrip(), unverified=unverified)
+    return CompletionDetails(outcome, forget=True)
+
+
+def _hidden(context: Context, ours: OwnedResources, left: Leftovers) -> Orchestration[str]:
+    """Why Azure may hide something that is left, or "": it shows an identity only what that may read."""
+    types = [kind_of(one).type for one in ours.resources if kind_of(one).type]
+    try:
+        return (yield from run(context, check_sight, types)) or ", ".join(f"{one} may not be read" for one in left.unseen)
+    except RetriesExhausted as gave_up:
+        return f"the lookup of the permissions of the control plane's identity failed: {gave_up.refusal.detail}"
 
 
 def _take_snapshots(context: Context, request: DeleteRequest, tracker: ProgressTracker) -> Orchestration[list[Refusal]]:
@@ -98,7 +122,7 @@ def _take_snapshots(context: Context, request: DeleteRequest, tracker: ProgressT
     ]
     for step, activity, wanted in steps:
         tracker.begin(step, needs=("survey",))
-        answer = yield from _try(context, activity, wanted)
+        answer = yield from poll_to_end(context, activity, wanted)
         refusal = refusal_in(answer, step)
         tracker.end(step, REFUSED if refusal else DONE)
         if refusal:
@@ -120,7 +144,7 @@ def _remove(
     refusals = []
     for resource in resources:
         tracker.begin(resource.name, needs=("survey",))
-        answer = yield from _try(context, delete_resource, resource)
+        answer = yield from poll_to_end(context, delete_resource, resource)
         refusal = refusal_in(answer, resource.name)
         refusals += [refusal] if refusal else []
         tracker.end(resource.name, REFUSED if refusal else DONE)
@@ -159,20 +183,13 @@ def purge_until_gone(context: Context, request: DeleteRequest, deleted: Sequence
             return ()
         refusals = []
         for resource in recoverable:
-            answer = yield from _try(context, purge_resource, resource)
+            answer = yield from poll_to_end(context, purge_resource, resource)
             refusals.append(refusal_in(answer, PURGE))
         if any(refusals):
             return tuple(refusal for refusal in refusals if refusal)
         yield from sleep(context, BETWEEN_LOOKS)
     left = ", ".join(sorted(unseen)) or "everything"
     return (Refusal(RefusalReason.FAILED_LATE, f"Azure did not confirm that {left} was purged.", step=PURGE),)
-
-
-def _try(context: Context, act: Activity[Answer], resource: Any) -> Orchestration[Ended]:
-    try:
-        return (yield from poll(context, act, resource))
-    except RetriesExhausted as gave_up:  # delete the other resources all the same
-        return Refused(gave_up.refusal)
 
 
 def _wait_until_deleted(context: Context, request: DeleteRequest, ours: OwnedResources) -> Orchestration[Leftovers]:

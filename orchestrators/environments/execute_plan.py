@@ -7,7 +7,7 @@ from typing import Any
 from activities.resources.generic import put_resource, read_outputs
 from dormouse import serialization
 from dormouse.environments.answers import Done
-from dormouse.environments.operations import BuildRequest, BuildResult, PutRequest
+from dormouse.environments.requests import BuildRequest, BuildResult, PutRequest
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.ids import child_of
 from dormouse.resources.graph import ready

@@ -1,9 +1,10 @@
 """The steps of power changes: changes of the power and of the size of several resources at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from activities.resources.generic import change_resource_power, resize_resource
-from dormouse.environments.operations import PowerRequest
+from activities.resources.generic import change_resource_power, put_resource
+from dormouse.environments.requests import PowerRequest, PutRequest
 from dormouse.environments.results import Refusal
 from dormouse.lifecycle import Verb
 from dormouse.resources.plan import Resource
@@ -25,18 +26,25 @@ def change_all(
 
 
 def resize_all(
-    context: Context, resources: Sequence[Resource], tracker: ProgressTracker, attempt: int
+    context: Context, resources: Sequence[Resource], tracker: ProgressTracker, attempt: int = 1, *, revert: bool = False
 ) -> Orchestration[dict[str, Refusal]]:
-    """Give stopped resources the sizes that they are to have; returns the refusals by the name of the resource."""
-    steps = _begun("resize", resources, tracker, attempt)
-    answers = yield from poll_all(context, resize_resource, [resource.recorded() for resource in resources])
+    """Give stopped resources the sizes in their settings; returns the refusals by the name of the resource.
+
+    With `revert` they get back the sizes that they had before, as `Resource.before` says.
+    """
+    needs = [report.name for report in tracker.reports][-1:]
+    steps = _begun("put back" if revert else str(Verb.RESIZE), resources, tracker, attempt, needs)
+    wanted = [PutRequest(replace(one, body={}, setup=None), update=True, revert=revert) for one in resources]
+    answers = yield from poll_all(context, put_resource, wanted)
     return _ended(steps, resources, answers, tracker)
 
 
-def _begun(word: str, resources: Sequence[Resource], tracker: ProgressTracker, attempt: int) -> list[str]:
+def _begun(
+    word: str, resources: Sequence[Resource], tracker: ProgressTracker, attempt: int, needs: Sequence[str] = ()
+) -> list[str]:
     number = "" if attempt == 1 else f"({attempt})"
     steps = [f"{word} {resource.name}{number}" for resource in resources]
-    tracker.begin(*steps)
+    tracker.begin(*steps, needs=needs)
     return steps
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from activities.inventory import read_group
 from activities.records import check_parents
 from activities.resources.generic import check_preflight, observe_resource
-from dormouse.environments.operations import CheckRequest, Provision
+from dormouse.environments.operations import Provision
 from dormouse.environments.preflight import (
     blocked_changes,
     checks_for,
@@ -15,6 +15,7 @@ from dormouse.environments.preflight import (
     preflight_result,
     to_observe,
 )
+from dormouse.environments.requests import CheckRequest
 from dormouse.environments.results import PreflightResult, Refusal, RefusalReason, ResourceStatus
 from dormouse.lifecycle import State
 from dormouse.resources.naming import name_of

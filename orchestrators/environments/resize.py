@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from activities.records import write_environment
-from activities.resources.generic import observe_resource, put_resource
+from activities.resources.generic import observe_resource
 from dormouse import serialization
-from dormouse.environments.operations import PowerChange, PutRequest, Resize
+from dormouse.environments.operations import PowerChange, Resize
 from dormouse.environments.preflight import checks_for, obstacle_text
 from dormouse.environments.results import (
     Outcome,
@@ -17,12 +17,12 @@ from dormouse.environments.results import (
     RefusalReason,
     ResourceStatus,
 )
-from dormouse.lifecycle import AWAKE, State, Verb
+from dormouse.lifecycle import AWAKE, SHUT_DOWN, State, Verb
 from dormouse.resources.graph import dependents
 from dormouse.resources.plan import Resource
 from dormouse.resources.registry import kind_of
 from orchestrators.complete import run_operation
-from orchestrators.durable import LONG_RETRY, Context, Orchestration, RetriesExhausted, poll_all, refusal_in, run, run_all
+from orchestrators.durable import LONG_RETRY, Context, Orchestration, RetriesExhausted, run, run_all
 from orchestrators.environments.power import (
     check_after_change,
     dependents_suspended,
@@ -32,12 +32,12 @@ from orchestrators.environments.power import (
     stop_in_order,
     verify_power,
 )
+from orchestrators.environments.power_steps import resize_all
 from orchestrators.environments.preflight import make_checks
 from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
 SIZE = "size"
 NOTHING_CHANGED = "Nothing was changed."
-ASLEEP = frozenset({State.STOPPED, State.STOPPED_BILLED})
 RESIZED_ASLEEP = "{name} has the size {size} now. It is stopped, as confirmed by Azure, and its computing is not billed."
 RECORDED = "{name} had the size {size} already; now its record says so, too."
 RUNS_RESIZED = "{name} has the size {size} now and is running"
@@ -88,7 +88,8 @@ def _change_size(context: Context, request: Resize, affected: Affected, tracker:
         words = interruption_text(interrupted)
     if refusals:
         return (yield from _go_back(context, request, affected, refusals, tracker, changed=False))
-    refusals = yield from _put_sizes(context, affected.resized, tracker, revert=False)
+    found = yield from resize_all(context, affected.resized, tracker)
+    refusals = list(found.values())
     start = _change(request, Verb.START, affected.started)
     if not refusals and affected.started:
         started = yield from start_in_order(context, start, tracker)
@@ -140,22 +141,9 @@ def _refusals(status: ResourceStatus, *, restart: bool) -> list[Refusal]:
     if status.state in AWAKE and not restart:
         detail = STARTED_SINCE.format(state=status.state)
         refusals.append(Refusal(RefusalReason.CONFLICT, detail, step=status.name))
-    if status.state not in AWAKE | ASLEEP:  # stopping it could interrupt work
+    if status.state not in AWAKE | SHUT_DOWN:  # stopping it could interrupt work
         refusals.append(Refusal(RefusalReason.CONFLICT, f"It is {status.state}; retry later.", step=status.name))
     return refusals
-
-
-def _put_sizes(
-    context: Context, resources: Sequence[Resource], tracker: ProgressTracker, *, revert: bool
-) -> Orchestration[list[Refusal]]:
-    steps = [f"{'put back' if revert else Verb.RESIZE} {resource.name}" for resource in resources]
-    tracker.begin(*steps, needs=[report.name for report in tracker.reports][-1:])
-    wanted = [PutRequest(replace(one, setup=None), update=True, revert=revert) for one in resources]
-    answers = yield from poll_all(context, put_resource, wanted)
-    refusals = [refusal_in(answer, step) for step, answer in zip(steps, answers, strict=True)]
-    for step, refusal in zip(steps, refusals, strict=True):
-        tracker.end(step, REFUSED if refusal else DONE)
-    return [refusal for refusal in refusals if refusal]
 
 
 def _go_back(
@@ -171,9 +159,9 @@ def _go_back(
     name, words = request.record.name, NOTHING_CHANGED
     if changed:
         left = yield from _stop_for_return(context, request, affected, tracker)
-        left = left or (yield from _put_sizes(context, affected.resized, tracker, revert=True))
-        if left:
-            return Outcome.failed([*refusals, *left], undone=NOT_PUT_BACK)
+        kept = {} if left else (yield from resize_all(context, affected.resized, tracker, revert=True))
+        if left or kept:
+            return Outcome.failed([*refusals, *left, *kept.values()], undone=NOT_PUT_BACK)
         words = f"{PUT_BACK}."
     if not affected.started:
         return Outcome.failed(refusals, undone=f"{words} {name} is stopped.")

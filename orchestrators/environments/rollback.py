@@ -4,7 +4,7 @@ from collections.abc import Sequence, Set
 
 from activities.inventory import list_group
 from activities.resources.generic import delete_resource, detach_resources
-from dormouse.environments.operations import DetachRequest
+from dormouse.environments.requests import DetachRequest
 from dormouse.resources.naming import name_of
 from dormouse.resources.ownership import OwnedResources
 from dormouse.resources.plan import Plan, Resource

@@ -14,14 +14,24 @@ from activities.resources.generic import (
 )
 from dormouse import serialization
 from dormouse.environments.answers import Done, Refused
-from dormouse.environments.operations import LoginRequest, PasswordRotation, SecretRequest
+from dormouse.environments.operations import PasswordRotation
+from dormouse.environments.requests import LoginRequest, SecretRequest
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
 from dormouse.lifecycle import State
 from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Resource
 from dormouse.resources.registry import kind_of
 from orchestrators.complete import run_operation
-from orchestrators.durable import Activity, Context, Ended, Orchestration, RetriesExhausted, poll, refusal_in, run_all, sleep
+from orchestrators.durable import (
+    Activity,
+    Context,
+    Ended,
+    Orchestration,
+    poll_to_end,
+    refusal_in,
+    run_all,
+    sleep,
+)
 from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
 TRIES, BETWEEN_TRIES = 8, 20.0
@@ -94,7 +104,7 @@ def _rotate(
     """Renew one secret; returns None if everyone has the new password, else the outcome."""
     step = f"renew {secret.name}"
     tracker.begin(step, needs=("preflight",))
-    answer = yield from _try(context, renew_secret, SecretRequest(request.operation, secret))
+    answer = yield from poll_to_end(context, renew_secret, SecretRequest(request.operation, secret))
     refusal = refusal_in(answer, step)
     tracker.end(step, REFUSED if refusal else DONE)
     if refusal or not isinstance(answer, Done):
@@ -132,7 +142,7 @@ def _change(
 def _ask(context: Context, begin: Activity[Any], request: LoginRequest) -> Orchestration[Ended]:
     """Run a script about a password; a machine that runs another command is asked again a little later."""
     for look in range(TRIES):
-        answer = yield from _try(context, begin, request, ask=read_login, probed=request.resource)
+        answer = yield from poll_to_end(context, begin, request, ask=read_login, probed=request.resource)
         if not isinstance(answer, Refused) or answer.refusal.reason is not RefusalReason.CONFLICT:
             return answer
         if look + 1 < TRIES:
@@ -163,17 +173,9 @@ def _go_back(
         return Outcome.failed(refusals, undone=UNKNOWN.format(names=", ".join(unknown), **facts))
     step = f"restore {secret.name}"
     tracker.begin(step, needs=[report.name for report in tracker.reports][-1:])
-    answer = yield from _try(context, restore_secret, SecretRequest(request.operation, secret, versions.previous))
+    answer = yield from poll_to_end(context, restore_secret, SecretRequest(request.operation, secret, versions.previous))
     refusal = refusal_in(answer, step)
     tracker.end(step, REFUSED if refusal else DONE)
     if refusal:
         return Outcome.failed([*refusals, refusal], undone=NOT_RESTORED.format(**facts))
     return Outcome.failed(refusals, undone=RESTORED.format(**facts))
-
-
-def _try(context: Context, begin: Activity[Any], request: Any, **more: Any) -> Orchestration[Ended]:
-    """Make a request to its end; one that failed in all attempts is a refusal, too."""
-    try:
-        return (yield from poll(context, begin, request, **more))
-    except RetriesExhausted as gave_up:
-        return Refused(gave_up.refusal)

@@ -1,12 +1,12 @@
 """Starting resources with another size when Azure has no capacity for theirs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from activities.records import write_environment
 from dormouse.environments.attempts import Attempt
 from dormouse.environments.fallback import attempt_of, lacks_capacity, worth_trying
-from dormouse.environments.operations import OtherSize, PowerChange
+from dormouse.environments.operations import EnvironmentRecord, OtherSize, PowerChange
 from dormouse.environments.results import Refusal
 from dormouse.lifecycle import Verb
 from dormouse.resources.plan import Resource
@@ -36,7 +36,11 @@ def start_resized(
     Nothing but a lack of capacity leads to the next size.
     """
     stuck = [resource for resource in request.resources if resource.name in refused]
-    refusals, where, others = tuple(refused.values()), request.placement, list(request.other_sizes)
+    sizes = {resource.settings.get("size", "") for resource in stuck}
+    refusals, where = tuple(refused.values()), request.placement
+    if where and len(sizes) == 1:
+        where = replace(where, size=min(sizes))
+    others = [other for other in request.other_sizes if other.placement.size not in sizes]
     attempts: tuple[Attempt, ...] = ()
     resized = False
     while where and request.other_sizes and _can_move(stuck) and lacks_capacity(refusals):
@@ -50,7 +54,7 @@ def start_resized(
         resized = resized or len(found) < len(stuck)
         found = found or (yield from change_all(context, Verb.START, stuck, tracker, number))
         if not found:
-            yield from run(context, write_environment, other.record, LONG_RETRY)
+            yield from run(context, write_environment, _record_with(other, stuck, request), LONG_RETRY)
             return Start((), attempts, RESIZED.format(size=other.placement.size))
         refusals, where = tuple(found.values()), other.placement
     if not resized:
@@ -61,6 +65,16 @@ def start_resized(
 
 def _can_move(resources: Sequence[Resource]) -> bool:
     return all(kind_of(resource).resizable for resource in resources)
+
+
+def _record_with(other: OtherSize, resized: Sequence[Resource], request: PowerChange) -> EnvironmentRecord:
+    """The record once these have another size; the placement of the environment changes with the last of them."""
+    names = {resource.name for resource in resized}
+    kept = {one.name: one.recorded() for one in request.resources if one.name not in names}
+    resources = tuple(kept.get(one.name, one) for one in other.record.resources)
+    if [one.settings for one in resources] == [one.settings for one in other.record.resources]:
+        return other.record
+    return replace(other.record, resources=resources, placement=request.recorded_placement)
 
 
 def _in(other: OtherSize, resources: Sequence[Resource]) -> list[Resource]:

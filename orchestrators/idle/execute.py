@@ -21,11 +21,11 @@ from dormouse.idle.sweep import (
     SweepClosing,
 )
 from dormouse.ids import operation_id_at
-from dormouse.notifications.notification import Notification
 from orchestrators.durable import Context, Orchestration, run, settled
 from orchestrators.environments.delete import delete_at_lease_end
 from orchestrators.environments.suspend import resume_all, suspend_all
-from orchestrators.idle.power import SHORT_RETRY, TARGET_STATES, Job, change_power_of, close_ended, now_of
+from orchestrators.idle.jobs import TARGET_STATES, Job, close_ended, closing_notice, now_of
+from orchestrators.idle.power import SHORT_RETRY, change_power_of
 from orchestrators.notify import notify
 
 # Less than the five minutes for which a decision is valid.
@@ -51,7 +51,7 @@ def execute_actions(context: Context, planned: Sequence[PlannedAction], page: Pa
         warnings = []
         if apart:
             yield from settled(context.task_all(apart))
-    yield from notify(context, [_notice(closing) for closing in closings])
+    yield from notify(context, [closing_notice(closing) for closing in closings])
     return tuple(problems)
 
 
@@ -92,7 +92,7 @@ def act_with_suspension(context: Context) -> Orchestration[Any]:
     good = job.outcome is not None and job.outcome.status is OutcomeStatus.SUCCEEDED
     if stops != good:  # it keeps running, or is running again
         yield from resume_all(context, suspended)
-    yield from notify(context, [_notice(closing) for closing in closings])
+    yield from notify(context, [closing_notice(closing) for closing in closings])
     return claim.operation
 
 
@@ -126,12 +126,3 @@ def _delete(context: Context, jobs: Sequence[Job]) -> Orchestration[None]:
             for job in jobs
         ]
         yield context.task_any([*tasks, context.create_timer(context.current_utc_datetime)])
-
-
-def _notice(closing: SweepClosing) -> Notification:
-    plan, outcome = closing.planned, closing.outcome
-    good = outcome.status is OutcomeStatus.SUCCEEDED
-    event = (
-        {NextAction.STOP: "stopped", NextAction.START: "started"}[plan.action] if good else f"{plan.action} not confirmed"
-    )
-    return Notification(event, plan.machine.id, plan.machine.name, outcome.reason, closing.ended_at)

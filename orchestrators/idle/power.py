@@ -4,24 +4,20 @@ Each machine is unlocked as soon as its action has ended; a failed one does not 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import azure.durable_functions as df
 
-from activities.idle.complete import close_sweep_operation
 from activities.idle.execute import begin_claims, confirm_states
 from activities.machines import read_machine
 from activities.notifications import warn_machine
 from activities.operations import poll_operation
 from dormouse.environments.answers import Pending, Refused
-from dormouse.environments.operations import PollRequest
+from dormouse.environments.requests import PollRequest
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
-from dormouse.idle.decision import NextAction
 from dormouse.idle.sweep import (
     BATCH,
     BATCH_SECONDS,
     BURST,
-    ActionClaim,
     ActionStarted,
     ClaimBatch,
     PageRequest,
@@ -29,7 +25,9 @@ from dormouse.idle.sweep import (
     SweepClosing,
 )
 from dormouse.lifecycle import State
-from orchestrators.durable import TRANSIENT, Context, Orchestration, RetriesExhausted, run, run_each, sleep
+from orchestrators.durable import Context, Orchestration, RetriesExhausted, run, run_each, sleep
+from orchestrators.idle.fallback import begin_fallbacks, may_go_on
+from orchestrators.idle.jobs import Job, close_ended, now_of
 
 # One deallocation in ten takes less than 15 seconds (recorded): each is confirmed at most ten seconds after its end.
 FIRST_CHECK, CHECK_INTERVAL = 14.0, 9.3
@@ -37,35 +35,8 @@ CHECK_TIMEOUT = 300.0
 # Attempts for a machine that cannot be read, or whose power Azure cannot change at the moment.
 TRIES, LONGEST_PAUSE = 4, 60.0
 SHORT_RETRY = df.RetryOptions(5_000, 3)
-
-TARGET_STATES = {NextAction.STOP: State.STOPPED, NextAction.START: State.RUNNING}
-CONFIRMED_TEXTS = {
-    NextAction.STOP: "Azure confirms that it is deallocated.",
-    NextAction.START: "Azure confirms that it is running.",
-}
-
-
-@dataclass(slots=True)
-class Job:
-    """One machine that the sweep has locked, and the progress of its action."""
-
-    claim: ActionClaim
-    locked_at: float
-    tries: int = 0
-    not_before: float = 0.0
-    started_at: float = 0.0
-    url: str = ""
-    outcome: Outcome | None = None
-
-    @property
-    def planned(self) -> PlannedAction:
-        """The action for the machine."""
-        return self.claim.planned
-
-    @property
-    def target_state(self) -> State:
-        """The state that confirms the action."""
-        return TARGET_STATES[self.planned.action]
+# Azure's operations that are asked about between two checks.
+POLLED_AT_ONCE = 30
 
 
 def change_power_of(
@@ -84,6 +55,7 @@ def change_power_of(
         if waiting and now >= start_at:
             group = [job for job in waiting if job.not_before <= now][: next(sizes)]
             yield from _begin(context, group)
+            yield from begin_fallbacks(context, [job for job in group if may_go_on(job)])
             check_at = check_at if started else now + FIRST_CHECK
             started += [job for job in group if job.outcome is None and job.started_at]
             waiting = [job for job in waiting if job.outcome is None and not job.started_at]
@@ -94,6 +66,7 @@ def change_power_of(
         if started and now_of(context) >= check_at:
             check_at = now_of(context) + CHECK_INTERVAL
             yield from _check(context, started)
+            yield from begin_fallbacks(context, [job for job in started if may_go_on(job)])
             news += yield from close_ended(context, started)
             started = [job for job in started if job.outcome is None]
         moments = [*([start_at] if waiting else []), *([check_at] if started else [])]
@@ -143,11 +116,19 @@ def _check(context: Context, jobs: Sequence[Job]) -> Orchestration[None]:
         states = {}
     for job in jobs:
         if states.get(job.planned.machine.id.lower()) is job.target_state:
-            job.outcome = Outcome(
-                OutcomeStatus.SUCCEEDED, f"{job.planned.verdict_reason} {CONFIRMED_TEXTS[job.planned.action]}"
-            )
+            job.confirm()
+    yield from _find_refused(context, [job for job in jobs if states.get(job.planned.machine.id.lower()) is State.STOPPED])
     late = [job for job in jobs if job.outcome is None and now_of(context) - job.started_at > CHECK_TIMEOUT]
     yield from _check_one_by_one(context, late)
+
+
+def _find_refused(context: Context, stopped: Sequence[Job]) -> Orchestration[None]:
+    """End the starts of machines that are stopped again because Azure has refused them, a few at a time."""
+    asked = [job for job in stopped if job.outcome is None and job.url and job.planned.resizes][:POLLED_AT_ONCE]
+    answers = yield from run_each(context, [(poll_operation, PollRequest(job.url)) for job in asked], SHORT_RETRY)
+    for job, answer in zip(asked, answers, strict=True):
+        if isinstance(answer, Refused):
+            job.outcome = Outcome.failed([answer.refusal])
 
 
 def _check_one_by_one(context: Context, jobs: Sequence[Job]) -> Orchestration[None]:
@@ -164,27 +145,8 @@ def _check_one_by_one(context: Context, jobs: Sequence[Job]) -> Orchestration[No
         if isinstance(view, RetriesExhausted):
             job.outcome = Outcome.failed([view.refusal])
         elif view.state is job.target_state:
-            job.outcome = Outcome(
-                OutcomeStatus.SUCCEEDED, f"{job.planned.verdict_reason} {CONFIRMED_TEXTS[job.planned.action]}"
-            )
+            job.confirm()
         else:
             words = f"{job.planned.action.upper()} NOT CONFIRMED: Azure reports it as {view.state}. {view.problem}".strip()
             refusal = refusals.get(job.claim.operation) or Refusal(RefusalReason.FAILED_LATE, words, step="verify")
             job.outcome = Outcome.failed([refusal], undone=words)
-
-
-def close_ended(context: Context, jobs: Sequence[Job]) -> Orchestration[list[SweepClosing]]:
-    """Record the outcome of each ended job and unlock its machine; returns the completions that need a notification."""
-    ended = now_of(context)
-    closings = [
-        SweepClosing(job.claim.operation, job.planned, job.outcome, job.locked_at, ended)
-        for job in jobs
-        if job.outcome is not None
-    ]
-    notifies = yield from run_each(context, [(close_sweep_operation, closing) for closing in closings], TRANSIENT)
-    return [closing for closing, answer in zip(closings, notifies, strict=True) if answer is True]
-
-
-def now_of(context: Context) -> float:
-    """The current time of the orchestration, in seconds since 1970."""
-    return float(context.current_utc_datetime.timestamp())

@@ -49,19 +49,20 @@ def sweep(context: Context) -> Orchestration[Any]:
         yield from notify(
             context, [Notification("sweep ended", "", "sweep", TERMINATED.format(sweep=request.ended_before), began)]
         )
-    pages = 0
+    pages, agents = 0, True
     failed: tuple[str, ...] = ()
     try:
-        count, found = yield from _count_and_find_jobs(context, began)
+        count, found = yield from _count_and_find_jobs(context, request, began)
         pages = math.ceil(count / ROWS_PER_PAGE)
         # The termination of a sweep finds its sub-orchestrations by this number.
         context.set_custom_status({"pages": pages + 1})
         summary, failed, pages = yield from _sweep_pages(context, request, pages, found)
+        agents = bool(failed) or summary.agents > 0
     except RetriesExhausted as gave_up:
         failed = (f"cannot list the machines: {gave_up.refusal.detail}",)
         summary = SweepSummary(problems=failed)
     ended = context.current_utc_datetime.timestamp()
-    end = SweepEnd(request, began, ended, pages, summary, failed)
+    end = SweepEnd(request, began, ended, pages, summary, failed, agents)
     notices = yield from run(context, finish_sweep, end, LONG_RETRY)
     yield from notify(context, notices)
     return serialization.encode(summary)
@@ -85,15 +86,16 @@ def _sweep_pages(
     return summary, tuple(one for one in found if not isinstance(one, SweepSummary)), written
 
 
-def _count_and_find_jobs(context: Context, now: float) -> Orchestration[tuple[int, JobsFound]]:
+def _count_and_find_jobs(context: Context, request: SweepRequest, now: float) -> Orchestration[tuple[int, JobsFound]]:
     """The number of machines, and the jobs that wait for agents on ours, both at once; raises RetriesExhausted.
 
-    A search that fails is a problem of the report, and wakes nothing.
+    A search that fails is a problem of the report, and wakes nothing. Without agents, there is none.
     """
-    both: list[tuple[Activity[Any], Any]] = [(count_machines, ""), (find_waiting_jobs, JobSearch(now))]
-    counted, found = yield from run_each(context, both, SHORT_RETRY)
+    search: list[tuple[Activity[Any], Any]] = [(find_waiting_jobs, JobSearch(now))] if request.agents else []
+    counted, *others = yield from run_each(context, [(count_machines, ""), *search], SHORT_RETRY)
     if isinstance(counted, RetriesExhausted):
         raise counted
+    found = others[0] if others else JobsFound()
     if isinstance(found, RetriesExhausted):
         found = JobsFound(problems=(f"Waiting jobs could not be looked for: {found.refusal.detail}",))
     return counted, found

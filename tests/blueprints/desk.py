@@ -10,7 +10,7 @@ from activities.resources.registry import API
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.sdk_errors import get_or_none
 from dormouse.environments.answers import Answer, Done
-from dormouse.environments.operations import PutRequest
+from dormouse.environments.requests import PutRequest
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machine_views import power_state
 from dormouse.resources.kinds import Observed, ResourceKind, always_as_put

@@ -101,6 +101,13 @@ def test_the_selftest_stops_at_a_fault_and_cleans_up(logged_in: Command, azure: 
     assert [one for one in azure.everything() if "selftest-" in one["id"]] == []
 
 
+def test_the_selftest_does_not_take_for_gone_what_it_may_not_see(logged_in: Command, azure: AzureSide) -> None:
+    azure.permit("*", without=["Microsoft.Storage/storageAccounts/read"])
+    blind = logged_in("selftest", "-r", "westeurope")
+    assert (blind.code, "passed: nothing is left" in blind.out) == (1, False), blind
+    assert "It could not be verified that nothing is left: the control plane's identity may not read" in blind.err
+
+
 def test_the_json_output_is_the_response_of_the_api(logged_in: Command, control_plane: ControlPlane, name: str) -> None:
     assert [card["name"] for card in logged_in.json("blueprints")["value"]] == ["build-agent", "data-science", "workstation"]
     card = logged_in.json("blueprints", "workstation", "-r", "polandcentral")

@@ -11,7 +11,8 @@ from local.azure.core.requests import Request
 from local.azure.core.responses import Answer
 from local.azure.providers.network import CREATION, Creation
 from local.azure.server import MANAGEMENT, VAULT, Place, SimulatedAzure
-from local.azure.services import metrics, permissions
+from local.azure.services import metrics
+from local.azure.services.authorization import assignments
 from local.azure.services.tokens import Issuer
 from local.clock import Clock
 
@@ -40,7 +41,7 @@ class Azure:
         self.clock = HandSetClock()
         self.create_cards(Creation.AT_ONCE)
         self.world.clock = self.clock
-        permissions.permit(self.world, ["*"])  # an administrator's requests were recorded
+        assignments.permit(self.world, ["*"])  # an administrator's requests were recorded
         # What is recorded while an operation runs is asked while it runs here.
         for name in self.world.durations:
             if name.partition(" ")[0] in VERBS:

@@ -5,7 +5,7 @@ from typing import Any
 
 from local.azure.core.responses import Answer
 from local.azure.server import VAULT
-from local.azure.services.key_vault import RETENTION
+from local.azure.services.secret_views import RETENTION
 from tests.contract.azure import Azure
 from tests.contract.recordings import Recording
 

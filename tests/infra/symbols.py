@@ -12,7 +12,7 @@ from tests.infra.bicep import BicepFile, read, walk
 FUNCTIONS = """
 any array coalesce concat contains empty environment equals filter format guid int join json length loadJsonContent
 loadTextContent map max min replace resourceGroup resourceId split startsWith string subscription
-subscriptionResourceId take tenant toLower toUpper union uniqueString uri
+subscriptionResourceId take tenant toLower toUpper trim union uniqueString uri
 """
 DECORATORS = """
 description allowed minLength maxLength minValue maxValue secure metadata export sealed batchSize

@@ -14,6 +14,7 @@ from dormouse.records import deduplication, environments, machines, power_histor
 from dormouse.resources.naming import table_prefix
 from dormouse.resources.registry import KINDS
 from dormouse.settings import Settings
+from local.azure.services.authorization.assignments import CONDITION
 from tests.infra.bicep import Declaration, Either, Expression, literals_in, read, walk
 from tests.infra.test_bicep import FILES, INFRA, PARAMETERS
 from tests.support import ROOT
@@ -147,9 +148,7 @@ def test_the_role_of_building_allows_what_the_kinds_need_and_no_more() -> None:
 
 
 def test_sweeps_may_change_nothing_but_power_and_nobody_assigns_roles_without_the_condition() -> None:
-    power = {
-        "Microsoft.Compute/virtualMachines/" + action for action in ("start/action", "restart/action", "deallocate/action")
-    }
+    power = {f"Microsoft.Compute/virtualMachines/{action}/action" for action in ("start", "deallocate")}
     assert set(ROLES["sweep"]) == power
     assert not [
         right for name in ("sweep", "adopt") for right in ROLES[name] if right.startswith("Microsoft.Authorization/")
@@ -159,14 +158,12 @@ def test_sweeps_may_change_nothing_but_power_and_nobody_assigns_roles_without_th
         one.name: one.value["properties"].get("condition") for one in file.of("resource").values() if one.name in ROLES
     }
     assert {name for name, condition in conditions.items() if condition} == {"provision"}
+    assert conditions["provision"].text == "condition"
     texts = {name: one.value.text for name, one in file.of("variable").items() if isinstance(one.value, Expression)}
-    assert conditions["provision"].text == "'${writes} AND ${deletes}'"
-    for action, side, half in (("write", "@Request", "writes"), ("delete", "@Resource", "deletes")):
-        assert f"ActionMatches{{\\'Microsoft.Authorization/roleAssignments/{action}\\'}}" in texts[half]
-        inner = texts[f"of{action.capitalize()}"]
-        assert inner.count(side) == 2, "who asks is judged by the request, what is deleted by the resource"
-        assert "GuidEquals {${ids}}" in inner
-        assert "StringEqualsIgnoreCase {\\'ServicePrincipal\\'}" in inner
+    assert texts["condition"] == "trim(replace(loadTextContent('../assignment-condition.txt'), '<assignable>', ids))"
+    assert texts["ids"] == "join(custom.assignable, ', ')"
+    assert file.of("resource")["provision"].value["properties"]["conditionVersion"] == "2.0"
+    assert CONDITION.count(", ".join(ROLES["assignable"])) == 2, "the simulation evaluates the text that is deployed"
 
 
 def test_only_roles_that_blueprints_assign_may_be_assigned() -> None:

@@ -101,6 +101,8 @@ class _Check:
         self._exists = False
         if left:
             raise Unsuccessful("The deletion left resources that are billed.", *left)
+        if ended.get("unverified"):
+            raise Unsuccessful(f"It could not be verified that nothing is left: {sanitize(ended['unverified'])}")
 
     def _operation(self, done: str, send: Callable[[], Response]) -> dict[str, Any]:
         ended = poll_until_ended(self._plane, accepted_operation(send()), every=self._every).fields(OPERATION)

@@ -14,8 +14,8 @@ from dormouse.services.views.sweeps import SweepAccepted
 
 async def post_sweep(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """Run a sweep now; with `dry_run`, only evaluate, and show what would be done."""
-    records, by = context.dependencies.records, context.caller.name
-    identifier = await start_sweep(context.client, records, context.dependencies.now(), dry_run=DRY_RUN.of(req), by=by)
+    by = context.caller.name
+    identifier = await start_sweep(context.client, context.dependencies, dry_run=DRY_RUN.of(req), by=by)
     api_url = api_url_of(req, context.dependencies)
     started = SweepAccepted(identifier, sweep_url(identifier, api_url))
     return answer(started, HTTPStatus.ACCEPTED, **sweep_headers(identifier, api_url))

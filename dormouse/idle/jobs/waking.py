@@ -1,7 +1,12 @@
 """Waking: which machines a waiting job may start."""
 
+from dataclasses import replace
+
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.schedules.schedule import is_on
+from dormouse.idle.tracking import TrackedMachine
+
+WOKEN_REMEMBERED = 50
 
 NOT_WANTED = "Start it, or set wake_for_jobs in the spec of its environment."
 NOT_ASLEEP = "It was not a sweep that stopped it, so a waiting job does not start it."
@@ -22,3 +27,9 @@ def why_not_woken(case: Evaluation) -> str:
     if case.schedule is not None and case.schedule.hours and not is_on(case.schedule, case.clock):
         return OFF_HOURS
     return BEFORE if case.job is not None and case.job.request in case.tracked.woken_for else ""
+
+
+def with_woken_for(tracked: TrackedMachine, request: int) -> TrackedMachine:
+    """The tracked state of a machine that was started for a waiting job; the last `WOKEN_REMEMBERED` are remembered."""
+    others = tuple(known for known in tracked.woken_for if known != request)
+    return replace(tracked, woken_for=(*others, request)[-WOKEN_REMEMBERED:])

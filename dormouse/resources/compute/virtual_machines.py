@@ -181,11 +181,16 @@ def _os_disk(resource: Resource) -> Sequence[Resource]:
     return [Resource(f"{resource.name}-disk", DISK.name, path, body, needs=("group",), contained_in="group")]
 
 
-SNAPSHOT_RIGHTS = ("Microsoft.Compute/snapshots/read", "Microsoft.Compute/snapshots/write")
-DISK = ResourceKind(
-    "disk", DISKS, DISK_API_VERSION, diff=disk_drift, repeatable=False, snapshots=True, actions=SNAPSHOT_RIGHTS
+POLLS = ("Microsoft.Compute/locations/operations/read",)
+DISK_RIGHTS = (
+    "Microsoft.Compute/snapshots/read",
+    "Microsoft.Compute/snapshots/write",
+    # Whoever takes a snapshot reads the disk: https://github.com/Azure/OpenShift/issues/186
+    f"{DISKS}/beginGetAccess/action",
+    "Microsoft.Compute/locations/diskOperations/read",
 )
-MACHINE_EXTENSION = ResourceKind("machine_extension", EXTENSIONS, API_VERSION, needs_power=True)
+DISK = ResourceKind("disk", DISKS, DISK_API_VERSION, diff=disk_drift, repeatable=False, snapshots=True, actions=DISK_RIGHTS)
+MACHINE_EXTENSION = ResourceKind("machine_extension", EXTENSIONS, API_VERSION, needs_power=True, actions=POLLS)
 VIRTUAL_MACHINE = ResourceKind(
     "virtual_machine",
     MACHINES,
@@ -204,6 +209,8 @@ VIRTUAL_MACHINE = ResourceKind(
     actions=(
         *(f"{MACHINES}/{action}/action" for action in ("start", "deallocate", "restart", "runCommand")),
         "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+        f"{MACHINES}/instanceView/read",
+        *POLLS,
         "Microsoft.Compute/skus/read",
         "Microsoft.Compute/locations/usages/read",
         "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read",

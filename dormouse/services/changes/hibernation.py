@@ -8,12 +8,12 @@ from dormouse.environments.operations import EnvironmentRecord, PowerChange
 from dormouse.errors import CommandNotPossible, EnvironmentBusy
 from dormouse.lifecycle import State, Verb, require
 from dormouse.resources.registry import kind_of
-from dormouse.services.apply import resources_on_record
 from dormouse.services.context import Context
 from dormouse.services.costs.environment_costs import memories_of
 from dormouse.services.environments import CANNOT_STOP, own_environment
 from dormouse.services.locks import running_operation
 from dormouse.services.operations import Started, operation_of, start, under_way_already
+from dormouse.services.recorded_plans import resources_on_record
 from dormouse.services.views.environments import EnvironmentView, environment_view_of
 from dormouse.services.views.previews import PowerPreview
 from orchestrators.environments.hibernate import hibernate_environment

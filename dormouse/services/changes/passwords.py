@@ -5,11 +5,11 @@ from dormouse.environments.operations import PasswordRotation
 from dormouse.errors import CommandNotPossible, EnvironmentBusy
 from dormouse.lifecycle import Verb, require
 from dormouse.resources.registry import kind_of
-from dormouse.services.apply import resources_on_record
 from dormouse.services.context import Context
 from dormouse.services.environments import NO_PASSWORD, own_environment
 from dormouse.services.locks import running_operation
 from dormouse.services.operations import Started, operation_of, start, under_way_already
+from dormouse.services.recorded_plans import resources_on_record
 from dormouse.services.views.previews import PowerPreview
 from orchestrators.environments.rotate_password import rotate_password
 

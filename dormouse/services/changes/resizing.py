@@ -16,13 +16,14 @@ from dormouse.idle.holds import CommandBody
 from dormouse.lifecycle import AWAKE, State, Verb, require
 from dormouse.resources.placement import Placement
 from dormouse.resources.plan import Plan
-from dormouse.services.apply import billing_of, plan_on_record
+from dormouse.services.apply import billing_of
 from dormouse.services.context import Context
 from dormouse.services.costs.environment_costs import memories_of
 from dormouse.services.costs.pricing import price_of
 from dormouse.services.environments import own_environment
 from dormouse.services.locks import running_operation
 from dormouse.services.operations import Started, operation_of, start
+from dormouse.services.recorded_plans import plan_on_record
 from dormouse.services.views.environments import EnvironmentView, environment_view_of
 from dormouse.services.views.operations import RefusalView
 from dormouse.services.views.previews import ResizePreview

@@ -113,10 +113,9 @@ class OperationView:
     makespan_seconds: Annotated[float, doc("From its start to the end of the last step that has ended.", 312.4)]
     critical_path_seconds: Annotated[float, doc("The longest chain of steps that need each other.", 301.9)]
     refusals: Annotated[tuple[RefusalView, ...], doc("What Azure rejected.", [])] = ()
-    health_checks: Annotated[
-        tuple[HealthCheckView, ...], doc("The results of the health checks inside the machine.", [])
-    ] = ()
+    health_checks: Annotated[tuple[HealthCheckView, ...], doc("What the checks inside the machine found.", [])] = ()
     leftovers: Annotated[tuple[str, ...], doc("The IDs of resources that could not be deleted and may cost money.", [])] = ()
+    unverified: Annotated[str | None, doc("Why it is not known whether something is left; null if it is.", None)] = None
     attempts: Annotated[tuple[AttemptView, ...], doc("Where Azure had no capacity before it ended like this.", [])] = ()
 
 
@@ -240,6 +239,7 @@ def _view(
         refusals=tuple(map(RefusalView.of, outcome.refusals)) if outcome else (),
         health_checks=tuple(map(HealthCheckView.of, outcome.health_checks)) if outcome else (),
         leftovers=outcome.leftovers if outcome else (),
+        unverified=(outcome and outcome.unverified) or None,
         attempts=tuple(map(AttemptView.of, outcome.attempts)) if outcome else (),
     )
 

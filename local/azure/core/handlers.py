@@ -7,12 +7,14 @@ from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.world import World, visible
 from local.azure.providers import (
+    blob_containers,
     custom_roles,
     identities,
     machine_learning,
     ml_contents,
     monitoring,
     network,
+    network_use,
     registries,
     roles,
     storage,
@@ -78,7 +80,7 @@ def _extension(world: World, rid: ResourceId, request: Request) -> Answer:
 
 
 def _delete(world: World, rid: ResourceId, request: Request) -> Answer:
-    in_use = network.in_use if rid.provider == "Microsoft.Network" else disks.IN_USE.get(rid.type)
+    in_use = network_use.in_use if rid.provider == "Microsoft.Network" else disks.IN_USE.get(rid.type)
     return delete_later(world, found(world, rid), request, network.DELETE_PAUSES.get(rid.type), in_use)
 
 
@@ -88,7 +90,7 @@ PUT: dict[str, Put] = {
     ADDRESS: network.put_address,
     NIC: network.put_interface,
     ACCOUNT: storage.put_account,
-    CONTAINER: storage.put_container,
+    CONTAINER: blob_containers.put_container,
     MACHINE: machines.put_machine,
     DISK: disks.put_disk,
     SNAPSHOT: snapshots.put_snapshot,
@@ -116,7 +118,7 @@ PATCH: dict[str, Handler] = {
     ML_COMPUTE: ml_contents.patch_compute,
 }
 GET: dict[str, Handler] = {
-    CONTAINER: lambda world, rid, _: storage.get_container(world, rid),
+    CONTAINER: lambda world, rid, _: blob_containers.get_container(world, rid),
     ROLE: lambda world, rid, _: roles.get(world, rid),
     ROLE_DEFINITION: lambda world, rid, _: custom_roles.get(world, rid),
     DATASTORE: lambda world, rid, _: ml_contents.get_datastore(world, rid),
@@ -127,7 +129,7 @@ GET: dict[str, Handler] = {
     **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
 }
 DELETE: dict[str, Handler] = {
-    CONTAINER: lambda world, rid, _: storage.delete_container(world, rid),
+    CONTAINER: lambda world, rid, _: blob_containers.delete_container(world, rid),
     ACCOUNT: lambda world, rid, _: storage.delete_account(world, rid),
     KEY_VAULT: lambda world, rid, _: vaults.delete_vault(world, rid),
     IDENTITY: lambda world, rid, _: identities.delete_identity(world, rid),

@@ -48,6 +48,8 @@ class World:
         self.clock = Clock(float(remembered["speed"]), float(remembered["origin"]))
         self.faults = Faults()
         self.calls: dict[str, int] = {}
+        # The actions that requests to Resource Manager have needed, and whether every one was allowed.
+        self.checked: dict[str, bool] = {}
         # Long-running operations that have not ended: everything that happens later.
         self.running = {key for key, document in store.items("operations") if document["status"] == "InProgress"}
         self._numbers = itertools.count()

@@ -155,41 +155,6 @@ def _subnets(world: World, rid: ResourceId, request: Request) -> list[Document]:
     return subnets
 
 
-def in_use(world: World, document: Document) -> Refused | None:
-    """The reason why a network resource cannot be deleted, if there is one."""
-    kind, identifier = document["type"], document["id"]
-    if kind == NIC:
-        machine = document["properties"].get("virtualMachine", {}).get("id")
-        if machine is None:
-            return None
-        text = f"Network Interface {identifier} is used by existing resource {machine}. In order to delete the network interface, it must be dissociated from the resource. To learn more, see aka.ms/deletenic."
-        return Refused(400, "NicInUse", text, details=[])
-    for nic in world.resources(NIC):
-        for configuration in nic["properties"]["ipConfigurations"]:
-            if identifier.lower() in _references(nic, configuration):
-                code, text = IN_USE[kind]
-                subnet = configuration["properties"]["subnet"]["id"].rpartition("/")[2]
-                said = text.format(id=identifier, nic=nic["id"], configuration=configuration["id"], subnet=subnet)
-                return Refused(400, code, said, details=[])
-    return None
-
-
-IN_USE = {
-    VNET: (
-        "InUseSubnetCannotBeDeleted",
-        "Subnet {subnet} is in use by {configuration} and cannot be deleted. In order to delete the subnet, delete all the resources within the subnet. See aka.ms/deletesubnet.",
-    ),
-    FIREWALL: (
-        "InUseNetworkSecurityGroupCannotBeDeleted",
-        "Network security group {id} cannot be deleted because it is in use by the following resources: {nic}. In order to delete the Network security group, remove the association with the resource(s). To learn how to do this, see aka.ms/deletensg.",
-    ),
-    ADDRESS: (
-        "PublicIPAddressCannotBeDeleted",
-        "Public IP address {id} can not be deleted since it is still allocated to resource {configuration}. In order to delete the public IP, disassociate/detach the Public IP address from the resource.  To learn how to do this, see aka.ms/deletepublicip.",
-    ),
-}
-
-
 def _checked(world: World, rid: ResourceId, request: Request) -> Body:
     body = request.json()
     check_put(world, rid, body)
@@ -240,14 +205,6 @@ def _ready(world: World, operation: Document) -> None:
         number = int(world.guid(document["id"]).replace("-", ""), 16) % 254 + 1
         properties["ipAddress"] = f"203.0.113.{number}"  # reserved for documentation by RFC 5737
     world.keep({**document, "properties": properties})
-
-
-def _references(nic: Document, configuration: Document) -> set[str]:
-    return {
-        nic["properties"].get("networkSecurityGroup", {}).get("id", "").lower(),
-        configuration["properties"]["subnet"]["id"].lower().rpartition("/subnets/")[0],
-        configuration["properties"].get("publicIPAddress", {}).get("id", "").lower(),
-    }
 
 
 def _etag(world: World, rid: ResourceId) -> str:

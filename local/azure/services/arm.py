@@ -13,12 +13,14 @@ from local.azure.providers import groups, machine_learning, registries, storage,
 from local.azure.providers.common import location_of
 from local.azure.providers.compute import catalogue, marketplace
 from local.azure.providers.kinds import GROUP
-from local.azure.services import dispatch, permissions, registration, resource_graph, subscriptions
+from local.azure.services import dispatch, registration, resource_graph, subscriptions
+from local.azure.services.authorization import assignments, checks
 from local.azure.services.dispatch import canonical
 
 # Both audiences are valid: https://learn.microsoft.com/azure/azure-resource-manager/management/authenticate-multi-tenant
 AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
 GROUPS = re.compile(r"/subscriptions/[^/]+/resourcegroups", re.IGNORECASE)
+RESOURCES = re.compile(r"/subscriptions/[^/]+/resources", re.IGNORECASE)
 ONE_GROUP = re.compile(r"/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)", re.IGNORECASE)
 CONTENTS = re.compile(r"/subscriptions/[^/]+/resourcegroups/(?P<name>[^/]+)/resources", re.IGNORECASE)
 POLL = re.compile(
@@ -42,6 +44,10 @@ DELETED_VAULTS = re.compile(
     r"/subscriptions/[^/]+/providers/Microsoft\.KeyVault/(?:deletedVaults|locations/(?P<region>[^/]+)/deletedVaults/(?P<name>[^/]+)(?P<purge>/purge)?)",
     re.IGNORECASE,
 )
+PERMISSIONS = re.compile(
+    r"(?P<scope>/subscriptions/[^/]+(?:/resourcegroups/[^/]+)?)/providers/Microsoft\.Authorization/permissions",
+    re.IGNORECASE,
+)
 LOCATION = re.compile(r"location eq '(?P<region>[^']*)'", re.IGNORECASE)
 GRAPH = "/providers/microsoft.resourcegraph/resources"
 # What Resource Manager answers itself; its API versions are those of resource groups.
@@ -63,7 +69,7 @@ def answer(world: World, request: Request) -> Answer:
         subscriptions.check(path)
     headers = world.throttle.resource_manager(request.method, f"{request.method}/{path}")
     headers |= _compute_headers(world, request, path)
-    permissions.check_permitted(world, request, path, str(claims["oid"]))
+    checks.check_permitted(world, request, path, str(claims["oid"]))
     registration.check_registered(world, request.method, path)
     said = _answered(world, request, path)
     return Answer(said.status, said.body, {**headers, **said.headers})
@@ -88,6 +94,7 @@ def _answered(world: World, request: Request, path: str) -> Answer:
     said = _polled(world, request, path)
     if said is None:
         said = subscriptions.answer(world, request, path)
+        said = checks.shortened(world, said) if said and RESOURCES.fullmatch(path) else said
     if said is None:
         said = _groups(world, request, path)
     if said is None:
@@ -137,7 +144,7 @@ def _polled(world: World, request: Request, path: str) -> Answer | None:
 
 def _groups(world: World, request: Request, path: str) -> Answer | None:
     if GROUPS.fullmatch(path) and request.method == "GET":
-        return groups.listed(world, request)
+        return checks.shortened(world, groups.listed(world, request))
     contents = CONTENTS.fullmatch(path)
     if contents and request.method == "GET":
         return groups.contents(world, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{contents['name']}", request)
@@ -161,9 +168,10 @@ def _groups(world: World, request: Request, path: str) -> Answer | None:
 
 
 def _catalogue(world: World, request: Request, path: str) -> Answer | None:
-    if permissions.PERMISSIONS.fullmatch(path) and request.method == "GET":
+    rights = PERMISSIONS.fullmatch(path)
+    if rights and request.method == "GET":
         request.check_query()
-        return permissions.listed(world)
+        return assignments.listed(world, rights["scope"])
     usages = USAGES.fullmatch(path)
     if usages and request.method == "GET":
         request.check_query()

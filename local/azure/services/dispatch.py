@@ -7,7 +7,7 @@ from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId, parse
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.world import World
-from local.azure.providers import authorization, custom_roles, network, roles, storage
+from local.azure.providers import authorization, blob_containers, custom_roles, network, roles
 from local.azure.providers.common import found, group_of, shown
 from local.azure.providers.compute import machine_lists, power
 from local.azure.providers.kinds import (
@@ -119,7 +119,7 @@ def _listed(world: World, request: Request, rid: ResourceId) -> Answer:
         return machine_lists.answer(world, rid, request)
     request.check_query()
     if kind == CONTAINER:
-        return storage.list_containers(world, rid)
+        return blob_containers.list_containers(world, rid)
     if rid.group:
         group_of(world, rid.group_id)
     above = canonical(ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names, rid.scope))

@@ -10,14 +10,10 @@ from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
 from local.azure.core.world import TENANT, World
+from local.azure.services.secret_views import ATTRIBUTES, deleted_item, newest_version, page_of, secret_bundle, secret_item
 
 SECRETS, DELETED = "secrets", "deleted secrets"
-# How many days the vault keeps what is deleted: the fact of this name, or as many as by default.
-RETENTION, LONGEST_RETENTION, SECONDS_A_DAY = "retention", 90, 86400
-WITHOUT_DAYS = ("7.0", "7.1", "7.2")
-LARGEST_PAGE = 25
 AGAIN = " and cannot be re-created; retry later"
-ATTRIBUTES = ("enabled", "nbf", "exp")
 
 
 def answer(world: World, request: Request) -> Answer:
@@ -48,19 +44,22 @@ def _answered(world: World, request: Request, parts: list[str]) -> Answer:
 def _secrets(world: World, request: Request, parts: list[str]) -> Answer:
     match (request.method, parts):
         case ("GET", []):
-            return _page([_item(world, _newest(document), request) for _, document in world.store.items(SECRETS)], request)
+            return page_of(
+                [secret_item(world, newest_version(document), request) for _, document in world.store.items(SECRETS)],
+                request,
+            )
         case ("PUT", [name]):
             return Answer(200, _set(world, name, request))
         case ("GET", [name, "versions"]):
-            versions = [_item(world, version, request, versioned=True) for version in _found(world, name)["versions"]]
-            return _page(versions, request)
+            versions = [secret_item(world, version, request, versioned=True) for version in _found(world, name)["versions"]]
+            return page_of(versions, request)
         case ("GET", [name, *version]):
-            return Answer(200, _bundle(world, _version(world, name, *version), request))
+            return Answer(200, secret_bundle(world, _version(world, name, *version), request))
         case ("PATCH", [name, *version]):
             return Answer(200, _patch(world, name, request, *version))
         case ("DELETE", [name]):
             delete(world, name)
-            return Answer(200, _gone(world, world.store.get(DELETED, name) or {}, request))
+            return Answer(200, deleted_item(world, world.store.get(DELETED, name) or {}, request))
     raise not_simulated(f"{request.method} {request.path} of Key Vault")
 
 
@@ -69,9 +68,9 @@ def _deleted_secrets(world: World, request: Request, parts: list[str]) -> Answer
         case ("GET", []):
             gone = [deleted_secret(world, document["name"]) for _, document in list(world.store.items(DELETED))]
             listed = [document for document in gone if document is not None and not _moving(world, document)]
-            return _page([_gone(world, document, request) for document in listed], request)
+            return page_of([deleted_item(world, document, request) for document in listed], request)
         case ("GET", [name]):
-            return Answer(200, _gone(world, _recoverable(world, name, reading=True), request))
+            return Answer(200, deleted_item(world, _recoverable(world, name, reading=True), request))
         case ("POST", [name, "recover"]):
             return Answer(200, _recover(world, name, request))
         case ("DELETE", [name]):
@@ -135,7 +134,7 @@ def _set(world: World, name: str, request: Request) -> Document:
         )
         raise Refused(409, "Conflict", text, innererror={"code": "ObjectIsDeletedButRecoverable"})
     body = request.json()
-    return _bundle(world, store(world, name, str(body["value"]), body.get("tags"), body), request)
+    return secret_bundle(world, store(world, name, str(body["value"]), body.get("tags"), body), request)
 
 
 def store(world: World, name: str, value: str, tags: Any = None, body: Document | None = None) -> Document:
@@ -164,7 +163,7 @@ def _patch(world: World, name: str, request: Request, version: str = "") -> Docu
     fresh |= {field: body[field] for field in ("tags", "contentType") if field in body}
     versions = [fresh if item["version"] == old["version"] else item for item in document["versions"]]
     world.store.put(SECRETS, name, {**document, "versions": versions})
-    return {key: value for key, value in _bundle(world, fresh, request).items() if key != "value"}
+    return {key: value for key, value in secret_bundle(world, fresh, request).items() if key != "value"}
 
 
 def _recover(world: World, name: str, request: Request) -> dict[str, Any]:
@@ -177,7 +176,7 @@ def _recover(world: World, name: str, request: Request) -> dict[str, Any]:
     kept = {key: value for key, value in document.items() if key not in ("deleted", "_listed_from")}
     world.store.delete(DELETED, name)
     world.store.put(SECRETS, name, {**kept, "_shown_from": ends})
-    return _item(world, _newest(kept), request, versioned=True)
+    return secret_item(world, newest_version(kept), request, versioned=True)
 
 
 def _recoverable(world: World, name: str, *, reading: bool = False) -> Document:
@@ -188,14 +187,6 @@ def _recoverable(world: World, name: str, *, reading: bool = False) -> Document:
     if document is not None and not reading:
         raise _being_deleted(name)
     raise Refused(404, "SecretNotFound", f"Deleted Secret not found: {name}")
-
-
-def _gone(world: World, document: Document, request: Request) -> dict[str, Any]:
-    shown = _item(world, _newest(document), request)
-    shown["recoveryId"] = f"{request.base}/deletedsecrets/{document['name']}"
-    shown["deletedDate"] = document["deleted"]
-    shown["scheduledPurgeDate"] = document["deleted"] + _retention(world) * SECONDS_A_DAY
-    return shown
 
 
 def _found(world: World, name: str) -> Document:
@@ -216,44 +207,3 @@ def _version(world: World, name: str, version: str = "", *, reading: bool = True
         inner = {"code": "SecretDisabled"}
         raise Refused(403, "Forbidden", "Operation get is not allowed on a disabled secret.", innererror=inner)
     return found
-
-
-def _retention(world: World) -> int:
-    return int((world.store.get("facts", RETENTION) or {"days": LONGEST_RETENTION})["days"])
-
-
-def _newest(document: Document) -> Document:
-    newest: Document = document["versions"][-1]
-    return newest
-
-
-def _page(items: list[dict[str, Any]], request: Request) -> Answer:
-    top, skip = (
-        min(int(request.query.get("maxresults", LARGEST_PAGE)), LARGEST_PAGE),
-        int(request.query.get("$skiptoken", 0)),
-    )
-    following = None
-    if skip + top < len(items):
-        path = f"{request.base}{request.path}"
-        following = f"{path}?api-version={request.version}&$skiptoken={skip + top}&maxresults={top}"
-    return Answer(200, {"value": items[skip : skip + top], "nextLink": following})
-
-
-def _bundle(world: World, version: Document, request: Request) -> Document:
-    return {"value": version["value"], **_item(world, version, request, versioned=True)}
-
-
-def _item(world: World, version: Document, request: Request, *, versioned: bool = False) -> dict[str, Any]:
-    days = _retention(world)
-    attributes: dict[str, Any] = {
-        "enabled": True,
-        **{field: version[field] for field in ATTRIBUTES if field in version},
-        "created": version["created"],
-        "updated": version["updated"],
-        "recoveryLevel": f"{'' if days == LONGEST_RETENTION else 'Customized'}Recoverable+Purgeable",
-    }
-    if request.version not in WITHOUT_DAYS:
-        attributes["recoverableDays"] = days
-    identifier = f"{request.base}/secrets/{version['name']}" + (f"/{version['version']}" if versioned else "")
-    more = {field: version[field] for field in ("contentType", "tags") if version[field] is not None}
-    return {"id": identifier, "attributes": attributes, **more}

@@ -3,20 +3,17 @@
 https://learn.microsoft.com/azure/governance/resource-graph/concepts/query-language
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from local.azure.core.responses import Refused, not_simulated
+from local.azure.core.responses import not_simulated
+from local.azure.services.kusto_text import bool_of, folded, invalid, text_of, tokens_of
 
 Row = dict[str, Any]
 Value = Callable[[Row], Any]
 Test = Callable[[Row], bool]
 
-TOKEN = re.compile(
-    r"""\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<name>[A-Za-z_][\w-]*~?)|(?P<number>\d+)|(?P<mark>=~|!~|==|!=|![a-z_]+~?|[<>]=?|[()\[\],.=|]))"""
-)
 FIRST_TABLE = "resources"
 STAGES = ("where", "project", "order", "limit", "take")
 # Operators of the language that are not simulated.
@@ -27,7 +24,7 @@ OTHER_OPERATORS = re.compile("!?(contains|has|endswith|startswith|in|matches|bet
 def read(query: str) -> tuple[str, list["Stage"]]:
     """The table of a query, and the stages for its rows; raises refusals for what is not supported."""
     parts: list[list[str]] = [[]]
-    for token in _tokens(query):
+    for token in tokens_of(query):
         if token == "|":  # noqa: S105 - no secret
             parts.append([])
         else:
@@ -142,14 +139,14 @@ class Stage:
                 texts.append(self._text())
             self._need(")")
             wanted = {text.lower() if fold else text for text in texts}
-            return lambda row: _folded(value(row), fold=fold) in wanted
+            return lambda row: folded(value(row), fold=fold) in wanted
         if OTHER_OPERATORS.fullmatch(operator):
             raise not_simulated(f"{operator} in queries of Resource Graph")
         if operator not in ("==", "=~", "!=", "!~"):
             raise invalid(operator)
         text = self._text()
         expected, same = text.lower() if fold else text, operator[0] != "!"
-        return lambda row: (_folded(value(row), fold=fold) == expected) is same
+        return lambda row: (folded(value(row), fold=fold) == expected) is same
 
     def _value(self) -> tuple[str, Value]:
         """A path, or a conversion of one, and its column name."""
@@ -161,7 +158,7 @@ class Stage:
             self._need("(")
             name, value = self._value()
             self._need(")")
-            convert = text_of if word == "tostring" else _bool_of
+            convert = text_of if word == "tostring" else bool_of
             return name, lambda row: convert(value(row))
         return self._path()
 
@@ -217,43 +214,3 @@ class Stage:
         if token[:1] not in ("'", '"'):
             raise invalid(token)
         return re.sub(r"\\(.)", r"\1", token[1:-1])
-
-
-def text_of(value: Any) -> str:
-    """The result of tostring; a missing value becomes an empty string."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, separators=(",", ":"))
-
-
-def invalid(what: str) -> Refused:
-    """The refusal for an invalid query."""
-    text = "Query is invalid. Please refer to the documentation for the Azure Resource Graph service and fix the error before retrying."
-    details = [{"code": "InvalidQuery", "message": text}, {"code": "ParserFailure", "message": f"ParserFailure: {what}"}]
-    return Refused(400, "BadRequest", "Please provide below info when asking for support.", details=details)
-
-
-def _tokens(query: str) -> list[str]:
-    tokens, place, end = [], 0, len(query.rstrip())
-    while place < end:
-        match = TOKEN.match(query, place)
-        if match is None:
-            raise invalid(query[place : place + 20].strip())
-        tokens.append(match[match.lastgroup or 0])
-        place = match.end()
-    return tokens
-
-
-def _folded(value: Any, *, fold: bool) -> str:
-    text = text_of(value)
-    return text.lower() if fold else text
-
-
-def _bool_of(value: Any) -> bool | None:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        return value != 0
-    return {"true": True, "false": False}.get(str(value).lower())

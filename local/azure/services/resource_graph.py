@@ -10,7 +10,9 @@ from local.azure.core.world import SUBSCRIPTION, TENANT, World
 from local.azure.providers.compute import annotations
 from local.azure.providers.kinds import DATASTORE, GROUP, MACHINE, ML_COMPUTE, ROLE, ROLE_DEFINITION
 from local.azure.services import kusto
+from local.azure.services.authorization import checks
 from local.azure.services.kusto import Row
+from local.azure.services.kusto_text import invalid
 
 # Not in the table of resources: https://learn.microsoft.com/azure/governance/resource-graph/reference/supported-tables-resources
 UNLISTED = frozenset(kind.lower() for kind in (GROUP, ROLE, ROLE_DEFINITION, ML_COMPUTE, DATASTORE))
@@ -34,8 +36,10 @@ class Table:
     def ask(self, world: World, query: str) -> list[Row]:
         """All result rows of a query; raises refusals for what is not supported."""
         table, stages = kusto.read(query)
+        everything = checks.reads_everything(world)
         if table == HEALTH:
-            return _applied(stages, annotations.rows(world))
+            rows = annotations.rows(world)
+            return _applied(stages, rows if everything else _readable(world, rows))
         documents, version = world.indexed()
         if version != self._version:
             known = self._rows
@@ -45,6 +49,8 @@ class Table:
                 if _listed(document)
             }
             self._version, self._answers = version, {}
+        if not everything and table == kusto.FIRST_TABLE:
+            return _applied(stages, _readable(world, [row for _, row in self._rows.values()]))
         if query not in self._answers:
             if len(self._by_row) >= CACHED_RESULTS:
                 self._answers.clear()
@@ -66,6 +72,10 @@ class Table:
         return _applied(stages[len(first) :], [row for _, rows in after.values() for row in rows])
 
 
+def _readable(world: World, rows: list[Row]) -> list[Row]:
+    return [row for row in rows if checks.may_read(world, row["type"], row["id"])]
+
+
 def _applied(stages: list[kusto.Stage], rows: list[Row]) -> list[Row]:
     for stage in stages:
         rows = stage.apply(rows)
@@ -85,7 +95,7 @@ def answer(world: World, body: dict[str, Any]) -> Answer:
     top = int(options.get("$top", LARGEST_PAGE))
     skip = int(options.get("$skipToken") or options.get("$skip") or 0)
     if not 1 <= top <= LARGEST_PAGE or skip < 0:
-        raise kusto.invalid(f"$top is {top} and $skip is {skip}")
+        raise invalid(f"$top is {top} and $skip is {skip}")
     query = str(body.get("query", ""))
     kusto.read(query)
     _check_subscriptions(body.get("subscriptions") or [SUBSCRIPTION])

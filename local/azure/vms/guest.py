@@ -1,14 +1,7 @@
-"""The inside of a simulated machine: its cloud-init runs in simulated time, and scripts see the result.
-
-Scripts run in a restricted shell of this computer with no commands but the few functions defined here: they cannot read or
-change anything on this computer.
-"""
+"""The inside of a simulated machine: its cloud-init runs in simulated time, and scripts see the result."""
 
 import math
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,55 +10,16 @@ from local.azure.vms import pipelines
 from local.azure.vms.agent_process import agent_of
 from local.azure.vms.cloud_config import features_in
 from local.azure.vms.hub import said_of_certificate, said_of_login
+from local.azure.vms.shell import run_script
 
 if TYPE_CHECKING:
     from local.azure.core.world import World
 
 STORAGE = "Microsoft.Storage/storageAccounts"
-TIME_FOR_A_SCRIPT = 20
 LOSABLE = ("driver", "mount", "desktop", "hub", "rstudio")
 
 # The share of the first setup after which a hub is installed.
 HUB_FROM = 0.95
-# In a restricted shell PATH is read-only: it names no folder, so there are no commands but these.
-NOWHERE = {"PATH": "/nonexistent"}
-PRELUDE = r"""
-enable -n kill exec source . cd
-timeout() { shift; "$@"; }
-cloud-init() { printf 'status: %s\n' "@CLOUD_INIT@"; }
-test() { [ "$1 $2" = "-e /var/lib/dormouse/ready" ] && [ "@READY@" = yes ]; }
-mountpoint() { case "${!#}" in @MOUNTED@) return 0 ;; *) return 1 ;; esac; }
-systemctl() {
-  [ "$1" = is-active ] || return 1
-  case "$2" in
-    dormouse-agent.service) printf '%s\n' "@AGENT@" ;;
-    dormouse-setup.service) printf '%s\n' "@SETUP@" ;;
-    xrdp|xrdp.service) printf '%s\n' "@XRDP@" ;;
-    docker) printf '%s\n' "@DOCKER@" ;;
-    *) printf 'inactive\n' ;;
-  esac
-}
-SHADOW='@SHADOW@'
-chpasswd() {
-  [ "$1" = -e ] || return 1
-  IFS= read -r SHADOW
-  printf '%s\n' "$SHADOW" >&@SHADOW_OUT@
-}
-getent() { [ "$1 $2" = "shadow ${SHADOW%%:*}" ] && printf '%s:20000:0:99999:7:::\n' "$SHADOW"; }
-dormouse-hub-check() {
-  [ "@HUB@" = installed ] || { printf 'dormouse-hub-check: command not found\n' >&2; return 127; }
-  case "$1" in
-    certificate) printf '%s\n' "@HUB_CERTIFICATE@" ;;
-    login) printf '%s\n' "@HUB_LOGIN@" ;;
-  esac
-}
-nvidia-smi() {
-  [ "@DRIVER@" = installed ] || { printf 'nvidia-smi: command not found\n' >&2; return 127; }
-  printf '%s\n' "@GPU@"
-}
-dormouse-container-gpu() { printf '%s\n' "@CONTAINERS@"; }
-dormouse-pipelines() { printf '%s\n' "@PIPELINES@"; }
-"""
 
 
 class Guest:
@@ -116,29 +70,9 @@ class Guest:
 
     def run(self, script: str) -> tuple[str, str]:
         """Run a script as the machine would; returns its output and error output."""
-        shell = shutil.which("bash")
-        if shell is None:
-            return "", "bash is needed on this computer to simulate scripts in machines"
-        listening, telling = os.pipe()
-        text = _filled(PRELUDE, {**self._state(), "SHADOW_OUT": str(telling)}) + script
-        command = [shell, "--restricted", "--noprofile", "--norc", "-c", text]
-        try:
-            done = subprocess.run(  # noqa: S603 - a restricted shell that knows no commands but ours
-                command,
-                capture_output=True,
-                stdin=subprocess.DEVNULL,
-                env=NOWHERE,
-                timeout=TIME_FOR_A_SCRIPT,
-                check=False,
-                pass_fds=(telling,),
-            )
-        except subprocess.TimeoutExpired:
-            return "", "the script took too long"
-        finally:
-            os.close(telling)
-            with os.fdopen(listening, "rb") as told:
-                self._keep_password(told.read().decode(errors="replace"))
-        return done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        ran = run_script(script, self._state())
+        self._keep_password(ran.shadow)
+        return ran.output, ran.errors
 
     @property
     def with_password(self) -> Document | None:
@@ -257,9 +191,3 @@ def _may_write(world: "World", principal: str, account: str) -> bool:
     from local.azure.providers.roles import may_write_blobs
 
     return may_write_blobs(world, principal, account)
-
-
-def _filled(template: str, values: dict[str, str]) -> str:
-    for name, value in values.items():
-        template = template.replace(f"@{name}@", value)
-    return template

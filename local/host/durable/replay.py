@@ -13,7 +13,7 @@ from typing import Any
 
 from local.clock import moment
 from local.host.durable.events import ActionType, Event, EventType
-from local.host.durable.tasks import Decision, NonDeterministic, Task, Unsupported
+from local.host.durable.tasks import Decision, NonDeterministic, Task, Unsupported, together
 
 Action = dict[str, Any]
 
@@ -123,7 +123,7 @@ class Replay:
     def _make(self, action: Action) -> Task:
         kind = ActionType(action["actionType"])
         if kind in (ActionType.WHEN_ANY, ActionType.WHEN_ALL):
-            return self._together(kind, [self._make(child) for child in action["compoundActions"]])
+            return together([self._make(child) for child in action["compoundActions"]], first=kind is ActionType.WHEN_ANY)
         if kind is ActionType.CONTINUE_AS_NEW:
             self.continued = action
             return Task(ended=True)
@@ -213,20 +213,6 @@ class Replay:
         task = Task()
         self._waiting.setdefault(name.lower(), []).append(task)
         return task
-
-    def _together(self, kind: ActionType, children: list[Task]) -> Task:
-        whole = Task()
-        wanted = min(1, len(children)) if kind is ActionType.WHEN_ANY else len(children)
-
-        def count(_: Task) -> None:
-            if sum(child.ended for child in children) >= wanted:
-                whole.end()
-
-        for child in children:
-            child.then(count)
-        if not children:
-            whole.end()
-        return whole
 
     def _again(self, action: Action, make: Callable[[Action], Task]) -> Task:
         options = action["retryOptions"]

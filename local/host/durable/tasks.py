@@ -1,6 +1,6 @@
 """The objects of a replay: pending tasks, and new decisions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -51,3 +51,19 @@ class Decision:
     fire_at: datetime | None = None
     signal: bool = False
     version: str | None = None
+
+
+def together(children: Sequence[Task], *, first: bool) -> Task:
+    """A task that ends with the first of these tasks, or with the last of them."""
+    whole = Task()
+    wanted = min(1, len(children)) if first else len(children)
+
+    def count(_: Task) -> None:
+        if sum(child.ended for child in children) >= wanted:
+            whole.end()
+
+    for child in children:
+        child.then(count)
+    if not children:
+        whole.end()
+    return whole

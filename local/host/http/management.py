@@ -18,6 +18,7 @@ from local.host.durable.entities import entity_id, name_and_key
 from local.host.durable.rows import Instance
 from local.host.durable.store import Store
 from local.host.http.management_urls import Links
+from local.host.http.problems import problem
 from local.host.http.queries import BadQuery, flag, page, query_of, seconds_of
 
 POLL_AGAIN_IN, ASK_AGAIN_IN = "10", "5"
@@ -235,20 +236,6 @@ class Management:
             "createdTime": _seconds(instance.created),
             "lastUpdatedTime": _seconds(instance.updated),
         }
-
-
-SUMMARIES = {
-    HTTPStatus.BAD_REQUEST: ("One or more of the arguments submitted is incorrect", "System.ArgumentException"),
-    HTTPStatus.CONFLICT: ("Conflict", "System.InvalidOperationException"),
-}
-OTHERWISE = ("Something went wrong while processing your request", "System.InvalidOperationException")
-
-
-def problem(status: HTTPStatus, message: str) -> web.Response:
-    """An error in the format of the official host."""
-    summary, kind = SUMMARIES.get(status, OTHERWISE)
-    body = {"Message": summary, "ExceptionMessage": message, "ExceptionType": kind, "StackTrace": ""}
-    return web.json_response(body, status=status)
 
 
 def _is_called(identifier: str, name: str) -> bool:

@@ -12,6 +12,7 @@ from tests.support import AzureSide, ControlPlane, until
 
 # A decision is valid for five minutes: at this speed they are long enough for what a sweep does.
 SPEED = 120.0
+MACHINE = "Microsoft.Compute/virtualMachines"
 WITHOUT_GPU = {**SPEC, "region": "swedencentral", "count": 2, "size": "Standard_D2s_v5", "wake_for_jobs": True}
 
 
@@ -155,3 +156,35 @@ def test_a_hold_and_a_spec_that_does_not_ask_for_it_keep_machines_asleep(
     assert ended.status_code == 200, ended.text
     sweep(control_plane)
     assert len(starts(control_plane, name)) == 1
+
+
+def test_a_machine_without_capacity_gets_another_size_alone_and_the_same_file_changes_nothing(
+    control_plane: ControlPlane, azure: AzureSide, pipelines: Pipelines, name: str
+) -> None:
+    small, larger = WITHOUT_GPU["size"], "Standard_D4s_v5"
+    spec = spec_for(pipelines, fallback={"sizes": [larger], "resize_at_start": True})
+    control_plane.up(name, spec)
+    fall_asleep(control_plane, name)
+    azure.exhaust(WITHOUT_GPU["region"], small, code="SkuNotAvailable")
+    number = pipelines.ask()
+    until(lambda: sweep(control_plane) and starts(control_plane, name), "nothing was started")
+    start = control_plane.wait(starts(control_plane, name)[0]["id"])
+    azure.refill()
+    assert (start["outcome"], start["requested_by"]) == ("succeeded", "sweep (jobs)"), start["reason"]
+    assert start["reason"].endswith(f"It was resized to {larger} instead.")
+    until(lambda: "assignTime" in pipelines.job(number), "the agent does not take the job")
+    sizes = {one["name"]: one["properties"]["hardwareProfile"]["vmSize"] for one in azure.of_type(name, MACHINE)}
+    assert sorted(sizes.values()) == [small, larger]
+    seen = control_plane.get(name)
+    assert (seen["placement"], seen["state"]) == (None, "partial"), "the environment is where it was"
+    assert control_plane.put(name, spec, dry_run="true").json()["would"] == "nothing"
+    assert control_plane.put(name, spec).status_code == 200
+    pipelines.finish(number)
+
+    # The other one starts as it is, and a size that the spec no longer allows is given up.
+    sweep(control_plane)
+    assert len(starts(control_plane, name)) == 1, "no request starts a machine twice"
+    assert control_plane.follow(control_plane.post(name, "stop"))["outcome"] == "succeeded"
+    without = spec_for(pipelines)
+    assert control_plane.follow(control_plane.put(name, without))["outcome"] == "succeeded"
+    assert {one["properties"]["hardwareProfile"]["vmSize"] for one in azure.of_type(name, MACHINE)} == {small}

@@ -16,14 +16,13 @@ from activities.resources.generic import (
     put_resource,
     read_outputs,
     read_probe,
-    resize_resource,
     resume_resource,
     suspend_resource,
 )
 from dormouse.blueprints.catalog import plan_for
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.answers import Answer, Checked, Done, Pending, Refused
-from dormouse.environments.operations import DetachRequest, PollRequest, PowerRequest, PutRequest
+from dormouse.environments.requests import DetachRequest, PollRequest, PowerRequest, PutRequest
 from dormouse.environments.results import RefusalReason, ResourceStatus
 from dormouse.lifecycle import State, Verb
 from dormouse.resources.plan import Resource
@@ -118,7 +117,6 @@ def test_what_a_kind_cannot_do_is_done_at_once_without_asking(kind: str) -> None
         (change_resource_power, PowerRequest(resource, Verb.STOP)),
         (suspend_resource, resource),
         (resume_resource, resource),
-        (resize_resource, resource),
         (begin_probe, resource),
         (detach_resources, DetachRequest(resource, ())),
     ):
@@ -137,8 +135,11 @@ def test_a_network_interface_is_detached_from_the_lifetime_of_its_vm() -> None:
 def test_a_vm_gets_the_size_in_its_settings() -> None:
     azure = Azure({}, {f"PATCH {VM.id}": (200, RUNNING, {})})
     larger = replace(VM.recorded(), settings={**VM.settings, "size": "Standard_NV12ads_A10_v5"})
-    assert asked(resize_resource, larger, azure) == Done()
-    assert azure.sent == [{"properties": {"hardwareProfile": {"vmSize": "Standard_NV12ads_A10_v5"}}}]
+    assert asked(put_resource, PutRequest(larger, update=True), azure) == Done()
+    before = replace(larger, before={"size": VM.settings["size"]})
+    assert asked(put_resource, PutRequest(before, update=True, revert=True), azure) == Done()
+    sizes = [sent["properties"]["hardwareProfile"]["vmSize"] for sent in azure.sent]
+    assert sizes == ["Standard_NV12ads_A10_v5", VM.settings["size"]]
 
 
 def test_nothing_has_to_be_detached_from_a_vm_that_does_not_exist() -> None:

@@ -8,7 +8,7 @@ import pytest
 from activities.resources.identity import put_role_assignment
 from dormouse.blueprints.catalog import plan_for
 from dormouse.environments.answers import Answer, Done, Refused
-from dormouse.environments.operations import PutRequest
+from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import RefusalReason
 from dormouse.resources.identity import assignment_id
 from dormouse.resources.naming import name_of

@@ -19,7 +19,7 @@ from activities.resources.keyvault import (
 )
 from dormouse.blueprints.catalog import plan_for
 from dormouse.environments.answers import Answer, Done, Pending, Refused
-from dormouse.environments.operations import PutRequest, SecretRequest
+from dormouse.environments.requests import PutRequest, SecretRequest
 from dormouse.environments.results import RefusalReason
 from tests.unit.azure import Azure, cloud_over
 from tests.unit.builders import target, workstation_spec

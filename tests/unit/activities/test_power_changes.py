@@ -8,7 +8,7 @@ import pytest
 from activities.resources.generic import change_resource_power
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.answers import Answer, Done
-from dormouse.environments.operations import PowerRequest
+from dormouse.environments.requests import PowerRequest
 from dormouse.lifecycle import Verb
 from dormouse.resources.compute.machines import machine_id
 from dormouse.resources.plan import Resource

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dormouse.environments.permissions import RolePermission, missing_actions
+from dormouse.environments.permissions import RolePermission, missing_actions, permissions_named_in, unreadable
 
 WRITE, DELETE = "Microsoft.Compute/virtualMachines/write", "Microsoft.Compute/virtualMachines/delete"
 
@@ -33,3 +33,31 @@ def test_one_role_allows_what_another_one_excludes() -> None:
     contributor, vms = RolePermission(("*",), ("Microsoft.Compute/*",)), RolePermission((WRITE,))
     assert missing_actions([DELETE, WRITE, DELETE], [contributor, vms]) == [DELETE]
     assert missing_actions([WRITE], []) == [WRITE]
+
+
+DISKS, CARDS = "Microsoft.Compute/disks", "Microsoft.Network/networkInterfaces"
+CONTRIBUTOR = ("Microsoft.Authorization/*/Delete", "Microsoft.Authorization/elevateAccess/Action")
+
+
+@pytest.mark.parametrize(
+    ("roles", "unseen"),
+    [
+        ([RolePermission(("*/read",))], []),
+        ([RolePermission(("*/Read",))], []),
+        ([RolePermission(("*",), CONTRIBUTOR)], []),
+        ([RolePermission((f"{DISKS}/write",)), RolePermission(("*/read",))], []),
+        ([], [DISKS, CARDS, "other types"]),
+        ([RolePermission(("*/read",), (f"{DISKS}/read",))], [DISKS, "other types"]),
+        ([RolePermission(("*",), ("Microsoft.Storage/*",))], ["other types"]),
+        ([RolePermission((f"{DISKS}/read", f"{CARDS}/*"))], ["other types"]),
+        ([RolePermission(("Microsoft.Compute/*/read", "Microsoft.Network/*"))], ["other types"]),
+    ],
+)
+def test_only_a_role_that_reads_everything_proves_that_nothing_is_hidden(
+    roles: list[RolePermission], unseen: list[str]
+) -> None:
+    assert unreadable([DISKS, CARDS, DISKS], roles) == unseen
+
+
+def test_a_message_without_a_permission_names_none() -> None:
+    assert permissions_named_in("The client has no access.") == ""

@@ -30,13 +30,30 @@ def test_every_refusal_reason_has_advice() -> None:
             "AuthorizationFailed",
             "Microsoft.Compute/virtualMachines/read",
         ),
-        (LINKED, "LinkedAuthorizationFailed", "Microsoft.Network/networkInterfaces/join/action"),
+        (LINKED, "LinkedAuthorizationFailed", "Microsoft.Network/networkInterfaces/join/action on /n"),
         (KEY_VAULT, "Forbidden", "Microsoft.KeyVault/vaults/secrets/getSecret/action"),
     ],
 )
 def test_a_missing_permission_is_named(detail: str, code: str, permission: str) -> None:
     told = Refusal(RefusalReason.FORBIDDEN, detail, code, azure=True).explained()
     assert told.startswith(f"The control plane's identity needs a role with the permission {permission}. Azure's message: ")
+
+
+@pytest.mark.parametrize(
+    ("actions", "scopes", "named"),
+    [
+        ("a/write,b/join/action", "/x,/y", "permissions a/write on /x, b/join/action on /y"),
+        ("a/write", "/x,/y", "permissions a/write on /x, a/write on /y"),  # as before 2024
+        ("a/write,a/write", "/x,/x", "permission a/write on /x"),
+        ("a/write,b/write", "/x", "permissions a/write, b/write"),
+    ],
+)
+def test_every_missing_permission_is_named_with_the_resource_that_it_is_missing_on(
+    actions: str, scopes: str, named: str
+) -> None:
+    detail = LINKED.replace("Microsoft.Network/networkInterfaces/join/action", actions).replace("'/n'", f"'{scopes}'")
+    told = Refusal(RefusalReason.FORBIDDEN, detail, "LinkedAuthorizationFailed", azure=True).remedy
+    assert told == f"The control plane's identity needs a role with the {named}."
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.clock import MINUTE
-from dormouse.idle.decision import BILLED_DELAY, Decision, NextAction, alarm
+from dormouse.idle.alarms import alarm
+from dormouse.idle.decision import BILLED_DELAY, Decision, NextAction
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.idle.schedules.schedule import next_transition, read_schedule

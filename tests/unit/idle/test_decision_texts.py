@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from dormouse.clock import MINUTE
-from dormouse.idle.decision import Decision, NextAction, alarm, decide
+from dormouse.idle.alarms import alarm
+from dormouse.idle.decision import Decision, NextAction, decide
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.idle.schedules.schedule import read_schedule

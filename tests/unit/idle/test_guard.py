@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dormouse.clock import MINUTE
-from dormouse.idle.decision import NextAction, alarm, hibernates
+from dormouse.idle.alarms import alarm
+from dormouse.idle.decision import NextAction
 from dormouse.idle.evidence import STALE, Evaluation, Evidence, TimeSeries
 from dormouse.idle.guard import unknowns
 from dormouse.idle.policy import Action, IdlePolicy
@@ -152,8 +153,8 @@ def test_hibernation_falls_back_to_deallocation_only_if_the_policy_says_so() -> 
     for fallback, expected in (("keep", True), ("deallocate", False)):
         policy = IdlePolicy.model_validate({"action": "hibernate", "hibernate_fallback": fallback})
         there = machine(can_hibernate=True)
-        assert hibernates(case(machine=there, policy=policy, tracked=twice))
-        assert hibernates(case(machine=there, policy=policy, tracked=memory)) is expected
+        assert case(machine=there, policy=policy, tracked=twice).hibernates
+        assert case(machine=there, policy=policy, tracked=memory).hibernates is expected
     assert with_failure(remembered(), NOW).hibernation_failures == 0
 
 
@@ -162,7 +163,7 @@ def test_hibernation_falls_back_to_deallocation_only_if_the_policy_says_so() -> 
 @pytest.mark.parametrize("state", [State.RUNNING, State.STOPPED_BILLED])
 def test_only_a_running_hibernatable_machine_hibernates_and_only_by_policy(action: Action, able: bool, state: State) -> None:
     one = case(policy=IdlePolicy(action=action), machine=machine(can_hibernate=able, state=state))
-    assert hibernates(one) is (action is Action.HIBERNATE and able and state is State.RUNNING)
+    assert one.hibernates is (action is Action.HIBERNATE and able and state is State.RUNNING)
 
 
 @pytest.mark.parametrize(("able", "words"), [(True, "hibernated"), (False, "deallocated")])

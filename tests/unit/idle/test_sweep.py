@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from dormouse.environments.operations import DeleteRequest, PowerRequest
+from dormouse.environments.operations import DeleteRequest
+from dormouse.environments.requests import PowerRequest
 from dormouse.idle.decision import NextAction
 from dormouse.idle.policy import IdlePolicy
 from dormouse.idle.recheck import LONGEST_AGE

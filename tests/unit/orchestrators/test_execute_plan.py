@@ -10,7 +10,7 @@ from activities.operations import poll_operation
 from activities.resources.generic import put_resource, read_outputs
 from dormouse.blueprints.catalog import plan_for
 from dormouse.environments.answers import Answer, Done, Pending, Refused
-from dormouse.environments.operations import PutRequest
+from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.resources.graph import critical_path
 from dormouse.resources.plan import Plan, Resource

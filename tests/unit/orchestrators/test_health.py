@@ -18,7 +18,7 @@ from dormouse.notifications.notification import Delivery
 from dormouse.resources.compute.machines import machine_id
 from dormouse.resources.features import Agent, NvidiaDriver
 from dormouse.resources.plan import Resource
-from dormouse.services.apply import resources_on_record
+from dormouse.services.recorded_plans import resources_on_record
 from orchestrators.environments.health import health_outcome
 from orchestrators.environments.power import change_power, check_after_change
 from tests.unit.builders import SUBSCRIPTION, ULID, environment_record

@@ -10,7 +10,8 @@ from activities.records import close_operation, holds_lock
 from activities.resources.generic import change_resource_power, observe_resource, resume_resource, suspend_resource
 from dormouse import serialization
 from dormouse.environments.answers import Answer, Done, Refused
-from dormouse.environments.operations import PowerChange, PowerRequest
+from dormouse.environments.operations import PowerChange
+from dormouse.environments.requests import PowerRequest
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason, ResourceStatus
 from dormouse.lifecycle import State, Verb
 from dormouse.notifications.notification import Delivery

@@ -10,7 +10,8 @@ from activities.records import close_operation, holds_lock
 from activities.resources.generic import begin_probe, change_resource_power, observe_resource, read_probe
 from dormouse import serialization
 from dormouse.environments.answers import Answer, Checked, Done, Pending, Refused
-from dormouse.environments.operations import Completion, PowerChange, PowerRequest
+from dormouse.environments.operations import Completion, PowerChange
+from dormouse.environments.requests import PowerRequest
 from dormouse.environments.results import (
     Check,
     HealthCheckResult,

@@ -19,7 +19,8 @@ from activities.resources.generic import (
 from dormouse import serialization
 from dormouse.blueprints.catalog import plan_for
 from dormouse.environments.answers import Answer, Checked, Done, Pending, Refused
-from dormouse.environments.operations import CheckRequest, EnvironmentRecord, PowerRequest, PutRequest, Resize
+from dormouse.environments.operations import EnvironmentRecord, Resize
+from dormouse.environments.requests import CheckRequest, PowerRequest, PutRequest
 from dormouse.environments.results import (
     Check,
     HealthCheckResult,

@@ -10,8 +10,8 @@ from activities.inventory import list_group, read_group
 from activities.resources.generic import delete_resource, detach_resources, observe_resource
 from dormouse.blueprints.catalog import plan_for
 from dormouse.environments.answers import Answer, Done, Refused
-from dormouse.environments.operations import BuildResult, DetachRequest
-from dormouse.environments.results import GroupView, Refusal, RefusalReason, ResourceStatus
+from dormouse.environments.requests import BuildResult, DetachRequest
+from dormouse.environments.results import GroupView, Refusal, RefusalReason, RefusedRead, ResourceStatus
 from dormouse.resources.identity import assignment_id
 from dormouse.resources.plan import Resource
 from dormouse.resources.registry import with_implied
@@ -38,6 +38,7 @@ class Place:
     others: tuple[str, ...] = ()
     resists: Set[str] = frozenset()
     fails: Set[str] = frozenset()
+    unseen: Set[str] = frozenset()
     deleted: list[str] = field(default_factory=list)
     detached: list[DetachRequest] = field(default_factory=list)
 
@@ -53,8 +54,10 @@ class Place:
         self.detached.append(request)
         return LOCKED if "detach" in self.resists else Done()
 
-    def observe(self, resource: Resource) -> ResourceStatus:
+    def observe(self, resource: Resource) -> ResourceStatus | RefusedRead:
         self._answer("observe_resource")
+        if resource.name in self.unseen:
+            return RefusedRead(Refusal(RefusalReason.FORBIDDEN, "no right", "AuthorizationFailed", azure=True))
         return ResourceStatus(resource.name, resource.name in self.there)
 
     def contents(self, group: str) -> list[str]:
@@ -135,6 +138,14 @@ def test_a_group_whose_contents_are_unknown_is_kept() -> None:
     rollback = Rollback(place, ALL)
     assert "group" not in place.deleted
     assert rollback.left == ["unknown, because the lookup failed: HTTP 403", GROUP]
+
+
+def test_a_resource_that_may_not_be_read_is_deleted_and_not_taken_for_gone() -> None:
+    place = Place(set(ALL), others=(FOREIGN,), unseen={"network"})
+    rollback = Rollback(place, ALL)
+    assert "network" in place.deleted
+    network = PLAN.resource("network").id
+    assert rollback.left == [f"unknown, because the control plane's identity may not read {network}", GROUP]
 
 
 def test_what_existed_before_is_never_deleted() -> None:

@@ -17,7 +17,8 @@ from activities.resources.generic import (
 )
 from dormouse import serialization
 from dormouse.environments.answers import Answer, Done, Pending, Refused
-from dormouse.environments.operations import LoginRequest, PasswordRotation, PollRequest, SecretRequest
+from dormouse.environments.operations import PasswordRotation
+from dormouse.environments.requests import LoginRequest, PollRequest, SecretRequest
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason, ResourceStatus
 from dormouse.lifecycle import State
 from dormouse.notifications.notification import Delivery

@@ -32,7 +32,7 @@ def test_a_kind_has_the_requests_for_its_capabilities_and_no_others(name: str) -
     assert (kind.probed is not None) == (api.probe is not None)
     assert kind.suspends == (api.suspend is not None) == (api.resume is not None)
     assert (kind.takes_along is not PLAIN.takes_along) == (api.detach is not None)
-    assert kind.resizable == (api.resize is not None)
+    assert not kind.resizable or api.update is not None
     assert kind.soft_deleted == (api.soft_delete is not None)
     assert kind.snapshots == (api.snapshot is not None)
     assert kind.rotatable == (api.rotation is not None)

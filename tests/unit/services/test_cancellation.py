@@ -10,6 +10,7 @@ import pytest
 from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.errors import CommandNotPossible
+from dormouse.ids import child_of, new_sweep_id, page_id
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records
 from dormouse.services.cancellation import end_by_force
@@ -64,4 +65,16 @@ def test_a_finished_operation_is_not_terminated() -> None:
     host = Host()
     with pytest.raises(CommandNotPossible, match="has ended"):
         host.end(replace(OPERATION, outcome=Outcome(OutcomeStatus.SUCCEEDED, "Done.")))
+    assert host.terminated == []
+
+
+def test_an_operation_that_a_sweep_has_handed_over_is_terminated_and_one_that_it_carries_is_not() -> None:
+    apart = child_of(OPERATION.id, "fallback")
+    host = Host(looks=1)
+    record = host.end(replace(OPERATION, instance_id=apart))
+    assert host.terminated[0] == apart
+    assert record is not None
+    assert record.outcome is not None
+    host = Host()
+    host.end(replace(OPERATION, instance_id=page_id(new_sweep_id(1_800_000_000.0), 3)))
     assert host.terminated == []

@@ -11,7 +11,7 @@ import pytest
 from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.errors import CloudUnavailable, ConcurrentChange, EnvironmentBusy
-from dormouse.ids import new_operation_id, new_sweep_id
+from dormouse.ids import child_of, new_operation_id, new_sweep_id
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Lock, Records
 from dormouse.services.durable_client import DurableClient
@@ -30,6 +30,7 @@ from tests.unit.twins import MemoryTables, Orchestrations
 STATUS = df.OrchestrationRuntimeStatus
 NOW = 1_800_000_000.0
 HOLDER, NEXT, SWEEP = new_operation_id("ml1", Verb.STOP, NOW), new_operation_id("ml1", Verb.START, NOW), new_sweep_id(NOW)
+APART = child_of(HOLDER, "fallback")
 ENDED = [STATUS.Completed, STATUS.Failed, STATUS.Canceled, STATUS.Terminated]
 # How long an orchestration may take to appear, a sweep to end, any other operation to end.
 YOUNG, SWEEP_LIVES, LONGEST = 120.0, 20 * 60.0, 12 * 3600.0
@@ -89,11 +90,14 @@ ALIVE: dict[str, tuple[float, Any, str]] = {
     "it waits to run": (0.0, STATUS.Pending, ""),
     "it has run for long": (LONGEST - MARGIN, STATUS.Running, ""),
     "its sweep runs": (SWEEP_LIVES - MARGIN, STATUS.Running, SWEEP),
+    "it goes on without its sweep": (SWEEP_LIVES + MARGIN, STATUS.Running, APART),
 }
 STALE: dict[str, tuple[float, Any, str]] = {
     "its orchestration was never started": (YOUNG + MARGIN, None, ""),
     **{f"it has ended: {status.name}": (0.0, status, "") for status in ENDED},
     "it has run for half a day": (LONGEST + MARGIN, STATUS.Running, ""),
+    "it has gone on without its sweep for half a day": (LONGEST + MARGIN, STATUS.Running, APART),
+    "it has ended without its sweep": (0.0, STATUS.Completed, APART),
     "its sweep has ended": (0.0, STATUS.Completed, SWEEP),
     "its sweep is over in any case": (SWEEP_LIVES + MARGIN, STATUS.Running, SWEEP),
 }
@@ -164,6 +168,7 @@ def test_only_an_overdue_operation_is_terminated_and_never_a_sweep() -> None:
     for desk, terminated in (
         (Desk().held(LONGEST + MARGIN, STATUS.Running), [HOLDER]),
         (Desk().held(LONGEST + MARGIN, STATUS.Running, carrier=SWEEP), []),
+        (Desk().held(LONGEST + MARGIN, STATUS.Running, carrier=APART), [APART]),
         (Desk().held(0.0, STATUS.Completed), []),
     ):
         desk.take()

@@ -13,11 +13,12 @@ from local.azure.providers import roles
 from local.azure.providers.common import FAREWELLS, VIEWS, Body, check_put, delete_later, found, shown, tracked
 from local.azure.providers.compute import data_disks, disks
 from local.azure.providers.compute.admission import check_change, check_disks, check_new, check_size, check_zones
+from local.azure.providers.compute.belongings import attach, delete_belongings, name_cards
 from local.azure.providers.compute.capacity import no_capacity
 from local.azure.providers.compute.images import WINDOWS
 from local.azure.providers.compute.resizing import check_resize, of_resize
 from local.azure.providers.compute.spot import check_spot_change
-from local.azure.providers.kinds import EXTENSION, MACHINE, NIC
+from local.azure.providers.kinds import EXTENSION, MACHINE
 from local.azure.vms.guest import Guest
 from local.azure.vms.timelines import with_power
 
@@ -50,7 +51,7 @@ def put_machine(world: World, rid: ResourceId, request: Request) -> Answer:
         pause=POLL_PAUSE,
     )
     world.keep(document)
-    _attach(world, document)
+    attach(world, document)
     where = operations.addresses(operation, request, document["location"])["Azure-AsyncOperation"]
     answered = _without_disk_names(shown(world, document, request))
     return Answer(201, answered, {"Azure-AsyncOperation": where, "Retry-After": str(PAUSE), **_etag(answered)})
@@ -93,7 +94,7 @@ def _created(world: World, operation: Document) -> None:
     running = {name: value for name, value in made.items() if name != "_problem"}
     running = with_power(running, "running", operation["ends"])
     world.keep(Guest(world, running).first_boot(operation["ends"]))
-    _name_cards(world, document)
+    name_cards(world, document)
 
 
 @operations.finisher("machine changed")
@@ -109,24 +110,6 @@ def _changed(world: World, operation: Document) -> None:
     if operation["status"] == "Succeeded" and operation.get("restarts"):
         changed = Guest(world, with_power(changed, "running", operation["ends"])).booted(operation["ends"])
     world.keep(changed)
-
-
-def delete_belongings(world: World, machine: Document) -> None:
-    """Delete the disks, network interfaces and addresses of a machine that are marked for deletion; detach the others."""
-    disks.set_free(world, machine)
-    for item in machine["properties"]["networkProfile"]["networkInterfaces"]:
-        nic = world.resource(item["id"])
-        if nic is None:
-            continue
-        if item.get("properties", {}).get("deleteOption") != "Delete":
-            rest = {k: v for k, v in nic["properties"].items() if k not in ("virtualMachine", "primary", "macAddress")}
-            world.keep({**nic, "properties": rest})
-            continue
-        for configuration in nic["properties"]["ipConfigurations"]:
-            address = configuration["properties"].get("publicIPAddress", {})
-            if address.get("properties", {}).get("deleteOption") == "Delete":
-                world.forget(address["id"])
-        world.forget(item["id"])
 
 
 def _seen(world: World, document: Document, version: str) -> Document:
@@ -168,7 +151,8 @@ def _change(world: World, rid: ResourceId, body: Body, existing: Document, reque
     if "dataDisks" in data:
         there = data_disks.attached(world, rid, asked, profile["dataDisks"])
         properties["storageProfile"] = {**profile, "dataDisks": there}
-    more = {name: body[name] for name in ("tags",) if name in body} | _identity(world, rid, body)
+    more = {name: body[name] for name in ("tags",) if name in body}
+    more |= _identity(world, rid, body, kept=request.method == "PATCH")
     # Until a machine has been allocated, a PUT is one more try to allocate it.
     unborn = request.method == "PUT" and (existing["_power"] == "creating" or "_problem" in existing)
     operation = operations.begin(
@@ -183,7 +167,7 @@ def _change(world: World, rid: ResourceId, body: Body, existing: Document, reque
     )
     document = {**existing, **more, "properties": properties, "_changes": existing.get("_changes", 1) + 1}
     world.keep(document)
-    _attach(world, document)
+    attach(world, document)
     where = operations.addresses(operation, request, document["location"])["Azure-AsyncOperation"]
     answered = shown(world, document, request)
     return Answer(200, answered, {"Azure-AsyncOperation": where, **_etag(answered)})
@@ -228,8 +212,12 @@ def _login(profile: Body, system: str) -> Body:
     }
 
 
-def _identity(world: World, rid: ResourceId, body: Body) -> Document:
-    """The identities of a machine as it asks for them; an existing one of its own is kept."""
+def _identity(world: World, rid: ResourceId, body: Body, *, kept: bool = False) -> Document:
+    """The identities of a machine as it asks for them; an existing one of its own is kept, and others if `kept`.
+
+    A PATCH adds those that it names and removes those that it gives as null:
+    https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-configure-managed-identities
+    """
     asked = body.get("identity") or {}
     kinds = [kind.strip() for kind in str(asked.get("type") or "None").split(",")]
     if kinds == ["None"]:
@@ -240,10 +228,10 @@ def _identity(world: World, rid: ResourceId, body: Body) -> Document:
         principal = there.get("principalId") or roles.new_principal(world, rid.text)
         identity |= {"principalId": principal, "tenantId": TENANT}
     if "UserAssigned" in kinds:
+        before = there.get("userAssignedIdentities") or {} if kept else {}
+        named = {**before, **(asked.get("userAssignedIdentities") or {})}
         identity["userAssignedIdentities"] = {
-            name: _of_user(world, name)
-            for name, wanted in (asked.get("userAssignedIdentities") or {}).items()
-            if wanted is not None
+            name: _of_user(world, name) for name, wanted in named.items() if wanted is not None
         }
     return {"identity": identity}
 
@@ -252,24 +240,6 @@ def _of_user(world: World, identifier: str) -> Body:
     if world.resource(identifier) is None:
         raise not_simulated(f"the user-assigned identity {identifier}, which nothing has created")
     return {"principalId": world.guid("principal", identifier), "clientId": world.guid("client", identifier)}
-
-
-def _attach(world: World, machine: Document) -> None:
-    for item in machine["properties"]["networkProfile"]["networkInterfaces"]:
-        nic = world.resource(item["id"])
-        if nic is not None and nic["type"] == NIC:
-            more = {"virtualMachine": {"id": machine["id"]}, "primary": True}
-            world.keep({**nic, "properties": {**nic["properties"], **more}})
-
-
-def _name_cards(world: World, machine: Document) -> None:
-    """A network interface has a MAC address once its machine has been started."""
-    for item in machine["properties"]["networkProfile"]["networkInterfaces"]:
-        nic = world.resource(item["id"])
-        if nic is not None:
-            digits = world.guid("mac", nic["id"]).replace("-", "").upper()[:6]
-            address = "-".join(["7C", "1E", "52", digits[:2], digits[2:4], digits[4:]])
-            world.keep({**nic, "properties": {**nic["properties"], "macAddress": address}})
 
 
 def _etag(answered: Document) -> dict[str, str]:

@@ -7,8 +7,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import unquote
 
 from local.azure.core.requests import Request
@@ -17,10 +16,10 @@ from local.azure.core.store import Document
 from local.azure.core.world import TENANT, World
 from local.azure.services.blobs.leases import BlobRefused, check_lease, lease, lease_headers
 from local.azure.services.blobs.lists import list_blobs, list_containers
+from local.azure.services.blobs.properties import metadata_headers, metadata_of, new_version, now_text, version_headers
 
 CONTAINERS = "blob containers"
 NAME = re.compile(r"(?=.{3,63}$)[a-z0-9](?:-?[a-z0-9])*")
-METADATA_NAME = re.compile(r"[A-Za-z_]\w*")
 RANGE = re.compile(r"bytes=(?P<first>\d+)-(?P<last>\d*)")
 KEPT = ("Content-Encoding", "Content-Language", "Content-Disposition", "Cache-Control")
 CHALLENGE = f"Bearer authorization_uri=https://login.microsoftonline.com/{TENANT}/oauth2/authorize resource_id=https://storage.azure.com"
@@ -51,19 +50,21 @@ def _create_container(world: World, request: Request, name: str) -> Answer:
         raise BlobRefused(400, "InvalidResourceName", "The specified resource name contains invalid characters.")
     if world.store.get(CONTAINERS, name):
         raise BlobRefused(409, "ContainerAlreadyExists", "The specified container already exists.")
-    document = {"name": name, "metadata": _metadata(request), **_version(world, name)}
-    return Answer(201, None, _tags(world.store.put(CONTAINERS, name, document)))
+    document = {"name": name, "metadata": metadata_of(request), **new_version(world, name)}
+    return Answer(201, None, version_headers(world.store.put(CONTAINERS, name, document)))
 
 
 def _show_container(world: World, request: Request, name: str) -> Answer:
     document = _container(world, name)
     policies = {"x-ms-has-immutability-policy": "false", "x-ms-has-legal-hold": "false"}
-    return Answer(200, None, {**_tags(document), **_meta_headers(document), **lease_headers(world, {}), **policies})
+    return Answer(
+        200, None, {**version_headers(document), **metadata_headers(document), **lease_headers(world, {}), **policies}
+    )
 
 
 def _describe_container(world: World, request: Request, name: str) -> Answer:
-    document = {**_container(world, name), "metadata": _metadata(request), **_version(world, name)}
-    return Answer(200, None, _tags(world.store.put(CONTAINERS, name, document)))
+    document = {**_container(world, name), "metadata": metadata_of(request), **new_version(world, name)}
+    return Answer(200, None, version_headers(world.store.put(CONTAINERS, name, document)))
 
 
 def _delete_container(world: World, _: Request, name: str) -> Answer:
@@ -96,13 +97,13 @@ def _put(world: World, request: Request, key: str) -> Answer:
         "md5": digest,
         "type": headers.get("x-ms-blob-content-type") or headers.get("Content-Type") or "application/octet-stream",
         "kept": {name: headers[f"x-ms-blob-{name}"] for name in KEPT if f"x-ms-blob-{name}" in headers},
-        "metadata": _metadata(request),
+        "metadata": metadata_of(request),
         "lease": (existing or {}).get("lease", {}),
-        "created": (existing or {}).get("created") or _now(world),
-        **_version(world, key),
+        "created": (existing or {}).get("created") or now_text(world),
+        **new_version(world, key),
     }
     world.store.put("blobs", _shelf_key(key), document)
-    return Answer(201, None, {**_tags(document), "Content-MD5": digest, "x-ms-request-server-encrypted": "true"})
+    return Answer(201, None, {**version_headers(document), "Content-MD5": digest, "x-ms-request-server-encrypted": "true"})
 
 
 def _get(world: World, request: Request, key: str) -> Answer:
@@ -130,8 +131,8 @@ def _describe(world: World, request: Request, key: str) -> Answer:
     document = _blob(world, key)
     _check_conditions(request, document)
     check_lease(world, request, document)
-    changed = {**document, "metadata": _metadata(request), **_version(world, key)}
-    return Answer(200, None, _tags(world.store.put("blobs", _shelf_key(key), changed)))
+    changed = {**document, "metadata": metadata_of(request), **new_version(world, key)}
+    return Answer(200, None, version_headers(world.store.put("blobs", _shelf_key(key), changed)))
 
 
 def _delete(world: World, request: Request, key: str) -> Answer:
@@ -146,7 +147,7 @@ def _lease(world: World, request: Request, key: str) -> Answer:
     document = _blob(world, key)
     status, held, headers = lease(world, request, document)
     world.store.put("blobs", _shelf_key(key), {**document, "lease": held})
-    return Answer(status, None, {**_tags(document), **headers})
+    return Answer(status, None, {**version_headers(document), **headers})
 
 
 def _list_containers(world: World, request: Request, _: str) -> Answer:
@@ -222,35 +223,9 @@ def _check_conditions(request: Request, document: Document | None) -> Answer | N
 def _headers(world: World, document: Document) -> dict[str, str]:
     told = {"x-ms-blob-type": "BlockBlob", "x-ms-creation-time": document["created"], "Accept-Ranges": "bytes"}
     return {
-        **_tags(document),
+        **version_headers(document),
         **document["kept"],
-        **_meta_headers(document),
+        **metadata_headers(document),
         **lease_headers(world, document["lease"]),
         **told,
     }
-
-
-def _metadata(request: Request) -> dict[str, str]:
-    given = {name[10:].lower(): value for name, value in request.headers.items() if name.lower().startswith("x-ms-meta-")}
-    if any(not METADATA_NAME.fullmatch(name) for name in given):
-        raise BlobRefused(
-            400, "InvalidMetadata", "The metadata specified is invalid. It has characters that are not permitted."
-        )
-    return given
-
-
-def _meta_headers(document: Document) -> dict[str, str]:
-    return {f"x-ms-meta-{name}": value for name, value in document["metadata"].items()}
-
-
-def _version(world: World, key: str) -> dict[str, str]:
-    digits = world.fresh_guid("blob", key).replace("-", "")[:15].upper()
-    return {"etag": f'"0x{digits}"', "modified": _now(world)}
-
-
-def _tags(document: Document) -> dict[str, str]:
-    return {"ETag": document["etag"], "Last-Modified": document["modified"]}
-
-
-def _now(world: World) -> str:
-    return format_datetime(datetime.fromtimestamp(world.seconds(), UTC), usegmt=True)

@@ -3,7 +3,8 @@
 import pytest
 
 from dormouse.clock import MINUTE
-from dormouse.idle.decision import NextAction, alarm
+from dormouse.idle.alarms import alarm
+from dormouse.idle.decision import NextAction
 from dormouse.idle.jobs.keeping import kept_until, last_job_ended
 from dormouse.idle.policy import IdlePolicy
 from dormouse.idle.verdict import VerdictKind

@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 
 from dormouse.clock import MINUTE, moment_text
-from dormouse.idle.decision import NextAction, alarm
+from dormouse.idle.alarms import alarm
+from dormouse.idle.decision import NextAction
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.jobs.waiting import WaitingJob
+from dormouse.idle.jobs.waking import with_woken_for
 from dormouse.idle.planning import Evaluated, plan_actions
 from dormouse.idle.recheck import recheck
 from dormouse.idle.schedules.schedule import read_schedule
-from dormouse.idle.tracking import ActionReason, Hold, IdleShutdown, Lease, LeaseAction, with_woken_for
+from dormouse.idle.tracking import ActionReason, Hold, IdleShutdown, Lease, LeaseAction
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import KEEP_TAG
 from tests.unit.builders import IDENTIFIER, NOW, case, decided, decision_on, machine, planned, remembered

@@ -1,0 +1,1 @@
+"""What the control plane itself costs: prices, the load of its machines, and the formula. Pure computation."""

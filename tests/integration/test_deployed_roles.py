@@ -1,0 +1,148 @@
+"""The roles that a deployment assigns: each has every action that its work needs, linked ones included, and no other.
+
+What is needed is what the simulated Azure has checked. Each test does all the work of one role, with this role and Reader
+only: an action that lacks ends it, and one that nothing has needed is listed.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from dormouse.blueprints.catalog import BLUEPRINTS
+from local.azure.services.authorization.assignments import ROLES
+from local.sandbox import Ground, temporary_ground
+from tests.fleet import FleetSide, machine, side, warm_up
+from tests.integration.environments.changes.test_changes_in_place import LARGE
+from tests.integration.environments.test_build_agent import SPEC as BUILD_AGENT
+from tests.integration.environments.test_build_agent import SPEED, Pipelines
+from tests.integration.environments.test_data_science import SPEC as DATA_SCIENCE
+from tests.integration.environments.test_hibernation import ABLE
+from tests.integration.idle.test_schedules_and_adoption import around, now_there
+from tests.support import AzureSide, ControlPlane, until
+
+IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
+    """A sandbox of its own, because what is checked is recorded for all that happens in one."""
+    with temporary_ground(speed=SPEED, timers=False) as running:
+        with running.client() as client:
+            warm_up(client)
+        yield running
+
+
+@pytest.fixture
+def fleet(ground: Ground) -> Iterator[FleetSide]:
+    with ground.client() as client, ground.simulation() as simulation:
+        yield from side(client, simulation)
+
+
+def assert_needed(azure: AzureSide, role: str) -> None:
+    """Requests have needed every action of a role, and none that is not allowed."""
+    checked = {action: allowed for action, allowed in azure.checked().items() if not action.endswith("/read")}
+    assert [action for action, allowed in checked.items() if not allowed] == []
+    assert sorted(checked) == sorted(action.lower() for action in ROLES[role])
+
+
+def test_sweeps_need_their_role(fleet: FleetSide, azure: AzureSide) -> None:
+    now = now_there(fleet)
+    azure.assign({"role": "reader"}, {"role": "sweep"})
+    soon = around(now + timedelta(minutes=2), 5, 600)
+    fleet.load(idle=machine(), rises=machine(idle="off", power="deallocated", tags={"dormouse-schedule": soon}))
+    asleep, awake = "deallocated", "running"
+    until(lambda: fleet.sweep() and (fleet.power("idle"), fleet.power("rises")) == (asleep, awake), "it does not act")
+    assert_needed(azure, "sweep")
+
+
+def test_adoption_needs_its_role(fleet: FleetSide, azure: AzureSide) -> None:
+    fleet.load(foundling=machine(idle=None, agent=False))
+    others = azure.found(fleet.group, IDENTITY, "others", {})
+    (there,) = fleet.simulation.get("/resources", params={"below": fleet.id("foundling").lower()}).json()["value"]
+    there["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {others: {}}}
+    card = azure.found(fleet.group, "Microsoft.Network/networkInterfaces", "foundling", {}, ipConfigurations=[])
+    there["properties"]["networkProfile"] = {"networkInterfaces": [{"id": card}]}
+    fleet.simulation.post("/resources/appear", json=there).raise_for_status()
+    azure.assign({"role": "reader"}, {"role": "adopt"})
+    plane, body = ControlPlane(fleet.control_plane), {"machine": fleet.id("foundling")}
+    for verb in ("adopt", "release"):
+        ended = plane.follow(fleet.control_plane.post(f"/machines/{verb}", json=body))
+        assert ended["outcome"] == "succeeded", ended["reason"]
+    (there,) = fleet.simulation.get("/resources", params={"below": fleet.id("foundling").lower()}).json()["value"]
+    assert (there["identity"]["type"], list(there["identity"]["userAssignedIdentities"])) == (
+        "SystemAssigned, UserAssigned",
+        [others],
+    )
+    assert_needed(azure, "adopt")
+
+
+def succeeded(operation: dict[str, Any]) -> None:
+    assert operation["outcome"] == "succeeded", operation["reason"]
+
+
+def test_environments_of_every_blueprint_need_the_role_of_building(ground: Ground, azure: AzureSide, name: str) -> None:
+    assert LIVES.keys() == BLUEPRINTS.keys()
+    azure.assign({"role": "reader"}, {"role": "provision"})
+
+    def live(blueprint: str) -> None:
+        with ground.client() as client, ground.simulation() as simulation:
+            LIVES[blueprint](ControlPlane(client), AzureSide(simulation), f"{name}-{blueprint}")
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(live, LIVES))
+    assert_needed(azure, "provision")
+
+
+def _live_as_a_workstation(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    """Everything that can be done to one environment; something of others in its group lets it be deleted piece by piece."""
+    control_plane.up(name, ABLE)
+    _fail_halfway(control_plane, azure, name)
+    for verb in ("hibernate", "start", "restart", "rotate-password", "stop"):
+        succeeded(control_plane.follow(control_plane.post(name, verb)))
+    changed = {**ABLE, "size": LARGE, "disk": {"size_gib": 256}, "allow_from": ["10.1.0.0/16"]}
+    succeeded(control_plane.provision(name, changed))
+    azure.found_address(f"rg-dormouse-{name}", f"theirs-{name}", tags={})
+    succeeded(control_plane.follow(control_plane.delete(name, snapshot="true")))
+
+
+def _live_as_a_data_science_machine(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    """With a data disk that outlives it."""
+    succeeded(control_plane.provision(name, {**DATA_SCIENCE, "data_disks": [{"keep": True}]}))
+    succeeded(control_plane.down(name))
+    assert azure.disks(name)
+
+
+def _live_as_build_agents(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    """Agents that a token registers, and one that an identity registers."""
+    pipelines = Pipelines(azure)
+    control_plane.up(name, {**BUILD_AGENT, "count": 1})
+    succeeded(control_plane.down(name))
+    identity = azure.found(f"shared-{name}", IDENTITY, "agents", {})
+    pipelines.set_up(member=True, identities=(identity,))
+    fields = {"authentication": "entra", "identity": identity, "count": 1}
+    control_plane.up(name, {**{key: value for key, value in BUILD_AGENT.items() if key != "token_secret"}, **fields})
+    succeeded(control_plane.down(name))
+
+
+def _fail_halfway(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    """Parts that users have deleted are created again; one of them fails, and all of these are rolled back."""
+    for kind in (
+        "Microsoft.Compute/virtualMachines/extensions",
+        "Microsoft.Storage/storageAccounts/blobServices/containers",
+    ):
+        for lost in azure.of_type(name, kind):
+            azure.client.post("/resources/vanish", json={"id": lost["id"]}).raise_for_status()
+    azure.spoil(method="PUT", path=f"vm-{name}/extensions/", effect="fail", code="VMExtensionProvisioningError", times=1)
+    ended = control_plane.provision(name, ABLE)
+    assert (ended["outcome"], ended["leftovers"]) == ("failed", []), ended["reason"]
+    succeeded(control_plane.provision(name, ABLE))
+
+
+LIVES: dict[str, Callable[[ControlPlane, AzureSide, str], None]] = {
+    "build-agent": _live_as_build_agents,
+    "data-science": _live_as_a_data_science_machine,
+    "workstation": _live_as_a_workstation,
+}
