@@ -255,6 +255,6 @@ CASES = (
 HELD_BESIDE = {"method": "DELETE", "path": "/resourcegroups/rg-dormouse-leased"}
 # It runs after the pages of its sweep have ended, for one read: its recorded histories stand for it.
 NEVER_HELD = (sweep_missing,)
-# A gap: a sweep starts it only if a schedule or a job wakes a machine whose size has no capacity, which no case brings about.
-# No run has it in flight or records it; only the rule for orchestrators protects it.
+# A gap: a sweep starts it only if a schedule or a job wakes a machine whose size has no capacity, which no case brings
+# about. No run has it in flight or records it; only the rule for orchestrators protects it.
 NEVER_RUN = (start_with_other_size,)
