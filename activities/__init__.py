@@ -14,6 +14,7 @@ ALL: tuple[Activity, ...] = (
     generic.observe_resource,
     generic.check_preflight,
     generic.put_resource,
+    generic.read_put,
     generic.read_outputs,
     generic.delete_resource,
     generic.list_deleted,

@@ -12,6 +12,7 @@ from dormouse.environments.operations import Adoption
 from dormouse.environments.requests import PollRequest
 from dormouse.environments.results import InstanceView, Refusal, RefusalReason
 from dormouse.guest.installation import install_script, remove_script
+from dormouse.idle.responsibility import text_of_others
 from dormouse.records.machines import MachineRecords
 from dormouse.resources.compute.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, key_of
 
@@ -26,8 +27,10 @@ async def read_machine(request: str, cloud: Cloud) -> InstanceView:
 
 
 async def tag_machine(request: Adoption, cloud: Cloud) -> Answer:
-    """Start tagging a VM, and add a system-assigned identity if its agent needs one."""
+    """Start tagging a VM, and add an identity if its agent needs one; refused if another deployment has the VM."""
     machine: Any = await get_existing(_machines(request, cloud).get(request.group, request.name))
+    if refused := _of_others(machine, cloud):
+        return refused
     kept = {name: value for name, value in (machine.get("tags") or {}).items() if name.lower() not in request.tags}
     change: dict[str, Any] = {"tags": {**kept, **request.tags}}  # tag names are case-insensitive in Azure
     kind = str((machine.get("identity") or {}).get("type", ""))
@@ -39,8 +42,10 @@ async def tag_machine(request: Adoption, cloud: Cloud) -> Answer:
 
 
 async def untag_machine(request: Adoption, cloud: Cloud) -> Answer:
-    """Start removing Dormouse's tags from a VM; its identity stays, because others may use it."""
+    """Start removing Dormouse's tags from a VM, unless another deployment has it; its identity stays: others may use it."""
     machine: Any = await get_existing(_machines(request, cloud).get(request.group, request.name))
+    if refused := _of_others(machine, cloud):
+        return refused
     tags = {name: value for name, value in (machine.get("tags") or {}).items() if name.lower() not in OURS}
     if tags == machine.get("tags"):
         return Done()
@@ -81,6 +86,15 @@ async def forget_agent(request: Adoption, cloud: Cloud) -> str:
     """Delete the record of a VM's agent after the agent was removed."""
     await MachineRecords(cloud.tables).forget_heard(key_of(request.machine))
     return request.machine
+
+
+def _of_others(machine: Any, cloud: Cloud) -> Refused | None:
+    """The refusal for a machine whose tags name another deployment, which may have adopted it a moment ago."""
+    tags = {name.lower(): str(value) for name, value in (machine.get("tags") or {}).items()}
+    deployment = tags.get(DEPLOYMENT_TAG, cloud.settings.deployment_id)
+    if deployment == cloud.settings.deployment_id:
+        return None
+    return Refused(Refusal(RefusalReason.CONFLICT, text_of_others(deployment)))
 
 
 def _machines(request: Adoption, cloud: Cloud) -> Any:

@@ -194,3 +194,12 @@ output appName string = app.outputs.name
 
 @description('The resource group of the control plane.')
 output groupName string = group.name
+
+@description('The setting DEPLOYMENT_ID.')
+output deploymentId string = deploymentId
+
+@description('The object ID of the identity that the app runs as.')
+output principalId string = identity.outputs.principalId
+
+@description('The custom roles of the app in this subscription, by their names in roles.json.')
+output roles array = concat(['sweep'], adoption ? ['adopt'] : [], provisioning ? ['provision'] : [])

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from release.check import faults_of
-from release.layout import APP, PACKAGES, STRAY
+from release.layout import APP, FUNCTIONS, PACKAGES, STRAY
 from release.lock import PYTHON, ROOT, TARGET, pip
 
 UNWANTED = ("__pycache__", "*.pyc", "*.pyi")
@@ -61,14 +61,19 @@ def copy_app(folder: Path) -> None:
             shutil.copy(source, folder / name)
 
 
-def import_seconds(folder: Path) -> float:
-    """How long an unpacked package is imported, with nothing on the path but itself and the standard library."""
+def imported(folder: Path) -> tuple[float, list[str]]:
+    """How long an unpacked package is imported (seconds), with nothing on the path but itself and the standard library.
+
+    Also returns the sorted names of its functions.
+    """
     path = [str(folder), str(folder / PACKAGES)]
-    begin = f"import sys, time; sys.path[:0] = {path}; begun = time.perf_counter()"
-    code = f"{begin}; import function_app; print(time.perf_counter() - begun)"
+    begin = f"import json, sys, time; sys.path[:0] = {path}; begun = time.perf_counter()"
+    names = "sorted(one.get_function_name() for one in function_app.app.get_functions())"
+    code = f"{begin}; import function_app; taken = time.perf_counter() - begun; print(json.dumps([taken, {names}]))"
     command = [sys.executable, "-I", "-S", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own words
-    return float(done.stdout)
+    seconds, functions = json.loads(done.stdout)
+    return seconds, functions
 
 
 def host_json(backend: str) -> dict[str, Any]:
@@ -93,7 +98,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def main() -> None:
-    """Build the package and say where it is and how large."""
+    """Build the package, list its functions beside it, and say where it is and how large."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backend", choices=sorted(BACKENDS), default="storage")
     parser.add_argument("--out", type=Path, default=ROOT / "dist" / "dormouse.zip")
@@ -107,9 +112,10 @@ def main() -> None:
         if faults := faults_of(Path(name)):
             raise SystemExit("\n".join(faults))
         archive(Path(name), asked.out)
-        size, imported = sum(path.stat().st_size for path in _files(Path(name))), import_seconds(Path(name))
+        size, (seconds, functions) = sum(path.stat().st_size for path in _files(Path(name))), imported(Path(name))
+    (asked.out.parent / FUNCTIONS).write_text(json.dumps(functions, indent=2) + "\n")
     packed = asked.out.stat().st_size
-    sys.stdout.write(f"{asked.out}: {packed / 1e6:.1f} MB ({size / 1e6:.0f} MB unpacked), imported in {imported:.2f} s\n")
+    sys.stdout.write(f"{asked.out}: {packed / 1e6:.1f} MB ({size / 1e6:.0f} MB unpacked), imported in {seconds:.2f} s\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 # Tests that run a host or a simulated Azure, whose seconds are fractions of real ones.
 ACCELERATED = tuple(
     f"tests/{folder}/"
-    for folder in ("cli", "conformance", "docs", "e2e", "faults", "hazards", "host", "integration", "simulator")
+    for folder in ("cli", "conformance", "docs", "e2e", "faults", "hazards", "host", "integration", "release", "simulator")
 )
 # More failures than these have a cause that the load of the computer does not explain.
 MOST = 5

@@ -180,6 +180,12 @@ class AzureSide:
         machine["properties"]["storageProfile"]["osDisk"]["diffDiskSettings"] = {"option": "Local"}
         self._appear(machine)
 
+    def inside(self, name: str) -> dict[str, Any]:
+        """What is inside the machine of an environment: its accounts, and whom its hub lets in."""
+        machine = self.of_type(name, "Microsoft.Compute/virtualMachines")[0]["id"]
+        found: dict[str, Any] = self.client.get("/machines/inside", params={"id": machine}).raise_for_status().json()
+        return found
+
     def shadow(self, name: str) -> str:
         """The administrator's line in /etc/shadow: account and hash; "" as long as the first password was never changed."""
         machine = self.of_type(name, "Microsoft.Compute/virtualMachines")[0]["id"]

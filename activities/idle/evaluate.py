@@ -68,7 +68,8 @@ async def evaluate_page(request: PageRequest, cloud: Cloud) -> PageFound:
     cases, unknown = await with_evictions(cases, cloud)
     outside = await HostMetrics(cloud).of(list(_questions(cases)), request.now)
     found = [_evaluate(_with_evidence(case, known, outside)) for case in cases]
-    problems = {host.problem for host in outside.values() if host.problem} | ({unknown} if unknown else set())
+    problems = {host.problem for host in outside.values() if host.problem}
+    problems |= {text for text in (unknown, known.rules.neighbours.twins) if text}
     return await _store(request, found, known, problems, cloud)
 
 
@@ -127,7 +128,7 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
         return PageFound(SweepSummary(agents=agents))
     remembered = await _remembered([machine.key for machine in missing], fleet)
     environments = Documents({record.name: record for record in known_environments})
-    known = Known(rules_of(cloud), remembered=remembered, environments=environments)
+    known = Known(await rules_of(cloud), remembered=remembered, environments=environments)
     gone = [machine for machine in missing if machine.key in remembered.readable]
     found = [_evaluate(_with_evidence(_case(machine, known, request.now), known, {})) for machine in gone]
     stored = await _store(request, found, known, set(), cloud)
@@ -157,8 +158,8 @@ def _machines_of(record: EnvironmentRecord) -> Iterator[VirtualMachine]:
         yield VirtualMachine(identifier, name, subscription, group, record.region, "", State.ABSENT, tags=tags)
 
 
-def rules_of(cloud: Cloud) -> EvaluationRules:
-    """The settings that apply to all machines."""
+async def rules_of(cloud: Cloud) -> EvaluationRules:
+    """The settings that apply to all machines, and the other deployments; raises CloudUnavailable or ReadRefused."""
     settings = cloud.settings
     return EvaluationRules(
         settings.idle_policy,
@@ -167,11 +168,13 @@ def rules_of(cloud: Cloud) -> EvaluationRules:
         settings.longest_hold_minutes,
         settings.azure_subscription_id,
         settings.deployment_id,
+        settings.unassigned_machines,
+        await cloud.deployments.neighbours(),
     )
 
 
 async def _known(machines: Sequence[VirtualMachine], cloud: Cloud) -> Known:
-    fleet, records, known = MachineRecords(cloud.tables), Records(cloud.tables), Known(rules_of(cloud))
+    fleet, records, known = MachineRecords(cloud.tables), Records(cloud.tables), Known(await rules_of(cloud))
     if not machines:
         return known
     keys = sorted(machine.key for machine in machines)

@@ -15,7 +15,7 @@ from dormouse.environments.answers import Answer, Done, Pending
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.errors import CloudUnavailable, ConcurrentChange, RefusedByAzure, UnreadableRecord
 from dormouse.idle.decision import NextAction
-from dormouse.idle.evaluation import evaluation_of, machines_needing, with_evidence
+from dormouse.idle.evaluation import EvaluationRules, evaluation_of, machines_needing, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.recheck import has_begun, recheck
 from dormouse.idle.sweep import BATCH_SECONDS, ActionClaim, ActionStarted, ClaimBatch, ClaimResult, PlannedAction
@@ -63,7 +63,11 @@ async def begin_claims(request: ClaimBatch, cloud: Cloud) -> list[ActionStarted]
     """
     planned = [claim.planned for claim in request.claims]
     outside = await _host_metrics(planned, cloud)
-    return list(await asyncio.gather(*(_begin(claim, outside, cloud) for claim in request.claims)))
+    try:
+        rules = await rules_of(cloud)
+    except (CloudUnavailable, RefusedByAzure) as error:
+        return [ActionStarted(why=str(error), again=isinstance(error, CloudUnavailable)) for _ in planned]
+    return list(await asyncio.gather(*(_begin(claim, outside, rules, cloud) for claim in request.claims)))
 
 
 async def _host_metrics(planned: Sequence[PlannedAction], cloud: Cloud) -> dict[str, HostEvidence]:
@@ -72,11 +76,14 @@ async def _host_metrics(planned: Sequence[PlannedAction], cloud: Cloud) -> dict[
     return await HostMetrics(cloud).of([Question(plan.machine, plan.window) for plan in running], cloud.now())
 
 
-async def _begin(claim: ActionClaim, outside: dict[str, HostEvidence], cloud: Cloud) -> ActionStarted:
+async def _begin(
+    claim: ActionClaim, outside: dict[str, HostEvidence], rules: EvaluationRules, cloud: Cloud
+) -> ActionStarted:
     planned = claim.planned
     try:
         async with asyncio.timeout(READ_SECONDS):
-            held, case = await asyncio.gather(Records(cloud.tables).lock(planned.lock), read_again(planned, outside, cloud))
+            lock, machine = Records(cloud.tables).lock(planned.lock), read_again(planned, outside, rules, cloud)
+            held, case = await asyncio.gather(lock, machine)
     except UnreadableRecord as error:  # the record may contain a hold
         return ActionStarted(why=f"{error}.")
     except RefusedByAzure as error:
@@ -106,7 +113,9 @@ async def _change_power(claim: ActionClaim, cloud: Cloud) -> Answer:
         return Pending(0.0, detail=f"Azure could not be reached ({type(error).__name__})")
 
 
-async def read_again(planned: PlannedAction, outside: dict[str, HostEvidence], cloud: Cloud) -> Evaluation | None:
+async def read_again(
+    planned: PlannedAction, outside: dict[str, HostEvidence], rules: EvaluationRules, cloud: Cloud
+) -> Evaluation | None:
     """The machine from fresh data: instance view, tags, newest heartbeat, holds, leases; None if it no longer exists."""
     fleet, machine = MachineRecords(cloud.tables), planned.machine
     view, tracked, heard, record = await asyncio.gather(
@@ -119,7 +128,6 @@ async def read_again(planned: PlannedAction, outside: dict[str, HostEvidence], c
         return None
     host = outside.get(machine.id.lower(), HostEvidence())
     fresh = replace(machine, state=view.state, tags=view.tags, vm_id=view.vm_id, provisioning=view.provisioning)
-    rules = rules_of(cloud)
     states = await _states_of_dependents(machine, record, cloud)
     case = evaluation_of(replace(fresh, environment=""), record, tracked, rules, cloud.now(), states=states)
     case = replace(case, job=planned.job)

@@ -119,7 +119,7 @@ async def _cases_of(members: Sequence[Member], now: float, cloud: Cloud) -> dict
 
 
 async def _case(record: EnvironmentRecord, machine: VirtualMachine, now: float, cloud: Cloud) -> Evaluation:
-    fleet, rules = MachineRecords(cloud.tables), rules_of(cloud)
+    fleet, rules = MachineRecords(cloud.tables), await rules_of(cloud)
     try:
         tracked, heard = await asyncio.gather(fleet.tracked(machine.key), fleet.heard(machine.key))
     except UnreadableRecord as error:

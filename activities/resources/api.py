@@ -61,13 +61,15 @@ class ResourceApi:
 
     `update` changes an existing resource, such as its size, where a put of its whole body is not possible. `suspend` comes
     before what the resource needs is stopped or deleted, and `resume` after it was started. `detach` keeps resources from
-    being deleted together with this one. `preflight` finds early what Azure would refuse late.
+    being deleted together with this one. `read_put` is what the body of the last response to a put says, where a script
+    inside a machine does it. `preflight` finds early what Azure would refuse late.
     """
 
     put: Put
     get: Get
     delete: Act
     update: Put | None = None
+    read_put: Callable[[Resource, Any], Answer] | None = None
     power: Callable[[PowerRequest, Cloud], Awaitable[Answer]] | None = None
     probe: ProbeApi | None = None
     suspend: Act | None = None

@@ -38,6 +38,17 @@ async def put_resource(request: PutRequest, cloud: Cloud) -> Answer:
     return await put(request, cloud)
 
 
+async def read_put(request: PollRequest, cloud: Cloud) -> Answer:
+    """Poll a put that a script inside a machine makes; when it has ended, its output decides."""
+    answer, body = await cloud.ask(request.url)
+    if not isinstance(answer, Done):
+        return answer
+    assert request.resource is not None
+    read = api_of(request.resource).read_put
+    assert read is not None
+    return read(request.resource, body)
+
+
 async def read_outputs(request: Resource, cloud: Cloud) -> Answer:
     """Read the outputs of an existing resource."""
     observed = await api_of(request).get(request, cloud)

@@ -14,7 +14,7 @@ from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records
 from dormouse.resources.keyvault import PASSWORD as KIND
-from dormouse.resources.keyvault import PASSWORD_SINCE, SECRETS
+from dormouse.resources.keyvault import PASSWORD_SINCE, SECRETS, USERNAME
 from dormouse.resources.kinds import Observed
 from dormouse.resources.naming import name_of, ulid_in_secret
 from dormouse.resources.plan import Resource
@@ -36,7 +36,10 @@ async def put_password(request: PutRequest, cloud: Cloud) -> Answer:
     if not isinstance(there, Refused) or there.refusal.code != "SecretNotFound":
         return there
     if request.existing:  # the password of a resource that exists is the one in the deleted secret
-        return await _recover(name, cloud)
+        found = await _recover(name, cloud)
+        # The account of a named user is given a new password by its own put, whether or not there was another one.
+        if USERNAME not in request.resource.settings or not _was_purged(found):
+            return found
     put = await cloud.put(cloud.secrets.set_secret, name, new_password(), content_type="password", tags=tags)
     if isinstance(put, Refused) and any(words in put.refusal.detail for words in MOVING):
         return Pending(PAUSE)
@@ -100,6 +103,11 @@ async def _recover(name: str, cloud: Cloud) -> Answer:
         return Refused(Refusal(RefusalReason.CONFLICT, detail))
     detail = f"The secret {name} was deleted and could not be recovered (HTTP {response.status_code})."
     return Refused(Refusal(RefusalReason.FORBIDDEN, detail))
+
+
+def _was_purged(answer: Answer) -> bool:
+    """Whether there is no deleted secret that could be recovered."""
+    return isinstance(answer, Refused) and answer.refusal.reason is RefusalReason.CONFLICT
 
 
 async def delete_password(resource: Resource, cloud: Cloud) -> Answer:

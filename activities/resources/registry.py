@@ -13,6 +13,7 @@ from activities.resources.arm import (
     snapshot_by_id,
 )
 from activities.resources.compute import VIRTUAL_MACHINE
+from activities.resources.hub_users import HUB_USERS
 from activities.resources.identity import ROLE_ASSIGNMENT
 from activities.resources.keyvault import PASSWORD
 from activities.resources.permissions import rights_suffice
@@ -33,6 +34,7 @@ API: dict[str, ResourceApi] = {
     "virtual_machine": VIRTUAL_MACHINE,
     "machine_extension": arm(),
     "disk": ResourceApi(put_by_id, get_by_id, delete_by_id, update=patch_by_id, snapshot=snapshot_by_id),
+    "hub_users": HUB_USERS,
     "role_assignment": ROLE_ASSIGNMENT,
     "token_access": ACCESS,
     "pipelines_agent": AGENT,

@@ -87,10 +87,18 @@ class ControlPlane:
         return Response(document, document_text(document))
 
     def command(
-        self, method: str, path: str, body: dict[str, Any] | None = None, *, dry_run: bool = False, **flags: bool
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        dry_run: bool = False,
+        user: str = "",
+        **flags: bool,
     ) -> Response:
         """Send a command, with retries that share one Idempotency-Key; raises a CommandError."""
         query = {name: "true" for name, wanted in {"dry_run": dry_run, **flags}.items() if wanted}
+        query |= {"user": user} if user else {}
         try:
             return self._send_with_retries(method, path, body, query, {IDEMPOTENCY_KEY: uuid.uuid4().hex})
         except KeyboardInterrupt:

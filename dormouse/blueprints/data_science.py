@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from dormouse.blueprints.blueprint import Blueprint
 from dormouse.blueprints.fields import CALLER, DriverVersion, PublicKey, Size, Source, Username, WeeklyHours
+from dormouse.blueprints.hub_users import MOST_USERS, HubUser, repeated_names, user_misfits
 from dormouse.blueprints.placement import MachineSpec, machine_of
 from dormouse.blueprints.python_packages import PythonPackages
 from dormouse.blueprints.rstudio import rstudio_misfits
@@ -19,6 +20,7 @@ from dormouse.resources.compute.data_disks import with_data_disks
 from dormouse.resources.compute.hibernation import hibernation_extension
 from dormouse.resources.compute.virtual_machines import Machine, driver_feature, nvidia_driver, virtual_machine
 from dormouse.resources.features import DataDisks, Feature, GuestSetup, JupyterHub
+from dormouse.resources.hub_users import hub_users, user_passwords
 from dormouse.resources.identity import with_user_identity
 from dormouse.resources.keyvault import password
 from dormouse.resources.network import SSH, network_interface, public_address, security_group, virtual_network
@@ -113,7 +115,7 @@ class Certificate(Part):
 class DataScienceSpec(MachineSpec):
     """One machine of any size with JupyterHub on port 8000 over TLS, open to its owner's address only."""
 
-    changeable: ClassVar[frozenset[str]] = MachineSpec.changeable | {"allow_from", "idle", "schedule"}
+    changeable: ClassVar[frozenset[str]] = MachineSpec.changeable | {"allow_from", "idle", "schedule", "users"}
 
     blueprint: Annotated[Literal["data-science"], doc("The blueprint.", "data-science")]
     size: Annotated[Size, doc("The VM size, with or without GPUs.", "Standard_E4s_v5")] = "Standard_E4s_v5"
@@ -141,6 +143,11 @@ class DataScienceSpec(MachineSpec):
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA... ana",
         ),
     ] = None
+    users: Annotated[
+        tuple[HubUser, ...],
+        Several(MOST_USERS, repeated_names),
+        doc("The users of JupyterHub besides the administrator; everyone else is refused.", [{"name": "ben"}]),
+    ] = ()
     certificate: Annotated[
         Certificate | None, doc("The certificate that JupyterHub serves; null for a self-signed one.", None)
     ] = None
@@ -162,8 +169,9 @@ class DataScienceSpec(MachineSpec):
     ] = ("numpy", "pandas", "scipy", "scikit-learn", "matplotlib")
 
     def misfits(self) -> Sequence[Fault]:
-        """The faults of a size that does not fit disks or setup, of disks in each other's way, of an image for RStudio."""
-        return [*super().misfits(), *_disk_misfits(self), *rstudio_misfits(self.image, asked=self.rstudio)]
+        """The faults of a size, of disks, of an image for RStudio and of users that do not fit together."""
+        users = user_misfits(self.users, self.admin_username, sudo=self.sudo)
+        return [*super().misfits(), *_disk_misfits(self), *rstudio_misfits(self.image, asked=self.rstudio), *users]
 
 
 def _disk_misfits(spec: DataScienceSpec) -> Iterator[Fault]:
@@ -187,6 +195,8 @@ def data_science(spec: DataScienceSpec, target: DeploymentTarget) -> Sequence[Re
     disks = [data_disks.DataDisk(one.size_gib, one.type, one.keep, one.disk_id or "") for one in spec.data_disks]
     served = ("ssh", f"https:{HUB_PORT}", *([f"rstudio:{HUB_PORT}"] if spec.rstudio else []))
     driver = nvidia_driver(target, machine, vm)
+    extensions = [*driver, *hibernation_extension(target, machine, vm, driver)]
+    passwords = user_passwords(target, [user.name for user in spec.users])
     return [
         resource_group(target),
         virtual_network(target, spec.network.address_space, spec.network.subnet),
@@ -194,19 +204,22 @@ def data_science(spec: DataScienceSpec, target: DeploymentTarget) -> Sequence[Re
         public_address(target, dict.fromkeys(served, spec.admin_username)),
         network_interface(target),
         secret,
+        *passwords,
         *with_data_disks(target, vm, disks),
-        *driver,
-        *hibernation_extension(target, machine, vm, driver),
+        *extensions,
+        hub_users(vm, {user.name: user.sudo for user in spec.users}, passwords, extensions),
     ]
 
 
 def _setup(spec: DataScienceSpec, machine: Machine, target: DeploymentTarget) -> GuestSetup:
     secret, identity = _certificate(spec)
+    names = (spec.admin_username, *(user.name for user in spec.users))
+    sudoers = tuple(user.name for user in spec.users if user.sudo)
     paths = tuple(disk.mount_path for disk in spec.data_disks)
     features: list[Feature] = [
         *driver_feature(machine),
         *([DataDisks(paths)] if paths else []),
-        JupyterHub((spec.admin_username,), spec.python_packages, spec.sudo, secret, identity, rstudio=spec.rstudio),
+        JupyterHub(names, spec.python_packages, spec.sudo, secret, identity, rstudio=spec.rstudio, sudoers=sudoers),
         *target.agent,
     ]
     return GuestSetup(spec.admin_username, tuple(features))

@@ -15,13 +15,16 @@ from dormouse.text.validators import Matching
 CALLER = "caller"
 
 # https://learn.microsoft.com/azure/virtual-machines/linux/faq
-BANNED_USERNAMES = frozenset(
+BANNED_BY_AZURE = frozenset(
     "1 123 a actuser adm admin admin1 admin2 administrator aspnet backup console david guest john owner root server sql "  # noqa: SIM905
-    "support support_388945a0 sys test test1 test2 test3 user user1 user2 user3 user4 user5 video "
-    # system accounts of Ubuntu and of the packages that the setup installs
-    "bin daemon games gnats irc lp mail man messagebus news nobody polkitd proxy sshd sync syslog systemd-network "
+    "support support_388945a0 sys test test1 test2 test3 user user1 user2 user3 user4 user5 video".split()
+)
+# system accounts of Ubuntu and of the packages that the setup installs
+SYSTEM_ACCOUNTS = frozenset(
+    "bin daemon games gnats irc lp mail man messagebus news nobody polkitd proxy sshd sync syslog systemd-network "  # noqa: SIM905
     "sudo systemd-resolve systemd-timesync tcpdump ubuntu uucp uuidd www-data xrdp".split()
 )
+BANNED_USERNAMES = BANNED_BY_AZURE | SYSTEM_ACCOUNTS
 KEY_KINDS = ("ssh-ed25519", "ssh-rsa")
 LONGEST_KEY, SHORTEST_KEY = 2000, 40
 WIDEST_SOURCE = 16  # a large site

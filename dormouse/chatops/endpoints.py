@@ -70,7 +70,7 @@ class GenericAnswer:
 
 async def slack_command(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """A slash command of Slack's: answered at once, and again at its `response_url` when something has come of it."""
-    form = _form(from_slack(req, context.dependencies.settings.slack_signing_secret, context.dependencies.now()))
+    form = _form(from_slack(req, context.dependencies.settings.slack_secrets, context.dependencies.now()))
     if form.get("ssl_check"):
         return answer({})
     return answer({"response_type": "ephemeral", **slack_message((await _taken_from_slack(form, context)).card)})
@@ -78,7 +78,7 @@ async def slack_command(req: func.HttpRequest, context: Context) -> func.HttpRes
 
 async def slack_interaction(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """A click on a button in Slack, which says a command; the answer follows at its `response_url`."""
-    form = _form(from_slack(req, context.dependencies.settings.slack_signing_secret, context.dependencies.now()))
+    form = _form(from_slack(req, context.dependencies.settings.slack_secrets, context.dependencies.now()))
     payload = json_object(form.get("payload", "").encode())
     said = _clicked(payload)
     if said is not None and not context.dependencies.settings.takes_slack_answers(said.reply_to):
@@ -92,7 +92,7 @@ async def slack_interaction(req: func.HttpRequest, context: Context) -> func.Htt
 
 async def teams_message_in(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """A message to the outgoing webhook in Teams: answered with a card, in the one answer that there is."""
-    activity = json_object(from_teams(req, context.dependencies.settings.teams_webhook_secret))
+    activity = json_object(from_teams(req, context.dependencies.settings.teams_secrets))
     require_present(moment_in(str(activity.get("timestamp", ""))), context.dependencies.now())
     sender, once = _part(activity, "from"), str(activity.get("id") or "")
     known = str(sender.get("aadObjectId") or "").lower()
@@ -106,7 +106,7 @@ async def teams_message_in(req: func.HttpRequest, context: Context) -> func.Http
 
 async def generic_message(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """A command from any other chat or script: JSON in, JSON out."""
-    message = model_of(GenericMessage, json_object(from_others(req, context.dependencies.settings.chatops_secret)))
+    message = model_of(GenericMessage, json_object(from_others(req, context.dependencies.settings.chatops_secrets)))
     require_present(moment_in(message.at), context.dependencies.now())
     said = ChatMessage(Channel.GENERIC, message.user, message.text, message.id)
     return answer(GenericAnswer.of(await _first_answer(said, context, PATIENCE)))

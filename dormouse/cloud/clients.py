@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from azure.mgmt.storage.aio import StorageManagementClient
     from azure.monitor.querymetrics.aio import MetricsClient
 
+    from dormouse.cloud.deployments import Deployments
     from dormouse.cloud.prices import Prices
     from dormouse.resources.sizes.price_rows import Price
 
@@ -121,6 +122,13 @@ class Cloud:
         from dormouse.cloud.prices import Prices
 
         return Prices(self)
+
+    @cached_property
+    def deployments(self) -> "Deployments":
+        """The other deployments of the control plane."""
+        from dormouse.cloud.deployments import Deployments
+
+        return Deployments(self)
 
     @cached_property
     def authorization(self) -> "AuthorizationManagementClient":

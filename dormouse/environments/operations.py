@@ -47,7 +47,8 @@ class Alternative:
 class Provision:
     """Input of `provision_environment`: the plan, and its alternatives in the order in which they are tried.
 
-    The alternatives are for the case that Azure has no capacity for the plan; `placement` is that of the plan.
+    The alternatives are for the case that Azure has no capacity for the plan; `placement` is that of the plan. `obsolete`
+    are resources of earlier plans that are deleted once the plan is in effect.
     """
 
     plan: Plan
@@ -56,6 +57,7 @@ class Provision:
     was_ready: bool = False
     placement: Placement | None = None
     alternatives: tuple[Alternative, ...] = ()
+    obsolete: tuple[Resource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +109,15 @@ class Resize:
 class PasswordRotation:
     """Input of `rotate_password`: the resources of the environment, those with a guest setup included.
 
-    `note` says why it began if it was not requested, and ends the reason of the outcome.
+    `note` says why it began if it was not requested, and ends the reason of the outcome. `only` names the secrets that are
+    renewed (empty: all).
     """
 
     operation: str
     environment: str
     resources: tuple[Resource, ...]
     note: str = ""
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

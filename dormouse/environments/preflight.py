@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence, Set
 
 from dormouse.environments.results import GroupView, PreflightResult, Refusal, RefusalReason, ResourceStatus
+from dormouse.lifecycle import State
 from dormouse.resources.kinds import Difference
 from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Plan, Resource
@@ -15,6 +16,7 @@ GROUP_OF_OTHERS = (
 
 
 OR_RESIZE = {"size": ", or use the command resize"}
+RUN_FIRST = "can change only while {machine} is running, and it is {state}; start the environment first"
 WAKE_FIRST = "cannot change while the machine is hibernated; start the environment, then stop it"
 
 
@@ -95,6 +97,18 @@ def obstacle_text(difference: Difference) -> str:
         advice = f"write {difference.observed!r}, or delete the environment and create it again"
         return f"{change}: {difference.obstacle}; {advice}"
     return f"{change} while the machine is not stopped; stop the environment first{OR_RESIZE.get(difference.field, '')}"
+
+
+def asleep_inside(plan: Plan, statuses: Sequence[ResourceStatus]) -> list[tuple[Resource, str]]:
+    """The changed resources that a script puts inside a machine which does not run now, each with a sentence about it."""
+    states = {status.name: status.state for status in statuses}
+    return [
+        (one, RUN_FIRST.format(machine=one.contained_in, state=states[one.contained_in] or State.UNKNOWN))
+        for one in plan.resources
+        if one.name in plan.changed
+        and kind_of(one).scripted_field
+        and states.get(one.contained_in, State.RUNNING) is not State.RUNNING
+    ]
 
 
 def startable(plan: Plan, asleep: Set[str]) -> Plan:

@@ -18,10 +18,14 @@ class SecretRequest:
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """Input of the activities that give a resource the password in a `version` of a secret, or check whether it has it."""
+    """Input of the activities that give a resource the password in a `version` of a secret, or check whether it has it.
+
+    `secret` is the name of the secret ("": the only one of the resource).
+    """
 
     resource: Resource
     version: str
+    secret: str = ""
 
 
 @dataclass(frozen=True, slots=True)

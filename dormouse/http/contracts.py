@@ -40,6 +40,7 @@ from dormouse.http.parameters import (
     SIZE,
     SIZES_REGION,
     SNAPSHOT,
+    USER,
     VERDICT,
 )
 from dormouse.http.route import CSV, FOLLOWED, FORM, HTML, Contract, Reply, begun, followed, ok
@@ -76,8 +77,8 @@ LIST_ENVIRONMENTS = Contract(ok(EnvironmentList), PAGED)
 CHANGE_POWER = Contract(begun(EnvironmentView, PowerPreview), (DRY_RUN,), raises=POWER_ERRORS)
 RESIZE = Contract(begun(EnvironmentView, ResizePreview), (DRY_RUN,), body=ResizeRequest, raises=POWER_ERRORS)
 DELETE = Contract(begun(AlreadyDeleted, DeletePreview), (DRY_RUN, PURGE, SNAPSHOT), raises=POWER_ERRORS)
-LOCATE_PASSWORD = Contract(ok(PasswordLocation), raises=(EnvironmentNotFound, CommandNotPossible))
-ROTATE = Contract(begun(PowerPreview), (DRY_RUN,), raises=POWER_ERRORS)
+LOCATE_PASSWORD = Contract(ok(PasswordLocation), (USER,), raises=(EnvironmentNotFound, CommandNotPossible))
+ROTATE = Contract(begun(PowerPreview), (DRY_RUN, USER), raises=POWER_ERRORS)
 HOLD = Contract(ok(HoldView), (DRY_RUN,), body=HoldRequest, raises=KEEP_ERRORS)
 EXTEND = Contract(ok(LeaseView), (DRY_RUN,), body=LeaseRequest, raises=KEEP_ERRORS)
 

@@ -21,6 +21,7 @@ LARGEST_PAGE, USUAL_PAGE = 200, 50
 LONGEST_CURSOR = 1024
 REGION_NAME = re.compile(r"[a-z][a-z0-9]{2,30}", re.ASCII)
 GPU_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 -]{0,39}", re.ASCII)
+USER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 PRICE = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
 
 
@@ -122,6 +123,12 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def _user(text: str) -> str:
+    if not USER_NAME.fullmatch(text):
+        raise ValueError("the name of an account, such as ben")
+    return text
+
+
 def _gpu(text: str) -> str:
     if not GPU_MODEL.fullmatch(text):
         raise ValueError("a model such as A100, `any` or `none`")
@@ -168,6 +175,13 @@ SNAPSHOT = Parameter(
     {"type": "boolean"},
     _flag,
     absent=False,
+)
+USER = Parameter(
+    "user",
+    "The user whose password is meant: the administrator, or one in `users` of the spec.",
+    {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,31}$"},
+    _user,
+    "",
 )
 LIMIT = Parameter(
     "limit",

@@ -1,7 +1,7 @@
 """Building evaluations: the sweep and the recheck assemble the data about a machine in the same way."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -11,6 +11,7 @@ from dormouse.idle.agent_record import AgentRecord
 from dormouse.idle.evidence import Evaluation, Evidence, with_agent
 from dormouse.idle.holds import longest_hold
 from dormouse.idle.policy import IdlePolicy, read_policy, stored_policy
+from dormouse.idle.responsibility import Neighbours, Unassigned, text_of_unrecorded
 from dormouse.idle.schedules.schedule import Schedule, read_schedule
 from dormouse.idle.tags import tag_faults
 from dormouse.idle.targets import SleepTarget
@@ -27,6 +28,7 @@ class EvaluationRules:
     """The settings that apply to all machines: policy, watched scopes, holidays, the longest hold in minutes.
 
     `home` is the subscription in which environments are created, `deployment` the ID of this deployment ("": any).
+    `unassigned` says whether it watches machines whose tags name no deployment, and `neighbours` which others there are.
     """
 
     policy: IdlePolicy = field(default_factory=IdlePolicy)
@@ -35,11 +37,34 @@ class EvaluationRules:
     longest_hold: int = 0
     home: str = ""
     deployment: str = ""
+    unassigned: Unassigned = Unassigned.ALONE
+    neighbours: Neighbours = field(default_factory=Neighbours)
 
     def leaves_to_others(self, machine: SleepTarget) -> bool:
-        """Whether a machine belongs to none of our environments, and its tag names another deployment as responsible."""
+        """Whether a machine belongs to none of our environments, and another deployment is responsible for it."""
         deployment = machine.tags.get(DEPLOYMENT_TAG, "")
-        return not machine.environment and deployment not in ("", self.deployment or deployment)
+        if not deployment:
+            return not machine.environment and self.unassigned is Unassigned.NEVER
+        return not machine.environment and deployment != (self.deployment or deployment)
+
+    def opts_in(self, machine: VirtualMachine) -> bool:
+        """Whether a machine is in a watched scope or has a tag that asks for idle shutdown."""
+        in_scope = any(f"{machine.id.lower()}/".startswith(f"{scope}/") for scope in self.scopes)
+        return in_scope or IDLE_TAG in machine.tags
+
+    def doubts(self, machine: VirtualMachine, record: EnvironmentRecord | None) -> Iterator[str]:
+        """Why the holds of a machine may be in the records of another control plane; `record` is what its tag names."""
+        if self.neighbours.twins:
+            yield self.neighbours.twins
+        if machine.environment or self.leaves_to_others(machine):
+            return
+        deployment = machine.tags.get(DEPLOYMENT_TAG, "")
+        shared = self.neighbours.shared.get(machine.subscription.lower(), "")
+        if not deployment and self.unassigned is Unassigned.ALONE and shared and self.opts_in(machine):
+            yield shared
+        ours = deployment and deployment == self.deployment
+        if ours and machine.claimed and record is None and IDLE_TAG not in machine.tags:
+            yield text_of_unrecorded(machine.claimed)
 
 
 def evaluation_of(
@@ -58,11 +83,12 @@ def evaluation_of(
     `unreadable` says which of its stored records could not be read. `states` has the states of the machines of the
     environment by ID in lower case, as far as they are known.
     """
+    named = record
     if record is not None and _is_machine_of(record, machine):
         machine = replace(machine, environment=record.name)
     else:
         record = None
-    faults = list(tag_faults(machine.tags))
+    faults, doubts = list(tag_faults(machine.tags)), "; ".join(rules.doubts(machine, named))
     spec = _spec(record, faults)
     policy = _policy(machine, spec.get("idle"), rules, faults)
     written = machine.tags.get(SCHEDULE_TAG, str(spec.get("schedule", ""))).strip()
@@ -74,7 +100,8 @@ def evaluation_of(
             faults.append(str(error))
     tracked, fault = with_observation(tracked, machine, written, now), "; ".join(faults)
     needed_by = _needed_by(machine, record, states or {}) if record else ()
-    evaluation = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=unreadable, needed_by=needed_by)
+    missing = unreadable or doubts
+    evaluation = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=missing, needed_by=needed_by)
     return replace(
         evaluation,
         restarts_evicted=spec.get("on_eviction") == "restart",
@@ -146,6 +173,4 @@ def _policy(machine: VirtualMachine, asked: dict[str, Any] | None, rules: Evalua
             return read_policy(machine.tags[IDLE_TAG], base)
     except ValueError as error:
         faults.append(str(error))
-    in_scope = any(f"{machine.id.lower()}/".startswith(f"{scope}/") for scope in rules.scopes)
-    opted_in = machine.environment or in_scope or IDLE_TAG in machine.tags
-    return base if opted_in else base.model_copy(update={"enabled": False})
+    return base if machine.environment or rules.opts_in(machine) else base.model_copy(update={"enabled": False})

@@ -58,7 +58,8 @@ class DataDisks:
 class JupyterHub:
     """JupyterHub over TLS for these accounts of the machine; `packages` are for its kernels, as in `PythonEnvironment`.
 
-    `sudo` is whether notebooks may become root, `rstudio` whether RStudio opens behind the hub. `certificate` is the URL of
+    The first of `users` is the administrator, and `sudoers` are those of the others who can become root. `sudo` is whether
+    notebooks may become root, `rstudio` whether RStudio opens behind the hub. `certificate` is the URL of
     a Key Vault secret ("": a self-signed one), and `identity` the resource ID of the user-assigned identity with which the
     machine reads it.
     """
@@ -70,6 +71,7 @@ class JupyterHub:
     identity: str = ""
     port: int = 8000
     rstudio: bool = False
+    sudoers: tuple[str, ...] = ()
     feature: Literal["jupyterhub"] = "jupyterhub"
 
 

@@ -8,9 +8,17 @@ from dormouse.resources.target import DeploymentTarget
 SECRETS = "secrets/"
 
 
-def password(target: DeploymentTarget, name: str = "password") -> Resource:
-    """A generated password as a key vault secret, created before the resources that use it."""
-    return Resource(name, PASSWORD.name, f"{SECRETS}{target.secret(name)}", {"tags": target.tags})
+# The setting of a password that is that of a named user of a machine, whose account is given it whenever it is new.
+USERNAME = "username"
+
+
+def password(target: DeploymentTarget, name: str = "password", username: str = "") -> Resource:
+    """A generated password as a key vault secret, created before the resources that use it.
+
+    It is that of the administrator, or of the named user `username`.
+    """
+    settings = {USERNAME: username} if username else {}
+    return Resource(name, PASSWORD.name, f"{SECRETS}{target.secret(name)}", {"tags": target.tags}, settings)
 
 
 # The tag that says since when the password of a version has existed (RFC 3339): a version can have an earlier one again.

@@ -117,9 +117,11 @@ class ResourceKind:
     stopped one can have another size. `needs_power`: it can be put only while what it needs is running. `probed`: whether
     the health of a resource can be checked from inside. `suspends`: it is suspended before what it needs is stopped or
     deleted, and resumed after that was started. `soft_deleted`: Azure keeps it recoverable for a while after its deletion.
-    `rotatable`: it is a secret that can be renewed. `snapshots`: a snapshot of it can be kept. `login_secret` names the
-    secret with the password of a resource ("": it has none). `public_name`: its name is part of a public endpoint, so that
-    Azure rejects reserved words in it. `actions`: the rights that it needs besides reading, writing and deleting.
+    `rotatable`: it is a secret that can be renewed. `snapshots`: a snapshot of it can be kept. `login_secrets` names the
+    secrets with the passwords of a resource. `scripted_field`: it is put by a script inside the machine that contains it,
+    whose output says what came of it, and follows this field of specs ("": it is put by a request to Azure). `public_name`:
+    its name is part of a public endpoint, so that Azure rejects reserved words in it. `actions`: the rights that it needs
+    besides reading, writing and deleting.
     """
 
     name: str
@@ -147,7 +149,8 @@ class ResourceKind:
     soft_deleted: bool = False
     rotatable: bool = False
     snapshots: bool = False
-    login_secret: Callable[[Resource], str] = lambda resource: ""
+    login_secrets: Callable[[Resource], Sequence[str]] = lambda resource: ()
+    scripted_field: str = ""
     public_name: bool = False
     actions: tuple[str, ...] = ()
 

@@ -28,6 +28,11 @@ class Resource:
     contained_in: str = ""
     before: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def superseded(self) -> bool:
+        """Whether only an earlier plan of the environment has named it, as records keep such resources."""
+        return self.name == self.id
+
     def recorded(self) -> "Resource":
         """The resource as records keep it: without what only its creation or change takes."""
         return replace(self, body={}, setup=None, before={})

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from dormouse.resources.compute.virtual_machines import DISK, MACHINE_EXTENSION, VIRTUAL_MACHINE
+from dormouse.resources.hub_users import HUB_USERS
 from dormouse.resources.identity import ROLE_ASSIGNMENT
 from dormouse.resources.keyvault import PASSWORD
 from dormouse.resources.kinds import ResourceKind
@@ -38,6 +39,7 @@ KINDS: dict[str, ResourceKind] = {
         VIRTUAL_MACHINE,
         MACHINE_EXTENSION,
         DISK,
+        HUB_USERS,
         ROLE_ASSIGNMENT,
         TOKEN_ACCESS,
         PIPELINES_AGENT,

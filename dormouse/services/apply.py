@@ -22,7 +22,13 @@ from dormouse.resources.plan import Plan, changed_resources
 from dormouse.resources.registry import kind_of, with_implied
 from dormouse.resources.reserved_words import reserved_word_in
 from dormouse.resources.target import DeploymentTarget
-from dormouse.services.changes.differences import blocked_fields, survey_of_change, with_changes
+from dormouse.services.changes.differences import (
+    asleep_fields,
+    blocked_fields,
+    survey_of_change,
+    takes_new_secrets,
+    with_changes,
+)
 from dormouse.services.context import Context
 from dormouse.services.dependents import outputs_of_parents, parent_faults
 from dormouse.services.operations import operation_id_of
@@ -82,14 +88,16 @@ async def desired_state_of(name: str, body: Mapping[str, Any], address: str, con
         return DesiredState(spec, plan, (), None, place, placement)
     plan = with_own_sizes(plan, spec, placement, place, record, before.spec)
     survey = await survey_of_change(plan, before.faults, dependencies.survey)
-    faults = [*before.faults, *blocked_fields(spec, survey, before.faults)]
-    if faults:
-        raise InvalidSpec(faults)
     kept = {resource.name for resource in plan.resources if not kind_of(resource).repeatable}
     differing = changed_resources(plan_for(before.spec.placed(placement), place), plan) if before.spec else ()
-    changed = {*differing} - kept
+    changed = {*differing} - kept | takes_new_secrets(plan, survey)
+    asleep = changed
     if not (record.ready and before.exact):  # then it is not known what all of it looks like
-        changed |= {resource.name for resource in plan.resources} - kept
+        changed = changed | {resource.name for resource in plan.resources} - kept
+        asleep = changed if record.ready else asleep  # what is not ready is applied again, and completed then
+    faults = [*before.faults, *blocked_fields(spec, survey, before.faults), *asleep_fields(plan, asleep, survey)]
+    if faults:
+        raise InvalidSpec(faults)
     return DesiredState(spec, with_changes(plan, changed, survey), survey.existing, record, place, placement)
 
 

@@ -14,6 +14,7 @@ from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.lifecycle import State, Verb, require, satisfied
 from dormouse.resources.compute.machines import key_of, machine_ids
+from dormouse.resources.keyvault import USERNAME, is_secret
 from dormouse.resources.naming import name_of
 from dormouse.services.apply import (
     DesiredState,
@@ -34,6 +35,7 @@ from dormouse.services.views.environments import (
     environment_view_of,
     secrets_of,
     shown_to,
+    spec_of,
 )
 from dormouse.services.views.machines import HoldView, LeaseView
 from dormouse.services.views.previews import ApplyPreview, PasswordLocation, PowerPreview
@@ -41,6 +43,7 @@ from orchestrators.environments.power import change_power
 from orchestrators.environments.provision import provision_environment
 
 CANNOT_STOP = "{name} cannot be stopped ({reason}). Delete it, or let it run: idle shutdown leaves it alone, too."
+NO_USER = "{name} has no user {user!r} with a password; its users are: {users}."
 NO_PASSWORD = "{name} has no password: none of its resources has one."  # noqa: S105 - a sentence about one
 
 
@@ -79,7 +82,8 @@ async def apply(
     new = None if desired.record else record
     was_ready = desired.record is not None and desired.record.ready
     others = alternatives_of(desired, caller, now)
-    request = Provision(desired.plan, record, new is not None, was_ready, desired.placement, others)
+    obsolete = tuple(one for one in record.resources if one.superseded and USERNAME in one.settings)
+    request = Provision(desired.plan, record, new is not None, was_ready, desired.placement, others, obsolete)
     return await start(context, operation, provision_environment, request, new=new, seen=desired.record)
 
 
@@ -143,16 +147,30 @@ async def set_power(name: str, verb: Verb, context: Context, *, dry_run: bool) -
         return under_way_already(holder, operation)
 
 
-async def locate_password(name: str, context: Context) -> PasswordLocation:
-    """Where the password of an environment is kept: callers read it from Key Vault with their own rights.
+async def locate_password(name: str, context: Context, user: str = "") -> PasswordLocation:
+    """Where a password of an environment is kept: callers read it from Key Vault with their own rights.
 
-    Raises CommandNotPossible for an environment without a password.
+    It is that of the administrator, or of the named user `user`. Raises CommandNotPossible for an environment without a
+    password, or without that user.
     """
     record = await own_environment(name, context)
     secrets = secrets_of(record, context.dependencies.settings.key_vault_url)
     if not secrets:
         raise CommandNotPossible(NO_PASSWORD.format(name=name))
-    return PasswordLocation(secrets[0].uri)
+    wanted = secret_of(record, user) if user else next((one.name for one in secrets if not one.username), secrets[0].name)
+    return PasswordLocation(next(one.uri for one in secrets if one.name == wanted))
+
+
+def secret_of(record: EnvironmentRecord, user: str) -> str:
+    """The name of the resource with the password of a user, the administrator included; raises CommandNotPossible."""
+    known = {
+        one.settings.get(USERNAME) or str(spec_of(record)[0].get("admin_username") or ""): one.name
+        for one in record.resources
+        if is_secret(one.id) and not one.superseded
+    }
+    if user not in known:
+        raise CommandNotPossible(NO_USER.format(name=record.name, user=user, users=", ".join(sorted(filter(None, known)))))
+    return known[user]
 
 
 async def hold(name: str, asked: HoldRequest, context: Context, *, dry_run: bool) -> HoldView:

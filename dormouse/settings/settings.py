@@ -11,6 +11,7 @@ from dormouse.access.roles import ChatPerson, Role, read_chat_users
 from dormouse.chatops.parser import read_defaults
 from dormouse.clock import Clock
 from dormouse.idle.policy import IdlePolicy, read_policy
+from dormouse.idle.responsibility import Unassigned
 from dormouse.resources.compute.machines import read_scopes
 from dormouse.resources.naming import DEFAULT_DEPLOYMENT, read_deployment
 from dormouse.settings.fields import SettingsError, collection, read_fields, required, secret, setting
@@ -35,6 +36,8 @@ from dormouse.settings.readers import (
 REAL_AZURE = "https://management.azure.com"
 VAULT_ID = "/subscriptions/…/resourceGroups/…/providers/Microsoft.KeyVault/vaults/my-vault"
 GUID, DAYS = "00000000-0000-0000-0000-000000000000", number(2, 36_500)
+# The secrets of which two may be valid while one replaces the other, each as NAME and NAME_PREVIOUS.
+REPLACEABLE = ("slack_signing_secret", "teams_webhook_secret", "chatops_secret")
 # Hosts of these services' webhooks; Power Automate has moved its workflows from the first to the second.
 # https://learn.microsoft.com/power-automate/when-http-request-received-trigger
 WEBHOOK_HOSTS = {
@@ -72,6 +75,7 @@ class Settings:
     control_plane_url: str = setting(read_control_plane_url, "", example="https://my-dormouse.azurewebsites.net/api")
     idle_policy: IdlePolicy = collection(read_policy, IdlePolicy)
     idle_scopes: tuple[str, ...] = setting(read_scopes, ())
+    unassigned_machines: Unassigned = setting(choice(Unassigned), Unassigned.ALONE)
     holidays: frozenset[date] = setting(read_dates, frozenset(), example="2026-12-25, 2027-01-01")
     longest_hold: timedelta = setting(read_duration, timedelta(days=7))
     notify_webhook_url: str = secret(read_webhook_url, example="https://hooks.example.com/dormouse")
@@ -81,11 +85,15 @@ class Settings:
     notify_hosts: frozenset[str] = setting(read_hosts, frozenset(), example="hooks.example.com")
     notify_private_hosts: frozenset[str] = setting(read_hosts, frozenset(), example="hooks.internal.example.com")
     slack_signing_secret: str = secret()
+    slack_signing_secret_previous: str = secret()
     slack_hooks_url: str = setting(read_origin, "https://hooks.slack.com")
     teams_webhook_secret: str = secret(read_teams_secret)
+    teams_webhook_secret_previous: str = secret(read_teams_secret)
     chatops_secret: str = secret()
+    chatops_secret_previous: str = secret()
     chat_users: Mapping[str, ChatPerson] = collection(read_chat_users, dict)
     chat_defaults: Mapping[str, str] = collection(read_defaults, dict)
+    website_site_name: str = setting(str, "")  # the name of the app, set by App Service
     clock_origin: float = setting(read_positive, 0.0, example="1800000000 (seconds since 1970)")
     clock_speed: float = setting(read_positive, 1.0, example="10")
 
@@ -104,6 +112,21 @@ class Settings:
         """The URLs that receive notifications, by the kind of service."""
         named = {"webhook": self.notify_webhook_url, "slack": self.notify_slack_url, "teams": self.notify_teams_url}
         return {name: url for name, url in named.items() if url}
+
+    @property
+    def slack_secrets(self) -> tuple[str, ...]:
+        """The secrets that Slack may sign with; during a change there are two."""
+        return tuple(filter(None, (self.slack_signing_secret, self.slack_signing_secret_previous)))
+
+    @property
+    def teams_secrets(self) -> tuple[str, ...]:
+        """The secrets that Teams may sign with; during a change there are two."""
+        return tuple(filter(None, (self.teams_webhook_secret, self.teams_webhook_secret_previous)))
+
+    @property
+    def chatops_secrets(self) -> tuple[str, ...]:
+        """The secrets that other chats and scripts may sign with; during a change there are two."""
+        return tuple(filter(None, (self.chatops_secret, self.chatops_secret_previous)))
 
     def takes_slack_answers(self, url: str) -> bool:
         """Whether a URL is one of Slack's for responses to commands."""
@@ -141,6 +164,11 @@ def _conflicts(values: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]
             complaints.append("CLOCK_SPEED: is for a simulated Azure, and AZURE_RESOURCE_MANAGER_URL leads to the real one")
         if not texts["clock_origin"]:
             complaints.append("CLOCK_ORIGIN: is not set, and CLOCK_SPEED requires it (example: 1800000000)")
+    complaints += [  # a chat that is not configured must not be open to an old secret
+        f"{name.upper()}_PREVIOUS: is only for a change of {name.upper()}, which is not set"
+        for name in REPLACEABLE
+        if texts[f"{name}_previous"] and not texts[name]
+    ]
     if texts["notify_hosts"] and "notify_hosts" not in values:
         return complaints
     named = values.get("notify_hosts", frozenset())

@@ -29,7 +29,8 @@ resource read 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role i
 resource sweepRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(here, deploymentId, 'sweep')
   properties: {
-    roleName: 'Dormouse sweep (${deploymentId})'
+    // Unique in the tenant, or error RoleDefinitionWithSameNameExists; sweeps recognize other deployments by it.
+    roleName: 'Dormouse sweep (${deploymentId}) ${subscription().subscriptionId}'
     description: 'Starts and deallocates machines.'
     type: 'CustomRole'
     assignableScopes: [here]
@@ -51,7 +52,7 @@ resource sweep 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 resource adoptRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (adoption) {
   name: guid(here, deploymentId, 'adopt')
   properties: {
-    roleName: 'Dormouse adopt (${deploymentId})'
+    roleName: 'Dormouse adopt (${deploymentId}) ${subscription().subscriptionId}'
     description: 'Installs the agent in machines that exist, which is root inside every machine of the subscription.'
     type: 'CustomRole'
     assignableScopes: [here]
@@ -73,7 +74,7 @@ resource adopt 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (adopti
 resource provisionRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (provisioning) {
   name: guid(here, deploymentId, 'provision')
   properties: {
-    roleName: 'Dormouse provision (${deploymentId})'
+    roleName: 'Dormouse provision (${deploymentId}) ${subscription().subscriptionId}'
     description: 'Builds, changes and deletes environments. It can delete any resource group of the subscription.'
     type: 'CustomRole'
     assignableScopes: [here]

@@ -4,7 +4,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from activities.resources.generic import put_resource, read_outputs
+from activities.resources.generic import put_resource, read_outputs, read_put
 from dormouse import serialization
 from dormouse.environments.answers import Done
 from dormouse.environments.requests import BuildRequest, BuildResult, PutRequest
@@ -12,7 +12,8 @@ from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.ids import child_of
 from dormouse.resources.graph import ready
 from dormouse.resources.plan import Plan, Resource
-from orchestrators.durable import CANCEL, Context, Orchestration, RetriesExhausted, is_cancelled, poll, refusal_in
+from dormouse.resources.registry import kind_of
+from orchestrators.durable import CANCEL, Context, Ended, Orchestration, RetriesExhausted, is_cancelled, poll, refusal_in
 from orchestrators.progress import DONE, REFUSED, UNCHANGED, ProgressTracker
 
 
@@ -125,7 +126,7 @@ def build_resource(context: Context) -> Orchestration[Any]:
     outputs: dict[str, str] = {}
     try:
         if build.put:
-            answer = yield from poll(context, put_resource, build.request, cancel=cancel)
+            answer = yield from _put(context, build.request, cancel)
             refusal = refusal_in(answer, resource.name)
             if refusal:
                 return serialization.encode(BuildResult(resource.name, refusal=refusal))
@@ -139,6 +140,13 @@ def build_resource(context: Context) -> Orchestration[Any]:
     except RetriesExhausted as gave_up:
         return serialization.encode(BuildResult(resource.name, refusal=replace(gave_up.refusal, step=resource.name)))
     return serialization.encode(BuildResult(resource.name, outputs))
+
+
+def _put(context: Context, request: PutRequest, cancel: Any) -> Orchestration[Ended]:
+    resource = request.resource
+    if kind_of(resource).scripted_field:
+        return (yield from poll(context, put_resource, request, ask=read_put, probed=resource.recorded(), cancel=cancel))
+    return (yield from poll(context, put_resource, request, cancel=cancel))
 
 
 def execute(

@@ -7,6 +7,7 @@ from activities.records import check_parents
 from activities.resources.generic import check_preflight, observe_resource
 from dormouse.environments.operations import Provision
 from dormouse.environments.preflight import (
+    asleep_inside,
     blocked_changes,
     checks_for,
     group_refusals,
@@ -59,6 +60,9 @@ def preflight(context: Context, request: Provision, tracker: ProgressTracker) ->
     looked_at = [] if refusals else to_observe(plan, views)
     statuses = yield from run_all(context, [(observe_resource, resource) for resource in looked_at])
     refusals += [*_asleep_and_broken(statuses), *_blocked(statuses)]
+    if request.was_ready:  # otherwise it waits, and the environment is not ready until the spec is applied again
+        asleep = asleep_inside(plan, [status for status in statuses if status.exists])
+        refusals += [Refusal(RefusalReason.CONFLICT, f"It {words}.", step=one.name) for one, words in asleep]
     if plan.depends_on:  # one of them may have been deleted since the request
         refusals += yield from run(context, check_parents, list(plan.depends_on))
     checks, absent = checks_for(plan, preflight_result(plan, views, statuses, refusals))

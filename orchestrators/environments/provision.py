@@ -1,15 +1,17 @@
 """Provisioning of an environment."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 from activities.records import write_environment
+from activities.resources.generic import delete_resource
 from dormouse import serialization
 from dormouse.environments.operations import Provision
 from dormouse.environments.preflight import startable
 from dormouse.environments.results import Outcome, OutcomeStatus, PreflightResult, Refusal
-from dormouse.resources.registry import is_group
+from dormouse.resources.plan import Resource
+from dormouse.resources.registry import is_group, kind_of
 from orchestrators.complete import CompletionDetails, complete
 from orchestrators.durable import (
     LONG_RETRY,
@@ -19,6 +21,8 @@ from orchestrators.durable import (
     cancelled_by,
     is_cancelled,
     listen_for_cancellation,
+    poll,
+    refusal_in,
     run,
 )
 from orchestrators.environments.execute_plan import ExpectedStep, PlanExecution
@@ -29,6 +33,7 @@ from orchestrators.environments.rollback import roll_back
 from orchestrators.lock_check import lost_lock
 from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
+NOT_DELETED = "Not needed any more, and not deleted: {label} ({why}). The next change or the deletion tries it again."
 NOTHING_BUILT = "Nothing was created."
 FRESH_IS_GONE = "Everything that this operation created was rolled back; nothing is left."
 ADDED_IS_GONE = (
@@ -96,10 +101,35 @@ def _provision(
     built = yield from build_somewhere(context, request, execution, asleep, tracker, cancel)
     if built.execution.refusals or is_cancelled(cancel):
         return (yield from _undo(context, request, built, tracker, cancel))
+    if not asleep:
+        built = yield from _without_obsolete(context, request.obsolete, built, tracker)
     details = yield from _finish(context, request, built, asleep, tracker, cancel)
+    if is_cancelled(cancel):
+        return details
     success = f"It was built as {built.placement.in_words()} instead." if built.placement else ""
-    outcome = details.outcome.after(built.attempts, success).with_warnings(built.warnings)
-    return replace(details, outcome=outcome) if built.attempts and not is_cancelled(cancel) else details
+    outcome = details.outcome.after(built.attempts, success) if built.attempts else details.outcome
+    return replace(details, outcome=outcome.with_warnings(built.warnings))
+
+
+def _without_obsolete(
+    context: Context, obsolete: Sequence[Resource], built: Built, tracker: ProgressTracker
+) -> Orchestration[Built]:
+    """Delete what only earlier plans have named, and drop it from the record; what cannot be deleted stays there."""
+    gone, warnings = set[str](), list(built.warnings)
+    for one in obsolete:
+        step = f"delete {kind_of(one).label(one)}"
+        tracker.begin(step)
+        try:
+            refusal = refusal_in((yield from poll(context, delete_resource, one)), step)
+        except RetriesExhausted as gave_up:
+            refusal = gave_up.refusal
+        tracker.end(step, REFUSED if refusal else DONE)
+        if refusal:
+            warnings.append(NOT_DELETED.format(label=kind_of(one).label(one), why=refusal.detail))
+        else:
+            gone.add(one.id)
+    resources = tuple(one for one in built.record.resources if one.id not in gone)
+    return replace(built, record=replace(built.record, resources=resources), warnings=tuple(warnings))
 
 
 def _finish(

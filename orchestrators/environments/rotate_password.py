@@ -37,10 +37,10 @@ from orchestrators.progress import DONE, REFUSED, ProgressTracker
 TRIES, BETWEEN_TRIES = 8, 20.0
 CURRENT = "current"
 NOTHING_CHANGED = "Nothing was changed; the password is the one that it was."
-ROTATED = (
-    "{name} has a new password: the newest version of the secret {secret} in the key vault, and checked inside. Earlier "
-    "versions no longer work. Sessions that are open stay open."
-)
+ROTATED = "{name} has {what} {secret} in the key vault, and checked inside. {rest}"
+ONE, SEVERAL = "a new password: the newest version of the secret", "new passwords: the newest versions of the secrets"
+REST = "Earlier versions no longer work. Sessions that are open stay open."
+ROTATED_BEFORE = "Before that, {secrets} got new versions, which work."
 RESTORED = "The previous password was stored as the newest version of the secret {secret} again, and is the one that works."
 NOT_RESTORED = (
     "The newest version of the secret {secret} does not work: version {previous} does. Rotate the password again to get a "
@@ -74,10 +74,10 @@ def _noted(work: Orchestration[Outcome], note: str) -> Orchestration[Outcome]:
 
 
 def _rotate_all(context: Context, request: PasswordRotation, tracker: ProgressTracker) -> Orchestration[Outcome]:
-    secrets = [resource for resource in request.resources if kind_of(resource).rotatable]
+    secrets = [one for one in request.resources if _is_renewed(one, request)]
     users = {secret.name: _users_of(secret, request.resources) for secret in secrets}
     tracker.begin("preflight")
-    everyone = [one for each in users.values() for one in each]
+    everyone = _powered(request.resources, [one for each in users.values() for one in each])
     statuses = yield from run_all(context, [(observe_resource, one.recorded()) for one in everyone])
     asleep = [status for status in statuses if status.state is not State.RUNNING]
     tracker.end("preflight", REFUSED if asleep else DONE)
@@ -85,17 +85,34 @@ def _rotate_all(context: Context, request: PasswordRotation, tracker: ProgressTr
         states = ", ".join(f"{status.name} is {status.state or State.ABSENT}" for status in asleep)
         words = f"{NOTHING_CHANGED} A password can be changed only while everything runs: {states}."
         return Outcome(OutcomeStatus.REFUSED, words)
+    done: list[str] = []
     for secret in secrets:
         failed = yield from _rotate(context, request, secret, users[secret.name], tracker)
         if failed:
-            return failed
-    names = " and ".join(name_of(secret.id) for secret in secrets)
-    return Outcome(OutcomeStatus.SUCCEEDED, ROTATED.format(name=request.environment, secret=names))
+            before = f" {ROTATED_BEFORE.format(secrets=' and '.join(done))}" if done else ""
+            return replace(failed, reason=f"{failed.reason}{before}")
+        done.append(name_of(secret.id))
+    what = SEVERAL if len(done) > 1 else ONE
+    words = ROTATED.format(name=request.environment, what=what, secret=" and ".join(done), rest=REST)
+    return Outcome(OutcomeStatus.SUCCEEDED, words)
+
+
+def _is_renewed(resource: Resource, request: PasswordRotation) -> bool:
+    """Whether a resource is a secret that is in use, and one of those that are asked for."""
+    asked = not request.only or resource.name in request.only
+    return kind_of(resource).rotatable and not resource.superseded and asked
 
 
 def _users_of(secret: Resource, resources: Sequence[Resource]) -> list[Resource]:
-    """The resources whose password is this secret."""
-    return [one for one in resources if kind_of(one).login_secret(one) == name_of(secret.id)]
+    """The resources of which this secret is a password."""
+    return [one for one in resources if name_of(secret.id) in kind_of(one).login_secrets(one)]
+
+
+def _powered(resources: Sequence[Resource], users: Sequence[Resource]) -> list[Resource]:
+    """What must run for these resources to take a password: each itself, or the machine that it is in; every one once."""
+    by_name = {one.name: one for one in resources}
+    found = [one if kind_of(one).power_state else by_name.get(one.contained_in, one) for one in users]
+    return list({one.name: one for one in found}.values())
 
 
 def _rotate(
@@ -112,7 +129,8 @@ def _rotate(
     versions = Versions(answer.outputs["previous"], answer.outputs["current"])
     found, refusals = dict[str, str](), list[Refusal]()
     for user in users:
-        found[user.name], refused = yield from _change(context, user, versions.current, tracker)
+        login = LoginRequest(user, versions.current, name_of(secret.id))
+        found[user.name], refused = yield from _change(context, secret, login, tracker)
         refusals += refused
         if found[user.name] != CURRENT:  # the other users do not get a password that may not stay
             break
@@ -122,18 +140,18 @@ def _rotate(
 
 
 def _change(
-    context: Context, user: Resource, version: str, tracker: ProgressTracker, word: str = "set"
+    context: Context, secret: Resource, login: LoginRequest, tracker: ProgressTracker, word: str = "set"
 ) -> Orchestration[tuple[str, list[Refusal]]]:
     """Set the password of a resource; returns `current` or `other` ("": unknown), and what was refused."""
-    step = f"{word} password on {user.name}"
+    step = f"{word} {secret.name} on {login.resource.name}"
     tracker.begin(step, needs=[report.name for report in tracker.reports][-1:])
     refusals: list[Refusal] = []
-    answer = yield from _ask(context, change_login, LoginRequest(user, version))
+    answer = yield from _ask(context, change_login, login)
     found = answer.outputs.get("password", "") if isinstance(answer, Done) else ""
     if found != CURRENT:
         detail = "The machine did not confirm the new password."
         refusals.append(refusal_in(answer, step) or Refusal(RefusalReason.FAILED_LATE, detail, step=step))
-        checked = yield from _ask(context, check_login, LoginRequest(user, version))
+        checked = yield from _ask(context, check_login, login)
         found = checked.outputs.get("password", "") if isinstance(checked, Done) else ""
     tracker.end(step, DONE if found == CURRENT else REFUSED)
     return found, refusals
@@ -165,7 +183,8 @@ def _go_back(
     facts = {"secret": called, "previous": versions.previous, "current": versions.current}
     ours = [] if "" in found.values() else [user for user in users if found.get(user.name) == CURRENT]
     for user in ours:
-        back, refused = yield from _change(context, user, versions.previous, tracker, "put back")
+        login = LoginRequest(user, versions.previous, called)
+        back, refused = yield from _change(context, secret, login, tracker, "put back")
         found[user.name] = "other" if back == CURRENT else ""
         refusals += refused
     unknown = [name for name, password in found.items() if not password]

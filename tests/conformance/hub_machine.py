@@ -85,6 +85,8 @@ class HubMachine:
     metadata_port: int
     ports: list[int] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
+    named: tuple[str, ...] = ()
+    others: list[str] = field(default_factory=list)
 
     @property
     def allowed(self) -> str:
@@ -109,7 +111,7 @@ class HubMachine:
     def set_up(self) -> None:
         """Write the generated files, with other folders and free ports, and add the accounts."""
         self.ports = free_ports(3)
-        feature = JupyterHub((self.allowed,), sudo=False, port=self.ports[0], rstudio=True)
+        feature = JupyterHub((self.allowed, *self.named), sudo=False, port=self.ports[0], rstudio=True)
         for file in jupyterhub.JUPYTERHUB.files(feature):
             path = self.folder / file.path.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,6 +133,7 @@ class HubMachine:
         (self.folder / "ready").touch()
         (self.folder / "kernels" / "bin").mkdir(parents=True)
         (self.folder / "programs").mkdir()
+        (self.folder / "sudoers.d").mkdir()
         self.program("systemctl", f'echo "$@" >> {self.folder}/systemctl.log')
         for name in (self.allowed, self.other, self.check_account):
             run("useradd", "--create-home", "--home-dir", str(self.folder / name), name)
@@ -186,6 +189,10 @@ class HubMachine:
         """What the check prints."""
         return self._hub_program("dormouse-hub-check", what)
 
+    def users_program(self) -> str:
+        """What the program for accounts prints when the setup runs it."""
+        return self._hub_program("dormouse-hub-users")
+
     def health(self) -> int:
         with suppress(httpx.HTTPError), self.client() as client:
             return client.get("/hub/health").status_code
@@ -202,13 +209,49 @@ class HubMachine:
         token = next(cookie.value for cookie in client.cookies.jar if cookie.name == "_xsrf" and cookie.path == "/hub/")
         return client.post("/hub/login?next=", data={"username": name, "password": password, "_xsrf": str(token)})
 
-    def open_server(self, client: httpx.Client) -> str:
-        """Log in and wait for the notebook server; returns its path."""
+    def open_server(self, client: httpx.Client, name: str = "", password: str = PASSWORD) -> str:
+        """Log in as the administrator, or as a named user, and wait for the notebook server; returns its path."""
         client.follow_redirects = True
-        assert self.log_in(client, self.allowed, PASSWORD).status_code == 200
-        base = f"/user/{self.allowed}/"
+        name = name or self.allowed
+        assert self.log_in(client, name, password).status_code == 200
+        base = f"/user/{name}/"
         wait(lambda: client.get(f"{base}lab").url.path == f"{base}lab", self.log)
         return base
+
+    def open_kernel(self, client: httpx.Client, name: str = "", password: str = PASSWORD) -> dict[str, int]:
+        """Log in and start a kernel; returns the processes of the server and the kernel."""
+        base = self.open_server(client, name, password)
+        tokens = [cookie.value for cookie in client.cookies.jar if cookie.name == "_xsrf" and cookie.path == base]
+        started = client.post(f"{base}api/kernels", headers={"X-XSRFToken": str(tokens[0])})
+        assert started.status_code == 201, started.text
+        wait(lambda: self.processes_of(name or self.allowed, "ipykernel"), self.log)
+        return self.work_of(name or self.allowed)
+
+    def work_of(self, name: str) -> dict[str, int]:
+        """The processes of the notebook server and of the only kernel of a user."""
+        (server,), (kernel,) = (self.processes_of(name, word) for word in ("jupyterhub-singleuser", "ipykernel"))
+        return {"server": server, "kernel": kernel}
+
+    def change_users(self, script: str) -> tuple[str, bool]:
+        """Run a script about users as the machine does; returns its output, and whether it has restarted the hub."""
+        asked, done = self.folder / "restart-asked", self.folder / "restart-done"
+        self.program(
+            "systemctl",
+            f'[ "$*" = "try-restart jupyterhub.service" ] && touch {asked}; until [ -e {done} ]; do sleep 0.1; done',
+        )
+        running = subprocess.Popen(
+            ["/bin/sh", "-c", script], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        wait(lambda: asked.exists() or running.poll() is not None, self.log)
+        restarts = asked.exists()
+        if restarts:
+            self.stop()
+            self.start()
+        done.touch()
+        said = running.communicate(timeout=PATIENCE)[0]
+        for path in (asked, done):
+            path.unlink(missing_ok=True)
+        return said, restarts
 
     def processes_of(self, account: str, word: str) -> list[int]:
         """The processes of an account that have a word in their command lines."""
@@ -224,8 +267,9 @@ class HubMachine:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "PATH": f"{self.folder}/programs:{os.environ['PATH']}:/usr/sbin:/sbin",
+            "PATH": f"{self.folder}/programs:{self.folder}/usr/local/sbin:{os.environ['PATH']}:/usr/sbin:/sbin",
             "DORMOUSE_HUB": str(self.folder / "etc/jupyterhub/hub.json"),
+            "DORMOUSE_SUDOERS": str(self.folder / "sudoers.d"),
             "DORMOUSE_SBIN": str(self.folder / "usr/local/sbin"),
         }
 
@@ -233,7 +277,7 @@ class HubMachine:
         """End everything that the machine runs, and remove its accounts."""
         if self.process is not None and self.process.poll() is None:
             self.stop()
-        for name in (self.allowed, self.other, self.check_account):
+        for name in (self.allowed, self.other, self.check_account, *self.named, *self.others):
             if name not in accounts():
                 continue
             for pid in self.processes_of(name, ""):

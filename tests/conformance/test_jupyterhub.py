@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from dormouse.guest.hub_check.login import judged
-from tests.conformance.hub_machine import PASSWORD, VENV, HubMachine, Metadata, run, served, wait
+from tests.conformance.hub_machine import PASSWORD, VENV, HubMachine, Metadata, run, served
 from tests.conftest import unchecked
 
 PROVES = "that the real JupyterHub accepts our configuration, with PAM and TLS (it needs root; see CONTRIBUTING.md)"
@@ -57,17 +57,7 @@ def hub() -> Iterator[HubMachine]:
 def at_work(hub: HubMachine) -> dict[str, int]:
     """The processes of a user who is logged in and has a kernel."""
     with hub.client() as client:
-        base = hub.open_server(client)
-        tokens = [cookie.value for cookie in client.cookies.jar if cookie.name == "_xsrf" and cookie.path == base]
-        started = client.post(f"{base}api/kernels", headers={"X-XSRFToken": str(tokens[0])})
-        assert started.status_code == 201, started.text
-    wait(lambda: hub.processes_of(hub.allowed, "ipykernel"), hub.log)
-    return pids(hub)
-
-
-def pids(hub: HubMachine) -> dict[str, int]:
-    (server,), (kernel,) = (hub.processes_of(hub.allowed, word) for word in ("jupyterhub-singleuser", "ipykernel"))
-    return {"server": server, "kernel": kernel}
+        return hub.open_kernel(client)
 
 
 def test_a_password_of_any_characters_opens_the_hub_for_those_who_are_named(hub: HubMachine) -> None:
@@ -144,7 +134,7 @@ def test_a_certificate_that_ends_soon_is_renewed_and_the_hub_is_restarted(hub: H
     long = made_by_hand(hub.tls, days=40)
     assert hub.certificate("--restart") == "The certificate stays as it is."
     assert (hub.tls / "certificate.pem").read_text() == long
-    assert pids(hub) == at_work
+    assert hub.work_of(hub.allowed) == at_work
 
 
 def test_a_restart_serves_the_new_certificate_and_keeps_servers_and_kernels(
@@ -158,7 +148,7 @@ def test_a_restart_serves_the_new_certificate_and_keeps_servers_and_kernels(
     assert said.startswith(f"failed nothing answers on port {hub.ports[0]}"), "long after boot and setup it is broken"
     hub.start()
     assert hub.served_certificate().strip() == (hub.tls / "certificate.pem").read_text().strip() != before.strip()
-    assert pids(hub) == at_work
+    assert hub.work_of(hub.allowed) == at_work
     status = Path(f"/proc/{at_work['kernel']}/status").read_text()
     assert "NoNewPrivs:\t1" in status, "the spec does not allow sudo in notebooks"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from release.check import faults_of
-from release.layout import APP, PACKAGES
+from release.layout import APP, FUNCTIONS, PACKAGES
 from release.lock import lock_of
 from release.package import BACKENDS, host_json
 from release.versions import faults_of_versions, version_of
@@ -110,11 +110,22 @@ def test_the_worker_library_loads_it_with_nothing_else_installed(python: str, pa
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert sorted(json.loads(done.stdout)["functions"]) == functions()
+
+
+def functions() -> list[str]:
+    """The names of the functions of this checkout."""
     script = (
         "import function_app, json; print(json.dumps([one.get_function_name() for one in function_app.app.get_functions()]))"
     )
-    ours = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert sorted(json.loads(done.stdout)["functions"]) == sorted(json.loads(ours))
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    return sorted(json.loads(done.stdout))
+
+
+def test_the_functions_are_listed_beside_the_package(archive: Path) -> None:
+    listed = json.loads((archive.parent / FUNCTIONS).read_text())
+    assert listed == functions()
+    assert "sweep_timer" in listed
 
 
 def sound(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -137,6 +138,45 @@ def test_a_role_assignment_can_be_repeated_and_names_a_new_identity(name: str, a
     body = assignment.value[0] if isinstance(assignment.value, list) else assignment.value
     assert re.fullmatch(r"guid\(\S+, principalId, .+\)", body["name"].text), "another principal needs another name"
     assert body["properties"]["principalType"] == "ServicePrincipal", "a new identity would not be found"
+
+
+def _names_in(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """The names of things, with their keys, that a module gets or a resource has: texts with what they are made of."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _names_in(inner, name)
+    elif key == "name" or key.endswith("Name"):
+        yield key, value.text if isinstance(value, Expression) else str(value)
+
+
+def test_every_name_contains_the_deployment_id() -> None:
+    """What is not in the resource group of the deployment has a name that contains its ID; the rest is in that group."""
+    main = read(INFRA / "main.bicep")
+    assert main.of("variable")["unique"].value.text == "uniqueString(subscription().id, deploymentId, location)"
+    assert "${deploymentId}" in main.of("resource")["group"].value["name"].text
+    named = []
+    for module in main.of("module").values():
+        body = module.value[0] if isinstance(module.value, list) else module.value
+        scope = body.get("scope")
+        in_the_group = isinstance(scope, Expression) and scope.text == "group"
+        assert in_the_group or "${deploymentId}" in body["name"].text, "deployments have names in their scope, too"
+        named += [text for _, text in _names_in(body["params"]) if ".outputs." not in text]
+    assert len(named) == 9
+    assert [text for text in named if "${deploymentId}" not in text and "${unique}" not in text] == []
+
+
+def test_names_that_are_unique_in_azure_or_in_the_tenant_differ_between_deployments_and_subscriptions() -> None:
+    modules = read(INFRA / "main.bicep").of("module")
+    for module, key in (("storage", "name"), ("vault", "name"), ("app", "appName")):
+        assert "${unique}" in modules[module].value["params"][key].text
+    rights = read(INFRA / "modules" / "rights.bicep").of("resource").values()
+    roles = [one.value for one in rights if one.type.startswith("Microsoft.Authorization/roleDefinitions@")]
+    assert len(roles) == 3
+    for role in roles:
+        assert re.fullmatch(r"guid\(here, deploymentId, '[a-z]+'\)", role["name"].text)
+        text = role["properties"]["roleName"].text
+        assert "(${deploymentId})" in text
+        assert "${subscription().subscriptionId}" in text, "a watched subscription has a role of the same kind"
 
 
 def test_the_role_of_building_allows_what_the_kinds_need_and_no_more() -> None:

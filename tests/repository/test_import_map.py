@@ -54,9 +54,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "dormouse.chatops": (*PURE, *TALK, "dormouse.records", "dormouse.services", "dormouse.http", "orchestrators"),
     "dormouse.timers": ("dormouse.services", "dormouse.http", "dormouse.records"),
     "function_app": ("dormouse", "activities", "orchestrators"),
+    "recovery": ("dormouse", "activities.idle.evaluate"),
     "local": (),
 }
-OURS = ("dormouse", "activities", "orchestrators", "function_app", "local")
+OURS = ("dormouse", "activities", "orchestrators", "function_app", "recovery", "local")
 HEAVY = ("jwt", "cryptography", "azure.mgmt", "azure.identity", "azure.keyvault", "azure.data", "azure.core", "aiohttp")
 
 

@@ -13,7 +13,7 @@ import pytest
 from dormouse.settings import Settings
 from tests.support import ROOT
 
-LEFT_OUT = ("local", "tests", "cli", "docs", "benchmarks", "examples", "infra", "release")
+LEFT_OUT = ("local", "tests", "cli", "docs", "benchmarks", "examples", "infra", "recovery", "release")
 OF_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage", "AZURE_TOKEN_CREDENTIALS"}
 
 

@@ -23,8 +23,10 @@ SERVICES = {
     "token_access": "a role assignment on a secret",
     "pipelines_agent": "Azure DevOps",
     "pool_access": "Azure DevOps",
+    "hub_users": "accounts inside a VM",
 }
-WITHOUT_RECORDINGS = {"pipelines_agent", "pool_access"}
+# Azure does not show what is inside a machine.
+WITHOUT_RECORDINGS = {"pipelines_agent", "pool_access", "hub_users"}
 ELSEWHERE = {
     "token_access": "Microsoft.Authorization/roleAssignments",
     "password": "Key Vault secrets",
@@ -40,6 +42,7 @@ def capabilities_of(kind: ResourceKind) -> str:
         "snapshot": kind.snapshots,
         "rotation": kind.rotatable,
         "login": API[kind.name].login,
+        "script": kind.scripted_field,
         "suspend": kind.suspends,
         "detach": API[kind.name].detach,
         "resize": kind.resizable,

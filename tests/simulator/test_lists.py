@@ -273,6 +273,12 @@ def test_subnets_locks_and_roles_are_listed(azure: Azure) -> None:
     (reader,) = get(azure, roles, "2022-04-01", **{"$filter": "roleName eq 'Reader'"})["value"]
     assert reader["name"] == "acdd72a7-3385-48ef-bd42-f606fba81ae7"
     assert refused(azure, roles, "2022-04-01", **{"$filter": "roleName eq 'Billing Reader'"}) == (501, "NotSimulated")
+    assert get(azure, roles, "2022-04-01", **{"$filter": "type eq 'CustomRole'"})["value"] == []
+    role = {"roleName": "Mine", "type": "CustomRole", "assignableScopes": [ROOT], "permissions": [{"actions": ["*/read"]}]}
+    mine = f"{roles}/0d0e5e00-0000-4000-8000-0000000000aa"
+    assert azure.manage("PUT", f"{mine}?api-version=2022-04-01", {"properties": role}).status == 201
+    (custom,) = get(azure, roles, "2022-04-01", **{"$filter": "type eq 'CustomRole'"})["value"]
+    assert custom["properties"]["roleName"] == "Mine"
 
 
 def prices(azure: Azure, **query: str) -> Answer:

@@ -77,7 +77,11 @@ def test_every_error_names_its_setting_the_problem_and_an_example() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["NOTIFY_WEBHOOK_URL", "NOTIFY_SLACK_URL", "NOTIFY_TEAMS_URL", "TEAMS_WEBHOOK_SECRET", "CHATOPS_SECRET"]
+    "name",
+    [
+        *("NOTIFY_WEBHOOK_URL", "NOTIFY_SLACK_URL", "NOTIFY_TEAMS_URL", "TEAMS_WEBHOOK_SECRET", "CHATOPS_SECRET"),
+        *("SLACK_SIGNING_SECRET_PREVIOUS", "TEAMS_WEBHOOK_SECRET_PREVIOUS", "CHATOPS_SECRET_PREVIOUS"),
+    ],
 )
 @pytest.mark.parametrize("text", ["s3cret!", "https://elsewhere.example/s3cret", "@Microsoft.KeyVault(SecretUri=s3cret)"])
 def test_no_error_contains_a_secret(name: str, text: str) -> None:
@@ -87,6 +91,14 @@ def test_no_error_contains_a_secret(name: str, text: str) -> None:
     with pytest.raises(SettingsError, match=name) as caught:
         Settings.from_environment({**REQUIRED, name: text})
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["SLACK_SIGNING_SECRET", "TEAMS_WEBHOOK_SECRET", "CHATOPS_SECRET"])
+def test_a_previous_secret_is_read_only_beside_the_one_that_replaces_it(name: str) -> None:
+    given, previous = {**REQUIRED, f"{name}_PREVIOUS": "b2xk"}, f"{name.lower()}_previous"
+    assert getattr(Settings.from_environment({**given, name: "bmV3"}), previous) == "b2xk"
+    with pytest.raises(SettingsError, match=f"{name}_PREVIOUS: is only for a change of {name}"):
+        Settings.from_environment(given)
 
 
 def test_a_missing_tenant_is_a_misconfiguration_and_the_log_names_the_setting(caplog: pytest.LogCaptureFixture) -> None:

@@ -105,6 +105,9 @@ class MemoryTable(TableClient):
             raise failing(ResourceModifiedError("UpdateConditionNotSatisfied"), 412)
         self.rows.pop(keys, None)
 
+    def list_entities(self, **_: Any) -> Any:
+        return self.query_entities("PartitionKey ge @first", parameters={"first": ""})
+
     def query_entities(self, query_filter: str, *, parameters: Mapping[str, str] | None = None, **_: Any) -> Any:
         conditions = [condition.split(" ") for condition in query_filter.split(" and ")]
         given = parameters or {}

@@ -150,6 +150,7 @@ def rm(
 def password(
     name: Name,
     *,
+    user: Annotated[str, typer.Option("--user", help="The user whose password it is, instead of the administrator.")] = "",
     where: Annotated[bool, typer.Option("--where", help="Print only the URI of the Key Vault secret.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -158,7 +159,7 @@ def password(
     The control plane returns only the URI of the secret, which is also what --json prints. Needs the extra 'entra'.
     """
     with open_control_plane() as plane:
-        response = plane.get(path_of("environments", name, "password"))
+        response = plane.get(path_of("environments", name, "password"), **({"user": user} if user else {}))
     uri = str(response.fields(SECRET).get("secret_uri") or "")
     if as_json:
         write_text(response.text)
@@ -167,10 +168,16 @@ def password(
 
 
 def rotate_password(
-    name: Name, *, wait: Wait = False, every: Every = None, dry_run: DryRun = False, as_json: AsJson = False
+    name: Name,
+    *,
+    user: Annotated[str, typer.Option("--user", help="Replace only the password of this user.")] = "",
+    wait: Wait = False,
+    every: Every = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Replace an environment's password in Key Vault and in its machines, which must run. Open sessions stay open."""
-    _change_power(name, "rotate-password", wait=wait, every=every, dry_run=dry_run, as_json=as_json)
+    """Replace an environment's passwords in Key Vault and in its machines, which must run. Open sessions stay open."""
+    _change_power(name, "rotate-password", user=user, wait=wait, every=every, dry_run=dry_run, as_json=as_json)
 
 
 def _apply(plane: ControlPlane, name: str, spec: dict[str, Any], *, dry_run: bool) -> Response:
@@ -190,9 +197,11 @@ def _schema_of(plane: ControlPlane, spec: dict[str, Any]) -> Any:
         return None
 
 
-def _change_power(name: str, verb: str, *, wait: bool, every: float | None, dry_run: bool, as_json: bool) -> None:
+def _change_power(
+    name: str, verb: str, *, wait: bool, every: float | None, dry_run: bool, as_json: bool, user: str = ""
+) -> None:
     with open_control_plane() as plane:
-        response = plane.command("POST", path_of("environments", name, verb), dry_run=dry_run)
+        response = plane.command("POST", path_of("environments", name, verb), dry_run=dry_run, user=user)
         handle_response(plane, response, wait=wait, every=every, as_json=as_json, print_unchanged=_print_already_so)
 
 

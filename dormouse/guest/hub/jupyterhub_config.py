@@ -1,6 +1,7 @@
 """The configuration of JupyterHub; hub.json beside it has what differs between machines."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,17 @@ c.JupyterHub.db_url = f"sqlite:///{data / 'jupyterhub.sqlite'}"
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.cleanup_proxy = True
 
-# People log in with the accounts of this machine, and only those that are named here.
+# People log in with the accounts of this machine, and only those that are named here. A restart deletes all others from
+# the database, with their cookies and tokens: by default, whoever was allowed once stays allowed.
+# https://jupyterhub.readthedocs.io/en/stable/reference/api/auth.html#jupyterhub.auth.Authenticator.allow_existing_users
+named = {*hub["users"], hub["check_account"]}
 # A PAM session would move the hub itself into a session of systemd.
 c.JupyterHub.authenticator_class = "pam"
 c.PAMAuthenticator.open_sessions = False
-c.Authenticator.allowed_users = {*hub["users"], hub["check_account"]}
+c.Authenticator.allowed_users = named
+c.Authenticator.allow_existing_users = False
+c.Authenticator.username_pattern = rf"(?:{'|'.join(map(re.escape, sorted(named)))})\Z"
+c.Authenticator.delete_invalid_users = True
 
 singleuser = [str(prefix / "bin" / "jupyterhub-singleuser")]
 c.Spawner.cmd = singleuser if hub["sudo"] else ["/usr/bin/setpriv", "--no-new-privs", *singleuser]

@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from dormouse.http.parameters import AFTER, DRY_RUN, LIMIT, PURGE, SNAPSHOT
+from dormouse.http.parameters import AFTER, DRY_RUN, LIMIT, PURGE, SNAPSHOT, USER
 from dormouse.http.requests import body_of, caller_address, model_of
 from dormouse.http.responses import answer, api_url_of, page, respond
 from dormouse.idle.holds import HoldRequest, LeaseRequest
@@ -70,13 +70,16 @@ async def remove_environment(req: func.HttpRequest, context: Context) -> func.Ht
 
 
 async def get_password(req: func.HttpRequest, context: Context) -> func.HttpResponse:
-    """Where the password is kept: read it from Key Vault with your own rights."""
-    return answer(await environments.locate_password(req.route_params["name"], context))
+    """Where the administrator's password is kept, or that of `user`: read it from Key Vault with your own rights."""
+    return answer(await environments.locate_password(req.route_params["name"], context, USER.of(req)))
 
 
 async def post_rotation(req: func.HttpRequest, context: Context) -> func.HttpResponse:
-    """Replace the password, in the key vault and inside the machines, which must be running; open sessions stay open."""
-    rotated = await rotate(req.route_params["name"], context, dry_run=DRY_RUN.of(req))
+    """Replace all passwords, or that of `user`, in the key vault and inside the machines, which must be running.
+
+    Open sessions stay open.
+    """
+    rotated = await rotate(req.route_params["name"], context, dry_run=DRY_RUN.of(req), user=USER.of(req))
     return respond(rotated, api_url_of(req, context.dependencies))
 
 

@@ -218,5 +218,5 @@ VIRTUAL_MACHINE = ResourceKind(
     repeatable=False,
     resizable=True,
     probed=lambda resource: resource.setup is not None,
-    login_secret=lambda resource: resource.settings["secret"],
+    login_secrets=lambda resource: (resource.settings["secret"],),
 )

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from activities.resources.survey import Survey
 from dormouse.blueprints.spec import EnvironmentSpec
-from dormouse.environments.preflight import blocked_changes
+from dormouse.environments.preflight import asleep_inside, blocked_changes
 from dormouse.environments.results import PreflightResult
 from dormouse.errors import Fault, InvalidSpec, RefusedByAzure
 from dormouse.resources.plan import Plan
-from dormouse.resources.registry import with_changeable_parts
+from dormouse.resources.registry import kind_of, with_changeable_parts
 
 
 async def survey_of_change(plan: Plan, known: Sequence[Fault], survey: Survey) -> PreflightResult:
@@ -36,6 +36,18 @@ def with_changes(plan: Plan, changed: Set[str], survey: PreflightResult) -> Plan
     ]
     ordered = tuple(one.name for one in resources if one.name in changed or one.name in survey.drifted)
     return replace(plan, resources=tuple(resources), changed=ordered)
+
+
+def takes_new_secrets(plan: Plan, survey: PreflightResult) -> set[str]:
+    """The names of the resources inside machines that get a secret which does not exist yet, so that they are put again."""
+    missing = {one.name for one in plan.resources if kind_of(one).rotatable and one.name not in survey.existing}
+    return {one.name for one in plan.resources if kind_of(one).scripted_field and missing & set(one.needs)}
+
+
+def asleep_fields(plan: Plan, changed: Set[str], survey: PreflightResult) -> list[Fault]:
+    """The faults of fields whose changes are made inside machines, if those do not run."""
+    found = asleep_inside(replace(plan, changed=tuple(changed)), survey.statuses)
+    return [Fault(f"/{kind_of(one).scripted_field}", words) for one, words in found]
 
 
 def blocked_fields(spec: EnvironmentSpec, survey: PreflightResult, known: Sequence[Fault]) -> list[Fault]:

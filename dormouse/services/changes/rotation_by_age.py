@@ -81,7 +81,7 @@ async def _due(dependencies: Dependencies, border: float) -> list[AgedPassword]:
 
 def _aged(records: Sequence[EnvironmentRecord], since: Mapping[str, float], border: float) -> Iterator[AgedPassword]:
     for record in records:
-        secrets = [name_of(one.id) for one in record.resources if kind_of(one).rotatable]
+        secrets = [name_of(one.id) for one in record.resources if kind_of(one).rotatable and not one.superseded]
         oldest = min((since[name] for name in secrets if name in since), default=border)
         if oldest < border:
             yield AgedPassword(record, oldest)

@@ -6,6 +6,7 @@ from dormouse.cloud.sdk_errors import ReadRefused
 from dormouse.environments.operations import Adoption
 from dormouse.environments.results import RefusalReason
 from dormouse.errors import CommandNotPossible, Fault, InvalidSpec, MachineNotFound
+from dormouse.idle.responsibility import text_of_others
 from dormouse.lifecycle import Verb
 from dormouse.resources.compute.machines import (
     DEPLOYMENT_TAG,
@@ -81,6 +82,4 @@ async def _require_adoptable(machine: str, dependencies: Dependencies) -> None:
         raise CommandNotPossible(f"The machine belongs to the environment {claimed}, which sweeps watch anyway.")
     deployment = tags.get(DEPLOYMENT_TAG, settings.deployment_id)
     if deployment != settings.deployment_id:
-        raise CommandNotPossible(
-            f"Deployment {deployment} of the control plane watches the machine; release it there first."
-        )
+        raise CommandNotPossible(text_of_others(deployment))

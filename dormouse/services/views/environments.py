@@ -11,7 +11,7 @@ from dormouse.blueprints.specs import stored_spec
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.ids import verb_of
 from dormouse.lifecycle import BILLED, State, Verb
-from dormouse.resources.keyvault import is_secret
+from dormouse.resources.keyvault import USERNAME, is_secret
 from dormouse.resources.kinds import PriceQuery
 from dormouse.resources.registry import kind_of
 from dormouse.services.costs.environment_costs import Memory, costs_of
@@ -154,8 +154,12 @@ def spec_of(record: EnvironmentRecord) -> tuple[dict[str, Any], str]:
 
 
 def secrets_of(record: EnvironmentRecord, vault: str) -> tuple[SecretView, ...]:
-    """Where the secrets of an environment are kept."""
-    return tuple(SecretView(one.name, f"{vault}/{one.id}") for one in record.resources if is_secret(one.id))
+    """Where the secrets of an environment are kept; those that only earlier plans have named open nothing."""
+    return tuple(
+        SecretView(one.name, f"{vault}/{one.id}", one.settings.get(USERNAME))
+        for one in record.resources
+        if is_secret(one.id) and not one.superseded
+    )
 
 
 def _billed(record: EnvironmentRecord, seen: EnvironmentObservation | None) -> dict[str, PriceQuery]:

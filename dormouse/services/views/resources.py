@@ -57,3 +57,4 @@ class SecretView:
 
     name: Annotated[str, doc("The name of the resource in the plan.", "password")]
     uri: Annotated[str, doc("The URI of the Key Vault secret.", SECRET)]
+    username: Annotated[str | None, doc("The named user whose password it is; null for the administrator's.", None)] = None

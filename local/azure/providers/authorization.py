@@ -13,14 +13,20 @@ from local.azure.providers.common import group_of
 from local.azure.providers.kinds import ROLE_DEFINITION
 
 DEFINITIONS: list[Document] = json.loads((Path(__file__).parent / "role_definitions.json").read_text())["roles"]
+CUSTOM = re.compile(r"type eq 'CustomRole'", re.IGNORECASE)
 BY_NAME = re.compile(r"roleName eq '(?P<name>[^']*)'", re.IGNORECASE)
 
 
 def list_role_definitions(world: World, rid: ResourceId, request: Request) -> Answer:
-    """The custom roles and the few built-in ones that are known here, or those with a name; a refusal if there is none."""
+    """The custom roles and the few built-in ones that are known here, or those with a name or of a kind; else a refusal.
+
+    https://learn.microsoft.com/azure/role-based-access-control/custom-roles-rest
+    """
     _check_scope(world, rid)
     request.check_query("$filter")
     asked = request.query.get("$filter", "")
+    if CUSTOM.fullmatch(asked):
+        return Answer(200, {"value": [visible(role) for role in world.resources(ROLE_DEFINITION)]})
     wanted = BY_NAME.fullmatch(asked)
     if asked and wanted is None:
         raise not_simulated(f"the filter {asked!r} on role definitions")

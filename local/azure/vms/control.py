@@ -32,6 +32,9 @@ def _inside(world: World, request: Request) -> Answer:
     }
     # As /etc/shadow has it: the hash, never the password; "" for the one that the machine was created with.
     seen["shadow"] = str((machine.get("_guest") or {}).get("shadow", ""))
+    # Accounts of named users: hashes, versions, whether they are locked; and whom the hub lets in.
+    seen["accounts"] = (machine.get("_guest") or {}).get("accounts", {})
+    seen["hub_users"] = ((machine.get("_guest") or {}).get("hub") or {}).get("users", [])
     seen["holds"] = holds_of(machine, world.seconds())
     return Answer(
         200, {**seen, "warnings": memory.get("warnings", []), **{name: memory.get(name) for name in ("status", "hold")}}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from local.azure.core.store import Document
-from local.azure.vms import pipelines
+from local.azure.vms import accounts, pipelines
 from local.azure.vms.agent_process import agent_of
 from local.azure.vms.cloud_config import features_in
 from local.azure.vms.hub import said_of_certificate, said_of_login
@@ -29,7 +29,7 @@ class Guest:
         """Read the state of a machine."""
         self._world, self._machine = world, machine
         self._inside: dict[str, Any] = dict(machine.get("_guest") or {})
-        self._password_set = False
+        self._told = False
 
     def first_boot(self, at: float) -> Document:
         """The machine after its creation: it boots, and cloud-init begins."""
@@ -71,18 +71,17 @@ class Guest:
     def run(self, script: str) -> tuple[str, str]:
         """Run a script as the machine would; returns its output and error output."""
         ran = run_script(script, self._state())
-        self._keep_password(ran.shadow)
+        self._keep_accounts(ran.told)
         return ran.output, ran.errors
 
     @property
-    def with_password(self) -> Document | None:
-        """The machine with the password that the last script has set, or None if it set none."""
-        return self._written() if self._password_set else None
+    def with_accounts(self) -> Document | None:
+        """The machine with the accounts that the last script has changed, or None if it changed none."""
+        return self._written() if self._told else None
 
-    def _keep_password(self, told: str) -> None:
-        account, _, password = told.strip().rpartition("\n")[-1].partition(":")
-        if password and account == self._account():
-            self._inside["shadow"], self._password_set = f"{account}:{password}", True
+    def _keep_accounts(self, told: str) -> None:
+        changes = accounts.after(told, self._inside, self._account())
+        self._inside, self._told = {**self._inside, **changes}, bool(changes)
 
     def _account(self) -> str:
         return str((self._machine["properties"].get("osProfile") or {}).get("adminUsername", ""))
@@ -107,7 +106,8 @@ class Guest:
             "AGENT": "active" if up and agent_of(self._machine) else "inactive",
             "XRDP": "active" if desktop else "inactive",
             "MOUNTED": "|".join([*([self._inside.get("mount", "")] if mounted else []), *self._disks(share)]) or "/nowhere",
-            "SHADOW": str(self._inside.get("shadow") or f"{self._account()}:$6$first$boot"),
+            "SHADOW": accounts.shadow_of(self._inside, self._account()),
+            "HUB_USERS": "there" if up and (self._inside.get("hub") or {}).get("accounts") else "missing",
             "DRIVER": "installed" if driver else "missing",
             "GPU": f"{self._gpu()}, 570.211.01, 4096 MiB",
             **self._hub(share, gpus=self._gpus() if driver else 0),

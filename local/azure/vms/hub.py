@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 SETTINGS, CONFIGURATION = "/etc/jupyterhub/hub.json", "/etc/jupyterhub/jupyterhub_config.py"
 UNIT, SETUP = "/etc/systemd/system/jupyterhub.service", "/usr/local/sbin/dormouse-setup"
 RSTUDIO_CONF = "/etc/rstudio/rserver.conf"
+ACCOUNTS = "/usr/local/sbin/dormouse-hub-users"
 CHECK, CERTIFICATE = "/usr/local/sbin/dormouse-hub-check", "/usr/local/sbin/dormouse-hub-certificate"
+# https://jupyterhub.readthedocs.io/en/stable/reference/api/auth.html#jupyterhub.auth.Authenticator.allow_existing_users
+FORGETS = (("allow_existing_users", False), ("delete_invalid_users", True))
 # A hub on a real machine answers 1.5 to 3.1 seconds after its start; until then its proxy answers 404.
 STARTS_WITHIN = 3.0
 
@@ -32,6 +35,9 @@ def hub_in(files: Mapping[str, str]) -> dict[str, Any] | None:
     return {
         "runs": bool(settings) and has_key and f"--config {CONFIGURATION}" in unit and "ssl_key" in configuration,
         "users": settings.get("users", []) if "allowed_users" in configuration else [],
+        # By default, a hub goes on to let in whoever it has let in once.
+        "forgets": all(f"{word} = {value}" in configuration for word, value in FORGETS),
+        "accounts": ACCOUNTS in files and f"\n{ACCOUNTS}\n" in files.get(SETUP, ""),
         "port": settings.get("port"),
         "certificate": settings.get("certificate", ""),
         "identity": settings.get("identity", ""),

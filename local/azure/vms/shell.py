@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from local.azure.vms.accounts import SHELL
+
 TIME_FOR_A_SCRIPT = 20
 # In a restricted shell PATH is read-only: it names no folder, so there are no commands but these.
 NOWHERE = {"PATH": "/nonexistent"}
@@ -28,13 +30,6 @@ systemctl() {
     *) printf 'inactive\n' ;;
   esac
 }
-SHADOW='@SHADOW@'
-chpasswd() {
-  [ "$1" = -e ] || return 1
-  IFS= read -r SHADOW
-  printf '%s\n' "$SHADOW" >&@SHADOW_OUT@
-}
-getent() { [ "$1 $2" = "shadow ${SHADOW%%:*}" ] && printf '%s:20000:0:99999:7:::\n' "$SHADOW"; }
 dormouse-hub-check() {
   [ "@HUB@" = installed ] || { printf 'dormouse-hub-check: command not found\n' >&2; return 127; }
   case "$1" in
@@ -49,15 +44,16 @@ nvidia-smi() {
 dormouse-container-gpu() { printf '%s\n' "@CONTAINERS@"; }
 dormouse-pipelines() { printf '%s\n' "@PIPELINES@"; }
 """
+PRELUDE += SHELL
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a script has written, and the line of the password file that it has set ("": none)."""
+    """What a script has written, and the changes of accounts that it has told, a line each ("": none)."""
 
     output: str = ""
     errors: str = ""
-    shadow: str = ""
+    told: str = ""
 
 
 def run_script(script: str, state: Mapping[str, str]) -> Ran:
@@ -66,7 +62,7 @@ def run_script(script: str, state: Mapping[str, str]) -> Ran:
     if shell is None:
         return Ran(errors="bash is needed on this computer to simulate scripts in machines")
     listening, telling = os.pipe()
-    text = _filled(PRELUDE, {**state, "SHADOW_OUT": str(telling)}) + script
+    text = _filled(PRELUDE, {**state, "TOLD": str(telling)}) + script
     command = [shell, "--restricted", "--noprofile", "--norc", "-c", text]
     output, errors = b"", b"the script took too long"
     try:
@@ -85,8 +81,8 @@ def run_script(script: str, state: Mapping[str, str]) -> Ran:
     finally:
         os.close(telling)
         with os.fdopen(listening, "rb") as told:
-            shadow = told.read()
-    return Ran(*(each.decode(errors="replace") for each in (output, errors, shadow)))
+            changes = told.read()
+    return Ran(*(each.decode(errors="replace") for each in (output, errors, changes)))
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:

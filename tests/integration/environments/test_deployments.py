@@ -1,6 +1,10 @@
-"""Two deployments of the control plane in one subscription, one key vault and one storage account."""
+"""Two deployments of the control plane in one subscription.
+
+They share even the key vault, the storage account and the identity, which deployments by `infra/` do not.
+"""
 
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +13,7 @@ import pytest
 
 from local.sandbox import Ground, Process, free_port
 from tests.fleet import FleetSide, machine
+from tests.integration.chat.chats import Script
 from tests.support import SUBSCRIPTION, WORKSTATION, AzureSide, ControlPlane, eventually
 
 
@@ -98,6 +103,78 @@ def test_an_adopted_machine_is_swept_only_by_its_deployment(
     assert ControlPlane(staging).follow(staging.post("/machines/release", json=asked))["outcome"] == "succeeded"
     (machine_now,) = [item for item in azure.everything() if item["id"].lower() == mine.id("one").lower()]
     assert not [tag for tag in machine_now["tags"] if tag.startswith("dormouse")]
+
+
+def test_lists_commands_and_chat_know_only_their_own_deployment(
+    ground: Ground, control_plane: ControlPlane, staging: httpx.Client, azure: AzureSide, name: str
+) -> None:
+    control_plane.up(name)
+    other = ControlPlane(staging)
+    assert name in {one["name"] for one in control_plane.every_environment()}
+    assert name not in {one["name"] for one in other.every_environment()}
+    assert staging.get("/operations", params={"environment": name}).json()["value"] == []
+    for verb, body in (("stop", None), ("restart", None), ("hold", {"for": "2h"}), ("extend", {"for": "2h"})):
+        assert staging.post(f"/environments/{name}/{verb}", json=body).status_code == 404, verb
+    with httpx.Client(base_url=staging.base_url, timeout=30, trust_env=False) as anonymous:
+        chat = Script(ground, anonymous)
+        for command in (f"status {name}", f"stop {name}", f"extend {name} 2h"):
+            told = chat.say(command).json()
+            assert told["title"] in (f"There is no environment like {name!r}.", f"There is no environment {name!r}."), told
+        assert not any(name in line for line in chat.say("status").json()["lines"])
+    (vm,) = azure.of_type(name, "Microsoft.Compute/virtualMachines")
+    for verb in ("hold", "extend"):
+        refused = staging.post(f"/machines/{verb}", json={"machine": vm["id"], "for": "2h"})
+        assert refused.status_code == 404, refused.text
+    assert control_plane.get(name)["state"] == "running"
+    control_plane.down(name)
+
+
+def custom_role(azure: AzureSide, name: str) -> str:
+    """Define a custom role, as `infra/modules/rights.bicep` does; returns its ID."""
+    identifier = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{uuid.uuid4()}"
+    properties = {"roleName": name, "type": "CustomRole", "assignableScopes": [SUBSCRIPTION], "permissions": []}
+    body = {"id": identifier, "type": "Microsoft.Authorization/roleDefinitions", "properties": properties}
+    azure.client.post("/resources/appear", json=body).raise_for_status()
+    return identifier
+
+
+def reason_of(side: FleetSide, machine: str) -> str:
+    side.sweep(dry_run=True)
+    return str(side.lines()[machine]["reason"])
+
+
+def test_a_machine_that_names_no_deployment_is_left_alone_where_two_deployments_watch(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    mine = FleetSide(control_plane.client, azure.client, f"shared-{name}")
+    mine.load(either=machine(), ours=machine(tags={"dormouse-deployment": "main"}))
+    roles = [custom_role(azure, f"Dormouse sweep ({one}) {uuid.uuid4()}") for one in ("main", "staging")]
+    shared = "Other deployments of Dormouse (staging) watch its subscription too"
+    assert eventually(lambda: shared in reason_of(mine, "either"))
+    assert shared not in reason_of(mine, "ours")
+    assert mine.lines()["either"]["verdict"] == "unknown"
+    for role in roles:
+        azure.client.post("/resources/vanish", json={"id": role}).raise_for_status()
+    assert eventually(lambda: shared not in reason_of(mine, "either"))
+
+
+def test_no_sweep_acts_while_another_control_plane_has_the_same_deployment_id(
+    control_plane: ControlPlane, staging: httpx.Client, azure: AzureSide, name: str
+) -> None:
+    mine = FleetSide(control_plane.client, azure.client, f"twin-{name}")
+    theirs = FleetSide(staging, azure.client, mine.group)
+    mine.load(main=machine(tags={"dormouse-deployment": "main"}), staging=machine(tags={"dormouse-deployment": "staging"}))
+    azure.found_group(f"twin-control-{name}", tags={})
+    twin = (f"twin-control-{name}", "Microsoft.Web/sites", f"dm-{name}-main")
+    azure.found(*twin, {"product": "dormouse", "deployment": "main"}, state="Running")
+    said = "Another control plane has the deployment ID main"
+    assert eventually(lambda: said in reason_of(mine, "main"))
+    assert mine.lines()["main"]["verdict"] == "unknown"
+    summary = control_plane.client.get("/machines/idle-report").raise_for_status().json()["summary"]
+    assert any(said in problem for problem in summary["problems"])
+    assert said not in reason_of(theirs, "staging")
+    azure.found(*twin, {"product": "dormouse", "deployment": "main"}, state="Stopped")
+    assert eventually(lambda: said not in reason_of(mine, "main"))
 
 
 def test_a_record_belongs_to_one_deployment(staging: httpx.Client, azure: AzureSide, name: str) -> None:

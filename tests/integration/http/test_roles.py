@@ -13,6 +13,7 @@ from dormouse.access.roles import Permission
 from dormouse.http.routes import ROUTES
 from local.sandbox import Ground, temporary_ground
 from tests.integration.chat.chats import Script
+from tests.integration.environments.test_data_science import SPEC as DATA_SCIENCE
 from tests.support import WORKSTATION, AzureSide, ControlPlane
 
 ROLES = ("none", "viewer", "user", "operator", "admin")
@@ -227,6 +228,19 @@ def test_a_purge_waits_until_the_password_is_deleted(people: People, ground: Gro
             simulation.delete("/durations").raise_for_status()
         assert gone["outcome"] == "succeeded", gone["reason"]
         assert secret not in side.deleted_secrets()
+
+
+def test_a_purge_takes_the_passwords_of_users_too_removed_ones_included(people: People, ground: Ground, name: str) -> None:
+    with ground.client() as client, ground.simulation() as simulation:
+        plane, side, admin = ControlPlane(client), AzureSide(simulation), people.token("root", "admin")
+        plane.up(name, {**DATA_SCIENCE, "users": [{"name": "ben"}, {"name": "eve"}]})
+        secrets = side.secrets(name)
+        assert len(secrets) == 3
+        plane.up(name, {**DATA_SCIENCE, "users": [{"name": "eve"}]})
+        assert len(set(secrets) & set(side.deleted_secrets())) == 1
+        gone = plane.follow(people.ask("DELETE", f"environments/{name}?purge=true", admin))
+        assert gone["outcome"] == "succeeded", gone["reason"]
+        assert not set(secrets) & {*side.secrets(name), *side.deleted_secrets()}
 
 
 def test_a_soft_deleted_password_can_be_purged_later(people: People, ground: Ground, name: str) -> None:

@@ -11,8 +11,10 @@ from azure.monitor.querymetrics.aio import MetricsClient
 
 from activities.idle.execute import begin_claims
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.deployments import Deployments
 from dormouse.environments.answers import Answer, Done
 from dormouse.idle.policy import IdlePolicy
+from dormouse.idle.responsibility import Neighbours
 from dormouse.idle.sweep import ActionClaim, ActionStarted, ClaimBatch
 from dormouse.idle.tracking import Lease, LeaseAction
 from dormouse.lifecycle import State
@@ -49,6 +51,13 @@ class Machines(VirtualMachinesOperations):
         return {"tags": self._tags, "properties": {"vmId": "one", "instanceView": {"statuses": [status]}}}
 
 
+class Alone(Deployments):
+    """No other deployment of the control plane."""
+
+    async def neighbours(self) -> Neighbours:
+        return Neighbours()
+
+
 class Place(Cloud):
     """A cloud with one machine whose lease has ended; records the operations begun on it with their options."""
 
@@ -57,6 +66,7 @@ class Place(Cloud):
         self.tables = MemoryTables()
         self.begun: list[tuple[str, dict[str, Any]]] = []
         self.machines = Machines(tags)
+        self.deployments = Alone(self)
 
     @staticmethod
     def now() -> float:

@@ -11,7 +11,9 @@ from dormouse.blueprints.specs import read_spec
 from dormouse.errors import InvalidSpec
 from dormouse.resources.compute.virtual_machines import VIRTUAL_MACHINE
 from dormouse.resources.features import DataDisks, JupyterHub, NvidiaDriver
+from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Plan
+from dormouse.resources.registry import kind_of
 from tests.support import ROOT
 from tests.unit.builders import SUBSCRIPTION, target
 
@@ -44,7 +46,16 @@ def test_the_example_is_the_largest_machine_of_a_free_trial() -> None:
 
 def test_a_machine_of_its_own_group_is_reached_over_ssh_and_https_only() -> None:
     built = plan()
-    assert {one.name for one in built.resources} == {"group", "network", "firewall", "address", "nic", "password", "vm"}
+    assert {one.name for one in built.resources} == {
+        "group",
+        "network",
+        "firewall",
+        "address",
+        "nic",
+        "password",
+        "vm",
+        "users",
+    }
     rules = built.resource("firewall").body["properties"]["securityRules"]
     ports = [(rule["properties"]["destinationPortRange"], rule["properties"]["sourceAddressPrefixes"]) for rule in rules]
     assert ports == [("22", ["203.0.113.7/32"]), ("8000", ["203.0.113.7/32"])]
@@ -56,6 +67,43 @@ def test_the_administrator_is_the_user_of_the_hub() -> None:
     assert setup is not None
     assert setup.admin_username == "ana"
     assert setup.features == (JupyterHub(("ana",), ("pandas",), sudo=False),)
+
+
+def test_named_users_have_secrets_accounts_and_a_place_in_the_list_of_the_hub() -> None:
+    users = [{"name": "ben"}, {"name": "eve-2", "sudo": True}]
+    built = plan(admin_username="ana", users=users, size="Standard_NC4as_T4_v3")
+    names = [name_of(built.resource(f"password-{user}").id) for user in ("ben", "eve-2")]
+    assert names[0].startswith("dormouse-ml1-password-ben-")
+    assert [built.resource(f"password-{user}").settings for user in ("ben", "eve-2")] == [
+        {"username": "ben"},
+        {"username": "eve-2"},
+    ]
+    accounts = built.resource("users")
+    assert accounts.body == {"users": [{"name": "ben", "sudo": False}, {"name": "eve-2", "sudo": True}]}
+    assert kind_of(accounts).login_secrets(accounts) == tuple(names)
+    assert accounts.needs == ("vm", "password-ben", "password-eve-2", "driver"), "one thing at a time inside a machine"
+    (hub,) = [one for one in built.resource("vm").setup.features if isinstance(one, JupyterHub)]  # type: ignore[union-attr]
+    assert (hub.users, hub.sudoers) == (("ana", "ben", "eve-2"), ("eve-2",))
+    assert plan().resource("users").body == {"users": []}, "the last one can be removed"
+
+
+def test_every_user_that_cannot_be_is_named_at_once() -> None:
+    names = ["ben", "ben", "root", "admin", "a_b", "Ben", "x" * 33, "a--b", "dormouse-check", "eve-", "1st", "systemd-x", ""]
+    found = faults(users=[{"name": name} for name in names], sudo="perhaps")
+    wrong = {f"/users/{place}/name" for place, name in enumerate(names) if name != "ben"}
+    assert set(found) == {"/users", "/sudo", *wrong}
+    assert found["/users"] == "must list every user once, and lists ben several times"
+    assert found["/users/2/name"] == "'root' is the name of an account or group of the system; choose another name"
+    assert "lower-case letters, digits and single hyphens" in found["/users/4/name"]
+
+
+def test_users_fit_the_administrator_the_sudo_of_notebooks_and_a_limit() -> None:
+    found = faults(admin_username="ana", users=[{"name": "ana"}, {"name": "eve", "sudo": True}], sudo=False)
+    assert set(found) == {"/users/0/name", "/users/1/sudo"}
+    assert found["/users/0/name"] == "ana is the administrator already; list the other users only"
+    assert set(faults(users=[{"name": f"user-{number}"} for number in range(21)])) == {"/users"}
+    assert len(read(users=[{"name": f"user-{number}"} for number in range(20)]).users) == 20
+    assert set(faults(users=[{"name": "ben", "password": "x"}])) == {"/users/0/password"}
 
 
 def test_rstudio_is_installed_behind_the_hub_and_opens_no_port() -> None:

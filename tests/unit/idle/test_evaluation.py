@@ -10,11 +10,14 @@ import pytest
 from dormouse.clock import MINUTE
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.idle.agent_record import AgentRecord, HoldOnMachine
+from dormouse.idle.decision import NOTHING, decide
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
 from dormouse.idle.evidence import Evaluation, TimeSeries
 from dormouse.idle.policy import IdlePolicy
+from dormouse.idle.responsibility import Neighbours, Unassigned
 from dormouse.idle.schedules.schedule import read_schedule
 from dormouse.idle.tracking import Hold, TrackedMachine
+from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import VirtualMachine
 from dormouse.resources.plan import Resource
@@ -168,6 +171,59 @@ def test_a_machine_of_another_deployment_is_left_to_it(own: str, named: str, env
     tags = {"dormouse-deployment": named, "dormouse-idle": "on"} if named else {"dormouse-idle": "on"}
     assert rules.leaves_to_others(there(tags=tags, environment=environment_name)) is left
     assert evaluated(rules=rules, tags=tags, environment=environment_name).policy.enabled is not left
+
+
+SHARED = Neighbours({HOME: "others watch its subscription"})
+
+
+@pytest.mark.parametrize(
+    ("tags", "unassigned", "doubt", "watched"),
+    [
+        ({"dormouse-idle": "on"}, Unassigned.ALONE, "others watch its subscription", True),
+        ({}, Unassigned.ALONE, "", False),
+        ({"dormouse-idle": "on", "dormouse-deployment": "prod"}, Unassigned.ALONE, "", True),
+        ({"dormouse-idle": "on", "dormouse-deployment": "test"}, Unassigned.ALONE, "", False),
+        ({"dormouse-idle": "on"}, Unassigned.ALWAYS, "", True),
+        ({"dormouse-idle": "on"}, Unassigned.NEVER, "", False),
+        ({"dormouse-idle": "on", "dormouse-deployment": "prod"}, Unassigned.NEVER, "", True),
+    ],
+)
+def test_a_machine_that_names_no_deployment_is_watched_where_this_one_is_alone_or_responsible(
+    tags: dict[str, str], unassigned: Unassigned, doubt: str, watched: bool
+) -> None:
+    rules = replace(RULES, deployment="prod", unassigned=unassigned, neighbours=SHARED)
+    seen = evaluated(rules=rules, tags=tags)
+    assert (seen.unreadable, seen.policy.enabled) == (doubt, watched)
+    alone = replace(rules, neighbours=Neighbours({"another-subscription": "others"}))
+    assert evaluated(rules=alone, tags=tags).unreadable == ""
+    assert evaluated(environment(), rules, tags={"dormouse": "lab"}).unreadable == "", (
+        "it is certain whose environment it is"
+    )
+    in_scope = replace(rules, scopes=(GROUP.lower(),))
+    assert (evaluated(rules=in_scope).unreadable != "") is (unassigned is Unassigned.ALONE)
+
+
+def test_nothing_is_certain_while_another_control_plane_has_the_same_deployment_id() -> None:
+    rules = replace(RULES, deployment="prod", neighbours=Neighbours(twins="another control plane has the ID"))
+    for seen in (evaluated(rules=rules), evaluated(environment(), rules, tags={"dormouse": "lab"})):
+        assert seen.unreadable == "another control plane has the ID"
+        assert decide(seen, evaluate(seen)) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("deployment", "idle", "named", "doubted"),
+    [("prod", "", None, True), ("test", "", None, False), ("", "", None, False), ("prod", "on", None, False)],
+)
+def test_a_machine_of_an_environment_without_a_record_is_left_alone(
+    deployment: str, idle: str, named: EnvironmentRecord | None, doubted: bool
+) -> None:
+    rules = replace(RULES, deployment="prod", scopes=(GROUP.lower(),))
+    tags = {"dormouse": "lab", "dormouse-deployment": deployment, "dormouse-idle": idle}
+    tags = {name: value for name, value in tags.items() if value}
+    seen = evaluated(named, rules, tags=tags)
+    assert ("the environment lab, of which this deployment has no record" in seen.unreadable) is doubted
+    other = environment(resources=())
+    assert evaluated(other, rules, tags=tags).unreadable == "", "the tag was copied: the environment has other machines"
 
 
 def test_without_settings_the_default_policy_applies_in_every_subscription_and_deployment() -> None:

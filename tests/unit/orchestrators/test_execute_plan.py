@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from activities.operations import poll_operation
-from activities.resources.generic import put_resource, read_outputs
+from activities.resources.generic import put_resource, read_outputs, read_put
+from dormouse import serialization
 from dormouse.blueprints.catalog import plan_for
 from dormouse.environments.answers import Answer, Done, Pending, Refused
-from dormouse.environments.requests import PutRequest
+from dormouse.environments.requests import BuildRequest, BuildResult, PutRequest
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.resources.graph import critical_path
 from dormouse.resources.plan import Plan, Resource
@@ -191,3 +192,20 @@ def test_an_id_that_only_the_creation_shows_is_known_to_the_rollback(identifier:
     execution = Execution(answers={"role": lambda: Done(outputs)})
     assert execution.result.identified(PLAN.resource("role")).id == identifier
     assert execution.result.identified(PLAN.resource("vm")) == PLAN.resource("vm")
+
+
+@pytest.mark.parametrize("ends", [Done(), Refused(NO_CAPACITY)])
+def test_what_a_script_puts_is_what_the_script_says_and_it_runs_again_until_it_can(ends: Answer) -> None:
+    users = Resource("users", "hub_users", "/vm/users", {"users": []}, contained_in="vm")
+    said = [Pending(15.0, detail="the first boot is still in progress"), ends]
+    context = DurableContext(
+        {
+            put_resource: lambda _: Pending(5.0, "https://management.azure.com/operations/1"),
+            read_put: lambda request: said.pop(0),
+        },
+        request=BuildRequest(PutRequest(users)),
+    )
+    built = serialization.decode(BuildResult, context.run(build_resource(context)))
+    assert (built.refusal is None) is isinstance(ends, Done)
+    assert len(context.requests(put_resource)) == 2
+    assert [request.resource for request in context.requests(read_put)] == [users.recorded()] * 2

@@ -36,7 +36,8 @@ def test_a_kind_has_the_requests_for_its_capabilities_and_no_others(name: str) -
     assert kind.soft_deleted == (api.soft_delete is not None)
     assert kind.snapshots == (api.snapshot is not None)
     assert kind.rotatable == (api.rotation is not None)
-    assert (kind.login_secret is not PLAIN.login_secret) == (api.login is not None)
+    assert bool(kind.scripted_field) == (api.read_put is not None)
+    assert (kind.login_secrets is not PLAIN.login_secrets) == (api.login is not None)
     if api.update:
         assert not kind.repeatable, "an update is made property by property, and only where the kind names differences"
 

@@ -126,8 +126,8 @@ def _command_run(world: World, operation: Document) -> None:
         world.keep(changed[0])
     guest = Guest(world, machine)
     out, err = (changed[1], "") if changed else guest.run(operation["script"])
-    if guest.with_password is not None:
-        world.keep(guest.with_password)
+    if guest.with_accounts is not None:
+        world.keep(guest.with_accounts)
     message = f"Enable succeeded: \n[stdout]\n{out[-4096:]}\n[stderr]\n{err[-4096:]}"
     status = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded"}
     operation["output"] = {"value": [{**status, "message": message}]}
