@@ -17,7 +17,7 @@ BICEP_PARSER := pycep-parser==0.7.1
 RELEASE = AZURE_SUBSCRIPTION_ID="$$(az account show --query id --output tsv)" $(VENV)-release/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench azure-cli custodian lock package azd-package validate whatif provision publish deploy verify functional \
+.PHONY: help demo run test bench azure-cli custodian lock keep package azd-package validate whatif provision publish deploy verify functional \
   roles probe cleanup uninstall format clean
 
 help: ## list the targets
@@ -47,6 +47,9 @@ custodian: $(VENV)/.ready $(VENV)-custodian/.ready ## Cloud Custodian against th
 
 lock: $(VENV)-worker/.ready ## resolve requirements.txt into requirements.lock, as Python 3.13 on Linux needs it
 	@$(BIN_WORKER)/python -m release.lock
+
+keep: $(VENV)/.ready ## keep the app of a release for the tests of upgrades, in tests/upgrades/releases (docs/upgrade.md)
+	@$(BIN)/python -m release.keep
 
 package: $(VENV)-worker/.ready ## build dist/dormouse.zip for a Flex Consumption app (BACKEND=storage or scheduler)
 	@$(BIN_WORKER)/python -m release.package --backend $(or $(BACKEND),storage)

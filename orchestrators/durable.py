@@ -53,6 +53,18 @@ class RetriesExhausted(Exception):
         return self.refusal.reason is not RefusalReason.GAVE_UP
 
 
+def began_before(context: Context, version: str) -> bool:
+    """Whether the orchestration was started by a release before this version, which has numbers only (`1.2`).
+
+    An orchestration keeps the version of its start (`defaultVersion` in host.json); one without a version is the oldest.
+    """
+    return _numbers(context.version) < _numbers(version)
+
+
+def _numbers(version: str | None) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")) if version else ()
+
+
 def run(context: Context, activity: Activity[T], request: Any, retries: df.RetryOptions = TRANSIENT) -> Orchestration[T]:
     """Run an activity, with retries; raises RetriesExhausted when all attempts failed, or at once for a refused read."""
     return (yield from _result_of(activity, _call(context, activity, request, retries)))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from release.layout import APP, PACKAGES, STRAY
+from release.versions import faults_of_versions
 
 # The machine in an ELF header, in two bytes at this place: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
 ELF, MACHINE_AT, X86_64 = b"\x7fELF", 18, b"\x3e\x00"
@@ -14,7 +15,7 @@ OURS = re.compile(r"\.(cpython-313-x86_64-linux-gnu|abi3)\.so$|\.so\.\d")
 
 def faults_of(folder: Path) -> list[str]:
     """Everything that is wrong with the package in a folder; an empty list for a sound one."""
-    return [*_strangers(folder), *_programs(folder), *_unlocked(folder)]
+    return [*_strangers(folder), *_programs(folder), *_unlocked(folder), *faults_of_versions(folder / "host.json")]
 
 
 def _strangers(folder: Path) -> Iterator[str]:

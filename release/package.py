@@ -34,12 +34,7 @@ TIME, MODE = (1980, 1, 1, 0, 0, 0), 0o644 << 16
 
 def build(folder: Path, backend: str) -> None:
     """Put the package together in an empty folder; raises SystemExit if pip cannot get a package of the lock file."""
-    for name in APP:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns(*UNWANTED))
-        else:
-            shutil.copy(source, folder / name)
+    copy_app(folder)
     (folder / "host.json").write_text(json.dumps(host_json(backend), indent=2) + "\n")
     packages = folder / PACKAGES
     locked = ("--require-hashes", "-r", str(ROOT / "requirements.lock"))
@@ -54,6 +49,16 @@ def build(folder: Path, backend: str) -> None:
     # What is not compiled here is compiled at every cold start. One process, as the result depends on the order of files.
     hashed = py_compile.PycInvalidationMode.UNCHECKED_HASH
     compileall.compile_dir(folder, quiet=2, stripdir=str(folder), prependdir=DEPLOYED, invalidation_mode=hashed)
+
+
+def copy_app(folder: Path) -> None:
+    """Copy the app's own part of a package into an empty folder: its sources and host.json, without packages."""
+    for name in APP:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns(*UNWANTED))
+        else:
+            shutil.copy(source, folder / name)
 
 
 def imported(folder: Path) -> tuple[float, list[str]]:

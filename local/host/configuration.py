@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
+from local.host.durable.versions import Versioning
 from local.host.functions.worker import AppError
 
 
@@ -49,6 +50,14 @@ class Durable(Section):
     tracing: dict[str, Any] = Field(default_factory=dict)
     notifications: dict[str, Any] = Field(default_factory=dict)
     grpc_enabled: bool = Field(default=False, alias="localRpcEndpointEnabled")
+    default_version: str = ""
+    version_match_strategy: Literal["None", "Strict", "CurrentOrOlder"] = "CurrentOrOlder"
+    version_failure_strategy: Literal["Reject", "Fail"] = "Reject"
+
+    @property
+    def versioning(self) -> Versioning:
+        """The versions of orchestrations that this host gives and runs."""
+        return Versioning(self.default_version, self.version_match_strategy, self.version_failure_strategy)
 
 
 class Extensions(Section):

@@ -98,7 +98,7 @@ def test_an_orchestrator_schedules_the_same_tasks_in_both_workers(
     given = json.dumps({"operation": "ml1-stop-1", "environment": "ml1", "verb": "stop", "resources": []})
     history = [
         event(EventType.ORCHESTRATOR_STARTED, now),
-        execution_started(now, "change_power", json.dumps(given), "i1", "e1", None),
+        execution_started(now, "change_power", json.dumps(given), "i1", "e1", None, None),
     ]
     context: dict[str, Any] = {
         "history": history,

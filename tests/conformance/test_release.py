@@ -15,6 +15,8 @@ import pytest
 from release.check import faults_of
 from release.layout import APP, FUNCTIONS, PACKAGES
 from release.lock import lock_of
+from release.package import BACKENDS, host_json
+from release.versions import faults_of_versions, version_of
 from tests.conftest import unchecked
 from tests.support import ROOT
 
@@ -74,6 +76,13 @@ def test_the_package_is_sound(package: Path) -> None:
     assert host["extensions"]["durableTask"]["storageProvider"]["type"] == "AzureStorage"
 
 
+@pytest.mark.parametrize("backend", sorted(BACKENDS))
+def test_the_host_json_of_every_backend_has_the_versions_of_orchestrations(tmp_path: Path, backend: str) -> None:
+    (tmp_path / "host.json").write_text(json.dumps(host_json(backend)))
+    assert list(faults_of_versions(tmp_path / "host.json")) == []
+    assert version_of(tmp_path / "host.json") == version_of(ROOT / "host.json") != ""
+
+
 def test_every_module_is_compiled(package: Path) -> None:
     sources = [path for path in package.rglob("*.py") if "__pycache__" not in path.parts]
     compiled = {path.name.partition(".")[0] + str(path.parent.parent) for path in package.rglob("*.pyc")}
@@ -122,13 +131,21 @@ def test_the_functions_are_listed_beside_the_package(archive: Path) -> None:
 def sound(folder: Path) -> Path:
     """The least that counts as a package."""
     for name in APP:
-        (folder / name).mkdir()
+        (folder / name).mkdir() if name != "host.json" else shutil.copy(ROOT / name, folder)
     distribution = folder / PACKAGES / "known-1.0.dist-info"
     distribution.mkdir(parents=True)
     (distribution / "RECORD").write_text("known/__init__.py,,\nknown.cpython-313-x86_64-linux-gnu.so,,\n")
     (folder / PACKAGES / "known").mkdir()
     (folder / PACKAGES / "known.cpython-313-x86_64-linux-gnu.so").write_bytes(elf(0x3E))
     return folder
+
+
+def change(folder: Path, text: str, instead: str) -> None:
+    """Change the text of host.json."""
+    path = folder / "host.json"
+    content = path.read_text()
+    assert text in content
+    path.write_text(content.replace(text, instead))
 
 
 def elf(machine: int) -> bytes:
@@ -142,6 +159,11 @@ def test_the_least_package_is_sound(tmp_path: Path) -> None:
 BREAKS: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: (folder / "dormouse").rmdir(), "dormouse is missing"),
     (lambda folder: (folder / ".python_packages").rename(folder.parent / "elsewhere"), ".python_packages is missing"),
+    (lambda folder: change(folder, '"defaultVersion": ', '"defaultVersion": "1", "x": '), "must have two to four numbers"),
+    (lambda folder: change(folder, '"defaultVersion"', '"hubVersion"'), "must have two to four numbers"),
+    (lambda folder: change(folder, "CurrentOrOlder", "None"), "versionMatchStrategy in host.json must be CurrentOrOlder"),
+    (lambda folder: change(folder, '"Reject"', '"Fail"'), "versionFailureStrategy in host.json must be Reject"),
+    (lambda folder: change(folder, "[4.30.0", "[4.29.0"), "must begin at 4.30.0 or later"),
     (lambda folder: (folder / "local.settings.json").touch(), "local.settings.json does not belong into a package"),
     (lambda folder: (folder / PACKAGES / "tests").mkdir(), "a package of no use, and could hide another"),
     (lambda folder: (folder / PACKAGES / "unknown").mkdir(), "unknown belongs to no installed distribution"),

@@ -218,6 +218,18 @@ REFUSED = {
         "extensions.durableTask.maxConcurrentActivities",
     ),
     "no time for functions": ('{"version": "2.0", "functionTimeout": "00:00:00"}', "functionTimeout"),
+    "an unknown strategy for versions": (
+        '{"version": "2.0", "extensions": {"durableTask": {"versionMatchStrategy": "CurrentOrNewer"}}}',
+        "extensions.durableTask.versionMatchStrategy",
+    ),
+    "an unknown strategy for other versions": (
+        '{"version": "2.0", "extensions": {"durableTask": {"versionFailureStrategy": "Abort"}}}',
+        "extensions.durableTask.versionFailureStrategy",
+    ),
+    "a version that is no text": (
+        '{"version": "2.0", "extensions": {"durableTask": {"defaultVersion": 1.1}}}',
+        "extensions.durableTask.defaultVersion",
+    ),
     "an invalid limit for requests": (
         '{"version": "2.0", "queues": 1, "extensions": {"http": {"maxOutstandingRequests": 0}}}',
         "extensions.http.maxOutstandingRequests",

@@ -19,6 +19,7 @@ from local.host.durable.rewind import rewind
 from local.host.durable.rows import Instance, Message
 from local.host.durable.store import Store
 from local.host.durable.timers import Alarms
+from local.host.durable.versions import MISMATCH
 from local.host.functions.activities import Activities
 from local.host.functions.worker import MISSING, Worker
 
@@ -42,8 +43,10 @@ class Engine:
         self._alarms = Alarms(store, clock, self._wake)
         batch, places = self._durable.max_entity_operation_batch_size, self._durable.max_concurrent_entity_functions
         self._entities = Entities(worker, store, clock, batch=batch, places=places)
-        self._instances = Instances(worker, store, clock)
+        self._versioning = self._durable.versioning
+        self._instances = Instances(worker, store, clock, self._versioning)
         self._busy: set[str] = set()
+        self._rejected: set[str] = set()
         self._rest: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._histories: dict[str, tuple[str, list[Event]]] = {}
@@ -63,8 +66,11 @@ class Engine:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1)  # a task that does not end is not awaited
 
-    def start(self, name: str, identifier: str | None, raw_input: str | None) -> str:
-        """Start an instance and return its ID; raises KeyError if that ID is running, ValueError if it is invalid."""
+    def start(self, name: str, identifier: str | None, raw_input: str | None, version: str | None = None) -> str:
+        """Start an instance and return its ID; raises KeyError if that ID is running, ValueError if it is invalid.
+
+        Without a version it gets the default one of host.json.
+        """
         if self._worker.find(name, "orchestrationTrigger") is None:
             raise ValueError(MISSING.format(name=name, kind="an orchestrator"))
         chosen = identifier or uuid.uuid4().hex
@@ -74,7 +80,7 @@ class Engine:
         if existing and not existing.ended and self._durable.overridable_existing_instance_states != "AnyState":
             raise KeyError(f"An Orchestration instance with the status {existing.status} already exists.")
         with self._store.transaction():
-            self._instances.create(chosen, name, raw_input, None)
+            self._instances.create(chosen, name, raw_input, None, version)
         self._wake(chosen)
         return chosen
 
@@ -160,17 +166,32 @@ class Engine:
             self._wake(other)
 
     def _deliverable(self, identifier: str) -> list[Message]:
-        """The messages for the next episode: a suspended instance receives only resume and terminate."""
+        """The messages for the next episode: a suspended instance receives only resume and terminate.
+
+        An instance of a version that this host does not run receives nothing: its messages wait for a host that does.
+        """
         messages = self._store.inbox(identifier)
         instance = None if is_entity(identifier) else self._store.instance(identifier)
         if instance is None or instance.ended:
             return messages
+        if self._left_alone(instance):
+            return []
         kinds = [message.event["EventType"] for message in messages]
         if instance.status == "Suspended":
             waking = (*PAUSES, EventType.EXECUTION_TERMINATED)
             return [message for message, kind in zip(messages, kinds, strict=True) if kind in waking][:1]
         pause = next((place for place, kind in enumerate(kinds) if kind in PAUSES), len(messages))
         return messages[: pause or 1]
+
+    def _left_alone(self, instance: Instance) -> bool:
+        if self._versioning.fails or self._versioning.runs(instance.version):
+            return False
+        if instance.id not in self._rejected:
+            self._rejected.add(instance.id)
+            words = "%s (%s) has version %s and waits: this host runs %s, with the strategy %s."
+            settings = (self._versioning.default or "none", self._versioning.match)
+            log.warning(words, instance.id, instance.name, instance.version or "none", *settings)
+        return True
 
     def _episode(self, identifier: str, messages: list[Message]) -> Consequences:
         """Run one complete episode in one transaction."""
@@ -183,7 +204,10 @@ class Engine:
         history = self._history(instance)
         limit = self._durable.max_orchestration_actions
         try:
-            episode = run_episode(self._worker, instance, history, mine, self._clock.now(), limit)
+            if not self._versioning.runs(instance.version):
+                episode = Episode("Failed", output=MISMATCH)
+            else:
+                episode = run_episode(self._worker, instance, history, mine, self._clock.now(), limit)
         except (
             Exception,
             SystemExit,

@@ -75,7 +75,7 @@ def run_episode(
     # Earlier events have been replayed; the last "orchestrator started" marks where the new ones begin.
     whole = [{**item, "IsPlayed": True} for item in history] + fresh
     try:
-        answer = _ask(worker, function, instance, whole)
+        answer = ask(worker, function, instance, whole)
         replay = Replay(answer.actions[:limit]).run(whole)
     except (NonDeterministic, Unsupported, OrchestratorFailed) as error:
         return _failed(instance, fresh, str(error), now)
@@ -132,7 +132,8 @@ def _over(status: str, events: list[Event], output: str, now: datetime) -> Episo
     return Episode(status, [*events, completed, event(EventType.ORCHESTRATOR_COMPLETED, now)], output=output)
 
 
-def _ask(worker: Worker, function: Function, instance: Instance, history: list[Event]) -> Answer:
+def ask(worker: Worker, function: Function, instance: Instance, history: list[Event]) -> Answer:
+    """The response of an orchestrator to a history; raises OrchestratorFailed if it returns no actions."""
     context = {
         "history": history,
         "input": json.loads(instance.input) if instance.input else None,

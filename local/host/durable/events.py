@@ -61,15 +61,21 @@ def event(kind: EventType, now: datetime, identifier: int = -1, **fields: Any) -
 
 
 def execution_started(
-    now: datetime, name: str, raw_input: str | None, instance: str, execution: str, parent: dict[str, Any] | None
+    now: datetime,
+    name: str,
+    raw_input: str | None,
+    instance: str,
+    execution: str,
+    parent: dict[str, Any] | None,
+    version: str | None,
 ) -> Event:
-    """The first event of an execution."""
+    """The first event of an execution; the SDK reads the version of the instance here."""
     return event(
         EventType.EXECUTION_STARTED,
         now,
         Name=name,
         Input=raw_input,
-        Version="",
+        Version=version,
         Tags=None,
         OrchestrationInstance={"InstanceId": instance, "ExecutionId": execution},
         ParentInstance=parent,

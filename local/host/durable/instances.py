@@ -12,6 +12,7 @@ from local.host.durable.events import EventType, event, execution_started
 from local.host.durable.rows import Instance, Work
 from local.host.durable.store import Store
 from local.host.durable.tasks import Decision
+from local.host.durable.versions import Versioning
 from local.host.functions.worker import MISSING, Worker
 
 
@@ -27,17 +28,20 @@ class Consequences:
 class Instances:
     """Instances in the store; every method is called inside a transaction."""
 
-    def __init__(self, worker: Worker, store: Store, clock: Clock) -> None:
-        self._worker, self._store, self._clock = worker, store, clock
+    def __init__(self, worker: Worker, store: Store, clock: Clock, versioning: Versioning) -> None:
+        self._worker, self._store, self._clock, self._versioning = worker, store, clock, versioning
 
-    def create(self, identifier: str, name: str, raw_input: str | None, parent: dict[str, Any] | None) -> None:
-        """Create an instance, replacing an older one with the same ID."""
+    def create(
+        self, identifier: str, name: str, raw_input: str | None, parent: dict[str, Any] | None, version: str | None = None
+    ) -> None:
+        """Create an instance, replacing an older one with the same ID; without a version it gets that of host.json."""
         self._store.purge(identifier)
         now, execution = self._clock.now(), uuid.uuid4().hex
         text = json.dumps(parent) if parent else None
         made = timestamp(now)
-        self._store.save(Instance(identifier, execution, name, "Pending", raw_input, None, None, made, made, text))
-        started = execution_started(now, name, raw_input, identifier, execution, parent)
+        known = self._versioning.of_new(version)
+        self._store.save(Instance(identifier, execution, name, "Pending", raw_input, None, None, made, made, text, known))
+        started = execution_started(now, name, raw_input, identifier, execution, parent, known)
         self._store.send(identifier, execution, started)
 
     def commit(self, instance: Instance, length: int, episode: Episode) -> Consequences:
@@ -85,7 +89,9 @@ class Instances:
         now = self._clock.now()
         self._store.forget_history(instance.id)
         self._store.save(fresh)
-        started = execution_started(now, instance.name, episode.next_input, instance.id, execution, parent)
+        given = episode.next_input
+        # The new execution keeps the version of the instance, whatever host.json says by now.
+        started = execution_started(now, instance.name, given, instance.id, execution, parent, instance.version)
         self._store.send(instance.id, execution, started)
         for item in episode.unheard:
             self._store.send(instance.id, execution, item)
@@ -104,7 +110,7 @@ class Instances:
             failed = failure(EventType.SUB_ORCHESTRATION_FAILED, self._clock.now(), decision.identifier, reason, "")
             self._store.send(parent.id, parent.execution, failed)
             return parent.id
-        self.create(child, name, decision.input, origin)
+        self.create(child, name, decision.input, origin, decision.version)
         return child
 
     def _objection(self, parent: Instance, child: str, name: str) -> str:

@@ -160,6 +160,7 @@ class Replay:
             # The SDK encodes the input once more than the official host decodes it.
             given=json.dumps(_text(action.get("input"))),
             instance=action.get("instanceId") or "",
+            version=action.get("version"),
         )
 
     def _timer(self, fire_at: datetime, *, cancelled: bool = False) -> Task:
@@ -197,9 +198,10 @@ class Replay:
         instance: str = "",
         fire_at: datetime | None = None,
         signal: bool = False,
+        version: str | None = None,
     ) -> Task:
         identifier, self._next_id = self._next_id, self._next_id + 1
-        self._pending[identifier] = Decision(kind, identifier, name, given, instance, fire_at, signal)
+        self._pending[identifier] = Decision(kind, identifier, name, given, instance, fire_at, signal, version)
         task = self._open[identifier] = Task()
         return task
 

@@ -19,6 +19,7 @@ class Instance:
     created: str
     updated: str
     parent: str | None
+    version: str | None = None
 
     @property
     def ended(self) -> bool:

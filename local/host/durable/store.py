@@ -18,7 +18,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS instances (
     id TEXT PRIMARY KEY, execution TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL,
-    input TEXT, output TEXT, custom_status TEXT, created TEXT NOT NULL, updated TEXT NOT NULL, parent TEXT
+    input TEXT, output TEXT, custom_status TEXT, created TEXT NOT NULL, updated TEXT NOT NULL, parent TEXT,
+    version TEXT
 );
 CREATE TABLE IF NOT EXISTS history (
     instance TEXT NOT NULL, number INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (instance, number)
@@ -48,6 +49,8 @@ class Store:
         """Open or create the file; ":memory:" keeps nothing after the end."""
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=60)
         self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {SCHEMA}")
+        if "version" not in {row[1] for row in self._db.execute("PRAGMA table_info(instances)")}:
+            self._db.execute("ALTER TABLE instances ADD COLUMN version TEXT")  # a file of an earlier release
 
     def close(self) -> None:
         """Close the file."""

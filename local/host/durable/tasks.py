@@ -50,6 +50,7 @@ class Decision:
     instance: str = ""
     fire_at: datetime | None = None
     signal: bool = False
+    version: str | None = None
 
 
 def together(children: Sequence[Task], *, first: bool) -> Task:

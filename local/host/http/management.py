@@ -71,7 +71,8 @@ class Management:
                 json.loads(text)
         except ValueError:
             return problem(HTTPStatus.BAD_REQUEST, "Invalid JSON content")
-        answer = self._started(lambda: self._engine.start(name, identifier, text or None))
+        version = request.query.get("version")
+        answer = self._started(lambda: self._engine.start(name, identifier, text or None, version))
         if answer.status == HTTPStatus.ACCEPTED and wait is not None:
             return await self._waited(request, answer, wait, pause or 1.0)
         return answer

@@ -203,6 +203,12 @@ def child_that_fails(context):
 
 
 @app.orchestration_trigger(context_name="context")
+def version_of(context):
+    return context.version
+    yield
+
+
+@app.orchestration_trigger(context_name="context")
 def chain(context):
     first = yield context.call_activity("add", [1, 2])
     second = yield context.call_activity("add", [first, 10])
