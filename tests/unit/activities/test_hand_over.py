@@ -11,9 +11,10 @@ from azure.mgmt.compute.aio.operations import VirtualMachinesOperations
 
 from activities.idle.hand_over import recheck_lease_end, recheck_refused_start
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.deployments import Deployments, Neighbours
+from dormouse.cloud.deployments import Deployments
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.environments.results import Refusal, RefusalReason
+from dormouse.idle.responsibility import Neighbours
 from dormouse.idle.schedules.schedule import read_schedule
 from dormouse.idle.sweep import ActionClaim, LeaseEnd, RefusedStart, StartElsewhere
 from dormouse.idle.tracking import ActionReason, Hold, Lease, LeaseAction, TrackedMachine
