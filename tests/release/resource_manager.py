@@ -28,16 +28,11 @@ STORAGE = f"{ROOT}/resourceGroups/{GROUP}/providers/Microsoft.Storage/storageAcc
 TOKEN = "the-token-that-must-not-be-shown"
 FILTER = re.compile(r"principalId eq '([0-9a-f-]{36})'")
 DEFINITIONS = "providers/Microsoft.Authorization/roleDefinitions"
-VARIABLE = re.compile(r"^var (\w+) = '(.+)'$", re.MULTILINE)
 
 
 def condition(ids: Sequence[str] = ROLES["assignable"]) -> str:
-    """The condition on assigning roles as `infra/modules/rights.bicep` writes it, for these roles."""
-    written = dict(VARIABLE.findall((INFRA / "modules" / "rights.bicep").read_text()))
-    text = "${writes} AND ${deletes}"
-    for _ in written:
-        text = re.sub(r"\$\{(\w+)\}", lambda found: written.get(found[1], found[0]), text)
-    return text.replace("\\'", "'").replace("${ids}", ", ".join(ids))
+    """The condition on assigning roles as `infra/` writes it, for these roles."""
+    return (INFRA / "assignment-condition.txt").read_text().replace("<assignable>", ", ".join(ids))
 
 
 def definition(name: str, kind: str, actions: list[str], scope: str = ROOT) -> dict[str, Any]:

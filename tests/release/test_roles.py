@@ -37,11 +37,12 @@ def provision(manager: ResourceManager, **more: str) -> None:
     manager.assignments[-1].update(more)
 
 
+SWEEP = custom_role("sweep", "int", SUBSCRIPTION)
 CHANGES: list[tuple[str, Callable[[ResourceManager], object]]] = [
     ("does not allow Microsoft.Compute/virtualMachines/start/action", lambda m: sweep(m)["actions"].pop()),
     ("also allows Microsoft.Compute/virtualMachines/delete", lambda m: sweep(m)["actions"].append(PROBES[1].action)),
-    ("sweep (int) has notActions", lambda m: sweep(m)["notActions"].append("*/read")),
-    ("sweep (int) has dataActions", lambda m: sweep(m)["dataActions"].append("*")),
+    (f"{SWEEP} has notActions", lambda m: sweep(m)["notActions"].append("*/read")),
+    (f"{SWEEP} has dataActions", lambda m: sweep(m)["dataActions"].append("*")),
     ("can be assigned on /", lambda m: m.definitions[f"{DEFINITIONS}/sweep"].update(assignableScopes=["/"])),
     ("the app has the role Owner on /subscriptions/", widen),
     ("the app may do Microsoft.Web/sites/write", lambda m: sweep(m)["actions"].append("Microsoft.Web/*")),
@@ -61,7 +62,7 @@ CHANGES: list[tuple[str, Callable[[ResourceManager], object]]] = [
     ("may assign every role", lambda m: provision(m, condition=condition([]))),
     (f"may assign {READER}", lambda m: provision(m, condition=condition([READER]))),
     ("may assign ", lambda m: provision(m, conditionVersion="1.0")),
-    ("no condition on roleAssignments/delete", lambda m: provision(m, condition=condition().partition(" AND ((!")[0])),
+    ("no condition on roleAssignments/delete", lambda m: provision(m, condition=condition().partition("\nAND\n(")[0])),
     ("may assign roles to people", lambda m: provision(m, condition=condition().replace("ServicePrincipal", "User"))),
 ]
 
