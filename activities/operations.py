@@ -7,5 +7,5 @@ from dormouse.environments.requests import PollRequest
 
 async def poll_operation(request: PollRequest, cloud: Cloud) -> Answer:
     """Poll a long-running operation: done, pending, or refused."""
-    answer, _ = await cloud.ask(request.url)
+    answer, _ = await cloud.ask(request.url, may_repeat=request.may_repeat)
     return answer

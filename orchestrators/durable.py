@@ -116,10 +116,12 @@ def poll(
     probed: Resource | None = None,
     cancel: Any = None,
     within: timedelta = LONGEST_OPERATION,
+    repetition: Any = None,
 ) -> Orchestration[Ended]:
     """Make an Azure request and poll it until it ends, with durable timers that block no thread.
 
     After `cancel`, a request that Azure accepted is still polled until it ends; one that it did not accept is not repeated.
+    `repetition` is made once, if Azure accepted the request and it failed for a reason for which that helps (None: never).
     """
     began = context.current_utc_datetime
     answer = yield from run(context, begin, request)
@@ -128,7 +130,9 @@ def poll(
             return Refused(_too_late(within))
         if answer.url:
             yield from sleep(context, _pause(answer, (context.current_utc_datetime - began).total_seconds()))
-            answer = yield from run(context, ask, PollRequest(answer.url, probed))
+            answer = yield from run(context, ask, PollRequest(answer.url, probed, may_repeat=repetition is not None))
+            if isinstance(answer, Pending) and answer.repeats:
+                request, repetition = repetition, None
         else:
             yield from sleep(context, answer.retry_after, cancel)
             if is_cancelled(cancel):

@@ -22,6 +22,7 @@ from dormouse.idle.eviction import is_news
 from dormouse.idle.evidence import REPORTING_LAG, Evaluation, Evidence
 from dormouse.idle.jobs.keeping import last_job_ended
 from dormouse.idle.jobs.waiting import WaitingJob
+from dormouse.idle.jobs.waking import with_told_of
 from dormouse.idle.planning import Evaluated, plan_actions
 from dormouse.idle.power_history import PowerInterval, ended_interval
 from dormouse.idle.report import ReportPage, ReportRow, SweepSummary
@@ -212,6 +213,8 @@ def _evaluate(case: Evaluation) -> Evaluated:
     decision = decide(case, verdict)
     text = alarm(case, verdict, decision)
     tracked = replace(case.tracked, alarmed_at=case.now) if text else case.tracked
+    if case.job is not None and text == case.job.text:
+        tracked = with_told_of(tracked, case.job.request)
     if decision.action is NextAction.WITHDRAW:
         tracked = replace(tracked, warning=None)
     if case.keep_minutes:

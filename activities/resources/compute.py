@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from activities.resources.api import LoginApi, ProbeApi, ResourceApi
-from activities.resources.arm import delete_by_id, put_body
+from activities.resources.arm import delete_by_id, get_by_id, put_body
 from activities.resources.costs import cost_is_allowed, max_price_suffices
 from activities.resources.images import images_fit
 from activities.resources.run_command import run_script, script_output
@@ -35,6 +35,17 @@ async def put_virtual_machine(request: PutRequest, cloud: Cloud) -> Answer:
     if resource.setup is not None:
         login["customData"] = custom_data(resource.setup, keys_only="ssh" in login["linuxConfiguration"])
     return await put_body(resource, body, cloud)
+
+
+async def put_extension(request: PutRequest, cloud: Cloud) -> Answer:
+    """Start installing a VM extension; one that has failed runs again, although its configuration is the same.
+
+    https://learn.microsoft.com/rest/api/compute/virtual-machine-extensions/create-or-update (forceUpdateTag)
+    """
+    body = copy.deepcopy(request.resource.body)
+    if request.repeated:
+        body["properties"]["forceUpdateTag"] = f"{cloud.now():.0f}"
+    return await put_body(request.resource, body, cloud)
 
 
 async def update_virtual_machine(request: PutRequest, cloud: Cloud) -> Answer:
@@ -114,6 +125,7 @@ def _machines(resource: Resource, cloud: Cloud) -> Any:
     return cloud.compute_in(subscription_of(resource.id)).virtual_machines
 
 
+MACHINE_EXTENSION = ResourceApi(put_extension, get_by_id, delete_by_id)
 VIRTUAL_MACHINE = ResourceApi(
     put=put_virtual_machine,
     get=get_virtual_machine,

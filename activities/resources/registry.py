@@ -12,7 +12,7 @@ from activities.resources.arm import (
     put_group,
     snapshot_by_id,
 )
-from activities.resources.compute import VIRTUAL_MACHINE
+from activities.resources.compute import MACHINE_EXTENSION, VIRTUAL_MACHINE
 from activities.resources.hub_users import HUB_USERS
 from activities.resources.identity import ROLE_ASSIGNMENT
 from activities.resources.keyvault import PASSWORD
@@ -32,7 +32,7 @@ API: dict[str, ResourceApi] = {
     "blob_container": arm(),
     "password": PASSWORD,
     "virtual_machine": VIRTUAL_MACHINE,
-    "machine_extension": arm(),
+    "machine_extension": MACHINE_EXTENSION,
     "disk": ResourceApi(put_by_id, get_by_id, delete_by_id, update=patch_by_id, snapshot=snapshot_by_id),
     "hub_users": HUB_USERS,
     "role_assignment": ROLE_ASSIGNMENT,

@@ -182,8 +182,11 @@ class Cloud:
         answers: list[Any] = []
         return await self._answer_of(put(*request, raw_response_hook=answers.append, **options), answers)
 
-    async def ask(self, url: str) -> tuple[Answer, Any]:
-        """Poll a long-running operation; returns the answer and the response body."""
+    async def ask(self, url: str, *, may_repeat: bool = False) -> tuple[Answer, Any]:
+        """Poll a long-running operation; returns the answer and the response body.
+
+        `may_repeat`: a failure for which one repetition of the request helps is pending, not refused.
+        """
         from azure.core.rest import HttpRequest
 
         asked, ours = urlsplit(url), urlsplit(self.settings.azure_resource_manager_url)
@@ -193,7 +196,10 @@ class Cloud:
             )
         response = await self.resources.send_request(HttpRequest("GET", url))
         body = json_in(response)
-        return long_running.answer_of_poll(url, response.status_code, response.headers, body, now=self.now()), body
+        answer = long_running.answer_of_poll(
+            url, response.status_code, response.headers, body, now=self.now(), may_repeat=may_repeat
+        )
+        return answer, body
 
     async def _answer_of(self, request: Awaitable[Any], answers: list[Any]) -> Answer:
         from azure.core.exceptions import HttpResponseError

@@ -1,7 +1,7 @@
 """What Azure's errors mean: whether they are transient, and the refusals that follow from the others."""
 
 from dormouse.cloud.refusal_lookup import rule_for
-from dormouse.cloud.refusal_rules import ABSENT, NOT_NOW, Later, Rule
+from dormouse.cloud.refusal_rules import ABSENT, NOT_NOW, ONCE, Later, Rule
 from dormouse.environments.quota import shortage_in
 from dormouse.environments.results import Refusal, RefusalReason
 
@@ -21,6 +21,12 @@ def is_not_now(status: int, code: str, message: str) -> bool:
         return True
     rule = rule_for(code, message)
     return rule is not None and rule.meaning is NOT_NOW
+
+
+def is_worth_one_more_try(code: str, message: str) -> bool:
+    """Whether a request that Azure accepted and that failed later may succeed if it is repeated once."""
+    rule = rule_for(code, message)
+    return rule is not None and rule.meaning is ONCE
 
 
 def is_known(code: str, message: str) -> bool:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from dormouse.cloud.error_bodies import AzureError, error_in
-from dormouse.cloud.error_codes import is_not_now, late_refusal, refusal_of
+from dormouse.cloud.error_codes import is_not_now, is_worth_one_more_try, late_refusal, refusal_of
 from dormouse.environments.answers import Answer, Done, Pending, Refused
 
 # Compute allows 15 polls per minute and operation; its responses often have no Retry-After.
@@ -17,6 +17,8 @@ from dormouse.environments.answers import Answer, Done, Pending, Refused
 USUAL_PAUSE = 4.0
 PAUSE_AFTER_TROUBLE = 5.0
 LONGEST_PAUSE = 600.0
+# The system's own updates after the first boot hold the package lock for minutes.
+PAUSE_BEFORE_REPEAT = 300.0
 CREATED, ACCEPTED, NOT_FOUND = 201, 202, 404
 
 # Every other state goes on: providers invent their own, such as `ScalingAgentPool: 0/1 nodes completed`.
@@ -40,8 +42,13 @@ def answer_of_start(status: int, headers: Mapping[str, str], body: Any, *, now: 
     return _failed_late(body) if state in (FAILED, CANCELED) else Done(created=status == CREATED)
 
 
-def answer_of_poll(url: str, status: int, headers: Mapping[str, str], body: Any, *, now: float) -> Answer:
-    """The answer in a poll response, for `Azure-AsyncOperation`, `Location` and resources alike."""
+def answer_of_poll(
+    url: str, status: int, headers: Mapping[str, str], body: Any, *, now: float, may_repeat: bool = False
+) -> Answer:
+    """The answer in a poll response, for `Azure-AsyncOperation`, `Location` and resources alike.
+
+    `may_repeat`: an operation that failed for a reason for which one repetition helps is still pending, not refused.
+    """
     if status == NOT_FOUND:
         return Pending(PAUSE_AFTER_TROUBLE)  # Azure no longer knows the operation: repeat the request
     if status >= 400:
@@ -49,7 +56,7 @@ def answer_of_poll(url: str, status: int, headers: Mapping[str, str], body: Any,
     lowered = {name.lower(): value for name, value in headers.items()}
     state = _status(body) or _provisioning_state(body)
     if state in (FAILED, CANCELED):
-        return _failed_late(body)
+        return _failed_late(body, may_repeat=may_repeat)
     if status == ACCEPTED or state not in ("", SUCCEEDED):
         follow = lowered.get("location", url) if status == ACCEPTED else url
         return Pending(pause(headers, now) or USUAL_PAUSE, url=follow)
@@ -72,8 +79,10 @@ def _is_transient(status: int, error: AzureError) -> bool:
     return is_not_now(status, error.code, error.message) or 0 < error.retry_after <= LONGEST_PAUSE
 
 
-def _failed_late(body: Any) -> Answer:
+def _failed_late(body: Any, *, may_repeat: bool = False) -> Answer:
     error = _late_error(body)
+    if may_repeat and is_worth_one_more_try(error.code, error.message):
+        return Pending(PAUSE_BEFORE_REPEAT, held_up=True, detail=error.message, repeats=True)
     if _is_transient(0, error):  # without a URL, so that the request itself is repeated
         return Pending(error.retry_after or PAUSE_AFTER_TROUBLE, held_up=bool(error.retry_after))
     return Refused(late_refusal(error.code, error.message or "Azure gave no reason.", error.policy))

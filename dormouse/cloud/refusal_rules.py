@@ -13,12 +13,13 @@ Reason = RefusalReason
 
 
 class Later(StrEnum):
-    """The same request may succeed later."""
+    """The same request may succeed later: `not_now` until it does, `once` if it is repeated once."""
 
     NOT_NOW = "not_now"
+    ONCE = "once"
 
 
-NOT_NOW = Later.NOT_NOW
+NOT_NOW, ONCE = Later.NOT_NOW, Later.ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ LEARNING = "https://github.com/Azure/mlops-v2/issues/81"
 ENDPOINTS = "https://github.com/MicrosoftDocs/azure-docs/issues/121466"
 KUBERNETES = "https://learn.microsoft.com/troubleshoot/azure/azure-kubernetes/welcome-azure-kubernetes"
 VERSIONS = "https://github.com/microsoft/farmvibes-ai/issues/130"
+DRIVER = "https://github.com/MicrosoftDocs/azure-docs/issues/111614"
+EXTENSION = "https://github.com/Azure/azure-cli/issues/24486"
 
 LESS_IS_MORE = "Azure has no capacity for these constraints together; drop the zone, or choose another size or region."
 WAIT = "Azure has no capacity to resume the VM now; start it later. Its memory stays on its disk."
@@ -78,6 +81,7 @@ OTHER_SUBNET = "The subnet does not fit; choose another subnet or address range.
 BUILDER = "The workspace cannot build images on this compute; name an existing cluster for image builds."
 FIREWALL = "The firewall of the vault does not admit the control plane."
 NO_KEYS = "The storage account does not accept keys; use an identity."
+PACKAGE_LOCK = "Another process inside the VM held the lock of its package manager; apply the spec again later."
 
 # What was asked for does not exist.
 ABSENT = ("ResourceGroupNotFound", "ResourceNotFound", "NotFound", "ParentResourceNotFound", "RoleAssignmentNotFound")
@@ -154,6 +158,9 @@ RULES = (
     *_rules(VM_ERRORS, Reason.NOT_FOUND, "PlatformImageNotFound", "ImageNotFound"),
     *_rules(ERRORS, Reason.CONFLICT, "ResourcePurchaseValidationFailed", advice=TERMS),
     *_rules(ERRORS, Reason.CONFLICT, "MarketplacePurchaseEligibilityFailed", advice=TERMS),
+    # At the first boot, the system's own updates may hold the lock, and the extension does not wait for it.
+    *_rules(DRIVER, ONCE, "VMExtensionProvisioningError", text="lock-frontend", advice=PACKAGE_LOCK),
+    *_rules(EXTENSION, ONCE, "VMExtensionProvisioningError", text="could not get lock", advice=PACKAGE_LOCK),
     *_rules(VM_ERRORS, NOT_NOW, "AttachDiskWhileBeingDetached", "OperationPreempted", "AllocationTimeout"),
     *_rules(VM_ERRORS, Reason.CONFLICT, "PropertyChangeNotAllowed", "NicInUse"),
     *_rules(

@@ -23,7 +23,8 @@ class Pending:
     """The request needs more time: poll `url` after `retry_after` seconds, or, without a URL, repeat the request.
 
     `held_up` means that Azure throttled the request or failed, so that `retry_after` must be honoured in full; `detail` says
-    why it waits.
+    why it waits. `repeats` means that Azure accepted the request, and that it failed for a reason for which it is worth one
+    more try.
     """
 
     retry_after: float
@@ -31,6 +32,7 @@ class Pending:
     held_up: bool = False
     detail: str = ""
     answer: Literal["pending"] = "pending"
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from dormouse.environments.results import GroupView, PreflightResult, Refusal, RefusalReason, ResourceStatus
 from dormouse.lifecycle import State
+from dormouse.resources.compute.images import missing_in_image
 from dormouse.resources.kinds import Difference
 from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Plan, Resource
@@ -60,7 +61,10 @@ def preflight_result(
     refusals: Sequence[Refusal] = (),
     warnings: Sequence[str] = (),
 ) -> PreflightResult:
-    """What exists of a plan, according to its groups and to the resources that were observed; in refused groups, nothing."""
+    """What exists of a plan, according to its groups and to the resources that were observed; in refused groups, nothing.
+
+    To the `warnings` come those about the images of machines that do not exist yet.
+    """
     refused = any(refusal.step in views for refusal in refusals)
     groups = set[str]() if refused else {name for name, view in views.items() if view.id}
     there = {status.name for status in statuses if status.exists} | groups
@@ -68,7 +72,9 @@ def preflight_result(
     drifted = tuple(status.name for status in statuses if status.drifted)
     powered = tuple(status for status in statuses if status.exists and status.state)
     differing = tuple(status for status in statuses if status.differences)
-    return PreflightResult(existing, tuple(refusals), drifted, powered, differing, tuple(warnings))
+    created = (one for one in plan.resources if one.name not in existing)
+    told = dict.fromkeys([*warnings, *(words for one in created if (words := missing_in_image(one)))])
+    return PreflightResult(existing, tuple(refusals), drifted, powered, differing, tuple(told))
 
 
 def checks_for(plan: Plan, result: PreflightResult) -> tuple[list[str], tuple[str, ...]]:

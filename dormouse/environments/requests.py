@@ -42,7 +42,7 @@ class PutRequest:
     """Input of the activity that puts a resource: the outputs that it reads, and its neighbours that existed before.
 
     Neighbours are the resources that it needs and those that need it. `update`: the resource itself existed before, and
-    with `revert` it gets back what `Resource.before` says.
+    with `revert` it gets back what `Resource.before` says. `repeated`: Azure accepted the same put before, and it failed.
     """
 
     resource: Resource
@@ -50,6 +50,7 @@ class PutRequest:
     existing: tuple[str, ...] = ()
     update: bool = False
     revert: bool = False
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,14 @@ class DetachRequest:
 
 @dataclass(frozen=True, slots=True)
 class PollRequest:
-    """Input of the activity that polls a long-running Azure operation; `resource` is the one that it probes, if any."""
+    """Input of the activity that polls a long-running Azure operation; `resource` is the one that it probes, if any.
+
+    `may_repeat`: if the operation fails for a reason for which one repetition helps, the request is repeated.
+    """
 
     url: str
     resource: Resource | None = None
+    may_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

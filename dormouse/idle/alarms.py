@@ -1,4 +1,4 @@
-"""Alarms: when people are told that an expected action does not happen, at most once a day."""
+"""Alarms: when people are told that an expected action does not happen, at most once a day, and once about each job."""
 
 from dormouse.clock import DAY, MINUTE, moment_text
 from dormouse.idle.decision import Decision
@@ -29,4 +29,9 @@ def alarm(case: Evaluation, verdict: Verdict, decision: Decision) -> str:
         return f"Idle since {moment_text(since)}, but still running. {why}"
     if verdict.kind is VerdictKind.UNKNOWN and now - since > UNKNOWN_BEFORE_ALARM:
         return f"It has not been known since {moment_text(since)} whether it is in use. {verdict.reason}"
-    return case.job.text if case.job is not None and not case.job.wakes else ""
+    return case.job.text if case.job is not None and not case.job.wakes and not _was_told(case, case.job.request) else ""
+
+
+def _was_told(case: Evaluation, request: int) -> bool:
+    """Whether an earlier sweep has told the owner of a job that waits."""
+    return request in case.tracked.told_of and case.tracked.alarmed_at != case.now  # equal: this sweep, run again

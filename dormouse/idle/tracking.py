@@ -101,8 +101,8 @@ class Eviction:
 class TrackedMachine:
     """The tracked state of one machine; `ran_since` is when its last completed run was first seen.
 
-    `woken_for` are the requests for jobs that it was started for, `job_ended_at` is when the last job of its CI agent ended,
-    and `job_problem` says why a job waits for it.
+    `woken_for` are the requests for jobs that it was started for, and `told_of` those that its owner was told of because
+    they wait. `job_ended_at` is when the last job of its CI agent ended, and `job_problem` says why a job waits for it.
     """
 
     id: str
@@ -129,6 +129,7 @@ class TrackedMachine:
     woken_for: tuple[int, ...] = ()
     job_ended_at: float = 0.0
     job_problem: str = ""
+    told_of: tuple[int, ...] = ()
 
     @property
     def evicted(self) -> Eviction | None:

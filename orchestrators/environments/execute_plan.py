@@ -146,7 +146,8 @@ def _put(context: Context, request: PutRequest, cancel: Any) -> Orchestration[En
     resource = request.resource
     if kind_of(resource).scripted_field:
         return (yield from poll(context, put_resource, request, ask=read_put, probed=resource.recorded(), cancel=cancel))
-    return (yield from poll(context, put_resource, request, cancel=cancel))
+    again = replace(request, repeated=True)
+    return (yield from poll(context, put_resource, request, cancel=cancel, repetition=again))
 
 
 def execute(

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from dormouse.guest.packaging import PIPELINES, program_archive
+from dormouse.guest.pipelines.processes import docker_problem
 from dormouse.guest.pipelines.state import NO_RIGHT, NOT_ACCEPTED, meaning_of, state_of_log
 from tests.guest.fakes import Answer, Request, answered, serving
 
@@ -362,3 +363,48 @@ def test_the_words_of_the_service_have_a_meaning(text: str, meaning: str) -> Non
 )
 def test_the_log_of_the_agent_says_whether_it_is_connected(log: str, result: str) -> None:
     assert state_of_log(log)[0] == result
+
+
+LISTENER = "Name:\tAgent.Listener\nUid:\t{user}\t{user}\t{user}\t{user}\nGid:\t990\t990\t990\t990\nGroups:\t{groups} \n"
+WITHOUT = "failed the agent runs without the group docker, so its jobs cannot use Docker; restart the machine"
+LISTENS = "passed the agent listens for jobs"
+
+
+@pytest.mark.parametrize(
+    ("groups", "accounts", "name", "said"),
+    [
+        ("4 989 990", {}, "Agent.Listener", LISTENS),
+        ("4 990", {}, "Agent.Listener", WITHOUT),
+        ("", {}, "Agent.Listener", WITHOUT),
+        ("4 990", {"group": "root:x:0:\n"}, "Agent.Listener", LISTENS),
+        ("4 990", {"passwd": ""}, "Agent.Listener", LISTENS),
+        ("4 990", {}, "Agent.Worker", LISTENS),
+        ("4 1989", {}, "Agent.Listener", WITHOUT),
+    ],
+    ids=["member", "before the membership", "no groups", "no Docker", "no such user", "not seen", "a longer number"],
+)
+def test_an_agent_that_was_started_before_its_user_could_use_docker_is_not_healthy(
+    ground: Ground, groups: str, accounts: dict[str, str], name: str, said: str
+) -> None:
+    ground.run("register")
+    ground.journal("Listening for Jobs")
+    known = {"group": "root:x:0:\ndocker:x:989:ana\n", "passwd": f"{ground.wanted['user']}:x:998:990::/home:/bin/sh\n"}
+    for file, text in {**known, **accounts}.items():
+        (ground.root / "etc" / file).write_text(text)
+    process = ground.root / "proc/4711"
+    process.mkdir(parents=True)
+    (process / "comm").write_text(f"{name}\n")
+    (process / "status").write_text(LISTENER.format(user=998, groups=groups))
+    (ground.root / "proc/4712").mkdir()
+    assert ground.status == said
+
+
+def test_the_listener_of_another_user_does_not_count(ground: Ground) -> None:
+    (ground.root / "etc/group").write_text("docker:x:989:\n")
+    (ground.root / "etc/passwd").write_text("pipelines:x:998:990::/home:/bin/sh\n")
+    (ground.root / "proc/1").mkdir(parents=True)
+    (ground.root / "proc/1/comm").write_text("Agent.Listener\n")
+    (ground.root / "proc/1/status").write_text(LISTENER.format(user=0, groups="0"))
+    assert docker_problem(ground.root, "pipelines") == ""
+    (ground.root / "proc/1/status").write_text(LISTENER.format(user=998, groups="998"))
+    assert "without the group docker" in docker_problem(ground.root, "pipelines")

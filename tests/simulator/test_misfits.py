@@ -67,6 +67,8 @@ def machine(azure: Azure, size: str, disk: dict[str, Any] | None = None, **profi
         ("Standard_D4s_v5", {"image": DSVM, "disk": {"diskSizeGB": 64}}, (409, "OperationNotAllowed"), "VM image: 150 GB"),
         ("Standard_D4s_v5", {"image": DSVM, "disk": {"diskSizeGB": 150}}, (404, "NotFound"), ""),
         ("Standard_D4s_v5", {"image": DSVM}, (404, "NotFound"), ""),
+        ("Standard_D4s_v5", {"image": {"version": "24.04.202610010"}}, (404, "NotFound"), "networkInterfaces/none"),
+        ("Standard_D4s_v5", {"image": {"version": "24.04.1"}}, (404, "PlatformImageNotFound"), "server:24.04.1"),
         ("Standard_D4s_v5", {"image": {"sku": "none"}}, (404, "PlatformImageNotFound"), "ubuntu-24_04-lts:none"),
     ],
 )

@@ -31,10 +31,16 @@ nvidia-smi
 
 # The driver extension fails while another process holds dpkg's lock (azure-docs#111614), so wait for it first: its
 # handler writes a status file like every extension. https://github.com/Azure/azure-vmextension-publishing
+# If the lock was held in spite of that, the control plane applies the extension once more: the lock is left to it until then.
 WAIT_FOR_DRIVER = r"""
 driver_settled() {
-  cat /var/lib/waagent/Microsoft.HpcCompute.NvidiaGpuDriverLinux-*/status/*.status 2>/dev/null \
-    | grep -Eq '"status": *"(success|error)"'
+  local newest
+  newest=$(ls -t /var/lib/waagent/Microsoft.HpcCompute.NvidiaGpuDriverLinux-*/status/*.status 2>/dev/null | head -n 1)
+  if [ -z "$newest" ]; then return 1; fi
+  if grep -q '"status": *"success"' "$newest"; then return 0; fi
+  if ! grep -q '"status": *"error"' "$newest"; then return 1; fi
+  if ! grep -Eqi 'lock-frontend|could not get lock' "$newest"; then return 0; fi
+  [ -z "$(find "$newest" -mmin -10)" ]
 }
 for _ in $(seq 120); do driver_settled && break; sleep 10; done
 """

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from .agent import BuildAgent
+from .processes import docker_problem
 from .service import NotYet, Rejected, Wanted
 from .state import RegistrationState, meaning_of, state_of_log
 
@@ -23,7 +24,7 @@ def main() -> int:
     wanted = Wanted(**json.loads((root / CONFIGURATION).read_text()))
     agent, state = BuildAgent(wanted), RegistrationState(root / STATE)
     if verb == "status":
-        print(*status(agent, state))
+        print(*checked(agent, state, root, wanted.user))
         return 0
     if verb == "wait":
         return wait(agent, state)
@@ -54,6 +55,13 @@ def status(agent: BuildAgent, state: RegistrationState) -> tuple[str, str]:
         return state_of_log(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
     except OSError:
         return "waiting", "the service of the agent is not installed"
+
+
+def checked(agent: BuildAgent, state: RegistrationState, root: Path, user: str) -> tuple[str, str]:
+    """The result of the health check of an agent whose jobs may use Docker, and why."""
+    result, detail = status(agent, state)
+    problem = docker_problem(root, user) if result == "passed" else ""
+    return ("failed", problem) if problem else (result, detail)
 
 
 def wait(agent: BuildAgent, state: RegistrationState) -> int:

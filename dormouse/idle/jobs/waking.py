@@ -6,7 +6,7 @@ from dormouse.idle.evidence import Evaluation
 from dormouse.idle.schedules.schedule import is_on
 from dormouse.idle.tracking import TrackedMachine
 
-WOKEN_REMEMBERED = 50
+REQUESTS_REMEMBERED = 50
 
 NOT_WANTED = "Start it, or set wake_for_jobs in the spec of its environment."
 NOT_ASLEEP = "It was not a sweep that stopped it, so a waiting job does not start it."
@@ -30,6 +30,14 @@ def why_not_woken(case: Evaluation) -> str:
 
 
 def with_woken_for(tracked: TrackedMachine, request: int) -> TrackedMachine:
-    """The tracked state of a machine that was started for a waiting job; the last `WOKEN_REMEMBERED` are remembered."""
-    others = tuple(known for known in tracked.woken_for if known != request)
-    return replace(tracked, woken_for=(*others, request)[-WOKEN_REMEMBERED:])
+    """The tracked state of a machine that was started for a waiting job; the last `REQUESTS_REMEMBERED` are remembered."""
+    return replace(tracked, woken_for=_remembered(tracked.woken_for, request))
+
+
+def with_told_of(tracked: TrackedMachine, request: int) -> TrackedMachine:
+    """The tracked state of a machine whose owner is told that a job waits; the last `REQUESTS_REMEMBERED` are remembered."""
+    return replace(tracked, told_of=_remembered(tracked.told_of, request))
+
+
+def _remembered(known: tuple[int, ...], request: int) -> tuple[int, ...]:
+    return (*(one for one in known if one != request), request)[-REQUESTS_REMEMBERED:]

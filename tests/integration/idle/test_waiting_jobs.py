@@ -137,6 +137,26 @@ def test_a_job_without_permission_starts_a_machine_once_and_the_status_names_the
     until(lambda: "assignTime" in pipelines.job(second), "the other job still waits")
 
 
+def test_the_owner_is_told_once_about_a_job_that_the_spec_lets_wait(
+    control_plane: ControlPlane, azure: AzureSide, pipelines: Pipelines, name: str
+) -> None:
+    control_plane.up(name, spec_for(pipelines, count=1, wake_for_jobs=False))
+    fall_asleep(control_plane, name)
+    number = pipelines.ask()
+
+    def told() -> list[str]:
+        sweep(control_plane)
+        texts = [str(message["body"]["text"]) for message in azure.messages("/dormouse")]
+        return [text for text in texts if f"A job (request {number}) has waited" in text]
+
+    until(told, "the owner is not told")
+    for _ in range(3):
+        assert len(told()) == 1, "one notification about one job"
+    assert "Start it, or set wake_for_jobs in the spec of its environment." in told()[0]
+    assert "set wake_for_jobs" in control_plane.get(name)["problem"]
+    assert starts(control_plane, name) == []
+
+
 def test_a_hold_and_a_spec_that_does_not_ask_for_it_keep_machines_asleep(
     control_plane: ControlPlane, pipelines: Pipelines, name: str
 ) -> None:

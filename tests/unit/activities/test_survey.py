@@ -17,7 +17,7 @@ from dormouse.environments.results import PreflightResult, RefusalReason, Resour
 from dormouse.errors import CloudUnavailable
 from dormouse.lifecycle import State
 from dormouse.resources.compute.virtual_machines import Machine, virtual_machine
-from dormouse.resources.features import GuestSetup
+from dormouse.resources.features import GuestSetup, JupyterHub
 from dormouse.resources.keyvault import password
 from dormouse.resources.plan import Plan, Resource
 from tests.unit.azure import Azure, PriceList, cloud_over
@@ -36,6 +36,7 @@ VERSIONS = (
 )
 NAME_CHECK = f"POST {PROVIDERS}/Microsoft.Storage/checkNameAvailability"
 A10 = "Standard_NV6ads_A10_v5"
+ND = "Standard_ND96amsr_A100_v4"  # without trusted launch
 FAMILY = "standardNVADSA10v5Family"
 TAGS = {"dormouse": "ml1", "dormouse-deployment": "main"}
 Answered: TypeAlias = tuple[int, Any, dict[str, str]]
@@ -425,6 +426,88 @@ def test_the_image_must_fit_size_disk_and_trusted_launch(shown: dict[str, Any], 
     refusals = surveyed(shown)[0].refusals
     assert [(one.reason, one.step) for one in refusals] == [(RefusalReason.INCOMPATIBLE, "vm")] * bool(words)
     assert words in "".join(one.detail for one in refusals)
+
+
+@pytest.mark.parametrize(
+    ("image_is", "boots", "words"),
+    [
+        ("V1", "V2", f"is of generation 1, and {ND} boots images of generation 2 only; choose an image of generation 2"),
+        ("V2", "V1", f"is of generation 2, and {ND} boots images of generation 1 only; choose an image of generation 1"),
+        ("V1", "V1,V2", ""),
+        ("V2", "V1,V2", ""),
+        ("V1", "", ""),
+        ("", "V2", ""),
+    ],
+)
+def test_a_size_must_boot_the_generation_of_the_image_without_trusted_launch_too(
+    image_is: str, boots: str, words: str
+) -> None:
+    can = [{"name": "HyperVGenerations", "value": boots}] if boots else []
+    found, _ = surveyed({**image(hyperVGeneration=image_is), SKUS: {"value": [{**sku(ND), "capabilities": can}]}}, fleet(ND))
+    assert [(one.reason, one.step) for one in found.refusals] == [(RefusalReason.INCOMPATIBLE, "vm-m0")] * bool(words)
+    assert words in "".join(one.detail for one in found.refusals)
+
+
+def test_a_machine_that_hibernates_must_fit_its_image_too() -> None:
+    able = [{"name": "HibernationSupported", "value": "True"}, {"name": "HyperVGenerations", "value": "V2"}]
+    shown = image(hyperVGeneration="V1", features=[{"name": "IsHibernateSupported", "value": "True"}])
+    found, _ = surveyed({**shown, SKUS: {"value": [{**sku(A10), "capabilities": able}]}}, fleet(A10, hibernates=True))
+    (refusal,) = found.refusals
+    assert f"and {A10} boots images of generation 2 only" in refusal.detail
+
+
+def test_an_image_is_not_refused_while_the_sizes_cannot_be_read_but_other_misfits_are() -> None:
+    throttled: Answered = (429, {"error": {"code": "TooManyRequests", "message": "later"}}, {})
+    plan = fleet(ND)
+    for gib, refused in ((30, 0), (65, 1)):
+        azure = Azure({**ROOMY, **image(gib, hyperVGeneration="V1")}, {NAME_CHECK: FREE, f"GET {SKUS}": throttled})
+        found = asyncio.run(Survey(cloud_over(azure)).of(plan))
+        assert [one.reason for one in found.refusals] == [RefusalReason.INCOMPATIBLE] * refused
+        assert ("Not checked before: images fit" in " ".join(found.warnings)) is not bool(refused)
+
+
+PINNED = "The image Canonical:ubuntu-24_04-lts:server:23.9 does not exist in polandcentral."
+
+
+@pytest.mark.parametrize(
+    ("version", "listed", "said"),
+    [
+        ("24.1", True, []),
+        ("23.9", True, [f"{PINNED} The newest version there is 24.1: write it, or `latest`."]),
+        ("23.9", False, [PINNED]),
+    ],
+)
+def test_a_version_that_is_gone_is_told_with_the_newest_one(version: str, listed: bool, said: list[str]) -> None:
+    plan = plan_for(workstation_spec(image={"version": version}), target())
+    found, _ = surveyed({VERSIONS: [{"name": "24.1"}] if listed else []}, plan)
+    assert [one.detail for one in found.refusals] == said
+    assert {one.reason for one in found.refusals} <= {RefusalReason.NOT_FOUND}
+
+
+def hub(**fields: Any) -> GuestSetup:
+    return GuestSetup("azureuser", (JupyterHub(("azureuser",), **fields),))
+
+
+@pytest.mark.parametrize(
+    ("publisher", "setup", "missing"),
+    [
+        ("microsoft-dsvm", GuestSetup("azureuser"), "brings no JupyterHub on port 8000 and no RStudio, and"),
+        ("Microsoft-DSVM", hub(), "brings no RStudio, and"),
+        ("microsoft-dsvm", hub(rstudio=True), ""),
+        ("Canonical", GuestSetup("azureuser"), ""),
+    ],
+)
+def test_a_data_science_image_is_told_with_what_it_lacks_until_the_machine_exists(
+    publisher: str, setup: GuestSetup, missing: str
+) -> None:
+    vm = PLAN.resource("vm")
+    body = copy.deepcopy(vm.body)
+    body["properties"]["storageProfile"]["imageReference"]["publisher"] = publisher
+    other = replace(vm, body=body, setup=setup)
+    plan = replace(PLAN, resources=tuple(other if one is vm else one for one in PLAN.resources))
+    told = " ".join(surveyed({}, plan)[0].warnings)
+    assert (missing in told) if missing else not told
+    assert surveyed(everything(), plan)[0].warnings == ()
 
 
 def test_everything_that_does_not_fit_is_named_at_once_for_each_machine_and_asked_once() -> None:

@@ -174,3 +174,14 @@ def test_a_busy_run_command_is_retried() -> None:
 )
 def test_azure_error_codes_become_refusal_reasons(status: int, code: str, message: str, reason: RefusalReason) -> None:
     assert refusal(answer_of_error(status, {}, error(code, message))).reason is reason
+
+
+def test_a_failure_that_one_repetition_may_cure_is_pending_only_for_those_who_repeat() -> None:
+    locked = error("VMExtensionProvisioningError", "DPKG frontend (/var/lib/dpkg/lock-frontend) is locked")
+    body = {"status": "Failed", **locked}
+    told = pending(answer_of_poll(URL, 200, {}, body, may_repeat=True))
+    assert (told.url, told.repeats, told.retry_after) == ("", True, 300.0)
+    assert refusal(answer_of_poll(URL, 200, {}, body)).reason is RefusalReason.FAILED_LATE
+    final = {"status": "Failed", **error("VMExtensionProvisioningError", "no such driver")}
+    assert refusal(answer_of_poll(URL, 200, {}, final, may_repeat=True)).detail == "no such driver"
+    assert not pending(answer_of_poll(URL, 404, {}, None, may_repeat=True)).repeats

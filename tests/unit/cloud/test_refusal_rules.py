@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dormouse.cloud.error_bodies import error_in
-from dormouse.cloud.error_codes import is_not_now, late_refusal, refusal_of
+from dormouse.cloud.error_codes import is_not_now, is_worth_one_more_try, late_refusal, refusal_of
 from dormouse.environments.results import Refusal, RefusalReason
 
 REASON = RefusalReason
@@ -113,6 +113,32 @@ def test_a_late_refusal_keeps_its_reason_too(code: str) -> None:
 )
 def test_what_passes_by_itself_is_no_refusal(code: str, message: str) -> None:
     assert is_not_now(409, code, message)
+
+
+# As Azure has answered: https://github.com/MicrosoftDocs/azure-docs/issues/111614, Azure/azure-cli#24486
+DRIVER_LOCK = (
+    "VM has reported a failure when processing extension 'NvidiaGpuDriverLinux'. Error message: DPKG frontend "
+    "(/var/lib/dpkg/lock-frontend) is locked by another process, please try reinstalling after sometime"
+)
+SCRIPT_LOCK = "[stderr]\nE: Could not get lock /var/lib/apt/lists/lock - open (11: Resource temporarily unavailable)"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "once"),
+    [
+        ("VMExtensionProvisioningError", DRIVER_LOCK, True),
+        ("VMExtensionProvisioningError", SCRIPT_LOCK, True),
+        ("VMExtensionProvisioningError", "The driver does not build.", False),
+        ("BadRequest", DRIVER_LOCK, False),
+        ("OperationNotAllowed", UPGRADE, False),
+    ],
+)
+def test_an_extension_that_met_the_package_lock_is_worth_one_more_try(code: str, message: str, once: bool) -> None:
+    assert is_worth_one_more_try(code, message) is once
+    assert is_not_now(0, code, message) is (message == UPGRADE)
+    refusal = late_refusal(code, message)
+    assert ("lock of its package manager" in refusal.explained()) is once
+    assert refusal.reason is (RefusalReason.CONFLICT if message == UPGRADE else RefusalReason.FAILED_LATE)
 
 
 def test_only_a_quota_has_numbers() -> None:

@@ -53,10 +53,10 @@ def check_image(world: World, size: str, profile: Body, *, trusted_launch: bool)
     An image that is not listed here fits everything.
     """
     reference = profile.get("imageReference") or {}
-    if _is_listed(reference):
+    if _is_listed(reference) and not _is_absent_version(reference):
         _check_fit(image_of(reference), size, capabilities_of(world, size), trusted_launch=trusted_launch)
         _check_disk(image_of(reference), profile)
-    elif _is_absent(reference):
+    if _is_absent(reference) or _is_absent_version(reference):
         urn = ":".join(str(reference.get(part, "")) for part in ("publisher", "offer", "sku", "version"))
         text = (
             f"The platform image '{urn}' is not available. Verify that all fields in the storage profile are correct. For more "
@@ -76,6 +76,12 @@ def _is_listed(reference: Mapping[str, Any]) -> bool:
 def _is_absent(reference: Mapping[str, Any]) -> bool:
     offer = _offer(reference)
     return offer in OFFERS and offer not in IN_PART and not _is_listed(reference)
+
+
+def _is_absent_version(reference: Mapping[str, Any]) -> bool:
+    """Whether a listed image does not exist in this version: there is one, under its number and as `latest`."""
+    version = str(reference.get("version") or "").lower()
+    return _is_listed(reference) and version not in ("", "latest", image_of(reference).exact_version)
 
 
 def _check_fit(image: Image, size: str, can: dict[str, str], *, trusted_launch: bool) -> None:

@@ -9,6 +9,7 @@ from tests.support import WORKSTATION, AzureSide, ControlPlane
 DSVM = {"publisher": "microsoft-dsvm", "offer": "ubuntu-2204", "sku": "2204-gen2"}
 JAMMY = {"publisher": "Canonical", "offer": "0001-com-ubuntu-server-jammy", "sku": "22_04-lts-gen2"}
 WINDOWS = {"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": "2022-datacenter-g2"}
+ND = "Standard_ND96amsr_A100_v4"
 RESERVED = "Nic(s) in request is reserved for another Virtual Machine for 180 seconds. Please retry after 180 seconds."
 
 
@@ -29,6 +30,7 @@ def test_a_name_from_which_a_reserved_name_follows_is_a_fault(control_plane: Con
         ({"sku": "server-arm64"}, "Arm64"),
         ({"sku": "server-gen1"}, "generation 1"),
         ({"sku": "server-none"}, "does not exist in"),
+        ({"version": "24.04.202001010"}, "The newest version there is 24.04.202610010: write it, or `latest`."),
     ],
 )
 def test_an_image_that_does_not_fit_is_refused_before_anything_is_built(
@@ -46,8 +48,26 @@ def test_an_image_that_does_not_fit_is_refused_before_anything_is_built(
 
 def test_an_image_that_fits_is_built(control_plane: ControlPlane, name: str) -> None:
     spec: dict[str, Any] = {**WORKSTATION, "image": DSVM, "disk": {"size_gib": 150}}
-    assert control_plane.put(name, spec, dry_run="true").json()["refusals"] == []
-    assert control_plane.provision(name, {**spec, "image": JAMMY})["outcome"] == "succeeded"
+    preview = control_plane.put(name, spec, dry_run="true").json()
+    assert preview["refusals"] == []
+    (warning,) = preview["warnings"]
+    assert "brings no JupyterHub on port 8000 and no RStudio" in warning
+    pinned = {**JAMMY, "version": "22.04.202610010"}
+    operation = control_plane.provision(name, {**spec, "image": pinned})
+    assert operation["outcome"] == "succeeded"
+    assert "Warning" not in operation["reason"]
+
+
+def test_a_size_that_boots_only_the_other_generation_is_refused_with_both_names(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    # This size has no trusted launch, so that nothing else asks for generation 2.
+    spec = {**WORKSTATION, "size": ND, "image": {"sku": "server-gen1"}}
+    operation = control_plane.provision(name, spec)
+    assert operation["outcome"] == "refused"
+    words = f"The image Canonical:ubuntu-24_04-lts:server-gen1:latest is of generation 1, and {ND} boots images of generation 2"
+    assert words in operation["reason"]
+    assert azure.resources(name) == []
 
 
 def test_a_subscription_that_is_not_registered_for_a_provider_is_told_how_to_register(

@@ -180,6 +180,40 @@ def test_a_driver_that_fails_to_install_is_reported_and_rolled_back(
     assert azure.resources(name) == []
 
 
+# As Azure has answered: https://github.com/MicrosoftDocs/azure-docs/issues/111614
+LOCKED = (
+    "VM has reported a failure when processing extension 'NvidiaGpuDriverLinux'. Error message: DPKG frontend "
+    "(/var/lib/dpkg/lock-frontend) is locked by another process, please try reinstalling after sometime"
+)
+EXTENSION = "Microsoft.Compute/virtualMachines/extensions"
+
+
+def test_a_driver_that_met_the_package_lock_is_installed_once_more(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    fault = {"effect": "fail", "method": "PUT", "kind": EXTENSION, "code": "VMExtensionProvisioningError"}
+    azure.spoil(**fault, path=f"rg-dormouse-{name}", message=LOCKED, times=1)
+    operation = control_plane.provision(name)
+    assert operation["outcome"] == "succeeded", operation["reason"]
+    (step,) = [step for step in operation["steps"] if step["name"] == "driver"]
+    assert step["duration_seconds"] >= 300, "the lock is held for minutes"
+    (driver,) = azure.of_type(name, EXTENSION)
+    assert driver["properties"]["provisioningState"] == "Succeeded"
+    assert driver["properties"]["forceUpdateTag"], "Azure does not run the same configuration again"
+
+
+def test_a_driver_that_meets_the_package_lock_twice_is_given_up(
+    control_plane: ControlPlane, azure: AzureSide, name: str
+) -> None:
+    fault = {"effect": "fail", "method": "PUT", "kind": EXTENSION, "code": "VMExtensionProvisioningError"}
+    azure.spoil(**fault, path=f"rg-dormouse-{name}", message=LOCKED, times=2)
+    operation = control_plane.provision(name)
+    assert (operation["outcome"], operation["leftovers"]) == ("failed", [])
+    assert [refusal["reason"] for refusal in operation["refusals"]] == ["failed_late"]
+    assert "held the lock of its package manager" in operation["reason"]
+    assert azure.resources(name) == []
+
+
 def test_an_unknown_region_is_a_refusal(control_plane: ControlPlane, name: str) -> None:
     spec = {**WORKSTATION, "region": "atlantis"}
     dry = control_plane.put(name, spec, dry_run="true").json()

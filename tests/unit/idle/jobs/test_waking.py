@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from dormouse.clock import MINUTE, moment_text
+from dormouse.clock import DAY, MINUTE, moment_text
 from dormouse.idle.alarms import alarm
 from dormouse.idle.decision import NextAction
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.jobs.waiting import WaitingJob
-from dormouse.idle.jobs.waking import with_woken_for
+from dormouse.idle.jobs.waking import with_told_of, with_woken_for
 from dormouse.idle.planning import Evaluated, plan_actions
 from dormouse.idle.recheck import recheck
 from dormouse.idle.schedules.schedule import read_schedule
@@ -101,14 +101,22 @@ def test_a_request_that_a_machine_was_started_for_is_remembered_once() -> None:
     tracked = remembered()
     for request in (1, 2, 1, *range(3, 60)):
         tracked = with_woken_for(tracked, request)
+        tracked = with_told_of(tracked, request + 100)
     assert (len(tracked.woken_for), tracked.woken_for[-1], len(set(tracked.woken_for))) == (50, 59, 50)
+    assert tracked.told_of == tuple(known + 100 for known in tracked.woken_for)
 
 
-def test_the_owner_is_told_once_a_day_why_a_job_waits() -> None:
+def test_the_owner_is_told_once_about_each_job_that_waits() -> None:
     one = asleep(job=HINT)
     assert alarm(one, *decided(one)) == HINT.text
-    told = asleep({"alarmed_at": NOW - 5 * MINUTE}, job=HINT)
-    assert alarm(told, *decided(told)) == ""
+    told = asleep({"alarmed_at": NOW - 2 * DAY, "told_of": (90,)}, job=HINT)
+    assert alarm(told, *decided(told)) == "", "also after a day"
+    again = asleep({"alarmed_at": NOW, "told_of": (90,)}, job=HINT)
+    assert alarm(again, *decided(again)) == HINT.text, "this sweep, run again"
+    other = asleep({"alarmed_at": NOW - 2 * DAY, "told_of": (89,)}, job=HINT)
+    assert alarm(other, *decided(other)) == HINT.text, "about another job"
+    soon = asleep({"alarmed_at": NOW - 5 * MINUTE}, job=HINT)
+    assert alarm(soon, *decided(soon)) == "", "one notification a day about a machine"
     starts = asleep()
     assert alarm(starts, *decided(starts)) == ""
 
