@@ -51,9 +51,7 @@ async def _of_other_generations(
     if not asked:
         return []
     skus = await list_all(cloud.compute.resource_skus.list(filter=f"location eq '{plan.region}'"))
-    offered: Mapping[str, Mapping[str, str]] = {
-        sku.name.lower(): sku.capabilities for sku in sku_rows(skus, plan.region)
-    }
+    offered: Mapping[str, Mapping[str, str]] = {sku.name.lower(): sku.capabilities for sku in sku_rows(skus, plan.region)}
     sizes = [(resource, image, resource.settings["size"]) for resource, image in asked]
     found = [(one, generation_misfit(image, size, offered.get(size.lower(), {}))) for one, image, size in sizes]
     return [_misfit(resource, words) for resource, words in found if words]

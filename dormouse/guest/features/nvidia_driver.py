@@ -31,7 +31,7 @@ nvidia-smi
 
 # The driver extension fails while another process holds dpkg's lock (azure-docs#111614), so wait for it first: its
 # handler writes a status file like every extension. https://github.com/Azure/azure-vmextension-publishing
-# If the lock was held in spite of that, the control plane applies the extension once more: the lock is left to it until then.
+# If the lock was held in spite of that, the control plane puts the extension once more: the lock is left to it until then.
 WAIT_FOR_DRIVER = r"""
 driver_settled() {
   local newest

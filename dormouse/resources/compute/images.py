@@ -91,7 +91,7 @@ def missing_in_image(resource: Resource) -> str:
     if not missing:
         return ""
     return (
-        f"The image {urn_of(resource)} of {resource.name} brings no {' and no '.join(missing)}, and the setup installs none; "
+        f"The image {urn_of(resource)} of {resource.name} brings no {' and no '.join(missing)}, nor does the setup; "
         "the blueprint `data-science` does, on Ubuntu 24.04, if its spec says so."
     )
 
@@ -112,6 +112,6 @@ def generation_misfit(image: MarketplaceImage, size: str, can: Mapping[str, str]
     wanted, numbers = boots[-1], " and ".join(one.removeprefix("V") for one in boots)
     example = f", such as the SKU {EXAMPLES[wanted]} of Canonical" if wanted in EXAMPLES else ""
     return (
-        f"The image {image.urn} is of generation {image.generation.removeprefix('V')}, and {size} boots images of generation "
-        f"{numbers} only; choose an image of generation {wanted.removeprefix('V')}{example}, or another size."
+        f"The image {image.urn} is of generation {image.generation.removeprefix('V')}, and {size} boots images of "
+        f"generation {numbers} only; choose an image of generation {wanted.removeprefix('V')}{example}, or another size."
     )

@@ -491,8 +491,8 @@ def hub(**fields: Any) -> GuestSetup:
 @pytest.mark.parametrize(
     ("publisher", "setup", "missing"),
     [
-        ("microsoft-dsvm", GuestSetup("azureuser"), "brings no JupyterHub on port 8000 and no RStudio, and"),
-        ("Microsoft-DSVM", hub(), "brings no RStudio, and"),
+        ("microsoft-dsvm", GuestSetup("azureuser"), "brings no JupyterHub on port 8000 and no RStudio, nor"),
+        ("Microsoft-DSVM", hub(), "brings no RStudio, nor"),
         ("microsoft-dsvm", hub(rstudio=True), ""),
         ("Canonical", GuestSetup("azureuser"), ""),
     ],

@@ -138,7 +138,7 @@ def test_an_extension_that_met_the_package_lock_is_worth_one_more_try(code: str,
     assert is_not_now(0, code, message) is (message == UPGRADE)
     refusal = late_refusal(code, message)
     assert ("lock of its package manager" in refusal.explained()) is once
-    assert refusal.reason is (RefusalReason.CONFLICT if message == UPGRADE else RefusalReason.FAILED_LATE)
+    assert refusal.reason is RefusalReason.FAILED_LATE
 
 
 def test_only_a_quota_has_numbers() -> None:

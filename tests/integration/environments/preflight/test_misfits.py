@@ -65,7 +65,9 @@ def test_a_size_that_boots_only_the_other_generation_is_refused_with_both_names(
     spec = {**WORKSTATION, "size": ND, "image": {"sku": "server-gen1"}}
     operation = control_plane.provision(name, spec)
     assert operation["outcome"] == "refused"
-    words = f"The image Canonical:ubuntu-24_04-lts:server-gen1:latest is of generation 1, and {ND} boots images of generation 2"
+    words = (
+        f"The image Canonical:ubuntu-24_04-lts:server-gen1:latest is of generation 1, and {ND} boots images of generation 2"
+    )
     assert words in operation["reason"]
     assert azure.resources(name) == []
 
