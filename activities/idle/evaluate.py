@@ -15,14 +15,13 @@ from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
 from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
-from dormouse.idle.alarms import alarm
+from dormouse.idle.alarms import alarm, with_alarm
 from dormouse.idle.decision import NextAction, decide
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
 from dormouse.idle.eviction import is_news
 from dormouse.idle.evidence import REPORTING_LAG, Evaluation, Evidence
 from dormouse.idle.jobs.keeping import last_job_ended
 from dormouse.idle.jobs.waiting import WaitingJob
-from dormouse.idle.jobs.waking import with_told_of
 from dormouse.idle.planning import Evaluated, plan_actions
 from dormouse.idle.power_history import PowerInterval, ended_interval
 from dormouse.idle.report import ReportPage, ReportRow, SweepSummary
@@ -212,9 +211,7 @@ def _evaluate(case: Evaluation) -> Evaluated:
     case = replace(case, tracked=with_verdict(case.tracked, verdict.kind, case.now))
     decision = decide(case, verdict)
     text = alarm(case, verdict, decision)
-    tracked = replace(case.tracked, alarmed_at=case.now) if text else case.tracked
-    if case.job is not None and text == case.job.text:
-        tracked = with_told_of(tracked, case.job.request)
+    tracked = with_alarm(case, text)
     if decision.action is NextAction.WITHDRAW:
         tracked = replace(tracked, warning=None)
     if case.keep_minutes:

@@ -1,9 +1,13 @@
 """Alarms: when people are told that an expected action does not happen, at most once a day, and once about each job."""
 
+from dataclasses import replace
+
 from dormouse.clock import DAY, MINUTE, moment_text
 from dormouse.idle.decision import Decision
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.jobs.keeping import kept_until
+from dormouse.idle.jobs.waking import with_told_of
+from dormouse.idle.tracking import TrackedMachine
 from dormouse.idle.verdict import Verdict, VerdictKind
 
 IDLE_WINDOWS_BEFORE_ALARM = 4
@@ -30,6 +34,14 @@ def alarm(case: Evaluation, verdict: Verdict, decision: Decision) -> str:
     if verdict.kind is VerdictKind.UNKNOWN and now - since > UNKNOWN_BEFORE_ALARM:
         return f"It has not been known since {moment_text(since)} whether it is in use. {verdict.reason}"
     return case.job.text if case.job is not None and not case.job.wakes and not _was_told(case, case.job.request) else ""
+
+
+def with_alarm(case: Evaluation, text: str) -> TrackedMachine:
+    """The tracked state of a machine after this notification about it; "": there is none."""
+    if not text:
+        return case.tracked
+    tracked = replace(case.tracked, alarmed_at=case.now)
+    return with_told_of(tracked, case.job.request) if case.job is not None and text == case.job.text else tracked
 
 
 def _was_told(case: Evaluation, request: int) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dormouse.clock import DAY, MINUTE, moment_text
-from dormouse.idle.alarms import alarm
+from dormouse.idle.alarms import alarm, with_alarm
 from dormouse.idle.decision import NextAction
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.jobs.waiting import WaitingJob
@@ -109,7 +109,11 @@ def test_a_request_that_a_machine_was_started_for_is_remembered_once() -> None:
 def test_the_owner_is_told_once_about_each_job_that_waits() -> None:
     one = asleep(job=HINT)
     assert alarm(one, *decided(one)) == HINT.text
-    told = asleep({"alarmed_at": NOW - 2 * DAY, "told_of": (90,)}, job=HINT)
+    after = with_alarm(one, HINT.text)
+    assert (after.alarmed_at, after.told_of) == (NOW, (90,))
+    assert with_alarm(one, "about something else").told_of == ()
+    assert with_alarm(one, "") == one.tracked
+    told = asleep({"alarmed_at": NOW - 2 * DAY, "told_of": after.told_of}, job=HINT)
     assert alarm(told, *decided(told)) == "", "also after a day"
     again = asleep({"alarmed_at": NOW, "told_of": (90,)}, job=HINT)
     assert alarm(again, *decided(again)) == HINT.text, "this sweep, run again"
