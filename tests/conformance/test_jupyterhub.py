@@ -123,7 +123,7 @@ def test_a_hub_that_allows_no_users_is_reported(hub: HubMachine) -> None:
         hub.settings(**before)
 
 
-def test_a_notebook_works_in_the_home_that_the_account_has_over_ssh(hub: HubMachine, at_work: dict[str, int]) -> None:
+def test_a_notebook_works_in_the_home_of_the_account(hub: HubMachine, at_work: dict[str, int]) -> None:
     home = pwd.getpwnam(hub.allowed).pw_dir
     for pid in at_work.values():
         assert str(Path(f"/proc/{pid}/cwd").readlink()) == home

@@ -24,7 +24,7 @@ ADDRESS = "203.0.113.7"
 
 @dataclass(slots=True)
 class Hub:
-    """A machine with a hub: what it answers next when asked for its health, and the passwords that were tried."""
+    """A machine with a hub that refuses every login: its next answers about its health, and the passwords that were tried."""
 
     folder: Path
     health: list[int] = field(default_factory=list)
@@ -40,9 +40,7 @@ class Hub:
                 return answered({}, **{"Set-Cookie": "_xsrf=t0k; Path=/hub/"})
             case "POST", ["hub", "login"]:
                 self.tried += parse_qs(request.content.decode())["password"]
-                return answered({}, 302, Location="/hub/spawn")
-            case "POST", ["user", _, "api", "kernels"]:
-                return answered({}, 503)
+                return answered({}, 403)
         return answered({})
 
     def check(self, what: str) -> str:
@@ -117,7 +115,7 @@ def test_a_hub_that_answers_404_after_a_boot_is_starting_and_no_password_is_gues
     hub.health = [404, 404]
     assert [hub.check("login") for _ in range(2)] == ["waiting the hub is starting: the hub answers 404"] * 2
     assert (hub.tried, hub.passwords) == ([], [])
-    assert hub.check("login") == "failed the server started, but no kernel: 503", "it is used as soon as it is up"
+    assert hub.check("login").startswith("failed the hub refuses a correct password"), "it is used as soon as it is up"
     assert hub.tried == hub.passwords
     assert len(hub.tried) == 1
 

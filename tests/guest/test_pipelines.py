@@ -24,7 +24,7 @@ from dormouse.guest.pipelines.agent import BuildAgent
 from dormouse.guest.pipelines.service import Rejected, Wanted
 from dormouse.guest.pipelines.state import NO_RIGHT, NOT_ACCEPTED, meaning_of, state_of_log
 from tests.guest.fakes import Answer, Request, answered, serving
-from tests.support import until
+from tests.support import eventually
 
 TOKEN, MACHINE = "tok-EXAMPLE-123", "/subscriptions/0d0e/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm-1"
 IDENTITY = "/subscriptions/0d0e/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ci"
@@ -268,7 +268,7 @@ def test_a_service_that_does_not_stop_in_time_is_uninstalled_all_the_same(
     BuildAgent(Wanted(**ground.wanted)).leave()
     assert ground.log[3:] == ["svc.sh stop", "svc.sh uninstall", "config.sh remove"]
     started = int((ground.folder / "waiting").read_text())
-    until(lambda: not runs(started), "what the script has started runs on")
+    assert eventually(lambda: not runs(started)), "what the script has started runs on"
 
 
 def test_a_removal_that_does_not_end_in_time_is_named(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
