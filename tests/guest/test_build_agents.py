@@ -75,7 +75,7 @@ def test_docker_knows_the_gpu_before_it_is_restarted_and_the_group_exists_before
 
 
 def installed(folder: Path, version: str) -> tuple[int, str, list[str]]:
-    """The exit status of the agent's installation on a release of Ubuntu, its complaint, and the commands that it has run."""
+    """The exit status of the agent's installation on a release of Ubuntu, its complaint, and what it has run."""
     log = folder / "log"
     names = ("apt", "id", "useradd", "getent", "usermod", "install", "systemctl")
     fakes = "\n".join(f'{name}() {{ echo "{name} $*" >> "$LOG"; }}' for name in names)

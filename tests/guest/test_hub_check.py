@@ -24,7 +24,7 @@ ADDRESS = "203.0.113.7"
 
 @dataclass(slots=True)
 class Hub:
-    """A machine with a hub that refuses every login: its next answers about its health, and the passwords that were tried."""
+    """A machine with a hub that refuses every login: its next answers about its health, and the passwords tried."""
 
     folder: Path
     health: list[int] = field(default_factory=list)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -265,7 +266,9 @@ def test_a_service_that_does_not_stop_in_time_is_uninstalled_all_the_same(
     ground.run("register")
     (ground.folder / "endless").write_text("stop")
     monkeypatch.setattr(agent, "SECONDS_TO_STOP", 1)
+    began = time.monotonic()
     BuildAgent(Wanted(**ground.wanted)).leave()
+    assert time.monotonic() - began < 20
     assert ground.log[3:] == ["svc.sh stop", "svc.sh uninstall", "config.sh remove"]
     started = int((ground.folder / "waiting").read_text())
     assert eventually(lambda: not runs(started)), "what the script has started runs on"

@@ -132,7 +132,7 @@ def listening(place: str, state: str = "0A") -> str:
 def test_the_check_fails_for_an_rstudio_that_others_can_reach_past_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = Browser("https://127.0.0.1:1", "")
     monkeypatch.setattr(rstudio_check, "tables", lambda: iter([listening("0100007F:2253"), listening("00000000:2253")]))
-    with pytest.raises(Result, match="^failed RStudio listens on port 8787, past the login of the hub$"):
+    with pytest.raises(Result, match=r"^failed RStudio listens on port 8787, past the login of the hub$"):
         rstudio_check.open_r_session(nowhere, "dormouse-check")
     monkeypatch.setattr(rstudio_check, "tables", lambda: iter([listening("0100007F:2253")]))
     with pytest.raises(OSError, match="refused"):  # it is opened
