@@ -37,7 +37,7 @@ class Hub:
             case _, ["hub", "health"] if self.health:
                 return answered({}, self.health.pop(0))
             case "GET", ["hub", "login"]:
-                return answered({}, **{"Set-Cookie": "_xsrf=t0k; Path=/hub/"})
+                return answered({}, 200, **{"Set-Cookie": "_xsrf=t0k; Path=/hub/"})
             case "POST", ["hub", "login"]:
                 self.tried += parse_qs(request.content.decode())["password"]
                 return answered({}, 403)
