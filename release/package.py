@@ -87,13 +87,14 @@ def archive(folder: Path, target: Path) -> None:
     """Write a folder into a zip file that depends on nothing but names and contents: no times, no order of the disk."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as file:
-        for path in _files(folder):
+        for path in files_of(folder):
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), TIME)
             entry.external_attr, entry.compress_type = MODE, zipfile.ZIP_DEFLATED
             file.writestr(entry, path.read_bytes())
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_of(folder: Path) -> Iterator[Path]:
+    """Every file in a folder and below, in the order of their names."""
     yield from sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.as_posix())
 
 
@@ -112,7 +113,7 @@ def main() -> None:
         if faults := faults_of(Path(name)):
             raise SystemExit("\n".join(faults))
         archive(Path(name), asked.out)
-        size, (seconds, functions) = sum(path.stat().st_size for path in _files(Path(name))), imported(Path(name))
+        size, (seconds, functions) = sum(path.stat().st_size for path in files_of(Path(name))), imported(Path(name))
     (asked.out.parent / FUNCTIONS).write_text(json.dumps(functions, indent=2) + "\n")
     packed = asked.out.stat().st_size
     sys.stdout.write(f"{asked.out}: {packed / 1e6:.1f} MB ({size / 1e6:.0f} MB unpacked), imported in {seconds:.2f} s\n")

@@ -12,7 +12,7 @@ from activities.resources.registry import API
 from dormouse.blueprints.catalog import BLUEPRINTS
 from dormouse.resources.registry import KINDS
 from tests.blueprints import pair, shelf
-from tests.blueprints.conftest import PAIR
+from tests.blueprints.conftest import PAIR, RIGHTS
 from tests.faults.cases import crash_at_every_activity, lose_every_response
 from tests.faults.harness import NOTHING, VERBS, Recording, Workbench, contents
 from tests.faults.opening import open_workbench, record_all
@@ -34,6 +34,7 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     pair.register()
     shelf.register()
     with open_workbench(tmp_path_factory.mktemp("faults")) as workbench:
+        workbench.simulation.put("/permissions", json={"assignments": RIGHTS}).raise_for_status()
         yield workbench
     for registry, known in before:
         for name in set(registry) - set(known):

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.sandbox import Ground, temporary_ground
-from tests.blueprints.conftest import APP, PAIR
+from local.sandbox import Ground
+from tests.blueprints.conftest import PAIR, ground_at
 from tests.fleet import lines_of_the_report, sweep_ended
 from tests.support import AzureSide, ControlPlane, until
 
@@ -19,7 +19,7 @@ SOON = {**PAIR, "idle": {"window": "5m", "grace": "0m", "lead": "1m"}}
 @pytest.fixture(scope="module")
 def several() -> Iterator[Ground]:
     """A slower ground of these tests' own."""
-    with temporary_ground(speed=SPEED, timers=False, agents=False, app=APP) as running:
+    with ground_at(SPEED) as running:
         yield running
 
 

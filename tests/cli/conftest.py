@@ -1,5 +1,6 @@
 """Fixtures: the command, built as a wheel and installed with the packages that it needs."""
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -11,6 +12,7 @@ import pytest
 
 from local.sandbox import Ground
 from tests.cli.support import KEY, Command, FakeServer, fake_server
+from tests.fork_server import forked
 from tests.support import ROOT
 
 sys.path.insert(0, str(ROOT / "cli"))  # for the tests of single modules
@@ -44,10 +46,18 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "dormouse"
 
 
+@pytest.fixture(scope="session")
+def quick_program(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A program that runs the installed command without its start-up time."""
+    python, variables = program.parent / "python", {"PATH": os.environ["PATH"]}
+    with forked(python, tmp_path_factory.mktemp("quick"), variables) as quick:
+        yield quick
+
+
 @pytest.fixture
-def logged_out(program: Path, tmp_path: Path) -> Command:
+def logged_out(program: Path, quick_program: Path, tmp_path: Path) -> Command:
     """The command without stored credentials."""
-    return Command(program, tmp_path)
+    return Command(program, tmp_path, quick=quick_program)
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from local.sandbox import Ground
-from tests.docs.fork_server import CLIENT, LISTENING
+from tests.fork_server import forked
 from tests.support import ROOT
 
 PATIENCE = 90.0
@@ -40,15 +41,12 @@ class Checkout:
         (folder / "machine" / "run" / "dormouse" / "awake.d").mkdir(parents=True)
         (folder / "machine" / "run" / "dormouse" / "state.json").write_text('{"answered": 0, "hold": null, "problem": ""}')
         self._write_programs()
-        command = [sys.executable, "-m", "tests.docs.fork_server", str(folder / "socket")]
-        self._server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert self._server.stdout is not None
-        assert self._server.stdout.readline().strip() == LISTENING
+        self._serving = ExitStack()
+        self._serving.enter_context(forked(Path(sys.executable), folder, os.environ, str(ROOT / "cli")))
 
     def close(self) -> None:
         """End the process that runs `dormouse`."""
-        self._server.kill()
-        self._server.communicate()
+        self._serving.close()
 
     def run(self, text: str) -> subprocess.CompletedProcess[str]:
         """Run a text as a shell of a reader would, who types the key where it is asked for."""
@@ -86,7 +84,6 @@ class Checkout:
 
     def _write_programs(self) -> None:
         (self.folder / "bin").mkdir()
-        (self.folder / "client.py").write_text(CLIENT.format(socket=str(self.folder / "socket")))
         values = {
             "python": sys.executable,
             "guest": ROOT / "dormouse" / "guest",

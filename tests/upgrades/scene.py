@@ -2,7 +2,6 @@
 
 import contextlib
 import sqlite3
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ import httpx
 from local.host.durable.rows import Instance
 from local.host.durable.store import Store
 from local.sandbox import Ground
-from release.keep import KEPT
+from release.keep import KEPT, unpack
 from release.package import copy_app
 from release.versions import version_of
 from tests.fleet import FleetSide
@@ -37,13 +36,12 @@ class App:
 
 def kept_releases() -> list[Path]:
     """The kept releases, oldest first."""
-    return sorted(KEPT.glob("*.zip"), key=lambda path: [int(part) for part in path.stem.split(".")])
+    return sorted(KEPT.glob("*.json"), key=lambda path: [int(part) for part in path.stem.split(".")])
 
 
-def kept(archive: Path, folder: Path) -> App:
+def kept(release: Path, folder: Path) -> App:
     """A kept release, unpacked."""
-    with zipfile.ZipFile(archive) as file:
-        file.extractall(folder)
+    unpack(release, folder)
     return App.at(folder)
 
 

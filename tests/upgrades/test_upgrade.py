@@ -119,5 +119,5 @@ def test_keeping_a_release_twice_gives_the_same_file(tmp_path: Path) -> None:
     from release.keep import keep
 
     first, second = (keep(tmp_path / name) for name in ("first", "second"))
-    assert first.name == f"{version_of(ROOT / 'host.json')}.zip"
+    assert first.name == f"{version_of(ROOT / 'host.json')}.json"
     assert first.read_bytes() == second.read_bytes()

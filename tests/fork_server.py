@@ -1,19 +1,21 @@
-"""`python -m tests.docs.fork_server SOCKET`: `dormouse` without its start-up time.
+"""`python fork_server.py SOCKET [FOLDER]`: `dormouse` without its start-up time, from FOLDER or as it is installed.
 
 The packages are imported once; every connection to the socket forks a process that runs one command with the
-connection's arguments, variables, folder, input and output, and answers with the exit code.
+connection's arguments, variables, folder, input and output, and answers with the exit code. Variables that Python or a
+package reads while it is imported have no effect.
 """
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import subprocess
 import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from tests.support import ROOT
-
-sys.path.insert(0, str(ROOT / "cli"))
 LISTENING = "listening"
 # A program that connects to the socket, for Python without its site packages.
 CLIENT = """\
@@ -27,8 +29,28 @@ with socket.socket(socket.AF_UNIX) as server:
 """
 
 
+@contextlib.contextmanager
+def forked(python: Path, folder: Path, variables: Mapping[str, str], *cli: str) -> Iterator[Path]:
+    """Serve the `dormouse` of a Python, or that of the folder `cli`; yields the program that runs it."""
+    program, address = folder / "client.py", folder / "socket"
+    program.write_text(CLIENT.format(socket=str(address)))
+    command = [str(python), str(Path(__file__)), str(address), *cli]
+    with subprocess.Popen(
+        command, env=dict(variables), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline().strip() == LISTENING
+            yield program
+        finally:
+            server.kill()
+
+
 def main() -> None:
     """Serve until the process is killed."""
+    sys.path[:1] = sys.argv[2:3]  # in place of the folder of this file
+    import httpx  # noqa: F401 - what most of them need
+
     import dormouse_cli.app  # noqa: F401 - what every command needs
     from dormouse_cli.main import main as run
 
@@ -43,16 +65,28 @@ def main() -> None:
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 _become(connection)
-                code: object = 0
-                try:
-                    run()
-                except SystemExit as ended:
-                    code = ended.code or 0
-                sys.stdout.flush()
-                sys.stderr.flush()
-                connection.sendall(str(code).encode())
+                connection.sendall(str(_code_of(run)).encode())
                 os._exit(0)
             connection.close()
+
+
+def _code_of(run: Callable[[], None]) -> int:
+    """The exit code with which Python would end."""
+    try:
+        run()
+    except SystemExit as ended:
+        code = ended.code
+        if isinstance(code, str):
+            sys.stderr.write(f"{code}\n")
+        number = code if isinstance(code, int) else 1 if code else 0
+    except BaseException:  # noqa: BLE001 - as Python itself does
+        traceback.print_exc()
+        number = 1
+    else:
+        number = 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return number
 
 
 def _become(connection: socket.socket) -> None:
