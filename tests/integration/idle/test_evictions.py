@@ -184,4 +184,5 @@ def test_what_is_not_known_is_no_eviction(fleet: FleetSide) -> None:
         "unread": True,
     }
     assert "its spec does not have on_eviction=restart" in fleet.lines()["unread"]["next_action_text"]
-    assert fleet.notices("deleted") == [], "it is gone without a word, as the documentation says"
+    told = {name: len(notices(fleet, fleet.id(name), "evicted")) for name in ("unread", "deleted")}
+    assert told == {"unread": 1, "deleted": 0}, "it is gone without a word, as the documentation says"
