@@ -222,7 +222,8 @@ class HubMachine:
         """Log in and start a kernel; returns the processes of the server and the kernel."""
         base = self.open_server(client, name, password)
         tokens = [cookie.value for cookie in client.cookies.jar if cookie.name == "_xsrf" and cookie.path == base]
-        started = client.post(f"{base}api/kernels", headers={"X-XSRFToken": str(tokens[0])})
+        headers = {"X-XSRFToken": str(tokens[0])}
+        started = client.post(f"{base}api/kernels", headers=headers, json={"path": ""})  # of a notebook in the top folder
         assert started.status_code == 201, started.text
         wait(lambda: self.processes_of(name or self.allowed, "ipykernel"), self.log)
         return self.work_of(name or self.allowed)

@@ -36,7 +36,7 @@ def hub() -> Iterator[HubMachine]:
         machine = HubMachine(folder, Metadata(), port, named=(EVE,), others=[FAY])
         try:
             machine.set_up()
-            machine.settings(rstudio=False)
+            machine.settings(rstudio=False, sudo=True)
             yield machine
         finally:
             machine.clear()
@@ -85,6 +85,8 @@ def test_named_users_come_and_go_while_the_kernels_of_others_run_on(hub: HubMach
     with hub.client() as anas, hub.client() as eves:
         ana, eve = hub.open_kernel(anas), hub.open_kernel(eves, EVE, password_of(EVE))
         (home / "notes.txt").write_text("kept")
+        for pid in (ana["kernel"], eve["kernel"]):
+            assert "NoNewPrivs:\t0" in Path(f"/proc/{pid}/status").read_text(), "the spec allows sudo in notebooks"
 
         # Fay is added, and may become root.
         assert status_of(hub, FAY, password_of(FAY)) == 403
@@ -124,7 +126,11 @@ def test_a_password_that_users_have_changed_stays_until_the_vault_has_another_on
     run("chpasswd", given=f"{FAY}:of-her-own\n")
     assert change(hub, login_of(EVE, SECOND), login_of(FAY)) is False
     assert status_of(hub, FAY, "of-her-own") == 302
-    assert change(hub, login_of(EVE, SECOND), login_of(FAY, SECOND)) is False
+    with hub.client() as fays:
+        assert hub.log_in(fays, FAY, "of-her-own").status_code == 302
+        assert change(hub, login_of(EVE, SECOND), login_of(FAY, SECOND)) is False
+        fays.follow_redirects = True
+        assert fays.get("/hub/home").url.path == "/hub/home", "a rotation leaves open sessions open, and says so"
     assert status_of(hub, FAY, "of-her-own") == 403
     assert status_of(hub, FAY, password_of(FAY, SECOND)) == 302
 

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from tests.conftest import unchecked
 
 PROVES = "that the real JupyterHub accepts our configuration, with PAM and TLS (it needs root; see CONTRIBUTING.md)"
 NEEDED = ("useradd", "chpasswd", "passwd", "userdel", "setpriv", "openssl")
-PRIVATE_KEY = "PRIVATE KEY"
+PRIVATE_KEY, PKCS12 = "PRIVATE KEY", "application/x-pkcs12"
 
 
 def need_a_hub() -> None:
@@ -122,6 +123,13 @@ def test_a_hub_that_allows_no_users_is_reported(hub: HubMachine) -> None:
         hub.settings(**before)
 
 
+def test_a_notebook_works_in_the_home_of_the_account(hub: HubMachine, at_work: dict[str, int]) -> None:
+    home = pwd.getpwnam(hub.allowed).pw_dir
+    for pid in at_work.values():
+        assert str(Path(f"/proc/{pid}/cwd").readlink()) == home
+        assert f"HOME={home}" in Path(f"/proc/{pid}/environ").read_text().split("\0")
+
+
 def test_a_certificate_that_ends_soon_is_renewed_and_the_hub_is_restarted(hub: HubMachine, at_work: dict[str, int]) -> None:
     old = made_by_hand(hub.tls, days=20)
     log = hub.folder / "systemctl.log"
@@ -175,17 +183,27 @@ def test_another_address_gets_another_certificate(hub: HubMachine) -> None:
         hub.metadata.address = "203.0.113.7"
 
 
-@pytest.mark.parametrize("kind", ["application/x-pkcs12", "application/x-pem-file"])
-def test_a_certificate_of_key_vault_is_installed_with_its_key(hub: HubMachine, tmp_path: Path, kind: str) -> None:
-    key, made, archive = (tmp_path / name for name in ("key", "certificate", "archive"))
-    kind_of_key = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "90", "-subj", "/CN=hub.contoso.com"]
+def certificate_of_contoso(folder: Path, kind: str) -> tuple[str, Path, Path]:
+    """A certificate with its key as Key Vault keeps both, and the files of the key and the certificate."""
+    key, made, archive = (folder / name for name in ("key", "certificate", "archive"))
+    names = "subjectAltName=DNS:hub.contoso.com,IP:127.0.0.1"
+    kind_of_key = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "90", "-subj", "/CN=hub", "-addext", names]
     run("openssl", "req", *kind_of_key, "-keyout", str(key), "-out", str(made))
     run("openssl", "pkcs12", "-export", "-inkey", str(key), "-in", str(made), "-out", str(archive), "-passout", "pass:")
-    pkcs12 = kind == "application/x-pkcs12"
-    value = base64.b64encode(archive.read_bytes()).decode() if pkcs12 else key.read_text() + made.read_text()
-    vault = f"http://127.0.0.1:{hub.metadata_port}/secrets/hub"
+    pkcs12 = kind == PKCS12
+    return base64.b64encode(archive.read_bytes()).decode() if pkcs12 else key.read_text() + made.read_text(), key, made
+
+
+def vault_of(hub: HubMachine) -> str:
+    """The secret of a certificate."""
+    return f"http://127.0.0.1:{hub.metadata_port}/secrets/hub"
+
+
+@pytest.mark.parametrize("kind", [PKCS12, "application/x-pem-file"])
+def test_a_certificate_of_key_vault_is_installed_with_its_key(hub: HubMachine, tmp_path: Path, kind: str) -> None:
+    value, key, made = certificate_of_contoso(tmp_path, kind)
     tls = tmp_path / "tls"
-    before = hub.settings(certificate=vault, identity=hub.metadata.identity, tls=str(tls))
+    before = hub.settings(certificate=vault_of(hub), identity=hub.metadata.identity, tls=str(tls))
     try:
         hub.metadata.secret = {"contentType": kind}
         with pytest.raises(AssertionError, match="The certificate stays as it is: 'value'"):
@@ -203,3 +221,18 @@ def test_a_certificate_of_key_vault_is_installed_with_its_key(hub: HubMachine, t
         "openssl", "pkey", "-pubout", "-in", str(key)
     )
     assert (tls / "key.pem").stat().st_mode & 0o077 == 0
+
+
+def test_a_certificate_of_key_vault_is_the_one_that_is_served(hub: HubMachine, tmp_path: Path) -> None:
+    value, _, made = certificate_of_contoso(tmp_path, PKCS12)
+    hub.metadata.secret = {"value": value, "contentType": PKCS12}
+    before = hub.settings(certificate=vault_of(hub), identity=hub.metadata.identity)
+    try:
+        assert hub.certificate() == "There is a new certificate."
+        hub.stop()
+        hub.start()
+        assert hub.served_certificate().strip() == made.read_text().strip()
+        said = hub.check("certificate")
+    finally:
+        hub.settings(**before)
+    assert said.startswith("passed certificate from Key Vault for hub.contoso.com, 127.0.0.1, valid until ")

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import ssl
 import struct
 import subprocess
 import sys
@@ -63,9 +64,13 @@ def _handler(respond: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandle
 
 
 @contextmanager
-def serving(respond: Callable[[Request], Answer], host: str = "127.0.0.1") -> Iterator[int]:
-    """A server on this machine; yields its port."""
+def serving(respond: Callable[[Request], Answer], host: str = "127.0.0.1", tls: Path | None = None) -> Iterator[int]:
+    """A server on this machine, over TLS with the certificate and key in a folder; yields its port."""
     server = ThreadingHTTPServer((host, 0), _handler(respond))
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls / "certificate.pem", tls / "key.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

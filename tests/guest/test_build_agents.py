@@ -11,10 +11,10 @@ import yaml
 from dormouse.environments.results import Check
 from dormouse.guest.cloud_init import cloud_config, custom_data
 from dormouse.guest.features.docker import CHECK_SCRIPT, IMAGE, RULE_PATH, SYMLINKS
-from dormouse.guest.features.pipelines_agent import UNIT
+from dormouse.guest.features.pipelines_agent import INSTALL, UNIT
 from dormouse.guest.health import expected_checks
 from dormouse.guest.packaging import PIPELINES, program_archive
-from dormouse.guest.setup_script import setup_script
+from dormouse.guest.setup_script import WRONG_SYSTEM, setup_script
 from dormouse.resources.features import Agent, Docker, Feature, GuestSetup, NvidiaDriver, PipelinesAgent
 from tests.guest.setups import URL
 from tests.guest.test_health_check import HEALTHY, run
@@ -72,6 +72,30 @@ def test_docker_knows_the_gpu_before_it_is_restarted_and_the_group_exists_before
         "touch /var/lib/dormouse/ready",
     )
     assert "daemon-reload" not in text, "it would take the GPUs from running containers"
+
+
+def installed(folder: Path, version: str) -> tuple[int, str, list[str]]:
+    """The exit status of the agent's installation on a release of Ubuntu, its complaint, and what it has run."""
+    log = folder / "log"
+    names = ("apt", "id", "useradd", "getent", "usermod", "install", "systemctl")
+    fakes = "\n".join(f'{name}() {{ echo "{name} $*" >> "$LOG"; }}' for name in names)
+    environment = {"LOG": str(log), "VERSION_ID": version, "PRETTY_NAME": f"Ubuntu {version} LTS", "PATH": "/usr/bin:/bin"}
+    command = ["bash", "-c", f"{fakes}\nset -euo pipefail\n{INSTALL}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr.strip(), log.read_text().splitlines() if log.exists() else []
+
+
+@pytest.mark.parametrize(("version", "icu"), [("22.04", "libicu70"), ("24.04", "libicu74")])
+def test_the_agent_finds_the_icu_library_of_the_release(tmp_path: Path, version: str, icu: str) -> None:
+    code, complaint, did = installed(tmp_path, version)
+    assert (code, complaint) == (0, "")
+    assert (did[0], did[-1]) == (f"apt install {icu} git", f"systemctl restart --no-block {UNIT}")
+
+
+@pytest.mark.parametrize("version", ["20.04", "26.04"])
+def test_a_release_that_the_agent_does_not_know_is_named_and_not_tried_again(tmp_path: Path, version: str) -> None:
+    words = f"the agent of Azure Pipelines needs Ubuntu 22.04 or 24.04, and this is Ubuntu {version} LTS"
+    assert installed(tmp_path, version) == (WRONG_SYSTEM, words, [])
 
 
 def test_a_machine_without_a_gpu_has_docker_without_the_toolkit() -> None:

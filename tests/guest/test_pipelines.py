@@ -1,5 +1,6 @@
 """The program that registers an agent of Azure Pipelines, with stand-ins of the agent's scripts and of the services."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,9 +20,13 @@ from typing import Any
 import pytest
 
 from dormouse.guest.packaging import PIPELINES, program_archive
+from dormouse.guest.pipelines import agent
+from dormouse.guest.pipelines.agent import BuildAgent
 from dormouse.guest.pipelines.processes import docker_problem
+from dormouse.guest.pipelines.service import Rejected, Wanted
 from dormouse.guest.pipelines.state import NO_RIGHT, NOT_ACCEPTED, meaning_of, state_of_log
 from tests.guest.fakes import Answer, Request, answered, serving
+from tests.support import eventually
 
 TOKEN, MACHINE = "tok-EXAMPLE-123", "/subscriptions/0d0e/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm-1"
 IDENTITY = "/subscriptions/0d0e/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ci"
@@ -34,6 +40,7 @@ if [ -z "$HOME" ]; then echo "HOME is not set"; exit 1; fi
 if [ -z "$VSTS_AGENT_INPUT_TOKEN" ]; then echo "Invalid configuration. Terminating unattended configuration."; exit 1; fi
 if [ -e answer ]; then cat answer; exit 1; fi
 if [ "$1" = remove ]; then
+  if grep -qs remove endless; then sleep 600; fi
   if [ -e .service ]; then echo "Uninstall service first"; exit 1; fi
   rm -f .agent; exit 0
 fi
@@ -46,7 +53,7 @@ echo "svc.sh $*" >> log
 case "$1" in
   install) echo vsts.agent.contoso.gpu.service > .service ;;
   uninstall) rm -f .service ;;
-  stop) if [ -e stuck ]; then exit 1; fi ;;
+  stop) if [ -e stuck ]; then exit 1; fi; if grep -qs stop endless; then sleep 600 & echo $! > waiting; wait; fi ;;
 esac
 """
 
@@ -90,11 +97,11 @@ class Services:
                 return answered({"value": f"{TOKEN}\n"} if self.may_read else {"error": {}}, 200 if self.may_read else 403)
             case ["contoso", *_] if self.refusal:
                 return self.refusal[0], {}, self.refusal[1].encode()
-            case ["contoso", "_apis", "distributedtask", "pools"]:
+            case ["contoso" | "fabrikam", "_apis", "distributedtask", "pools"]:
                 return answered({"value": [{"id": 7, "name": name} for name in self.pools]})
-            case ["contoso", "_apis", "distributedtask", "pools", "7", "agents"]:
+            case ["contoso" | "fabrikam", "_apis", "distributedtask", "pools", "7", "agents"]:
                 return answered({"value": self.agents})
-            case ["contoso", "_apis", "distributedtask", "packages", "agent"]:
+            case ["contoso" | "fabrikam", "_apis", "distributedtask", "packages", "agent"]:
                 url = self.elsewhere or f"{self.host}/agent/5.277.0/vsts-agent-linux-x64-5.277.0.tar.gz"
                 return answered({"value": [{"downloadUrl": url, "hashValue": self.sha256}]})
             case ["agent", *_]:
@@ -192,6 +199,8 @@ def test_the_agent_is_configured_as_its_own_user_and_its_service_is_started(grou
     assert ground.log == ["config.sh", f"svc.sh install {ground.wanted['user']}", START]
     assert "--replace" not in (ground.folder / "log").read_text()
     assert (ground.folder / ".env").read_text() == f"DORMOUSE_MACHINE={MACHINE}\n"
+    owners = {(ground.folder / name).owner() for name in ("config.sh", "svc.sh", ".env", ".agent")}
+    assert owners == {ground.wanted["user"]}, "also if the boot step runs as root"
     assert ground.status == "waiting the agent has not connected yet"
     ground.journal("Connect to the server\nListening for Jobs")
     assert ground.status == "passed the agent listens for jobs"
@@ -209,7 +218,9 @@ def test_a_second_run_configures_nothing_and_asks_for_no_token(ground: Ground) -
     ground.run("register")
     ground.services.asked.clear()
     assert ground.run("register").returncode == 0
-    assert ground.log[3:] == [START]
+    (ground.folder / ".agent").write_text('{"poolId": 7, "agentName": "ml1-1"}')
+    assert ground.run("register").returncode == 0, "without a URL to compare"
+    assert ground.log[3:] == [START, START]
     assert ground.services.asked == []
 
 
@@ -224,14 +235,15 @@ def test_no_other_service_is_started_and_no_script_of_the_agent_is_run_again_as_
     assert ground.log[-1] == START
 
 
-@pytest.mark.parametrize("change", [{"pool": "gpu2"}, {"name": "ml1-2"}], ids=str)
-def test_an_agent_for_another_pool_or_name_leaves_first(ground: Ground, change: dict[str, str]) -> None:
+@pytest.mark.parametrize("change", [{"pool": "gpu2"}, {"name": "ml1-2"}, {"organization": "{host}/fabrikam"}], ids=str)
+def test_an_agent_for_another_organization_pool_or_name_leaves_first(ground: Ground, change: dict[str, str]) -> None:
     ground.run("register")
     ground.services.pools.append("gpu2")
-    ground.want(**change)
+    ground.want(**{name: value.format(host=ground.services.host) for name, value in change.items()})
     assert ground.run("register").returncode == 0
     assert ground.log[3:7] == ["svc.sh stop", "svc.sh uninstall", "config.sh remove", "config.sh"]
-    assert json.loads((ground.folder / ".agent").read_text("utf-8-sig"))["agentName"] == ground.wanted["name"]
+    known = json.loads((ground.folder / ".agent").read_text("utf-8-sig"))
+    assert (known["agentName"], known["serverUrl"]) == (ground.wanted["name"], ground.wanted["organization"])
 
 
 def test_an_agent_leaves_in_the_order_that_its_scripts_accept_even_if_it_cannot_be_stopped(ground: Ground) -> None:
@@ -240,6 +252,36 @@ def test_an_agent_leaves_in_the_order_that_its_scripts_accept_even_if_it_cannot_
     assert ground.run("leave").returncode == 0
     assert ground.log[3:] == ["svc.sh stop", "svc.sh uninstall", "config.sh remove"]
     assert not (ground.folder / ".agent").exists()
+
+
+def runs(pid: int) -> bool:
+    """Whether a process has not ended, although nothing may wait for it any more."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def test_a_service_that_does_not_stop_in_time_is_uninstalled_all_the_same(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground.run("register")
+    (ground.folder / "endless").write_text("stop")
+    monkeypatch.setattr(agent, "SECONDS_TO_STOP", 1)
+    began = time.monotonic()
+    BuildAgent(Wanted(**ground.wanted)).leave()
+    assert time.monotonic() - began < 20
+    assert ground.log[3:] == ["svc.sh stop", "svc.sh uninstall", "config.sh remove"]
+    started = int((ground.folder / "waiting").read_text())
+    assert eventually(lambda: not runs(started)), "what the script has started runs on"
+
+
+def test_a_removal_that_does_not_end_in_time_is_named(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    ground.run("register")
+    (ground.folder / ".service").unlink()
+    (ground.folder / "endless").write_text("remove")
+    monkeypatch.setattr(agent, "SECONDS_TO_CONFIGURE", 0.3)
+    with pytest.raises(Rejected, match=r"^\./config\.sh did not end within 0\.3 seconds$"):
+        BuildAgent(Wanted(**ground.wanted)).leave()
 
 
 def test_the_agent_of_another_machine_is_not_replaced(ground: Ground) -> None:

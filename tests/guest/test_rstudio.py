@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from dormouse.guest.features import rstudio
-from dormouse.guest.hub_check.rstudio import is_open_to_others
+from dormouse.guest.hub_check import rstudio as rstudio_check
+from dormouse.guest.hub_check.browser import Browser
+from dormouse.guest.hub_check.results import Result
 from dormouse.guest.setup_script import WRONG_SYSTEM, setup_script
 from tests.guest.test_jupyterhub import files_of, setup
 
@@ -119,5 +121,19 @@ HEADER = "  sl  local_address rem_address   st\n"
     ],
 )
 def test_rstudios_own_port_is_open_to_this_machine_only(place: str, state: str, is_open: bool) -> None:
-    row = f"   0: {place} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000 0 0 1 1\n"
-    assert is_open_to_others(HEADER + row) is is_open
+    assert rstudio_check.is_open_to_others(listening(place, state)) is is_open
+
+
+def listening(place: str, state: str = "0A") -> str:
+    """The TCP sockets of a machine with a single one, as the kernel lists them."""
+    return f"{HEADER}   0: {place} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000 0 0 1 1\n"
+
+
+def test_the_check_fails_for_an_rstudio_that_others_can_reach_past_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = Browser("https://127.0.0.1:1", "")
+    monkeypatch.setattr(rstudio_check, "tables", lambda: iter([listening("0100007F:2253"), listening("00000000:2253")]))
+    with pytest.raises(Result, match=r"^failed RStudio listens on port 8787, past the login of the hub$"):
+        rstudio_check.open_r_session(nowhere, "dormouse-check")
+    monkeypatch.setattr(rstudio_check, "tables", lambda: iter([listening("0100007F:2253")]))
+    with pytest.raises(OSError, match="refused"):  # it is opened
+        rstudio_check.open_r_session(nowhere, "dormouse-check")

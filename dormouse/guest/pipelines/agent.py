@@ -8,6 +8,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 import tarfile
 from pathlib import Path
@@ -113,28 +114,32 @@ class BuildAgent:
 def run(
     command: list[str], folder: Path, seconds: int, user: str = "", environment: dict[str, str] | None = None
 ) -> tuple[int, str]:
-    """Run a command with a limit of time, as root or as a user with its home; returns its status and output."""
+    """Run a command with a limit of time, as root or as a user with its home; returns its status and output.
+
+    When the time is over, it is killed with all that it has started: a script must not go on while it is tried again.
+    """
     owner = pwd.getpwnam(user) if user else pwd.getpwuid(os.getuid())
     known = {"HOME": owner.pw_dir, "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "USER": owner.pw_name}
     more: dict[str, Any] = {}
     if owner.pw_uid != os.getuid():
         groups = os.getgrouplist(owner.pw_name, owner.pw_gid)
         more = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": groups}
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env={**known, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=seconds,
-            check=False,
-            **more,
-        )
-    except subprocess.TimeoutExpired:
-        return TIMED_OUT, f"{command[0]} did not end within {seconds} seconds"
-    return done.returncode, done.stdout.decode("utf-8", "replace")
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**known, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        **more,
+    ) as started:
+        try:
+            said, _ = started.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(started.pid, signal.SIGKILL)
+            return TIMED_OUT, f"{command[0]} did not end within {seconds} seconds"
+    return started.returncode, said.decode("utf-8", "replace")
 
 
 def _plain(text: object) -> str:

@@ -17,7 +17,7 @@ SPEC: dict[str, Any] = json.loads((ROOT / "examples" / "build-agent.json").read_
 ONE = {**SPEC, "count": 1}
 POOL, TOKEN, SECRET = SPEC["pool"], "tok-EXAMPLE-123", SPEC["token_secret"]
 MANAGE, READ = ["read", "manage"], ["read"]
-ROLE = "Microsoft.Authorization/roleAssignments"
+ROLE, GROUP = "Microsoft.Authorization/roleAssignments", "Microsoft.Resources/resourceGroups"
 # A stop waits for five minutes for what runs inside: at this speed they are long enough for the requests of that time.
 SPEED = 100.0
 TAKES_CARE = {"outcome": "succeeded", "leftovers": []}
@@ -193,20 +193,29 @@ def test_a_session_that_outlives_its_machine_delays_the_start_only(
 ) -> None:
     control_plane.up(name, ONE)
     control_plane.follow(control_plane.post(name, "stop"))
+    accepted = control_plane.post(name, "start").json()["operation"]
+
+    def checks() -> bool:
+        pipelines.cut(f"{name}-1")  # for the next five minutes
+        return steps_of(control_plane.operation(accepted)).get("health", {}).get("state") == "running"
+
+    until(checks, "the agent is not waited for")
     pipelines.cut(f"{name}-1")
-    started = control_plane.follow(control_plane.post(name, "start"))
+    started = control_plane.wait(accepted)
     assert started["outcome"] == "succeeded", started["reason"]
+    assert steps_of(started)["health"]["duration_seconds"] >= 300, "it was offline for so long, and is not called broken"
     assert pipelines.states(name) == {f"{name}-1": ("online", True)}
     assert control_plane.down(name)["outcome"] == "succeeded"
 
 
-def test_the_agent_of_a_machine_that_was_deleted_by_hand_is_deleted_with_its_environment(
+def test_agents_of_machines_that_were_deleted_by_hand_or_evicted_are_deleted_with_their_environment(
     control_plane: ControlPlane, azure: AzureSide, pipelines: Pipelines, name: str
 ) -> None:
-    control_plane.up(name, SPEC)
-    (first, _) = sorted(azure.of_type(name, "Microsoft.Compute/virtualMachines"), key=lambda one: str(one["name"]))
+    control_plane.up(name, {**SPEC, "priority": "spot"})
+    (first, second) = sorted(azure.of_type(name, "Microsoft.Compute/virtualMachines"), key=lambda one: str(one["name"]))
     azure.client.post("/resources/vanish", json={"id": first["id"]}).raise_for_status()
-    assert pipelines.states(name)[f"{name}-1"] == ("offline", True)
+    azure.client.post("/machines/evict", json={"id": second["id"]}).raise_for_status()
+    assert pipelines.states(name) == {f"{name}-1": ("offline", True), f"{name}-2": ("offline", True)}
     deleted = control_plane.down(name)
     assert (deleted["outcome"], deleted["leftovers"]) == ("succeeded", []), deleted["reason"]
     assert gone(azure, pipelines, name)
@@ -291,6 +300,19 @@ def test_a_registration_that_is_refused_rolls_everything_back_and_says_why(
     assert f"needs Manage permissions for pool {POOL}" in operation["reason"]
     assert gone(azure, pipelines, name)
     assert len(roles_on_the_token(azure)) == roles
+
+
+def test_a_machine_that_has_never_registered_is_deleted_with_its_environment(
+    control_plane: ControlPlane, azure: AzureSide, pipelines: Pipelines, name: str
+) -> None:
+    pipelines.set_up(scopes=READ)
+    azure.spoil(method="DELETE", kind=GROUP, path=f"rg-dormouse-{name}", code="ScopeLocked", times=1)
+    assert control_plane.provision(name, ONE)["outcome"] == "failed"
+    assert len(azure.of_type(name, "Microsoft.Compute/virtualMachines")) == 1, "the rollback did not succeed"
+    assert pipelines.agents(name) == {}
+    deleted = control_plane.down(name)
+    assert (deleted["outcome"], deleted["leftovers"]) == ("succeeded", []), deleted["reason"]
+    assert gone(azure, pipelines, name)
 
 
 def test_an_agent_that_has_registered_before_its_operation_failed_is_deleted_too(

@@ -115,6 +115,7 @@ def test_passwords_are_rotated_one_by_one_or_all_together(
     before = {user: versions_of(ground, secret) for user, secret in secrets.items()}
     ended = rotate(control_plane, name, user="ben")
     assert ended["outcome"] == "succeeded", ended["reason"]
+    assert "Sessions that are open stay open." in ended["reason"]
     assert list(states_in(ended)) == ["preflight", "renew password-ben", "set password-ben on users"]
     after = {user: versions_of(ground, secret) for user, secret in secrets.items()}
     assert {user: len(versions) for user, versions in after.items()} == {"ana": 1, "ben": 2, "eve": 1}

@@ -68,6 +68,7 @@ def test_a_machine_with_an_ephemeral_disk_is_not_stopped_and_the_reason_is_told(
     for dry_run in ("true", "false"):
         refused = control_plane.client.post(f"/environments/{name}/stop", params={"dry_run": dry_run})
         assert (refused.status_code, "its OS disk is ephemeral" in refused.json()["detail"]) == (409, True)
+        assert "Delete it, or let it run" in refused.json()["detail"]
     body = {"size": "Standard_NV12ads_A10_v5", "restart": True}
     assert control_plane.client.post(f"/environments/{name}/resize", json=body).status_code == 422
     assert control_plane.get(name)["state"] == "running"

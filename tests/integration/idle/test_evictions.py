@@ -160,8 +160,11 @@ def test_what_is_not_known_is_no_eviction(fleet: FleetSide) -> None:
         silent=machine(size=CPU_SIZE, priority="Spot", idle="window=6h"),
         portal=machine(size=CPU_SIZE, priority="Spot", idle="window=6h"),
         unread=machine(size=CPU_SIZE, priority="Spot", idle="window=6h"),
+        deleted=machine(size=CPU_SIZE, priority="Spot", idle="window=6h"),
     )
     fleet.sweep()
+    # What Azure does to a machine with the eviction policy Delete.
+    fleet.simulation.post("/resources/vanish", json={"id": fleet.id("deleted")}).raise_for_status()
     evict(fleet, fleet.id("silent"), annotated=False)
     evict(fleet, fleet.id("portal"))
     fleet.simulation.post("/machines/start", json={"id": fleet.id("portal")}).raise_for_status()
@@ -181,3 +184,5 @@ def test_what_is_not_known_is_no_eviction(fleet: FleetSide) -> None:
         "unread": True,
     }
     assert "its spec does not have on_eviction=restart" in fleet.lines()["unread"]["next_action_text"]
+    told = {name: len(notices(fleet, fleet.id(name), "evicted")) for name in ("unread", "deleted")}
+    assert told == {"unread": 1, "deleted": 0}, "it is gone without a word, as the documentation says"

@@ -1,4 +1,5 @@
 import ipaddress
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from dormouse import serialization
 from dormouse.blueprints.specs import change_faults, read_spec, stored_spec
 from dormouse.blueprints.workstation import WorkstationSpec
 from dormouse.errors import InvalidSpec
+from tests.support import ROOT
 
 MINIMAL = {"blueprint": "workstation", "region": "polandcentral"}
 
@@ -59,6 +61,15 @@ def test_every_error_is_reported_at_once() -> None:
         "/admin_username",
         "/colour",
     }
+
+
+@pytest.mark.parametrize("blueprint", ["workstation", "data-science", "build-agent"])
+def test_no_machine_with_a_gpu_can_be_asked_to_boot_securely(blueprint: str) -> None:
+    example = json.loads((ROOT / "examples" / f"{blueprint}.json").read_text())
+    with pytest.raises(InvalidSpec) as caught:
+        read_spec("ml1", {**example, "secure_boot": True}, caller_address="203.0.113.7", caller="somebody")
+    (fault,) = caught.value.faults
+    assert (fault.pointer, fault.detail.partition(";")[0]) == ("/secure_boot", "is an unknown field")
 
 
 @pytest.mark.parametrize("size", ["Standard_NC6", "Standard_NV6_Promo", "Standard_NC24rs_v3", "Standard_NV12s_v3"])

@@ -12,6 +12,7 @@ from dormouse.resources.plan import Plan, changed_resources, moved_resources
 from tests.support import ROOT, SSH_KEY
 from tests.unit.builders import SUBSCRIPTION, target, workstation_spec
 
+MACHINES = ("workstation", "data-science", "build-agent")
 KINDS_OF_THE_WORKSTATION = {
     "resource_group",
     "virtual_network",
@@ -90,9 +91,15 @@ def test_the_grid_driver_is_installed_only_on_gpu_sizes() -> None:
     assert plan(driver_version="535.161").resource("driver").body["properties"]["settings"] == {"driverVersion": "535.161"}
 
 
-def test_secure_boot_is_off_for_the_grid_driver() -> None:
-    security = plan().resource("vm").body["properties"]["securityProfile"]
-    assert security["uefiSettings"]["secureBootEnabled"] is False
+@pytest.mark.parametrize("blueprint", MACHINES)
+@pytest.mark.parametrize(
+    "size", ["Standard_NV6ads_A10_v5", "Standard_NC4as_T4_v3", "Standard_NC24ads_A100_v4", "Standard_NC40ads_H100_v5"]
+)
+def test_secure_boot_is_off_because_it_would_refuse_the_drivers_of_nvidia(blueprint: str, size: str) -> None:
+    example = {**json.loads((ROOT / "examples" / f"{blueprint}.json").read_text()), "size": size}
+    planned = plan_for(BLUEPRINTS[blueprint].spec.model_validate(example), target())
+    (vm, *_) = (resource for resource in planned.resources if resource.kind == "virtual_machine")
+    assert vm.body["properties"]["securityProfile"]["uefiSettings"]["secureBootEnabled"] is False
 
 
 def test_only_differing_resources_are_changed() -> None:
