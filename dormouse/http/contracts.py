@@ -44,7 +44,7 @@ from dormouse.http.parameters import (
     VERDICT,
 )
 from dormouse.http.route import CSV, FOLLOWED, FORM, HTML, Contract, Reply, begun, followed, ok
-from dormouse.idle.heartbeat import Heartbeat
+from dormouse.idle.heartbeats.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.services.changes.resizing import ResizeRequest
 from dormouse.services.views.blueprints import BlueprintList, BlueprintView, Health

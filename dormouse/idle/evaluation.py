@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.idle.agent_record import AgentRecord
 from dormouse.idle.evidence import Evaluation, Evidence, with_agent
+from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.holds import longest_hold
 from dormouse.idle.policy import IdlePolicy, read_policy, stored_policy
 from dormouse.idle.responsibility import Neighbours, Unassigned, text_of_unrecorded

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from dormouse.clock import MINUTE, minutes_text
-from dormouse.idle.agent_record import AgentRecord
+from dormouse.idle.heartbeats.agent_record import AgentRecord
+from dormouse.idle.heartbeats.signals import GPU, HOST, INSIDE, Signal, Values
 from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.policy import OFF, Action, IdlePolicy
 from dormouse.idle.schedules.schedule import Schedule
-from dormouse.idle.signals import GPU, HOST, INSIDE, Signal, Values
 from dormouse.idle.targets import SleepTarget
 from dormouse.idle.tracking import Hold, TrackedMachine
 from dormouse.lifecycle import State

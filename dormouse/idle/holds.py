@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dormouse.clock import MINUTE
-from dormouse.idle.agent_record import HoldOnMachine
+from dormouse.idle.heartbeats.agent_record import HoldOnMachine
 from dormouse.idle.tracking import Hold, Lease, LeaseAction, TrackedMachine
 from dormouse.text.doc import doc
 from dormouse.text.durations import DAY_MINUTES, AskedMinutes, between

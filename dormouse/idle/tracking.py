@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dormouse.clock import DAY, HOUR
-from dormouse.idle.agent_record import AgentRecord
+from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.targets import SleepTarget
 from dormouse.lifecycle import State
 from dormouse.text.limits import LONGEST_SENTENCE, clipped

@@ -11,8 +11,8 @@ from itertools import islice
 
 from dormouse.clock import MINUTE, minutes_text, moment_text
 from dormouse.idle.evidence import Evaluation, missing, numbers, tracks
+from dormouse.idle.heartbeats.signals import bytes_text, count_text, describe_peak
 from dormouse.idle.schedules.schedule import is_on, next_transition
-from dormouse.idle.signals import bytes_text, count_text, describe_peak
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import IDLE_TAG
 

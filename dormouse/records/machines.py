@@ -10,7 +10,7 @@ from typing import TypeVar
 from dormouse import serialization
 from dormouse.clock import MINUTE
 from dormouse.errors import ConcurrentChange, UnreadableRecord
-from dormouse.idle.agent_record import KEPT_MINUTES, AgentRecord
+from dormouse.idle.heartbeats.agent_record import KEPT_MINUTES, AgentRecord
 from dormouse.idle.report import ReportHead, ReportPage
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.records import timeseries_codec

@@ -6,7 +6,7 @@ from array import array
 from itertools import chain
 from math import nan
 
-from dormouse.idle.signals import Values
+from dormouse.idle.heartbeats.signals import Values
 
 KIND = "f"  # four bytes per number; signals are stored with three decimals
 MOST_ROUNDED = 65536

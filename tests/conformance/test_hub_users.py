@@ -80,7 +80,9 @@ def test_named_users_come_and_go_while_the_kernels_of_others_run_on(hub: HubMach
     hub.start()
     assert status_of(hub, EVE, password_of(EVE)) == 302
     assert status_of(hub, EVE, "another") == 403
-    assert status_of(hub, hub.other, PASSWORD) == 403, "an account of the machine with its own password, which nobody named"
+    assert status_of(hub, hub.other, PASSWORD) == 403, (
+        "an account of the machine with its own password, which is not in the list"
+    )
 
     with hub.client() as anas, hub.client() as eves:
         ana, eve = hub.open_kernel(anas), hub.open_kernel(eves, EVE, password_of(EVE))
@@ -140,7 +142,7 @@ def test_an_account_of_the_system_is_not_taken_over(hub: HubMachine) -> None:
     said, restarts = hub.change_users(users_script([login_of("daemon"), login_of(EVE, SECOND)]))
     result, detail = users_found(said)
     assert (result, restarts) == (Check.FAILED, False)
-    assert detail == "daemon is an account of the system of this machine; choose another name"
+    assert detail == "daemon is a system account; choose another name"
     assert (hub.settings(), run("getent", "shadow", "daemon")) == before
 
 

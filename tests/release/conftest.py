@@ -21,12 +21,12 @@ class Time:
     """Simulated time of the release: a sleep ends at once, and something may happen in it."""
 
     now: float = 0.0
-    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+    in_between: list[Callable[[], object]] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
-        if self.meanwhile:
-            self.meanwhile.pop(0)()
+        if self.in_between:
+            self.in_between.pop(0)()
 
     def patience(self, seconds: float = 60.0) -> Patience:
         return Patience(seconds, 15.0, self.sleep, lambda: self.now)

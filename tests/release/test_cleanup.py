@@ -45,7 +45,7 @@ def test_a_left_environment_is_deleted_and_others_are_kept(
 ) -> None:
     other = f"x{name}"
     control_plane.up(other, {**WORKSTATION})
-    time.meanwhile = [pause] * 20
+    time.in_between = [pause] * 20
     with pytest.raises(CheckFailed, match=f"Left, and billed: /subscriptions/.*{left}"):
         nothing_left(azure_arm, "main")
     assert list(clean_up(plane, time.patience(600))) == [f"deleted {left}"]
@@ -77,7 +77,7 @@ def test_a_deletion_that_azure_refuses_is_not_taken_for_done(
 ) -> None:
     group = {"kind": "Microsoft.Resources/resourceGroups", "path": f"rg-dormouse-{left}"}
     azure.spoil(method="DELETE", code="ScopeLocked", times=1000, **group)
-    time.meanwhile = [pause] * 20
+    time.in_between = [pause] * 20
     with pytest.raises(CheckFailed, match=r"after 90 s"):
         list(clean_up(plane, time.patience(90)))
     azure.behave()

@@ -43,7 +43,7 @@ def verified(
 
 
 def test_a_sound_deployment_is_verified(verified: Verify, manager: ResourceManager, time: Time, ground: Ground) -> None:
-    time.meanwhile = [lambda: None, lambda: fire(ground)]
+    time.in_between = [lambda: None, lambda: fire(ground)]
     answers, knows, synchronized, swept, *_ = verified()
     assert answers == f"{ground.api} answers"
     assert knows == "Azure knows all 20 functions"
@@ -67,7 +67,7 @@ def test_a_sweep_that_someone_else_began_proves_nothing(verified: Verify, time: 
             begun = client.post("/sweeps").raise_for_status().json()["sweep"]
             until(lambda: client.get("/machines/idle-report").json()["sweep"] == begun, "the sweep has not ended")
 
-    time.meanwhile = [begin]
+    time.in_between = [begin]
     with pytest.raises(CheckFailed, match="begun by function-key"):
         verified()
 
@@ -76,7 +76,7 @@ def test_functions_that_appear_late_are_waited_for(
     verified: Verify, manager: ResourceManager, time: Time, ground: Ground
 ) -> None:
     manager.functions = NAMES[:3]
-    time.meanwhile = [lambda: manager.functions.extend(NAMES[3:]), lambda: fire(ground)]
+    time.in_between = [lambda: manager.functions.extend(NAMES[3:]), lambda: fire(ground)]
     assert "Azure knows all 20 functions" in verified()
 
 

@@ -10,9 +10,9 @@ from dormouse.clock import MINUTE
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.idle.decision import Decision, decide
 from dormouse.idle.evidence import Evaluation, Evidence, TimeSeries
+from dormouse.idle.heartbeats.signals import HOST, INSIDE
 from dormouse.idle.policy import IdlePolicy
 from dormouse.idle.report import ReportRow
-from dormouse.idle.signals import HOST, INSIDE
 from dormouse.idle.sweep import PlannedAction
 from dormouse.idle.tracking import ActionReason, PendingWarning, TrackedMachine
 from dormouse.idle.verdict import Verdict, evaluate

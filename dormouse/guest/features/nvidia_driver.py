@@ -34,13 +34,12 @@ nvidia-smi
 # If the lock was held in spite of that, the control plane puts the extension once more: the lock is left to it until then.
 WAIT_FOR_DRIVER = r"""
 driver_settled() {
-  local newest
-  newest=$(ls -t /var/lib/waagent/Microsoft.HpcCompute.NvidiaGpuDriverLinux-*/status/*.status 2>/dev/null | head -n 1)
-  if [ -z "$newest" ]; then return 1; fi
-  if grep -q '"status": *"success"' "$newest"; then return 0; fi
-  if ! grep -q '"status": *"error"' "$newest"; then return 1; fi
-  if ! grep -Eqi 'lock-frontend|could not get lock' "$newest"; then return 0; fi
-  [ -z "$(find "$newest" -mmin -10)" ]
+  local log=$(ls -t /var/lib/waagent/Microsoft.HpcCompute.NvidiaGpuDriverLinux-*/status/*.status 2>/dev/null | head -1)
+  [ -n "$log" ] || return
+  grep -q '"status": *"success"' "$log" && return 0
+  grep -q '"status": *"error"' "$log" || return
+  grep -Eqi 'lock-frontend|could not get lock' "$log" || return 0
+  [ -z "$(find "$log" -mmin -10)" ]
 }
 for _ in $(seq 120); do driver_settled && break; sleep 10; done
 """

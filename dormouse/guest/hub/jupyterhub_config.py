@@ -31,7 +31,7 @@ c.JupyterHub.cleanup_servers = False
 c.JupyterHub.cleanup_proxy = True
 
 # People log in with the accounts of this machine, and only those that are named here. A restart deletes all others from
-# the database, with their cookies and tokens: by default, whoever was allowed once stays allowed.
+# the database, with their cookies and tokens: by default, a user who was allowed once stays allowed.
 # https://jupyterhub.readthedocs.io/en/stable/reference/api/auth.html#jupyterhub.auth.Authenticator.allow_existing_users
 named = {*hub["users"], hub["check_account"]}
 # A PAM session would move the hub itself into a session of systemd.

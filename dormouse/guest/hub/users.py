@@ -92,7 +92,7 @@ def check(name: str) -> None:
     """Raise Impossible for a name that belongs to the system."""
     found = account(name)
     if found is not None and not FIRST_UID <= found.pw_uid < NOBODY:
-        raise Impossible(f"{name} is an account of the system of this machine; choose another name")
+        raise Impossible(f"{name} is a system account; choose another name")
 
 
 def add(name: str) -> None:
@@ -134,7 +134,7 @@ def end_processes_of(name: str) -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
         if time.monotonic() > deadline:
-            raise Impossible(f"what {name} runs does not end: {left}")
+            raise Impossible(f"{name} still runs {left}")
         time.sleep(0.2)
 
 

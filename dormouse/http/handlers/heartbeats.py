@@ -7,8 +7,8 @@ import azure.functions as func
 from dormouse.errors import NotAllowed
 from dormouse.http.requests import body_of, model_of
 from dormouse.http.responses import answer
-from dormouse.idle.agent_record import merge_heartbeat
-from dormouse.idle.heartbeat import Heartbeat
+from dormouse.idle.heartbeats.agent_record import merge_heartbeat
+from dormouse.idle.heartbeats.heartbeat import Heartbeat
 from dormouse.idle.holds import longest_hold
 from dormouse.resources.compute.machines import key_of
 from dormouse.services.context import Context

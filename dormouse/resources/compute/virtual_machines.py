@@ -185,7 +185,7 @@ POLLS = ("Microsoft.Compute/locations/operations/read",)
 DISK_RIGHTS = (
     "Microsoft.Compute/snapshots/read",
     "Microsoft.Compute/snapshots/write",
-    # Whoever takes a snapshot reads the disk: https://github.com/Azure/OpenShift/issues/186
+    # To take a snapshot is to read the disk: https://github.com/Azure/OpenShift/issues/186
     f"{DISKS}/beginGetAccess/action",
     "Microsoft.Compute/locations/diskOperations/read",
 )

@@ -99,6 +99,19 @@ def referenced(world: World, identifier: str, by: str, named: str = "") -> Docum
     return document
 
 
+def authorship(world: World, existing: Document | None, now: str) -> Body:
+    """The system data of a resource: who created it and who changed it; each provider writes the time in its own way."""
+    made, whom = existing["systemData"] if existing else {}, world.guid("control plane")
+    return {
+        "createdBy": made.get("createdBy", whom),
+        "createdByType": "Application",
+        "createdAt": made.get("createdAt", now),
+        "lastModifiedBy": whom,
+        "lastModifiedByType": "Application",
+        "lastModifiedAt": now,
+    }
+
+
 def check_put(world: World, rid: ResourceId, body: Body) -> None:
     """Raise a refusal for a resource that cannot be put: its group or itself is being deleted, or its location is missing."""
     live_group_of(world, rid.group_id)

@@ -14,7 +14,7 @@ from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, TENANT, World
-from local.azure.providers.common import SOFT_DELETES, Body, check_put, found, shown, tracked
+from local.azure.providers.common import SOFT_DELETES, Body, authorship, check_put, found, shown, tracked
 from local.azure.providers.kinds import ACCOUNT, ML_WORKSPACE, ROLE
 from local.azure.providers.roles import new_principal
 
@@ -43,7 +43,7 @@ def put_workspace(world: World, rid: ResourceId, request: Request) -> Answer:
     document.setdefault("tags", {})
     document["identity"] = existing["identity"] if existing else _identity(world, rid, body["identity"])
     document["properties"] = {**_properties(world, rid, body, existing), "provisioningState": state}
-    document["systemData"] = _who(world, existing)
+    document["systemData"] = authorship(world, existing, world.zulu())
     return _begun(world, world.keep(document), request, "PUT", "ml workspace put")
 
 
@@ -211,17 +211,4 @@ def _properties(world: World, rid: ResourceId, body: Body, existing: Document | 
         "sasGetterUri": "",
         "enableDataIsolation": given.get("enableDataIsolation", False),
         **({"systemDatastoresAuthMode": given["systemDatastoresAuthMode"]} if "systemDatastoresAuthMode" in given else {}),
-    }
-
-
-def _who(world: World, existing: Document | None) -> Body:
-    now, whom = world.zulu(), world.guid("control plane")
-    made = existing["systemData"] if existing else {}
-    return {
-        "createdAt": made.get("createdAt", now),
-        "createdBy": made.get("createdBy", whom),
-        "createdByType": "Application",
-        "lastModifiedAt": now,
-        "lastModifiedBy": whom,
-        "lastModifiedByType": "Application",
     }

@@ -8,7 +8,7 @@ from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, World
-from local.azure.providers.common import VIEWS, Body, check_put, found, shown, tracked
+from local.azure.providers.common import VIEWS, Body, authorship, check_put, found, shown, tracked
 from local.azure.providers.kinds import REGISTRY
 
 NAME = re.compile(r"[a-zA-Z0-9]{5,50}")
@@ -29,7 +29,11 @@ def put_registry(world: World, rid: ResourceId, request: Request) -> Answer:
     check_put(world, rid, body)
     existing = world.resource(rid.text)
     _check(world, rid, body, new=existing is None)
-    document = {**tracked(rid, body, {}), "tags": body.get("tags") or {}, "systemData": _who(world, existing)}
+    document = {
+        **tracked(rid, body, {}),
+        "tags": body.get("tags") or {},
+        "systemData": authorship(world, existing, world.text()),
+    }
     document["sku"] = {"name": body["sku"]["name"], "tier": body["sku"]["name"]}
     if body.get("identity"):
         document["identity"] = _identity(world, body["identity"])
@@ -165,19 +169,6 @@ def _policies(world: World, given: Body) -> Body:
         "exportPolicy": given.get("exportPolicy", ENABLED),
         "azureADAuthenticationAsArmPolicy": given.get("azureADAuthenticationAsArmPolicy", ENABLED),
         "softDeletePolicy": {**SOFT_DELETION, "lastUpdatedTime": now},
-    }
-
-
-def _who(world: World, existing: Document | None) -> Body:
-    now, whom = world.text(), world.guid("control plane")
-    made = existing["systemData"] if existing else {}
-    return {
-        "createdBy": made.get("createdBy", whom),
-        "createdByType": "Application",
-        "createdAt": made.get("createdAt", now),
-        "lastModifiedBy": whom,
-        "lastModifiedByType": "Application",
-        "lastModifiedAt": now,
     }
 
 

@@ -8,7 +8,7 @@ from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import RESOURCES, SUBSCRIPTION, TENANT, World, visible
-from local.azure.providers.common import GATEWAY, SOFT_DELETES, Body, canonical, check_put, found, tracked
+from local.azure.providers.common import GATEWAY, SOFT_DELETES, Body, authorship, canonical, check_put, found, tracked
 from local.azure.providers.kinds import GROUP, KEY_VAULT
 
 DELETED = "deleted vaults"
@@ -36,7 +36,10 @@ def put_vault(world: World, rid: ResourceId, request: Request) -> Answer:
         raise Refused(409, "VaultAlreadyExists", text)
     if held is not None:
         world.store.delete(DELETED, rid.name)
-    document = {**tracked(rid, body, _properties(rid, given, request.version)), "systemData": _who(world, existing)}
+    document = {
+        **tracked(rid, body, _properties(rid, given, request.version)),
+        "systemData": authorship(world, existing, world.zulu()[:-5] + "Z"),
+    }
     return Answer(200, visible(world.keep({"tags": {}, **document})))
 
 
@@ -50,7 +53,12 @@ def adopt_own(world: World, name: str, uri: str) -> None:
     given = {"sku": {"family": "A", "name": "standard"}, "tenantId": TENANT, "enableRbacAuthorization": True}
     properties = {**_properties(rid, given, RBAC_BY_DEFAULT_SINCE), "vaultUri": uri}
     times = {"_created": world.zulu(), "_changed": world.zulu()}
-    vault = {"tags": {}, **tracked(rid, {"location": OWN_REGION}, properties), "systemData": _who(world, None), **times}
+    vault = {
+        "tags": {},
+        **tracked(rid, {"location": OWN_REGION}, properties),
+        "systemData": authorship(world, None, world.zulu()[:-5] + "Z"),
+        **times,
+    }
     state = {"provisioningState": "Succeeded"}
     place = {"id": group, "name": OWN_GROUP, "type": GROUP, "location": OWN_REGION, "properties": state, **times}
     known = world.resource(rid.text) or vault
@@ -163,19 +171,6 @@ def _properties(rid: ResourceId, given: Body, version: str) -> Body:
         "vaultUri": f"https://{rid.name.lower()}.vault.azure.net/",
         "provisioningState": "Succeeded",
         "publicNetworkAccess": "Enabled",
-    }
-
-
-def _who(world: World, existing: Document | None) -> Body:
-    now, whom = world.zulu()[:-5] + "Z", world.guid("control plane")
-    made = existing["systemData"] if existing else {}
-    return {
-        "createdBy": made.get("createdBy", whom),
-        "createdByType": "Application",
-        "createdAt": made.get("createdAt", now),
-        "lastModifiedBy": whom,
-        "lastModifiedByType": "Application",
-        "lastModifiedAt": now,
     }
 
 

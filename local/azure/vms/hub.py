@@ -35,7 +35,7 @@ def hub_in(files: Mapping[str, str]) -> dict[str, Any] | None:
     return {
         "runs": bool(settings) and has_key and f"--config {CONFIGURATION}" in unit and "ssl_key" in configuration,
         "users": settings.get("users", []) if "allowed_users" in configuration else [],
-        # By default, a hub goes on to let in whoever it has let in once.
+        # By default, a user whom a hub has let in once stays allowed.
         "forgets": all(f"{word} = {value}" in configuration for word, value in FORGETS),
         "accounts": ACCOUNTS in files and f"\n{ACCOUNTS}\n" in files.get(SETUP, ""),
         "port": settings.get("port"),

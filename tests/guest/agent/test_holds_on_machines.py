@@ -22,7 +22,7 @@ from dormouse.guest.agent.holds import (
     set_hold,
 )
 from dormouse.guest.agent.system.owners import SUBORDINATE, Owners, name_of
-from dormouse.idle.heartbeat import Heartbeat
+from dormouse.idle.heartbeats.heartbeat import Heartbeat
 from dormouse.text.durations import minutes_in
 from tests.guest.fakes import MACHINE, Machine
 

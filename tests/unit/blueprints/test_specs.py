@@ -67,7 +67,7 @@ def test_every_error_is_reported_at_once() -> None:
 def test_no_machine_with_a_gpu_can_be_asked_to_boot_securely(blueprint: str) -> None:
     example = json.loads((ROOT / "examples" / f"{blueprint}.json").read_text())
     with pytest.raises(InvalidSpec) as caught:
-        read_spec("ml1", {**example, "secure_boot": True}, caller_address="203.0.113.7", caller="somebody")
+        read_spec("ml1", {**example, "secure_boot": True}, caller_address="203.0.113.7", caller="alice")
     (fault,) = caught.value.faults
     assert (fault.pointer, fault.detail.partition(";")[0]) == ("/secure_boot", "is an unknown field")
 

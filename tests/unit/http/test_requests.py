@@ -18,7 +18,7 @@ from dormouse.http.parameters import DRY_RUN
 from dormouse.http.paths import require_valid_path
 from dormouse.http.requests import json_object, model_of
 from dormouse.http.routes import ROUTES
-from dormouse.idle.heartbeat import Heartbeat
+from dormouse.idle.heartbeats.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.ids import is_operation_id, new_operation_id, new_sweep_id
 from dormouse.lifecycle import Verb

@@ -9,10 +9,10 @@ import pytest
 
 from dormouse.clock import MINUTE
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.idle.agent_record import AgentRecord, HoldOnMachine
 from dormouse.idle.decision import NOTHING, decide
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
 from dormouse.idle.evidence import Evaluation, TimeSeries
+from dormouse.idle.heartbeats.agent_record import AgentRecord, HoldOnMachine
 from dormouse.idle.policy import IdlePolicy
 from dormouse.idle.responsibility import Neighbours, Unassigned
 from dormouse.idle.schedules.schedule import read_schedule

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from dormouse.clock import MINUTE
-from dormouse.idle.agent_record import AgentRecord
 from dormouse.idle.evidence import Evaluation, Evidence, TimeSeries, missing, numbers, tracks, with_agent
+from dormouse.idle.heartbeats.agent_record import AgentRecord
+from dormouse.idle.heartbeats.signals import HOST, INSIDE, Values
 from dormouse.idle.policy import IdlePolicy
-from dormouse.idle.signals import HOST, INSIDE, Values
 from tests.unit.builders import A100, CPU_ONLY, IDENTIFIER, LONG_AGO, NOW, case, machine, quiet, with_tracks, with_value
 
 SCALE_SET = "Not managed by Dormouse: it belongs to a scale set or a service that starts and stops its own machines."

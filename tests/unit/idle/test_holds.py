@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dormouse.clock import MINUTE
-from dormouse.idle.agent_record import HoldOnMachine
+from dormouse.idle.heartbeats.agent_record import HoldOnMachine
 from dormouse.idle.holds import (
     LONGEST_LEASE,
     SNOOZE,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.clock import HOUR, MINUTE
-from dormouse.idle.agent_record import AgentRecord
+from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.tracking import (
     FIRST_PAUSE,
     TRANSITIONAL,

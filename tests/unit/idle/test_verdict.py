@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from dormouse.clock import MINUTE
 from dormouse.idle.evidence import STALE, Evaluation, TimeSeries
+from dormouse.idle.heartbeats.signals import GPU, HOST, INSIDE, Signal
 from dormouse.idle.policy import IdlePolicy
 from dormouse.idle.schedules.schedule import read_schedule
-from dormouse.idle.signals import GPU, HOST, INSIDE, Signal
 from dormouse.idle.tracking import Hold
 from dormouse.idle.verdict import Verdict, VerdictKind, evaluate
 from dormouse.lifecycle import State

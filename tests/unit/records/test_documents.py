@@ -12,7 +12,7 @@ from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import RefusedByAzure, UnreadableRecord
 from dormouse.http.handlers.operations import get_operation
-from dormouse.idle.agent_record import KEPT_MINUTES, AgentRecord
+from dormouse.idle.heartbeats.agent_record import KEPT_MINUTES, AgentRecord
 from dormouse.lifecycle import Verb
 from dormouse.records import machines
 from dormouse.records.documents import read_document, read_each

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dormouse.idle.signals import Values
+from dormouse.idle.heartbeats.signals import Values
 from dormouse.records.timeseries_codec import MOST_ROUNDED, packed, unpacked
 
 WIDTH = 3

@@ -18,8 +18,8 @@ from dormouse.http.handlers.adoption import AdoptRequest
 from dormouse.http.handlers.machines import idle_report
 from dormouse.http.parameters import AFTER, cursor_of
 from dormouse.http.routes import ROUTES
-from dormouse.idle.agent_record import merge_heartbeat
-from dormouse.idle.heartbeat import Heartbeat
+from dormouse.idle.heartbeats.agent_record import merge_heartbeat
+from dormouse.idle.heartbeats.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest
 from dormouse.idle.report import ReportHead, ReportPage, SweepSummary
 from dormouse.idle.tracking import Hold

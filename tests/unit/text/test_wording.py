@@ -16,7 +16,7 @@ from dormouse.errors import InvalidSpec
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
 from dormouse.http.handlers.machines import MachineHold, MachineLease
 from dormouse.http.requests import model_of
-from dormouse.idle.heartbeat import Heartbeat
+from dormouse.idle.heartbeats.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 
 MODELS = (

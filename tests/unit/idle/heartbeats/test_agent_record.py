@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dormouse.idle.agent_record import (
+from dormouse.idle.heartbeats.agent_record import (
     BOOTS_REMEMBERED,
     KEPT_MINUTES,
     AgentRecord,
@@ -12,8 +12,8 @@ from dormouse.idle.agent_record import (
     HoldOnMachine,
     merge_heartbeat,
 )
-from dormouse.idle.heartbeat import Heartbeat
-from dormouse.idle.signals import INSIDE
+from dormouse.idle.heartbeats.heartbeat import Heartbeat
+from dormouse.idle.heartbeats.signals import INSIDE
 from tests.unit.builders import IDENTIFIER, NOW
 
 FIRST, SECOND = "a" * 32, "b" * 32

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from dormouse.clock import MINUTE
-from dormouse.idle.heartbeat import (
+from dormouse.idle.heartbeats.heartbeat import (
     LONGEST_PROBLEMS,
     SHOWN_REMEMBERED,
     Heartbeat,
@@ -13,8 +13,8 @@ from dormouse.idle.heartbeat import (
     ReportedHold,
     SignalSummary,
 )
+from dormouse.idle.heartbeats.signals import INSIDE, Values
 from dormouse.idle.policy import LONGEST_WINDOW
-from dormouse.idle.signals import INSIDE, Values
 
 KEPT_MINUTES = LONGEST_WINDOW + 15
 BOOTS_REMEMBERED = 8

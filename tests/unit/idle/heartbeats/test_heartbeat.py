@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dormouse.idle.agent_record import KEPT_MINUTES, AgentRecord, merge_heartbeat
-from dormouse.idle.heartbeat import Heartbeat, ReportedHold
-from dormouse.idle.signals import INSIDE
+from dormouse.idle.heartbeats.agent_record import KEPT_MINUTES, AgentRecord, merge_heartbeat
+from dormouse.idle.heartbeats.heartbeat import Heartbeat, ReportedHold
+from dormouse.idle.heartbeats.signals import INSIDE
 from tests.unit.builders import IDENTIFIER, NOW
 
 FIRST, SECOND = "a" * 32, "b" * 32

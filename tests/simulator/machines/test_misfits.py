@@ -1,5 +1,6 @@
 """What real Azure refuses of machines, rules, names and providers, the simulation refuses with the same code and words."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,9 @@ DSVM = {"publisher": "microsoft-dsvm", "offer": "ubuntu-2204", "sku": "2204-gen2
 TRUSTED = {"securityType": "TrustedLaunch", "uefiSettings": {"secureBootEnabled": False, "vTpmEnabled": True}}
 PREMIUM, STANDARD_SSD = ({"managedDisk": {"storageAccountType": kind}} for kind in ("Premium_LRS", "StandardSSD_LRS"))
 PROVIDERS = f"/subscriptions/{SUBSCRIPTION}/providers"
+
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,8 @@ def machine(azure: Azure, size: str, disk: dict[str, Any] | None = None, **profi
             "networkProfile": {"networkInterfaces": [{"id": f"{NETWORK}/networkInterfaces/none"}]},
         },
     }
-    return azure.manage("PUT", f"{COMPUTE}/virtualMachines/m", body)
+    # Each is another machine: a computer that is fast enough would exceed what Azure takes for one of them.
+    return azure.manage("PUT", f"{COMPUTE}/virtualMachines/m{next(_numbers)}", body)
 
 
 @pytest.mark.parametrize(

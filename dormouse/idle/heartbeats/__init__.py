@@ -1,0 +1,1 @@
+"""What agents report: its fields, its requests, and what is kept of it for each machine."""
