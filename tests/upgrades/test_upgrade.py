@@ -7,7 +7,7 @@ import pytest
 
 import orchestrators
 from dormouse.lifecycle import Verb
-from function_app import app
+from function_app import build_app, connect
 from local.host.functions.worker import Worker
 from release.versions import version_of
 from tests.support import ROOT, until
@@ -87,7 +87,7 @@ def test_warnings_and_holds_are_still_pending(scene: Scene, story: Story) -> Non
 def test_every_recorded_history_replays_under_todays_orchestrators(story: Story) -> None:
     recorded = {history.instance.name for history in story.histories}
     assert recorded == story.offered - {one.__name__ for one in NEVER_RUN}, "a kind was not recorded"
-    worker = Worker(app)
+    worker = Worker(build_app(connect))
     faults = {fault for history in story.histories for fault in faults_of(history, worker)}
     assert faults == set()
 
