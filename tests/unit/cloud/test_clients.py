@@ -1,5 +1,5 @@
 import asyncio
-import urllib.request
+import os
 
 import pytest
 
@@ -7,11 +7,13 @@ from dormouse.cloud.clients import Cloud
 from tests.unit.twins import SETTINGS, stopped_clock
 
 
-@pytest.mark.parametrize(("set_to", "proxied"), [({}, False), ({"https": "http://proxy:3128"}, True)])
+@pytest.mark.parametrize(("proxy", "looked_for"), [("", False), ("http://proxy:3128", True)])
 def test_a_proxy_is_looked_for_at_each_request_only_where_one_is_set(
-    set_to: dict[str, str], proxied: bool, monkeypatch: pytest.MonkeyPatch
+    proxy: str, looked_for: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(urllib.request, "getproxies", lambda: set_to)
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
 
     async def asked() -> bool:
         cloud = Cloud(SETTINGS, stopped_clock(0.0))
@@ -21,4 +23,4 @@ def test_a_proxy_is_looked_for_at_each_request_only_where_one_is_set(
         finally:
             await cloud.close()
 
-    assert asyncio.run(asked()) is proxied
+    assert asyncio.run(asked()) is looked_for
