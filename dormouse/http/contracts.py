@@ -19,6 +19,7 @@ from dormouse.errors import (
     NotAuthenticated,
     OperationFailed,
     OperationNotFound,
+    ParentNotReady,
     SweepNotFound,
     SweepUnderWay,
     TooManyRequests,
@@ -71,7 +72,9 @@ PAGED = (LIMIT, AFTER)
 SLACK, TEAMS, GENERIC = "X-Slack-Signature", "Authorization", "X-Hub-Signature-256"
 
 ANY_SPEC: Any = functools.reduce(operator.or_, (each.spec for each in BLUEPRINTS.values()))
-APPLY = Contract(begun(EnvironmentView, ApplyPreview), (DRY_RUN,), body=ANY_SPEC, raises=(EnvironmentBusy, NameTaken))
+APPLY = Contract(
+    begun(EnvironmentView, ApplyPreview), (DRY_RUN,), body=ANY_SPEC, raises=(EnvironmentBusy, NameTaken, ParentNotReady)
+)
 SHOW_ENVIRONMENT = Contract(ok(EnvironmentView), raises=(EnvironmentNotFound,))
 LIST_ENVIRONMENTS = Contract(ok(EnvironmentList), PAGED)
 CHANGE_POWER = Contract(begun(EnvironmentView, PowerPreview), (DRY_RUN,), raises=POWER_ERRORS)

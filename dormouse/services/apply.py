@@ -12,7 +12,7 @@ from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.blueprints.specs import read_spec
 from dormouse.blueprints.stored_specs import StoredSpec, asked_region, before_change
 from dormouse.environments.operations import Alternative, EnvironmentRecord
-from dormouse.errors import Fault, InvalidSpec
+from dormouse.errors import Fault, InvalidSpec, ParentNotReady
 from dormouse.ids import ULID_LENGTH
 from dormouse.lifecycle import Verb
 from dormouse.resources.kinds import PriceQuery
@@ -60,7 +60,7 @@ class DesiredState:
 
 
 async def desired_state_of(name: str, body: Mapping[str, Any], address: str, context: Context) -> DesiredState:
-    """The desired state in a request; raises InvalidSpec with every fault."""
+    """The desired state in a request; raises InvalidSpec with every fault, or ParentNotReady if only parents lack."""
     caller, dependencies = context.caller, context.dependencies
     record = await dependencies.records.environment(name)
     if record is not None and owns(caller, record.owner_id) and not str(body.get("owner") or "").strip():
@@ -74,7 +74,8 @@ async def desired_state_of(name: str, body: Mapping[str, Any], address: str, con
     parents, missing = await parent_faults(name, depends_on, dependencies)
     before = before_change(record.blueprint, record.spec, spec) if record else StoredSpec(None)
     if taken or missing:
-        raise InvalidSpec([*taken, *missing, *(() if taken else before.faults)])  # of the stored spec of another owner
+        faults = [*taken, *missing, *(() if taken else before.faults)]  # of the stored spec of another owner
+        raise ParentNotReady(missing) if faults == missing else InvalidSpec(faults)
 
     operation = operation_id_of(context, name, Verb.PROVISION)
     outputs = await outputs_of_parents(parents, dependencies)

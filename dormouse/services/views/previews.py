@@ -72,6 +72,11 @@ class ApplyPreview:
         tuple[PlannedAlternative, ...],
         doc("What would be tried, in this order, if Azure had no capacity for the plan.", []),
     ]
+    depends_on: Annotated[tuple[str, ...], doc("The environments whose resources it would use.", ["mlenv-int"])] = ()
+    spec_changes: Annotated[
+        tuple[str, ...],
+        doc("The fields of the spec that differ from the recorded ones: none of a change that only repairs.", ["disk"]),
+    ] = ()
 
 
 @schema("PowerPreview")
