@@ -64,6 +64,7 @@ ENVIRONMENT = {
     "owner": str,
     "region": str,
     "depends_on": [str],
+    "spec": {"stack": str},
     "resources": [{"name": str, "kind": str, "state": str, "size": str}],
     "price_per_hour": PRICE,
     "costs": {"per_month": PRICE, "this_month": PRICE, "hours_this_month": float, "saved": PRICE, "hours_asleep": float},
@@ -88,6 +89,8 @@ PLAN = {
     "refusals": [{"reason": str, "detail": str, "advice": str}],
     "warnings": [str],
     "alternatives": [{**PLACEMENT, "price_per_hour": PRICE}],
+    "depends_on": [str],
+    "spec_changes": [str],
 }
 COMMAND_PREVIEW = {
     "environment": str,

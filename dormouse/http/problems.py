@@ -70,7 +70,7 @@ class Problem:
     errors: Annotated[
         tuple[Fault, ...] | None,
         Field(
-            description="Every validation error of the request (the first 100); with codes `invalid_spec` and `parent_not_ready`.",
+            description="Every validation error (the first 100); with codes `invalid_spec` and `parent_not_ready`.",
             examples=[[{"pointer": "/region", "detail": "is missing"}]],
         ),
     ] = None
