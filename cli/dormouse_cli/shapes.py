@@ -29,6 +29,7 @@ HOLD = {"by": str, "reason": str, "until": str}
 LEASE = {"then": str, "until": str}
 ACCEPTED = {"operation": str, "sweep": str}
 SECRET = {"secret_uri": str}
+PROMOTED_IMAGE = {"name": str, "image": str, "digest": str, "source": str, "target": str}
 PAGE_LINKS = {"next": str, "problems": [str], "value": [{}]}
 BLUEPRINT = {
     "name": Needed(str),
@@ -98,6 +99,9 @@ COMMAND_PREVIEW = {
     "would": str,
     "state": str,
     "size": str,
+    "image": str,
+    "digest": str,
+    "replaces": str,
     "resources": [str],
     "tags": {...: str},
     "refusals": [{"reason": str, "detail": str, "advice": str}],

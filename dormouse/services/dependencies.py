@@ -10,6 +10,7 @@ from dormouse.clock import Clock
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
 from dormouse.cloud.prices import Prices
+from dormouse.cloud.registries import ImageInventory
 from dormouse.cloud.sizes import Sizes
 from dormouse.records.deduplication import Receipts
 from dormouse.records.environments import Records
@@ -36,6 +37,7 @@ class Dependencies:
     receipts: Receipts
     tokens: Tokens
     passwords: PasswordInventory
+    images: ImageInventory
     settings: Settings
     clock: Clock
     rate_limit: RateLimit

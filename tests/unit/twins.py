@@ -34,6 +34,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.deployment_tables import DeploymentTables
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
+from dormouse.cloud.registries import ImageInventory
 from dormouse.cloud.signing_keys import SigningKeys
 from dormouse.cloud.sizes import Sizes
 from dormouse.records.deduplication import Receipts
@@ -271,6 +272,7 @@ def reads_of(tables: MemoryTables, *, now: float = 0.0, settings: Settings = SET
         "receipts": Receipts(tables),
         "tokens": Tokens(SigningKeys(cloud), settings.entra_authority_url, settings.entra_tenant_id, clock),
         "passwords": PasswordInventory(cloud),
+        "images": ImageInventory(cloud),
         "settings": settings,
         "clock": clock,
         "rate_limit": RateLimit(settings.rate_limit),

@@ -80,6 +80,9 @@ def print_command_preview(preview: Fields) -> None:
     known = (
         ("state", preview.get("state")),
         ("size", preview.get("size")),
+        ("image", preview.get("image")),
+        ("digest", preview.get("digest")),
+        ("replaces", preview.get("replaces")),
         ("resources", _listed(preview.get("resources"))),
         ("tags", tags),
     )

@@ -12,6 +12,7 @@ from local.azure.core.world import SUBSCRIPTION, World
 from local.azure.providers import groups, machine_learning, registries, storage, vaults
 from local.azure.providers.common import location_of
 from local.azure.providers.compute import catalogue, marketplace
+from local.azure.providers.containers import image_imports
 from local.azure.providers.kinds import GROUP
 from local.azure.services import dispatch, registration, resource_graph, subscriptions
 from local.azure.services.authorization import assignments, checks
@@ -136,6 +137,10 @@ def _polled(world: World, request: Request, path: str) -> Answer | None:
         return groups.poll(world, group["token"], request)
     if match is None:
         return None
+    if match["provider"] == "Microsoft.ContainerRegistry":
+        imported = image_imports.poll(world, match["id"], request)
+        if imported is not None:
+            return imported
     if match["provider"] == "Microsoft.Storage":
         return storage.poll(world, match["id"], request)
     monitor = match["style"] == "operationResults" or request.query.get("monitor") == "true"

@@ -10,6 +10,7 @@ from local.azure.core.world import World
 from local.azure.providers import authorization, blob_containers, custom_roles, network, roles
 from local.azure.providers.common import found, group_of, shown
 from local.azure.providers.compute import machine_lists, power
+from local.azure.providers.containers import image_imports
 from local.azure.providers.kinds import (
     BLOB_SERVICE,
     CONTAINER,
@@ -22,6 +23,7 @@ from local.azure.providers.kinds import (
     METRIC,
     ML_COMPUTE,
     ML_WORKSPACE,
+    REGISTRY,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
@@ -99,6 +101,9 @@ def _action(world: World, request: Request, rid: ResourceId) -> Answer:
             return power.change(world, machine, POWER[action], request)
         if action == "runcommand":
             return power.run_command(world, machine, request)
+    if rid.type.lower() == f"{REGISTRY}/importImage".lower() and len(rid.names) == 1:
+        registry = ResourceId(rid.subscription, rid.group, "Microsoft.ContainerRegistry", ("registries",), rid.names)
+        return image_imports.begin(world, registry, request)
     raise not_simulated(f"POST {rid.type}")
 
 
