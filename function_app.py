@@ -19,9 +19,9 @@ from dormouse.access.rate_limit import RateLimit, read_rate_limit
 from dormouse.access.tokens import Tokens
 from dormouse.chatops.dispatch import CommandDispatcher
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.containers.images import ImageInventory
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
-from dormouse.cloud.registries import ImageInventory
 from dormouse.cloud.sdk_errors import ReadRefused
 from dormouse.cloud.signing_keys import SigningKeys
 from dormouse.cloud.sizes import Sizes

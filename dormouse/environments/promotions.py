@@ -17,7 +17,7 @@ IMAGE_NAME = Matching(
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class ContainerImage:
     """An image by its repository and tag, and by its digest ("": what the tag points at)."""
 
     repository: str
@@ -25,7 +25,7 @@ class Image:
     digest: str = ""
 
     @classmethod
-    def read(cls, text: str) -> "Image":
+    def read(cls, text: str) -> "ContainerImage":
         """The image in a text like `trainer:1.4@sha256:…`; raises ValueError."""
         found = IMAGE.fullmatch(text)
         if found is None:
@@ -66,7 +66,7 @@ class ImageImport:
 
     source: Resource
     target: Resource
-    image: Image
+    image: ContainerImage
     force: bool = False
 
 
@@ -78,5 +78,5 @@ class Promotion:
     environment: str
     source: Resource
     target: Resource
-    image: Image
+    image: ContainerImage
     force: bool = False

@@ -7,10 +7,10 @@ from activities.resources.survey import Survey
 from dormouse.access.rate_limit import RateLimit, read_rate_limit
 from dormouse.access.tokens import Tokens
 from dormouse.clock import Clock
+from dormouse.cloud.containers.images import ImageInventory
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
 from dormouse.cloud.prices import Prices
-from dormouse.cloud.registries import ImageInventory
 from dormouse.cloud.sizes import Sizes
 from dormouse.records.deduplication import Receipts
 from dormouse.records.environments import Records

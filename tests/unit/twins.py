@@ -31,10 +31,10 @@ from dormouse.access.rate_limit import RateLimit
 from dormouse.access.tokens import Tokens
 from dormouse.clock import Clock
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.containers.images import ImageInventory
 from dormouse.cloud.deployment_tables import DeploymentTables
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
-from dormouse.cloud.registries import ImageInventory
 from dormouse.cloud.signing_keys import SigningKeys
 from dormouse.cloud.sizes import Sizes
 from dormouse.records.deduplication import Receipts

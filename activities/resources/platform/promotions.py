@@ -4,8 +4,8 @@ https://learn.microsoft.com/rest/api/containerregistry/registries/import-image
 """
 
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.containers.images import ImageInventory
 from dormouse.cloud.plain_requests import send
-from dormouse.cloud.registries import ImageInventory
 from dormouse.environments.answers import Answer
 from dormouse.environments.promotions import ImageAnswer, ImageImport, ImageQuestion
 from dormouse.resources.platform.registries import CONTAINER_REGISTRY

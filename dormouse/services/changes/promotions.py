@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from activities.resources.environments import has_power
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.environments.promotions import IMAGE_NAME, Image, ImageAnswer, ImageQuestion, Promotion
+from dormouse.environments.promotions import IMAGE_NAME, ContainerImage, ImageAnswer, ImageQuestion, Promotion
 from dormouse.errors import CommandNotPossible, EnvironmentBusy, Fault, InvalidSpec
 from dormouse.lifecycle import Verb, require
 from dormouse.resources.plan import Resource
@@ -60,7 +60,7 @@ async def promote(
         raise EnvironmentBusy(name, busy)
     seen = await dependencies.environments.observe(record)
     require(seen.state, Verb.PROMOTE_IMAGE, subject=name, has_power=has_power(record.resources))
-    request = Promotion(operation.id, name, source, target, Image.read(asked.image), asked.force)
+    request = Promotion(operation.id, name, source, target, ContainerImage.read(asked.image), asked.force)
     there, other = await _both(request, context)
     refusal = refusal_of_promotion(request, there, other)
     digest = there.digest or request.image.digest
