@@ -121,7 +121,8 @@ class ResourceKind:
     secrets with the passwords of a resource. `scripted_field`: it is put by a script inside the machine that contains it,
     whose output says what came of it, and follows this field of specs ("": it is put by a request to Azure). `public_name`:
     its name is part of a public endpoint, so that Azure rejects reserved words in it. `added`: Azure adds it by itself, so
-    that it is never put. `actions`: the rights that it needs besides reading, writing and deleting.
+    that it is never put. `attached`: it is about another resource, and nothing needs it: once a spec has dropped it, it is
+    deleted before everything else. `actions`: the rights that it needs besides reading, writing and deleting.
     """
 
     name: str
@@ -153,6 +154,7 @@ class ResourceKind:
     scripted_field: str = ""
     public_name: bool = False
     added: bool = False
+    attached: bool = False
     actions: tuple[str, ...] = ()
 
     @property
