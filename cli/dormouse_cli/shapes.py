@@ -92,6 +92,7 @@ PLAN = {
     "alternatives": [{**PLACEMENT, "price_per_hour": PRICE}],
     "depends_on": [str],
     "spec_changes": [str],
+    "drift": [str],
 }
 COMMAND_PREVIEW = {
     "environment": str,

@@ -108,7 +108,7 @@ def test_a_stack_is_built_changed_repaired_and_deleted(
     (file.parent / "shared.parameters.int.json").write_text(json.dumps({**values, "max_hourly_cost": OTHER_COST}))
     azure.vanish(speech, "containers")
     changed = logged_in(*applying, "--dry-run", "--json").json
-    assert actions(changed) == {shared: "change", vision: "nothing", speech: "drift"}
+    assert actions(changed) == {shared: "change", vision: "nothing", speech: "repair"}
     assert changed["environments"][0]["plan"]["spec_changes"] == ["max_hourly_cost"]
     shown = logged_in(*applying, "--dry-run").out
     assert f"{shared}: 1 to change, 1 with drift, 1 unchanged." in shown

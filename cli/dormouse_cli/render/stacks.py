@@ -5,12 +5,12 @@ from typing import Any
 
 from dormouse_cli.output import print_lines, print_table, styled
 from dormouse_cli.render.values import Fields, count_text, price_text, rows_in
-from dormouse_cli.stacks.planning import CHANGE, CREATE, DRIFT, NOTHING, UNDECIDED, PlannedMember, StackPlan
+from dormouse_cli.stacks.planning import CHANGE, CREATE, REPAIR, NOTHING, UNDECIDED, PlannedMember, StackPlan
 from dormouse_cli.stacks.running import Result
 
 REMOVED = "not in file"
-ACTIONS = {CREATE: "create", CHANGE: "change", DRIFT: "repair drift", NOTHING: "unchanged", UNDECIDED: "decided later"}
-COUNTED = {CREATE: "to create", CHANGE: "to change", DRIFT: "with drift", UNDECIDED: "decided later", NOTHING: "unchanged"}
+ACTIONS = {CREATE: "create", CHANGE: "change", REPAIR: "repair drift", NOTHING: "unchanged", UNDECIDED: "decided later"}
+COUNTED = {CREATE: "to create", CHANGE: "to change", REPAIR: "with drift", UNDECIDED: "decided later", NOTHING: "unchanged"}
 MOST_NAMED = 6
 KEPT = (
     "{name} belongs to the stack and is not in the file any more. It is kept, and billed; to delete it: dormouse rm {name}"
@@ -110,6 +110,8 @@ def _print_obstacles(planned: PlannedMember) -> None:
     for refusal in planned.refusals:
         said = " ".join(filter(None, (refusal.get("detail"), refusal.get("advice"))))
         print_lines(f"{planned.member.name} would be refused ({refusal.get('reason')}): {said}")
+    for dropped in (planned.plan or {}).get("drift") or ():
+        print_lines(f"{planned.member.name} has a resource that its spec does not name any more. It is kept: {dropped}")
     for warning in (planned.plan or {}).get("warnings") or ():
         print_lines(f"{planned.member.name}, warning: {warning}")
 

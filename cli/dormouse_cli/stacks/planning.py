@@ -10,7 +10,7 @@ from dormouse_cli.shapes import ENVIRONMENT, PLAN, page_of
 from dormouse_cli.specs import put_spec
 from dormouse_cli.stacks.stack_files import STACK, Member, Stack
 
-CREATE, CHANGE, DRIFT, NOTHING, UNDECIDED = "create", "change", "drift", "nothing", "undecided"
+CREATE, CHANGE, REPAIR, NOTHING, UNDECIDED = "create", "change", "repair", "nothing", "undecided"
 PARENT_NOT_READY = "parent_not_ready"
 OF_OTHERS = "belongs to the stack {other}; take it out of one of the two files."
 HINT = "If it is in this file, refer to it as ${KEY} in the spec, or name its key in depends_on."
@@ -21,7 +21,7 @@ UNREAD = "Whether {name} belongs to the stack is unknown: the control plane cann
 class PlannedMember:
     """What applying the stack would do with a member.
 
-    `plan` is the dry run of the control plane; None if that needs parents which are not built yet. `would` is then
+    `repair` is a change of what differs in Azure from the recorded spec. `plan` is the dry run of the control plane; None if that needs parents which are not built yet. `would` is then
     `create`, or `undecided` for an environment that exists.
     """
 
@@ -108,7 +108,7 @@ def _planned(
         return PlannedMember(member, UNDECIDED if exists else CREATE)
     would = str(plan["would"])
     repairs = would == CHANGE and not plan.get("spec_changes")
-    return PlannedMember(member, DRIFT if repairs else would, plan)
+    return PlannedMember(member, REPAIR if repairs else would, plan)
 
 
 def raise_errors(stack: Stack, errors: Sequence[tuple[str, CommandError]]) -> None:

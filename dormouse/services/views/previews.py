@@ -9,6 +9,7 @@ from dormouse.lifecycle import State, Verb
 from dormouse.services.views.money import Money
 from dormouse.services.views.operations import RefusalView
 from dormouse.services.views.placements import REGION, SIZE, ZONE
+from dormouse.services.views.resources import DROPPED
 from dormouse.services.views.schema import OPERATION, SECRET, VM, schema
 from dormouse.text.doc import doc
 
@@ -77,6 +78,7 @@ class ApplyPreview:
         tuple[str, ...],
         doc("The fields of the spec that differ from the recorded ones: none of a change that only repairs.", ["disk"]),
     ] = ()
+    drift: Annotated[tuple[str, ...], DROPPED] = ()
 
 
 @schema("PowerPreview")
