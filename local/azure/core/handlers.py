@@ -10,8 +10,6 @@ from local.azure.providers import (
     blob_containers,
     custom_roles,
     identities,
-    machine_learning,
-    ml_contents,
     monitoring,
     network,
     network_use,
@@ -46,6 +44,7 @@ from local.azure.providers.kinds import (
     SUBNET,
     VNET,
 )
+from local.azure.providers.ml import computes, datastores, workspaces
 
 Handler = Callable[[World, ResourceId, Request], Answer]
 
@@ -102,9 +101,9 @@ PUT: dict[str, Put] = {
     LOG_WORKSPACE: monitoring.put_workspace,
     COMPONENT: monitoring.put_component,
     REGISTRY: registries.put_registry,
-    ML_WORKSPACE: machine_learning.put_workspace,
-    ML_COMPUTE: ml_contents.put_compute,
-    DATASTORE: ml_contents.put_datastore,
+    ML_WORKSPACE: workspaces.put_workspace,
+    ML_COMPUTE: computes.put_compute,
+    DATASTORE: datastores.put_datastore,
 }
 PATCH: dict[str, Handler] = {
     VNET: network.patch_tags,
@@ -114,14 +113,14 @@ PATCH: dict[str, Handler] = {
     ACCOUNT: storage.patch_tags,
     MACHINE: machines.patch_machine,
     DISK: resizing.patch_disk,
-    ML_WORKSPACE: machine_learning.patch_workspace,
-    ML_COMPUTE: ml_contents.patch_compute,
+    ML_WORKSPACE: workspaces.patch_workspace,
+    ML_COMPUTE: computes.patch_compute,
 }
 GET: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: blob_containers.get_container(world, rid),
     ROLE: lambda world, rid, _: roles.get(world, rid),
     ROLE_DEFINITION: lambda world, rid, _: custom_roles.get(world, rid),
-    DATASTORE: lambda world, rid, _: ml_contents.get_datastore(world, rid),
+    DATASTORE: lambda world, rid, _: datastores.get_datastore(world, rid),
     SUBNET: network.get_subnet,
     MACHINE: _machine,
     EXTENSION: _extension,
@@ -135,9 +134,9 @@ DELETE: dict[str, Handler] = {
     IDENTITY: lambda world, rid, _: identities.delete_identity(world, rid),
     LOG_WORKSPACE: monitoring.delete_workspace,
     REGISTRY: registries.delete_registry,
-    ML_WORKSPACE: machine_learning.delete_workspace,
-    ML_COMPUTE: ml_contents.delete_compute,
-    DATASTORE: lambda world, rid, _: ml_contents.delete_datastore(world, rid),
+    ML_WORKSPACE: workspaces.delete_workspace,
+    ML_COMPUTE: computes.delete_compute,
+    DATASTORE: lambda world, rid, _: datastores.delete_datastore(world, rid),
     COMPONENT: lambda world, rid, _: monitoring.delete_component(world, rid),
     MACHINE: machines.delete_machine,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK), _delete),

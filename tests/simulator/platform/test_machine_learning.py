@@ -9,7 +9,7 @@ import pytest
 from local.azure.core.responses import Answer
 from local.azure.core.world import SUBSCRIPTION
 from local.azure.providers.kinds import ACCOUNT, KEY_VAULT, ROLE
-from local.azure.providers.machine_learning import AZURE_AI_ADMINISTRATOR, HELD
+from local.azure.providers.ml.workspaces import AZURE_AI_ADMINISTRATOR, HELD
 from tests.contract.azure import Azure
 from tests.contract.preparation import Preparation
 

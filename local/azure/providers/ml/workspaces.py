@@ -1,4 +1,4 @@
-"""Microsoft.MachineLearningServices: workspaces, and their soft delete. What is in them is in `ml_contents.py`.
+"""Microsoft.MachineLearningServices: workspaces, and their soft delete. What is in them has modules of its own.
 
 https://learn.microsoft.com/azure/machine-learning/concept-soft-delete: a deleted workspace keeps its name for 14 days.
 """
@@ -126,6 +126,20 @@ def _deleted(world: World, operation: Document) -> None:
 def hold(world: World, workspace: Document) -> None:
     """Reserve the name of a workspace that is deleted, also with its group."""
     world.store.put(DELETED, workspace["id"], {"_until": world.seconds() + KEPT_FOR})
+
+
+def workspace_of(world: World, rid: ResourceId, verb: str = "write") -> Document:
+    """The workspace that a resource is in; raises Refused if there is none."""
+    above = rid.parent
+    workspace = world.resource(above.text) if above else None
+    if workspace is None:
+        child = "/".join(rid.types)
+        text = (
+            f"Failed to perform '{verb}' on resource(s) of type '{child}', because the parent resource "
+            f"'{above.text if above else ''}' could not be found."
+        )
+        raise Refused(404, "ParentResourceNotFound", text, headers={"x-ms-failure-cause": "gateway"})
+    return workspace
 
 
 SOFT_DELETES[ML_WORKSPACE] = hold
