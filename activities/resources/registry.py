@@ -16,6 +16,9 @@ from activities.resources.compute import MACHINE_EXTENSION, VIRTUAL_MACHINE
 from activities.resources.hub_users import HUB_USERS
 from activities.resources.identity import ROLE_ASSIGNMENT
 from activities.resources.keyvault import PASSWORD
+from activities.resources.ml.clusters import CLUSTER
+from activities.resources.ml.datastores import DATASTORE
+from activities.resources.ml.workspaces import IMAGE_BUILD, WORKSPACE
 from activities.resources.permissions import rights_suffice
 from activities.resources.pipelines import ACCESS, AGENT, POOL_ACCESS
 from activities.resources.platform.monitoring import ADDED_BY_AZURE, LOG_WORKSPACE
@@ -49,6 +52,10 @@ API: dict[str, ResourceApi] = {
     "application_insights": arm(),
     "smart_detector_rule": ADDED_BY_AZURE,
     "action_group": ADDED_BY_AZURE,
+    "ml_workspace": WORKSPACE,
+    "ml_datastore": DATASTORE,
+    "ml_cluster": CLUSTER,
+    "ml_image_build": IMAGE_BUILD,
 }
 
 

@@ -16,6 +16,8 @@ from dormouse.lifecycle import State, Verb, require, satisfied
 from dormouse.resources.compute.machines import key_of, machine_ids
 from dormouse.resources.keyvault import USERNAME, is_secret
 from dormouse.resources.naming import name_of
+from dormouse.resources.ownership import WITHDRAWN
+from dormouse.resources.plan import Resource
 from dormouse.services.apply import (
     DesiredState,
     alternatives_of,
@@ -89,8 +91,7 @@ async def apply(
 
 def _is_obsolete(resource: Resource) -> bool:
     """Whether a resource that only earlier plans have named is deleted now; any other goes with its environment."""
-    kind = KINDS.get(resource.kind)
-    return resource.superseded and (USERNAME in resource.settings or (kind is not None and kind.withdrawn))
+    return resource.superseded and (USERNAME in resource.settings or resource.settings.items() >= WITHDRAWN.items())
 
 
 async def show(name: str, context: Context) -> EnvironmentView:

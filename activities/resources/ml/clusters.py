@@ -6,6 +6,7 @@ from activities.resources.costs import cost_is_allowed
 from activities.resources.ml.probes import no_read, result_of
 from activities.resources.ml.quota import ml_quota_suffices
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.plain_requests import send
 from dormouse.environments.answers import Answer, Checked
 from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import Check
@@ -34,9 +35,9 @@ async def scale_cluster(request: PutRequest, cloud: Cloud) -> Answer:
 
 async def delete_cluster(resource: Resource, cloud: Cloud) -> Answer:
     """Start deleting a cluster with its nodes."""
-    delete, version = cloud.resources.resources.begin_delete_by_id, kind_of(resource).api_version
-    along = {"underlyingResourceAction": "Delete"}
-    return gone_is_done(await cloud.begin(delete, resource.id, api_version=version, params=along))
+    version = kind_of(resource).api_version
+    answer, _ = await send(cloud, "DELETE", resource.id, version, underlyingResourceAction="Delete")
+    return gone_is_done(answer)
 
 
 async def probe_cluster(resource: Resource, cloud: Cloud) -> Answer | Checked:

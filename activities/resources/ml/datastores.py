@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from activities.resources.api import ProbeApi, ResourceApi
 from activities.resources.arm import delete_by_id, get_by_id
-from activities.resources.ml.access import principal_of, roles_at
+from activities.resources.identity import principal_of, roles_at
 from activities.resources.ml.probes import no_read, result_of
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.plain_requests import send
 from dormouse.environments.answers import Answer, Checked, Pending, Refused
 from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import Check, Refusal, RefusalReason
@@ -16,6 +17,7 @@ from dormouse.resources.ml.access import STORAGE_BLOB_DATA_READER
 from dormouse.resources.ml.datastores import ML_DATASTORE
 from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Plan, Resource
+from dormouse.resources.platform.identities import USER_ASSIGNED_IDENTITY
 from dormouse.resources.registry import kind_of
 from dormouse.resources.storage import BLOB_CONTAINER
 
@@ -30,8 +32,8 @@ NO_ROLE = "The identity of the clusters has no role to read the container {conta
 async def put_datastore(request: PutRequest, cloud: Cloud) -> Answer:
     """Register a datastore; whether it can be read is checked later, when roles have had time to take effect."""
     resource = request.resource
-    put, version = cloud.resources.resources.begin_create_or_update_by_id, kind_of(resource).api_version
-    return await cloud.begin(put, resource.id, resource.body, api_version=version, params={"skipValidation": "true"})
+    answer, _ = await send(cloud, "PUT", resource.id, kind_of(resource).api_version, resource.body, skipValidation="true")
+    return answer
 
 
 async def replace_datastore(request: PutRequest, cloud: Cloud) -> Answer:
@@ -52,7 +54,7 @@ async def probe_datastore(resource: Resource, cloud: Cloud) -> Answer | Checked:
         return result_of("readable", Check.FAILED, "The datastore is not registered.")
     if await _container(resource, cloud) is None:
         return result_of("readable", Check.FAILED, NO_CONTAINER.format(**named))
-    principal = await principal_of(resource.settings["reader"], "user_assigned_identity", cloud)
+    principal = await principal_of(Resource("reader", USER_ASSIGNED_IDENTITY.name, resource.settings["reader"]), cloud)
     held = await roles_at(_scope(resource), principal, cloud) if principal else []
     if not any(name_of(str(one.role_definition_id)) in READING_ROLES and not one.condition for one in held):
         return result_of("readable", Check.FAILED, NO_ROLE.format(**named))

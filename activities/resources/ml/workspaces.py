@@ -11,7 +11,8 @@ from activities.resources.api import ProbeApi, ResourceApi
 from activities.resources.arm import delete_by_id, get_by_id, gone_is_done, put_by_id
 from activities.resources.ml.probes import no_read, result_of
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.sdk_errors import get_or_none, list_all
+from dormouse.cloud.plain_requests import list_at, send
+from dormouse.cloud.sdk_errors import list_all
 from dormouse.environments.answers import Answer, Checked, Done, Pending, Refused
 from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import Check, RefusalReason
@@ -27,12 +28,12 @@ from dormouse.resources.storage import BLOB_CONTAINER
 AFTER_PURGE = 30.0
 LOST = "unable to find workspace"
 RECOVER = (
-    "A deleted workspace of this name can still be recovered, or purged with its data. Recover it in the Azure portal (Azure "
-    "Machine Learning, Recently deleted) and apply the spec again, or apply it with `fresh: true`, which purges it."
+    "A deleted workspace of this name can still be recovered, or purged with its data. Recover it in the Azure portal "
+    "(Azure Machine Learning, Recently deleted) and apply the spec again, or apply it with `fresh: true`, which purges it."
 )
 DEADLOCK = (
-    "Azure reserves the name for a deleted workspace, and cannot find that workspace to purge it, because the resource group "
-    "in which it was is gone. Choose another environment name, wait until the 14 days of its retention are over, or ask "
+    "Azure reserves the name for a deleted workspace, and cannot find that workspace to purge it, because the resource "
+    "group in which it was is gone. Choose another environment name, wait until the 14 days of its retention are over, or ask "
     "Azure support to purge it."
 )
 
@@ -108,8 +109,8 @@ async def _patch(workspace: Resource, body: dict[str, Any], cloud: Cloud) -> Ans
 
 
 async def _purge(resource: Resource, cloud: Cloud) -> Answer:
-    delete = cloud.resources.resources.begin_delete_by_id
-    return await cloud.begin(delete, resource.id, api_version=API_VERSION, params={"forceToPurge": "true"})
+    answer, _ = await send(cloud, "DELETE", resource.id, API_VERSION, forceToPurge="true")
+    return answer
 
 
 async def _roles_elsewhere(resource: Resource, observed: Observed, cloud: Cloud) -> list[Resource]:
@@ -133,8 +134,7 @@ async def _own_containers(observed: Observed, cloud: Cloud) -> list[Resource]:
     if not account or not workspace:
         return []
     path = f"{account}/blobServices/default/containers"
-    found: Any = await get_or_none(cloud.resources.resources.get_by_id(path, api_version=STORAGE_VERSION))
-    names = [str(one["name"]) for one in (found or {}).get("value") or []]
+    names = [str(one["name"]) for one in await list_at(cloud, path, STORAGE_VERSION)]
     mine = own_containers(str(workspace))
     return [Resource(name, BLOB_CONTAINER.name, f"{path}/{name}") for name in names if name.startswith(mine)]
 

@@ -1,74 +1,57 @@
-"""Roles on what work packages share: assignments outside the environment's own group, to its identities and its people."""
+"""Roles on what work packages share: for the identities of an environment, and for the people who work in it."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
-from dormouse.resources.identity import ROLE_ASSIGNMENT, assignment_id, role_id
-from dormouse.resources.kinds import NONE, UPDATE, Change, Observed, ResourceKind
+from dormouse.resources.identity import ROLE_ASSIGNMENT, assignment_id, role_assignment_at, role_id
+from dormouse.resources.ownership import WITHDRAWN
 from dormouse.resources.plan import Resource
 from dormouse.resources.target import DeploymentTarget
 
-# https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+# https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage
 STORAGE_BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
-ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
-SERVICE_PRINCIPAL, USER, GROUP = "ServicePrincipal", "User", "Group"
+USER, GROUP = "User", "Group"
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who gets a role: the identity of a resource of the plan, or a principal that exists already (`User` or `Group`).
-
-    `label` distinguishes the holders in the names of resources.
-    """
-
-    label: str
-    identity: Resource | None = None
-    principal: str = ""
-    principal_type: str = SERVICE_PRINCIPAL
-
-
-def ml_access(
-    target: DeploymentTarget, what: str, role: str, holder: Holder, scope: str, *, within: Resource | None = None
+def access_of(
+    target: DeploymentTarget, name: str, role: str, identity: Resource, scope: str, *, within: Resource | None = None
 ) -> Resource:
-    """The assignment of a role (its GUID) at a scope to a holder; `what` names the scope in the name of the resource.
+    """The assignment of a role at a scope outside the environment to the identity of a resource; it ends with the plan.
 
-    With `within`, a workspace, it holds for the blob containers of that workspace only. Its ID follows from the resource
-    that has the identity, and not from the principal, so that it is known before that exists.
+    With `within`, a workspace, it holds for the blob containers of that workspace only.
     """
-    settings = {"scope": scope, "role": role_id(target, role), "principal_type": holder.principal_type}
-    bearer = holder.principal
-    needs: list[str] = []
-    if holder.identity is not None:
-        bearer = holder.identity.id
-        settings |= {"identity": holder.identity.name, "identity_id": bearer, "identity_kind": holder.identity.kind}
-        needs.append(holder.identity.name)
-    else:
-        settings["principal"] = holder.principal
-    if within is not None:
-        settings |= {"within": within.name, "within_id": within.id}
-        needs.append(within.name)
-    identifier = assignment_id(scope, bearer, settings["role"])
-    needed = tuple(dict.fromkeys(needs))
-    body = {"properties": {"roleDefinitionId": settings["role"]}}
-    return Resource(f"access-{holder.label}-{what}", ML_ACCESS.name, identifier, body, settings, needs=needed, reads=needed)
+    needs = tuple(one.name for one in (within,) if one is not None and one.name != identity.name)
+    condition = containers_of(within) if within is not None else ""
+    access = role_assignment_at(target, name, role, of=identity, scope=scope, needs=needs, condition=condition)
+    return replace(access, settings=access.settings | WITHDRAWN)
 
 
-def containers_of(workspace_id: str) -> str:
+def access_for(
+    target: DeploymentTarget,
+    name: str,
+    role: str,
+    person: tuple[str, str],
+    scope: str,
+    *,
+    needs: tuple[str, ...] = (),
+    within: Resource | None = None,
+) -> Resource:
+    """The assignment of a role at a scope to a user or a group, by object ID and type; it ends with the plan.
+
+    It is not `contained_in` its scope: a role cannot be deleted while it is assigned anywhere.
+    """
+    principal, kind = person
+    settings = {"scope": scope, "role": role_id(target, role), "principal": principal, "principal_type": kind, **WITHDRAWN}
+    reads = tuple(one.name for one in (within,) if one is not None)
+    settings |= {"condition": containers_of(within)} if within is not None else {}
+    identifier = assignment_id(scope, principal, settings["role"])
+    needed = tuple(dict.fromkeys((*needs, *reads)))
+    return Resource(name, ROLE_ASSIGNMENT.name, identifier, settings=settings, needs=needed, reads=reads)
+
+
+def containers_of(workspace: Resource) -> str:
     """The condition that limits a role on a storage account to the containers of one workspace.
 
     https://learn.microsoft.com/azure/storage/blobs/storage-auth-abac-attributes
     """
     attribute = "Microsoft.Storage/storageAccounts/blobServices/containers:name"
-    return f"(@Resource[{attribute}] StringLike '{workspace_id}-*')"
-
-
-def _drift(resource: Resource, observed: Observed) -> Change:
-    """An assignment to an earlier identity of the same name is replaced."""
-    return UPDATE if observed.get("outdated") else NONE
-
-
-def _label(resource: Resource) -> str:
-    return f"role assignment {resource.id}"
-
-
-# Outside the groups of environments, so that it is looked for and deleted by itself, like a secret.
-ML_ACCESS = ResourceKind("ml_access", diff=_drift, label=_label, actions=ROLE_ASSIGNMENT.rights, withdrawn=True)
+    return f"(@Resource[{attribute}] StringLike '{{{workspace.name}.workspace_id}}-*')"

@@ -9,6 +9,7 @@ from typing import Any
 
 from dormouse.resources.kinds import NONE, Change, Difference, Observed, PriceQuery, ResourceKind, failed_or_as_put
 from dormouse.resources.ml.workspaces import API_VERSION, POLLS, WORKSPACES
+from dormouse.resources.ownership import WITHDRAWN
 from dormouse.resources.plan import Resource
 from dormouse.resources.target import DeploymentTarget
 from dormouse.text.durations import minutes_in
@@ -63,6 +64,7 @@ def ml_cluster(
         "max_nodes": str(cluster.max_nodes),
         "priority": cluster.priority,
         "field": f"clusters.{place}",
+        **WITHDRAWN,
     }
     return Resource(
         f"cluster-{cluster.name}",
@@ -146,7 +148,7 @@ def _problem(observed: Observed) -> str:
     return " ".join(errors_of(observed))
 
 
-ML_CLUSTER = ResourceKind(
+ML_CLUSTER: ResourceKind = ResourceKind(
     "ml_cluster",
     COMPUTES,
     API_VERSION,
@@ -156,7 +158,6 @@ ML_CLUSTER = ResourceKind(
     label=_label,
     checks=("ml_quota_suffices", "cost_is_allowed"),
     probed=lambda resource: True,
-    withdrawn=True,
     actions=(
         *POLLS,
         "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",

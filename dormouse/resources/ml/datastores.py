@@ -6,6 +6,7 @@ from typing import Any
 from dormouse.resources.kinds import NONE, Change, Difference, Observed, ResourceKind, failed_or_as_put
 from dormouse.resources.ml.workspaces import API_VERSION, WORKSPACES, container_id
 from dormouse.resources.naming import group_of, name_of, subscription_of
+from dormouse.resources.ownership import WITHDRAWN
 from dormouse.resources.plan import Resource
 
 # All of it is decided when a datastore is registered: another one of the same name takes its place. The data stays.
@@ -34,7 +35,7 @@ def ml_datastore(workspace: Resource, name: str, account: str, container: str, r
         ML_DATASTORE.name,
         f"{workspace.id}/datastores/{name}",
         {"properties": properties},
-        {"scope": container_id(account, container), "reader": reader, "field": f"datastores.{place}"},
+        {"scope": container_id(account, container), "reader": reader, "field": f"datastores.{place}", **WITHDRAWN},
         needs=(workspace.name,),
         contained_in=workspace.name,
     )
@@ -56,7 +57,7 @@ def _label(resource: Resource) -> str:
     return f"datastore {resource.id}"
 
 
-ML_DATASTORE = ResourceKind(
+ML_DATASTORE: ResourceKind = ResourceKind(
     "ml_datastore",
     f"{WORKSPACES}/datastores",
     API_VERSION,
@@ -64,5 +65,4 @@ ML_DATASTORE = ResourceKind(
     label=_label,
     checks=("containers_exist",),
     probed=lambda resource: True,
-    withdrawn=True,
 )

@@ -5,6 +5,7 @@ https://learn.microsoft.com/azure/machine-learning/how-to-secure-workspace-vnet 
 
 from dormouse.resources.kinds import NONE, UPDATE, Change, Observed, ResourceKind
 from dormouse.resources.ml.workspaces import ML_WORKSPACE
+from dormouse.resources.ownership import WITHDRAWN
 from dormouse.resources.plan import Resource
 
 PROPERTY = "imageBuildCompute"
@@ -17,6 +18,7 @@ def ml_image_build(workspace: Resource, cluster: Resource, name: str) -> Resourc
         ML_IMAGE_BUILD.name,
         f"{workspace.id}#{PROPERTY}",
         {"properties": {PROPERTY: name}},
+        dict(WITHDRAWN),
         needs=(workspace.name, cluster.name),
         contained_in=workspace.name,
     )
@@ -35,4 +37,4 @@ def _label(resource: Resource) -> str:
     return f"image builds of {resource.id.partition('#')[0]}"
 
 
-ML_IMAGE_BUILD = ResourceKind("ml_image_build", diff=_drift, label=_label, withdrawn=True)
+ML_IMAGE_BUILD: ResourceKind = ResourceKind("ml_image_build", diff=_drift, label=_label)

@@ -36,7 +36,6 @@ FIELDS = {
     "applicationInsights": ("shared", ""),
     "containerRegistry": ("shared", ""),
     "publicNetworkAccess": ("public_access", ""),
-    "imageBuildCompute": ("image_build_cluster", ""),
     "friendlyName": ("title", ""),
     "systemDatastoresAuthMode": ("", ""),
     "v1LegacyMode": ("", ""),
@@ -63,7 +62,6 @@ class WorkspaceSettings:
 
     title: str = ""
     public_access: bool = True
-    image_build_cluster: str = ""
     isolation: str = NO_ISOLATION
     approved: tuple[str, ...] = ()
     fresh: bool = False
@@ -88,7 +86,6 @@ def ml_workspace(target: DeploymentTarget, shared: SharedParts, settings: Worksp
         "managedNetwork": _managed_network(settings),
         # Otherwise the first cluster waits half an hour for it.
         **({"provisionNetworkNow": True} if settings.isolation != NO_ISOLATION else {}),
-        **({"imageBuildCompute": settings.image_build_cluster} if settings.image_build_cluster else {}),
     }
     body = {
         "kind": "Default",
@@ -116,7 +113,11 @@ def container_id(account: str, name: str) -> str:
 
 def _managed_network(settings: WorkspaceSettings) -> dict[str, Any]:
     rules = {
-        f"allow-{host.replace('*', 'any').replace('.', '-')}": {"type": "FQDN", "category": "UserDefined", "destination": host}
+        f"allow-{host.replace('*', 'any').replace('.', '-')}": {
+            "type": "FQDN",
+            "category": "UserDefined",
+            "destination": host,
+        }
         for host in settings.approved
     }
     return {"isolationMode": ISOLATION[settings.isolation], **({"outboundRules": rules} if rules else {})}
@@ -125,7 +126,7 @@ def _managed_network(settings: WorkspaceSettings) -> dict[str, Any]:
 def _identity(observed: Observed) -> Outputs:
     principal = (observed.get("identity") or {}).get("principalId")
     workspace = (observed.get("properties") or {}).get("workspaceId")
-    found = {"principal": principal, "workspace_id": workspace}
+    found = {"principal_id": principal, "workspace_id": workspace}
     return {name: str(value) for name, value in found.items() if value}
 
 
@@ -156,8 +157,6 @@ def _problem(observed: Observed) -> str:
 
 def _probed(resource: Resource) -> bool:
     return True
-
-
 
 
 ML_WORKSPACE = ResourceKind(
