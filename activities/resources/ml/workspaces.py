@@ -33,8 +33,8 @@ RECOVER = (
 )
 DEADLOCK = (
     "Azure reserves the name for a deleted workspace, and cannot find that workspace to purge it, because the resource "
-    "group in which it was is gone. Choose another environment name, wait until the 14 days of its retention are over, or ask "
-    "Azure support to purge it."
+    "group in which it was is gone. Choose another environment name, wait until the 14 days of its retention are over, or "
+    "ask Azure support to purge it."
 )
 
 
