@@ -35,6 +35,7 @@ from local.azure.providers.kinds import (
     LOG_WORKSPACE,
     MACHINE,
     ML_COMPUTE,
+    ML_JOB,
     ML_WORKSPACE,
     NIC,
     REGISTRY,
@@ -44,7 +45,7 @@ from local.azure.providers.kinds import (
     SUBNET,
     VNET,
 )
-from local.azure.providers.ml import computes, datastores, workspaces
+from local.azure.providers.ml import computes, datastores, runs, workspaces
 
 Handler = Callable[[World, ResourceId, Request], Answer]
 
@@ -121,6 +122,7 @@ GET: dict[str, Handler] = {
     ROLE: lambda world, rid, _: roles.get(world, rid),
     ROLE_DEFINITION: lambda world, rid, _: custom_roles.get(world, rid),
     DATASTORE: lambda world, rid, _: datastores.get_datastore(world, rid),
+    ML_JOB: runs.get_job,
     SUBNET: network.get_subnet,
     MACHINE: _machine,
     EXTENSION: _extension,

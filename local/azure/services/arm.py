@@ -13,7 +13,7 @@ from local.azure.providers import groups, registries, storage, vaults
 from local.azure.providers.common import location_of
 from local.azure.providers.compute import catalogue, marketplace
 from local.azure.providers.kinds import GROUP
-from local.azure.providers.ml import workspaces
+from local.azure.providers.ml import quotas, workspaces
 from local.azure.services import dispatch, registration, resource_graph, subscriptions
 from local.azure.services.authorization import assignments, checks
 from local.azure.services.dispatch import canonical
@@ -177,6 +177,10 @@ def _catalogue(world: World, request: Request, path: str) -> Answer | None:
     if usages and request.method == "GET":
         request.check_query()
         return catalogue.usages(world, usages["region"])
+    learning = quotas.PATH.fullmatch(path)
+    if learning and request.method == "GET":
+        request.check_query()
+        return quotas.usages(world, learning["region"])
     if SKUS.fullmatch(path) and request.method == "GET":
         return catalogue.skus(world, _region_in(request))
     image = marketplace.VERSIONS.fullmatch(path)

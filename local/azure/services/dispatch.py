@@ -21,11 +21,13 @@ from local.azure.providers.kinds import (
     MACHINE,
     METRIC,
     ML_COMPUTE,
+    ML_JOB,
     ML_WORKSPACE,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
 )
+from local.azure.providers.ml import runs
 from local.azure.services import classic_metrics
 
 POWER = {action.lower(): action for action in ("start", "deallocate", "powerOff", "restart")}
@@ -47,6 +49,7 @@ OTHER_LISTS = {
     ROLE_DEFINITION: authorization.list_role_definitions,
     SUBNET: network.list_subnets,
     METRIC: classic_metrics.answer,
+    ML_JOB: runs.list_jobs,
 }
 
 
@@ -99,6 +102,8 @@ def _action(world: World, request: Request, rid: ResourceId) -> Answer:
             return power.change(world, machine, POWER[action], request)
         if action == "runcommand":
             return power.run_command(world, machine, request)
+    if rid.type.lower() == f"{ML_COMPUTE}/listNodes".lower() and len(rid.names) == len(rid.types) - 1:
+        return runs.list_nodes(world, ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names))
     raise not_simulated(f"POST {rid.type}")
 
 

@@ -15,6 +15,7 @@ from local.azure.core.store import Document
 from local.azure.core.world import TENANT, World
 from local.azure.providers.common import Body, found, shown, tracked
 from local.azure.providers.kinds import ML_COMPUTE
+from local.azure.providers.ml import nodes, quotas
 from local.azure.providers.ml.workspaces import begun, workspace_of
 from local.azure.providers.roles import new_principal
 
@@ -36,6 +37,11 @@ def put_compute(world: World, rid: ResourceId, request: Request) -> Answer:
         raise not_simulated(f"a compute of the type {given.get('computeType')}")
     existing = world.resource(rid.text)
     _check_cluster(rid, given["properties"], existing)
+    if existing:
+        nodes.nodes_of(world, existing)
+    else:
+        inner = given["properties"]
+        quotas.check_creation(world, workspace["location"], inner["vmSize"], inner.get("vmPriority", "Dedicated"))
     now = world.text()
     known: Body = existing["properties"] if existing else {"createdOn": now}
     document = existing or {**tracked(rid, {"location": workspace["location"], **body}, {}), "tags": body.get("tags") or {}}
@@ -56,6 +62,8 @@ def put_compute(world: World, rid: ResourceId, request: Request) -> Answer:
         "properties": _cluster(given["properties"], (known.get("properties") or {}), now),
     }
     url = begun(world, world.keep(document), request, "PUT", "ml compute put", STATUS)
+    if not existing:
+        nodes.begin(world, rid.text)
     headers = {"Azure-AsyncOperation": f"{url}&service=new"}
     return Answer(200 if existing else 201, shown(world, document, request), headers)
 
@@ -67,6 +75,7 @@ def patch_compute(world: World, rid: ResourceId, request: Request) -> Answer:
     inner = ((body.get("properties") or {}).get("properties")) or {}
     if set(inner) - {"scaleSettings"}:
         raise Refused(400, "BadRequest", "Only scaleSettings of a compute cluster can be updated.")
+    nodes.nodes_of(world, compute)
     settings = compute["properties"]["properties"]
     changed = {**settings, "scaleSettings": {**settings["scaleSettings"], **inner.get("scaleSettings", {})}}
     properties = {**compute["properties"], "properties": changed, "provisioningState": "Updating"}
