@@ -9,8 +9,6 @@ from dormouse.resources.registry import is_group
 MOST_NAMED = 20
 # The settings of a resource that stays when its environment is deleted.
 KEPT = {"keep": "true"}
-# The settings of a resource that is deleted when a later plan of its environment does not name it.
-WITHDRAWN = {"withdrawn": "true"}
 
 
 @dataclass(frozen=True, slots=True)

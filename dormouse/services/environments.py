@@ -16,8 +16,7 @@ from dormouse.lifecycle import State, Verb, require, satisfied
 from dormouse.resources.compute.machines import key_of, machine_ids
 from dormouse.resources.keyvault import USERNAME, is_secret
 from dormouse.resources.naming import name_of
-from dormouse.resources.ownership import WITHDRAWN
-from dormouse.resources.plan import Resource
+from dormouse.resources.plan import WITHDRAWN, Resource
 from dormouse.services.apply import (
     DesiredState,
     alternatives_of,

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from dormouse.resources.identity import ROLE_ASSIGNMENT, assignment_id, role_assignment_at, role_id
-from dormouse.resources.ownership import WITHDRAWN
-from dormouse.resources.plan import Resource
+from dormouse.resources.plan import WITHDRAWN, Resource
 from dormouse.resources.target import DeploymentTarget
 
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage

@@ -9,8 +9,7 @@ from typing import Any
 
 from dormouse.resources.kinds import NONE, Change, Difference, Observed, PriceQuery, ResourceKind, failed_or_as_put
 from dormouse.resources.ml.workspaces import API_VERSION, POLLS, WORKSPACES
-from dormouse.resources.ownership import WITHDRAWN
-from dormouse.resources.plan import Resource
+from dormouse.resources.plan import WITHDRAWN, Resource
 from dormouse.resources.target import DeploymentTarget
 from dormouse.text.durations import minutes_in
 

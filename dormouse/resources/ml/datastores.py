@@ -6,8 +6,7 @@ from typing import Any
 from dormouse.resources.kinds import NONE, Change, Difference, Observed, ResourceKind, failed_or_as_put
 from dormouse.resources.ml.workspaces import API_VERSION, WORKSPACES, container_id
 from dormouse.resources.naming import group_of, name_of, subscription_of
-from dormouse.resources.ownership import WITHDRAWN
-from dormouse.resources.plan import Resource
+from dormouse.resources.plan import WITHDRAWN, Resource
 
 # All of it is decided when a datastore is registered: another one of the same name takes its place. The data stays.
 FIXED = {"accountName": "account", "containerName": "container"}

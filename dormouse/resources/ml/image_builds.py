@@ -5,8 +5,7 @@ https://learn.microsoft.com/azure/machine-learning/how-to-secure-workspace-vnet 
 
 from dormouse.resources.kinds import NONE, UPDATE, Change, Observed, ResourceKind
 from dormouse.resources.ml.workspaces import ML_WORKSPACE
-from dormouse.resources.ownership import WITHDRAWN
-from dormouse.resources.plan import Resource
+from dormouse.resources.plan import WITHDRAWN, Resource
 
 PROPERTY = "imageBuildCompute"
 
