@@ -21,6 +21,8 @@ from activities.resources.ml.datastores import DATASTORE
 from activities.resources.ml.workspaces import IMAGE_BUILD, WORKSPACE
 from activities.resources.permissions import rights_suffice
 from activities.resources.pipelines import ACCESS, AGENT, POOL_ACCESS
+from activities.resources.platform.budgets import BUDGET
+from activities.resources.platform.custom_roles import CUSTOM_ROLE
 from activities.resources.platform.monitoring import ADDED_BY_AZURE, LOG_WORKSPACE
 from activities.resources.platform.registries import registry_names_are_free
 from activities.resources.platform.vaults import KEY_VAULT
@@ -52,6 +54,9 @@ API: dict[str, ResourceApi] = {
     "application_insights": arm(),
     "smart_detector_rule": ADDED_BY_AZURE,
     "action_group": ADDED_BY_AZURE,
+    "custom_role": CUSTOM_ROLE,
+    "diagnostic_setting": arm(),
+    "budget": BUDGET,
     "ml_workspace": WORKSPACE,
     "ml_datastore": DATASTORE,
     "ml_cluster": CLUSTER,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dormouse.blueprints import build_agent, data_science, ml_workspace, workstation
+from dormouse.blueprints import build_agent, data_science, ml_shared, ml_workspace, workstation
 from dormouse.blueprints.blueprint import Blueprint
 from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import BlueprintNotFound
@@ -14,7 +14,13 @@ from dormouse.resources.target import DeploymentTarget
 
 BLUEPRINTS: dict[str, Blueprint[Any]] = {
     each.name: each
-    for each in (workstation.BLUEPRINT, data_science.BLUEPRINT, build_agent.BLUEPRINT, ml_workspace.BLUEPRINT)
+    for each in (
+        workstation.BLUEPRINT,
+        data_science.BLUEPRINT,
+        build_agent.BLUEPRINT,
+        ml_shared.BLUEPRINT,
+        ml_workspace.BLUEPRINT,
+    )
 }
 
 

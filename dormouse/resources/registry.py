@@ -14,6 +14,9 @@ from dormouse.resources.ml.workspaces import ML_WORKSPACE
 from dormouse.resources.network import NETWORK_INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, VIRTUAL_NETWORK
 from dormouse.resources.pipelines import PIPELINES_AGENT, POOL_ACCESS, TOKEN_ACCESS
 from dormouse.resources.plan import Plan, Resource
+from dormouse.resources.platform.budgets import BUDGET
+from dormouse.resources.platform.custom_roles import CUSTOM_ROLE
+from dormouse.resources.platform.diagnostics import DIAGNOSTIC_SETTING
 from dormouse.resources.platform.identities import USER_ASSIGNED_IDENTITY
 from dormouse.resources.platform.monitoring import (
     ACTION_GROUP,
@@ -64,6 +67,9 @@ KINDS: dict[str, ResourceKind] = {
         APPLICATION_INSIGHTS,
         SMART_DETECTOR_RULE,
         ACTION_GROUP,
+        CUSTOM_ROLE,
+        DIAGNOSTIC_SETTING,
+        BUDGET,
         ML_WORKSPACE,
         ML_DATASTORE,
         ML_CLUSTER,
