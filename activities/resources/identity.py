@@ -53,15 +53,15 @@ async def put_role_assignment(request: PutRequest, cloud: Cloud) -> Answer:
 async def get_role_assignment(resource: Resource, cloud: Cloud) -> Observed | None:
     """The role assignment, or None; `outdated` if it is to an earlier identity of its resource than the present one.
 
-    An equal one that an Azure service or another environment has made is as good: Azure refuses a second one.
+    An equal one that an Azure service has made is as good: Azure refuses a second one.
     """
     found = await get_by_id(resource, cloud)
     owner = Resource("", resource.settings.get("of_kind", ""), resource.settings.get("of", ""))
-    now = await principal_of(owner, cloud) if owner.id else resource.settings.get("principal", "")
+    if not owner.id or (found is not None and not resource.body):
+        return found
+    now = await principal_of(owner, cloud)
     if found is None:
         return await _equal(resource, now, cloud) if now else None
-    if not owner.id or not resource.body:
-        return found
     return {**found, "outdated": found["properties"]["principalId"] != now}
 
 

@@ -233,6 +233,8 @@ def _roles_of_people(
     people += [(f"group-{n}", (one, GROUP)) for n, one in enumerate(spec.developer_groups, 1)]
     for label, person in people:
         yield access_for(target, label, developer, person, workspace.id, needs=(workspace.name,))
+        if f"{STORAGE}-blobs-{person[0]}" in ids:  # a developer of the shared environment, who has the other roles there
+            continue
         yield access_for(target, f"{label}-storage", STORAGE_BLOB_DATA_CONTRIBUTOR, person, ids[STORAGE], within=workspace)
         yield access_for(target, f"{label}-data", STORAGE_BLOB_DATA_READER, person, ids[DATA])
         yield access_for(target, f"{label}-registry", ACR_PULL, person, ids[REGISTRY])
