@@ -5,7 +5,7 @@ from typing import Any
 
 from dormouse_cli.output import print_lines, print_table, styled
 from dormouse_cli.render.values import Fields, count_text, price_text, rows_in
-from dormouse_cli.stacks.planning import CHANGE, CREATE, REPAIR, NOTHING, UNDECIDED, PlannedMember, StackPlan
+from dormouse_cli.stacks.planning import CHANGE, CREATE, NOTHING, REPAIR, UNDECIDED, PlannedMember, StackPlan
 from dormouse_cli.stacks.running import Result
 
 REMOVED = "not in file"

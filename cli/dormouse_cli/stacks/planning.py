@@ -21,8 +21,8 @@ UNREAD = "Whether {name} belongs to the stack is unknown: the control plane cann
 class PlannedMember:
     """What applying the stack would do with a member.
 
-    `repair` is a change of what differs in Azure from the recorded spec. `plan` is the dry run of the control plane; None if that needs parents which are not built yet. `would` is then
-    `create`, or `undecided` for an environment that exists.
+    `plan` is the dry run of the control plane; None if that needs parents which are not built yet: then `would` is `create`,
+    or `undecided` for an environment that exists. `repair` changes what differs in Azure from the recorded spec.
     """
 
     member: Member

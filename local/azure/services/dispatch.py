@@ -23,12 +23,14 @@ from local.azure.providers.kinds import (
     MACHINE,
     METRIC,
     ML_COMPUTE,
+    ML_JOB,
     ML_WORKSPACE,
     REGISTRY,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
 )
+from local.azure.providers.ml import runs
 from local.azure.providers.platform import diagnostics
 from local.azure.services import classic_metrics
 
@@ -51,6 +53,7 @@ OTHER_LISTS = {
     ROLE_DEFINITION: authorization.list_role_definitions,
     SUBNET: network.list_subnets,
     METRIC: classic_metrics.answer,
+    ML_JOB: runs.list_jobs,
     DIAGNOSTIC_SETTING: diagnostics.listed,
 }
 
@@ -107,6 +110,8 @@ def _action(world: World, request: Request, rid: ResourceId) -> Answer:
     if rid.type.lower() == f"{REGISTRY}/importImage".lower() and len(rid.names) == 1:
         registry = ResourceId(rid.subscription, rid.group, "Microsoft.ContainerRegistry", ("registries",), rid.names)
         return image_imports.begin(world, registry, request)
+    if rid.type.lower() == f"{ML_COMPUTE}/listNodes".lower() and len(rid.names) == len(rid.types) - 1:
+        return runs.list_nodes(world, ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names))
     raise not_simulated(f"POST {rid.type}")
 
 
