@@ -11,6 +11,7 @@ from local.azure.core.resource_ids import ResourceId, parse
 from local.azure.core.responses import Answer
 from local.azure.core.world import SUBSCRIPTION
 from local.azure.providers.common import canonical
+from local.azure.providers.containers import images
 from local.azure.providers.kinds import (
     ACCOUNT,
     ACTION_GROUP,
@@ -117,6 +118,16 @@ class Preparation:
                 and kind_of(identifier) != DISK
             ):
                 self.make(identifier)
+
+    def source_of_import(self, body: Body) -> None:
+        """The image that an import copies from another registry in Azure."""
+        source = body["source"]
+        origin, image = parse(str(source.get("resourceId", ""))), images.IMAGE.fullmatch(source["sourceImage"])
+        if origin is None or image is None:
+            return
+        self.make(origin.text)
+        reference = image["digest"] or images.made_up_digest(image[0])
+        images.push(self.azure.world, origin.name, image["repository"], reference, image["tag"] or images.LATEST)
 
     def network(self, path: str, names: list[str]) -> None:
         self.group(path)

@@ -36,6 +36,7 @@ SERVED = re.compile(
             r"GET \[res\]/microsoft\.insights/metrics$",
             r"(?:GET|PUT|DELETE) \[(?:rg|sub)\]/microsoft\.containerregistry/registries(?:/\{\})?$",
             r"POST \[sub\]/microsoft\.containerregistry/checknameavailability$",
+            r"POST \[rg\]/microsoft\.containerregistry/registries/\{\}/importimage$",
             r"\w+ \[(?:rg|sub)\]/microsoft\.authorization/roledefinitions/\{\}$",
             r"\w+ \[rg\]/microsoft\.machinelearningservices/workspaces(?:/\{\}(?:/(?:computes|datastores)(?:/\{\})?)?)?$",
             r"\w+ \[rg\]/microsoft\.managedidentity/userassignedidentities(?:/\{\})?$",

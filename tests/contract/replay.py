@@ -247,6 +247,8 @@ def _prepare_list(prepare: Preparation, recording: Recording, answered: dict[str
 
 def _prepare_one(prepare: Preparation, recording: Recording, rid: ResourceId, answered: dict[str, Any]) -> None:
     action = recording.method == "POST" or recording.bare.lower().endswith("/instanceview")
+    if recording.bare.lower().endswith("/importimage"):
+        prepare.source_of_import(recording.body)
     path = recording.bare.rpartition("/")[0] if action else recording.bare
     if recording.code in ABSENT:
         if rid.type.lower() == EXTENSION.lower() and recording.code == "NotFound":
