@@ -14,11 +14,7 @@ from tests.support import AzureSide, ControlPlane
 APP = Path(__file__).parent / "app"
 SPEED = 400.0
 # As a deployment has them, without the condition on role assignments: shelves are opened to people.
-REGISTRIES = tuple(f"Microsoft.ContainerRegistry/registries/{what}" for what in ("write", "delete", "importImage/action"))
-RIGHTS = [
-    *({"role": role} for role in ("reader", "sweep", "adopt")),
-    {"actions": sorted({*ROLES["provision"], *REGISTRIES})},
-]
+RIGHTS = [*({"role": role} for role in ("reader", "sweep", "adopt")), {"actions": ROLES["provision"]}]
 PAIR: dict[str, Any] = {"blueprint": "pair", "region": "swedencentral"}
 
 

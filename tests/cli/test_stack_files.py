@@ -35,10 +35,14 @@ def test_references_and_depends_on_decide_the_order(tmp_path: Path) -> None:
     stack = read_stack(written(tmp_path, {"stack": "s-${stage}", "environments": entries}), "int")
     assert (stack.name, stack.stage) == ("s-int", "int")
     assert stack.members == (
-        Member("first", {"blueprint": "b", "note": "${stage} is int", "stack": "s-int"}),
-        Member("mid-int", {"blueprint": "b", "stack": "s-int"}, ("first",)),
-        Member("last", {"blueprint": "b", "above": ["mid-int"], "stack": "s-int"}, ("mid-int",)),
+        Member("first", {"blueprint": "b", "note": "${stage} is int", "stack": "s-int"}, (), "first"),
+        Member("mid-int", {"blueprint": "b", "stack": "s-int"}, ("first",), "middle"),
+        Member("last", {"blueprint": "b", "above": ["mid-int"], "stack": "s-int"}, ("mid-int",), "last"),
     )
+    assert [(one.name, one.needs) for one in stack.only(["last", "middle"])] == [("mid-int", ()), ("last", ("mid-int",))]
+    assert stack.only(()) == stack.members
+    with pytest.raises(UsageError, match=r"The stack s-int has no other; it has: first, middle, last\."):
+        stack.only(["first", "other"])
 
 
 def test_parameters_of_the_stage_override_the_spec_and_may_be_written_as_for_resource_manager(tmp_path: Path) -> None:

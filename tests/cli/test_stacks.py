@@ -1,16 +1,20 @@
 """A stack from its file to its deletion: several environments that depend on each other, on a real control plane."""
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from local.sandbox import Ground
 from tests.blueprints.conftest import SPEED, ground_at
 from tests.cli.support import Command
-from tests.support import AzureSide, ControlPlane
+from tests.infra.stages import ACTIONS
+from tests.support import ROOT, AzureSide, ControlPlane
 
 STACK = """
 stack: {name}-${{stage}}
@@ -103,6 +107,7 @@ def test_a_stack_is_built_changed_repaired_and_deleted(
     before = len(operations(control_plane))
     again = logged_in(*applying)
     assert (again.code, "Nothing to change." in again.out) == (0, True), again
+    assert logged_in(*applying, "--expect-unchanged").code == 0
     assert len(operations(control_plane)) == before
 
     (file.parent / "shared.parameters.int.json").write_text(json.dumps({**values, "max_hourly_cost": OTHER_COST}))
@@ -123,6 +128,7 @@ def test_a_stack_is_built_changed_repaired_and_deleted(
     assert (removed.code, "Nothing to change." in removed.out) == (0, True), removed
     assert f"{speech} belongs to the stack and is not in the file any more. It is kept" in removed.out
     assert logged_in(*applying, "--json").json["not_in_file"] == [speech]
+    assert logged_in(*applying, "--expect-unchanged").code == 1
 
     deleting = ("delete", "-f", str(file), "--stage", "int")
     needed = logged_in(*deleting, "--yes", "--confirm", shared)
@@ -197,3 +203,85 @@ def test_a_parent_outside_the_file_must_exist_and_another_stacks_environment_is_
     stranger = logged_in("delete", "-f", str(file), "--yes", "--confirm", f"{name}-x")
     assert (stranger.code, f"do not belong to the stack {name}-x: {name}" in stranger.err) == (2, True), stranger
     assert control_plane.get(name)["state"] == "ready"
+
+
+PIPELINES = ROOT / "examples" / "pipelines"
+OWN_LOGIN = 'dormouse login "$DORMOUSE_URL" --entra --audience "$DORMOUSE_AUDIENCE"'
+
+
+def filled(value: Any, parameters: dict[str, str]) -> Any:
+    """A part of a template of Azure Pipelines with its parameters."""
+    if isinstance(value, dict):
+        return {key: filled(member, parameters) for key, member in value.items()}
+    if isinstance(value, list):
+        return [filled(item, parameters) for item in value]
+    return re.sub(r"\$\{\{ parameters\.(\w+) \}\}", lambda found: parameters.get(found[1], ""), str(value))
+
+
+def commands_of(file: Path, parameters: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    """The scripts of a pipeline or template with their variables, those of the templates that it uses included."""
+    content = filled(yaml.safe_load(file.read_text()), {name: str(value) for name, value in parameters.items()})
+    found: list[tuple[str, dict[str, str]]] = []
+
+    def walk(part: Any) -> None:
+        if isinstance(part, dict) and "template" in part:
+            found.extend(commands_of(file.parent / part["template"], part["parameters"]))
+        elif isinstance(part, dict) and "inlineScript" in part.get("inputs", {}):
+            found.append((part["inputs"]["inlineScript"], part["env"]))
+        elif isinstance(part, dict | list):
+            for one in part.values() if isinstance(part, dict) else part:
+                walk(one)
+
+    walk(content)
+    return found
+
+
+def test_the_commands_of_the_example_pipelines_build_check_and_delete_an_environment(
+    logged_in: Command, control_plane: ControlPlane, tmp_path: Path, values: dict[str, Any]
+) -> None:
+    shelf = {"blueprint": "shelf", **values}
+    entries = {
+        "mlshared": {"name": "p-${stage}", "parameters": [], "spec": shelf},
+        "vision": {"name": "p-v-${stage}", "parameters": [], "spec": {**shelf, "above": "${mlshared}"}},
+        "speech": {"name": "p-s-${stage}", "parameters": [], "spec": {**shelf, "above": "${mlshared}"}},
+    }
+    file = tmp_path / "mlenv.json"
+    file.write_text(json.dumps({"stack": "mlenv-${stage}", "environments": entries}))
+    scripts = commands_of(PIPELINES / "azure" / "staged-release.yml", {})
+    assert [env["STAGE"] for _, env in scripts] == [*["int"] * 6, *["dev"] * 3, *["pro"] * 3]
+    outcomes, seen = [], []
+    for script, env in scripts[:6]:
+        login, command = script.splitlines()
+        assert login == OWN_LOGIN
+        assert env["STACK"] == "examples/mlenv/mlenv.yaml"
+        done = logged_in.run_in_shell(command, **{**env, "STACK": str(file)})
+        outcomes.append(done.code)
+        seen.append(sorted(one["name"] for one in control_plane.every_environment() if one["name"].startswith("p-")))
+    three = ["p-int", "p-s-int", "p-v-int"]
+    assert outcomes == [0] * 6
+    assert seen == [[], ["p-int"], three, three, three, []]
+    for script, env in scripts[6:]:
+        assert script in [one for one, _ in scripts[1:4]]
+        assert set(env) <= {"STACK", "STAGE", "WORKSPACES"}
+    # What the step before needs: a login that is not there is no usage error.
+    assert logged_in.run_in_shell(OWN_LOGIN, DORMOUSE_URL="https://127.0.0.1:9", DORMOUSE_AUDIENCE="api://x").code in (3, 4)
+
+
+def words(command: str, env: dict[str, str]) -> list[str]:
+    """The words of a command with its variables filled in, in any order."""
+    text = re.sub(r"\$([A-Z]+)", lambda found: env[found[1]], command)
+    return sorted(shlex.split(text))
+
+
+def test_the_example_workflow_runs_the_same_commands_with_pinned_actions() -> None:
+    workflow = yaml.safe_load((PIPELINES / "github" / "mlenv.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    assert (job["strategy"]["matrix"]["stage"], job["strategy"]["max-parallel"]) == (["int", "dev", "pro"], 1)
+    used = dict(step["uses"].split("@") for step in job["steps"] if "uses" in step)
+    assert used.items() <= ACTIONS.items()
+    login, *own = [step["run"] for step in job["steps"] if step.get("run", "").startswith("dormouse ")]
+    assert login == OWN_LOGIN
+    pipeline = commands_of(PIPELINES / "azure" / "staged-release.yml", {})
+    theirs = [words(script.splitlines()[1], env) for script, env in pipeline[:6] if "WORKSPACES" not in env]
+    env = {"STACK": "examples/mlenv/mlenv.yaml", "STAGE": "int"}
+    assert [words(one, env) for one in own] == [theirs[0], *theirs[2:]]

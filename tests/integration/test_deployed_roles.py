@@ -135,11 +135,21 @@ def _live_as_shared_parts_of_ml(control_plane: ControlPlane, azure: AzureSide, n
     control_plane.up(name, {**ML_SHARED, "developers": [ana]})
     alert = "microsoft.alertsManagement/smartDetectorAlertRules"
     until(lambda: azure.of_type(name, alert), "Azure has not added the alert rule")
+    _promote_an_image(control_plane, azure, name)
     azure.found_address(f"rg-dormouse-{name}", f"theirs-{name}", tags={})
     root = azure.client.post("/people/token", json={"name": "root", "roles": ["admin"]}).raise_for_status().json()
     headers = {"Authorization": f"Bearer {root['access_token']}"}
     purged = control_plane.client.delete(f"/environments/{name}", params={"purge": "true"}, headers=headers)
     succeeded(control_plane.follow(purged))
+
+
+def _promote_an_image(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    planned = control_plane.put(name, control_plane.get(name)["spec"], dry_run="true").json()["resources"]
+    (staging,) = [one["id"].rpartition("/")[2] for one in planned if one["name"] == "staging"]
+    image = {"registry": staging, "repository": "trainer", "digest": f"sha256:{'d' * 64}", "tag": "1"}
+    azure.client.post("/images", json=image).raise_for_status()
+    accepted = control_plane.client.post(f"/environments/{name}/promote-image", json={"image": "trainer:1"})
+    succeeded(control_plane.follow(accepted))
 
 
 def _fail_halfway(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:

@@ -37,9 +37,16 @@ def apply(
     *,
     file: StackFile,
     stage: Stage = "",
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="KEY", help="Only this environment of the file; those that it needs must be there."),
+    ] = None,
     yes: Yes = False,
     every: Every = None,
     dry_run: DryRun = False,
+    unchanged: Annotated[
+        bool, typer.Option("--expect-unchanged", help="Change nothing, and fail if anything differs from the file.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create or update all environments of a file, in the order of their dependencies, after confirmation.
@@ -47,13 +54,16 @@ def apply(
     The plan is shown first. Environments of the stack that are not in the file any more are named, and kept.
     """
     stack = read_stack(file, stage)
+    members = stack.only(only or ())
     with open_control_plane() as plane:
-        plan = plan_stack(plane, stack)
+        plan = plan_stack(plane, stack, members)
         refused = [planned.member.name for planned in plan.members if planned.refusals]
         if not as_json:
             print_stack_plan(plan)
-        if dry_run or refused or not plan.changes:
+        if dry_run or unchanged or refused or not plan.changes:
             _end_without_changes(plan, refused, as_json=as_json)
+            if unchanged and plan.differs:
+                raise Unsuccessful("" if as_json else f"{stack.name} differs from the file. Nothing was changed.")
             return
         _confirm(f"Apply this to {stack.name}?", yes=yes, command="apply")
         results = _apply_all(plane, plan, every)

@@ -52,6 +52,11 @@ class StackPlan:
         """Whether there is anything to do."""
         return any(planned.would != NOTHING for planned in self.members)
 
+    @property
+    def differs(self) -> bool:
+        """Whether anything is not as the file says, also what is only named and kept."""
+        return self.changes or bool(self.removed) or any((planned.plan or {}).get("drift") for planned in self.members)
+
 
 @dataclass(frozen=True, slots=True)
 class Estate:
@@ -78,11 +83,11 @@ def read_estate(plane: ControlPlane) -> Estate:
     return Estate(rows, [*(page.fields({}).get("problems") or []), *unread])
 
 
-def plan_stack(plane: ControlPlane, stack: Stack) -> StackPlan:
-    """What applying a stack would do, by dry runs; raises a CommandError that names every environment with an error."""
+def plan_stack(plane: ControlPlane, stack: Stack, members: Sequence[Member]) -> StackPlan:
+    """What applying these members of a stack would do, by dry runs; raises a CommandError that names all with an error."""
     estate = read_estate(plane)
     found, errors = dict[str, PlannedMember](), list[tuple[str, CommandError]]()
-    for member in stack.members:
+    for member in members:
         try:
             found[member.name] = _planned(plane, member, stack, estate, found)
         except (UsageError, AccessDenied, Conflict, NotFound) as error:

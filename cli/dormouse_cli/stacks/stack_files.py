@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,15 @@ STAGE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An environment of a stack: its name, its spec, and the names of the members that must be built before it."""
+    """An environment of a stack: its name, its spec, and the names of the members that must be built before it.
+
+    `key` is what the file calls it.
+    """
 
     name: str
     spec: dict[str, Any]
     needs: tuple[str, ...] = ()
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,17 @@ class Stack:
     name: str
     stage: str
     members: tuple[Member, ...]
+
+    def only(self, wanted: Iterable[str]) -> tuple[Member, ...]:
+        """The members with these keys or names (all, if there are none), as if the others were built; raises UsageError."""
+        chosen = [*dict.fromkeys(wanted)]
+        unknown = [one for one in chosen if not any(one in (member.key, member.name) for member in self.members)]
+        if unknown:
+            known = ", ".join(member.key for member in self.members)
+            raise UsageError(f"The stack {self.name} has no {', '.join(unknown)}; it has: {known}.")
+        found = [one for one in self.members if not chosen or one.key in chosen or one.name in chosen]
+        names = {member.name for member in found}
+        return tuple(replace(one, needs=tuple(need for need in one.needs if need in names)) for one in found)
 
 
 @dataclass(slots=True)
@@ -138,7 +153,7 @@ def _member(key: str, entry: dict[str, Any], stack: str, reader: _Reader) -> Mem
     for unknown in [other for other in others if other not in reader.names]:
         reader.fault(f"{where}/depends_on", f"{unknown!r} is not an environment of this file in this stage")
     needs = {reader.names[each] for each in (*others, *used) if each in reader.names}
-    return Member(reader.names[key], merged, tuple(sorted(needs)))
+    return Member(reader.names[key], merged, tuple(sorted(needs)), key)
 
 
 def _in_order(members: Iterable[Member], reader: _Reader) -> list[Member]:
