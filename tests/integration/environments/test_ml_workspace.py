@@ -13,8 +13,6 @@ from local.sandbox import Ground, temporary_ground
 from tests.support import ROOT, SUBSCRIPTION, AzureSide, ControlPlane
 
 SPEED = 400.0
-# As a deployment has them, without their conditions.
-RIGHTS = [{"role": "reader"}, {"actions": ["*"]}]
 PARENT, REGION = "mlshared", "westeurope"
 SHARED: dict[str, Any] = {"blueprint": "ml-shared", "region": REGION, "stage": "dev", "containers": ["datasets", "metrics"]}
 SPEC: dict[str, Any] = json.loads((ROOT / "examples" / "ml-workspace.json").read_text())
@@ -32,8 +30,6 @@ T4, D = "Standard NCASv3_T4 Family Cluster Dedicated vCPUs", "Standard DSv5 Fami
 def ground() -> Iterator[Ground]:
     """A sandbox with one shared environment."""
     with temporary_ground(speed=SPEED, timers=False, agents=False) as running:
-        with running.simulation() as simulation:
-            simulation.put("/permissions", json={"assignments": RIGHTS}).raise_for_status()
         with running.client() as client:
             ControlPlane(client).up(PARENT, SHARED)
         yield running
