@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from dormouse.resources.plan import Resource
+from dormouse.resources.plan import KEPT, Resource
 from dormouse.resources.registry import is_group, kind_of
 
 MOST_NAMED = 20
-# The settings of a resource that stays when its environment is deleted.
-KEPT = {"keep": "true"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,10 @@ SERVICES = {
     "pipelines_agent": "Azure DevOps",
     "pool_access": "Azure DevOps",
     "hub_users": "accounts inside a VM",
+    "ml_image_build": "a property of a workspace",
 }
 # Azure does not show what is inside a machine.
-WITHOUT_RECORDINGS = {"pipelines_agent", "pool_access", "hub_users"}
+WITHOUT_RECORDINGS = {"pipelines_agent", "pool_access", "hub_users", "ml_datastore", "ml_image_build"}
 ELSEWHERE = {
     "token_access": "Microsoft.Authorization/roleAssignments",
     "password": "Key Vault secrets",
