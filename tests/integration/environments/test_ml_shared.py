@@ -153,14 +153,19 @@ def test_an_alert_rule_that_azure_adds_later_belongs_to_the_environment_and_goes
     until(lambda: azure.of_type(name, RULES) and azure.of_type(name, ACTION_GROUPS), "Azure has not added the rule")
     assert control_plane.get(name)["drift"] == []
     theirs = azure.found_address(f"rg-dormouse-{name}", f"theirs-{name}", tags={})
-    (logs,) = azure.of_type(name, LOGS)
+    (logs,), (role,) = azure.of_type(name, LOGS), roles_of(azure, name)
+    still = assign_elsewhere(azure, role["id"], ana)
+    refused = control_plane.down(name)
+    assert (refused["outcome"], refused["leftovers"]) == ("failed", [role["id"]])
+    assert f"Delete these assignments: {still}." in refused["reason"]
+    azure.client.post("/resources/vanish", json={"id": still}).raise_for_status()
+    (vault,) = [one for one in deleted_vaults(azure) if f"rg-dormouse-{name}/" in one]
+    assert f"Azure keeps recoverable, with its name reserved: {vault}." in refused["reason"]
     deleted = succeeded(control_plane.down(name))
     assert deleted["leftovers"] == []
     left = {one["id"] for one in azure.resources(name) if one["type"] != "Microsoft.Resources/resourceGroups"}
     assert left == {theirs}
     assert roles_of(azure, name) == []
-    (vault,) = [one for one in deleted_vaults(azure) if f"rg-dormouse-{name}/" in one]
-    assert f"Azure keeps recoverable, with its name reserved: {vault}." in deleted["reason"]
     azure.client.post("/resources/vanish", json={"id": theirs}).raise_for_status()
     azure.vanish(name, "resourceGroups")
 
@@ -171,6 +176,17 @@ def test_an_alert_rule_that_azure_adds_later_belongs_to_the_environment_and_goes
     assert not [one for one in deleted_vaults(azure) if f"rg-dormouse-{name}/" in one]
     succeeded(purge(control_plane, azure, name))
     assert not [one for one in deleted_vaults(azure) if f"rg-dormouse-{name}/" in one]
+
+
+def assign_elsewhere(azure: AzureSide, role: str, principal: str) -> str:
+    """The assignment of a role in a group of others."""
+    place = f"{role.partition('/providers/')[0]}/resourceGroups/theirs"
+    path = f"{place}/providers/{ASSIGNMENTS}/0d0e5e00-0000-4000-8000-0000000000aa"
+    properties = {"roleDefinitionId": role, "principalId": principal, "principalType": "User", "scope": place}
+    azure.client.post(
+        "/resources/appear", json={"id": path, "type": ASSIGNMENTS, "properties": properties}
+    ).raise_for_status()
+    return path
 
 
 def deleted_vaults(azure: AzureSide) -> list[str]:
