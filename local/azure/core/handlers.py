@@ -22,11 +22,14 @@ from local.azure.providers.common import Put, delete_later, found, shown
 from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
 from local.azure.providers.kinds import (
     ACCOUNT,
+    ACTION_GROUP,
     ADDRESS,
     BLOB_SERVICE,
+    BUDGET,
     COMPONENT,
     CONTAINER,
     DATASTORE,
+    DIAGNOSTIC_SETTING,
     DISK,
     EXTENSION,
     FIREWALL,
@@ -41,11 +44,13 @@ from local.azure.providers.kinds import (
     REGISTRY,
     ROLE,
     ROLE_DEFINITION,
+    SMART_DETECTOR,
     SNAPSHOT,
     SUBNET,
     VNET,
 )
 from local.azure.providers.ml import computes, datastores, runs, workspaces
+from local.azure.providers.platform import alerts, budgets, diagnostics
 
 Handler = Callable[[World, ResourceId, Request], Answer]
 
@@ -105,6 +110,10 @@ PUT: dict[str, Put] = {
     ML_WORKSPACE: workspaces.put_workspace,
     ML_COMPUTE: computes.put_compute,
     DATASTORE: datastores.put_datastore,
+    ACTION_GROUP: alerts.put_action_group,
+    SMART_DETECTOR: alerts.put_rule,
+    DIAGNOSTIC_SETTING: diagnostics.put,
+    BUDGET: budgets.put,
 }
 PATCH: dict[str, Handler] = {
     VNET: network.patch_tags,
@@ -124,10 +133,13 @@ GET: dict[str, Handler] = {
     DATASTORE: lambda world, rid, _: datastores.get_datastore(world, rid),
     ML_JOB: runs.get_job,
     SUBNET: network.get_subnet,
+    DIAGNOSTIC_SETTING: lambda world, rid, _: diagnostics.get(world, rid),
+    BUDGET: lambda world, rid, _: budgets.get(world, rid),
     MACHINE: _machine,
     EXTENSION: _extension,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
     **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
+    **dict.fromkeys((ACTION_GROUP, SMART_DETECTOR), _plain),
 }
 DELETE: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: blob_containers.delete_container(world, rid),
@@ -141,15 +153,19 @@ DELETE: dict[str, Handler] = {
     DATASTORE: lambda world, rid, _: datastores.delete_datastore(world, rid),
     COMPONENT: lambda world, rid, _: monitoring.delete_component(world, rid),
     MACHINE: machines.delete_machine,
+    BUDGET: budgets.delete,
+    DIAGNOSTIC_SETTING: lambda world, rid, _: diagnostics.delete(world, rid),
+    **dict.fromkeys((ACTION_GROUP, SMART_DETECTOR), alerts.delete),
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK), _delete),
 }
 LIST = frozenset(
     {VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT}
     | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE, DATASTORE}
+    | {ACTION_GROUP, SMART_DETECTOR}
 )
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
 # For these, deleting a missing resource is not an error.
 FORGETTABLE = frozenset(
     {MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT}
-    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ACTION_GROUP, SMART_DETECTOR}
 )

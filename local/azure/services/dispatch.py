@@ -14,6 +14,7 @@ from local.azure.providers.kinds import (
     BLOB_SERVICE,
     CONTAINER,
     DATASTORE,
+    DIAGNOSTIC_SETTING,
     DISK,
     EXTENSION,
     LOCK,
@@ -28,6 +29,7 @@ from local.azure.providers.kinds import (
     SUBNET,
 )
 from local.azure.providers.ml import runs
+from local.azure.providers.platform import diagnostics
 from local.azure.services import classic_metrics
 
 POWER = {action.lower(): action for action in ("start", "deallocate", "powerOff", "restart")}
@@ -42,7 +44,7 @@ PARAMETERS_OF = {
     ("PUT", DATASTORE): ("skipvalidation",),
 }
 # These need no resource group to be deleted.
-OF_ANY_SCOPE = {ROLE: roles.delete, ROLE_DEFINITION: custom_roles.delete}
+OF_ANY_SCOPE = {ROLE: roles.delete, ROLE_DEFINITION: custom_roles.delete, DIAGNOSTIC_SETTING: diagnostics.delete}
 # Lists of things that are no resources of their own here.
 OTHER_LISTS = {
     LOCK: authorization.list_locks,
@@ -50,6 +52,7 @@ OTHER_LISTS = {
     SUBNET: network.list_subnets,
     METRIC: classic_metrics.answer,
     ML_JOB: runs.list_jobs,
+    DIAGNOSTIC_SETTING: diagnostics.listed,
 }
 
 
