@@ -11,7 +11,7 @@ from dormouse.lifecycle import State
 from dormouse.resources.plan import Resource
 from dormouse.resources.sizes.vm_sizes import has_gpu
 
-ML_CLUSTER = "compute_cluster"
+ML_CLUSTER = "ml_cluster"
 AML_COMPUTE = "AmlCompute"
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
 CLUSTER_ID = re.compile(

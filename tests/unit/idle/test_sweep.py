@@ -24,7 +24,7 @@ from dormouse.idle.sweep import (
     actions_per_page,
 )
 from dormouse.lifecycle import Verb
-from dormouse.resources.compute.machines import ENVIRONMENT_NAME, machine_id
+from dormouse.resources.compute.machines import ENVIRONMENT_NAME, VirtualMachine, machine_id
 from dormouse.resources.plan import Resource
 from tests.unit.builders import case, machine, planned
 
