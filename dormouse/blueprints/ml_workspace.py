@@ -228,16 +228,14 @@ def _roles_of_identities(
 def _roles_of_people(
     spec: MLWorkspaceSpec, target: DeploymentTarget, ids: Mapping[str, str], workspace: Resource
 ) -> Iterator[Resource]:
+    """The role of developers on this workspace; what they may do with shared parts, the shared environment decides.
+
+    There, Azure would take one assignment of a role to a person only, and not one for each workspace.
+    """
     developer = name_of(next(one for one in ids.values() if ROLE_DEFINITIONS in one.lower()))
-    people = [(f"developer-{n}", (one, USER)) for n, one in enumerate(spec.developers, 1)]
-    people += [(f"group-{n}", (one, GROUP)) for n, one in enumerate(spec.developer_groups, 1)]
-    for label, person in people:
-        yield access_for(target, label, developer, person, workspace.id, needs=(workspace.name,))
-        if f"{STORAGE}-blobs-{person[0]}" in ids:  # a developer of the shared environment, who has the other roles there
-            continue
-        yield access_for(target, f"{label}-storage", STORAGE_BLOB_DATA_CONTRIBUTOR, person, ids[STORAGE], within=workspace)
-        yield access_for(target, f"{label}-data", STORAGE_BLOB_DATA_READER, person, ids[DATA])
-        yield access_for(target, f"{label}-registry", ACR_PULL, person, ids[REGISTRY])
+    people = [(one, USER) for one in spec.developers] + [(one, GROUP) for one in spec.developer_groups]
+    for principal, kind in people:
+        yield access_for(target, f"developer-{principal}", developer, (principal, kind), workspace)
 
 
 def _containers(spec: MLWorkspaceSpec) -> dict[str, bool]:
