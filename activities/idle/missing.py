@@ -15,6 +15,7 @@ from dormouse.errors import UnreadableRecord
 from dormouse.idle.evaluation import with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.report import SweepSummary
+from dormouse.idle.sources.compute_clusters import with_free_since
 from dormouse.idle.sweep import PageFound, PageRequest
 from dormouse.lifecycle import State
 from dormouse.records.documents import Documents
@@ -55,7 +56,8 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     known = Known(await rules_of(cloud), remembered=remembered, environments=environments)
     gone = [machine for machine in missing if machine.key in remembered.readable]
     cases = [with_evidence(case_of(machine, known, request.now), Evidence(), None, known.rules) for machine in gone]
-    cases += await with_node_evidence(_cluster_cases(clusters, known, request.now), cloud)
+    measured = await with_node_evidence(_cluster_cases(clusters, known, request.now), cloud)
+    cases += map(with_free_since, measured)
     stored = await store_page(request, [evaluated(case) for case in cases], known, set(), cloud)
     return replace(stored, summary=replace(stored.summary, agents=agents))
 

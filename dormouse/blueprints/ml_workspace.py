@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
-from dormouse.blueprints.fields import Container, Size
+from dormouse.blueprints.fields import Container, Size, WeeklyHours
 from dormouse.blueprints.spec import EnvironmentSpec, Part
 from dormouse.errors import Fault
+from dormouse.idle.policy import IdlePolicy
 from dormouse.resources.identity import STORAGE_BLOB_DATA_CONTRIBUTOR
 from dormouse.resources.ml.access import GROUP, STORAGE_BLOB_DATA_READER, USER, access_for, access_of
 from dormouse.resources.ml.clusters import Cluster as ClusterSettings
@@ -97,6 +98,8 @@ class MLWorkspaceSpec(EnvironmentSpec):
             "image_build_cluster",
             "public_access",
             "fresh",
+            "idle",
+            "schedule",
         )
     }
 
@@ -154,6 +157,16 @@ class MLWorkspaceSpec(EnvironmentSpec):
         bool,
         doc("Whether a deleted workspace of this name, which could be recovered, is purged with all its data.", False),
     ] = False
+    idle: Annotated[
+        IdlePolicy | None, doc("When a cluster that holds nodes counts as idle; null for the default.", {"window": "45m"})
+    ] = None
+    schedule: Annotated[
+        WeeklyHours,
+        doc(
+            "The weekly hours after which clusters give back idle nodes; empty for none.",
+            "mon-fri 08:00-19:00 Europe/Berlin",
+        ),
+    ] = ""
 
     def misfits(self) -> Sequence[Fault]:
         """The faults of names that are used twice, and of networks that do not fit together."""

@@ -1,7 +1,10 @@
 """Evidence about clusters of nodes, here those of Azure ML: what their nodes did, minute by minute, and the work on them.
 
-A cluster is idle only if no node worked in any minute of the window, none works now, and no work waits for it.
+A cluster is idle only if no node worked in any minute of the window, none works now, and no work waits for it. Metrics are
+some minutes late: they must reach the moment since which sweeps have seen it without work, so that no run is missed.
 """
+
+from dataclasses import replace
 
 from dormouse.clock import minutes_text
 from dormouse.idle.evidence import STALE, Evaluation, gap_of
@@ -35,8 +38,16 @@ def _missing_metrics(case: Evaluation) -> list[str]:
         return [evidence.problem]
     if case.now - evidence.end > STALE:
         return [f"Azure Monitor has returned no data about its nodes for more than {minutes_text(STALE)}"]
+    if evidence.end < (case.tracked.free_since or case.now):
+        return ["the data of Azure Monitor do not reach the end of its last run yet"]
     gap = gap_of(evidence.active, case)
     return [f"Azure Monitor has no data about its nodes for {gap} of {window} minutes"] if gap else []
+
+
+def with_free_since(case: Evaluation) -> Evaluation:
+    """The evaluation of a cluster that remembers since when it has been seen without work; never while that is not known."""
+    since = 0.0 if case.nodes.work or case.nodes.unread else case.tracked.free_since or case.now
+    return replace(case, tracked=replace(case.tracked, free_since=since))
 
 
 def _numbers(case: Evaluation) -> dict[str, float]:
