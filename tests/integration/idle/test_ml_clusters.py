@@ -29,12 +29,8 @@ def ground() -> Iterator[Ground]:
         with running.simulation() as simulation:
             simulation.put("/permissions", json={"assignments": RIGHTS}).raise_for_status()
         with running.client() as client:
-            plane = ControlPlane(client)
-            plane.up("shared", SHARED)
-            clusters = [
-                {"name": name, "max_nodes": 4, "priority": "low" if name == "poor" else "dedicated"} for name in NAMES
-            ]
-            plane.up("vision", {**WORKSPACE, "clusters": clusters})
+            with running.simulation() as simulation:
+                Clusters.built(ControlPlane(client), AzureSide(simulation), *NAMES)
             warm_up(client)
         yield running
 
@@ -48,6 +44,15 @@ class Clusters:
     def __init__(self, control_plane: ControlPlane, azure: AzureSide) -> None:
         self.control_plane, self.azure = control_plane, azure
         self.ids = {one["name"]: str(one["id"]) for one in azure.of_type("vision", COMPUTE)}
+
+    @classmethod
+    def built(cls, control_plane: ControlPlane, azure: AzureSide, *names: str) -> "Clusters":
+        """Clusters in a new workspace with its shared environment; `poor` has low-priority nodes."""
+        control_plane.up("shared", SHARED)
+        low = {"poor": {"priority": "low"}}
+        clusters = [{"name": name, "max_nodes": 4, **low.get(name, {})} for name in names]
+        control_plane.up("vision", {**WORKSPACE, "clusters": clusters})
+        return cls(control_plane, azure)
 
     def scale(self, name: str, **settings: Any) -> None:
         """A user changes the scale settings by hand."""
