@@ -36,7 +36,7 @@ GONE = "The machine no longer exists."
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class FreshMetrics:
     """Fresh metrics, by ID in lower case: of VMs, and of the workspaces of clusters."""
 
     hosts: Mapping[str, HostEvidence] = field(default_factory=dict)
@@ -83,7 +83,7 @@ async def begin_claims(request: ClaimBatch, cloud: Cloud) -> list[ActionStarted]
     return list(await asyncio.gather(*(_begin(claim, outside, rules, cloud) for claim in request.claims)))
 
 
-async def _measure(planned: Sequence[PlannedAction], cloud: Cloud) -> Measured:
+async def _measure(planned: Sequence[PlannedAction], cloud: Cloud) -> FreshMetrics:
     """Fresh metrics of what is to be stopped: one call of Azure Monitor per fifty machines, or fifty workspaces."""
     running = [plan for plan in planned if plan.action is NextAction.STOP and plan.machine.state is State.RUNNING]
     machines = [Question(one.machine, one.window) for one in running if isinstance(one.machine, VirtualMachine)]
@@ -91,10 +91,10 @@ async def _measure(planned: Sequence[PlannedAction], cloud: Cloud) -> Measured:
     hosts, nodes = await asyncio.gather(
         HostMetrics(cloud).of(machines, cloud.now()), node_metrics(clusters, cloud.now(), cloud)
     )
-    return Measured(hosts, nodes)
+    return FreshMetrics(hosts, nodes)
 
 
-async def _begin(claim: ActionClaim, outside: Measured, rules: EvaluationRules, cloud: Cloud) -> ActionStarted:
+async def _begin(claim: ActionClaim, outside: FreshMetrics, rules: EvaluationRules, cloud: Cloud) -> ActionStarted:
     planned = claim.planned
     try:
         async with asyncio.timeout(READ_SECONDS):
@@ -131,7 +131,9 @@ async def _change_power(claim: ActionClaim, case: Evaluation, cloud: Cloud) -> A
         return Pending(0.0, detail=f"Azure could not be reached ({type(error).__name__})")
 
 
-async def read_again(planned: PlannedAction, outside: Measured, rules: EvaluationRules, cloud: Cloud) -> Evaluation | None:
+async def read_again(
+    planned: PlannedAction, outside: FreshMetrics, rules: EvaluationRules, cloud: Cloud
+) -> Evaluation | None:
     """The machine from fresh data: its state, tags, newest evidence, holds, leases; None if it no longer exists."""
     if isinstance(planned.machine, ComputeCluster):
         return await _cluster_again(planned, planned.machine, outside, rules, cloud)
@@ -139,7 +141,7 @@ async def read_again(planned: PlannedAction, outside: Measured, rules: Evaluatio
 
 
 async def _cluster_again(
-    planned: PlannedAction, cluster: ComputeCluster, outside: Measured, rules: EvaluationRules, cloud: Cloud
+    planned: PlannedAction, cluster: ComputeCluster, outside: FreshMetrics, rules: EvaluationRules, cloud: Cloud
 ) -> Evaluation | None:
     """A cluster with its nodes, and the runs of its workspace."""
     now, tracked, record, runs = await asyncio.gather(
@@ -156,7 +158,7 @@ async def _cluster_again(
 
 
 async def _machine_again(
-    planned: PlannedAction, machine: VirtualMachine, outside: Measured, rules: EvaluationRules, cloud: Cloud
+    planned: PlannedAction, machine: VirtualMachine, outside: FreshMetrics, rules: EvaluationRules, cloud: Cloud
 ) -> Evaluation | None:
     """A VM with its instance view and its newest heartbeat."""
     fleet = MachineRecords(cloud.tables)

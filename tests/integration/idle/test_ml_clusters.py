@@ -13,7 +13,7 @@ from tests.fleet import lines_of_the_report, sweep_ended, warm_up
 from tests.support import SUBSCRIPTION, AzureSide, ControlPlane, until
 
 SPEED = 120.0
-RIGHTS = [{"role": "reader"}, {"actions": ["*"]}]
+RIGHTS: list[dict[str, Any]] = [{"role": "reader"}, {"actions": ["*"]}]
 SHARED: dict[str, Any] = {"blueprint": "ml-shared", "region": "westeurope", "stage": "dev", "containers": ["data"]}
 COMPUTE = "Microsoft.MachineLearningServices/workspaces/computes"
 LOW = "Total Cluster LowPriority Regional vCPUs"
