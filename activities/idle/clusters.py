@@ -47,7 +47,7 @@ class RunsRead:
 async def read_clusters(records: Iterable[EnvironmentRecord], cloud: Cloud) -> ClustersRead:
     """The clusters of these environments, one request for each workspace; one that cannot be read is in state unknown."""
     wanted = [(identifier, record) for record in records for identifier in cluster_ids(record.resources)]
-    workspaces = sorted({workspace_id(identifier).lower() for identifier, _ in wanted})
+    workspaces = {workspace_id(identifier).lower(): workspace_id(identifier) for identifier, _ in wanted}
     at_once = asyncio.Semaphore(AT_ONCE)
 
     async def read(workspace: str) -> list[ComputeCluster] | str:
@@ -57,7 +57,7 @@ async def read_clusters(records: Iterable[EnvironmentRecord], cloud: Cloud) -> C
             except (CloudUnavailable, RefusedByAzure) as error:
                 return NOT_READ.format(workspace=workspace.rpartition("/")[2], why=str(error).rstrip("."))
 
-    answers = dict(zip(workspaces, await asyncio.gather(*map(read, workspaces)), strict=True))
+    answers = dict(zip(workspaces, await asyncio.gather(*map(read, workspaces.values())), strict=True))
     found = tuple(_found(identifier, record, answers[workspace_id(identifier).lower()]) for identifier, record in wanted)
     return ClustersRead(found, {workspace: answer for workspace, answer in answers.items() if isinstance(answer, str)})
 
@@ -77,8 +77,9 @@ async def with_node_evidence(cases: Sequence[Evaluation], cloud: Cloud) -> list[
         return []
     metrics = await node_metrics([(cluster_of(case), case.policy.window) for case in cases], cases[0].now, cloud)
     known = [with_measurements(case, metrics) for case in cases]
-    asked = sorted({cluster_of(case).workspace.lower() for case in known if _needs_runs(case)})
-    runs = dict(zip(asked, await asyncio.gather(*(read_runs(workspace, cloud) for workspace in asked)), strict=True))
+    asked = {cluster_of(case).workspace.lower(): cluster_of(case).workspace for case in known if _needs_runs(case)}
+    read = await asyncio.gather(*(read_runs(workspace, cloud) for workspace in asked.values()))
+    runs = dict(zip(asked, read, strict=True))
     seen = [with_runs(case, runs.get(cluster_of(case).workspace.lower())) for case in known]
     return await with_quota(seen, runs, cloud)
 

@@ -168,7 +168,8 @@ def evaluated(case: Evaluation) -> Evaluated:
         tracked = replace(tracked, warning=None)
     if case.keep_minutes:
         tracked = replace(tracked, job_ended_at=last_job_ended(case))
-    tracked = replace(tracked, job_problem="" if case.job is None or case.job.wakes else case.job.text)
+    waits = "" if case.job is None or case.job.wakes else case.job.text
+    tracked = replace(tracked, job_problem=waits or case.nodes.blocked)
     return Evaluated(replace(case, tracked=tracked), verdict, decision, text)
 
 

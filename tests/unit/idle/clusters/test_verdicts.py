@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dormouse import serialization
 from dormouse.clock import HOUR, MINUTE
+from dormouse.idle.alarms import alarm
 from dormouse.idle.clusters.ml_cluster import ComputeCluster
 from dormouse.idle.clusters.node_counts import NodeCounts
 from dormouse.idle.decision import Decision, NextAction, decide
@@ -241,3 +242,17 @@ def test_clusters_have_keys_and_locks_of_their_own() -> None:
 def test_the_policy_of_a_cluster_may_only_tell() -> None:
     policy = IdlePolicy.model_validate({"action": "notify"})
     assert judged(evaluation(policy=policy, tracked=tracked(warning=warned())))[1].action is NextAction.NOTHING
+
+
+def test_a_lease_ends_only_if_it_is_known_that_nothing_works() -> None:
+    leased = tracked(lease=Lease(NOW - 1, LeaseAction.STOP, "ann"), warning=warned(ActionReason.LEASE))
+    decision = judged(evaluation(nodes=unused(unread=("its runs could not be read",)), tracked=leased))[1]
+    assert (decision.action, decision.blocked) == (NextAction.NOTHING, "its runs could not be read")
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(29, False), (31, True)])
+def test_people_are_told_of_a_blocked_run_after_half_an_hour(minutes: int, told: bool) -> None:
+    known = tracked(verdict="blocked", verdict_since=NOW - minutes * MINUTE)
+    one = evaluation(nodes=unused(blocked="Its run x has waited."), tracked=known)
+    verdict = evaluate(one)
+    assert alarm(one, verdict, decide(one, verdict)) == ("Its run x has waited." if told else "")
