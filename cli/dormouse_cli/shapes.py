@@ -66,6 +66,7 @@ ENVIRONMENT = {
     "region": str,
     "depends_on": [str],
     "spec": {"stack": str},
+    "drift": [str],
     "resources": [{"name": str, "kind": str, "state": str, "size": str}],
     "price_per_hour": PRICE,
     "costs": {"per_month": PRICE, "this_month": PRICE, "hours_this_month": float, "saved": PRICE, "hours_asleep": float},
@@ -89,10 +90,10 @@ PLAN = {
     "price_per_month": PRICE,
     "refusals": [{"reason": str, "detail": str, "advice": str}],
     "warnings": [str],
+    "drift": [str],
     "alternatives": [{**PLACEMENT, "price_per_hour": PRICE}],
     "depends_on": [str],
     "spec_changes": [str],
-    "drift": [str],
 }
 COMMAND_PREVIEW = {
     "environment": str,

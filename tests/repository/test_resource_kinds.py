@@ -24,13 +24,13 @@ SERVICES = {
     "pipelines_agent": "Azure DevOps",
     "pool_access": "Azure DevOps",
     "hub_users": "accounts inside a VM",
-    "ml_image_build": "a property of a workspace",
     "existing_account": "a storage account of others, which is only read",
+    "ml_image_build": "a property of a workspace",
 }
 # Azure does not show what is inside a machine, and what is only read is served for other kinds.
-WITHOUT_RECORDINGS = {"pipelines_agent", "pool_access", "hub_users", "ml_datastore", "ml_image_build", "existing_account"}
+WITHOUT_RECORDINGS = {"pipelines_agent", "pool_access", "hub_users", "existing_account", "ml_image_build"}
 # Follows the documentation only, as docs/unverified.md says.
-DOCUMENTED_ONLY = {"budget"}
+DOCUMENTED_ONLY = {"budget", "ml_datastore"}
 ELSEWHERE = {
     "token_access": "Microsoft.Authorization/roleAssignments",
     "password": "Key Vault secrets",
