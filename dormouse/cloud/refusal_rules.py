@@ -57,6 +57,7 @@ DRIVER = "https://github.com/MicrosoftDocs/azure-docs/issues/111614"
 EXTENSION = "https://github.com/Azure/azure-cli/issues/24486"
 BUILDS = "https://github.com/MicrosoftDocs/azure-docs/issues/123350"
 OWNERS = "https://github.com/Azure/aks-engine/issues/1146"
+NEW_ROLES = "https://github.com/Azure/azure-cli/issues/20727"
 ROLES = "https://learn.microsoft.com/azure/role-based-access-control/troubleshooting"
 
 LESS_IS_MORE = "Azure has no capacity for these constraints together; drop the zone, or choose another size or region."
@@ -211,6 +212,7 @@ RULES = (
     # Roles and registries
     *_rules(ROLES, Reason.CONFLICT, "RoleDefinitionHasAssignments", advice=STILL_ASSIGNED),
     *_rules(ROLES, Reason.NAME_TAKEN, "RoleDefinitionWithSameNameExists"),
+    *_rules(NEW_ROLES, NOT_NOW, "RoleDefinitionDoesNotExist"),
     *_rules(ERRORS, Reason.NAME_TAKEN, "AlreadyInUse"),
     # Every resource provider
     *_rules(ERRORS, Reason.FORBIDDEN, "AuthorizationFailed", "LinkedAuthorizationFailed"),
