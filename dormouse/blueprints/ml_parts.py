@@ -22,6 +22,9 @@ SUBNET = Matching(
     r"[\w.-]{2,64}(?i:/subnets/)[\w.-]{1,80})?",
     "the resource ID of a subnet, /subscriptions/…/Microsoft.Network/virtualNetworks/NAME/subnets/NAME, or empty",
 )
+HOST = Matching(
+    r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", "a host name, such as pypi.org or *.pythonhosted.org"
+)
 
 
 class Cluster(Part):
