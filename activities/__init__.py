@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from activities import chat, inventory, machines, notifications, operations, records
-from activities.idle import complete, evaluate, execute, hand_over, waiting
+from activities.idle import complete, evaluate, execute, hand_over, missing, waiting
 from activities.resources import generic, permissions
+from activities.resources.platform import promotions
 from dormouse.cloud.clients import Cloud
 
 Activity = Callable[[Any, Cloud], Awaitable[Any]]
@@ -29,6 +30,8 @@ ALL: tuple[Activity, ...] = (
     generic.check_login,
     generic.read_login,
     generic.take_snapshot,
+    promotions.find_image,
+    promotions.import_image,
     generic.begin_probe,
     generic.read_probe,
     operations.poll_operation,
@@ -44,7 +47,7 @@ ALL: tuple[Activity, ...] = (
     records.check_parents,
     evaluate.count_machines,
     evaluate.evaluate_page,
-    evaluate.evaluate_missing,
+    missing.evaluate_missing,
     waiting.find_waiting_jobs,
     execute.claim_machines,
     execute.begin_claims,

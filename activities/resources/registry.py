@@ -16,8 +16,17 @@ from activities.resources.compute import MACHINE_EXTENSION, VIRTUAL_MACHINE
 from activities.resources.hub_users import HUB_USERS
 from activities.resources.identity import ROLE_ASSIGNMENT
 from activities.resources.keyvault import PASSWORD
+from activities.resources.ml.clusters import CLUSTER
+from activities.resources.ml.datastores import DATASTORE
+from activities.resources.ml.workspaces import IMAGE_BUILD, WORKSPACE
 from activities.resources.permissions import rights_suffice
 from activities.resources.pipelines import ACCESS, AGENT, POOL_ACCESS
+from activities.resources.platform.budgets import BUDGET
+from activities.resources.platform.custom_roles import CUSTOM_ROLE
+from activities.resources.platform.existing_accounts import EXISTING_ACCOUNT
+from activities.resources.platform.monitoring import ADDED_BY_AZURE, LOG_WORKSPACE
+from activities.resources.platform.registries import registry_names_are_free
+from activities.resources.platform.vaults import KEY_VAULT
 from activities.resources.providers import providers_are_registered
 from activities.resources.storage import names_are_free
 from dormouse.resources.plan import Resource
@@ -39,6 +48,21 @@ API: dict[str, ResourceApi] = {
     "token_access": ACCESS,
     "pipelines_agent": AGENT,
     "pool_access": POOL_ACCESS,
+    "user_assigned_identity": arm(),
+    "container_registry": arm(registry_names_are_free),
+    "key_vault": KEY_VAULT,
+    "log_workspace": LOG_WORKSPACE,
+    "application_insights": arm(),
+    "smart_detector_rule": ADDED_BY_AZURE,
+    "action_group": ADDED_BY_AZURE,
+    "custom_role": CUSTOM_ROLE,
+    "diagnostic_setting": arm(),
+    "budget": BUDGET,
+    "existing_account": EXISTING_ACCOUNT,
+    "ml_workspace": WORKSPACE,
+    "ml_datastore": DATASTORE,
+    "ml_cluster": CLUSTER,
+    "ml_image_build": IMAGE_BUILD,
 }
 
 

@@ -29,6 +29,7 @@ HOLD = {"by": str, "reason": str, "until": str}
 LEASE = {"then": str, "until": str}
 ACCEPTED = {"operation": str, "sweep": str}
 SECRET = {"secret_uri": str}
+PROMOTED_IMAGE = {"name": str, "image": str, "digest": str, "source": str, "target": str}
 PAGE_LINKS = {"next": str, "problems": [str], "value": [{}]}
 BLUEPRINT = {
     "name": Needed(str),
@@ -64,6 +65,8 @@ ENVIRONMENT = {
     "owner": str,
     "region": str,
     "depends_on": [str],
+    "spec": {"stack": str},
+    "drift": [str],
     "resources": [{"name": str, "kind": str, "state": str, "size": str}],
     "price_per_hour": PRICE,
     "costs": {"per_month": PRICE, "this_month": PRICE, "hours_this_month": float, "saved": PRICE, "hours_asleep": float},
@@ -87,7 +90,10 @@ PLAN = {
     "price_per_month": PRICE,
     "refusals": [{"reason": str, "detail": str, "advice": str}],
     "warnings": [str],
+    "drift": [str],
     "alternatives": [{**PLACEMENT, "price_per_hour": PRICE}],
+    "depends_on": [str],
+    "spec_changes": [str],
 }
 COMMAND_PREVIEW = {
     "environment": str,
@@ -95,6 +101,9 @@ COMMAND_PREVIEW = {
     "would": str,
     "state": str,
     "size": str,
+    "image": str,
+    "digest": str,
+    "replaces": str,
     "resources": [str],
     "tags": {...: str},
     "refusals": [{"reason": str, "detail": str, "advice": str}],

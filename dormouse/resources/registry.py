@@ -7,9 +7,26 @@ from dormouse.resources.hub_users import HUB_USERS
 from dormouse.resources.identity import ROLE_ASSIGNMENT
 from dormouse.resources.keyvault import PASSWORD
 from dormouse.resources.kinds import ResourceKind
+from dormouse.resources.ml.clusters import ML_CLUSTER
+from dormouse.resources.ml.datastores import ML_DATASTORE
+from dormouse.resources.ml.image_builds import ML_IMAGE_BUILD
+from dormouse.resources.ml.workspaces import ML_WORKSPACE
 from dormouse.resources.network import NETWORK_INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, VIRTUAL_NETWORK
 from dormouse.resources.pipelines import PIPELINES_AGENT, POOL_ACCESS, TOKEN_ACCESS
 from dormouse.resources.plan import Plan, Resource
+from dormouse.resources.platform.budgets import BUDGET
+from dormouse.resources.platform.custom_roles import CUSTOM_ROLE
+from dormouse.resources.platform.diagnostics import DIAGNOSTIC_SETTING
+from dormouse.resources.platform.existing_accounts import EXISTING_ACCOUNT
+from dormouse.resources.platform.identities import USER_ASSIGNED_IDENTITY
+from dormouse.resources.platform.monitoring import (
+    ACTION_GROUP,
+    APPLICATION_INSIGHTS,
+    LOG_WORKSPACE,
+    SMART_DETECTOR_RULE,
+)
+from dormouse.resources.platform.registries import CONTAINER_REGISTRY
+from dormouse.resources.platform.vaults import KEY_VAULT
 from dormouse.resources.storage import BLOB_CONTAINER, STORAGE_ACCOUNT
 
 RESOURCE_GROUP = ResourceKind(
@@ -44,6 +61,21 @@ KINDS: dict[str, ResourceKind] = {
         TOKEN_ACCESS,
         PIPELINES_AGENT,
         POOL_ACCESS,
+        USER_ASSIGNED_IDENTITY,
+        CONTAINER_REGISTRY,
+        KEY_VAULT,
+        LOG_WORKSPACE,
+        APPLICATION_INSIGHTS,
+        SMART_DETECTOR_RULE,
+        ACTION_GROUP,
+        CUSTOM_ROLE,
+        DIAGNOSTIC_SETTING,
+        BUDGET,
+        EXISTING_ACCOUNT,
+        ML_WORKSPACE,
+        ML_DATASTORE,
+        ML_CLUSTER,
+        ML_IMAGE_BUILD,
     )
 }
 

@@ -12,7 +12,7 @@ from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.blueprints.specs import read_spec
 from dormouse.blueprints.stored_specs import StoredSpec, asked_region, before_change
 from dormouse.environments.operations import Alternative, EnvironmentRecord
-from dormouse.errors import Fault, InvalidSpec
+from dormouse.errors import Fault, InvalidSpec, ParentNotReady
 from dormouse.ids import ULID_LENGTH
 from dormouse.lifecycle import Verb
 from dormouse.resources.kinds import PriceQuery
@@ -60,7 +60,7 @@ class DesiredState:
 
 
 async def desired_state_of(name: str, body: Mapping[str, Any], address: str, context: Context) -> DesiredState:
-    """The desired state in a request; raises InvalidSpec with every fault."""
+    """The desired state in a request; raises InvalidSpec with every fault, or ParentNotReady if only parents lack."""
     caller, dependencies = context.caller, context.dependencies
     record = await dependencies.records.environment(name)
     if record is not None and owns(caller, record.owner_id) and not str(body.get("owner") or "").strip():
@@ -74,11 +74,15 @@ async def desired_state_of(name: str, body: Mapping[str, Any], address: str, con
     parents, missing = await parent_faults(name, depends_on, dependencies)
     before = before_change(record.blueprint, record.spec, spec) if record else StoredSpec(None)
     if taken or missing:
-        raise InvalidSpec([*taken, *missing, *(() if taken else before.faults)])  # of the stored spec of another owner
+        faults = [*taken, *missing, *(() if taken else before.faults)]  # of the stored spec of another owner
+        raise ParentNotReady(missing) if faults == missing else InvalidSpec(faults)
 
     operation = operation_id_of(context, name, Verb.PROVISION)
     outputs = await outputs_of_parents(parents, dependencies)
     place = target_of(dependencies.settings, name, operation, record.resources if record else (), outputs)
+    unfit = BLUEPRINTS[spec.blueprint].unsuitable(spec, place)
+    if unfit:
+        raise InvalidSpec([*before.faults, *unfit])
     placement = _placement_of(spec, record)
     plan = plan_for(spec.placed(placement), place)
     if record is None:
@@ -189,6 +193,7 @@ def record_of(
     # An earlier plan may have named other resources, which are still the environment's own.
     earlier = [one for one in known.resources if one.id and one.id.lower() not in now] if known else []
     kept = [replace(one, name=one.id, needs=(), reads=(), contained_in="") for one in earlier]
+    first, attached = ([one for one in kept if kind_of(one).attached is each] for each in (False, True))
     return EnvironmentRecord(
         name=plan.environment,
         blueprint=plan.blueprint,
@@ -198,7 +203,7 @@ def record_of(
         operation=plan.operation,
         requested_at=requested_at,
         owner_id=known.owner_id if known else owner_id_of(spec, caller),
-        resources=(*kept, *resources),
+        resources=(*first, *resources, *attached),  # deleted in reverse order
         depends_on=plan.depends_on,
         placement=placement if placement != spec.placements()[0] else None,
         health_checks=known.health_checks if known else (),

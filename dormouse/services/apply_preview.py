@@ -1,9 +1,16 @@
 """The dry run of a PUT: what applying the desired state would do, cost, and be refused."""
 
 import asyncio
+import json
+from typing import Any
 
+from pydantic_core import PydanticUndefined
+
+from dormouse import serialization
+from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.resources.graph import in_order
-from dormouse.resources.plan import Plan
+from dormouse.resources.plan import Plan, Resource
+from dormouse.resources.registry import with_implied
 from dormouse.services.apply import DesiredState, billing_of, plans_elsewhere
 from dormouse.services.costs.pricing import COVERS, price_of
 from dormouse.services.dependencies import Dependencies
@@ -42,7 +49,34 @@ async def preview_of(desired: DesiredState, dependencies: Dependencies) -> Apply
         refusals,
         survey.warnings,
         others,
+        plan.depends_on,
+        _spec_changes(desired.record.spec, desired.spec) if desired.record else (),
+        drift=await dependencies.environments.existing(_dropped(desired)),
     )
+
+
+def _spec_changes(recorded: str, asked: EnvironmentSpec) -> tuple[str, ...]:
+    """The fields of a spec whose values differ from the recorded ones; a field of a newer release had its default."""
+    fields = type(asked).model_fields
+    try:
+        known: Any = json.loads(recorded)
+    except ValueError:
+        known = None
+    before = known if isinstance(known, dict) else {}
+    now: dict[str, Any] = serialization.encode(asked)
+    return tuple(name for name, value in now.items() if before.get(name, _default(fields[name])) != value)
+
+
+def _default(field: Any) -> Any:
+    default = field.get_default(call_default_factory=True)
+    return None if default is PydanticUndefined else serialization.encode(default)
+
+
+def _dropped(desired: DesiredState) -> list[Resource]:
+    """The resources that specs so far have named, and this one does not."""
+    known = desired.record.resources if desired.record else ()
+    wanted = {one.id.lower() for one in with_implied(desired.plan)}
+    return [one for one in known if one.id.lower() not in wanted]
 
 
 def _action(name: str, existing: tuple[str, ...], plan: Plan) -> ResourceAction:

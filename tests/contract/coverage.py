@@ -6,7 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from local.azure.core import handlers
-from local.azure.providers.kinds import GROUP, KEY_VAULT, LOCK, MACHINE, ROLE, ROLE_DEFINITION, SUBNET
+from local.azure.providers.kinds import (
+    GROUP,
+    KEY_VAULT,
+    LOCK,
+    MACHINE,
+    ML_COMPUTE,
+    ML_JOB,
+    REGISTRY,
+    ROLE,
+    ROLE_DEFINITION,
+    SUBNET,
+)
 from local.azure.services.arm import kind_of
 from local.azure.services.dispatch import POWER
 from tests.contract import asked
@@ -40,6 +51,7 @@ OTHERS = {
     "Resource Graph": ("POST",),
     "Microsoft.Compute usages": ("GET",),
     "Microsoft.Compute skus": ("GET",),
+    "Microsoft.MachineLearningServices usages": ("GET",),
     "Microsoft.Storage checkNameAvailability": ("POST",),
     "Microsoft.ContainerRegistry checkNameAvailability": ("POST",),
     "Subscriptions, tenants, regions, providers, tags": ("GET",),
@@ -47,6 +59,9 @@ OTHERS = {
     LOCK: ("LIST",),
     ROLE_DEFINITION: ("LIST",),
     SUBNET: ("LIST",),
+    ML_JOB: ("LIST",),
+    f"{ML_COMPUTE}/listNodes": ("POST",),
+    "Metrics of ML workspaces": ("POST",),
     "Metrics of machines": ("POST",),
     "Metrics of one machine": ("GET",),
     "Key Vault secrets": ("GET", "PUT", "PATCH", "DELETE", "POST"),
@@ -54,6 +69,7 @@ OTHERS = {
     GROUP: ("PUT", "PATCH", "GET", "HEAD", "DELETE", "LIST"),
     f"{GROUP}/resources": ("LIST",),
     f"{MACHINE}/instanceView": ("GET",),
+    f"{REGISTRY}/importImage": ("POST",),
     **{f"{MACHINE}/{action}": ("POST",) for action in (*POWER.values(), "runCommand")},
 }
 
@@ -83,6 +99,7 @@ def place_of(recording: Recording) -> Place:
         ("deletedvaults", f"{KEY_VAULT} (deleted)"),
         ("/instanceview", f"{MACHINE}/instanceView"),
         ("/runcommand", f"{MACHINE}/runCommand"),
+        ("/importimage", f"{REGISTRY}/importImage"),
         *((f"/{action.lower()}", f"{MACHINE}/{action}") for action in POWER.values()),
     ):
         if op.endswith(mark) or (mark in op and mark in ("resourcegraph", "deletedvaults")):

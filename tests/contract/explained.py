@@ -257,6 +257,11 @@ EXPLAINED = (
         (r"value of value\[\]\.properties\.provisioningState: 'Failed', ours 'Succeeded'",),
     ),
     Explanation(
+        "the recorder took the digest of an image for an e-mail address, and replaced half of it",
+        ("4c566ee371c5",),
+        (r"status: 202, ours 400", r"header location: https:.*, ours none", r"extra: error"),
+    ),
+    Explanation(
         "the notebooks of this region were served from another one",
         ("1fb4e4217dcf",),
         (r"value of properties\.notebookInfo\.fqdn: .*westus2\.notebooks\.azure\.net', ours '.*westus3\.notebooks.*",),

@@ -10,8 +10,6 @@ from local.azure.providers import (
     blob_containers,
     custom_roles,
     identities,
-    machine_learning,
-    ml_contents,
     monitoring,
     network,
     network_use,
@@ -24,11 +22,14 @@ from local.azure.providers.common import Put, delete_later, found, shown
 from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
 from local.azure.providers.kinds import (
     ACCOUNT,
+    ACTION_GROUP,
     ADDRESS,
     BLOB_SERVICE,
+    BUDGET,
     COMPONENT,
     CONTAINER,
     DATASTORE,
+    DIAGNOSTIC_SETTING,
     DISK,
     EXTENSION,
     FIREWALL,
@@ -37,15 +38,19 @@ from local.azure.providers.kinds import (
     LOG_WORKSPACE,
     MACHINE,
     ML_COMPUTE,
+    ML_JOB,
     ML_WORKSPACE,
     NIC,
     REGISTRY,
     ROLE,
     ROLE_DEFINITION,
+    SMART_DETECTOR,
     SNAPSHOT,
     SUBNET,
     VNET,
 )
+from local.azure.providers.ml import computes, datastores, runs, workspaces
+from local.azure.providers.platform import alerts, budgets, diagnostics
 
 Handler = Callable[[World, ResourceId, Request], Answer]
 
@@ -102,9 +107,13 @@ PUT: dict[str, Put] = {
     LOG_WORKSPACE: monitoring.put_workspace,
     COMPONENT: monitoring.put_component,
     REGISTRY: registries.put_registry,
-    ML_WORKSPACE: machine_learning.put_workspace,
-    ML_COMPUTE: ml_contents.put_compute,
-    DATASTORE: ml_contents.put_datastore,
+    ML_WORKSPACE: workspaces.put_workspace,
+    ML_COMPUTE: computes.put_compute,
+    DATASTORE: datastores.put_datastore,
+    ACTION_GROUP: alerts.put_action_group,
+    SMART_DETECTOR: alerts.put_rule,
+    DIAGNOSTIC_SETTING: diagnostics.put,
+    BUDGET: budgets.put,
 }
 PATCH: dict[str, Handler] = {
     VNET: network.patch_tags,
@@ -114,19 +123,23 @@ PATCH: dict[str, Handler] = {
     ACCOUNT: storage.patch_tags,
     MACHINE: machines.patch_machine,
     DISK: resizing.patch_disk,
-    ML_WORKSPACE: machine_learning.patch_workspace,
-    ML_COMPUTE: ml_contents.patch_compute,
+    ML_WORKSPACE: workspaces.patch_workspace,
+    ML_COMPUTE: computes.patch_compute,
 }
 GET: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: blob_containers.get_container(world, rid),
     ROLE: lambda world, rid, _: roles.get(world, rid),
     ROLE_DEFINITION: lambda world, rid, _: custom_roles.get(world, rid),
-    DATASTORE: lambda world, rid, _: ml_contents.get_datastore(world, rid),
+    DATASTORE: lambda world, rid, _: datastores.get_datastore(world, rid),
+    ML_JOB: runs.get_job,
     SUBNET: network.get_subnet,
+    DIAGNOSTIC_SETTING: lambda world, rid, _: diagnostics.get(world, rid),
+    BUDGET: lambda world, rid, _: budgets.get(world, rid),
     MACHINE: _machine,
     EXTENSION: _extension,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
     **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
+    **dict.fromkeys((ACTION_GROUP, SMART_DETECTOR), _plain),
 }
 DELETE: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: blob_containers.delete_container(world, rid),
@@ -135,20 +148,24 @@ DELETE: dict[str, Handler] = {
     IDENTITY: lambda world, rid, _: identities.delete_identity(world, rid),
     LOG_WORKSPACE: monitoring.delete_workspace,
     REGISTRY: registries.delete_registry,
-    ML_WORKSPACE: machine_learning.delete_workspace,
-    ML_COMPUTE: ml_contents.delete_compute,
-    DATASTORE: lambda world, rid, _: ml_contents.delete_datastore(world, rid),
+    ML_WORKSPACE: workspaces.delete_workspace,
+    ML_COMPUTE: computes.delete_compute,
+    DATASTORE: lambda world, rid, _: datastores.delete_datastore(world, rid),
     COMPONENT: lambda world, rid, _: monitoring.delete_component(world, rid),
     MACHINE: machines.delete_machine,
+    BUDGET: budgets.delete,
+    DIAGNOSTIC_SETTING: lambda world, rid, _: diagnostics.delete(world, rid),
+    **dict.fromkeys((ACTION_GROUP, SMART_DETECTOR), alerts.delete),
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK), _delete),
 }
 LIST = frozenset(
     {VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT}
     | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE, DATASTORE}
+    | {ACTION_GROUP, SMART_DETECTOR}
 )
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
 # For these, deleting a missing resource is not an error.
 FORGETTABLE = frozenset(
     {MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT}
-    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ACTION_GROUP, SMART_DETECTOR}
 )

@@ -9,10 +9,12 @@ from local.azure.core.resource_ids import parse
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.throttling import policy_of
 from local.azure.core.world import SUBSCRIPTION, World
-from local.azure.providers import groups, machine_learning, registries, storage, vaults
+from local.azure.providers import groups, registries, storage, vaults
 from local.azure.providers.common import location_of
 from local.azure.providers.compute import catalogue, marketplace
+from local.azure.providers.containers import image_imports
 from local.azure.providers.kinds import GROUP
+from local.azure.providers.ml import quotas, workspaces
 from local.azure.services import dispatch, registration, resource_graph, subscriptions
 from local.azure.services.authorization import assignments, checks
 from local.azure.services.dispatch import canonical
@@ -131,11 +133,15 @@ def _polled(world: World, request: Request, path: str) -> Answer | None:
         return registries.poll(world, registry["id"], request)
     learning = ML_POLL.fullmatch(path)
     if learning:
-        return machine_learning.poll(world, learning["id"], request)
+        return workspaces.poll(world, learning["id"], request)
     if group:
         return groups.poll(world, group["token"], request)
     if match is None:
         return None
+    if match["provider"] == "Microsoft.ContainerRegistry":
+        imported = image_imports.poll(world, match["id"], request)
+        if imported is not None:
+            return imported
     if match["provider"] == "Microsoft.Storage":
         return storage.poll(world, match["id"], request)
     monitor = match["style"] == "operationResults" or request.query.get("monitor") == "true"
@@ -176,6 +182,10 @@ def _catalogue(world: World, request: Request, path: str) -> Answer | None:
     if usages and request.method == "GET":
         request.check_query()
         return catalogue.usages(world, usages["region"])
+    learning = quotas.PATH.fullmatch(path)
+    if learning and request.method == "GET":
+        request.check_query()
+        return quotas.usages(world, learning["region"])
     if SKUS.fullmatch(path) and request.method == "GET":
         return catalogue.skus(world, _region_in(request))
     image = marketplace.VERSIONS.fullmatch(path)

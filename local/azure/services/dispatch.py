@@ -10,10 +10,12 @@ from local.azure.core.world import World
 from local.azure.providers import authorization, blob_containers, custom_roles, network, roles
 from local.azure.providers.common import found, group_of, shown
 from local.azure.providers.compute import machine_lists, power
+from local.azure.providers.containers import image_imports
 from local.azure.providers.kinds import (
     BLOB_SERVICE,
     CONTAINER,
     DATASTORE,
+    DIAGNOSTIC_SETTING,
     DISK,
     EXTENSION,
     LOCK,
@@ -21,11 +23,15 @@ from local.azure.providers.kinds import (
     MACHINE,
     METRIC,
     ML_COMPUTE,
+    ML_JOB,
     ML_WORKSPACE,
+    REGISTRY,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
 )
+from local.azure.providers.ml import runs
+from local.azure.providers.platform import diagnostics
 from local.azure.services import classic_metrics
 
 POWER = {action.lower(): action for action in ("start", "deallocate", "powerOff", "restart")}
@@ -40,13 +46,15 @@ PARAMETERS_OF = {
     ("PUT", DATASTORE): ("skipvalidation",),
 }
 # These need no resource group to be deleted.
-OF_ANY_SCOPE = {ROLE: roles.delete, ROLE_DEFINITION: custom_roles.delete}
+OF_ANY_SCOPE = {ROLE: roles.delete, ROLE_DEFINITION: custom_roles.delete, DIAGNOSTIC_SETTING: diagnostics.delete}
 # Lists of things that are no resources of their own here.
 OTHER_LISTS = {
     LOCK: authorization.list_locks,
     ROLE_DEFINITION: authorization.list_role_definitions,
     SUBNET: network.list_subnets,
     METRIC: classic_metrics.answer,
+    ML_JOB: runs.list_jobs,
+    DIAGNOSTIC_SETTING: diagnostics.listed,
 }
 
 
@@ -99,6 +107,11 @@ def _action(world: World, request: Request, rid: ResourceId) -> Answer:
             return power.change(world, machine, POWER[action], request)
         if action == "runcommand":
             return power.run_command(world, machine, request)
+    if rid.type.lower() == f"{REGISTRY}/importImage".lower() and len(rid.names) == 1:
+        registry = ResourceId(rid.subscription, rid.group, "Microsoft.ContainerRegistry", ("registries",), rid.names)
+        return image_imports.begin(world, registry, request)
+    if rid.type.lower() == f"{ML_COMPUTE}/listNodes".lower() and len(rid.names) == len(rid.types) - 1:
+        return runs.list_nodes(world, ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names))
     raise not_simulated(f"POST {rid.type}")
 
 
