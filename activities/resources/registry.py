@@ -39,6 +39,11 @@ API: dict[str, ResourceApi] = {
     "token_access": ACCESS,
     "pipelines_agent": AGENT,
     "pool_access": POOL_ACCESS,
+    "private_dns_zone": arm(),
+    "dns_zone_link": arm(),
+    "private_endpoint": arm(),
+    "dns_zone_group": arm(),
+    "nat_gateway": arm(),
 }
 
 

@@ -10,6 +10,9 @@ from dormouse.resources.kinds import ResourceKind
 from dormouse.resources.network import NETWORK_INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, VIRTUAL_NETWORK
 from dormouse.resources.pipelines import PIPELINES_AGENT, POOL_ACCESS, TOKEN_ACCESS
 from dormouse.resources.plan import Plan, Resource
+from dormouse.resources.private_network.dns_zones import DNS_ZONE_LINK, PRIVATE_DNS_ZONE
+from dormouse.resources.private_network.endpoints import DNS_ZONE_GROUP, PRIVATE_ENDPOINT
+from dormouse.resources.private_network.nat_gateways import NAT_GATEWAY
 from dormouse.resources.storage import BLOB_CONTAINER, STORAGE_ACCOUNT
 
 RESOURCE_GROUP = ResourceKind(
@@ -44,6 +47,11 @@ KINDS: dict[str, ResourceKind] = {
         TOKEN_ACCESS,
         PIPELINES_AGENT,
         POOL_ACCESS,
+        PRIVATE_DNS_ZONE,
+        DNS_ZONE_LINK,
+        PRIVATE_ENDPOINT,
+        DNS_ZONE_GROUP,
+        NAT_GATEWAY,
     )
 }
 
