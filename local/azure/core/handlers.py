@@ -30,6 +30,9 @@ from local.azure.providers.kinds import (
     CONTAINER,
     DATASTORE,
     DISK,
+    DNS_LINK,
+    DNS_ZONE,
+    ENDPOINT,
     EXTENSION,
     FIREWALL,
     IDENTITY,
@@ -38,14 +41,18 @@ from local.azure.providers.kinds import (
     MACHINE,
     ML_COMPUTE,
     ML_WORKSPACE,
+    NAT_GATEWAY,
     NIC,
+    RECORDS,
     REGISTRY,
     ROLE,
     ROLE_DEFINITION,
     SNAPSHOT,
     SUBNET,
     VNET,
+    ZONE_GROUP,
 )
+from local.azure.providers.private_network import dns_zones, endpoints, nat_gateways, record_sets, zone_groups
 
 Handler = Callable[[World, ResourceId, Request], Answer]
 
@@ -105,12 +112,19 @@ PUT: dict[str, Put] = {
     ML_WORKSPACE: machine_learning.put_workspace,
     ML_COMPUTE: ml_contents.put_compute,
     DATASTORE: ml_contents.put_datastore,
+    DNS_ZONE: dns_zones.put_zone,
+    DNS_LINK: dns_zones.put_link,
+    ENDPOINT: endpoints.put_endpoint,
+    ZONE_GROUP: zone_groups.put_group,
+    NAT_GATEWAY: nat_gateways.put_gateway,
+    **dict.fromkeys(RECORDS, record_sets.put_record),
 }
 PATCH: dict[str, Handler] = {
     VNET: network.patch_tags,
     FIREWALL: network.patch_tags,
     ADDRESS: network.patch_tags,
     NIC: network.patch_tags,
+    NAT_GATEWAY: network.patch_tags,
     ACCOUNT: storage.patch_tags,
     MACHINE: machines.patch_machine,
     DISK: resizing.patch_disk,
@@ -125,7 +139,9 @@ GET: dict[str, Handler] = {
     SUBNET: network.get_subnet,
     MACHINE: _machine,
     EXTENSION: _extension,
+    **dict.fromkeys(RECORDS, record_sets.get_record),
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
+    **dict.fromkeys((DNS_ZONE, DNS_LINK, ENDPOINT, ZONE_GROUP, NAT_GATEWAY), _shown),
     **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
 }
 DELETE: dict[str, Handler] = {
@@ -140,15 +156,22 @@ DELETE: dict[str, Handler] = {
     DATASTORE: lambda world, rid, _: ml_contents.delete_datastore(world, rid),
     COMPONENT: lambda world, rid, _: monitoring.delete_component(world, rid),
     MACHINE: machines.delete_machine,
-    **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK), _delete),
+    DNS_ZONE: dns_zones.delete_zone,
+    DNS_LINK: dns_zones.delete_link,
+    ENDPOINT: endpoints.delete_endpoint,
+    ZONE_GROUP: zone_groups.delete_group,
+    **dict.fromkeys(RECORDS, record_sets.delete_record),
+    **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK, NAT_GATEWAY), _delete),
 }
 LIST = frozenset(
     {VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT}
     | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE, DATASTORE}
+    | {DNS_ZONE, DNS_LINK, ENDPOINT, ZONE_GROUP, NAT_GATEWAY, *RECORDS}
 )
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
 # For these, deleting a missing resource is not an error.
 FORGETTABLE = frozenset(
     {MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT}
     | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY}
+    | {DNS_ZONE, DNS_LINK, ENDPOINT, ZONE_GROUP, NAT_GATEWAY, *RECORDS}
 )

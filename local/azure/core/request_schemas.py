@@ -5,6 +5,7 @@ from typing import Any
 
 from local.azure.core.network_schemas import NETWORK
 from local.azure.core.platform_schemas import PLATFORM
+from local.azure.core.private_network_schemas import PRIVATE_NETWORK
 from local.azure.core.responses import not_simulated
 from local.azure.core.schema_parts import ANY, NOTHING, PART, READ_ONLY, TAGGED, Only
 from local.azure.providers.kinds import (
@@ -101,6 +102,7 @@ ACCOUNT_PROPERTIES: dict[str, Any] = {
 ASKED: dict[str, Mapping[str, Any]] = {
     **PLATFORM,
     **NETWORK,
+    **PRIVATE_NETWORK,
     GROUP: {**TAGGED, "managedBy": ANY, "properties": ANY},
     ACCOUNT: {
         **TAGGED,

@@ -15,6 +15,8 @@ from local.azure.providers.kinds import (
     CONTAINER,
     DATASTORE,
     DISK,
+    DNS_LINK,
+    DNS_ZONE,
     EXTENSION,
     LOCK,
     LOG_WORKSPACE,
@@ -22,10 +24,12 @@ from local.azure.providers.kinds import (
     METRIC,
     ML_COMPUTE,
     ML_WORKSPACE,
+    RECORDS,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
 )
+from local.azure.providers.private_network import record_sets
 from local.azure.services import classic_metrics
 
 POWER = {action.lower(): action for action in ("start", "deallocate", "powerOff", "restart")}
@@ -47,7 +51,10 @@ OTHER_LISTS = {
     ROLE_DEFINITION: authorization.list_role_definitions,
     SUBNET: network.list_subnets,
     METRIC: classic_metrics.answer,
+    **dict.fromkeys(RECORDS, record_sets.list_records),
 }
+# Of these, one state can be asked for.
+CONDITIONAL = frozenset({DNS_ZONE, DNS_LINK, *RECORDS})
 
 
 def answer(world: World, request: Request, rid: ResourceId) -> Answer:
@@ -55,7 +62,7 @@ def answer(world: World, request: Request, rid: ResourceId) -> Answer:
     if request.method == "GET" and rid.collection:
         return _listed(world, request, rid)
     request.check_query(*PARAMETERS.get(request.method, ()), *PARAMETERS_OF.get((request.method, rid.type), ()))
-    _check_conditions(request)
+    _check_conditions(request, rid)
     if request.method == "POST":
         return _action(world, request, rid)
     if rid.collection:
@@ -130,14 +137,16 @@ def _listed(world: World, request: Request, rid: ResourceId) -> Answer:
     return Answer(200, {"value": seen})
 
 
-def _check_conditions(request: Request) -> None:
+def _check_conditions(request: Request, rid: ResourceId) -> None:
     """Raise a refusal for a conditional request, which must not be carried out whatever the condition."""
     given = [name for name in ("If-Match", "If-None-Match") if request.headers.get(name)]
-    if given:
+    if given and rid.type not in CONDITIONAL:
         raise not_simulated(f"the header {given[0]} of {request.method}")
 
 
 def _check_name(rid: ResourceId) -> None:
+    if rid.type in RECORDS:
+        return  # names of hosts, "@" and "*"
     if rid.provider in ("Microsoft.Network", "Microsoft.Compute") and not (
         NAME.fullmatch(rid.name) and len(rid.name) <= LONGEST_NAME
     ):
