@@ -10,6 +10,15 @@ from dormouse.resources.kinds import ResourceKind
 from dormouse.resources.network import NETWORK_INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, VIRTUAL_NETWORK
 from dormouse.resources.pipelines import PIPELINES_AGENT, POOL_ACCESS, TOKEN_ACCESS
 from dormouse.resources.plan import Plan, Resource
+from dormouse.resources.platform.identities import USER_ASSIGNED_IDENTITY
+from dormouse.resources.platform.monitoring import (
+    ACTION_GROUP,
+    APPLICATION_INSIGHTS,
+    LOG_WORKSPACE,
+    SMART_DETECTOR_RULE,
+)
+from dormouse.resources.platform.registries import CONTAINER_REGISTRY
+from dormouse.resources.platform.vaults import KEY_VAULT
 from dormouse.resources.private_network.dns_zones import DNS_ZONE_LINK, PRIVATE_DNS_ZONE
 from dormouse.resources.private_network.endpoints import DNS_ZONE_GROUP, PRIVATE_ENDPOINT
 from dormouse.resources.private_network.nat_gateways import NAT_GATEWAY
@@ -52,6 +61,13 @@ KINDS: dict[str, ResourceKind] = {
         PRIVATE_ENDPOINT,
         DNS_ZONE_GROUP,
         NAT_GATEWAY,
+        USER_ASSIGNED_IDENTITY,
+        CONTAINER_REGISTRY,
+        KEY_VAULT,
+        LOG_WORKSPACE,
+        APPLICATION_INSIGHTS,
+        SMART_DETECTOR_RULE,
+        ACTION_GROUP,
     )
 }
 

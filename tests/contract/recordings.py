@@ -44,6 +44,9 @@ SERVED = re.compile(
             r"\w+ \[(?:rg|sub)\]/microsoft\.network/natgateways(?:/\{\})?$",
             r"\w+ \[(?:rg|sub)\]/microsoft\.network/privatednszones(?:/\{\}(?:/\w+(?:/\{\})?)?)?$",
             r"\w+ \[(?:rg|sub)\]/microsoft\.network/privateendpoints(?:/\{\}(?:/privatednszonegroups(?:/\{\})?)?)?$",
+            r"(?:GET|PUT|DELETE) \[rg\]/microsoft\.insights/actiongroups(?:/\{\})?$",
+            r"\w+ \[res\]/microsoft\.insights/diagnosticsettings(?:/\{\})?$",
+            r"\w+ \[rg\]/microsoft\.alertsmanagement/smartdetectoralertrules(?:/\{\})?$",
         )
     ),
     re.IGNORECASE,

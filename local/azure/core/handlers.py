@@ -24,11 +24,14 @@ from local.azure.providers.common import Put, delete_later, found, shown
 from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
 from local.azure.providers.kinds import (
     ACCOUNT,
+    ACTION_GROUP,
     ADDRESS,
     BLOB_SERVICE,
+    BUDGET,
     COMPONENT,
     CONTAINER,
     DATASTORE,
+    DIAGNOSTIC_SETTING,
     DISK,
     DNS_LINK,
     DNS_ZONE,
@@ -47,11 +50,13 @@ from local.azure.providers.kinds import (
     REGISTRY,
     ROLE,
     ROLE_DEFINITION,
+    SMART_DETECTOR,
     SNAPSHOT,
     SUBNET,
     VNET,
     ZONE_GROUP,
 )
+from local.azure.providers.platform import alerts, budgets, diagnostics
 from local.azure.providers.private_network import dns_zones, endpoints, nat_gateways, record_sets, zone_groups
 
 Handler = Callable[[World, ResourceId, Request], Answer]
@@ -118,6 +123,10 @@ PUT: dict[str, Put] = {
     ZONE_GROUP: zone_groups.put_group,
     NAT_GATEWAY: nat_gateways.put_gateway,
     **dict.fromkeys(RECORDS, record_sets.put_record),
+    ACTION_GROUP: alerts.put_action_group,
+    SMART_DETECTOR: alerts.put_rule,
+    DIAGNOSTIC_SETTING: diagnostics.put,
+    BUDGET: budgets.put,
 }
 PATCH: dict[str, Handler] = {
     VNET: network.patch_tags,
@@ -137,12 +146,15 @@ GET: dict[str, Handler] = {
     ROLE_DEFINITION: lambda world, rid, _: custom_roles.get(world, rid),
     DATASTORE: lambda world, rid, _: ml_contents.get_datastore(world, rid),
     SUBNET: network.get_subnet,
+    DIAGNOSTIC_SETTING: lambda world, rid, _: diagnostics.get(world, rid),
+    BUDGET: lambda world, rid, _: budgets.get(world, rid),
     MACHINE: _machine,
     EXTENSION: _extension,
     **dict.fromkeys(RECORDS, record_sets.get_record),
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
     **dict.fromkeys((DNS_ZONE, DNS_LINK, ENDPOINT, ZONE_GROUP, NAT_GATEWAY), _shown),
     **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
+    **dict.fromkeys((ACTION_GROUP, SMART_DETECTOR), _plain),
 }
 DELETE: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: blob_containers.delete_container(world, rid),
@@ -162,16 +174,20 @@ DELETE: dict[str, Handler] = {
     ZONE_GROUP: zone_groups.delete_group,
     **dict.fromkeys(RECORDS, record_sets.delete_record),
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK, NAT_GATEWAY), _delete),
+    BUDGET: budgets.delete,
+    DIAGNOSTIC_SETTING: lambda world, rid, _: diagnostics.delete(world, rid),
+    **dict.fromkeys((ACTION_GROUP, SMART_DETECTOR), alerts.delete),
 }
 LIST = frozenset(
     {VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT}
     | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE, DATASTORE}
     | {DNS_ZONE, DNS_LINK, ENDPOINT, ZONE_GROUP, NAT_GATEWAY, *RECORDS}
+    | {ACTION_GROUP, SMART_DETECTOR}
 )
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
 # For these, deleting a missing resource is not an error.
 FORGETTABLE = frozenset(
     {MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT}
-    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY}
     | {DNS_ZONE, DNS_LINK, ENDPOINT, ZONE_GROUP, NAT_GATEWAY, *RECORDS}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ACTION_GROUP, SMART_DETECTOR}
 )

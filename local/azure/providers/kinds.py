@@ -31,3 +31,7 @@ ENDPOINT = "Microsoft.Network/privateEndpoints"
 ZONE_GROUP = f"{ENDPOINT}/privateDnsZoneGroups"
 NAT_GATEWAY = "Microsoft.Network/natGateways"
 RECORDS = tuple(f"{DNS_ZONE}/{kind}" for kind in ("A", "AAAA", "CNAME", "MX", "PTR", "SOA", "SRV", "TXT"))
+ACTION_GROUP = "Microsoft.Insights/actionGroups"
+SMART_DETECTOR = "microsoft.alertsManagement/smartDetectorAlertRules"
+DIAGNOSTIC_SETTING = "Microsoft.Insights/diagnosticSettings"
+BUDGET = "Microsoft.Consumption/budgets"

@@ -14,6 +14,7 @@ from local.azure.providers.kinds import (
     BLOB_SERVICE,
     CONTAINER,
     DATASTORE,
+    DIAGNOSTIC_SETTING,
     DISK,
     DNS_LINK,
     DNS_ZONE,
@@ -29,6 +30,7 @@ from local.azure.providers.kinds import (
     ROLE_DEFINITION,
     SUBNET,
 )
+from local.azure.providers.platform import diagnostics
 from local.azure.providers.private_network import record_sets
 from local.azure.services import classic_metrics
 
@@ -44,7 +46,7 @@ PARAMETERS_OF = {
     ("PUT", DATASTORE): ("skipvalidation",),
 }
 # These need no resource group to be deleted.
-OF_ANY_SCOPE = {ROLE: roles.delete, ROLE_DEFINITION: custom_roles.delete}
+OF_ANY_SCOPE = {ROLE: roles.delete, ROLE_DEFINITION: custom_roles.delete, DIAGNOSTIC_SETTING: diagnostics.delete}
 # Lists of things that are no resources of their own here.
 OTHER_LISTS = {
     LOCK: authorization.list_locks,
@@ -52,6 +54,7 @@ OTHER_LISTS = {
     SUBNET: network.list_subnets,
     METRIC: classic_metrics.answer,
     **dict.fromkeys(RECORDS, record_sets.list_records),
+    DIAGNOSTIC_SETTING: diagnostics.listed,
 }
 # Of these, one state can be asked for.
 CONDITIONAL = frozenset({DNS_ZONE, DNS_LINK, *RECORDS})
