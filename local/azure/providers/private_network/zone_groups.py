@@ -13,7 +13,7 @@ from local.azure.core.world import World
 from local.azure.providers.common import FAREWELLS, VIEWS, Body, found, live_group_of, referenced, shown
 from local.azure.providers.kinds import ZONE_GROUP
 from local.azure.providers.network import etag_of
-from local.azure.providers.private_network.endpoints import addresses_of
+from local.azure.providers.private_network.cards import addresses_of
 from local.azure.providers.private_network.names import record_name
 from local.azure.providers.private_network.record_sets import record
 
