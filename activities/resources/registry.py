@@ -18,6 +18,8 @@ from activities.resources.identity import ROLE_ASSIGNMENT
 from activities.resources.keyvault import PASSWORD
 from activities.resources.permissions import rights_suffice
 from activities.resources.pipelines import ACCESS, AGENT, POOL_ACCESS
+from activities.resources.platform.budgets import BUDGET
+from activities.resources.platform.custom_roles import CUSTOM_ROLE
 from activities.resources.platform.monitoring import ADDED_BY_AZURE, LOG_WORKSPACE
 from activities.resources.platform.registries import registry_names_are_free
 from activities.resources.platform.vaults import KEY_VAULT
@@ -54,6 +56,9 @@ API: dict[str, ResourceApi] = {
     "application_insights": arm(),
     "smart_detector_rule": ADDED_BY_AZURE,
     "action_group": ADDED_BY_AZURE,
+    "custom_role": CUSTOM_ROLE,
+    "diagnostic_setting": arm(),
+    "budget": BUDGET,
 }
 
 

@@ -10,6 +10,9 @@ from dormouse.resources.kinds import ResourceKind
 from dormouse.resources.network import NETWORK_INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, VIRTUAL_NETWORK
 from dormouse.resources.pipelines import PIPELINES_AGENT, POOL_ACCESS, TOKEN_ACCESS
 from dormouse.resources.plan import Plan, Resource
+from dormouse.resources.platform.budgets import BUDGET
+from dormouse.resources.platform.custom_roles import CUSTOM_ROLE
+from dormouse.resources.platform.diagnostics import DIAGNOSTIC_SETTING
 from dormouse.resources.platform.identities import USER_ASSIGNED_IDENTITY
 from dormouse.resources.platform.monitoring import (
     ACTION_GROUP,
@@ -68,6 +71,9 @@ KINDS: dict[str, ResourceKind] = {
         APPLICATION_INSIGHTS,
         SMART_DETECTOR_RULE,
         ACTION_GROUP,
+        CUSTOM_ROLE,
+        DIAGNOSTIC_SETTING,
+        BUDGET,
     )
 }
 
