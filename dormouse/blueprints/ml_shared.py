@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
+from dormouse.blueprints.private_access import PrivateAccess, private_access, private_faults
 from dormouse.blueprints.spec import EnvironmentSpec, Part
 from dormouse.errors import Fault
 from dormouse.resources.identity import STORAGE_BLOB_DATA_CONTRIBUTOR, role_assignment_to
@@ -17,6 +18,7 @@ from dormouse.resources.platform.model_developers import model_developer, model_
 from dormouse.resources.platform.monitoring import NO_QUOTA, application_insights, log_workspace
 from dormouse.resources.platform.registries import ACR_PULL, ACR_PUSH, container_registry
 from dormouse.resources.platform.vaults import key_vault
+from dormouse.resources.private_network.private_links import BLOB, DFS, FILE, REGISTRY, VAULT, WORKSPACE, closed
 from dormouse.resources.storage import STORAGE, blob_container, storage_account
 from dormouse.resources.target import DeploymentTarget, resource_group
 from dormouse.text.doc import doc
@@ -27,6 +29,7 @@ STORAGE_BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR = "69566ab7-960f-475b-8e7c-b3118f30c6bd"
 DATA = "data"
 STAGING, HEALTHY = "staging", "healthy"
+PREMIUM = "Premium"
 # The services of an account that have logs of their own.
 BLOBS = "/blobServices/default"
 STAGE_TAG = "dormouse-stage"
@@ -40,6 +43,8 @@ OBJECT_ID = Matching(
     "an object ID of Microsoft Entra in lower case, such as 0d0e5e00-0000-4000-8000-0000000000a1",
 )
 EMAIL = Matching(r"[^@\s,;]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", "an e-mail address, such as ml@contoso.com")
+# What has endpoints in a private network, and for what.
+GROUPS = {STORAGE: (BLOB, FILE), DATA: (BLOB, DFS), VAULT: (VAULT,), STAGING: (REGISTRY,), HEALTHY: (REGISTRY,)}
 PERSON = "0d0e5e00-0000-4000-8000-0000000000a1"
 
 
@@ -120,13 +125,29 @@ class MLSharedSpec(EnvironmentSpec):
         doc("The groups whose members are model developers: their object IDs.", []),
     ] = ()
     logs: Annotated[Logs, doc("The logs.", {"retention_days": 90})] = Logs()
+    private_network: Annotated[
+        PrivateAccess | None,
+        doc("The private network; null to leave access from public networks on.", {"nat_gateway": True}),
+    ] = None
     budget: Annotated[Budget | None, doc("The monthly budget; null for none.", {"amount": 500.0})] = None
 
     def misfits(self) -> Sequence[Fault]:
-        """The faults of principals that are users and groups at once."""
+        """The faults of principals that are users and groups at once, and of what does not fit into a private network."""
         both = sorted({*self.developers} & {*self.developer_groups})
         detail = "also names {one}, which is in developers"
-        return [*super().misfits(), *(Fault("/developer_groups", detail.format(one=one)) for one in both)]
+        return [
+            *super().misfits(),
+            *(Fault("/developer_groups", detail.format(one=one)) for one in both),
+            *(private_faults(self.private_network) if self.private_network else ()),
+            *(_tiers(self.registries) if self.private_network else ()),
+        ]
+
+
+def _tiers(registries: Sequence[Registry]) -> Iterator[Fault]:
+    """https://learn.microsoft.com/azure/container-registry/container-registry-private-link"""
+    for place, one in enumerate(registries):
+        if one.sku != PREMIUM:
+            yield Fault(f"/registries/{place}/sku", f"is {one.sku}; a private network needs {PREMIUM} registries")
 
 
 def ml_shared(spec: MLSharedSpec, target: DeploymentTarget) -> Sequence[Resource]:
@@ -134,6 +155,11 @@ def ml_shared(spec: MLSharedSpec, target: DeploymentTarget) -> Sequence[Resource
     logs = log_workspace(target, spec.stage, spec.logs.retention_days, spec.logs.daily_quota_gb or NO_QUOTA)
     vault, storage, data = key_vault(target), storage_account(target), storage_account(target, DATA)
     registries: dict[str, Resource] = {one.name: container_registry(target, one.name, one.sku) for one in spec.registries}
+    private = spec.private_network
+    if private:
+        vault, storage, data = closed(vault), closed(storage), closed(data)
+        registries = {name: closed(one) for name, one in registries.items()}
+    shared = {STORAGE: storage, DATA: data, VAULT: vault, **registries}
     logged = [
         diagnostic_setting(vault, logs),
         *(diagnostic_setting(account, logs, BLOBS) for account in (storage, data)),
@@ -150,8 +176,9 @@ def ml_shared(spec: MLSharedSpec, target: DeploymentTarget) -> Sequence[Resource
         application_insights(target, logs, spec.stage),
         vault,
         *logged,
+        *(private_access(private, target, shared, GROUPS, (WORKSPACE,)) if private else ()),
         *([budget(target, spec.budget.amount, spec.budget.emails)] if spec.budget else []),
-        *_people(spec, target, {STORAGE: storage, DATA: data, **registries}),
+        *_people(spec, target, shared),
     ]
     return [_of_stage(one, spec.stage) for one in resources]
 

@@ -4,7 +4,7 @@ Groups and zones: https://learn.microsoft.com/azure/private-link/private-endpoin
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dormouse.resources.network import VIRTUAL_NETWORK, in_group
@@ -95,6 +95,23 @@ def private_links(target: DeploymentTarget, of: Resource, groups: Iterable[str],
         waits = tuple(name for zone in zones for name in network.zone_needs.get(zone, ()))
         made += [endpoint, dns_zone_group(endpoint, zones, waits)]
     return made
+
+
+def closed(resource: Resource) -> Resource:
+    """The resource without access from public networks, so that only its private endpoints lead to it."""
+    properties = {**resource.body["properties"], "publicNetworkAccess": "Disabled"}
+    return replace(resource, body={**resource.body, "properties": properties})
+
+
+def network_of_parent(outputs: Mapping[str, Mapping[str, str]], parent: str, subnet: str) -> PrivateNetwork | None:
+    """The private network of an environment that this one depends on, from its outputs; None if it has none.
+
+    `subnet` is the name of a subnet for endpoints there, as `subnets_network` got it.
+    """
+    if "network" not in outputs:
+        return None
+    zones = {zone: outputs[_name_of(zone)]["id"] for zone in _zones(ZONES_OF) if _name_of(zone) in outputs}
+    return PrivateNetwork(f"{outputs['network']['id']}/subnets/{subnet}-{parent}", zones)
 
 
 def _zones(groups: Iterable[str]) -> tuple[str, ...]:

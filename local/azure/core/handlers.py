@@ -57,7 +57,13 @@ from local.azure.providers.kinds import (
     ZONE_GROUP,
 )
 from local.azure.providers.platform import alerts, budgets, diagnostics
-from local.azure.providers.private_network import dns_zones, endpoints, nat_gateways, record_sets, zone_groups
+from local.azure.providers.private_network import (
+    dns_zones,
+    endpoints,
+    nat_gateways,
+    record_sets,
+    zone_groups,
+)
 
 Handler = Callable[[World, ResourceId, Request], Answer]
 

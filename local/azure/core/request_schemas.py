@@ -86,7 +86,7 @@ ACCOUNT_PROPERTIES: dict[str, Any] = {
     **READ_ONLY,
     **dict.fromkeys(("minimumTlsVersion", "allowBlobPublicAccess", "allowSharedKeyAccess", "supportsHttpsTrafficOnly"), ANY),
     **dict.fromkeys(("accessTier", "allowCrossTenantReplication", "defaultToOAuthAuthentication"), ANY),
-    "publicNetworkAccess": Only("Enabled"),
+    "publicNetworkAccess": Only("Enabled", "Disabled"),
     "networkAcls": {
         "defaultAction": Only("Allow"),
         "bypass": ANY,
@@ -159,7 +159,7 @@ ASKED: dict[str, Mapping[str, Any]] = {
             **dict.fromkeys(("enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment"), ANY),
             "accessPolicies": NOTHING,
             "enableSoftDelete": Only(True),
-            "publicNetworkAccess": Only("Enabled"),
+            "publicNetworkAccess": Only("Enabled", "Disabled"),
             "createMode": Only("default", "recover"),
             "vaultUri": ANY,
         },

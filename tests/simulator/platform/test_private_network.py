@@ -151,6 +151,8 @@ def test_an_endpoint_has_a_card_an_approved_connection_and_the_public_name(azure
     assert (state["status"], state["description"]) == ("Approved", "Auto-Approved")
     (config,) = seen["customDnsConfigs"]
     assert config == {"fqdn": "stlab.blob.core.windows.net", "ipAddresses": ["10.0.0.4"]}
+    (connection,) = get(azure, ACCOUNT, "2023-05-01")["properties"]["privateEndpointConnections"]
+    assert connection["properties"]["privateEndpoint"]["id"] == f"{ENDPOINTS}/pe"
     card = get(azure, f"{NETWORK}/networkInterfaces/pe-nic")
     assert card["managedBy"] == f"{ENDPOINTS}/pe"
     assert code(delete(azure, card["id"])) == (400, "NicInUseWithPrivateEndpoint")
