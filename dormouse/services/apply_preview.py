@@ -4,8 +4,8 @@ import asyncio
 
 from dormouse.resources.graph import in_order
 from dormouse.resources.plan import Plan
-from dormouse.services.apply import DesiredState, billing_of, plans_elsewhere
-from dormouse.services.costs.pricing import COVERS, price_of
+from dormouse.services.apply import DesiredState, plans_elsewhere
+from dormouse.services.costs.pricing import billed_in_plan, price_of
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.operations import RefusalView
 from dormouse.services.views.previews import ApplyPreview, Change, PlannedAlternative, PlannedResource, ResourceAction
@@ -14,8 +14,9 @@ from dormouse.services.views.previews import ApplyPreview, Change, PlannedAltern
 async def preview_of(desired: DesiredState, dependencies: Dependencies) -> ApplyPreview:
     """What applying the desired state would do; nothing is changed."""
     plan = desired.plan
+    billed = billed_in_plan(plan)
     cost, survey = await asyncio.gather(
-        price_of(plan.region, billing_of(plan), dependencies), dependencies.survey.of(plan, new=desired.record is None)
+        price_of(plan.region, billed, dependencies), dependencies.survey.of(plan, new=desired.record is None)
     )
     resources = tuple(
         PlannedResource(one.name, one.kind, one.id or None, one.needs, _action(one.name, survey.existing, plan))
@@ -23,11 +24,11 @@ async def preview_of(desired: DesiredState, dependencies: Dependencies) -> Apply
     )
     refusals = tuple(RefusalView.of(refusal) for refusal in survey.refusals)
     would: Change = "nothing" if desired.existing and not desired.changes else "change" if survey.existing else "create"
-    monthly = cost.a_month if cost else None
+    monthly = cost.running.a_month if cost.running else None
     elsewhere = plans_elsewhere(desired)
-    prices = await asyncio.gather(*(price_of(one.region, billing_of(one), dependencies) for _, one in elsewhere))
+    prices = await asyncio.gather(*(price_of(one.region, billed_in_plan(one), dependencies) for _, one in elsewhere))
     others = tuple(
-        PlannedAlternative(where.region, where.size or None, where.zone or None, price)
+        PlannedAlternative(where.region, where.size or None, where.zone or None, price.running)
         for (where, _), price in zip(elsewhere, prices, strict=True)
     )
     return ApplyPreview(
@@ -36,12 +37,15 @@ async def preview_of(desired: DesiredState, dependencies: Dependencies) -> Apply
         plan.region,
         would,
         resources,
-        cost,
+        cost.running,
         monthly,
-        COVERS,
+        billed.covers,
         refusals,
         survey.warnings,
         others,
+        cost.asleep,
+        cost.unpriced,
+        billed.by_use,
     )
 
 

@@ -1,5 +1,6 @@
 """Private DNS zones, and their links to virtual networks."""
 
+from dormouse.resources.billing.meters import DNS_ZONE, Charge
 from dormouse.resources.kinds import ResourceKind
 from dormouse.resources.network import VNETS, in_group
 from dormouse.resources.plan import Resource
@@ -30,6 +31,15 @@ def dns_zone_link(target: DeploymentTarget, zone: Resource, network: Resource) -
     return Resource(f"{zone.name}-link", DNS_ZONE_LINK.name, path, target.located(body), needs=needs, contained_in="group")
 
 
-PRIVATE_DNS_ZONE = ResourceKind("private_dns_zone", ZONES, API_VERSION, actions=POLLS)
+PRIVATE_DNS_ZONE = ResourceKind(
+    "private_dns_zone",
+    ZONES,
+    API_VERSION,
+    checks=("cost_is_allowed",),
+    charges=lambda resource: (Charge.of(DNS_ZONE),),
+    charged="by the month as long as it exists",
+    by_use="DNS queries",
+    actions=POLLS,
+)
 # https://learn.microsoft.com/azure/dns/dns-protect-private-zones-recordsets
 DNS_ZONE_LINK = ResourceKind("dns_zone_link", LINKS, API_VERSION, actions=(f"{VNETS}/join/action", *POLLS))

@@ -5,6 +5,8 @@ https://learn.microsoft.com/azure/private-link/private-endpoint-overview
 
 from collections.abc import Mapping, Sequence
 
+from dormouse.resources.billing.meters import PRIVATE_ENDPOINT as METER
+from dormouse.resources.billing.meters import Charge
 from dormouse.resources.kinds import Observed, Outputs, ResourceKind
 from dormouse.resources.network import NETWORK_INTERFACE, NICS, VNETS, in_group
 from dormouse.resources.network import POLLS as NETWORK_POLLS
@@ -105,6 +107,10 @@ PRIVATE_ENDPOINT = ResourceKind(
     outputs=_addresses,
     problem=_connection,
     implied=_card,
+    checks=("cost_is_allowed",),
+    charges=lambda resource: (Charge.of(METER),),
+    charged="by the hour as long as it exists",
+    by_use="traffic of private endpoints",
     actions=(f"{VNETS}/subnets/join/action", *APPROVALS, *NETWORK_POLLS),
 )
 # The linked action: https://github.com/Azure/data-landing-zone/issues/203

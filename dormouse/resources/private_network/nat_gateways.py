@@ -3,6 +3,8 @@
 https://learn.microsoft.com/azure/nat-gateway/nat-overview
 """
 
+from dormouse.resources.billing.meters import NAT_GATEWAY as METER
+from dormouse.resources.billing.meters import Charge
 from dormouse.resources.kinds import ResourceKind
 from dormouse.resources.network import ADDRESSES, POLLS, in_group
 from dormouse.resources.plan import Resource
@@ -21,5 +23,12 @@ def nat_gateway(target: DeploymentTarget, address: Resource) -> Resource:
 
 # A subnet that names a gateway joins it: https://learn.microsoft.com/azure/role-based-access-control/permissions/networking
 NAT_GATEWAY = ResourceKind(
-    "nat_gateway", GATEWAYS, API_VERSION, actions=(f"{GATEWAYS}/join/action", f"{ADDRESSES}/join/action", *POLLS)
+    "nat_gateway",
+    GATEWAYS,
+    API_VERSION,
+    checks=("cost_is_allowed",),
+    charges=lambda resource: (Charge.of(METER),),
+    charged="by the hour as long as it exists",
+    by_use="traffic of NAT gateways",
+    actions=(f"{GATEWAYS}/join/action", f"{ADDRESSES}/join/action", *POLLS),
 )
