@@ -114,7 +114,7 @@ def print_environments(page: Fields) -> None:
 
 def print_environment(environment: Fields) -> None:
     """Print one environment."""
-    billed = "while it runs" if environment.get("billed") else "while it runs; not now"
+    billed = "billed" if environment.get("billed") else "not billed now"
     print_fields(
         [
             ("name", environment.get("name")),
