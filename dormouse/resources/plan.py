@@ -6,6 +6,9 @@ from typing import Any
 
 from dormouse.resources.features import GuestSetup
 
+# The settings of a resource that stays when its environment is deleted.
+KEPT = {"keep": "true"}
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:

@@ -21,7 +21,7 @@ from dormouse.services.views.costs import EnvironmentCosts
 from dormouse.services.views.machines import CurrentHold, CurrentLease
 from dormouse.services.views.money import ASLEEP, BY_USE, UNPRICED, Money
 from dormouse.services.views.placements import PlacementView
-from dormouse.services.views.resources import EndpointView, ResourceView, SecretView
+from dormouse.services.views.resources import DROPPED, EndpointView, ResourceView, SecretView
 from dormouse.services.views.schema import HOLD, LEASE, NOON, OPERATION, Moment, moment_of, schema
 from dormouse.text.doc import doc
 
@@ -86,6 +86,7 @@ class EnvironmentView:
     price_asleep_per_hour: Annotated[Money | None, ASLEEP] = None
     unpriced: Annotated[tuple[str, ...], UNPRICED] = ()
     billed_by_use: Annotated[tuple[str, ...], BY_USE] = ()
+    drift: Annotated[tuple[str, ...], DROPPED] = ()
 
 
 @schema("EnvironmentList")
@@ -144,6 +145,7 @@ async def environment_view_of(
         price_asleep_per_hour=price.asleep,
         unpriced=price.unpriced,
         billed_by_use=others.by_use,
+        drift=seen.dropped if seen else (),
     )
 
 

@@ -9,6 +9,7 @@ from dormouse.lifecycle import State, Verb
 from dormouse.services.views.money import ASLEEP, BY_USE, UNPRICED, Money
 from dormouse.services.views.operations import RefusalView
 from dormouse.services.views.placements import REGION, SIZE, ZONE
+from dormouse.services.views.resources import DROPPED
 from dormouse.services.views.schema import OPERATION, SECRET, VM, schema
 from dormouse.text.doc import doc
 
@@ -75,6 +76,7 @@ class ApplyPreview:
     price_asleep_per_hour: Annotated[Money | None, ASLEEP] = None
     unpriced: Annotated[tuple[str, ...], UNPRICED] = ()
     billed_by_use: Annotated[tuple[str, ...], BY_USE] = ()
+    drift: Annotated[tuple[str, ...], DROPPED] = ()
 
 
 @schema("PowerPreview")

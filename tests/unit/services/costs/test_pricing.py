@@ -60,7 +60,8 @@ def test_what_has_no_known_price_is_named_and_makes_the_sum_a_lower_bound(
 
 
 def test_without_any_known_price_there_is_no_sum() -> None:
-    for known in (None, {}):
+    nothing: list[Mapping[str, float] | None] = [None, {}]
+    for known in nothing:
         price = priced(known, Billed((PriceQuery("a"),), FEES))
         assert (price.running, price.asleep) == (None, None)
         assert price.unpriced == ("a", ADDRESS.name, DNS_ZONE.name)
