@@ -26,7 +26,6 @@ CONNECTIONS = ("privateLinkServiceConnections", "manualPrivateLinkServiceConnect
 TARGETS = (
     "Microsoft.ContainerRegistry/registries",
     "Microsoft.KeyVault/vaults",
-    "Microsoft.MachineLearningServices/workspaces",
     "Microsoft.Storage/storageAccounts",
 )
 APPROVALS = tuple(f"{kind}/privateEndpointConnectionsApproval/action" for kind in TARGETS)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from tests.support import AzureSide, ControlPlane
 
 NETWORK = "Microsoft.Network"
@@ -24,22 +22,15 @@ TARGETS = {
 }
 
 
-@pytest.fixture
-def owner(azure: AzureSide) -> AzureSide:
-    """A control plane that may do everything."""
-    azure.permit("*")
-    return azure
-
-
 def named(azure: AzureSide, name: str, kind: str) -> dict[str, dict[str, Any]]:
     return {one["name"]: one["properties"] for one in azure.of_type(name, f"{NETWORK}/{kind}")}
 
 
 def test_everything_shared_has_endpoints_and_is_closed_to_others(
-    control_plane: ControlPlane, owner: AzureSide, name: str
+    control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     control_plane.up(name, PRIVATE)
-    endpoints = named(owner, name, "privateEndpoints")
+    endpoints = named(azure, name, "privateEndpoints")
     assert sorted(endpoints) == sorted(f"pe-{name}-{one}" for one in TARGETS)
     states = [
         one["properties"]["privateLinkServiceConnectionState"]["status"]
@@ -48,26 +39,26 @@ def test_everything_shared_has_endpoints_and_is_closed_to_others(
     ]
     assert states == ["Approved"] * len(TARGETS)
     for kind in ("Storage/storageAccounts", "KeyVault/vaults", "ContainerRegistry/registries"):
-        found = owner.of_type(name, f"Microsoft.{kind}")
+        found = azure.of_type(name, f"Microsoft.{kind}")
         assert [one["properties"]["publicNetworkAccess"] for one in found] == ["Disabled"] * len(found)
         assert found
-    records = owner.of_type(name, f"{NETWORK}/privateDnsZones/A")
+    records = azure.of_type(name, f"{NETWORK}/privateDnsZones/A")
     zones = {one["id"].split("/")[8] for one in records}
     assert zones == {zone for each in TARGETS.values() for zone in each}
-    linked = {one["id"].split("/")[8] for one in owner.of_type(name, f"{NETWORK}/privateDnsZones/virtualNetworkLinks")}
+    linked = {one["id"].split("/")[8] for one in azure.of_type(name, f"{NETWORK}/privateDnsZones/virtualNetworkLinks")}
     assert linked == zones | {"privatelink.api.azureml.ms", "privatelink.notebooks.azure.net"}
-    (network,) = named(owner, name, "virtualNetworks").values()
-    (gateway,) = owner.of_type(name, f"{NETWORK}/natGateways")
+    (network,) = named(azure, name, "virtualNetworks").values()
+    (gateway,) = azure.of_type(name, f"{NETWORK}/natGateways")
     assert {subnet["properties"]["natGateway"]["id"] for subnet in network["subnets"]} == {gateway["id"]}
 
     seen = control_plane.get(name)
     assert (seen["state"], seen["ready"], seen["problem"]) == ("ready", True, None)
     assert control_plane.put(name, PRIVATE).status_code == 200, "the same spec changes nothing"
 
-    owner.found_address(f"rg-dormouse-{name}", f"theirs-{name}", tags={})
+    azure.found_address(f"rg-dormouse-{name}", f"theirs-{name}", tags={})
     deleted = control_plane.down(name)
     assert deleted["outcome"] == "succeeded", deleted["reason"]
-    left = [one["type"] for one in owner.resources(name)]
+    left = [one["type"] for one in azure.resources(name)]
     assert sorted(left) == [f"{NETWORK}/publicIPAddresses", "Microsoft.Resources/resourceGroups"], "only what is theirs"
     steps = [step["name"] for step in deleted["steps"]]
     for target in TARGETS:
@@ -80,21 +71,21 @@ def test_everything_shared_has_endpoints_and_is_closed_to_others(
 
 
 def test_endpoints_that_wait_for_a_subnet_come_all_the_same(
-    control_plane: ControlPlane, owner: AzureSide, name: str
+    control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     path = f"privateEndpoints/pe-{name}-vault-vault"
     details = [{"code": "ReferencedResourceNotProvisioned", "message": "The subnet is in Updating state."}]
-    owner.spoil(method="PUT", path=path, effect="fail", code="RetryableError", message=str(details), times=1)
+    azure.spoil(method="PUT", path=path, effect="fail", code="RetryableError", message=str(details), times=1)
     small = {**PRIVATE, "registries": [], "private_network": {}}
     operation = control_plane.up(name, small)
-    assert len(named(owner, name, "privateEndpoints")) == len(TARGETS) - 1
+    assert len(named(azure, name, "privateEndpoints")) == len(TARGETS) - 1
     assert operation["outcome"] == "succeeded"
-    connections = named(owner, name, "privateEndpoints")[f"pe-{name}-vault-vault"]["privateLinkServiceConnections"]
+    connections = named(azure, name, "privateEndpoints")[f"pe-{name}-vault-vault"]["privateLinkServiceConnections"]
     state = connections[0]["properties"]["privateLinkServiceConnectionState"]
-    (endpoint,) = [one for one in owner.of_type(name, f"{NETWORK}/privateEndpoints") if one["name"].endswith("vault-vault")]
+    (endpoint,) = [one for one in azure.of_type(name, f"{NETWORK}/privateEndpoints") if one["name"].endswith("vault-vault")]
     state |= {"status": "Rejected", "description": "Not wanted"}
     endpoint["properties"]["privateLinkServiceConnections"] = connections
-    owner.client.post("/resources/appear", json=endpoint).raise_for_status()
+    azure.client.post("/resources/appear", json=endpoint).raise_for_status()
     problem = control_plane.get(name)["problem"]
     assert problem == f"The connection of the private endpoint pe-{name}-vault-vault is rejected: Not wanted."
 
