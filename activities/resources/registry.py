@@ -17,6 +17,9 @@ from activities.resources.costs import cost_is_allowed
 from activities.resources.hub_users import HUB_USERS
 from activities.resources.identity import ROLE_ASSIGNMENT
 from activities.resources.keyvault import PASSWORD
+from activities.resources.ml.clusters import CLUSTER
+from activities.resources.ml.datastores import DATASTORE
+from activities.resources.ml.workspaces import IMAGE_BUILD, WORKSPACE
 from activities.resources.permissions import rights_suffice
 from activities.resources.pipelines import ACCESS, AGENT, POOL_ACCESS
 from activities.resources.platform.budgets import BUDGET
@@ -62,6 +65,10 @@ API: dict[str, ResourceApi] = {
     "diagnostic_setting": arm(),
     "budget": BUDGET,
     "existing_account": EXISTING_ACCOUNT,
+    "ml_workspace": WORKSPACE,
+    "ml_datastore": DATASTORE,
+    "ml_cluster": CLUSTER,
+    "ml_image_build": IMAGE_BUILD,
 }
 
 

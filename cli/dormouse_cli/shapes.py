@@ -66,6 +66,7 @@ ENVIRONMENT = {
     "owner": str,
     "region": str,
     "depends_on": [str],
+    "drift": [str],
     "resources": [{"name": str, "kind": str, "state": str, "size": str}],
     "price_per_hour": PRICE,
     **FEES,
@@ -91,6 +92,7 @@ PLAN = {
     "price_per_month": PRICE,
     "refusals": [{"reason": str, "detail": str, "advice": str}],
     "warnings": [str],
+    "drift": [str],
     "alternatives": [{**PLACEMENT, "price_per_hour": PRICE}],
 }
 COMMAND_PREVIEW = {

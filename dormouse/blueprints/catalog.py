@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dormouse.blueprints import build_agent, data_science, ml_shared, workstation
+from dormouse.blueprints import build_agent, data_science, ml_shared, ml_workspace, workstation
 from dormouse.blueprints.blueprint import Blueprint
 from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import BlueprintNotFound
@@ -13,7 +13,14 @@ from dormouse.resources.plan import Plan
 from dormouse.resources.target import DeploymentTarget
 
 BLUEPRINTS: dict[str, Blueprint[Any]] = {
-    each.name: each for each in (workstation.BLUEPRINT, data_science.BLUEPRINT, build_agent.BLUEPRINT, ml_shared.BLUEPRINT)
+    each.name: each
+    for each in (
+        workstation.BLUEPRINT,
+        data_science.BLUEPRINT,
+        build_agent.BLUEPRINT,
+        ml_shared.BLUEPRINT,
+        ml_workspace.BLUEPRINT,
+    )
 }
 
 

@@ -83,7 +83,7 @@ class Logs(Part):
     ] = None
 
 
-class Budget(Part):
+class MonthlyBudget(Part):
     """A monthly budget, which tells people and stops nothing."""
 
     amount: Annotated[
@@ -143,7 +143,7 @@ class MLSharedSpec(EnvironmentSpec):
         PrivateAccess | None,
         doc("The private network; null to leave access from public networks on.", {"nat_gateway": True}),
     ] = None
-    budget: Annotated[Budget | None, doc("The monthly budget; null for none.", {"amount": 500.0})] = None
+    budget: Annotated[MonthlyBudget | None, doc("The monthly budget; null for none.", {"amount": 500.0})] = None
 
     def misfits(self) -> Sequence[Fault]:
         """The faults of principals that are users and groups at once, of containers of others, and of private networks."""

@@ -7,6 +7,10 @@ from dormouse.resources.hub_users import HUB_USERS
 from dormouse.resources.identity import ROLE_ASSIGNMENT
 from dormouse.resources.keyvault import PASSWORD
 from dormouse.resources.kinds import ResourceKind
+from dormouse.resources.ml.clusters import ML_CLUSTER
+from dormouse.resources.ml.datastores import ML_DATASTORE
+from dormouse.resources.ml.image_builds import ML_IMAGE_BUILD
+from dormouse.resources.ml.workspaces import ML_WORKSPACE
 from dormouse.resources.network import NETWORK_INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, VIRTUAL_NETWORK
 from dormouse.resources.pipelines import PIPELINES_AGENT, POOL_ACCESS, TOKEN_ACCESS
 from dormouse.resources.plan import Plan, Resource
@@ -76,6 +80,10 @@ KINDS: dict[str, ResourceKind] = {
         DIAGNOSTIC_SETTING,
         BUDGET,
         EXISTING_ACCOUNT,
+        ML_WORKSPACE,
+        ML_DATASTORE,
+        ML_CLUSTER,
+        ML_IMAGE_BUILD,
     )
 }
 

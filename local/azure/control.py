@@ -17,7 +17,8 @@ GET    /permissions/checked    the actions that requests needed since then, and 
 PUT    /restrictions           {"region", "size", "restricted": true}: a size is not available to the subscription
 PUT    /registrations          {"namespace", "state"}: whether the subscription is registered for a resource provider
 POST   /resources/appear       {"id", "type", "tags"}: a user creates a resource outside Dormouse
-POST   /resources/vanish       {"id"}: a user deletes a resource outside Dormouse, whatever uses it
+POST   /resources/vanish       {"id", "recoverable"?: true}: a user deletes a resource outside Dormouse, whatever uses it; what Azure
+                               keeps of it, such as its name, is kept if that is asked for
 PUT    /resources/tags         {"id", "tags"}: a user replaces the tags in the portal
 GET    /resources?below=       every resource below an ID
 GET    /operations?below=      every long-running operation: its begin, its end, and the seconds that Azure itself needs
@@ -63,6 +64,9 @@ PUT    /durations              {"share"}: from now on every operation takes as l
 DELETE /durations              durations are drawn again
 PUT    /network-cards          {"created"}: how new ones are created: "at once", "polled" (ready, with an operation) or "slowly"
 DELETE /network-cards          as often each way as recorded
+POST   /ml/runs                {"compute", "name"?, "nodes"?, "seconds"?, "ago"?}: a user submits a run to a cluster of Azure ML; {"workspace",
+                               "kind"?, "status"?}: one that names no cluster, such as a pipeline
+POST   /ml/runs/end            {"id", "status"?}: it ends now, cancelled or with another status
 PUT    /metrics/without        {"id"}: Azure Monitor omits this machine from its responses
 """
 
@@ -73,6 +77,7 @@ from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.world import World
 from local.azure.providers.compute import annotations, spot
+from local.azure.providers.ml import runs
 from local.azure.services.tables import rows
 from local.azure.vms import control, estate_loader
 from local.azure.vms.control import machine_of
@@ -205,4 +210,5 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     **control.HANDLERS,
     **checkpoints.HANDLERS,
     ("PUT", "signals"): _signals,
+    **runs.HANDLERS,
 }

@@ -7,6 +7,7 @@ from local.azure.core.requests import Request
 from local.azure.core.responses import Answer
 from local.azure.core.world import World, visible
 from local.azure.providers import vaults
+from local.azure.providers.common import SOFT_DELETES
 from local.azure.services.key_vault import DELETED, SECRETS, delete
 
 
@@ -22,7 +23,11 @@ def _appear(world: World, request: Request) -> Answer:
 
 
 def _vanish(world: World, request: Request) -> Answer:
-    world.forget(str(request.json()["id"]))
+    body = request.json()
+    gone = world.resource(str(body["id"]))
+    if gone is not None and body.get("recoverable"):
+        SOFT_DELETES[gone["type"]](world, gone)
+    world.forget(str(body["id"]))
     return Answer(204)
 
 

@@ -25,6 +25,7 @@ SERVICES = {
     "pool_access": "Azure DevOps",
     "hub_users": "accounts inside a VM",
     "existing_account": "a storage account of others, which is only read",
+    "ml_image_build": "a property of a workspace",
 }
 # What is billed with another resource.
 PART_OF = {
@@ -35,9 +36,9 @@ PART_OF = {
 }
 NOTHING = ResourceKind.__dataclass_fields__["billing"].default
 # Azure does not show what is inside a machine, and what is only read is served for other kinds.
-WITHOUT_RECORDINGS = {"pipelines_agent", "pool_access", "hub_users", "existing_account"}
+WITHOUT_RECORDINGS = {"pipelines_agent", "pool_access", "hub_users", "existing_account", "ml_image_build"}
 # Follows the documentation only, as docs/unverified.md says.
-DOCUMENTED_ONLY = {"budget"}
+DOCUMENTED_ONLY = {"budget", "ml_datastore"}
 ELSEWHERE = {
     "token_access": "Microsoft.Authorization/roleAssignments",
     "password": "Key Vault secrets",

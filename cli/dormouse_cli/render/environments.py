@@ -62,6 +62,9 @@ def print_plan(preview: Fields) -> None:
     print_lines("", f"Price: {_price_with_scope(preview)}.{monthly}")
     for label, said in _fees(preview):
         print_lines(f"{label.capitalize()}: {said}.")
+    dropped = preview.get("drift") or []
+    if dropped:
+        print_lines("", "Still there, although the spec no longer names it; it is neither changed nor deleted:", *dropped)
     _print_refusals(preview)
 
 
@@ -127,6 +130,7 @@ def print_environment(environment: Fields) -> None:
             ("owner", environment.get("owner")),
             ("region", environment.get("region")),
             ("depends on", _listed(environment.get("depends_on"))),
+            *(("not in spec", identifier) for identifier in environment.get("drift") or []),
             ("size", sizes_text(environment)),
             ("placement", placement_text(environment.get("placement"))),
             ("price", f"{price_text(environment) or 'unknown'} ({billed})"),

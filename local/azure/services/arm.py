@@ -9,10 +9,11 @@ from local.azure.core.resource_ids import parse
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.throttling import policy_of
 from local.azure.core.world import SUBSCRIPTION, World
-from local.azure.providers import groups, machine_learning, registries, storage, vaults
+from local.azure.providers import groups, registries, storage, vaults
 from local.azure.providers.common import location_of
 from local.azure.providers.compute import catalogue, marketplace
 from local.azure.providers.kinds import GROUP
+from local.azure.providers.ml import quotas, workspaces
 from local.azure.providers.private_network import dns_operations
 from local.azure.services import dispatch, registration, resource_graph, subscriptions
 from local.azure.services.authorization import assignments, checks
@@ -135,7 +136,7 @@ def _polled(world: World, request: Request, path: str) -> Answer | None:
         return registries.poll(world, registry["id"], request)
     learning = ML_POLL.fullmatch(path)
     if learning:
-        return machine_learning.poll(world, learning["id"], request)
+        return workspaces.poll(world, learning["id"], request)
     dns = DNS_POLL.fullmatch(path)
     if dns:
         return dns_operations.poll(world, dns["token"], request, monitor=dns["style"].lower() == "results")
@@ -183,6 +184,10 @@ def _catalogue(world: World, request: Request, path: str) -> Answer | None:
     if usages and request.method == "GET":
         request.check_query()
         return catalogue.usages(world, usages["region"])
+    learning = quotas.PATH.fullmatch(path)
+    if learning and request.method == "GET":
+        request.check_query()
+        return quotas.usages(world, learning["region"])
     if SKUS.fullmatch(path) and request.method == "GET":
         return catalogue.skus(world, _region_in(request))
     image = marketplace.VERSIONS.fullmatch(path)

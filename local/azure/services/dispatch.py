@@ -24,12 +24,14 @@ from local.azure.providers.kinds import (
     MACHINE,
     METRIC,
     ML_COMPUTE,
+    ML_JOB,
     ML_WORKSPACE,
     RECORDS,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
 )
+from local.azure.providers.ml import runs
 from local.azure.providers.platform import diagnostics
 from local.azure.providers.private_network import record_sets
 from local.azure.services import classic_metrics
@@ -54,6 +56,7 @@ OTHER_LISTS = {
     SUBNET: network.list_subnets,
     METRIC: classic_metrics.answer,
     **dict.fromkeys(RECORDS, record_sets.list_records),
+    ML_JOB: runs.list_jobs,
     DIAGNOSTIC_SETTING: diagnostics.listed,
 }
 # Of these, one state can be asked for.
@@ -109,6 +112,8 @@ def _action(world: World, request: Request, rid: ResourceId) -> Answer:
             return power.change(world, machine, POWER[action], request)
         if action == "runcommand":
             return power.run_command(world, machine, request)
+    if rid.type.lower() == f"{ML_COMPUTE}/listNodes".lower() and len(rid.names) == len(rid.types) - 1:
+        return runs.list_nodes(world, ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names))
     raise not_simulated(f"POST {rid.type}")
 
 
