@@ -54,7 +54,6 @@ ENDPOINTS = "https://github.com/MicrosoftDocs/azure-docs/issues/121466"
 KUBERNETES = "https://learn.microsoft.com/troubleshoot/azure/azure-kubernetes/welcome-azure-kubernetes"
 VERSIONS = "https://github.com/microsoft/farmvibes-ai/issues/130"
 DRIVER = "https://github.com/MicrosoftDocs/azure-docs/issues/111614"
-ZONES = "https://github.com/Azure/azure-cli/issues/15010"
 EXTENSION = "https://github.com/Azure/azure-cli/issues/24486"
 
 LESS_IS_MORE = "Azure has no capacity for these constraints together; drop the zone, or choose another size or region."
@@ -82,8 +81,6 @@ OTHER_SUBNET = "The subnet does not fit; choose another subnet or address range.
 BUILDER = "The workspace cannot build images on this compute; name an existing cluster for image builds."
 FIREWALL = "The firewall of the vault does not admit the control plane."
 NO_KEYS = "The storage account does not accept keys; use an identity."
-NESTED = "It contains resources of others, such as links of a DNS zone; delete these first."
-OTHER_ZONE_THERE = "The virtual network already sees another zone of this name; remove its link first."
 PACKAGE_LOCK = "Another process inside the VM held the lock of its package manager; apply the spec again later."
 
 # What was asked for does not exist.
@@ -177,8 +174,6 @@ RULES = (
     *_rules(NETWORK, Reason.QUOTA_EXCEEDED, "PublicIPCountLimitReached", "StaticPublicIPCountLimitReached"),
     *_rules(ERRORS, NOT_NOW, "AnotherOperationInProgress", "RetryableError", "RetryableErrorDueToAnotherOperation"),
     *_rules(ERRORS, Reason.CONFLICT, "InUseSubnetCannotBeDeleted", "InUseNetworkSecurityGroupCannotBeDeleted"),
-    *_rules(ZONES, Reason.CONFLICT, "CannotDeleteResource", advice=NESTED),
-    *_rules(ZONES, Reason.INCOMPATIBLE, "BadRequest", text="overlapping namespaces", advice=OTHER_ZONE_THERE),
     *_rules(ERRORS, Reason.INCOMPATIBLE, "NetcfgSubnetRangesOverlap", "NetcfgSubnetRangeOutsideVnet", advice=OTHER_SUBNET),
     # Storage
     *_rules(ERRORS, Reason.NAME_TAKEN, "StorageAccountAlreadyTaken", "StorageAccountAlreadyExists"),
@@ -237,7 +232,7 @@ RULES = (
     *_rules(ERRORS, Reason.NOT_REGISTERED, "MissingSubscriptionRegistration", "SubscriptionNotRegistered"),
     *_rules(ERRORS, Reason.CONFLICT, "ReadOnlyDisabledSubscription", advice=DISABLED),
     *_rules(ERRORS, Reason.CONFLICT, "ScopeLocked", advice=LOCKED),
-    *_rules(ERRORS, Reason.CONFLICT, "ResourceGroupBeingDeleted"),
+    *_rules(ERRORS, Reason.CONFLICT, "ResourceGroupBeingDeleted", "CannotDeleteResource"),
     *_rules(ERRORS, Reason.NOT_OFFERED, "LocationNotAvailableForResourceType", "LocationNotAvailableForResourceGroup"),
     *_rules(ERRORS, Reason.QUOTA_EXCEEDED, "RoleAssignmentLimitExceeded", "RoleDefinitionLimitExceeded"),
     *_rules(ERRORS, Reason.NOT_FOUND, *ABSENT),

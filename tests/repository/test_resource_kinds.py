@@ -32,7 +32,13 @@ PART_OF = {
     "blob_container": "with its storage account",
     "application_insights": "with its workspace",
     "diagnostic_setting": "with its workspace",
+    "ml_datastore": "with its storage account",
     "existing_account": "by its owner",
+}
+# What is billed while it has power.
+COMPUTING = {
+    "virtual_machine": "by the hour while it is allocated: its size",
+    "ml_cluster": "by the hour for each node that it has: its size",
 }
 NOTHING = ResourceKind.__dataclass_fields__["billing"].default
 # Azure does not show what is inside a machine, and what is only read is served for other kinds.
@@ -66,14 +72,14 @@ def capabilities_of(kind: ResourceKind) -> str:
 
 def billed_for(kind: ResourceKind) -> str:
     """The words for what a kind is billed for, in the order: while it has power, as long as it exists, by use."""
-    computing = "by the hour while it is allocated: its size" if kind.billing is not NOTHING else ""
     use = f"by use: {kind.by_use}" if kind.by_use else ""
-    return "; ".join(filter(None, (computing, kind.charged, use))) or PART_OF.get(kind.name, "free")
+    return "; ".join(filter(None, (COMPUTING.get(kind.name, ""), kind.charged, use))) or PART_OF.get(kind.name, "free")
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 def test_what_is_billed_as_long_as_it_exists_has_words_and_a_price(kind: ResourceKind) -> None:
     assert bool(kind.charged) == bool(kind.charges)
+    assert (kind.name in COMPUTING) == (kind.billing is not NOTHING)
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -57,15 +57,10 @@ from local.azure.providers.kinds import (
 )
 from local.azure.providers.ml import computes, datastores, runs, workspaces
 from local.azure.providers.platform import alerts, budgets, diagnostics
-from local.azure.providers.private_network import (
-    dns_zones,
-    endpoints,
-    nat_gateways,
-    record_sets,
-    zone_groups,
-)
+from local.azure.providers.private_network import dns_zones, endpoints, nat_gateways, record_sets, target_views, zone_groups
 
 Handler = Callable[[World, ResourceId, Request], Answer]
+target_views.register()
 
 
 def _shown(world: World, rid: ResourceId, request: Request) -> Answer:

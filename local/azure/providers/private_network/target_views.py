@@ -48,5 +48,7 @@ def _with_connections(view: View | None) -> View:
     return seen
 
 
-for kind in GROUPS:
-    VIEWS[kind] = _with_connections(VIEWS.get(kind))
+def register() -> None:
+    """Let what can have private endpoints show them, after its own view."""
+    for kind in GROUPS:
+        VIEWS[kind] = _with_connections(VIEWS.get(kind))
