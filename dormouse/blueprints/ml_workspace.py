@@ -8,6 +8,7 @@ from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
 from dormouse.blueprints.ml_parts import Cluster, Datastore
+from dormouse.blueprints.private_access import ENDPOINTS
 from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import Fault
 from dormouse.resources.identity import STORAGE_BLOB_DATA_CONTRIBUTOR
@@ -20,6 +21,7 @@ from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Resource
 from dormouse.resources.platform.identities import user_assigned_identity
 from dormouse.resources.platform.registries import ACR_PULL
+from dormouse.resources.private_network.private_links import WORKSPACE, network_of_parent, private_links
 from dormouse.resources.target import DeploymentTarget, resource_group
 from dormouse.text.doc import doc
 from dormouse.text.plain_text import PlainText
@@ -91,8 +93,11 @@ class MLWorkspaceSpec(EnvironmentSpec):
     ] = ""
     public_access: Annotated[
         bool,
-        doc("Whether it can be reached without a private endpoint; endpoints are not part of this blueprint.", True),
+        doc("Whether it can be reached without a private endpoint.", True),
     ] = True
+    private_endpoint: Annotated[
+        bool, doc("Whether it has a private endpoint in the private network of the shared environment.", False)
+    ] = False
     isolation: Annotated[
         Literal["disabled", "internet", "approved"],
         doc(
@@ -156,6 +161,7 @@ def ml_workspace_of(spec: MLWorkspaceSpec, target: DeploymentTarget) -> Sequence
         ml_cluster(target, workspace, ClusterSettings(**one.model_dump()), identity, needed, place)
         for place, one in enumerate(spec.clusters)
     ]
+    private = network_of_parent(target.parents[spec.shared], spec.shared, ENDPOINTS)
     builders = [one for one in clusters if name_of(one.id) == spec.image_build_cluster]
     return [
         resource_group(target),
@@ -169,6 +175,7 @@ def ml_workspace_of(spec: MLWorkspaceSpec, target: DeploymentTarget) -> Sequence
         *clusters,
         *(ml_image_build(workspace, one, spec.image_build_cluster) for one in builders),
         *_roles_of_people(spec, target, ids, workspace),
+        *(private_links(target, workspace, (WORKSPACE,), private) if spec.private_endpoint and private else ()),
     ]
 
 
@@ -218,6 +225,8 @@ def _unsuitable(spec: MLWorkspaceSpec, target: DeploymentTarget) -> Iterator[Fau
         words = f"{spec.shared!r} is not an environment of the blueprint ml-shared, or is incomplete: it lacks"
         yield Fault("/shared", f"{words} {', '.join(missing)}")
         return
+    if spec.private_endpoint and network_of_parent(shared, spec.shared, ENDPOINTS) is None:
+        yield Fault("/private_endpoint", f"{spec.shared!r} has no private network in which the endpoint could be")
     registry = shared[REGISTRY]
     if registry.get("public", "true") == "true":
         return

@@ -137,6 +137,9 @@ def _live_as_shared_parts_of_ml(control_plane: ControlPlane, azure: AzureSide, n
     private = {"registries": registries, "private_network": {"nat_gateway": True}}
     control_plane.up(name, {**ML_SHARED, **private, "developers": [ana]})
     alert = "microsoft.alertsManagement/smartDetectorAlertRules"
+    endpoint = {**ML_WORKSPACE, "shared": name, "private_endpoint": True, "datastores": [], "developers": []}
+    control_plane.up(f"{name}-w", endpoint)
+    succeeded(control_plane.down(f"{name}-w"))
     until(lambda: azure.of_type(name, alert), "Azure has not added the alert rule")
     azure.found_address(f"rg-dormouse-{name}", f"theirs-{name}", tags={})
     root = azure.client.post("/people/token", json={"name": "root", "roles": ["admin"]}).raise_for_status().json()

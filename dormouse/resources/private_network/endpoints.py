@@ -26,6 +26,7 @@ CONNECTIONS = ("privateLinkServiceConnections", "manualPrivateLinkServiceConnect
 TARGETS = (
     "Microsoft.ContainerRegistry/registries",
     "Microsoft.KeyVault/vaults",
+    "Microsoft.MachineLearningServices/workspaces",
     "Microsoft.Storage/storageAccounts",
 )
 APPROVALS = tuple(f"{kind}/privateEndpointConnectionsApproval/action" for kind in TARGETS)

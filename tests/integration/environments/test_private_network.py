@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.support import AzureSide, ControlPlane
 
 NETWORK = "Microsoft.Network"
@@ -9,8 +11,14 @@ PRIVATE: dict[str, Any] = {
     "blueprint": "ml-shared",
     "region": "westeurope",
     "stage": "dev",
-    "registries": [{"name": "staging", "sku": "Premium"}],
+    "registries": [{"name": "healthy", "sku": "Premium"}],
     "private_network": {"nat_gateway": True},
+}
+WORKSPACE: dict[str, Any] = {
+    "blueprint": "ml-workspace",
+    "region": "westeurope",
+    "clusters": [{"name": "cpu", "size": "Standard_D4s_v5"}],
+    "image_build_cluster": "cpu",
 }
 TARGETS = {
     "storage-blob": ["privatelink.blob.core.windows.net"],
@@ -18,7 +26,7 @@ TARGETS = {
     "data-blob": ["privatelink.blob.core.windows.net"],
     "data-dfs": ["privatelink.dfs.core.windows.net"],
     "vault-vault": ["privatelink.vaultcore.azure.net"],
-    "staging-registry": ["privatelink.azurecr.io"],
+    "healthy-registry": ["privatelink.azurecr.io"],
 }
 
 
@@ -51,7 +59,26 @@ def test_everything_shared_has_endpoints_and_is_closed_to_others(
     (gateway,) = azure.of_type(name, f"{NETWORK}/natGateways")
     assert {subnet["properties"]["natGateway"]["id"] for subnet in network["subnets"]} == {gateway["id"]}
 
+    workspace = {**WORKSPACE, "shared": name, "private_endpoint": True, "public_access": False}
+    control_plane.up(f"{name}-w", workspace)
+    (endpoint,) = azure.of_type(f"{name}-w", f"{NETWORK}/privateEndpoints")
+    assert (
+        endpoint["properties"]["subnet"]["id"]
+        == f"{next(iter(azure.of_type(name, f'{NETWORK}/virtualNetworks')))['id']}/subnets/endpoints-{name}"
+    )
+    records = {one["id"].split("/")[8] for one in azure.of_type(name, f"{NETWORK}/privateDnsZones/A")}
+    assert {"privatelink.api.azureml.ms", "privatelink.notebooks.azure.net"} <= records
+    assert control_plane.down(f"{name}-w")["outcome"] == "succeeded"
+    assert azure.resources(f"{name}-w") == []
+    assert "azureml.ms" not in str(azure.of_type(name, f"{NETWORK}/privateDnsZones/A"))
+
     seen = control_plane.get(name)
+    # Six endpoints, a gateway and its address, seven zones by the month, a registry by the day.
+    fees = 6 * 0.01 + 0.045 + 0.005 + 7 * 0.5 / 730 + 1.6666 / 24
+    for which in ("price_per_hour", "price_asleep_per_hour"):
+        assert seen[which]["amount"] == pytest.approx(fees, abs=1e-5)
+    assert seen["costs"]["per_month"]["amount"] == pytest.approx(fees * 730, abs=0.02)
+    assert (seen["unpriced"], "traffic of private endpoints" in seen["billed_by_use"]) == ([], True)
     assert (seen["state"], seen["ready"], seen["problem"]) == ("ready", True, None)
     assert control_plane.put(name, PRIVATE).status_code == 200, "the same spec changes nothing"
 
@@ -108,3 +135,21 @@ def test_everything_that_does_not_fit_is_said_at_once(control_plane: ControlPlan
     inside = {"address_space": "10.0.0.0/16", "endpoints": "10.0.0.0/24", "compute": "10.0.0.0/22"}
     refused = control_plane.put(name, {**PRIVATE, "private_network": inside})
     assert "overlaps" in refused.text
+
+
+def test_a_limit_of_costs_counts_fees_without_any_machine(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    preview = control_plane.put(name, {**PRIVATE, "max_hourly_cost": 0.1}, dry_run="true").json()
+    (refusal,) = preview["refusals"]
+    assert (refusal["reason"], refusal["detail"].startswith("It costs 0.1842 USD per hour")) == ("too_expensive", True)
+    assert preview["price_per_hour"]["amount"] == preview["price_asleep_per_hour"]["amount"] > 0.18
+    assert control_plane.put(name, {**PRIVATE, "max_hourly_cost": 0.2}, dry_run="true").json()["refusals"] == []
+    elsewhere = {**PRIVATE, "region": "swedencentral"}
+    azure.spoil(path="/api/retail/prices", status=503)
+    preview = control_plane.put(name, elsewhere, dry_run="true").json()
+    assert "Premium Registry Unit" in preview["unpriced"], "what could not be read is named, and not free"
+
+
+def test_a_workspace_without_a_private_network_there_has_no_endpoint(control_plane: ControlPlane, name: str) -> None:
+    control_plane.up(name, {"blueprint": "ml-shared", "region": "westeurope", "stage": "dev"})
+    refused = control_plane.put(f"{name}-w", {**WORKSPACE, "shared": name, "private_endpoint": True})
+    assert (refused.status_code, "/private_endpoint" in refused.text) == (422, True)
