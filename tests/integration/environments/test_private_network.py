@@ -62,12 +62,10 @@ def test_everything_shared_has_endpoints_and_is_closed_to_others(
     workspace = {**WORKSPACE, "shared": name, "private_endpoint": True, "public_access": False}
     control_plane.up(f"{name}-w", workspace)
     (endpoint,) = azure.of_type(f"{name}-w", f"{NETWORK}/privateEndpoints")
-    assert (
-        endpoint["properties"]["subnet"]["id"]
-        == f"{next(iter(azure.of_type(name, f'{NETWORK}/virtualNetworks')))['id']}/subnets/endpoints-{name}"
-    )
-    records = {one["id"].split("/")[8] for one in azure.of_type(name, f"{NETWORK}/privateDnsZones/A")}
-    assert {"privatelink.api.azureml.ms", "privatelink.notebooks.azure.net"} <= records
+    (network_id,) = [one["id"] for one in azure.of_type(name, f"{NETWORK}/virtualNetworks")]
+    assert endpoint["properties"]["subnet"]["id"] == f"{network_id}/subnets/endpoints-{name}"
+    written = {one["id"].split("/")[8] for one in azure.of_type(name, f"{NETWORK}/privateDnsZones/A")}
+    assert {"privatelink.api.azureml.ms", "privatelink.notebooks.azure.net"} <= written
     assert control_plane.down(f"{name}-w")["outcome"] == "succeeded"
     assert azure.resources(f"{name}-w") == []
     assert "azureml.ms" not in str(azure.of_type(name, f"{NETWORK}/privateDnsZones/A"))
