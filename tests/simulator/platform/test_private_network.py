@@ -271,3 +271,17 @@ def test_a_gateway_keeps_its_address_and_a_subnet_its_gateway(azure: Azure) -> N
 def test_policies_of_subnets_are_those_that_azure_knows(azure: Azure) -> None:
     assert network(azure, privateEndpointNetworkPolicies="RouteTableEnabled").status == 200
     assert network(azure, privateEndpointNetworkPolicies="Sometimes").status == 400
+
+
+def test_a_deleted_group_leaves_no_records_in_zones_of_other_groups(azure: Azure) -> None:
+    elsewhere, place = BLOB.replace("/lab/", "/zones/"), {"location": "westeurope"}
+    put(azure, ROOT.replace("/lab", "/zones"), place, version="2024-03-01")
+    zone(azure, elsewhere)
+    endpoint(azure)
+    azure.finish()
+    zone_group(azure, elsewhere)
+    azure.finish()
+    assert records(azure, elsewhere) == {"stlab": ["10.0.0.4"]}
+    delete(azure, ROOT, "2024-03-01")
+    azure.finish()
+    assert records(azure, elsewhere) == {}
