@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from activities import chat, inventory, machines, notifications, operations, records
-from activities.idle import complete, evaluate, execute, hand_over, waiting
+from activities.idle import complete, evaluate, execute, hand_over, missing, waiting
 from activities.resources import generic, permissions
 from dormouse.cloud.clients import Cloud
 
@@ -44,7 +44,7 @@ ALL: tuple[Activity, ...] = (
     records.check_parents,
     evaluate.count_machines,
     evaluate.evaluate_page,
-    evaluate.evaluate_missing,
+    missing.evaluate_missing,
     waiting.find_waiting_jobs,
     execute.claim_machines,
     execute.begin_claims,

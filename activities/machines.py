@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from activities.idle.clusters import cluster_now
 from activities.resources.run_command import run_script, script_output
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
@@ -12,7 +13,9 @@ from dormouse.environments.operations import Adoption
 from dormouse.environments.requests import PollRequest
 from dormouse.environments.results import InstanceView, Refusal, RefusalReason
 from dormouse.guest.installation import install_script, remove_script
+from dormouse.idle.clusters.ml_cluster import CLUSTER_ID
 from dormouse.idle.responsibility import text_of_others
+from dormouse.lifecycle import State
 from dormouse.records.machines import MachineRecords
 from dormouse.resources.compute.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, key_of
 
@@ -22,7 +25,11 @@ SYSTEM, USER = "SystemAssigned", "UserAssigned"
 
 
 async def read_machine(request: str, cloud: Cloud) -> InstanceView:
-    """The current state of a VM from its instance view."""
+    """The current state of a VM from its instance view, or of a cluster from its nodes."""
+    if CLUSTER_ID.fullmatch(request):
+        cluster = await cluster_now(request, cloud)
+        state = cluster.state if cluster else State.ABSENT
+        return InstanceView(state, "; ".join(cluster.errors) if cluster else "")
     return await Inventory(cloud).look(request)
 
 

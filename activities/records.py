@@ -12,6 +12,7 @@ from dormouse.environments.operations import Completion, EnvironmentRecord
 from dormouse.environments.requests import LockQuestion
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.errors import UnreadableRecord
+from dormouse.idle.clusters.ml_cluster import cluster_ids, cluster_key
 from dormouse.idle.power_history import last_interval
 from dormouse.lifecycle import State
 from dormouse.records.environments import Records
@@ -96,3 +97,5 @@ async def _forget_machines(record: EnvironmentRecord, ended_at: str, cloud: Clou
                     size = resource.settings.get("size", "")
                     await keep_intervals([placed(interval, record.region, size, record, spot=is_spot(resource))], cloud)
             await fleet.forget(key_of(machine))
+    for cluster in cluster_ids(record.resources):
+        await fleet.forget(cluster_key(cluster))

@@ -12,6 +12,7 @@ from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.operations import Completion
 from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import CloudUnavailable, RefusedByAzure, UnreadableRecord
+from dormouse.idle.clusters.ml_cluster import ComputeCluster
 from dormouse.idle.decision import NextAction
 from dormouse.idle.jobs.waking import with_woken_for
 from dormouse.idle.power_history import ended_interval
@@ -21,6 +22,7 @@ from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, w
 from dormouse.notifications.notification import Notification
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
+from dormouse.resources.compute.machines import MACHINE_ID, VirtualMachine
 from dormouse.text.log_events import log_event
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ async def _note_shutdown(planned: PlannedAction, now: float, cloud: Cloud) -> No
     fleet, machine = MachineRecords(cloud.tables), planned.machine
     shutdown = await _shutdown(planned, now, cloud)
     before = _known(await fleet.tracked(machine.key))
-    interval = ended_interval(before, with_shutdown(before, shutdown))
+    interval = ended_interval(before, with_shutdown(before, shutdown)) if isinstance(machine, VirtualMachine) else None
     if interval:  # before the tracked state: if this stops here, the next try finds the same interval again
         record = await Records(cloud.tables).environment(machine.environment) if machine.environment else None
         await keep_intervals([placed(interval, machine.region, machine.size, record, spot=machine.spot)], cloud)
@@ -71,11 +73,24 @@ def _known(tracked: TrackedMachine | None) -> TrackedMachine:
 
 async def _shutdown(planned: PlannedAction, now: float, cloud: Cloud) -> IdleShutdown:
     machine = planned.machine
+    if isinstance(machine, ComputeCluster):
+        return await _scaled_down(machine, now, cloud)
     try:
         price = await cloud.prices.of_machine(machine.region, machine.size, spot=machine.spot)
     except CloudUnavailable:
         price = None  # the hours are still counted
     return IdleShutdown(now, price.per_hour if price else 0.0, price.currency if price else "USD")
+
+
+async def _scaled_down(cluster: ComputeCluster, now: float, cloud: Cloud) -> IdleShutdown:
+    """What a cluster would cost that is scaled to zero: the nodes that it would have kept without any work.
+
+    Idle nodes above that number would have left in any case, and low-priority nodes have prices of their own.
+    """
+    price = None
+    with suppress(CloudUnavailable):
+        price = None if cluster.low_priority else await cloud.prices.of_machine(cluster.region, cluster.size, spot=False)
+    return IdleShutdown(now, price.per_hour * cluster.least if price else 0.0, price.currency if price else "USD")
 
 
 async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
@@ -132,7 +147,9 @@ async def _are_gone(sweep: str, cloud: Cloud) -> bool:
     page = (await MachineRecords(cloud.tables).report_page(0)).content
     if page is not None and page.sweep == sweep:
         return True  # this sweep saw machines, and none of them is ours: it has the right to read them
-    ids = [line.id for line in page.rows[:MACHINES_CHECKED]] if page is not None else []
+    ids = [line.id for line in page.rows if MACHINE_ID.fullmatch(line.id)][:MACHINES_CHECKED] if page is not None else []
+    if page is not None and page.rows and not ids:
+        return True  # clusters are found by the records of environments, which are gone
     try:
         return bool(ids) and not await VmInventory(cloud).still_has_one_of(ids)
     except (CloudUnavailable, RefusedByAzure):

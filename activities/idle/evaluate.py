@@ -26,6 +26,7 @@ from dormouse.idle.planning import Evaluated, plan_actions
 from dormouse.idle.power_history import PowerInterval, ended_interval
 from dormouse.idle.report import ReportPage, ReportRow, SweepSummary
 from dormouse.idle.sweep import Alarm, PageFound, PageRequest, actions_per_page
+from dormouse.idle.targets import Target, target_key
 from dormouse.idle.tracking import TrackedMachine, with_verdict
 from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State
@@ -33,8 +34,7 @@ from dormouse.records.documents import Documents
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords, StoredMachine, agent_record_in
 from dormouse.records.table import Row
-from dormouse.resources.compute.machines import ENVIRONMENT_TAG, VirtualMachine, key_of, machine_ids, parts_of_machine_id
-from dormouse.resources.pipelines import PIPELINES_AGENT
+from dormouse.resources.compute.machines import VirtualMachine, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,14 @@ async def evaluate_page(request: PageRequest, cloud: Cloud) -> PageFound:
     known = await _known(machines, cloud)
     states = {machine.id.lower(): machine.state for machine in machines}
     known = replace(known, states=states, jobs={job.machine: job for job in request.jobs})
-    cases = [_case(machine, known, request.now) for machine in machines]
+    cases = [case_of(machine, known, request.now) for machine in machines]
     cases = [case for case in cases if not known.rules.leaves_to_others(case.machine)]
     cases, unknown = await with_evictions(cases, cloud)
     outside = await HostMetrics(cloud).of(list(_questions(cases)), request.now)
-    found = [_evaluate(_with_evidence(case, known, outside)) for case in cases]
+    found = [evaluated(_with_evidence(case, known, outside)) for case in cases]
     problems = {host.problem for host in outside.values() if host.problem}
     problems |= {text for text in (unknown, known.rules.neighbours.twins) if text}
-    return await _store(request, found, known, problems, cloud)
+    return await store_page(request, found, known, problems, cloud)
 
 
 def _questions(cases: Iterable[Evaluation]) -> Iterator[Question]:
@@ -80,7 +80,7 @@ def _questions(cases: Iterable[Evaluation]) -> Iterator[Question]:
             yield Question(case.machine, case.policy.window)
 
 
-async def _store(
+async def store_page(
     request: PageRequest, found: Sequence[Evaluated], known: Known, problems: set[str], cloud: Cloud
 ) -> PageFound:
     """Store the results of a page; returns its summary, the actions to carry out now, and the alarms."""
@@ -106,56 +106,6 @@ def _alarms(found: Sequence[Evaluated]) -> Iterator[Alarm]:
             yield Alarm(machine.id, machine.name, f"{one.verdict.reason} {one.decision.then}".strip(), "evicted")
         if one.alarm:
             yield Alarm(machine.id, machine.name, one.alarm)
-
-
-async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
-    """Evaluate the environments whose machine is on no page, so that their leases end as well.
-
-    The pages are read from the report of this sweep, which must have been written before.
-    """
-    records, fleet = Records(cloud.tables), MachineRecords(cloud.tables)
-    read, known_environments = await asyncio.gather(
-        asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), records.all_environments()
-    )
-    pages = [page.content for page in read]
-    seen = {line.id.lower() for page in pages if page is not None and page.sweep == request.sweep for line in page.rows}
-    # A page that was not swept may contain any machine.
-    complete = all(page is not None and page.sweep == request.sweep for page in pages)
-    absent = [machine for record in known_environments for machine in _machines_of(record) if complete]
-    missing = [machine for machine in absent if machine.id.lower() not in seen]
-    agents = sum(resource.kind == PIPELINES_AGENT.name for record in known_environments for resource in record.resources)
-    if not missing:
-        return PageFound(SweepSummary(agents=agents))
-    remembered = await _remembered([machine.key for machine in missing], fleet)
-    environments = Documents({record.name: record for record in known_environments})
-    known = Known(await rules_of(cloud), remembered=remembered, environments=environments)
-    gone = [machine for machine in missing if machine.key in remembered.readable]
-    found = [_evaluate(_with_evidence(_case(machine, known, request.now), known, {})) for machine in gone]
-    stored = await _store(request, found, known, set(), cloud)
-    return replace(stored, summary=replace(stored.summary, agents=agents))
-
-
-async def _remembered(keys: Iterable[str], fleet: MachineRecords) -> Documents[StoredMachine]:
-    """The tracked state of some machines; unreadable rows are listed as such."""
-    found: Documents[StoredMachine] = Documents({})
-    for key, tracked in zip(
-        keys, await asyncio.gather(*map(fleet.tracked_with_etag, keys), return_exceptions=True), strict=True
-    ):
-        if isinstance(tracked, UnreadableRecord):
-            found.unreadable[key] = tracked
-        elif isinstance(tracked, BaseException):
-            raise tracked
-        elif tracked is not None:
-            found.readable[key] = tracked
-    return found
-
-
-def _machines_of(record: EnvironmentRecord) -> Iterator[VirtualMachine]:
-    """Stand-ins for the machines of an environment, in case they do not exist."""
-    for identifier in machine_ids(record.resources):
-        subscription, group, name = parts_of_machine_id(identifier)
-        tags = {ENVIRONMENT_TAG: record.name}
-        yield VirtualMachine(identifier, name, subscription, group, record.region, "", State.ABSENT, tags=tags)
 
 
 async def rules_of(cloud: Cloud) -> EvaluationRules:
@@ -187,7 +137,8 @@ async def _known(machines: Sequence[VirtualMachine], cloud: Cloud) -> Known:
     return replace(known, heard=heard, remembered=remembered, environments=environments)
 
 
-def _case(machine: VirtualMachine, known: Known, now: float) -> Evaluation:
+def case_of(machine: Target, known: Known, now: float) -> Evaluation:
+    """The evaluation of a machine from what is known of it, without evidence."""
     key, environment = machine.key, machine.claimed
     remembered = known.remembered.readable.get(key)
     tracked = remembered.tracked if remembered else None
@@ -206,7 +157,8 @@ def _with_evidence(case: Evaluation, known: Known, outside: Mapping[str, HostEvi
     return with_evidence(case, Evidence(host.tracks, host.end, host.problem), record, known.rules)
 
 
-def _evaluate(case: Evaluation) -> Evaluated:
+def evaluated(case: Evaluation) -> Evaluated:
+    """A machine with its verdict and decision, and with what is remembered of them."""
     verdict = evaluate(case)
     case = replace(case, tracked=with_verdict(case.tracked, verdict.kind, case.now))
     decision = decide(case, verdict)
@@ -216,7 +168,8 @@ def _evaluate(case: Evaluation) -> Evaluated:
         tracked = replace(tracked, warning=None)
     if case.keep_minutes:
         tracked = replace(tracked, job_ended_at=last_job_ended(case))
-    tracked = replace(tracked, job_problem="" if case.job is None or case.job.wakes else case.job.text)
+    waits = "" if case.job is None or case.job.wakes else case.job.text
+    tracked = replace(tracked, job_problem=waits or case.nodes.blocked)
     return Evaluated(replace(case, tracked=tracked), verdict, decision, text)
 
 
@@ -225,19 +178,20 @@ def _ended(found: Sequence[Evaluated], known: Known) -> list[PowerInterval]:
     ended = []
     for one in found:
         machine = one.case.machine
+        if not isinstance(machine, VirtualMachine):
+            continue  # what nodes of clusters cost does not follow from when there was one
         before = known.remembered.readable.get(key_of(machine.id))
         interval = ended_interval(before.tracked if before else None, one.case.tracked)
         if interval:
             record = known.environments.readable.get(machine.environment)
-            spot = isinstance(machine, VirtualMachine) and machine.spot
-            ended.append(placed(interval, machine.region, machine.size, record, spot=spot))
+            ended.append(placed(interval, machine.region, machine.size, record, spot=machine.spot))
     return ended
 
 
 def _changed(found: Sequence[Evaluated], remembered: Documents[StoredMachine]) -> dict[str, tuple[TrackedMachine, str]]:
     changed: dict[str, tuple[TrackedMachine, str]] = {}
     for one in found:
-        key, tracked = key_of(one.case.machine.id), one.case.tracked
+        key, tracked = target_key(one.case.machine.id), one.case.tracked
         if key in remembered.unreadable:
             continue  # its row is kept for the release that can read it
         before = remembered.readable.get(key)

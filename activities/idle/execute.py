@@ -1,19 +1,24 @@
 """The actions of a sweep, many machines at a time: lock, recheck, start the action, confirm the result."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
+from activities.idle.clusters import cluster_now, node_metrics, read_runs, with_measurements, with_runs
 from activities.idle.evaluate import rules_of
 from activities.resources.generic import change_resource_power
 from dormouse.clock import rfc3339
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.clusters.ml_metrics import WorkspaceMetrics
+from dormouse.cloud.clusters.ml_workspaces import scale_to_zero
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
 from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.answers import Answer, Done, Pending
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.errors import CloudUnavailable, ConcurrentChange, RefusedByAzure, UnreadableRecord
+from dormouse.idle.clusters.ml_cluster import CLUSTER_ID, ComputeCluster
 from dormouse.idle.decision import NextAction
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, machines_needing, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
@@ -28,6 +33,14 @@ from dormouse.resources.compute.machines import VirtualMachine
 READ_SECONDS = 4.0
 LOCK_LOST = "Another operation now has the lock of the machine."
 GONE = "The machine no longer exists."
+
+
+@dataclass(frozen=True, slots=True)
+class FreshMetrics:
+    """Fresh metrics, by ID in lower case: of VMs, and of the workspaces of clusters."""
+
+    hosts: Mapping[str, HostEvidence] = field(default_factory=dict)
+    nodes: Mapping[str, WorkspaceMetrics] = field(default_factory=dict)
 
 
 async def claim_machines(request: ClaimBatch, cloud: Cloud) -> list[ClaimResult]:
@@ -62,7 +75,7 @@ async def begin_claims(request: ClaimBatch, cloud: Cloud) -> list[ActionStarted]
     Every call reads the machines again. A machine that cannot be read in time does not delay the others.
     """
     planned = [claim.planned for claim in request.claims]
-    outside = await _host_metrics(planned, cloud)
+    outside = await _measure(planned, cloud)
     try:
         rules = await rules_of(cloud)
     except (CloudUnavailable, RefusedByAzure) as error:
@@ -70,15 +83,18 @@ async def begin_claims(request: ClaimBatch, cloud: Cloud) -> list[ActionStarted]
     return list(await asyncio.gather(*(_begin(claim, outside, rules, cloud) for claim in request.claims)))
 
 
-async def _host_metrics(planned: Sequence[PlannedAction], cloud: Cloud) -> dict[str, HostEvidence]:
-    """Fresh metrics of the machines that are to be stopped: one call of Azure Monitor per fifty machines."""
+async def _measure(planned: Sequence[PlannedAction], cloud: Cloud) -> FreshMetrics:
+    """Fresh metrics of what is to be stopped: one call of Azure Monitor per fifty machines, or fifty workspaces."""
     running = [plan for plan in planned if plan.action is NextAction.STOP and plan.machine.state is State.RUNNING]
-    return await HostMetrics(cloud).of([Question(plan.machine, plan.window) for plan in running], cloud.now())
+    machines = [Question(one.machine, one.window) for one in running if isinstance(one.machine, VirtualMachine)]
+    clusters = [(one.machine, one.window) for one in running if isinstance(one.machine, ComputeCluster)]
+    hosts, nodes = await asyncio.gather(
+        HostMetrics(cloud).of(machines, cloud.now()), node_metrics(clusters, cloud.now(), cloud)
+    )
+    return FreshMetrics(hosts, nodes)
 
 
-async def _begin(
-    claim: ActionClaim, outside: dict[str, HostEvidence], rules: EvaluationRules, cloud: Cloud
-) -> ActionStarted:
+async def _begin(claim: ActionClaim, outside: FreshMetrics, rules: EvaluationRules, cloud: Cloud) -> ActionStarted:
     planned = claim.planned
     try:
         async with asyncio.timeout(READ_SECONDS):
@@ -98,26 +114,54 @@ async def _begin(
         return ActionStarted(Done())
     if why := recheck(planned, case):
         return ActionStarted(why=why)
-    answer = await _change_power(replace(claim, planned=replace(planned, hibernate=case.hibernates)), cloud)
+    answer = await _change_power(replace(claim, planned=replace(planned, hibernate=case.hibernates)), case, cloud)
     if isinstance(answer, Pending) and not answer.url:
         return ActionStarted(why=answer.detail, again=True, after=max(answer.retry_after, BATCH_SECONDS))
     return ActionStarted(answer)
 
 
-async def _change_power(claim: ActionClaim, cloud: Cloud) -> Answer:
+async def _change_power(claim: ActionClaim, case: Evaluation, cloud: Cloud) -> Answer:
     from azure.core.exceptions import AzureError
 
     try:
+        if isinstance(case.machine, ComputeCluster):
+            return await scale_to_zero(case.machine, cloud)
         return await change_resource_power(claim.power, cloud)
     except AzureError as error:
         return Pending(0.0, detail=f"Azure could not be reached ({type(error).__name__})")
 
 
 async def read_again(
-    planned: PlannedAction, outside: dict[str, HostEvidence], rules: EvaluationRules, cloud: Cloud
+    planned: PlannedAction, outside: FreshMetrics, rules: EvaluationRules, cloud: Cloud
 ) -> Evaluation | None:
-    """The machine from fresh data: instance view, tags, newest heartbeat, holds, leases; None if it no longer exists."""
-    fleet, machine = MachineRecords(cloud.tables), planned.machine
+    """The machine from fresh data: its state, tags, newest evidence, holds, leases; None if it no longer exists."""
+    if isinstance(planned.machine, ComputeCluster):
+        return await _cluster_again(planned, planned.machine, outside, rules, cloud)
+    return await _machine_again(planned, planned.machine, outside, rules, cloud)
+
+
+async def _cluster_again(
+    planned: PlannedAction, cluster: ComputeCluster, outside: FreshMetrics, rules: EvaluationRules, cloud: Cloud
+) -> Evaluation | None:
+    """A cluster with its nodes, and the runs of its workspace."""
+    now, tracked, record, runs = await asyncio.gather(
+        cluster_now(cluster.id, cloud),
+        MachineRecords(cloud.tables).tracked(cluster.key),
+        _environment_of(planned, cloud),
+        read_runs(cluster.workspace, cloud),
+    )
+    if tracked is None or (now is None and planned.action is not NextAction.DELETE):
+        return None
+    seen = now or replace(cluster, state=State.ABSENT)
+    case = with_evidence(evaluation_of(seen, record, tracked, rules, cloud.now()), Evidence(), None, rules)
+    return with_runs(with_measurements(case, outside.nodes), runs)
+
+
+async def _machine_again(
+    planned: PlannedAction, machine: VirtualMachine, outside: FreshMetrics, rules: EvaluationRules, cloud: Cloud
+) -> Evaluation | None:
+    """A VM with its instance view and its newest heartbeat."""
+    fleet = MachineRecords(cloud.tables)
     view, tracked, heard, record = await asyncio.gather(
         Inventory(cloud).look(machine.id),
         fleet.tracked(machine.key),
@@ -126,7 +170,7 @@ async def read_again(
     )
     if tracked is None or (view.state is State.ABSENT and planned.action is not NextAction.DELETE):
         return None
-    host = outside.get(machine.id.lower(), HostEvidence())
+    host = outside.hosts.get(machine.id.lower(), HostEvidence())
     fresh = replace(machine, state=view.state, tags=view.tags, vm_id=view.vm_id, provisioning=view.provisioning)
     states = await _states_of_dependents(machine, record, cloud)
     case = evaluation_of(replace(fresh, environment=""), record, tracked, rules, cloud.now(), states=states)
@@ -147,5 +191,16 @@ async def _environment_of(planned: PlannedAction, cloud: Cloud) -> EnvironmentRe
 
 
 async def confirm_states(request: list, cloud: Cloud) -> dict[str, State]:  # type: ignore[type-arg]
-    """The current states of some machines according to Azure Compute."""
-    return await VmInventory(cloud).states_now(request)
+    """The current states of some machines and clusters according to Azure itself; one that is gone is missing."""
+    clusters = [one for one in request if CLUSTER_ID.fullmatch(one)]
+    machines = [one for one in request if one not in clusters]
+    found = await asyncio.gather(*(_shown(one, cloud) for one in clusters))
+    states = {cluster.id.lower(): cluster.state for cluster in found if cluster is not None}
+    return {**states, **(await VmInventory(cloud).states_now(machines) if machines else {})}
+
+
+async def _shown(identifier: str, cloud: Cloud) -> ComputeCluster | None:
+    """A cluster as Azure shows it now; None if it does not, which must not delay the confirmation of others."""
+    with suppress(CloudUnavailable, RefusedByAzure):
+        return await cluster_now(identifier, cloud)
+    return None

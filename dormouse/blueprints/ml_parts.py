@@ -1,5 +1,6 @@
 """The parts of the spec of an ML workspace: its clusters and its datastores."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -21,6 +22,9 @@ SUBNET = Matching(
     r"(?:(?i:/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}/providers/Microsoft\.Network/virtualNetworks/)"
     r"[\w.-]{2,64}(?i:/subnets/)[\w.-]{1,80})?",
     "the resource ID of a subnet, /subscriptions/…/Microsoft.Network/virtualNetworks/NAME/subnets/NAME, or empty",
+)
+HOST = Matching(
+    r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", "a host name, such as pypi.org or *.pythonhosted.org"
 )
 
 
@@ -50,3 +54,11 @@ class Datastore(Part):
     name: Annotated[str, DATASTORE_NAME, doc("The name of the datastore.", "images")]
     container: Annotated[Container, doc("The container, which must exist.", "images")]
     writable: Annotated[bool, doc("Whether runs may write to it.", False)] = False
+
+
+def containers_of(datastores: Iterable[Datastore]) -> dict[str, bool]:
+    """The containers of datastores, and whether runs may write to each."""
+    found: dict[str, bool] = {}
+    for one in datastores:
+        found[one.container] = found.get(one.container, False) or one.writable
+    return found

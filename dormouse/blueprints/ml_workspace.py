@@ -7,10 +7,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
-from dormouse.blueprints.ml_parts import Cluster, Datastore
+from dormouse.blueprints.fields import WeeklyHours
+from dormouse.blueprints.ml_parts import HOST, Cluster, Datastore, containers_of
 from dormouse.blueprints.private_access import ENDPOINTS
 from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import Fault
+from dormouse.idle.policy import IdlePolicy
 from dormouse.resources.identity import STORAGE_BLOB_DATA_CONTRIBUTOR
 from dormouse.resources.ml.access import GROUP, STORAGE_BLOB_DATA_READER, USER, access_for, access_of
 from dormouse.resources.ml.clusters import ClusterSettings, ml_cluster
@@ -39,9 +41,6 @@ ENVIRONMENT = Matching(r"[a-z][a-z0-9-]{0,22}[a-z0-9]", "the name of an environm
 OBJECT_ID = Matching(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "an object ID, such as 0d0e5e00-0000-4000-8000-0000000000a1"
 )
-HOST = Matching(
-    r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", "a host name, such as pypi.org or *.pythonhosted.org"
-)
 
 
 class MLWorkspaceSpec(EnvironmentSpec):
@@ -57,6 +56,8 @@ class MLWorkspaceSpec(EnvironmentSpec):
             "image_build_cluster",
             "public_access",
             "fresh",
+            "idle",
+            "schedule",
         )
     }
 
@@ -117,6 +118,16 @@ class MLWorkspaceSpec(EnvironmentSpec):
         bool,
         doc("Whether a deleted workspace of this name, which could be recovered, is purged with all its data.", False),
     ] = False
+    idle: Annotated[
+        IdlePolicy | None, doc("When a cluster that holds nodes counts as idle; null for the default.", {"window": "45m"})
+    ] = None
+    schedule: Annotated[
+        WeeklyHours,
+        doc(
+            "The weekly hours after which clusters give back idle nodes; empty for none.",
+            "mon-fri 08:00-19:00 Europe/Berlin",
+        ),
+    ] = ""
 
     def misfits(self) -> Sequence[Fault]:
         """The faults of names that are used twice, and of networks that do not fit together."""
@@ -184,7 +195,7 @@ def _roles_of_identities(
 ) -> Iterator[Resource]:
     for label, one in (("workspace", workspace), ("clusters", identity)):
         yield access_of(target, f"{label}-storage", STORAGE_BLOB_DATA_CONTRIBUTOR, one, ids[STORAGE], within=workspace)
-        for container, writable in _containers(spec).items():
+        for container, writable in containers_of(spec.datastores).items():
             role = STORAGE_BLOB_DATA_CONTRIBUTOR if writable and one is identity else STORAGE_BLOB_DATA_READER
             yield access_of(target, f"{label}-data-{container}", role, one, container_id(ids[DATA], container))
     yield access_of(target, "clusters-registry", ACR_PULL, identity, ids[REGISTRY])
@@ -201,14 +212,6 @@ def _roles_of_people(
     people = [(one, USER) for one in spec.developers] + [(one, GROUP) for one in spec.developer_groups]
     for principal, kind in people:
         yield access_for(target, f"developer-{principal}", developer, (principal, kind), workspace)
-
-
-def _containers(spec: MLWorkspaceSpec) -> dict[str, bool]:
-    """The containers of the datastores, and whether runs may write to each."""
-    found: dict[str, bool] = {}
-    for one in spec.datastores:
-        found[one.container] = found.get(one.container, False) or one.writable
-    return found
 
 
 def _unsuitable(spec: MLWorkspaceSpec, target: DeploymentTarget) -> Iterator[Fault]:

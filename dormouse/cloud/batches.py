@@ -2,11 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from dormouse.cloud.clients import Cloud
 
 T = TypeVar("T")
+
+OVERLOADED = (429, 503, 529)
+BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 # Errors that one VM of a batch may cause: it was deleted, moved, has another type, or must not be read.
 DIVISIBLE = frozenset({400, 403, 404, 409, 410, 422})
@@ -80,6 +85,38 @@ async def query_without_refused(
     if not budget.take(len(parts)):
         return refused.plus(Answers(refused=dict.fromkeys(rest, answer)))
     return refused.plus(*await asyncio.gather(*(query_without_refused(part, ask, budget) for part in parts)))
+
+
+async def ask_azure_monitor(
+    cloud: Cloud, place: tuple[str, str], identifiers: Sequence[str], query: Mapping[str, str], read: Callable[[Any], T]
+) -> T | BatchItemRefused:
+    """One query for the metrics of several resources of a subscription and region, as `read` reads it, or why it failed.
+
+    https://learn.microsoft.com/rest/api/monitor/metrics-batch/batch
+    """
+    from azure.core.exceptions import AzureError
+    from azure.core.rest import HttpRequest
+
+    subscription, region = place
+    body = {"resourceids": list(identifiers)}
+    request = HttpRequest("POST", f"/subscriptions/{subscription}/metrics:getBatch", params=dict(query), json=body)
+    try:
+        response = await cloud.metrics(region).send_request(request)
+    except (AzureError, OSError) as error:
+        return BatchItemRefused(f"Azure Monitor in {region} did not answer ({type(error).__name__})")
+    status = int(response.status_code)
+    if status in OVERLOADED:
+        return BatchItemRefused(f"Azure Monitor in {region} is overloaded (HTTP {status})")
+    if status in (401, 403):
+        words = f"the control plane cannot read metrics; grant it Monitoring Reader on subscription {subscription}"
+        return BatchItemRefused(words, status, response.text())
+    if status != 200:
+        words = f"Azure Monitor in {region} rejected the query (HTTP {status})"
+        return BatchItemRefused(words, status, response.text())
+    try:
+        return read(response.json())
+    except BROKEN:
+        return BatchItemRefused(f"Azure Monitor in {region} returned a response that cannot be parsed")
 
 
 def _named(refused: BatchItemRefused, identifiers: Sequence[str]) -> list[str]:

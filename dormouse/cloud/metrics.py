@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from dormouse.clock import MINUTE
-from dormouse.cloud.batches import Answers, BatchItemRefused, Budget, query_without_refused
+from dormouse.cloud.batches import BROKEN, Answers, BatchItemRefused, Budget, ask_azure_monitor, query_without_refused
 from dormouse.cloud.clients import Cloud
 from dormouse.idle.evidence import TimeSeries
 from dormouse.idle.heartbeats.signals import Values
@@ -27,7 +27,6 @@ EXTRA = 150
 # A split batch is queried later than the others and may have this many more minutes.
 BETWEEN_CALLS = 2
 LONGEST_SAID = 200  # characters of Azure's message in a sentence
-BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 NAMESPACE, VERSION = "microsoft.compute/virtualmachines", "2024-02-01"
 CPU = "Percentage CPU"
 # Metrics in bytes per minute, by the signal that they add up to.
@@ -39,7 +38,6 @@ BYTES = {
 }
 # The largest lag of metrics that is still queried.
 LONGEST_LAG = 12  # minutes
-OVERLOADED = (429, 503, 529)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +116,6 @@ class HostMetrics:
         self, subscription: str, region: str, identifiers: Sequence[str], window: int, now: float
     ) -> "dict[str, Minutes | None] | BatchItemRefused":
         """The result of one call by ID, metric and minute (None: unreadable), or why it failed."""
-        from azure.core.exceptions import AzureError
-        from azure.core.rest import HttpRequest
-
         end = datetime.fromtimestamp(now, UTC).replace(second=0, microsecond=0)
         begin = end - timedelta(minutes=window + LONGEST_LAG)
         query = {
@@ -132,25 +127,7 @@ class HostMetrics:
             "endtime": f"{end:%Y-%m-%dT%H:%M:%SZ}",
             "api-version": VERSION,
         }
-        body = {"resourceids": list(identifiers)}
-        request = HttpRequest("POST", f"/subscriptions/{subscription}/metrics:getBatch", params=query, json=body)
-        try:
-            response = await self._cloud.metrics(region).send_request(request)
-        except (AzureError, OSError) as error:
-            return BatchItemRefused(f"Azure Monitor in {region} did not answer ({type(error).__name__})")
-        status = int(response.status_code)
-        if status in OVERLOADED:
-            return BatchItemRefused(f"Azure Monitor in {region} is overloaded (HTTP {status})")
-        if status in (401, 403):
-            words = f"the control plane cannot read metrics; grant it Monitoring Reader on subscription {subscription}"
-            return BatchItemRefused(words, status, response.text())
-        if status != 200:
-            words = f"Azure Monitor in {region} rejected the query (HTTP {status})"
-            return BatchItemRefused(words, status, response.text())
-        try:
-            return _read(response.json())
-        except BROKEN:
-            return BatchItemRefused(f"Azure Monitor in {region} returned a response that cannot be parsed")
+        return await ask_azure_monitor(self._cloud, (subscription, region), identifiers, query, _read)
 
 
 def _measured(answer: "dict[str, Minutes | None]") -> "dict[str, Measured]":

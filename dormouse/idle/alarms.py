@@ -33,6 +33,8 @@ def alarm(case: Evaluation, verdict: Verdict, decision: Decision) -> str:
         return f"Idle since {moment_text(since)}, but still running. {why}"
     if verdict.kind is VerdictKind.UNKNOWN and now - since > UNKNOWN_BEFORE_ALARM:
         return f"It has not been known since {moment_text(since)} whether it is in use. {verdict.reason}"
+    if verdict.kind is VerdictKind.BLOCKED and now - since > BLOCKED_BEFORE_ALARM:
+        return verdict.reason
     return case.job.text if case.job is not None and not case.job.wakes and not _was_told(case, case.job.request) else ""
 
 

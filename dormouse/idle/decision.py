@@ -16,6 +16,7 @@ from dormouse.idle.jobs.keeping import kept_text, kept_until
 from dormouse.idle.jobs.waking import why_not_woken
 from dormouse.idle.policy import Action
 from dormouse.idle.schedules.schedule import due, next_transition
+from dormouse.idle.sources.registry import source_of
 from dormouse.idle.tracking import ActionReason, LeaseAction, PendingWarning
 from dormouse.idle.verdict import Verdict, VerdictKind, busy
 from dormouse.lifecycle import SHUT_DOWN, State
@@ -34,6 +35,7 @@ CONDITIONS = {
     ActionReason.SCHEDULE: " unless it is held",
     ActionReason.LEASE: " unless the lease is extended or it is held",
 }
+WHEN_FREE = "Its {what} ended at {at}; it is {words} when it is no longer in use."
 BLOCKED = {
     ActionReason.IDLE: "Not stopped for idleness",
     ActionReason.SCHEDULE: "Not stopped or started by its schedule",
@@ -129,11 +131,13 @@ def _end_lease(case: Evaluation, verdict: Verdict) -> Decision | None:
     lease, state = case.tracked.lease, case.machine.state
     if lease is None or (lease.then is LeaseAction.STOP and state not in (State.RUNNING, State.STOPPED_BILLED)):
         return None
-    if lease.then is LeaseAction.DELETE and not case.machine.environment:
-        return None  # only machines of our environments are deleted
-    deletes = lease.then is LeaseAction.DELETE
-    act, words = (NextAction.DELETE, "deleted") if deletes else (NextAction.STOP, "stopped")
-    return _warn_then_act(case, ActionReason.LEASE, lease.until, act, words)
+    if lease.then is LeaseAction.DELETE:  # only machines of our environments are deleted
+        act = _warn_then_act(case, ActionReason.LEASE, lease.until, NextAction.DELETE, "deleted")
+        return act if case.machine.environment else None
+    words = source_of(case.machine).words.stopped
+    if lease.until <= case.now and not case.machine.interruptible and busy(case) is not None:
+        return Decision(NextAction.NOTHING, WHEN_FREE.format(what="lease", at=moment_text(lease.until), words=words))
+    return _warn_then_act(case, ActionReason.LEASE, lease.until, NextAction.STOP, words)
 
 
 def _follow_schedule(case: Evaluation, verdict: Verdict) -> Decision | None:
@@ -142,10 +146,11 @@ def _follow_schedule(case: Evaluation, verdict: Verdict) -> Decision | None:
     tracked, state = case.tracked, case.machine.state
     since = datetime.fromtimestamp(max(tracked.state_since, tracked.schedule_since, tracked.first_seen), UTC)
     missed, following = due(case.schedule, since, case.clock), next_transition(case.schedule, case.clock)
-    if missed and missed.on and state in SHUT_DOWN:
+    starts, words = not case.machine.starts_by_itself, source_of(case.machine).words.stopped
+    if missed and missed.on and state in SHUT_DOWN and starts:
         due_at = missed.at.timestamp()
         return Decision(NextAction.START, "Its schedule starts it now.", case.now, ActionReason.SCHEDULE, due=due_at)
-    if state is State.STOPPED and following and following.on:
+    if state is State.STOPPED and following and following.on and starts:
         at = following.at.timestamp()
         return Decision(NextAction.NOTHING, f"Its schedule starts it at {moment_text(at)}.", at, ActionReason.SCHEDULE)
     if state is not State.RUNNING:
@@ -153,12 +158,10 @@ def _follow_schedule(case: Evaluation, verdict: Verdict) -> Decision | None:
     if missed and not missed.on:
         if busy(case) is not None:  # also without idle shutdown
             ended = moment_text(missed.at.timestamp())
-            return Decision(
-                NextAction.NOTHING, f"Its scheduled hours ended at {ended}; it is stopped when it is no longer in use."
-            )
-        return _warn_then_act(case, ActionReason.SCHEDULE, missed.at.timestamp(), NextAction.STOP, "stopped")
+            return Decision(NextAction.NOTHING, WHEN_FREE.format(what="scheduled hours", at=ended, words=words))
+        return _warn_then_act(case, ActionReason.SCHEDULE, missed.at.timestamp(), NextAction.STOP, words)
     if following and not following.on:
-        return _warn_then_act(case, ActionReason.SCHEDULE, following.at.timestamp(), NextAction.STOP, "stopped")
+        return _warn_then_act(case, ActionReason.SCHEDULE, following.at.timestamp(), NextAction.STOP, words)
     return None
 
 
@@ -196,14 +199,11 @@ def _stop_idle(case: Evaluation, verdict: Verdict) -> Decision | None:
     if case.policy.action is Action.NOTIFY:
         step = NextAction.NOTHING if case.tracked.warning else NextAction.WARN
         return Decision(step, "Not stopped: its policy has action=notify.", 0.0, ActionReason.IDLE)
-    words = "hibernated" if case.hibernates else "deallocated"
+    words = "hibernated" if case.hibernates else source_of(case.machine).words.put_to_sleep
     grace_ends = case.tracked.first_seen + case.policy.grace * MINUTE
     if case.now < grace_ends:
-        return Decision(
-            NextAction.NOTHING,
-            f"First seen recently; not stopped before {moment_text(grace_ends)}.",
-            grace_ends,
-        )
+        text = f"First seen recently; not stopped before {moment_text(grace_ends)}."
+        return Decision(NextAction.NOTHING, text, grace_ends)
     if case.now < kept_until(case):
         return Decision(NextAction.NOTHING, kept_text(case), kept_until(case))
     return _warn_then_act(case, ActionReason.IDLE, case.now, NextAction.STOP, words)

@@ -14,10 +14,10 @@ from dormouse.idle.policy import IdlePolicy, read_policy, stored_policy
 from dormouse.idle.responsibility import Neighbours, Unassigned, text_of_unrecorded
 from dormouse.idle.schedules.schedule import Schedule, read_schedule
 from dormouse.idle.tags import tag_faults
-from dormouse.idle.targets import SleepTarget
+from dormouse.idle.targets import SleepTarget, Target, target_ids
 from dormouse.idle.tracking import TrackedMachine, with_delivered_warning, with_observation
 from dormouse.lifecycle import State
-from dormouse.resources.compute.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, VirtualMachine, machine_ids
+from dormouse.resources.compute.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, machine_ids
 from dormouse.resources.graph import dependents
 from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Resource
@@ -47,12 +47,12 @@ class EvaluationRules:
             return not machine.environment and self.unassigned is Unassigned.NEVER
         return not machine.environment and deployment != (self.deployment or deployment)
 
-    def opts_in(self, machine: VirtualMachine) -> bool:
+    def opts_in(self, machine: SleepTarget) -> bool:
         """Whether a machine is in a watched scope or has a tag that asks for idle shutdown."""
         in_scope = any(f"{machine.id.lower()}/".startswith(f"{scope}/") for scope in self.scopes)
         return in_scope or IDLE_TAG in machine.tags
 
-    def doubts(self, machine: VirtualMachine, record: EnvironmentRecord | None) -> Iterator[str]:
+    def doubts(self, machine: Target, record: EnvironmentRecord | None) -> Iterator[str]:
         """Why the holds of a machine may be in the records of another control plane; `record` is what its tag names."""
         if self.neighbours.twins:
             yield self.neighbours.twins
@@ -68,7 +68,7 @@ class EvaluationRules:
 
 
 def evaluation_of(
-    machine: VirtualMachine,
+    machine: Target,
     record: EnvironmentRecord | None,
     tracked: TrackedMachine | None,
     rules: EvaluationRules,
@@ -111,14 +111,14 @@ def evaluation_of(
     )
 
 
-def machines_needing(machine: VirtualMachine, resources: Sequence[Resource]) -> list[Resource]:
+def machines_needing(machine: SleepTarget, resources: Sequence[Resource]) -> list[Resource]:
     """The machines among these resources that need a machine, directly or not."""
     own = next((one for one in resources if one.id.lower() == machine.id.lower()), None)
     found = dependents(resources, own.name) if own else []
     return [resource for resource in found if machine_ids([resource])]
 
 
-def _needed_by(machine: VirtualMachine, record: EnvironmentRecord, states: Mapping[str, State]) -> tuple[str, ...]:
+def _needed_by(machine: SleepTarget, record: EnvironmentRecord, states: Mapping[str, State]) -> tuple[str, ...]:
     """The machines that need this one, with their states; a machine whose state is not known may be running."""
     others = [(one, states.get(one.id.lower(), State.UNKNOWN)) for one in machines_needing(machine, record.resources)]
     return tuple(f"{name_of(one.id)} ({state})" for one, state in others if state not in (State.STOPPED, State.ABSENT))
@@ -136,8 +136,8 @@ def with_evidence(case: Evaluation, outside: Evidence, record: AgentRecord | Non
     return replace(case, tracked=tracked, evidence=evidence, hold=hold)
 
 
-def _is_machine_of(record: EnvironmentRecord, machine: VirtualMachine) -> bool:
-    return machine.id.lower() in {identifier.lower() for identifier in machine_ids(record.resources)}
+def _is_machine_of(record: EnvironmentRecord, machine: SleepTarget) -> bool:
+    return machine.id.lower() in {identifier.lower() for identifier in target_ids(record.resources)}
 
 
 def _spec(record: EnvironmentRecord | None, faults: list[str]) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _keep_minutes(spec: Mapping[str, Any]) -> int:
     return minutes if isinstance(minutes, int) else 0
 
 
-def _policy(machine: VirtualMachine, asked: dict[str, Any] | None, rules: EvaluationRules, faults: list[str]) -> IdlePolicy:
+def _policy(machine: SleepTarget, asked: dict[str, Any] | None, rules: EvaluationRules, faults: list[str]) -> IdlePolicy:
     """The policy: from the tag, else the spec, else the settings; disabled for machines that are not opted in."""
     base = rules.policy
     if rules.leaves_to_others(machine):

@@ -66,8 +66,25 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeEvidence:
+    """What was measured on a group of nodes: the most nodes that worked, minute by minute, up to the moment `end`.
+
+    `work` is what runs or waits on it now, in phrases; `unread` what could not be read about it, and why; `blocked` why work
+    that waits cannot begin ("": none does). As long as nothing was read, everything is missing.
+    """
+
+    active: TimeSeries = field(default_factory=TimeSeries)
+    end: float = 0.0
+    problem: str = ""
+    work: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    blocked: str = ""
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One machine with everything that its verdict depends on.
+    """One machine with everything that its verdict depends on: `evidence` about a VM, or about `nodes`.
 
     `fault` says what is invalid in its tags or spec, `unreadable` which of its stored records cannot be read, `needed_by`
     which machines of its environment need it and are not stopped. `restarts_evicted`: its spec has it started again after
@@ -83,6 +100,7 @@ class Evaluation:
     schedule: Schedule | None = None
     hold: Hold | None = None
     evidence: Evidence = field(default_factory=Evidence)
+    nodes: NodeEvidence = field(default_factory=NodeEvidence)
     fault: str = ""
     unreadable: str = ""
     needed_by: tuple[str, ...] = ()
@@ -165,7 +183,7 @@ def _missing_from_host(case: Evaluation) -> Iterator[str]:
     elif case.now - evidence.host_end > STALE:
         yield "Azure Monitor has returned no data for more than 10 minutes"
     else:
-        gaps = [_gap(evidence.host.get(signal.name), case) for signal in HOST]
+        gaps = [gap_of(evidence.host.get(signal.name), case) for signal in HOST]
         if any(gaps):
             yield f"Azure Monitor has no data for {max(gaps)} of {case.policy.window} minutes"
 
@@ -180,7 +198,7 @@ def _missing_from_agent(case: Evaluation) -> Iterator[str]:
         yield f"its agent last reported {minutes_text(case.now - evidence.heard_at)} ago"
         return
     needed = [signal for signal in INSIDE if signal.limit(case.policy) is not None and signal.name not in GPU]
-    gaps = {signal: gap for signal in needed if (gap := _gap(evidence.inside.get(signal.name), case))}
+    gaps = {signal: gap for signal in needed if (gap := gap_of(evidence.inside.get(signal.name), case))}
     if not gaps:
         return
     # Of those missing for longest, one with an explanation comes first.
@@ -201,7 +219,7 @@ def _missing_from_gpu(case: Evaluation) -> Iterator[str]:
     if evidence.inside is None:
         yield "no agent reports its GPU usage"
         return
-    gaps = {name: gap for name in sorted(GPU) if (gap := _gap(evidence.inside.get(name), case))}
+    gaps = {name: gap for name in sorted(GPU) if (gap := gap_of(evidence.inside.get(name), case))}
     if gaps:
         worst = max(gaps, key=lambda name: (gaps[name], name in evidence.problems))
         broken = "" if evidence.gpu == "ok" else evidence.gpu_problem or "nvidia-smi finds no GPU"
@@ -213,7 +231,7 @@ def _explanation(why: str) -> str:
     return f" ({why.rstrip('.')})" if why else ""
 
 
-def _gap(track: TimeSeries | None, case: Evaluation) -> int:
+def gap_of(track: TimeSeries | None, case: Evaluation) -> int:
     """How many minutes of the window are missing; a series that is shorter than the window lacks its beginning."""
     if track is None:
         return case.policy.window

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dormouse.environments.operations import EnvironmentRecord
+from dormouse.idle.clusters.ml_cluster import ComputeCluster
 from dormouse.idle.decision import Decision, NextAction
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.sweep import PlannedAction
+from dormouse.idle.targets import lock_of
 from dormouse.idle.tracking import ActionReason
 from dormouse.idle.verdict import Verdict
-from dormouse.resources.compute.machines import VirtualMachine, lock_name_of
+from dormouse.resources.compute.machines import VirtualMachine
 from dormouse.resources.graph import dependents
 from dormouse.resources.plan import Resource
 from dormouse.resources.registry import kind_of
@@ -63,11 +65,11 @@ def _planned(one: Evaluated, records: Records, home: str) -> PlannedAction:
     case, machine, decision = one.case, one.case.machine, one.decision
     assert decision.reason is not None
     job = case.job if decision.reason is ActionReason.JOBS else None
-    assert isinstance(machine, VirtualMachine)  # the only sleep target so far that sweeps act on
+    assert isinstance(machine, VirtualMachine | ComputeCluster)
     return PlannedAction(
         action=decision.action,
         reason=decision.reason,
-        lock=lock_name_of(machine.id, machine.environment, home),
+        lock=lock_of(machine, home),
         machine=replace(machine, tags={}),  # may be long, and the recheck reads them again
         verdict_reason=job.text if job else REASON_TEXTS.get(decision.reason, one.verdict.reason),
         then=decision.then,

@@ -43,6 +43,7 @@ class ReportRow:
     currency: str
     as_of: str = ""
     stale: bool = False
+    kind: str = "virtual_machine"
 
     @classmethod
     def of(cls, case: Evaluation, verdict: Verdict, decision: Decision) -> "ReportRow":
@@ -68,6 +69,7 @@ class ReportRow:
             saved_amount=round(tracked.money_saved(now), 2),
             price_per_hour_amount=tracked.shutdown.per_hour if tracked.shutdown else None,
             currency=tracked.shutdown.currency if tracked.shutdown else "USD",
+            kind=machine.kind,
         )
 
 

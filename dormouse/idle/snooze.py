@@ -5,8 +5,8 @@ import binascii
 import re
 from hmac import compare_digest
 
+from dormouse.idle.targets import is_target_key
 from dormouse.idle.tracking import TrackedMachine
-from dormouse.resources.compute.machines import is_machine_key
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -25,7 +25,7 @@ def read_link(text: str) -> tuple[str, str]:
         key = base64.b64decode(packed + "=" * (-len(packed) % 4), b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
         raise ValueError("this is not a snooze link") from error
-    if not is_machine_key(key) or not TOKEN.fullmatch(token):
+    if not is_target_key(key) or not TOKEN.fullmatch(token):
         raise ValueError("this is not a snooze link")
     return key, token
 

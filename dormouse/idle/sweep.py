@@ -9,9 +9,9 @@ from dormouse.environments.results import Outcome, Refusal
 from dormouse.idle.decision import NextAction
 from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.report import SweepSummary
+from dormouse.idle.targets import Target
 from dormouse.idle.tracking import ActionReason
 from dormouse.lifecycle import Verb
-from dormouse.resources.compute.machines import VirtualMachine
 from dormouse.resources.plan import Resource
 
 # Resource Manager allows bursts of 200 writes and then 10 per second; all pages together use 60 % of that.
@@ -86,7 +86,7 @@ class PlannedAction:
     action: NextAction
     reason: ActionReason
     lock: str
-    machine: VirtualMachine
+    machine: Target
     verdict_reason: str
     then: str
     at: float
@@ -135,7 +135,7 @@ class ActionClaim:
     def power(self) -> PowerRequest:
         """The power change, if the machine is to be stopped or started."""
         plan, machine = self.planned, self.planned.machine
-        return PowerRequest(Resource(machine.name, "virtual_machine", machine.id), plan.verb, plan.hibernate)
+        return PowerRequest(Resource(machine.name, machine.kind, machine.id), plan.verb, plan.hibernate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,25 @@
 """Sleep targets: what verdicts and decisions know about something that can be put to sleep. A VM is one of them."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Protocol, TypeAlias
 
+from pydantic import Field
+
+from dormouse.idle.clusters.ml_cluster import CLUSTER_ID, ComputeCluster, cluster_key
 from dormouse.lifecycle import State
+from dormouse.resources.compute.machines import MACHINE_ID, VirtualMachine, key_of, lock_name_of
+from dormouse.resources.plan import Resource
+
+# Every kind of target, as histories hold it; a VM has not all fields of a cluster.
+Target: TypeAlias = Annotated[ComputeCluster | VirtualMachine, Field(union_mode="left_to_right")]
 
 
 class SleepTarget(Protocol):
-    """Something that sweeps watch, stop and start; VMs (`dormouse.resources.compute.machines`) are such.
+    """Something that sweeps watch, stop and start: a VM, or a cluster of nodes.
 
-    Another kind of target needs a class with these properties, a source of evidence in `activities.idle.evaluate`, and
-    `power` in the registry of its kind. Verdicts and decisions stay as they are.
+    Another kind of target needs a class with these properties in `Target`, the pattern of its IDs below, its entry in
+    `dormouse.idle.sources.registry`, and in `activities.idle` how it is read and stopped. Verdicts and decisions stay as
+    they are.
     """
 
     @property
@@ -66,9 +75,43 @@ class SleepTarget(Protocol):
         """Whether a service other than Dormouse starts and stops it."""
 
     @property
+    def starts_by_itself(self) -> bool:
+        """Whether Azure starts it when there is work for it, so that no schedule has to."""
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether the end of a lease stops it while it is in use."""
+
+    @property
     def ephemeral_disk(self) -> bool:
         """Whether it would lose its data if it were stopped."""
 
     @property
     def can_hibernate(self) -> bool:
         """Whether it can be suspended to disk instead of stopped."""
+
+
+def target_ids(resources: Iterable[Resource]) -> tuple[str, ...]:
+    """The resource IDs of the sleep targets among these resources."""
+    return tuple(one.id for one in resources if MACHINE_ID.fullmatch(one.id) or CLUSTER_ID.fullmatch(one.id))
+
+
+def target_key(identifier: str) -> str:
+    """The key of a sleep target in the records; raises ValueError, with a hint, for any other ID."""
+    return cluster_key(identifier) if CLUSTER_ID.fullmatch(identifier.strip()) else key_of(identifier)
+
+
+def is_target_key(text: str) -> bool:
+    """Whether a text can be the key of a sleep target."""
+    parts = text.split(":")
+    scope = "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.{}"
+    kinds = {3: "Compute/virtualMachines/{}", 4: "MachineLearningServices/workspaces/{}/computes/{}"}
+    try:
+        return target_key((scope.replace("Microsoft.{}", f"Microsoft.{kinds[len(parts)]}")).format(*parts)) == text
+    except (KeyError, ValueError):
+        return False
+
+
+def lock_of(target: Target, home: str) -> str:
+    """The name of the lock of a sleep target; only VMs may belong to no environment."""
+    return lock_name_of(target.id, target.environment, home) if isinstance(target, VirtualMachine) else target.environment

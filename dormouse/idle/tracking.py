@@ -103,6 +103,7 @@ class TrackedMachine:
 
     `woken_for` are the requests for jobs that it was started for, and `told_of` those that its owner was told of because
     they wait. `job_ended_at` is when the last job of its CI agent ended, and `job_problem` says why a job waits for it.
+    `free_since` is since when sweeps see a cluster without work; 0.0 if it has some, or that is not known.
     """
 
     id: str
@@ -130,6 +131,7 @@ class TrackedMachine:
     job_ended_at: float = 0.0
     job_problem: str = ""
     told_of: tuple[int, ...] = ()
+    free_since: float = 0.0
 
     @property
     def evicted(self) -> Eviction | None:

@@ -4,15 +4,14 @@ A machine is idle only if every signal stayed below its limit for the whole wind
 One signal at its limit makes it busy; one minute without required data makes it unknown.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice
 
 from dormouse.clock import MINUTE, minutes_text, moment_text
-from dormouse.idle.evidence import Evaluation, missing, numbers, tracks
-from dormouse.idle.heartbeats.signals import bytes_text, count_text, describe_peak
+from dormouse.idle.evidence import Evaluation
 from dormouse.idle.schedules.schedule import is_on, next_transition
+from dormouse.idle.sources.registry import source_of
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import IDLE_TAG
 
@@ -39,6 +38,7 @@ class VerdictKind(StrEnum):
     STOPPED_BILLED = "stopped_billed"
     EVICTED = "evicted"
     UNSTOPPABLE = "unstoppable"
+    BLOCKED = "blocked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,14 @@ def _unmanaged(case: Evaluation) -> Verdict | None:
     return Verdict(VerdictKind.UNMANAGED, case.hands_off) if case.hands_off else None
 
 
+def _blocked(case: Evaluation) -> Verdict | None:
+    source = source_of(case.machine)
+    why = source.blocked(case)
+    return Verdict(VerdictKind.BLOCKED, why, source.numbers(case)) if why else None
+
+
 def _not_running(case: Evaluation) -> Verdict | None:
-    state = case.machine.state
+    state, words = case.machine.state, source_of(case.machine).words
     if state is State.STOPPED:
         fault = f" {_misconfiguration(case)}" if case.fault else ""
         if evicted := case.tracked.evicted:
@@ -79,11 +85,9 @@ def _not_running(case: Evaluation) -> Verdict | None:
                 f"Evicted by Azure at {moment_text(evicted.at)}: {why}. Only its disks and addresses are billed.{fault}"
             )
             return Verdict(VerdictKind.EVICTED, sentence, {"evictions": evicted.count})
-        return Verdict(VerdictKind.STOPPED, f"Deallocated: only its disks and addresses are billed.{fault}")
+        return Verdict(VerdictKind.STOPPED, f"{words.asleep}{fault}")
     if state is State.ABSENT:
-        return Verdict(
-            VerdictKind.UNKNOWN, "Its VM does not exist: it was deleted outside Dormouse, or has not been created yet."
-        )
+        return Verdict(VerdictKind.UNKNOWN, words.absent)
     if state in TRANSITIONS:
         return Verdict(VerdictKind.UNKNOWN, f"Its state is changing: Azure reports that it is {TRANSITIONS[state]}.")
     if state not in (State.RUNNING, State.STOPPED_BILLED):
@@ -95,7 +99,7 @@ def _without_power_state(case: Evaluation) -> str:
     if case.machine.provisioning.lower() == "failed":
         return (
             "Its last change failed, and Azure does not report whether it is running; it may be billed. "
-            "Check the failed change in the Azure portal, then start or delete the VM."
+            f"{source_of(case.machine).words.failed}"
         )
     return "Azure does not report whether it is running. Check its resource health in the Azure portal."
 
@@ -162,59 +166,31 @@ def _recently_started(case: Evaluation) -> Verdict | None:
 
 def busy(case: Evaluation) -> Verdict | None:
     """The verdict `busy` with the signals that reached their limits, or with the machines that need this one; or None."""
+    source = source_of(case.machine)
     if case.needed_by:
-        return Verdict(VerdictKind.BUSY, f"In use: needed by {', '.join(case.needed_by[:MOST_REASONS])}.", numbers(case))
-    reached = list(islice(_signals_at_limit(case), MOST_REASONS))
-    if not reached:
-        return None
-    uses = "; ".join(f"{words}{f' ({ago} min ago)' if ago else ''}" for words, ago in reached)
-    return Verdict(VerdictKind.BUSY, f"In use: {uses}.", numbers(case))
-
-
-def _signals_at_limit(case: Evaluation) -> Iterator[tuple[str, int]]:
-    """Every signal that reached its limit, the most convincing first: in words, and how many minutes ago."""
-    for signal, track in tracks(case):
-        limit = signal.limit(case.policy)
-        ago = None if limit is None else track.last_at(limit)
-        if ago is not None:
-            yield describe_peak(signal, track.peak or 0.0), ago
+        needed_by = ", ".join(case.needed_by[:MOST_REASONS])
+        return Verdict(VerdictKind.BUSY, f"In use: needed by {needed_by}.", source.numbers(case))
+    reached = source.uses(case)[:MOST_REASONS]
+    return Verdict(VerdictKind.BUSY, f"In use: {'; '.join(reached)}.", source.numbers(case)) if reached else None
 
 
 def _lacks_data(case: Evaluation) -> Verdict | None:
-    reasons = missing(case)
+    source = source_of(case.machine)
+    reasons = source.missing(case)
     if not reasons:
         return None
-    return Verdict(VerdictKind.UNKNOWN, f"Kept running, because {'; '.join(reasons)}.", numbers(case))
+    return Verdict(VerdictKind.UNKNOWN, f"Kept running, because {'; '.join(reasons)}.", source.numbers(case))
 
 
 def _idle(case: Evaluation) -> Verdict:
-    peaks = numbers(case)
-    gpu = f"GPU <= {peaks['gpu_percent']:.0f} %, " if "gpu_percent" in peaks else ""
-    network = bytes_text(peaks["network_bytes_per_second"])
-    peak = f"{gpu}CPU <= {peaks['cpu_percent']:.0f} %, network <= {network}/s"
-    reason = f"Idle for {case.policy.window} minutes: {peak}, {_sessions(case, peaks)}.{_losses(peaks)}"
-    return Verdict(VerdictKind.IDLE, reason, peaks)
-
-
-def _sessions(case: Evaluation, peaks: dict[str, float]) -> str:
-    if case.evidence.inside is None:
-        return "no agent (sessions are not observed)"
-    counts = [peaks[name] for name in ("logins", "connections") if name in peaks]
-    if not counts:
-        return "sessions are not observed"
-    return f"{count_text(max(counts), 'open session')} without input" if any(counts) else "no sessions"
-
-
-def _losses(peaks: dict[str, float]) -> str:
-    """What a stop would end, as a sentence; "" if nothing."""
-    kinds = {"kernels": "notebook kernel", "containers": "container"}
-    lost = [count_text(peaks[name], noun) for name, noun in kinds.items() if peaks.get(name)]
-    return f" Stopping it ends {' and '.join(lost)}." if lost else ""
+    source = source_of(case.machine)
+    return Verdict(VerdictKind.IDLE, source.idle(case), source.numbers(case))
 
 
 RULES: tuple[Callable[[Evaluation], Verdict | None], ...] = (
     _unreadable_record,
     _unmanaged,
+    _blocked,
     _not_running,
     _misconfigured,
     _disabled,

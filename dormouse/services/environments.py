@@ -11,9 +11,10 @@ from dormouse.environments.operations import EnvironmentRecord, OperationRecord,
 from dormouse.environments.preflight import GROUP_OF_OTHERS, groups_in
 from dormouse.errors import CommandNotPossible, EnvironmentBusy, EnvironmentNotFound, NameTaken
 from dormouse.idle.holds import HoldRequest, LeaseRequest
+from dormouse.idle.targets import target_ids, target_key
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.lifecycle import State, Verb, require, satisfied
-from dormouse.resources.compute.machines import key_of, machine_ids
+from dormouse.resources.compute.machines import machine_ids
 from dormouse.resources.keyvault import USERNAME, is_secret
 from dormouse.resources.naming import name_of
 from dormouse.resources.plan import WITHDRAWN, Resource
@@ -182,14 +183,14 @@ def secret_of(record: EnvironmentRecord, user: str) -> str:
 async def hold(name: str, asked: HoldRequest, context: Context, *, dry_run: bool) -> HoldView:
     """Keep an environment's machines awake for a time, or end the hold; raises EnvironmentBusy while it is deleted."""
     known = await _tracked(name, context)
-    views = [await hold_tracked(key_of(one.id), asked, context, one, dry_run=dry_run) for one in known]
+    views = [await hold_tracked(target_key(one.id), asked, context, one, dry_run=dry_run) for one in known]
     return views[0]
 
 
 async def extend(name: str, asked: LeaseRequest, context: Context, *, dry_run: bool) -> LeaseView:
     """Set, renew or end an environment's lease; raises EnvironmentBusy while it is deleted."""
     known = await _tracked(name, context)
-    views = [await extend_tracked(key_of(one.id), asked, context, one, dry_run=dry_run) for one in known]
+    views = [await extend_tracked(target_key(one.id), asked, context, one, dry_run=dry_run) for one in known]
     return views[0]
 
 
@@ -213,7 +214,7 @@ async def _tracked(name: str, context: Context) -> list[TrackedMachine]:
     dependencies = context.dependencies
     record = await own_environment(name, context)
     await require_staying(context.client, dependencies.records, name, dependencies.now())
-    now, machines = dependencies.now(), machine_ids(record.resources)
+    now, machines = dependencies.now(), target_ids(record.resources)
     if not machines:
         raise CommandNotPossible(f"{name} has no machine that could be held or stopped.")
     return [TrackedMachine(identifier, now, State.UNKNOWN, now) for identifier in machines]

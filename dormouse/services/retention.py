@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from dormouse.clock import DAY, HOUR
 from dormouse.errors import ControlPlaneError
 from dormouse.idle.report import ReportHead
-from dormouse.resources.compute.machines import key_of
+from dormouse.idle.targets import target_key
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import DurableClient, TaskHubUnavailable
 
@@ -93,7 +93,7 @@ async def _seen(head: ReportHead, dependencies: Dependencies) -> set[str]:
         page = (await dependencies.machines.report_page(number)).content
         if page is None or page.sweep != head.sweep:
             return set()
-        seen |= {key_of(line.id) for line in page.rows}
+        seen |= {target_key(line.id) for line in page.rows}
     return seen
 
 

@@ -9,7 +9,6 @@ from activities.idle.hand_over import recheck_refused_start
 from dormouse import serialization
 from dormouse.environments.fallback import lacks_capacity
 from dormouse.environments.results import Outcome, OutcomeStatus
-from dormouse.idle.decision import NextAction
 from dormouse.idle.sweep import RefusedStart, SweepClosing
 from dormouse.ids import child_of
 from dormouse.lifecycle import Verb
@@ -17,7 +16,7 @@ from orchestrators.durable import LONG_RETRY, Context, Orchestration, RetriesExh
 from orchestrators.environments.power import verify_power
 from orchestrators.environments.start_fallback import start_resized
 from orchestrators.environments.suspend import resume_all
-from orchestrators.idle.jobs import CONFIRMED_TEXTS, Job, closing_notice, now_of
+from orchestrators.idle.jobs import RUNS, Job, closing_notice, now_of
 from orchestrators.notify import notify
 from orchestrators.progress import REFUSED, ProgressTracker
 
@@ -76,5 +75,5 @@ def _start(context: Context, request: RefusedStart, tracker: ProgressTracker) ->
     refusals = list(started.refusals) or (yield from verify_power(context, change, tracker))
     if refusals:
         return Outcome.failed(refusals).after(started.attempts, started.done)
-    words = f"{request.claim.planned.verdict_reason} {CONFIRMED_TEXTS[NextAction.START]}"
+    words = f"{request.claim.planned.verdict_reason} {RUNS}"
     return Outcome(OutcomeStatus.SUCCEEDED, words).after(started.attempts, started.done)

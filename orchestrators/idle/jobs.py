@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from activities.idle.complete import close_sweep_operation
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.idle.decision import NextAction
+from dormouse.idle.sources.registry import source_of
 from dormouse.idle.sweep import ActionClaim, PlannedAction, SweepClosing
 from dormouse.lifecycle import State
 from dormouse.notifications.notification import Notification
 from orchestrators.durable import TRANSIENT, Context, Orchestration, run_each
 
 TARGET_STATES = {NextAction.STOP: State.STOPPED, NextAction.START: State.RUNNING}
-CONFIRMED_TEXTS = {
-    NextAction.STOP: "Azure confirms that it is deallocated.",
-    NextAction.START: "Azure confirms that it is running.",
-}
+RUNS = "Azure confirms that it is running."
 
 
 @dataclass(slots=True)
@@ -46,7 +44,8 @@ class Job:
 
     def confirm(self) -> None:
         """End the job as one whose target state Azure shows."""
-        words = f"{self.planned.verdict_reason} {CONFIRMED_TEXTS[self.planned.action]}"
+        stopped = source_of(self.planned.machine).words.confirmed
+        words = f"{self.planned.verdict_reason} {stopped if self.planned.action is NextAction.STOP else RUNS}"
         self.outcome = Outcome(OutcomeStatus.SUCCEEDED, words)
 
 

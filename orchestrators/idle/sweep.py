@@ -8,7 +8,8 @@ from typing import Any
 import azure.durable_functions as df
 
 from activities.idle.complete import finish_sweep
-from activities.idle.evaluate import count_machines, evaluate_missing, evaluate_page
+from activities.idle.evaluate import count_machines, evaluate_page
+from activities.idle.missing import evaluate_missing
 from activities.idle.waiting import find_waiting_jobs
 from dormouse import serialization
 from dormouse.idle.report import SweepSummary

@@ -22,6 +22,7 @@ from tests.integration.environments.test_build_agent import SPEED, Pipelines
 from tests.integration.environments.test_data_science import SPEC as DATA_SCIENCE
 from tests.integration.environments.test_hibernation import ABLE
 from tests.integration.environments.test_ml_workspace import SPEC as ML_WORKSPACE
+from tests.integration.idle.test_ml_clusters import HELD, RIGHTS, Clusters
 from tests.integration.idle.test_schedules_and_adoption import around, now_there
 from tests.support import ROOT, SUBSCRIPTION, AzureSide, ControlPlane, until
 
@@ -52,12 +53,16 @@ def assert_needed(azure: AzureSide, *roles: str) -> None:
 
 
 def test_sweeps_need_their_role(fleet: FleetSide, azure: AzureSide) -> None:
+    azure.assign(*RIGHTS)
+    clusters = Clusters.built(ControlPlane(fleet.control_plane), azure, "gpu")
+    clusters.scale("gpu", **HELD)
     now = now_there(fleet)
     azure.assign({"role": "reader"}, {"role": "sweep"})
     soon = around(now + timedelta(minutes=2), 5, 600)
     fleet.load(idle=machine(), rises=machine(idle="off", power="deallocated", tags={"dormouse-schedule": soon}))
     asleep, awake = "deallocated", "running"
     until(lambda: fleet.sweep() and (fleet.power("idle"), fleet.power("rises")) == (asleep, awake), "it does not act")
+    until(lambda: clusters.sweep()["gpu"]["state"] == "stopped", "the cluster is not scaled to zero")
     assert_needed(azure, "sweep")
 
 

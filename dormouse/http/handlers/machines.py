@@ -12,6 +12,7 @@ from dormouse.http.parameters import AFTER, DRY_RUN, FORMAT, LIMIT, VERDICT
 from dormouse.http.requests import body_of, model_of
 from dormouse.http.responses import answer, following, page
 from dormouse.idle.holds import HoldRequest, LeaseRequest
+from dormouse.idle.targets import target_key
 from dormouse.resources.compute.machines import parts_of_machine_id
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
@@ -35,12 +36,25 @@ MachineId = Annotated[
 ]
 
 
+def _target(value: str) -> str:
+    target_key(value)
+    return value.strip()
+
+
+TargetId = Annotated[
+    str,
+    Field(max_length=512),
+    doc("The Azure resource ID of the machine, or of a cluster of an environment.", MACHINE),
+    AfterValidator(_target),
+]
+
+
 class MachineHold(HoldRequest):
     """A hold on one machine."""
 
     model_config = ConfigDict(title="MachineHoldRequest")
 
-    machine: MachineId
+    machine: TargetId
 
 
 class MachineLease(LeaseRequest):
@@ -48,7 +62,7 @@ class MachineLease(LeaseRequest):
 
     model_config = ConfigDict(title="MachineLeaseRequest")
 
-    machine: MachineId
+    machine: TargetId
 
 
 async def list_machines(req: func.HttpRequest, context: Context) -> func.HttpResponse:
@@ -87,6 +101,7 @@ async def extend_machine(req: func.HttpRequest, context: Context) -> func.HttpRe
 
 COLUMNS = (
     "id",
+    "kind",
     "name",
     "environment",
     "region",

@@ -56,6 +56,16 @@ class VirtualMachine:
         return "virtual_machine"
 
     @property
+    def starts_by_itself(self) -> bool:
+        """Whether Azure starts it when there is work for it."""
+        return False
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether the end of a lease stops it while it is in use."""
+        return True
+
+    @property
     def key(self) -> str:
         """Its key in the records: subscription, group and name in lower case."""
         return key_of(self.id)

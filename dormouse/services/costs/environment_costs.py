@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.power_history import PowerInterval, Spent, last_interval, month_began, month_of, since, spent_in, together
+from dormouse.idle.targets import target_ids, target_key
 from dormouse.idle.tracking import TrackedMachine
-from dormouse.resources.compute.machines import key_of, machine_ids
+from dormouse.resources.compute.machines import MACHINE_ID, key_of
 from dormouse.resources.kinds import PriceQuery
 from dormouse.services.costs.pricing import machine_price_of
 from dormouse.services.dependencies import Dependencies
@@ -41,7 +42,7 @@ class Memory:
 
 async def memories_of(records: Sequence[EnvironmentRecord], dependencies: Dependencies) -> dict[str, Memory]:
     """What sweeps remember of environments, by their names; one query for the machines, one for the month."""
-    keys = {record.name: [key_of(one) for one in machine_ids(record.resources)] for record in records}
+    keys = {record.name: [target_key(one) for one in target_ids(record.resources)] for record in records}
     every = [key for each in keys.values() for key in each]
     if not every:
         return {record.name: Memory() for record in records}
@@ -85,7 +86,8 @@ async def _spent_this_month(
     queries = {identifier.lower(): query for identifier, query in billed.items()}
     intervals = {key: list(ended) for key, ended in memory.intervals.items()}
     for machine in memory.machines:
-        intervals.setdefault(key_of(machine.id), []).append(last_interval(machine, now))
+        if MACHINE_ID.fullmatch(machine.id):  # the hours of a cluster say nothing about how many nodes it had
+            intervals.setdefault(key_of(machine.id), []).append(last_interval(machine, now))
     found = []
     for known in filter(None, intervals.values()):
         query = queries.get(known[0].machine.lower())

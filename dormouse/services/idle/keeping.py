@@ -7,8 +7,8 @@ from dataclasses import replace
 from dormouse.errors import EnvironmentBusy, InvalidRequest, MachineNotFound, UnreadableRecord
 from dormouse.idle.holds import SNOOZE, HoldRequest, LeaseRequest, keeps_longer, with_hold, with_lease
 from dormouse.idle.snooze import opens
+from dormouse.idle.targets import target_ids, target_key
 from dormouse.idle.tracking import TrackedMachine, with_settled_eviction
-from dormouse.resources.compute.machines import key_of, machine_ids
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.locks import being_deleted
@@ -25,7 +25,7 @@ class WarningOver(Exception):
 
 async def hold_machine(machine: str, asked: HoldRequest, context: Context, *, dry_run: bool) -> HoldView:
     """Keep a machine awake for a time, or end its hold; raises MachineNotFound, or EnvironmentBusy while it is deleted."""
-    key = key_of(machine)
+    key = target_key(machine)
     await require_not_deleted(key, context)
     return await hold_tracked(key, asked, context, None, dry_run=dry_run)
 
@@ -34,7 +34,7 @@ async def extend_machine(machine: str, asked: LeaseRequest, context: Context, *,
     """Set, renew or end a machine's lease; raises as `hold_machine` does, or InvalidRequest for a lease that deletes."""
     if asked.then == "delete":
         raise InvalidRequest("Only environments can be deleted; an adopted machine can only be stopped.")
-    key = key_of(machine)
+    key = target_key(machine)
     await require_not_deleted(key, context)
     return await extend_tracked(key, asked, context, None, dry_run=dry_run)
 
@@ -65,7 +65,7 @@ async def keep_stopped(machine: str, dependencies: Dependencies) -> None:
 
     Raises CloudUnavailable or ConcurrentChange.
     """
-    key = key_of(machine)
+    key = target_key(machine)
     with suppress(UnreadableRecord):
         known = await dependencies.machines.tracked(key)
         if known is not None and known.evicted:
@@ -101,7 +101,7 @@ async def require_not_deleted(key: str, context: Context) -> None:
     """Raise EnvironmentBusy, which names the operation, while a machine is being deleted with its environment."""
     dependencies = context.dependencies
     for operation, record in (await being_deleted(context.client, dependencies.records, dependencies.now())).items():
-        if key in map(key_of, machine_ids(record.resources)):
+        if key in map(target_key, target_ids(record.resources)):
             raise EnvironmentBusy(record.name, operation)
 
 

@@ -58,7 +58,8 @@ class MachineView:
     """A machine in scope: its verdict with the evidence, and what the sweep will do with it, and when."""
 
     id: Annotated[str, doc("The Azure resource ID.", MACHINE)]
-    name: Annotated[str, doc("The name of the machine.", "gpu1")]
+    kind: Annotated[str, doc("What it is: `virtual_machine`, or `ml_cluster` of Azure ML.", "virtual_machine")]
+    name: Annotated[str, doc("The name of the machine; of a cluster `workspace/cluster`.", "gpu1")]
     environment: Annotated[str | None, doc("The environment that it belongs to; null for an adopted machine.", "ml1")]
     region: Annotated[str, doc("The Azure region.", "polandcentral")]
     size: Annotated[str, doc("The VM size.", "Standard_NV6ads_A10_v5")]
@@ -88,6 +89,7 @@ class MachineView:
         """A row of the report as callers see it."""
         return cls(
             id=row.id,
+            kind=row.kind,
             name=row.name,
             environment=row.environment or None,
             region=row.region,

@@ -74,6 +74,7 @@ OPERATION = OperationView(
 )
 ROW = MachineView(
     id="/gpu1",
+    kind="virtual_machine",
     name="gpu1",
     environment=None,
     region="",

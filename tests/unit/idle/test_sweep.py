@@ -24,7 +24,7 @@ from dormouse.idle.sweep import (
     actions_per_page,
 )
 from dormouse.lifecycle import Verb
-from dormouse.resources.compute.machines import ENVIRONMENT_NAME, machine_id
+from dormouse.resources.compute.machines import ENVIRONMENT_NAME, VirtualMachine, machine_id
 from dormouse.resources.plan import Resource
 from tests.unit.builders import case, machine, planned
 
@@ -62,6 +62,7 @@ def test_the_lock_of_sweeps_cannot_be_the_name_of_an_environment() -> None:
 
 
 def test_at_the_end_of_a_lease_the_environment_of_the_machine_is_deleted() -> None:
+    assert isinstance(PLAN.machine, VirtualMachine)
     plan = replace(PLAN, machine=replace(PLAN.machine, environment="ml1", group="rg-ml1"))
     assert LeaseEnd(ActionClaim("ml1-delete-1", plan, "sweep-1", 0.0)).teardown == DeleteRequest("ml1-delete-1", "ml1")
 

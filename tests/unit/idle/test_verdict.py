@@ -475,7 +475,7 @@ def test_sessions_that_the_policy_does_not_require_may_be_unobserved(names: tupl
 
 
 def test_verdicts_are_the_words_of_the_api() -> None:
-    states = {"unmanaged", "stopped", "stopped_billed", "unstoppable", "evicted"}
+    states = {"unmanaged", "stopped", "stopped_billed", "unstoppable", "evicted", "blocked"}
     assert set(VerdictKind) == states | {"busy", "idle", "unknown", "held", "young", "scheduled_on"}
 
 

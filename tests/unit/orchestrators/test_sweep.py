@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from activities.idle.complete import finish_sweep
-from activities.idle.evaluate import count_machines, evaluate_missing, evaluate_page
+from activities.idle.evaluate import count_machines, evaluate_page
+from activities.idle.missing import evaluate_missing
 from activities.idle.waiting import find_waiting_jobs
 from dormouse import serialization
 from dormouse.idle.jobs.waiting import WaitingJob

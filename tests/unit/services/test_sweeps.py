@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from activities.idle.complete import finish_sweep
-from activities.idle.evaluate import evaluate_missing
+from activities.idle.missing import evaluate_missing
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.idle.report import SweepSummary

@@ -1,0 +1,100 @@
+"""Evaluation of what is on no page of machines: environments whose machine is gone, and clusters.
+
+Neither clusters nor machines that do not exist are in Resource Graph, so both are found by the records of environments.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from activities.idle.clusters import ClustersRead, read_clusters, with_node_evidence
+from activities.idle.evaluate import Known, case_of, evaluated, rules_of, store_page
+from dormouse.cloud.clients import Cloud
+from dormouse.environments.operations import EnvironmentRecord
+from dormouse.errors import UnreadableRecord
+from dormouse.idle.evaluation import with_evidence
+from dormouse.idle.evidence import Evaluation, Evidence
+from dormouse.idle.report import SweepSummary
+from dormouse.idle.sources.compute_clusters import with_free_since
+from dormouse.idle.sweep import PageFound, PageRequest
+from dormouse.lifecycle import State
+from dormouse.records.documents import Documents
+from dormouse.records.environments import Records
+from dormouse.records.machines import MachineRecords, StoredMachine
+from dormouse.resources.compute.machines import (
+    ENVIRONMENT_TAG,
+    SCHEDULE_TAG,
+    VirtualMachine,
+    machine_ids,
+    parts_of_machine_id,
+)
+from dormouse.resources.pipelines import PIPELINES_AGENT
+
+
+async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
+    """Evaluate the environments whose machine is on no page, so that their leases end as well, and all clusters.
+
+    The pages are read from the report of this sweep, which must have been written before.
+    """
+    records, fleet = Records(cloud.tables), MachineRecords(cloud.tables)
+    read, known_environments = await asyncio.gather(
+        asyncio.gather(*(fleet.report_page(number) for number in range(request.number))), records.all_environments()
+    )
+    pages = [page.content for page in read]
+    seen = {line.id.lower() for page in pages if page is not None and page.sweep == request.sweep for line in page.rows}
+    # A page that was not swept may contain any machine.
+    complete = all(page is not None and page.sweep == request.sweep for page in pages)
+    absent = [machine for record in known_environments for machine in _machines_of(record) if complete]
+    missing = [machine for machine in absent if machine.id.lower() not in seen]
+    agents = sum(resource.kind == PIPELINES_AGENT.name for record in known_environments for resource in record.resources)
+    clusters = await read_clusters(known_environments, cloud)
+    if not missing and not clusters.found:
+        return PageFound(SweepSummary(agents=agents))
+    keys = [*(machine.key for machine in missing), *(cluster.key for cluster in clusters.found)]
+    remembered = await _remembered(keys, fleet)
+    environments = Documents({record.name: record for record in known_environments})
+    known = Known(await rules_of(cloud), remembered=remembered, environments=environments)
+    gone = [machine for machine in missing if machine.key in remembered.readable]
+    cases = [with_evidence(case_of(machine, known, request.now), Evidence(), None, known.rules) for machine in gone]
+    measured = await with_node_evidence(_cluster_cases(clusters, known, request.now), cloud)
+    cases += map(with_free_since, measured)
+    stored = await store_page(request, [evaluated(case) for case in cases], known, set(), cloud)
+    return replace(stored, summary=replace(stored.summary, agents=agents))
+
+
+def _cluster_cases(clusters: ClustersRead, known: Known, now: float) -> list[Evaluation]:
+    """The evaluations of clusters without evidence; one that does not exist counts only if a sweep has seen it before."""
+    cases = []
+    for cluster in clusters.found:
+        stored, seen = known.remembered.readable.get(cluster.key), cluster
+        if cluster.state is State.ABSENT and stored is None:
+            continue
+        if cluster.state is State.UNKNOWN and stored is not None and stored.tracked.schedule:
+            seen = replace(cluster, tags={SCHEDULE_TAG: stored.tracked.schedule})  # its tags are not known now
+        case = with_evidence(case_of(seen, known, now), Evidence(), None, known.rules)
+        unread = clusters.problems.get(cluster.workspace.lower(), "")
+        cases.append(replace(case, unreadable=case.unreadable or unread))
+    return cases
+
+
+async def _remembered(keys: Iterable[str], fleet: MachineRecords) -> Documents[StoredMachine]:
+    """The tracked state of some machines; unreadable rows are listed as such."""
+    found: Documents[StoredMachine] = Documents({})
+    for key, tracked in zip(
+        keys, await asyncio.gather(*map(fleet.tracked_with_etag, keys), return_exceptions=True), strict=True
+    ):
+        if isinstance(tracked, UnreadableRecord):
+            found.unreadable[key] = tracked
+        elif isinstance(tracked, BaseException):
+            raise tracked
+        elif tracked is not None:
+            found.readable[key] = tracked
+    return found
+
+
+def _machines_of(record: EnvironmentRecord) -> Iterator[VirtualMachine]:
+    """Stand-ins for the machines of an environment, in case they do not exist."""
+    for identifier in machine_ids(record.resources):
+        subscription, group, name = parts_of_machine_id(identifier)
+        tags = {ENVIRONMENT_TAG: record.name}
+        yield VirtualMachine(identifier, name, subscription, group, record.region, "", State.ABSENT, tags=tags)

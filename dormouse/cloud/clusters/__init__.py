@@ -1,0 +1,1 @@
+"""What Azure says of clusters of nodes."""

@@ -1,0 +1,14 @@
+"""The sources of evidence by kind of sleep target."""
+
+from dormouse.idle.clusters.ml_cluster import ML_CLUSTER
+from dormouse.idle.sources.compute_clusters import COMPUTE_CLUSTERS
+from dormouse.idle.sources.source import EvidenceSource
+from dormouse.idle.sources.virtual_machines import VIRTUAL_MACHINES
+from dormouse.idle.targets import SleepTarget
+
+SOURCES: dict[str, EvidenceSource] = {"virtual_machine": VIRTUAL_MACHINES, ML_CLUSTER: COMPUTE_CLUSTERS}
+
+
+def source_of(target: SleepTarget) -> EvidenceSource:
+    """The source of evidence for a sleep target; raises KeyError for a kind that has none."""
+    return SOURCES[target.kind]

@@ -1,0 +1,1 @@
+"""Unit tests of clusters of nodes."""
