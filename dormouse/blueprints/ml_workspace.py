@@ -9,7 +9,7 @@ from pydantic import Field
 from dormouse.blueprints.blueprint import Blueprint
 from dormouse.blueprints.fields import WeeklyHours
 from dormouse.blueprints.ml_parts import HOST, Cluster, Datastore, containers_of
-from dormouse.blueprints.private_access import ENDPOINTS
+from dormouse.blueprints.private_access import ENDPOINTS, links_in_parent
 from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import Fault
 from dormouse.idle.policy import IdlePolicy
@@ -23,7 +23,7 @@ from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Resource
 from dormouse.resources.platform.identities import user_assigned_identity
 from dormouse.resources.platform.registries import ACR_PULL
-from dormouse.resources.private_network.private_links import WORKSPACE, network_of_parent, private_links
+from dormouse.resources.private_network.private_links import WORKSPACE, network_of_parent
 from dormouse.resources.target import DeploymentTarget, resource_group
 from dormouse.text.doc import doc
 from dormouse.text.plain_text import PlainText
@@ -172,7 +172,6 @@ def ml_workspace_of(spec: MLWorkspaceSpec, target: DeploymentTarget) -> Sequence
         ml_cluster(target, workspace, ClusterSettings(**one.model_dump()), identity, needed, place)
         for place, one in enumerate(spec.clusters)
     ]
-    private = network_of_parent(target.parents[spec.shared], spec.shared, ENDPOINTS)
     builders = [one for one in clusters if name_of(one.id) == spec.image_build_cluster]
     return [
         resource_group(target),
@@ -186,7 +185,7 @@ def ml_workspace_of(spec: MLWorkspaceSpec, target: DeploymentTarget) -> Sequence
         *clusters,
         *(ml_image_build(workspace, one, spec.image_build_cluster) for one in builders),
         *_roles_of_people(spec, target, ids, workspace),
-        *(private_links(target, workspace, (WORKSPACE,), private) if spec.private_endpoint and private else ()),
+        *(links_in_parent(target, workspace, (WORKSPACE,), spec.shared) if spec.private_endpoint else ()),
     ]
 
 

@@ -10,7 +10,13 @@ from dormouse.errors import Fault
 from dormouse.resources.network import public_address
 from dormouse.resources.plan import Resource
 from dormouse.resources.private_network.nat_gateways import nat_gateway
-from dormouse.resources.private_network.private_links import private_links, private_network, private_zones, subnets_network
+from dormouse.resources.private_network.private_links import (
+    network_of_parent,
+    private_links,
+    private_network,
+    private_zones,
+    subnets_network,
+)
 from dormouse.resources.target import DeploymentTarget
 from dormouse.text.doc import doc
 
@@ -71,3 +77,9 @@ def private_access(
     place = private_network(target, made, ENDPOINTS, zones)
     for name, resource in shared.items():
         yield from private_links(target, resource, groups[name], place)
+
+
+def links_in_parent(target: DeploymentTarget, of: Resource, groups: Iterable[str], parent: str) -> Sequence[Resource]:
+    """The endpoints of a resource in the private network of an environment that this one depends on; none without one."""
+    network = network_of_parent(target.parents[parent], parent, ENDPOINTS)
+    return private_links(target, of, groups, network) if network else ()
