@@ -24,6 +24,7 @@ ANYTHING = object
 NAMES = {str: "string", bool: "boolean", float: "usable number"}
 LARGEST = 1e15  # beyond it, numbers are neither seconds nor prices
 PRICE = {"amount": float, "currency": str}
+FEES = {"price_asleep_per_hour": PRICE, "unpriced": [str], "billed_by_use": [str]}
 PLACEMENT = {"region": str, "size": str, "zone": str}
 HOLD = {"by": str, "reason": str, "until": str}
 LEASE = {"then": str, "until": str}
@@ -37,6 +38,7 @@ BLUEPRINT = {
     "sizes": [str],
     "region": str,
     "price_per_hour": PRICE,
+    **FEES,
     "price_covers": str,
     "parameters": {"required": [str], "properties": {...: {}}},
     "defaults": {},
@@ -69,6 +71,7 @@ ENVIRONMENT = {
     "drift": [str],
     "resources": [{"name": str, "kind": str, "state": str, "size": str}],
     "price_per_hour": PRICE,
+    **FEES,
     "costs": {"per_month": PRICE, "this_month": PRICE, "hours_this_month": float, "saved": PRICE, "hours_asleep": float},
     "endpoints": [{"kind": str, "host": str, "port": float, "command": str, "username": str, "note": str}],
     "secrets": [{}],
@@ -86,6 +89,7 @@ PLAN = {
     "would": Needed(str),
     "resources": [{"name": str, "kind": str, "needs": [str], "action": str}],
     "price_per_hour": PRICE,
+    **FEES,
     "price_covers": str,
     "price_per_month": PRICE,
     "refusals": [{"reason": str, "detail": str, "advice": str}],

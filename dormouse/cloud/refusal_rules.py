@@ -231,7 +231,7 @@ RULES = (
     *_rules(ERRORS, Reason.NOT_REGISTERED, "MissingSubscriptionRegistration", "SubscriptionNotRegistered"),
     *_rules(ERRORS, Reason.CONFLICT, "ReadOnlyDisabledSubscription", advice=DISABLED),
     *_rules(ERRORS, Reason.CONFLICT, "ScopeLocked", advice=LOCKED),
-    *_rules(ERRORS, Reason.CONFLICT, "ResourceGroupBeingDeleted"),
+    *_rules(ERRORS, Reason.CONFLICT, "ResourceGroupBeingDeleted", "CannotDeleteResource"),
     *_rules(ERRORS, Reason.NOT_OFFERED, "LocationNotAvailableForResourceType", "LocationNotAvailableForResourceGroup"),
     *_rules(ERRORS, Reason.QUOTA_EXCEEDED, "RoleAssignmentLimitExceeded", "RoleDefinitionLimitExceeded"),
     *_rules(ERRORS, Reason.NOT_FOUND, *ABSENT),

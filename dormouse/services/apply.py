@@ -15,7 +15,6 @@ from dormouse.environments.operations import Alternative, EnvironmentRecord
 from dormouse.errors import Fault, InvalidSpec, ParentNotReady
 from dormouse.ids import ULID_LENGTH
 from dormouse.lifecycle import Verb
-from dormouse.resources.kinds import PriceQuery
 from dormouse.resources.naming import name_of
 from dormouse.resources.placement import Placement
 from dormouse.resources.plan import Plan, changed_resources
@@ -30,6 +29,7 @@ from dormouse.services.changes.differences import (
     with_changes,
 )
 from dormouse.services.context import Context
+from dormouse.services.costs.pricing import Billed, billed_in_plan
 from dormouse.services.dependents import outputs_of_parents, parent_faults
 from dormouse.services.operations import operation_id_of
 from dormouse.services.recorded_plans import target_of, with_own_sizes
@@ -122,26 +122,19 @@ def _reserved_names(plan: Plan) -> list[Fault]:
     return [Fault("/name", words.format(word=word, name=name)) for name, word in found.items()]
 
 
-def billing_of(plan: Plan) -> list[PriceQuery]:
-    """What is billed by the hour in a plan."""
-    found = [kind_of(resource).billing(resource, None) for resource in plan.resources]
-    return [query for query in found if query is not None]
+def billing_of_blueprint(name: str, size: str, settings: Settings) -> Billed:
+    """What an environment with the default spec is billed for, of another VM size if one is given.
 
-
-def billing_of_blueprint(name: str, size: str, settings: Settings) -> list[PriceQuery]:
-    """What is billed by the hour in an environment with the default spec, of another VM size if one is given.
-
-    Required parameters have the values of their examples. Empty for a blueprint that cannot be built so, or that nothing is
-    billed for by the hour.
+    Required parameters have the values of their examples. Nothing for a blueprint that cannot be built so.
     """
     kind = BLUEPRINTS[name].spec
     required = {field: info.examples[0] for field, info in kind.model_fields.items() if info.is_required() and info.examples}
     sized = {"size": size} if size and "size" in kind.model_fields else {}
     try:
         spec = kind.model_validate({**required, "blueprint": name, "region": "westeurope", **sized})
-        return billing_of(plan_for(spec, target_of(settings, "example", EXAMPLE_OPERATION, (), {})))
+        return billed_in_plan(plan_for(spec, target_of(settings, "example", EXAMPLE_OPERATION, (), {})))
     except (KeyError, ValueError):
-        return []
+        return Billed()
 
 
 def owner_id_of(spec: EnvironmentSpec, caller: Caller) -> str:

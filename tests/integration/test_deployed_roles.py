@@ -136,10 +136,15 @@ def _live_as_build_agents(control_plane: ControlPlane, azure: AzureSide, name: s
 
 
 def _live_as_shared_parts_of_ml(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
-    """With people, all that Azure adds later, and something of others in its group, so that it is deleted piece by piece."""
+    """In a private network, with people, all that Azure adds later, and something of others that keeps its group."""
     ana = azure.client.post("/people/token", json={"name": "ana"}).raise_for_status().json()["object_id"]
-    control_plane.up(name, {**ML_SHARED, "developers": [ana]})
+    registries = [{"name": one, "sku": "Premium"} for one in ("staging", "healthy")]
+    private = {"registries": registries, "private_network": {"nat_gateway": True}}
+    control_plane.up(name, {**ML_SHARED, **private, "developers": [ana]})
     alert = "microsoft.alertsManagement/smartDetectorAlertRules"
+    endpoint = {**ML_WORKSPACE, "shared": name, "private_endpoint": True, "datastores": [], "developers": []}
+    control_plane.up(f"{name}-w", endpoint)
+    succeeded(control_plane.down(f"{name}-w"))
     until(lambda: azure.of_type(name, alert), "Azure has not added the alert rule")
     _promote_an_image(control_plane, azure, name)
     azure.found_address(f"rg-dormouse-{name}", f"theirs-{name}", tags={})

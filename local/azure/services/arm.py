@@ -15,6 +15,7 @@ from local.azure.providers.compute import catalogue, marketplace
 from local.azure.providers.containers import image_imports
 from local.azure.providers.kinds import GROUP
 from local.azure.providers.ml import quotas, workspaces
+from local.azure.providers.private_network import dns_operations
 from local.azure.services import dispatch, registration, resource_graph, subscriptions
 from local.azure.services.authorization import assignments, checks
 from local.azure.services.dispatch import canonical
@@ -41,6 +42,9 @@ FREE_REGISTRY = re.compile(
 )
 REGISTRY_POLL = re.compile(
     r"/subscriptions/.+/Microsoft\.ContainerRegistry/registries/[^/]+/operationStatuses/(?P<id>registries-[^/]+)"
+)
+DNS_POLL = re.compile(
+    r"/subscriptions/.+/Microsoft\.Network/privateDnsOperation(?P<style>Statuses|Results)/(?P<token>[^/]+)", re.IGNORECASE
 )
 DELETED_VAULTS = re.compile(
     r"/subscriptions/[^/]+/providers/Microsoft\.KeyVault/(?:deletedVaults|locations/(?P<region>[^/]+)/deletedVaults/(?P<name>[^/]+)(?P<purge>/purge)?)",
@@ -134,6 +138,9 @@ def _polled(world: World, request: Request, path: str) -> Answer | None:
     learning = ML_POLL.fullmatch(path)
     if learning:
         return workspaces.poll(world, learning["id"], request)
+    dns = DNS_POLL.fullmatch(path)
+    if dns:
+        return dns_operations.poll(world, dns["token"], request, monitor=dns["style"].lower() == "results")
     if group:
         return groups.poll(world, group["token"], request)
     if match is None:
