@@ -12,7 +12,7 @@ from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import World
 from local.azure.kubernetes import clusters
-from local.azure.kubernetes.api import access, discovery, logs, queries, writes
+from local.azure.kubernetes.api import access, discovery, logs, queries, tables, writes
 from local.azure.kubernetes.api.statuses import StatusRefused, Unreachable, missing, unknown_path
 from local.azure.kubernetes.objects import CLUSTER_WIDE, OF_KINDS, Server, servers, shown
 
@@ -71,7 +71,9 @@ def _answered(server: Server, request: Request, path: tuple[str, ...]) -> Answer
         raise StatusRefused(501, f"The simulated Azure does not support {plural}/{part}.")
     verb = _verb(request, name)
     access.check_allowed(server.world, server.cluster, person, access.Wish(verb, plural, namespace))
-    return handled(server, request, verb, plural, namespace, name, log=is_log)
+    said = handled(server, request, verb, plural, namespace, name, log=is_log)
+    table = tables.MARK in request.headers.get("Accept", "") and verb in ("list", "get") and not is_log
+    return tables.as_table(server, plural, said) if table else said
 
 
 def handled(
