@@ -22,12 +22,13 @@ from local.azure.providers import (
 )
 from local.azure.providers.common import Put, delete_later, found, shown
 from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
-from local.azure.providers.containers import clusters, pools
+from local.azure.providers.containers import clusters, commands, pools
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
     BLOB_SERVICE,
     CLUSTER,
+    COMMAND_RESULT,
     COMPONENT,
     CONTAINER,
     DATASTORE,
@@ -133,6 +134,7 @@ GET: dict[str, Handler] = {
     EXTENSION: _extension,
     CLUSTER: clusters.get_cluster,
     POOL: pools.get_pool,
+    COMMAND_RESULT: commands.result,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
     **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
 }

@@ -65,8 +65,8 @@ def cells(plural: str, item: Object) -> list[str]:
         case "namespaces":
             return [status.get("phase", "Active")]
         case "deployments":
-            ready = f"{status.get('readyReplicas', 0)}/{spec['replicas']}"
-            return [ready, str(status.get("updatedReplicas", 0)), str(status.get("availableReplicas", 0))]
+            share = f"{status.get('readyReplicas', 0)}/{spec['replicas']}"
+            return [share, str(status.get("updatedReplicas", 0)), str(status.get("availableReplicas", 0))]
         case "replicasets":
             return [str(spec["replicas"]), str(status.get("replicas", 0)), str(status.get("readyReplicas", 0))]
         case "daemonsets":
@@ -76,6 +76,11 @@ def cells(plural: str, item: Object) -> list[str]:
         case "jobs":
             ended = [one["type"] for one in status.get("conditions") or [] if one["type"] in ("Complete", "Failed")]
             return [(ended or ["Running"])[0], f"{status.get('succeeded', 0)}/{spec['completions']}"]
+    return _without_status(plural, item)
+
+
+def _without_status(plural: str, item: Object) -> list[str]:
+    match plural:
         case "configmaps":
             return [str(len(item.get("data") or {}))]
         case "secrets":
