@@ -62,12 +62,14 @@ PUT    /durations              {"share"}: from now on every operation takes as l
 DELETE /durations              durations are drawn again
 PUT    /network-cards          {"created"}: how new ones are created: "at once", "polled" (ready, with an operation) or "slowly"
 DELETE /network-cards          as often each way as recorded
+PUT    /images                 {"image", "exists": false}: a registry outside Azure has no such image
+PUT    /peers                  {"address", "answer"}: what containers read from an address (host:port); null: nothing answers there
 PUT    /metrics/without        {"id"}: Azure Monitor omits this machine from its responses
 """
 
 from collections.abc import Callable
 
-from local.azure import checkpoints, control_conditions, control_contents, control_pipelines
+from local.azure import checkpoints, control_clusters, control_conditions, control_contents, control_pipelines
 from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.world import World
@@ -199,6 +201,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "buckets"): _buckets,
     ("DELETE", "buckets"): _reset_buckets,
     **control_conditions.HANDLERS,
+    **control_clusters.HANDLERS,
     **control_contents.HANDLERS,
     **control_pipelines.HANDLERS,
     **control.HANDLERS,
