@@ -46,7 +46,7 @@ def test_a_pool_without_nodes_needs_no_quota_and_one_with_nodes_does(running: Gr
     running.world.store.put("limits", f"westeurope/{family}", {"limit": 4})
     assert running.pool().status == 201
     running.azure.finish()
-    fixed = {"enableAutoScaling": False, "minCount": None, "maxCount": None}
+    fixed: dict[str, Any] = {"enableAutoScaling": False, "minCount": None, "maxCount": None}
     text = refused(running.pool(**fixed, count=2), "ErrCode_InsufficientVCPUQuota")
     assert "requested 8, remaining 4" in text
     assert running.pool(**fixed, count=1).body["properties"]["provisioningState"] == "Scaling"
@@ -59,14 +59,14 @@ def test_a_pool_without_nodes_needs_no_quota_and_one_with_nodes_does(running: Gr
 
 def test_the_machines_of_an_upgrade_count_against_the_quota(ground: Ground) -> None:
     ground.ready(kubernetesVersion="1.35.1")
-    fixed = {"enableAutoScaling": False, "minCount": None, "maxCount": None, "count": 1}
+    fixed: dict[str, Any] = {"enableAutoScaling": False, "minCount": None, "maxCount": None, "count": 1}
     ground.pool(**fixed, upgradeSettings={"maxSurge": "1"})
     ground.azure.finish()
     ground.cluster(kubernetesVersion="1.35.5")
     ground.azure.finish()
     family = ground.world.catalogue[GPU]["family"]
     ground.world.store.put("limits", f"westeurope/{family}", {"limit": 7})
-    newer = {**fixed, "orchestratorVersion": "1.35.5", "upgradeSettings": {"maxSurge": "1"}}
+    newer: dict[str, Any] = {**fixed, "orchestratorVersion": "1.35.5", "upgradeSettings": {"maxSurge": "1"}}
     refused(ground.pool(**newer), "ErrCode_InsufficientVCPUQuota")
     ground.world.store.put("limits", f"westeurope/{family}", {"limit": 8})
     assert ground.pool(**newer).body["properties"]["provisioningState"] == "Upgrading"
@@ -87,7 +87,7 @@ def test_zero_can_be_forced_and_given_back_to_the_autoscaler(running: Ground) ->
 
 
 def test_a_stopped_pool_has_no_machines_and_gets_as_many_again(running: Ground) -> None:
-    fixed = {"enableAutoScaling": False, "minCount": None, "maxCount": None}
+    fixed: dict[str, Any] = {"enableAutoScaling": False, "minCount": None, "maxCount": None}
     running.pool(**fixed, count=2)
     running.azure.finish()
     stopped = running.pool(**fixed, count=2, powerState={"code": "Stopped"}).body["properties"]

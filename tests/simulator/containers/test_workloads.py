@@ -47,7 +47,7 @@ def test_a_job_brings_a_gpu_node_up_from_zero_and_proves_its_gpu(gpu_cluster: Gr
     assert "Insufficient nvidia.com/gpu" in ground.events("FailedScheduling")[0]
     assert "0->1 (max: 2)" in ground.events("TriggeredScaleUp")[0]
     assert (count(ground), machines(ground), gpus(ground)) == (1, [1], [])
-    seen = []
+    seen: list[list[str | None]] = []
     for _ in range(120):
         ground.pass_time(5)
         seen += [] if seen and seen[-1] == gpus(ground) else [gpus(ground)]
