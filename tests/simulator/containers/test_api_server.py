@@ -137,6 +137,9 @@ def test_objects_are_validated(cluster: Ground, found: dict[str, Any], status: i
 def test_a_selector_that_misses_its_pods_and_changes_of_fixed_fields_are_refused(cluster: Ground) -> None:
     wrong = deployment()
     wrong["spec"]["selector"] = {"matchLabels": {"app": "other"}}
+    empty = deployment()
+    empty["spec"]["selector"] = {"matchLabels": {}}
+    assert "spec.selector: Required value" in cluster.apply(empty).body["message"]
     assert "`selector` does not match" in cluster.apply(wrong).body["message"]
     cluster.apply(job())
     said = cluster.apply(job(image="docker.io/other:1"))
