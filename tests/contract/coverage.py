@@ -7,6 +7,7 @@ from pathlib import Path
 
 from local.azure.core import handlers
 from local.azure.providers.kinds import (
+    CLUSTER,
     GROUP,
     KEY_VAULT,
     LOCK,
@@ -28,6 +29,9 @@ from tests.support import ROOT
 
 Place = tuple[str, str]
 MANY = 4
+OF_CLUSTERS = {
+    name.lower(): name for name in ("start", "stop", "listClusterUserCredential", "listClusterAdminCredential", "runCommand")
+}
 FILE = ROOT / "local" / "azure" / "COVERAGE.md"
 HEAD = """# What the simulated Azure serves
 
@@ -69,8 +73,10 @@ OTHERS = {
     GROUP: ("PUT", "PATCH", "GET", "HEAD", "DELETE", "LIST"),
     f"{GROUP}/resources": ("LIST",),
     f"{MACHINE}/instanceView": ("GET",),
-    f"{REGISTRY}/importImage": ("POST",),
     **{f"{MACHINE}/{action}": ("POST",) for action in (*POWER.values(), "runCommand")},
+    **{f"{CLUSTER}/{action}": ("POST",) for action in OF_CLUSTERS.values()},
+    f"{REGISTRY}/importImage": ("POST",),
+    "Microsoft.ContainerService kubernetesVersions": ("GET",),
 }
 
 
@@ -96,10 +102,11 @@ def place_of(recording: Recording) -> Place:
         ("storage/checknameavailability", "Microsoft.Storage checkNameAvailability"),
         ("containerregistry/checknameavailability", "Microsoft.ContainerRegistry checkNameAvailability"),
         ("insights/metrics", "Metrics of one machine"),
+        ("/importimage", f"{REGISTRY}/importImage"),
+        *((f"managedclusters/{{}}/{action}", f"{CLUSTER}/{name}") for action, name in OF_CLUSTERS.items()),
         ("deletedvaults", f"{KEY_VAULT} (deleted)"),
         ("/instanceview", f"{MACHINE}/instanceView"),
         ("/runcommand", f"{MACHINE}/runCommand"),
-        ("/importimage", f"{REGISTRY}/importImage"),
         *((f"/{action.lower()}", f"{MACHINE}/{action}") for action in POWER.values()),
     ):
         if op.endswith(mark) or (mark in op and mark in ("resourcegraph", "deletedvaults")):

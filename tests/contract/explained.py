@@ -272,6 +272,16 @@ EXPLAINED = (
         (r"status: 202, ours 400", r"header location: https:.*, ours none", r"extra: error"),
     ),
     Explanation(
+        "read while its cluster was still being changed",
+        ("eca9aaec1e5b",),
+        (r"value of properties\.provisioningState: 'Updating', ours 'Succeeded'",),
+    ),
+    Explanation(
+        "one start of two said that it was not the latest operation",
+        ("91520455339a",),
+        (r"poll at azure-asyncoperation, (?:running|ended): (?:code: NotLatestOperation, .*|error lacks .*|message: .*)",),
+    ),
+    Explanation(
         "the notebooks of this region were served from another one",
         ("1fb4e4217dcf",),
         (r"value of properties\.notebookInfo\.fqdn: .*westus2\.notebooks\.azure\.net', ours '.*westus3\.notebooks.*",),

@@ -20,12 +20,15 @@ from local.azure.providers import (
 )
 from local.azure.providers.common import Put, delete_later, found, shown
 from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
+from local.azure.providers.containers import clusters, commands, pools
 from local.azure.providers.kinds import (
     ACCOUNT,
     ACTION_GROUP,
     ADDRESS,
     BLOB_SERVICE,
     BUDGET,
+    CLUSTER,
+    COMMAND_RESULT,
     COMPONENT,
     CONTAINER,
     DATASTORE,
@@ -45,6 +48,7 @@ from local.azure.providers.kinds import (
     ML_WORKSPACE,
     NAT_GATEWAY,
     NIC,
+    POOL,
     RECORDS,
     REGISTRY,
     ROLE,
@@ -128,6 +132,8 @@ PUT: dict[str, Put] = {
     SMART_DETECTOR: alerts.put_rule,
     DIAGNOSTIC_SETTING: diagnostics.put,
     BUDGET: budgets.put,
+    CLUSTER: clusters.put_cluster,
+    POOL: pools.put_pool,
 }
 PATCH: dict[str, Handler] = {
     VNET: network.patch_tags,
@@ -140,6 +146,7 @@ PATCH: dict[str, Handler] = {
     DISK: resizing.patch_disk,
     ML_WORKSPACE: workspaces.patch_workspace,
     ML_COMPUTE: computes.patch_compute,
+    CLUSTER: clusters.patch_cluster,
 }
 GET: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: blob_containers.get_container(world, rid),
@@ -153,6 +160,9 @@ GET: dict[str, Handler] = {
     MACHINE: _machine,
     EXTENSION: _extension,
     **dict.fromkeys(RECORDS, record_sets.get_record),
+    CLUSTER: clusters.get_cluster,
+    POOL: pools.get_pool,
+    COMMAND_RESULT: commands.result,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
     **dict.fromkeys((DNS_ZONE, DNS_LINK, ENDPOINT, ZONE_GROUP, NAT_GATEWAY), _shown),
     **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
@@ -179,17 +189,19 @@ DELETE: dict[str, Handler] = {
     BUDGET: budgets.delete,
     DIAGNOSTIC_SETTING: lambda world, rid, _: diagnostics.delete(world, rid),
     **dict.fromkeys((ACTION_GROUP, SMART_DETECTOR), alerts.delete),
+    CLUSTER: clusters.delete_cluster,
+    POOL: pools.delete_pool,
 }
 LIST = frozenset(
     {VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT}
     | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE, DATASTORE}
     | {DNS_ZONE, DNS_LINK, ENDPOINT, ZONE_GROUP, NAT_GATEWAY, *RECORDS}
-    | {ACTION_GROUP, SMART_DETECTOR}
+    | {ACTION_GROUP, SMART_DETECTOR, CLUSTER, POOL}
 )
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
 # For these, deleting a missing resource is not an error.
 FORGETTABLE = frozenset(
     {MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT}
     | {DNS_ZONE, DNS_LINK, ENDPOINT, ZONE_GROUP, NAT_GATEWAY, *RECORDS}
-    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ACTION_GROUP, SMART_DETECTOR}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ACTION_GROUP, SMART_DETECTOR, CLUSTER}
 )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from local.azure.core.container_schemas import CONTAINERS
 from local.azure.core.network_schemas import NETWORK
 from local.azure.core.platform_schemas import PLATFORM
 from local.azure.core.private_network_schemas import PRIVATE_NETWORK
@@ -104,6 +105,7 @@ ASKED: dict[str, Mapping[str, Any]] = {
     **PLATFORM,
     **NETWORK,
     **PRIVATE_NETWORK,
+    **CONTAINERS,
     GROUP: {**TAGGED, "managedBy": ANY, "properties": ANY},
     ACCOUNT: {
         **TAGGED,

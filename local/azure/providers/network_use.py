@@ -3,7 +3,7 @@
 from local.azure.core.responses import Refused
 from local.azure.core.store import Document
 from local.azure.core.world import World
-from local.azure.providers.kinds import ADDRESS, FIREWALL, NAT_GATEWAY, NIC, VNET
+from local.azure.providers.kinds import ADDRESS, CLUSTER, FIREWALL, NAT_GATEWAY, NIC, VNET
 from local.azure.providers.private_network import gateway_use
 
 
@@ -12,7 +12,9 @@ def in_use(world: World, document: Document) -> Refused | None:
     kind = document["type"]
     if kind == NAT_GATEWAY:
         return gateway_use.in_use(world, document)
-    return _card_in_use(document) if kind == NIC else _used_by_cards(world, document)
+    if kind == NIC:
+        return _card_in_use(document)
+    return (_used_by_nodes(world, document) if kind == VNET else None) or _used_by_cards(world, document)
 
 
 def subnet_in_use(world: World, identifiers: set[str]) -> Refused | None:
@@ -38,6 +40,17 @@ def _card_in_use(document: Document) -> Refused | None:
         return None
     text = f"Network Interface {identifier} is used by existing resource {machine}. In order to delete the network interface, it must be dissociated from the resource. To learn more, see aka.ms/deletenic."
     return Refused(400, "NicInUse", text, details=[])
+
+
+def _used_by_nodes(world: World, network: Document) -> Refused | None:
+    for cluster in world.resources(CLUSTER):
+        for pool in cluster["properties"]["agentPoolProfiles"]:
+            if str(pool.get("vnetSubnetID", "")).lower().startswith(f"{network['id'].lower()}/subnets/"):
+                code, text = IN_USE[VNET]
+                subnet = pool["vnetSubnetID"].rpartition("/")[2]
+                said = text.format(subnet=subnet, configuration=f"{cluster['id']}/agentPools/{pool['name']}")
+                return Refused(400, code, said, details=[])
+    return None
 
 
 def _used_by_cards(world: World, document: Document) -> Refused | None:

@@ -10,9 +10,11 @@ from local.azure.core.world import World
 from local.azure.providers import authorization, blob_containers, custom_roles, network, roles
 from local.azure.providers.common import found, group_of, shown
 from local.azure.providers.compute import machine_lists, power
-from local.azure.providers.containers import image_imports
+from local.azure.providers.containers import commands, credentials, image_imports
+from local.azure.providers.containers import power as cluster_power
 from local.azure.providers.kinds import (
     BLOB_SERVICE,
+    CLUSTER,
     CONTAINER,
     DATASTORE,
     DIAGNOSTIC_SETTING,
@@ -27,8 +29,8 @@ from local.azure.providers.kinds import (
     ML_COMPUTE,
     ML_JOB,
     ML_WORKSPACE,
-    REGISTRY,
     RECORDS,
+    REGISTRY,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
@@ -39,10 +41,19 @@ from local.azure.providers.private_network import record_sets
 from local.azure.services import classic_metrics
 
 POWER = {action.lower(): action for action in ("start", "deallocate", "powerOff", "restart")}
+REGISTRY_PARTS = ("Microsoft.ContainerRegistry", ("registries",))
+# Of a managed cluster.
+CLUSTER_ACTIONS = {
+    "start": cluster_power.start,
+    "stop": cluster_power.stop,
+    "listclusterusercredential": credentials.user_credential,
+    "listclusteradmincredential": credentials.admin_credential,
+    "runcommand": commands.run_command,
+}
 NAME = re.compile(r"\w(?:[\w.-]*\w)?")
 LONGEST_NAME = 80
 VERBS = {"PUT": PUT, "PATCH": PATCH, "GET": GET, "DELETE": DELETE}
-PARAMETERS = {"GET": ("$expand",), "POST": ("hibernate", "skipshutdown")}
+PARAMETERS = {"GET": ("$expand",), "POST": ("hibernate", "skipshutdown", "format", "server-fqdn")}
 PARAMETERS_OF = {
     ("DELETE", LOG_WORKSPACE): ("force",),
     ("DELETE", ML_WORKSPACE): ("forcetopurge",),
@@ -115,10 +126,12 @@ def _action(world: World, request: Request, rid: ResourceId) -> Answer:
         if action == "runcommand":
             return power.run_command(world, machine, request)
     if rid.type.lower() == f"{REGISTRY}/importImage".lower() and len(rid.names) == 1:
-        registry = ResourceId(rid.subscription, rid.group, "Microsoft.ContainerRegistry", ("registries",), rid.names)
-        return image_imports.begin(world, registry, request)
+        return image_imports.begin(world, ResourceId(rid.subscription, rid.group, *REGISTRY_PARTS, rid.names), request)
     if rid.type.lower() == f"{ML_COMPUTE}/listNodes".lower() and len(rid.names) == len(rid.types) - 1:
         return runs.list_nodes(world, ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names))
+    if rid.type.lower() == f"{CLUSTER}/{action}".lower() and action in CLUSTER_ACTIONS:
+        cluster = ResourceId(rid.subscription, rid.group, "Microsoft.ContainerService", ("managedClusters",), rid.names)
+        return CLUSTER_ACTIONS[action](world, cluster, request)
     raise not_simulated(f"POST {rid.type}")
 
 

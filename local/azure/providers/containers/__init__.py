@@ -1,1 +1,1 @@
-"""Microsoft.ContainerRegistry and what else is about containers."""
+"""Registries of images, and managed clusters (AKS) with their agent pools, as Azure Resource Manager shows them."""

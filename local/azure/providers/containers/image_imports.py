@@ -75,10 +75,8 @@ def _imported(world: World, operation: Document) -> None:
 def _digest(world: World, source: Body, image: tuple[str, str]) -> tuple[str, Refused | None]:
     """The digest of the image to import, and why the import fails later, if it does."""
     repository, reference = image
-    if "registryUri" in source:  # what is in registries outside is not known here: whatever is asked for is there
-        if images.DIGEST.fullmatch(reference):
-            return reference, None
-        return images.made_up_digest(str(source["registryUri"]), repository, reference), None
+    if "registryUri" in source:
+        return _digest_outside(world, str(source["registryUri"]), repository, reference)
     rid = parse(str(source.get("resourceId", "")))
     registry = world.resource(rid.text) if rid and rid.type == REGISTRY else None
     if rid is None or registry is None:
@@ -90,6 +88,13 @@ def _digest(world: World, source: Body, image: tuple[str, str]) -> tuple[str, Re
     # The words are from https://github.com/Azure/acr/issues/422; the code is assumed.
     missing = f"Operation failed. Resource {registry['id']} Unable to find manifest digest  Repo: {repository} {reference}"
     return digest, None if digest else Refused(400, "InvalidParameters", missing)
+
+
+def _digest_outside(world: World, host: str, repository: str, reference: str) -> tuple[str, Refused | None]:
+    missing = f"Error pulling the manifest of {host}/{repository}:{reference}: the manifest is unknown to the registry."
+    refused = None if images.exists(world, host, repository, reference) else Refused(400, "InvalidParameters", missing)
+    digest = reference if images.DIGEST.fullmatch(reference) else images.made_up_digest(host, repository, reference)
+    return digest, refused
 
 
 def _check_free(world: World, registry: str, targets: list[tuple[str, str]]) -> None:

@@ -5,8 +5,10 @@ import re
 
 from local.azure.core.store import Document
 from local.azure.core.world import World
+from local.azure.providers.kinds import REGISTRY
 
-SHELF = "images"
+SHELF, ABSENT = "images", "absent images"
+OWN = ".azurecr.io"
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
@@ -28,6 +30,22 @@ def digest_of(world: World, registry: str, name: str, reference: str) -> str:
     if DIGEST.fullmatch(reference):
         return reference if reference in known["digests"] else ""
     return str(known["tags"].get(reference, ""))
+
+
+def exists(world: World, host: str, name: str, reference: str) -> bool:
+    """Whether a registry, which is given by its login server, has an image with a tag or a digest.
+
+    What registries outside Azure hold is not known: all of it exists unless `ABSENT` names its repository.
+    """
+    if world.store.get(ABSENT, f"{host}/{name}"):
+        return False
+    registry = registry_called(world, host)
+    return bool(digest_of(world, registry["name"], name, reference)) if registry else not host.endswith(OWN)
+
+
+def registry_called(world: World, host: str) -> Document | None:
+    """The registry with this login server, if there is one in Azure."""
+    return next((one for one in world.resources(REGISTRY) if one["properties"]["loginServer"] == host.lower()), None)
 
 
 def push(world: World, registry: str, name: str, digest: str, tag: str = "") -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from local.azure.core.resource_ids import ResourceId, type_of
 from local.azure.core.store import Document
 from local.azure.providers.kinds import (
+    CLUSTER,
     DIAGNOSTIC_SETTING,
     DISK,
     DNS_LINK,
@@ -23,6 +24,7 @@ from local.azure.providers.kinds import (
     ML_WORKSPACE,
     NAT_GATEWAY,
     NIC,
+    POOL,
     REGISTRY,
     SNAPSHOT,
     VNET,
@@ -79,6 +81,14 @@ REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
     # https://github.com/JimGBritt/AzurePolicy/issues/17, https://github.com/MicrosoftDocs/azure-docs/issues/80159
     DIAGNOSTIC_SETTING: (("properties.workspaceId", f"{LOG_WORKSPACE}/sharedKeys/action"),),
     ML_COMPUTE: (ASSIGNS_IDENTITIES, ("properties.properties.subnet.id", JOINS_A_SUBNET)),
+    # https://learn.microsoft.com/azure/aks/concepts-identity#azure-rbac-to-authorize-access-to-the-aks-resource and
+    # https://github.com/Azure/AKS/issues/1557 (subnet), https://github.com/Azure/AKS/issues/2139 (identities)
+    CLUSTER: (
+        ASSIGNS_IDENTITIES,
+        ("properties.identityProfile.kubeletidentity.resourceId", f"{IDENTITY}/assign/action"),
+        ("properties.agentPoolProfiles[].vnetSubnetID", JOINS_A_SUBNET),
+    ),
+    POOL: (("properties.vnetSubnetID", JOINS_A_SUBNET),),
 }
 TYPES = {kind.lower(): kind for kind in REFERENCES}
 
