@@ -22,6 +22,7 @@ from release.permissions import forbidden_with
 from tests.infra.bicep import Declaration, Either, Expression, literals_in, read, walk
 from tests.infra.test_bicep import FILES, INFRA, PARAMETERS
 from tests.support import ROOT
+from tests.unit.blueprints.test_ml_workspace import PARENT
 from tests.unit.builders import SUBSCRIPTION, target
 
 SETTINGS = {field.name.upper() for field in fields(Settings)}
@@ -203,7 +204,8 @@ def test_what_leads_to_every_right_is_in_the_role_that_is_chosen_and_in_no_other
 
 def test_sweeps_may_change_nothing_but_power_and_nobody_assigns_roles_without_the_condition() -> None:
     power = {f"Microsoft.Compute/virtualMachines/{action}/action" for action in ("start", "deallocate")}
-    assert set(ROLES["sweep"]) == power
+    # An idle cluster is scaled to zero.
+    assert set(ROLES["sweep"]) == power | {"Microsoft.MachineLearningServices/workspaces/computes/write"}
     assert not [
         right for name in ("sweep", "adopt") for right in ROLES[name] if right.startswith("Microsoft.Authorization/")
     ]
@@ -233,7 +235,9 @@ def test_only_roles_that_blueprints_assign_may_be_assigned() -> None:
     assigned = set()
     for path in sorted((ROOT / "examples").glob("*.json")):
         spec = read_spec("ml1", json.loads(path.read_text()), caller_address="203.0.113.7", caller="ana")
-        resources = plan_for(spec, target(vault=VAULT, vault_url="https://dm-aaaa.vault.azure.net")).resources
+        resources = plan_for(
+            spec, target(vault=VAULT, vault_url="https://dm-aaaa.vault.azure.net", parents={"mlshared": PARENT})
+        ).resources
         text = json.dumps([[one.body, one.settings] for one in resources if not _is_for_people(one)])
         assigned |= set(re.findall(r"roleDefinitions/([0-9a-f-]{36})", text))
     assert set(ROLES["assignable"]) == assigned

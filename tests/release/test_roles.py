@@ -38,9 +38,10 @@ def provision(manager: ResourceManager, **more: str) -> None:
     manager.assignments[-1].update(more)
 
 
+START = "Microsoft.Compute/virtualMachines/start/action"
 SWEEP = custom_role("sweep", "int", SUBSCRIPTION)
 CHANGES: list[tuple[str, Callable[[ResourceManager], object]]] = [
-    ("does not allow Microsoft.Compute/virtualMachines/start/action", lambda m: sweep(m)["actions"].pop()),
+    ("does not allow Microsoft.Compute/virtualMachines/start/action", lambda m: sweep(m)["actions"].remove(START)),
     ("also allows Microsoft.Compute/virtualMachines/delete", lambda m: sweep(m)["actions"].append(PROBES[1].action)),
     (f"{SWEEP} has notActions", lambda m: sweep(m)["notActions"].append("*/read")),
     (f"{SWEEP} has dataActions", lambda m: sweep(m)["dataActions"].append("*")),
