@@ -53,7 +53,7 @@ def main() -> int:
             spec = json.loads(path.read_text())
             with ground.simulation() as simulation:
                 stored = prepare(simulation, spec)
-            Demo(client, spec, time.monotonic() + PATIENCE, ground).run()
+            _with_parent(Demo(client, spec, time.monotonic() + PATIENCE, ground), spec)
             _audit(ground, stored)
             if given.blueprint:
                 return 0
@@ -66,6 +66,16 @@ def main() -> int:
     return 0
 
 
+def _with_parent(demo: "Demo", spec: dict[str, Any]) -> None:
+    """Run a demo; what its environment depends on is built before, and deleted after it."""
+    parent = str(spec.get("shared", ""))
+    if parent:
+        demo.build(parent, json.loads((EXAMPLES / "ml-shared.json").read_text()))
+    demo.run()
+    if parent:
+        demo.delete(parent)
+
+
 class Demo:
     """Plan, provision, inspect, stop, start, delete, and check that nothing is left."""
 
@@ -73,6 +83,7 @@ class Demo:
         """Prepare the demo with one spec and a deadline (monotonic seconds)."""
         self._client, self._spec, self._deadline, self._ground = client, spec, deadline, ground
         self._steps: list[dict[str, Any]] = []
+        self._others: list[str] = []
         self._path = f"/environments/{NAME}"
 
     def run(self) -> None:
@@ -80,14 +91,28 @@ class Demo:
         self._plan()
         provisioned = self._operation("provision", self._client.put(self._path, json=self._spec))
         _print_makespan(provisioned, self._steps, self._ground)
-        _print_findings(provisioned)
-        self._check_state("running")
-        self._operation("stop", self._client.post(f"{self._path}/stop"))
-        self._check_state("stopped")
-        self._operation("start", self._client.post(f"{self._path}/start"))
-        self._check_state("running")
+        if provisioned["health_checks"]:
+            _print_findings(provisioned)
+        if self._has_power():
+            self._check_state("running")
+            self._operation("stop", self._client.post(f"{self._path}/stop"))
+            self._check_state("stopped")
+            self._operation("start", self._client.post(f"{self._path}/start"))
+            self._check_state("running")
+        else:
+            self._check_state("ready")
+            self._apply_again()
         deleted = self._operation("delete", self._client.delete(self._path))
         self._verify_nothing_is_left(deleted)
+
+    def build(self, name: str, spec: dict[str, Any]) -> None:
+        """Build another environment."""
+        self._operation("provision", self._client.put(f"/environments/{name}", json=spec))
+        self._others.append(name)
+
+    def delete(self, name: str) -> None:
+        """Delete another environment."""
+        self._operation("delete", self._client.delete(f"/environments/{name}"))
 
     def _plan(self) -> None:
         plan = _json(self._client.put(self._path, params={"dry_run": "true"}, json=self._spec))
@@ -99,10 +124,22 @@ class Demo:
         console.print(table)
         self._steps = plan["resources"]
         price, refusals = plan["price_per_hour"], [refusal["detail"] for refusal in plan["refusals"]]
-        if refusals or price is None:
+        if refusals or (price is None and self._has_power()):
             raise DemoError(f"the dry run says: {' '.join(refusals) or 'the price is not known'}")
-        console.print(f"Price: {price['amount']} {price['currency']} an hour: {plan['price_covers']}.")
+        if price is not None:
+            console.print(f"Price: {price['amount']} {price['currency']} an hour: {plan['price_covers']}.")
         console.print("Preflight: size offered, quota left, names free, rights sufficient.\n")
+
+    def _has_power(self) -> bool:
+        """Whether the plan has something that can be stopped."""
+        return any(step["kind"] == "virtual_machine" for step in self._steps)
+
+    def _apply_again(self) -> None:
+        """Apply the same spec once more, which must change nothing."""
+        answer = self._client.put(self._path, json=self._spec)
+        if answer.status_code != httpx.codes.OK:
+            raise DemoError(f"applying the same spec again returned {answer.status_code}: {answer.text}")
+        console.print(f"PUT {self._path} with the same spec: 200, nothing to change.\n")
 
     def _operation(self, verb: str, answer: httpx.Response) -> dict[str, Any]:
         location = answer.headers.get("Operation-Location")
@@ -133,7 +170,8 @@ class Demo:
 
     def _verify_nothing_is_left(self, deleted: dict[str, Any]) -> None:
         gone = self._client.get(self._path).status_code == httpx.codes.NOT_FOUND
-        listed = [item["name"] for item in _json(self._client.get("/environments"))["value"]]
+        every = [item["name"] for item in _json(self._client.get("/environments"))["value"]]
+        listed = [name for name in every if name not in self._others]
         verified = any(step["name"] == "verify" and step["state"] == "done" for step in deleted["steps"])
         if not gone or listed or deleted["leftovers"] or not verified:
             raise DemoError(f"something is left: listed {listed}, leftovers {deleted['leftovers']}")
@@ -187,7 +225,7 @@ def _print_makespan(operation: dict[str, Any], planned: list[dict[str, Any]], gr
 
 
 def _print_findings(operation: dict[str, Any]) -> None:
-    table = Table("check", "result", "details", title="Checks inside the machine")
+    table = Table("check", "result", "details", title="Health checks")
     for finding in operation["health_checks"]:
         table.add_row(finding["name"], finding["result"], finding["detail"] or "")
     console.print(table)

@@ -120,8 +120,9 @@ class ResourceKind:
     `rotatable`: it is a secret that can be renewed. `snapshots`: a snapshot of it can be kept. `login_secrets` names the
     secrets with the passwords of a resource. `scripted_field`: it is put by a script inside the machine that contains it,
     whose output says what came of it, and follows this field of specs ("": it is put by a request to Azure). `public_name`:
-    its name is part of a public endpoint, so that Azure rejects reserved words in it. `actions`: the rights that it needs
-    besides reading, writing and deleting.
+    its name is part of a public endpoint, so that Azure rejects reserved words in it. `added`: Azure adds it by itself, so
+    that it is never put. `attached`: it is about another resource, and nothing needs it: once a spec has dropped it, it is
+    deleted before everything else. `actions`: the rights that it needs besides reading, writing and deleting.
     """
 
     name: str
@@ -152,6 +153,8 @@ class ResourceKind:
     login_secrets: Callable[[Resource], Sequence[str]] = lambda resource: ()
     scripted_field: str = ""
     public_name: bool = False
+    added: bool = False
+    attached: bool = False
     actions: tuple[str, ...] = ()
 
     @property
@@ -161,7 +164,8 @@ class ResourceKind:
         https://learn.microsoft.com/azure/role-based-access-control/resource-provider-operations
         """
         kind = self.action_type or self.type
-        managed = tuple(f"{kind}/{action}" for action in ("read", "write", "delete")) if kind else ()
+        verbs = ("read", "delete") if self.added else ("read", "write", "delete")
+        managed = tuple(f"{kind}/{action}" for action in verbs) if kind else ()
         return managed + self.actions
 
 

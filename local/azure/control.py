@@ -23,6 +23,7 @@ PUT    /resources/tags         {"id", "tags"}: a user replaces the tags in the p
 GET    /resources?below=       every resource below an ID
 GET    /operations?below=      every long-running operation: its begin, its end, and the seconds that Azure itself needs
 GET    /secrets                the names of the vault's secrets
+GET    /vaults/deleted         the deleted vaults that can be recovered
 POST   /secrets/delete         {"name"}: a user deletes a secret
 POST   /secrets/purge          {"name"}: a user purges a deleted secret permanently
 POST   /secrets/store          {"name", "value", "tags"}: a user stores a secret

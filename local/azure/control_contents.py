@@ -6,6 +6,7 @@ from local.azure.core import operations
 from local.azure.core.requests import Request
 from local.azure.core.responses import Answer
 from local.azure.core.world import World, visible
+from local.azure.providers import vaults
 from local.azure.providers.common import SOFT_DELETES
 from local.azure.services.key_vault import DELETED, SECRETS, delete
 
@@ -79,6 +80,10 @@ def _purge_secret(world: World, request: Request) -> Answer:
     return Answer(204)
 
 
+def _deleted_vaults(world: World, _: Request) -> Answer:
+    return vaults.list_deleted(world)
+
+
 HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("POST", "resources/appear"): _appear,
     ("POST", "resources/vanish"): _vanish,
@@ -87,6 +92,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "operations"): _operations,
     ("GET", "secrets"): _secrets,
     ("GET", "secrets/deleted"): _deleted_secrets,
+    ("GET", "vaults/deleted"): _deleted_vaults,
     ("POST", "secrets/delete"): _delete_secret,
     ("POST", "secrets/purge"): _purge_secret,
 }
