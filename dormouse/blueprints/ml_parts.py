@@ -4,9 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dormouse.blueprints.fields import Container, Size, WeeklyHours
+from dormouse.blueprints.fields import Container, Size
 from dormouse.blueprints.spec import Part
-from dormouse.idle.policy import IdlePolicy
 from dormouse.text.doc import doc
 from dormouse.text.validators import Matching
 
@@ -23,16 +22,9 @@ SUBNET = Matching(
     r"[\w.-]{2,64}(?i:/subnets/)[\w.-]{1,80})?",
     "the resource ID of a subnet, /subscriptions/…/Microsoft.Network/virtualNetworks/NAME/subnets/NAME, or empty",
 )
-ClusterPolicy = Annotated[
-    IdlePolicy | None, doc("When a cluster that holds nodes counts as idle; null for the default.", {"window": "45m"})
-]
-ClusterHours = Annotated[
-    WeeklyHours,
-    doc(
-        "The weekly hours after which clusters give back idle nodes; empty for none.",
-        "mon-fri 08:00-19:00 Europe/Berlin",
-    ),
-]
+HOST = Matching(
+    r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", "a host name, such as pypi.org or *.pythonhosted.org"
+)
 
 
 class Cluster(Part):

@@ -7,9 +7,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
-from dormouse.blueprints.ml_parts import Cluster, ClusterHours, ClusterPolicy, Datastore
+from dormouse.blueprints.fields import WeeklyHours
+from dormouse.blueprints.ml_parts import HOST, Cluster, Datastore
 from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import Fault
+from dormouse.idle.policy import IdlePolicy
 from dormouse.resources.identity import STORAGE_BLOB_DATA_CONTRIBUTOR
 from dormouse.resources.ml.access import GROUP, STORAGE_BLOB_DATA_READER, USER, access_for, access_of
 from dormouse.resources.ml.clusters import ClusterSettings, ml_cluster
@@ -36,9 +38,6 @@ OWN_DATASTORES = ("workspaceblobstore", "workspacefilestore", "workspaceartifact
 ENVIRONMENT = Matching(r"[a-z][a-z0-9-]{0,22}[a-z0-9]", "the name of an environment of the blueprint ml-shared")
 OBJECT_ID = Matching(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "an object ID, such as 0d0e5e00-0000-4000-8000-0000000000a1"
-)
-HOST = Matching(
-    r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", "a host name, such as pypi.org or *.pythonhosted.org"
 )
 
 
@@ -114,8 +113,16 @@ class MLWorkspaceSpec(EnvironmentSpec):
         bool,
         doc("Whether a deleted workspace of this name, which could be recovered, is purged with all its data.", False),
     ] = False
-    idle: ClusterPolicy = None
-    schedule: ClusterHours = ""
+    idle: Annotated[
+        IdlePolicy | None, doc("When a cluster that holds nodes counts as idle; null for the default.", {"window": "45m"})
+    ] = None
+    schedule: Annotated[
+        WeeklyHours,
+        doc(
+            "The weekly hours after which clusters give back idle nodes; empty for none.",
+            "mon-fri 08:00-19:00 Europe/Berlin",
+        ),
+    ] = ""
 
     def misfits(self) -> Sequence[Fault]:
         """The faults of names that are used twice, and of networks that do not fit together."""

@@ -158,6 +158,7 @@ ML_CLUSTER: ResourceKind = ResourceKind(
     API_VERSION,
     diff=_drift,
     problem=_problem,
+    repeatable=False,
     billing=_billing,
     label=_label,
     checks=("ml_quota_suffices", "cost_is_allowed"),

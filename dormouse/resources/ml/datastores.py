@@ -62,6 +62,7 @@ ML_DATASTORE: ResourceKind = ResourceKind(
     API_VERSION,
     diff=_drift,
     label=_label,
+    repeatable=False,
     checks=("containers_exist",),
     probed=lambda resource: True,
 )

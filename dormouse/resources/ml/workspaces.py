@@ -166,6 +166,7 @@ ML_WORKSPACE = ResourceKind(
     diff=_drift,
     outputs=_identity,
     problem=_problem,
+    repeatable=False,
     probed=_probed,
     actions=(*POLLS, f"{CONTAINERS}/read", f"{CONTAINERS}/delete"),
 )

@@ -13,8 +13,8 @@ from dormouse.text.doc import doc
 SSH = 22
 DROPPED = doc(
     "The IDs of existing resources that earlier specs have named and the present one does not. They are neither changed nor "
-    "deleted before the environment is: name them again, or delete them yourself. What an ML workspace drops is deleted by the "
-    "operation that drops it. Empty in lists.",
+    "deleted before the environment is: name them again, or delete them yourself. What an ML workspace drops is deleted by "
+    "the operation that drops it. Empty in lists.",
     [],
 )
 
