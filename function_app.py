@@ -19,6 +19,7 @@ from dormouse.access.rate_limit import RateLimit, read_rate_limit
 from dormouse.access.tokens import Tokens
 from dormouse.chatops.dispatch import CommandDispatcher
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.containers.images import ImageInventory
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
 from dormouse.cloud.sdk_errors import ReadRefused
@@ -146,6 +147,7 @@ def _reads(connect: Callable[[], Cloud]) -> Dependencies:
         receipts=Receipts(cloud.tables),
         tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id, cloud.clock),
         passwords=PasswordInventory(cloud),
+        images=ImageInventory(cloud),
         settings=cloud.settings,
         clock=cloud.clock,
         rate_limit=RateLimit(cloud.settings.rate_limit),

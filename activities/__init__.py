@@ -6,6 +6,7 @@ from typing import Any
 from activities import chat, inventory, machines, notifications, operations, records
 from activities.idle import complete, evaluate, execute, hand_over, missing, waiting
 from activities.resources import generic, permissions
+from activities.resources.platform import promotions
 from dormouse.cloud.clients import Cloud
 
 Activity = Callable[[Any, Cloud], Awaitable[Any]]
@@ -29,6 +30,8 @@ ALL: tuple[Activity, ...] = (
     generic.check_login,
     generic.read_login,
     generic.take_snapshot,
+    promotions.find_image,
+    promotions.import_image,
     generic.begin_probe,
     generic.read_probe,
     operations.poll_operation,

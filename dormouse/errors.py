@@ -3,6 +3,7 @@
 ControlPlaneError
 ├── InvalidRequest          the request is malformed
 ├── InvalidSpec             the request is well-formed, but has validation errors
+│   └── ParentNotReady      the spec is valid, but an environment that it depends on is not there or not ready
 ├── RequestTooLarge         the body exceeds the size limit
 ├── NotAuthenticated        the request has no valid credentials
 ├── NotAllowed              the caller's role does not permit this
@@ -58,6 +59,10 @@ class InvalidSpec(ControlPlaneError):
         count = len(faults)
         super().__init__(f"The request has {count} validation error{'' if count == 1 else 's'}.")
         self.faults = tuple(faults)
+
+
+class ParentNotReady(InvalidSpec):
+    """The spec is valid, but an environment that it depends on does not exist or is not ready; `errors` names each."""
 
 
 class RequestTooLarge(ControlPlaneError):

@@ -16,6 +16,7 @@ class Verb(StrEnum):
     HIBERNATE = "hibernate"
     RESIZE = "resize"
     ROTATE_PASSWORD = "rotate-password"  # noqa: S105 - the name of a command
+    PROMOTE_IMAGE = "promote-image"
     DELETE = "delete"
     ADOPT = "adopt"
     RELEASE = "release"
@@ -57,19 +58,22 @@ BILLED = frozenset({State.STARTING, State.RUNNING, State.STOPPING, State.STOPPED
 
 ALWAYS = frozenset({Verb.PROVISION, Verb.DELETE})
 
+# What changes nothing but the content of registries needs an environment that is there, whatever its power.
+STANDING = ALWAYS | {Verb.PROMOTE_IMAGE}
+
 TAKES: dict[State, frozenset[Verb]] = {
     State.ABSENT: ALWAYS,
     State.CREATING: ALWAYS,
-    State.STARTING: ALWAYS | {Verb.START, Verb.STOP, Verb.RESTART},
-    State.RUNNING: ALWAYS | {Verb.START, Verb.STOP, Verb.RESTART, Verb.RESIZE, Verb.ROTATE_PASSWORD, Verb.HIBERNATE},
-    State.STOPPING: ALWAYS | {Verb.START, Verb.STOP},
-    State.STOPPED: ALWAYS | {Verb.START, Verb.STOP, Verb.RESIZE},
-    State.STOPPED_BILLED: ALWAYS | {Verb.START, Verb.STOP, Verb.RESIZE},
+    State.STARTING: STANDING | {Verb.START, Verb.STOP, Verb.RESTART},
+    State.RUNNING: STANDING | {Verb.START, Verb.STOP, Verb.RESTART, Verb.RESIZE, Verb.ROTATE_PASSWORD, Verb.HIBERNATE},
+    State.STOPPING: STANDING | {Verb.START, Verb.STOP},
+    State.STOPPED: STANDING | {Verb.START, Verb.STOP, Verb.RESIZE},
+    State.STOPPED_BILLED: STANDING | {Verb.START, Verb.STOP, Verb.RESIZE},
     State.DELETING: frozenset({Verb.DELETE}),
-    State.INCOMPLETE: ALWAYS,
-    State.PARTIAL: ALWAYS | {Verb.START, Verb.STOP, Verb.RESIZE, Verb.HIBERNATE},
-    State.READY: ALWAYS,
-    State.UNKNOWN: ALWAYS | {Verb.START, Verb.STOP, Verb.RESTART},
+    State.INCOMPLETE: STANDING,
+    State.PARTIAL: STANDING | {Verb.START, Verb.STOP, Verb.RESIZE, Verb.HIBERNATE},
+    State.READY: STANDING,
+    State.UNKNOWN: STANDING | {Verb.START, Verb.STOP, Verb.RESTART},
 }
 
 # Power changes finish on Azure's side, and a half-deleted environment is useless: only provisioning can be cancelled.

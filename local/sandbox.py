@@ -23,6 +23,7 @@ import httpx
 from local.azure.core.world import SUBSCRIPTION, TENANT
 from local.azure.providers.vaults import own_vault
 from local.azure.server import DEVOPS, HOOKS, IDENTITY, LOGIN, MANAGEMENT, METRICS, PRICES, SIMULATION, TABLES, VAULT
+from local.azure.services.registry_contents import SUFFIX as OF_REGISTRIES
 from local.host.durable.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -166,6 +167,7 @@ class Ground:
             "RECORDS_TABLES_URL": self._url(TABLES),
             "RETAIL_PRICES_URL": self._url(PRICES),
             "MONITOR_METRICS_URL": self._url(f"{{region}}.{METRICS}"),
+            "CONTAINER_REGISTRY_URL": self._url(f"{{registry}}{OF_REGISTRIES}"),
             "ENTRA_AUTHORITY_URL": self._url(LOGIN),
             "ENTRA_TENANT_ID": TENANT,
             "CONTROL_PLANE_URL": self.api,

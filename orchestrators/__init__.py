@@ -8,6 +8,7 @@ from orchestrators.environments.delete import delete_at_lease_end, delete_enviro
 from orchestrators.environments.execute_plan import build_resource
 from orchestrators.environments.hibernate import hibernate_environment
 from orchestrators.environments.power import change_power
+from orchestrators.environments.promote_image import promote_image
 from orchestrators.environments.provision import provision_environment
 from orchestrators.environments.resize import resize_environment
 from orchestrators.environments.rotate_password import rotate_password
@@ -22,6 +23,7 @@ ALL: tuple[Callable[[Any], Any], ...] = (
     hibernate_environment,
     resize_environment,
     rotate_password,
+    promote_image,
     delete_environment,
     delete_at_lease_end,
     build_resource,

@@ -1,5 +1,9 @@
-"""The progress of an operation, published as its custom status and recorded at its end."""
+"""The progress of an operation, published as its custom status and recorded at its end.
 
+Every replay of an orchestrator publishes every change again, and the reports are the same: how each is shown is kept.
+"""
+
+import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,6 +17,8 @@ from dormouse.text.limits import LONGEST_STATUS, status_length
 from orchestrators.durable import Context
 
 WAITING, RUNNING, DONE, UNCHANGED, REFUSED = "waiting", "running", "done", "unchanged", "refused"
+BETWEEN = ", "  # two values of a list
+KEPT = 4096
 FIRST_SHOWN = {RUNNING: 0, REFUSED: 1, WAITING: 2}
 
 
@@ -81,9 +87,10 @@ class ProgressTracker:
 
 def status_of(began_at: str, reports: Sequence[ResourceProgress]) -> dict[str, Any]:
     """The custom status; if not all steps fit, running ones come first, and the status counts all by state."""
-    whole = {"began_at": began_at, "steps": [serialization.encode(report) for report in reports]}
-    if status_length(whole) <= LONGEST_STATUS:
-        return whole
+    shown = [_shown(report) for report in reports]
+    whole = status_length({"began_at": began_at, "steps": []}) + sum(length for _, length in shown)
+    if whole + len(BETWEEN) * max(len(shown) - 1, 0) <= LONGEST_STATUS:
+        return {"began_at": began_at, "steps": [dict(step) for step, _ in shown]}
     counted = Counter(report.state for report in reports)
     steps: list[dict[str, Any]] = []
     status = {"began_at": began_at, "steps": steps, "counted": {state: counted[state] for state in sorted(counted)}}
@@ -95,6 +102,13 @@ def status_of(began_at: str, reports: Sequence[ResourceProgress]) -> dict[str, A
             break
         steps.append(short)
     return status
+
+
+@functools.lru_cache(KEPT)
+def _shown(report: ResourceProgress) -> tuple[dict[str, Any], int]:
+    """A report as JSON values, which must not be changed, and their length in a status."""
+    step = serialization.encode(report)
+    return step, status_length(step)
 
 
 def _text(moment: datetime) -> str:

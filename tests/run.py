@@ -1,6 +1,7 @@
 """Run all tests; the few that fail while they share accelerated time with a busy computer are repeated once, alone."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,11 +10,29 @@ from pathlib import Path
 # Tests that run a host or a simulated Azure, whose seconds are fractions of real ones.
 ACCELERATED = tuple(
     f"tests/{folder}/"
-    for folder in ("cli", "conformance", "docs", "e2e", "faults", "hazards", "host", "integration", "release", "simulator")
+    for folder in (
+        "blueprints",
+        "cli",
+        "conformance",
+        "docs",
+        "e2e",
+        "faults",
+        "hazards",
+        "host",
+        "integration",
+        "release",
+        "simulator",
+        "upgrades",
+    )
 )
 # More failures than these have a cause that the load of the computer does not explain.
 MOST = 5
-ALL_TESTS = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+# One more than cores: a third of the time, a test waits for simulated time, and another one can use the core.
+MOST_WORKERS = 6
+ALL_TESTS = (
+    *("-n", str(min((os.cpu_count() or 1) + 1, MOST_WORKERS))),
+    *("--dist", "loadfile", "--no-loadscope-reorder"),
+)
 
 
 def to_repeat(failed: Sequence[str]) -> list[str]:

@@ -14,6 +14,8 @@ SUBSCRIPTION = "/subscriptions/0d0e5e00-0000-4000-8000-000000000001"
 ROOT = Path(__file__).resolve().parent.parent
 WORKSTATION: dict[str, Any] = json.loads((ROOT / "examples" / "workstation.json").read_text())
 PATIENCE = 90.0
+# What a workstation is billed for beside its machine, in USD per hour: its disk of 64 GiB and its public address.
+FEES = 0.005 + 3.01 / 730
 SSH_KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519" + b"\0\0\0 " + bytes(range(32))).decode()
 
 

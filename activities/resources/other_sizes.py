@@ -10,9 +10,11 @@ from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.cloud.prices import Prices
 from dormouse.environments.operations import EnvironmentRecord, OtherSize
 from dormouse.errors import CloudUnavailable, RefusedByAzure
+from dormouse.resources.billing.meters import Charge
 from dormouse.resources.compute.spot import is_spot
 from dormouse.resources.placement import Placement
 from dormouse.resources.plan import Resource
+from dormouse.resources.registry import kind_of
 
 SIZE = "size"
 
@@ -35,7 +37,10 @@ async def other_sizes(
         return record.placement, ()
     limit = spec.max_hourly_cost
     if limit is not None:
-        costs = await asyncio.gather(*(_cost(now.region, _sized(machines, started, one.size), prices) for one in wanted))
+        charges = [each for one in record.resources if (known := kind_of(one).charges) for each in known(one)]
+        costs = await asyncio.gather(
+            *(_cost(now.region, _sized(machines, started, one.size), charges, prices) for one in wanted)
+        )
         wanted = [one for one, cost in zip(wanted, costs, strict=True) if cost is not None and cost <= limit]
     asked = spec.placements()[0]
     sizes = {one.settings[SIZE] for one in started}
@@ -49,15 +54,20 @@ def _placements(spec: EnvironmentSpec, now: Placement, started: Iterable[Resourc
     return list(dict.fromkeys(one for size in sizes for one in spec.start_placements(replace(now, size=size))))
 
 
-async def _cost(region: str, machines: Iterable[Resource], prices: Prices) -> float | None:
-    """The list price per hour of all of these together, or None if one of them is unknown."""
+async def _cost(region: str, machines: Iterable[Resource], charges: Iterable[Charge], prices: Prices) -> float | None:
+    """The list price per hour of machines and charges together, or None if one of them is unknown."""
     try:
         wanted = [prices.of_machine(region, one.settings[SIZE], spot=is_spot(one)) for one in machines]
-        found = await asyncio.gather(*wanted)
+        fees = [prices.of_meter(one.meter, region) if one.meter else _unknown() for one in charges]
+        found = await asyncio.gather(*wanted, *fees)
     except (CloudUnavailable, RefusedByAzure):
         return None
     known = [price.per_hour for price in found if price is not None]
     return sum(known) if known and len(known) == len(found) else None
+
+
+async def _unknown() -> None:
+    """The price of a charge whose meter is not known."""
 
 
 def _record_in(

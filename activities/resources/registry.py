@@ -13,6 +13,7 @@ from activities.resources.arm import (
     snapshot_by_id,
 )
 from activities.resources.compute import MACHINE_EXTENSION, VIRTUAL_MACHINE
+from activities.resources.costs import cost_is_allowed
 from activities.resources.hub_users import HUB_USERS
 from activities.resources.identity import ROLE_ASSIGNMENT
 from activities.resources.keyvault import PASSWORD
@@ -48,8 +49,13 @@ API: dict[str, ResourceApi] = {
     "token_access": ACCESS,
     "pipelines_agent": AGENT,
     "pool_access": POOL_ACCESS,
+    "private_dns_zone": arm(cost_is_allowed),
+    "dns_zone_link": arm(),
+    "private_endpoint": arm(cost_is_allowed),
+    "dns_zone_group": arm(),
+    "nat_gateway": arm(cost_is_allowed),
     "user_assigned_identity": arm(),
-    "container_registry": arm(registry_names_are_free),
+    "container_registry": arm(registry_names_are_free, cost_is_allowed),
     "key_vault": KEY_VAULT,
     "log_workspace": LOG_WORKSPACE,
     "application_insights": arm(),

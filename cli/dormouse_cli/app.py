@@ -8,7 +8,18 @@ import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]  # typer does not export it
 
 from dormouse_cli import __version__
-from dormouse_cli.commands import blueprints, environments, login, machines, operations, own_cost, selftest, sizes
+from dormouse_cli.commands import (
+    blueprints,
+    environments,
+    images,
+    login,
+    machines,
+    operations,
+    own_cost,
+    selftest,
+    sizes,
+    stacks,
+)
 from dormouse_cli.errors import MEANINGS
 from dormouse_cli.output import print_lines
 
@@ -22,6 +33,9 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (ENVIRONMENTS, environments.ls),
     (ENVIRONMENTS, environments.show),
     (ENVIRONMENTS, environments.rm),
+    (ENVIRONMENTS, stacks.apply),
+    (ENVIRONMENTS, stacks.delete),
+    (ENVIRONMENTS, images.promote_image),
     (POWER, environments.start),
     (POWER, environments.stop),
     (POWER, environments.restart),

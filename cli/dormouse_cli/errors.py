@@ -45,13 +45,16 @@ MEANINGS = {
 
 
 class CommandError(Exception):
-    """Ends a command with an exit code, a message, and further lines that say more or what to do."""
+    """Ends a command with an exit code, a message, and further lines that say more or what to do.
+
+    `problem` is the code of the control plane's problem, such as `parent_not_ready`, or "".
+    """
 
     code: ClassVar[ExitCode]
 
     def __init__(self, message: str, *details: str) -> None:
         super().__init__(message)
-        self.details = details
+        self.details, self.problem = details, ""
 
 
 class Unsuccessful(CommandError):

@@ -60,8 +60,8 @@ def wait_until_ended(
     if as_json:
         write_text(ended.text)
     else:
-        print_outcome(_progress_in(ended))
-    if not has_succeeded(_progress_in(ended)):
+        print_outcome(progress_in(ended))
+    if not has_succeeded(progress_in(ended)):
         raise Unsuccessful("")
 
 
@@ -73,8 +73,8 @@ def poll_until_ended(plane: ControlPlane, identifier: str, *, every: float | Non
         print_note(f"Watching {identifier}. Ctrl-C stops watching; the operation continues.")
         with progress_display() as display:
             while True:
-                response = _get_patiently(plane, path, identifier, display)
-                progress = _progress_in(response)
+                response = get_patiently(plane, path, identifier, display)
+                progress = progress_in(response)
                 display.update(progress)
                 if not is_running(progress):
                     return response
@@ -83,8 +83,8 @@ def poll_until_ended(plane: ControlPlane, identifier: str, *, every: float | Non
         raise Interrupted("Stopped watching; the operation continues.", *_next_commands(identifier)) from None
 
 
-def _get_patiently(plane: ControlPlane, path: str, identifier: str, display: ProgressDisplay) -> Response:
-    """GET a path, and retry while the server is unavailable, for up to MAX_UNAVAILABLE seconds."""
+def get_patiently(plane: ControlPlane, path: str, identifier: str, display: ProgressDisplay) -> Response:
+    """GET the path of an operation, and retry while the server is unavailable, for up to MAX_UNAVAILABLE seconds."""
     deadline = time.monotonic() + MAX_UNAVAILABLE
     while True:
         try:
@@ -119,7 +119,7 @@ def accepted_operation(response: Response) -> str:
     return sanitize(identifier)
 
 
-def _progress_in(response: Response) -> dict[str, Any]:
+def progress_in(response: Response) -> dict[str, Any]:
     """The fields of an operation or a sweep; raises ServerError if they do not say whether it has ended."""
     fields = response.fields(OPERATION)
     if "outcome" not in fields and not fields.get("state"):

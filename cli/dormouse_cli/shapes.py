@@ -24,11 +24,13 @@ ANYTHING = object
 NAMES = {str: "string", bool: "boolean", float: "usable number"}
 LARGEST = 1e15  # beyond it, numbers are neither seconds nor prices
 PRICE = {"amount": float, "currency": str}
+FEES = {"price_asleep_per_hour": PRICE, "unpriced": [str], "billed_by_use": [str]}
 PLACEMENT = {"region": str, "size": str, "zone": str}
 HOLD = {"by": str, "reason": str, "until": str}
 LEASE = {"then": str, "until": str}
 ACCEPTED = {"operation": str, "sweep": str}
 SECRET = {"secret_uri": str}
+PROMOTED_IMAGE = {"name": str, "image": str, "digest": str, "source": str, "target": str}
 PAGE_LINKS = {"next": str, "problems": [str], "value": [{}]}
 BLUEPRINT = {
     "name": Needed(str),
@@ -36,6 +38,7 @@ BLUEPRINT = {
     "sizes": [str],
     "region": str,
     "price_per_hour": PRICE,
+    **FEES,
     "price_covers": str,
     "parameters": {"required": [str], "properties": {...: {}}},
     "defaults": {},
@@ -64,9 +67,11 @@ ENVIRONMENT = {
     "owner": str,
     "region": str,
     "depends_on": [str],
+    "spec": {"stack": str},
     "drift": [str],
     "resources": [{"name": str, "kind": str, "state": str, "size": str}],
     "price_per_hour": PRICE,
+    **FEES,
     "costs": {"per_month": PRICE, "this_month": PRICE, "hours_this_month": float, "saved": PRICE, "hours_asleep": float},
     "endpoints": [{"kind": str, "host": str, "port": float, "command": str, "username": str, "note": str}],
     "secrets": [{}],
@@ -84,12 +89,15 @@ PLAN = {
     "would": Needed(str),
     "resources": [{"name": str, "kind": str, "needs": [str], "action": str}],
     "price_per_hour": PRICE,
+    **FEES,
     "price_covers": str,
     "price_per_month": PRICE,
     "refusals": [{"reason": str, "detail": str, "advice": str}],
     "warnings": [str],
     "drift": [str],
     "alternatives": [{**PLACEMENT, "price_per_hour": PRICE}],
+    "depends_on": [str],
+    "spec_changes": [str],
 }
 COMMAND_PREVIEW = {
     "environment": str,
@@ -97,6 +105,9 @@ COMMAND_PREVIEW = {
     "would": str,
     "state": str,
     "size": str,
+    "image": str,
+    "digest": str,
+    "replaces": str,
     "resources": [str],
     "tags": {...: str},
     "refusals": [{"reason": str, "detail": str, "advice": str}],

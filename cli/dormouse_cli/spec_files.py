@@ -16,6 +16,7 @@ from dormouse_cli.spec_values import Scalar
 
 MAX_BYTES = 1024 * 1024
 MAX_DIGITS = 300
+SPEC_EXPECTED = "a spec: expected an object like {blueprint: workstation, region: …}"
 TAG = "tag:yaml.org,2002:"
 INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
@@ -83,7 +84,7 @@ _Loader.add_constructor(None, _Loader.unknown)
 
 def read_spec(file: str, blueprint: str, region: str, settings: Iterable[str]) -> dict[str, Any]:
     """The spec in a file ("-" is stdin, "" is none), overridden by the command line; raises UsageError."""
-    spec = _read_file(file) if file else {}
+    spec = read_object(file, SPEC_EXPECTED) if file else {}
     if blueprint:
         spec["blueprint"] = blueprint
     if region:
@@ -95,7 +96,8 @@ def read_spec(file: str, blueprint: str, region: str, settings: Iterable[str]) -
     return spec
 
 
-def _read_file(file: str) -> dict[str, Any]:
+def read_object(file: str, expected: str) -> dict[str, Any]:
+    """The object in a YAML or JSON file ("-" is stdin); `expected` says what it holds if it is none. Raises UsageError."""
     name, is_json = "stdin" if file == "-" else file, file.lower().endswith(".json")
     kind = "JSON" if is_json else "YAML"
     try:
@@ -114,7 +116,7 @@ def _read_file(file: str) -> dict[str, Any]:
     except (ValueError, yaml.YAMLError) as error:
         raise UsageError(f"{name} is not valid {kind}: {error}.") from None
     if not isinstance(content, dict):
-        raise UsageError(f"{name} does not contain a spec: expected an object like {{blueprint: workstation, region: …}}.")
+        raise UsageError(f"{name} does not contain {expected}.")
     return content
 
 

@@ -146,6 +146,11 @@ Container = Annotated[str, Field(max_length=63), CONTAINER_NAME]
 WeeklyHours = Annotated[
     str, Field(max_length=LONGEST, examples=["mon-fri 08:00-19:00 Europe/Berlin"]), AfterValidator(_schedule)
 ]
+STACK_NAME = Matching(
+    r"(?:[a-z](?:-?[a-z0-9]){0,39})?",
+    "1 to 40 lower-case letters, digits and single hyphens, starting with a letter, such as mlenv-int, or empty",
+)
+StackName = Annotated[str, Field(max_length=64), STACK_NAME]
 PART_OF_AN_IMAGE = Matching(
     r"[A-Za-z0-9][A-Za-z0-9._-]*",
     "letters, digits, dots, hyphens and underscores, starting with a letter or digit, such as ubuntu-24_04-lts",

@@ -1,5 +1,6 @@
 """The parts of the spec of an ML workspace: its clusters and its datastores."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -53,3 +54,11 @@ class Datastore(Part):
     name: Annotated[str, DATASTORE_NAME, doc("The name of the datastore.", "images")]
     container: Annotated[Container, doc("The container, which must exist.", "images")]
     writable: Annotated[bool, doc("Whether runs may write to it.", False)] = False
+
+
+def containers_of(datastores: Iterable[Datastore]) -> dict[str, bool]:
+    """The containers of datastores, and whether runs may write to each."""
+    found: dict[str, bool] = {}
+    for one in datastores:
+        found[one.container] = found.get(one.container, False) or one.writable
+    return found

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
+from dormouse.blueprints.private_access import PrivateAccess, private_access, private_faults
 from dormouse.blueprints.spec import EnvironmentSpec, Part
 from dormouse.errors import Fault
 from dormouse.resources.identity import STORAGE_BLOB_DATA_CONTRIBUTOR, role_assignment_to
@@ -18,6 +19,7 @@ from dormouse.resources.platform.model_developers import model_developer, model_
 from dormouse.resources.platform.monitoring import NO_QUOTA, application_insights, log_workspace
 from dormouse.resources.platform.registries import ACR_PULL, ACR_PUSH, container_registry
 from dormouse.resources.platform.vaults import key_vault
+from dormouse.resources.private_network.private_links import BLOB, DFS, FILE, REGISTRY, VAULT, WORKSPACE, closed
 from dormouse.resources.storage import STORAGE, blob_container, storage_account
 from dormouse.resources.target import DeploymentTarget, resource_group
 from dormouse.text.doc import doc
@@ -28,6 +30,7 @@ STORAGE_BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR = "69566ab7-960f-475b-8e7c-b3118f30c6bd"
 DATA = "data"
 STAGING, HEALTHY = "staging", "healthy"
+PREMIUM = "Premium"
 # The services of an account that have logs of their own.
 BLOBS = "/blobServices/default"
 STAGE_TAG = "dormouse-stage"
@@ -46,6 +49,8 @@ ACCOUNT_ID = Matching(
     "the resource ID of a storage account, /subscriptions/…/Microsoft.Storage/storageAccounts/NAME",
 )
 EMAIL = Matching(r"[^@\s,;]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", "an e-mail address, such as ml@contoso.com")
+# What has endpoints in a private network, and for what.
+GROUPS = {STORAGE: (BLOB, FILE), DATA: (BLOB, DFS), VAULT: (VAULT,), STAGING: (REGISTRY,), HEALTHY: (REGISTRY,)}
 PERSON = "0d0e5e00-0000-4000-8000-0000000000a1"
 
 
@@ -134,15 +139,32 @@ class MLSharedSpec(EnvironmentSpec):
         doc("The groups whose members are model developers: their object IDs.", []),
     ] = ()
     logs: Annotated[Logs, doc("The logs.", {"retention_days": 90})] = Logs()
+    private_network: Annotated[
+        PrivateAccess | None,
+        doc("The private network; null to leave access from public networks on.", {"nat_gateway": True}),
+    ] = None
     budget: Annotated[MonthlyBudget | None, doc("The monthly budget; null for none.", {"amount": 500.0})] = None
 
     def misfits(self) -> Sequence[Fault]:
-        """The faults of principals that are users and groups at once, and of containers in an account of others."""
+        """The faults of principals that are users and groups at once, of containers of others, and of private networks."""
         theirs = self.data_account is not None and "containers" in self.model_fields_set and self.containers
         other = [Fault("/containers", "are those of a new account; leave them out beside data_account")] if theirs else []
         both = sorted({*self.developers} & {*self.developer_groups})
         detail = "also names {one}, which is in developers"
-        return [*super().misfits(), *other, *(Fault("/developer_groups", detail.format(one=one)) for one in both)]
+        return [
+            *super().misfits(),
+            *other,
+            *(Fault("/developer_groups", detail.format(one=one)) for one in both),
+            *(private_faults(self.private_network) if self.private_network else ()),
+            *(_tiers(self.registries) if self.private_network else ()),
+        ]
+
+
+def _tiers(registries: Sequence[Registry]) -> Iterator[Fault]:
+    """https://learn.microsoft.com/azure/container-registry/container-registry-private-link"""
+    for place, one in enumerate(registries):
+        if one.sku != PREMIUM:
+            yield Fault(f"/registries/{place}/sku", f"is {one.sku}; a private network needs {PREMIUM} registries")
 
 
 def ml_shared(spec: MLSharedSpec, target: DeploymentTarget) -> Sequence[Resource]:
@@ -150,12 +172,18 @@ def ml_shared(spec: MLSharedSpec, target: DeploymentTarget) -> Sequence[Resource
     logs = log_workspace(target, spec.stage, spec.logs.retention_days, spec.logs.daily_quota_gb or NO_QUOTA)
     vault, storage = key_vault(target), storage_account(target)
     data = existing_account(spec.data_account, DATA) if spec.data_account else storage_account(target, DATA)
-    own = [] if spec.data_account else [data]
+    own = not spec.data_account
     containers = [blob_container(target, called, f"container-{called}", DATA) for called in spec.containers if own]
     registries: dict[str, Resource] = {one.name: container_registry(target, one.name, one.sku) for one in spec.registries}
+    private = spec.private_network
+    if private:
+        vault, storage = closed(vault), closed(storage)
+        data = closed(data) if own else data
+        registries = {name: closed(one) for name, one in registries.items()}
+    shared = {STORAGE: storage, DATA: data, VAULT: vault, **registries}
     logged = [
         diagnostic_setting(vault, logs),
-        *(diagnostic_setting(account, logs, BLOBS) for account in (storage, *own)),
+        *(diagnostic_setting(account, logs, BLOBS) for account in (storage, *([data] if own else []))),
         *(diagnostic_setting(registry, logs) for registry in registries.values()),
     ]
     resources = [
@@ -169,8 +197,9 @@ def ml_shared(spec: MLSharedSpec, target: DeploymentTarget) -> Sequence[Resource
         application_insights(target, logs, spec.stage),
         vault,
         *logged,
+        *(private_access(private, target, shared, GROUPS, (WORKSPACE,)) if private else ()),
         *([budget(target, spec.budget.amount, spec.budget.emails)] if spec.budget else []),
-        *_people(spec, target, {STORAGE: storage, DATA: data, **registries}),
+        *_people(spec, target, shared),
     ]
     return [_of_stage(one, spec.stage) for one in resources]
 

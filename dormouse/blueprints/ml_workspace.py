@@ -8,7 +8,8 @@ from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
 from dormouse.blueprints.fields import WeeklyHours
-from dormouse.blueprints.ml_parts import HOST, Cluster, Datastore
+from dormouse.blueprints.ml_parts import HOST, Cluster, Datastore, containers_of
+from dormouse.blueprints.private_access import ENDPOINTS, links_in_parent
 from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import Fault
 from dormouse.idle.policy import IdlePolicy
@@ -22,6 +23,7 @@ from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Resource
 from dormouse.resources.platform.identities import user_assigned_identity
 from dormouse.resources.platform.registries import ACR_PULL
+from dormouse.resources.private_network.private_links import WORKSPACE, network_of_parent
 from dormouse.resources.target import DeploymentTarget, resource_group
 from dormouse.text.doc import doc
 from dormouse.text.plain_text import PlainText
@@ -92,8 +94,11 @@ class MLWorkspaceSpec(EnvironmentSpec):
     ] = ""
     public_access: Annotated[
         bool,
-        doc("Whether it can be reached without a private endpoint; endpoints are not part of this blueprint.", True),
+        doc("Whether it can be reached without a private endpoint.", True),
     ] = True
+    private_endpoint: Annotated[
+        bool, doc("Whether it has a private endpoint in the private network of the shared environment.", False)
+    ] = False
     isolation: Annotated[
         Literal["disabled", "internet", "approved"],
         doc(
@@ -180,6 +185,7 @@ def ml_workspace_of(spec: MLWorkspaceSpec, target: DeploymentTarget) -> Sequence
         *clusters,
         *(ml_image_build(workspace, one, spec.image_build_cluster) for one in builders),
         *_roles_of_people(spec, target, ids, workspace),
+        *(links_in_parent(target, workspace, (WORKSPACE,), spec.shared) if spec.private_endpoint else ()),
     ]
 
 
@@ -188,7 +194,7 @@ def _roles_of_identities(
 ) -> Iterator[Resource]:
     for label, one in (("workspace", workspace), ("clusters", identity)):
         yield access_of(target, f"{label}-storage", STORAGE_BLOB_DATA_CONTRIBUTOR, one, ids[STORAGE], within=workspace)
-        for container, writable in _containers(spec).items():
+        for container, writable in containers_of(spec.datastores).items():
             role = STORAGE_BLOB_DATA_CONTRIBUTOR if writable and one is identity else STORAGE_BLOB_DATA_READER
             yield access_of(target, f"{label}-data-{container}", role, one, container_id(ids[DATA], container))
     yield access_of(target, "clusters-registry", ACR_PULL, identity, ids[REGISTRY])
@@ -207,14 +213,6 @@ def _roles_of_people(
         yield access_for(target, f"developer-{principal}", developer, (principal, kind), workspace)
 
 
-def _containers(spec: MLWorkspaceSpec) -> dict[str, bool]:
-    """The containers of the datastores, and whether runs may write to each."""
-    found: dict[str, bool] = {}
-    for one in spec.datastores:
-        found[one.container] = found.get(one.container, False) or one.writable
-    return found
-
-
 def _unsuitable(spec: MLWorkspaceSpec, target: DeploymentTarget) -> Iterator[Fault]:
     """The faults of a shared environment that lacks what a workspace uses, and of a private registry.
 
@@ -229,6 +227,8 @@ def _unsuitable(spec: MLWorkspaceSpec, target: DeploymentTarget) -> Iterator[Fau
         words = f"{spec.shared!r} is not an environment of the blueprint ml-shared, or is incomplete: it lacks"
         yield Fault("/shared", f"{words} {', '.join(missing)}")
         return
+    if spec.private_endpoint and network_of_parent(shared, spec.shared, ENDPOINTS) is None:
+        yield Fault("/private_endpoint", f"{spec.shared!r} has no private network in which the endpoint could be")
     registry = shared[REGISTRY]
     if registry.get("public", "true") == "true":
         return

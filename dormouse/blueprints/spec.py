@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from dormouse.blueprints.fields import ImagePart, PrivateNetwork, Region
+from dormouse.blueprints.fields import ImagePart, PrivateNetwork, Region, StackName
 from dormouse.errors import Fault
 from dormouse.resources.placement import Placement
 from dormouse.resources.sizes.vm_sizes import find_size
@@ -28,11 +28,12 @@ class Part(BaseModel):
 class EnvironmentSpec(Part):
     """The fields of every spec; `changeable` names those that can be updated in place."""
 
-    changeable: ClassVar[frozenset[str]] = frozenset({"max_hourly_cost"})
+    changeable: ClassVar[frozenset[str]] = frozenset({"max_hourly_cost", "stack"})
 
     blueprint: Annotated[str, doc("The blueprint.", "workstation")]
     region: Annotated[Region, doc("The Azure region.", "polandcentral", "Poland Central")]
     owner: Annotated[PlainText, Field(max_length=128), doc("The user who owns it; the caller if left out.", "alice")] = ""
+    stack: Annotated[StackName, doc("The stack that it belongs to: environments that one file describes.", "mlenv-int")] = ""
     max_hourly_cost: Annotated[
         float | None,
         Field(gt=0, le=HIGHEST_COST, allow_inf_nan=False),

@@ -8,8 +8,16 @@ def price_text(view: EnvironmentView) -> str:
     price = view.price_per_hour
     if not price:
         return ""
-    billed = "" if view.billed else " while it runs; not billed now"
-    return f"{price.amount:.2f} {price.currency} per hour{billed}"
+    least = "at least " if view.unpriced else ""
+    return f"{least}{price.amount:.2f} {price.currency} per hour{'' if view.billed else _asleep(view)}"
+
+
+def _asleep(view: EnvironmentView) -> str:
+    """What is billed of an environment whose computing is not billed now."""
+    price = view.price_asleep_per_hour
+    if price is None or not price.amount:
+        return " while it runs; not billed now"
+    return f" while it runs; {price.amount:.2g} {price.currency} per hour now"
 
 
 def per_hour_text(view: EnvironmentView) -> str:

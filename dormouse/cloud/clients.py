@@ -53,10 +53,14 @@ class Cloud:
     @cached_property
     def transport(self) -> "AioHttpTransport":
         """One connection pool for all clients."""
+        from urllib.request import getproxies
+
         import aiohttp
         from azure.core.pipeline.transport import AioHttpTransport
 
-        session = aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True)
+        # Where a proxy is set, aiohttp looks for it and for ~/.netrc at each request, in two threads one after the other.
+        proxied = bool(getproxies())
+        session = aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(), trust_env=proxied)
         return AioHttpTransport(session=session, session_owner=False)
 
     @cached_property

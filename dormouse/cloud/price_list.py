@@ -14,22 +14,23 @@ if TYPE_CHECKING:
 SOURCE = "The Azure Retail Prices API"
 CURRENCY = "USD"
 API_VERSION = "2023-01-01-preview"
-VIRTUAL_MACHINES = "serviceName eq 'Virtual Machines' and priceType eq 'Consumption'"
+VIRTUAL_MACHINES = "Virtual Machines"
+CONSUMPTION = "priceType eq 'Consumption'"
 UNREADABLE = f"{SOURCE} returned a response that cannot be parsed; retry later."
 HTTP_OK = 200
 
 
 class PriceList:
-    """The rows of VM prices that meet conditions."""
+    """The rows of a service that meet conditions."""
 
     def __init__(self, cloud: "Cloud") -> None:
         """Use the connections of this cloud, without its credential."""
         self._cloud = cloud
 
-    async def rows(self, *, most_pages: int, **equal: str) -> list[Any]:
+    async def rows(self, *, most_pages: int, service: str = VIRTUAL_MACHINES, **equal: str) -> list[Any]:
         """The rows in which these fields have these values; raises CloudUnavailable, also if they fill too many pages."""
         rows: list[Any] = []
-        page = self._first_page(equal)
+        page = self._first_page(service, equal)
         for _ in range(most_pages):
             answer = await self._asked(page)
             try:
@@ -42,10 +43,11 @@ class PriceList:
             if _origin(str(following)) != _origin(page):
                 raise CloudUnavailable(f"The next page of {SOURCE} is on another host; it is not requested.")
             page = str(following)
-        raise CloudUnavailable(f"{SOURCE} returned more than {most_pages} pages of VM prices.")
+        raise CloudUnavailable(f"{SOURCE} returned more than {most_pages} pages of prices of {service}.")
 
-    def _first_page(self, equal: dict[str, str]) -> str:
-        wanted = " and ".join([VIRTUAL_MACHINES, *(f"{name} eq '{value}'" for name, value in equal.items())])
+    def _first_page(self, service: str, equal: dict[str, str]) -> str:
+        about = f"serviceName eq '{service}'"
+        wanted = " and ".join([about, CONSUMPTION, *(f"{name} eq '{value}'" for name, value in equal.items())])
         query = {"api-version": API_VERSION, "currencyCode": CURRENCY, "$filter": wanted}
         return f"{self._cloud.settings.retail_prices_url}/api/retail/prices?{urlencode(query)}"
 

@@ -1,13 +1,16 @@
-"""Hourly VM prices from the Azure Retail Prices API, cached for a day."""
+"""Hourly prices of VMs and of other resources from the Azure Retail Prices API, cached for a day."""
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.day_cache import DayCache
 from dormouse.cloud.price_list import CURRENCY, SOURCE, UNREADABLE, PriceList
 from dormouse.errors import CloudUnavailable
+from dormouse.resources.billing.meter_rows import meter_price_in
+from dormouse.resources.billing.meters import OWN_REGION, Meter
 from dormouse.resources.sizes.price_rows import SPOT, Price, price_in
 from dormouse.resources.sizes.size_offers import SizePrices, prices_in
 
@@ -18,6 +21,8 @@ MOST_PAGES, MOST_PAGES_OF_A_REGION = 20, 60
 REGION = re.compile(r"[a-z][a-z0-9]{2,30}", re.ASCII)
 # All VM sizes in a dozen regions.
 MOST_KNOWN, MOST_REGIONS = 1000, 12
+# The products of a dozen regions, each a few hundred rows.
+MOST_PRODUCTS = 200
 
 
 class Prices:
@@ -31,6 +36,7 @@ class Prices:
         self._cloud, self._list = cloud, PriceList(cloud)
         self._machines = DayCache[tuple[str, str], SizePrices](MOST_KNOWN, SOURCE)
         self._regions = DayCache[str, Mapping[str, SizePrices]](MOST_REGIONS, SOURCE)
+        self._products = DayCache[tuple[str, str, str], Sequence[Any]](MOST_PRODUCTS, SOURCE)
 
     async def of_machine(self, region: str, size: str, *, spot: bool = False) -> Price | None:
         """The price of a VM size in a region, or that of Spot VMs; None if it has none. Raises CloudUnavailable."""
@@ -39,6 +45,25 @@ class Prices:
             return None
         prices = await self._machines.get((region, size.lower()), lambda: self._of_machine(region, size))
         return prices.spot if spot else prices.on_demand
+
+    async def of_meter(self, meter: Meter, region: str) -> Price | None:
+        """The price of a meter for a resource in a region; None if it has none. Raises CloudUnavailable.
+
+        One request fetches all meters of a product, in one region or, for what is listed under none, in all.
+        """
+        region = region.replace(" ", "").lower()
+        if not REGION.fullmatch(region):
+            return None
+        place = {"armRegionName": region} if meter.region == OWN_REGION else {}
+        key = (meter.service, meter.product, place.get("armRegionName", ""))
+        rows = await self._products.get(
+            key,
+            lambda: self._list.rows(most_pages=MOST_PAGES, service=meter.service, productName=meter.product, **place),
+        )
+        try:
+            return meter_price_in(rows, meter, region, CURRENCY, self._cloud.now())
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CloudUnavailable(UNREADABLE) from error
 
     async def of_region(self, region: str) -> Mapping[str, SizePrices]:
         """The prices of all VM sizes in a region (such as "westeurope") by name in lower case; raises CloudUnavailable."""

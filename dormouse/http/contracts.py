@@ -19,6 +19,7 @@ from dormouse.errors import (
     NotAuthenticated,
     OperationFailed,
     OperationNotFound,
+    ParentNotReady,
     SweepNotFound,
     SweepUnderWay,
     TooManyRequests,
@@ -46,6 +47,7 @@ from dormouse.http.parameters import (
 from dormouse.http.route import CSV, FOLLOWED, FORM, HTML, Contract, Reply, begun, followed, ok
 from dormouse.idle.heartbeats.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
+from dormouse.services.changes.promotions import PromotionRequest
 from dormouse.services.changes.resizing import ResizeRequest
 from dormouse.services.views.blueprints import BlueprintList, BlueprintView, Health
 from dormouse.services.views.environments import EnvironmentList, EnvironmentView
@@ -60,6 +62,7 @@ from dormouse.services.views.previews import (
     PowerPreview,
     ResizePreview,
 )
+from dormouse.services.views.promotions import PromotedImage, PromotionPreview
 from dormouse.services.views.sizes import SizeList
 from dormouse.services.views.sweeps import SweepAccepted, SweepView
 
@@ -71,7 +74,9 @@ PAGED = (LIMIT, AFTER)
 SLACK, TEAMS, GENERIC = "X-Slack-Signature", "Authorization", "X-Hub-Signature-256"
 
 ANY_SPEC: Any = functools.reduce(operator.or_, (each.spec for each in BLUEPRINTS.values()))
-APPLY = Contract(begun(EnvironmentView, ApplyPreview), (DRY_RUN,), body=ANY_SPEC, raises=(EnvironmentBusy, NameTaken))
+APPLY = Contract(
+    begun(EnvironmentView, ApplyPreview), (DRY_RUN,), body=ANY_SPEC, raises=(EnvironmentBusy, NameTaken, ParentNotReady)
+)
 SHOW_ENVIRONMENT = Contract(ok(EnvironmentView), raises=(EnvironmentNotFound,))
 LIST_ENVIRONMENTS = Contract(ok(EnvironmentList), PAGED)
 CHANGE_POWER = Contract(begun(EnvironmentView, PowerPreview), (DRY_RUN,), raises=POWER_ERRORS)
@@ -79,6 +84,7 @@ RESIZE = Contract(begun(EnvironmentView, ResizePreview), (DRY_RUN,), body=Resize
 DELETE = Contract(begun(AlreadyDeleted, DeletePreview), (DRY_RUN, PURGE, SNAPSHOT), raises=POWER_ERRORS)
 LOCATE_PASSWORD = Contract(ok(PasswordLocation), (USER,), raises=(EnvironmentNotFound, CommandNotPossible))
 ROTATE = Contract(begun(PowerPreview), (DRY_RUN, USER), raises=POWER_ERRORS)
+PROMOTE = Contract(begun(PromotedImage, PromotionPreview), (DRY_RUN,), body=PromotionRequest, raises=POWER_ERRORS)
 HOLD = Contract(ok(HoldView), (DRY_RUN,), body=HoldRequest, raises=KEEP_ERRORS)
 EXTEND = Contract(ok(LeaseView), (DRY_RUN,), body=LeaseRequest, raises=KEEP_ERRORS)
 

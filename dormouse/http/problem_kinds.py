@@ -20,6 +20,7 @@ from dormouse.errors import (
     NotAuthenticated,
     OperationFailed,
     OperationNotFound,
+    ParentNotReady,
     RefusedByAzure,
     RequestTooLarge,
     RequestUnderWay,
@@ -32,6 +33,7 @@ from dormouse.errors import (
 STATUS_OF: dict[type[ControlPlaneError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     InvalidSpec: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ParentNotReady: HTTPStatus.UNPROCESSABLE_ENTITY,
     BlueprintNotFound: HTTPStatus.NOT_FOUND,
     EnvironmentNotFound: HTTPStatus.NOT_FOUND,
     OperationNotFound: HTTPStatus.NOT_FOUND,
@@ -60,6 +62,7 @@ CODE_OF: dict[type[ControlPlaneError], str] = {
     InvalidRequest: "invalid_request",
     Misconfigured: "misconfigured",
     InvalidSpec: "invalid_spec",
+    ParentNotReady: "parent_not_ready",
     BlueprintNotFound: "blueprint_not_found",
     EnvironmentNotFound: "environment_not_found",
     OperationNotFound: "operation_not_found",
@@ -85,6 +88,7 @@ CODE_OF: dict[type[ControlPlaneError], str] = {
 TITLE_OF: dict[type[ControlPlaneError], str] = {
     InvalidRequest: "The request cannot be read",
     InvalidSpec: "The request is not valid",
+    ParentNotReady: "The parent is not ready",
     BlueprintNotFound: "No such blueprint",
     EnvironmentNotFound: "No such environment",
     OperationNotFound: "No such operation",

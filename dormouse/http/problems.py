@@ -70,7 +70,7 @@ class Problem:
     errors: Annotated[
         tuple[Fault, ...] | None,
         Field(
-            description="Every validation error of the request (the first 100); only with code `invalid_spec`.",
+            description="Every validation error (the first 100); with codes `invalid_spec` and `parent_not_ready`.",
             examples=[[{"pointer": "/region", "detail": "is missing"}]],
         ),
     ] = None
@@ -136,7 +136,7 @@ def _header_of(error: ControlPlaneError, api_url: str) -> str:
 
 def problem_like(kind: type[ControlPlaneError]) -> dict[str, Any]:
     """An example of a problem of a kind, for the API description."""
-    fault = (Fault("/region", "is missing"),) if kind is InvalidSpec else None
+    fault = (Fault("/region", "is missing"),) if issubclass(kind, InvalidSpec) else None
     operation = "ml1-stop-01JABCDEFGHJKMNPQRSTVWXYZ0" if kind in (EnvironmentBusy, OperationFailed) else None
     detail = (inspect.getdoc(kind) or "").partition("\n")[0]
     problem = Problem(_type_of(kind), TITLE_OF[kind], STATUS_OF[kind], detail, CODE_OF[kind], EXAMPLE_PATH, fault, operation)

@@ -30,6 +30,7 @@ ROUTES = (
     Route("POST", "environments/{name}/resize", environments.post_resize, use.RESIZE_ENVIRONMENT, contracts.RESIZE),
     Route("GET", "environments/{name}/password", environments.get_password, use.LOCATE_PASSWORD, contracts.LOCATE_PASSWORD),
     Route("POST", "environments/{name}/rotate-password", environments.post_rotation, use.ROTATE_PASSWORD, contracts.ROTATE),
+    Route("POST", "environments/{name}/promote-image", environments.post_promotion, use.PROMOTE_IMAGE, contracts.PROMOTE),
     Route("POST", "environments/{name}/hold", environments.hold_environment, use.KEEP_ENVIRONMENT, contracts.HOLD),
     Route("POST", "environments/{name}/extend", environments.extend_environment, use.KEEP_ENVIRONMENT, contracts.EXTEND),
     Route("GET", "machines", machines.list_machines, use.SHOW_MACHINES, contracts.LIST_MACHINES),

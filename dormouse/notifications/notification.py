@@ -47,6 +47,7 @@ FAILURE_EVENTS = {
     Verb.HIBERNATE: "hibernate failed",
     Verb.RESIZE: "resize failed",
     Verb.ROTATE_PASSWORD: "rotate-password failed",
+    Verb.PROMOTE_IMAGE: "promote-image failed",
     Verb.DELETE: "delete failed",
 }
 

@@ -46,5 +46,12 @@ RIGHTS = (
 )
 
 PASSWORD = ResourceKind(
-    "password", diff=always_as_put, label=_label, repeatable=False, soft_deleted=True, rotatable=True, actions=RIGHTS
+    "password",
+    diff=always_as_put,
+    label=_label,
+    repeatable=False,
+    soft_deleted=True,
+    rotatable=True,
+    by_use="requests to Key Vault",
+    actions=RIGHTS,
 )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from dormouse.lifecycle import State
+from dormouse.resources.billing.meters import Charge
 from dormouse.resources.plan import Resource
 
 # A resource as Azure shows it: the JSON object of the response.
@@ -108,7 +109,9 @@ class ResourceKind:
     `type` and `api_version` are those of Azure Resource Manager ("": it is not managed there); `action_type` is the type in
     the names of its actions, if it differs. `diff` compares an existing resource with the plan. `power_state` is None for a
     kind that cannot be stopped, and `unstoppable` says why a single resource cannot ("": it can). `hibernated`: whether the
-    memory of a stopped one is kept. `sizes` counts the VM
+    memory of a stopped one is kept. `billing` is what is billed while it has power, `charges` what is billed as long as it
+    exists, from what records keep of it, `charged` the words for the latter, and `by_use` what is billed by use.
+    `sizes` counts the VM
     sizes that it takes (less than 0: gives back), `implied` lists what Azure creates along with it, `takes_along` names the
     needed resources that Azure deletes together with it, `label` names it to people, and `checks` names the preflight
     checks of the kind.
@@ -137,6 +140,9 @@ class ResourceKind:
     hibernated: Callable[[Observed], bool] = lambda observed: False
     endpoints: Callable[[Resource, Outputs], Sequence[Endpoint]] | None = None
     billing: Callable[[Resource, Observed | None], PriceQuery | None] = lambda resource, observed: None
+    charges: Callable[[Resource], Sequence[Charge]] | None = None
+    charged: str = ""
+    by_use: str = ""
     sizes: Callable[[Resource], Mapping[str, int]] = lambda resource: {}
     implied: Callable[[Resource], Sequence[Resource]] = lambda resource: ()
     takes_along: Callable[[Resource], Sequence[str]] = lambda resource: ()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dormouse.resources.billing.meters import ADDRESS, Charge
 from dormouse.resources.kinds import UPDATE, Change, Endpoint, Observed, Outputs, ResourceKind, failed_or_as_put
 from dormouse.resources.plan import Resource
 from dormouse.resources.target import DeploymentTarget
@@ -149,6 +150,9 @@ PUBLIC_ADDRESS = ResourceKind(
     API_VERSION,
     outputs=_address,
     endpoints=_ways_in,
+    charges=lambda resource: (Charge.of(ADDRESS),),
+    charged="by the hour as long as it exists",
+    by_use="outbound traffic",
     actions=(f"{ADDRESSES}/join/action", *POLLS),
 )
 NETWORK_INTERFACE = ResourceKind("network_interface", NICS, API_VERSION, actions=(f"{NICS}/join/action", *POLLS))

@@ -27,6 +27,9 @@ from dormouse.resources.platform.monitoring import (
 )
 from dormouse.resources.platform.registries import CONTAINER_REGISTRY
 from dormouse.resources.platform.vaults import KEY_VAULT
+from dormouse.resources.private_network.dns_zones import DNS_ZONE_LINK, PRIVATE_DNS_ZONE
+from dormouse.resources.private_network.endpoints import DNS_ZONE_GROUP, PRIVATE_ENDPOINT
+from dormouse.resources.private_network.nat_gateways import NAT_GATEWAY
 from dormouse.resources.storage import BLOB_CONTAINER, STORAGE_ACCOUNT
 
 RESOURCE_GROUP = ResourceKind(
@@ -61,6 +64,11 @@ KINDS: dict[str, ResourceKind] = {
         TOKEN_ACCESS,
         PIPELINES_AGENT,
         POOL_ACCESS,
+        PRIVATE_DNS_ZONE,
+        DNS_ZONE_LINK,
+        PRIVATE_ENDPOINT,
+        DNS_ZONE_GROUP,
+        NAT_GATEWAY,
         USER_ASSIGNED_IDENTITY,
         CONTAINER_REGISTRY,
         KEY_VAULT,

@@ -49,6 +49,12 @@ def account_name(target: DeploymentTarget, name: str = STORAGE) -> str:
 
 
 STORAGE_ACCOUNT = ResourceKind(
-    "storage_account", ACCOUNTS, API_VERSION, checks=("names_are_free",), public_name=True, actions=READS
+    "storage_account",
+    ACCOUNTS,
+    API_VERSION,
+    checks=("names_are_free",),
+    public_name=True,
+    by_use="stored data and requests",
+    actions=READS,
 )
 BLOB_CONTAINER = ResourceKind("blob_container", CONTAINERS, API_VERSION)

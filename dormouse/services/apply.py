@@ -12,10 +12,9 @@ from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.blueprints.specs import read_spec
 from dormouse.blueprints.stored_specs import StoredSpec, asked_region, before_change
 from dormouse.environments.operations import Alternative, EnvironmentRecord
-from dormouse.errors import Fault, InvalidSpec
+from dormouse.errors import Fault, InvalidSpec, ParentNotReady
 from dormouse.ids import ULID_LENGTH
 from dormouse.lifecycle import Verb
-from dormouse.resources.kinds import PriceQuery
 from dormouse.resources.naming import name_of
 from dormouse.resources.placement import Placement
 from dormouse.resources.plan import Plan, changed_resources
@@ -30,6 +29,7 @@ from dormouse.services.changes.differences import (
     with_changes,
 )
 from dormouse.services.context import Context
+from dormouse.services.costs.pricing import Billed, billed_in_plan
 from dormouse.services.dependents import outputs_of_parents, parent_faults
 from dormouse.services.operations import operation_id_of
 from dormouse.services.recorded_plans import target_of, with_own_sizes
@@ -60,7 +60,7 @@ class DesiredState:
 
 
 async def desired_state_of(name: str, body: Mapping[str, Any], address: str, context: Context) -> DesiredState:
-    """The desired state in a request; raises InvalidSpec with every fault."""
+    """The desired state in a request; raises InvalidSpec with every fault, or ParentNotReady if only parents lack."""
     caller, dependencies = context.caller, context.dependencies
     record = await dependencies.records.environment(name)
     if record is not None and owns(caller, record.owner_id) and not str(body.get("owner") or "").strip():
@@ -74,7 +74,8 @@ async def desired_state_of(name: str, body: Mapping[str, Any], address: str, con
     parents, missing = await parent_faults(name, depends_on, dependencies)
     before = before_change(record.blueprint, record.spec, spec) if record else StoredSpec(None)
     if taken or missing:
-        raise InvalidSpec([*taken, *missing, *(() if taken else before.faults)])  # of the stored spec of another owner
+        faults = [*taken, *missing, *(() if taken else before.faults)]  # of the stored spec of another owner
+        raise ParentNotReady(missing) if faults == missing else InvalidSpec(faults)
 
     operation = operation_id_of(context, name, Verb.PROVISION)
     outputs = await outputs_of_parents(parents, dependencies)
@@ -121,26 +122,19 @@ def _reserved_names(plan: Plan) -> list[Fault]:
     return [Fault("/name", words.format(word=word, name=name)) for name, word in found.items()]
 
 
-def billing_of(plan: Plan) -> list[PriceQuery]:
-    """What is billed by the hour in a plan."""
-    found = [kind_of(resource).billing(resource, None) for resource in plan.resources]
-    return [query for query in found if query is not None]
+def billing_of_blueprint(name: str, size: str, settings: Settings) -> Billed:
+    """What an environment with the default spec is billed for, of another VM size if one is given.
 
-
-def billing_of_blueprint(name: str, size: str, settings: Settings) -> list[PriceQuery]:
-    """What is billed by the hour in an environment with the default spec, of another VM size if one is given.
-
-    Required parameters have the values of their examples. Empty for a blueprint that cannot be built so, or that nothing is
-    billed for by the hour.
+    Required parameters have the values of their examples. Nothing for a blueprint that cannot be built so.
     """
     kind = BLUEPRINTS[name].spec
     required = {field: info.examples[0] for field, info in kind.model_fields.items() if info.is_required() and info.examples}
     sized = {"size": size} if size and "size" in kind.model_fields else {}
     try:
         spec = kind.model_validate({**required, "blueprint": name, "region": "westeurope", **sized})
-        return billing_of(plan_for(spec, target_of(settings, "example", EXAMPLE_OPERATION, (), {})))
+        return billed_in_plan(plan_for(spec, target_of(settings, "example", EXAMPLE_OPERATION, (), {})))
     except (KeyError, ValueError):
-        return []
+        return Billed()
 
 
 def owner_id_of(spec: EnvironmentSpec, caller: Caller) -> str:

@@ -7,6 +7,7 @@ from activities.resources.survey import Survey
 from dormouse.access.rate_limit import RateLimit, read_rate_limit
 from dormouse.access.tokens import Tokens
 from dormouse.clock import Clock
+from dormouse.cloud.containers.images import ImageInventory
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
 from dormouse.cloud.prices import Prices
@@ -36,6 +37,7 @@ class Dependencies:
     receipts: Receipts
     tokens: Tokens
     passwords: PasswordInventory
+    images: ImageInventory
     settings: Settings
     clock: Clock
     rate_limit: RateLimit

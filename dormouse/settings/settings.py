@@ -60,6 +60,7 @@ class Settings:
     azure_resource_manager_scope: str = setting(str, "https://management.azure.com/.default")
     retail_prices_url: str = setting(read_base_url, "https://prices.azure.com")
     monitor_metrics_url: str = setting(read_base_url, "https://{region}.metrics.monitor.azure.com")
+    container_registry_url: str = setting(read_base_url, "https://{registry}.azurecr.io")
     azure_devops_url: str = setting(read_base_url, "https://dev.azure.com")
     entra_authority_url: str = setting(read_base_url, "https://login.microsoftonline.com")
     entra_tenant_id: str = setting(read_guid, "", example=GUID)

@@ -8,6 +8,7 @@ from local.azure.core.responses import Answer
 from local.azure.core.world import World, visible
 from local.azure.providers import vaults
 from local.azure.providers.common import SOFT_DELETES
+from local.azure.providers.containers import images
 from local.azure.services.key_vault import DELETED, SECRETS, delete
 
 
@@ -80,11 +81,25 @@ def _purge_secret(world: World, request: Request) -> Answer:
     return Answer(204)
 
 
+def _push(world: World, request: Request) -> Answer:
+    body = request.json()
+    images.push(world, str(body["registry"]), str(body["repository"]), str(body["digest"]), str(body.get("tag", "")))
+    return Answer(201)
+
+
+def _images(world: World, request: Request) -> Answer:
+    below = f"{request.query['registry'].lower()}/"
+    found = {key.removeprefix(below): one for key, one in world.store.items(images.SHELF) if key.startswith(below)}
+    return Answer(200, {"value": found})
+
+
 def _deleted_vaults(world: World, _: Request) -> Answer:
     return vaults.list_deleted(world)
 
 
 HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
+    ("POST", "images"): _push,
+    ("GET", "images"): _images,
     ("POST", "resources/appear"): _appear,
     ("POST", "resources/vanish"): _vanish,
     ("PUT", "resources/tags"): _tags,

@@ -18,7 +18,17 @@ from local.azure.core.responses import JSON, Answer, Refused, not_simulated
 from local.azure.core.store import Store
 from local.azure.core.world import TENANT, World
 from local.azure.providers import vaults
-from local.azure.services import arm, cloud_metadata, key_vault, metrics, pipelines, prices, service_principals, webhooks
+from local.azure.services import (
+    arm,
+    cloud_metadata,
+    key_vault,
+    metrics,
+    pipelines,
+    prices,
+    registry_contents,
+    service_principals,
+    webhooks,
+)
 from local.azure.services.blobs import service as blobs
 from local.azure.services.tables import service as tables
 from local.azure.services.tokens import Issuer, managed_identity
@@ -49,7 +59,8 @@ SERVICES: dict[str, Callable[[World, Request], Answer]] = {
 AUDIENCE = "api://dormouse"
 LARGEST_REQUEST = 16 * 2**20
 METRICS = "metrics.localhost"  # each region has a host name below it
-SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS, HOOKS, DEVOPS)
+REGISTRIES = "registry.localhost"  # and each registry
+SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS, HOOKS, DEVOPS, REGISTRIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +173,8 @@ class SimulatedAzure:
             return SERVICES[name](self.world, request)
         if name.endswith(metrics.SUFFIX):
             return metrics.answer(self.world, name.removesuffix(metrics.SUFFIX), request)
+        if name.endswith(registry_contents.SUFFIX):
+            return registry_contents.answer(self.world, name.removesuffix(registry_contents.SUFFIX), request)
         if name == PRICES and request.path == "/api/retail/prices":
             return prices.answer(self.world, request)
         if name == IDENTITY and request.path == "/msi/token":
@@ -181,7 +194,8 @@ class SimulatedAzure:
 
 
 def _service_of(name: str) -> str:
-    return METRICS if name.endswith(metrics.SUFFIX) else name
+    below = {metrics.SUFFIX: METRICS, registry_contents.SUFFIX: REGISTRIES}
+    return next((service for suffix, service in below.items() if name.endswith(suffix)), name)
 
 
 def _large(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
@@ -194,7 +208,7 @@ def _certificates(home: Path) -> ssl.SSLContext:
     authority = _authority(home / "ca.pem", home / "ca-key.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     # A wildcard does not cover names right below .localhost, so every name is listed. It does cover regions below a service.
-    authority.issue_cert(*NAMES, f"*{metrics.SUFFIX}").configure_cert(context)
+    authority.issue_cert(*NAMES, f"*{metrics.SUFFIX}", f"*{registry_contents.SUFFIX}").configure_cert(context)
     return context
 
 

@@ -28,7 +28,7 @@ USERNAME, CONTAINER = "azureuser", "pair"
 class PairSpec(EnvironmentSpec):
     """Two VMs that share a blob container; the second uses the first."""
 
-    changeable: ClassVar[frozenset[str]] = frozenset({"allow_from", "idle", "schedule", "size"})
+    changeable: ClassVar[frozenset[str]] = EnvironmentSpec.changeable | {"allow_from", "idle", "schedule", "size"}
 
     blueprint: Annotated[Literal["pair"], doc("The blueprint.", "pair")]
     size: Annotated[Size, doc("The VM size.", "Standard_D2s_v5")] = "Standard_D2s_v5"

@@ -23,7 +23,7 @@ def test_an_environment_from_plan_to_deletion(logged_in: Command, azure: AzureSi
     planned = logged_in("plan", name, "-f", str(spec))
     assert planned.code == 0, planned
     assert f"{name} (workstation in polandcentral) would be created:" in planned.out
-    assert "Price: 0.59 USD/h" in planned.out
+    assert "Price: 0.5991 USD/h" in planned.out
     assert azure.resources(name) == []
 
     built = logged_in("up", name, "-f", str(spec), "--wait")
@@ -111,7 +111,7 @@ def test_the_selftest_does_not_take_for_gone_what_it_may_not_see(logged_in: Comm
 def test_the_json_output_is_the_response_of_the_api(logged_in: Command, control_plane: ControlPlane, name: str) -> None:
     assert [card["name"] for card in logged_in.json("blueprints")["value"]] == ["build-agent", "data-science", "workstation"]
     card = logged_in.json("blueprints", "workstation", "-r", "polandcentral")
-    assert card["price_per_hour"] == {"amount": 0.59, "currency": "USD"}
+    assert card["price_per_hour"] == {"amount": 0.599123, "currency": "USD"}
     assert json.loads(logged_in("schema", "workstation").out) == card["parameters"]
     assert logged_in.json("plan", name, "-f", str(SPEC))["would"] == "create"
     built = logged_in.json("up", name, "-f", str(SPEC), "--wait")

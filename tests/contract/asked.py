@@ -14,7 +14,7 @@ from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import VERSION as METRICS_VERSION
 from dormouse.resources.registry import KINDS
 from local.azure.core.world import SUBSCRIPTION
-from local.azure.providers.kinds import DISK, GROUP, MACHINE, ROLE
+from local.azure.providers.kinds import DISK, GROUP, MACHINE, REGISTRY, ROLE
 
 VERSION = re.compile(r"api-version=([^&]+)")
 Place = tuple[str, str]
@@ -52,6 +52,7 @@ def versions() -> dict[Place, str]:
         for verb in ("PUT", "GET", "DELETE")
     }
     found |= {(DISK, verb): KINDS["disk"].api_version for verb in ("GET", "PATCH", "DELETE")}
+    found |= {(f"{REGISTRY}/importImage", "POST"): KINDS["container_registry"].api_version}
     return {**found, **asyncio.run(_noted()), ("Metrics of machines", "POST"): METRICS_VERSION}
 
 

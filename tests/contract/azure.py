@@ -1,6 +1,7 @@
 """The simulated Azure without a network and with a clock that is set by hand, so that a thousand recordings take seconds."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from local.clock import Clock
 
 PORT = 443
 VERBS = ("PUT", "POST", "DELETE", "UPDATE")
+SHELVES = (
+    *("resources", "deleted vaults", "taken names", "secrets", "deleted secrets", "principals"),
+    "subnet changes",
+)
 
 
 class HandSetClock(Clock):
@@ -49,14 +54,23 @@ class Azure:
         self._issuer = Issuer(self.world.store, f"https://login.localhost:{PORT}", "somebody", self.world.seconds)
         self._tokens: dict[str, tuple[str, int]] = {}
 
-    def ask(self, host: str, method: str, path: str, body: Any = None, *, token: bool = True) -> Answer:
+    def ask(
+        self,
+        host: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: bool = True,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         bare, _, query = path.partition("?")
-        headers = {"Authorization": f"Bearer {self._token(AUDIENCES.get(host, metrics.AUDIENCE))}"} if token else {}
+        bearer = {"Authorization": f"Bearer {self._token(AUDIENCES.get(host, metrics.AUDIENCE))}"} if token else {}
         request = Request(
             method=method,
             path=bare,
             query=dict(parse_qsl(query)),
-            headers=headers,
+            headers={**bearer, **(headers or {})},
             body=b"" if body is None else json.dumps(body).encode(),
             base=f"https://{host}:{PORT}",
             url=f"https://{host}:{PORT}{path}",
@@ -73,8 +87,8 @@ class Azure:
             token, expires = self._tokens[audience] = self._issuer.token(audience)
         return token
 
-    def manage(self, method: str, path: str, body: Any = None) -> Answer:
-        return self.ask(MANAGEMENT, method, path, body)
+    def manage(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        return self.ask(MANAGEMENT, method, path, body, headers=headers)
 
     def pass_time(self, seconds: float) -> None:
         self.clock.now_at += seconds
@@ -104,7 +118,7 @@ class Azure:
         """Start with an empty state for the next recording, at the same time."""
         self.world.faults.clear()
         self.create_cards(Creation.AT_ONCE)
-        for shelf in ("resources", "deleted vaults", "taken names", "secrets", "deleted secrets", "principals"):
+        for shelf in SHELVES:
             for key, _ in self.world.store.items(shelf):
                 self.world.store.delete(shelf, key)
         self.world.index_everything()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.azure.providers.kinds import ACCOUNT, KEY_VAULT
+from local.azure.providers.kinds import ACCOUNT, DNS_ZONE, KEY_VAULT, VNET
 
 Body = dict[str, Any]
 OF_WORKSPACES = ("retentionInDays", "publicNetworkAccessForIngestion", "publicNetworkAccessForQuery")
@@ -11,6 +11,12 @@ OF_REGISTRIES = (
     *("policies", "encryption", "metadataSearch"),
 )
 OF_COMPONENTS = ("Application_Type", "WorkspaceResourceId", "DisableLocalAuth")
+
+STANDARD_ADDRESS = {
+    "location": "westus",
+    "sku": {"name": "Standard"},
+    "properties": {"publicIPAllocationMethod": "Static"},
+}
 
 
 def identity(_: str, like: Body) -> Body:
@@ -54,6 +60,52 @@ def ml_workspace(path: str, like: Body) -> Body:
 def custom_role(_: str, like: Body) -> Body:
     """A custom role with the permissions of a recorded one."""
     return {"properties": _only(like["properties"], ("roleName", "description", "assignableScopes", "permissions"))}
+
+
+def dns_zone(_: str, like: Body) -> Body:
+    """A private DNS zone."""
+    return {**_placed(like), "location": "global"}
+
+
+def dns_link(path: str, like: Body) -> Body:
+    """A link of a zone to the network of a recorded one, or to another."""
+    network = {"id": f"{path.partition('/providers/')[0]}/providers/{VNET}/linked"}
+    given = {"virtualNetwork": like["properties"].get("virtualNetwork") or network, "registrationEnabled": False}
+    return {**_placed(like), "location": "global", "properties": given}
+
+
+def endpoint(path: str, like: Body) -> Body:
+    """A private endpoint like a recorded one, or one of a storage account."""
+    wanted = (
+        *("subnet", "privateLinkServiceConnections", "manualPrivateLinkServiceConnections"),
+        "customNetworkInterfaceName",
+    )
+    return {**_placed(like), "properties": _only(like["properties"], wanted) or connected_to(path)}
+
+
+def connected_to(path: str, account: str = "") -> Body:
+    """The properties of an endpoint of the blobs of a storage account."""
+    group = path.partition("/providers/")[0]
+    target = f"{group}/providers/{ACCOUNT}/{account or 'ofendpoint'}"
+    connection = {"name": "c", "properties": {"privateLinkServiceId": target, "groupIds": ["blob"]}}
+    subnet = {"id": f"{group}/providers/{VNET}/of-endpoint/subnets/s"}
+    return {"subnet": subnet, "privateLinkServiceConnections": [connection]}
+
+
+def zone_group(path: str, like: Body) -> Body:
+    """A group of the zones of a recorded one, or of another zone."""
+    zone = f"{path.partition('/providers/')[0]}/providers/{DNS_ZONE}/privatelink.blob.core.windows.net"
+    known = like["properties"].get("privateDnsZoneConfigs") or [{"name": "c", "properties": {"privateDnsZoneId": zone}}]
+    configs = [
+        {"name": one["name"], "properties": {"privateDnsZoneId": one["properties"]["privateDnsZoneId"]}} for one in known
+    ]
+    return {"properties": {"privateDnsZoneConfigs": configs}}
+
+
+def nat_gateway(_: str, like: Body) -> Body:
+    """A NAT gateway with the addresses of a recorded one."""
+    given = _only(like["properties"], ("publicIpAddresses", "idleTimeoutInMinutes"))
+    return {**_placed(like), "sku": {"name": "Standard"}, "properties": given}
 
 
 def action_group(_: str, like: Body) -> Body:

@@ -68,7 +68,7 @@ def _headers(real: Recording, ours: dict[str, str]) -> list[str]:
 def _form(name: str, value: str) -> Any:
     """What is alike in two values of a header: of a URL its path with neither names nor GUIDs, and its parameters."""
     if name == "etag":
-        return value[:1], '"' in value
+        return value[:1] if value[:1] in 'W"' else "", '"' in value
     if name not in URLS:
         return value if name != "www-authenticate" else value.partition(" ")[0]
     path, _, query = value.partition("?")
@@ -81,8 +81,10 @@ def _errors(real: Any, ours: Any) -> list[str]:
     theirs, mine = _error(real), _error(ours)
     if theirs is None:
         return []  # recorded without a readable body
+    enveloped = ["error" in body for body in (real, ours) if isinstance(body, dict)]
     mine = mine or {}
-    found = [] if theirs.get("code") == mine.get("code") else [f"code: {theirs.get('code')}, ours {mine.get('code')}"]
+    found = ["error in an envelope or without one"] if len(set(enveloped)) > 1 else []
+    found += [] if theirs.get("code") == mine.get("code") else [f"code: {theirs.get('code')}, ours {mine.get('code')}"]
     missing = {name for name, value in theirs.items() if value is not None} - set(mine)
     found += [f"error lacks {name}" for name in sorted(missing)]
     for name in ("target", "innererror"):

@@ -6,7 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from local.azure.core import handlers
-from local.azure.providers.kinds import GROUP, KEY_VAULT, LOCK, MACHINE, ML_COMPUTE, ML_JOB, ROLE, ROLE_DEFINITION, SUBNET
+from local.azure.providers.kinds import (
+    GROUP,
+    KEY_VAULT,
+    LOCK,
+    MACHINE,
+    ML_COMPUTE,
+    ML_JOB,
+    REGISTRY,
+    ROLE,
+    ROLE_DEFINITION,
+    SUBNET,
+)
 from local.azure.services.arm import kind_of
 from local.azure.services.dispatch import POWER
 from tests.contract import asked
@@ -58,6 +69,7 @@ OTHERS = {
     GROUP: ("PUT", "PATCH", "GET", "HEAD", "DELETE", "LIST"),
     f"{GROUP}/resources": ("LIST",),
     f"{MACHINE}/instanceView": ("GET",),
+    f"{REGISTRY}/importImage": ("POST",),
     **{f"{MACHINE}/{action}": ("POST",) for action in (*POWER.values(), "runCommand")},
 }
 
@@ -87,6 +99,7 @@ def place_of(recording: Recording) -> Place:
         ("deletedvaults", f"{KEY_VAULT} (deleted)"),
         ("/instanceview", f"{MACHINE}/instanceView"),
         ("/runcommand", f"{MACHINE}/runCommand"),
+        ("/importimage", f"{REGISTRY}/importImage"),
         *((f"/{action.lower()}", f"{MACHINE}/{action}") for action in POWER.values()),
     ):
         if op.endswith(mark) or (mark in op and mark in ("resourcegraph", "deletedvaults")):

@@ -42,6 +42,16 @@ EXPLAINED = (
         ("87b31192ef7d", "8e450578b16f", "b3dfdb4a464d"),
         (r"missing: value\[\]\.properties\.subnets\[\]\.properties\.ipConfigurations",),
     ),
+    Explanation(
+        "the contents of that DNS zone are recorded elsewhere",
+        ("6cb3b70f9425",),
+        (r"value of properties\.numberOf\w+: \d, ours \d",),
+    ),
+    Explanation(
+        "names that machines register in a zone are not simulated",
+        ("a7a66c599085", "f6f764c05594"),
+        (r"value of value\[\]\.properties\.(?:isAutoRegistered|registrationEnabled): True, ours False",),
+    ),
     Explanation("one of nine recorded networks has no such header", ("d05b1bdd9cba",), (r"header etag: none, ours W/.*",)),
     Explanation(
         "one of six updates without a new provisioning state has no operation",
@@ -255,6 +265,11 @@ EXPLAINED = (
         "a registry whose creation had failed",
         ("c4a9112ff731",),
         (r"value of value\[\]\.properties\.provisioningState: 'Failed', ours 'Succeeded'",),
+    ),
+    Explanation(
+        "the recorder took the digest of an image for an e-mail address, and replaced half of it",
+        ("4c566ee371c5",),
+        (r"status: 202, ours 400", r"header location: https:.*, ours none", r"extra: error"),
     ),
     Explanation(
         "the notebooks of this region were served from another one",

@@ -92,6 +92,11 @@ def of_errors(spoil: Spoil) -> Spoil:
     return lambda answer, real: spoil(answer, real) if answer.status >= 400 else answer
 
 
+def enveloped(answer: Answer, _: Recording) -> Answer:
+    """The error in the envelope of Resource Manager."""
+    return replace(answer, body={"error": answer.body})
+
+
 def with_status(before: int, after: int) -> Spoil:
     """Another status for one."""
     return lambda answer, _: replace(answer, status=after) if answer.status == before else answer
@@ -172,6 +177,11 @@ MUTANTS = (
     Mutant("identities are lost", "virtualmachines", without("identity", "userAssignedIdentities")),
     Mutant("principals are names", "roleassignments", every("principalId", to("ann"))),
     Mutant("what is deleted is kept for ever", "vault:/", every("scheduledPurgeDate", to(2**31))),
+    Mutant("another pause for DNS zones", "privatednszones/{}", with_header("retry-after", "10")),
+    Mutant("errors of record sets in an envelope", "privatednszones/{}/a", of_errors(enveloped)),
+    Mutant("endpoints are never connected", "privateendpoints/{}", every("status", to("Disconnected"))),
+    Mutant("zone groups write no records", "privatednszonegroups", every("recordSets", to([]))),
+    Mutant("NAT gateways have no address", "natgateways", without("publicIpAddresses")),
     Mutant("Resource Graph finds other resources", "resourcegraph", every("id", to("/subscriptions/a/resourceGroups/b"))),
     Mutant("Resource Graph counts nothing", "resourcegraph", every("totalRecords", to(0))),
 )

@@ -11,6 +11,7 @@ from local.azure.core.resource_ids import ResourceId, parse
 from local.azure.core.responses import Answer
 from local.azure.core.world import SUBSCRIPTION
 from local.azure.providers.common import canonical
+from local.azure.providers.containers import images
 from local.azure.providers.kinds import (
     ACCOUNT,
     ACTION_GROUP,
@@ -19,6 +20,9 @@ from local.azure.providers.kinds import (
     CONTAINER,
     DIAGNOSTIC_SETTING,
     DISK,
+    DNS_LINK,
+    DNS_ZONE,
+    ENDPOINT,
     EXTENSION,
     FIREWALL,
     IDENTITY,
@@ -27,12 +31,15 @@ from local.azure.providers.kinds import (
     MACHINE,
     ML_COMPUTE,
     ML_WORKSPACE,
+    NAT_GATEWAY,
     NIC,
+    RECORDS,
     REGISTRY,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
     VNET,
+    ZONE_GROUP,
 )
 from local.azure.services.arm import kind_of
 from tests.contract import bodies
@@ -63,6 +70,7 @@ MARKET = re.compile(
     r"/Publishers/(?P<publisher>[^/]+)/ArtifactTypes/VMImage/Offers/(?P<offer>[^/]+)/Skus/(?P<sku>[^/]+)", re.IGNORECASE
 )
 UNLIKE = "The recorded disk was made in a way that is not simulated."
+ELSEWHERE = "The recorded private endpoint leads to a service that is not simulated."
 IMMUTABILITY = ("immutableStorageWithVersioning", "immutabilityPolicy")
 MOST_ROWS = 3000
 OWNER = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
@@ -116,7 +124,17 @@ class Preparation:
                 and not identifier.lower().startswith(own.lower())
                 and kind_of(identifier) != DISK
             ):
-                self.make(identifier)
+                self.make(identifier, bodies.STANDARD_ADDRESS if kind_of(own) == NAT_GATEWAY else None)
+
+    def source_of_import(self, body: Body) -> None:
+        """The image that an import copies from another registry in Azure."""
+        source = body["source"]
+        origin, image = parse(str(source.get("resourceId", ""))), images.IMAGE.fullmatch(source["sourceImage"])
+        if origin is None or image is None:
+            return
+        self.make(origin.text)
+        reference = image["digest"] or images.made_up_digest(image[0])
+        images.push(self.azure.world, origin.name, image["repository"], reference, image["tag"] or images.LATEST)
 
     def network(self, path: str, names: list[str]) -> None:
         self.group(path)
@@ -179,6 +197,12 @@ class Preparation:
             ML_WORKSPACE: bodies.ml_workspace,
             ROLE_DEFINITION: bodies.custom_role,
             REGISTRY: bodies.registry,
+            DNS_ZONE: bodies.dns_zone,
+            DNS_LINK: self._link,
+            **dict.fromkeys(RECORDS, self._record),
+            ENDPOINT: self._endpoint,
+            ZONE_GROUP: self._zone_group,
+            NAT_GATEWAY: bodies.nat_gateway,
         }
         kind = kind_of(path)
         return make[kind](path, body) if kind in make else None
@@ -205,6 +229,28 @@ class Preparation:
         self.make(path.rpartition("/extensions")[0])
         body["properties"].setdefault("type", "T")
         return body
+
+    def _link(self, path: str, body: Body) -> Body:
+        self.make(path.rpartition("/virtualNetworkLinks")[0])
+        return bodies.dns_link(path, body)
+
+    def _record(self, path: str, body: Body) -> Body | None:
+        self.make("/".join(path.split("/")[:9]))
+        return None if "/SOA/" in path else {"properties": {"ttl": 3600, **body["properties"]}}
+
+    def _endpoint(self, path: str, body: Body) -> Body:
+        return bodies.endpoint(path, body)
+
+    def _zone_group(self, path: str, body: Body) -> Body:
+        self.endpoint_in(path, body)
+        return bodies.zone_group(path, body)
+
+    def endpoint_in(self, path: str, group: Body) -> None:
+        """The endpoint of a group of zones, which is one of the account that the group has the addresses of."""
+        configs = (group.get("properties") or {}).get("privateDnsZoneConfigs") or []
+        names = [one["recordSetName"] for each in configs for one in each["properties"].get("recordSets") or []]
+        endpoint = path.partition("/privateDnsZoneGroups")[0]
+        self.make(endpoint, {"location": "westus", "properties": bodies.connected_to(endpoint, *names[:1])})
 
     def _compute(self, path: str, body: Body) -> Body:
         self.make(path.rpartition("/computes")[0])
@@ -233,13 +279,26 @@ class Preparation:
         more = {"description": given["description"]} if given.get("description") else {}
         return {"properties": {"roleDefinitionId": given.get("roleDefinitionId") or role, **who, **more}}
 
-    def _card(self, path: str, body: Body) -> Body:
+    def _card(self, path: str, body: Body) -> Body | None:
+        if "privateEndpoint" in body["properties"]:
+            self._endpoint_of(path, body["properties"])
+            return None
         if not body["properties"].get("ipConfigurations"):
             network = f"{self.group(path)}/providers/{VNET}/made"
             self.network(network, ["s"])
             subnet = {"id": f"{network}/subnets/s"}
             body["properties"]["ipConfigurations"] = [{"name": "ipconfig1", "properties": {"subnet": subnet}}]
         return body
+
+    def _endpoint_of(self, path: str, given: Body) -> None:
+        """The private endpoint of the blobs of an account that creates a network interface."""
+        about = given["ipConfigurations"][0]["properties"].get("privateLinkConnectionProperties") or {}
+        if about.get("groupId") != "blob" or not about.get("fqdns"):
+            self.trouble.append(f"{path}: 501 {ELSEWHERE}")
+            return
+        endpoint, account = given["privateEndpoint"]["id"], about["fqdns"][0].partition(".")[0]
+        named = {**bodies.connected_to(endpoint, account), "customNetworkInterfaceName": path.rpartition("/")[2]}
+        self.make(endpoint, {"location": "westus2", "properties": named})
 
     def _disk(self, path: str, like: Body) -> Body | None:
         """The body of an empty disk; one with a system on it only a machine can create, and leave behind."""

@@ -36,11 +36,15 @@ SERVED = re.compile(
             r"GET \[res\]/microsoft\.insights/metrics$",
             r"(?:GET|PUT|DELETE) \[(?:rg|sub)\]/microsoft\.containerregistry/registries(?:/\{\})?$",
             r"POST \[sub\]/microsoft\.containerregistry/checknameavailability$",
+            r"POST \[rg\]/microsoft\.containerregistry/registries/\{\}/importimage$",
             r"\w+ \[(?:rg|sub)\]/microsoft\.authorization/roledefinitions/\{\}$",
             r"\w+ \[rg\]/microsoft\.machinelearningservices/workspaces(?:/\{\}(?:/(?:computes|datastores)(?:/\{\})?)?)?$",
             r"\w+ \[rg\]/microsoft\.managedidentity/userassignedidentities(?:/\{\})?$",
             r"\w+ \[rg\]/microsoft\.operationalinsights/workspaces(?:/\{\})?$",
             r"\w+ \[(?:rg|sub)\]/microsoft\.insights/components(?:/\{\})?$",
+            r"\w+ \[(?:rg|sub)\]/microsoft\.network/natgateways(?:/\{\})?$",
+            r"\w+ \[(?:rg|sub)\]/microsoft\.network/privatednszones(?:/\{\}(?:/\w+(?:/\{\})?)?)?$",
+            r"\w+ \[(?:rg|sub)\]/microsoft\.network/privateendpoints(?:/\{\}(?:/privatednszonegroups(?:/\{\})?)?)?$",
             r"(?:GET|PUT|DELETE) \[rg\]/microsoft\.insights/actiongroups(?:/\{\})?$",
             r"\w+ \[res\]/microsoft\.insights/diagnosticsettings(?:/\{\})?$",
             r"\w+ \[rg\]/microsoft\.alertsmanagement/smartdetectoralertrules(?:/\{\})?$",
@@ -158,7 +162,7 @@ def _recording(whole: dict[str, Any], number: int) -> Recording:
     text = group.sub(lambda match: f"{match[1]}{places[match[2].lower()]}", text)
     path, body, answered, headers, polls = json.loads(text)
     body, answered = _adapted(whole["op"], body), _of_our_size(whole["op"], _named(answered))
-    error = (answered.get("error") or {}) if isinstance(answered, dict) else {}
+    error = (answered.get("error") or (answered if "code" in answered else {})) if isinstance(answered, dict) else {}
     source = f"{whole['source']['client']} {whole['source']['repo']}"
     trusted = any(name in source for name in TRUSTED_WITH_RETRY_AFTER)
     version = str(whole.get("api_version"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.azure.core.resource_ids import ResourceId, parse
 from local.azure.core.responses import Answer
-from local.azure.providers.kinds import ACCOUNT, DIAGNOSTIC_SETTING, EXTENSION, MACHINE, NIC, ROLE
+from local.azure.providers.kinds import ACCOUNT, DIAGNOSTIC_SETTING, EXTENSION, MACHINE, NIC, ROLE, ZONE_GROUP
 from local.azure.providers.network import Creation
 from tests.contract import secrets
 from tests.contract.azure import Azure
@@ -26,6 +26,9 @@ IN_USE = (
     "OperationNotAllowed",
 )
 MOST_LISTED = 24
+UNMET = "PreconditionFailed"
+CHILDREN = "extensions|blobServices|computes|datastores|virtualNetworkLinks|A|AAAA"
+PARENTS = "virtualMachines|storageAccounts|privateDnsZones|privateEndpoints"
 IMAGE = {"publisher": "Canonical", "offer": "UbuntuServer", "sku": "16.04-LTS"}
 IMAGES = (
     ("suse 12", {"publisher": "SUSE", "offer": "SLES", "sku": "12-SP3"}),
@@ -74,12 +77,19 @@ def replay(azure: Azure, recording: Recording) -> Outcome:
         _prepare(prepare, recording)
         for fault in prepare.faults:
             azure.world.faults.add(fault)
-        answer = azure.manage(recording.method, recording.path, recording.body)
+        answer = azure.manage(recording.method, recording.path, recording.body, **_conditions(recording))
     polled = _polled(azure, recording, answer) if answer.status < 300 else ()
     azure.finish()
     azure.forget_everything()
     azure.return_to(max(azure.clock.now_at, began))
     return compared(Outcome(recording, answer, (), tuple(prepare.trouble), polled))
+
+
+def _conditions(recording: Recording) -> dict[str, str]:
+    """The condition that was not met, if there was one: the recorders left out the headers of requests."""
+    late = [poll.answered.get("error") for poll in recording.polls if isinstance(poll.answered, dict)]
+    codes = {recording.code, *(error.get("code") for error in late if error)}
+    return {"If-Match": "another"} if UNMET in codes else {}
 
 
 def compared(outcome: Outcome) -> Outcome:
@@ -192,9 +202,7 @@ def _prepare_put(prepare: Preparation, recording: Recording, rid: ResourceId, an
     if rid.type.lower() == NIC.lower() and "azure-asyncoperation" in recording.headers:
         ready = answered["properties"]["provisioningState"] == "Succeeded"
         prepare.azure.create_cards(Creation.POLLED if ready else Creation.SLOWLY)
-    parent = re.match(r"(.*)/(?:extensions|blobServices|computes|datastores)/", recording.bare, re.IGNORECASE)
-    if parent and recording.code != "ParentResourceNotFound":
-        prepare.make(parent[1])
+    _prepare_parent(prepare, recording, rid, answered)
     if _state(answered) == "Restoring":
         prepare.make(recording.bare, answered)
         prepare.azure.manage("DELETE", f"{recording.bare}?api-version={recording.version}")
@@ -206,6 +214,14 @@ def _prepare_put(prepare: Preparation, recording: Recording, rid: ResourceId, an
             _prepare_power(prepare, recording, recording.bare, answered)
         else:
             prepare.make(recording.bare, {**answered, "tags": {"before": "this"}} if changed else answered)
+
+
+def _prepare_parent(prepare: Preparation, recording: Recording, rid: ResourceId, answered: dict[str, Any]) -> None:
+    if rid.type.lower() == ZONE_GROUP.lower():
+        prepare.endpoint_in(recording.bare, answered)
+    parent = re.match(rf"(.*)/(?:{CHILDREN})/", recording.bare, re.IGNORECASE)
+    if parent and recording.code != "ParentResourceNotFound":
+        prepare.make(parent[1])
 
 
 def _state(answered: dict[str, Any]) -> str:
@@ -237,7 +253,7 @@ def _prepare_list(prepare: Preparation, recording: Recording, answered: dict[str
     rid = parse(recording.bare)
     if rid is not None and rid.type.lower() in (ROLE.lower(), DIAGNOSTIC_SETTING.lower()):
         prepare.scope(rid)
-    parent = re.match(r"(.*/(?:virtualMachines|storageAccounts)/[^/]+)/(?!providers)", recording.bare, re.IGNORECASE)
+    parent = re.match(rf"(.*/(?:{PARENTS})/[^/]+)/(?!providers)", recording.bare, re.IGNORECASE)
     if parent and recording.code not in ABSENT:
         prepare.make(parent[1])
     for item in (answered.get("value") or [])[:MOST_LISTED]:
@@ -247,6 +263,8 @@ def _prepare_list(prepare: Preparation, recording: Recording, answered: dict[str
 
 def _prepare_one(prepare: Preparation, recording: Recording, rid: ResourceId, answered: dict[str, Any]) -> None:
     action = recording.method == "POST" or recording.bare.lower().endswith("/instanceview")
+    if recording.bare.lower().endswith("/importimage"):
+        prepare.source_of_import(recording.body)
     path = recording.bare.rpartition("/")[0] if action else recording.bare
     if recording.code in ABSENT:
         if rid.type.lower() == EXTENSION.lower() and recording.code == "NotFound":

@@ -19,6 +19,7 @@ from dormouse.http.openapi.document import document
 from dormouse_cli.errors import UsageError
 from dormouse_cli.spec_files import read_spec as read_spec_file
 from dormouse_cli.spec_values import json_values
+from dormouse_cli.stacks.stack_files import read_stack
 from local.azure.vms import estates
 from tests.docs.events import events
 from tests.infra import bicep
@@ -48,7 +49,7 @@ def json_faults(text: str) -> Iterator[str]:
 
 
 def yaml_faults(text: str) -> Iterator[str]:
-    """What is wrong with a YAML block: a spec, an estate, or a pipeline."""
+    """What is wrong with a YAML block: a spec, a stack, an estate, or a pipeline."""
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -56,6 +57,8 @@ def yaml_faults(text: str) -> Iterator[str]:
         return
     if "machines" in content:
         yield from _schema_faults(content, estates.schema())
+    elif "environments" in content:
+        yield from _stack_faults(text)
     elif "blueprint" in content:
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             file.write(text)
@@ -70,6 +73,22 @@ def yaml_faults(text: str) -> Iterator[str]:
         yield from _spec_faults(json_values(written, schema))
     else:
         yield from _pipeline_faults(text, "github-workflows" if "jobs" in content and "on" in text else "azure-pipelines")
+
+
+def _stack_faults(text: str) -> Iterator[str]:
+    """What is wrong with a stack, whose parameter files are empty."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "stack.yaml")
+        file.write_text(text)
+        for key in yaml.safe_load(text)["environments"]:
+            Path(folder, f"{key}.parameters.dev.json").write_text("{}")
+        try:
+            stack = read_stack(str(file), "dev")
+        except UsageError as error:
+            yield " ".join((str(error), *error.details))
+            return
+    for member in stack.members:
+        yield from _spec_faults({"region": "westeurope", **member.spec})
 
 
 def bicep_faults(text: str) -> Iterator[str]:

@@ -91,6 +91,8 @@ class Runner:
         with self._ground.simulation() as simulation:
             simulation.delete("/faults").raise_for_status()
         with self._ground.client() as client:
-            for environment in client.get("/environments").raise_for_status().json()["value"]:
-                client.delete(f"/environments/{environment['name']}").raise_for_status()
-        self._wait()
+            while environments := client.get("/environments").raise_for_status().json()["value"]:
+                needed = {parent for each in environments for parent in each["depends_on"]}
+                for name in {each["name"] for each in environments} - needed:
+                    client.delete(f"/environments/{name}").raise_for_status()
+                self._wait()

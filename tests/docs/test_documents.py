@@ -44,6 +44,7 @@ DEFECTS = (
     "the event 'sweep ended' has no field colour",
     "it is no YAML",
     "it is no spec: /idle",
+    "${nowhere} is unknown; known are: stage, shared",
     "'colour' was unexpected",
     "it is no pipeline",
     "infra/main.bicep has no parameter colour",

@@ -1,13 +1,12 @@
 """The fault matrix for a build agent: wherever the host crashes or a response is lost, no agent stays in the pool."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.faults.cases import crash_at_every_activity, lose_every_response
 from tests.faults.harness import VERBS, Recording, Workbench
-from tests.faults.opening import open_workbench, record_all
+from tests.faults.opening import record_all
 from tests.integration.environments.test_build_agent import SPEC, Pipelines
 from tests.support import AzureSide
 
@@ -20,14 +19,8 @@ STRIDES = {"provision": 6, "rotate-password": 2, "resize": 2, "stop": 2, "start"
 
 
 @pytest.fixture(scope="module")
-def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    with open_workbench(tmp_path_factory.mktemp("faults")) as workbench:
-        Pipelines(AzureSide(workbench.simulation))
-        yield workbench
-
-
-@pytest.fixture(scope="module")
 def recordings(workbench: Workbench) -> dict[str, Recording]:
+    Pipelines(AzureSide(workbench.simulation))
     return record_all(workbench, NAME, ONE)
 
 

@@ -1,5 +1,6 @@
 """The corpus of hazards: each a file with a sentence, an estate, and the expected outcome of its machines."""
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ class Hazard:
         return {"machines": [_whole(machine, self.name, now) for machine in self.machines]}
 
 
+@functools.cache
 def read_all() -> tuple[Hazard, ...]:
     """Every hazard, sorted by name."""
     return tuple(_read(path) for path in sorted(ESTATES.glob("*.yaml")))

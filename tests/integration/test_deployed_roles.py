@@ -136,16 +136,31 @@ def _live_as_build_agents(control_plane: ControlPlane, azure: AzureSide, name: s
 
 
 def _live_as_shared_parts_of_ml(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
-    """With people, all that Azure adds later, and something of others in its group, so that it is deleted piece by piece."""
+    """In a private network, with people, all that Azure adds later, and something of others that keeps its group."""
     ana = azure.client.post("/people/token", json={"name": "ana"}).raise_for_status().json()["object_id"]
-    control_plane.up(name, {**ML_SHARED, "developers": [ana]})
+    registries = [{"name": one, "sku": "Premium"} for one in ("staging", "healthy")]
+    private = {"registries": registries, "private_network": {"nat_gateway": True}}
+    control_plane.up(name, {**ML_SHARED, **private, "developers": [ana]})
     alert = "microsoft.alertsManagement/smartDetectorAlertRules"
+    endpoint = {**ML_WORKSPACE, "shared": name, "private_endpoint": True, "datastores": [], "developers": []}
+    control_plane.up(f"{name}-w", endpoint)
+    succeeded(control_plane.down(f"{name}-w"))
     until(lambda: azure.of_type(name, alert), "Azure has not added the alert rule")
+    _promote_an_image(control_plane, azure, name)
     azure.found_address(f"rg-dormouse-{name}", f"theirs-{name}", tags={})
     root = azure.client.post("/people/token", json={"name": "root", "roles": ["admin"]}).raise_for_status().json()
     headers = {"Authorization": f"Bearer {root['access_token']}"}
     purged = control_plane.client.delete(f"/environments/{name}", params={"purge": "true"}, headers=headers)
     succeeded(control_plane.follow(purged))
+
+
+def _promote_an_image(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    planned = control_plane.put(name, control_plane.get(name)["spec"], dry_run="true").json()["resources"]
+    (staging,) = [one["id"].rpartition("/")[2] for one in planned if one["name"] == "staging"]
+    image = {"registry": staging, "repository": "trainer", "digest": f"sha256:{'d' * 64}", "tag": "1"}
+    azure.client.post("/images", json=image).raise_for_status()
+    accepted = control_plane.client.post(f"/environments/{name}/promote-image", json={"image": "trainer:1"})
+    succeeded(control_plane.follow(accepted))
 
 
 def _live_as_an_ml_workspace(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:

@@ -27,6 +27,20 @@ SERVICES = {
     "existing_account": "a storage account of others, which is only read",
     "ml_image_build": "a property of a workspace",
 }
+# What is billed with another resource.
+PART_OF = {
+    "blob_container": "with its storage account",
+    "application_insights": "with its workspace",
+    "diagnostic_setting": "with its workspace",
+    "ml_datastore": "with its storage account",
+    "existing_account": "by its owner",
+}
+# What is billed while it has power.
+COMPUTING = {
+    "virtual_machine": "by the hour while it is allocated: its size",
+    "ml_cluster": "by the hour for each node that it has: its size",
+}
+NOTHING = ResourceKind.__dataclass_fields__["billing"].default
 # Azure does not show what is inside a machine, and what is only read is served for other kinds.
 WITHOUT_RECORDINGS = {"pipelines_agent", "pool_access", "hub_users", "existing_account", "ml_image_build"}
 # Follows the documentation only, as docs/unverified.md says.
@@ -56,6 +70,18 @@ def capabilities_of(kind: ResourceKind) -> str:
     return ", ".join(name for name, has in known.items() if has) or "none"
 
 
+def billed_for(kind: ResourceKind) -> str:
+    """The words for what a kind is billed for, in the order: while it has power, as long as it exists, by use."""
+    use = f"by use: {kind.by_use}" if kind.by_use else ""
+    return "; ".join(filter(None, (COMPUTING.get(kind.name, ""), kind.charged, use))) or PART_OF.get(kind.name, "free")
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_what_is_billed_as_long_as_it_exists_has_words_and_a_price(kind: ResourceKind) -> None:
+    assert bool(kind.charged) == bool(kind.charges)
+    assert (kind.name in COMPUTING) == (kind.billing is not NOTHING)
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_a_kind_has_a_row_that_says_type_version_capabilities_and_rights(name: str) -> None:
     kind = KINDS[name]
@@ -63,7 +89,7 @@ def test_a_kind_has_a_row_that_says_type_version_capabilities_and_rights(name: s
     assert where == (f"`{kind.type}` {kind.api_version}" if kind.type else SERVICES[name])
     assert capabilities == capabilities_of(kind)
     assert rights == ", ".join(f"`{right}`" for right in kind.rights)
-    assert billed
+    assert billed == billed_for(kind)
 
 
 @pytest.mark.parametrize("name", sorted(KINDS.keys() - WITHOUT_RECORDINGS))

@@ -14,6 +14,7 @@ from azure.identity.aio import DefaultAzureCredential
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.prices import Prices
 from dormouse.errors import CloudUnavailable
+from dormouse.resources.billing.meters import Meter
 from dormouse.resources.sizes.price_rows import Price
 from dormouse.settings import Settings
 from tests.unit.twins import SETTINGS, MemoryTables, stopped_clock
@@ -184,3 +185,8 @@ class PriceList(Prices):
             raise CloudUnavailable("no answer")
         assert region == "polandcentral"
         return Price(self._listed[size], "USD", "", "") if size in self._listed else None
+
+    async def of_meter(self, meter: Meter, region: str) -> Price | None:
+        if self._listed is None:
+            raise CloudUnavailable("no answer")
+        return Price(self._listed[meter.name], "USD", "", "") if meter.name in self._listed else None

@@ -31,6 +31,7 @@ from dormouse.access.rate_limit import RateLimit
 from dormouse.access.tokens import Tokens
 from dormouse.clock import Clock
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.containers.images import ImageInventory
 from dormouse.cloud.deployment_tables import DeploymentTables
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
@@ -271,6 +272,7 @@ def reads_of(tables: MemoryTables, *, now: float = 0.0, settings: Settings = SET
         "receipts": Receipts(tables),
         "tokens": Tokens(SigningKeys(cloud), settings.entra_authority_url, settings.entra_tenant_id, clock),
         "passwords": PasswordInventory(cloud),
+        "images": ImageInventory(cloud),
         "settings": settings,
         "clock": clock,
         "rate_limit": RateLimit(settings.rate_limit),

@@ -12,6 +12,7 @@ from orchestrators.environments.delete import delete_at_lease_end, delete_enviro
 from orchestrators.environments.execute_plan import build_resource
 from orchestrators.environments.hibernate import hibernate_environment
 from orchestrators.environments.power import change_power
+from orchestrators.environments.promote_image import promote_image
 from orchestrators.environments.provision import provision_environment
 from orchestrators.environments.resize import resize_environment
 from orchestrators.environments.rotate_password import rotate_password
@@ -255,6 +256,8 @@ CASES = (
 HELD_BESIDE = {"method": "DELETE", "path": "/resourcegroups/rg-dormouse-leased"}
 # It runs after the pages of its sweep have ended, for one read: its recorded histories stand for it.
 NEVER_HELD = (sweep_missing,)
-# A gap: a sweep starts it only if a schedule or a job wakes a machine whose size has no capacity, which no case brings
-# about. No run has it in flight or records it; only the rule for orchestrators protects it.
-NEVER_RUN = (start_with_other_size,)
+# Gaps: no run has these in flight or records them; only the rule for orchestrators protects them. A sweep starts the first
+# only if a schedule or a job wakes a machine whose size has no capacity, which no case brings about. The kept release has
+# neither the second nor a blueprint with two registries: it gets a case when a release that has them is kept.
+NEVER_RUN = (start_with_other_size, promote_image)
+NEVER_ASKED = (Verb.PROMOTE_IMAGE,)

@@ -11,7 +11,7 @@ from function_app import build_app, connect
 from local.host.functions.worker import Worker
 from release.versions import version_of
 from tests.support import ROOT, until
-from tests.upgrades.cases import CASES, NEVER_HELD, NEVER_RUN, Case
+from tests.upgrades.cases import CASES, NEVER_ASKED, NEVER_HELD, NEVER_RUN, Case
 from tests.upgrades.histories import faults_of
 from tests.upgrades.scene import Scene, kept_releases
 from tests.upgrades.upgrade import Story, upgraded
@@ -39,7 +39,8 @@ def test_every_kind_of_operation_has_a_case() -> None:
     held = {orchestrator for case in CASES for orchestrator in case.runs}
     known = held | set(NEVER_HELD) | set(NEVER_RUN)
     assert known == set(orchestrators.ALL), "an orchestrator without a case in tests/upgrades/cases.py"
-    assert {case.verb for case in CASES if case.verb} == set(Verb), "a verb without a case in tests/upgrades/cases.py"
+    asked = {case.verb for case in CASES if case.verb} | set(NEVER_ASKED)
+    assert asked == set(Verb), "a verb without a case in tests/upgrades/cases.py"
 
 
 def test_an_operation_of_every_kind_was_in_flight(story: Story) -> None:

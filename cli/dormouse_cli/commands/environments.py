@@ -7,7 +7,7 @@ import typer
 
 from dormouse_cli.client import ControlPlane, open_control_plane, path_of
 from dormouse_cli.entra import read_secret
-from dormouse_cli.errors import CommandError, NotFound, Unsuccessful, UsageError
+from dormouse_cli.errors import CommandError, Unsuccessful, UsageError
 from dormouse_cli.network.responses import Response
 from dormouse_cli.options import AsJson, Blueprint, DryRun, Every, File, Name, Region, Settings, Wait
 from dormouse_cli.output import print_lines, print_note, sanitize, write_text
@@ -15,7 +15,7 @@ from dormouse_cli.polling import handle_response
 from dormouse_cli.render.environments import print_connection, print_environment, print_environments, print_plan
 from dormouse_cli.shapes import ENVIRONMENT, PLAN, SECRET, page_of
 from dormouse_cli.spec_files import read_spec
-from dormouse_cli.spec_values import has_scalars, json_values
+from dormouse_cli.specs import put_spec
 
 
 def plan(
@@ -30,7 +30,7 @@ def plan(
     """Show what `up` would do: the resources, the price, and what Azure would refuse. Nothing is changed."""
     spec = read_spec(file, blueprint, region, settings or ())
     with open_control_plane() as plane:
-        response = _apply(plane, name, spec, dry_run=True)
+        response = put_spec(plane, name, spec, dry_run=True)
     _print_plan(response, as_json=as_json)
 
 
@@ -49,7 +49,7 @@ def up(
     """Create an environment, or update it to match the spec; applying the same spec again repairs drift."""
     spec = read_spec(file, blueprint, region, settings or ())
     with open_control_plane() as plane:
-        response = _apply(plane, name, spec, dry_run=dry_run)
+        response = put_spec(plane, name, spec, dry_run=dry_run)
         if dry_run:
             _print_plan(response, as_json=as_json)
             return
@@ -178,23 +178,6 @@ def rotate_password(
 ) -> None:
     """Replace an environment's passwords in Key Vault and in its machines, which must run. Open sessions stay open."""
     _change_power(name, "rotate-password", user=user, wait=wait, every=every, dry_run=dry_run, as_json=as_json)
-
-
-def _apply(plane: ControlPlane, name: str, spec: dict[str, Any], *, dry_run: bool) -> Response:
-    path = path_of("environments", name)
-    values = json_values(spec, _schema_of(plane, spec) if has_scalars(spec) else None)
-    return plane.command("PUT", path, values, dry_run=dry_run)
-
-
-def _schema_of(plane: ControlPlane, spec: dict[str, Any]) -> Any:
-    """The JSON Schema of a spec, which says which values are text; None if there is no such blueprint."""
-    blueprint = spec.get("blueprint")
-    if not isinstance(blueprint, str) or not blueprint.strip(". "):
-        return None
-    try:
-        return plane.get(path_of("blueprints", blueprint)).fields({}).get("parameters")
-    except (NotFound, UsageError):
-        return None
 
 
 def _change_power(

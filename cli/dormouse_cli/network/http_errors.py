@@ -114,7 +114,9 @@ def response_error(response: httpx.Response, text: str, content_type: str, url: 
     if problem.get("code") == REFUSED_BY_AZURE:
         return ServerError(*_lines(problem, status))
     if status in ERROR_OF_STATUS:
-        return ERROR_OF_STATUS[status](*_lines(problem, status))
+        error = ERROR_OF_STATUS[status](*_lines(problem, status))
+        error.problem = _string(problem, "code")
+        return error
     return ServerError(
         *_lines(problem, status),
         *([f"Retry after {delay:.0f} s."] if delay else []),

@@ -6,6 +6,7 @@ from typing import Any
 from dormouse_cli.output import print_fields, print_lines, print_table, styled
 from dormouse_cli.render.values import (
     Fields,
+    asleep_text,
     default_text,
     hold_text,
     lease_text,
@@ -19,6 +20,7 @@ from dormouse_cli.render.values import (
 )
 
 CHANGES = {"create": "would be created", "change": "would be updated", "nothing": "already matches the spec"}
+FEES = ("asleep", "unpriced", "by use")
 NOT_READY = "no: the health checks have not passed yet"
 
 
@@ -58,6 +60,8 @@ def print_plan(preview: Fields) -> None:
     month = preview.get("price_per_month") or {}
     monthly = f" That is {month.get('amount')} {month.get('currency')} per month of 730 hours." if month else ""
     print_lines("", f"Price: {_price_with_scope(preview)}.{monthly}")
+    for label, said in _fees(preview):
+        print_lines(f"{label.capitalize()}: {said}.")
     dropped = preview.get("drift") or []
     if dropped:
         print_lines("", "Still there, although the spec no longer names it; it is neither changed nor deleted:", *dropped)
@@ -83,6 +87,9 @@ def print_command_preview(preview: Fields) -> None:
     known = (
         ("state", preview.get("state")),
         ("size", preview.get("size")),
+        ("image", preview.get("image")),
+        ("digest", preview.get("digest")),
+        ("replaces", preview.get("replaces")),
         ("resources", _listed(preview.get("resources"))),
         ("tags", tags),
     )
@@ -101,7 +108,7 @@ def print_environments(page: Fields) -> None:
             row.get("blueprint"),
             row.get("region"),
             sizes_text(row),
-            price_text(row) if row.get("billed") else "not billed",
+            price_text(row) if row.get("billed") else asleep_text(row) or "not billed",
             styled(row.get("verdict")),
             row.get("operation"),
         ]
@@ -130,6 +137,8 @@ def print_environment(environment: Fields) -> None:
             ("size", sizes_text(environment)),
             ("placement", placement_text(environment.get("placement"))),
             ("price", f"{price_text(environment) or 'unknown'} ({billed})"),
+            *_fees(environment),
+            ("by use", _listed(environment.get("billed_by_use"))),
             *_costs(environment.get("costs") or {}),
             *_states(environment),
             *_connection(environment),
@@ -139,7 +148,7 @@ def print_environment(environment: Fields) -> None:
             ("lease", lease_text(environment.get("lease"))),
             ("observed", time_text(environment.get("observed_at"))),
         ],
-        prose=("problem", "ready", "depends on", "size", "placement", "price", "schedule", "hold", "lease"),
+        prose=("problem", "ready", "depends on", "size", "placement", "price", *FEES, "schedule", "hold", "lease"),
     )
 
 
@@ -171,6 +180,15 @@ def _states(environment: Fields) -> list[tuple[str, Any]]:
     """The state of each resource, if there are several that can be stopped."""
     powered = [each for each in rows_in(environment, "resources") if each.get("state")]
     return [(str(each.get("name")), styled(each.get("state"))) for each in powered] if len(powered) > 1 else []
+
+
+def _fees(row: Fields) -> list[tuple[str, str]]:
+    """What is billed even while it sleeps, and what has no known price; the latter makes the sums lower bounds."""
+    asleep, unpriced = price_text(row, "price_asleep_per_hour"), ", ".join(map(str, row.get("unpriced") or []))
+    return [
+        *([("asleep", f"{asleep} is billed even while it sleeps")] if asleep else []),
+        *([("unpriced", f"no price is known for {unpriced}")] if unpriced else []),
+    ]
 
 
 def _costs(costs: Fields) -> list[tuple[str, str]]:

@@ -34,9 +34,16 @@ def print_problems(page: Fields) -> None:
 
 
 def price_text(row: Fields, name: str = "price_per_hour") -> str:
-    """The hourly price of a row, such as "0.59 USD/h", or "" if it has none."""
+    """The hourly price of a row, such as "0.59 USD/h", or "" if it has none; "at least" that if not all of it is known."""
     price = row.get(name) or {}
-    return f"{price['amount']} {price.get('currency') or ''}/h" if price.get("amount") is not None else ""
+    least = "at least " if row.get("unpriced") else ""
+    return f"{least}{round(price['amount'], 4):g} {price.get('currency') or ''}/h" if price.get("amount") is not None else ""
+
+
+def asleep_text(row: Fields) -> str:
+    """What is billed per hour while it sleeps, such as "0.0091 USD/h asleep", or "" if that is not known."""
+    price = price_text(row, "price_asleep_per_hour")
+    return f"{price} asleep" if price else ""
 
 
 def amount_text(row: Fields) -> str:

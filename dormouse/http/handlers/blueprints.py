@@ -10,7 +10,7 @@ from dormouse.http.responses import answer, page
 from dormouse.resources.sizes.vm_sizes import find_size
 from dormouse.services.apply import billing_of_blueprint
 from dormouse.services.context import Context
-from dormouse.services.costs.pricing import COVERS, price_of
+from dormouse.services.costs.pricing import HourlyPrice, price_of
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.blueprints import BlueprintList, BlueprintView, Health
 
@@ -41,6 +41,18 @@ async def _priced(card: BlueprintDescription, req: func.HttpRequest, dependencie
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
     billed = billing_of_blueprint(card.name, size, dependencies.settings)
-    cost = await price_of(region, billed, dependencies) if region else None
-    sizes = tuple(dict.fromkeys(query.size for query in billed))
-    return BlueprintView(card.name, card.summary, card.parameters, card.defaults, sizes, region or None, cost, COVERS)
+    cost = await price_of(region, billed, dependencies) if region else HourlyPrice()
+    sizes = tuple(dict.fromkeys(query.size for query in billed.machines))
+    return BlueprintView(
+        card.name,
+        card.summary,
+        card.parameters,
+        card.defaults,
+        sizes,
+        region or None,
+        cost.running,
+        billed.covers,
+        cost.asleep,
+        cost.unpriced,
+        billed.by_use,
+    )

@@ -10,6 +10,7 @@ from dormouse.lifecycle import Verb
 from dormouse.services import environments
 from dormouse.services.changes.hibernation import hibernate
 from dormouse.services.changes.passwords import rotate
+from dormouse.services.changes.promotions import PromotionRequest, promote
 from dormouse.services.changes.resizing import ResizeRequest, resize
 from dormouse.services.context import Context
 from dormouse.services.deletion import delete
@@ -81,6 +82,15 @@ async def post_rotation(req: func.HttpRequest, context: Context) -> func.HttpRes
     """
     rotated = await rotate(req.route_params["name"], context, dry_run=DRY_RUN.of(req), user=USER.of(req))
     return respond(rotated, api_url_of(req, context.dependencies))
+
+
+async def post_promotion(req: func.HttpRequest, context: Context) -> func.HttpResponse:
+    """Copy an image from one container registry of the environment to another, by its digest.
+
+    The owner and operators may do it. An image that the target has already, with the same digest, changes nothing.
+    """
+    name, asked = req.route_params["name"], model_of(PromotionRequest, body_of(req))
+    return respond(await promote(name, asked, context, dry_run=DRY_RUN.of(req)), api_url_of(req, context.dependencies))
 
 
 async def hold_environment(req: func.HttpRequest, context: Context) -> func.HttpResponse:

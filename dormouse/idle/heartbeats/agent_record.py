@@ -104,8 +104,10 @@ def merge_heartbeat(known: AgentRecord | None, beat: Heartbeat, now: float) -> A
 
 def _problems(beat: Heartbeat, record: AgentRecord, names: tuple[str, ...], minutes: Mapping[int, Values]) -> dict[str, str]:
     """Why signals are missing: the reasons of this heartbeat, and earlier ones while minutes are still missing."""
-    missing = {name for name, values in zip(names, zip(*minutes.values(), strict=True), strict=False) if None in values}
-    earlier = {name: why for name, why in record.problems.items() if name in missing}
+    earlier: dict[str, str] = {}
+    if record.problems:
+        missing = {name for name, values in zip(names, zip(*minutes.values(), strict=True), strict=False) if None in values}
+        earlier = {name: why for name, why in record.problems.items() if name in missing}
     reasons = {name: why for name, why in {**earlier, **beat.problems}.items() if name in names}
     longest = LONGEST_PROBLEMS // max(len(reasons), 1)
     return {name: why[:longest] for name, why in reasons.items()}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dormouse.resources.compute.virtual_machines import DISK, DISKS
+from dormouse.resources.compute.virtual_machines import DISK, DISK_GIB, DISK_KIND, DISKS
 from dormouse.resources.network import in_group
 from dormouse.resources.plan import KEPT, Resource
 from dormouse.resources.target import DeploymentTarget
@@ -31,7 +31,7 @@ def data_disk(target: DeploymentTarget, lun: int, disk: DataDisk, zones: Sequenc
     """
     properties = {"creationData": {"createOption": "Empty"}, "diskSizeGB": disk.size_gib}
     body = {"sku": {"name": disk.type}, "properties": properties, **({"zones": list(zones)} if zones else {})}
-    settings = KEPT if disk.keep else {}
+    settings = {DISK_KIND: disk.type, DISK_GIB: str(disk.size_gib), **(KEPT if disk.keep else {})}
     return in_group(target, f"data-{lun}", DISK, target.called("data", str(lun)), body, settings=settings)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dormouse.resources.billing.meters import Charge, disk_meter
 from dormouse.resources.compute.machine_views import (
     disk_drift,
     failure,
@@ -26,6 +27,7 @@ from dormouse.resources.target import DeploymentTarget
 MACHINES, DISKS = "Microsoft.Compute/virtualMachines", "Microsoft.Compute/disks"
 EXTENSIONS = f"{MACHINES}/extensions"
 API_VERSION, DISK_API_VERSION = "2024-07-01", "2024-03-02"
+DISK_KIND, DISK_GIB = "disk_kind", "disk_gib"  # the settings by which a disk is billed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def virtual_machine(
         "size": machine.size,
         "secret": name_of(password.id),
         "disk": target.called("disk", instance),
+        DISK_KIND: machine.disk_type,
+        DISK_GIB: str(machine.disk_gib),
         "nic": numbered("nic", instance),
         **({SETTING: SPOT} if machine.spot else {}),
     }
@@ -178,7 +182,15 @@ def _os_disk(resource: Resource) -> Sequence[Resource]:
         wanted = resource.body["properties"]["storageProfile"]["osDisk"]
         kind = wanted["managedDisk"]["storageAccountType"]
         body = {"sku": {"name": kind}, "properties": {"diskSizeGB": wanted["diskSizeGB"]}}
-    return [Resource(f"{resource.name}-disk", DISK.name, path, body, needs=("group",), contained_in="group")]
+    known = {name: resource.settings[name] for name in (DISK_KIND, DISK_GIB) if name in resource.settings}
+    return [Resource(f"{resource.name}-disk", DISK.name, path, body, known, needs=("group",), contained_in="group")]
+
+
+def _disk_charges(resource: Resource) -> Sequence[Charge]:
+    """The tier of a disk; records of earlier releases do not say which one it is."""
+    kind, gib = resource.settings.get(DISK_KIND, ""), resource.settings.get(DISK_GIB, "")
+    meter = disk_meter(kind, int(gib)) if gib.isdigit() else None
+    return [Charge(meter, f"disk {resource.name}" if meter is None else meter.name)]
 
 
 POLLS = ("Microsoft.Compute/locations/operations/read",)
@@ -189,7 +201,18 @@ DISK_RIGHTS = (
     f"{DISKS}/beginGetAccess/action",
     "Microsoft.Compute/locations/diskOperations/read",
 )
-DISK = ResourceKind("disk", DISKS, DISK_API_VERSION, diff=disk_drift, repeatable=False, snapshots=True, actions=DISK_RIGHTS)
+DISK = ResourceKind(
+    "disk",
+    DISKS,
+    DISK_API_VERSION,
+    diff=disk_drift,
+    charges=_disk_charges,
+    charged="by the month as long as it exists: its tier",
+    by_use="transactions of standard disks",
+    repeatable=False,
+    snapshots=True,
+    actions=DISK_RIGHTS,
+)
 MACHINE_EXTENSION = ResourceKind("machine_extension", EXTENSIONS, API_VERSION, needs_power=True, actions=POLLS)
 VIRTUAL_MACHINE = ResourceKind(
     "virtual_machine",

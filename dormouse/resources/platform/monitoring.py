@@ -98,6 +98,7 @@ LOG_WORKSPACE = ResourceKind(
     "2025-07-01",
     diff=_workspace_drift,
     outputs=workspace_outputs,
+    by_use="ingested logs and their retention",
     actions=("Microsoft.OperationalInsights/locations/operationStatuses/read",),
 )
 APPLICATION_INSIGHTS = ResourceKind(
@@ -108,4 +109,6 @@ APPLICATION_INSIGHTS = ResourceKind(
     implied=_added_later,
 )
 SMART_DETECTOR_RULE = ResourceKind("smart_detector_rule", RULES, "2021-04-01", diff=always_as_put, added=True)
-ACTION_GROUP = ResourceKind("action_group", ACTION_GROUPS, "2023-01-01", diff=always_as_put, added=True)
+ACTION_GROUP = ResourceKind(
+    "action_group", ACTION_GROUPS, "2023-01-01", diff=always_as_put, added=True, by_use="notifications"
+)

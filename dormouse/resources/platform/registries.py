@@ -3,8 +3,9 @@
 https://learn.microsoft.com/rest/api/containerregistry/registries
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from dormouse.resources.billing.meters import Charge, registry_meter
 from dormouse.resources.kinds import Change, Difference, Observed, Outputs, ResourceKind, failed_or_as_put
 from dormouse.resources.naming import unique_name
 from dormouse.resources.network import in_group
@@ -14,6 +15,7 @@ from dormouse.resources.target import DeploymentTarget
 REGISTRIES = "Microsoft.ContainerRegistry/registries"
 # AcrPull and AcrPush have no effect in the other mode.
 # https://learn.microsoft.com/azure/container-registry/container-registry-rbac-abac-repository-permissions
+SKU = "sku"
 LEGACY = "LegacyRegistryPermissions"
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
@@ -24,7 +26,8 @@ def container_registry(target: DeploymentTarget, name: str = "registry", sku: st
     """A registry with a globally unique name, which only roles open; `name` is that of the resource in its plan."""
     properties = {"adminUserEnabled": False, "roleAssignmentMode": LEGACY}
     called = unique_name("cr", target.environment, f"{target.root}/{name}")
-    return in_group(target, name, CONTAINER_REGISTRY, called, {"sku": {"name": sku}, "properties": properties})
+    body = {"sku": {"name": sku}, "properties": properties}
+    return in_group(target, name, CONTAINER_REGISTRY, called, body, settings={SKU: sku})
 
 
 def registry_outputs(observed: Observed) -> Outputs:
@@ -53,13 +56,21 @@ def _differences(resource: Resource, observed: Observed) -> Iterator[Difference]
         yield Difference(f"{resource.name}.sku", str(sku), str(resource.body["sku"]["name"]))
 
 
+def _charges(resource: Resource) -> Sequence[Charge]:
+    sku = resource.settings.get(SKU, "")
+    return [Charge.of(registry_meter(sku)) if sku else Charge(None, resource.name)]
+
+
 CONTAINER_REGISTRY = ResourceKind(
     "container_registry",
     REGISTRIES,
     "2025-11-01",
     diff=_drift,
     outputs=registry_outputs,
-    checks=("registry_names_are_free",),
+    checks=("registry_names_are_free", "cost_is_allowed"),
+    charges=_charges,
+    charged="by the day as long as it exists",
+    by_use="images beyond what the tier includes",
     actions=(
         "Microsoft.ContainerRegistry/checkNameAvailability/read",
         "Microsoft.ContainerRegistry/registries/operationStatuses/read",

@@ -41,6 +41,7 @@ KEY_VAULT = ResourceKind(
     "2026-05-15",
     outputs=vault_outputs,
     soft_deleted=True,
+    by_use="requests to Key Vault",
     actions=(
         "Microsoft.Resources/subscriptions/read",
         "Microsoft.KeyVault/deletedVaults/read",

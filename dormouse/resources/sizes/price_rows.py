@@ -23,7 +23,7 @@ LOW_PRIORITY = "low priority"
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The hourly price of a Linux VM, before tax and discounts."""
+    """An hourly price, before tax and discounts."""
 
     per_hour: float
     currency: str
@@ -42,7 +42,7 @@ def price_in(
     found = [
         _price(row)
         for row in rows
-        if _is_linux(row, region, size, currency) and _offer_of(row) == offer and _in_force(row, now)
+        if _is_linux(row, region, size, currency) and _offer_of(row) == offer and in_force(row, now)
     ]
     if len({price.per_hour for price in found}) > 1:
         log.warning("%s in %s has several prices: %s", size, region, sorted({price.per_hour for price in found}))
@@ -66,7 +66,8 @@ def _is_linux(row: Mapping[str, Any], region: str, size: str, currency: str) -> 
     )
 
 
-def _in_force(row: Mapping[str, Any], now: float) -> bool:
+def in_force(row: Mapping[str, Any], now: float) -> bool:
+    """Whether a row is the price at this moment, in seconds since 1970."""
     end = row.get("effectiveEndDate")
     return parse_moment(str(row["effectiveStartDate"])) <= now and (not end or now < parse_moment(str(end)))
 

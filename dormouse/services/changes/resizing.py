@@ -16,10 +16,9 @@ from dormouse.idle.holds import CommandBody
 from dormouse.lifecycle import AWAKE, State, Verb, require
 from dormouse.resources.placement import Placement
 from dormouse.resources.plan import Plan
-from dormouse.services.apply import billing_of
 from dormouse.services.context import Context
 from dormouse.services.costs.environment_costs import memories_of
-from dormouse.services.costs.pricing import price_of
+from dormouse.services.costs.pricing import billed_in_plan, price_of
 from dormouse.services.environments import own_environment
 from dormouse.services.locks import running_operation
 from dormouse.services.operations import Started, operation_of, start
@@ -131,11 +130,11 @@ async def _wanted(old: EnvironmentSpec, size: str, record: EnvironmentRecord, co
 
 async def _preview(wanted: DesiredSize, state: State, context: Context, *, restarts: bool) -> ResizePreview:
     dependencies, plan = context.dependencies, wanted.plan
-    price = await price_of(plan.region, billing_of(plan), dependencies)
+    price = await price_of(plan.region, billed_in_plan(plan), dependencies)
     found = await dependencies.survey.of(plan)
     refusals = tuple(RefusalView.of(refusal) for refusal in found.refusals)
     size = str(getattr(wanted.spec, SIZE))
-    return ResizePreview(plan.environment, Verb.RESIZE, state, size, restarts, price, refusals, found.warnings)
+    return ResizePreview(plan.environment, Verb.RESIZE, state, size, restarts, price.running, refusals, found.warnings)
 
 
 def _record_after(record: EnvironmentRecord, wanted: DesiredSize) -> EnvironmentRecord:

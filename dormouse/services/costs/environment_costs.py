@@ -10,7 +10,7 @@ from dormouse.idle.targets import target_ids, target_key
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.resources.compute.machines import MACHINE_ID, key_of
 from dormouse.resources.kinds import PriceQuery
-from dormouse.services.costs.pricing import price_of
+from dormouse.services.costs.pricing import machine_price_of
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.costs import EnvironmentCosts
 from dormouse.services.views.money import Money
@@ -91,6 +91,6 @@ async def _spent_this_month(
     found = []
     for known in filter(None, intervals.values()):
         query = queries.get(known[0].machine.lower())
-        price = await price_of(region, [query], dependencies) if query else None
+        price = await machine_price_of(region, [query], dependencies) if query else None
         found.append(spent_in(since(month_began(now), known), price.amount if price else None))
     return together(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from dormouse.services.views.money import Money
+from dormouse.services.views.money import ASLEEP, BY_USE, UNPRICED, Money
 from dormouse.services.views.schema import NOON, Moment, schema
 from dormouse.text.doc import doc
 
@@ -30,6 +30,9 @@ class BlueprintView:
     price_covers: Annotated[
         str, doc("What the price includes, and what is billed in addition.", "computing while it is allocated")
     ]
+    price_asleep_per_hour: Annotated[Money | None, ASLEEP] = None
+    unpriced: Annotated[tuple[str, ...], UNPRICED] = ()
+    billed_by_use: Annotated[tuple[str, ...], BY_USE] = ()
 
 
 @schema("BlueprintList")

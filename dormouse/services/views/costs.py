@@ -13,19 +13,22 @@ from dormouse.text.doc import doc
 @schema("EnvironmentCosts")
 @dataclass(frozen=True, slots=True)
 class EnvironmentCosts:
-    """The computing of an environment in money, at list prices; disks, addresses and storage are not in it.
+    """An environment in money, at list prices: what it would cost, and what its computing has cost.
 
-    The time that counts is the one that sweeps have seen.
+    The time that counts is the one that sweeps have seen; fees of disks, addresses and other resources are not in it.
     """
 
     per_month: Annotated[
         Money | None,
-        doc("What it would cost in a month of 730 hours if it is left on.", {"amount": 430.7, "currency": "USD"}),
+        doc(
+            "What it would cost in a month of 730 hours if it is left on, fees included.",
+            {"amount": 437.4, "currency": "USD"},
+        ),
     ]
     this_month: Annotated[
         Money | None,
         doc(
-            "What was spent since the first of the month (UTC); null if a price is not known.",
+            "What was spent on computing since the first of the month (UTC); null if a price is not known.",
             {"amount": 12.27, "currency": "USD"},
         ),
     ]

@@ -15,11 +15,11 @@ from dormouse.resources.keyvault import USERNAME, is_secret
 from dormouse.resources.kinds import PriceQuery
 from dormouse.resources.registry import kind_of
 from dormouse.services.costs.environment_costs import Memory, costs_of
-from dormouse.services.costs.pricing import price_of
+from dormouse.services.costs.pricing import billed_in, price_of
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.costs import EnvironmentCosts
 from dormouse.services.views.machines import CurrentHold, CurrentLease
-from dormouse.services.views.money import Money
+from dormouse.services.views.money import ASLEEP, BY_USE, UNPRICED, Money
 from dormouse.services.views.placements import PlacementView
 from dormouse.services.views.resources import DROPPED, EndpointView, ResourceView, SecretView
 from dormouse.services.views.schema import HOLD, LEASE, NOON, OPERATION, Moment, moment_of, schema
@@ -51,11 +51,11 @@ class EnvironmentView:
     price_per_hour: Annotated[
         Money | None,
         doc(
-            "The list price of its computing per hour, for Spot VMs that of today; null if unknown.",
-            {"amount": 0.59, "currency": "USD"},
+            "The list price per hour while it runs, for Spot VMs that of today; null if unknown.",
+            {"amount": 0.6, "currency": "USD"},
         ),
     ]
-    costs: Annotated[EnvironmentCosts, doc("What its computing costs and has cost.", {"hours_this_month": 20.8})]
+    costs: Annotated[EnvironmentCosts, doc("What it costs and what its computing has cost.", {"hours_this_month": 20.8})]
     endpoints: Annotated[tuple[EndpointView, ...], doc("How to connect; empty while it is stopped.", [])]
     secrets: Annotated[
         tuple[SecretView, ...] | None, doc("Where its secrets are kept; null if the caller may not know.", [])
@@ -83,6 +83,9 @@ class EnvironmentView:
         bool | None,
         doc("Whether its memory is kept while it is stopped; null if nothing is stopped, and in lists.", False),
     ] = None
+    price_asleep_per_hour: Annotated[Money | None, ASLEEP] = None
+    unpriced: Annotated[tuple[str, ...], UNPRICED] = ()
+    billed_by_use: Annotated[tuple[str, ...], BY_USE] = ()
     drift: Annotated[tuple[str, ...], DROPPED] = ()
 
 
@@ -111,7 +114,8 @@ async def environment_view_of(
     problems = (seen.problem if seen else "", unread, str(memory.problem or ""), memory.job_problem)
     hold = first.hold if first and first.hold and first.hold.until > dependencies.now() else None
     billed = _billed(record, seen)
-    per_hour = await price_of(record.region, list(billed.values()), dependencies)
+    others = billed_in(record.resources)
+    price = await price_of(record.region, replace(others, machines=tuple(billed.values())), dependencies)
     return EnvironmentView(
         name=record.name,
         blueprint=record.blueprint,
@@ -123,8 +127,8 @@ async def environment_view_of(
         observed_at=moment_of(seen.observed_at) if seen else None,
         fresh=bool(seen and seen.fresh),
         resources=tuple(ResourceView.of(one) for one in seen.resources) if seen else (),
-        price_per_hour=per_hour,
-        costs=await costs_of(record.region, billed, per_hour, memory, dependencies),
+        price_per_hour=price.running,
+        costs=await costs_of(record.region, billed, price.running, memory, dependencies),
         endpoints=_endpoints(seen, operation, record),
         secrets=secrets_of(record, dependencies.settings.key_vault_url),
         depends_on=record.depends_on,
@@ -138,6 +142,9 @@ async def environment_view_of(
         placement=PlacementView.of(record.placement),
         spec=spec or None,
         hibernated=seen.hibernated if seen else None,
+        price_asleep_per_hour=price.asleep,
+        unpriced=price.unpriced,
+        billed_by_use=others.by_use,
         drift=seen.dropped if seen else (),
     )
 

@@ -9,6 +9,12 @@ from dormouse.resources.sizes.price_rows import HOURS_A_MONTH, Price
 from dormouse.services.views.schema import schema
 from dormouse.text.doc import doc
 
+ASLEEP = doc(
+    "The list price per hour of what is billed even while it sleeps; null if unknown.", {"amount": 0.01, "currency": "USD"}
+)
+UNPRICED = doc("What has no known price: the sums are then at least what it costs.", ["disk vm-disk"])
+BY_USE = doc("What is billed by use, and in no sum.", ["outbound traffic"])
+
 
 @schema("Money")
 @dataclass(frozen=True, slots=True)

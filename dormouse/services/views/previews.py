@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
 from dormouse.lifecycle import State, Verb
-from dormouse.services.views.money import Money
+from dormouse.services.views.money import ASLEEP, BY_USE, UNPRICED, Money
 from dormouse.services.views.operations import RefusalView
 from dormouse.services.views.placements import REGION, SIZE, ZONE
 from dormouse.services.views.resources import DROPPED
@@ -55,7 +55,7 @@ class ApplyPreview:
     resources: Annotated[tuple[PlannedResource, ...], doc("The resources of the plan, in an order that works.", [])]
     price_per_hour: Annotated[
         Money | None,
-        doc("The list price per hour, for Spot VMs that of today; null if unknown.", {"amount": 0.59, "currency": "USD"}),
+        doc("The list price per hour while it runs; null if unknown.", {"amount": 0.6, "currency": "USD"}),
     ]
     price_per_month: Annotated[
         Money | None,
@@ -73,6 +73,14 @@ class ApplyPreview:
         tuple[PlannedAlternative, ...],
         doc("What would be tried, in this order, if Azure had no capacity for the plan.", []),
     ]
+    depends_on: Annotated[tuple[str, ...], doc("The environments whose resources it would use.", ["mlenv-int"])] = ()
+    spec_changes: Annotated[
+        tuple[str, ...],
+        doc("The fields of the spec that differ from the recorded ones: none of a change that only repairs.", ["disk"]),
+    ] = ()
+    price_asleep_per_hour: Annotated[Money | None, ASLEEP] = None
+    unpriced: Annotated[tuple[str, ...], UNPRICED] = ()
+    billed_by_use: Annotated[tuple[str, ...], BY_USE] = ()
     drift: Annotated[tuple[str, ...], DROPPED] = ()
 
 

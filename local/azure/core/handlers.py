@@ -31,6 +31,9 @@ from local.azure.providers.kinds import (
     DATASTORE,
     DIAGNOSTIC_SETTING,
     DISK,
+    DNS_LINK,
+    DNS_ZONE,
+    ENDPOINT,
     EXTENSION,
     FIREWALL,
     IDENTITY,
@@ -40,7 +43,9 @@ from local.azure.providers.kinds import (
     ML_COMPUTE,
     ML_JOB,
     ML_WORKSPACE,
+    NAT_GATEWAY,
     NIC,
+    RECORDS,
     REGISTRY,
     ROLE,
     ROLE_DEFINITION,
@@ -48,11 +53,14 @@ from local.azure.providers.kinds import (
     SNAPSHOT,
     SUBNET,
     VNET,
+    ZONE_GROUP,
 )
 from local.azure.providers.ml import computes, datastores, runs, workspaces
 from local.azure.providers.platform import alerts, budgets, diagnostics
+from local.azure.providers.private_network import dns_zones, endpoints, nat_gateways, record_sets, target_views, zone_groups
 
 Handler = Callable[[World, ResourceId, Request], Answer]
+target_views.register()
 
 
 def _shown(world: World, rid: ResourceId, request: Request) -> Answer:
@@ -110,6 +118,12 @@ PUT: dict[str, Put] = {
     ML_WORKSPACE: workspaces.put_workspace,
     ML_COMPUTE: computes.put_compute,
     DATASTORE: datastores.put_datastore,
+    DNS_ZONE: dns_zones.put_zone,
+    DNS_LINK: dns_zones.put_link,
+    ENDPOINT: endpoints.put_endpoint,
+    ZONE_GROUP: zone_groups.put_group,
+    NAT_GATEWAY: nat_gateways.put_gateway,
+    **dict.fromkeys(RECORDS, record_sets.put_record),
     ACTION_GROUP: alerts.put_action_group,
     SMART_DETECTOR: alerts.put_rule,
     DIAGNOSTIC_SETTING: diagnostics.put,
@@ -120,6 +134,7 @@ PATCH: dict[str, Handler] = {
     FIREWALL: network.patch_tags,
     ADDRESS: network.patch_tags,
     NIC: network.patch_tags,
+    NAT_GATEWAY: network.patch_tags,
     ACCOUNT: storage.patch_tags,
     MACHINE: machines.patch_machine,
     DISK: resizing.patch_disk,
@@ -137,7 +152,9 @@ GET: dict[str, Handler] = {
     BUDGET: lambda world, rid, _: budgets.get(world, rid),
     MACHINE: _machine,
     EXTENSION: _extension,
+    **dict.fromkeys(RECORDS, record_sets.get_record),
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
+    **dict.fromkeys((DNS_ZONE, DNS_LINK, ENDPOINT, ZONE_GROUP, NAT_GATEWAY), _shown),
     **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
     **dict.fromkeys((ACTION_GROUP, SMART_DETECTOR), _plain),
 }
@@ -153,19 +170,26 @@ DELETE: dict[str, Handler] = {
     DATASTORE: lambda world, rid, _: datastores.delete_datastore(world, rid),
     COMPONENT: lambda world, rid, _: monitoring.delete_component(world, rid),
     MACHINE: machines.delete_machine,
+    DNS_ZONE: dns_zones.delete_zone,
+    DNS_LINK: dns_zones.delete_link,
+    ENDPOINT: endpoints.delete_endpoint,
+    ZONE_GROUP: zone_groups.delete_group,
+    **dict.fromkeys(RECORDS, record_sets.delete_record),
+    **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK, NAT_GATEWAY), _delete),
     BUDGET: budgets.delete,
     DIAGNOSTIC_SETTING: lambda world, rid, _: diagnostics.delete(world, rid),
     **dict.fromkeys((ACTION_GROUP, SMART_DETECTOR), alerts.delete),
-    **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK), _delete),
 }
 LIST = frozenset(
     {VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT}
     | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE, DATASTORE}
+    | {DNS_ZONE, DNS_LINK, ENDPOINT, ZONE_GROUP, NAT_GATEWAY, *RECORDS}
     | {ACTION_GROUP, SMART_DETECTOR}
 )
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
 # For these, deleting a missing resource is not an error.
 FORGETTABLE = frozenset(
     {MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT}
+    | {DNS_ZONE, DNS_LINK, ENDPOINT, ZONE_GROUP, NAT_GATEWAY, *RECORDS}
     | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ACTION_GROUP, SMART_DETECTOR}
 )

@@ -23,6 +23,7 @@ SUBNET = {
         ("addressPrefix", "privateEndpointNetworkPolicies", "privateLinkServiceNetworkPolicies", "ipConfigurations"), ANY
     ),
     "networkSecurityGroup": REFERENCE,
+    "natGateway": REFERENCE,
     "delegations": NOTHING,
     "serviceEndpoints": NOTHING,
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 from local.azure.core.network_schemas import NETWORK
 from local.azure.core.platform_schemas import PLATFORM
+from local.azure.core.private_network_schemas import PRIVATE_NETWORK
 from local.azure.core.responses import not_simulated
 from local.azure.core.schema_parts import ANY, NOTHING, PART, READ_ONLY, TAGGED, Only
 from local.azure.providers.kinds import (
@@ -86,7 +87,7 @@ ACCOUNT_PROPERTIES: dict[str, Any] = {
     **READ_ONLY,
     **dict.fromkeys(("minimumTlsVersion", "allowBlobPublicAccess", "allowSharedKeyAccess", "supportsHttpsTrafficOnly"), ANY),
     **dict.fromkeys(("accessTier", "allowCrossTenantReplication", "defaultToOAuthAuthentication"), ANY),
-    "publicNetworkAccess": Only("Enabled"),
+    "publicNetworkAccess": Only("Enabled", "Disabled"),
     "networkAcls": {
         "defaultAction": Only("Allow"),
         "bypass": ANY,
@@ -102,6 +103,7 @@ ACCOUNT_PROPERTIES: dict[str, Any] = {
 ASKED: dict[str, Mapping[str, Any]] = {
     **PLATFORM,
     **NETWORK,
+    **PRIVATE_NETWORK,
     GROUP: {**TAGGED, "managedBy": ANY, "properties": ANY},
     ACCOUNT: {
         **TAGGED,
@@ -158,7 +160,7 @@ ASKED: dict[str, Mapping[str, Any]] = {
             **dict.fromkeys(("enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment"), ANY),
             "accessPolicies": NOTHING,
             "enableSoftDelete": Only(True),
-            "publicNetworkAccess": Only("Enabled"),
+            "publicNetworkAccess": Only("Enabled", "Disabled"),
             "createMode": Only("default", "recover"),
             "vaultUri": ANY,
         },

@@ -43,6 +43,15 @@ class Refused(Exception):
         return {"code": self.code, "message": self.message, **self.more}
 
 
+class BareRefused(Refused):
+    """Azure refuses, without the envelope of Resource Manager, as some resource providers do."""
+
+    @property
+    def answer(self) -> Answer:
+        """The refusal as a response."""
+        return Answer(self.status, self.error, self.headers)
+
+
 def not_simulated(what: str) -> Refused:
     """The 501 response to a request that is not simulated."""
     return Refused(HTTPStatus.NOT_IMPLEMENTED, "NotSimulated", f"The simulated Azure does not support {what}.")

@@ -67,6 +67,7 @@ class World:
         figures = json.loads((HERE / "durations.json").read_text())
         self.durations: dict[str, dict[str, float]] = figures["operations"] | figures["assumed"]["operations"]
         self.catalogue: dict[str, Any] = json.loads((HERE / "catalogue.json").read_text())["sizes"]
+        self.fees: list[list[Any]] = json.loads((HERE / "fees.json").read_text())["rows"]
         # The regions whose offer of machines is known. Early-access regions offer none, but everything else.
         self.offering = regions.TRIAL | {region for facts in self.catalogue.values() for region in facts["usd_per_hour"]}
         self.throttle = Throttle(self.seconds)

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from local.azure.core.resource_ids import ResourceId
@@ -9,10 +10,13 @@ from local.azure.core.responses import Refused
 from local.azure.core.store import Document
 from local.azure.core.world import World
 from local.azure.providers.common import VIEWS, Body, referenced
-from local.azure.providers.kinds import ADDRESS, FIREWALL, NIC, VNET
+from local.azure.providers.kinds import ADDRESS, FIREWALL, NAT_GATEWAY, NIC, VNET
+from local.azure.providers.private_network import gateway_use
 
 LABEL = re.compile(r"[a-z][a-z0-9-]{1,61}[a-z0-9]")
 IDLE_MINUTES = range(4, 31)
+# https://learn.microsoft.com/rest/api/virtualnetwork/subnets/create-or-update#virtualnetworkprivateendpointnetworkpolicies
+POLICIES = ("Disabled", "Enabled", "NetworkSecurityGroupEnabled", "RouteTableEnabled")
 
 
 def subnet_of(rid: ResourceId, subnet: Body, space: list[str]) -> Body:
@@ -25,6 +29,10 @@ def subnet_of(rid: ResourceId, subnet: Body, space: list[str]) -> Body:
     given = {
         name: value for name, value in subnet["properties"].items() if name not in ("ipConfigurations", "serviceEndpoints")
     }
+    policies = given.get("privateEndpointNetworkPolicies", POLICIES[0])
+    if policies not in POLICIES:
+        text = f"The value {policies} of privateEndpointNetworkPolicies of subnet '{subnet['name']}' is invalid."
+        raise Refused(400, "InvalidRequestFormat", text, details=[])  # the words are assumed
     return {
         "name": subnet["name"],
         "id": f"{rid.text}/subnets/{subnet['name']}",
@@ -98,10 +106,7 @@ def _configuration(world: World, rid: ResourceId, item: Body, before: Body) -> B
         text = f"Property subnet is required for IP configuration {item['name']} of {rid.text}."
         raise Refused(400, "SubnetNotProvided", text, details=[])
     subnet = given["subnet"]["id"]
-    network = referenced(world, subnet.rpartition("/subnets/")[0], rid.text, subnet)
-    place = next((s for s in network["properties"]["subnets"] if s["id"].lower() == subnet.lower()), None)
-    if place is None:
-        raise Refused(404, "NotFound", f"Resource {subnet} not found.", details=[])
+    place = subnet_in(world, subnet, rid.text)
     if "publicIPAddress" in given:
         referenced(world, given["publicIPAddress"]["id"], rid.text)
     return {
@@ -109,7 +114,7 @@ def _configuration(world: World, rid: ResourceId, item: Body, before: Body) -> B
         "id": f"{rid.text}/ipConfigurations/{item['name']}",
         "type": f"{NIC}/ipConfigurations",
         "properties": {
-            "privateIPAddress": before.get("privateIPAddress") or _free(world, place),
+            "privateIPAddress": before.get("privateIPAddress") or free_address(world, place),
             "privateIPAllocationMethod": "Dynamic",
             "subnet": {"id": subnet},
             "primary": True,
@@ -119,9 +124,20 @@ def _configuration(world: World, rid: ResourceId, item: Body, before: Body) -> B
     }
 
 
-def _free(world: World, subnet: Body) -> str:
+def subnet_in(world: World, identifier: str, by: str) -> Body:
+    """The subnet with this ID; raises refusals for one that is missing, or whose network is being changed."""
+    network = referenced(world, identifier.rpartition("/subnets/")[0], by, identifier)
+    for subnet in network["properties"]["subnets"]:
+        if subnet["id"].lower() == identifier.lower():
+            found: Body = subnet
+            return found
+    raise Refused(404, "NotFound", f"Resource {identifier} not found.", details=[])
+
+
+def free_address(world: World, subnet: Body, taken_too: Iterable[str] = ()) -> str:
+    """An address of a subnet that no network interface has; raises the refusal of a full one."""
     network = ipaddress.IPv4Network(subnet["properties"]["addressPrefix"])
-    taken = {
+    taken = set(taken_too) | {
         item["properties"]["privateIPAddress"]
         for nic in world.resources(NIC)
         for item in nic["properties"]["ipConfigurations"]
@@ -182,6 +198,9 @@ def _firewall_seen(world: World, document: Document, _: str) -> Document:
 
 def _address_seen(world: World, document: Document, version: str) -> Document:
     more: Body = {}
+    for gateway in world.resources(NAT_GATEWAY):
+        if document["id"].lower() in gateway_use.addresses_of(gateway):
+            more["natGateway"] = {"id": gateway["id"]}
     if version >= "2022-11-01" and document.get("sku", {}).get("name") == "Standard":
         more["ddosSettings"] = {"protectionMode": "VirtualNetworkInherited"}
     for _, item in _cards(world):

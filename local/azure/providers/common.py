@@ -10,6 +10,7 @@ from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import World, visible
+from local.azure.providers.kinds import DNS_LINK, DNS_ZONE
 
 Body = dict[str, Any]
 Put = Callable[[World, ResourceId, Request], Answer]
@@ -24,6 +25,9 @@ FAREWELLS: dict[str, list[Callable[[World, Document], None]]] = {}
 
 # What is kept of a resource of a type that is deleted, also when its group is.
 SOFT_DELETES: dict[str, Callable[[World, Document], None]] = {}
+
+# Types whose resources are in no region.
+GLOBAL, IN_NO_REGION = "global", {DNS_ZONE, DNS_LINK}
 
 MORE = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
 GATEWAY, SERVICE = {"x-ms-failure-cause": "gateway"}, {"x-ms-failure-cause": "service"}
@@ -146,9 +150,10 @@ def canonical(location: str) -> str:
 
 
 def check_location(kind: str, location: str) -> None:
-    """Raise the refusal for a region that does not exist."""
-    if not regions.exists(canonical(location)):
-        listed = ",".join(regions.names())
+    """Raise the refusal for a region that does not exist, or in which there are no resources of this type."""
+    everywhere = kind in IN_NO_REGION
+    if canonical(location) != GLOBAL if everywhere else not regions.exists(canonical(location)):
+        listed = GLOBAL if everywhere else ",".join(regions.names())
         text = f"The provided location '{location}' is not available for resource type '{kind}'. List of available regions for the resource type is '{listed}'."
         raise Refused(400, "LocationNotAvailableForResourceType", text, headers=GATEWAY)
 

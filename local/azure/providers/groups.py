@@ -10,10 +10,10 @@ from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, World, visible
-from local.azure.providers.common import GATEWAY, SOFT_DELETES, Body, canonical, group_of
+from local.azure.providers.common import FAREWELLS, GATEWAY, SOFT_DELETES, Body, canonical, group_of
 from local.azure.providers.contents import conditions_of, tagged
 from local.azure.providers.contents import listed as listed_contents
-from local.azure.providers.kinds import GROUP
+from local.azure.providers.kinds import GROUP, ZONE_GROUP
 
 PAUSE = 15
 FORBIDDEN = re.compile(r"[^\w.()-]")
@@ -136,4 +136,7 @@ def _deleted(world: World, operation: Document) -> None:
     for kind, hold in SOFT_DELETES.items():
         for resource in list(world.resources(kind, operation["resource"] + "/")):
             hold(world, resource)
+    for group_of_zones in list(world.resources(ZONE_GROUP, operation["resource"] + "/")):
+        for farewell in FAREWELLS.get(ZONE_GROUP, []):  # its records may be in zones of other groups
+            farewell(world, group_of_zones)
     world.forget(operation["resource"])

@@ -9,13 +9,14 @@ from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
 from local.azure.core.world import World, visible
+from local.azure.providers import network_use
 from local.azure.providers.addresses import address_of, check_overlaps, configurations, subnet_of
 from local.azure.providers.common import Body, check_put, found, referenced, shown, tracked
-from local.azure.providers.kinds import ADDRESS, FIREWALL, NIC, VNET
+from local.azure.providers.kinds import ADDRESS, FIREWALL, NAT_GATEWAY, NIC, VNET
 from local.azure.providers.rules import DEFAULT_RULES, check_rules, rule_of
 
 PAUSES = {VNET: 3, FIREWALL: 1, ADDRESS: 1}
-DELETE_PAUSES = {VNET: (10, 10), FIREWALL: (10, 10), ADDRESS: (10, 10), NIC: (4, 10)}
+DELETE_PAUSES = {VNET: (10, 10), FIREWALL: (10, 10), ADDRESS: (10, 10), NIC: (4, 10), NAT_GATEWAY: (10, 10)}
 AT_ONCE = 0.3
 CREATION = "creation of network interfaces"
 # Of eleven recorded creations since 2022, one is a long operation, and two are ready and have an operation all the same.
@@ -32,10 +33,11 @@ class Creation(StrEnum):
 
 def put_network(world: World, rid: ResourceId, request: Request) -> Answer:
     """Put a virtual network with the subnets in its body."""
-    body = _checked(world, rid, request)
+    body = checked(world, rid, request)
     given = body["properties"]
     subnets = [subnet_of(rid, subnet, given["addressSpace"]["addressPrefixes"]) for subnet in given.get("subnets", [])]
     check_overlaps(rid, subnets)
+    _check_references(world, rid, subnets)
     properties = {
         "addressSpace": given["addressSpace"],
         "subnets": subnets,
@@ -47,9 +49,22 @@ def put_network(world: World, rid: ResourceId, request: Request) -> Answer:
     return _put(world, rid, body, properties, request)
 
 
+def _check_references(world: World, rid: ResourceId, subnets: list[Body]) -> None:
+    """Raise refusals for subnets that name a missing gateway, or that leave out a subnet in use."""
+    for subnet in subnets:
+        if "natGateway" in subnet["properties"]:
+            referenced(world, subnet["properties"]["natGateway"]["id"], rid.text)
+    existing = world.resource(rid.text)
+    kept = {subnet["id"].lower() for subnet in subnets}
+    before = {subnet["id"].lower() for subnet in existing["properties"]["subnets"]} if existing else set()
+    refusal = network_use.subnet_in_use(world, before - kept)
+    if refusal:
+        raise refusal
+
+
 def put_firewall(world: World, rid: ResourceId, request: Request) -> Answer:
     """Put a security group with the rules in its body and the default rules."""
-    body = _checked(world, rid, request)
+    body = checked(world, rid, request)
     rules = [rule_of(rid, rule) for rule in body.get("properties", {}).get("securityRules", [])]
     check_rules(rules)
     defaults = [rule_of(rid, rule, default=True) for rule in DEFAULT_RULES]
@@ -58,25 +73,42 @@ def put_firewall(world: World, rid: ResourceId, request: Request) -> Answer:
 
 def put_address(world: World, rid: ResourceId, request: Request) -> Answer:
     """Put a public address; a static one gets its address when it is ready."""
-    body = _checked(world, rid, request)
+    body = checked(world, rid, request)
     properties, more = address_of(world, rid, body)
     return _put(world, rid, body, properties, request, **more)
 
 
 def put_interface(world: World, rid: ResourceId, request: Request) -> Answer:
     """Put a network interface, with a private address from its subnet: some are created at once, and all are changed later."""
-    body = _checked(world, rid, request)
+    body = checked(world, rid, request)
     given = body["properties"]
     if "networkSecurityGroup" in given:
         referenced(world, given["networkSecurityGroup"]["id"], rid.text)
     existing = world.resource(rid.text)
-    properties = {
+    properties = card_properties(world, rid, configurations(world, rid, given["ipConfigurations"], existing))
+    if "networkSecurityGroup" in given:
+        properties["networkSecurityGroup"] = {"id": given["networkSecurityGroup"]["id"]}
+    kept = ("virtualMachine", "primary", "macAddress")
+    properties |= {name: existing["properties"][name] for name in kept if existing and name in existing["properties"]}
+    created = _creation(world, rid) if existing is None else Creation.SLOWLY
+    if created is not Creation.SLOWLY:
+        ready = {"provisioningState": "Succeeded", **properties}
+        document = world.keep({**tracked(rid, body, ready), "etag": etag_of(world, rid), "kind": "Regular"})
+        headers = _ended(world, document, request) if created is Creation.POLLED else {}
+        return Answer(201, shown(world, document, request), headers)
+    return _put(world, rid, body, properties, request, kind="Regular")
+
+
+def card_properties(world: World, rid: ResourceId, addresses: list[Body]) -> Body:
+    """The properties of a network interface with these IP configurations."""
+    suffix = world.guid("domain", rid.group_id).replace("-", "")[:26]
+    return {
         "resourceGuid": world.guid(rid.text),
-        "ipConfigurations": configurations(world, rid, given["ipConfigurations"], existing),
+        "ipConfigurations": addresses,
         "dnsSettings": {
             "dnsServers": [],
             "appliedDnsServers": [],
-            "internalDomainNameSuffix": f"{world.guid('domain', rid.group_id).replace('-', '')[:26]}.dx.internal.cloudapp.net",
+            "internalDomainNameSuffix": f"{suffix}.dx.internal.cloudapp.net",
         },
         "enableAcceleratedNetworking": False,
         "vnetEncryptionSupported": False,
@@ -89,17 +121,6 @@ def put_interface(world: World, rid: ResourceId, request: Request) -> Answer:
         "auxiliaryMode": "None",
         "auxiliarySku": "None",
     }
-    if "networkSecurityGroup" in given:
-        properties["networkSecurityGroup"] = {"id": given["networkSecurityGroup"]["id"]}
-    kept = ("virtualMachine", "primary", "macAddress")
-    properties |= {name: existing["properties"][name] for name in kept if existing and name in existing["properties"]}
-    created = _creation(world, rid) if existing is None else Creation.SLOWLY
-    if created is not Creation.SLOWLY:
-        ready = {"provisioningState": "Succeeded", **properties}
-        document = world.keep({**tracked(rid, body, ready), "etag": _etag(world, rid), "kind": "Regular"})
-        headers = _ended(world, document, request) if created is Creation.POLLED else {}
-        return Answer(201, shown(world, document, request), headers)
-    return _put(world, rid, body, properties, request, kind="Regular")
 
 
 def _creation(world: World, rid: ResourceId) -> Creation:
@@ -131,7 +152,7 @@ def patch_tags(world: World, rid: ResourceId, request: Request) -> Answer:
     document, body = found(world, rid), request.json()
     if set(body) != {"tags"}:
         raise not_simulated(f"a PATCH of {rid.type} that changes more than tags")
-    changed = {**document, "tags": body["tags"], "etag": _etag(world, rid)}
+    changed = {**document, "tags": body["tags"], "etag": etag_of(world, rid)}
     return Answer(200, shown(world, world.keep(changed), request))
 
 
@@ -155,7 +176,8 @@ def _subnets(world: World, rid: ResourceId, request: Request) -> list[Document]:
     return subnets
 
 
-def _checked(world: World, rid: ResourceId, request: Request) -> Body:
+def checked(world: World, rid: ResourceId, request: Request) -> Body:
+    """The body of a PUT that may be carried out; raises refusals for any other."""
     body = request.json()
     check_put(world, rid, body)
     return body
@@ -166,7 +188,7 @@ def _put(world: World, rid: ResourceId, body: Body, properties: Body, request: R
     if existing and "ipAddress" in existing["properties"]:
         properties["ipAddress"] = existing["properties"]["ipAddress"]
     properties = {"provisioningState": "Updating", "resourceGuid": world.guid(rid.text), **properties}
-    document = {**tracked(rid, body, properties), "etag": _etag(world, rid), **more}
+    document = {**tracked(rid, body, properties), "etag": etag_of(world, rid), **more}
     same = existing is not None and _settled(existing) == _settled(document)
     begun = ("PUT", rid.text)
     operation = operations.begin(
@@ -207,5 +229,6 @@ def _ready(world: World, operation: Document) -> None:
     world.keep({**document, "properties": properties})
 
 
-def _etag(world: World, rid: ResourceId) -> str:
+def etag_of(world: World, rid: ResourceId) -> str:
+    """A new ETag."""
     return f'W/"{world.guid(rid.text, str(world.seconds()))}"'

@@ -9,6 +9,7 @@ from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, World
 from local.azure.providers.common import VIEWS, Body, authorship, check_put, found, shown, tracked
+from local.azure.providers.containers import images
 from local.azure.providers.kinds import REGISTRY
 
 NAME = re.compile(r"[a-zA-Z0-9]{5,50}")
@@ -40,6 +41,7 @@ def put_registry(world: World, rid: ResourceId, request: Request) -> Answer:
     document["properties"] = _properties(world, rid, body, existing)
     if existing:
         return Answer(200, shown(world, world.keep(document), request))
+    images.forget(world, rid.name)  # those of a registry that had the name before
     document["properties"]["provisioningState"] = "Creating"
     operation = operations.begin(
         world,

@@ -170,7 +170,7 @@ def _properties(rid: ResourceId, given: Body, version: str) -> Body:
         "enableRbacAuthorization": given.get("enableRbacAuthorization", version >= RBAC_BY_DEFAULT_SINCE),
         "vaultUri": f"https://{rid.name.lower()}.vault.azure.net/",
         "provisioningState": "Succeeded",
-        "publicNetworkAccess": "Enabled",
+        "publicNetworkAccess": given.get("publicNetworkAccess", "Enabled"),
     }
 
 

@@ -12,8 +12,10 @@ from local.azure.core.world import SUBSCRIPTION, World
 from local.azure.providers import groups, registries, storage, vaults
 from local.azure.providers.common import location_of
 from local.azure.providers.compute import catalogue, marketplace
+from local.azure.providers.containers import image_imports
 from local.azure.providers.kinds import GROUP
 from local.azure.providers.ml import quotas, workspaces
+from local.azure.providers.private_network import dns_operations
 from local.azure.services import dispatch, registration, resource_graph, subscriptions
 from local.azure.services.authorization import assignments, checks
 from local.azure.services.dispatch import canonical
@@ -40,6 +42,9 @@ FREE_REGISTRY = re.compile(
 )
 REGISTRY_POLL = re.compile(
     r"/subscriptions/.+/Microsoft\.ContainerRegistry/registries/[^/]+/operationStatuses/(?P<id>registries-[^/]+)"
+)
+DNS_POLL = re.compile(
+    r"/subscriptions/.+/Microsoft\.Network/privateDnsOperation(?P<style>Statuses|Results)/(?P<token>[^/]+)", re.IGNORECASE
 )
 DELETED_VAULTS = re.compile(
     r"/subscriptions/[^/]+/providers/Microsoft\.KeyVault/(?:deletedVaults|locations/(?P<region>[^/]+)/deletedVaults/(?P<name>[^/]+)(?P<purge>/purge)?)",
@@ -133,10 +138,17 @@ def _polled(world: World, request: Request, path: str) -> Answer | None:
     learning = ML_POLL.fullmatch(path)
     if learning:
         return workspaces.poll(world, learning["id"], request)
+    dns = DNS_POLL.fullmatch(path)
+    if dns:
+        return dns_operations.poll(world, dns["token"], request, monitor=dns["style"].lower() == "results")
     if group:
         return groups.poll(world, group["token"], request)
     if match is None:
         return None
+    if match["provider"] == "Microsoft.ContainerRegistry":
+        imported = image_imports.poll(world, match["id"], request)
+        if imported is not None:
+            return imported
     if match["provider"] == "Microsoft.Storage":
         return storage.poll(world, match["id"], request)
     monitor = match["style"] == "operationResults" or request.query.get("monitor") == "true"

@@ -10,12 +10,15 @@ from local.azure.core.world import World
 from local.azure.providers import authorization, blob_containers, custom_roles, network, roles
 from local.azure.providers.common import found, group_of, shown
 from local.azure.providers.compute import machine_lists, power
+from local.azure.providers.containers import image_imports
 from local.azure.providers.kinds import (
     BLOB_SERVICE,
     CONTAINER,
     DATASTORE,
     DIAGNOSTIC_SETTING,
     DISK,
+    DNS_LINK,
+    DNS_ZONE,
     EXTENSION,
     LOCK,
     LOG_WORKSPACE,
@@ -24,12 +27,15 @@ from local.azure.providers.kinds import (
     ML_COMPUTE,
     ML_JOB,
     ML_WORKSPACE,
+    REGISTRY,
+    RECORDS,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
 )
 from local.azure.providers.ml import runs
 from local.azure.providers.platform import diagnostics
+from local.azure.providers.private_network import record_sets
 from local.azure.services import classic_metrics
 
 POWER = {action.lower(): action for action in ("start", "deallocate", "powerOff", "restart")}
@@ -51,9 +57,12 @@ OTHER_LISTS = {
     ROLE_DEFINITION: authorization.list_role_definitions,
     SUBNET: network.list_subnets,
     METRIC: classic_metrics.answer,
+    **dict.fromkeys(RECORDS, record_sets.list_records),
     ML_JOB: runs.list_jobs,
     DIAGNOSTIC_SETTING: diagnostics.listed,
 }
+# Of these, one state can be asked for.
+CONDITIONAL = frozenset({DNS_ZONE, DNS_LINK, *RECORDS})
 
 
 def answer(world: World, request: Request, rid: ResourceId) -> Answer:
@@ -61,7 +70,7 @@ def answer(world: World, request: Request, rid: ResourceId) -> Answer:
     if request.method == "GET" and rid.collection:
         return _listed(world, request, rid)
     request.check_query(*PARAMETERS.get(request.method, ()), *PARAMETERS_OF.get((request.method, rid.type), ()))
-    _check_conditions(request)
+    _check_conditions(request, rid)
     if request.method == "POST":
         return _action(world, request, rid)
     if rid.collection:
@@ -105,6 +114,9 @@ def _action(world: World, request: Request, rid: ResourceId) -> Answer:
             return power.change(world, machine, POWER[action], request)
         if action == "runcommand":
             return power.run_command(world, machine, request)
+    if rid.type.lower() == f"{REGISTRY}/importImage".lower() and len(rid.names) == 1:
+        registry = ResourceId(rid.subscription, rid.group, "Microsoft.ContainerRegistry", ("registries",), rid.names)
+        return image_imports.begin(world, registry, request)
     if rid.type.lower() == f"{ML_COMPUTE}/listNodes".lower() and len(rid.names) == len(rid.types) - 1:
         return runs.list_nodes(world, ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names))
     raise not_simulated(f"POST {rid.type}")
@@ -138,14 +150,16 @@ def _listed(world: World, request: Request, rid: ResourceId) -> Answer:
     return Answer(200, {"value": seen})
 
 
-def _check_conditions(request: Request) -> None:
+def _check_conditions(request: Request, rid: ResourceId) -> None:
     """Raise a refusal for a conditional request, which must not be carried out whatever the condition."""
     given = [name for name in ("If-Match", "If-None-Match") if request.headers.get(name)]
-    if given:
+    if given and rid.type not in CONDITIONAL:
         raise not_simulated(f"the header {given[0]} of {request.method}")
 
 
 def _check_name(rid: ResourceId) -> None:
+    if rid.type in RECORDS:
+        return  # names of hosts, "@" and "*"
     if rid.provider in ("Microsoft.Network", "Microsoft.Compute") and not (
         NAME.fullmatch(rid.name) and len(rid.name) <= LONGEST_NAME
     ):

@@ -1,4 +1,4 @@
-"""The public price list, for the sizes in the catalogue."""
+"""The public price list: machines of the sizes in the catalogue, and the fees of other resources."""
 
 import re
 from typing import Any
@@ -14,6 +14,7 @@ EFFECTIVE = "2026-06-18T00:00:00Z"
 LARGEST_PAGE = 1000
 CURRENCY = "USD"
 SPOT_SHARE = 5
+MACHINES, EVERY_REGION = "Virtual Machines", "*"
 # In filters, this field has another name. Names of fields are compared without regard to case, and values exactly:
 # https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-prices
 IN_FILTERS = {"pricetype": "type"}
@@ -25,14 +26,17 @@ def answer(world: World, request: Request) -> Answer:
     if request.query.get("currencyCode", CURRENCY).strip("'") != CURRENCY:
         raise not_simulated(f"prices in {request.query['currencyCode']}")
     wanted, skip = _conditions(request.query.get("$filter", "")), int(request.query.get("$skip", 0))
-    items = [
+    machines = (
         row
         for size, facts in world.catalogue.items()
         if wanted.get("armskuname", size) == size
         for region, price in facts["usd_per_hour"].items()
         for row in _rows(world, size, facts["family"], region, price)
-        if _meets(row, wanted)
-    ]
+    )
+    others = (row for fee in world.fees for row in _fee_rows(world, fee))
+    services = wanted.get("servicename")
+    listed = machines if services == MACHINES else others if services else (*machines, *others)
+    items = [row for row in listed if _meets(row, wanted)]
     page = items[skip : skip + LARGEST_PAGE]
     more = {**request.query, "$skip": str(skip + LARGEST_PAGE)}
     following = f"{request.base}{request.path}?{urlencode(more)}" if len(items) > skip + LARGEST_PAGE else None
@@ -77,6 +81,29 @@ def _rows(world: World, size: str, family: str, region: str, price: float) -> li
     ]
 
 
+def _fee_rows(world: World, fee: list[Any]) -> list[dict[str, Any]]:
+    """The row of a fee in each region where it is listed, one that is over, and one for a larger quantity."""
+    service, product, sku, meter, unit, price, where = fee
+    found = []
+    for region in sorted(world.offering) if where == EVERY_REGION else [where]:
+        row = {
+            **_item("", "", region, price),
+            "armSkuName": "",
+            "meterName": meter,
+            "skuName": sku,
+            "productName": product,
+            "serviceName": service,
+            "unitOfMeasure": unit,
+        }
+        over = {"effectiveStartDate": "2020-01-01T00:00:00Z", "effectiveEndDate": world.text(world.seconds() - 30 * DAY)}
+        found += [
+            row,
+            {**row, **over, "retailPrice": price * 2},
+            {**row, "tierMinimumUnits": 25.0, "retailPrice": price / 5},
+        ]
+    return found
+
+
 def _conditions(asked: str) -> dict[str, str]:
     wanted: dict[str, str] = {}
     for part in re.split(r"\s+and\s+", asked) if asked else []:
@@ -108,7 +135,7 @@ def _item(size: str, family: str, region: str, price: float) -> dict[str, Any]:
         "meterName": name,
         "skuName": name,
         "productName": f"Virtual Machines {family}",
-        "serviceName": "Virtual Machines",
+        "serviceName": MACHINES,
         "unitOfMeasure": "1 Hour",
         "type": "Consumption",
         "isPrimaryMeterRegion": True,

@@ -1,5 +1,6 @@
 """Identities and tokens: the managed-identity endpoint, the issuer, and the keys to verify its signatures with."""
 
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from local.azure.core.world import TENANT
 # https://learn.microsoft.com/azure/app-service/overview-managed-identity: such tokens are valid and cached for 24 hours.
 LIFETIME = 24 * 3600
 LEEWAY = 60
+REMEMBERED = 1024  # tokens whose signature was verified
 KEY_ID = "simulated-azure"
 # The library uses the time of this computer; tokens use simulated time.
 OTHER_TIME: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "require": ["exp", "nbf"]}
@@ -32,6 +34,8 @@ class Issuer:
         key = serialization.load_pem_private_key(remembered["pem"].encode(), None)
         assert isinstance(key, rsa.RSAPrivateKey)
         self._key = key
+        # Callers send the same token with every request, and a signature stays right; a wrong one is not remembered.
+        self._signed = functools.lru_cache(REMEMBERED)(self._claims_of)
 
     @property
     def issuer(self) -> str:
@@ -48,6 +52,14 @@ class Issuer:
 
     def verify(self, token: str, *audiences: str) -> dict[str, Any]:
         """The claims of a token for one of these audiences; raises jwt.PyJWTError. They may end in a slash or not."""
+        claims, now = self._signed(token, audiences), self._now()
+        if float(claims["exp"]) + LEEWAY < now:
+            raise jwt.ExpiredSignatureError("Signature has expired")
+        if float(claims["nbf"]) - LEEWAY > now:
+            raise jwt.ImmatureSignatureError("The token is not yet valid (nbf)")
+        return dict(claims)
+
+    def _claims_of(self, token: str, audiences: tuple[str, ...]) -> dict[str, Any]:
         claims: dict[str, Any] = jwt.decode(
             token,
             self._key.public_key(),
@@ -56,11 +68,6 @@ class Issuer:
             issuer=self.issuer,
             options=OTHER_TIME,
         )
-        now = self._now()
-        if float(claims["exp"]) + LEEWAY < now:
-            raise jwt.ExpiredSignatureError("Signature has expired")
-        if float(claims["nbf"]) - LEEWAY > now:
-            raise jwt.ImmatureSignatureError("The token is not yet valid (nbf)")
         return claims
 
     def keys(self) -> Answer:

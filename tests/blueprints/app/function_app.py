@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from tests.blueprints import pair, shelf
+from tests.blueprints import depot, pair, shelf
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -22,4 +22,5 @@ def _root_app() -> ModuleType:
 
 pair.register()
 shelf.register()
+depot.register()
 app = _root_app().app

@@ -90,7 +90,7 @@ def test_a_slash_command_builds_a_machine_and_returns_a_card(slack: Slack, contr
     assert "up started" in begun
     assert "10 to 20 minutes" in begun
     assert "every health check passed" in done
-    assert "*Price*\n0.59 USD per hour" in done
+    assert "*Price*\n0.60 USD per hour" in done
     assert f"[Stop: stop {own}]" in done
     assert f"[Keep awake for 2 hours: hold {own} 2h]" in done
     (operation,) = trail(control_plane, own)

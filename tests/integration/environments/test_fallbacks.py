@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import WORKSTATION, AzureSide, ControlPlane
+from tests.support import FEES, WORKSTATION, AzureSide, ControlPlane
 
 MACHINE = "Microsoft.Compute/virtualMachines"
 A10, LARGER, T4, A100 = (
@@ -165,7 +165,7 @@ def test_without_a_fallback_a_lack_of_capacity_ends_the_operation(
 
 def test_a_dry_run_shows_the_alternatives_with_their_prices(control_plane: ControlPlane, name: str) -> None:
     preview = control_plane.put(name, spec(zone="1", zones=["any"], regions=["swedencentral"]), dry_run="true").json()
-    price = {"amount": 0.59, "currency": "USD"}
+    price = {"amount": pytest.approx(0.59 + FEES, abs=1e-6), "currency": "USD"}
     assert preview["alternatives"] == [
         {"region": "polandcentral", "size": A10, "zone": None, "price_per_hour": price},
         {"region": "swedencentral", "size": A10, "zone": "1", "price_per_hour": price},
@@ -245,7 +245,7 @@ def test_a_stopped_machine_without_capacity_is_resized_and_started(
     assert (shown["start vm"], shown["resize vm(2)"], shown["start vm(2)"]) == ("refused", "done", "done")
     assert {finding["result"] for finding in operation["health_checks"]} == {"passed"}
     assert azure.disks(name) == disks
-    assert control_plane.get(name)["price_per_hour"]["amount"] == 1.18
+    assert control_plane.get(name)["price_per_hour"]["amount"] == pytest.approx(1.18 + FEES, abs=1e-6)
     assert_settled(control_plane, name, requested, {"region": "polandcentral", "size": LARGER, "zone": None})
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from local.sandbox import temporary_ground
-from tests.support import SSH_KEY, WORKSTATION, AzureSide, ControlPlane
+from tests.support import FEES, SSH_KEY, WORKSTATION, AzureSide, ControlPlane
 
 MACHINE = "Microsoft.Compute/virtualMachines"
 NIC = "Microsoft.Network/networkInterfaces"
@@ -45,7 +45,7 @@ def test_a_workstation_is_built_and_every_check_passes(control_plane: ControlPla
     ssh, rdp = seen["endpoints"]
     assert (ssh["kind"], ssh["port"], ssh["command"]) == ("ssh", 22, f"ssh {ssh['username']}@{ssh['host']}")
     assert (rdp["kind"], rdp["host"], rdp["port"]) == ("rdp", ssh["host"], 3389)
-    assert seen["price_per_hour"]["amount"] == 0.59
+    assert seen["price_per_hour"]["amount"] == pytest.approx(0.59 + FEES, abs=1e-6)
     assert seen["operation"] is None
 
 
@@ -129,7 +129,7 @@ def test_a_dry_run_returns_the_whole_plan_and_changes_nothing(
     assert plan["would"] == "create"
     assert {step["name"] for step in plan["resources"]} == STEPS - {"health"}
     assert {step["action"] for step in plan["resources"]} == {"create"}
-    assert plan["price_per_hour"]["amount"] == 0.59
+    assert plan["price_per_hour"]["amount"] == pytest.approx(0.59 + FEES, abs=1e-6)
     assert plan["refusals"] == []
     assert azure.resources(name) == []
     assert control_plane.client.get(f"/environments/{name}").status_code == httpx.codes.NOT_FOUND

@@ -2,23 +2,24 @@
 
 import pytest
 
-from tests.support import WORKSTATION, AzureSide, ControlPlane
+from tests.support import FEES, WORKSTATION, AzureSide, ControlPlane
 
 SPOT = {**WORKSTATION, "priority": "spot"}
 PRICE, REGULAR = 0.118, 0.59
+IN_ALL = pytest.approx(PRICE + FEES, abs=1e-6)
 
 
 def test_a_spot_workstation_is_built_at_the_price_of_spot_vms(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
-    asked = {**SPOT, "max_price": 0.2, "on_eviction": "restart", "max_hourly_cost": PRICE}
+    asked = {**SPOT, "max_price": 0.2, "on_eviction": "restart", "max_hourly_cost": 0.13}
     control_plane.up(name, asked)
     (vm,) = azure.of_type(name, "Microsoft.Compute/virtualMachines")
     shown = {field: vm["properties"][field] for field in ("priority", "evictionPolicy", "billingProfile")}
     assert shown == {"priority": "Spot", "evictionPolicy": "Deallocate", "billingProfile": {"maxPrice": 0.2}}
     seen = control_plane.get(name)
-    assert (seen["state"], seen["price_per_hour"]["amount"]) == ("running", PRICE)
-    assert seen["costs"]["per_month"]["amount"] == pytest.approx(PRICE * 730)
+    assert (seen["state"], seen["price_per_hour"]["amount"]) == ("running", IN_ALL)
+    assert seen["costs"]["per_month"]["amount"] == pytest.approx((PRICE + FEES) * 730, abs=0.01)
     assert {field: seen["spec"][field] for field in ("priority", "max_price", "on_eviction")} == {
         "priority": "spot",
         "max_price": 0.2,
@@ -46,9 +47,9 @@ def test_a_quota_of_spot_vms_that_does_not_suffice_is_refused(
 def test_the_price_of_spot_vms_is_compared_with_the_limits_of_the_spec(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
-    preview = control_plane.put(name, {**SPOT, "max_hourly_cost": 0.117}, dry_run="true").json()
+    preview = control_plane.put(name, {**SPOT, "max_hourly_cost": 0.12}, dry_run="true").json()
     assert [refusal["reason"] for refusal in preview["refusals"]] == ["too_expensive"]
-    assert preview["price_per_hour"]["amount"] == PRICE
+    assert preview["price_per_hour"]["amount"] == IN_ALL
     preview = control_plane.put(name, {**SPOT, "max_price": 0.1}, dry_run="true").json()
     (refusal,) = preview["refusals"]
     assert refusal["reason"] == "too_expensive"

@@ -21,6 +21,7 @@ MINE, THEIRS = "mine", "theirs"
 # The minimal valid bodies; anything else is rejected before anything is done.
 BODIES: dict[str, dict[str, Any]] = {
     "environments/{name}/resize": {"size": "Standard_NV6ads_A10_v5"},
+    "environments/{name}/promote-image": {"image": "trainer:1.4"},
     "environments/{name}/hold": {"for": "1h"},
     "environments/{name}/extend": {"for": "1h"},
     "machines/hold": {"machine": "x", "for": "1h"},

@@ -48,6 +48,7 @@ def test_a_deleted_workspace_is_left_alone_unless_the_spec_says_fresh() -> None:
         ((202, None, {"Location": "https://management.azure.com/x"}), None),
         ((204, None, {}), None),
         ((404, LOST, {}), "the resource group in which it was is gone"),
+        ((400, LOST, {}), "the resource group in which it was is gone"),
         (
             (404, {"error": {"code": "ResourceGroupNotFound", "message": "x"}}, {}),
             "the resource group in which it was is gone",

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 from azure.core.pipeline.transport import AioHttpTransport
@@ -12,6 +13,7 @@ from dormouse.clock import parse_moment
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.prices import MOST_KNOWN, MOST_PAGES, Prices
 from dormouse.errors import CloudUnavailable
+from dormouse.resources.billing.meters import PRIVATE_ENDPOINT, disk_meter
 from dormouse.resources.sizes.price_rows import Price
 from tests.unit.twins import SETTINGS, HttpAnswer, stopped_clock
 
@@ -166,3 +168,29 @@ def test_a_price_that_cannot_be_kept_is_used_all_the_same() -> None:
 
     found, _ = asked(("", [ROW]), keep=keep)
     assert found is not None
+
+
+def test_all_meters_of_a_product_are_fetched_by_one_request_and_what_is_in_no_region_without_one() -> None:
+    known, listed = prices()
+
+    async def ask() -> None:
+        for region in ("westeurope", "West Europe", "eastus"):
+            for meter in (disk_meter("Premium_LRS", 64), disk_meter("Premium_LRS", 128), PRIVATE_ENDPOINT):
+                assert meter is not None
+                assert await known.of_meter(meter, region) is None
+        assert await known.of_meter(PRIVATE_ENDPOINT, "a' or 1 eq 1") is None
+
+    asyncio.run(ask())
+    asked = [unquote_plus(url) for url in listed.asked]
+    assert len(asked) == 3
+    assert "serviceName eq 'Storage'" in asked[0]
+    assert "productName eq 'Premium SSD Managed Disks' and armRegionName eq 'westeurope'" in asked[0]
+    assert "armRegionName" not in asked[1]
+    assert "productName eq 'Virtual Network Private Link'" in asked[1]
+
+
+def test_rows_of_another_form_are_an_error_and_no_price() -> None:
+    cloud = Cloud(replace(SETTINGS, retail_prices_url="https://prices.example"), stopped_clock(NOW))
+    cloud.transport = Pages(("", [{"serviceName": "Virtual Network"}]))
+    with pytest.raises(CloudUnavailable):
+        asyncio.run(Prices(cloud).of_meter(PRIVATE_ENDPOINT, "westeurope"))

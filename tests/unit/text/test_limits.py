@@ -1,5 +1,7 @@
 """Texts have limits where they are stored, published or sent, and what is omitted is marked."""
 
+from dataclasses import replace
+
 import pytest
 
 from dormouse import serialization
@@ -79,6 +81,17 @@ def test_progress_of_any_size_fits_into_a_custom_status(state: str, count: int) 
     if count > 70:
         assert status["counted"] == {state: count}
         assert 30 < len(status["steps"]) < count
+
+
+@pytest.mark.parametrize("count", [0, 1, 60])
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+def test_a_status_has_every_step_exactly_if_all_fit(count: int, beyond: int) -> None:
+    reports = [ResourceProgress(f"diskü-{number}", DONE, ("a", "b"), 1.0, 2.5) for number in range(count)]
+    last = ResourceProgress("", WAITING)
+    steps = [serialization.encode(report) for report in (*reports, last)]
+    room = LONGEST_STATUS - status_length({"began_at": "2026", "steps": steps})
+    last = replace(last, name="x" * (room + beyond))
+    assert (status_of("2026", [*reports, last])["steps"] == [*steps[:-1], serialization.encode(last)]) == (beyond <= 0)
 
 
 def test_running_steps_are_published_first() -> None:

@@ -83,6 +83,11 @@ def _reads_everything(one: Assignment) -> bool:
     return covers(one.scope, ROOT) and not one.not_actions and not one.condition and bool({"*", "*/read"} & set(one.actions))
 
 
+def may(world: World, action: str, scope: str) -> bool:
+    """Whether the identity may do something to what is not a request to Resource Manager."""
+    return _may(world, action, scope)
+
+
 def _may(
     world: World,
     action: str,

@@ -13,15 +13,20 @@ from local.azure.core.store import Document
 from local.azure.providers.kinds import (
     DIAGNOSTIC_SETTING,
     DISK,
+    DNS_LINK,
+    DNS_ZONE,
+    ENDPOINT,
     IDENTITY,
     LOG_WORKSPACE,
     MACHINE,
     ML_COMPUTE,
     ML_WORKSPACE,
+    NAT_GATEWAY,
     NIC,
     REGISTRY,
     SNAPSHOT,
     VNET,
+    ZONE_GROUP,
 )
 
 NETWORK = "Microsoft.Network"
@@ -38,7 +43,24 @@ REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
         ("properties.networkSecurityGroup.id", JOINS_A_FIREWALL),
     ),
     # https://github.com/Azure/ARO-RP/pull/423
-    VNET: (("properties.subnets[].properties.networkSecurityGroup.id", JOINS_A_FIREWALL),),
+    VNET: (
+        ("properties.subnets[].properties.networkSecurityGroup.id", JOINS_A_FIREWALL),
+        # https://learn.microsoft.com/azure/role-based-access-control/permissions/networking
+        ("properties.subnets[].properties.natGateway.id", f"{NAT_GATEWAY}/join/action"),
+    ),
+    NAT_GATEWAY: (("properties.publicIpAddresses[].id", f"{NETWORK}/publicIPAddresses/join/action"),),
+    # https://github.com/hashicorp/terraform-provider-azurerm/issues/24724
+    DNS_LINK: (("properties.virtualNetwork.id", f"{VNET}/join/action"),),
+    # https://github.com/MicrosoftDocs/azure-docs/issues/96892 (approval)
+    ENDPOINT: (
+        ("properties.subnet.id", JOINS_A_SUBNET),
+        (
+            "properties.privateLinkServiceConnections[].properties.privateLinkServiceId",
+            "privateEndpointConnectionsApproval/action",
+        ),
+    ),
+    # https://github.com/Azure/data-landing-zone/issues/203
+    ZONE_GROUP: (("properties.privateDnsZoneConfigs[].properties.privateDnsZoneId", f"{DNS_ZONE}/join/action"),),
     # https://github.com/Azure/azure-cli/issues/28742 (disks), https://github.com/Azure/aad-pod-identity/issues/339 (identities);
     # network interfaces: https://learn.microsoft.com/azure/role-based-access-control/permissions/networking
     MACHINE: (
@@ -70,7 +92,7 @@ def references(method: str, rid: ResourceId, body: Any, existing: Document | Non
     for path, action in REFERENCES[kind]:
         for identifier in _values(whole, path):
             if isinstance(identifier, str) and identifier:
-                yield (action if "." in action else f"{type_of(identifier)}/{action}"), identifier
+                yield (action if action.startswith("Microsoft.") else f"{type_of(identifier)}/{action}"), identifier
     if kind == MACHINE and existing is None and method == "PUT":
         yield from _new_disks(rid, body)
 

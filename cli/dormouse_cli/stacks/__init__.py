@@ -1,0 +1,1 @@
+"""Stacks: several environments that one file describes."""

@@ -1,0 +1,1 @@
+"""Microsoft.ContainerRegistry and what else is about containers."""
