@@ -1,0 +1,55 @@
+"""The job that proves that a pod on the GPU pool sees its GPU: it runs nvidia-smi and initializes CUDA."""
+
+from dormouse.resources.kubernetes.manifests import CONFINED, GPU, MANAGED, NAME_LABEL, TOLERATION, Manifest
+from dormouse.resources.kubernetes.node_pools import LABEL
+
+JOB = "gpu-check"
+# A node that does not exist yet takes up to 15 minutes, and then its image must be pulled.
+# https://learn.microsoft.com/azure/aks/cluster-autoscaler
+DEADLINE_SECONDS, KEPT_SECONDS = 1800, 600
+SEEN = "dormouse-gpu "
+SCRIPT = r"""
+set -e
+seen=$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader)
+if command -v python3 >/dev/null; then
+  python3 -c 'import ctypes; raise SystemExit(ctypes.CDLL("libcuda.so.1").cuInit(0))'
+else
+  echo "the image has no python3, with which CUDA is initialized" >&2
+  exit 3
+fi
+echo "$seen" | while read -r gpu; do echo "dormouse-gpu $gpu"; done
+"""
+
+
+def gpu_check(space: str, image: str) -> Manifest:
+    """A job with one pod, which asks for one GPU and is not tried twice; it is deleted ten minutes after its end.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/job
+    """
+    container = {
+        "name": JOB,
+        "image": image,
+        "command": ["bash", "-c", SCRIPT],
+        "env": [{"name": "NVIDIA_DRIVER_CAPABILITIES", "value": "compute,utility"}],
+        "resources": {"limits": {GPU: "1"}},
+        "securityContext": CONFINED,
+    }
+    pod = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "nodeSelector": dict(LABEL),
+        "tolerations": [TOLERATION],
+        "containers": [container],
+    }
+    labels = {NAME_LABEL: JOB, **MANAGED}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": JOB, "namespace": space, "labels": labels},
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": DEADLINE_SECONDS,
+            "ttlSecondsAfterFinished": KEPT_SECONDS,
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
