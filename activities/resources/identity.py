@@ -3,20 +3,27 @@
 from activities.resources.api import ResourceApi
 from activities.resources.arm import delete_by_id, get_by_id
 from dormouse.cloud.clients import Cloud
-from dormouse.environments.answers import Answer, Done, Refused
+from dormouse.environments.answers import Answer, Done, Pending, Refused
 from dormouse.environments.requests import PutRequest
-from dormouse.resources.identity import assignment_id
+from dormouse.resources.identity import OTHER_PRINCIPAL, assignment_id, principal_in
+from dormouse.resources.kinds import Observed
 from dormouse.resources.naming import name_of
+from dormouse.resources.plan import Resource
+from dormouse.resources.registry import kind_of
 
 EXISTS = "RoleAssignmentExists"
+PAUSE = 5.0
 
 
 async def put_role_assignment(request: PutRequest, cloud: Cloud) -> Answer:
-    """Assign a role to a principal; the name is derived from the content, so that a repetition is harmless."""
+    """Assign a role to a principal; the name is derived from the content, so that a repetition is harmless.
+
+    An assignment that another principal has under this name is replaced: that principal's resource is gone.
+    """
     settings, scope = request.resource.settings, request.resource.settings["scope"]
     identity = settings.get("principal_of", "")
-    principal = request.outputs[identity]["principal"] if identity else settings["principal"]
-    identifier = assignment_id(scope, principal, settings["role"])
+    principal = principal_in(request.outputs[identity]) if identity else settings["principal"]
+    identifier = request.resource.id or assignment_id(scope, principal, settings["role"])
     # With principalType, Azure does not look up the new identity in a directory that may not have it yet.
     # https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
     properties = {
@@ -26,8 +33,11 @@ async def put_role_assignment(request: PutRequest, cloud: Cloud) -> Answer:
     }
     create = cloud.authorization.role_assignments.create
     answer = await cloud.put(create, scope, name_of(identifier), {"properties": properties})
-    there = isinstance(answer, Refused) and answer.refusal.code == EXISTS
-    if not there and not isinstance(answer, Done):
+    refused = answer.refusal.code if isinstance(answer, Refused) else ""
+    if refused == OTHER_PRINCIPAL:
+        deleted = await cloud.put(cloud.authorization.role_assignments.delete, scope, name_of(identifier))
+        return Pending(PAUSE) if isinstance(deleted, Done) else deleted
+    if refused != EXISTS and not isinstance(answer, Done):
         return answer
     # Return the ID, for rollback, only if this operation created the assignment. For a new identity it always did, even if
     # this is a retry whose response says that it exists.
@@ -35,4 +45,15 @@ async def put_role_assignment(request: PutRequest, cloud: Cloud) -> Answer:
     return Done({"id": identifier}) if created else Done()
 
 
-ROLE_ASSIGNMENT = ResourceApi(put_role_assignment, get_by_id, delete_by_id)
+async def get_role_assignment(resource: Resource, cloud: Cloud) -> Observed | None:
+    """The role assignment, or None; `outdated` if it is to an earlier identity of its resource than the present one."""
+    found = await get_by_id(resource, cloud)
+    owner = Resource("", resource.settings.get("of_kind", ""), resource.settings.get("of", ""))
+    if found is None or not owner.id or not resource.body:
+        return found
+    observed = await get_by_id(owner, cloud)
+    now = principal_in(kind_of(owner).outputs(observed)) if observed else ""
+    return {**found, "outdated": found["properties"]["principalId"] != now}
+
+
+ROLE_ASSIGNMENT = ResourceApi(put_role_assignment, get_role_assignment, delete_by_id)

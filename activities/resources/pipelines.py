@@ -14,7 +14,7 @@ from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machine_views import power_state
-from dormouse.resources.identity import ROLE_ASSIGNMENT
+from dormouse.resources.identity import OTHER_PRINCIPAL, ROLE_ASSIGNMENT, principal_in
 from dormouse.resources.kinds import Observed
 from dormouse.resources.naming import group_of, name_of, subscription_of
 from dormouse.resources.pipelines import PIPELINES_AGENT, TOKEN_ACCESS, machine_of
@@ -24,8 +24,6 @@ SHORTLY, LATER, STOPPING = 5.0, 15.0, 30.0
 HTTP_OK, NO_CONTENT = 200, 204
 # Azure DevOps refuses to delete an agent that runs a job: https://github.com/MicrosoftDocs/azure-devops-docs/pull/10586
 RUNS_A_JOB = "is running a job"
-# An assignment cannot be given to another principal: https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
-OTHER_PRINCIPAL = "RoleAssignmentUpdateNotPermitted"
 
 TAKEN = (
     "The pool {pool} has an agent {agent} already, created on {created}, that is not of this environment. Choose another "
@@ -132,7 +130,7 @@ async def allow_registration(request: PutRequest, cloud: Cloud) -> Answer:
 async def put_token_access(request: PutRequest, cloud: Cloud) -> Answer:
     """Let the identity of the machine read the token; an assignment to that of an earlier machine is replaced."""
     resource = request.resource
-    principal = request.outputs[resource.settings["principal_of"]]["principal"]
+    principal = principal_in(request.outputs[resource.settings["principal_of"]])
     role = resource.body["properties"]["roleDefinitionId"]
     properties = {"roleDefinitionId": role, "principalId": principal, "principalType": "ServicePrincipal"}
     create = cloud.authorization.role_assignments.create

@@ -18,6 +18,9 @@ from activities.resources.identity import ROLE_ASSIGNMENT
 from activities.resources.keyvault import PASSWORD
 from activities.resources.permissions import rights_suffice
 from activities.resources.pipelines import ACCESS, AGENT, POOL_ACCESS
+from activities.resources.platform.monitoring import ADDED_BY_AZURE, LOG_WORKSPACE
+from activities.resources.platform.registries import registry_names_are_free
+from activities.resources.platform.vaults import KEY_VAULT
 from activities.resources.providers import providers_are_registered
 from activities.resources.storage import names_are_free
 from dormouse.resources.plan import Resource
@@ -39,6 +42,13 @@ API: dict[str, ResourceApi] = {
     "token_access": ACCESS,
     "pipelines_agent": AGENT,
     "pool_access": POOL_ACCESS,
+    "user_assigned_identity": arm(),
+    "container_registry": arm(registry_names_are_free),
+    "key_vault": KEY_VAULT,
+    "log_workspace": LOG_WORKSPACE,
+    "application_insights": arm(),
+    "smart_detector_rule": ADDED_BY_AZURE,
+    "action_group": ADDED_BY_AZURE,
 }
 
 

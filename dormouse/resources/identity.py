@@ -1,32 +1,50 @@
 """Role assignments of managed identities."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 
-from dormouse.resources.kinds import ResourceKind, always_as_put
+from dormouse.resources.kinds import NONE, UPDATE, Change, Observed, ResourceKind
 from dormouse.resources.plan import Resource
 from dormouse.resources.target import DeploymentTarget
 
 NAMESPACE = uuid.UUID("0f4f5c0e-5f0e-5c38-9a0c-6c4b3a5c9b5e")
 ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
+# An assignment cannot be given to another principal: https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
+OTHER_PRINCIPAL = "RoleAssignmentUpdateNotPermitted"
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage
 STORAGE_BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 
 
 def role_assignment(target: DeploymentTarget, name: str, role: str, *, of: Resource, on: Resource) -> Resource:
-    """The assignment of a built-in role on a resource to the identity of another resource.
+    """The assignment of a role on a resource to the identity of another one, which has the output `principal_id`.
 
-    Its ID follows from the principal ID of that identity, which is unknown before the resource exists.
+    `role` is the GUID of a built-in or custom role. Its ID follows from the principal ID of that identity, which is
+    unknown before the resource exists.
     """
     settings = {"scope": on.id, "role": role_id(target, role), "principal_of": of.name}
     needs = (of.name, on.name)
     return Resource(name, ROLE_ASSIGNMENT.name, settings=settings, needs=needs, reads=(of.name,), contained_in=on.name)
 
 
+def role_assignment_at(
+    target: DeploymentTarget, name: str, role: str, *, of: Resource, scope: str, needs: tuple[str, ...] = ()
+) -> Resource:
+    """The assignment of a role at a scope outside the environment to the identity of a resource in it.
+
+    `role` is the GUID of a built-in or custom role. The name of the assignment follows from scope, resource and role, so
+    that it is found, and deleted by itself, after the identity is gone. One to an earlier identity is replaced.
+    """
+    settings = {"scope": scope, "role": role_id(target, role), "principal_of": of.name, "of": of.id, "of_kind": of.kind}
+    identifier = assignment_id(scope, of.id, settings["role"])
+    body = {"properties": {"roleDefinitionId": settings["role"]}}  # without a body, it would not be compared
+    return Resource(name, ROLE_ASSIGNMENT.name, identifier, body, settings, needs=(of.name, *needs), reads=(of.name,))
+
+
 def role_assignment_to(
     target: DeploymentTarget, name: str, role: str, principal: str, principal_type: str, *, on: Resource
 ) -> Resource:
-    """The assignment of a built-in role on a resource to a principal that exists already: `User`, `Group` and so on."""
+    """The assignment of a role on a resource to a principal that exists already: `User`, `Group` and so on."""
     settings = {"scope": on.id, "role": role_id(target, role), "principal": principal, "principal_type": principal_type}
     identifier = assignment_id(on.id, principal, settings["role"])
     return Resource(name, ROLE_ASSIGNMENT.name, identifier, settings=settings, needs=(on.name,), contained_in=on.name)
@@ -42,7 +60,7 @@ def with_user_identity(machine: Resource, identifier: str) -> Resource:
 
 
 def role_id(target: DeploymentTarget, role: str) -> str:
-    """The ID of the definition of a built-in role in the target's subscription."""
+    """The ID of the definition of a built-in or custom role in the target's subscription."""
     return f"/subscriptions/{target.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
 
 
@@ -52,4 +70,14 @@ def assignment_id(scope: str, principal: str, role: str) -> str:
     return f"{scope}/providers/{ASSIGNMENTS}/{name}"
 
 
-ROLE_ASSIGNMENT = ResourceKind("role_assignment", ASSIGNMENTS, "2022-04-01", diff=always_as_put)
+def principal_in(outputs: Mapping[str, str]) -> str:
+    """The principal of an identity in the outputs of its resource; histories of earlier releases have it as `principal`."""
+    return outputs.get("principal_id") or outputs["principal"]
+
+
+def _drift(resource: Resource, observed: Observed) -> Change:
+    """An assignment to an identity that is gone is replaced."""
+    return UPDATE if observed.get("outdated") else NONE
+
+
+ROLE_ASSIGNMENT = ResourceKind("role_assignment", ASSIGNMENTS, "2022-04-01", diff=_drift)

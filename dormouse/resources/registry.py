@@ -10,6 +10,15 @@ from dormouse.resources.kinds import ResourceKind
 from dormouse.resources.network import NETWORK_INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, VIRTUAL_NETWORK
 from dormouse.resources.pipelines import PIPELINES_AGENT, POOL_ACCESS, TOKEN_ACCESS
 from dormouse.resources.plan import Plan, Resource
+from dormouse.resources.platform.identities import USER_ASSIGNED_IDENTITY
+from dormouse.resources.platform.monitoring import (
+    ACTION_GROUP,
+    APPLICATION_INSIGHTS,
+    LOG_WORKSPACE,
+    SMART_DETECTOR_RULE,
+)
+from dormouse.resources.platform.registries import CONTAINER_REGISTRY
+from dormouse.resources.platform.vaults import KEY_VAULT
 from dormouse.resources.storage import BLOB_CONTAINER, STORAGE_ACCOUNT
 
 RESOURCE_GROUP = ResourceKind(
@@ -44,6 +53,13 @@ KINDS: dict[str, ResourceKind] = {
         TOKEN_ACCESS,
         PIPELINES_AGENT,
         POOL_ACCESS,
+        USER_ASSIGNED_IDENTITY,
+        CONTAINER_REGISTRY,
+        KEY_VAULT,
+        LOG_WORKSPACE,
+        APPLICATION_INSIGHTS,
+        SMART_DETECTOR_RULE,
+        ACTION_GROUP,
     )
 }
 

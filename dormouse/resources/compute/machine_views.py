@@ -20,7 +20,7 @@ EPHEMERAL = "its OS disk is ephemeral, and Azure cannot deallocate the machine w
 def identity_of(observed: Observed) -> Outputs:
     """The principal of a VM's identity, if it has one."""
     principal = (observed.get("identity") or {}).get("principalId")
-    return {"principal": str(principal)} if principal else {}
+    return {"principal_id": str(principal)} if principal else {}
 
 
 def power_state(observed: Observed) -> State:

@@ -213,5 +213,5 @@ def test_others_get_the_outputs_and_the_ids_of_what_exists() -> None:
     assert asyncio.run(EnvironmentInventory(cloud_over(azure)).outputs(RECORD)) == {
         "group": {"id": BY_NAME["group"].id},
         "address": {"id": BY_NAME["address"].id, "address": "203.0.113.9"},
-        "vm": {"id": BY_NAME["vm"].id, "principal": "p-1"},
+        "vm": {"id": BY_NAME["vm"].id, "principal_id": "p-1"},
     }

@@ -112,7 +112,7 @@ def test_only_a_resource_with_a_body_is_compared_with_the_plan() -> None:
 
 def test_outputs_are_read_from_what_azure_shows() -> None:
     azure = Azure({VM.id: {**RUNNING, "identity": {"principalId": "p-1"}}})
-    assert asked(read_outputs, VM, azure) == Done({"principal": "p-1"})
+    assert asked(read_outputs, VM, azure) == Done({"principal_id": "p-1"})
     missing = asked(read_outputs, VM, Azure({}))
     assert isinstance(missing, Refused)
     assert (missing.refusal.reason, VM.id in missing.refusal.detail) == (RefusalReason.NOT_FOUND, True)

@@ -29,7 +29,7 @@ def assigned(status: int, body: Any, existing: tuple[str, ...] = ()) -> tuple[An
     """What Azure's answer to a role assignment comes to, for a VM that is among `existing` or new."""
     path = assignment_id(ROLE.settings["scope"], "p-1", ROLE.settings["role"])
     azure = Azure({}, {f"PUT {path}": (status, body, {})})
-    request = PutRequest(ROLE, {"vm": {"principal": "p-1"}}, existing)
+    request = PutRequest(ROLE, {"vm": {"principal_id": "p-1"}}, existing)
     return asyncio.run(put_role_assignment(request, cloud_over(azure))), azure
 
 

@@ -40,7 +40,7 @@ NO_CAPACITY = Refusal(RefusalReason.NO_CAPACITY, "no room", "SkuNotAvailable")
 
 
 def done(request: Any) -> Answer:
-    return Done({"principal": "p-1"}) if isinstance(request, Resource) else Done()
+    return Done({"principal_id": "p-1"}) if isinstance(request, Resource) else Done()
 
 
 class Execution:
@@ -112,7 +112,7 @@ def test_every_resource_starts_as_soon_as_what_it_needs_is_done() -> None:
 def test_a_resource_gets_the_outputs_that_it_reads_and_no_others() -> None:
     execution = Execution()
     assert execution.read == ["vm"]
-    assert execution.request("role").outputs == {"vm": {"principal": "p-1"}}
+    assert execution.request("role").outputs == {"vm": {"principal_id": "p-1"}}
     assert execution.request("driver").outputs == {}
 
 

@@ -33,7 +33,7 @@ from dormouse.resources.plan import Plan, Resource
 from dormouse.resources.registry import with_implied
 from orchestrators.environments.preflight import preflight
 from orchestrators.progress import ProgressTracker
-from tests.unit.azure import Azure, cloud_over
+from tests.unit.azure import Azure, Token, cloud_over
 from tests.unit.builders import SUBSCRIPTION, ULID, environment_record, target, workstation_spec
 from tests.unit.durable import DurableContext
 from tests.unit.twins import SETTINGS, MemoryTables, stopped_clock
@@ -133,6 +133,8 @@ def cloud_with(known: EnvironmentRecord | OperationRecord | None, *deleted: str)
         replace(SETTINGS, azure_subscription_id=SUBSCRIPTION, deployment_id=DEFAULT_DEPLOYMENT), stopped_clock(0.0)
     )
     cloud.tables, cloud.secrets = tables_with(known), Vault(*deleted)
+    deleted_vaults = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/deletedVaults"
+    cloud.transport, cloud.credential = Azure({deleted_vaults: {"value": []}}), Token()
     return cloud
 
 

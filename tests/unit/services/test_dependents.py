@@ -66,7 +66,7 @@ def test_the_outputs_of_parents_come_by_environment_and_resource() -> None:
     vm = next(resource for resource in SHARED.resources if resource.name == "vm")
     azure = Azure({vm.id: {"id": vm.id, "identity": {"principalId": "p-1"}, "properties": {}}})
     outputs = asked(ask=lambda dependencies: outputs_of_parents([SHARED], dependencies), azure=azure)
-    assert outputs == {"shared": {"vm": {"id": vm.id, "principal": "p-1"}}}
+    assert outputs == {"shared": {"vm": {"id": vm.id, "principal_id": "p-1"}}}
     assert asked(ask=lambda dependencies: outputs_of_parents([], dependencies)) == {}
 
 

@@ -158,7 +158,7 @@ def test_a_vm_is_never_put_again() -> None:
 @pytest.mark.parametrize(
     ("observed", "outputs"),
     [
-        ({"identity": {"principalId": "p-1"}}, {"principal": "p-1"}),
+        ({"identity": {"principalId": "p-1"}}, {"principal_id": "p-1"}),
         ({"identity": {}}, {}),
         ({"identity": None}, {}),
         ({}, {}),

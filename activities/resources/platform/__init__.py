@@ -1,0 +1,1 @@
+"""Requests for identities, registries, vaults and monitoring."""

@@ -1,0 +1,1 @@
+"""Kinds of resource that environments without machines share: identities, registries, vaults, monitoring."""
