@@ -109,7 +109,7 @@ def settled(task: Any) -> Orchestration[Any]:
 
 def poll(
     context: Context,
-    begin: Activity[Answer],
+    begin: Activity[Any],
     request: Any,
     *,
     ask: Activity[Any] = poll_operation,

@@ -21,9 +21,12 @@ Check = Callable[[Plan, Sequence[Resource], Cloud], Awaitable[Sequence[Refusal]]
 
 @dataclass(frozen=True, slots=True)
 class ProbeApi:
-    """The health check of a resource from inside: how it begins, and the results in the body of its last response."""
+    """The health check of a resource from inside: how it begins, and the results in the body of its last response.
 
-    begin: Act
+    One that a single request answers has its results at once.
+    """
+
+    begin: Callable[[Resource, Cloud], Awaitable[Answer | Checked]]
     read: Callable[[Resource, Any], Checked]
 
 

@@ -5,7 +5,7 @@ import asyncio
 from activities.resources.registry import API, api_of
 from activities.resources.survey import check, observe
 from dormouse.cloud.clients import Cloud
-from dormouse.environments.answers import Answer, Done, HealthAnswer, Pending, Refused
+from dormouse.environments.answers import Answer, Checked, Done, HealthAnswer, Pending, Refused
 from dormouse.environments.requests import (
     CheckRequest,
     DetachRequest,
@@ -140,8 +140,8 @@ async def detach_resources(request: DetachRequest, cloud: Cloud) -> Answer:
     return await detach(request, cloud) if detach else Done()
 
 
-async def begin_probe(request: Resource, cloud: Cloud) -> Answer:
-    """Start the health check of a resource from inside."""
+async def begin_probe(request: Resource, cloud: Cloud) -> Answer | Checked:
+    """Start the health check of a resource from inside, or make one that a single request answers."""
     probe = api_of(request).probe
     return await probe.begin(request, cloud) if probe else Done()
 

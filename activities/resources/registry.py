@@ -15,7 +15,11 @@ from activities.resources.arm import (
 from activities.resources.compute import MACHINE_EXTENSION, VIRTUAL_MACHINE
 from activities.resources.hub_users import HUB_USERS
 from activities.resources.identity import ROLE_ASSIGNMENT
-from activities.resources.keyvault import PASSWORD
+from activities.resources.keyvault import GENERATED_SECRET, PASSWORD
+from activities.resources.kubernetes.clusters import CLUSTER
+from activities.resources.kubernetes.images import IMPORTED_IMAGE
+from activities.resources.kubernetes.node_pools import NODE_POOL
+from activities.resources.kubernetes.objects import KUBERNETES_OBJECT, KUBERNETES_SECRET
 from activities.resources.permissions import rights_suffice
 from activities.resources.pipelines import ACCESS, AGENT, POOL_ACCESS
 from activities.resources.platform.monitoring import ADDED_BY_AZURE, LOG_WORKSPACE
@@ -49,6 +53,12 @@ API: dict[str, ResourceApi] = {
     "application_insights": arm(),
     "smart_detector_rule": ADDED_BY_AZURE,
     "action_group": ADDED_BY_AZURE,
+    "generated_secret": GENERATED_SECRET,
+    "imported_image": IMPORTED_IMAGE,
+    "managed_cluster": CLUSTER,
+    "node_pool": NODE_POOL,
+    "kubernetes_object": KUBERNETES_OBJECT,
+    "kubernetes_secret": KUBERNETES_SECRET,
 }
 
 

@@ -5,8 +5,12 @@ from dataclasses import replace
 from dormouse.resources.compute.virtual_machines import DISK, MACHINE_EXTENSION, VIRTUAL_MACHINE
 from dormouse.resources.hub_users import HUB_USERS
 from dormouse.resources.identity import ROLE_ASSIGNMENT
-from dormouse.resources.keyvault import PASSWORD
+from dormouse.resources.keyvault import GENERATED_SECRET, PASSWORD
 from dormouse.resources.kinds import ResourceKind
+from dormouse.resources.kubernetes.clusters import MANAGED_CLUSTER
+from dormouse.resources.kubernetes.images import IMPORTED_IMAGE
+from dormouse.resources.kubernetes.node_pools import NODE_POOL
+from dormouse.resources.kubernetes.objects import KUBERNETES_OBJECT, KUBERNETES_SECRET
 from dormouse.resources.network import NETWORK_INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, VIRTUAL_NETWORK
 from dormouse.resources.pipelines import PIPELINES_AGENT, POOL_ACCESS, TOKEN_ACCESS
 from dormouse.resources.plan import Plan, Resource
@@ -60,6 +64,12 @@ KINDS: dict[str, ResourceKind] = {
         APPLICATION_INSIGHTS,
         SMART_DETECTOR_RULE,
         ACTION_GROUP,
+        GENERATED_SECRET,
+        IMPORTED_IMAGE,
+        MANAGED_CLUSTER,
+        NODE_POOL,
+        KUBERNETES_OBJECT,
+        KUBERNETES_SECRET,
     )
 }
 

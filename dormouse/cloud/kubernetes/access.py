@@ -7,6 +7,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any
 
+from dormouse.cloud.plain_requests import send
 from dormouse.cloud.sdk_errors import ReadRefused
 from dormouse.environments.answers import Pending, Refused
 from dormouse.environments.results import Refusal, RefusalReason
@@ -33,7 +34,7 @@ async def api_of_cluster(cluster: str, cloud: "Cloud") -> "KubernetesApi":
     from dormouse.cloud.kubernetes.api import KubernetesApi
 
     path = f"{cluster}/listClusterUserCredential"
-    answer, body = await cloud.send("POST", path, API_VERSION, format="exec")
+    answer, body = await send(cloud, "POST", path, API_VERSION, format="exec")
     if isinstance(answer, Refused):
         raise ReadRefused(answer.refusal)
     if isinstance(answer, Pending):
@@ -60,3 +61,19 @@ async def cluster_token(cloud: "Cloud") -> str:
         return (await cloud.credential.get_token(SCOPE)).token
     except AzureError as error:
         raise CloudUnavailable(f"There is no token for Kubernetes ({type(error).__name__}); retry later.") from error
+
+
+async def own_principal(cloud: "Cloud") -> str:
+    """The object ID of the control plane's identity, from its own token; raises CloudUnavailable.
+
+    https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+    """
+    import jwt
+    from azure.core.exceptions import AzureError
+
+    try:
+        token = (await cloud.credential.get_token(cloud.settings.azure_resource_manager_scope)).token
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except (AzureError, jwt.PyJWTError) as error:
+        raise CloudUnavailable(f"The control plane could not sign in ({type(error).__name__}); retry later.") from error
+    return str(claims["oid"])

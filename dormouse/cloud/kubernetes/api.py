@@ -95,10 +95,11 @@ class KubernetesApi:
         """Delete an object with what it owns; deleting a missing one is answered with 404."""
         return await self._send("DELETE", path, {"propagationPolicy": "Background"})
 
-    async def log(self, namespace: str, pod: str, lines: int) -> str:
-        """The last lines of the log of a pod with one container, each after its time; "" if it has none yet."""
+    async def log(self, namespace: str, pod: str, lines: int, container: str = "") -> str:
+        """The last lines of the log of a container of a pod ("": the only one), each after its time; "" if it has none."""
         path = f"api/v1/namespaces/{namespace}/pods/{pod}/log"
-        said = await self._send("GET", path, {"tailLines": str(lines), "timestamps": "true"})
+        named = {"container": container} if container else {}
+        said = await self._send("GET", path, {"tailLines": str(lines), "timestamps": "true", **named})
         if said.status in (NOT_FOUND, FIRST_ERROR):  # 400: its container has not started
             return ""
         if said.status != OK:

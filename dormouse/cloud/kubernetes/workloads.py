@@ -4,7 +4,8 @@ from typing import Any
 
 from dormouse.cloud.kubernetes.api import KubernetesApi
 from dormouse.resources.kubernetes import workloads
-from dormouse.resources.kubernetes.manifests import NAME_LABEL, WATCH
+from dormouse.resources.kubernetes.manifests import WATCH
+from dormouse.resources.kubernetes.pods import NAME_LABEL
 from dormouse.resources.kubernetes.workloads import GpuPod, Node, QueueDepth
 
 

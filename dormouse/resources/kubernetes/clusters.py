@@ -5,6 +5,7 @@ https://learn.microsoft.com/rest/api/aks/managed-clusters/create-or-update
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dormouse.lifecycle import State
 from dormouse.resources.kinds import (
@@ -153,8 +154,8 @@ def _drift(resource: Resource, observed: Observed) -> Change:
 
 def _differences(resource: Resource, observed: Observed) -> Iterator[Difference]:
     planned, shown = resource.body["properties"], observed["properties"]
-    system = next((pool for pool in shown.get("agentPoolProfiles") or [] if pool.get("name") == SYSTEM_POOL), {})
-    size, wanted = str(system.get("vmSize", "")), planned["agentPoolProfiles"][0]
+    system, wanted = _system_in(observed), planned["agentPoolProfiles"][0]
+    size = str(system.get("vmSize", ""))
     if size and size.lower() != wanted["vmSize"].lower():
         yield Difference("system.size", size, wanted["vmSize"], NEVER_CHANGES)
     if system and system.get("count") != wanted["count"]:
@@ -187,17 +188,24 @@ def _endpoints(resource: Resource, outputs: Outputs) -> Sequence[Endpoint]:
     config = f"az aks get-credentials --resource-group {group} --name {cluster} --format exec"
     return (
         Endpoint("kubeconfig", host, HTTPS, config),
-        Endpoint("kubectl", host, HTTPS, f"kubectl --context {cluster} --namespace {resource.settings['namespace']} get pods"),
+        Endpoint(
+            "kubectl", host, HTTPS, f"kubectl --context {cluster} --namespace {resource.settings['namespace']} get pods"
+        ),
     )
 
 
 def _billing(resource: Resource, observed: Observed | None) -> PriceQuery | None:
     """The nodes of the system pool; those for GPUs are billed with their own pool."""
-    pools = ((observed or {}).get("properties") or {}).get("agentPoolProfiles") or []
-    system = next((pool for pool in pools if pool.get("name") == SYSTEM_POOL), None)
-    size = str((system or {}).get("vmSize") or resource.settings.get("size", ""))
-    count = int((system or {}).get("count") or resource.settings.get("count", 1))
+    system = _system_in(observed or {})
+    size = str(system.get("vmSize") or resource.settings.get("size", ""))
+    count = int(system.get("count") or resource.settings.get("count") or 1)
     return PriceQuery(size, count) if size else None
+
+
+def _system_in(observed: Observed) -> Mapping[str, Any]:
+    """The system pool of a cluster as it is shown, or nothing."""
+    pools = (observed.get("properties") or {}).get("agentPoolProfiles") or []
+    return next((pool for pool in pools if pool.get("name") == SYSTEM_POOL), {})
 
 
 def _sizes(resource: Resource) -> Mapping[str, int]:

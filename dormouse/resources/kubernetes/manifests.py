@@ -5,13 +5,12 @@ https://kubernetes.io/docs/reference/kubernetes-api
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
-from dormouse.resources.kubernetes.node_pools import LABEL, TAINT_KEY, TAINT_VALUE
+from dormouse.resources.kubernetes.gpu_proof import gpu_container
+from dormouse.resources.kubernetes.node_pools import LABEL
+from dormouse.resources.kubernetes.pods import CONFINED, GPU, MANAGED, NAME_LABEL, TOLERATION, Manifest
 
-Manifest: TypeAlias = dict[str, Any]
-
-GPU = "nvidia.com/gpu"
 GPU_RESOURCES, PLUGIN, RUNNER, CONFIG, SECRETS, WATCH = (
     "gpu-resources",
     "nvidia-device-plugin",
@@ -20,23 +19,19 @@ GPU_RESOURCES, PLUGIN, RUNNER, CONFIG, SECRETS, WATCH = (
     "runner-secrets",
     "queue-watch",
 )
-NAME_LABEL = "app.kubernetes.io/name"
-MANAGED = {"app.kubernetes.io/managed-by": "dormouse"}
-TOLERATION = {"key": TAINT_KEY, "operator": "Equal", "value": TAINT_VALUE, "effect": "NoSchedule"}
 SCRATCH_PATH = "/scratch"
 PLUGIN_SOCKETS = "/var/lib/kubelet/device-plugins"
-# Nothing of a container needs more. https://kubernetes.io/docs/concepts/security/pod-security-standards
-CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """The runners of a cluster: image, command, plain environment, and what each of them takes; memory and scratch in GiB.
+    """The runners of a cluster: image, image of the proof, command, plain environment, and what each of them takes.
 
-    `replicas` is how many there are; each gets so many GPUs of one node.
+    `replicas` is how many there are; each gets so many GPUs of one node. Memory and scratch are in GiB.
     """
 
     image: str
+    probe_image: str
     command: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     gpus: int = 1
@@ -72,10 +67,13 @@ def service_account(space: str, name: str = RUNNER) -> Manifest:
 
 
 def deployment(space: str, runner: Runner) -> Manifest:
-    """The runners: each asks for GPUs and tolerates the taint of the pool, so that the autoscaler makes nodes for them."""
+    """The runners: each asks for GPUs and tolerates the taint of the pool, so that the autoscaler makes nodes for them.
+
+    Each proves its GPUs before it begins.
+    """
     limits = {
         GPU: str(runner.gpus),
-        "cpu": f"{runner.cpus:g}",
+        "cpu": f"{round(runner.cpus * 1000)}m",
         "memory": f"{runner.memory_gib}Gi",
         "ephemeral-storage": f"{runner.scratch_gib}Gi",
     }
@@ -93,6 +91,7 @@ def deployment(space: str, runner: Runner) -> Manifest:
         "automountServiceAccountToken": False,
         "nodeSelector": dict(LABEL),
         "tolerations": [TOLERATION],
+        "initContainers": [gpu_container(runner.probe_image, runner.gpus)],
         "containers": [container],
         "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": f"{runner.scratch_gib}Gi"}}],
         "terminationGracePeriodSeconds": 120,

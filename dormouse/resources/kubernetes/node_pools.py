@@ -27,14 +27,16 @@ NEW_POOL = "it is fixed when a node pool is created, so that a new pool is neede
 
 @dataclass(frozen=True, slots=True)
 class GpuPool:
-    """A pool of GPU nodes of one size, with at most so many; `surge` is how many an upgrade adds for a while."""
+    """A pool of GPU nodes of one size, with at most so many; `surge` is how many an upgrade adds for a while.
+
+    `probe_image` proves that a pod on it sees its GPU.
+    """
 
     name: str
     size: str
     most: int
     surge: int = 1
-    image: str = ""
-    runner: str = ""
+    probe_image: str = ""
 
 
 def gpu_pool(cluster: Resource, pool: GpuPool, subnet: str) -> Resource:
@@ -64,14 +66,13 @@ def gpu_pool(cluster: Resource, pool: GpuPool, subnet: str) -> Resource:
         "size": pool.size,
         "most": str(pool.most),
         "surge": str(pool.surge),
+        "probe_image": pool.probe_image,
         "namespace": cluster.settings["namespace"],
         **{key: value for key, value in cluster.settings.items() if key == "private"},
     }
     body = {"properties": properties}
     identifier = f"{cluster.id}/agentPools/{pool.name}"
-    return Resource(
-        "gpu-pool", NODE_POOL.name, identifier, body, settings, needs=(cluster.name,), contained_in=cluster.name
-    )
+    return Resource("gpu-pool", NODE_POOL.name, identifier, body, settings, needs=(cluster.name,), contained_in=cluster.name)
 
 
 def cluster_of(pool: Resource) -> str:

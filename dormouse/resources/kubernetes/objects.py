@@ -11,7 +11,7 @@ from dormouse.resources.kinds import (
     Observed,
     ResourceKind,
 )
-from dormouse.resources.kubernetes.manifests import Manifest
+from dormouse.resources.kubernetes.pods import Manifest
 from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Resource
 
@@ -28,7 +28,12 @@ COLLECTIONS: Mapping[str, tuple[str, str]] = {
 }
 IN_API = re.compile(r"/(?=apis?/)")
 QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>m|k|Ki|Mi|Gi|Ti|)")
-UNITS = {"": 1.0, "m": 0.001, "k": 1000.0, **{unit: 1024.0 ** (power + 1) for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti"))}}
+UNITS = {
+    "": 1.0,
+    "m": 0.001,
+    "k": 1000.0,
+    **{unit: 1024.0 ** (power + 1) for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti"))},
+}
 # Of what a cluster would not answer: its API server does not run, or cannot be reached from here.
 UNSEEN = "unseen"
 
@@ -58,9 +63,7 @@ def kubernetes_secret(
     return replace(found, body={"manifest": manifest, "values": templates})
 
 
-def _object(
-    kind: ResourceKind, cluster: Resource, name: str, manifest: Manifest, needs: Sequence[Resource]
-) -> Resource:
+def _object(kind: ResourceKind, cluster: Resource, name: str, manifest: Manifest, needs: Sequence[Resource]) -> Resource:
     settings = {key: value for key, value in cluster.settings.items() if key in ("private", "environment")}
     wanted = dict.fromkeys((cluster.name, *(one.name for one in needs)))
     path = f"{cluster.id}/{path_of(manifest)}"

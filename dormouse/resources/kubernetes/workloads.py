@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dormouse.clock import parse_moment
-from dormouse.resources.kubernetes.manifests import GPU
 from dormouse.resources.kubernetes.node_pools import LABEL
+from dormouse.resources.kubernetes.pods import GPU
 
+# https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md
+AT_ITS_LARGEST = "max node group size reached"
 PENDING, RUNNING = "Pending", "Running"
 POOL_LABELS = ("kubernetes.azure.com/agentpool", "agentpool")
 QUEUE = re.compile(r"^(?P<at>\S+Z) queue ready=(?P<ready>\d+) unacknowledged=(?P<unacknowledged>\d+)$")
@@ -120,7 +122,8 @@ def waiting_reason(pod: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) 
     The reasons are those of the scheduler, the autoscaler and the kubelet.
     https://learn.microsoft.com/troubleshoot/azure/azure-kubernetes/welcome-azure-kubernetes
     """
-    for status in (pod.get("status") or {}).get("containerStatuses") or []:
+    shown = pod.get("status") or {}
+    for status in (*(shown.get("initContainerStatuses") or []), *(shown.get("containerStatuses") or [])):
         waiting = (status.get("state") or {}).get("waiting") or {}
         reason = str(waiting.get("reason", ""))
         if reason in ("ImagePullBackOff", "ErrImagePull", "InvalidImageName"):
@@ -140,6 +143,28 @@ def waiting_reason(pod: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) 
     return "the pod is starting"
 
 
+def deployment_state(
+    shown: Mapping[str, Any] | None, pods: Sequence[Mapping[str, Any]], reasons: Sequence[str]
+) -> tuple[bool, str]:
+    """Whether a deployment is as asked, and a sentence about it without its full stop.
+
+    More runners than the largest pool has GPUs for are asked for on purpose: one that is available suffices, and the others
+    wait for a GPU. https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#deployment-status
+    """
+    if shown is None:
+        return False, "it does not exist yet"
+    status, wanted = shown.get("status") or {}, int((shown.get("spec") or {}).get("replicas", 1))
+    current = int(status.get("observedGeneration", 0)) >= int(shown["metadata"].get("generation", 0))
+    available, updated = int(status.get("availableReplicas", 0)), int(status.get("updatedReplicas", 0))
+    if current and available >= wanted and updated >= wanted:
+        return True, f"{available} of {wanted} available"
+    full = [reason for reason in reasons if AT_ITS_LARGEST in reason]
+    if current and available and full:
+        return True, f"{available} of {wanted} available; the others wait for a GPU, because the pool is at its largest"
+    why = f": {reasons[0]}" if reasons else ""
+    return False, f"{available} of {wanted} available{why}" if pods else f"{available} of {wanted} available: no pod yet"
+
+
 def gpu_trouble(listed: Sequence[Mapping[str, Any]]) -> str:
     """What is wrong with ready GPU nodes, or "": one without the device plugin offers no GPUs, one with an error says so."""
     for shown in listed:
@@ -150,6 +175,16 @@ def gpu_trouble(listed: Sequence[Mapping[str, Any]]) -> str:
         if node.ready and node.gpus < 1:
             return f"{node.name} is ready and offers no GPU: the device plugin of NVIDIA does not run there yet"
     return ""
+
+
+def ended_well(pod: Mapping[str, Any], container: str) -> bool:
+    """Whether an init container of a pod, or the only container of a job's pod, has ended with the exit code 0."""
+    status = pod.get("status") or {}
+    for one in (*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])):
+        ended = (one.get("state") or {}).get("terminated") or {}
+        if one.get("name") == container and ended and ended.get("exitCode") == 0:
+            return True
+    return False
 
 
 def _clean(text: object) -> str:
