@@ -82,6 +82,7 @@ class SimulatedAzure:
         self._store = Store(place.state)
         self.world = World(self._store, speed=place.speed, seed=place.seed, origin=place.origin, tails=place.tails)
         self._tls = _certificates(place.home)
+        self.world.authority = (place.home / "ca.pem").read_text()
         base = f"https://{LOGIN}:{place.port}"
         self._issuer = Issuer(self._store, base, self.world.guid("control plane"), self.world.seconds)
         self._agents = Agents(self.world, self._issuer, place.control_plane.rstrip("/"), place.audience)

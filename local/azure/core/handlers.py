@@ -22,10 +22,12 @@ from local.azure.providers import (
 )
 from local.azure.providers.common import Put, delete_later, found, shown
 from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
+from local.azure.providers.containers import clusters, pools
 from local.azure.providers.kinds import (
     ACCOUNT,
     ADDRESS,
     BLOB_SERVICE,
+    CLUSTER,
     COMPONENT,
     CONTAINER,
     DATASTORE,
@@ -39,6 +41,7 @@ from local.azure.providers.kinds import (
     ML_COMPUTE,
     ML_WORKSPACE,
     NIC,
+    POOL,
     REGISTRY,
     ROLE,
     ROLE_DEFINITION,
@@ -105,6 +108,8 @@ PUT: dict[str, Put] = {
     ML_WORKSPACE: machine_learning.put_workspace,
     ML_COMPUTE: ml_contents.put_compute,
     DATASTORE: ml_contents.put_datastore,
+    CLUSTER: clusters.put_cluster,
+    POOL: pools.put_pool,
 }
 PATCH: dict[str, Handler] = {
     VNET: network.patch_tags,
@@ -116,6 +121,7 @@ PATCH: dict[str, Handler] = {
     DISK: resizing.patch_disk,
     ML_WORKSPACE: machine_learning.patch_workspace,
     ML_COMPUTE: ml_contents.patch_compute,
+    CLUSTER: clusters.patch_cluster,
 }
 GET: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: blob_containers.get_container(world, rid),
@@ -125,6 +131,8 @@ GET: dict[str, Handler] = {
     SUBNET: network.get_subnet,
     MACHINE: _machine,
     EXTENSION: _extension,
+    CLUSTER: clusters.get_cluster,
+    POOL: pools.get_pool,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
     **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
 }
@@ -140,15 +148,17 @@ DELETE: dict[str, Handler] = {
     DATASTORE: lambda world, rid, _: ml_contents.delete_datastore(world, rid),
     COMPONENT: lambda world, rid, _: monitoring.delete_component(world, rid),
     MACHINE: machines.delete_machine,
+    CLUSTER: clusters.delete_cluster,
+    POOL: pools.delete_pool,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK), _delete),
 }
 LIST = frozenset(
     {VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT}
-    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE, DATASTORE}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE, DATASTORE, CLUSTER, POOL}
 )
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
 # For these, deleting a missing resource is not an error.
 FORGETTABLE = frozenset(
     {MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT}
-    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, CLUSTER}
 )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from local.azure.core.container_schemas import CONTAINERS
 from local.azure.core.network_schemas import NETWORK
 from local.azure.core.platform_schemas import PLATFORM
 from local.azure.core.responses import not_simulated
@@ -101,6 +102,7 @@ ACCOUNT_PROPERTIES: dict[str, Any] = {
 ASKED: dict[str, Mapping[str, Any]] = {
     **PLATFORM,
     **NETWORK,
+    **CONTAINERS,
     GROUP: {**TAGGED, "managedBy": ANY, "properties": ANY},
     ACCOUNT: {
         **TAGGED,

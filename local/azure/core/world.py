@@ -57,6 +57,7 @@ class World:
         self.changed: set[str] = set()
         # Messages posted to webhooks, newest last.
         self.app_roles: list[str] = []  # the app roles of the managed identity
+        self.authority = ""  # the certificate of the authority, in PEM, that clients are told to trust
         self.messages: deque[dict[str, Any]] = deque(maxlen=10_000)
         self.pending_agents: Callable[[], int] = lambda: 0
         # Resources that existed when the simulation started have long been indexed.

@@ -3,7 +3,7 @@
 from local.azure.core.responses import Refused
 from local.azure.core.store import Document
 from local.azure.core.world import World
-from local.azure.providers.kinds import ADDRESS, FIREWALL, NIC, VNET
+from local.azure.providers.kinds import ADDRESS, CLUSTER, FIREWALL, NIC, VNET
 
 
 def in_use(world: World, document: Document) -> Refused | None:
@@ -15,6 +15,14 @@ def in_use(world: World, document: Document) -> Refused | None:
             return None
         text = f"Network Interface {identifier} is used by existing resource {machine}. In order to delete the network interface, it must be dissociated from the resource. To learn more, see aka.ms/deletenic."
         return Refused(400, "NicInUse", text, details=[])
+    if kind == VNET:
+        for cluster in world.resources(CLUSTER):
+            for pool in cluster["properties"]["agentPoolProfiles"]:
+                if str(pool.get("vnetSubnetID", "")).lower().startswith(f"{identifier.lower()}/subnets/"):
+                    code, text = IN_USE[VNET]
+                    subnet = pool["vnetSubnetID"].rpartition("/")[2]
+                    said = text.format(subnet=subnet, configuration=f"{cluster['id']}/agentPools/{pool['name']}")
+                    return Refused(400, code, said, details=[])
     for nic in world.resources(NIC):
         for configuration in nic["properties"]["ipConfigurations"]:
             if identifier.lower() in _references(nic, configuration):

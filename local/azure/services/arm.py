@@ -12,6 +12,8 @@ from local.azure.core.world import SUBSCRIPTION, World
 from local.azure.providers import groups, machine_learning, registries, storage, vaults
 from local.azure.providers.common import location_of
 from local.azure.providers.compute import catalogue, marketplace
+from local.azure.providers.containers import long_running
+from local.azure.providers.containers import versions as kubernetes_versions
 from local.azure.providers.kinds import GROUP
 from local.azure.services import dispatch, registration, resource_graph, subscriptions
 from local.azure.services.authorization import assignments, checks
@@ -33,6 +35,14 @@ SKUS = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Compute/skus", re.
 FREE_NAME = re.compile(r"/subscriptions/[^/]+/providers/Microsoft\.Storage/checkNameAvailability", re.IGNORECASE)
 ML_POLL = re.compile(
     r"/subscriptions/.+/Microsoft\.MachineLearningServices/locations/[^/]+/(?:workspace|compute)OperationsStatus/(?P<id>[^/]+)"
+)
+CLUSTER_POLL = re.compile(
+    r"/subscriptions/[^/]+/providers/Microsoft\.ContainerService/locations/[^/]+/"
+    r"(?P<style>operations|operationresults)/(?P<id>[^/]+)",
+    re.IGNORECASE,
+)
+KUBERNETES = re.compile(
+    r"/subscriptions/[^/]+/providers/Microsoft\.ContainerService/locations/[^/]+/kubernetesVersions", re.IGNORECASE
 )
 FREE_REGISTRY = re.compile(
     r"/subscriptions/[^/]+/providers/Microsoft\.ContainerRegistry/checkNameAvailability", re.IGNORECASE
@@ -129,6 +139,9 @@ def _polled(world: World, request: Request, path: str) -> Answer | None:
     match, group, registry = POLL.fullmatch(path), GROUP_POLL.fullmatch(path), REGISTRY_POLL.fullmatch(path)
     if registry:
         return registries.poll(world, registry["id"], request)
+    cluster = CLUSTER_POLL.fullmatch(path)
+    if cluster:
+        return long_running.poll(world, cluster["id"], request, result=cluster["style"].lower() == "operationresults")
     learning = ML_POLL.fullmatch(path)
     if learning:
         return machine_learning.poll(world, learning["id"], request)
@@ -178,6 +191,9 @@ def _catalogue(world: World, request: Request, path: str) -> Answer | None:
         return catalogue.usages(world, usages["region"])
     if SKUS.fullmatch(path) and request.method == "GET":
         return catalogue.skus(world, _region_in(request))
+    if KUBERNETES.fullmatch(path) and request.method == "GET":
+        request.check_query()
+        return kubernetes_versions.listed(world)
     image = marketplace.VERSIONS.fullmatch(path)
     if image and request.method == "GET":
         request.check_query("$top", "$orderby")  # there is one version of each image

@@ -10,8 +10,11 @@ from local.azure.core.world import World
 from local.azure.providers import authorization, blob_containers, custom_roles, network, roles
 from local.azure.providers.common import found, group_of, shown
 from local.azure.providers.compute import machine_lists, power
+from local.azure.providers.containers import credentials
+from local.azure.providers.containers import power as cluster_power
 from local.azure.providers.kinds import (
     BLOB_SERVICE,
+    CLUSTER,
     CONTAINER,
     DATASTORE,
     DISK,
@@ -29,10 +32,17 @@ from local.azure.providers.kinds import (
 from local.azure.services import classic_metrics
 
 POWER = {action.lower(): action for action in ("start", "deallocate", "powerOff", "restart")}
+# Of a managed cluster.
+CLUSTER_ACTIONS = {
+    "start": cluster_power.start,
+    "stop": cluster_power.stop,
+    "listclusterusercredential": credentials.user_credential,
+    "listclusteradmincredential": credentials.admin_credential,
+}
 NAME = re.compile(r"\w(?:[\w.-]*\w)?")
 LONGEST_NAME = 80
 VERBS = {"PUT": PUT, "PATCH": PATCH, "GET": GET, "DELETE": DELETE}
-PARAMETERS = {"GET": ("$expand",), "POST": ("hibernate", "skipshutdown")}
+PARAMETERS = {"GET": ("$expand",), "POST": ("hibernate", "skipshutdown", "format", "server-fqdn")}
 PARAMETERS_OF = {
     ("DELETE", LOG_WORKSPACE): ("force",),
     ("DELETE", ML_WORKSPACE): ("forcetopurge",),
@@ -99,6 +109,9 @@ def _action(world: World, request: Request, rid: ResourceId) -> Answer:
             return power.change(world, machine, POWER[action], request)
         if action == "runcommand":
             return power.run_command(world, machine, request)
+    if rid.type.lower() == f"{CLUSTER}/{action}".lower() and action in CLUSTER_ACTIONS:
+        cluster = ResourceId(rid.subscription, rid.group, "Microsoft.ContainerService", ("managedClusters",), rid.names)
+        return CLUSTER_ACTIONS[action](world, cluster, request)
     raise not_simulated(f"POST {rid.type}")
 
 

@@ -8,14 +8,14 @@ from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, TENANT, World
 from local.azure.providers.compute import annotations
-from local.azure.providers.kinds import DATASTORE, GROUP, MACHINE, ML_COMPUTE, ROLE, ROLE_DEFINITION
+from local.azure.providers.kinds import DATASTORE, GROUP, MACHINE, ML_COMPUTE, POOL, ROLE, ROLE_DEFINITION
 from local.azure.services import kusto
 from local.azure.services.authorization import checks
 from local.azure.services.kusto import Row
 from local.azure.services.kusto_text import invalid
 
 # Not in the table of resources: https://learn.microsoft.com/azure/governance/resource-graph/reference/supported-tables-resources
-UNLISTED = frozenset(kind.lower() for kind in (GROUP, ROLE, ROLE_DEFINITION, ML_COMPUTE, DATASTORE))
+UNLISTED = frozenset(kind.lower() for kind in (GROUP, ROLE, ROLE_DEFINITION, ML_COMPUTE, DATASTORE, POOL))
 HEALTH = "healthresources"
 PATH = "/providers/Microsoft.ResourceGraph/resources"
 LARGEST_PAGE = 1000

@@ -8,7 +8,7 @@ from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.world import World
 from local.azure.providers.common import canonical, check_location
 from local.azure.providers.compute.hibernation import size_hibernates
-from local.azure.providers.kinds import MACHINE
+from local.azure.providers.kinds import MACHINE, SCALE_SET
 
 REGIONAL_LIMIT = 100
 FAMILY_LIMIT = 48
@@ -94,9 +94,21 @@ def _usage(
         counts = (machine["properties"].get("priority") == "Spot") is spot
         if facts and counts and machine["location"] == region and family in ("", facts["family"]):
             used += facts["vcpus"]
+    used += _in_scale_sets(world, region, family, spot=spot)
     stored = world.store.get(LIMITS, f"{region}/{name}")
     limit = int(stored["limit"]) if stored else limit
     return {"limit": limit, "unit": "Count", "currentValue": used, "name": {"value": name, "localizedValue": words}}
+
+
+def _in_scale_sets(world: World, region: str, family: str, *, spot: bool) -> int:
+    """The vCPUs of the machines of scale sets, which count against the same quotas."""
+    used = 0
+    for group in world.resources(SCALE_SET):
+        facts = world.catalogue[group["sku"]["name"]]
+        counts = (group["properties"].get("priority") == "Spot") is spot
+        if counts and group["location"] == region and family in ("", facts["family"]):
+            used += facts["vcpus"] * int(group["sku"]["capacity"])
+    return used
 
 
 def capabilities_of(world: World, size: str) -> dict[str, str]:

@@ -11,12 +11,14 @@ from typing import Any
 from local.azure.core.resource_ids import ResourceId, type_of
 from local.azure.core.store import Document
 from local.azure.providers.kinds import (
+    CLUSTER,
     DISK,
     IDENTITY,
     MACHINE,
     ML_COMPUTE,
     ML_WORKSPACE,
     NIC,
+    POOL,
     REGISTRY,
     SNAPSHOT,
     VNET,
@@ -53,6 +55,14 @@ REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
     REGISTRY: (ASSIGNS_IDENTITIES,),
     ML_WORKSPACE: (ASSIGNS_IDENTITIES,),
     ML_COMPUTE: (ASSIGNS_IDENTITIES, ("properties.properties.subnet.id", JOINS_A_SUBNET)),
+    # https://learn.microsoft.com/azure/aks/concepts-identity#azure-rbac-to-authorize-access-to-the-aks-resource and
+    # https://github.com/Azure/AKS/issues/1557 (subnet), https://github.com/Azure/AKS/issues/2139 (identities)
+    CLUSTER: (
+        ASSIGNS_IDENTITIES,
+        ("properties.identityProfile.kubeletidentity.resourceId", f"{IDENTITY}/assign/action"),
+        ("properties.agentPoolProfiles[].vnetSubnetID", JOINS_A_SUBNET),
+    ),
+    POOL: (("properties.vnetSubnetID", JOINS_A_SUBNET),),
 }
 TYPES = {kind.lower(): kind for kind in REFERENCES}
 

@@ -1,0 +1,1 @@
+"""Microsoft.ContainerService: managed clusters (AKS) and their agent pools as Azure Resource Manager shows them."""
