@@ -22,6 +22,8 @@ from activities.resources.kubernetes.node_pools import NODE_POOL
 from activities.resources.kubernetes.objects import KUBERNETES_OBJECT, KUBERNETES_SECRET
 from activities.resources.permissions import rights_suffice
 from activities.resources.pipelines import ACCESS, AGENT, POOL_ACCESS
+from activities.resources.platform.budgets import BUDGET
+from activities.resources.platform.custom_roles import CUSTOM_ROLE
 from activities.resources.platform.monitoring import ADDED_BY_AZURE, LOG_WORKSPACE
 from activities.resources.platform.registries import registry_names_are_free
 from activities.resources.platform.vaults import KEY_VAULT
@@ -59,6 +61,9 @@ API: dict[str, ResourceApi] = {
     "node_pool": NODE_POOL,
     "kubernetes_object": KUBERNETES_OBJECT,
     "kubernetes_secret": KUBERNETES_SECRET,
+    "custom_role": CUSTOM_ROLE,
+    "diagnostic_setting": arm(),
+    "budget": BUDGET,
 }
 
 

@@ -14,6 +14,9 @@ from dormouse.resources.kubernetes.objects import KUBERNETES_OBJECT, KUBERNETES_
 from dormouse.resources.network import NETWORK_INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, VIRTUAL_NETWORK
 from dormouse.resources.pipelines import PIPELINES_AGENT, POOL_ACCESS, TOKEN_ACCESS
 from dormouse.resources.plan import Plan, Resource
+from dormouse.resources.platform.budgets import BUDGET
+from dormouse.resources.platform.custom_roles import CUSTOM_ROLE
+from dormouse.resources.platform.diagnostics import DIAGNOSTIC_SETTING
 from dormouse.resources.platform.identities import USER_ASSIGNED_IDENTITY
 from dormouse.resources.platform.monitoring import (
     ACTION_GROUP,
@@ -70,6 +73,9 @@ KINDS: dict[str, ResourceKind] = {
         NODE_POOL,
         KUBERNETES_OBJECT,
         KUBERNETES_SECRET,
+        CUSTOM_ROLE,
+        DIAGNOSTIC_SETTING,
+        BUDGET,
     )
 }
 

@@ -13,6 +13,9 @@ CONTAINERS = f"{ACCOUNTS}/blobServices/containers"
 API_VERSION = "2023-05-01"
 READS = ("Microsoft.Storage/checknameavailability/read", "Microsoft.Storage/locations/asyncoperations/read")
 
+# The name in plans of an account that is the only one, or the first.
+STORAGE = "storage"
+
 ACCOUNT_BODY: dict[str, Any] = {
     "sku": {"name": "Standard_LRS"},
     "kind": "StorageV2",
@@ -25,21 +28,24 @@ ACCOUNT_BODY: dict[str, Any] = {
 }
 
 
-def storage_account(target: DeploymentTarget) -> Resource:
-    """A storage account with a globally unique name, without access by key."""
-    return in_group(target, "storage", STORAGE_ACCOUNT, account_name(target), ACCOUNT_BODY)
+def storage_account(target: DeploymentTarget, name: str = STORAGE) -> Resource:
+    """A storage account with a globally unique name, without access by key; `name` is that of the resource in its plan."""
+    return in_group(target, name, STORAGE_ACCOUNT, account_name(target, name), ACCOUNT_BODY)
 
 
-def blob_container(target: DeploymentTarget, name: str) -> Resource:
-    """A private blob container in the environment's storage account; an existing one keeps its blobs."""
-    path = f"{target.id(ACCOUNTS, account_name(target))}/blobServices/default/containers/{name}"
+def blob_container(target: DeploymentTarget, called: str, name: str = "container", account: str = STORAGE) -> Resource:
+    """A private blob container in a storage account of the environment; an existing one keeps its blobs.
+
+    `name` is that of the resource in its plan, and `account` that of the account there.
+    """
+    path = f"{target.id(ACCOUNTS, account_name(target, account))}/blobServices/default/containers/{called}"
     body = {"properties": {"publicAccess": "None"}}
-    return Resource("container", BLOB_CONTAINER.name, path, body, needs=("storage",), contained_in="storage")
+    return Resource(name, BLOB_CONTAINER.name, path, body, needs=(account,), contained_in=account)
 
 
-def account_name(target: DeploymentTarget) -> str:
-    """The name of the environment's storage account."""
-    return unique_name("st", target.environment, target.root)
+def account_name(target: DeploymentTarget, name: str = STORAGE) -> str:
+    """The name in Azure of a storage account of the environment."""
+    return unique_name("st", target.environment, target.root if name == STORAGE else f"{target.root}/{name}")
 
 
 STORAGE_ACCOUNT = ResourceKind(

@@ -56,6 +56,17 @@ def custom_role(_: str, like: Body) -> Body:
     return {"properties": _only(like["properties"], ("roleName", "description", "assignableScopes", "permissions"))}
 
 
+def action_group(_: str, like: Body) -> Body:
+    """An action group with the receivers of a recorded one, which say themselves whether they are enabled."""
+    given = {name: value for name, value in like["properties"].items() if value != []}
+    return {**_placed(like), "properties": {"groupShortName": "short", "enabled": True, **given}}
+
+
+def diagnostic_setting(_: str, like: Body) -> Body:
+    """A diagnostic setting with the destinations and the logs of a recorded one."""
+    return {"properties": {name: value for name, value in like["properties"].items() if value}}
+
+
 def _placed(like: Body) -> Body:
     return {name: like[name] for name in ("location", "tags") if like.get(name) is not None}
 

@@ -13,9 +13,11 @@ from local.azure.core.world import SUBSCRIPTION
 from local.azure.providers.common import canonical
 from local.azure.providers.kinds import (
     ACCOUNT,
+    ACTION_GROUP,
     ADDRESS,
     COMPONENT,
     CONTAINER,
+    DIAGNOSTIC_SETTING,
     DISK,
     EXTENSION,
     FIREWALL,
@@ -75,8 +77,11 @@ class Preparation:
         self.faults: list[Body] = []
 
     def put(self, path: str, body: Body) -> Answer:
-        known = versions.KNOWN.get(kind_of(path).lower(), ["2024-05-01"])
-        version = max(version for version in known if "preview" not in version)
+        kind = kind_of(path).lower()
+        known = [
+            version for version in versions.KNOWN.get(kind, ["2024-05-01"]) if version >= versions.SERVED_SINCE.get(kind, "")
+        ]
+        version = max((version for version in known if "preview" not in version), default=max(known))
         answer = self.azure.manage("PUT", f"{path}?api-version={version}", body)
         self.azure.finish()
         if answer.status >= 400:
@@ -168,6 +173,8 @@ class Preparation:
             IDENTITY: bodies.identity,
             LOG_WORKSPACE: bodies.log_workspace,
             COMPONENT: bodies.component,
+            ACTION_GROUP: bodies.action_group,
+            DIAGNOSTIC_SETTING: self._setting,
             ML_COMPUTE: self._compute,
             ML_WORKSPACE: bodies.ml_workspace,
             ROLE_DEFINITION: bodies.custom_role,
@@ -205,6 +212,14 @@ class Preparation:
 
     def _vault(self, _: str, body: Body) -> Body:
         return {**body, "properties": {"sku": {"family": "A", "name": "standard"}, "tenantId": "t", **body["properties"]}}
+
+    def _setting(self, path: str, like: Body) -> Body:
+        rid = parse(path)
+        assert rid is not None
+        self.scope(rid)
+        workspace = f"{rid.group_id}/providers/{LOG_WORKSPACE}/of-setting"
+        body = bodies.diagnostic_setting(path, like)
+        return body if body["properties"] else {"properties": {"workspaceId": workspace}}
 
     def _role(self, rid: ResourceId, like: Body) -> Body:
         self.scope(rid)

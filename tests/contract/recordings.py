@@ -41,6 +41,9 @@ SERVED = re.compile(
             r"\w+ \[rg\]/microsoft\.managedidentity/userassignedidentities(?:/\{\})?$",
             r"\w+ \[rg\]/microsoft\.operationalinsights/workspaces(?:/\{\})?$",
             r"\w+ \[(?:rg|sub)\]/microsoft\.insights/components(?:/\{\})?$",
+            r"(?:GET|PUT|DELETE) \[rg\]/microsoft\.insights/actiongroups(?:/\{\})?$",
+            r"\w+ \[res\]/microsoft\.insights/diagnosticsettings(?:/\{\})?$",
+            r"\w+ \[rg\]/microsoft\.alertsmanagement/smartdetectoralertrules(?:/\{\})?$",
         )
     ),
     re.IGNORECASE,

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.azure.core.resource_ids import ResourceId, parse
 from local.azure.core.responses import Answer
-from local.azure.providers.kinds import ACCOUNT, EXTENSION, MACHINE, NIC, ROLE
+from local.azure.providers.kinds import ACCOUNT, DIAGNOSTIC_SETTING, EXTENSION, MACHINE, NIC, ROLE
 from local.azure.providers.network import Creation
 from tests.contract import secrets
 from tests.contract.azure import Azure
@@ -235,7 +235,7 @@ def _before(prepare: Preparation, body: Any, answered: dict[str, Any]) -> dict[s
 
 def _prepare_list(prepare: Preparation, recording: Recording, answered: dict[str, Any]) -> None:
     rid = parse(recording.bare)
-    if rid is not None and rid.type.lower() == ROLE.lower():
+    if rid is not None and rid.type.lower() in (ROLE.lower(), DIAGNOSTIC_SETTING.lower()):
         prepare.scope(rid)
     parent = re.match(r"(.*/(?:virtualMachines|storageAccounts)/[^/]+)/(?!providers)", recording.bare, re.IGNORECASE)
     if parent and recording.code not in ABSENT:

@@ -26,7 +26,9 @@ RULES, ACTION_GROUPS = "microsoft.alertsManagement/smartDetectorAlertRules", "Mi
 NO_QUOTA = -1.0
 
 
-def log_workspace(target: DeploymentTarget, retention_days: int = 30, daily_quota_gb: float = NO_QUOTA) -> Resource:
+def log_workspace(
+    target: DeploymentTarget, instance: str = "", retention_days: int = 30, daily_quota_gb: float = NO_QUOTA
+) -> Resource:
     """A Log Analytics workspace; it keeps logs for so many days and takes so many GB a day (-1: without a limit).
 
     It is deleted before its group, because only its own deletion can be for good: the group's keeps it, with its name, for
@@ -38,11 +40,11 @@ def log_workspace(target: DeploymentTarget, retention_days: int = 30, daily_quot
         "workspaceCapping": {"dailyQuotaGb": daily_quota_gb},
         "features": {"disableLocalAuth": True},
     }
-    workspace = in_group(target, "logs", LOG_WORKSPACE, target.called("log"), {"properties": properties})
+    workspace = in_group(target, "logs", LOG_WORKSPACE, target.called("log", instance), {"properties": properties})
     return replace(workspace, contained_in="")
 
 
-def application_insights(target: DeploymentTarget, logs: Resource, name: str = "insights") -> Resource:
+def application_insights(target: DeploymentTarget, logs: Resource, instance: str = "") -> Resource:
     """Application Insights that keeps its data in this workspace.
 
     Without one, Azure would add a workspace in a group of its own, which has none of our tags.
@@ -50,7 +52,7 @@ def application_insights(target: DeploymentTarget, logs: Resource, name: str = "
     """
     properties = {"Application_Type": "web", "WorkspaceResourceId": logs.id, "DisableLocalAuth": True}
     body = {"kind": "web", "properties": properties}
-    component = in_group(target, name, APPLICATION_INSIGHTS, target.called("appi"), body)
+    component = in_group(target, "insights", APPLICATION_INSIGHTS, target.called("appi", instance), body)
     return replace(component, needs=(*component.needs, logs.name))
 
 

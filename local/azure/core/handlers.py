@@ -25,12 +25,15 @@ from local.azure.providers.compute import disks, extensions, machines, power, re
 from local.azure.providers.containers import clusters, pools
 from local.azure.providers.kinds import (
     ACCOUNT,
+    ACTION_GROUP,
     ADDRESS,
     BLOB_SERVICE,
+    BUDGET,
     CLUSTER,
     COMPONENT,
     CONTAINER,
     DATASTORE,
+    DIAGNOSTIC_SETTING,
     DISK,
     EXTENSION,
     FIREWALL,
@@ -45,10 +48,12 @@ from local.azure.providers.kinds import (
     REGISTRY,
     ROLE,
     ROLE_DEFINITION,
+    SMART_DETECTOR,
     SNAPSHOT,
     SUBNET,
     VNET,
 )
+from local.azure.providers.platform import alerts, budgets, diagnostics
 
 Handler = Callable[[World, ResourceId, Request], Answer]
 
@@ -110,6 +115,10 @@ PUT: dict[str, Put] = {
     DATASTORE: ml_contents.put_datastore,
     CLUSTER: clusters.put_cluster,
     POOL: pools.put_pool,
+    ACTION_GROUP: alerts.put_action_group,
+    SMART_DETECTOR: alerts.put_rule,
+    DIAGNOSTIC_SETTING: diagnostics.put,
+    BUDGET: budgets.put,
 }
 PATCH: dict[str, Handler] = {
     VNET: network.patch_tags,
@@ -129,12 +138,15 @@ GET: dict[str, Handler] = {
     ROLE_DEFINITION: lambda world, rid, _: custom_roles.get(world, rid),
     DATASTORE: lambda world, rid, _: ml_contents.get_datastore(world, rid),
     SUBNET: network.get_subnet,
+    DIAGNOSTIC_SETTING: lambda world, rid, _: diagnostics.get(world, rid),
+    BUDGET: lambda world, rid, _: budgets.get(world, rid),
     MACHINE: _machine,
     EXTENSION: _extension,
     CLUSTER: clusters.get_cluster,
     POOL: pools.get_pool,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
     **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
+    **dict.fromkeys((ACTION_GROUP, SMART_DETECTOR), _plain),
 }
 DELETE: dict[str, Handler] = {
     CONTAINER: lambda world, rid, _: blob_containers.delete_container(world, rid),
@@ -150,15 +162,21 @@ DELETE: dict[str, Handler] = {
     MACHINE: machines.delete_machine,
     CLUSTER: clusters.delete_cluster,
     POOL: pools.delete_pool,
+    BUDGET: budgets.delete,
+    DIAGNOSTIC_SETTING: lambda world, rid, _: diagnostics.delete(world, rid),
+    **dict.fromkeys((ACTION_GROUP, SMART_DETECTOR), alerts.delete),
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, EXTENSION, DISK), _delete),
 }
 LIST = frozenset(
     {VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, MACHINE, EXTENSION, DISK, CONTAINER, ROLE, KEY_VAULT}
     | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE, DATASTORE, CLUSTER, POOL}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE, DATASTORE}
+    | {ACTION_GROUP, SMART_DETECTOR}
 )
 SERVED = {kind.lower(): kind for kind in (*PUT, *GET, BLOB_SERVICE)}
 # For these, deleting a missing resource is not an error.
 FORGETTABLE = frozenset(
     {MACHINE, ACCOUNT, NIC, VNET, FIREWALL, ADDRESS, DISK, EXTENSION, KEY_VAULT}
     | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, CLUSTER}
+    | {IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ACTION_GROUP, SMART_DETECTOR}
 )

@@ -5,15 +5,21 @@ from typing import Any
 
 from local.azure.core.schema_parts import ANY, NOTHING, PART, READ_ONLY, TAGGED, Only
 from local.azure.providers.kinds import (
+    ACTION_GROUP,
+    BUDGET,
     COMPONENT,
     DATASTORE,
+    DIAGNOSTIC_SETTING,
     IDENTITY,
     LOG_WORKSPACE,
     ML_COMPUTE,
     ML_WORKSPACE,
     REGISTRY,
     ROLE_DEFINITION,
+    SMART_DETECTOR,
 )
+
+CATEGORY = dict.fromkeys(("category", "categoryGroup", "enabled", "retentionPolicy", "timeGrain"), ANY)
 
 PLATFORM: dict[str, Mapping[str, Any]] = {
     IDENTITY: TAGGED,
@@ -98,6 +104,41 @@ PLATFORM: dict[str, Mapping[str, Any]] = {
             **dict.fromkeys(("datastoreType", "credentials", "description", "tags", "properties", "subscriptionId"), ANY),
             **dict.fromkeys(("accountName", "containerName", "endpoint", "protocol", "resourceGroup"), ANY),
             "serviceDataAccessAuthIdentity": ANY,
+        },
+    },
+    ACTION_GROUP: {
+        **TAGGED,
+        "properties": {
+            **dict.fromkeys(("groupShortName", "enabled"), ANY),
+            "emailReceivers": ANY,
+            **dict.fromkeys(("smsReceivers", "webhookReceivers", "eventHubReceivers"), NOTHING),
+            **dict.fromkeys(("itsmReceivers", "azureAppPushReceivers", "automationRunbookReceivers"), NOTHING),
+            **dict.fromkeys(("voiceReceivers", "logicAppReceivers", "azureFunctionReceivers", "armRoleReceivers"), NOTHING),
+        },
+    },
+    SMART_DETECTOR: {
+        **TAGGED,
+        "properties": dict.fromkeys(
+            ("description", "state", "severity", "frequency", "detector", "scope", "actionGroups"), ANY
+        ),
+    },
+    DIAGNOSTIC_SETTING: {
+        **PART,
+        "properties": {
+            **dict.fromkeys(("workspaceId", "storageAccountId", "logAnalyticsDestinationType"), ANY),
+            "logs": [CATEGORY],
+            "metrics": [CATEGORY],
+        },
+    },
+    BUDGET: {
+        **PART,
+        "eTag": ANY,
+        "properties": {
+            "category": Only("Cost"),
+            "timeGrain": Only("Monthly"),
+            "amount": ANY,
+            "timePeriod": {"startDate": ANY, "endDate": ANY},
+            "notifications": ANY,
         },
     },
 }

@@ -10,6 +10,7 @@ from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, TENANT, World
 from local.azure.providers.common import SOFT_DELETES, VIEWS, Body, check_put, found, shown, tracked
 from local.azure.providers.kinds import COMPONENT, GROUP, LOG_WORKSPACE
+from local.azure.providers.platform.alerts import begin_detection
 
 DELETED = "deleted log workspaces"
 # https://learn.microsoft.com/azure/azure-monitor/logs/delete-workspace
@@ -111,6 +112,8 @@ def put_component(world: World, rid: ResourceId, request: Request) -> Answer:
     }
     document = {"kind": body.get("kind", "web"), "tags": {}, **tracked(rid, body, properties)}
     document["etag"] = f'"{world.fresh_guid("etag", rid.text)}"'
+    if existing is None:
+        begin_detection(world, rid)
     return Answer(200, shown(world, world.keep(document), request))
 
 

@@ -17,6 +17,7 @@ from local.azure.providers.kinds import (
     CLUSTER,
     CONTAINER,
     DATASTORE,
+    DIAGNOSTIC_SETTING,
     DISK,
     EXTENSION,
     LOCK,
@@ -29,6 +30,7 @@ from local.azure.providers.kinds import (
     ROLE_DEFINITION,
     SUBNET,
 )
+from local.azure.providers.platform import diagnostics
 from local.azure.services import classic_metrics
 
 POWER = {action.lower(): action for action in ("start", "deallocate", "powerOff", "restart")}
@@ -50,13 +52,14 @@ PARAMETERS_OF = {
     ("PUT", DATASTORE): ("skipvalidation",),
 }
 # These need no resource group to be deleted.
-OF_ANY_SCOPE = {ROLE: roles.delete, ROLE_DEFINITION: custom_roles.delete}
+OF_ANY_SCOPE = {ROLE: roles.delete, ROLE_DEFINITION: custom_roles.delete, DIAGNOSTIC_SETTING: diagnostics.delete}
 # Lists of things that are no resources of their own here.
 OTHER_LISTS = {
     LOCK: authorization.list_locks,
     ROLE_DEFINITION: authorization.list_role_definitions,
     SUBNET: network.list_subnets,
     METRIC: classic_metrics.answer,
+    DIAGNOSTIC_SETTING: diagnostics.listed,
 }
 
 

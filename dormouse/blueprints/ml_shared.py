@@ -1,0 +1,187 @@
+"""What ML workspaces share: storage, registries, logs, a vault, and who may use them; one for each stage."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from dormouse.blueprints.blueprint import Blueprint
+from dormouse.blueprints.spec import EnvironmentSpec, Part
+from dormouse.errors import Fault
+from dormouse.resources.identity import STORAGE_BLOB_DATA_CONTRIBUTOR, role_assignment_to
+from dormouse.resources.plan import Resource
+from dormouse.resources.platform.budgets import budget
+from dormouse.resources.platform.diagnostics import diagnostic_setting
+from dormouse.resources.platform.model_developers import model_developer, model_developer_role
+from dormouse.resources.platform.monitoring import NO_QUOTA, application_insights, log_workspace
+from dormouse.resources.platform.registries import ACR_PULL, ACR_PUSH, container_registry
+from dormouse.resources.platform.vaults import key_vault
+from dormouse.resources.storage import STORAGE, blob_container, storage_account
+from dormouse.resources.target import DeploymentTarget, resource_group
+from dormouse.text.doc import doc
+from dormouse.text.validators import Matching, Several
+
+# https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage
+STORAGE_BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR = "69566ab7-960f-475b-8e7c-b3118f30c6bd"
+DATA = "data"
+STAGING, HEALTHY = "staging", "healthy"
+# The services of an account that have logs of their own.
+BLOBS = "/blobServices/default"
+STAGE_TAG = "dormouse-stage"
+MOST_CONTAINERS, MOST_PEOPLE, MOST_EMAILS = 50, 50, 10
+CONTAINER = Matching(
+    r"(?=.{3,63}$)[a-z0-9](?:-?[a-z0-9])*",
+    "3 to 63 lower-case letters, digits and single hyphens, such as datasets",
+)
+OBJECT_ID = Matching(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "an object ID of Microsoft Entra in lower case, such as 0d0e5e00-0000-4000-8000-0000000000a1",
+)
+EMAIL = Matching(r"[^@\s,;]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", "an e-mail address, such as ml@contoso.com")
+PERSON = "0d0e5e00-0000-4000-8000-0000000000a1"
+
+
+def _repeated(entries: Sequence[Any]) -> str:
+    twice = sorted({str(one) for one in entries if entries.count(one) > 1})
+    return f"names {', '.join(twice)} more than once" if twice else ""
+
+
+def _registries_repeated(entries: Sequence[Any]) -> str:
+    return _repeated([one.get("name") if isinstance(one, dict) else one for one in entries])
+
+
+class Registry(Part):
+    """A container registry: `staging` for images that are to be tested, `healthy` for those that have been."""
+
+    name: Annotated[Literal["staging", "healthy"], doc("Which one.", STAGING)]
+    sku: Annotated[Literal["Basic", "Standard", "Premium"], doc("The tier; private endpoints need Premium.", "Premium")] = (
+        "Standard"
+    )
+
+
+class Logs(Part):
+    """The workspace of Log Analytics, to which everything sends its logs."""
+
+    retention_days: Annotated[int, Field(ge=30, le=730), doc("How many days logs are kept.", 90)] = 30
+    daily_quota_gb: Annotated[
+        float | None,
+        Field(ge=0.023, le=4000, allow_inf_nan=False),
+        doc("The most that is taken a day, in GB; null for no limit.", 1.0),
+    ] = None
+
+
+class Budget(Part):
+    """A monthly budget, which tells people and stops nothing."""
+
+    amount: Annotated[
+        float, Field(gt=0, le=1_000_000, allow_inf_nan=False), doc("The amount, in the currency of the bill.", 500.0)
+    ]
+    emails: Annotated[
+        tuple[Annotated[str, EMAIL], ...],
+        Several(MOST_EMAILS, _repeated),
+        doc("Who is told, besides the owners of the resource group.", ["ml@contoso.com"]),
+    ] = ()
+
+
+class MLSharedSpec(EnvironmentSpec):
+    """What the ML workspaces of one stage share: storage, registries, logs, a vault and a role for model developers."""
+
+    changeable: ClassVar[frozenset[str]] = EnvironmentSpec.changeable | {
+        "containers",
+        "registries",
+        "developers",
+        "developer_groups",
+        "logs",
+        "budget",
+    }
+
+    blueprint: Annotated[Literal["ml-shared"], doc("The blueprint.", "ml-shared")]
+    stage: Annotated[Literal["dev", "int", "pro"], doc("The stage, which is in names and tags.", "dev")]
+    containers: Annotated[
+        tuple[Annotated[str, CONTAINER], ...],
+        Several(MOST_CONTAINERS, _repeated),
+        doc("The blob containers of the storage account for data.", ["datasets", "metrics", "initial-networks"]),
+    ] = ("datasets",)
+    registries: Annotated[
+        tuple[Registry, ...],
+        Several(2, _registries_repeated),
+        doc("The container registries.", [{"name": STAGING}, {"name": HEALTHY, "sku": "Premium"}]),
+    ] = (Registry(name="staging"), Registry(name="healthy"))
+    developers: Annotated[
+        tuple[Annotated[str, OBJECT_ID], ...],
+        Several(MOST_PEOPLE, _repeated),
+        doc("The model developers: the object IDs of users in Microsoft Entra.", [PERSON]),
+    ] = ()
+    developer_groups: Annotated[
+        tuple[Annotated[str, OBJECT_ID], ...],
+        Several(MOST_PEOPLE, _repeated),
+        doc("The groups whose members are model developers: their object IDs.", []),
+    ] = ()
+    logs: Annotated[Logs, doc("The logs.", {"retention_days": 90})] = Logs()
+    budget: Annotated[Budget | None, doc("The monthly budget; null for none.", {"amount": 500.0})] = None
+
+    def misfits(self) -> Sequence[Fault]:
+        """The faults of principals that are users and groups at once."""
+        both = sorted({*self.developers} & {*self.developer_groups})
+        detail = "also names {one}, which is in developers"
+        return [*super().misfits(), *(Fault("/developer_groups", detail.format(one=one)) for one in both)]
+
+
+def ml_shared(spec: MLSharedSpec, target: DeploymentTarget) -> Sequence[Resource]:
+    """Everything that workspaces share, and the rights of the people who work in them."""
+    logs = log_workspace(target, spec.stage, spec.logs.retention_days, spec.logs.daily_quota_gb or NO_QUOTA)
+    vault, storage, data = key_vault(target), storage_account(target), storage_account(target, DATA)
+    registries: dict[str, Resource] = {one.name: container_registry(target, one.name, one.sku) for one in spec.registries}
+    logged = [
+        diagnostic_setting(vault, logs),
+        *(diagnostic_setting(account, logs, BLOBS) for account in (storage, data)),
+        *(diagnostic_setting(registry, logs) for registry in registries.values()),
+    ]
+    resources = [
+        model_developer_role(target, spec.stage),  # first, so that it is deleted last
+        resource_group(target),
+        storage,
+        data,
+        *(blob_container(target, called, f"container-{called}", DATA) for called in spec.containers),
+        *registries.values(),
+        logs,
+        application_insights(target, logs, spec.stage),
+        vault,
+        *logged,
+        *([budget(target, spec.budget.amount, spec.budget.emails)] if spec.budget else []),
+        *_people(spec, target, {STORAGE: storage, DATA: data, **registries}),
+    ]
+    return [_of_stage(one, spec.stage) for one in resources]
+
+
+def _people(spec: MLSharedSpec, target: DeploymentTarget, on: Mapping[str, Resource]) -> Iterator[Resource]:
+    """The roles of developers: each by its scope, so that none allows more than one needs.
+
+    Jobs of identity-based workspaces read and write the workspaces' account with the rights of the person:
+    https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
+    """
+    roles = [
+        (STORAGE, "blobs", STORAGE_BLOB_DATA_CONTRIBUTOR),
+        (STORAGE, "files", STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR),
+        (DATA, "blobs", STORAGE_BLOB_DATA_READER),
+        (STAGING, "push", ACR_PUSH),
+        (HEALTHY, "pull", ACR_PULL),
+    ]
+    people = [(one, "User") for one in spec.developers] + [(one, "Group") for one in spec.developer_groups]
+    for principal, kind in people:
+        yield model_developer(target, principal, kind)
+        for place, word, role in roles:
+            if place in on:
+                name = f"{place}-{word}-{principal}"
+                yield role_assignment_to(target, name, role, principal, kind, on=on[place])
+
+
+def _of_stage(resource: Resource, stage: str) -> Resource:
+    """The resource with a tag for the stage, if it has tags."""
+    tags = resource.body.get("tags")
+    return replace(resource, body={**resource.body, "tags": {**tags, STAGE_TAG: stage}}) if tags else resource
+
+
+BLUEPRINT = Blueprint("ml-shared", MLSharedSpec, ml_shared)

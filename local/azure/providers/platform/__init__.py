@@ -1,0 +1,1 @@
+"""Alerts, diagnostic settings and budgets."""
