@@ -109,7 +109,7 @@ def settled(task: Any) -> Orchestration[Any]:
 
 def poll(
     context: Context,
-    begin: Activity[Any],
+    begin: Activity[Answer | Checked],
     request: Any,
     *,
     ask: Activity[Any] = poll_operation,

@@ -21,9 +21,9 @@ Check = Callable[[Plan, Sequence[Resource], Cloud], Awaitable[Sequence[Refusal]]
 
 @dataclass(frozen=True, slots=True)
 class ProbeApi:
-    """The health check of a resource from inside: how it begins, and the results in the body of its last response.
+    """The health check of a resource: how it begins, and the results in the body of its last response.
 
-    One that a single request answers has its results at once.
+    One that Azure answers at once has its results when it has begun.
     """
 
     begin: Callable[[Resource, Cloud], Awaitable[Answer | Checked]]

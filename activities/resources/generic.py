@@ -141,7 +141,7 @@ async def detach_resources(request: DetachRequest, cloud: Cloud) -> Answer:
 
 
 async def begin_probe(request: Resource, cloud: Cloud) -> Answer | Checked:
-    """Start the health check of a resource from inside, or make one that a single request answers."""
+    """Start the health check of a resource, or make it if it is one question to Azure."""
     probe = api_of(request).probe
     return await probe.begin(request, cloud) if probe else Done()
 

@@ -1,12 +1,15 @@
 """Requests for role assignments."""
 
+from typing import Any
+
 from activities.resources.api import ResourceApi
 from activities.resources.arm import delete_by_id, get_by_id
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.kubernetes.access import own_principal
+from dormouse.cloud.sdk_errors import list_all
 from dormouse.environments.answers import Answer, Done, Pending, Refused
 from dormouse.environments.requests import PutRequest
-from dormouse.resources.identity import CONTROL_PLANE, OTHER_PRINCIPAL, assignment_id, principal_in
+from dormouse.resources.identity import CONTROL_PLANE, OTHER_PRINCIPAL, assignment_id, condition_in, principal_in
 from dormouse.resources.kinds import Observed
 from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Resource
@@ -34,6 +37,8 @@ async def put_role_assignment(request: PutRequest, cloud: Cloud) -> Answer:
         "principalId": principal,
         "principalType": settings.get("principal_type", "ServicePrincipal"),
     }
+    condition = condition_in(settings, request.outputs)
+    properties |= {"condition": condition, "conditionVersion": "2.0"} if condition else {}
     create = cloud.authorization.role_assignments.create
     answer = await cloud.put(create, scope, name_of(identifier), {"properties": properties})
     refused = answer.refusal.code if isinstance(answer, Refused) else ""
@@ -49,14 +54,42 @@ async def put_role_assignment(request: PutRequest, cloud: Cloud) -> Answer:
 
 
 async def get_role_assignment(resource: Resource, cloud: Cloud) -> Observed | None:
-    """The role assignment, or None; `outdated` if it is to an earlier identity of its resource than the present one."""
+    """The role assignment, or None; `outdated` if it is to an earlier identity of its resource than the present one.
+
+    An equal one that an Azure service has made is as good: Azure refuses a second one.
+    """
     found = await get_by_id(resource, cloud)
     owner = Resource("", resource.settings.get("of_kind", ""), resource.settings.get("of", ""))
-    if found is None or not owner.id or not resource.body:
+    if not owner.id or (found is not None and not resource.body):
         return found
-    observed = await get_by_id(owner, cloud)
-    now = principal_in(kind_of(owner).outputs(observed)) if observed else ""
+    now = await principal_of(owner, cloud)
+    if found is None:
+        return await _equal(resource, now, cloud) if now else None
     return {**found, "outdated": found["properties"]["principalId"] != now}
+
+
+async def principal_of(owner: Resource, cloud: Cloud) -> str:
+    """The object ID of the identity that a resource is or has; "" if it does not exist."""
+    observed = await get_by_id(owner, cloud)
+    return principal_in(kind_of(owner).outputs(observed)) if observed else ""
+
+
+async def roles_at(scope: str, principal: str, cloud: Cloud) -> list[Any]:
+    """The role assignments of a principal at a scope and above it.
+
+    https://learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest
+    """
+    listed = cloud.authorization.role_assignments.list_for_scope(scope, filter=f"atScope() and assignedTo('{principal}')")
+    return list(await list_all(listed))
+
+
+async def _equal(resource: Resource, principal: str, cloud: Cloud) -> Observed | None:
+    """The assignment of the same role at the same scope to the same principal."""
+    scope, role = resource.settings["scope"].lower(), name_of(resource.settings["role"])
+    for one in await roles_at(resource.settings["scope"], principal, cloud):
+        if name_of(str(one.role_definition_id)) == role and str(one.scope).lower() == scope:
+            return {"id": str(one.id)}
+    return None
 
 
 ROLE_ASSIGNMENT = ResourceApi(put_role_assignment, get_role_assignment, delete_by_id)

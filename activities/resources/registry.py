@@ -16,10 +16,13 @@ from activities.resources.compute import MACHINE_EXTENSION, VIRTUAL_MACHINE
 from activities.resources.hub_users import HUB_USERS
 from activities.resources.identity import ROLE_ASSIGNMENT
 from activities.resources.keyvault import GENERATED_SECRET, PASSWORD
-from activities.resources.kubernetes.clusters import CLUSTER
+from activities.resources.kubernetes.clusters import MANAGED_CLUSTER
 from activities.resources.kubernetes.images import IMPORTED_IMAGE
 from activities.resources.kubernetes.node_pools import NODE_POOL
 from activities.resources.kubernetes.objects import KUBERNETES_OBJECT, KUBERNETES_SECRET
+from activities.resources.ml.clusters import CLUSTER
+from activities.resources.ml.datastores import DATASTORE
+from activities.resources.ml.workspaces import IMAGE_BUILD, WORKSPACE
 from activities.resources.permissions import rights_suffice
 from activities.resources.pipelines import ACCESS, AGENT, POOL_ACCESS
 from activities.resources.platform.budgets import BUDGET
@@ -57,13 +60,17 @@ API: dict[str, ResourceApi] = {
     "action_group": ADDED_BY_AZURE,
     "generated_secret": GENERATED_SECRET,
     "imported_image": IMPORTED_IMAGE,
-    "managed_cluster": CLUSTER,
+    "managed_cluster": MANAGED_CLUSTER,
     "node_pool": NODE_POOL,
     "kubernetes_object": KUBERNETES_OBJECT,
     "kubernetes_secret": KUBERNETES_SECRET,
     "custom_role": CUSTOM_ROLE,
     "diagnostic_setting": arm(),
     "budget": BUDGET,
+    "ml_workspace": WORKSPACE,
+    "ml_datastore": DATASTORE,
+    "ml_cluster": CLUSTER,
+    "ml_image_build": IMAGE_BUILD,
 }
 
 

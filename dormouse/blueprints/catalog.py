@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dormouse.blueprints import build_agent, data_science, ml_shared, runner_cluster, workstation
+from dormouse.blueprints import build_agent, data_science, ml_shared, ml_workspace, runner_cluster, workstation
 from dormouse.blueprints.blueprint import Blueprint
 from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import BlueprintNotFound
@@ -13,7 +13,15 @@ from dormouse.resources.plan import Plan
 from dormouse.resources.target import DeploymentTarget
 
 BLUEPRINTS: dict[str, Blueprint[Any]] = {
-    each.BLUEPRINT.name: each.BLUEPRINT for each in (workstation, data_science, build_agent, ml_shared, runner_cluster)
+    each.name: each
+    for each in (
+        workstation.BLUEPRINT,
+        data_science.BLUEPRINT,
+        build_agent.BLUEPRINT,
+        ml_shared.BLUEPRINT,
+        ml_workspace.BLUEPRINT,
+        runner_cluster.BLUEPRINT,
+    )
 }
 
 

@@ -1,5 +1,6 @@
 """Role assignments of managed identities."""
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 OTHER_PRINCIPAL = "RoleAssignmentUpdateNotPermitted"
 # The principal of an assignment to the identity of the control plane, which only that knows.
 CONTROL_PLANE = "control-plane"
+NAMED_OUTPUT = re.compile(r"\{(?P<resource>[\w-]+)\.(?P<output>\w+)\}")
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage
 STORAGE_BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 
@@ -30,17 +32,27 @@ def role_assignment(target: DeploymentTarget, name: str, role: str, *, of: Resou
 
 
 def role_assignment_at(
-    target: DeploymentTarget, name: str, role: str, *, of: Resource, scope: str, needs: tuple[str, ...] = ()
+    target: DeploymentTarget,
+    name: str,
+    role: str,
+    *,
+    of: Resource,
+    scope: str,
+    needs: tuple[str, ...] = (),
+    condition: str = "",
 ) -> Resource:
     """The assignment of a role at a scope outside the environment to the identity of a resource in it.
 
     `role` is the GUID of a built-in or custom role. The name of the assignment follows from scope, resource and role, so
-    that it is found, and deleted by itself, after the identity is gone. One to an earlier identity is replaced.
+    that it is found, and deleted by itself, after the identity is gone. One to an earlier identity is replaced. The
+    `condition` may name outputs of what it needs: `{workspace.workspace_id}`.
     """
     settings = {"scope": scope, "role": role_id(target, role), "principal_of": of.name, "of": of.id, "of_kind": of.kind}
+    settings |= {"condition": condition} if condition else {}
     identifier = assignment_id(scope, of.id, settings["role"])
+    read = needs if condition else ()
     body = {"properties": {"roleDefinitionId": settings["role"]}}  # without a body, it would not be compared
-    return Resource(name, ROLE_ASSIGNMENT.name, identifier, body, settings, needs=(of.name, *needs), reads=(of.name,))
+    return Resource(name, ROLE_ASSIGNMENT.name, identifier, body, settings, needs=(of.name, *needs), reads=(of.name, *read))
 
 
 def role_assignment_to(
@@ -55,6 +67,11 @@ def role_assignment_to(
 def role_assignment_to_control_plane(target: DeploymentTarget, name: str, role: str, *, on: Resource) -> Resource:
     """The assignment of a role on a resource to the identity of the control plane itself."""
     return role_assignment_to(target, name, role, CONTROL_PLANE, "ServicePrincipal", on=on)
+
+
+def condition_in(settings: Mapping[str, str], outputs: Mapping[str, Mapping[str, str]]) -> str:
+    """The condition of a role assignment with the outputs that it names, or ""; raises KeyError for one that is missing."""
+    return NAMED_OUTPUT.sub(lambda found: outputs[found["resource"]][found["output"]], settings.get("condition", ""))
 
 
 def with_user_identity(machine: Resource, identifier: str) -> Resource:

@@ -6,6 +6,9 @@ from typing import Any
 
 from dormouse.resources.features import GuestSetup
 
+# The settings of a resource that is deleted when a later plan of its environment does not name it.
+WITHDRAWN = {"withdrawn": "true"}
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:

@@ -11,6 +11,10 @@ from dormouse.resources.kubernetes.clusters import MANAGED_CLUSTER
 from dormouse.resources.kubernetes.images import IMPORTED_IMAGE
 from dormouse.resources.kubernetes.node_pools import NODE_POOL
 from dormouse.resources.kubernetes.objects import KUBERNETES_OBJECT, KUBERNETES_SECRET
+from dormouse.resources.ml.clusters import ML_CLUSTER
+from dormouse.resources.ml.datastores import ML_DATASTORE
+from dormouse.resources.ml.image_builds import ML_IMAGE_BUILD
+from dormouse.resources.ml.workspaces import ML_WORKSPACE
 from dormouse.resources.network import NETWORK_INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, VIRTUAL_NETWORK
 from dormouse.resources.pipelines import PIPELINES_AGENT, POOL_ACCESS, TOKEN_ACCESS
 from dormouse.resources.plan import Plan, Resource
@@ -76,6 +80,10 @@ KINDS: dict[str, ResourceKind] = {
         CUSTOM_ROLE,
         DIAGNOSTIC_SETTING,
         BUDGET,
+        ML_WORKSPACE,
+        ML_DATASTORE,
+        ML_CLUSTER,
+        ML_IMAGE_BUILD,
     )
 }
 

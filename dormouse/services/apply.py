@@ -79,6 +79,9 @@ async def desired_state_of(name: str, body: Mapping[str, Any], address: str, con
     operation = operation_id_of(context, name, Verb.PROVISION)
     outputs = await outputs_of_parents(parents, dependencies)
     place = target_of(dependencies.settings, name, operation, record.resources if record else (), outputs)
+    unfit = BLUEPRINTS[spec.blueprint].unsuitable(spec, place)
+    if unfit:
+        raise InvalidSpec([*before.faults, *unfit])
     placement = _placement_of(spec, record)
     plan = plan_for(spec.placed(placement), place)
     if record is None:

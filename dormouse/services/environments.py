@@ -16,8 +16,7 @@ from dormouse.lifecycle import State, Verb, require, satisfied
 from dormouse.resources.compute.machines import key_of, machine_ids
 from dormouse.resources.keyvault import USERNAME, is_secret
 from dormouse.resources.naming import name_of
-from dormouse.resources.plan import Resource
-from dormouse.resources.registry import kind_of
+from dormouse.resources.plan import WITHDRAWN, Resource
 from dormouse.services.apply import (
     DesiredState,
     alternatives_of,
@@ -84,14 +83,14 @@ async def apply(
     new = None if desired.record else record
     was_ready = desired.record is not None and desired.record.ready
     others = alternatives_of(desired, caller, now)
-    obsolete = tuple(one for one in record.resources if one.superseded and _is_obsolete(one))
+    obsolete = tuple(one for one in record.resources if _is_obsolete(one))
     request = Provision(desired.plan, record, new is not None, was_ready, desired.placement, others, obsolete)
     return await start(context, operation, provision_environment, request, new=new, seen=desired.record)
 
 
 def _is_obsolete(resource: Resource) -> bool:
-    """Whether a resource that only earlier plans have named goes once the present plan is built."""
-    return USERNAME in resource.settings or kind_of(resource).replaced
+    """Whether a resource that only earlier plans have named is deleted now; any other goes with its environment."""
+    return resource.superseded and (USERNAME in resource.settings or resource.settings.items() >= WITHDRAWN.items())
 
 
 async def show(name: str, context: Context) -> EnvironmentView:

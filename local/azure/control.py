@@ -62,6 +62,9 @@ PUT    /durations              {"share"}: from now on every operation takes as l
 DELETE /durations              durations are drawn again
 PUT    /network-cards          {"created"}: how new ones are created: "at once", "polled" (ready, with an operation) or "slowly"
 DELETE /network-cards          as often each way as recorded
+POST   /ml/runs                {"compute", "name"?, "nodes"?, "seconds"?, "ago"?}: a user submits a run to a cluster of Azure ML; {"workspace",
+                               "kind"?, "status"?}: one that names no cluster, such as a pipeline
+POST   /ml/runs/end            {"id", "status"?}: it ends now, cancelled or with another status
 PUT    /metrics/without        {"id"}: Azure Monitor omits this machine from its responses
 """
 
@@ -72,6 +75,7 @@ from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.world import World
 from local.azure.providers.compute import annotations, spot
+from local.azure.providers.ml import runs
 from local.azure.services.tables import rows
 from local.azure.vms import control, estate_loader
 from local.azure.vms.control import machine_of
@@ -204,4 +208,5 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     **control.HANDLERS,
     **checkpoints.HANDLERS,
     ("PUT", "signals"): _signals,
+    **runs.HANDLERS,
 }

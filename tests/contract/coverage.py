@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from local.azure.core import handlers
-from local.azure.providers.kinds import GROUP, KEY_VAULT, LOCK, MACHINE, ROLE, ROLE_DEFINITION, SUBNET
+from local.azure.providers.kinds import GROUP, KEY_VAULT, LOCK, MACHINE, ML_COMPUTE, ML_JOB, ROLE, ROLE_DEFINITION, SUBNET
 from local.azure.services.arm import kind_of
 from local.azure.services.dispatch import POWER
 from tests.contract import asked
@@ -40,6 +40,7 @@ OTHERS = {
     "Resource Graph": ("POST",),
     "Microsoft.Compute usages": ("GET",),
     "Microsoft.Compute skus": ("GET",),
+    "Microsoft.MachineLearningServices usages": ("GET",),
     "Microsoft.Storage checkNameAvailability": ("POST",),
     "Microsoft.ContainerRegistry checkNameAvailability": ("POST",),
     "Subscriptions, tenants, regions, providers, tags": ("GET",),
@@ -47,6 +48,9 @@ OTHERS = {
     LOCK: ("LIST",),
     ROLE_DEFINITION: ("LIST",),
     SUBNET: ("LIST",),
+    ML_JOB: ("LIST",),
+    f"{ML_COMPUTE}/listNodes": ("POST",),
+    "Metrics of ML workspaces": ("POST",),
     "Metrics of machines": ("POST",),
     "Metrics of one machine": ("GET",),
     "Key Vault secrets": ("GET", "PUT", "PATCH", "DELETE", "POST"),

@@ -16,7 +16,8 @@ from dormouse.environments.answers import Answer, Done, Pending, Refused
 from dormouse.environments.requests import PowerRequest, PutRequest
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.lifecycle import Verb
-from dormouse.resources.kubernetes.clusters import API_VERSION, MANAGED_CLUSTER, SYSTEM_POOL
+from dormouse.resources.kubernetes.clusters import API_VERSION, SYSTEM_POOL
+from dormouse.resources.kubernetes.clusters import MANAGED_CLUSTER as KIND
 from dormouse.resources.plan import Plan, Resource
 
 VERSIONS = "/subscriptions/{subscription}/providers/Microsoft.ContainerService/locations/{region}/kubernetesVersions"
@@ -83,7 +84,7 @@ async def versions_are_offered(plan: Plan, absent: Sequence[Resource], cloud: Cl
     asked = {
         one.name: one.body["properties"]["kubernetesVersion"]
         for one in absent
-        if one.kind == MANAGED_CLUSTER.name and "kubernetesVersion" in one.body["properties"]
+        if one.kind == KIND.name and "kubernetesVersion" in one.body["properties"]
     }
     if not asked:
         return []
@@ -112,7 +113,7 @@ def versions_in(body: Mapping[str, Any]) -> list[str]:
     return sorted(found, key=lambda version: [int(part) for part in version.split(".") if part.isdigit()])
 
 
-CLUSTER = ResourceApi(
+MANAGED_CLUSTER = ResourceApi(
     put_cluster,
     get_by_id,
     delete_by_id,

@@ -16,7 +16,7 @@ from dormouse.resources.kinds import (
 )
 from dormouse.resources.kubernetes.clusters import API_VERSION, CLUSTERS
 from dormouse.resources.naming import name_of
-from dormouse.resources.plan import Resource
+from dormouse.resources.plan import WITHDRAWN, Resource
 
 POOLS = f"{CLUSTERS}/agentPools"
 TAINT_KEY, TAINT_VALUE = "sku", "gpu"
@@ -67,6 +67,7 @@ def gpu_pool(cluster: Resource, pool: GpuPool, subnet: str) -> Resource:
         "most": str(pool.most),
         "surge": str(pool.surge),
         "probe_image": pool.probe_image,
+        **WITHDRAWN,
         "namespace": cluster.settings["namespace"],
         **{key: value for key, value in cluster.settings.items() if key == "private"},
     }
@@ -149,6 +150,5 @@ NODE_POOL = ResourceKind(
     needs_power=True,
     probed=lambda resource: not resource.superseded,
     suspends=True,
-    replaced=True,
     actions=("Microsoft.Network/virtualNetworks/subnets/join/action",),
 )

@@ -28,8 +28,15 @@ def container_registry(target: DeploymentTarget, name: str = "registry", sku: st
 
 
 def registry_outputs(observed: Observed) -> Outputs:
-    """The `id` of a registry, and the `login_server` to which images are pushed."""
-    return {"id": str(observed["id"]), "login_server": str(observed["properties"].get("loginServer", ""))}
+    """The `id` of a registry, its `sku`, the `login_server` to which images are pushed, and whether that is `public`."""
+    properties = observed["properties"]
+    public = properties.get("publicNetworkAccess", "Enabled") == "Enabled"
+    return {
+        "id": str(observed["id"]),
+        "sku": str((observed.get("sku") or {}).get("name", "")),
+        "login_server": str(properties.get("loginServer", "")),
+        "public": str(public).lower(),
+    }
 
 
 def _drift(resource: Resource, observed: Observed) -> Change:

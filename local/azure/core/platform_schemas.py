@@ -80,7 +80,11 @@ PLATFORM: dict[str, Mapping[str, Any]] = {
             "allowPublicAccessWhenBehindVnet": Only(False),
             "hbiWorkspace": Only(False),
             "v1LegacyMode": Only(False),
-            "managedNetwork": {"isolationMode": Only("Disabled")},
+            "managedNetwork": {
+                "isolationMode": Only("Disabled", "AllowInternetOutbound", "AllowOnlyApprovedOutbound"),
+                "outboundRules": ANY,
+            },
+            "provisionNetworkNow": ANY,
         },
     },
     ML_COMPUTE: {

@@ -46,6 +46,7 @@ DATA_DISK = {
     "managedDisk": {"id": ANY, "storageAccountType": ANY},
 }
 AUTOMATIC = {"automaticallyApprove": ANY}
+ASSIGNED = ("roleDefinitionId", "principalId", "principalType", "description", "condition", "conditionVersion")
 MACHINE_PROPERTIES: dict[str, Any] = {
     **READ_ONLY,
     "hardwareProfile": {"vmSize": ANY, "vmSizeProperties": {"vCPUsAvailable": ANY, "vCPUsPerCore": ANY}},
@@ -148,7 +149,7 @@ ASKED: dict[str, Mapping[str, Any]] = {
             **dict.fromkeys(("enableAutomaticUpgrade", "forceUpdateTag", "suppressFailures"), ANY),
         },
     },
-    ROLE: {**PART, "properties": dict.fromkeys(("roleDefinitionId", "principalId", "principalType", "description"), ANY)},
+    ROLE: {**PART, "properties": dict.fromkeys(ASSIGNED, ANY)},
     KEY_VAULT: {
         **TAGGED,
         "properties": {

@@ -6,9 +6,11 @@ from local.azure.core.request_schemas import check
 from local.azure.core.requests import Request
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.responses import Answer, Refused
+from local.azure.core.store import Document
 from local.azure.core.world import World, visible
 from local.azure.providers.common import (
     GATEWAY,
+    Body,
     absent,
     group_of,
     live_group_of,
@@ -39,6 +41,14 @@ def put_container(world: World, rid: ResourceId, request: Request) -> Answer:
         raise Refused(409, "StorageAccountIsNotProvisioned", text)
     existing = world.resource(rid.text)
     asked = {name: value for name, value in (body.get("properties") or {}).items() if value is not None}
+    document = keep(world, rid.text, asked)
+    public = {name: value for name, value in document["properties"].items() if name in ANSWERED}
+    answered = {"id": rid.text, "name": rid.name, "type": CONTAINER, **({"properties": public} if asked else {})}
+    return Answer(200 if existing else 201, answered, {"ETag": document["etag"]})
+
+
+def keep(world: World, identifier: str, asked: Body) -> Document:
+    """Store a container with these properties, and the others as they are for a new one."""
     now = world.seconds()
     properties = {
         "deleted": False,
@@ -54,11 +64,9 @@ def put_container(world: World, rid: ResourceId, request: Request) -> Answer:
         "hasImmutabilityPolicy": False,
         "hasLegalHold": False,
     }
-    etag = f'"0x{world.guid("container", rid.text, str(now)).replace("-", "")[:15].upper()}"'
-    world.keep({"id": rid.text, "name": rid.name, "type": CONTAINER, "etag": etag, "properties": properties})
-    public = {name: value for name, value in properties.items() if name in ANSWERED}
-    answered = {"id": rid.text, "name": rid.name, "type": CONTAINER, **({"properties": public} if asked else {})}
-    return Answer(200 if existing else 201, answered, {"ETag": etag})
+    etag = f'"0x{world.guid("container", identifier, str(now)).replace("-", "")[:15].upper()}"'
+    name = identifier.rpartition("/")[2]
+    return world.keep({"id": identifier, "name": name, "type": CONTAINER, "etag": etag, "properties": properties})
 
 
 def get_container(world: World, rid: ResourceId) -> Answer:

@@ -9,6 +9,7 @@ from local.azure.core.store import Document
 from local.azure.core.world import TENANT, World
 from local.azure.providers.common import VIEWS, check_put, found, shown, tracked
 from local.azure.providers.kinds import IDENTITY
+from local.azure.providers.roles import new_principal
 
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
 NAME = re.compile(r"[a-zA-Z0-9][\w-]{2,127}")
@@ -28,7 +29,7 @@ def put_identity(world: World, rid: ResourceId, request: Request) -> Answer:
     known = existing["properties"] if existing else {}
     properties = {
         "tenantId": TENANT,
-        "principalId": known.get("principalId") or world.fresh_guid("principal", rid.text),
+        "principalId": known.get("principalId") or new_principal(world, rid.text),
         "clientId": known.get("clientId") or world.fresh_guid("client", rid.text),
     }
     document = shown(world, world.keep({"tags": {}, **tracked(rid, body, properties)}), request)

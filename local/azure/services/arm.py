@@ -9,12 +9,13 @@ from local.azure.core.resource_ids import parse
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.throttling import policy_of
 from local.azure.core.world import SUBSCRIPTION, World
-from local.azure.providers import groups, machine_learning, registries, storage, vaults
+from local.azure.providers import groups, registries, storage, vaults
 from local.azure.providers.common import location_of
 from local.azure.providers.compute import catalogue, marketplace
 from local.azure.providers.containers import long_running
 from local.azure.providers.containers import versions as kubernetes_versions
 from local.azure.providers.kinds import GROUP
+from local.azure.providers.ml import quotas, workspaces
 from local.azure.services import dispatch, registration, resource_graph, subscriptions
 from local.azure.services.authorization import assignments, checks
 from local.azure.services.dispatch import canonical
@@ -144,7 +145,7 @@ def _polled(world: World, request: Request, path: str) -> Answer | None:
         return long_running.poll(world, cluster["id"], request, result=cluster["style"].lower() == "operationresults")
     learning = ML_POLL.fullmatch(path)
     if learning:
-        return machine_learning.poll(world, learning["id"], request)
+        return workspaces.poll(world, learning["id"], request)
     if group:
         return groups.poll(world, group["token"], request)
     if match is None:
@@ -189,6 +190,10 @@ def _catalogue(world: World, request: Request, path: str) -> Answer | None:
     if usages and request.method == "GET":
         request.check_query()
         return catalogue.usages(world, usages["region"])
+    learning = quotas.PATH.fullmatch(path)
+    if learning and request.method == "GET":
+        request.check_query()
+        return quotas.usages(world, learning["region"])
     if SKUS.fullmatch(path) and request.method == "GET":
         return catalogue.skus(world, _region_in(request))
     if KUBERNETES.fullmatch(path) and request.method == "GET":

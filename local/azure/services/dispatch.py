@@ -25,11 +25,13 @@ from local.azure.providers.kinds import (
     MACHINE,
     METRIC,
     ML_COMPUTE,
+    ML_JOB,
     ML_WORKSPACE,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
 )
+from local.azure.providers.ml import runs
 from local.azure.providers.platform import diagnostics
 from local.azure.services import classic_metrics
 
@@ -59,6 +61,7 @@ OTHER_LISTS = {
     ROLE_DEFINITION: authorization.list_role_definitions,
     SUBNET: network.list_subnets,
     METRIC: classic_metrics.answer,
+    ML_JOB: runs.list_jobs,
     DIAGNOSTIC_SETTING: diagnostics.listed,
 }
 
@@ -115,6 +118,8 @@ def _action(world: World, request: Request, rid: ResourceId) -> Answer:
     if rid.type.lower() == f"{CLUSTER}/{action}".lower() and action in CLUSTER_ACTIONS:
         cluster = ResourceId(rid.subscription, rid.group, "Microsoft.ContainerService", ("managedClusters",), rid.names)
         return CLUSTER_ACTIONS[action](world, cluster, request)
+    if rid.type.lower() == f"{ML_COMPUTE}/listNodes".lower() and len(rid.names) == len(rid.types) - 1:
+        return runs.list_nodes(world, ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names))
     raise not_simulated(f"POST {rid.type}")
 
 

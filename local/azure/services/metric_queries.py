@@ -87,6 +87,8 @@ METRICS = {
         Metric("Disk Write Bytes", "disk_write_bytes_per_second", "Bytes", "total", "Bytes written to disk during monitoring period"),
     )
 }  # fmt: skip
+# The metrics of each type, by their names in lower case.
+TABLES: dict[str, dict[str, Metric]] = {NAMESPACE: METRICS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +146,12 @@ def question_of(world: World, query: Mapping[str, str], *, aligned: bool) -> Que
 
 def _metrics(namespace: str, names: str) -> list[Metric]:
     provider, _, kind = namespace.partition("/")
-    ours = namespace.lower() == NAMESPACE
-    valid = [*(metric.name for metric in METRICS.values()), *OTHERS] if ours else []
+    table = TABLES.get(namespace.lower(), {})
+    ours, others = bool(table), OTHERS if namespace.lower() == NAMESPACE else []
+    valid = [*(metric.name for metric in table.values()), *others]
     found = []
     for name in names.split(","):
-        metric = METRICS.get(name.strip().lower())
+        metric = table.get(name.strip().lower())
         if ours and metric is not None:
             found.append(metric)
             continue

@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-import pytest
-
 from tests.support import ROOT, AzureSide, ControlPlane
 
 SPEC: dict[str, Any] = json.loads((ROOT / "examples" / "runner-cluster.json").read_text())

@@ -9,7 +9,7 @@ import pytest
 from local.azure.core.responses import Answer
 from local.azure.core.world import SUBSCRIPTION
 from local.azure.providers.kinds import ACCOUNT, KEY_VAULT, ROLE
-from local.azure.providers.machine_learning import AZURE_AI_ADMINISTRATOR, HELD
+from local.azure.providers.ml.workspaces import AZURE_AI_ADMINISTRATOR, HELD
 from tests.contract.azure import Azure
 from tests.contract.preparation import Preparation
 
@@ -87,7 +87,10 @@ def test_the_name_of_a_deleted_workspace_is_reserved(workspace: Azure, how: str)
     if how == "deleted":
         prepare.make(VAULT)
         assert put(workspace).body["error"]["message"] == HELD
-        workspace.manage("DELETE", f"{WORKSPACE}?{VERSION}&forceToPurge=true")
+        assert workspace.manage("DELETE", f"{WORKSPACE}?{VERSION}&forceToPurge=true").status == 202
+        assert put(workspace).body["error"]["message"] == HELD
+        workspace.finish()
+        assert workspace.manage("DELETE", f"{WORKSPACE}?{VERSION}&forceToPurge=true").status == 204
         assert put(workspace).status == 202
     else:
         assert put(workspace).body["error"]["message"] == HELD
@@ -111,8 +114,42 @@ def test_a_workspace_needs_storage_and_a_vault_that_exist(azure: Azure, wrong: d
 
 def test_what_isolates_data_is_decided_when_a_workspace_is_created(workspace: Azure) -> None:
     assert put(workspace, enableDataIsolation=True).status == 400
-    changed = workspace.manage("PATCH", f"{WORKSPACE}?{VERSION}", {"properties": {"imageBuildCompute": "cpu"}})
-    assert changed.body["properties"]["imageBuildCompute"] == "cpu"
+
+
+def test_images_are_built_on_a_compute_that_exists(workspace: Azure) -> None:
+    build = {"properties": {"imageBuildCompute": "gpus"}}
+    refused = workspace.manage("PATCH", f"{WORKSPACE}?{VERSION}", build)
+    assert refused.body["error"]["code"] == "ImageBuildComputeNotValid"
+    assert put(workspace, imageBuildCompute="gpus").body["error"]["code"] == "ImageBuildComputeNotValid"
+    cluster(workspace)
+    workspace.finish()
+    assert workspace.manage("PATCH", f"{WORKSPACE}?{VERSION}", build).body["properties"]["imageBuildCompute"] == "gpus"
+
+
+def test_a_workspace_with_isolated_data_has_containers_and_a_role_in_its_storage_which_stay(azure: Azure) -> None:
+    assert put(azure, enableDataIsolation=True).status == 202
+    azure.finish()
+    shown = azure.manage("GET", f"{WORKSPACE}?{VERSION}").body
+    guid, principal = shown["properties"]["workspaceId"], shown["identity"]["principalId"]
+    path = f"{STORAGE}/blobServices/default/containers?api-version=2023-05-01"
+    names = [one["name"] for one in azure.manage("GET", path).body["value"]]
+    assert names == [f"{guid}-azureml", f"{guid}-azureml-blobstore"]
+    held = [one["properties"] for one in azure.world.resources(ROLE) if one["properties"]["principalId"] == principal]
+    assert {one["scope"]: guid in (one["condition"] or "") for one in held} == {GROUP: False, STORAGE: True}
+    azure.manage("DELETE", f"{WORKSPACE}?{VERSION}&forceToPurge=true")
+    azure.finish()
+    assert len(azure.manage("GET", path).body["value"]) == len(names)
+
+
+@pytest.mark.parametrize("mode", ["Disabled", "AllowInternetOutbound"])
+def test_hosts_are_approved_only_where_nothing_else_is_reached(azure: Azure, mode: str) -> None:
+    rules = {"pypi": {"type": "FQDN", "destination": "pypi.org"}}
+    assert put(azure, managedNetwork={"isolationMode": mode, "outboundRules": rules}).status == 400
+    allowed = {"isolationMode": "AllowOnlyApprovedOutbound", "outboundRules": rules}
+    assert put(azure, managedNetwork=allowed, provisionNetworkNow=True).status == 202
+    azure.finish()
+    network = azure.manage("GET", f"{WORKSPACE}?{VERSION}").body["properties"]["managedNetwork"]
+    assert (network["isolationMode"], network["status"]["status"]) == ("AllowOnlyApprovedOutbound", "Active")
 
 
 def test_only_the_scale_of_a_cluster_can_be_changed(workspace: Azure) -> None:

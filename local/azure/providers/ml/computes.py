@@ -1,4 +1,4 @@
-"""Microsoft.MachineLearningServices: the clusters and datastores of a workspace. Nothing here is recorded.
+"""Clusters of a workspace (AmlCompute). Nothing here is recorded.
 
 Bodies follow the client of API version 2025-12-01 in azure-ai-ml, and
 https://learn.microsoft.com/azure/machine-learning/how-to-create-attach-compute-cluster.
@@ -14,15 +14,14 @@ from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.store import Document
 from local.azure.core.world import TENANT, World
 from local.azure.providers.common import Body, found, shown, tracked
-from local.azure.providers.kinds import DATASTORE, ML_COMPUTE
-from local.azure.providers.machine_learning import begun
+from local.azure.providers.kinds import ML_COMPUTE
+from local.azure.providers.ml import nodes, quotas
+from local.azure.providers.ml.workspaces import begun, workspace_of
 from local.azure.providers.roles import new_principal
 
 CLUSTER_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{1,22}[a-zA-Z0-9]")
-DATASTORE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}")
 STATUS = "computeOperationsStatus"
 FIXED = ("vmSize", "vmPriority", "osType", "subnet", "enableNodePublicIp", "remoteLoginPortPublicAccess")
-FIXED_IN_DATASTORES = ("accountName", "containerName", "endpoint", "protocol", "serviceDataAccessAuthIdentity")
 NO_NODES = dict.fromkeys(
     (f"{state}NodeCount" for state in ("idle", "running", "preparing", "unusable", "leaving", "preempted")), 0
 )
@@ -31,13 +30,18 @@ NO_NODES = dict.fromkeys(
 def put_compute(world: World, rid: ResourceId, request: Request) -> Answer:
     """Begin to create a cluster, or to change the scale of one; everything else of it is fixed."""
     body = request.json()
-    workspace = _workspace(world, rid)
+    workspace = workspace_of(world, rid)
     check(ML_COMPUTE, body)
     given = body["properties"]
     if given.get("computeType") != "AmlCompute":
         raise not_simulated(f"a compute of the type {given.get('computeType')}")
     existing = world.resource(rid.text)
     _check_cluster(rid, given["properties"], existing)
+    if existing:
+        nodes.nodes_of(world, existing)
+    else:
+        inner = given["properties"]
+        quotas.check_creation(world, workspace["location"], inner["vmSize"], inner.get("vmPriority", "Dedicated"))
     now = world.text()
     known: Body = existing["properties"] if existing else {"createdOn": now}
     document = existing or {**tracked(rid, {"location": workspace["location"], **body}, {}), "tags": body.get("tags") or {}}
@@ -58,6 +62,8 @@ def put_compute(world: World, rid: ResourceId, request: Request) -> Answer:
         "properties": _cluster(given["properties"], (known.get("properties") or {}), now),
     }
     url = begun(world, world.keep(document), request, "PUT", "ml compute put", STATUS)
+    if not existing:
+        nodes.begin(world, rid.text)
     headers = {"Azure-AsyncOperation": f"{url}&service=new"}
     return Answer(200 if existing else 201, shown(world, document, request), headers)
 
@@ -69,6 +75,7 @@ def patch_compute(world: World, rid: ResourceId, request: Request) -> Answer:
     inner = ((body.get("properties") or {}).get("properties")) or {}
     if set(inner) - {"scaleSettings"}:
         raise Refused(400, "BadRequest", "Only scaleSettings of a compute cluster can be updated.")
+    nodes.nodes_of(world, compute)
     settings = compute["properties"]["properties"]
     changed = {**settings, "scaleSettings": {**settings["scaleSettings"], **inner.get("scaleSettings", {})}}
     properties = {**compute["properties"], "properties": changed, "provisioningState": "Updating"}
@@ -79,7 +86,7 @@ def patch_compute(world: World, rid: ResourceId, request: Request) -> Answer:
 
 def delete_compute(world: World, rid: ResourceId, request: Request) -> Answer:
     """Begin to delete a cluster with its nodes; the caller must say that the nodes go, too."""
-    _workspace(world, rid, "delete")
+    workspace_of(world, rid, "delete")
     if world.resource(rid.text) is None:
         return Answer(204)
     compute = found(world, rid)
@@ -95,59 +102,6 @@ def _put(world: World, operation: Document) -> None:
     compute = world.resource(operation["resource"])
     if compute is not None:
         world.keep({**compute, "properties": {**compute["properties"], "provisioningState": operation["status"]}})
-
-
-def put_datastore(world: World, rid: ResourceId, request: Request) -> Answer:
-    """Register a datastore, or change one, at once; where its data is and who reads it are fixed."""
-    body = request.json()
-    _workspace(world, rid)
-    check(DATASTORE, body)
-    given, existing = body["properties"], world.resource(rid.text)
-    if not DATASTORE_NAME.fullmatch(rid.name):
-        raise Refused(400, "UserError", f"The datastore name {rid.name} is invalid.")
-    if given.get("datastoreType") != "AzureBlob" or (given.get("credentials") or {}).get("credentialsType") != "None":
-        raise not_simulated("a datastore that is not a blob container without credentials")
-    for name in FIXED_IN_DATASTORES if existing else ():
-        if given.get(name) != (existing or {})["properties"].get(name):
-            raise Refused(400, "UserError", f"The property {name} of a datastore cannot be changed.")
-    properties = {"isDefault": False, "description": None, "tags": {}, "properties": {}, **given}
-    world.keep({"id": rid.text, "name": rid.name, "type": DATASTORE, "properties": properties})
-    return Answer(200 if existing else 201, _datastore(world, rid))
-
-
-def get_datastore(world: World, rid: ResourceId) -> Answer:
-    """A datastore."""
-    _workspace(world, rid)
-    if world.resource(rid.text) is None:
-        raise Refused(404, "UserError", f"No datastore with the name {rid.name} was found.")
-    return Answer(200, _datastore(world, rid))
-
-
-def delete_datastore(world: World, rid: ResourceId) -> Answer:
-    """Remove a datastore, at once; the data stays."""
-    _workspace(world, rid)
-    if world.resource(rid.text) is None:
-        return Answer(204)
-    world.forget(rid.text)
-    return Answer(200)
-
-
-def _datastore(world: World, rid: ResourceId) -> Document:
-    document = world.resource(rid.text) or {}
-    return {name: document[name] for name in ("id", "name", "type", "properties")}
-
-
-def _workspace(world: World, rid: ResourceId, verb: str = "write") -> Document:
-    above = rid.parent
-    workspace = world.resource(above.text) if above else None
-    if workspace is None:
-        child = "/".join(rid.types)
-        text = (
-            f"Failed to perform '{verb}' on resource(s) of type '{child}', because the parent resource "
-            f"'{above.text if above else ''}' could not be found."
-        )
-        raise Refused(404, "ParentResourceNotFound", text, headers={"x-ms-failure-cause": "gateway"})
-    return workspace
 
 
 def _check_cluster(rid: ResourceId, given: Body, existing: Document | None) -> None:

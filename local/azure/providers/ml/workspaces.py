@@ -1,10 +1,9 @@
-"""Microsoft.MachineLearningServices: workspaces, and their soft delete. What is in them is in `ml_contents.py`.
+"""Microsoft.MachineLearningServices: workspaces, and their soft delete. What is in them has modules of its own.
 
 https://learn.microsoft.com/azure/machine-learning/concept-soft-delete: a deleted workspace keeps its name for 14 days.
 """
 
 import re
-import uuid
 from typing import Any
 
 from local.azure.core import operations
@@ -15,14 +14,14 @@ from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, TENANT, World
 from local.azure.providers.common import SOFT_DELETES, Body, authorship, check_put, found, shown, tracked
-from local.azure.providers.kinds import ACCOUNT, ML_WORKSPACE, ROLE
+from local.azure.providers.kinds import ACCOUNT, ML_WORKSPACE
+from local.azure.providers.ml import outside
 from local.azure.providers.roles import new_principal
 
 DELETED = "deleted ml workspaces"
 KEPT_FOR = 14 * 86400.0
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
 NAME = re.compile(r"[a-zA-Z0-9][\w-]{2,32}")
-NAMESPACE = uuid.UUID("8c7a4c1e-9f0b-5b52-8f6d-2f5b8f7f0a66")
 # https://learn.microsoft.com/azure/machine-learning/how-to-assign-roles: the role that a workspace gives to its identity
 AZURE_AI_ADMINISTRATOR = "b78c5d69-af96-48a3-bf8d-a8b4d589de94"
 HELD = "Soft-deleted workspace exists. Please purge or recover it. https://aka.ms/wsoftdelete"
@@ -44,7 +43,8 @@ def put_workspace(world: World, rid: ResourceId, request: Request) -> Answer:
     document["identity"] = existing["identity"] if existing else _identity(world, rid, body["identity"])
     document["properties"] = {**_properties(world, rid, body, existing), "provisioningState": state}
     document["systemData"] = authorship(world, existing, world.zulu())
-    return _begun(world, world.keep(document), request, "PUT", "ml workspace put")
+    now = bool((body.get("properties") or {}).get("provisionNetworkNow"))
+    return _begun(world, world.keep(document), request, "PUT", "ml workspace put", provisions=now)
 
 
 def patch_workspace(world: World, rid: ResourceId, request: Request) -> Answer:
@@ -53,6 +53,7 @@ def patch_workspace(world: World, rid: ResourceId, request: Request) -> Answer:
     check(ML_WORKSPACE, body)
     given = {name: value for name, value in (body.get("properties") or {}).items() if value is not None}
     _check_create_only(given, workspace)
+    _check_builder(world, rid, given)
     changed = {**workspace, "properties": {**workspace["properties"], **given}}
     changed |= {"tags": body["tags"]} if "tags" in body else {}
     return Answer(200, shown(world, world.keep(changed), request))
@@ -66,11 +67,24 @@ def delete_workspace(world: World, rid: ResourceId, request: Request) -> Answer:
     purge = request.query.get("forceToPurge", "false").lower() == "true"
     workspace = world.resource(rid.text)
     if workspace is None:
-        if purge:
-            world.store.delete(DELETED, rid.text)
-        return Answer(204)
+        return _purged(world, rid, request) if purge else Answer(204)
     gone = world.keep({**workspace, "properties": {**workspace["properties"], "provisioningState": "Deleting"}})
     return _begun(world, gone, request, "DELETE", "ml workspace deleted", purge=purge)
+
+
+def _purged(world: World, rid: ResourceId, request: Request) -> Answer:
+    """Begin to purge a soft-deleted workspace; that it takes as long as a deletion is assumed."""
+    held = world.store.get(DELETED, rid.text)
+    if held is None or held["_until"] <= world.seconds():
+        return Answer(204)
+    gone = {"id": rid.text, "type": ML_WORKSPACE, "location": held["location"]}
+    return _begun(world, gone, request, "DELETE", "ml workspace purged", purge=True)
+
+
+@operations.finisher("ml workspace purged")
+def _forgotten(world: World, operation: Document) -> None:
+    if operation["status"] != "Failed":
+        world.store.delete(DELETED, operation["resource"])
 
 
 def poll(world: World, identifier: str, request: Request) -> Answer:
@@ -92,7 +106,7 @@ def begun(world: World, document: Document, request: Request, verb: str, effect:
         world,
         effect,
         document["id"],
-        f"{verb} {document['type']}",
+        "ml managed network" if more.get("provisions") else f"{verb} {document['type']}",
         request=(verb, document["id"]),
         provider="Microsoft.MachineLearningServices",
         **more,
@@ -101,16 +115,32 @@ def begun(world: World, document: Document, request: Request, verb: str, effect:
     return f"{request.base}{place}/{style}/{operation['id']}?api-version={request.version}"
 
 
-def _begun(world: World, document: Document, request: Request, verb: str, effect: str, *, purge: bool = False) -> Answer:
-    url = begun(world, document, request, verb, effect, "workspaceOperationsStatus", purge=purge)
+def _begun(
+    world: World,
+    document: Document,
+    request: Request,
+    verb: str,
+    effect: str,
+    *,
+    purge: bool = False,
+    provisions: bool = False,
+) -> Answer:
+    more = {"purge": purge, "provisions": provisions}
+    url = begun(world, document, request, verb, effect, "workspaceOperationsStatus", **more)
     return Answer(202, None, {"Azure-AsyncOperation": f"{url}&type=async", "Location": f"{url}&type=location"})
 
 
 @operations.finisher("ml workspace put")
 def _put(world: World, operation: Document) -> None:
     workspace = world.resource(operation["resource"])
-    if workspace is not None:
-        world.keep({**workspace, "properties": {**workspace["properties"], "provisioningState": operation["status"]}})
+    if workspace is None:
+        return
+    properties = {**workspace["properties"], "provisioningState": operation["status"]}
+    network = properties["managedNetwork"]
+    if operation["provisions"] and operation["status"] == "Succeeded":
+        properties["managedNetwork"] = {**network, "status": {"status": "Active", "sparkReady": False}}
+    world.keep({**workspace, "properties": properties})
+    outside.make(world, workspace)
 
 
 @operations.finisher("ml workspace deleted")
@@ -125,7 +155,21 @@ def _deleted(world: World, operation: Document) -> None:
 
 def hold(world: World, workspace: Document) -> None:
     """Reserve the name of a workspace that is deleted, also with its group."""
-    world.store.put(DELETED, workspace["id"], {"_until": world.seconds() + KEPT_FOR})
+    world.store.put(DELETED, workspace["id"], {"_until": world.seconds() + KEPT_FOR, "location": workspace["location"]})
+
+
+def workspace_of(world: World, rid: ResourceId, verb: str = "write") -> Document:
+    """The workspace that a resource is in; raises Refused if there is none."""
+    above = rid.parent
+    workspace = world.resource(above.text) if above else None
+    if workspace is None:
+        child = "/".join(rid.types)
+        text = (
+            f"Failed to perform '{verb}' on resource(s) of type '{child}', because the parent resource "
+            f"'{above.text if above else ''}' could not be found."
+        )
+        raise Refused(404, "ParentResourceNotFound", text, headers={"x-ms-failure-cause": "gateway"})
+    return workspace
 
 
 SOFT_DELETES[ML_WORKSPACE] = hold
@@ -147,7 +191,29 @@ def _check(world: World, rid: ResourceId, body: Body, existing: Document | None)
     # https://learn.microsoft.com/azure/machine-learning/concept-workspace#associated-resources
     if account.get("type") == ACCOUNT and account["properties"].get("isHnsEnabled"):
         raise Refused(400, "ValidationError", "Storage accounts with a hierarchical namespace are not supported.")
+    _check_network(given)
+    _check_builder(world, rid, given)
     _check_create_only(given, existing)
+
+
+def _check_network(given: Body) -> None:
+    """Hosts can be approved only where nothing else may be reached.
+
+    https://learn.microsoft.com/azure/machine-learning/how-to-managed-network; the code is assumed.
+    """
+    network = given.get("managedNetwork") or {}
+    hosts = [name for name, rule in (network.get("outboundRules") or {}).items() if rule.get("type") == "FQDN"]
+    if hosts and network.get("isolationMode") != "AllowOnlyApprovedOutbound":
+        text = f"The FQDN outbound rule {hosts[0]} is not supported with the isolation mode {network.get('isolationMode')}."
+        raise Refused(400, "ValidationError", text)
+
+
+def _check_builder(world: World, rid: ResourceId, given: Body) -> None:
+    """Images are built on a compute of the workspace. https://github.com/MicrosoftDocs/azure-docs/issues/123350"""
+    name = given.get("imageBuildCompute")
+    if name and world.resource(f"{rid.text}/computes/{name}") is None:
+        text = f"The image build compute {name} is not valid: the workspace has no compute of this name."
+        raise Refused(400, "ImageBuildComputeNotValid", text)
 
 
 def _check_create_only(given: Body, existing: Document | None) -> None:
@@ -163,13 +229,18 @@ def _identity(world: World, rid: ResourceId, given: Body) -> Body:
         assigned = {one: (world.resource(one) or {}).get("properties", {}) for one in given["userAssignedIdentities"]}
         return {"type": given["type"], "userAssignedIdentities": assigned}
     principal = new_principal(world, rid.text)
-    scope = rid.group_id
-    guid = str(uuid.uuid5(NAMESPACE, f"{scope}|{principal}"))
-    role = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{AZURE_AI_ADMINISTRATOR}"
-    properties = {"roleDefinitionId": role, "principalId": principal, "principalType": "ServicePrincipal", "scope": scope}
-    document = {"id": f"{scope}/providers/{ROLE}/{guid}", "name": guid, "type": ROLE, "properties": properties}
-    world.keep({**document, "_effective": world.seconds()})
+    outside.assign(world, AZURE_AI_ADMINISTRATOR, principal, rid.group_id)
     return {"type": "SystemAssigned", "principalId": principal, "tenantId": TENANT}
+
+
+def _network(given: Body) -> Body:
+    mode = given.get("isolationMode", "Disabled")
+    more = {name: given[name] for name in ("outboundRules", "status") if given.get(name)}
+    return {
+        "changeableIsolationModes": ["AllowInternetOutbound", "AllowOnlyApprovedOutbound"],
+        "isolationMode": mode,
+        **more,
+    }
 
 
 def _properties(world: World, rid: ResourceId, body: Body, existing: Document | None) -> Body:
@@ -188,10 +259,7 @@ def _properties(world: World, rid: ResourceId, body: Body, existing: Document | 
         "tenantId": TENANT,
         "imageBuildCompute": given.get("imageBuildCompute"),
         "provisioningState": "Creating",
-        "managedNetwork": {
-            "changeableIsolationModes": ["AllowInternetOutbound", "AllowOnlyApprovedOutbound"],
-            "isolationMode": "Disabled",
-        },
+        "managedNetwork": _network(given.get("managedNetwork") or known.get("managedNetwork") or {}),
         "allowRoleAssignmentOnRG": True,
         "v1LegacyMode": False,
         "softDeleteEnabled": False,

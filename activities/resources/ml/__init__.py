@@ -1,0 +1,1 @@
+"""Requests for Azure Machine Learning: workspaces, datastores, clusters, and roles on what they share."""

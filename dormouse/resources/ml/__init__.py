@@ -1,0 +1,1 @@
+"""Azure Machine Learning: workspaces, the datastores and clusters in them, and who may use what they share."""

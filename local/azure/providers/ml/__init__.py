@@ -1,0 +1,1 @@
+"""Microsoft.MachineLearningServices: workspaces, and the clusters and datastores in them."""
