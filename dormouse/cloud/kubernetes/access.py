@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # The application of AKS in every tenant. https://learn.microsoft.com/azure/aks/kubelogin-authentication
 SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
-SERVER = re.compile(r"^\s*server:\s*[\"']?(?P<url>https://[^\s\"']+)", re.MULTILINE)
-AUTHORITY = re.compile(r"^\s*certificate-authority-data:\s*[\"']?(?P<data>[A-Za-z0-9+/=]+)", re.MULTILINE)
+SERVER = re.compile(r"^\s*server:[ \t]*[\"']?(?P<url>https://[^\s\"']+)", re.MULTILINE)
+AUTHORITY = re.compile(r"^\s*certificate-authority-data:[ \t]*[\"']?(?P<data>[A-Za-z0-9+/=]+)", re.MULTILINE)
 UNREADABLE = "Azure returned a kubeconfig without the address of the API server or its certificate authority."
 
 

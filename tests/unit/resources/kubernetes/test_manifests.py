@@ -82,7 +82,7 @@ class Management(BaseHTTPRequestHandler):
     answer = ""
     asked: list[str]
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that the library calls
+    def do_GET(self) -> None:
         type(self).asked.append(f"{self.path} {self.headers['Authorization']}")
         self.send_response(200)
         self.end_headers()
