@@ -71,7 +71,7 @@ ALREADY = "managed cluster is in Provisioning State(Succeeded) and Power State({
 )
 def test_a_cluster_that_is_so_already_is_done(verb: Verb, message: str, done: bool) -> None:
     """AK-7: Azure refuses to stop what is stopped."""
-    refusal = (400, {"code": "OperationNotAllowed", "message": message}, {})
+    refusal: tuple[int, Any, dict[str, str]] = (400, {"code": "OperationNotAllowed", "message": message}, {})
     azure = Azure({"Tables": {"value": []}}, {f"{PATH}/{verb}": refusal})
     resource = CLUSTER.recorded()
     resource.settings.pop("environment", None)
