@@ -17,7 +17,11 @@ from local.azure.core.requests import Request
 from local.azure.core.responses import JSON, Answer, Refused, not_simulated
 from local.azure.core.store import Store
 from local.azure.core.world import TENANT, World
+from local.azure.kubernetes import clusters as kubernetes_clusters
+from local.azure.kubernetes.api import server as kubernetes
+from local.azure.kubernetes.api.statuses import Unreachable
 from local.azure.providers import vaults
+from local.azure.providers.containers import credentials
 from local.azure.services import arm, cloud_metadata, key_vault, metrics, pipelines, prices, service_principals, webhooks
 from local.azure.services.blobs import service as blobs
 from local.azure.services.tables import service as tables
@@ -36,7 +40,8 @@ HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION = (
 )
 DIRECTORY = "graph.localhost"  # Microsoft Graph, which is not simulated: clients of it get a 501
 DEVOPS = "devops.localhost"
-NAMES = (DIRECTORY, DEVOPS, MANAGEMENT, VAULT, TABLES, BLOBS, HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION)
+CLUSTERS = credentials.HOST  # the API servers of all clusters, each below a path of its own
+NAMES = (CLUSTERS, DIRECTORY, DEVOPS, MANAGEMENT, VAULT, TABLES, BLOBS, HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION)
 SERVICES: dict[str, Callable[[World, Request], Answer]] = {
     MANAGEMENT: arm.answer,
     VAULT: key_vault.answer,
@@ -45,11 +50,13 @@ SERVICES: dict[str, Callable[[World, Request], Answer]] = {
     HOOKS: webhooks.answer,
     DEVOPS: pipelines.answer,
     SIMULATION: control.answer,
+    CLUSTERS: kubernetes.answer,
 }
 AUDIENCE = "api://dormouse"
+PAUSE_OF_WATCHES = 0.2  # of real time: nothing is sent in between
 LARGEST_REQUEST = 16 * 2**20
 METRICS = "metrics.localhost"  # each region has a host name below it
-SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS, HOOKS, DEVOPS)
+SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS, HOOKS, DEVOPS, CLUSTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +127,21 @@ class SimulatedAzure:
         )
         operations.settle(self.world)
         build_agents.settle(self.world)
+        kubernetes_clusters.settle(self.world)
         if self._matching_fault("drop", name, request) and received.transport is not None:
             received.transport.abort()
             return web.Response(status=500)
         slow = self._matching_fault("slow", name, request)
         if slow:
             await self.world.clock.sleep(slow.seconds)
-        said = self.answered(name, request)
+        if name == CLUSTERS and kubernetes.is_watch(request):
+            await asyncio.sleep(PAUSE_OF_WATCHES)
+        try:
+            said = self.answered(name, request)
+        except Unreachable:
+            if received.transport is not None:
+                received.transport.abort()
+            return web.Response(status=500)
         if self._matching_fault("lose", name, request) and received.transport is not None:
             received.transport.abort()
         headers = {"x-ms-request-id": self.world.fresh_guid("request"), **said.headers}

@@ -8,7 +8,8 @@ from local.azure.core.store import Document
 from local.azure.core.world import World
 
 Object = dict[str, Any]
-SHELF, CLUSTERS = "kubernetes objects", "kubernetes clusters"
+SHELF, CLUSTERS, GONE = "kubernetes objects", "kubernetes clusters", "kubernetes deletions"
+MOST_GONE = 200
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 # What belongs to no namespace.
 CLUSTER_WIDE = frozenset({"namespaces", "nodes"})
@@ -37,6 +38,11 @@ class Server:
         self.uid = str(cluster["properties"]["resourceUID"])
 
     @property
+    def version(self) -> str:
+        """The version of Kubernetes, as 1.35.5."""
+        return str(self.cluster["properties"]["currentKubernetesVersion"])
+
+    @property
     def record(self) -> Document:
         """What is kept of the server itself: its revision, and when it has to act next."""
         return self.world.store.get(CLUSTERS, self.uid) or {"revision": 0, "due": None, "id": self.cluster["id"]}
@@ -61,15 +67,38 @@ class Server:
         namespace = "" if plural in CLUSTER_WIDE else str(meta.get("namespace", ""))
         before = self.get(plural, namespace, meta["name"])
         if before is None:
+            meta["_made"] = revision
             meta |= {"uid": self._uid(plural, namespace, meta["name"], revision), "creationTimestamp": self.time()}
         meta["resourceVersion"] = str(revision)
         found = {"apiVersion": version, "kind": kind, **written, "metadata": meta}
         return self.world.store.put(SHELF, self._key(plural, namespace, meta["name"]), found)
 
     def remove(self, plural: str, namespace: str, name: str) -> None:
-        """Remove an object, if it is there."""
-        self._next()
+        """Remove an object, if it is there; for a while, watches are told so."""
+        known = self.get(plural, namespace, name)
+        if known is None:
+            return
+        revision = self._next()
         self.world.store.delete(SHELF, self._key(plural, namespace, name))
+        told = (self.world.store.get(GONE, self.uid) or {"deletions": []})["deletions"]
+        last = {**known, "metadata": {**known["metadata"], "resourceVersion": str(revision)}}
+        told = [*told, {"plural": plural, "object": last}][-MOST_GONE:]
+        self.world.store.put(GONE, self.uid, {"deletions": told})
+
+    def gone(self, plural: str, namespace: str = "") -> list[Object]:
+        """The objects of a kind that were removed lately, with the revision of their removal."""
+        told = (self.world.store.get(GONE, self.uid) or {"deletions": []})["deletions"]
+        found = [one["object"] for one in told if one["plural"] == plural]
+        return [one for one in found if namespace in ("", one["metadata"].get("namespace", ""))]
+
+    def update(self, plural: str, found: Object) -> bool:
+        """Write an object if it differs from what is kept; returns whether it does."""
+        meta = found["metadata"]
+        known = self.get(plural, meta.get("namespace", ""), meta["name"])
+        if known is not None and known == found:
+            return False
+        self.write(plural, found)
+        return True
 
     def owned(self, plural: str, owner: Object) -> list[Object]:
         """The objects of a kind that an object owns."""
@@ -125,6 +154,12 @@ class Server:
         return f"{self.uid}/{plural}/{'' if plural in CLUSTER_WIDE else namespace}/{name}"
 
 
+def shown(found: Object) -> Object:
+    """An object as callers see it, without what only the simulation knows."""
+    meta = {name: value for name, value in found["metadata"].items() if not name.startswith("_")}
+    return {**{name: value for name, value in found.items() if not name.startswith("_")}, "metadata": meta}
+
+
 def open_cluster(world: World, cluster: Document) -> None:
     """Give a new cluster its namespaces; one that has them is left alone."""
     server = Server(world, cluster, world.seconds())
@@ -143,7 +178,8 @@ def close_cluster(world: World, cluster: Document) -> None:
     for key, _ in world.store.items(SHELF):
         if key.startswith(f"{uid}/"):
             world.store.delete(SHELF, key)
-    world.store.delete(CLUSTERS, uid)
+    for shelf in (CLUSTERS, GONE):
+        world.store.delete(shelf, uid)
 
 
 def servers(world: World) -> Iterator[tuple[str, Document]]:

@@ -10,7 +10,7 @@ from local.azure.core.world import World
 from local.azure.providers import authorization, blob_containers, custom_roles, network, roles
 from local.azure.providers.common import found, group_of, shown
 from local.azure.providers.compute import machine_lists, power
-from local.azure.providers.containers import credentials
+from local.azure.providers.containers import credentials, images
 from local.azure.providers.containers import power as cluster_power
 from local.azure.providers.kinds import (
     BLOB_SERVICE,
@@ -27,6 +27,7 @@ from local.azure.providers.kinds import (
     ML_COMPUTE,
     ML_JOB,
     ML_WORKSPACE,
+    REGISTRY,
     ROLE,
     ROLE_DEFINITION,
     SUBNET,
@@ -36,6 +37,7 @@ from local.azure.providers.platform import diagnostics
 from local.azure.services import classic_metrics
 
 POWER = {action.lower(): action for action in ("start", "deallocate", "powerOff", "restart")}
+REGISTRY_PARTS = ("Microsoft.ContainerRegistry", ("registries",))
 # Of a managed cluster.
 CLUSTER_ACTIONS = {
     "start": cluster_power.start,
@@ -120,6 +122,8 @@ def _action(world: World, request: Request, rid: ResourceId) -> Answer:
         return CLUSTER_ACTIONS[action](world, cluster, request)
     if rid.type.lower() == f"{ML_COMPUTE}/listNodes".lower() and len(rid.names) == len(rid.types) - 1:
         return runs.list_nodes(world, ResourceId(rid.subscription, rid.group, rid.provider, rid.types[:-1], rid.names))
+    if rid.type.lower() == f"{REGISTRY}/importImage".lower():
+        return images.import_image(world, ResourceId(rid.subscription, rid.group, *REGISTRY_PARTS, rid.names), request)
     raise not_simulated(f"POST {rid.type}")
 
 
