@@ -26,6 +26,7 @@ SECONDS, CONNECT_SECONDS = 15.0, 5.0
 OK, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, TOO_MANY, FIRST_ERROR, FIRST_SERVER_ERROR = (
     *(200, 401, 403, 404, 409, 429, 400, 500),
 )
+NOT_IMPLEMENTED = 501
 REASONS = {
     UNAUTHORIZED: RefusalReason.FORBIDDEN,
     FORBIDDEN: RefusalReason.FORBIDDEN,
@@ -133,7 +134,7 @@ class KubernetesApi:
                 said = ApiResponse(response.status, (await response.read()).decode(errors="replace"))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise CloudUnavailable(f"The API server did not answer ({type(error).__name__}); retry later.") from error
-        if said.status == TOO_MANY or said.status >= FIRST_SERVER_ERROR:
+        if said.status == TOO_MANY or (said.status >= FIRST_SERVER_ERROR and said.status != NOT_IMPLEMENTED):
             raise CloudUnavailable(f"The API server is temporarily unavailable (HTTP {said.status}); retry later.")
         return said
 

@@ -110,10 +110,15 @@ class Guest:
             "HUB_USERS": "there" if up and (self._inside.get("hub") or {}).get("accounts") else "missing",
             "DRIVER": "installed" if driver else "missing",
             "GPU": f"{self._gpu()}, 570.211.01, 4096 MiB",
-            "CONTAINER": containers.said(self._world, self._machine, installed=share > 0.5 and bool(self._disks(share))),
+            "CONTAINER": self.container(),
             **self._hub(share, gpus=self._gpus() if driver else 0),
             **self._build_agent(share, up=up),
         }
+
+    def container(self) -> str:
+        """What the check of the container says that the machine runs."""
+        share = self._setup_share(self._world.seconds()) if self.is_up() else 0.0
+        return containers.said(self._world, self._machine, installed=share > 0.5 and bool(self._disks(share)))
 
     def set_up_at(self) -> float:
         """When the first setup is finished; infinity while it waits for the driver."""
