@@ -120,8 +120,9 @@ class ResourceKind:
     `rotatable`: it is a secret that can be renewed. `snapshots`: a snapshot of it can be kept. `login_secrets` names the
     secrets with the passwords of a resource. `scripted_field`: it is put by a script inside the machine that contains it,
     whose output says what came of it, and follows this field of specs ("": it is put by a request to Azure). `public_name`:
-    its name is part of a public endpoint, so that Azure rejects reserved words in it. `actions`: the rights that it needs
-    besides reading, writing and deleting.
+    its name is part of a public endpoint, so that Azure rejects reserved words in it. `rest`: the
+    seconds between the end of a stop and the next start. `still_billed` names what is billed while it is stopped, beside
+    disks, IP addresses and storage ("": nothing). `actions`: the rights that it needs besides reading, writing and deleting.
     """
 
     name: str
@@ -152,6 +153,8 @@ class ResourceKind:
     login_secrets: Callable[[Resource], Sequence[str]] = lambda resource: ()
     scripted_field: str = ""
     public_name: bool = False
+    rest: float = 0.0
+    still_billed: str = ""
     actions: tuple[str, ...] = ()
 
     @property

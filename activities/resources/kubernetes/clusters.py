@@ -6,16 +6,16 @@ from typing import Any
 from activities.resources.api import ResourceApi
 from activities.resources.arm import delete_by_id, get_by_id, put_body
 from activities.resources.costs import cost_is_allowed
-from activities.resources.kubernetes.rest import rest_after_stop
 from activities.resources.sizes import sizes_can_be_had
-from dormouse.clock import moment_text
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.plain_requests import send
 from dormouse.cloud.sdk_errors import get_or_none
 from dormouse.environments.answers import Answer, Done, Pending, Refused
 from dormouse.environments.requests import PowerRequest, PutRequest
+from dormouse.environments.rest import LAST_OPERATIONS, earliest_start, queued_text
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.lifecycle import Verb
+from dormouse.records.environments import Records
 from dormouse.resources.kubernetes.clusters import API_VERSION, SYSTEM_POOL
 from dormouse.resources.kubernetes.clusters import MANAGED_CLUSTER as KIND
 from dormouse.resources.plan import Plan, Resource
@@ -69,10 +69,11 @@ async def change_cluster_power(request: PowerRequest, cloud: Cloud) -> Answer:
     if verb is Verb.RESTART:
         return Done()
     if verb is Verb.START:
-        earliest = await rest_after_stop(resource.settings.get("environment", ""), cloud.tables)
+        environment = resource.settings.get("environment", "")
+        known, _ = await Records(cloud.tables).operations(limit=LAST_OPERATIONS, environment=environment)
+        earliest = earliest_start(known, KIND.rest)
         if earliest > cloud.now():
-            detail = f"The cluster rests after its stop; it starts at {moment_text(earliest)}."
-            return Pending(earliest - cloud.now(), held_up=True, detail=detail)
+            return Pending(earliest - cloud.now(), held_up=True, detail=queued_text([resource], earliest))
     answer, _ = await send(cloud, "POST", f"{resource.id}/{verb}", API_VERSION)
     if isinstance(answer, Refused) and ALREADY[verb] in answer.refusal.detail.lower():
         return Done()

@@ -28,6 +28,8 @@ CLUSTERS = "Microsoft.ContainerService/managedClusters"
 API_VERSION = "2026-08-01"
 SYSTEM_POOL, SURGE = "system", 1
 HTTPS = 443
+# 15 to 30 minutes. https://learn.microsoft.com/azure/aks/start-stop-cluster
+REST_SECONDS = 900.0
 NEVER_CHANGES = "Azure never changes it"
 # https://learn.microsoft.com/azure/aks/supported-kubernetes-versions: an upgrade goes to the next minor version only.
 UPGRADES_ONLY = "clusters are upgraded, never downgraded"
@@ -235,6 +237,8 @@ MANAGED_CLUSTER = ResourceKind(
     implied=_nodes,
     checks=("sizes_can_be_had", "versions_are_offered", "cost_is_allowed"),
     repeatable=False,
+    rest=REST_SECONDS,
+    still_billed="the load balancer of the cluster",
     actions=(
         *(f"{CLUSTERS}/{action}/action" for action in ("start", "stop", "listClusterUserCredential", "runCommand")),
         f"{CLUSTERS}/commandResults/read",

@@ -60,6 +60,7 @@ CONTAINER_REGISTRY = ResourceKind(
     diff=_drift,
     outputs=registry_outputs,
     checks=("registry_names_are_free",),
+    still_billed="the registry",
     actions=(
         "Microsoft.ContainerRegistry/checkNameAvailability/read",
         "Microsoft.ContainerRegistry/registries/operationStatuses/read",

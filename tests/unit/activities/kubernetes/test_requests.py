@@ -17,13 +17,13 @@ from activities.resources.kubernetes.clusters import (
     versions_in,
 )
 from activities.resources.kubernetes.private import _zipped, read_command, read_command_health, result_of
-from activities.resources.kubernetes.rest import REST, rest_until
 from dormouse.clock import parse_moment
 from dormouse.cloud.kubernetes.access import server_in
 from dormouse.cloud.sdk_errors import ReadRefused
 from dormouse.environments.answers import Done, Pending, Refused
 from dormouse.environments.operations import OperationRecord
 from dormouse.environments.requests import PowerRequest, PutRequest
+from dormouse.environments.rest import earliest_start, queued_text, rest_of
 from dormouse.environments.results import Check, Outcome, OutcomeStatus
 from dormouse.lifecycle import Verb
 from tests.unit.azure import Azure, cloud_over
@@ -94,9 +94,13 @@ def test_a_cluster_rests_for_a_quarter_of_an_hour_after_its_last_stop() -> None:
     """AK-7: a start that is asked for too early waits."""
     noon, before = "2026-11-30T12:00:00Z", "2026-11-29T12:00:00Z"
     newest_first = [operation(Verb.START, noon, None), operation(Verb.STOP, noon), operation(Verb.STOP, before)]
-    assert rest_until(newest_first) == parse_moment(noon) + REST
-    assert rest_until([operation(Verb.STOP, noon, OutcomeStatus.FAILED), operation(Verb.PROVISION, before)]) == 0.0
-    assert REST == 900.0
+    rest = rest_of([CLUSTER, PLAN.resource("vm-queue")])
+    assert earliest_start(newest_first, rest) == parse_moment(noon) + 900.0
+    assert earliest_start([operation(Verb.STOP, noon, OutcomeStatus.FAILED), operation(Verb.PROVISION, before)], rest) == 0.0
+    assert rest_of([PLAN.resource("vm-queue")]) == 0.0
+    assert queued_text(PLAN.resources, parse_moment(noon)) == (
+        "The cluster was stopped a short while ago, and Azure asks for a rest: it starts at 2026-11-30 12:00 UTC."
+    )
 
 
 VERSIONS = {
