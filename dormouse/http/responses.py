@@ -30,9 +30,7 @@ class Accepted:
 
     operation: Annotated[str, doc("The ID of the operation.", OPERATION)]
     href: Annotated[str, doc("The URL of the operation.", f"https://dormouse.example/api/operations/{OPERATION}")]
-    note: Annotated[str | None, doc("What to know of it, such as until when it waits; null for nothing.", None)] = (
-        None
-    )
+    note: Annotated[str | None, doc("What to know of it, such as until when it waits; null for nothing.", None)] = None
 
 
 def answer(content: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> func.HttpResponse:

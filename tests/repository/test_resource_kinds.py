@@ -24,12 +24,20 @@ SERVICES = {
     "pipelines_agent": "Azure DevOps",
     "pool_access": "Azure DevOps",
     "hub_users": "accounts inside a VM",
+    "generated_secret": "Key Vault",
+    "imported_image": "an image in a registry",
+    "kubernetes_object": "the Kubernetes API",
+    "kubernetes_secret": "the Kubernetes API",
 }
-# Azure does not show what is inside a machine.
-WITHOUT_RECORDINGS = {"pipelines_agent", "pool_access", "hub_users"}
+# Azure does not show what is inside a machine, a registry or a cluster.
+WITHOUT_RECORDINGS = {
+    *("pipelines_agent", "pool_access", "hub_users"),
+    *("imported_image", "kubernetes_object", "kubernetes_secret"),
+}
 ELSEWHERE = {
     "token_access": "Microsoft.Authorization/roleAssignments",
     "password": "Key Vault secrets",
+    "generated_secret": "Key Vault secrets",
     "resource_group": "Microsoft.Resources/resourceGroups",
 }
 

@@ -16,7 +16,8 @@ from dormouse.environments.rest import LAST_OPERATIONS, earliest_start, queued_t
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records
-from dormouse.resources.kubernetes.clusters import API_VERSION, SYSTEM_POOL
+from dormouse.resources.kubernetes.cluster_views import SYSTEM_POOL
+from dormouse.resources.kubernetes.clusters import API_VERSION
 from dormouse.resources.kubernetes.clusters import MANAGED_CLUSTER as KIND
 from dormouse.resources.plan import Plan, Resource
 

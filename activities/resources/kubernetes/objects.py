@@ -24,7 +24,8 @@ from dormouse.lifecycle import State
 from dormouse.resources.identity import ROLE_ASSIGNMENT
 from dormouse.resources.kinds import Observed
 from dormouse.resources.kubernetes.access import own_access
-from dormouse.resources.kubernetes.clusters import MANAGED_CLUSTER, power_state
+from dormouse.resources.kubernetes.cluster_views import power_state
+from dormouse.resources.kubernetes.clusters import MANAGED_CLUSTER
 from dormouse.resources.kubernetes.manifests import WATCH
 from dormouse.resources.kubernetes.objects import KUBERNETES_SECRET as KIND
 from dormouse.resources.kubernetes.objects import UNSEEN, api_path, cluster_id, is_private

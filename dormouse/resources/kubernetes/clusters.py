@@ -3,21 +3,18 @@
 https://learn.microsoft.com/rest/api/aks/managed-clusters/create-or-update
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from dormouse.lifecycle import State
-from dormouse.resources.kinds import (
-    Change,
-    Difference,
-    Endpoint,
-    Observed,
-    Outputs,
-    PriceQuery,
-    ResourceKind,
-    failed_or_as_put,
-    provisioning_of,
+from dormouse.resources.kinds import ResourceKind
+from dormouse.resources.kubernetes.cluster_views import (
+    SYSTEM_POOL,
+    cluster_drift,
+    cluster_outputs,
+    power_state,
+    problem,
+    system_nodes_billed,
+    ways_in,
 )
 from dormouse.resources.naming import group_of, name_of, subscription_of
 from dormouse.resources.network import in_group
@@ -26,19 +23,9 @@ from dormouse.resources.target import DeploymentTarget
 
 CLUSTERS = "Microsoft.ContainerService/managedClusters"
 API_VERSION = "2026-08-01"
-SYSTEM_POOL, SURGE = "system", 1
-HTTPS = 443
+SURGE = 1
 # 15 to 30 minutes. https://learn.microsoft.com/azure/aks/start-stop-cluster
 REST_SECONDS = 900.0
-NEVER_CHANGES = "Azure never changes it"
-# https://learn.microsoft.com/azure/aks/supported-kubernetes-versions: an upgrade goes to the next minor version only.
-UPGRADES_ONLY = "clusters are upgraded, never downgraded"
-STATES = {
-    "creating": State.CREATING,
-    "starting": State.STARTING,
-    "stopping": State.STOPPING,
-    "deleting": State.DELETING,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,94 +109,6 @@ def _system_pool(cluster: Cluster) -> dict[str, object]:
     }
 
 
-def power_state(observed: Observed) -> State:
-    """The state of a cluster; one that Azure calls stopped while one of its pools runs is still stopping."""
-    properties = observed.get("properties") or {}
-    known = STATES.get(provisioning_of(observed))
-    if known:
-        return known
-    code = str((properties.get("powerState") or {}).get("code", "")).lower()
-    if code == "stopped":
-        pools = properties.get("agentPoolProfiles") or []
-        runs = any(_power(pool) == "running" and pool.get("count") for pool in pools)
-        return State.STOPPING if runs else State.STOPPED
-    return State.RUNNING if code == "running" else State.UNKNOWN
-
-
-def _power(pool: Mapping[str, object]) -> str:
-    power = pool.get("powerState")
-    return str(power.get("code", "")).lower() if isinstance(power, Mapping) else ""
-
-
-def _problem(observed: Observed) -> str:
-    """Why the last change of a cluster failed, or "". https://learn.microsoft.com/rest/api/aks/managed-clusters/get"""
-    if provisioning_of(observed) != "failed":
-        return ""
-    error = ((observed["properties"].get("status") or {}).get("provisioningError")) or {}
-    return f"The last change of the cluster failed: {error.get('message') or 'Azure gave no reason'}."
-
-
-def _drift(resource: Resource, observed: Observed) -> Change:
-    found = Change.of(_differences(resource, observed))
-    return found if found.differences else failed_or_as_put(resource, observed)
-
-
-def _differences(resource: Resource, observed: Observed) -> Iterator[Difference]:
-    planned, shown = resource.body["properties"], observed["properties"]
-    system, wanted = _system_in(observed), planned["agentPoolProfiles"][0]
-    size = str(system.get("vmSize", ""))
-    if size and size.lower() != wanted["vmSize"].lower():
-        yield Difference("system.size", size, wanted["vmSize"], NEVER_CHANGES)
-    if system and system.get("count") != wanted["count"]:
-        yield Difference("system.count", str(system.get("count")), str(wanted["count"]))
-    version, asked = str(shown.get("currentKubernetesVersion") or ""), planned.get("kubernetesVersion", "")
-    if asked and version and not f"{version}.".startswith(f"{asked}."):
-        obstacle = UPGRADES_ONLY if _numbers(asked) < _numbers(version) else ""
-        yield Difference("kubernetes_version", version, asked, obstacle)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
-
-
-def _outputs(observed: Observed) -> Outputs:
-    """The host of the API server, and the resource ID of the cluster."""
-    properties = observed["properties"]
-    host = str(properties.get("fqdn") or properties.get("privateFQDN") or "")
-    return {"id": str(observed.get("id", "")), "host": host}
-
-
-def _endpoints(resource: Resource, outputs: Outputs) -> Sequence[Endpoint]:
-    """How to get a kubeconfig, which holds no credential, and the kubectl line; everyone logs in with their own account.
-
-    https://learn.microsoft.com/azure/aks/kubelogin-authentication
-    """
-    host, cluster, group = outputs.get("host", ""), name_of(resource.id), group_of(resource.id)
-    if not host:
-        return ()
-    config = f"az aks get-credentials --resource-group {group} --name {cluster} --format exec"
-    return (
-        Endpoint("kubeconfig", host, HTTPS, config),
-        Endpoint(
-            "kubectl", host, HTTPS, f"kubectl --context {cluster} --namespace {resource.settings['namespace']} get pods"
-        ),
-    )
-
-
-def _billing(resource: Resource, observed: Observed | None) -> PriceQuery | None:
-    """The nodes of the system pool; those for GPUs are billed with their own pool."""
-    system = _system_in(observed or {})
-    size = str(system.get("vmSize") or resource.settings.get("size", ""))
-    count = int(system.get("count") or resource.settings.get("count") or 1)
-    return PriceQuery(size, count) if size else None
-
-
-def _system_in(observed: Observed) -> Mapping[str, Any]:
-    """The system pool of a cluster as it is shown, or nothing."""
-    pools = (observed.get("properties") or {}).get("agentPoolProfiles") or []
-    return next((pool for pool in pools if pool.get("name") == SYSTEM_POOL), {})
-
-
 def _sizes(resource: Resource) -> Mapping[str, int]:
     """The nodes that a quota must have room for: an upgrade adds one before it takes one away.
 
@@ -227,12 +126,12 @@ MANAGED_CLUSTER = ResourceKind(
     "managed_cluster",
     CLUSTERS,
     API_VERSION,
-    diff=_drift,
-    outputs=_outputs,
+    diff=cluster_drift,
+    outputs=cluster_outputs,
     power_state=power_state,
-    problem=_problem,
-    endpoints=_endpoints,
-    billing=_billing,
+    problem=problem,
+    endpoints=ways_in,
+    billing=system_nodes_billed,
     sizes=_sizes,
     implied=_nodes,
     checks=("sizes_can_be_had", "versions_are_offered", "cost_is_allowed"),

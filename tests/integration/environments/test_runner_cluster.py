@@ -56,7 +56,9 @@ def test_a_cluster_lives_from_its_first_runner_to_its_last_role(
     assert control_plane.follow(control_plane.post(name, "stop"))["outcome"] == "succeeded"
     assert control_plane.get(name)["state"] == "stopped"
     nodes = f"/resourcegroups/rg-dormouse-{name}-nodes/"
-    sets = [one for one in azure.everything() if nodes in one["id"].lower() and "virtualmachinescalesets" in one["id"].lower()]
+    sets = [
+        one for one in azure.everything() if nodes in one["id"].lower() and "virtualmachinescalesets" in one["id"].lower()
+    ]
     assert {one.get("sku", {}).get("capacity", 0) for one in sets} <= {0}, "nothing runs in the node group"
     assert control_plane.put(name, SPEC, dry_run="true").json()["would"] == "nothing", "what is stopped is as it was"
 
@@ -70,7 +72,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_built(
     control_plane: ControlPlane, azure: AzureSide, name: str
 ) -> None:
     """AK-4 and AK-5: versions, and quotas with the nodes that upgrades add."""
-    azure.limit("westeurope", "StandardNCASv3_T4Family", 8)
+    azure.limit("westeurope", "Standard NCASv3_T4 Family", 8)
     spec = {**ALONE, "kubernetes_version": "1.32.11", "gpu": {**SPEC["gpu"], "max_count": 2, "surge": 1}}
     preview = control_plane.put(name, spec, dry_run="true").json()
     found = {refusal["step"]: refusal["detail"] for refusal in preview["refusals"]}

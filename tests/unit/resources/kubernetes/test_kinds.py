@@ -7,7 +7,8 @@ import pytest
 
 from dormouse.lifecycle import State
 from dormouse.resources.kinds import ChangeAction
-from dormouse.resources.kubernetes.clusters import MANAGED_CLUSTER, power_state
+from dormouse.resources.kubernetes.cluster_views import power_state
+from dormouse.resources.kubernetes.clusters import MANAGED_CLUSTER
 from dormouse.resources.kubernetes.images import Image
 from dormouse.resources.kubernetes.node_pools import NODE_POOL, scaled, scales
 from dormouse.resources.kubernetes.objects import (
