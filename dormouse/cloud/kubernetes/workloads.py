@@ -6,7 +6,7 @@ from dormouse.cloud.kubernetes.api import KubernetesApi
 from dormouse.resources.kubernetes import workloads
 from dormouse.resources.kubernetes.manifests import WATCH
 from dormouse.resources.kubernetes.pods import NAME_LABEL
-from dormouse.resources.kubernetes.workloads import GpuPod, Node, QueueDepth
+from dormouse.resources.kubernetes.workloads import ClusterNode, GpuPod, QueueDepth
 
 
 async def gpu_pods(api: KubernetesApi) -> list[GpuPod]:
@@ -17,7 +17,7 @@ async def gpu_pods(api: KubernetesApi) -> list[GpuPod]:
     return workloads.gpu_pods(await api.items("api/v1/pods"))
 
 
-async def nodes(api: KubernetesApi) -> list[Node]:
+async def nodes(api: KubernetesApi) -> list[ClusterNode]:
     """The nodes of the cluster; raises as `gpu_pods` does."""
     return workloads.nodes(await api.items("api/v1/nodes"))
 

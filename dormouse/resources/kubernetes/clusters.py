@@ -29,7 +29,7 @@ REST_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class ClusterDesign:
     """A cluster as a blueprint asks for it: its system pool, the ID of the subnet of its nodes, its version ("": default).
 
     `private`: its API server has no public address. `namespace` is where the runners are.
@@ -44,7 +44,7 @@ class Cluster:
 
 
 def managed_cluster(
-    target: DeploymentTarget, cluster: Cluster, control: Resource, kubelet: Resource, needs: Sequence[Resource]
+    target: DeploymentTarget, cluster: ClusterDesign, control: Resource, kubelet: Resource, needs: Sequence[Resource]
 ) -> Resource:
     """A cluster with two user-assigned identities, Entra ID with roles of Azure, and a small pool for the system.
 
@@ -96,7 +96,7 @@ def node_group(cluster: str) -> str:
     return f"/subscriptions/{subscription_of(cluster)}/resourceGroups/{group_of(cluster)}-nodes"
 
 
-def _system_pool(cluster: Cluster) -> dict[str, object]:
+def _system_pool(cluster: ClusterDesign) -> dict[str, object]:
     return {
         "name": SYSTEM_POOL,
         "mode": "System",

@@ -19,7 +19,7 @@ DIGEST_START = 19
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class ImageReference:
     """An image by its digest, which never changes what it is: where it comes from, and its name in the own registry."""
 
     registry: str
@@ -28,7 +28,7 @@ class Image:
     digest: str
 
     @classmethod
-    def of(cls, reference: str) -> "Image":
+    def of(cls, reference: str) -> "ImageReference":
         """The image of a reference with a digest; raises ValueError for any other text."""
         found = REFERENCE.fullmatch(reference)
         if not found:
@@ -50,7 +50,7 @@ class Image:
         return f"{name_of(registry.id)}.azurecr.io/{self.repository}@{self.digest}"
 
 
-def imported_image(registry: Resource, name: str, image: Image) -> Resource:
+def imported_image(registry: Resource, name: str, image: ImageReference) -> Resource:
     """An image in a registry, imported by its digest; a repetition changes nothing."""
     body = {
         "source": {"registryUri": image.registry, "sourceImage": image.source},

@@ -35,7 +35,7 @@ class GpuPod:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class ClusterNode:
     """A node: the pool to which it belongs, whether it is ready, and how many GPUs it offers to pods."""
 
     name: str
@@ -85,19 +85,19 @@ def _gpus_of(container: Mapping[str, Any]) -> int:
     return sum(int(count) for name, count in asked.items() if name == GPU or str(name).startswith("nvidia.com/mig-"))
 
 
-def nodes(listed: Sequence[Mapping[str, Any]]) -> list[Node]:
+def nodes(listed: Sequence[Mapping[str, Any]]) -> list[ClusterNode]:
     """The nodes of a cluster, GPU nodes first."""
     found = [_node(one) for one in listed]
     return sorted(found, key=lambda node: (-node.gpus, node.name))
 
 
-def _node(shown: Mapping[str, Any]) -> Node:
+def _node(shown: Mapping[str, Any]) -> ClusterNode:
     metadata, status = shown["metadata"], shown.get("status") or {}
     labels = metadata.get("labels") or {}
     conditions = {one.get("type"): one.get("status") for one in status.get("conditions") or []}
     gpus = int((status.get("allocatable") or {}).get(GPU, 0))
     pool = next((str(labels[name]) for name in POOL_LABELS if name in labels), "")
-    return Node(str(metadata["name"]), pool, conditions.get("Ready") == "True", gpus)
+    return ClusterNode(str(metadata["name"]), pool, conditions.get("Ready") == "True", gpus)
 
 
 def on_gpu_pool(shown: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from dormouse.lifecycle import State
 from dormouse.resources.kinds import ChangeAction
 from dormouse.resources.kubernetes.cluster_views import power_state
 from dormouse.resources.kubernetes.clusters import MANAGED_CLUSTER
-from dormouse.resources.kubernetes.images import Image
+from dormouse.resources.kubernetes.images import ImageReference
 from dormouse.resources.kubernetes.node_pools import NODE_POOL, scaled, scales
 from dormouse.resources.kubernetes.objects import (
     KUBERNETES_OBJECT,
@@ -138,7 +138,7 @@ def test_only_the_nodes_that_exist_are_billed_and_before_that_as_many_as_there_m
     ],
 )
 def test_an_image_is_known_by_its_digest(reference: str, repository: str, tag: str) -> None:
-    image = Image.of(reference)
+    image = ImageReference.of(reference)
     assert (image.repository, image.tag) == (repository, tag)
     assert image.source == f"{repository}@{reference.partition('@')[2]}"
 
@@ -146,7 +146,7 @@ def test_an_image_is_known_by_its_digest(reference: str, repository: str, tag: s
 @pytest.mark.parametrize("reference", ["python:3.12", "docker.io/library/python:3.12", "docker.io/a@sha256:abc", ""])
 def test_an_image_without_a_digest_is_refused(reference: str) -> None:
     with pytest.raises(ValueError, match="with its digest"):
-        Image.of(reference)
+        ImageReference.of(reference)
 
 
 def test_an_object_is_put_again_only_if_what_was_planned_is_otherwise() -> None:
