@@ -5,6 +5,8 @@ from typing import Any
 from local.azure.providers.kinds import ACCOUNT, KEY_VAULT
 
 Body = dict[str, Any]
+OF_POOLS = ("count", "vmSize", "mode", "osType", "osSKU", "maxPods", "enableAutoScaling", "orchestratorVersion")
+SYSTEM = {"name": "system", "mode": "System", "count": 1, "vmSize": "Standard_D2s_v5", "osType": "Linux"}
 OF_WORKSPACES = ("retentionInDays", "publicNetworkAccessForIngestion", "publicNetworkAccessForQuery")
 OF_REGISTRIES = (
     *("adminUserEnabled", "anonymousPullEnabled", "publicNetworkAccess", "zoneRedundancy", "networkRuleBypassOptions"),
@@ -49,6 +51,26 @@ def ml_workspace(path: str, like: Body) -> Body:
     }
     given = _only(like["properties"], (*parts, "enableDataIsolation"))
     return {**_placed(like), "identity": {"type": "SystemAssigned"}, "properties": {**parts, **given}}
+
+
+def cluster(path: str, like: Body) -> Body:
+    """A cluster with the pools, the version and the network of a recorded one, or with one pool."""
+    given = like["properties"]
+    pools = [{"name": one["name"], **_only(one, OF_POOLS)} for one in given.get("agentPoolProfiles") or [SYSTEM]]
+    settings = _only(given, ("dnsPrefix", "kubernetesVersion", "linuxProfile", "disableLocalAccounts"))
+    addons = {name: {"enabled": True} for name in given.get("addonProfiles") or {}}
+    plugin = given.get("networkProfile") or {}
+    network = {} if plugin.get("networkPluginMode") == "overlay" else _only(plugin, ("networkPlugin",))
+    channel = _only(given.get("autoUpgradeProfile") or {}, ("upgradeChannel",))
+    issuer = {"enabled": (given.get("oidcIssuerProfile") or {}).get("enabled", False)}
+    parts = {"autoUpgradeProfile": channel, "networkProfile": network, "oidcIssuerProfile": issuer, "addonProfiles": addons}
+    properties = {"dnsPrefix": "aks", **settings, "agentPoolProfiles": pools, **parts}
+    return {**_placed(like), **_only(like, ("sku",)), "identity": {"type": "SystemAssigned"}, "properties": properties}
+
+
+def pool(path: str, like: Body) -> Body:
+    """A pool with what can be set of a recorded one."""
+    return {"properties": {**_only(SYSTEM, tuple(SYSTEM)[1:]), **_only(like["properties"], (*OF_POOLS, "nodeLabels"))}}
 
 
 def custom_role(_: str, like: Body) -> Body:

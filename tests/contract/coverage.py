@@ -6,7 +6,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from local.azure.core import handlers
-from local.azure.providers.kinds import GROUP, KEY_VAULT, LOCK, MACHINE, ML_COMPUTE, ML_JOB, ROLE, ROLE_DEFINITION, SUBNET
+from local.azure.providers.kinds import (
+    CLUSTER,
+    GROUP,
+    KEY_VAULT,
+    LOCK,
+    MACHINE,
+    ML_COMPUTE,
+    ML_JOB,
+    REGISTRY,
+    ROLE,
+    ROLE_DEFINITION,
+    SUBNET,
+)
 from local.azure.services.arm import kind_of
 from local.azure.services.dispatch import POWER
 from tests.contract import asked
@@ -17,6 +29,9 @@ from tests.support import ROOT
 
 Place = tuple[str, str]
 MANY = 4
+OF_CLUSTERS = {
+    name.lower(): name for name in ("start", "stop", "listClusterUserCredential", "listClusterAdminCredential", "runCommand")
+}
 FILE = ROOT / "local" / "azure" / "COVERAGE.md"
 HEAD = """# What the simulated Azure serves
 
@@ -59,6 +74,9 @@ OTHERS = {
     f"{GROUP}/resources": ("LIST",),
     f"{MACHINE}/instanceView": ("GET",),
     **{f"{MACHINE}/{action}": ("POST",) for action in (*POWER.values(), "runCommand")},
+    **{f"{CLUSTER}/{action}": ("POST",) for action in OF_CLUSTERS.values()},
+    f"{REGISTRY}/importImage": ("POST",),
+    "Microsoft.ContainerService kubernetesVersions": ("GET",),
 }
 
 
@@ -84,6 +102,8 @@ def place_of(recording: Recording) -> Place:
         ("storage/checknameavailability", "Microsoft.Storage checkNameAvailability"),
         ("containerregistry/checknameavailability", "Microsoft.ContainerRegistry checkNameAvailability"),
         ("insights/metrics", "Metrics of one machine"),
+        ("/importimage", f"{REGISTRY}/importImage"),
+        *((f"managedclusters/{{}}/{action}", f"{CLUSTER}/{name}") for action, name in OF_CLUSTERS.items()),
         ("deletedvaults", f"{KEY_VAULT} (deleted)"),
         ("/instanceview", f"{MACHINE}/instanceView"),
         ("/runcommand", f"{MACHINE}/runCommand"),

@@ -257,6 +257,21 @@ EXPLAINED = (
         (r"value of value\[\]\.properties\.provisioningState: 'Failed', ours 'Succeeded'",),
     ),
     Explanation(
+        "read while its cluster was still being changed",
+        ("eca9aaec1e5b",),
+        (r"value of properties\.provisioningState: 'Updating', ours 'Succeeded'",),
+    ),
+    Explanation(
+        "the recorder has replaced a part of the digest of the image",
+        ("4c566ee371c5",),
+        (r"status: 202, ours 400", r"header location: .*", r"extra: error"),
+    ),
+    Explanation(
+        "one start of two said that it was not the latest operation",
+        ("91520455339a",),
+        (r"poll at azure-asyncoperation, (?:running|ended): (?:code: NotLatestOperation, .*|error lacks .*|message: .*)",),
+    ),
+    Explanation(
         "the notebooks of this region were served from another one",
         ("1fb4e4217dcf",),
         (r"value of properties\.notebookInfo\.fqdn: .*westus2\.notebooks\.azure\.net', ours '.*westus3\.notebooks.*",),

@@ -6,15 +6,18 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from local.azure.core import versions
+from local.azure.core import operations, versions
 from local.azure.core.resource_ids import ResourceId, parse
 from local.azure.core.responses import Answer
 from local.azure.core.world import SUBSCRIPTION
 from local.azure.providers.common import canonical
+from local.azure.providers.containers.images import SHELF as IMAGES
+from local.azure.providers.containers.long_running import COMMAND
 from local.azure.providers.kinds import (
     ACCOUNT,
     ACTION_GROUP,
     ADDRESS,
+    CLUSTER,
     COMPONENT,
     CONTAINER,
     DIAGNOSTIC_SETTING,
@@ -28,6 +31,7 @@ from local.azure.providers.kinds import (
     ML_COMPUTE,
     ML_WORKSPACE,
     NIC,
+    POOL,
     REGISTRY,
     ROLE,
     ROLE_DEFINITION,
@@ -179,6 +183,8 @@ class Preparation:
             ML_WORKSPACE: bodies.ml_workspace,
             ROLE_DEFINITION: bodies.custom_role,
             REGISTRY: bodies.registry,
+            CLUSTER: bodies.cluster,
+            POOL: self._pool,
         }
         kind = kind_of(path)
         return make[kind](path, body) if kind in make else None
@@ -209,6 +215,10 @@ class Preparation:
     def _compute(self, path: str, body: Body) -> Body:
         self.make(path.rpartition("/computes")[0])
         return body
+
+    def _pool(self, path: str, body: Body) -> Body:
+        self.make(path.rpartition("/agentPools")[0])
+        return bodies.pool(path, body)
 
     def _vault(self, _: str, body: Body) -> Body:
         return {**body, "properties": {"sku": {"family": "A", "name": "standard"}, "tenantId": "t", **body["properties"]}}
@@ -271,6 +281,35 @@ class Preparation:
             self.azure.manage("DELETE", f"{owner}?api-version=2024-07-01")
             self.azure.finish()
         return None
+
+    def images(self, body: Body) -> None:
+        """The image that a registry imports from another one of ours."""
+        self.references(body, "none")
+        source = body["source"].get("resourceId")
+        if source:
+            repository, _, tag = body["source"]["sourceImage"].partition("@")[0].partition(":")
+            digest = body["source"]["sourceImage"].partition("@")[2] or f"sha256:{'0' * 64}"
+            known = {"tags": {tag or "latest": digest}, "digests": [digest]}
+            self.azure.world.store.put(IMAGES, f"{source}|{repository}", known)
+
+    def unknown_to_provider(self, path: str) -> None:
+        """A cluster that has just been deleted, or a cluster without a pool."""
+        above, _, pool = path.partition("/agentPools/")
+        self.make(above)
+        if not pool:
+            self.azure.manage("DELETE", f"{path}?api-version=2026-08-01")
+            self.azure.pass_time(61)
+
+    def command_result(self, recording: Recording) -> None:
+        """A command that runs, or that has ended as the recorded one."""
+        cluster, _, identifier = recording.bare.rpartition("/commandResults/")
+        self.make(cluster)
+        given = recording.answered["properties"]
+        ended = given["provisioningState"] == "Succeeded"
+        now = self.azure.world.seconds()
+        document: Body = {"effect": COMMAND, "status": "Succeeded" if ended else "InProgress", "begun": now, "ends": now + 5}
+        document |= {"id": identifier, "resource": cluster, "error": None, "result": {"exitCode": 0, "logs": "a log"}}
+        self.azure.world.store.put(operations.SHELF, identifier, document)
 
     def machine(self, path: str, like: Body) -> Body:
         """The body of a machine like a recorded one, with what it needs."""

@@ -11,13 +11,14 @@ from typing import Any
 from local.azure.core import versions, world
 from local.azure.core.world import SUBSCRIPTION
 from local.azure.providers.common import canonical
-from local.azure.providers.kinds import GROUP, MACHINE
+from local.azure.providers.kinds import CLUSTER, GROUP, MACHINE
 from local.azure.services import arm
 from tests.support import ROOT
 
 DATA = ROOT.parent / "shared" / "data" / "arm-recordings"
 NETWORK = "virtualnetworks|networksecuritygroups|publicipaddresses|networkinterfaces"
 ACTIONS = r"instanceview|start|deallocate|poweroff|restart|runcommand|extensions(?:/\{\})?"
+OF_CLUSTERS = r"start|stop|listcluster(?:user|admin)credential|runcommand|(?:agentpools|commandresults)(?:/\{\})?"
 SERVED = re.compile(
     "|".join(
         (
@@ -36,6 +37,8 @@ SERVED = re.compile(
             r"GET \[res\]/microsoft\.insights/metrics$",
             r"(?:GET|PUT|DELETE) \[(?:rg|sub)\]/microsoft\.containerregistry/registries(?:/\{\})?$",
             r"POST \[sub\]/microsoft\.containerregistry/checknameavailability$",
+            r"POST \[rg\]/microsoft\.containerregistry/registries/\{\}/importimage$",
+            rf"\w+ \[(?:rg|sub)\]/microsoft\.containerservice/managedclusters(?:/\{{\}}(?:/(?:{OF_CLUSTERS}))?)?$",
             r"\w+ \[(?:rg|sub)\]/microsoft\.authorization/roledefinitions/\{\}$",
             r"\w+ \[rg\]/microsoft\.machinelearningservices/workspaces(?:/\{\}(?:/(?:computes|datastores)(?:/\{\})?)?)?$",
             r"\w+ \[rg\]/microsoft\.managedidentity/userassignedidentities(?:/\{\})?$",
@@ -53,7 +56,10 @@ TRUSTED_WITH_RETRY_AFTER = ("azure-service-operator", "azure-xplat-cli", "azure-
 DATA_PLANE = re.compile(r"7\.\d")
 GRAPH_SINCE = "2021-03-01"
 # The shapes of these did not change: recordings in older versions are replayed in the oldest one that is served.
-TIMELESS = re.compile(r"virtualmachines/\{\}/(?:instanceview|start|deallocate|poweroff|restart)$")
+TIMELESS = re.compile(
+    r"virtualmachines/\{\}/(?:instanceview|start|deallocate|poweroff|restart)$"
+    r"|managedclusters/\{\}/(?:start|stop|listcluster(?:user|admin)credential|runcommand|commandresults/\{\})$"
+)
 TIMELESS_SINCE = "2017-03-30"
 METRICS = "microsoft.insights/metrics"
 HAND_MADE = "T12:00:00Z"  # one answer about metrics is not recorded, but written by hand for a test
@@ -156,14 +162,17 @@ def _recording(whole: dict[str, Any], number: int) -> Recording:
     group = re.compile(r'(?i)(/resourcegroups/)([^/"?\\]+)')
     places = {name.lower(): f"g{number}-{place}" for place, (_, name) in enumerate(group.findall(text))}
     text = group.sub(lambda match: f"{match[1]}{places[match[2].lower()]}", text)
+    # The name of a group is a part of the name of the node resource group of its clusters.
+    text = re.sub(r"MC_([^_\"/]+)_", lambda match: f"MC_{places.get(match[1].lower(), match[1])}_", text)
     path, body, answered, headers, polls = json.loads(text)
     body, answered = _adapted(whole["op"], body), _of_our_size(whole["op"], _named(answered))
     error = (answered.get("error") or {}) if isinstance(answered, dict) else {}
     source = f"{whole['source']['client']} {whole['source']['repo']}"
     trusted = any(name in source for name in TRUSTED_WITH_RETRY_AFTER)
     version = str(whole.get("api_version"))
-    if TIMELESS.search(whole["op"]) and version < versions.SERVED_SINCE[MACHINE.lower()]:
-        oldest = min(known for known in versions.KNOWN[MACHINE.lower()] if known >= versions.SERVED_SINCE[MACHINE.lower()])
+    timeless = (MACHINE if "virtualmachines" in whole["op"] else CLUSTER).lower()
+    if TIMELESS.search(whole["op"]) and version < versions.SERVED_SINCE[timeless]:
+        oldest = min(known for known in versions.KNOWN[timeless] if known >= versions.SERVED_SINCE[timeless])
         path, version = path.replace(f"api-version={version}", f"api-version={oldest}"), oldest
     if NO_TIME in path:
         path = path.replace(NO_TIME, f"timespan={answered['timespan']}")
@@ -217,8 +226,18 @@ def _adapted(op: str, body: Any) -> Any:
     return _of_our_size(op, body)
 
 
+def _pools_of_our_size(document: dict[str, Any]) -> dict[str, Any]:
+    properties = document.get("properties") or {}
+    for pool in (properties, *(properties.get("agentPoolProfiles") or ())):
+        if "vmSize" in pool:
+            pool["vmSize"] = SIZE
+    return document
+
+
 def _of_our_size(op: str, document: Any) -> Any:
-    """A machine, or a list of machines, of a size and in a region that the catalogue has."""
+    """A machine, or a list of machines, of a size and in a region that the catalogue has; and pools of such machines."""
+    if "managedclusters" in op and isinstance(document, dict):
+        return _pools_of_our_size(document)
     if "virtualmachines" not in op or not isinstance(document, dict):
         return document
     if "/runcommand" in op:

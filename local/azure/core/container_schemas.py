@@ -79,6 +79,7 @@ CONTAINERS: dict[str, Mapping[str, Any]] = {
             },
             "apiServerAccessProfile": {"enablePrivateCluster": ANY, "authorizedIPRanges": NOTHING, "disableRunCommand": ANY},
             "linuxProfile": ANY,
+            "windowsProfile": {"adminUsername": ANY, "enableCSIProxy": ANY},
             "workloadAutoScalerProfile": {"keda": {"enabled": Only(False)}},
             "privateLinkResources": NOTHING,
             "enablePodSecurityPolicy": Only(False),

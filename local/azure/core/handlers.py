@@ -20,7 +20,7 @@ from local.azure.providers import (
 )
 from local.azure.providers.common import Put, delete_later, found, shown
 from local.azure.providers.compute import disks, extensions, machines, power, resizing, snapshots
-from local.azure.providers.containers import clusters, pools
+from local.azure.providers.containers import clusters, commands, pools
 from local.azure.providers.kinds import (
     ACCOUNT,
     ACTION_GROUP,
@@ -28,6 +28,7 @@ from local.azure.providers.kinds import (
     BLOB_SERVICE,
     BUDGET,
     CLUSTER,
+    COMMAND_RESULT,
     COMPONENT,
     CONTAINER,
     DATASTORE,
@@ -145,6 +146,7 @@ GET: dict[str, Handler] = {
     EXTENSION: _extension,
     CLUSTER: clusters.get_cluster,
     POOL: pools.get_pool,
+    COMMAND_RESULT: commands.result,
     **dict.fromkeys((VNET, FIREWALL, ADDRESS, NIC, ACCOUNT, DISK, SNAPSHOT, KEY_VAULT), _shown),
     **dict.fromkeys((IDENTITY, LOG_WORKSPACE, COMPONENT, REGISTRY, ML_WORKSPACE, ML_COMPUTE), _plain),
     **dict.fromkeys((ACTION_GROUP, SMART_DETECTOR), _plain),

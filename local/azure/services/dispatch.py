@@ -10,7 +10,7 @@ from local.azure.core.world import World
 from local.azure.providers import authorization, blob_containers, custom_roles, network, roles
 from local.azure.providers.common import found, group_of, shown
 from local.azure.providers.compute import machine_lists, power
-from local.azure.providers.containers import credentials, images
+from local.azure.providers.containers import commands, credentials, images
 from local.azure.providers.containers import power as cluster_power
 from local.azure.providers.kinds import (
     BLOB_SERVICE,
@@ -44,6 +44,7 @@ CLUSTER_ACTIONS = {
     "stop": cluster_power.stop,
     "listclusterusercredential": credentials.user_credential,
     "listclusteradmincredential": credentials.admin_credential,
+    "runcommand": commands.run_command,
 }
 NAME = re.compile(r"\w(?:[\w.-]*\w)?")
 LONGEST_NAME = 80

@@ -67,6 +67,8 @@ def _fill_pod(spec: dict[str, Any]) -> None:
         tagged = str(container.get("image", "")).rpartition("/")[2]
         always = ":" not in tagged or tagged.endswith(":latest")
         _fill(container, {**CONTAINER, "imagePullPolicy": "Always" if always and "@" not in tagged else "IfNotPresent"})
+        for port in container.get("ports") or []:
+            port.setdefault("protocol", "TCP")
         resources = container["resources"]
         if resources.get("limits"):
             resources["requests"] = {**resources["limits"], **(resources.get("requests") or {})}

@@ -23,6 +23,7 @@ SHORT = {
     "replicasets": ["rs"],
     "daemonsets": ["ds"],
 }
+ALL = ("pods", "deployments", "replicasets", "daemonsets", "jobs")  # of `kubectl get all`
 GROUPS = {"apps": "v1", "batch": "v1"}
 
 
@@ -70,6 +71,7 @@ def _resources(group: str, version: str) -> dict[str, Any]:
             continue
         one = {"name": plural, "singularName": kind.lower(), "namespaced": plural not in CLUSTER_WIDE, "kind": kind}
         found.append({**one, "verbs": READ_ONLY.get(plural, VERBS), "shortNames": SHORT.get(plural, [])})
+        found[-1] |= {"categories": ["all"]} if plural in ALL else {}
         if plural == "pods":
             found.append({**one, "name": "pods/log", "verbs": ["get"], "shortNames": []})
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": found}

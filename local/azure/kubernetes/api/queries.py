@@ -11,8 +11,6 @@ from typing import Any
 from local.azure.core.responses import Answer, not_simulated
 from local.azure.kubernetes.objects import OF_KINDS, Object, Server, shown
 
-CONTINUE_AT = "@"
-
 
 def listed(server: Server, plural: str, namespace: str, query: Mapping[str, str]) -> Answer:
     """The objects of a kind that selectors choose, a page at a time."""
@@ -42,6 +40,11 @@ def changes(server: Server, plural: str, namespace: str, query: Mapping[str, str
         if int(one["metadata"]["resourceVersion"]) > since and chosen(one, query)
     ]
     lines.sort(key=lambda line: int(line["object"]["metadata"]["resourceVersion"]))
+    if query.get("sendInitialEvents") == "true" and not since:
+        # The client has asked for everything there is first, and waits for the end of it.
+        version, kind = OF_KINDS[plural]
+        meta = {"resourceVersion": str(server.record["revision"]), "annotations": {"k8s.io/initial-events-end": "true"}}
+        lines.append({"type": "BOOKMARK", "object": {"kind": kind, "apiVersion": version, "metadata": meta}})
     content = "".join(json.dumps(line) + "\n" for line in lines)
     return Answer(200, content.encode(), {"Content-Type": "application/json"})
 

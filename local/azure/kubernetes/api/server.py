@@ -12,7 +12,7 @@ from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import World
 from local.azure.kubernetes import clusters
-from local.azure.kubernetes.api import access, discovery, logs, queries, writes
+from local.azure.kubernetes.api import access, discovery, logs, queries, tables, writes
 from local.azure.kubernetes.api.statuses import StatusRefused, Unreachable, missing, unknown_path
 from local.azure.kubernetes.objects import CLUSTER_WIDE, OF_KINDS, Server, servers, shown
 
@@ -69,9 +69,11 @@ def _answered(server: Server, request: Request, path: tuple[str, ...]) -> Answer
         raise StatusRefused(501, f"The simulated Azure does not support the query parameter {sorted(unknown)[0]}.")
     if part and not is_log:
         raise StatusRefused(501, f"The simulated Azure does not support {plural}/{part}.")
-    verb = _verb(request, name)
+    verb = verb_of(request, name)
     access.check_allowed(server.world, server.cluster, person, access.Wish(verb, plural, namespace))
-    return handled(server, request, verb, plural, namespace, name, log=is_log)
+    said = handled(server, request, verb, plural, namespace, name, log=is_log)
+    table = tables.MARK in request.headers.get("Accept", "") and verb in ("list", "get") and not is_log
+    return tables.as_table(server, plural, said) if table else said
 
 
 def handled(
@@ -114,7 +116,8 @@ def place_in(path: tuple[str, ...]) -> tuple[str, str, str, str]:
     return plural, namespace, name, part
 
 
-def _verb(request: Request, name: str) -> str:
+def verb_of(request: Request, name: str) -> str:
+    """What a request to the place of a kind, or of one object with a name, is about; raises the 405."""
     match request.method:
         case "GET":
             return "get" if name else "watch" if is_watch(request) else "list"

@@ -35,7 +35,7 @@ def properties(world: World, rid: ResourceId, body: Body, known: Body | None) ->
         **{name: whole[name] for name in GIVEN if name in whole},
         **({"aadProfile": {**whole["aadProfile"], "tenantID": TENANT}} if "aadProfile" in whole else {}),
         "servicePrincipalProfile": {"clientId": "msi"},
-        **({"addonProfiles": whole["addonProfiles"]} if whole.get("addonProfiles") else {}),
+        **({"addonProfiles": _addons(world, whole["addonProfiles"], before)} if whole.get("addonProfiles") else {}),
         "nodeResourceGroup": whole.get("nodeResourceGroup") or f"MC_{rid.group}_{rid.name}_{region}",
         "enableRBAC": whole.get("enableRBAC", True),
         "supportPlan": whole.get("supportPlan", "KubernetesOfficial"),
@@ -53,7 +53,7 @@ def properties(world: World, rid: ResourceId, body: Body, known: Body | None) ->
         "workloadAutoScalerProfile": whole.get("workloadAutoScalerProfile", {}),
         "resourceUID": uid,
         "metricsProfile": {"costAnalysis": {"enabled": False}},
-        "nodeProvisioningProfile": {"mode": "Manual", "defaultNodePools": "Auto"},
+        "nodeProvisioningProfile": {"mode": "Manual", **({} if _is_new(world) else {"defaultNodePools": "Auto"})},
         "bootstrapProfile": {"artifactSource": "Direct"},
     }
     if "linuxProfile" in whole and found["networkProfile"].get("networkPluginMode") != "overlay":
@@ -107,13 +107,25 @@ def _identities(given: Body, before: Body) -> Body:
     return dict(before.get("identityProfile") or given.get("identityProfile") or {})
 
 
+def _is_new(world: World) -> bool:
+    """Whether it is after the change of some defaults, between March and July 2026 (recorded)."""
+    return world.text()[:10] >= "2026-06-15"
+
+
+def _addons(world: World, given: Body, before: Body) -> Body:
+    """The add-ons with the identities that they got."""
+    known = before.get("addonProfiles") or {}
+    empty: Body = {"config": {} if _is_new(world) else None}
+    return {name: {"enabled": addon.get("enabled", False), **empty, **known.get(name, {})} for name, addon in given.items()}
+
+
 def _issuer(world: World, region: str, asked: Body, before: Body, uid: str) -> Body:
     """The issuer of tokens of service accounts; once on, it stays on (https://learn.microsoft.com/azure/aks/use-oidc-issuer).
 
     Without a wish it was off until March 2026, and on in July (recorded).
     """
     known = before.get("oidcIssuerProfile") or {}
-    usual = known.get("enabled", world.text()[:10] >= "2026-06-15")
+    usual = known.get("enabled", _is_new(world))
     if not (asked.get("enabled", usual) or known.get("enabled")):
         return {"enabled": False}
     place = f"https://{region}.oic.prod-aks.azure.com/{TENANT}/{world.guid('issuer', uid)}/"

@@ -14,7 +14,7 @@ from local.azure.core.responses import Answer
 from local.azure.core.store import Document
 from local.azure.core.world import World, visible
 from local.azure.kubernetes import objects
-from local.azure.providers.common import SOFT_DELETES, VIEWS, absent, check_put, group_of
+from local.azure.providers.common import SOFT_DELETES, VIEWS, Body, absent, check_put, group_of
 from local.azure.providers.containers import admission, cluster_bodies, long_running, node_groups, pool_bodies, pools
 from local.azure.providers.containers.cluster_requests import (
     check_change,
@@ -137,10 +137,15 @@ def _begun(
         before = world.resource(pool["id"]) or {}
         world.keep({**before, **pool, "properties": pool_bodies.without_empty(pool["properties"])})
     pools.sync(world, document["id"])
-    profiles = [{"name": pool["name"], **pool["properties"]} for pool in wanted]
+    profiles = [{"name": pool["name"], **_echoed(pool["properties"])} for pool in wanted]
     shown = {**document, "properties": {**document["properties"]}}
     shown["properties"]["agentPoolProfiles"] = profiles or document["properties"]["agentPoolProfiles"]
     return shown_cluster(shown), long_running.headers(operation, request, document["location"], both=False)
+
+
+def _echoed(given: Body) -> Body:
+    """The properties of a pool as the response to a PUT of its cluster repeats them: with tags and labels, if empty ones."""
+    return {name: value for name, value in given.items() if name != "nodeTaints" or value}
 
 
 @operations.finisher(long_running.CREATE)

@@ -41,6 +41,12 @@ WORDS: dict[str, tuple[str, ...]] = {
         "RollingUpgradeUpgradingNodes: 0/{count} nodes completed; 0 errors",
     ),
 }
+# Recorded with every stop, also at its end: an error beside a state that is none.
+NOT_LATEST = {
+    "code": "NotLatestOperation",
+    "message": "Cannot proceed with the operation. Either the operation has been preempted by another one, or the information "
+    "needed by the operation failed to be saved (or hasn't been saved yet).",
+}
 PREEMPTED = {
     "code": "AKSOperationPreemptedByDelete",
     "message": "The operation was preempted by the deletion of the cluster.",
@@ -77,10 +83,16 @@ def poll(world: World, identifier: str, request: Request, *, result: bool) -> An
         raise Refused(403, "InvalidOperationUrl", "The URL of the operation was changed.")
     running = operation["status"] == "InProgress"
     if result:
-        return Answer(202, None, {"Location": request.url}) if running else Answer(204)
-    body = {"name": operation["id"], "status": _word(world, operation), "startTime": world.zulu(operation["begun"])}
+        return Answer(202 if running else 204, None, {"Location": request.url})
+    body: dict[str, Any] = {
+        "name": operation["id"],
+        "status": _word(world, operation),
+        "startTime": world.zulu(operation["begun"]),
+    }
     if not running:
         body["endTime"] = world.zulu(operation["ends"])
+    if operation["effect"] == STOP:
+        body["error"] = NOT_LATEST
     if operation["status"] == "Failed":
         body["error"] = operation["error"]
     return Answer(200, body)

@@ -65,7 +65,15 @@ def fill(world: World, cluster: Document) -> Document:
         _part(world, cluster, LOAD_BALANCER, "kubernetes", {"frontendIPConfigurations": [{"id": address}]}, sku=STANDARD)
     properties["networkProfile"] = network
     if not (properties.get("identityProfile") or {}).get("kubeletidentity"):
-        properties["identityProfile"] = {"kubeletidentity": _kubelet(world, cluster)}
+        properties["identityProfile"] = {"kubeletidentity": _identity(world, cluster, f"{cluster['name']}-agentpool")}
+    addons = properties.get("addonProfiles") or {}
+    for name, addon in addons.items():
+        if addon["enabled"] and "identity" not in addon:
+            addons = {
+                **addons,
+                name: {**addon, "config": None, "identity": _identity(world, cluster, f"{name}-{cluster['name']}")},
+            }
+    properties |= {"addonProfiles": addons} if addons else {}
     return {**cluster, "properties": properties}
 
 
@@ -124,11 +132,10 @@ def _address(world: World, cluster: Document) -> str:
     return _part(world, cluster, ADDRESS, world.guid("outbound", cluster["id"]), properties, sku=STANDARD, etag='W/"aks"')
 
 
-def _kubelet(world: World, cluster: Document) -> dict[str, Any]:
-    principal, client = new_principal(world, f"{cluster['id']}-agentpool"), world.fresh_guid("kubelet client", cluster["id"])
+def _identity(world: World, cluster: Document, name: str) -> dict[str, Any]:
+    principal, client = new_principal(world, f"{cluster['id']}/{name}"), world.fresh_guid("client", cluster["id"], name)
     properties = {"tenantId": TENANT, "principalId": principal, "clientId": client}
-    identifier = _part(world, cluster, IDENTITY, f"{cluster['name']}-agentpool", properties)
-    return {"resourceId": identifier, "clientId": client, "objectId": principal}
+    return {"resourceId": _part(world, cluster, IDENTITY, name, properties), "clientId": client, "objectId": principal}
 
 
 def _in_subnet(subnet: str) -> dict[str, Any]:

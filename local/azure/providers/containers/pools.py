@@ -82,7 +82,7 @@ def _begun(
     stored = {**document, "_count": kept, "properties": pool_bodies.without_empty(document["properties"])}
     keep_pool(world, stored)
     headers = long_running.headers(operation, request, cluster["location"], both=False)
-    return Answer(200 if known else 201, shown_pool(document), headers)
+    return Answer(200 if known else 201, shown_pool(stored), headers)
 
 
 def get_pool(world: World, rid: ResourceId, _: Request) -> Answer:
