@@ -44,6 +44,9 @@ param adoption bool = false
 @description('Whether environments may be built in this subscription.')
 param provisioning bool = true
 
+@description('Whether environments may be built that others share: custom roles, key vaults, and roles of people (ml-shared).')
+param sharing bool = false
+
 @description('Who is told of alerts and of the budget.')
 param alertEmails array = []
 
@@ -172,6 +175,7 @@ module rights 'modules/rights.bicep' = {
     principalId: identity.outputs.principalId
     adoption: adoption
     provisioning: provisioning
+    sharing: sharing
   }
 }
 
@@ -183,6 +187,7 @@ module watched 'modules/rights.bicep' = [for other in watchedSubscriptions: {
     principalId: identity.outputs.principalId
     adoption: adoption
     provisioning: false
+    sharing: false
   }
 }]
 
@@ -202,4 +207,4 @@ output deploymentId string = deploymentId
 output principalId string = identity.outputs.principalId
 
 @description('The custom roles of the app in this subscription, by their names in roles.json.')
-output roles array = concat(['sweep'], adoption ? ['adopt'] : [], provisioning ? ['provision'] : [])
+output roles array = concat(['sweep'], adoption ? ['adopt'] : [], provisioning ? ['provision'] : [], sharing ? ['share'] : [])

@@ -45,6 +45,12 @@ def expected_in_subscription(roles: Iterable[str], deployment_id: str, subscript
     return [Expected("Reader"), Expected("Monitoring Reader"), *custom]
 
 
+def forbidden_with(roles: Iterable[str]) -> tuple[str, ...]:
+    """What the identity must not be allowed if it has these roles: *share*, which is chosen, has some of it."""
+    chosen = {action for name in roles if name == "share" for action in ROLES[name]}
+    return tuple(action for action in FORBIDDEN if action not in chosen)
+
+
 def allows(permissions: Sequence[Mapping[str, Any]], action: str) -> bool:
     """Whether any of the permissions allows an action: it is in its actions and not in its exceptions."""
     return any(_matches(action, one["actions"]) and not _matches(action, one.get("notActions", [])) for one in permissions)

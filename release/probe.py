@@ -12,7 +12,7 @@ import httpx
 from release.arm import Arm, CheckFailed, code_of
 from release.command import main_of, resource_manager
 from release.deployment import Deployment, deployment_of
-from release.permissions import FORBIDDEN, ROLES, allows
+from release.permissions import ROLES, allows, forbidden_with
 from release.roles import AUTHORIZATION
 
 # Nothing has these names.
@@ -54,7 +54,7 @@ def probe(arm: Arm, deployment: Deployment) -> Iterator[str]:
     listed = arm.get(f"{arm.root}/providers/Microsoft.Authorization/permissions", AUTHORIZATION)["value"]
     needed = [action for role in deployment.roles for action in ROLES[role]]
     faults = [f"{action} is not allowed" for action in needed if not allows(listed, action)]
-    faults += [f"{action} is allowed" for action in FORBIDDEN if allows(listed, action)]
+    faults += [f"{action} is allowed" for action in forbidden_with(deployment.roles) if allows(listed, action)]
     for one in PROBES:
         answer = arm.ask(one.method, f"{arm.root}/resourceGroups/{GROUP}/providers/{one.path}", one.version)
         refused = (answer.status_code, code_of(answer)) == (httpx.codes.FORBIDDEN, "AuthorizationFailed")

@@ -7,7 +7,7 @@ from typing import Any
 from release.arm import Arm, CheckFailed
 from release.command import main_of, resource_manager
 from release.deployment import Deployment, deployment_of
-from release.permissions import BUILT_IN, FORBIDDEN, ROLES, allows, custom_role, expected_in_subscription
+from release.permissions import BUILT_IN, ROLES, allows, custom_role, expected_in_subscription, forbidden_with
 
 AUTHORIZATION = "2022-04-01"
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -21,7 +21,8 @@ def compare(arm: Arm, deployment: Deployment) -> Iterator[str]:
     assigned = _assignments(arm, deployment.principal)
     definitions = {one: arm.get(one, AUTHORIZATION)["properties"] for one in {each["roleDefinitionId"] for each in assigned}}
     expected = {one.name: one for one in expected_in_subscription(deployment.roles, deployment.id, arm.subscription)}
-    building, faults = custom_role("provision", deployment.id, arm.subscription), list[str]()
+    building, sharing = (custom_role(one, deployment.id, arm.subscription) for one in ("provision", "share"))
+    faults = list[str]()
     permissions: list[Document] = []
     found: set[str] = set()
     for one in assigned:
@@ -33,14 +34,16 @@ def compare(arm: Arm, deployment: Deployment) -> Iterator[str]:
             actions = expected[name].actions
             faults += _definition_faults(name, role, actions, arm.root) if actions else []
             faults += _condition_faults(name, one) if name == building else []
+            faults += _sharing_faults(name, one) if name == sharing else []
         elif not (scope.startswith(f"{arm.root}/resourceGroups/{deployment.group}/".lower()) and name in DATA):
             faults.append(f"the app has the role {name} on {one['scope']}, which infra/ does not give it")
     faults += [f"the app does not have the role {name} in the subscription" for name in expected if name not in found]
-    faults += [f"the app may do {action}" for action in FORBIDDEN if allows(permissions, action)]
+    forbidden = forbidden_with(deployment.roles)
+    faults += [f"the app may do {action}" for action in forbidden if allows(permissions, action)]
     if faults:
         raise CheckFailed(f"The roles differ from infra/: {'; '.join(sorted(faults))}.")
     yield f"{len(assigned)} role assignments and {len(definitions)} role definitions are as infra/ says"
-    yield f"none of {len(FORBIDDEN)} dangerous actions is allowed"
+    yield f"none of {len(forbidden)} dangerous actions is allowed"
 
 
 def _assignments(arm: Arm, principal: str) -> list[Document]:
@@ -71,6 +74,19 @@ def _condition_faults(name: str, assignment: Document) -> Iterator[str]:
             yield f"{name} has no condition on roleAssignments/{action}"
     if condition.count("ForAnyOfAnyValues:StringEqualsIgnoreCase {'ServicePrincipal'}") != len(("write", "delete")):
         yield f"{name} may assign roles to people"
+
+
+def _sharing_faults(name: str, assignment: Document) -> Iterator[str]:
+    """A role that gives people roles must not give those that open everything, and none to identities."""
+    condition = assignment.get("condition") or ""
+    excepted = {one.lower() for one in GUID.findall(condition)}
+    if excepted != set(ROLES["privileged"]) or assignment.get("conditionVersion") != "2.0":
+        yield f"{name} may assign privileged roles"
+    for action in ("write", "delete"):
+        if f"!(ActionMatches{{'Microsoft.Authorization/roleAssignments/{action}'}})" not in condition:
+            yield f"{name} has no condition on roleAssignments/{action}"
+    if condition.count("ForAnyOfAnyValues:StringEqualsIgnoreCase {'User', 'Group'}") != len(("write", "delete")):
+        yield f"{name} may assign roles to identities"
 
 
 def run(stage: str, every: float) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from activities.resources.registry import api_of
 from dormouse.cloud.clients import Cloud
@@ -39,7 +39,8 @@ class ObservedResource:
 class EnvironmentObservation:
     """The observed state of an environment, and when it was observed; `resources` are those that were looked at.
 
-    `unstoppable` says why it cannot be stopped ("": it can).
+    `unstoppable` says why it cannot be stopped ("": it can), and `dropped` has the IDs of resources that only earlier specs
+    have named, and that still exist.
     """
 
     state: State
@@ -49,6 +50,7 @@ class EnvironmentObservation:
     endpoints: tuple[Endpoint, ...] = ()
     problem: str = ""
     unstoppable: str = ""
+    dropped: tuple[str, ...] = ()
 
     @property
     def hibernated(self) -> bool | None:
@@ -70,7 +72,15 @@ class EnvironmentInventory:
         found = await asyncio.gather(*(api_of(resource).get(resource, self._cloud) for resource in watched))
         observed = {one.name: shown for one, shown in zip(watched, found, strict=True) if shown is not None}
         exists = bool(observed) or await self._has_a_group(record)
-        return _observation(record, observed, self._cloud.clock.text(), fresh=True, exists=exists)
+        dropped = await self.existing([one for one in record.resources if one.superseded])
+        seen = _observation(record, observed, self._cloud.clock.text(), fresh=True, exists=exists)
+        return replace(seen, dropped=dropped)
+
+    async def existing(self, resources: Sequence[Resource]) -> tuple[str, ...]:
+        """The IDs of those among these resources of Resource Manager that exist; raises CloudUnavailable."""
+        known = [one for one in resources if one.id and kind_of(one).type and not is_group(one)]
+        found = await asyncio.gather(*(api_of(one).get(one, self._cloud) for one in known))
+        return tuple(one.id for one, shown in zip(known, found, strict=True) if shown is not None)
 
     async def observe_all(self, records: Sequence[EnvironmentRecord]) -> dict[str, EnvironmentObservation]:
         """The state of some environments, by name, from Resource Graph; may be some seconds old. Raises CloudUnavailable.
@@ -111,12 +121,14 @@ class EnvironmentInventory:
 def watched_in(record: EnvironmentRecord) -> list[Resource]:
     """The resources that show the state of an environment and the ways into it.
 
-    Those are the resources with power or endpoints; in an environment without power, all whose IDs are known.
+    Those are the resources with power or endpoints; in an environment without power, all whose IDs are known and that its
+    present spec names.
     """
     telling = [one for one in record.resources if kind_of(one).power_state or kind_of(one).endpoints]
     if has_power(record.resources):
         return telling
-    return [one for one in record.resources if one.id and kind_of(one).type and not is_group(one)]
+    shown = [one for one in record.resources if not one.superseded and not kind_of(one).added]
+    return [one for one in shown if one.id and kind_of(one).type and not is_group(one)]
 
 
 def has_power(resources: Sequence[Resource]) -> bool:

@@ -27,6 +27,7 @@ from activities.resources.permissions import rights_suffice
 from activities.resources.pipelines import ACCESS, AGENT, POOL_ACCESS
 from activities.resources.platform.budgets import BUDGET
 from activities.resources.platform.custom_roles import CUSTOM_ROLE
+from activities.resources.platform.existing_accounts import EXISTING_ACCOUNT
 from activities.resources.platform.monitoring import ADDED_BY_AZURE, LOG_WORKSPACE
 from activities.resources.platform.registries import registry_names_are_free
 from activities.resources.platform.vaults import KEY_VAULT
@@ -67,6 +68,7 @@ API: dict[str, ResourceApi] = {
     "custom_role": CUSTOM_ROLE,
     "diagnostic_setting": arm(),
     "budget": BUDGET,
+    "existing_account": EXISTING_ACCOUNT,
     "ml_workspace": WORKSPACE,
     "ml_datastore": DATASTORE,
     "ml_cluster": CLUSTER,

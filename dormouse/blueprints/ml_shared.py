@@ -13,6 +13,7 @@ from dormouse.resources.identity import STORAGE_BLOB_DATA_CONTRIBUTOR, role_assi
 from dormouse.resources.plan import Resource
 from dormouse.resources.platform.budgets import budget
 from dormouse.resources.platform.diagnostics import diagnostic_setting
+from dormouse.resources.platform.existing_accounts import existing_account
 from dormouse.resources.platform.model_developers import model_developer, model_developer_role
 from dormouse.resources.platform.monitoring import NO_QUOTA, application_insights, log_workspace
 from dormouse.resources.platform.registries import ACR_PULL, ACR_PUSH, container_registry
@@ -38,6 +39,11 @@ CONTAINER = Matching(
 OBJECT_ID = Matching(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "an object ID of Microsoft Entra in lower case, such as 0d0e5e00-0000-4000-8000-0000000000a1",
+)
+ACCOUNT_ID = Matching(
+    r"(?i:/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}/providers/Microsoft\.Storage/storageAccounts/)"
+    r"[a-z0-9]{3,24}",
+    "the resource ID of a storage account, /subscriptions/…/Microsoft.Storage/storageAccounts/NAME",
 )
 EMAIL = Matching(r"[^@\s,;]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", "an e-mail address, such as ml@contoso.com")
 PERSON = "0d0e5e00-0000-4000-8000-0000000000a1"
@@ -104,6 +110,14 @@ class MLSharedSpec(EnvironmentSpec):
         Several(MOST_CONTAINERS, _repeated),
         doc("The blob containers of the storage account for data.", ["datasets", "metrics", "initial-networks"]),
     ] = ("datasets",)
+    data_account: Annotated[
+        Annotated[str, ACCOUNT_ID] | None,
+        doc(
+            "An existing storage account for data, which is used as it is and always stays; null for a new one with these "
+            "containers.",
+            None,
+        ),
+    ] = None
     registries: Annotated[
         tuple[Registry, ...],
         Several(2, _registries_repeated),
@@ -123,20 +137,25 @@ class MLSharedSpec(EnvironmentSpec):
     budget: Annotated[Budget | None, doc("The monthly budget; null for none.", {"amount": 500.0})] = None
 
     def misfits(self) -> Sequence[Fault]:
-        """The faults of principals that are users and groups at once."""
+        """The faults of principals that are users and groups at once, and of containers in an account of others."""
+        theirs = self.data_account is not None and "containers" in self.model_fields_set and self.containers
+        other = [Fault("/containers", "are those of a new account; leave them out beside data_account")] if theirs else []
         both = sorted({*self.developers} & {*self.developer_groups})
         detail = "also names {one}, which is in developers"
-        return [*super().misfits(), *(Fault("/developer_groups", detail.format(one=one)) for one in both)]
+        return [*super().misfits(), *other, *(Fault("/developer_groups", detail.format(one=one)) for one in both)]
 
 
 def ml_shared(spec: MLSharedSpec, target: DeploymentTarget) -> Sequence[Resource]:
     """Everything that workspaces share, and the rights of the people who work in them."""
     logs = log_workspace(target, spec.stage, spec.logs.retention_days, spec.logs.daily_quota_gb or NO_QUOTA)
-    vault, storage, data = key_vault(target), storage_account(target), storage_account(target, DATA)
+    vault, storage = key_vault(target), storage_account(target)
+    data = existing_account(spec.data_account, DATA) if spec.data_account else storage_account(target, DATA)
+    own = [] if spec.data_account else [data]
+    containers = [blob_container(target, called, f"container-{called}", DATA) for called in spec.containers if own]
     registries: dict[str, Resource] = {one.name: container_registry(target, one.name, one.sku) for one in spec.registries}
     logged = [
         diagnostic_setting(vault, logs),
-        *(diagnostic_setting(account, logs, BLOBS) for account in (storage, data)),
+        *(diagnostic_setting(account, logs, BLOBS) for account in (storage, *own)),
         *(diagnostic_setting(registry, logs) for registry in registries.values()),
     ]
     resources = [
@@ -144,7 +163,7 @@ def ml_shared(spec: MLSharedSpec, target: DeploymentTarget) -> Sequence[Resource
         resource_group(target),
         storage,
         data,
-        *(blob_container(target, called, f"container-{called}", DATA) for called in spec.containers),
+        *containers,
         *registries.values(),
         logs,
         application_insights(target, logs, spec.stage),

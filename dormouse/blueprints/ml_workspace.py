@@ -7,13 +7,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
-from dormouse.blueprints.fields import Container, Size
-from dormouse.blueprints.spec import EnvironmentSpec, Part
+from dormouse.blueprints.ml_parts import Cluster, Datastore
+from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import Fault
 from dormouse.resources.identity import STORAGE_BLOB_DATA_CONTRIBUTOR
 from dormouse.resources.ml.access import GROUP, STORAGE_BLOB_DATA_READER, USER, access_for, access_of
-from dormouse.resources.ml.clusters import Cluster as ClusterSettings
-from dormouse.resources.ml.clusters import ml_cluster
+from dormouse.resources.ml.clusters import ClusterSettings, ml_cluster
 from dormouse.resources.ml.datastores import ml_datastore
 from dormouse.resources.ml.image_builds import ml_image_build
 from dormouse.resources.ml.workspaces import NO_ISOLATION, SharedParts, WorkspaceSettings, container_id, ml_workspace
@@ -26,8 +25,7 @@ from dormouse.text.doc import doc
 from dormouse.text.plain_text import PlainText
 from dormouse.text.validators import Matching, Several
 
-MOST_CLUSTERS, MOST_NODES, LONGEST_IDLE = 10, 100, 1440
-MOST_DATASTORES, MOST_PEOPLE, MOST_HOSTS = 30, 20, 100
+MOST_CLUSTERS, MOST_DATASTORES, MOST_PEOPLE, MOST_HOSTS = 10, 30, 20, 100
 # What a workspace uses of a shared environment, by the names of the resources there.
 STORAGE, DATA, VAULT, INSIGHTS, REGISTRY = "storage", "data", "vault", "insights", "healthy"
 ROLE_DEFINITIONS = "/providers/microsoft.authorization/roledefinitions/"
@@ -36,52 +34,12 @@ PREMIUM = "Premium"
 OWN_DATASTORES = ("workspaceblobstore", "workspacefilestore", "workspaceartifactstore", "workspaceworkingdirectory")
 
 ENVIRONMENT = Matching(r"[a-z][a-z0-9-]{0,22}[a-z0-9]", "the name of an environment of the blueprint ml-shared")
-CLUSTER_NAME = Matching(
-    r"[a-z](?:-?[a-z0-9]){2,15}",
-    "3 to 16 lower-case letters, digits and single hyphens, starting with a letter and not ending with a hyphen",
-)
-DATASTORE_NAME = Matching(
-    r"[a-z][a-z0-9_]{2,62}", "3 to 63 lower-case letters, digits and underscores, starting with a letter"
-)
 OBJECT_ID = Matching(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "an object ID, such as 0d0e5e00-0000-4000-8000-0000000000a1"
-)
-SUBNET = Matching(
-    r"(?:(?i:/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}/providers/Microsoft\.Network/virtualNetworks/)"
-    r"[\w.-]{2,64}(?i:/subnets/)[\w.-]{1,80})?",
-    "the resource ID of a subnet, /subscriptions/…/Microsoft.Network/virtualNetworks/NAME/subnets/NAME, or empty",
 )
 HOST = Matching(
     r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", "a host name, such as pypi.org or *.pythonhosted.org"
 )
-
-
-class Cluster(Part):
-    """A compute cluster, which has no nodes while nothing runs on it."""
-
-    name: Annotated[str, CLUSTER_NAME, doc("The name of the cluster.", "gpu")]
-    size: Annotated[Size, doc("The VM size of its nodes.", "Standard_NC4as_T4_v3")] = "Standard_NC4as_T4_v3"
-    max_nodes: Annotated[int, Field(ge=1, le=MOST_NODES), doc("How many nodes it may have at once.", 4)] = 4
-    idle_minutes: Annotated[
-        int, Field(ge=2, le=LONGEST_IDLE), doc("After how many minutes without a run a node is given back.", 10)
-    ] = 10
-    priority: Annotated[
-        Literal["dedicated", "low"],
-        doc("`low`: its nodes cost less, and Azure may take them away while they run something.", "dedicated"),
-    ] = "dedicated"
-    subnet: Annotated[
-        str,
-        SUBNET,
-        doc("The resource ID of the subnet of its nodes, which then have no public address; empty for none.", ""),
-    ] = ""
-
-
-class Datastore(Part):
-    """A blob container of the shared data storage that the workspace knows by a name."""
-
-    name: Annotated[str, DATASTORE_NAME, doc("The name of the datastore.", "images")]
-    container: Annotated[Container, doc("The container, which must exist.", "images")]
-    writable: Annotated[bool, doc("Whether runs may write to it.", False)] = False
 
 
 class MLWorkspaceSpec(EnvironmentSpec):
@@ -228,16 +186,14 @@ def _roles_of_identities(
 def _roles_of_people(
     spec: MLWorkspaceSpec, target: DeploymentTarget, ids: Mapping[str, str], workspace: Resource
 ) -> Iterator[Resource]:
+    """The role of developers on this workspace; what they may do with shared parts, the shared environment decides.
+
+    There, Azure would take one assignment of a role to a person only, and not one for each workspace.
+    """
     developer = name_of(next(one for one in ids.values() if ROLE_DEFINITIONS in one.lower()))
-    people = [(f"developer-{n}", (one, USER)) for n, one in enumerate(spec.developers, 1)]
-    people += [(f"group-{n}", (one, GROUP)) for n, one in enumerate(spec.developer_groups, 1)]
-    for label, person in people:
-        yield access_for(target, label, developer, person, workspace.id, needs=(workspace.name,))
-        if f"{STORAGE}-blobs-{person[0]}" in ids:  # a developer of the shared environment, who has the other roles there
-            continue
-        yield access_for(target, f"{label}-storage", STORAGE_BLOB_DATA_CONTRIBUTOR, person, ids[STORAGE], within=workspace)
-        yield access_for(target, f"{label}-data", STORAGE_BLOB_DATA_READER, person, ids[DATA])
-        yield access_for(target, f"{label}-registry", ACR_PULL, person, ids[REGISTRY])
+    people = [(one, USER) for one in spec.developers] + [(one, GROUP) for one in spec.developer_groups]
+    for principal, kind in people:
+        yield access_for(target, f"developer-{principal}", developer, (principal, kind), workspace)
 
 
 def _containers(spec: MLWorkspaceSpec) -> dict[str, bool]:

@@ -104,4 +104,4 @@ def _drift(resource: Resource, observed: Observed) -> Change:
     return UPDATE if observed.get("outdated") else NONE
 
 
-ROLE_ASSIGNMENT = ResourceKind("role_assignment", ASSIGNMENTS, "2022-04-01", diff=_drift)
+ROLE_ASSIGNMENT = ResourceKind("role_assignment", ASSIGNMENTS, "2022-04-01", diff=_drift, attached=True)

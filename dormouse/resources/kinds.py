@@ -120,9 +120,11 @@ class ResourceKind:
     `rotatable`: it is a secret that can be renewed. `snapshots`: a snapshot of it can be kept. `login_secrets` names the
     secrets with the passwords of a resource. `scripted_field`: it is put by a script inside the machine that contains it,
     whose output says what came of it, and follows this field of specs ("": it is put by a request to Azure). `public_name`:
-    its name is part of a public endpoint, so that Azure rejects reserved words in it. `rest`: the
-    seconds between the end of a stop and the next start. `still_billed` names what is billed while it is stopped, beside
-    disks, IP addresses and storage ("": nothing). `actions`: the rights that it needs besides reading, writing and deleting.
+    its name is part of a public endpoint, so that Azure rejects reserved words in it. `added`: Azure adds it by itself, so
+    that it is never put. `attached`: it is about another resource, and nothing needs it: once a spec has dropped it, it is
+    deleted before everything else. `rest`: the seconds between the end of a stop and the next start. `still_billed` names
+    what is billed while it is stopped, beside disks, IP addresses and storage ("": nothing). `actions`: the rights that it
+    needs besides reading, writing and deleting.
     """
 
     name: str
@@ -155,6 +157,8 @@ class ResourceKind:
     public_name: bool = False
     rest: float = 0.0
     still_billed: str = ""
+    added: bool = False
+    attached: bool = False
     actions: tuple[str, ...] = ()
 
     @property
@@ -164,7 +168,8 @@ class ResourceKind:
         https://learn.microsoft.com/azure/role-based-access-control/resource-provider-operations
         """
         kind = self.action_type or self.type
-        managed = tuple(f"{kind}/{action}" for action in ("read", "write", "delete")) if kind else ()
+        verbs = ("read", "delete") if self.added else ("read", "write", "delete")
+        managed = tuple(f"{kind}/{action}" for action in verbs) if kind else ()
         return managed + self.actions
 
 

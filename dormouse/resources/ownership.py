@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from dormouse.resources.plan import Resource
-from dormouse.resources.registry import is_group
+from dormouse.resources.plan import KEPT, Resource
+from dormouse.resources.registry import is_group, kind_of
 
 MOST_NAMED = 20
-# The settings of a resource that stays when its environment is deleted.
-KEPT = {"keep": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +60,14 @@ class OwnedResources:
         ordered = [resource for resource in reversed(self.resources) if resource.name in existing and resource.id]
         alone = [resource for resource in ordered if not goes_along(resource)]
         return tuple(resource for resource in alone if not is_group(resource) or resource.name in whole)
+
+
+def text_of_recoverable(deleted: Iterable[Resource]) -> str:
+    """The sentence about deleted resources that Azure keeps recoverable under their names, or ""."""
+    found = [kind_of(one).label(one) for one in deleted if kind_of(one).soft_deleted and kind_of(one).type]
+    if not found:
+        return ""
+    return f"Azure keeps recoverable, with its name reserved: {', '.join(found)}. Delete it again with purge to end that."
 
 
 def text_of_resources_kept(identifiers: Sequence[str]) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 from dormouse.resources.features import GuestSetup
 
+# The settings of a resource that stays when its environment is deleted.
+KEPT = {"keep": "true"}
 # The settings of a resource that is deleted when a later plan of its environment does not name it.
 WITHDRAWN = {"withdrawn": "true"}
 

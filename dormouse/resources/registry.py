@@ -21,6 +21,7 @@ from dormouse.resources.plan import Plan, Resource
 from dormouse.resources.platform.budgets import BUDGET
 from dormouse.resources.platform.custom_roles import CUSTOM_ROLE
 from dormouse.resources.platform.diagnostics import DIAGNOSTIC_SETTING
+from dormouse.resources.platform.existing_accounts import EXISTING_ACCOUNT
 from dormouse.resources.platform.identities import USER_ASSIGNED_IDENTITY
 from dormouse.resources.platform.monitoring import (
     ACTION_GROUP,
@@ -80,6 +81,7 @@ KINDS: dict[str, ResourceKind] = {
         CUSTOM_ROLE,
         DIAGNOSTIC_SETTING,
         BUDGET,
+        EXISTING_ACCOUNT,
         ML_WORKSPACE,
         ML_DATASTORE,
         ML_CLUSTER,

@@ -192,6 +192,7 @@ def record_of(
     # An earlier plan may have named other resources, which are still the environment's own.
     earlier = [one for one in known.resources if one.id and one.id.lower() not in now] if known else []
     kept = [replace(one, name=one.id, needs=(), reads=(), contained_in="") for one in earlier]
+    first, attached = ([one for one in kept if kind_of(one).attached is each] for each in (False, True))
     return EnvironmentRecord(
         name=plan.environment,
         blueprint=plan.blueprint,
@@ -201,7 +202,7 @@ def record_of(
         operation=plan.operation,
         requested_at=requested_at,
         owner_id=known.owner_id if known else owner_id_of(spec, caller),
-        resources=(*kept, *resources),
+        resources=(*first, *resources, *attached),  # deleted in reverse order
         depends_on=plan.depends_on,
         placement=placement if placement != spec.placements()[0] else None,
         health_checks=known.health_checks if known else (),

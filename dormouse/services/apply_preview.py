@@ -3,7 +3,8 @@
 import asyncio
 
 from dormouse.resources.graph import in_order
-from dormouse.resources.plan import Plan
+from dormouse.resources.plan import Plan, Resource
+from dormouse.resources.registry import with_implied
 from dormouse.services.apply import DesiredState, billing_of, plans_elsewhere
 from dormouse.services.costs.pricing import COVERS, price_of
 from dormouse.services.dependencies import Dependencies
@@ -42,7 +43,15 @@ async def preview_of(desired: DesiredState, dependencies: Dependencies) -> Apply
         refusals,
         survey.warnings,
         others,
+        drift=await dependencies.environments.existing(_dropped(desired)),
     )
+
+
+def _dropped(desired: DesiredState) -> list[Resource]:
+    """The resources that specs so far have named, and this one does not."""
+    known = desired.record.resources if desired.record else ()
+    wanted = {one.id.lower() for one in with_implied(desired.plan)}
+    return [one for one in known if one.id.lower() not in wanted]
 
 
 def _action(name: str, existing: tuple[str, ...], plan: Plan) -> ResourceAction:

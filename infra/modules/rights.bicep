@@ -5,6 +5,7 @@ param deploymentId string
 param principalId string
 param adoption bool
 param provisioning bool
+param sharing bool
 
 var here = subscription().id
 var builtIn = loadJsonContent('../built-in-roles.json')
@@ -16,6 +17,11 @@ var readers = [builtIn.Reader, builtIn['Monitoring Reader']]
 // https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-examples
 var ids = join(custom.assignable, ', ')
 var condition = trim(replace(loadTextContent('../assignment-condition.txt'), '<assignable>', ids))
+
+// The role that opens shared environments to people assigns none that would open everything, and none to identities: not
+// to the app's own either.
+var privileged = join(custom.privileged, ', ')
+var peopleOnly = trim(replace(loadTextContent('../sharing-condition.txt'), '<privileged>', privileged))
 
 resource read 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in readers: {
   name: guid(here, principalId, role)
@@ -91,6 +97,30 @@ resource provision 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (pr
     principalType: 'ServicePrincipal'
     roleDefinitionId: provisionRole.id
     condition: condition
+    conditionVersion: '2.0'
+  }
+}
+
+resource shareRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (sharing) {
+  name: guid(here, deploymentId, 'share')
+  properties: {
+    roleName: 'Dormouse share (${deploymentId}) ${subscription().subscriptionId}'
+    description: 'Writes custom roles, gives people roles, and builds key vaults. Who can write custom roles can get every right.'
+    type: 'CustomRole'
+    assignableScopes: [here]
+    permissions: [
+      { actions: custom.share }
+    ]
+  }
+}
+
+resource share 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (sharing) {
+  name: guid(here, principalId, shareRole.id)
+  properties: {
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: shareRole.id
+    condition: peopleOnly
     conditionVersion: '2.0'
   }
 }

@@ -17,11 +17,13 @@ GET    /permissions/checked    the actions that requests needed since then, and 
 PUT    /restrictions           {"region", "size", "restricted": true}: a size is not available to the subscription
 PUT    /registrations          {"namespace", "state"}: whether the subscription is registered for a resource provider
 POST   /resources/appear       {"id", "type", "tags"}: a user creates a resource outside Dormouse
-POST   /resources/vanish       {"id"}: a user deletes a resource outside Dormouse, whatever uses it
+POST   /resources/vanish       {"id", "recoverable"?: true}: a user deletes a resource outside Dormouse, whatever uses it; what Azure
+                               keeps of it, such as its name, is kept if that is asked for
 PUT    /resources/tags         {"id", "tags"}: a user replaces the tags in the portal
 GET    /resources?below=       every resource below an ID
 GET    /operations?below=      every long-running operation: its begin, its end, and the seconds that Azure itself needs
 GET    /secrets                the names of the vault's secrets
+GET    /vaults/deleted         the deleted vaults that can be recovered
 POST   /secrets/delete         {"name"}: a user deletes a secret
 POST   /secrets/purge          {"name"}: a user purges a deleted secret permanently
 POST   /secrets/store          {"name", "value", "tags"}: a user stores a secret

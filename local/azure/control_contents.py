@@ -6,6 +6,8 @@ from local.azure.core import operations
 from local.azure.core.requests import Request
 from local.azure.core.responses import Answer
 from local.azure.core.world import World, visible
+from local.azure.providers import vaults
+from local.azure.providers.common import SOFT_DELETES
 from local.azure.services.key_vault import DELETED, SECRETS, delete
 
 
@@ -21,7 +23,11 @@ def _appear(world: World, request: Request) -> Answer:
 
 
 def _vanish(world: World, request: Request) -> Answer:
-    world.forget(str(request.json()["id"]))
+    body = request.json()
+    gone = world.resource(str(body["id"]))
+    if gone is not None and body.get("recoverable"):
+        SOFT_DELETES[gone["type"]](world, gone)
+    world.forget(str(body["id"]))
     return Answer(204)
 
 
@@ -74,6 +80,10 @@ def _purge_secret(world: World, request: Request) -> Answer:
     return Answer(204)
 
 
+def _deleted_vaults(world: World, _: Request) -> Answer:
+    return vaults.list_deleted(world)
+
+
 HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("POST", "resources/appear"): _appear,
     ("POST", "resources/vanish"): _vanish,
@@ -82,6 +92,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "operations"): _operations,
     ("GET", "secrets"): _secrets,
     ("GET", "secrets/deleted"): _deleted_secrets,
+    ("GET", "vaults/deleted"): _deleted_vaults,
     ("POST", "secrets/delete"): _delete_secret,
     ("POST", "secrets/purge"): _purge_secret,
 }

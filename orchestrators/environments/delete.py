@@ -15,7 +15,7 @@ from dormouse.environments.operations import DeleteRequest
 from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
 from dormouse.idle.sweep import LeaseEnd
-from dormouse.resources.ownership import OwnedResources, text_of_resources_kept
+from dormouse.resources.ownership import OwnedResources, text_of_recoverable, text_of_resources_kept
 from dormouse.resources.plan import Resource
 from dormouse.resources.registry import kind_of
 from orchestrators.complete import CompletionDetails, complete
@@ -91,7 +91,9 @@ def _delete(context: Context, request: DeleteRequest, tracker: ProgressTracker) 
     leftovers = (*left.found, *left.unknown, *unknown)
     unverified = "" if leftovers else (yield from _hidden(context, ours, left))
     tracker.end("verify", REFUSED if leftovers or unverified else DONE)
-    others = f"{text_of_resources_kept((*left.left_alone, *tagged))} {_snapshots_kept(request)}".strip()
+    recoverable = "" if request.purge else text_of_recoverable(found.resources)
+    kept = (text_of_resources_kept((*left.left_alone, *tagged)), _snapshots_kept(request), recoverable)
+    others = " ".join(filter(None, kept))
     if leftovers:
         return CompletionDetails(Outcome.failed(refusals, leftovers, undone=others))
     unpurged = yield from _purge(context, request, found.resources, tracker) if request.purge else ()

@@ -48,7 +48,7 @@ def health_outcome(findings: tuple[HealthCheckResult, ...], *, passed: str, fail
     trouble = "; ".join(f"{finding.name}: {finding.detail}" for finding in bad)
     return Outcome(
         OutcomeStatus.UNHEALTHY,
-        f"{failed} and is billed, but health checks failed. {trouble}".strip(),
+        f"{failed}, but health checks failed. {trouble}".strip(),
         health_checks=findings,
     )
 

@@ -167,6 +167,6 @@ def check_after_change(
         return Outcome(OutcomeStatus.SUCCEEDED, f"{running}, as confirmed by Azure.{words}")
     tracker.begin(HEALTH, needs=[report.name for report in tracker.reports][-1:])
     findings = yield from wait_until_healthy(context, probed, LATER_BOOT)
-    outcome = health_outcome(findings, passed=running, failed=running)
+    outcome = health_outcome(findings, passed=running, failed=f"{running} and is billed")
     tracker.end(HEALTH, DONE if outcome.status is OutcomeStatus.SUCCEEDED else REFUSED)
     return Outcome(outcome.status, outcome.reason + words, outcome.refusals, outcome.health_checks)

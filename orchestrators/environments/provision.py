@@ -149,8 +149,10 @@ def _finish(
         if is_cancelled(cancel):
             tracker.end(HEALTH, REFUSED)
             return (yield from _undo(context, request, built, tracker, cancel))
-        running = f"{plan.environment} is running"
-        outcome = health_outcome(findings, passed=running, failed=running)
+        powered = any(kind_of(resource).power_state for resource in plan.resources)
+        passed = f"{plan.environment} is {'running' if powered else 'ready'}"
+        failed = f"{plan.environment} is {'running and is billed' if powered else 'built'}"
+        outcome = health_outcome(findings, passed=passed, failed=failed)
         tracker.end(HEALTH, DONE if outcome.status is OutcomeStatus.SUCCEEDED else REFUSED)
     if outcome.status is OutcomeStatus.SUCCEEDED:
         yield from run(context, write_environment, replace(built.record, ready=True), LONG_RETRY)

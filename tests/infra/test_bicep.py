@@ -33,7 +33,7 @@ def types() -> None:
 @pytest.mark.usefixtures("types")
 def test_every_file_is_sound() -> None:
     resources = [one for name in FILES for one in read(INFRA / name).of("resource").values()]
-    assert (len(FILES), len(resources)) == (9, 46)
+    assert (len(FILES), len(resources)) == (9, 48)
     assert list(faults_of(INFRA)) == []
     assert {one.type for one in resources if one.type in resource_types.UNTYPED} == resource_types.UNTYPED
 

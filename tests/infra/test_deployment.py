@@ -13,9 +13,12 @@ from dormouse.blueprints.specs import read_spec
 from dormouse.http.routes import ROUTES
 from dormouse.records import deduplication, environments, machines, power_history, prices
 from dormouse.resources.naming import table_prefix
+from dormouse.resources.plan import Resource
 from dormouse.resources.registry import KINDS
 from dormouse.settings import Settings
-from local.azure.services.authorization.assignments import CONDITION
+from local.azure.services.authorization.assignments import CONDITION, SHARING
+from release import permissions
+from release.permissions import forbidden_with
 from tests.infra.bicep import Declaration, Either, Expression, literals_in, read, walk
 from tests.infra.test_bicep import FILES, INFRA, PARAMETERS
 from tests.support import ROOT
@@ -171,7 +174,7 @@ def test_names_that_are_unique_in_azure_or_in_the_tenant_differ_between_deployme
         assert "${unique}" in modules[module].value["params"][key].text
     rights = read(INFRA / "modules" / "rights.bicep").of("resource").values()
     roles = [one.value for one in rights if one.type.startswith("Microsoft.Authorization/roleDefinitions@")]
-    assert len(roles) == 3
+    assert len(roles) == 4
     for role in roles:
         assert re.fullmatch(r"guid\(here, deploymentId, '[a-z]+'\)", role["name"].text)
         text = role["properties"]["roleName"].text
@@ -182,9 +185,20 @@ def test_names_that_are_unique_in_azure_or_in_the_tenant_differ_between_deployme
 def test_the_role_of_building_allows_what_the_kinds_need_and_no_more() -> None:
     needed = {right for kind in KINDS.values() for right in kind.rights}
     # Everything may be read (the role Reader), and secrets by a data role on the vault.
-    changes = {right for right in needed if not right.endswith("/read") and not right.startswith("Microsoft.KeyVault/")}
-    assert set(ROLES["provision"]) == changes
+    secrets = "Microsoft.KeyVault/vaults/secrets/"
+    changes = {right for right in needed if not right.endswith("/read") and not right.startswith(secrets)}
+    assert {*ROLES["provision"], *ROLES["share"]} == changes
     assert all(actions == sorted(actions) for name, actions in ROLES.items() if name != "assignable")
+
+
+def test_what_leads_to_every_right_is_in_the_role_that_is_chosen_and_in_no_other() -> None:
+    assignments = {f"Microsoft.Authorization/roleAssignments/{action}" for action in ("write", "delete")}
+    assert {*ROLES["provision"]} & {*ROLES["share"]} == assignments, "with another condition"
+    dangerous = {*permissions.FORBIDDEN} & {*ROLES["provision"], *ROLES["sweep"], *ROLES["adopt"]}
+    assert dangerous == set()
+    assert forbidden_with(["sweep", "provision"]) == permissions.FORBIDDEN
+    assert {*permissions.FORBIDDEN} - {*forbidden_with(["share"])} == {*permissions.FORBIDDEN} & {*ROLES["share"]} != set()
+    assert read(INFRA / "main.bicep").of("parameter")["sharing"].value is False
 
 
 def test_sweeps_may_change_nothing_but_power_and_nobody_assigns_roles_without_the_condition() -> None:
@@ -197,13 +211,22 @@ def test_sweeps_may_change_nothing_but_power_and_nobody_assigns_roles_without_th
     conditions = {
         one.name: one.value["properties"].get("condition") for one in file.of("resource").values() if one.name in ROLES
     }
-    assert {name for name, condition in conditions.items() if condition} == {"provision"}
-    assert conditions["provision"].text == "condition"
+    assert {name for name, condition in conditions.items() if condition} == {"provision", "share"}
+    assert (conditions["provision"].text, conditions["share"].text) == ("condition", "peopleOnly")
     texts = {name: one.value.text for name, one in file.of("variable").items() if isinstance(one.value, Expression)}
     assert texts["condition"] == "trim(replace(loadTextContent('../assignment-condition.txt'), '<assignable>', ids))"
     assert texts["ids"] == "join(custom.assignable, ', ')"
-    assert file.of("resource")["provision"].value["properties"]["conditionVersion"] == "2.0"
+    assert texts["peopleOnly"] == "trim(replace(loadTextContent('../sharing-condition.txt'), '<privileged>', privileged))"
+    assert texts["privileged"] == "join(custom.privileged, ', ')"
+    for name in ("provision", "share"):
+        assert file.of("resource")[name].value["properties"]["conditionVersion"] == "2.0"
+    assert SHARING.count(", ".join(ROLES["privileged"])) == 2
     assert CONDITION.count(", ".join(ROLES["assignable"])) == 2, "the simulation evaluates the text that is deployed"
+
+
+def _is_for_people(resource: Resource) -> bool:
+    """Whether a resource is a custom role, or an assignment by the role that gives people roles."""
+    return resource.kind == "custom_role" or resource.settings.get("principal_type") in ("User", "Group")
 
 
 def test_only_roles_that_blueprints_assign_may_be_assigned() -> None:
@@ -211,7 +234,7 @@ def test_only_roles_that_blueprints_assign_may_be_assigned() -> None:
     for path in sorted((ROOT / "examples").glob("*.json")):
         spec = read_spec("ml1", json.loads(path.read_text()), caller_address="203.0.113.7", caller="ana")
         resources = plan_for(spec, target(vault=VAULT, vault_url="https://dm-aaaa.vault.azure.net")).resources
-        text = json.dumps([[one.body, one.settings] for one in resources])
+        text = json.dumps([[one.body, one.settings] for one in resources if not _is_for_people(one)])
         assigned |= set(re.findall(r"roleDefinitions/([0-9a-f-]{36})", text))
     assert set(ROLES["assignable"]) == assigned
 

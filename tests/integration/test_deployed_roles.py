@@ -4,6 +4,7 @@ What is needed is what the simulated Azure has checked. Each test does all the w
 only: an action that lacks ends it, and one that nothing has needed is listed.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -21,8 +22,9 @@ from tests.integration.environments.test_build_agent import SPEED, Pipelines
 from tests.integration.environments.test_data_science import SPEC as DATA_SCIENCE
 from tests.integration.environments.test_hibernation import ABLE
 from tests.integration.idle.test_schedules_and_adoption import around, now_there
-from tests.support import AzureSide, ControlPlane, until
+from tests.support import ROOT, AzureSide, ControlPlane, until
 
+ML_SHARED: dict[str, Any] = json.loads((ROOT / "examples" / "ml-shared.json").read_text())
 IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 
@@ -41,11 +43,11 @@ def fleet(ground: Ground) -> Iterator[FleetSide]:
         yield from side(client, simulation)
 
 
-def assert_needed(azure: AzureSide, role: str) -> None:
-    """Requests have needed every action of a role, and none that is not allowed."""
+def assert_needed(azure: AzureSide, *roles: str) -> None:
+    """Requests have needed every action of these roles, and none that is not allowed."""
     checked = {action: allowed for action, allowed in azure.checked().items() if not action.endswith("/read")}
     assert [action for action, allowed in checked.items() if not allowed] == []
-    assert sorted(checked) == sorted(action.lower() for action in ROLES[role])
+    assert sorted(checked) == sorted({action.lower() for role in roles for action in ROLES[role]})
 
 
 def test_sweeps_need_their_role(fleet: FleetSide, azure: AzureSide) -> None:
@@ -85,7 +87,7 @@ def succeeded(operation: dict[str, Any]) -> None:
 
 def test_environments_of_every_blueprint_need_the_role_of_building(ground: Ground, azure: AzureSide, name: str) -> None:
     assert LIVES.keys() == BLUEPRINTS.keys()
-    azure.assign({"role": "reader"}, {"role": "provision"})
+    azure.assign({"role": "reader"}, {"role": "provision"}, {"role": "share"})
 
     def live(blueprint: str) -> None:
         with ground.client() as client, ground.simulation() as simulation:
@@ -93,7 +95,7 @@ def test_environments_of_every_blueprint_need_the_role_of_building(ground: Groun
 
     with ThreadPoolExecutor() as threads:
         list(threads.map(live, LIVES))
-    assert_needed(azure, "provision")
+    assert_needed(azure, "provision", "share")
 
 
 def _live_as_a_workstation(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
@@ -127,6 +129,19 @@ def _live_as_build_agents(control_plane: ControlPlane, azure: AzureSide, name: s
     succeeded(control_plane.down(name))
 
 
+def _live_as_shared_parts_of_ml(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    """With people, all that Azure adds later, and something of others in its group, so that it is deleted piece by piece."""
+    ana = azure.client.post("/people/token", json={"name": "ana"}).raise_for_status().json()["object_id"]
+    control_plane.up(name, {**ML_SHARED, "developers": [ana]})
+    alert = "microsoft.alertsManagement/smartDetectorAlertRules"
+    until(lambda: azure.of_type(name, alert), "Azure has not added the alert rule")
+    azure.found_address(f"rg-dormouse-{name}", f"theirs-{name}", tags={})
+    root = azure.client.post("/people/token", json={"name": "root", "roles": ["admin"]}).raise_for_status().json()
+    headers = {"Authorization": f"Bearer {root['access_token']}"}
+    purged = control_plane.client.delete(f"/environments/{name}", params={"purge": "true"}, headers=headers)
+    succeeded(control_plane.follow(purged))
+
+
 def _fail_halfway(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     """Parts that users have deleted are created again; one of them fails, and all of these are rolled back."""
     for kind in (
@@ -143,6 +158,7 @@ def _fail_halfway(control_plane: ControlPlane, azure: AzureSide, name: str) -> N
 
 LIVES: dict[str, Callable[[ControlPlane, AzureSide, str], None]] = {
     "build-agent": _live_as_build_agents,
+    "ml-shared": _live_as_shared_parts_of_ml,
     "data-science": _live_as_a_data_science_machine,
     "workstation": _live_as_a_workstation,
 }

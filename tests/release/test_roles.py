@@ -1,6 +1,7 @@
 """The app's rights in Azure are those of infra/: compared as they are defined, and tried as the app's own identity."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from release.deployment import Deployment
 from release.permissions import BUILT_IN, FORBIDDEN, ROLES, allows, custom_role
 from release.probe import PROBES, probe
 from release.roles import compare
-from tests.release.resource_manager import GROUP, ROOT, STORAGE, SUBSCRIPTION, ResourceManager, condition
+from tests.release.resource_manager import GROUP, INFRA, ROOT, STORAGE, SUBSCRIPTION, ResourceManager, condition
 from tests.support import AzureSide
 
 DEFINITIONS = f"{ROOT}/providers/Microsoft.Authorization/roleDefinitions"
@@ -79,11 +80,49 @@ def test_a_role_that_differs_is_named(
     assert words in str(failed.value)
 
 
+def sharing(manager: ResourceManager, **more: str) -> None:
+    """The role that is chosen for sharing, as infra/ gives it, but for some fields."""
+    text = (INFRA / "sharing-condition.txt").read_text().replace("<privileged>", ", ".join(ROLES["privileged"]))
+    manager.define(custom_role("share", "int", SUBSCRIPTION), "share", ROLES["share"])
+    manager.assign("share", **{"condition": text, "conditionVersion": "2.0", **more})
+
+
+def test_a_role_for_sharing_is_expected_only_where_it_was_chosen(
+    manager: ResourceManager, arm: Arm, deployment: Deployment
+) -> None:
+    sharing(manager)
+    with pytest.raises(CheckFailed, match="has the role Dormouse share"):
+        list(compare(arm, deployment))
+    chosen = replace(deployment, roles=(*deployment.roles, "share"))
+    *_, dangerous = compare(arm, chosen)
+    assert dangerous == f"none of {len(FORBIDDEN) - 3} dangerous actions is allowed"
+
+
+@pytest.mark.parametrize(
+    ("part", "instead", "words"),
+    [
+        (ROLES["privileged"][1], ROLES["privileged"][0], "may assign privileged roles"),
+        ("roleAssignments/delete'})", "roleAssignments/other'})", "no condition on roleAssignments/delete"),
+        ("'User', 'Group'", "'User', 'Group', 'ServicePrincipal'", "may assign roles to identities"),
+    ],
+)
+def test_a_role_for_sharing_without_its_condition_is_noticed(
+    manager: ResourceManager, arm: Arm, deployment: Deployment, part: str, instead: str, words: str
+) -> None:
+    sharing(manager)
+    manager.assignments[-1]["condition"] = manager.assignments[-1]["condition"].replace(part, instead)
+    with pytest.raises(CheckFailed, match=words):
+        list(compare(arm, replace(deployment, roles=(*deployment.roles, "share"))))
+
+
 def test_the_data_roles_are_expected_in_the_group_of_the_control_plane_only() -> None:
     assert STORAGE.startswith(f"{ROOT}/resourceGroups/{GROUP}/")
 
 
-def test_the_app_may_do_what_its_roles_allow_and_is_refused_the_rest(azure_arm: Arm, deployment: Deployment) -> None:
+def test_the_app_may_do_what_its_roles_allow_and_is_refused_the_rest(
+    azure_arm: Arm, azure: AzureSide, deployment: Deployment
+) -> None:
+    azure.assign(*({"role": role} for role in ("reader", "sweep", "provision")))
     needed = len(ROLES["sweep"]) + len(ROLES["provision"])
     assert list(probe(azure_arm, deployment)) == [
         f"all {needed} actions of the roles are allowed",

@@ -28,12 +28,16 @@ SERVICES = {
     "imported_image": "an image in a registry",
     "kubernetes_object": "the Kubernetes API",
     "kubernetes_secret": "the Kubernetes API",
+    "existing_account": "a storage account of others, which is only read",
+    "ml_image_build": "a property of a workspace",
 }
-# Azure does not show what is inside a machine, a registry or a cluster.
+# Azure does not show what is inside a machine, a registry or a cluster, and what is only read is served for other kinds.
 WITHOUT_RECORDINGS = {
-    *("pipelines_agent", "pool_access", "hub_users"),
+    *("pipelines_agent", "pool_access", "hub_users", "existing_account", "ml_image_build"),
     *("imported_image", "kubernetes_object", "kubernetes_secret"),
 }
+# Follows the documentation only, as docs/unverified.md says.
+DOCUMENTED_ONLY = {"budget", "ml_datastore"}
 ELSEWHERE = {
     "token_access": "Microsoft.Authorization/roleAssignments",
     "password": "Key Vault secrets",
@@ -82,7 +86,8 @@ def test_what_is_put_read_and_deleted_is_simulated_and_compared_with_recordings(
     created_along = {one.kind for each in KINDS.values() for one in _implied(each)}
     verbs = ("GET", "DELETE") if name in created_along else ("PUT", "GET", "DELETE")
     assert all(served[subject, verb][0] == "yes" for verb in verbs)
-    assert sum(served[subject, verb][1] for verb in verbs) > 0, "no recording confirms the simulation"
+    confirmed = sum(served[subject, verb][1] for verb in verbs) > 0
+    assert confirmed is (name not in DOCUMENTED_ONLY), "no recording confirms the simulation, or one does now"
 
 
 def _implied(kind: ResourceKind) -> list[Resource]:

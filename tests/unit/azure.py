@@ -121,7 +121,7 @@ class Azure(AsyncHttpTransport[Any, Any]):
     """Azure that shows these bodies by path (in any case); anything else does not exist.
 
     `answers` has statuses, bodies and headers by method and path, such as `PUT /subscriptions/…`; every other PUT and DELETE
-    succeeds at once. `asked` lists the requests, `sent` their bodies, and `versions` their API versions.
+    succeeds at once. `asked` lists the requests, `sent` their bodies, `versions` their API versions, and `urls` their URLs.
     """
 
     def __init__(
@@ -132,6 +132,7 @@ class Azure(AsyncHttpTransport[Any, Any]):
         self.asked: list[str] = []
         self.sent: list[Any] = []
         self.versions: list[str] = []
+        self.urls: list[str] = []
 
     async def send(self, request: Any, **_: Any) -> Response:
         if "Authorization" not in request.headers:  # only the client of the vault asks first how to authenticate
@@ -140,6 +141,7 @@ class Azure(AsyncHttpTransport[Any, Any]):
         path = unquote(url.path).rstrip("/")
         asked = f"{request.method} {path}"
         self.asked.append(asked)
+        self.urls.append(request.url)
         self.versions += parse_qs(url.query).get("api-version", [""])
         content = getattr(request, "content", None) or getattr(request, "data", None)  # some SDKs have older requests
         self.sent.append(json.loads(content) if content else None)

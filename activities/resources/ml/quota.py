@@ -9,7 +9,7 @@ from dormouse.cloud.sdk_errors import list_all
 from dormouse.environments.quota import QuotaShortage, shortage_of
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.resources.ml.clusters import ML_CLUSTER
-from dormouse.resources.ml.quota import Node, Shortfall, shortfalls
+from dormouse.resources.ml.quota import FirstNode, Shortfall, shortfalls
 from dormouse.resources.ml.workspaces import API_VERSION, PROVIDER
 from dormouse.resources.plan import Plan, Resource
 from dormouse.resources.sizes.sku_rows import SkuRow, sku_rows
@@ -30,8 +30,8 @@ async def ml_quota_suffices(plan: Plan, absent: Sequence[Resource], cloud: Cloud
     return [*(_not_offered(one, plan.region) for one in unknown), *(_refusal(one, plan.region) for one in short.values())]
 
 
-def _node(resource: Resource, sku: SkuRow) -> Node:
-    return Node(resource.name, sku.family, sku.vcpus, resource.settings["priority"])
+def _node(resource: Resource, sku: SkuRow) -> FirstNode:
+    return FirstNode(resource.name, sku.family, sku.vcpus, resource.settings["priority"])
 
 
 def _not_offered(resource: Resource, region: str) -> Refusal:

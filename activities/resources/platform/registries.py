@@ -21,7 +21,7 @@ async def registry_names_are_free(plan: Plan, absent: Sequence[Resource], cloud:
     """
     path, refusals = PATH.format(subscription=cloud.settings.azure_subscription_id), []
     for resource in absent:
-        if resource.kind == CONTAINER_REGISTRY.name:
+        if resource.kind == CONTAINER_REGISTRY.name and not resource.before:  # what is changed in place has its name
             body = {"name": name_of(resource.id), "type": REGISTRIES}
             answer, shown = await send(cloud, "POST", path, CONTAINER_REGISTRY.api_version, body)
             if isinstance(answer, Refused):

@@ -67,7 +67,8 @@ async def purge_vault(resource: Resource, cloud: Cloud) -> Answer:
     https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/purge-deleted
     """
     answer, _ = await send(cloud, "POST", f"{_path(resource, cloud)}/purge", KIND.api_version)
-    return gone_is_done(answer)
+    purged = isinstance(answer, Refused) and answer.refusal.code == "DeletedVaultNotFound"
+    return Done() if purged else gone_is_done(answer)
 
 
 async def _tenant(cloud: Cloud) -> str:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 from dormouse.resources.compute.virtual_machines import DISK, DISKS
 from dormouse.resources.network import in_group
-from dormouse.resources.ownership import KEPT
-from dormouse.resources.plan import Resource
+from dormouse.resources.plan import KEPT, Resource
 from dormouse.resources.target import DeploymentTarget
 
 # Azure caches no disk of 4 TiB or more. https://learn.microsoft.com/azure/virtual-machines/premium-storage-performance

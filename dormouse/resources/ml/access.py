@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from dormouse.resources.identity import ROLE_ASSIGNMENT, assignment_id, role_assignment_at, role_id
+from dormouse.resources.identity import role_assignment_at, role_assignment_to
 from dormouse.resources.plan import WITHDRAWN, Resource
 from dormouse.resources.target import DeploymentTarget
 
@@ -24,27 +24,14 @@ def access_of(
     return replace(access, settings=access.settings | WITHDRAWN)
 
 
-def access_for(
-    target: DeploymentTarget,
-    name: str,
-    role: str,
-    person: tuple[str, str],
-    scope: str,
-    *,
-    needs: tuple[str, ...] = (),
-    within: Resource | None = None,
-) -> Resource:
-    """The assignment of a role at a scope to a user or a group, by object ID and type; it ends with the plan.
+def access_for(target: DeploymentTarget, name: str, role: str, person: tuple[str, str], workspace: Resource) -> Resource:
+    """The assignment of a role on a workspace to a user or a group, by object ID and type; it ends with the plan.
 
-    It is not `contained_in` its scope: a role cannot be deleted while it is assigned anywhere.
+    It is not `contained_in` the workspace: a custom role cannot be deleted while it is assigned anywhere.
     """
     principal, kind = person
-    settings = {"scope": scope, "role": role_id(target, role), "principal": principal, "principal_type": kind, **WITHDRAWN}
-    reads = tuple(one.name for one in (within,) if one is not None)
-    settings |= {"condition": containers_of(within)} if within is not None else {}
-    identifier = assignment_id(scope, principal, settings["role"])
-    needed = tuple(dict.fromkeys((*needs, *reads)))
-    return Resource(name, ROLE_ASSIGNMENT.name, identifier, settings=settings, needs=needed, reads=reads)
+    given = role_assignment_to(target, name, role, principal, kind, on=workspace)
+    return replace(given, settings=given.settings | WITHDRAWN, contained_in="")
 
 
 def containers_of(workspace: Resource) -> str:

@@ -20,7 +20,7 @@ SUBNET_JOIN = "Microsoft.Network/virtualNetworks/subnets/join/action"
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class ClusterSettings:
     """A cluster: its VM size, how many nodes it may have at once, and after how many minutes without a run they go.
 
     `priority` is a key of `PRIORITIES`, `subnet` the resource ID of the subnet of its nodes ("": none of one's own).
@@ -35,7 +35,12 @@ class Cluster:
 
 
 def ml_cluster(
-    target: DeploymentTarget, workspace: Resource, cluster: Cluster, identity: Resource, needs: tuple[str, ...], place: int
+    target: DeploymentTarget,
+    workspace: Resource,
+    cluster: ClusterSettings,
+    identity: Resource,
+    needs: tuple[str, ...],
+    place: int,
 ) -> Resource:
     """A cluster of a workspace with the identity of others; `place` is its place in the list of the spec.
 

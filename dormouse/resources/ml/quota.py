@@ -15,7 +15,7 @@ OF_ONE_CLUSTER = "/computes/"
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class FirstNode:
     """A node that a cluster needs to do anything: the VM family, as the list of VM sizes has it, and its vCPUs."""
 
     cluster: str
@@ -35,7 +35,7 @@ class Shortfall:
     needed: int
 
 
-def shortfalls(rows: Sequence[Mapping[str, Any]], nodes: Sequence[Node]) -> Iterator[Shortfall]:
+def shortfalls(rows: Sequence[Mapping[str, Any]], nodes: Sequence[FirstNode]) -> Iterator[Shortfall]:
     """The quotas that leave a cluster without any node, or that do not admit one more cluster.
 
     Nodes that are not there need no quota, so that only the limits count: a run waits until other clusters have given
@@ -50,7 +50,7 @@ def shortfalls(rows: Sequence[Mapping[str, Any]], nodes: Sequence[Node]) -> Iter
                 yield Shortfall(node.cluster, _label(row), row["limit"], row["currentValue"], node.vcpus)
 
 
-def _too_many(by_name: Mapping[str, Mapping[str, Any]], nodes: Sequence[Node]) -> Iterator[Shortfall]:
+def _too_many(by_name: Mapping[str, Mapping[str, Any]], nodes: Sequence[FirstNode]) -> Iterator[Shortfall]:
     row = by_name.get(CLUSTERS)
     if nodes and row is not None and 0 <= row["limit"] < row["currentValue"] + len(nodes):
         yield Shortfall(nodes[0].cluster, _label(row), row["limit"], row["currentValue"], len(nodes))

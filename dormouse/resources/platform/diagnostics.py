@@ -35,5 +35,6 @@ DIAGNOSTIC_SETTING = ResourceKind(
     SETTINGS,
     "2021-05-01-preview",
     diff=_drift,
+    attached=True,
     actions=("Microsoft.OperationalInsights/workspaces/sharedKeys/action",),
 )

@@ -28,6 +28,9 @@ MODEL_DEVELOPER = Permissions(
     not_actions=(
         f"{WORKSPACES}/delete",
         f"{WORKSPACES}/write",
+        # The patterns of the built-in role need a name between two slashes, which the actions on a compute do not have.
+        f"{WORKSPACES}/computes/write",
+        f"{WORKSPACES}/computes/delete",
         f"{WORKSPACES}/computes/*/write",
         f"{WORKSPACES}/computes/*/delete",
         f"{WORKSPACES}/computes/listKeys/action",

@@ -107,5 +107,5 @@ APPLICATION_INSIGHTS = ResourceKind(
     outputs=lambda observed: {"id": str(observed["id"])},
     implied=_added_later,
 )
-SMART_DETECTOR_RULE = ResourceKind("smart_detector_rule", RULES, "2021-04-01", diff=always_as_put)
-ACTION_GROUP = ResourceKind("action_group", ACTION_GROUPS, "2023-01-01", diff=always_as_put)
+SMART_DETECTOR_RULE = ResourceKind("smart_detector_rule", RULES, "2021-04-01", diff=always_as_put, added=True)
+ACTION_GROUP = ResourceKind("action_group", ACTION_GROUPS, "2023-01-01", diff=always_as_put, added=True)

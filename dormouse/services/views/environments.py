@@ -21,7 +21,7 @@ from dormouse.services.views.costs import EnvironmentCosts
 from dormouse.services.views.machines import CurrentHold, CurrentLease
 from dormouse.services.views.money import Money
 from dormouse.services.views.placements import PlacementView
-from dormouse.services.views.resources import EndpointView, ResourceView, SecretView
+from dormouse.services.views.resources import DROPPED, EndpointView, ResourceView, SecretView
 from dormouse.services.views.schema import HOLD, LEASE, NOON, OPERATION, Moment, moment_of, schema
 from dormouse.text.doc import doc
 
@@ -83,6 +83,7 @@ class EnvironmentView:
         bool | None,
         doc("Whether its memory is kept while it is stopped; null if nothing is stopped, and in lists.", False),
     ] = None
+    drift: Annotated[tuple[str, ...], DROPPED] = ()
 
 
 @schema("EnvironmentList")
@@ -137,6 +138,7 @@ async def environment_view_of(
         placement=PlacementView.of(record.placement),
         spec=spec or None,
         hibernated=seen.hibernated if seen else None,
+        drift=seen.dropped if seen else (),
     )
 
 

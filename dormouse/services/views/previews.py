@@ -9,6 +9,7 @@ from dormouse.lifecycle import State, Verb
 from dormouse.services.views.money import Money
 from dormouse.services.views.operations import RefusalView
 from dormouse.services.views.placements import REGION, SIZE, ZONE
+from dormouse.services.views.resources import DROPPED
 from dormouse.services.views.schema import OPERATION, SECRET, VM, schema
 from dormouse.text.doc import doc
 
@@ -72,6 +73,7 @@ class ApplyPreview:
         tuple[PlannedAlternative, ...],
         doc("What would be tried, in this order, if Azure had no capacity for the plan.", []),
     ]
+    drift: Annotated[tuple[str, ...], DROPPED] = ()
 
 
 @schema("PowerPreview")

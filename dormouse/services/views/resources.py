@@ -11,6 +11,11 @@ from dormouse.services.views.schema import SECRET, VM, schema
 from dormouse.text.doc import doc
 
 SSH = 22
+DROPPED = doc(
+    "The IDs of existing resources that earlier specs have named and the present one does not. They are neither changed nor "
+    "deleted before the environment is: name them again, or delete them yourself. Empty in lists.",
+    [],
+)
 
 
 @schema("Endpoint")

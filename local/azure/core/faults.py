@@ -23,6 +23,7 @@ class Fault:
     (accept, and let the long-running operation fail at its end), "late" (as "fail", but `seconds` later the operation
     succeeds after all), or "hide" (Resource Graph omits all rows and responds 200, as it does for rows that its caller may
     not read: https://learn.microsoft.com/azure/governance/resource-graph/overview#permissions-in-azure-resource-graph).
+    `policy` is the assignment of a policy that the error names.
     """
 
     effect: str = "refuse"
@@ -33,6 +34,7 @@ class Fault:
     status: int = HTTPStatus.CONFLICT
     code: str = "SkuNotAvailable"
     message: str = "The simulated Azure was configured to refuse this request."
+    policy: str = ""
     retry_after: int = 0
     seconds: float = 60.0
     every: int = 1
@@ -66,7 +68,9 @@ class Fault:
     def refusal(self) -> Refused:
         """The error in Azure's format."""
         headers = {"Retry-After": str(self.retry_after)} if self.retry_after else {}
-        return Refused(self.status, self.code, self.message, headers=headers)
+        named = [{"type": "PolicyViolation", "info": {"policyAssignmentName": self.policy}}]
+        more = {"additionalInfo": named} if self.policy else {}
+        return Refused(self.status, self.code, self.message, headers=headers, **more)
 
     def _drawn(self) -> bool:
         # The n-th request gets the same result in every run.

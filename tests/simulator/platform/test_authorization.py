@@ -275,12 +275,13 @@ def assignment(azure: Azure, role: str, kind: str = "ServicePrincipal") -> tuple
     return path, {"properties": {"roleDefinitionId": definition, "principalId": principal, "principalType": kind}}
 
 
+ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 
 
 @pytest.mark.parametrize("role", ROLES["assignable"])
 def test_the_deployed_condition_allows_what_blueprints_assign(azure: Azure, role: str) -> None:
-    assign(azure.world, DEPLOYED)
+    assign(azure.world, [of_role("provision")])
     path, body = assignment(azure, role.upper())
     assert send(azure, "PUT", path, body).status == 201
     assert send(azure, "DELETE", path).status == 200
@@ -291,15 +292,38 @@ def test_the_deployed_condition_allows_what_blueprints_assign(azure: Azure, role
 )
 def test_the_deployed_condition_refuses_other_roles_and_people(azure: Azure, role: str, kind: str) -> None:
     path, body = assignment(azure, role, kind)
-    assign(azure.world, DEPLOYED)
+    assign(azure.world, [of_role("provision")])
     assert code(send(azure, "PUT", path, body)) == "AuthorizationFailed"
     permit(azure.world, ["*"])
     assert send(azure, "PUT", path, body).status == 201
-    assign(azure.world, DEPLOYED)
+    assign(azure.world, [of_role("provision")])
     answer = send(azure, "DELETE", path)
     assert (answer.status, code(answer)) == (403, "AuthorizationFailed")
     assert "perform action 'Microsoft.Authorization/roleAssignments/delete'" in answer.body["error"]["message"]
     assert azure.world.resource(path) is not None
+
+
+@pytest.mark.parametrize("kind", ["User", "Group"])
+def test_the_role_that_is_chosen_for_sharing_gives_people_roles_that_do_not_open_everything(azure: Azure, kind: str) -> None:
+    assign(azure.world, [of_role("share")])
+    path, body = assignment(azure, ACR_PULL, kind)
+    assert send(azure, "PUT", path, body).status == 201
+    assert send(azure, "DELETE", path).status == 200
+
+
+@pytest.mark.parametrize(
+    ("role", "kind"), [*((role, "User") for role in ROLES["privileged"]), (ACR_PULL, "ServicePrincipal")]
+)
+def test_the_role_that_is_chosen_for_sharing_refuses_privileged_roles_and_identities(
+    azure: Azure, role: str, kind: str
+) -> None:
+    path, body = assignment(azure, role, kind)
+    assign(azure.world, [of_role("share")])
+    assert code(send(azure, "PUT", path, body)) == "AuthorizationFailed"
+    permit(azure.world, ["*"])
+    assert send(azure, "PUT", path, body).status == 201
+    assign(azure.world, [of_role("share")])
+    assert code(send(azure, "DELETE", path)) == "AuthorizationFailed"
 
 
 def test_a_role_assignment_without_a_kind_of_principal_does_not_satisfy_the_condition(azure: Azure) -> None:

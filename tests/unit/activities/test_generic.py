@@ -118,7 +118,10 @@ def test_outputs_are_read_from_what_azure_shows() -> None:
     assert (missing.refusal.reason, VM.id in missing.refusal.detail) == (RefusalReason.NOT_FOUND, True)
 
 
-@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if not (kind.power_state or kind.suspends)])
+NEITHER = [name for name, kind in KINDS.items() if not (kind.power_state or kind.suspends or kind.probed)]
+
+
+@pytest.mark.parametrize("kind", NEITHER)
 def test_what_a_kind_cannot_do_is_done_at_once_without_asking(kind: str) -> None:
     resource, azure = Resource("x", kind, "/x"), Azure({})
     for activity, request in (

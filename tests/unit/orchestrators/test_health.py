@@ -78,7 +78,7 @@ def test_a_stopped_machine_is_not_health_checked() -> None:
     ],
 )
 def test_health_succeeds_only_if_every_check_passed(findings: tuple[HealthCheckResult, ...], verdict: OutcomeStatus) -> None:
-    outcome = health_outcome(findings, passed="ml1 is running", failed="ml1 is running")
+    outcome = health_outcome(findings, passed="ml1 is running", failed="ml1 is running and is billed")
     assert (outcome.status, outcome.health_checks) == (verdict, findings)
     assert all(finding.detail in outcome.reason for finding in findings if finding.result is not Check.PASSED)
 

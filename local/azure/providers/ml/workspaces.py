@@ -3,7 +3,6 @@
 https://learn.microsoft.com/azure/machine-learning/concept-soft-delete: a deleted workspace keeps its name for 14 days.
 """
 
-import re
 from typing import Any
 
 from local.azure.core import operations
@@ -14,18 +13,15 @@ from local.azure.core.responses import Answer, Refused
 from local.azure.core.store import Document
 from local.azure.core.world import SUBSCRIPTION, TENANT, World
 from local.azure.providers.common import SOFT_DELETES, Body, authorship, check_put, found, shown, tracked
-from local.azure.providers.kinds import ACCOUNT, ML_WORKSPACE
-from local.azure.providers.ml import outside
+from local.azure.providers.kinds import ML_WORKSPACE
+from local.azure.providers.ml import checks, outside
 from local.azure.providers.roles import new_principal
 
 DELETED = "deleted ml workspaces"
 KEPT_FOR = 14 * 86400.0
-# https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
-NAME = re.compile(r"[a-zA-Z0-9][\w-]{2,32}")
 # https://learn.microsoft.com/azure/machine-learning/how-to-assign-roles: the role that a workspace gives to its identity
 AZURE_AI_ADMINISTRATOR = "b78c5d69-af96-48a3-bf8d-a8b4d589de94"
 HELD = "Soft-deleted workspace exists. Please purge or recover it. https://aka.ms/wsoftdelete"
-CREATE_ONLY = ("storageAccount", "keyVault", "hbiWorkspace", "enableDataIsolation")
 
 
 def put_workspace(world: World, rid: ResourceId, request: Request) -> Answer:
@@ -35,7 +31,7 @@ def put_workspace(world: World, rid: ResourceId, request: Request) -> Answer:
     existing, held = world.resource(rid.text), world.store.get(DELETED, rid.text)
     if existing is None and held is not None and held["_until"] > world.seconds():
         raise Refused(400, "BadRequest", HELD)
-    _check(world, rid, body, existing)
+    checks.check_put(world, rid, body, existing)
     state = "Updating" if existing else "Creating"
     document = existing or {**tracked(rid, body, {}), "etag": None, "kind": body.get("kind", "Default")}
     document["sku"] = {"name": "Basic", "tier": "Basic"}
@@ -52,8 +48,8 @@ def patch_workspace(world: World, rid: ResourceId, request: Request) -> Answer:
     body, workspace = request.json(), found(world, rid)
     check(ML_WORKSPACE, body)
     given = {name: value for name, value in (body.get("properties") or {}).items() if value is not None}
-    _check_create_only(given, workspace)
-    _check_builder(world, rid, given)
+    checks.check_create_only(given, workspace)
+    checks.check_builder(world, rid, given)
     changed = {**workspace, "properties": {**workspace["properties"], **given}}
     changed |= {"tags": body["tags"]} if "tags" in body else {}
     return Answer(200, shown(world, world.keep(changed), request))
@@ -173,54 +169,6 @@ def workspace_of(world: World, rid: ResourceId, verb: str = "write") -> Document
 
 
 SOFT_DELETES[ML_WORKSPACE] = hold
-
-
-def _check(world: World, rid: ResourceId, body: Body, existing: Document | None) -> None:
-    given = body.get("properties") or {}
-    if not NAME.fullmatch(rid.name):
-        text = f"The workspace name {rid.name} is invalid: 3 to 33 letters, digits, hyphens and underscores."
-        raise Refused(400, "ValidationError", text)
-    if not body.get("identity"):
-        raise Refused(400, "ValidationError", "The identity of the workspace must be specified.")
-    for needed in ("storageAccount", "keyVault"):
-        if not given.get(needed):
-            raise Refused(400, "ValidationError", f"Missing dependent resources in workspace json: {needed}.")
-        if world.resource(given[needed]) is None:
-            raise Refused(400, "ValidationError", f"The {needed} {given[needed]} was not found.")
-    account = world.resource(given["storageAccount"]) or {}
-    # https://learn.microsoft.com/azure/machine-learning/concept-workspace#associated-resources
-    if account.get("type") == ACCOUNT and account["properties"].get("isHnsEnabled"):
-        raise Refused(400, "ValidationError", "Storage accounts with a hierarchical namespace are not supported.")
-    _check_network(given)
-    _check_builder(world, rid, given)
-    _check_create_only(given, existing)
-
-
-def _check_network(given: Body) -> None:
-    """Hosts can be approved only where nothing else may be reached.
-
-    https://learn.microsoft.com/azure/machine-learning/how-to-managed-network; the code is assumed.
-    """
-    network = given.get("managedNetwork") or {}
-    hosts = [name for name, rule in (network.get("outboundRules") or {}).items() if rule.get("type") == "FQDN"]
-    if hosts and network.get("isolationMode") != "AllowOnlyApprovedOutbound":
-        text = f"The FQDN outbound rule {hosts[0]} is not supported with the isolation mode {network.get('isolationMode')}."
-        raise Refused(400, "ValidationError", text)
-
-
-def _check_builder(world: World, rid: ResourceId, given: Body) -> None:
-    """Images are built on a compute of the workspace. https://github.com/MicrosoftDocs/azure-docs/issues/123350"""
-    name = given.get("imageBuildCompute")
-    if name and world.resource(f"{rid.text}/computes/{name}") is None:
-        text = f"The image build compute {name} is not valid: the workspace has no compute of this name."
-        raise Refused(400, "ImageBuildComputeNotValid", text)
-
-
-def _check_create_only(given: Body, existing: Document | None) -> None:
-    for name in CREATE_ONLY if existing else ():
-        known = (existing or {})["properties"].get(name)
-        if name in given and str(given[name]).lower() != str(known).lower():
-            raise Refused(400, "ValidationError", f"The property {name} of a workspace cannot be changed.")
 
 
 def _identity(world: World, rid: ResourceId, given: Body) -> Body:

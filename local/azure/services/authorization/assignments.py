@@ -19,9 +19,10 @@ ROLES: dict[str, list[str]] = json.loads((INFRA / "roles.json").read_text())
 CONDITION = (INFRA / "assignment-condition.txt").read_text().replace("<assignable>", ", ".join(ROLES["assignable"])).strip()
 ROOT = f"/subscriptions/{SUBSCRIPTION}"
 FACT = "role assignments of the identity"
+SHARING = (INFRA / "sharing-condition.txt").read_text().replace("<privileged>", ", ".join(ROLES["privileged"])).strip()
 # Monitoring Reader, which deployments assign too, allows reads only.
 BUILT_IN = {"reader": ["*/read"]}
-CONDITIONS = {"provision": CONDITION}
+CONDITIONS = {"provision": CONDITION, "share": SHARING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,12 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def of_role(name: str, scope: str = ROOT) -> Assignment:
-    """The assignment of a role that deployments assign: reader, sweep, adopt or provision; raises KeyError for another."""
+    """The assignment of a role that deployments assign: reader, sweep, adopt, provision or share; raises KeyError for another."""
     actions = BUILT_IN[name] if name in BUILT_IN else ROLES[name]
     return Assignment(tuple(actions), (), scope, CONDITIONS.get(name, ""))
 
 
-DEPLOYED = tuple(of_role(name) for name in ("reader", "sweep", "adopt", "provision"))
+DEPLOYED = tuple(of_role(name) for name in ("reader", "sweep", "adopt", "provision", "share"))
 
 
 def of_identity(world: World) -> tuple[Assignment, ...]:

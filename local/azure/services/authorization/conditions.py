@@ -12,8 +12,8 @@ from local.azure.core.responses import Refused, not_simulated
 
 TOKEN = re.compile(
     r"\s*(?:(?P<symbol>[()!])|(?P<word>AND|OR)\b|ActionMatches\{'(?P<action>[^']+)'\}"
-    r"|@(?P<side>Request|Resource)\[(?P<attribute>[\w.]+/[\w/]+:\w+)\]\s+ForAnyOfAnyValues:"
-    r"(?P<operator>GuidEquals|StringEqualsIgnoreCase)\s*\{(?P<values>[^{}]*)\})",
+    r"|@(?P<side>Request|Resource)\[(?P<attribute>[\w.]+/[\w/]+:\w+)\]\s+"
+    r"(?P<operator>ForAnyOfAnyValues:(?:GuidEquals|StringEqualsIgnoreCase)|ForAnyOfAllValues:GuidNotEquals)\s*\{(?P<values>[^{}]*)\})",
     re.IGNORECASE,
 )
 Attributes = Mapping[str, str]
@@ -99,13 +99,17 @@ def _action_matches(pattern: str) -> Test:
 
 
 def _attribute_is_one_of(token: re.Match[str]) -> Test:
-    """Whether an attribute has one of some values; one that is missing has none of them."""
+    """Whether an attribute has one of some values, or with `NotEquals` none of them; one that is missing has none.
+
+    https://learn.microsoft.com/azure/role-based-access-control/conditions-format#foranyofallvalues
+    """
     values = {value.strip().strip("'").lower() for value in token["values"].split(",") if value.strip()}
     of_request, name = token["side"].lower() == "request", token["attribute"].lower()
+    negated = "notequals" in token["operator"].lower()
 
     def test(facts: Facts) -> bool:
         attributes = facts.request() if of_request else facts.resource()
-        return attributes.get(name, "").lower() in values
+        return (attributes.get(name, "").lower() in values) is not negated
 
     return test
 

@@ -12,8 +12,10 @@ from local.azure.core.resource_ids import ResourceId, type_of
 from local.azure.core.store import Document
 from local.azure.providers.kinds import (
     CLUSTER,
+    DIAGNOSTIC_SETTING,
     DISK,
     IDENTITY,
+    LOG_WORKSPACE,
     MACHINE,
     ML_COMPUTE,
     ML_WORKSPACE,
@@ -54,6 +56,8 @@ REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
     # https://learn.microsoft.com/azure/machine-learning/how-to-secure-training-vnet (subnet)
     REGISTRY: (ASSIGNS_IDENTITIES,),
     ML_WORKSPACE: (ASSIGNS_IDENTITIES,),
+    # https://github.com/JimGBritt/AzurePolicy/issues/17, https://github.com/MicrosoftDocs/azure-docs/issues/80159
+    DIAGNOSTIC_SETTING: (("properties.workspaceId", f"{LOG_WORKSPACE}/sharedKeys/action"),),
     ML_COMPUTE: (ASSIGNS_IDENTITIES, ("properties.properties.subnet.id", JOINS_A_SUBNET)),
     # https://learn.microsoft.com/azure/aks/concepts-identity#azure-rbac-to-authorize-access-to-the-aks-resource and
     # https://github.com/Azure/AKS/issues/1557 (subnet), https://github.com/Azure/AKS/issues/2139 (identities)
