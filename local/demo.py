@@ -80,12 +80,17 @@ class Demo:
         self._plan()
         provisioned = self._operation("provision", self._client.put(self._path, json=self._spec))
         _print_makespan(provisioned, self._steps, self._ground)
-        _print_findings(provisioned)
-        self._check_state("running")
-        self._operation("stop", self._client.post(f"{self._path}/stop"))
-        self._check_state("stopped")
-        self._operation("start", self._client.post(f"{self._path}/start"))
-        self._check_state("running")
+        if provisioned["health_checks"]:
+            _print_findings(provisioned)
+        if self._has_power():
+            self._check_state("running")
+            self._operation("stop", self._client.post(f"{self._path}/stop"))
+            self._check_state("stopped")
+            self._operation("start", self._client.post(f"{self._path}/start"))
+            self._check_state("running")
+        else:
+            self._check_state("ready")
+            self._apply_again()
         deleted = self._operation("delete", self._client.delete(self._path))
         self._verify_nothing_is_left(deleted)
 
@@ -99,10 +104,22 @@ class Demo:
         console.print(table)
         self._steps = plan["resources"]
         price, refusals = plan["price_per_hour"], [refusal["detail"] for refusal in plan["refusals"]]
-        if refusals or price is None:
+        if refusals or (price is None and self._has_power()):
             raise DemoError(f"the dry run says: {' '.join(refusals) or 'the price is not known'}")
-        console.print(f"Price: {price['amount']} {price['currency']} an hour: {plan['price_covers']}.")
+        if price is not None:
+            console.print(f"Price: {price['amount']} {price['currency']} an hour: {plan['price_covers']}.")
         console.print("Preflight: size offered, quota left, names free, rights sufficient.\n")
+
+    def _has_power(self) -> bool:
+        """Whether the plan has something that can be stopped."""
+        return any(step["kind"] == "virtual_machine" for step in self._steps)
+
+    def _apply_again(self) -> None:
+        """Apply the same spec once more, which must change nothing."""
+        answer = self._client.put(self._path, json=self._spec)
+        if answer.status_code != httpx.codes.OK:
+            raise DemoError(f"applying the same spec again returned {answer.status_code}: {answer.text}")
+        console.print(f"PUT {self._path} with the same spec: 200, nothing to change.\n")
 
     def _operation(self, verb: str, answer: httpx.Response) -> dict[str, Any]:
         location = answer.headers.get("Operation-Location")

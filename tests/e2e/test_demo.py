@@ -40,6 +40,16 @@ def test_the_demo_shows_the_life_of_the_example_of_a_blueprint(blueprint: str, w
     assert "The simulated Azure agrees: no resources, no secrets." in said
 
 
+def test_the_demo_shows_shared_parts_that_nothing_can_stop() -> None:
+    done = demo("--speed", "60", "--blueprint", "ml-shared")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = " ".join(done.stdout.split())
+    again = "PUT /environments/ml1 with the same spec: 200, nothing to change."
+    for part in ("Plan of ml1", "provision ml1: succeeded", "ready, not billed", again, "delete ml1: succeeded"):
+        assert part in said
+    assert "The simulated Azure agrees: no resources, no secrets." in said
+
+
 def test_the_demo_exits_with_1_and_shows_the_error_when_a_step_fails(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.json"
     wrong.write_text(json.dumps({**WORKSTATION, "size": "Standard_NV6ads_A10_v6"}))
