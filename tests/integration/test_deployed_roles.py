@@ -21,6 +21,7 @@ from tests.integration.environments.test_build_agent import SPEC as BUILD_AGENT
 from tests.integration.environments.test_build_agent import SPEED, Pipelines
 from tests.integration.environments.test_data_science import SPEC as DATA_SCIENCE
 from tests.integration.environments.test_hibernation import ABLE
+from tests.integration.environments.test_runner_cluster import SPEC as RUNNER_CLUSTER
 from tests.integration.idle.test_schedules_and_adoption import around, now_there
 from tests.support import ROOT, AzureSide, ControlPlane, until
 
@@ -156,9 +157,22 @@ def _fail_halfway(control_plane: ControlPlane, azure: AzureSide, name: str) -> N
     succeeded(control_plane.provision(name, ABLE))
 
 
+def _live_as_runner_clusters(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    """One with its hosts, which is stopped and started, and gets another pool; and one that only Azure can reach."""
+    control_plane.up(name, RUNNER_CLUSTER)
+    for verb in ("stop", "start"):
+        succeeded(control_plane.follow(control_plane.post(name, verb)))
+    succeeded(control_plane.provision(name, {**RUNNER_CLUSTER, "gpu": {**RUNNER_CLUSTER["gpu"], "pool": "gpu2"}}))
+    succeeded(control_plane.down(name))
+    alone = {key: value for key, value in RUNNER_CLUSTER.items() if key not in ("queue", "object_store")}
+    control_plane.up(f"{name}-p", {**alone, "private": True})
+    succeeded(control_plane.down(f"{name}-p"))
+
+
 LIVES: dict[str, Callable[[ControlPlane, AzureSide, str], None]] = {
     "build-agent": _live_as_build_agents,
     "ml-shared": _live_as_shared_parts_of_ml,
+    "runner-cluster": _live_as_runner_clusters,
     "data-science": _live_as_a_data_science_machine,
     "workstation": _live_as_a_workstation,
 }
