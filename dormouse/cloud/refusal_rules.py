@@ -52,6 +52,7 @@ RESIZE = "https://github.com/MicrosoftDocs/azure-docs/pull/76920"
 LEARNING = "https://github.com/Azure/mlops-v2/issues/81"
 ENDPOINTS = "https://github.com/MicrosoftDocs/azure-docs/issues/121466"
 KUBERNETES = "https://learn.microsoft.com/troubleshoot/azure/azure-kubernetes/welcome-azure-kubernetes"
+COMMANDS = "https://learn.microsoft.com/azure/aks/access-private-cluster"
 VERSIONS = "https://github.com/microsoft/farmvibes-ai/issues/130"
 DRIVER = "https://github.com/MicrosoftDocs/azure-docs/issues/111614"
 EXTENSION = "https://github.com/Azure/azure-cli/issues/24486"
@@ -77,6 +78,7 @@ POLICY = "An Azure policy forbids this; change the spec, or ask the owner of the
 OWN_QUOTA = "Azure Machine Learning has quotas of its own, by region and VM family, and this one does not suffice."
 OWN_ROLES = "The control plane's identity may not assign the roles that the cluster needs."
 OTHER_VERSION = "Azure does not offer this Kubernetes version in the region; choose another version."
+NO_NODE = "No node of the cluster can run the command of Azure; it needs a node without taints."
 OTHER_SUBNET = "The subnet does not fit; choose another subnet or address range."
 BUILDER = "The workspace cannot build images on this compute; name an existing cluster for image builds."
 FIREWALL = "The firewall of the vault does not admit the control plane."
@@ -215,6 +217,10 @@ RULES = (
     *_rules(KUBERNETES, Reason.NAME_TAKEN, "NodeResourceGroupAlreadyExists"),
     *_rules(KUBERNETES, Reason.FORBIDDEN, "CreateRoleAssignmentError", advice=OWN_ROLES),
     *_rules(KUBERNETES, NOT_NOW, "AKSOperationPreempted", "ServicePrincipalNotFound", "Throttled"),
+    *_rules(KUBERNETES, Reason.CONFLICT, "AKSOperationPreemptedByDelete"),
+    *_rules(COMMANDS, NOT_NOW, "KubernetesPerformanceError"),
+    *_rules(COMMANDS, Reason.CONFLICT, "KubernetesOperationError", advice=NO_NODE),
+    *_rules(KUBERNETES, Reason.NOT_REGISTERED, "PreviewFeatureNotRegistered"),
     # Every resource provider
     *_rules(ERRORS, Reason.FORBIDDEN, "AuthorizationFailed", "LinkedAuthorizationFailed"),
     # With the status 400.
