@@ -67,12 +67,14 @@ DELETE /network-cards          as often each way as recorded
 POST   /ml/runs                {"compute", "name"?, "nodes"?, "seconds"?, "ago"?}: a user submits a run to a cluster of Azure ML; {"workspace",
                                "kind"?, "status"?}: one that names no cluster, such as a pipeline
 POST   /ml/runs/end            {"id", "status"?}: it ends now, cancelled or with another status
+PUT    /images                 {"image", "exists": false}: a registry outside Azure has no such image
+PUT    /peers                  {"address", "answer"}: what containers read from an address (host:port); null: nothing answers there
 PUT    /metrics/without        {"id"}: Azure Monitor omits this machine from its responses
 """
 
 from collections.abc import Callable
 
-from local.azure import checkpoints, control_conditions, control_contents, control_pipelines
+from local.azure import checkpoints, control_clusters, control_conditions, control_contents, control_pipelines
 from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.world import World
@@ -205,6 +207,7 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("GET", "buckets"): _buckets,
     ("DELETE", "buckets"): _reset_buckets,
     **control_conditions.HANDLERS,
+    **control_clusters.HANDLERS,
     **control_contents.HANDLERS,
     **control_pipelines.HANDLERS,
     **control.HANDLERS,

@@ -21,7 +21,8 @@ from local.azure.kubernetes import clusters as kubernetes_clusters
 from local.azure.kubernetes.api import server as kubernetes
 from local.azure.kubernetes.api.statuses import Unreachable
 from local.azure.providers import vaults
-from local.azure.providers.containers import credentials
+from local.azure.providers.containers import credentials, long_running
+from local.azure.providers.containers.errors import bare
 from local.azure.services import arm, cloud_metadata, key_vault, metrics, pipelines, prices, service_principals, webhooks
 from local.azure.services.blobs import service as blobs
 from local.azure.services.tables import service as tables
@@ -156,7 +157,7 @@ class SimulatedAzure:
         try:
             fault = self._matching_fault("refuse", name, request)
             if fault:
-                raise fault.refusal
+                raise bare(fault.refusal) if long_running.PROVIDER.lower() in request.path.lower() else fault.refusal
             return self._service(name, request)
         except Refused as refused:
             return refused.answer

@@ -9,7 +9,7 @@ from local.azure.core.resource_ids import ResourceId
 from local.azure.core.store import Document
 from local.azure.core.world import TENANT, World
 from local.azure.providers.common import Body, authorship, tracked
-from local.azure.providers.containers import admission, cluster_bodies, node_groups, pool_bodies, pools
+from local.azure.providers.containers import admission, cluster_bodies, node_groups, pool_bodies, pools, versions
 from local.azure.providers.containers.errors import BareRefused, invalid, unchangeable
 from local.azure.providers.kinds import POOL
 from local.azure.providers.roles import new_principal
@@ -40,10 +40,14 @@ def check_new(world: World, rid: ResourceId, body: Body) -> None:
         node_groups.check_new(world, str(given["nodeResourceGroup"]))
 
 
-def check_change(existing: Document, body: Body) -> None:
+def check_change(world: World, existing: Document, body: Body) -> None:
     """Raise the refusal for what cannot be changed of a cluster."""
     if body.get("location") and body["location"].replace(" ", "").lower() != existing["location"]:
         raise unchangeable("location")
+    version = (body.get("properties") or {}).get("kubernetesVersion")
+    if version and version != existing["properties"]["kubernetesVersion"]:
+        current = str(existing["properties"]["currentKubernetesVersion"])
+        versions.check_upgrade(world, current, str(version), existing["location"])
     changed = cluster_bodies.changed_fixed(body, existing["properties"])
     if changed:
         raise unchangeable(changed[0])

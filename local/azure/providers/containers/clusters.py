@@ -41,7 +41,7 @@ def put_cluster(world: World, rid: ResourceId, request: Request) -> Answer:
     else:
         pools.check_running(existing, "updating")
         long_running.check_idle(world, existing["id"])
-        check_change(existing, body)
+        check_change(world, existing, body)
     admission.check_identities(world, rid, body)
     known = existing["properties"] if existing else None
     properties = cluster_bodies.properties(world, rid, body, known)

@@ -24,6 +24,13 @@ class BareRefused(Refused):
         return Answer(self.status, self.error, self.headers)
 
 
+def bare(refusal: Refused) -> BareRefused:
+    """A refusal in the form of this provider, with its headers."""
+    found = BareRefused(refusal.status, refusal.code, refusal.message)
+    found.headers = refusal.headers
+    return found
+
+
 def no_cluster(rid: ResourceId) -> BareRefused:
     """The provider does not know a cluster that Resource Manager still knows."""
     text = (

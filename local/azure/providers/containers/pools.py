@@ -12,7 +12,7 @@ from local.azure.core.store import Document
 from local.azure.core.world import World, visible
 from local.azure.kubernetes import nodes
 from local.azure.providers.common import VIEWS, Body, absent, group_of, live_group_of
-from local.azure.providers.containers import admission, long_running, node_groups, pool_bodies
+from local.azure.providers.containers import admission, long_running, node_groups, pool_bodies, versions
 from local.azure.providers.containers.errors import BareRefused, no_pool, unchangeable, wrong_power
 from local.azure.providers.kinds import POOL
 
@@ -36,6 +36,8 @@ def put_pool(world: World, rid: ResourceId, request: Request) -> Answer:
         raise unchangeable(f"properties.{changed[0]}")
     admission.check_pool(world, rid.name, {**_kept(known), **given}, cluster["location"])
     properties = pool_bodies.properties(world, given, cluster, known)
+    control_plane = str(cluster["properties"]["currentKubernetesVersion"])
+    versions.check_not_newer(str(properties["currentOrchestratorVersion"]), control_plane)
     _check_modes(world, cluster, rid.name, properties)
     properties.setdefault("enableAutoScaling", False)
     return _begun(world, rid, request, cluster, properties, existing)

@@ -45,7 +45,7 @@ def _begun(world: World, request: Request, cluster: Document, effect: str, actio
     failure = None
     for pool in pools.of_cluster(world, cluster["id"]) if effect == long_running.START else []:
         properties = pool["properties"]
-        if count := pools.machines(properties):
+        if pool.get("_with_cluster") and (count := int(properties["count"])):
             admission.check_quota(world, properties["vmSize"], cluster["location"], count)
             zones = properties.get("availabilityZones") or []
             failure = failure or admission.no_capacity(world, properties["vmSize"], cluster["location"], zones)

@@ -81,6 +81,29 @@ def resolved(world: World, asked: str, location: str) -> str:
     raise BareRefused(400, "K8sVersionNotSupported", text)
 
 
+def check_upgrade(world: World, before: str, after: str, location: str) -> None:
+    """Raise the refusal for a version that is older, or newer by more than a minor version: https://aka.ms/aks-supported-k8s-ver."""
+    wanted = resolved(world, after, location)
+    now, then = _numbers(before), _numbers(wanted)
+    if then < now or then[1] > now[1] + 1:
+        text = (
+            f"Upgrading Kubernetes version {before} to {after} is not allowed. Please see "
+            "https://aka.ms/aks-supported-k8s-ver for version details."
+        )
+        raise BareRefused(400, "OperationNotAllowed", text)
+
+
+def check_not_newer(pool: str, control_plane: str) -> None:
+    """Raise the refusal for nodes of a newer minor version than the control plane's."""
+    if _numbers(pool)[:2] > _numbers(control_plane)[:2]:
+        text = f"Node pool version {pool} and control plane version {control_plane} are incompatible. See https://aka.ms/version-skew-policy"
+        raise BareRefused(400, "NodePoolMcVersionIncompatible", text)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
 def node_image(world: World, system: str) -> str:
     """The newest image of nodes with an operating system."""
     day = world.text()[:10]
