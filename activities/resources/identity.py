@@ -1,5 +1,6 @@
 """Requests for role assignments."""
 
+from dataclasses import replace
 from typing import Any
 
 from activities.resources.api import ResourceApi
@@ -68,6 +69,18 @@ async def get_role_assignment(resource: Resource, cloud: Cloud) -> Observed | No
     return {**found, "outdated": found["properties"]["principalId"] != now}
 
 
+async def delete_role_assignment(resource: Resource, cloud: Cloud) -> Answer:
+    """Delete the role assignment, or the equal one that is there in its place; deleting a missing one succeeds.
+
+    One to an identity of the environment is looked for before: a condition on the control plane's own role refuses to delete
+    what does not exist.
+    """
+    if "of" not in resource.settings:
+        return await delete_by_id(resource, cloud)
+    found = await get_role_assignment(resource, cloud)
+    return Done() if found is None else await delete_by_id(replace(resource, id=str(found["id"])), cloud)
+
+
 async def principal_of(owner: Resource, cloud: Cloud) -> str:
     """The object ID of the identity that a resource is or has; "" if it does not exist."""
     observed = await get_by_id(owner, cloud)
@@ -92,4 +105,4 @@ async def _equal(resource: Resource, principal: str, cloud: Cloud) -> Observed |
     return None
 
 
-ROLE_ASSIGNMENT = ResourceApi(put_role_assignment, get_role_assignment, delete_by_id)
+ROLE_ASSIGNMENT = ResourceApi(put_role_assignment, get_role_assignment, delete_role_assignment)

@@ -64,6 +64,7 @@ ENVIRONMENT = {
     "owner": str,
     "region": str,
     "depends_on": [str],
+    "drift": [str],
     "resources": [{"name": str, "kind": str, "state": str, "size": str}],
     "price_per_hour": PRICE,
     "costs": {"per_month": PRICE, "this_month": PRICE, "hours_this_month": float, "saved": PRICE, "hours_asleep": float},
@@ -87,6 +88,7 @@ PLAN = {
     "price_per_month": PRICE,
     "refusals": [{"reason": str, "detail": str, "advice": str}],
     "warnings": [str],
+    "drift": [str],
     "alternatives": [{**PLACEMENT, "price_per_hour": PRICE}],
 }
 COMMAND_PREVIEW = {

@@ -78,7 +78,7 @@ class Logs(Part):
     ] = None
 
 
-class Budget(Part):
+class MonthlyBudget(Part):
     """A monthly budget, which tells people and stops nothing."""
 
     amount: Annotated[
@@ -134,7 +134,7 @@ class MLSharedSpec(EnvironmentSpec):
         doc("The groups whose members are model developers: their object IDs.", []),
     ] = ()
     logs: Annotated[Logs, doc("The logs.", {"retention_days": 90})] = Logs()
-    budget: Annotated[Budget | None, doc("The monthly budget; null for none.", {"amount": 500.0})] = None
+    budget: Annotated[MonthlyBudget | None, doc("The monthly budget; null for none.", {"amount": 500.0})] = None
 
     def misfits(self) -> Sequence[Fault]:
         """The faults of principals that are users and groups at once, and of containers in an account of others."""

@@ -173,6 +173,19 @@ def test_a_plan_lists_resources_price_and_refusals(dormouse: Command, server: Fa
     ]
 
 
+def test_what_the_spec_has_dropped_is_listed_in_plans_and_environments(dormouse: Command, server: FakeServer) -> None:
+    dropped = ["/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r", "/x/y"]
+    server.respond(lambda request: request.json({**PLAN, "drift": dropped}))
+    lines = dormouse("plan", "ml1", "--blueprint", "workstation").out.splitlines()
+    assert lines[-3:] == [
+        "Still there, although the spec no longer names it; it is neither changed nor deleted:",
+        *dropped,
+    ]
+    server.respond(lambda request: request.json({**ENVIRONMENT, "drift": dropped}))
+    shown = [line for line in dormouse("show", "ml1").out.splitlines() if line.startswith("not in spec")]
+    assert [line.split()[-1] for line in shown] == dropped
+
+
 def test_a_plan_lists_what_is_tried_if_azure_has_no_capacity(dormouse: Command, server: FakeServer) -> None:
     price = {"amount": 1.18, "currency": "USD"}
     others = [

@@ -45,8 +45,9 @@ def test_the_demo_shows_the_life_of_the_example_of_a_blueprint(blueprint: str, w
     assert "The simulated Azure agrees: no resources, no secrets." in said
 
 
-def test_the_demo_shows_shared_parts_that_nothing_can_stop() -> None:
-    done = demo("--speed", "60", "--blueprint", "ml-shared")
+@pytest.mark.parametrize("blueprint", ["ml-shared", "ml-workspace"])
+def test_the_demo_shows_environments_that_nothing_can_stop(blueprint: str) -> None:
+    done = demo("--speed", "60", "--blueprint", blueprint)
     assert done.returncode == 0, done.stdout + done.stderr
     said = " ".join(done.stdout.split())
     again = "PUT /environments/ml1 with the same spec: 200, nothing to change."

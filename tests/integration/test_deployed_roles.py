@@ -21,9 +21,10 @@ from tests.integration.environments.test_build_agent import SPEC as BUILD_AGENT
 from tests.integration.environments.test_build_agent import SPEED, Pipelines
 from tests.integration.environments.test_data_science import SPEC as DATA_SCIENCE
 from tests.integration.environments.test_hibernation import ABLE
+from tests.integration.environments.test_ml_workspace import SPEC as ML_WORKSPACE
 from tests.integration.environments.test_runner_cluster import SPEC as RUNNER_CLUSTER
 from tests.integration.idle.test_schedules_and_adoption import around, now_there
-from tests.support import ROOT, AzureSide, ControlPlane, until
+from tests.support import ROOT, SUBSCRIPTION, AzureSide, ControlPlane, until
 
 ML_SHARED: dict[str, Any] = json.loads((ROOT / "examples" / "ml-shared.json").read_text())
 IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
@@ -143,6 +144,23 @@ def _live_as_shared_parts_of_ml(control_plane: ControlPlane, azure: AzureSide, n
     succeeded(control_plane.follow(purged))
 
 
+def _live_as_an_ml_workspace(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    """With its parent, a cluster in a network, changes of everything, and parts of it that go before the rest."""
+    ana = azure.client.post("/people/token", json={"name": "ana"}).raise_for_status().json()["object_id"]
+    shared, net = f"{name}-s", f"{SUBSCRIPTION}/resourceGroups/nets/providers/Microsoft.Network/virtualNetworks/{name}"
+    azure.found_network(net)
+    control_plane.up(shared, ML_SHARED)
+    clusters = [{"name": "gpu", "subnet": f"{net}/subnets/default"}, {"name": "cpu", "size": "Standard_D4s_v5"}]
+    stores = [{"name": "datasets", "container": "datasets"}]
+    spec = {**ML_WORKSPACE, "shared": shared, "clusters": clusters, "datastores": stores, "developers": [ana]}
+    control_plane.up(name, spec)
+    changed = [{**clusters[0], "max_nodes": 9}]
+    control_plane.up(name, {**spec, "title": "Other", "clusters": changed, "datastores": [], "image_build_cluster": ""})
+    azure.found_address(f"rg-dormouse-{name}", f"theirs-{name}", tags={})
+    succeeded(control_plane.down(name))
+    succeeded(control_plane.down(shared))
+
+
 def _fail_halfway(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
     """Parts that users have deleted are created again; one of them fails, and all of these are rolled back."""
     for kind in (
@@ -173,6 +191,7 @@ LIVES: dict[str, Callable[[ControlPlane, AzureSide, str], None]] = {
     "build-agent": _live_as_build_agents,
     "ml-shared": _live_as_shared_parts_of_ml,
     "runner-cluster": _live_as_runner_clusters,
+    "ml-workspace": _live_as_an_ml_workspace,
     "data-science": _live_as_a_data_science_machine,
     "workstation": _live_as_a_workstation,
 }

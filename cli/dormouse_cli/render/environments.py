@@ -58,6 +58,9 @@ def print_plan(preview: Fields) -> None:
     month = preview.get("price_per_month") or {}
     monthly = f" That is {month.get('amount')} {month.get('currency')} per month of 730 hours." if month else ""
     print_lines("", f"Price: {_price_with_scope(preview)}.{monthly}")
+    dropped = preview.get("drift") or []
+    if dropped:
+        print_lines("", "Still there, although the spec no longer names it; it is neither changed nor deleted:", *dropped)
     _print_refusals(preview)
 
 
@@ -123,6 +126,7 @@ def print_environment(environment: Fields) -> None:
             ("owner", environment.get("owner")),
             ("region", environment.get("region")),
             ("depends on", _listed(environment.get("depends_on"))),
+            *(("not in spec", identifier) for identifier in environment.get("drift") or []),
             ("size", sizes_text(environment)),
             ("placement", placement_text(environment.get("placement"))),
             ("price", f"{price_text(environment) or 'unknown'} ({billed})"),

@@ -15,7 +15,8 @@ from dormouse.resources.registry import is_group, with_implied
 from tests.support import ROOT
 from tests.unit.builders import SUBSCRIPTION, target
 
-EXAMPLE: dict[str, Any] = json.loads((ROOT / "examples" / "ml-workspace.json").read_text())
+ANA = "0d0e5e00-0000-4000-8000-0000000000a1"
+EXAMPLE: dict[str, Any] = json.loads((ROOT / "examples" / "ml-workspace.json").read_text()) | {"developers": [ANA]}
 SHARED = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-dormouse-mlshared/providers"
 ROLE = (
     f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/6761c02d-d2c9-53b4-94f8-d07ace7f1263"
@@ -117,7 +118,7 @@ def test_everything_that_does_not_fit_is_said_at_once() -> None:
         spec(
             approved_hosts=["pypi.org"],
             image_build_cluster="x",
-            developers=[EXAMPLE["developers"][0]] * 2,
+            developers=[ANA, ANA],
             datastores=[{"name": "workspacefilestore", "container": "images"}],
         )
     pointers = {fault.pointer for fault in caught.value.faults}
