@@ -162,6 +162,8 @@ class RunnerClusterSpec(EnvironmentSpec):
             yield Fault("/gpu/size", f"{self.gpu.size} has no GPU; choose a size such as Standard_NC4as_T4_v3")
         if find_size(self.system.size).driver is not Driver.NONE:
             yield Fault("/system/size", f"{self.system.size} has a GPU, which the system does not need")
+        if self.private and not self.runner.replicas:
+            yield Fault("/runner/replicas", "is 0, and in a private cluster runners prove that its GPUs work; ask for one")
         subnet = ipaddress.IPv4Network(self.network.subnet)
         yield from host_misfits("/queue", self.queue, subnet)
         yield from host_misfits("/object_store", self.object_store, subnet)

@@ -201,12 +201,7 @@ RULES = (
     # Kubernetes
     *_rules(KUBERNETES, Reason.QUOTA_EXCEEDED, "ErrCode_InsufficientVCPUQuota", "InsufficientVCPUQuota"),
     *_rules(KUBERNETES, Reason.QUOTA_EXCEEDED, "ManagedClusterCountExceedsQuotaLimit"),
-    *_rules(
-        VERSIONS,
-        Reason.NOT_OFFERED,
-        *("K8sVersionNotSupported", "AgentPoolK8sVersionNotSupported"),
-        advice=OTHER_VERSION,
-    ),
+    *_rules(VERSIONS, Reason.NOT_OFFERED, "K8sVersionNotSupported", "AgentPoolK8sVersionNotSupported", advice=OTHER_VERSION),
     *_rules(KUBERNETES, Reason.INCOMPATIBLE, "NodePoolMcVersionIncompatible", advice=OTHER_VERSION),
     *_rules(
         KUBERNETES,

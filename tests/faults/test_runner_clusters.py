@@ -1,6 +1,6 @@
 """The fault matrix for a runner cluster, reduced: some of the activities of each command, and some of Azure's answers.
 
-A cluster has about ten times as many activities as a machine; the workstation's matrix has every one of the same orchestrations.
+A cluster has many times the activities of a machine, and the workstation's matrix has every one of the same orchestrations.
 """
 
 from collections.abc import Iterator

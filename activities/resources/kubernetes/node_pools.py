@@ -3,14 +3,13 @@
 https://learn.microsoft.com/rest/api/aks/agent-pools
 """
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from activities.resources.api import ProbeApi, ResourceApi
 from activities.resources.arm import delete_by_id, get_by_id, put_body, put_by_id
 from activities.resources.costs import cost_is_allowed
-from activities.resources.kubernetes.private import APPLY, FILE, result_of, run_in_cluster
+from activities.resources.kubernetes.private import available_in, count_available
 from activities.resources.sizes import sizes_can_be_had
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.kubernetes.access import api_of_cluster
@@ -48,7 +47,7 @@ async def resume_pool(resource: Resource, cloud: Cloud) -> Answer:
 async def begin_gpu_proof(resource: Resource, cloud: Cloud) -> Answer | Checked:
     """Whether a pod on the pool has run nvidia-smi and initialized CUDA: that of a runner, or of a job if there is none."""
     if resource.settings.get("private") == "true":
-        return await _begin_by_command(resource, cloud)
+        return await count_available(cluster_of(resource), resource.settings["namespace"], RUNNER, cloud)
     try:
         api = await api_of_cluster(cluster_of(resource), cloud)
         passed, words = await _proof(resource, api)
@@ -94,21 +93,10 @@ def _failed(job: Mapping[str, Any]) -> str:
     return str(failed[0].get("message") or failed[0].get("reason") or "unknown") if failed else ""
 
 
-async def _begin_by_command(resource: Resource, cloud: Cloud) -> Answer:
-    """Start the job in a private cluster, and ask for its end and its log."""
-    space = shlex.quote(resource.settings["namespace"])
-    asked = f"kubectl --namespace {space} wait --for=condition=complete --timeout=20s job/{JOB} >/dev/null"
-    command = f"{APPLY} >/dev/null && {asked}; kubectl --namespace {space} logs job/{JOB} --tail=20"
-    files = {FILE: gpu_check(resource.settings["namespace"], resource.settings["probe_image"])}
-    return await run_in_cluster(cluster_of(resource), command, cloud, files)
-
-
 def read_gpu_proof(resource: Resource, body: Any) -> Checked:
-    """What the log of the job says in the output of a command."""
-    _, logs = result_of(body)
-    gpus = gpus_in(logs)
-    words = ", ".join(gpus) or f"no proof yet: {' '.join(logs.split())[:200]}"
-    return _checked(Check.PASSED if gpus else Check.WAITING, words)
+    """What the runners of a private cluster say: none is available that has not proved its GPUs before it began."""
+    available, _, words = available_in(body)
+    return _checked(Check.PASSED if available else Check.WAITING, f"proved by runners: {words}")
 
 
 def _checked(result: Check, words: str) -> Checked:

@@ -65,21 +65,31 @@ def result_of(body: Any) -> tuple[int, str]:
 
 
 async def command_health(resource: Resource, cloud: Cloud) -> Answer:
-    """Start asking for the runners of a deployment that are available, and for those that are wanted."""
-    space, name = api_path(resource).split("/")[4], name_of(resource.id)
+    """Start asking for the pods of a deployment that are available, and for those that are wanted."""
+    return await count_available(cluster_id(resource), api_path(resource).split("/")[4], name_of(resource.id), cloud)
+
+
+async def count_available(cluster: str, space: str, name: str, cloud: Cloud) -> Answer:
+    """Start asking how many pods of a deployment are available, and how many are wanted."""
     path = "jsonpath={.status.availableReplicas}/{.spec.replicas}"
     command = shlex.join(["kubectl", "--namespace", space, "get", f"deployment/{name}", "--output", path])
-    return await run_in_cluster(cluster_id(resource), command, cloud)
+    return await run_in_cluster(cluster, command, cloud)
 
 
 def read_command_health(resource: Resource, body: Any) -> Checked:
     """Whether as many are available as are wanted."""
+    available, wanted, words = available_in(body)
+    result = Check.PASSED if wanted is not None and available >= wanted else Check.WAITING
+    return Checked((HealthCheckResult(name_of(resource.id), result, words),))
+
+
+def available_in(body: Any) -> tuple[int, int | None, str]:
+    """How many pods are available and how many are wanted (None: not known), and a text about it."""
     code, logs = result_of(body)
     available, _, wanted = logs.strip().rpartition("\n")[2].partition("/")
-    passed = code == 0 and wanted.isdigit() and int(available or 0) >= int(wanted)
-    words = f"{available or 0} of {wanted} available" if code == 0 else f"not known: {' '.join(logs.split())[:200]}"
-    result = Check.PASSED if passed else Check.WAITING
-    return Checked((HealthCheckResult(name_of(resource.id), result, words),))
+    if code or not wanted.isdigit():
+        return 0, None, f"not known: {' '.join(logs.split())[:200]}"
+    return int(available or 0), int(wanted), f"{available or 0} of {wanted} available"
 
 
 def _zipped(files: Mapping[str, Any]) -> str:

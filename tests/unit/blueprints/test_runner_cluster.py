@@ -173,6 +173,7 @@ def test_every_fault_of_a_spec_is_named_at_once() -> None:
         ({"runner": {**EXAMPLE["runner"], "image": "docker.io/leafai/studio-go-runner:0.14.3"}}, "/runner/image"),
         ({"runner": {**EXAMPLE["runner"], "secrets": {"A": "dormouse-rc2-x"}}}, "/runner/secrets/A"),
         ({"namespace": "kube-system"}, "/namespace"),
+        ({"private": True, "runner": {**EXAMPLE["runner"], "replicas": 0}}, "/runner/replicas"),
         ({"kubernetes_version": "latest"}, "/kubernetes_version"),
         ({"gpu": {"pool": "GPU"}}, "/gpu/pool"),
         ({"network": {"nodes": "10.0.0.0/24"}}, "/network"),

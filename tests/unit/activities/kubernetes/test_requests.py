@@ -16,6 +16,7 @@ from activities.resources.kubernetes.clusters import (
     versions_are_offered,
     versions_in,
 )
+from activities.resources.kubernetes.node_pools import read_gpu_proof
 from activities.resources.kubernetes.private import _zipped, read_command, read_command_health, result_of
 from dormouse.clock import parse_moment
 from dormouse.cloud.kubernetes.access import server_in
@@ -175,6 +176,12 @@ def test_a_command_that_failed_is_not_a_success_because_azure_calls_it_one() -> 
 def test_the_health_of_a_deployment_is_read_from_the_output(logs: str, result: Check) -> None:
     (check,) = read_command_health(PLAN.resource("runner"), ran(0, logs)).health_checks
     assert (check.name, check.result) == ("runner", result)
+
+
+@pytest.mark.parametrize(("logs", "result"), [("1/2", Check.PASSED), ("/2", Check.WAITING), ("error", Check.WAITING)])
+def test_a_runner_that_is_available_has_proved_its_gpus(logs: str, result: Check) -> None:
+    (check,) = read_gpu_proof(PLAN.resource("gpu-pool"), ran(0, logs)).health_checks
+    assert (check.name, check.result) == ("gpu", result)
 
 
 def test_a_manifest_travels_in_an_archive() -> None:
