@@ -1,6 +1,7 @@
 """The fault matrix for a runner cluster, reduced: some of the activities of each command, and some of Azure's answers.
 
 A cluster has many times the activities of a machine, and the workstation's matrix has every one of the same orchestrations.
+A start is left out: it waits for the rest after a stop by the clock of the app, which runs in real time here.
 """
 
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ from tests.support import AzureSide
 # The SDK warns of values of unknown types, and of results that arrive after a task_any has ended.
 pytestmark = pytest.mark.filterwarnings("ignore:azure.functions df_loads", "ignore:Potential duplicate Task")
 NAME = "runners1"
-STRIDES = {"provision": 47, "stop": 5, "start": 7, "delete": 19}
-EVERY_ANSWER = {"provision": 151, "stop": 17, "start": 29, "delete": 61}
+STRIDES = {"provision": 29, "stop": 2, "delete": 11}
+EVERY_ANSWER = {"provision": 97, "stop": 11, "delete": 41}
 
 
 @pytest.fixture(scope="module")
