@@ -15,7 +15,8 @@ from local.azure.kubernetes.scheduling import asked_by, misfit, usage
 from local.azure.providers.containers import admission, node_groups, pools
 
 SOURCE = "cluster-autoscaler"
-SCAN, BACK_OFF = 10.0, 300.0
+BACK_OFF = 300.0
+UNREADY = 1200.0  # seconds after which a node goes that does not offer its GPUs
 UNNEEDED, AFTER_ADD = "scale-down-unneeded-time", "scale-down-delay-after-add"
 USUAL = "10m"
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -173,7 +174,11 @@ def _scale_down(server: Server, scaled: list[Document]) -> list[float]:
             if since is None:
                 since = server.now
                 server.write("nodes", {**node, "_unneeded": since})
-            due = max(since + unneeded, float(server.record.get("added", 0.0)) + after)
+            waits = (
+                bool(server.world.catalogue[pool["properties"]["vmSize"]]["gpus"])
+                and nodes.GPU not in node["status"]["allocatable"]
+            )
+            due = max(since + (UNREADY if waits else unneeded), float(server.record.get("added", 0.0)) + after)
             if current["properties"]["count"] <= current["properties"]["minCount"]:
                 continue
             if server.now < due:

@@ -8,7 +8,7 @@ import logging
 from local.azure.core.store import Document
 from local.azure.core.world import World
 from local.azure.kubernetes import autoscaling, controllers, kubelets, scheduling
-from local.azure.kubernetes.objects import CLUSTERS, Server, servers
+from local.azure.kubernetes.objects import CLUSTERS, Server, close_cluster, servers
 
 log = logging.getLogger(__name__)
 MOST_ROUNDS, MOST_MOMENTS = 20, 500
@@ -17,10 +17,13 @@ MOST_ROUNDS, MOST_MOMENTS = 20, 500
 def settle(world: World) -> None:
     """Carry out what is due in all clusters that run."""
     for key, record in servers(world):
-        if record["due"] is None or record["due"] > world.seconds():
-            continue
         cluster = world.resource(record["id"])
-        if cluster is None or cluster["properties"]["powerState"]["code"] != "Running":
+        if cluster is None or cluster["properties"]["resourceUID"] != key:
+            close_cluster(world, key)  # it was removed from outside
+            continue
+        if cluster["properties"]["powerState"]["code"] != "Running":
+            continue
+        if record["due"] is None or record["due"] > world.seconds():
             continue
         for _ in range(MOST_MOMENTS):
             due = (world.store.get(CLUSTERS, key) or {"due": None})["due"]

@@ -102,6 +102,9 @@ def node_like(server: Server, pool: Document, name: str) -> Object:
                 "architecture": "amd64",
                 "operatingSystem": "linux",
                 "containerRuntimeVersion": "containerd://2.0.0",
+                "kernelVersion": "5.15.0-1102-azure",
+                "kubeProxyVersion": f"v{properties['currentOrchestratorVersion']}",
+                **{kind: server.world.guid(kind, name) for kind in ("bootID", "machineID", "systemUUID")},
             },
         },
     }

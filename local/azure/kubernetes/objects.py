@@ -172,9 +172,8 @@ def open_cluster(world: World, cluster: Document) -> None:
         server.write("serviceaccounts", {"metadata": {"name": "default", "namespace": name}})
 
 
-def close_cluster(world: World, cluster: Document) -> None:
-    """Remove everything in a cluster."""
-    uid = str(cluster["properties"]["resourceUID"])
+def close_cluster(world: World, uid: str) -> None:
+    """Remove everything in the cluster with this unique ID."""
     for key, _ in world.store.items(SHELF):
         if key.startswith(f"{uid}/"):
             world.store.delete(SHELF, key)

@@ -8,7 +8,7 @@ from local.azure.core.resource_ids import ResourceId, parse
 from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.world import SUBSCRIPTION, TENANT, World, visible
 from local.azure.providers.common import Body, absent, group_of
-from local.azure.providers.kinds import KEY_VAULT, ROLE
+from local.azure.providers.kinds import CLUSTER, KEY_VAULT, ROLE
 from local.azure.services.key_vault import SECRETS
 
 TYPE = ROLE
@@ -97,13 +97,24 @@ def _scope(world: World, rid: ResourceId) -> str:
     if rid.scope:
         above = parse(rid.scope)
         group_of(world, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{rid.group}")
-        if world.resource(rid.scope) is None and not _is_secret(world, rid.scope) and not _is_subnet(world, rid.scope):
+        inside = _is_secret(world, rid.scope) or _is_subnet(world, rid.scope) or _is_namespace(world, rid.scope)
+        if world.resource(rid.scope) is None and not inside:
             raise absent(above) if above else Refused(404, "ResourceNotFound", f"The resource {rid.scope} was not found.")
         return rid.scope
     if rid.group:
         group_of(world, rid.group_id)
         return rid.group_id
     return f"/subscriptions/{SUBSCRIPTION}"
+
+
+def _is_namespace(world: World, scope: str) -> bool:
+    """Whether a scope is a namespace of a managed cluster, which may not exist yet.
+
+    https://learn.microsoft.com/azure/aks/manage-azure-rbac#create-role-assignments-for-users-to-access-the-cluster
+    """
+    cluster, separator, _ = scope.partition("/namespaces/")
+    known = world.resource(cluster)
+    return bool(separator) and known is not None and known["type"] == CLUSTER
 
 
 def _is_secret(world: World, scope: str) -> bool:

@@ -55,7 +55,14 @@ def answer(path: tuple[str, ...], cluster: Document) -> Answer | None:
 
 def _version(full: str) -> dict[str, str]:
     major, minor, _ = full.split(".", 2)
-    more = {"gitTreeState": "clean", "goVersion": "go1.25", "compiler": "gc", "platform": "linux/amd64"}
+    more = {
+        "gitCommit": "0" * 40,
+        "buildDate": "2026-01-01T00:00:00Z",
+        "gitTreeState": "clean",
+        "goVersion": "go1.25",
+        "compiler": "gc",
+        "platform": "linux/amd64",
+    }
     return {"major": major, "minor": minor, "gitVersion": f"v{full}", **more}
 
 

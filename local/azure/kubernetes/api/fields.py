@@ -41,7 +41,9 @@ def fields_of(value: Any, name: str = "") -> Fields:
         for key, item in value.items():
             if (not name and key in UNMANAGED) or (name == "metadata" and key in UNMANAGED_META) or key.startswith("_"):
                 continue
-            found[f"f:{key}"] = fields_of(item, key)
+            inside = fields_of(item, key)
+            if inside or name or key != "metadata":
+                found[f"f:{key}"] = inside
     elif isinstance(value, list) and name in KEYS:
         for item in value:
             found[key_of(item, name)] = {".": {}, **fields_of(item, f"item of {name}")}

@@ -44,7 +44,7 @@ def reachable(world: World, uid: str) -> Document:
     """The cluster whose API server answers from outside; raises Unreachable."""
     for key, record in servers(world):
         cluster = world.resource(record["id"])
-        if key != uid or cluster is None:
+        if key != uid or cluster is None or cluster["properties"]["resourceUID"] != uid:
             continue
         private = (cluster["properties"].get("apiServerAccessProfile") or {}).get("enablePrivateCluster")
         if not private and cluster["properties"]["powerState"]["code"] == "Running":

@@ -183,7 +183,7 @@ def _deleted(world: World, operation: Document) -> None:
 def _farewell(world: World, cluster: Document) -> None:
     """What goes with a cluster: its node resource group, and everything in its API server."""
     node_groups.remove(world, cluster)
-    objects.close_cluster(world, cluster)
+    objects.close_cluster(world, str(cluster["properties"]["resourceUID"]))
 
 
 # Also when its resource group is deleted.
