@@ -56,6 +56,10 @@ COMMANDS = "https://learn.microsoft.com/azure/aks/access-private-cluster"
 VERSIONS = "https://github.com/microsoft/farmvibes-ai/issues/130"
 DRIVER = "https://github.com/MicrosoftDocs/azure-docs/issues/111614"
 EXTENSION = "https://github.com/Azure/azure-cli/issues/24486"
+BUILDS = "https://github.com/MicrosoftDocs/azure-docs/issues/123350"
+OWNERS = "https://github.com/Azure/aks-engine/issues/1146"
+NEW_ROLES = "https://github.com/Azure/azure-cli/issues/20727"
+ROLES = "https://learn.microsoft.com/azure/role-based-access-control/troubleshooting"
 
 LESS_IS_MORE = "Azure has no capacity for these constraints together; drop the zone, or choose another size or region."
 WAIT = "Azure has no capacity to resume the VM now; start it later. Its memory stays on its disk."
@@ -83,6 +87,7 @@ OTHER_SUBNET = "The subnet does not fit; choose another subnet or address range.
 BUILDER = "The workspace cannot build images on this compute; name an existing cluster for image builds."
 FIREWALL = "The firewall of the vault does not admit the control plane."
 NO_KEYS = "The storage account does not accept keys; use an identity."
+STILL_ASSIGNED = "Azure keeps a role that is assigned; delete its assignments, wherever they are, then the role."
 PACKAGE_LOCK = "Another process inside the VM held the lock of its package manager; apply the spec again later."
 
 # What was asked for does not exist.
@@ -165,13 +170,7 @@ RULES = (
     *_rules(EXTENSION, ONCE, "VMExtensionProvisioningError", text="could not get lock", advice=PACKAGE_LOCK),
     *_rules(VM_ERRORS, NOT_NOW, "AttachDiskWhileBeingDetached", "OperationPreempted", "AllocationTimeout"),
     *_rules(VM_ERRORS, Reason.CONFLICT, "PropertyChangeNotAllowed", "NicInUse"),
-    *_rules(
-        "https://github.com/Azure/aks-engine/issues/1146",
-        Reason.CONFLICT,
-        "ConflictingUserInput",
-        text="already owned by vm",
-        advice=OTHER_OWNER,
-    ),
+    *_rules(OWNERS, Reason.CONFLICT, "ConflictingUserInput", text="already owned by vm", advice=OTHER_OWNER),
     # Network
     *_rules(NETWORK, Reason.QUOTA_EXCEEDED, "PublicIPCountLimitReached", "StaticPublicIPCountLimitReached"),
     *_rules(ERRORS, NOT_NOW, "AnotherOperationInProgress", "RetryableError", "RetryableErrorDueToAnotherOperation"),
@@ -192,12 +191,7 @@ RULES = (
     # Machine Learning
     *_rules(LEARNING, Reason.QUOTA_EXCEEDED, "ClusterMinNodesExceedCoreQuota", "ClusterCoreQuotaReached", advice=OWN_QUOTA),
     *_rules(ENDPOINTS, Reason.QUOTA_EXCEEDED, "JobNodeCountExceedsCoreQuota", "OutOfQuota", advice=OWN_QUOTA),
-    *_rules(
-        "https://github.com/MicrosoftDocs/azure-docs/issues/123350",
-        Reason.INCOMPATIBLE,
-        "ImageBuildComputeNotValid",
-        advice=BUILDER,
-    ),
+    *_rules(BUILDS, Reason.INCOMPATIBLE, "ImageBuildComputeNotValid", advice=BUILDER),
     # Kubernetes
     *_rules(KUBERNETES, Reason.QUOTA_EXCEEDED, "ErrCode_InsufficientVCPUQuota", "InsufficientVCPUQuota"),
     *_rules(KUBERNETES, Reason.QUOTA_EXCEEDED, "ManagedClusterCountExceedsQuotaLimit"),
@@ -216,6 +210,11 @@ RULES = (
     *_rules(COMMANDS, NOT_NOW, "KubernetesPerformanceError"),
     *_rules(COMMANDS, Reason.CONFLICT, "KubernetesOperationError", advice=NO_NODE),
     *_rules(KUBERNETES, Reason.NOT_REGISTERED, "PreviewFeatureNotRegistered"),
+    # Roles and registries
+    *_rules(ROLES, Reason.CONFLICT, "RoleDefinitionHasAssignments", advice=STILL_ASSIGNED),
+    *_rules(ROLES, Reason.NAME_TAKEN, "RoleDefinitionWithSameNameExists"),
+    *_rules(NEW_ROLES, NOT_NOW, "RoleDefinitionDoesNotExist"),
+    *_rules(ERRORS, Reason.NAME_TAKEN, "AlreadyInUse"),
     # Every resource provider
     *_rules(ERRORS, Reason.FORBIDDEN, "AuthorizationFailed", "LinkedAuthorizationFailed"),
     # With the status 400.

@@ -232,3 +232,10 @@ def test_histories_of_earlier_releases_name_principals_otherwise() -> None:
     azure = Azure({})
     ran(put_role_assignment(request, cloud_over(azure)))
     assert azure.sent[-1]["properties"]["principalId"] == "p-1"
+
+
+def test_an_assignment_of_a_role_that_azure_does_not_know_yet_is_repeated() -> None:
+    early = {"error": {"code": "RoleDefinitionDoesNotExist", "message": "The specified role definition does not exist."}}
+    azure = Azure({}, {f"PUT {ELSEWHERE.id}": (404, early, {})})
+    request = PutRequest(ELSEWHERE, {"identity": {"principal_id": "p-1"}})
+    assert isinstance(ran(put_role_assignment(request, cloud_over(azure))), Pending)
