@@ -17,7 +17,7 @@ from tests.support import AzureSide
 # The SDK warns of values of unknown types, and of results that arrive after a task_any has ended.
 pytestmark = pytest.mark.filterwarnings("ignore:azure.functions df_loads", "ignore:Potential duplicate Task")
 NAME = "runners1"
-STRIDES = {"provision": 29, "stop": 2, "delete": 11}
+STRIDES = {"provision": 13, "stop": 2, "delete": 11}
 EVERY_ANSWER = {"provision": 97, "stop": 11, "delete": 41}
 
 
