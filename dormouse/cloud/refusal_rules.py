@@ -206,6 +206,7 @@ RULES = (
     *_rules(KUBERNETES, Reason.NAME_TAKEN, "NodeResourceGroupAlreadyExists"),
     *_rules(KUBERNETES, Reason.FORBIDDEN, "CreateRoleAssignmentError", advice=OWN_ROLES),
     *_rules(KUBERNETES, NOT_NOW, "AKSOperationPreempted", "ServicePrincipalNotFound", "Throttled"),
+    *_rules(KUBERNETES, NOT_NOW, "CustomKubeletIdentityMissingPermissionError"),
     *_rules(KUBERNETES, Reason.CONFLICT, "AKSOperationPreemptedByDelete"),
     *_rules(COMMANDS, NOT_NOW, "KubernetesPerformanceError"),
     *_rules(COMMANDS, Reason.CONFLICT, "KubernetesOperationError", advice=NO_NODE),

@@ -176,13 +176,13 @@ def _fail_halfway(control_plane: ControlPlane, azure: AzureSide, name: str) -> N
 
 
 def _live_as_runner_clusters(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
-    """One with its hosts, which is stopped and started, and gets another pool; and one that only Azure can reach."""
-    control_plane.up(name, RUNNER_CLUSTER)
+    """One that is stopped and started, and gets another pool; and one that only Azure can reach. Hosts are VMs."""
+    alone = {key: value for key, value in RUNNER_CLUSTER.items() if key not in ("queue", "object_store")}
+    control_plane.up(name, alone)
     for verb in ("stop", "start"):
         succeeded(control_plane.follow(control_plane.post(name, verb)))
-    succeeded(control_plane.provision(name, {**RUNNER_CLUSTER, "gpu": {**RUNNER_CLUSTER["gpu"], "pool": "gpu2"}}))
+    succeeded(control_plane.provision(name, {**alone, "gpu": {**alone["gpu"], "pool": "gpu2"}}))
     succeeded(control_plane.down(name))
-    alone = {key: value for key, value in RUNNER_CLUSTER.items() if key not in ("queue", "object_store")}
     control_plane.up(f"{name}-p", {**alone, "private": True})
     # Something of others in its group lets it be deleted piece by piece.
     azure.found_address(f"rg-dormouse-{name}-p", f"theirs-{name}", tags={})
