@@ -124,7 +124,7 @@ def poll(
     `repetition` is made once, if Azure accepted the request and it failed for a reason for which that helps (None: never).
     """
     began = context.current_utc_datetime
-    answer = yield from run(context, begin, request)
+    answer: Answer | Checked = yield from run(context, begin, request)
     while isinstance(answer, Pending):
         if context.current_utc_datetime >= began + within:
             return Refused(_too_late(within))

@@ -6,10 +6,11 @@ from typing import Any
 from activities.resources.api import ResourceApi
 from activities.resources.arm import delete_by_id, get_by_id
 from dormouse.cloud.clients import Cloud
+from dormouse.cloud.kubernetes.access import own_principal
 from dormouse.cloud.sdk_errors import list_all
 from dormouse.environments.answers import Answer, Done, Pending, Refused
 from dormouse.environments.requests import PutRequest
-from dormouse.resources.identity import OTHER_PRINCIPAL, assignment_id, condition_in, principal_in
+from dormouse.resources.identity import CONTROL_PLANE, OTHER_PRINCIPAL, assignment_id, condition_in, principal_in
 from dormouse.resources.kinds import Observed
 from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Resource
@@ -27,6 +28,8 @@ async def put_role_assignment(request: PutRequest, cloud: Cloud) -> Answer:
     settings, scope = request.resource.settings, request.resource.settings["scope"]
     identity = settings.get("principal_of", "")
     principal = principal_in(request.outputs[identity]) if identity else settings["principal"]
+    if principal == CONTROL_PLANE:
+        principal = await own_principal(cloud)
     identifier = request.resource.id or assignment_id(scope, principal, settings["role"])
     # With principalType, Azure does not look up the new identity in a directory that may not have it yet.
     # https://learn.microsoft.com/azure/role-based-access-control/troubleshooting

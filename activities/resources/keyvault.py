@@ -13,13 +13,15 @@ from dormouse.environments.requests import PutRequest, SecretRequest
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.lifecycle import Verb
 from dormouse.records.environments import Records
+from dormouse.resources.keyvault import GENERATED_SECRET as GENERATED
 from dormouse.resources.keyvault import PASSWORD as KIND
 from dormouse.resources.keyvault import PASSWORD_SINCE, SECRETS, USERNAME
 from dormouse.resources.kinds import Observed
 from dormouse.resources.naming import name_of, ulid_in_secret
-from dormouse.resources.plan import Resource
+from dormouse.resources.plan import Plan, Resource
 
 LENGTH = 24
+NO_VAULT = "The setting KEY_VAULT_ID is empty, so that no machine can be given the right to read its secret."
 # Tags of a version: the operation that has made it, and the version before.
 ROTATION, PREVIOUS = "dormouse-rotation", "dormouse-previous"
 # The deletion, purge and recovery of a secret take a few seconds, in which its name cannot be used.
@@ -45,6 +47,14 @@ async def put_password(request: PutRequest, cloud: Cloud) -> Answer:
         return Pending(PAUSE)
     recoverable = isinstance(put, Refused) and "deleted but recoverable" in put.refusal.detail
     return await _recover(name, cloud) if recoverable else put
+
+
+async def vault_is_known(plan: Plan, absent: Sequence[Resource], cloud: Cloud) -> Sequence[Refusal]:
+    """The refusal of a plan whose machines read a secret, if the resource ID of the vault is not known."""
+    if cloud.settings.key_vault_id:
+        return []
+    named = [one.name for one in absent if one.kind == GENERATED.name]
+    return [Refusal(RefusalReason.FORBIDDEN, NO_VAULT, step=name) for name in named[:1]]
 
 
 async def get_password(resource: Resource, cloud: Cloud) -> Observed | None:
@@ -171,3 +181,5 @@ PASSWORD = ResourceApi(
     soft_delete=SoftDeleteApi(list_deleted_passwords, purge_password),
     rotation=RotationApi(renew_password, restore_password),
 )
+# Deleted ones are listed with the passwords.
+GENERATED_SECRET = ResourceApi(put_password, get_password, delete_password, preflight=(vault_is_known,))

@@ -16,7 +16,11 @@ from activities.resources.compute import MACHINE_EXTENSION, VIRTUAL_MACHINE
 from activities.resources.costs import cost_is_allowed
 from activities.resources.hub_users import HUB_USERS
 from activities.resources.identity import ROLE_ASSIGNMENT
-from activities.resources.keyvault import PASSWORD
+from activities.resources.keyvault import GENERATED_SECRET, PASSWORD
+from activities.resources.kubernetes.clusters import MANAGED_CLUSTER
+from activities.resources.kubernetes.images import IMPORTED_IMAGE
+from activities.resources.kubernetes.node_pools import NODE_POOL
+from activities.resources.kubernetes.objects import KUBERNETES_OBJECT, KUBERNETES_SECRET
 from activities.resources.ml.clusters import CLUSTER
 from activities.resources.ml.datastores import DATASTORE
 from activities.resources.ml.workspaces import IMAGE_BUILD, WORKSPACE
@@ -61,6 +65,12 @@ API: dict[str, ResourceApi] = {
     "application_insights": arm(),
     "smart_detector_rule": ADDED_BY_AZURE,
     "action_group": ADDED_BY_AZURE,
+    "generated_secret": GENERATED_SECRET,
+    "imported_image": IMPORTED_IMAGE,
+    "managed_cluster": MANAGED_CLUSTER,
+    "node_pool": NODE_POOL,
+    "kubernetes_object": KUBERNETES_OBJECT,
+    "kubernetes_secret": KUBERNETES_SECRET,
     "custom_role": CUSTOM_ROLE,
     "diagnostic_setting": arm(),
     "budget": BUDGET,

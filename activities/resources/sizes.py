@@ -90,7 +90,8 @@ def _unusable(plan: Plan, resource: Resource, offered: Mapping[str, SkuRow]) -> 
         known = f"its zones are {', '.join(sku.zones)}" if sku.zones else "it has no zones there"
         detail = f"{size} is not offered in zone {zones[0]} of {plan.region}; {known}."
         return Refusal(RefusalReason.NOT_OFFERED, detail, step=resource.name)
-    words = missing_capability(resource.body["properties"], sku.capabilities)
+    properties = resource.body["properties"]  # what a pool of nodes needs of a size is Azure's business
+    words = missing_capability(properties, sku.capabilities) if "storageProfile" in properties else ""
     return Refusal(RefusalReason.INCOMPATIBLE, f"{size} {words}.", step=resource.name) if words else None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dormouse.blueprints import build_agent, data_science, ml_shared, ml_workspace, workstation
+from dormouse.blueprints import build_agent, data_science, ml_shared, ml_workspace, runner_cluster, workstation
 from dormouse.blueprints.blueprint import Blueprint
 from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import BlueprintNotFound
@@ -20,6 +20,7 @@ BLUEPRINTS: dict[str, Blueprint[Any]] = {
         build_agent.BLUEPRINT,
         ml_shared.BLUEPRINT,
         ml_workspace.BLUEPRINT,
+        runner_cluster.BLUEPRINT,
     )
 }
 

@@ -52,6 +52,7 @@ RESIZE = "https://github.com/MicrosoftDocs/azure-docs/pull/76920"
 LEARNING = "https://github.com/Azure/mlops-v2/issues/81"
 ENDPOINTS = "https://github.com/MicrosoftDocs/azure-docs/issues/121466"
 KUBERNETES = "https://learn.microsoft.com/troubleshoot/azure/azure-kubernetes/welcome-azure-kubernetes"
+COMMANDS = "https://learn.microsoft.com/azure/aks/access-private-cluster"
 VERSIONS = "https://github.com/microsoft/farmvibes-ai/issues/130"
 DRIVER = "https://github.com/MicrosoftDocs/azure-docs/issues/111614"
 EXTENSION = "https://github.com/Azure/azure-cli/issues/24486"
@@ -81,6 +82,7 @@ POLICY = "An Azure policy forbids this; change the spec, or ask the owner of the
 OWN_QUOTA = "Azure Machine Learning has quotas of its own, by region and VM family, and this one does not suffice."
 OWN_ROLES = "The control plane's identity may not assign the roles that the cluster needs."
 OTHER_VERSION = "Azure does not offer this Kubernetes version in the region; choose another version."
+NO_NODE = "No node of the cluster can run the command of Azure; it needs a node without taints."
 OTHER_SUBNET = "The subnet does not fit; choose another subnet or address range."
 BUILDER = "The workspace cannot build images on this compute; name an existing cluster for image builds."
 FIREWALL = "The firewall of the vault does not admit the control plane."
@@ -193,12 +195,7 @@ RULES = (
     # Kubernetes
     *_rules(KUBERNETES, Reason.QUOTA_EXCEEDED, "ErrCode_InsufficientVCPUQuota", "InsufficientVCPUQuota"),
     *_rules(KUBERNETES, Reason.QUOTA_EXCEEDED, "ManagedClusterCountExceedsQuotaLimit"),
-    *_rules(
-        VERSIONS,
-        Reason.NOT_OFFERED,
-        *("K8sVersionNotSupported", "AgentPoolK8sVersionNotSupported"),
-        advice=OTHER_VERSION,
-    ),
+    *_rules(VERSIONS, Reason.NOT_OFFERED, "K8sVersionNotSupported", "AgentPoolK8sVersionNotSupported", advice=OTHER_VERSION),
     *_rules(KUBERNETES, Reason.INCOMPATIBLE, "NodePoolMcVersionIncompatible", advice=OTHER_VERSION),
     *_rules(
         KUBERNETES,
@@ -209,6 +206,11 @@ RULES = (
     *_rules(KUBERNETES, Reason.NAME_TAKEN, "NodeResourceGroupAlreadyExists"),
     *_rules(KUBERNETES, Reason.FORBIDDEN, "CreateRoleAssignmentError", advice=OWN_ROLES),
     *_rules(KUBERNETES, NOT_NOW, "AKSOperationPreempted", "ServicePrincipalNotFound", "Throttled"),
+    *_rules(KUBERNETES, NOT_NOW, "CustomKubeletIdentityMissingPermissionError"),
+    *_rules(KUBERNETES, Reason.CONFLICT, "AKSOperationPreemptedByDelete"),
+    *_rules(COMMANDS, NOT_NOW, "KubernetesPerformanceError"),
+    *_rules(COMMANDS, Reason.CONFLICT, "KubernetesOperationError", advice=NO_NODE),
+    *_rules(KUBERNETES, Reason.NOT_REGISTERED, "PreviewFeatureNotRegistered"),
     # Roles and registries
     *_rules(ROLES, Reason.CONFLICT, "RoleDefinitionHasAssignments", advice=STILL_ASSIGNED),
     *_rules(ROLES, Reason.NAME_TAKEN, "RoleDefinitionWithSameNameExists"),

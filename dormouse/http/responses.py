@@ -30,6 +30,7 @@ class Accepted:
 
     operation: Annotated[str, doc("The ID of the operation.", OPERATION)]
     href: Annotated[str, doc("The URL of the operation.", f"https://dormouse.example/api/operations/{OPERATION}")]
+    note: Annotated[str | None, doc("What to know of it, such as until when it waits; null for nothing.", None)] = None
 
 
 def answer(content: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> func.HttpResponse:
@@ -38,14 +39,14 @@ def answer(content: Any, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> 
     return func.HttpResponse(text, status_code=status, headers=headers, mimetype="application/json")
 
 
-def accepted(operation: str, api_url: str) -> func.HttpResponse:
+def accepted(operation: str, api_url: str, note: str = "") -> func.HttpResponse:
     """202: where to follow an operation. `Operation-Location` shows its status, `Location` its result.
 
     https://github.com/microsoft/api-guidelines/blob/vNext/azure/ConsiderationsForServiceDesign.md#long-running-operations
     """
     href = operation_url(operation, api_url)
     headers = {LOCATION: f"{href}/result", OPERATION_LOCATION: href, RETRY_AFTER: POLL_AGAIN_IN}
-    return answer(Accepted(operation, href), HTTPStatus.ACCEPTED, **headers)
+    return answer(Accepted(operation, href, note or None), HTTPStatus.ACCEPTED, **headers)
 
 
 def progress(view: Any, *, running: bool) -> func.HttpResponse:
@@ -72,7 +73,7 @@ def sweep_headers(sweep: str, api_url: str) -> dict[str, str]:
 
 def respond(result: Any, api_url: str) -> func.HttpResponse:
     """202 for an operation that was started, else 200 with what a use case returned."""
-    return accepted(result.operation, api_url) if isinstance(result, Started) else answer(result)
+    return accepted(result.operation, api_url, result.note) if isinstance(result, Started) else answer(result)
 
 
 def api_url_of(req: func.HttpRequest, dependencies: Dependencies) -> str:

@@ -84,6 +84,29 @@ class Docker:
 
 
 @dataclass(frozen=True, slots=True)
+class Container:
+    """A container that Docker keeps running: its image, and the TCP ports that it serves at a private address.
+
+    `data_path` is the folder in it that is on the data disk of the machine, mounted at `mount_path`. `environment` has its
+    plain variables, and `secrets` those with the URLs of the Key Vault secrets with their values, which the machine reads
+    with its own identity. `health_url` answers when it works; `login` names the variables with user and password for it.
+    """
+
+    name: str
+    image: str
+    address: str
+    ports: tuple[int, ...]
+    data_path: str
+    mount_path: str
+    health_url: str
+    environment: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[tuple[str, str], ...] = ()
+    login: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    feature: Literal["container"] = "container"
+
+
+@dataclass(frozen=True, slots=True)
 class PipelinesAgent:
     """An agent of Azure Pipelines, called `name` in a pool of an organization (a URL).
 
@@ -121,6 +144,7 @@ Feature: TypeAlias = Annotated[
     | DataDisks
     | JupyterHub
     | Docker
+    | Container
     | PipelinesAgent
     | Agent,
     Field(discriminator="feature"),

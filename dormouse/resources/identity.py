@@ -13,6 +13,8 @@ NAMESPACE = uuid.UUID("0f4f5c0e-5f0e-5c38-9a0c-6c4b3a5c9b5e")
 ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 # An assignment cannot be given to another principal: https://learn.microsoft.com/azure/role-based-access-control/troubleshooting
 OTHER_PRINCIPAL = "RoleAssignmentUpdateNotPermitted"
+# The principal of an assignment to the identity of the control plane, which only that knows.
+CONTROL_PLANE = "control-plane"
 NAMED_OUTPUT = re.compile(r"\{(?P<resource>[\w-]+)\.(?P<output>\w+)\}")
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage
 STORAGE_BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
@@ -60,6 +62,11 @@ def role_assignment_to(
     settings = {"scope": on.id, "role": role_id(target, role), "principal": principal, "principal_type": principal_type}
     identifier = assignment_id(on.id, principal, settings["role"])
     return Resource(name, ROLE_ASSIGNMENT.name, identifier, settings=settings, needs=(on.name,), contained_in=on.name)
+
+
+def role_assignment_to_control_plane(target: DeploymentTarget, name: str, role: str, *, on: Resource) -> Resource:
+    """The assignment of a role on a resource to the identity of the control plane itself."""
+    return role_assignment_to(target, name, role, CONTROL_PLANE, "ServicePrincipal", on=on)
 
 
 def condition_in(settings: Mapping[str, str], outputs: Mapping[str, Mapping[str, str]]) -> str:

@@ -21,6 +21,11 @@ def password(target: DeploymentTarget, name: str = "password", username: str = "
     return Resource(name, PASSWORD.name, f"{SECRETS}{target.secret(name)}", {"tags": target.tags}, settings)
 
 
+def generated_secret(target: DeploymentTarget, name: str) -> Resource:
+    """A generated secret between two resources of an environment, which no account of a person has."""
+    return Resource(name, GENERATED_SECRET.name, f"{SECRETS}{target.secret(name)}", {"tags": target.tags})
+
+
 # The tag that says since when the password of a version has existed (RFC 3339): a version can have an earlier one again.
 PASSWORD_SINCE = "dormouse-password-since"  # noqa: S105 - the name of a tag
 
@@ -53,5 +58,15 @@ PASSWORD = ResourceKind(
     soft_deleted=True,
     rotatable=True,
     by_use="requests to Key Vault",
+    actions=RIGHTS,
+)
+# It is not renewed with the passwords: what was made with it would have to be told.
+GENERATED_SECRET = ResourceKind(
+    "generated_secret",
+    diff=always_as_put,
+    label=_label,
+    repeatable=False,
+    soft_deleted=True,
+    checks=("vault_is_known",),
     actions=RIGHTS,
 )

@@ -125,7 +125,9 @@ class ResourceKind:
     whose output says what came of it, and follows this field of specs ("": it is put by a request to Azure). `public_name`:
     its name is part of a public endpoint, so that Azure rejects reserved words in it. `added`: Azure adds it by itself, so
     that it is never put. `attached`: it is about another resource, and nothing needs it: once a spec has dropped it, it is
-    deleted before everything else. `actions`: the rights that it needs besides reading, writing and deleting.
+    deleted before everything else. `rest`: the seconds between the end of a stop and the next start. `still_billed` names
+    what is billed while it is stopped, beside disks, IP addresses and storage ("": nothing). `actions`: the rights that it
+    needs besides reading, writing and deleting.
     """
 
     name: str
@@ -159,6 +161,8 @@ class ResourceKind:
     login_secrets: Callable[[Resource], Sequence[str]] = lambda resource: ()
     scripted_field: str = ""
     public_name: bool = False
+    rest: float = 0.0
+    still_billed: str = ""
     added: bool = False
     attached: bool = False
     actions: tuple[str, ...] = ()

@@ -5,8 +5,12 @@ from dataclasses import replace
 from dormouse.resources.compute.virtual_machines import DISK, MACHINE_EXTENSION, VIRTUAL_MACHINE
 from dormouse.resources.hub_users import HUB_USERS
 from dormouse.resources.identity import ROLE_ASSIGNMENT
-from dormouse.resources.keyvault import PASSWORD
+from dormouse.resources.keyvault import GENERATED_SECRET, PASSWORD
 from dormouse.resources.kinds import ResourceKind
+from dormouse.resources.kubernetes.clusters import MANAGED_CLUSTER
+from dormouse.resources.kubernetes.images import IMPORTED_IMAGE
+from dormouse.resources.kubernetes.node_pools import NODE_POOL
+from dormouse.resources.kubernetes.objects import KUBERNETES_OBJECT, KUBERNETES_SECRET
 from dormouse.resources.ml.clusters import ML_CLUSTER
 from dormouse.resources.ml.datastores import ML_DATASTORE
 from dormouse.resources.ml.image_builds import ML_IMAGE_BUILD
@@ -76,6 +80,12 @@ KINDS: dict[str, ResourceKind] = {
         APPLICATION_INSIGHTS,
         SMART_DETECTOR_RULE,
         ACTION_GROUP,
+        GENERATED_SECRET,
+        IMPORTED_IMAGE,
+        MANAGED_CLUSTER,
+        NODE_POOL,
+        KUBERNETES_OBJECT,
+        KUBERNETES_SECRET,
         CUSTOM_ROLE,
         DIAGNOSTIC_SETTING,
         BUDGET,

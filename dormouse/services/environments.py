@@ -9,6 +9,7 @@ from activities.resources.other_sizes import other_sizes
 from dormouse.access.roles import require_can_own, require_own
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord, PowerChange, Provision
 from dormouse.environments.preflight import GROUP_OF_OTHERS, groups_in
+from dormouse.environments.rest import LAST_OPERATIONS, earliest_start, queued_text, rest_of
 from dormouse.errors import CommandNotPossible, EnvironmentBusy, EnvironmentNotFound, NameTaken
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.idle.targets import target_ids, target_key
@@ -149,9 +150,20 @@ async def set_power(name: str, verb: Verb, context: Context, *, dry_run: bool) -
     request = PowerChange(operation.id, record.name, verb, resources, readable, placement=placement, other_sizes=sizes)
     request = replace(request, recorded_placement=record.placement)
     try:
-        return await start(context, operation, change_power, request, seen=record)
+        started = await start(context, operation, change_power, request, seen=record)
     except EnvironmentBusy as holder:
         return under_way_already(holder, operation)
+    return replace(started, note=await _rest_note(record, verb, dependencies))
+
+
+async def _rest_note(record: EnvironmentRecord, verb: Verb, dependencies: Dependencies) -> str:
+    """Until when a start waits because Azure asks for a rest after a stop, or ""."""
+    rest = rest_of(record.resources) if verb is Verb.START else 0.0
+    if not rest:
+        return ""
+    known, _ = await dependencies.records.operations(limit=LAST_OPERATIONS, environment=record.name)
+    earliest = earliest_start(known, rest)
+    return queued_text(record.resources, earliest) if earliest > dependencies.now() else ""
 
 
 async def locate_password(name: str, context: Context, user: str = "") -> PasswordLocation:

@@ -24,9 +24,13 @@ NOT_STARTED = (
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The operation that a use case has started, or that was under way for the same command."""
+    """The operation that a use case has started, or that was under way for the same command.
+
+    `note` says what to know about it before it ends ("": nothing).
+    """
 
     operation: str
+    note: str = ""
 
 
 def operation_id_of(context: Context, environment: str, verb: Verb) -> str:

@@ -24,9 +24,7 @@ VERIFY = "verify"
 LOOKS = 12
 BETWEEN_LOOKS = 10.0
 
-STOPPED = (
-    "{name} is stopped, as confirmed by Azure. Its computing is no longer billed; disks, IP addresses and storage still are."
-)
+STOPPED = "{name} is stopped, as confirmed by Azure. Its computing is no longer billed; {others} still are."
 STARTED_TEXTS = {Verb.START: "{name} is running", Verb.RESTART: "{name} was restarted and is running"}
 NOT_CHECKED = (
     "this is confirmed by Azure. Health checks did not run, because the control plane cannot read the recorded spec."
@@ -57,11 +55,18 @@ def _change(context: Context, request: PowerChange, tracker: ProgressTracker) ->
         return Outcome.failed(refusals).after(started.attempts, started.done)
     words = interruption_text(interrupted)
     if request.verb is Verb.STOP:
-        return Outcome(OutcomeStatus.SUCCEEDED, STOPPED.format(name=request.environment) + words)
+        return Outcome(OutcomeStatus.SUCCEEDED, stopped_text(request) + words)
     words += yield from resume_after_start(context, suspended, tracker)
     running = STARTED_TEXTS[request.verb].format(name=request.environment)
     checked = yield from check_after_change(context, request, tracker, running, words)
     return checked.after(started.attempts, started.done)
+
+
+def stopped_text(request: PowerChange) -> str:
+    """What is stopped, and what is billed all the same."""
+    found = dict.fromkeys(kind_of(one).still_billed for one in request.resources)
+    *most, last = ["disks", "IP addresses", "storage", *filter(None, found)]
+    return STOPPED.format(name=request.environment, others=f"{', '.join(most)} and {last}")
 
 
 def powered_in(request: PowerChange) -> list[Resource]:

@@ -29,10 +29,15 @@ def test_the_demo_shows_every_step_and_exits_with_0() -> None:
 
 
 @pytest.mark.parametrize(
-    ("blueprint", "way_in"), [("data-science", "https://203.0.113."), ("build-agent", "ssh azureuser@")]
+    ("blueprint", "way_in", "speed"),
+    [
+        ("data-science", "https://203.0.113.", "60"),
+        ("build-agent", "ssh azureuser@", "60"),
+        ("runner-cluster", "az aks get-credentials --resource-group rg-dormouse-ml1", "150"),
+    ],
 )
-def test_the_demo_shows_the_life_of_the_example_of_a_blueprint(blueprint: str, way_in: str) -> None:
-    done = demo("--speed", "60", "--blueprint", blueprint)
+def test_the_demo_shows_the_life_of_the_example_of_a_blueprint(blueprint: str, way_in: str, speed: str) -> None:
+    done = demo("--speed", speed, "--blueprint", blueprint)
     assert done.returncode == 0, done.stdout + done.stderr
     said = " ".join(done.stdout.split())
     for part in ("Plan of ml1", "provision ml1: succeeded", way_in, "stop ml1: succeeded", "start ml1: succeeded"):

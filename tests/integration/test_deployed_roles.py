@@ -22,6 +22,7 @@ from tests.integration.environments.test_build_agent import SPEED, Pipelines
 from tests.integration.environments.test_data_science import SPEC as DATA_SCIENCE
 from tests.integration.environments.test_hibernation import ABLE
 from tests.integration.environments.test_ml_workspace import SPEC as ML_WORKSPACE
+from tests.integration.environments.test_runner_cluster import SPEC as RUNNER_CLUSTER
 from tests.integration.idle.test_ml_clusters import HELD, RIGHTS, Clusters
 from tests.integration.idle.test_schedules_and_adoption import around, now_there
 from tests.support import ROOT, SUBSCRIPTION, AzureSide, ControlPlane, until
@@ -194,9 +195,24 @@ def _fail_halfway(control_plane: ControlPlane, azure: AzureSide, name: str) -> N
     succeeded(control_plane.provision(name, ABLE))
 
 
+def _live_as_runner_clusters(control_plane: ControlPlane, azure: AzureSide, name: str) -> None:
+    """One that is stopped and started, and gets another pool; and one that only Azure can reach. Hosts are VMs."""
+    alone = {key: value for key, value in RUNNER_CLUSTER.items() if key not in ("queue", "object_store")}
+    control_plane.up(name, alone)
+    for verb in ("stop", "start"):
+        succeeded(control_plane.follow(control_plane.post(name, verb)))
+    succeeded(control_plane.provision(name, {**alone, "gpu": {**alone["gpu"], "pool": "gpu2"}}))
+    succeeded(control_plane.down(name))
+    control_plane.up(f"{name}-p", {**alone, "private": True})
+    # Something of others in its group lets it be deleted piece by piece.
+    azure.found_address(f"rg-dormouse-{name}-p", f"theirs-{name}", tags={})
+    succeeded(control_plane.down(f"{name}-p"))
+
+
 LIVES: dict[str, Callable[[ControlPlane, AzureSide, str], None]] = {
     "build-agent": _live_as_build_agents,
     "ml-shared": _live_as_shared_parts_of_ml,
+    "runner-cluster": _live_as_runner_clusters,
     "ml-workspace": _live_as_an_ml_workspace,
     "data-science": _live_as_a_data_science_machine,
     "workstation": _live_as_a_workstation,

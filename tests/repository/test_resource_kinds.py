@@ -24,6 +24,10 @@ SERVICES = {
     "pipelines_agent": "Azure DevOps",
     "pool_access": "Azure DevOps",
     "hub_users": "accounts inside a VM",
+    "generated_secret": "Key Vault",
+    "imported_image": "an image in a registry",
+    "kubernetes_object": "the Kubernetes API",
+    "kubernetes_secret": "the Kubernetes API",
     "existing_account": "a storage account of others, which is only read",
     "ml_image_build": "a property of a workspace",
 }
@@ -41,13 +45,17 @@ COMPUTING = {
     "ml_cluster": "by the hour for each node that it has: its size",
 }
 NOTHING = ResourceKind.__dataclass_fields__["billing"].default
-# Azure does not show what is inside a machine, and what is only read is served for other kinds.
-WITHOUT_RECORDINGS = {"pipelines_agent", "pool_access", "hub_users", "existing_account", "ml_image_build"}
+# Azure does not show what is inside a machine, a registry or a cluster, and what is only read is served for other kinds.
+WITHOUT_RECORDINGS = {
+    *("pipelines_agent", "pool_access", "hub_users", "existing_account", "ml_image_build"),
+    *("imported_image", "kubernetes_object", "kubernetes_secret"),
+}
 # Follows the documentation only, as docs/unverified.md says.
 DOCUMENTED_ONLY = {"budget", "ml_datastore"}
 ELSEWHERE = {
     "token_access": "Microsoft.Authorization/roleAssignments",
     "password": "Key Vault secrets",
+    "generated_secret": "Key Vault secrets",
     "resource_group": "Microsoft.Resources/resourceGroups",
 }
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from dormouse.guest.features.agent import AGENT
 from dormouse.guest.features.blob_mount import BLOB_MOUNT
+from dormouse.guest.features.container import CONTAINER
 from dormouse.guest.features.data_disks import DATA_DISKS
 from dormouse.guest.features.desktop import DESKTOP, SSH_KEY_PAIR
 from dormouse.guest.features.docker import DOCKER
@@ -24,6 +25,7 @@ FEATURES: dict[str, GuestFeature[Any]] = {
     "data_disks": DATA_DISKS,
     "jupyterhub": JUPYTERHUB,
     "docker": DOCKER,
+    "container": CONTAINER,
     "pipelines_agent": PIPELINES_AGENT,
     "agent": AGENT,
 }

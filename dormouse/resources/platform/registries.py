@@ -71,6 +71,7 @@ CONTAINER_REGISTRY = ResourceKind(
     charges=_charges,
     charged="by the day as long as it exists",
     by_use="images beyond what the tier includes",
+    still_billed="the registry",
     actions=(
         "Microsoft.ContainerRegistry/checkNameAvailability/read",
         "Microsoft.ContainerRegistry/registries/operationStatuses/read",

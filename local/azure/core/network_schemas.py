@@ -32,7 +32,7 @@ CONFIGURATION = {
     "subnet": {"id": ANY, "properties": ANY},
     "publicIPAddress": {"id": ANY, "properties": {"deleteOption": ANY}},
     "privateIPAddress": ANY,
-    "privateIPAllocationMethod": Only("Dynamic"),
+    "privateIPAllocationMethod": Only("Dynamic", "Static"),
     "privateIPAddressVersion": Only("IPv4"),
     "primary": Only(True),
 }

@@ -74,13 +74,24 @@ def _unfit(pod: Object, node: Object) -> str:
 
 
 def asked_by(pod: Object) -> dict[str, float]:
-    """What a pod asks for of each resource."""
+    """What a pod asks for of each resource: its containers together, or one that comes before them if that asks for more.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers
+    """
     found: dict[str, float] = {}
     for container in pod["spec"].get("containers") or []:
-        given = container.get("resources") or {}
-        for name, value in {**(given.get("limits") or {}), **(given.get("requests") or {})}.items():
-            found[name] = found.get(name, 0.0) + amount_of(value)
+        for name, amount in _asked_by_container(container).items():
+            found[name] = found.get(name, 0.0) + amount
+    for container in pod["spec"].get("initContainers") or []:
+        for name, amount in _asked_by_container(container).items():
+            found[name] = max(found.get(name, 0.0), amount)
     return found
+
+
+def _asked_by_container(container: Object) -> dict[str, float]:
+    given = container.get("resources") or {}
+    asked = {**(given.get("limits") or {}), **(given.get("requests") or {})}
+    return {name: amount_of(value) for name, value in asked.items()}
 
 
 def amount_of(value: Any) -> float:

@@ -97,7 +97,8 @@ def _scope(world: World, rid: ResourceId) -> str:
     if rid.scope:
         above = parse(rid.scope)
         group_of(world, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{rid.group}")
-        if world.resource(rid.scope) is None and not _is_secret(world, rid.scope) and not _is_namespace(world, rid.scope):
+        inside = _is_secret(world, rid.scope) or _is_subnet(world, rid.scope) or _is_namespace(world, rid.scope)
+        if world.resource(rid.scope) is None and not inside:
             raise absent(above) if above else Refused(404, "ResourceNotFound", f"The resource {rid.scope} was not found.")
         return rid.scope
     if rid.group:
@@ -124,6 +125,13 @@ def _is_secret(world: World, scope: str) -> bool:
     vault, separator, name = scope.partition("/secrets/")
     known = world.resource(vault)
     return bool(separator) and known is not None and known["type"] == KEY_VAULT and bool(world.store.get(SECRETS, name))
+
+
+def _is_subnet(world: World, scope: str) -> bool:
+    """Whether a scope is a subnet, which is kept with its network."""
+    network = world.resource(scope.partition("/subnets/")[0])
+    known = (network or {}).get("properties", {}).get("subnets", [])
+    return any(subnet["id"].lower() == scope.lower() for subnet in known)
 
 
 def new_principal(world: World, owner: str) -> str:
@@ -155,6 +163,8 @@ def _principal(world: World, given: Body) -> Body:
         text = f"The Principal ID '{principal}' is not valid. Principal ID must be a GUID."
         raise Refused(400, "InvalidPrincipalId", text) from None
     record = world.store.get(PRINCIPALS, principal)
+    if principal == world.guid("control plane"):
+        record = {"id": principal, "known_at": 0}
     # If the principal type is given, the directory, which may not know the principal yet, is not queried.
     if record is None or (record["known_at"] > world.seconds() and "principalType" not in given):
         text = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from local.azure.vms import pipelines
+from local.azure.vms import containers, pipelines
 from local.azure.vms.agent_process import CONFIGURATION, configuration_in
 from local.azure.vms.hub import hub_in
 
@@ -40,6 +40,7 @@ def features_in(custom_data: str) -> dict[str, Any]:
         "disks": dict(re.findall(r"^mount_disk (\d+) (\S+)$", scripts, re.MULTILINE)),
         "docker": "docker-ce" in scripts,
         "pipelines": pipelines.configuration_in(files),
+        "container_unit": containers.configuration_in(files),
         **({"agent": {**agent, "since": 0.0, "running": True}} if agent else {}),
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from local.azure.core.store import Document
-from local.azure.vms import accounts, pipelines
+from local.azure.vms import accounts, containers, pipelines
 from local.azure.vms.agent_process import agent_of
 from local.azure.vms.cloud_config import features_in
 from local.azure.vms.hub import said_of_certificate, said_of_login
@@ -110,9 +110,15 @@ class Guest:
             "HUB_USERS": "there" if up and (self._inside.get("hub") or {}).get("accounts") else "missing",
             "DRIVER": "installed" if driver else "missing",
             "GPU": f"{self._gpu()}, 570.211.01, 4096 MiB",
+            "CONTAINER": self.container(),
             **self._hub(share, gpus=self._gpus() if driver else 0),
             **self._build_agent(share, up=up),
         }
+
+    def container(self) -> str:
+        """What the check of the container says that the machine runs."""
+        share = self._setup_share(self._world.seconds()) if self.is_up() else 0.0
+        return containers.said(self._world, self._machine, installed=share > 0.5 and bool(self._disks(share)))
 
     def set_up_at(self) -> float:
         """When the first setup is finished; infinity while it waits for the driver."""

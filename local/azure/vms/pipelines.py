@@ -221,11 +221,14 @@ def _later(world: "World", job: Document) -> Document:
 
 def _may_read_from(world: "World", machine: Document, wanted: dict[str, Any]) -> float:
     """When a machine's right to read its token takes effect; infinity if it has none."""
+    return 0.0 if wanted.get("identity") else may_read_from(world, machine, str(wanted.get("token_url", "")))
+
+
+def may_read_from(world: "World", machine: Document, url: str) -> float:
+    """When a machine's right to read the secret at a URL takes effect; infinity if it has none."""
     from local.azure.providers.roles import TYPE
 
-    if wanted.get("identity"):
-        return 0.0
-    url, principal = str(wanted.get("token_url", "")), machine.get("identity", {}).get("principalId")
+    principal = machine.get("identity", {}).get("principalId")
     for vault in world.resources(KEY_VAULT):
         scope = f"{vault['id']}/secrets/{url.rpartition('/')[2]}".lower()
         if url.startswith(str(vault["properties"]["vaultUri"]).rstrip("/") + "/"):

@@ -42,6 +42,7 @@ nvidia-smi() {
   printf '%s\n' "@GPU@"
 }
 dormouse-container-gpu() { printf '%s\n' "@CONTAINERS@"; }
+dormouse-container() { printf '%s\n' "@CONTAINER@"; }
 dormouse-pipelines() { printf '%s\n' "@PIPELINES@"; }
 """
 PRELUDE += SHELL

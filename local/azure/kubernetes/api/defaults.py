@@ -63,7 +63,7 @@ def _fill_pod(spec: dict[str, Any]) -> None:
     _fill(spec, POD)
     if spec.get("serviceAccountName"):
         spec["serviceAccount"] = spec["serviceAccountName"]
-    for container in spec.get("containers") or []:
+    for container in (*(spec.get("initContainers") or []), *(spec.get("containers") or [])):
         tagged = str(container.get("image", "")).rpartition("/")[2]
         always = ":" not in tagged or tagged.endswith(":latest")
         _fill(container, {**CONTAINER, "imagePullPolicy": "Always" if always and "@" not in tagged else "IfNotPresent"})

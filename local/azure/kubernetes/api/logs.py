@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from local.azure.core.responses import Answer
 from local.azure.kubernetes import environments
 from local.azure.kubernetes.api.statuses import StatusRefused
-from local.azure.kubernetes.kubelets import fresh_program
+from local.azure.kubernetes.kubelets import current, fresh_program
 from local.azure.kubernetes.objects import Object, Server
 
 PARAMETERS = (
@@ -24,9 +24,14 @@ def answer(server: Server, pod: Object, query: Mapping[str, str]) -> Answer:
     """The lines that a container has written; raises the 400 for one that has not started."""
     if query.get("follow", "false") == "true" or query.get("previous", "false") == "true":
         raise StatusRefused(501, "The simulated Azure does not support logs that are followed or of earlier containers.")
-    container, known = pod["spec"]["containers"][0]["name"], pod.get("_run") or {}
-    if query.get("container", container) != container:
+    known: Object = pod.get("_run") or {}
+    names = [one["name"] for one in (*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"])]
+    container = query.get("container", names[-1])
+    if container not in names:
         raise StatusRefused(400, f"container {query['container']} is not valid for pod {pod['metadata']['name']}")
+    place, turn = names.index(container), len(known.get("inits", []))
+    if place != turn:
+        known = known["inits"][place] if place < turn else {"waiting": ["PodInitializing"]}
     if "started" not in known or known["started"] > server.now:
         reason = (known.get("waiting") or ["ContainerCreating"])[0]
         name = pod["metadata"]["name"]
@@ -51,7 +56,8 @@ def _newest(server: Server, pod: Object, known: Object) -> list[tuple[float, str
     rounds = int((passed - last) // period)
     if rounds < 1:
         return []
-    environment, fault = environments.of_container(server, pod, pod["spec"]["containers"][0])
-    program = fresh_program(server, pod, environment if not fault else {})
+    container = current(pod, known)
+    environment, fault = environments.of_container(server, pod, container)
+    program = fresh_program(server, pod, environment if not fault else {}, container)
     at = known["started"] + last + rounds * period
     return [(at, text) for offset, text in program.lines if offset == program.lines[-1][0]]

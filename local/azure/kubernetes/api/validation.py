@@ -81,15 +81,16 @@ def _check_pod(spec: dict[str, Any], at: str, plural: str, causes: Causes) -> No
         listed = ", ".join(f'"{one}"' for one in allowed)
         text = f'Unsupported value: "{policy}": supported values: {listed}'
         causes.append(("FieldValueNotSupported", text, f"{at}.restartPolicy"))
-    for place, container in enumerate(containers):
-        if not container.get("image"):
-            causes.append(("FieldValueRequired", "Required value", f"{at}.containers[{place}].image"))
-        causes += _check_amounts(container.get("resources") or {}, f"{at}.containers[{place}].resources")
+    for part, listed_there in (("initContainers", spec.get("initContainers") or []), ("containers", containers)):
+        for place, container in enumerate(listed_there):
+            if not container.get("image"):
+                causes.append(("FieldValueRequired", "Required value", f"{at}.{part}[{place}].image"))
+            causes += _check_amounts(container.get("resources") or {}, f"{at}.{part}[{place}].resources")
     affinity = spec.get("affinity") or {}
     if affinity.get("podAffinity") or affinity.get("podAntiAffinity") or spec.get("topologySpreadConstraints"):
         raise not_simulated("pods that are placed by where other pods are")
-    if spec.get("initContainers") or len(containers) > 1:
-        raise not_simulated("pods with more than one container")
+    if len(containers) > 1:
+        raise not_simulated("pods with more than one container that stays")
 
 
 def _check_amounts(given: dict[str, Any], at: str) -> Causes:

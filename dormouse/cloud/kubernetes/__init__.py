@@ -1,0 +1,1 @@
+"""The Kubernetes API of managed clusters, over the connections that are there, with a token of Microsoft Entra ID."""

@@ -1,0 +1,1 @@
+"""Kubernetes on Azure: clusters, node pools, images and manifests. Pure."""
