@@ -67,6 +67,7 @@ GENERATED_SECRET = ResourceKind(
     label=_label,
     repeatable=False,
     soft_deleted=True,
+    by_use="requests to Key Vault",
     checks=("vault_is_known",),
     actions=RIGHTS,
 )

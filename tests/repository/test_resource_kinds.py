@@ -43,6 +43,8 @@ PART_OF = {
 COMPUTING = {
     "virtual_machine": "by the hour while it is allocated: its size",
     "ml_cluster": "by the hour for each node that it has: its size",
+    "managed_cluster": "by the hour for each system node while it runs: its size",
+    "node_pool": "by the hour for each node that it has: its size",
 }
 NOTHING = ResourceKind.__dataclass_fields__["billing"].default
 # Azure does not show what is inside a machine, a registry or a cluster, and what is only read is served for other kinds.

@@ -32,7 +32,7 @@ async def run_in_cluster(cluster: str, command: str, cloud: Cloud, files: Mappin
     """Start a command in a cluster, with the right of the control plane's identity, and JSON files beside it."""
     body = {"command": command, "clusterToken": await cluster_token(cloud)}
     if files:
-        body["context"] = _zipped(files)
+        body["context"] = zipped(files)
     answer, _ = await send(cloud, "POST", f"{cluster}/runCommand", API_VERSION, body)
     return answer
 
@@ -92,7 +92,8 @@ def available_in(body: Any) -> tuple[int, int | None, str]:
     return int(available or 0), int(wanted), f"{available or 0} of {wanted} available"
 
 
-def _zipped(files: Mapping[str, Any]) -> str:
+def zipped(files: Mapping[str, Any]) -> str:
+    """A zip archive of JSON files, in base64, as the context of a command."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():

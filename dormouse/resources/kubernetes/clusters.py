@@ -6,6 +6,7 @@ https://learn.microsoft.com/rest/api/aks/managed-clusters/create-or-update
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dormouse.resources.billing.meters import ADDRESS, LOAD_BALANCER, Charge
 from dormouse.resources.kinds import ResourceKind
 from dormouse.resources.kubernetes.cluster_views import (
     SYSTEM_POOL,
@@ -117,6 +118,11 @@ def _sizes(resource: Resource) -> Mapping[str, int]:
     return {} if resource.before else {resource.settings["size"]: int(resource.settings["count"]) + SURGE}
 
 
+def _charges(resource: Resource) -> Sequence[Charge]:
+    """What a cluster of the tier Free is billed for, also while it is stopped: https://github.com/Azure/AKS/issues/3749."""
+    return Charge.of(LOAD_BALANCER), Charge.of(ADDRESS)
+
+
 def _nodes(resource: Resource) -> Sequence[Resource]:
     group = node_group(resource.id)
     return [Resource(f"{resource.name}-nodes", "resource_group", group, needs=("group",), contained_in=resource.name)]
@@ -132,6 +138,9 @@ MANAGED_CLUSTER = ResourceKind(
     problem=problem,
     endpoints=ways_in,
     billing=system_nodes_billed,
+    charges=_charges,
+    charged="by the hour as long as it exists: its load balancer with a public address",
+    by_use="OS disks of its nodes",
     sizes=_sizes,
     implied=_nodes,
     checks=("sizes_can_be_had", "versions_are_offered", "cost_is_allowed"),

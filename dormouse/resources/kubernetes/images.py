@@ -75,5 +75,6 @@ IMPORTED_IMAGE = ResourceKind(
     "imported_image",
     diff=always_as_put,
     label=_label,
+    by_use="what its registry stores beyond its tier",
     actions=("Microsoft.ContainerRegistry/registries/importImage/action",),
 )

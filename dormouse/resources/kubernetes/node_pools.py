@@ -144,6 +144,7 @@ NODE_POOL = ResourceKind(
     API_VERSION,
     diff=_drift,
     billing=_billing,
+    by_use="OS disks of its nodes",
     sizes=_sizes,
     label=_label,
     checks=("sizes_can_be_had", "cost_is_allowed"),

@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from local.azure.core.resource_ids import ResourceId
@@ -12,6 +11,7 @@ from local.azure.core.world import World
 from local.azure.providers.common import VIEWS, Body, referenced
 from local.azure.providers.kinds import ADDRESS, FIREWALL, NAT_GATEWAY, NIC, VNET
 from local.azure.providers.private_network import gateway_use
+from local.azure.providers.private_network.private_addresses import interface_configurations, private_address
 
 LABEL = re.compile(r"[a-z][a-z0-9-]{1,61}[a-z0-9]")
 IDLE_MINUTES = range(4, 31)
@@ -114,7 +114,7 @@ def _configuration(world: World, rid: ResourceId, item: Body, before: Body) -> B
         "id": f"{rid.text}/ipConfigurations/{item['name']}",
         "type": f"{NIC}/ipConfigurations",
         "properties": {
-            **_private_address(world, place, given, before, f"{rid.text}/ipConfigurations/{item['name']}"),
+            **private_address(world, place, given, before, f"{rid.text}/ipConfigurations/{item['name']}"),
             "subnet": {"id": subnet},
             "primary": True,
             "privateIPAddressVersion": "IPv4",
@@ -133,57 +133,6 @@ def subnet_in(world: World, identifier: str, by: str) -> Body:
     raise Refused(404, "NotFound", f"Resource {identifier} not found.", details=[])
 
 
-def _private_address(world: World, subnet: Body, given: Body, before: Body, own: str) -> Body:
-    """The private address of a configuration: the one that it asks for, or the one that it has, or a free one.
-
-    https://learn.microsoft.com/azure/virtual-network/ip-services/virtual-networks-static-private-ip-arm-pportal; the codes are
-    those of https://learn.microsoft.com/troubleshoot/azure/virtual-network, the words are assumed.
-    """
-    asked = str(given.get("privateIPAddress", ""))
-    if given.get("privateIPAllocationMethod", "Dynamic") != "Static":
-        return {
-            "privateIPAddress": before.get("privateIPAddress") or free_address(world, subnet),
-            "privateIPAllocationMethod": "Dynamic",
-        }
-    network = ipaddress.IPv4Network(subnet["properties"]["addressPrefix"])
-    try:
-        address = ipaddress.IPv4Address(asked)
-    except ValueError:
-        text = f"Private static IP address {asked!r} of {own} is not a valid IPv4 address."
-        raise Refused(400, "InvalidIPAddressFormat", text, details=[]) from None
-    if address not in network:
-        text = f"Private static IP address {asked} does not belong to the range of subnet prefix {network}."
-        raise Refused(400, "PrivateIPAddressNotInSubnet", text, details=[])
-    if address in (*list(network)[:4], network[-1]):
-        text = f"Private static IP address {asked} falls within reserved IP range of subnet prefix {network}."
-        raise Refused(400, "PrivateIPAddressInReservedRange", text, details=[])
-    if asked in _taken(world, subnet) - {before.get("privateIPAddress")}:
-        text = (
-            f"IP configuration {own} is using the private IP address {asked} which is already allocated to another resource."
-        )
-        raise Refused(400, "PrivateIPAddressInUse", text, details=[])
-    return {"privateIPAddress": asked, "privateIPAllocationMethod": "Static"}
-
-
-def _taken(world: World, subnet: Body) -> set[str]:
-    return {
-        item["properties"]["privateIPAddress"]
-        for _, item in _cards(world)
-        if item["properties"]["subnet"]["id"].lower() == subnet["id"].lower()
-    }
-
-
-def free_address(world: World, subnet: Body, taken_too: Iterable[str] = ()) -> str:
-    """An address of a subnet that no network interface has; raises the refusal of a full one."""
-    network = ipaddress.IPv4Network(subnet["properties"]["addressPrefix"])
-    taken = _taken(world, subnet) | set(taken_too)
-    for host in list(network.hosts())[3:]:  # Azure reserves the first three
-        if str(host) not in taken:
-            return str(host)
-    text = f"Subnet {subnet['name']} does not have enough capacity for 1 IP addresses."
-    raise Refused(400, "SubnetIsFull", text, details=[])
-
-
 def _range(prefix: str, resource: str) -> ipaddress.IPv4Network:
     address, slash, _ = prefix.partition("/")
     try:
@@ -199,13 +148,9 @@ def _range(prefix: str, resource: str) -> ipaddress.IPv4Network:
     return whole
 
 
-def _cards(world: World) -> list[tuple[Document, Body]]:
-    return [(nic, item) for nic in world.resources(NIC) for item in nic["properties"]["ipConfigurations"]]
-
-
 def _network_seen(world: World, document: Document, version: str) -> Document:
     users: dict[str, list[Body]] = {}
-    for _, item in _cards(world):
+    for _, item in interface_configurations(world):
         users.setdefault(item["properties"]["subnet"]["id"].lower(), []).append({"id": item["id"]})
     state, subnets = document["properties"]["provisioningState"], []
     for subnet in document["properties"]["subnets"]:
@@ -237,7 +182,7 @@ def _address_seen(world: World, document: Document, version: str) -> Document:
             more["natGateway"] = {"id": gateway["id"]}
     if version >= "2022-11-01" and document.get("sku", {}).get("name") == "Standard":
         more["ddosSettings"] = {"protectionMode": "VirtualNetworkInherited"}
-    for _, item in _cards(world):
+    for _, item in interface_configurations(world):
         if item["properties"].get("publicIPAddress", {}).get("id", "").lower() == document["id"].lower():
             more["ipConfiguration"] = {"id": item["id"]}
     return {**document, "properties": {**document["properties"], **more}}

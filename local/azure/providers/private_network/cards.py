@@ -3,11 +3,11 @@
 from local.azure.core.resource_ids import ResourceId
 from local.azure.core.store import Document
 from local.azure.core.world import World
-from local.azure.providers.addresses import free_address
 from local.azure.providers.common import Body, tracked
 from local.azure.providers.kinds import NIC
 from local.azure.providers.network import card_properties, etag_of
 from local.azure.providers.private_network.names import Member
+from local.azure.providers.private_network.private_addresses import free_address
 
 
 def card_name(world: World, rid: ResourceId, given: Body) -> str:

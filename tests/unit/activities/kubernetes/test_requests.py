@@ -17,7 +17,7 @@ from activities.resources.kubernetes.clusters import (
     versions_in,
 )
 from activities.resources.kubernetes.node_pools import read_gpu_proof
-from activities.resources.kubernetes.private import _zipped, read_command, read_command_health, result_of
+from activities.resources.kubernetes.private import read_command, read_command_health, result_of, zipped
 from dormouse.clock import parse_moment
 from dormouse.cloud.kubernetes.access import server_in
 from dormouse.cloud.sdk_errors import ReadRefused
@@ -185,6 +185,6 @@ def test_a_runner_that_is_available_has_proved_its_gpus(logs: str, result: Check
 
 
 def test_a_manifest_travels_in_an_archive() -> None:
-    held = base64.b64decode(_zipped({"manifest.json": {"kind": "Secret"}}))
+    held = base64.b64decode(zipped({"manifest.json": {"kind": "Secret"}}))
     with zipfile.ZipFile(io.BytesIO(held)) as archive:
         assert json.loads(archive.read("manifest.json")) == {"kind": "Secret"}
