@@ -133,7 +133,7 @@ def test_the_json_output_is_the_response_of_the_api(logged_in: Command, control_
     assert len(logged_in.json("operations", "-e", name)["value"]) == 3
     assert logged_in.json("machines")["next"] is None
     assert set(logged_in.json("idle")) >= {"sweep", "summary", "value"}
-    assert logged_in("idle", "--csv").out.startswith("id,name,environment")
+    assert logged_in("idle", "--csv").out.startswith("id,kind,name,environment")
 
     assert logged_in.json("rm", name, "--yes", "--wait")["outcome"] == "succeeded"
     assert logged_in.json("rm", name, "--yes")["state"] == "absent"
