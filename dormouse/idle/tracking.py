@@ -103,7 +103,8 @@ class TrackedMachine:
 
     `woken_for` are the requests for jobs that it was started for, and `told_of` those that its owner was told of because
     they wait. `job_ended_at` is when the last job of its CI agent ended, and `job_problem` says why a job waits for it.
-    `free_since` is since when sweeps see a cluster without work; 0.0 if it has some, or that is not known.
+    `free_since` is since when sweeps see a cluster without work; 0.0 if it has some, or that is not known. Of a pool, whose
+    past nothing shows, `watched_at` is when a sweep looked last, and `worked_at` when one saw work last.
     """
 
     id: str
@@ -132,6 +133,8 @@ class TrackedMachine:
     job_problem: str = ""
     told_of: tuple[int, ...] = ()
     free_since: float = 0.0
+    watched_at: float = 0.0
+    worked_at: float = 0.0
 
     @property
     def evicted(self) -> Eviction | None:
