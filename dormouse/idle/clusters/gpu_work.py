@@ -86,10 +86,10 @@ def with_watch(case: Evaluation) -> Evaluation:
     again. A sweep that could not read counts as none.
     """
     nodes, tracked = case.nodes, case.tracked
-    if not nodes.end or nodes.unread:
-        return case
     if nodes.work:
         return replace(case, tracked=replace(tracked, free_since=0.0, worked_at=case.now, watched_at=case.now))
+    if not nodes.end or nodes.unread:
+        return case
     again = not tracked.free_since or case.now - tracked.watched_at > LONGEST_GAP
     since = case.now if again else tracked.free_since
     return replace(case, tracked=replace(tracked, free_since=since, watched_at=case.now))
