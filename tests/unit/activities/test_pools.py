@@ -115,7 +115,7 @@ def runner(phase: str = "Running") -> dict[str, Any]:
 def record(*, queue: bool = True, private: bool = False) -> EnvironmentRecord:
     settings = {"most": "2", "namespace": "runners", **({"private": "true"} if private else {})}
     resources = [Resource("gpu-pool", "node_pool", POOL, settings=settings)]
-    resources += [Resource("queue-watch", "kubernetes_object", f"{CLUSTER}/apis/x")] if queue else []
+    resources += [Resource("queue-watch", "kubernetes_object", f"{CLUSTER}/apis/x", needs=("gpu-pool",))] if queue else []
     return replace(environment_record("rc1"), resources=tuple(resources), spec="{}")
 
 
@@ -241,6 +241,11 @@ def test_a_pool_wakes_with_the_limits_of_the_spec(api: Api) -> None:
     assert begun.begun == Done(), begun.why
     sent = place.begun[0][2]["properties"]
     assert (sent["enableAutoScaling"], sent["minCount"], sent["maxCount"]) == (True, 0, 2)
+
+
+def test_a_pool_that_the_autoscaler_has_again_is_awake(api: Api) -> None:
+    place = Place(shown(count=0))
+    assert (carried_out(place, NextAction.START, ASLEEP).begun, place.begun) == (Done(), [])
 
 
 def test_a_pool_does_not_wake_for_a_message_that_is_gone(api: Api) -> None:

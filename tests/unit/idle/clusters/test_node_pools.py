@@ -251,7 +251,7 @@ def shown(code: str = "Running", provisioning: str = "Succeeded", **fields: Any)
     return {"location": "West Europe", "properties": properties}
 
 
-OFF: dict[str, Any] = {"count": 0, "enableAutoScaling": False}
+OFF: dict[str, Any] = {"count": 0, "enableAutoScaling": False, "maxCount": None}
 
 
 @pytest.mark.parametrize(
