@@ -166,7 +166,9 @@ def _promote_an_image(control_plane: ControlPlane, azure: AzureSide, name: str) 
     (staging,) = [one["id"].rpartition("/")[2] for one in planned if one["name"] == "staging"]
     image = {"registry": staging, "repository": "trainer", "digest": f"sha256:{'d' * 64}", "tag": "1"}
     azure.client.post("/images", json=image).raise_for_status()
-    accepted = control_plane.client.post(f"/environments/{name}/promote-image", json={"image": f"trainer:1@{image['digest']}"})
+    accepted = control_plane.client.post(
+        f"/environments/{name}/promote-image", json={"image": f"trainer:1@{image['digest']}"}
+    )
     succeeded(control_plane.follow(accepted))
 
 
