@@ -108,6 +108,10 @@ def told(ground: Ground) -> Iterator[dict[str, Any]]:
         runners.queue(1)
         seen["awake"] = runners.until(lambda line: bool(line["state"] == "running"))
         seen["awake settings"] = runners.settings
+        runners.queue(0)
+        runners.until(lambda line: bool(line["state"] == "stopped"))
+        seen["started"] = runners.control_plane.follow(runners.control_plane.post("rc1", "start"))
+        seen["started settings"] = runners.settings
         yield seen
         runners.azure.as_before()
 
@@ -132,8 +136,8 @@ def test_a_runner_without_work_is_warned_and_its_pool_is_scaled_to_zero(told: di
     assert told["asleep settings"] == {"enableAutoScaling": False, "count": 0, "minCount": None, "maxCount": None}
     assert runners.notices()[:2] == ["warned", "stopped"]
     operations = runners.control_plane.client.get("/operations", params={"environment": "rc1"}).json()["value"]
-    (ended,) = (one for one in operations if one["requested_by"] == "sweep (idle)")
-    assert (ended["verb"], ended["outcome"]) == ("stop", "succeeded")
+    ended = [one for one in operations if one["requested_by"] == "sweep (idle)"]
+    assert {(one["verb"], one["outcome"]) for one in ended} == {("stop", "succeeded")}
     assert told["asleep"]["saved_amount"] >= 0
 
 
@@ -153,8 +157,14 @@ def test_a_message_gives_the_pool_back_to_the_autoscaler(told: dict[str, Any]) -
     runners: Runners = told["runners"]
     awake = told["awake settings"]
     assert (awake["enableAutoScaling"], awake["minCount"], awake["maxCount"]) == (True, 0, 2)
-    assert runners.notices()[2:] == ["started"]
+    assert runners.notices()[2:3] == ["started"]
     operations = runners.control_plane.client.get("/operations", params={"environment": "rc1"}).json()["value"]
     (started,) = (one for one in operations if one["requested_by"] == "sweep (jobs)")
     assert started["outcome"] == "succeeded"
     assert "There is work for it: its queue has 1 messages that wait" in started["reason"]
+
+
+def test_a_start_brings_the_nodes_back_although_the_environment_runs(told: dict[str, Any]) -> None:
+    assert told["started"]["outcome"] == "succeeded", told["started"]["reason"]
+    assert told["started settings"]["enableAutoScaling"]
+    assert told["started"]["makespan_seconds"] < 900, "a stop by a sweep asks for no rest"

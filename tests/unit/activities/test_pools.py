@@ -1,7 +1,7 @@
 """GPU pools in sweeps: what Azure and clusters are asked about them, and what is done to one after the recheck."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -97,14 +97,14 @@ class Place(Cloud):
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     found = Api()
 
     async def there(cluster: str, cloud: Cloud) -> Api:
         return found
 
     monkeypatch.setattr(pools, "api_of_cluster", there)
-    yield found
+    return found
 
 
 def runner(phase: str = "Running") -> dict[str, Any]:

@@ -51,8 +51,12 @@ SHUTDOWN = IdleShutdown(NOW - HOUR, 0.5, "USD")
 
 def tracked(**fields: Any) -> TrackedMachine:
     known = {
-        **{"id": POOL, "first_seen": LONG_AGO, "state": State.RUNNING, "state_since": LONG_AGO},
-        **{"free_since": NOW - WINDOW * MINUTE, "watched_at": NOW},
+        "id": POOL,
+        "first_seen": LONG_AGO,
+        "state": State.RUNNING,
+        "state_since": LONG_AGO,
+        "free_since": NOW - WINDOW * MINUTE,
+        "watched_at": NOW,
     }
     return TrackedMachine(**{**known, **fields})
 
