@@ -11,7 +11,7 @@ import pytest
 
 from local.sandbox import Ground, temporary_ground
 from tests.fleet import lines_of_the_report, sweep_ended, warm_up
-from tests.support import ROOT, AzureSide, ControlPlane, until
+from tests.support import ROOT, AzureSide, ControlPlane
 
 SPEED = 120.0
 RIGHTS: list[dict[str, Any]] = [{"role": "reader"}, {"actions": ["*"]}]
@@ -20,6 +20,7 @@ EXAMPLE: dict[str, Any] = json.loads((ROOT / "examples" / "runner-cluster.json")
 SOON = {"window": "5m", "grace": "0m", "lead": "5m"}
 SPEC: dict[str, Any] = {**{key: value for key, value in EXAMPLE.items() if key != "object_store"}, "idle": SOON}
 QUEUE = "10.0.0.4:15672"
+MOST_SWEEPS = 150
 TOTALS = 'HTTP/1.0 200 OK\r\n\r\n{{"queue_totals":{{"messages_ready":{},"messages_unacknowledged":{}}}}}'
 
 
@@ -58,14 +59,11 @@ class Runners:
 
     def until(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Sweep until a line is as awaited; returns it."""
-        lines: list[dict[str, Any]] = []
-
-        def seen() -> bool:
-            lines.append(self.sweep())
-            return holds(lines[-1])
-
-        until(seen, f"it is never so: {lines[-1:]}")
-        return lines[-1]
+        for _ in range(MOST_SWEEPS):
+            line = self.sweep()
+            if holds(line):
+                return line
+        raise AssertionError(f"it is never so: {line}")
 
     def notices(self) -> list[str]:
         """The events that people were told of, about the pool."""
