@@ -81,6 +81,21 @@ def test_a_cluster_that_is_so_already_is_done(verb: Verb, message: str, done: bo
     assert isinstance(answer, Done if done else Refused)
 
 
+@pytest.mark.parametrize(("state", "waits"), [("Scaling", True), ("Succeeded", False), ("Failed", False)])
+def test_a_start_waits_until_no_pool_of_a_cluster_is_changing(state: str, waits: bool) -> None:
+    """Otherwise the pool that a sweep has just scaled to zero would not be given back in time."""
+    message = {"code": "OperationNotAllowed", "message": ALREADY.format("Running", "starting")}
+    shows = {
+        "Tables": {"value": []},
+        CLUSTER.id: {"properties": {"agentPoolProfiles": [{"name": "gpu", "provisioningState": state}]}},
+    }
+    azure = Azure(shows, {f"{PATH}/start": (400, message, {})})
+    resource = CLUSTER.recorded()
+    resource.settings.pop("environment", None)
+    answer = asyncio.run(change_cluster_power(PowerRequest(resource, Verb.START), cloud_over(azure)))
+    assert isinstance(answer, Pending) is waits
+
+
 def test_a_restart_leaves_the_cluster_running() -> None:
     azure = Azure({})
     assert isinstance(asyncio.run(change_cluster_power(PowerRequest(CLUSTER, Verb.RESTART), cloud_over(azure))), Done)
