@@ -127,7 +127,7 @@ class Demo:
         if refusals or (price is None and self._has_power()):
             raise DemoError(f"the dry run says: {' '.join(refusals) or 'the price is not known'}")
         if price is not None:
-            console.print(f"Price: {price['amount']} {price['currency']} an hour: {plan['price_covers']}.")
+            console.print(f"Price: {price['amount']:.4g} {price['currency']} an hour: {plan['price_covers']}.")
         console.print("Preflight: size offered, quota left, names free, rights sufficient.\n")
 
     def _has_power(self) -> bool:

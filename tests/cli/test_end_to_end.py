@@ -79,7 +79,7 @@ def test_the_selftest_builds_stops_starts_and_deletes(logged_in: Command, azure:
     assert done.code == 0, done
     assert done.out.splitlines() == [
         "passed: the API answers",
-        "passed: planned, for 0.23 USD/h",
+        "passed: planned, for 0.2482 USD/h",
         "passed: built, and healthy",
         "passed: stopped",
         "passed: started, and healthy again",
@@ -109,7 +109,8 @@ def test_the_selftest_does_not_take_for_gone_what_it_may_not_see(logged_in: Comm
 
 
 def test_the_json_output_is_the_response_of_the_api(logged_in: Command, control_plane: ControlPlane, name: str) -> None:
-    assert [card["name"] for card in logged_in.json("blueprints")["value"]] == ["build-agent", "data-science", "workstation"]
+    known = ["build-agent", "data-science", "ml-shared", "ml-workspace", "runner-cluster", "workstation"]
+    assert [card["name"] for card in logged_in.json("blueprints")["value"]] == known
     card = logged_in.json("blueprints", "workstation", "-r", "polandcentral")
     assert card["price_per_hour"] == {"amount": 0.599123, "currency": "USD"}
     assert json.loads(logged_in("schema", "workstation").out) == card["parameters"]

@@ -23,6 +23,7 @@ NOT_RUN = {
 }
 HEADING = re.compile(r"[A-Z]{3,}[A-Z /]*(?: {2,}[A-Z][A-Z /]*)+\s*")
 PATIENCE = 90.0
+SPEC = "blueprint: workstation\nregion: polandcentral\nallow_from: [203.0.113.7/32]\n"  # of documents that show none
 
 
 def statements_in(document: Document) -> Iterator[tuple[int, Statement]]:
@@ -52,9 +53,8 @@ class Runner:
 
     def run(self, document: Document) -> Iterator[Finding]:
         """Run what a document says, from its first line to its last, and leave no environment behind."""
-        for block in document.blocks:
-            if block.language == "yaml" and "blueprint:" in block.text:
-                (self._checkout.folder / "spec.yaml").write_text(block.text)
+        specs = [block.text for block in document.blocks if block.language == "yaml" and "blueprint:" in block.text]
+        (self._checkout.folder / "spec.yaml").write_text(specs[-1] if specs else SPEC)
         before, ran = "", False
         for line, statement in statements_in(document):
             if statement.assigns and not statement.commands:

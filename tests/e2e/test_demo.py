@@ -20,7 +20,7 @@ def test_the_demo_shows_every_step_and_exits_with_0() -> None:
     done = demo("--speed", "60")
     assert done.returncode == 0, done.stdout + done.stderr
     said = " ".join(done.stdout.split())
-    for part in ("Plan of ml1", "0.59 USD an hour", "provision ml1: succeeded", "Makespan", "stop ml1: succeeded", "404"):
+    for part in ("Plan of ml1", "0.5991 USD an hour", "provision ml1: succeeded", "Makespan", "stop ml1: succeeded", "404"):
         assert part in said
     assert "The simulated Azure agrees: no resources, no secrets." in said
     asleep = "'forgotten': 'deallocated', 'silent': 'running', 'trainer': 'running'"

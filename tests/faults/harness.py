@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 
 from dormouse.cloud.clients import Cloud
+from dormouse.resources.registry import KINDS
 from dormouse.settings import Settings
 from function_app import build_app
 from local.azure.server import SPOILABLE
@@ -275,9 +276,16 @@ VERBS = tuple(verb for verb in REQUESTS if verb != "hibernate")
 NOTHING: dict[str, Any] = {"kinds": {}, "states": set(), "secrets": 0, "locks": [], "records": []}
 
 
+ADDED = {kind.type.lower() for kind in KINDS.values() if kind.added}
+
+
 def contents(side: AzureSide, name: str) -> dict[str, Any]:
-    """The resources of an environment, without what differs from one run to the next."""
-    resources = side.resources(name)
+    """The resources of an environment, without what differs from one run to the next.
+
+    What Azure adds minutes later is counted only if nothing else is left.
+    """
+    found = side.resources(name)
+    resources = [resource for resource in found if resource["type"].lower() not in ADDED] or found
     rows = [row["properties"]["Document"][1] for row in side.rows("environments") if row["RowKey"] == name]
     records = [json.loads(row) for row in rows]
     return {

@@ -179,4 +179,4 @@ def test_the_installation_is_read_from_the_parameter_files() -> None:
         f"roleName: '{name}'" in bicep
         for name in Installation("${deploymentId}", ()).roles("${subscription().subscriptionId}")
     )
-    assert bicep.count("roleName:") == 3
+    assert bicep.count("roleName:") == 4

@@ -139,7 +139,18 @@ def _is_told_in_the_chat(scene: Scene) -> None:
     assert "is stopped" in ended, ended
 
 
+# Two of its actions: a build agent that was suspended is being stopped, and a lease has ended.
+SWEEP = Case(
+    "sweep",
+    (sweep, sweep_page, act_with_suspension, delete_at_lease_end),
+    {"method": "GET", "path": f"{SUBSCRIPTION}/providers/microsoft.compute/virtualmachines"},
+    _post("/sweeps", json={"dry_run": False}),
+    ended=_sweep_has_acted,
+)
+# The second request of the sweep that Azure leaves unanswered.
+HELD_BESIDE = {"method": "DELETE", "path": "/resourcegroups/rg-dormouse-leased"}
 CASES = (
+    SWEEP,
     Case(
         "provision",
         (provision_environment, build_resource),
@@ -230,19 +241,6 @@ CASES = (
         Verb.RELEASE,
         _is_released,
     ),
-    # Two of its actions: a build agent that was suspended is being stopped, and a lease has ended.
-    Case(
-        "sweep",
-        (
-            sweep,
-            sweep_page,
-            act_with_suspension,
-            delete_at_lease_end,
-        ),
-        {"method": "GET", "path": f"{SUBSCRIPTION}/providers/microsoft.compute/virtualmachines"},
-        _post("/sweeps", json={"dry_run": False}),
-        ended=_sweep_has_acted,
-    ),
     # The last one: Slack takes replies for half an hour.
     Case(
         "chat",
@@ -252,8 +250,6 @@ CASES = (
         ended=_is_told_in_the_chat,
     ),
 )
-# The second request of the sweep that Azure leaves unanswered.
-HELD_BESIDE = {"method": "DELETE", "path": "/resourcegroups/rg-dormouse-leased"}
 # It runs after the pages of its sweep have ended, for one read: its recorded histories stand for it.
 NEVER_HELD = (sweep_missing,)
 # Gaps: no run has these in flight or records them; only the rule for orchestrators protects them. A sweep starts the first

@@ -88,11 +88,12 @@ class Scene:
     def until_held(self) -> None:
         """Wait until Azure has received each of the requests that it leaves unanswered."""
         try:
-            until(lambda: not self._missing(), "")
+            until(lambda: not self.missing(), "")
         except AssertionError:
-            raise AssertionError(f"Azure has not received {self._missing()}") from None
+            raise AssertionError(f"Azure has not received {self.missing()}") from None
 
-    def _missing(self) -> list[dict[str, Any]]:
+    def missing(self) -> list[dict[str, Any]]:
+        """The requests that are to be left unanswered, and have not arrived."""
         return [fault for fault in self.azure.faults() if not fault["spoilt"]]
 
     def let_go(self, app: App) -> None:

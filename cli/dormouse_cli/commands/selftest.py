@@ -13,6 +13,7 @@ from dormouse_cli.options import AsJson, Every
 from dormouse_cli.output import print_lines, print_note, sanitize, to_json, write_text
 from dormouse_cli.polling import accepted_operation, poll_until_ended
 from dormouse_cli.render.operations import has_succeeded
+from dormouse_cli.render.values import price_text
 from dormouse_cli.shapes import ENVIRONMENT, OPERATION, PLAN
 
 SIZE = "Standard_D4s_v5"  # without a GPU, and offered in almost every region
@@ -90,10 +91,9 @@ class _Check:
     def _plan(self, spec: dict[str, Any]) -> None:
         plan = self._plane.command("PUT", self._path, spec, dry_run=True).fields(PLAN)
         refusals = [sanitize(refusal.get("detail")) for refusal in plan.get("refusals") or []]
-        price = plan.get("price_per_hour")
-        if refusals or not price:
+        if refusals or not plan.get("price_per_hour"):
             raise Unsuccessful(f"The plan of {self._name} would be refused.", *(refusals or ["Its price is not known."]))
-        self._pass(f"planned, for {price.get('amount')} {sanitize(price.get('currency'))}/h")
+        self._pass(f"planned, for {sanitize(price_text(plan))}")
 
     def _delete(self) -> None:
         ended = self._operation("deleted", lambda: self._plane.command("DELETE", self._path))

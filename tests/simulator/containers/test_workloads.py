@@ -1,5 +1,7 @@
 """What runs in a cluster: scheduling, GPUs, the autoscaler, images, jobs and their logs."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from local.azure.providers.kinds import REGISTRY
@@ -167,9 +169,12 @@ def test_an_image_that_no_registry_has_is_neither_imported_nor_pulled(cluster: G
     registry(cluster)
     cluster.world.store.put("absent images", "docker.io/team/none", {"image": "team/none"})
     asked = {"source": {"registryUri": "docker.io", "sourceImage": "team/none:1"}}
-    assert cluster.azure.manage("POST", f"{OWN}/importImage?api-version=2023-07-01", asked).status == 400
+    begun = cluster.azure.manage("POST", f"{OWN}/importImage?api-version=2023-07-01", asked)
     cluster.apply(deployment(image="team/none:1"))
     cluster.pass_time(60)
+    place = urlsplit(begun.headers["Location"])
+    ended = cluster.azure.manage("GET", f"{place.path}?{place.query}").body
+    assert (ended["status"], ended["error"]["code"]) == ("Failed", "InvalidParameters")
     assert cluster.pods()[0]["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "ImagePullBackOff"
 
 
