@@ -21,7 +21,7 @@ POST   /resources/vanish       {"id", "recoverable"?: true}: a user deletes a re
                                keeps of it, such as its name, is kept if that is asked for
 PUT    /resources/tags         {"id", "tags"}: a user replaces the tags in the portal
 GET    /resources?below=       every resource below an ID
-GET    /operations?below=      every long-running operation: its begin, its end, and the seconds that Azure itself needs
+GET    /operations?below=      every long-running operation of a request: its begin, its end, and the seconds that Azure itself needs
 GET    /secrets                the names of the vault's secrets
 GET    /vaults/deleted         the deleted vaults that can be recovered
 POST   /secrets/delete         {"name"}: a user deletes a secret

@@ -57,7 +57,7 @@ def _operations(world: World, request: Request) -> Answer:
             "ends": item["ends"],
         }
         for _, item in world.store.items(operations.SHELF)
-        if item["resource"].lower().startswith(below)
+        if item["resource"].lower().startswith(below) and not item.get("hidden")
     ]
     return Answer(200, {"value": shown})
 
