@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from activities.idle.clusters import cluster_now
+from activities.idle.pools import pool_now
 from activities.resources.run_command import run_script, script_output
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
@@ -14,6 +15,7 @@ from dormouse.environments.requests import PollRequest
 from dormouse.environments.results import InstanceView, Refusal, RefusalReason
 from dormouse.guest.installation import install_script, remove_script
 from dormouse.idle.clusters.ml_cluster import CLUSTER_ID
+from dormouse.idle.clusters.node_pool import POOL_ID
 from dormouse.idle.responsibility import text_of_others
 from dormouse.lifecycle import State
 from dormouse.records.machines import MachineRecords
@@ -25,11 +27,14 @@ SYSTEM, USER = "SystemAssigned", "UserAssigned"
 
 
 async def read_machine(request: str, cloud: Cloud) -> InstanceView:
-    """The current state of a VM from its instance view, or of a cluster from its nodes."""
+    """The current state of a VM from its instance view, or of a cluster or pool from its nodes."""
     if CLUSTER_ID.fullmatch(request):
         cluster = await cluster_now(request, cloud)
         state = cluster.state if cluster else State.ABSENT
         return InstanceView(state, "; ".join(cluster.errors) if cluster else "")
+    if POOL_ID.fullmatch(request):
+        pool = await pool_now(request, cloud)
+        return InstanceView(pool.confirmed_state if pool else State.ABSENT)
     return await Inventory(cloud).look(request)
 
 

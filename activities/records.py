@@ -13,6 +13,7 @@ from dormouse.environments.requests import LockQuestion
 from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.clusters.ml_cluster import cluster_ids, cluster_key
+from dormouse.idle.clusters.node_pool import pool_ids, pool_key
 from dormouse.idle.power_history import last_interval
 from dormouse.lifecycle import State
 from dormouse.records.environments import Records
@@ -99,3 +100,5 @@ async def _forget_machines(record: EnvironmentRecord, ended_at: str, cloud: Clou
             await fleet.forget(key_of(machine))
     for cluster in cluster_ids(record.resources):
         await fleet.forget(cluster_key(cluster))
+    for pool in pool_ids(record.resources):
+        await fleet.forget(pool_key(pool))

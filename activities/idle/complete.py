@@ -13,6 +13,7 @@ from dormouse.environments.operations import Completion
 from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import CloudUnavailable, RefusedByAzure, UnreadableRecord
 from dormouse.idle.clusters.ml_cluster import ComputeCluster
+from dormouse.idle.clusters.node_pool import NodePool
 from dormouse.idle.decision import NextAction
 from dormouse.idle.jobs.waking import with_woken_for
 from dormouse.idle.power_history import ended_interval
@@ -79,7 +80,9 @@ async def _shutdown(planned: PlannedAction, now: float, cloud: Cloud) -> IdleShu
         price = await cloud.prices.of_machine(machine.region, machine.size, spot=machine.spot)
     except CloudUnavailable:
         price = None  # the hours are still counted
-    return IdleShutdown(now, price.per_hour if price else 0.0, price.currency if price else "USD")
+    # A pool would have kept its nodes: runners were on them.
+    nodes = machine.count if isinstance(machine, NodePool) else 1
+    return IdleShutdown(now, price.per_hour * nodes if price else 0.0, price.currency if price else "USD")
 
 
 async def _scaled_down(cluster: ComputeCluster, now: float, cloud: Cloud) -> IdleShutdown:

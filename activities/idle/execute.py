@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from activities.idle.clusters import cluster_now, node_metrics, read_runs, with_measurements, with_runs
 from activities.idle.evaluate import rules_of
+from activities.idle.pools import change_pool, pool_now, with_work
 from activities.resources.generic import change_resource_power
 from dormouse.clock import rfc3339
 from dormouse.cloud.clients import Cloud
@@ -19,6 +20,7 @@ from dormouse.environments.answers import Answer, Done, Pending
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.errors import CloudUnavailable, ConcurrentChange, RefusedByAzure, UnreadableRecord
 from dormouse.idle.clusters.ml_cluster import CLUSTER_ID, ComputeCluster
+from dormouse.idle.clusters.node_pool import POOL_ID, NodePool
 from dormouse.idle.decision import NextAction
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, machines_needing, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
@@ -110,7 +112,7 @@ async def _begin(claim: ActionClaim, outside: FreshMetrics, rules: EvaluationRul
         return ActionStarted(why=LOCK_LOST)
     if case is None:
         return ActionStarted(why=GONE)
-    if has_begun(planned, case):
+    if has_begun(planned, case) and not _left_by_itself(planned, case):
         return ActionStarted(Done())
     if why := recheck(planned, case):
         return ActionStarted(why=why)
@@ -120,12 +122,20 @@ async def _begin(claim: ActionClaim, outside: FreshMetrics, rules: EvaluationRul
     return ActionStarted(answer)
 
 
+def _left_by_itself(planned: PlannedAction, case: Evaluation) -> bool:
+    """Whether it was the autoscaler that took the last node of a pool: nothing was forced then, and nothing has to be."""
+    machine, stops = case.machine, planned.action is NextAction.STOP
+    return isinstance(machine, NodePool) and stops and machine.scales and machine.state is State.STOPPED
+
+
 async def _change_power(claim: ActionClaim, case: Evaluation, cloud: Cloud) -> Answer:
     from azure.core.exceptions import AzureError
 
     try:
         if isinstance(case.machine, ComputeCluster):
             return await scale_to_zero(case.machine, cloud)
+        if isinstance(case.machine, NodePool):
+            return await change_pool(case.machine, claim.planned.action, cloud)
         return await change_resource_power(claim.power, cloud)
     except AzureError as error:
         return Pending(0.0, detail=f"Azure could not be reached ({type(error).__name__})")
@@ -137,6 +147,8 @@ async def read_again(
     """The machine from fresh data: its state, tags, newest evidence, holds, leases; None if it no longer exists."""
     if isinstance(planned.machine, ComputeCluster):
         return await _cluster_again(planned, planned.machine, outside, rules, cloud)
+    if isinstance(planned.machine, NodePool):
+        return await _pool_again(planned, planned.machine, rules, cloud)
     return await _machine_again(planned, planned.machine, outside, rules, cloud)
 
 
@@ -155,6 +167,19 @@ async def _cluster_again(
     seen = now or replace(cluster, state=State.ABSENT)
     case = with_evidence(evaluation_of(seen, record, tracked, rules, cloud.now()), Evidence(), None, rules)
     return with_runs(with_measurements(case, outside.nodes), runs)
+
+
+async def _pool_again(planned: PlannedAction, pool: NodePool, rules: EvaluationRules, cloud: Cloud) -> Evaluation | None:
+    """A GPU pool with what its cluster shows; one that is to wake is awake when the autoscaler decides about it."""
+    tracked, record = await asyncio.gather(MachineRecords(cloud.tables).tracked(pool.key), _environment_of(planned, cloud))
+    now = await pool_now(pool.id, cloud, record)
+    if tracked is None or (now is None and planned.action is not NextAction.DELETE):
+        return None
+    seen = now or replace(pool, state=State.ABSENT)
+    if planned.action is NextAction.START:
+        seen = replace(seen, state=seen.confirmed_state)
+    case = with_evidence(evaluation_of(seen, record, tracked, rules, cloud.now()), Evidence(), None, rules)
+    return await with_work(case, record, cloud)
 
 
 async def _machine_again(
@@ -191,16 +216,20 @@ async def _environment_of(planned: PlannedAction, cloud: Cloud) -> EnvironmentRe
 
 
 async def confirm_states(request: list, cloud: Cloud) -> dict[str, State]:  # type: ignore[type-arg]
-    """The current states of some machines and clusters according to Azure itself; one that is gone is missing."""
-    clusters = [one for one in request if CLUSTER_ID.fullmatch(one)]
+    """The current states of machines, clusters and pools according to Azure itself; one that is gone is missing."""
+    clusters = [one for one in request if CLUSTER_ID.fullmatch(one) or POOL_ID.fullmatch(one)]
     machines = [one for one in request if one not in clusters]
     found = await asyncio.gather(*(_shown(one, cloud) for one in clusters))
-    states = {cluster.id.lower(): cluster.state for cluster in found if cluster is not None}
+    states = {one.lower(): state for one, state in zip(clusters, found, strict=True) if state is not None}
     return {**states, **(await VmInventory(cloud).states_now(machines) if machines else {})}
 
 
-async def _shown(identifier: str, cloud: Cloud) -> ComputeCluster | None:
-    """A cluster as Azure shows it now; None if it does not, which must not delay the confirmation of others."""
+async def _shown(identifier: str, cloud: Cloud) -> State | None:
+    """The state of a cluster or pool as Azure shows it; None if it does not, which must not delay others."""
     with suppress(CloudUnavailable, RefusedByAzure):
-        return await cluster_now(identifier, cloud)
+        if POOL_ID.fullmatch(identifier):
+            pool = await pool_now(identifier, cloud)
+            return pool.confirmed_state if pool else None
+        cluster = await cluster_now(identifier, cloud)
+        return cluster.state if cluster else None
     return None

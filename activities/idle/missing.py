@@ -1,17 +1,21 @@
-"""Evaluation of what is on no page of machines: environments whose machine is gone, and clusters.
+"""Evaluation of what is on no page of machines: environments whose machine is gone, clusters, and GPU pools.
 
-Neither clusters nor machines that do not exist are in Resource Graph, so both are found by the records of environments.
+None of them is in Resource Graph, so all are found by the records of environments.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from activities.idle.clusters import ClustersRead, read_clusters, with_node_evidence
+from activities.idle.clusters import read_clusters, with_node_evidence
 from activities.idle.evaluate import Known, case_of, evaluated, rules_of, store_page
+from activities.idle.pools import read_pools, with_pool_evidence
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
+from dormouse.idle.clusters.gpu_work import with_watch
+from dormouse.idle.clusters.ml_cluster import ComputeCluster
+from dormouse.idle.clusters.node_pool import NodePool
 from dormouse.idle.evaluation import with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.report import SweepSummary
@@ -32,7 +36,7 @@ from dormouse.resources.pipelines import PIPELINES_AGENT
 
 
 async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
-    """Evaluate the environments whose machine is on no page, so that their leases end as well, and all clusters.
+    """Evaluate the environments whose machine is on no page, so that their leases end as well, all clusters and GPU pools.
 
     The pages are read from the report of this sweep, which must have been written before.
     """
@@ -47,32 +51,37 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     absent = [machine for record in known_environments for machine in _machines_of(record) if complete]
     missing = [machine for machine in absent if machine.id.lower() not in seen]
     agents = sum(resource.kind == PIPELINES_AGENT.name for record in known_environments for resource in record.resources)
-    clusters = await read_clusters(known_environments, cloud)
-    if not missing and not clusters.found:
+    clusters, pools = await asyncio.gather(read_clusters(known_environments, cloud), read_pools(known_environments, cloud))
+    if not missing and not clusters.found and not pools.found:
         return PageFound(SweepSummary(agents=agents))
-    keys = [*(machine.key for machine in missing), *(cluster.key for cluster in clusters.found)]
+    keys = [*(one.key for one in missing), *(one.key for one in clusters.found), *(one.key for one in pools.found)]
     remembered = await _remembered(keys, fleet)
     environments = Documents({record.name: record for record in known_environments})
     known = Known(await rules_of(cloud), remembered=remembered, environments=environments)
     gone = [machine for machine in missing if machine.key in remembered.readable]
     cases = [with_evidence(case_of(machine, known, request.now), Evidence(), None, known.rules) for machine in gone]
-    measured = await with_node_evidence(_cluster_cases(clusters, known, request.now), cloud)
+    measured = await with_node_evidence(_cases(clusters.found, clusters.problems, known, request.now), cloud)
     cases += map(with_free_since, measured)
+    of_pools = _cases(pools.found, pools.problems, known, request.now)
+    cases += map(with_watch, await with_pool_evidence(of_pools, environments.readable, cloud))
     stored = await store_page(request, [evaluated(case) for case in cases], known, set(), cloud)
     return replace(stored, summary=replace(stored.summary, agents=agents))
 
 
-def _cluster_cases(clusters: ClustersRead, known: Known, now: float) -> list[Evaluation]:
-    """The evaluations of clusters without evidence; one that does not exist counts only if a sweep has seen it before."""
+def _cases(
+    found: Sequence[ComputeCluster | NodePool], problems: Mapping[str, str], known: Known, now: float
+) -> list[Evaluation]:
+    """The evaluations without evidence of clusters or pools; one that does not exist counts only if a sweep has seen it."""
     cases = []
-    for cluster in clusters.found:
+    for cluster in found:
         stored, seen = known.remembered.readable.get(cluster.key), cluster
         if cluster.state is State.ABSENT and stored is None:
             continue
         if cluster.state is State.UNKNOWN and stored is not None and stored.tracked.schedule:
             seen = replace(cluster, tags={SCHEDULE_TAG: stored.tracked.schedule})  # its tags are not known now
         case = with_evidence(case_of(seen, known, now), Evidence(), None, known.rules)
-        unread = clusters.problems.get(cluster.workspace.lower(), "")
+        parent = cluster.workspace if isinstance(cluster, ComputeCluster) else cluster.cluster
+        unread = problems.get(parent.lower(), "")
         cases.append(replace(case, unreadable=case.unreadable or unread))
     return cases
 

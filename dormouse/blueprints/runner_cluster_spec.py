@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from dormouse.blueprints.cluster_hosts import ObjectStore, QueueHost, Variable, host_misfits
-from dormouse.blueprints.fields import CALLER, AdminName, PrivateNetwork, Size, Source
+from dormouse.blueprints.fields import CALLER, AdminName, PrivateNetwork, Size, Source, WeeklyHours
 from dormouse.blueprints.spec import EnvironmentSpec, Image, MarketplaceImage, Part
 from dormouse.errors import Fault
+from dormouse.idle.policy import IdlePolicy
 from dormouse.resources.kubernetes.images import ImageReference
 from dormouse.resources.sizes.vm_sizes import Driver, find_size
 from dormouse.text.doc import doc
@@ -96,7 +97,7 @@ class RunnerClusterSpec(EnvironmentSpec):
     """GPU runners on a managed Kubernetes cluster, with its own registry, and a queue and an object store if asked for."""
 
     changeable: ClassVar[frozenset[str]] = EnvironmentSpec.changeable | {
-        *("runner", "gpu", "system", "kubernetes_version", "allow_from"),
+        *("runner", "gpu", "system", "kubernetes_version", "allow_from", "idle", "schedule"),
     }
 
     blueprint: Annotated[Literal["runner-cluster"], doc("The blueprint.", "runner-cluster")]
@@ -140,6 +141,16 @@ class RunnerClusterSpec(EnvironmentSpec):
             "The networks that may connect to the hosts over SSH; `caller` is the caller's own address.", ["203.0.113.7/32"]
         ),
     ] = (CALLER,)
+    idle: Annotated[
+        IdlePolicy | None, doc("When a GPU pool that holds nodes counts as idle; null for the default.", {"window": "45m"})
+    ] = None
+    schedule: Annotated[
+        WeeklyHours,
+        doc(
+            "The weekly hours after which GPU pools without work are scaled to zero; empty for none.",
+            "mon-fri 08:00-19:00 Europe/Berlin",
+        ),
+    ] = ""
 
     @field_validator("network")
     @classmethod

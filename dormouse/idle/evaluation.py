@@ -19,6 +19,7 @@ from dormouse.idle.tracking import TrackedMachine, with_delivered_warning, with_
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, machine_ids
 from dormouse.resources.graph import dependents
+from dormouse.resources.kubernetes.objects import KUBERNETES_OBJECT, cluster_id
 from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Resource
 
@@ -91,7 +92,10 @@ def evaluation_of(
     faults, doubts = list(tag_faults(machine.tags)), "; ".join(rules.doubts(machine, named))
     spec = _spec(record, faults)
     policy = _policy(machine, spec.get("idle"), rules, faults)
-    written = machine.tags.get(SCHEDULE_TAG, str(spec.get("schedule", ""))).strip()
+    served = _clusters_served(machine, record) if record else ()
+    # What a cluster needs follows it: the hours of the spec are those of its nodes.
+    hours = "" if served else str(spec.get("schedule", ""))
+    written = machine.tags.get(SCHEDULE_TAG, hours).strip()
     schedule: Schedule | None = None
     if written:
         try:
@@ -99,7 +103,7 @@ def evaluation_of(
         except ValueError as error:
             faults.append(str(error))
     tracked, fault = with_observation(tracked, machine, written, now), "; ".join(faults)
-    needed_by = _needed_by(machine, record, states or {}) if record else ()
+    needed_by = (*served, *_needed_by(machine, record, states or {})) if record else ()
     missing = unreadable or doubts
     evaluation = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=missing, needed_by=needed_by)
     return replace(
@@ -116,6 +120,14 @@ def machines_needing(machine: SleepTarget, resources: Sequence[Resource]) -> lis
     own = next((one for one in resources if one.id.lower() == machine.id.lower()), None)
     found = dependents(resources, own.name) if own else []
     return [resource for resource in found if machine_ids([resource])]
+
+
+def _clusters_served(machine: SleepTarget, record: EnvironmentRecord) -> tuple[str, ...]:
+    """The managed clusters whose objects need a machine, such as its queue: while they are there, it is in use."""
+    own = next((one for one in record.resources if one.id.lower() == machine.id.lower()), None)
+    found = dependents(record.resources, own.name) if own and machine_ids([own]) else []
+    objects = [one for one in found if one.kind == KUBERNETES_OBJECT.name]
+    return tuple(dict.fromkeys(name_of(cluster_id(one)) for one in objects))
 
 
 def _needed_by(machine: SleepTarget, record: EnvironmentRecord, states: Mapping[str, State]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.idle.clusters.ml_cluster import ComputeCluster
+from dormouse.idle.clusters.node_pool import NodePool
 from dormouse.idle.decision import Decision, NextAction
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.sweep import PlannedAction
@@ -65,7 +66,7 @@ def _planned(one: Evaluated, records: Records, home: str) -> PlannedAction:
     case, machine, decision = one.case, one.case.machine, one.decision
     assert decision.reason is not None
     job = case.job if decision.reason is ActionReason.JOBS else None
-    assert isinstance(machine, VirtualMachine | ComputeCluster)
+    assert isinstance(machine, VirtualMachine | ComputeCluster | NodePool)
     return PlannedAction(
         action=decision.action,
         reason=decision.reason,

@@ -6,16 +6,17 @@ from typing import Annotated, Protocol, TypeAlias
 from pydantic import Field
 
 from dormouse.idle.clusters.ml_cluster import CLUSTER_ID, ComputeCluster, cluster_key
+from dormouse.idle.clusters.node_pool import POOL_ID, NodePool, pool_key
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import MACHINE_ID, VirtualMachine, key_of, lock_name_of
 from dormouse.resources.plan import Resource
 
-# Every kind of target, as histories hold it; a VM has not all fields of a cluster.
-Target: TypeAlias = Annotated[ComputeCluster | VirtualMachine, Field(union_mode="left_to_right")]
+# Every kind of target, as histories hold it: only a pool has the field `cluster`, and only a cluster `workspace`.
+Target: TypeAlias = Annotated[NodePool | ComputeCluster | VirtualMachine, Field(union_mode="left_to_right")]
 
 
 class SleepTarget(Protocol):
-    """Something that sweeps watch, stop and start: a VM, or a cluster of nodes.
+    """Something that sweeps watch, stop and start: a VM, a cluster of nodes, or a pool of a cluster.
 
     Another kind of target needs a class with these properties in `Target`, the pattern of its IDs below, its entry in
     `dormouse.idle.sources.registry`, and in `activities.idle` how it is read and stopped. Verdicts and decisions stay as
@@ -93,11 +94,13 @@ class SleepTarget(Protocol):
 
 def target_ids(resources: Iterable[Resource]) -> tuple[str, ...]:
     """The resource IDs of the sleep targets among these resources."""
-    return tuple(one.id for one in resources if MACHINE_ID.fullmatch(one.id) or CLUSTER_ID.fullmatch(one.id))
+    return tuple(one.id for one in resources if any(kind.fullmatch(one.id) for kind in (MACHINE_ID, CLUSTER_ID, POOL_ID)))
 
 
 def target_key(identifier: str) -> str:
     """The key of a sleep target in the records; raises ValueError, with a hint, for any other ID."""
+    if POOL_ID.fullmatch(identifier.strip()):
+        return pool_key(identifier)
     return cluster_key(identifier) if CLUSTER_ID.fullmatch(identifier.strip()) else key_of(identifier)
 
 
@@ -105,7 +108,11 @@ def is_target_key(text: str) -> bool:
     """Whether a text can be the key of a sleep target."""
     parts = text.split(":")
     scope = "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.{}"
-    kinds = {3: "Compute/virtualMachines/{}", 4: "MachineLearningServices/workspaces/{}/computes/{}"}
+    kinds = {
+        3: "Compute/virtualMachines/{}",
+        4: "MachineLearningServices/workspaces/{}/computes/{}",
+        5: "ContainerService/managedClusters/{}/{}/{}",
+    }
     try:
         return target_key((scope.replace("Microsoft.{}", f"Microsoft.{kinds[len(parts)]}")).format(*parts)) == text
     except (KeyError, ValueError):

@@ -101,9 +101,8 @@ class Eviction:
 class TrackedMachine:
     """The tracked state of one machine; `ran_since` is when its last completed run was first seen.
 
-    `woken_for` are the requests for jobs that it was started for, and `told_of` those that its owner was told of because
-    they wait. `job_ended_at` is when the last job of its CI agent ended, and `job_problem` says why a job waits for it.
-    `free_since` is since when sweeps see a cluster without work; 0.0 if it has some, or that is not known.
+    `woken_for` are the requests for jobs that it was started for, `told_of` those of whose wait its owner was told, and
+    `job_problem` says why one waits. Sweeps see a cluster without work since `free_since`, and saw work last at `worked_at`.
     """
 
     id: str
@@ -132,6 +131,8 @@ class TrackedMachine:
     job_problem: str = ""
     told_of: tuple[int, ...] = ()
     free_since: float = 0.0
+    watched_at: float = 0.0
+    worked_at: float = 0.0
 
     @property
     def evicted(self) -> Eviction | None:

@@ -29,7 +29,7 @@ from dormouse.services.apply_preview import preview_of
 from dormouse.services.context import Context
 from dormouse.services.costs.environment_costs import memories_of
 from dormouse.services.dependencies import Dependencies
-from dormouse.services.idle.keeping import extend_tracked, hold_tracked, keep_stopped
+from dormouse.services.idle.keeping import extend_tracked, hold_tracked, keep_stopped, pool_sleeps
 from dormouse.services.locks import require_staying, running_operation, running_operations
 from dormouse.services.operations import Started, operation_of, start, under_way_already
 from dormouse.services.recorded_plans import resources_on_record
@@ -136,7 +136,8 @@ async def set_power(name: str, verb: Verb, context: Context, *, dry_run: bool) -
         require(seen.state, verb, subject=record.name, has_power=has_power(record.resources))
         if verb is Verb.STOP and seen.unstoppable:
             raise CommandNotPossible(CANNOT_STOP.format(name=name, reason=seen.unstoppable))
-        if satisfied(seen.state, verb):
+        wakes = verb is Verb.START and await pool_sleeps(record, dependencies)
+        if satisfied(seen.state, verb) and not wakes:
             if verb is Verb.STOP and not dry_run:
                 for machine in machine_ids(record.resources):
                     await keep_stopped(machine, dependencies)

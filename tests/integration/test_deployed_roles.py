@@ -23,6 +23,8 @@ from tests.integration.environments.test_data_science import SPEC as DATA_SCIENC
 from tests.integration.environments.test_hibernation import ABLE
 from tests.integration.environments.test_ml_workspace import SPEC as ML_WORKSPACE
 from tests.integration.environments.test_runner_cluster import SPEC as RUNNER_CLUSTER
+from tests.integration.idle.test_gpu_pools import SPEC as IDLE_RUNNERS
+from tests.integration.idle.test_gpu_pools import Runners
 from tests.integration.idle.test_ml_clusters import HELD, RIGHTS, Clusters
 from tests.integration.idle.test_schedules_and_adoption import around, now_there
 from tests.support import ROOT, SUBSCRIPTION, AzureSide, ControlPlane, until
@@ -57,6 +59,9 @@ def test_sweeps_need_their_role(fleet: FleetSide, azure: AzureSide) -> None:
     azure.assign(*RIGHTS)
     clusters = Clusters.built(ControlPlane(fleet.control_plane), azure, "gpu")
     clusters.scale("gpu", **HELD)
+    runners = Runners(ControlPlane(fleet.control_plane), azure)
+    runners.control_plane.up("rc1", IDLE_RUNNERS)
+    runners.queue(0)
     now = now_there(fleet)
     azure.assign({"role": "reader"}, {"role": "sweep"})
     soon = around(now + timedelta(minutes=2), 5, 600)
@@ -64,6 +69,7 @@ def test_sweeps_need_their_role(fleet: FleetSide, azure: AzureSide) -> None:
     asleep, awake = "deallocated", "running"
     until(lambda: fleet.sweep() and (fleet.power("idle"), fleet.power("rises")) == (asleep, awake), "it does not act")
     until(lambda: clusters.sweep()["gpu"]["state"] == "stopped", "the cluster is not scaled to zero")
+    until(lambda: runners.sweep()["state"] == "stopped", "the pool is not scaled to zero")
     assert_needed(azure, "sweep")
 
 
@@ -160,7 +166,9 @@ def _promote_an_image(control_plane: ControlPlane, azure: AzureSide, name: str) 
     (staging,) = [one["id"].rpartition("/")[2] for one in planned if one["name"] == "staging"]
     image = {"registry": staging, "repository": "trainer", "digest": f"sha256:{'d' * 64}", "tag": "1"}
     azure.client.post("/images", json=image).raise_for_status()
-    accepted = control_plane.client.post(f"/environments/{name}/promote-image", json={"image": f"trainer:1@{image['digest']}"})
+    accepted = control_plane.client.post(
+        f"/environments/{name}/promote-image", json={"image": f"trainer:1@{image['digest']}"}
+    )
     succeeded(control_plane.follow(accepted))
 
 

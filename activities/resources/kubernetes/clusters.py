@@ -26,6 +26,7 @@ VERSIONS = "/subscriptions/{subscription}/providers/Microsoft.ContainerService/l
 PLAN = "KubernetesOfficial"
 # The refusal of what is so already: https://github.com/MicrosoftDocs/azure-docs/issues/85161
 ALREADY = {Verb.STOP: "power state(stopped)", Verb.START: "power state(running)"}
+PAUSE, ENDED = 15.0, ("succeeded", "failed", "canceled")
 READ_ONLY = frozenset({"id", "name", "type", "systemData", "eTag", "etag"})
 
 
@@ -77,8 +78,16 @@ async def change_cluster_power(request: PowerRequest, cloud: Cloud) -> Answer:
             return Pending(earliest - cloud.now(), held_up=True, detail=queued_text([resource], earliest))
     answer, _ = await send(cloud, "POST", f"{resource.id}/{verb}", API_VERSION)
     if isinstance(answer, Refused) and ALREADY[verb] in answer.refusal.detail.lower():
-        return Done()
+        return await _at_rest(resource, cloud) if verb is Verb.START else Done()
     return answer
+
+
+async def _at_rest(resource: Resource, cloud: Cloud) -> Answer:
+    """A cluster that runs is started when none of its pools is changing: Azure makes one change at a time."""
+    observed = await get_by_id(resource, cloud) or {}
+    profiles = (observed.get("properties") or {}).get("agentPoolProfiles") or []
+    changing = [str(one["name"]) for one in profiles if str(one.get("provisioningState") or ENDED[0]).lower() not in ENDED]
+    return Pending(PAUSE, detail=f"The pool {changing[0]} is changing.") if changing else Done()
 
 
 async def versions_are_offered(plan: Plan, absent: Sequence[Resource], cloud: Cloud) -> Sequence[Refusal]:

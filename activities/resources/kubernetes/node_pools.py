@@ -39,9 +39,10 @@ async def resume_pool(resource: Resource, cloud: Cloud) -> Answer:
     observed = await get_by_id(resource, cloud)
     if observed is None:
         return Refused(Refusal(RefusalReason.NOT_FOUND, "The node pool does not exist."))
-    if scales(observed) and observed["properties"].get("maxCount") == int(resource.settings["most"]):
+    most = int(resource.settings["most"])
+    if scales(observed) and observed["properties"].get("maxCount") == most:
         return Done()
-    return await put_body(resource, scaled(observed, resource), cloud)
+    return await put_body(resource, scaled(observed, most), cloud)
 
 
 async def begin_gpu_proof(resource: Resource, cloud: Cloud) -> Answer | Checked:

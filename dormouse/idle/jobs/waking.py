@@ -18,13 +18,18 @@ def why_not_woken(case: Evaluation) -> str:
     """Why a waiting job must not start a machine that is stopped, or "".
 
     The spec of its environment must ask for it. A machine that a user has stopped stays stopped, and so does one outside its
-    scheduled hours. No job starts a machine twice.
+    scheduled hours, unless it works on past them anyway. No job starts a machine twice.
     """
     if not case.wakes_for_jobs:
         return NOT_WANTED
     if case.tracked.shutdown is None:
         return NOT_ASLEEP
-    if case.schedule is not None and case.schedule.hours and not is_on(case.schedule, case.clock):
+    if (
+        case.machine.interruptible
+        and case.schedule is not None
+        and case.schedule.hours
+        and not is_on(case.schedule, case.clock)
+    ):
         return OFF_HOURS
     return BEFORE if case.job is not None and case.job.request in case.tracked.woken_for else ""
 

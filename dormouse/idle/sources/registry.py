@@ -2,11 +2,17 @@
 
 from dormouse.idle.clusters.ml_cluster import ML_CLUSTER
 from dormouse.idle.sources.compute_clusters import COMPUTE_CLUSTERS
+from dormouse.idle.sources.node_pools import NODE_POOLS
 from dormouse.idle.sources.source import EvidenceSource
 from dormouse.idle.sources.virtual_machines import VIRTUAL_MACHINES
 from dormouse.idle.targets import SleepTarget
+from dormouse.resources.kubernetes.node_pools import NODE_POOL
 
-SOURCES: dict[str, EvidenceSource] = {"virtual_machine": VIRTUAL_MACHINES, ML_CLUSTER: COMPUTE_CLUSTERS}
+SOURCES: dict[str, EvidenceSource] = {
+    "virtual_machine": VIRTUAL_MACHINES,
+    ML_CLUSTER: COMPUTE_CLUSTERS,
+    NODE_POOL.name: NODE_POOLS,
+}
 
 
 def source_of(target: SleepTarget) -> EvidenceSource:

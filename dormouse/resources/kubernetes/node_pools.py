@@ -81,10 +81,19 @@ def cluster_of(pool: Resource) -> str:
     return pool.id.rpartition("/agentPools/")[0]
 
 
-def scaled(observed: Observed, pool: Resource) -> dict[str, object]:
+def scaled(observed: Observed, most: int) -> dict[str, object]:
     """The body that lets the autoscaler decide about the nodes of an existing pool, from none to the most."""
     kept = {name: value for name, value in observed["properties"].items() if name in WRITABLE}
-    return {"properties": {**kept, "enableAutoScaling": True, "minCount": 0, "maxCount": int(pool.settings["most"])}}
+    return {"properties": {**kept, "enableAutoScaling": True, "minCount": 0, "maxCount": most}}
+
+
+def emptied(observed: Observed) -> dict[str, object]:
+    """The body that scales an existing pool to zero by force: without the autoscaler, pods that wait bring no node.
+
+    https://learn.microsoft.com/azure/aks/scale-cluster
+    """
+    kept = {name: value for name, value in observed["properties"].items() if name in WRITABLE}
+    return {"properties": {**kept, "enableAutoScaling": False, "count": 0}}
 
 
 def scales(observed: Observed) -> bool:

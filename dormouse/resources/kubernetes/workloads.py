@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from dormouse.clock import parse_moment
+from dormouse.resources.kubernetes.manifests import RUNNER
 from dormouse.resources.kubernetes.node_pools import LABEL
-from dormouse.resources.kubernetes.pods import GPU
+from dormouse.resources.kubernetes.pods import GPU, MANAGED, NAME_LABEL
 
 # https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md
 AT_ITS_LARGEST = "max node group size reached"
 PENDING, RUNNING = "Pending", "Running"
 POOL_LABELS = ("kubernetes.azure.com/agentpool", "agentpool")
+RUNNER_LABELS = {NAME_LABEL: RUNNER, **MANAGED}
 QUEUE = re.compile(r"^(?P<at>\S+Z) queue ready=(?P<ready>\d+) unacknowledged=(?P<unacknowledged>\d+)$")
 FRACTION = re.compile(r"\.\d+(?=Z$)")
 # Of a log with timestamps: the watch writes every half minute.
@@ -23,7 +25,7 @@ FRESH_SECONDS = 120.0
 class GpuPod:
     """A pod that takes GPUs or waits for them: its phase (`Pending`, `Running`), the number of GPUs, its node ("": none).
 
-    `created` is the moment of its creation in seconds since 1970.
+    `created` is the moment of its creation in seconds since 1970, and `is_runner` whether it has the labels of our runners.
     """
 
     namespace: str
@@ -32,6 +34,7 @@ class GpuPod:
     gpus: int
     node: str
     created: float
+    is_runner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ def _gpu_pods(listed: Sequence[Mapping[str, Any]]) -> Iterator[GpuPod]:
                 gpus,
                 str(spec.get("nodeName") or ""),
                 parse_moment(metadata["creationTimestamp"]) if metadata.get("creationTimestamp") else 0.0,
+                RUNNER_LABELS.items() <= (metadata.get("labels") or {}).items(),
             )
 
 

@@ -1,10 +1,13 @@
 """Use cases that keep machines awake or let them end: holds, leases, and snooze links."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
+from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import EnvironmentBusy, InvalidRequest, MachineNotFound, UnreadableRecord
+from dormouse.idle.clusters.node_pool import pool_ids, pool_key
 from dormouse.idle.holds import SNOOZE, HoldRequest, LeaseRequest, keeps_longer, with_hold, with_lease
 from dormouse.idle.snooze import opens
 from dormouse.idle.targets import target_ids, target_key
@@ -70,6 +73,14 @@ async def keep_stopped(machine: str, dependencies: Dependencies) -> None:
         known = await dependencies.machines.tracked(key)
         if known is not None and known.evicted:
             await dependencies.machines.change_tracked(key, lambda seen: with_settled_eviction(seen or known))
+
+
+async def pool_sleeps(record: EnvironmentRecord, dependencies: Dependencies) -> bool:
+    """Whether a sweep has scaled a GPU pool of an environment to zero, so that a start has something to do."""
+    with suppress(UnreadableRecord):
+        known = await asyncio.gather(*(dependencies.machines.tracked(pool_key(one)) for one in pool_ids(record.resources)))
+        return any(one is not None and one.shutdown is not None for one in known)
+    return False
 
 
 async def warned_machine(key: str, token: str, context: Context) -> TrackedMachine:

@@ -58,7 +58,9 @@ class MachineView:
     """A machine in scope: its verdict with the evidence, and what the sweep will do with it, and when."""
 
     id: Annotated[str, doc("The Azure resource ID.", MACHINE)]
-    kind: Annotated[str, doc("What it is: `virtual_machine`, or `ml_cluster` of Azure ML.", "virtual_machine")]
+    kind: Annotated[
+        str, doc("What it is: `virtual_machine`, `ml_cluster` of Azure ML, or `node_pool` of AKS.", "virtual_machine")
+    ]
     name: Annotated[str, doc("The name of the machine; of a cluster `workspace/cluster`.", "gpu1")]
     environment: Annotated[str | None, doc("The environment that it belongs to; null for an adopted machine.", "ml1")]
     region: Annotated[str, doc("The Azure region.", "polandcentral")]

@@ -19,10 +19,13 @@ LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def keep_count(world: World, cluster: Document, pool: Document, count: int, at: float) -> None:
-    """Add or remove nodes of a pool until there are so many; those that run least go first."""
+    """Add or remove nodes of a pool until there are so many; those that run least go first.
+
+    Its settings may have changed as well, so that the autoscaler looks again.
+    """
     server = Server(world, cluster, at)
     arriving = [one for one in server.record.get("arrivals", []) if one["pool"] != pool["name"]]
-    server.remember(arrivals=arriving)
+    server.remember(arrivals=arriving, due=min(server.record["due"] or at, at))
     there = of_pool(server, pool["name"])
     for number in range(count - len(there)):
         add(server, pool, number)

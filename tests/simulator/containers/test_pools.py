@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.azure.services.resource_graph import TABLES, Table
-from tests.simulator.containers.ground import GPU, ID, NODES, VERSION, Ground
+from tests.simulator.containers.ground import GPU, ID, NODES, VERSION, Ground, deployment, namespace
 from tests.simulator.containers.test_clusters import refused
 
 
@@ -84,6 +84,19 @@ def test_zero_can_be_forced_and_given_back_to_the_autoscaler(running: Ground) ->
     running.pool()
     running.azure.finish()
     assert running.shown("/agentPools/gpu")["properties"]["maxCount"] == 2
+
+
+def test_a_pod_that_waits_brings_a_node_once_the_autoscaler_has_the_pool_again(running: Ground) -> None:
+    running.pool(enableAutoScaling=False, count=0, minCount=None, maxCount=None)
+    running.azure.finish()
+    running.apply(namespace())
+    running.apply(deployment(gpus=1))
+    running.pass_time(3600)
+    assert count(running) == 0
+    running.pool()
+    running.azure.finish()
+    running.pass_time(60)
+    assert count(running) == 1
 
 
 def test_a_stopped_pool_has_no_machines_and_gets_as_many_again(running: Ground) -> None:

@@ -283,3 +283,16 @@ def test_without_a_report_about_this_machine_only_azure_monitor_and_its_own_hold
 def test_a_report_from_the_moment_of_creation_is_about_this_machine() -> None:
     seen = with_evidence(case(machine=there(created=NOW - 30)), quiet(inside=None), RECORD, RULES)
     assert seen.evidence.inside is not None
+
+
+def test_a_host_that_the_objects_of_a_cluster_need_is_in_use_and_has_no_hours_of_its_own() -> None:
+    """The queue of a runner cluster does nothing for hours, and without it no message arrives."""
+    cluster = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/aks-lab"
+    watch = Resource("queue-watch", "kubernetes_object", f"{cluster}/apis/apps/v1/x", needs=("vm",))
+    record = environment({"schedule": HOURS}, resources=(Resource("vm", "virtual_machine", IDENTIFIER), watch))
+    seen = evaluated(record)
+    assert (seen.needed_by, seen.schedule) == (("aks-lab",), None)
+    tagged = evaluated(record, tags={"dormouse-schedule": OTHER_HOURS})
+    assert tagged.schedule == read_schedule(OTHER_HOURS)
+    alone = evaluated(replace(record, resources=(Resource("vm", "virtual_machine", IDENTIFIER), replace(watch, needs=()))))
+    assert (alone.needed_by, alone.schedule) == ((), read_schedule(HOURS))

@@ -5,6 +5,7 @@ import base64
 import io
 import json
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,6 +81,21 @@ def test_a_cluster_that_is_so_already_is_done(verb: Verb, message: str, done: bo
     assert isinstance(answer, Done if done else Refused)
 
 
+@pytest.mark.parametrize(("state", "waits"), [("Scaling", True), ("Succeeded", False), ("Failed", False)])
+def test_a_start_waits_until_no_pool_of_a_cluster_is_changing(state: str, waits: bool) -> None:
+    """Otherwise the pool that a sweep has just scaled to zero would not be given back in time."""
+    message = {"code": "OperationNotAllowed", "message": ALREADY.format("Running", "starting")}
+    shows = {
+        "Tables": {"value": []},
+        CLUSTER.id: {"properties": {"agentPoolProfiles": [{"name": "gpu", "provisioningState": state}]}},
+    }
+    azure = Azure(shows, {f"{PATH}/start": (400, message, {})})
+    resource = CLUSTER.recorded()
+    resource.settings.pop("environment", None)
+    answer = asyncio.run(change_cluster_power(PowerRequest(resource, Verb.START), cloud_over(azure)))
+    assert isinstance(answer, Pending) is waits
+
+
 def test_a_restart_leaves_the_cluster_running() -> None:
     azure = Azure({})
     assert isinstance(asyncio.run(change_cluster_power(PowerRequest(CLUSTER, Verb.RESTART), cloud_over(azure))), Done)
@@ -99,6 +115,8 @@ def test_a_cluster_rests_for_a_quarter_of_an_hour_after_its_last_stop() -> None:
     assert earliest_start(newest_first, rest) == parse_moment(noon) + 900.0
     assert earliest_start([operation(Verb.STOP, noon, OutcomeStatus.FAILED), operation(Verb.PROVISION, before)], rest) == 0.0
     assert rest_of([PLAN.resource("vm-queue")]) == 0.0
+    of_a_pool = replace(operation(Verb.STOP, noon), by="sweep (idle)")
+    assert earliest_start([of_a_pool], rest) == 0.0, "a sweep has stopped a pool, not the cluster"
     assert queued_text(PLAN.resources, parse_moment(noon)) == (
         "The cluster was stopped a short while ago, and Azure asks for a rest: it starts at 2026-11-30 12:00 UTC."
     )

@@ -116,7 +116,7 @@ def test_a_pool_that_was_scaled_to_zero_by_force_scales_again_after_its_resumpti
     forced = pool_shown(enableAutoScaling=False, count=0, minCount=None, maxCount=None, nodeImageVersion="x")
     assert not scales(forced)
     assert NODE_POOL.diff(POOL, forced).action is ChangeAction.NONE, "the sweep that did it knows why"
-    body: Any = scaled(forced, POOL)["properties"]
+    body: Any = scaled(forced, 2)["properties"]
     assert (body["enableAutoScaling"], body["minCount"], body["maxCount"]) == (True, 0, 2)
     assert {"provisioningState", "nodeImageVersion"} & set(body) == set()
 
