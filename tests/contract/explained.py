@@ -279,7 +279,7 @@ EXPLAINED = (
     Explanation(
         "one start of two said that it was not the latest operation",
         ("91520455339a",),
-        (r"poll at azure-asyncoperation, (?:running|ended): (?:code: NotLatestOperation, .*|error (?:lacks|in) .*|message: .*)",),
+        (r"poll at azure-asyncoperation, (?:running|ended): (?:code: NotLatestOperation, .*|error .*|message: .*)",),
     ),
     Explanation(
         "the notebooks of this region were served from another one",
