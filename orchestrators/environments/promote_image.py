@@ -48,7 +48,7 @@ def _promote(context: Context, request: Promotion, tracker: ProgressTracker) -> 
     if there.digest == exact.digest:
         return Outcome(OutcomeStatus.SUCCEEDED, _words(THERE, request, exact.digest))
     tracker.begin("import", needs=("preflight",))
-    # A tag that appears meanwhile is refused by Azure itself, unless it may be replaced.
+    # A tag that appears in the time between is refused by Azure itself, unless it may be replaced.
     wanted = ImageImport(request.source, target, exact, request.force)
     answer = yield from poll_to_end(context, import_image, wanted)
     refused = refusal_in(answer, "import")

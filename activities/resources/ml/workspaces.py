@@ -114,7 +114,7 @@ async def _purge(resource: Resource, cloud: Cloud) -> Answer:
 
 
 async def _roles_elsewhere(resource: Resource, observed: Observed, cloud: Cloud) -> list[Resource]:
-    """The role assignments of the workspace's identity on what it shares, whoever has made them.
+    """The role assignments of the workspace's identity on what it shares, no matter who has made them.
 
     Azure makes some itself: https://learn.microsoft.com/azure/machine-learning/how-to-assign-roles
     """

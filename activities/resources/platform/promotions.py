@@ -17,7 +17,7 @@ async def find_image(request: ImageQuestion, cloud: Cloud) -> ImageAnswer:
 
 
 async def import_image(request: ImageImport, cloud: Cloud) -> Answer:
-    """Start importing an image by its digest: a tag may be moved meanwhile, which breaks the copy.
+    """Start importing an image by its digest: a tag may be moved in between, which breaks the copy.
 
     https://github.com/Azure/azure-cli/issues/29974
     """
