@@ -11,7 +11,6 @@ from typing import Any
 
 from activities.resources.arm import get_by_id, put_body
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.kubernetes.access import api_of_cluster
 from dormouse.cloud.kubernetes.api import KubernetesApi
 from dormouse.cloud.kubernetes.workloads import gpu_pods, nodes, queue_depth
 from dormouse.cloud.sdk_errors import ReadRefused, get_or_none
@@ -133,7 +132,7 @@ def _runners_of(pool: NodePool, record: EnvironmentRecord) -> RunnerWork:
 
 async def _seen_in(cluster: str, runners: RunnerWork, cloud: Cloud) -> SeenInCluster:
     try:
-        api = await api_of_cluster(cluster, cloud)
+        api = await cloud.cluster_api(cluster)
         pods, found = await asyncio.gather(gpu_pods(api), nodes(api))
     except (CloudUnavailable, RefusedByAzure) as error:
         return SeenInCluster(problem=NOT_ASKED.format(why=str(error).rstrip(".")))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from azure.monitor.querymetrics.aio import MetricsClient
 
     from dormouse.cloud.deployments import Deployments
+    from dormouse.cloud.kubernetes.api import KubernetesApi
     from dormouse.cloud.prices import Prices
     from dormouse.resources.sizes.price_rows import Price
 
@@ -175,6 +176,12 @@ class Cloud:
     def now(self) -> float:
         """The current time in seconds since 1970."""
         return self.clock.now()
+
+    async def cluster_api(self, cluster: str) -> "KubernetesApi":
+        """The Kubernetes API of the cluster with this resource ID; raises CloudUnavailable and ReadRefused."""
+        from dormouse.cloud.kubernetes.access import api_of_cluster
+
+        return await api_of_cluster(cluster, self)
 
     async def begin(self, begin: Callable[..., Awaitable[Any]], *request: Any, **options: Any) -> Answer:
         """Start a long-running operation without waiting: done, refused, or where and when to poll."""

@@ -12,7 +12,6 @@ from activities.resources.costs import cost_is_allowed
 from activities.resources.kubernetes.private import available_in, count_available
 from activities.resources.sizes import sizes_can_be_had
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.kubernetes.access import api_of_cluster
 from dormouse.cloud.kubernetes.api import FIRST_ERROR, KubernetesApi
 from dormouse.cloud.kubernetes.workloads import events_of, pods_of
 from dormouse.cloud.sdk_errors import ReadRefused
@@ -50,7 +49,7 @@ async def begin_gpu_proof(resource: Resource, cloud: Cloud) -> Answer | Checked:
     if resource.settings.get("private") == "true":
         return await count_available(cluster_of(resource), resource.settings["namespace"], RUNNER, cloud)
     try:
-        api = await api_of_cluster(cluster_of(resource), cloud)
+        api = await cloud.cluster_api(cluster_of(resource))
         passed, words = await _proof(resource, api)
     except (CloudUnavailable, ReadRefused) as error:
         passed, words = False, str(error)

@@ -12,7 +12,6 @@ from activities.resources.arm import get_by_id
 from activities.resources.kubernetes.private import apply_by_command, command_health, read_command, read_command_health
 from dormouse.clock import parse_moment
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.kubernetes.access import api_of_cluster
 from dormouse.cloud.kubernetes.api import CONFLICT, FIRST_ERROR, FORBIDDEN, NOT_FOUND, UNAUTHORIZED, ApiResponse
 from dormouse.cloud.kubernetes.workloads import events_of, pods_of, queue_depth
 from dormouse.cloud.sdk_errors import ReadRefused, get_existing, get_or_none
@@ -74,7 +73,7 @@ async def _value(name: str, environment: str, cloud: Cloud) -> str:
 async def _apply(resource: Resource, manifest: Mapping[str, Any], cloud: Cloud) -> Answer:
     if is_private(resource):
         return await apply_by_command(resource, manifest, cloud)
-    api = await api_of_cluster(cluster_id(resource), cloud)
+    api = await cloud.cluster_api(cluster_id(resource))
     said = await api.apply(manifest)
     if said.status < FIRST_ERROR:
         return Done(created=said.status == CREATED)
@@ -120,7 +119,7 @@ async def _seen(resource: Resource, cloud: Cloud) -> Observed | None:
     if is_private(resource) or power_state(cluster) is not State.RUNNING:
         return {"id": resource.id, UNSEEN: True}
     try:
-        return await (await api_of_cluster(cluster_id(resource), cloud)).get(api_path(resource))
+        return await (await cloud.cluster_api(cluster_id(resource))).get(api_path(resource))
     except ReadRefused as error:
         if error.refusal.reason is not RefusalReason.FORBIDDEN:
             raise
@@ -132,7 +131,7 @@ async def delete_object(resource: Resource, cloud: Cloud) -> Answer:
     found = await _seen(resource, cloud)
     if found is None or found.get(UNSEEN):
         return Done()
-    said = await (await api_of_cluster(cluster_id(resource), cloud)).delete(api_path(resource))
+    said = await (await cloud.cluster_api(cluster_id(resource))).delete(api_path(resource))
     return Done() if said.status < FIRST_ERROR or said.status == NOT_FOUND else Refused(said.refusal)
 
 
@@ -142,7 +141,7 @@ async def check_deployment(resource: Resource, cloud: Cloud) -> Answer | Checked
         return await command_health(resource, cloud)
     name, space = name_of(resource.id), api_path(resource).split("/")[4]
     try:
-        api = await api_of_cluster(cluster_id(resource), cloud)
+        api = await cloud.cluster_api(cluster_id(resource))
         shown = await api.get(api_path(resource))
         pods = await pods_of(api, space, name)
         pending = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Pending"]

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from activities.idle import pools
 from activities.idle.execute import begin_claims, confirm_states
 from activities.idle.pools import change_pool, read_pools, with_pool_evidence
 from activities.machines import read_machine
 from dormouse.clock import HOUR, rfc3339
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.deployments import Deployments
+from dormouse.cloud.kubernetes.api import KubernetesApi
 from dormouse.cloud.sdk_errors import ReadRefused
 from dormouse.environments.answers import Answer, Done, Refused
 from dormouse.environments.operations import EnvironmentRecord
@@ -53,10 +53,11 @@ FAILS = (500, {"error": {"code": "InternalServerError", "message": "x"}}, dict[s
 WATCH = {"metadata": {"name": "queue-watch-1"}, "status": {"phase": "Running"}}
 
 
-class Api:
+class Api(KubernetesApi):
     """An API server with these pods, one GPU node, and a watch that saw the queue a moment ago; or one that fails."""
 
     def __init__(self, *pods: Mapping[str, Any], queue: str = "ready=0 unacknowledged=0", fails: Any = None) -> None:
+        super().__init__(Cloud(SETTINGS, stopped_clock(NOW)), "https://cluster", "")
         self.pods, self.queue, self.fails, self.asked = list(pods), queue, fails, 0
 
     async def items(self, path: str, **query: str) -> Any:
@@ -67,7 +68,7 @@ class Api:
             return [WATCH]
         return self.pods if path.endswith("/pods") else [node("n1")]
 
-    async def log(self, namespace: str, name: str, lines: int) -> str:
+    async def log(self, namespace: str, pod: str, lines: int, container: str = "") -> str:
         if not self.queue:
             raise CloudUnavailable("The API server did not answer.")
         return f"{rfc3339(NOW - 30)} queue {self.queue}\n"
@@ -83,28 +84,27 @@ class Alone(Deployments):
 class Place(Cloud):
     """A cloud with one cluster with one GPU pool; records the requests that change something."""
 
-    def __init__(self, view: Any, answers: Any = None, **inner: Any) -> None:
+    def __init__(self, view: Any, answers: Any = None, api: Api | None = None, **inner: Any) -> None:
         super().__init__(SETTINGS, stopped_clock(NOW))
         shows = {CLUSTER: view, POOL: {"properties": {**profile(**inner), "minCount": 0, "nodeImageVersion": "x"}}}
         self.azure = Azure({path: body for path, body in shows.items() if body is not None}, answers)
         self.transport, self.credential, self.tables = self.azure, Token(), MemoryTables()
         self.deployments = Alone(self)
         self.begun: list[Any] = []
+        self.api = api
 
     async def begin(self, begin: Any, *request: Any, **options: Any) -> Answer:
         self.begun.append((begin.__name__, *request))
         return Done()
 
+    async def cluster_api(self, cluster: str) -> KubernetesApi:
+        assert self.api is not None
+        return self.api
+
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Api:
-    found = Api()
-
-    async def there(cluster: str, cloud: Cloud) -> Api:
-        return found
-
-    monkeypatch.setattr(pools, "api_of_cluster", there)
-    return found
+def api() -> Api:
+    return Api()
 
 
 def runner(phase: str = "Running") -> dict[str, Any]:
@@ -119,8 +119,8 @@ def record(*, queue: bool = True, private: bool = False) -> EnvironmentRecord:
     return replace(environment_record("rc1"), resources=tuple(resources), spec="{}")
 
 
-def evidence(one: Evaluation, *, queue: bool = True) -> Evaluation:
-    (found,) = asyncio.run(with_pool_evidence([one], {"rc1": record(queue=queue)}, Place(shown())))
+def evidence(api: Api, one: Evaluation, *, queue: bool = True) -> Evaluation:
+    (found,) = asyncio.run(with_pool_evidence([one], {"rc1": record(queue=queue)}, Place(shown(), api=api)))
     return found
 
 
@@ -158,7 +158,7 @@ def test_pools_of_private_clusters_are_not_watched() -> None:
 def test_a_cluster_is_asked_only_if_its_pool_has_nodes_or_may_have_to_wake(
     api: Api, shows: NodePool, memory: TrackedMachine, asks: bool
 ) -> None:
-    found = evidence(case(machine=shows, tracked=memory))
+    found = evidence(api, case(machine=shows, tracked=memory))
     assert bool(api.asked) is asks
     assert bool(found.nodes.end) is asks
 
@@ -168,21 +168,21 @@ def test_a_cluster_is_asked_only_if_its_pool_has_nodes_or_may_have_to_wake(
 )
 def test_what_a_cluster_does_not_say_is_unread(api: Api, fails: Exception) -> None:
     api.fails = fails
-    nodes = evidence(case(machine=pool(), tracked=tracked())).nodes
+    nodes = evidence(api, case(machine=pool(), tracked=tracked())).nodes
     assert (nodes.work, len(nodes.unread)) == ((), 1)
     assert nodes.unread[0].startswith("its cluster could not be asked (")
 
 
 def test_a_queue_that_cannot_be_read_hides_no_pod(api: Api) -> None:
     api.pods, api.queue = [runner(), {**pod("train"), "metadata": {"name": "train", "namespace": "theirs"}}], ""
-    nodes = evidence(case(machine=pool(), tracked=tracked())).nodes
+    nodes = evidence(api, case(machine=pool(), tracked=tracked())).nodes
     assert nodes.work == ("the pod theirs/train, which takes GPUs, is Running",)
     assert "the depth of its queue is not known" in nodes.unread[0]
 
 
 def test_without_a_queue_a_runner_is_work(api: Api) -> None:
     api.pods, api.queue = [runner()], ""
-    nodes = evidence(case(machine=pool(), tracked=tracked()), queue=False).nodes
+    nodes = evidence(api, case(machine=pool(), tracked=tracked()), queue=False).nodes
     assert (nodes.work, nodes.unread) == (("the pod runners/runner-1, which takes GPUs, is Running",), ())
 
 
@@ -209,7 +209,7 @@ ASLEEP = tracked(state=State.STOPPED, shutdown=replace(SHUTDOWN, since=NOW - HOU
 
 
 def test_an_idle_pool_is_scaled_to_zero_without_the_autoscaler(api: Api) -> None:
-    api.pods, place = [runner()], Place(shown())
+    api.pods, place = [runner()], Place(shown(), api=api)
     begun = carried_out(place)
     assert begun.begun == Done(), begun.why
     ((name, identifier, body),) = place.begun
@@ -229,14 +229,14 @@ def test_an_idle_pool_is_scaled_to_zero_without_the_autoscaler(api: Api) -> None
     ],
 )
 def test_right_before_the_stop_everything_is_read_again(api: Api, queue: str, view: Any, words: str) -> None:
-    api.pods, api.queue, place = [runner()], queue, Place(view)
+    api.pods, api.queue, place = [runner()], queue, Place(view, api=api)
     begun = carried_out(place)
     assert (begun.begun, place.begun) == (None, [])
     assert words in begun.why
 
 
 def test_a_pool_wakes_with_the_limits_of_the_spec(api: Api) -> None:
-    api.pods, api.queue, place = [runner("Pending")], "ready=1 unacknowledged=0", Place(shown(**OFF), **OFF)
+    api.pods, api.queue, place = [runner("Pending")], "ready=1 unacknowledged=0", Place(shown(**OFF), **OFF, api=api)
     begun = carried_out(place, NextAction.START, ASLEEP)
     assert begun.begun == Done(), begun.why
     sent = place.begun[0][2]["properties"]
@@ -244,12 +244,12 @@ def test_a_pool_wakes_with_the_limits_of_the_spec(api: Api) -> None:
 
 
 def test_a_pool_that_the_autoscaler_has_again_is_awake(api: Api) -> None:
-    place = Place(shown(count=0))
+    place = Place(shown(count=0), api=api)
     assert (carried_out(place, NextAction.START, ASLEEP).begun, place.begun) == (Done(), [])
 
 
 def test_a_pool_does_not_wake_for_a_message_that_is_gone(api: Api) -> None:
-    api.pods, place = [runner("Pending")], Place(shown(**OFF), **OFF)
+    api.pods, place = [runner("Pending")], Place(shown(**OFF), **OFF, api=api)
     begun = carried_out(place, NextAction.START, ASLEEP)
     assert (begun.begun, place.begun) == (None, []), begun
 
