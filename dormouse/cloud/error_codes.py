@@ -1,7 +1,7 @@
 """What Azure's errors mean: whether they are transient, and the refusals that follow from the others."""
 
-from dormouse.cloud.refusal_lookup import rule_for
-from dormouse.cloud.refusal_rules import ABSENT, NOT_NOW, ONCE, Later, Rule
+from dormouse.cloud.refusals.refusal_lookup import rule_for
+from dormouse.cloud.refusals.refusal_rules import ABSENT, NOT_NOW, ONCE, Later, Rule
 from dormouse.environments.quota import shortage_in
 from dormouse.environments.results import Refusal, RefusalReason
 

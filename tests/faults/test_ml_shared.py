@@ -10,7 +10,7 @@ import pytest
 from tests.faults.cases import crash_at_every_activity, lose_every_response
 from tests.faults.harness import Recording, Workbench
 from tests.faults.opening import open_workbench, record_all
-from tests.integration.environments.test_ml_shared import SPEC
+from tests.integration.environments.platform.test_ml_shared import SPEC
 from tests.support import AzureSide
 
 # The SDK warns of values of unknown types, and of results that arrive after a task_any has ended.

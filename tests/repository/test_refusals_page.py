@@ -1,6 +1,6 @@
 """The page about refusals shows the table in the code, row by row."""
 
-from dormouse.cloud.refusal_rules import NOT_NOW, RULES, Later, Rule
+from dormouse.cloud.refusals.refusal_rules import NOT_NOW, RULES, Later, Rule
 from dormouse.environments.quota import PORTAL
 from dormouse.environments.results import ADVICE
 from tests.support import ROOT

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.plain_requests import list_at
-from dormouse.cloud.refusal_rules import OWN_QUOTA
+from dormouse.cloud.refusals.refusal_rules import OWN_QUOTA
 from dormouse.cloud.sdk_errors import list_all
 from dormouse.environments.quota import QuotaShortage, shortage_of
 from dormouse.environments.results import Refusal, RefusalReason

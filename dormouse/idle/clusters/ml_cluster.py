@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from dormouse.idle.clusters.node_counts import NodeCounts
+from dormouse.idle.clusters.node_group import NodeGroup
 from dormouse.lifecycle import State
 from dormouse.resources.plan import Resource
-from dormouse.resources.sizes.vm_sizes import has_gpu
 
 ML_CLUSTER = "ml_cluster"
 AML_COMPUTE = "AmlCompute"
@@ -24,7 +24,7 @@ LOW_PRIORITY = "lowpriority"
 
 
 @dataclass(frozen=True, slots=True)
-class ComputeCluster:
+class ComputeCluster(NodeGroup):
     """A compute cluster of Azure ML; `created` in seconds since 1970, 0.0 if unknown.
 
     `counts` are its nodes; `least` and `most` the limits of their number, and `idle_time` the ISO 8601 duration after which
@@ -58,51 +58,6 @@ class ComputeCluster:
     def key(self) -> str:
         """Its key in the records: subscription, group, workspace and name in lower case."""
         return cluster_key(self.id)
-
-    @property
-    def claimed(self) -> str:
-        """The environment that it belongs to: only clusters of environments are watched."""
-        return self.environment
-
-    @property
-    def vm_id(self) -> str:
-        """Nothing but its time of creation distinguishes it from an earlier one with the same resource ID."""
-        return ""
-
-    @property
-    def has_gpu(self) -> bool:
-        """Whether its size has a GPU."""
-        return has_gpu(self.size)
-
-    @property
-    def managed_by_others(self) -> bool:
-        """Whether a service other than Dormouse starts and stops it."""
-        return False
-
-    @property
-    def ephemeral_disk(self) -> bool:
-        """Whether it would lose its data if it were stopped: what runs write is in the storage of the workspace."""
-        return False
-
-    @property
-    def can_hibernate(self) -> bool:
-        """Whether it can be suspended to disk instead of stopped."""
-        return False
-
-    @property
-    def starts_by_itself(self) -> bool:
-        """Whether Azure starts it when there is work for it: a run that is submitted brings nodes."""
-        return True
-
-    @property
-    def interruptible(self) -> bool:
-        """Whether the end of a lease stops it while it is in use."""
-        return False
-
-    @property
-    def spot(self) -> bool:
-        """Whether its price is that of Spot VMs: low-priority nodes have prices of their own."""
-        return False
 
 
 def cluster_ids(resources: Iterable[Resource]) -> tuple[str, ...]:

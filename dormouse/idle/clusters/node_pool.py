@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dormouse.idle.clusters.node_group import NodeGroup
 from dormouse.lifecycle import State
 from dormouse.resources.kubernetes.cluster_views import power_state
 from dormouse.resources.kubernetes.node_pools import NODE_POOL
 from dormouse.resources.plan import Resource
-from dormouse.resources.sizes.vm_sizes import has_gpu
 
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
 POOL_ID = re.compile(
@@ -22,7 +22,7 @@ CHANGING = {"creating": State.CREATING, "deleting": State.DELETING, "starting": 
 
 
 @dataclass(frozen=True, slots=True)
-class NodePool:
+class NodePool(NodeGroup):
     """A GPU pool: so many nodes of at most `most`; `scales`: the autoscaler decides about them.
 
     `cluster` is the resource ID of its cluster, whose tags it has, and `environment` that of its record. `forced`: it was
@@ -55,54 +55,9 @@ class NodePool:
         return pool_key(self.id)
 
     @property
-    def claimed(self) -> str:
-        """The environment that it belongs to: only pools of environments are watched."""
-        return self.environment
-
-    @property
     def created(self) -> float:
         """Azure does not show when a pool was created."""
         return 0.0
-
-    @property
-    def vm_id(self) -> str:
-        """Nothing distinguishes it from an earlier one with the same resource ID."""
-        return ""
-
-    @property
-    def has_gpu(self) -> bool:
-        """Whether its size has a GPU."""
-        return has_gpu(self.size)
-
-    @property
-    def managed_by_others(self) -> bool:
-        """Whether a service other than Dormouse starts and stops it."""
-        return False
-
-    @property
-    def ephemeral_disk(self) -> bool:
-        """Whether it would lose its data if it were stopped: runners keep theirs outside."""
-        return False
-
-    @property
-    def can_hibernate(self) -> bool:
-        """Whether it can be suspended to disk instead of stopped."""
-        return False
-
-    @property
-    def starts_by_itself(self) -> bool:
-        """Whether work brings its nodes: that of the autoscaler, or of the next sweep. No schedule starts it."""
-        return True
-
-    @property
-    def interruptible(self) -> bool:
-        """Whether the end of a lease stops it while it is in use."""
-        return False
-
-    @property
-    def spot(self) -> bool:
-        """Whether its price is that of Spot VMs."""
-        return False
 
     @property
     def confirmed_state(self) -> State:

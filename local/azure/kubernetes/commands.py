@@ -97,7 +97,9 @@ class _Client:
         content = b"" if body is None else json.dumps(body).encode()
         asked = replace(self.request, method=method, query=dict(query), headers=headers, body=content)
         verb = server.verb_of(asked, name)
-        access.check_allowed(self.there.world, self.there.cluster, self.person, access.Wish(verb, plural, namespace))
+        access.check_allowed(
+            self.there.world, self.there.cluster, self.person, access.AccessRequest(verb, plural, namespace)
+        )
         return server.handled(self.there, asked, verb, plural, namespace, name, log=plural == "pods" and "log" in query)
 
 

@@ -51,7 +51,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class AccessRequest:
     """What is asked for: a verb on a kind, in a namespace ("": all of them, or none)."""
 
     verb: str
@@ -83,32 +83,32 @@ def person_of(world: World, cluster: Document, request: Request) -> Person:
     return Person(str(claims["oid"]))
 
 
-def check_allowed(world: World, cluster: Document, person: Person, wish: Wish) -> None:
+def check_allowed(world: World, cluster: Document, person: Person, wanted: AccessRequest) -> None:
     """Raise the 403 unless a role allows it: on the cluster, above it, or on the namespace; and is effective by now."""
-    if person.local or _allowed(world, cluster, person, wish):
+    if person.local or _allowed(world, cluster, person, wanted):
         return
-    group = group_of(wish.plural)
-    where = f' in the namespace "{wish.namespace}"' if wish.namespace else " at the cluster scope"
-    full = f"{wish.plural}.{group}" if group else wish.plural
+    group = group_of(wanted.plural)
+    where = f' in the namespace "{wanted.namespace}"' if wanted.namespace else " at the cluster scope"
+    full = f"{wanted.plural}.{group}" if group else wanted.plural
     text = (
-        f'{full} is forbidden: User "{person.name}" cannot {wish.verb} resource "{wish.plural}" in API group "{group}"{where}: '
+        f'{full} is forbidden: User "{person.name}" cannot {wanted.verb} resource "{wanted.plural}" in API group "{group}"{where}: '
         "User does not have access to the resource in Azure. Update role assignment to allow access."
     )
-    raise StatusRefused(403, text, details={**({"group": group} if group else {}), "kind": wish.plural})
+    raise StatusRefused(403, text, details={**({"group": group} if group else {}), "kind": wanted.plural})
 
 
-def _allowed(world: World, cluster: Document, person: Person, wish: Wish) -> bool:
+def _allowed(world: World, cluster: Document, person: Person, wanted: AccessRequest) -> bool:
     if not cluster["properties"]["aadProfile"].get("enableAzureRBAC"):
-        return False  # Kubernetes' own roles are not simulated, and nobody else has one
+        return False  # Kubernetes' own roles are not simulated, and no other principal has one
     place = cluster["id"].lower()
-    if wish.namespace and wish.plural not in CLUSTER_WIDE:
-        place += f"/namespaces/{wish.namespace}"
+    if wanted.namespace and wanted.plural not in CLUSTER_WIDE:
+        place += f"/namespaces/{wanted.namespace}"
     for assignment in world.resources(ROLE):
         given = assignment["properties"]
         if given["principalId"] != person.name or not f"{place}/".startswith(given["scope"].lower().rstrip("/") + "/"):
             continue
         actions, excluded = _of_role(world, str(given["roleDefinitionId"]).rpartition("/")[2].lower())
-        if matches(wish.action, actions) and not matches(wish.action, excluded) and _effective(world, assignment):
+        if matches(wanted.action, actions) and not matches(wanted.action, excluded) and _effective(world, assignment):
             return True
     return False
 

@@ -70,7 +70,7 @@ def _answered(server: Server, request: Request, path: tuple[str, ...]) -> Answer
     if part and not is_log:
         raise StatusRefused(501, f"The simulated Azure does not support {plural}/{part}.")
     verb = verb_of(request, name)
-    access.check_allowed(server.world, server.cluster, person, access.Wish(verb, plural, namespace))
+    access.check_allowed(server.world, server.cluster, person, access.AccessRequest(verb, plural, namespace))
     said = handled(server, request, verb, plural, namespace, name, log=is_log)
     table = tables.MARK in request.headers.get("Accept", "") and verb in ("list", "get") and not is_log
     return tables.as_table(server, plural, said) if table else said

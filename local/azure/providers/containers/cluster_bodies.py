@@ -122,7 +122,7 @@ def _addons(world: World, given: Body, before: Body) -> Body:
 def _issuer(world: World, region: str, asked: Body, before: Body, uid: str) -> Body:
     """The issuer of tokens of service accounts; once on, it stays on (https://learn.microsoft.com/azure/aks/use-oidc-issuer).
 
-    Without a wish it was off until March 2026, and on in July (recorded).
+    Without a word about it, it was off until March 2026, and on in July (recorded).
     """
     known = before.get("oidcIssuerProfile") or {}
     usual = known.get("enabled", _is_new(world))

@@ -1,6 +1,6 @@
 """The rule for an error of Azure: of several rules with its code, the first whose text is in the message decides."""
 
-from dormouse.cloud.refusal_rules import RULES, Rule
+from dormouse.cloud.refusals.refusal_rules import RULES, Rule
 
 
 def rule_for(code: str, message: str) -> Rule | None:

@@ -1,0 +1,1 @@
+"""Stacks: several environments in one file."""

@@ -1,0 +1,1 @@
+"""Environments without a machine of their own, and what they share."""
