@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# Tests that run a host or a simulated Azure, whose seconds are fractions of real ones.
+# Tests that run a host, a simulated Azure, whose seconds are fractions of real ones, or the agent with its threads.
 ACCELERATED = tuple(
     f"tests/{folder}/"
     for folder in (
@@ -17,6 +17,7 @@ ACCELERATED = tuple(
         "docs",
         "e2e",
         "faults",
+        "guest",
         "hazards",
         "host",
         "integration",

@@ -33,7 +33,7 @@ from local.host.server import Host, Place
 from local.sandbox import Ground, free_port
 from tests.support import ROOT, WORKSTATION, AzureSide
 
-PATIENCE = 60.0
+PATIENCE = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +137,13 @@ class Life:
     store: WatchedStore
 
     async def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        """Send a request; retry while the response is 503."""
-        for _ in range(30):
-            answer = await self.client.request(method, path, json=body)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                return answer
-        raise AssertionError(f"{method} {path} is still answered 503")
+        """Send a request; retry while the response is 503, which may take a minute: what failed is not fetched sooner."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while (answer := await self.client.request(method, path, json=body)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            if asyncio.get_running_loop().time() > deadline:
+                raise AssertionError(f"{method} {path} is still answered 503: {answer.text}")
+            await asyncio.sleep(0.05)
+        return answer
 
     async def until_ended(self, operation: str) -> None:
         """Wait for the end of an operation."""

@@ -36,7 +36,10 @@ def open_workbench(home: Path) -> Iterator[Workbench]:
         # aiohttp read SSL_CERT_FILE when it was imported, before there was a simulated Azure.
         aiohttp.connector._SSL_CONTEXT_VERIFIED.load_verify_locations(ground.app_environment["SSL_CERT_FILE"])
         parse_timestamps_once()
-        # The SDK's durable client keeps one session for the life of the process: one event loop for all lives.
+        # The SDK's durable client keeps one session for the life of the process: one event loop for all lives, and nothing
+        # that an earlier loop of this process has left.
+        patch.setattr(http_utils, "_client_session", None)
+        patch.setattr(http_utils, "_session_lock", asyncio.Lock())
         with ground.simulation() as simulation, asyncio.Runner() as runner:
             for region, quota in (
                 ("polandcentral", "cores"),
