@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 from dormouse import serialization
 from dormouse.idle.power_history import PowerInterval, by_month, month_of
+from dormouse.idle.targets import target_key
 from dormouse.records.documents import read_document, read_each
 from dormouse.records.table import Table, TableService
 from dormouse.records.transactions import RowChange
-from dormouse.resources.compute.machines import key_of
 
 POWER = "power"
 AFTER_EVERY_KEY = "~"
@@ -33,7 +33,7 @@ class PowerRecords:
         found: dict[str, list[PowerInterval]] = defaultdict(list)
         read = read_each(POWER, rows, lambda row: read_document(POWER, PowerInterval, row))
         for interval in read.readable.values():
-            found[key_of(interval.machine)].append(interval)
+            found[target_key(interval.machine)].append(interval)
         return found
 
     async def forget_before(self, moment: float, *, limit: int) -> int:
@@ -44,4 +44,4 @@ class PowerRecords:
 
 
 def _key(part: PowerInterval) -> str:
-    return f"{month_of(part.began)} {key_of(part.machine)} {part.began:.0f}"
+    return f"{month_of(part.began)} {target_key(part.machine)} {part.began:.0f}"
