@@ -9,7 +9,7 @@ from typing import TypeAlias
 from dormouse.costs.fees import FeeInterval
 from dormouse.costs.months import days_of
 from dormouse.costs.price_book import PriceBook, exact, hours_between
-from dormouse.costs.query import CostQuery, GroupBy
+from dormouse.costs.query import DAILY, CostQuery
 from dormouse.idle.power_history import EVICTION, PEOPLE, PowerInterval
 from dormouse.lifecycle import BILLED, State
 from dormouse.resources.billing.billed_as import machine_price_key
@@ -139,7 +139,7 @@ def _days(one: PowerInterval | FeeInterval, query: CostQuery) -> Iterator[tuple[
     began, ended = max(one.began, query.began), min(one.ended, query.ended)
     if began >= ended:
         return
-    if query.group_by is GroupBy.DAY:
+    if query.group_by in DAILY:
         yield from days_of(began, ended, query.zone)
     else:
         yield "", began, ended

@@ -14,6 +14,10 @@ class GroupBy(StrEnum):
     BLUEPRINT = "blueprint"
     DAY = "day"
     PART = "part"
+    ENVIRONMENT_DAY = "environment-day"
+
+
+DAILY = frozenset({GroupBy.DAY, GroupBy.ENVIRONMENT_DAY})
 
 
 @dataclass(frozen=True, slots=True)

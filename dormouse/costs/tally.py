@@ -20,6 +20,7 @@ class Tally:
     environments: set[str] = field(default_factory=set)
     owners: set[str] = field(default_factory=set)
     blueprints: set[str] = field(default_factory=set)
+    days: set[str] = field(default_factory=set)
     unpriced: set[str] = field(default_factory=set)
     assumed: bool = False
     per_hour: Decimal | None = None
@@ -32,6 +33,7 @@ class Tally:
         self.environments.add(line.environment)
         self.owners.add(line.owner)
         self.blueprints.add(line.blueprint)
+        self.days.add(line.day)
         if line.machine:
             self.machines.add(line.machine)
         if line.per_hour is not None:
@@ -66,6 +68,7 @@ def key_of_line(line: CostLine, group_by: GroupBy) -> str:
         GroupBy.BLUEPRINT: line.blueprint,
         GroupBy.DAY: line.day,
         GroupBy.PART: line.part,
+        GroupBy.ENVIRONMENT_DAY: f"{line.environment or UNATTRIBUTED} {line.day}",
     }
     return keys[group_by] or UNATTRIBUTED
 

@@ -8,7 +8,7 @@ from dormouse.clock import DAY, rfc3339
 from dormouse.costs.forecast import LOOKED_BACK_DAYS, Calendar
 from dormouse.costs.ledger import UNATTRIBUTED, lines_of_fees, lines_of_power
 from dormouse.costs.months import days_of, month_began_in, next_month_in
-from dormouse.costs.query import CostQuery, GroupBy
+from dormouse.costs.query import DAILY, CostQuery, GroupBy
 from dormouse.costs.tally import Tally, tallied
 from dormouse.services.context import Context
 from dormouse.services.costs.forecasts import forecasts_of
@@ -24,6 +24,7 @@ OPENED_BY = {
     GroupBy.OWNER: GroupBy.ENVIRONMENT,
     GroupBy.BLUEPRINT: GroupBy.ENVIRONMENT,
     GroupBy.DAY: GroupBy.PART,
+    GroupBy.ENVIRONMENT_DAY: GroupBy.PART,
 }
 FORECAST_FOR = (GroupBy.ENVIRONMENT, GroupBy.OWNER, GroupBy.BLUEPRINT)
 DISKS_OF_OTHERS = "Disks and addresses of machines that belong to no environment are not counted."
@@ -84,7 +85,7 @@ def _is_in(environment: str, total: Tally) -> bool:
 
 
 def _in_order(rows: Mapping[str, Tally], query: CostQuery) -> list[tuple[str, Tally]]:
-    if query.group_by is GroupBy.DAY:
+    if query.group_by in DAILY:
         return sorted(rows.items())
     return sorted(rows.items(), key=lambda row: (-row[1].spent, row[0]))
 
@@ -100,6 +101,7 @@ def _row(key: str, tally: Tally, query: CostQuery, forecast: ForecastView | None
         environment=_only(tally.environments),
         owner=_only(tally.owners),
         blueprint=_only(tally.blueprints),
+        day=_only(tally.days),
         price_per_hour=Money.exactly(tally.per_hour, USD) if query.group_by is GroupBy.PART else None,
         figures=figures_of(tally),
         forecast=forecast,
@@ -119,8 +121,10 @@ def _href(key: str, query: CostQuery) -> str | None:
         return None
     began, ended = query.began, query.ended
     asked = {"environment": query.environment, "owner": query.owner, "blueprint": query.blueprint}
-    if query.group_by is GroupBy.DAY:
-        began, ended = next((first, last) for day, first, last in days_of(began, ended, query.zone) if day == key)
+    if query.group_by in DAILY:
+        environment, _, wanted = key.rpartition(" ")
+        began, ended = next((first, last) for day, first, last in days_of(began, ended, query.zone) if day == wanted)
+        asked["environment"] = environment or query.environment
     else:
         asked[query.group_by] = key or UNATTRIBUTED
     window = {"from": rfc3339(began), "to": rfc3339(ended), "zone": query.zone, "group_by": opened}

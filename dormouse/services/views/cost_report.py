@@ -148,6 +148,7 @@ class CostRow:
     environment: Annotated[str | None, doc("The environment; null if there are several, or none.", "ml1")]
     owner: Annotated[str | None, doc("Its owner at that time; null if there are several, or none.", "alice@contoso.com")]
     blueprint: Annotated[str | None, doc("Its blueprint at that time; null if there are several, or none.", "workstation")]
+    day: Annotated[str | None, doc("The day in the zone of the report; null for rows of more than one.", "2026-05-01")]
     price_per_hour: Annotated[
         Money | None, doc("The last price per hour of a part; null for other rows, or if it is not known.", SHORTER)
     ]
