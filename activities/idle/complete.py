@@ -21,6 +21,8 @@ from dormouse.idle.report import ReportHead
 from dormouse.idle.sweep import SWEEP_LOCK, PlannedAction, SweepClosing, SweepEnd
 from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, with_shutdown
 from dormouse.notifications.notification import Notification
+from dormouse.records.budgets import BudgetWarnings
+from dormouse.records.deduplication import RECEIPTS
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
 from dormouse.resources.compute.machines import MACHINE_ID, VirtualMachine
@@ -130,7 +132,18 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
     log.info("%s", log_event("sweep ended", sweep=asked.id, dry_run=asked.dry_run, **counts, **totals))
     if not asked.dry_run:
         await Records(cloud.tables).release_lock(SWEEP_LOCK, asked.id)
-    return [Notification("sweep failed", "", "sweep", problem, request.ended_at)] if notifies else []
+    told = [Notification("sweep failed", "", "sweep", problem, request.ended_at)] if notifies else []
+    return told if asked.dry_run else [*told, *await _budget_warnings(request, cloud)]
+
+
+async def _budget_warnings(request: SweepEnd, cloud: Cloud) -> list[Notification]:
+    """What is to be said about budgets; if that cannot be read, the next sweep says it."""
+    try:
+        warnings = await BudgetWarnings(cloud.tables, RECEIPTS).take(request.request.id, request.ended_at)
+    except (CloudUnavailable, RefusedByAzure) as error:
+        log.warning("Warnings about budgets wait for the next sweep: %s", error)
+        return []
+    return [Notification("budget", "", name, text, request.ended_at) for name, text in warnings]
 
 
 async def _problem(request: SweepEnd, before: ReportHead | None, cloud: Cloud) -> str:

@@ -146,7 +146,7 @@ FIGURES = {
     "unpriced": [str],
 }
 FORECAST = {"month": str, "least": PRICE, "expected": PRICE, "most": PRICE}
-BUDGET = {"monthly": PRICE, "used_percent": float, "forecast_percent": float, "on_budget": str}
+BUDGET = {"monthly": PRICE, "used_percent": float, "forecast_percent": float}
 COSTS = {
     "since": str,
     "until": str,

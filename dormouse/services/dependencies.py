@@ -12,6 +12,7 @@ from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
 from dormouse.cloud.prices import Prices
 from dormouse.cloud.sizes import Sizes
+from dormouse.records.budgets import BudgetWarnings
 from dormouse.records.deduplication import Receipts
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
@@ -37,6 +38,7 @@ class Dependencies:
     power: PowerRecords
     price_records: PriceRecords
     receipts: Receipts
+    budget_warnings: BudgetWarnings
     tokens: Tokens
     passwords: PasswordInventory
     images: ImageInventory

@@ -80,7 +80,7 @@ def _amount(figures: Fields, name: str) -> str:
 def _budget_text(budget: Fields | None) -> str:
     if not budget:
         return ""
-    return f"{budget.get('used_percent') or 0:.0f} % of {money_text(budget, 'monthly')}, then {budget.get('on_budget')}"
+    return f"{budget.get('used_percent') or 0:.0f} % of {money_text(budget, 'monthly')}"
 
 
 def _forecast_text(forecast: Fields) -> str:

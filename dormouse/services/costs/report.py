@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from urllib.parse import urlencode
 
 from dormouse.clock import DAY, rfc3339
+from dormouse.costs.budgets import budgets_of
 from dormouse.costs.forecast import LOOKED_BACK_DAYS, Calendar
-from dormouse.costs.ledger import UNATTRIBUTED, lines_of_fees, lines_of_power
+from dormouse.costs.ledger import UNATTRIBUTED
 from dormouse.costs.months import days_of, month_began_in, next_month_in
 from dormouse.costs.query import DAILY, CostQuery, GroupBy
-from dormouse.costs.tally import Tally, tallied
+from dormouse.costs.tally import Tally
 from dormouse.services.context import Context
 from dormouse.services.costs.forecasts import forecasts_of
 from dormouse.services.costs.inputs import CostInputs, read_inputs
-from dormouse.services.views.cost_report import CostReport, CostRow, FiguresView, ForecastView
+from dormouse.services.costs.sums import sums_of
+from dormouse.services.views.cost_report import BudgetView, CostReport, CostRow, FiguresView, ForecastView
 from dormouse.services.views.money import Money
 
 USD = "USD"
@@ -41,7 +44,8 @@ async def show_costs(
     inputs = await read_inputs(began, query.ended, context.dependencies)
     total, rows = sums_of(inputs, query)
     forecasts = _forecasts(inputs, query, month, context) if is_current else {}
-    views = [_row(key, tally, query, forecasts.get(key)) for key, tally in _in_order(rows, query)]
+    budgets = _budgets(inputs, query, context)
+    views = [_row(key, tally, query, forecasts.get(key), budgets.get(key)) for key, tally in _in_order(rows, query)]
     begin = int(after) if after.isascii() and after.isdigit() else 0
     asked = (rfc3339(query.began), rfc3339(query.ended), query.zone, rfc3339(now), query.group_by, USD)
     by_use = dict.fromkeys(name for fee in inputs.fees if _is_in(fee.environment, total) for name in fee.by_use)
@@ -56,12 +60,6 @@ async def show_costs(
         return CostReport(*asked, True, figures_of(total), whole, tuple(by_use), page, following, problems)
 
     return view, str(begin + limit) if begin + limit < len(views) else ""
-
-
-def sums_of(inputs: CostInputs, query: CostQuery) -> tuple[Tally, dict[str, Tally]]:
-    """The sums of a window: of everything, and by row."""
-    lines = [*lines_of_power(inputs.power, query, inputs.book), *lines_of_fees(inputs.fees, query, inputs.book)]
-    return tallied(lines, query.group_by)
 
 
 def _forecasts(inputs: CostInputs, query: CostQuery, month: float, context: Context) -> Mapping[str, ForecastView]:
@@ -95,7 +93,13 @@ def figures_of(tally: Tally) -> FiguresView:
     return FiguresView.of(tally, USD)
 
 
-def _row(key: str, tally: Tally, query: CostQuery, forecast: ForecastView | None) -> CostRow:
+def _budgets(inputs: CostInputs, query: CostQuery, context: Context) -> dict[str, Decimal]:
+    """The budgets of what rows stand for."""
+    known = budgets_of(inputs.environments.values(), context.dependencies.settings.budgets)
+    return {budget.name: budget.monthly for budget in known if budget.of is query.group_by}
+
+
+def _row(key: str, tally: Tally, query: CostQuery, forecast: ForecastView | None, monthly: Decimal | None) -> CostRow:
     return CostRow(
         key=key,
         environment=_only(tally.environments),
@@ -105,7 +109,7 @@ def _row(key: str, tally: Tally, query: CostQuery, forecast: ForecastView | None
         price_per_hour=Money.exactly(tally.per_hour, USD) if query.group_by is GroupBy.PART else None,
         figures=figures_of(tally),
         forecast=forecast,
-        budget=None,
+        budget=BudgetView.of(monthly, forecast, USD) if monthly and forecast else None,
         href=_href(key, query),
     )
 

@@ -17,6 +17,7 @@ from dormouse.services.views.schema import Moment, schema
 from dormouse.text.doc import doc
 
 DOLLARS = {"amount": 12.2736, "currency": "USD"}
+TENTH = Decimal("0.1")
 SHORTER = {"amount": 1.44, "currency": "USD"}
 FORECAST = {
     "month": "2026-05",
@@ -30,7 +31,6 @@ BUDGET = {
     "monthly": {"amount": 500.0, "currency": "USD"},
     "used_percent": 42.5,
     "forecast_percent": 91.0,
-    "on_budget": "warn",
 }
 FIGURES = {
     "spent": DOLLARS,
@@ -77,12 +77,20 @@ class ForecastView:
 @schema("Budget")
 @dataclass(frozen=True, slots=True)
 class BudgetView:
-    """The budget of an environment or owner for a calendar month (UTC), and how much of it is used."""
+    """The budget of an environment or owner for a calendar month, and how much of it is used.
+
+    Warnings are sent by months of UTC; here, the month is that of the report.
+    """
 
     monthly: Annotated[Money, doc("The budget of a month.", {"amount": 500.0, "currency": "USD"})]
     used_percent: Annotated[float, doc("How much of it the current month has spent.", 42.5)]
     forecast_percent: Annotated[float, doc("How much of it the month is expected to spend.", 91.0)]
-    on_budget: Annotated[str, doc("What happens when it is used up: `warn`, or `stop` after a warning.", "warn")]
+
+    @classmethod
+    def of(cls, monthly: Decimal, forecast: ForecastView, currency: str) -> BudgetView:
+        """The view of a budget beside the forecast of the month."""
+        used, expected = (100 * Decimal(repr(money.amount)) / monthly for money in (forecast.spent, forecast.expected))
+        return cls(Money(float(monthly), currency), rounded(used, TENTH), rounded(expected, TENTH))
 
 
 @schema("CostFigures")
