@@ -17,13 +17,19 @@ def money(amount: float) -> dict[str, Any]:
 
 
 def figures(spent: float, **more: Any) -> dict[str, Any]:
-    known = {"spent": money(spent), "computing": money(spent), "fees": money(0.0), "hours_on": 2.0, "saved": money(1.5)}
+    known: dict[str, Any] = {
+        "spent": money(spent),
+        "computing": money(spent),
+        "fees": money(0.0),
+        "hours_on": 2.0,
+        "saved": money(1.5),
+    }
     return {**known, "stopped_by_people": money(0.25), "at_least": False, "assumed_prices": False, "unpriced": [], **more}
 
 
 def report(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
     window = {"since": "2026-05-01T00:00:00Z", "until": "2026-05-03T00:00:00Z", "zone": "UTC", "currency": "USD"}
-    known = {"total": figures(3.0), "forecast": None, "billed_by_use": [], "next": None, "problems": []}
+    known: dict[str, Any] = {"total": figures(3.0), "forecast": None, "billed_by_use": [], "next": None, "problems": []}
     return {**window, **known, "value": list(rows), **more}
 
 

@@ -17,9 +17,9 @@ KEPT_DAYS = 62
 
 
 async def check_budgets(dependencies: Dependencies) -> int:
-    """Keep a warning for each threshold that a budget has newly reached in this month; returns how many. Raises CloudUnavailable.
+    """Keep a warning for each threshold that a budget has newly reached in this month; returns how many.
 
-    Without budgets, only the records of environments are read.
+    Without budgets, only the records of environments are read. Raises CloudUnavailable.
     """
     records, now = await dependencies.records.all_environments(), dependencies.now()
     budgets = list(budgets_of(records, dependencies.settings.budgets))
