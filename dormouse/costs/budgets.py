@@ -16,7 +16,7 @@ AMOUNT = re.compile(r"\d{1,9}(\.\d{1,2})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class MonthlyBudget:
+class CostBudget:
     """What an environment or an owner may spend in a month, in the currency of the price list."""
 
     of: GroupBy
@@ -37,13 +37,13 @@ def read_budgets(text: str) -> dict[str, Decimal]:
     return found
 
 
-def budgets_of(records: Iterable[EnvironmentRecord], owners: Mapping[str, Decimal]) -> Iterator[MonthlyBudget]:
+def budgets_of(records: Iterable[EnvironmentRecord], owners: Mapping[str, Decimal]) -> Iterator[CostBudget]:
     """All budgets: those in the specs of environments, and those of owners."""
     for record in records:
         if (monthly := _monthly_in(record.spec)) is not None:
-            yield MonthlyBudget(GroupBy.ENVIRONMENT, record.name, monthly)
+            yield CostBudget(GroupBy.ENVIRONMENT, record.name, monthly)
     for owner, monthly in owners.items():
-        yield MonthlyBudget(GroupBy.OWNER, owner, monthly)
+        yield CostBudget(GroupBy.OWNER, owner, monthly)
 
 
 def _monthly_in(spec: str) -> Decimal | None:
@@ -55,7 +55,7 @@ def _monthly_in(spec: str) -> Decimal | None:
     return Decimal(repr(amount)) if isinstance(amount, int | float) and not isinstance(amount, bool) and amount > 0 else None
 
 
-def reached(budget: MonthlyBudget, month: Forecast) -> dict[str, str]:
+def reached(budget: CostBudget, month: Forecast) -> dict[str, str]:
     """The warnings that a month has earned, by threshold: a sentence each. Who is over it is not told that it is near."""
     whose = f"the budget of {budget.monthly:.2f} USD for {budget.name} in this month"
     spent, percent = f"{month.spent:.2f} USD", month.spent / budget.monthly * 100

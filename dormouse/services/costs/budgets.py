@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from dormouse.clock import DAY
-from dormouse.costs.budgets import MonthlyBudget, budgets_of, reached
+from dormouse.costs.budgets import CostBudget, budgets_of, reached
 from dormouse.costs.forecast import LOOKED_BACK_DAYS, Calendar, Forecast
 from dormouse.costs.query import UTC_ZONE, CostQuery, GroupBy
 from dormouse.idle.power_history import month_began, month_of, next_month
@@ -43,7 +43,7 @@ def month_so_far(inputs: CostInputs, group: GroupBy, dependencies: Dependencies)
     return forecasts_of(inputs, query, spent, calendar, dependencies.settings.holidays)
 
 
-async def _warn(budgets: Sequence[MonthlyBudget], months: Mapping[str, Forecast], dependencies: Dependencies) -> int:
+async def _warn(budgets: Sequence[CostBudget], months: Mapping[str, Forecast], dependencies: Dependencies) -> int:
     found, now = 0, dependencies.now()
     for budget in budgets:
         month = months.get(budget.name)

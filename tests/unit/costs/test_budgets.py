@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from dormouse.costs.budgets import MonthlyBudget, budgets_of, reached, read_budgets
+from dormouse.costs.budgets import CostBudget, budgets_of, reached, read_budgets
 from dormouse.costs.forecast import Forecast
 from dormouse.costs.query import GroupBy
 from tests.unit.builders import environment_record
 
-HUNDRED = MonthlyBudget(GroupBy.OWNER, "ann", Decimal(100))
+HUNDRED = CostBudget(GroupBy.OWNER, "ann", Decimal(100))
 
 
 def month(spent: float, expected: float) -> Forecast:
@@ -32,8 +32,8 @@ def test_environments_have_the_budget_of_their_spec() -> None:
     records += [environment_record("ml8", spec="rubbish"), environment_record("ml9", spec="[1]")]
     found = list(budgets_of(records, {"ann": Decimal(5)}))
     assert found == [
-        MonthlyBudget(GroupBy.ENVIRONMENT, "ml0", Decimal("40.5")),
-        MonthlyBudget(GroupBy.OWNER, "ann", Decimal(5)),
+        CostBudget(GroupBy.ENVIRONMENT, "ml0", Decimal("40.5")),
+        CostBudget(GroupBy.OWNER, "ann", Decimal(5)),
     ]
 
 
