@@ -44,7 +44,20 @@ from dormouse.http.parameters import (
     USER,
     VERDICT,
 )
-from dormouse.http.route import CSV, FOLLOWED, FORM, HTML, Contract, Reply, begun, followed, ok
+from dormouse.http.route import (
+    CSV,
+    FOLLOWED,
+    FORM,
+    HTML,
+    PLAIN,
+    SCRIPT,
+    STYLE,
+    Contract,
+    Reply,
+    begun,
+    followed,
+    ok,
+)
 from dormouse.idle.heartbeats.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.services.changes.promotions import PromotionRequest
@@ -123,3 +136,12 @@ LIST_SIZES = Contract(ok(SizeList), (*PAGED, SIZES_REGION, GPU, MAX_PRICE))
 HEALTH = Contract(ok(Health))
 OPENAPI = Contract(ok(dict[str, Any]))
 DOCS = Contract((Reply(200, None, HTML),))
+CACHED = ("ETag", "Cache-Control")
+DASHBOARD = Contract((Reply(200, None, HTML, (*CACHED, "Content-Security-Policy")), Reply(304, None, HTML, CACHED)))
+DASHBOARD_FILE = Contract(
+    (
+        *(Reply(200, None, media, CACHED) for media in (SCRIPT, STYLE)),
+        Reply(304, None, PLAIN, CACHED),
+        Reply(404, None, PLAIN),
+    )
+)

@@ -2,6 +2,7 @@
 
 from dormouse.chatops import endpoints
 from dormouse.http import contracts
+from dormouse.http.dashboard import pages
 from dormouse.http.handlers import (
     adoption,
     blueprints,
@@ -59,5 +60,7 @@ ROUTES = (
     Route("GET", "health", blueprints.get_health, use.PUBLIC, contracts.HEALTH),
     Route("GET", "openapi.json", document.get_description, use.PUBLIC, contracts.OPENAPI),
     Route("GET", "docs", document.get_page, use.PUBLIC, contracts.DOCS),
+    Route("GET", "dashboard", pages.get_dashboard, use.PUBLIC, contracts.DASHBOARD),
+    Route("GET", "dashboard/{version}/{file}", pages.get_dashboard_file, use.PUBLIC, contracts.DASHBOARD_FILE),
 )
 # fmt: on

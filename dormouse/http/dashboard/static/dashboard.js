@@ -1,0 +1,2 @@
+import { finishSignIn } from "./session.js";
+await finishSignIn();
