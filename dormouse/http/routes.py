@@ -9,6 +9,7 @@ from dormouse.http.handlers import (
     environments,
     heartbeats,
     machines,
+    opening,
     operations,
     sizes,
     snooze,
@@ -26,6 +27,8 @@ ROUTES = (
     Route("GET", "environments", environments.list_environments, use.LIST_ENVIRONMENTS, contracts.LIST_ENVIRONMENTS),
     Route("POST", "environments/{name}/start", environments.start_environment, use.CHANGE_POWER, contracts.CHANGE_POWER),
     Route("POST", "environments/{name}/stop", environments.stop_environment, use.CHANGE_POWER, contracts.CHANGE_POWER),
+    Route("GET", "environments/{name}/opening", opening.get_opening, use.SHOW_ENVIRONMENT, contracts.SHOW_OPENING),
+    Route("POST", "environments/{name}/open", opening.open_environment, use.CHANGE_POWER, contracts.OPEN),
     Route("POST", "environments/{name}/restart", environments.restart_environment, use.CHANGE_POWER, contracts.CHANGE_POWER),
     Route("POST", "environments/{name}/hibernate", environments.post_hibernation, use.CHANGE_POWER, contracts.CHANGE_POWER),
     Route("POST", "environments/{name}/resize", environments.post_resize, use.RESIZE_ENVIRONMENT, contracts.RESIZE),
@@ -61,6 +64,7 @@ ROUTES = (
     Route("GET", "openapi.json", document.get_description, use.PUBLIC, contracts.OPENAPI),
     Route("GET", "docs", document.get_page, use.PUBLIC, contracts.DOCS),
     Route("GET", "dashboard", pages.get_dashboard, use.PUBLIC, contracts.DASHBOARD),
+    Route("GET", "open/{name}", opening.get_open_page, use.PUBLIC, contracts.DASHBOARD),
     Route("GET", "dashboard/{version}/{file}", pages.get_dashboard_file, use.PUBLIC, contracts.DASHBOARD_FILE),
 )
 # fmt: on

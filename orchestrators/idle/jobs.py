@@ -68,7 +68,8 @@ def closing_notice(closing: SweepClosing) -> Notification:
     event = (
         {NextAction.STOP: "stopped", NextAction.START: "started"}[plan.action] if good else f"{plan.action} not confirmed"
     )
-    return Notification(event, plan.machine.id, plan.machine.name, outcome.reason, closing.ended_at)
+    asleep = plan.machine.environment if good and plan.action is NextAction.STOP else ""
+    return Notification(event, plan.machine.id, plan.machine.name, outcome.reason, closing.ended_at, asleep)
 
 
 def now_of(context: Context) -> float:
