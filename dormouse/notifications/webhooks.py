@@ -16,7 +16,7 @@ from dormouse.notifications.cards import Button, Card, slack_message, teams_mess
 from dormouse.notifications.notification import Delivery, Notification
 
 TIMEOUT_SECONDS = 8.0
-SNOOZE_BUTTON, OPEN_BUTTON = "Keep it running for 2 hours", "Start and open it"
+SNOOZE_BUTTON, OPEN_BUTTON = "Keep it running for 2 hours", "Open it again"
 
 
 class DeliveryError(Exception):

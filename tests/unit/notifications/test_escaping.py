@@ -39,7 +39,7 @@ def test_a_plain_webhook_gets_the_unescaped_text() -> None:
 
 def test_open_links_are_buttons_and_a_field() -> None:
     asleep, opens = replace(EVIL, environment="ml1"), "https://ours.example/api/open/ml1"
-    assert f"<{opens}|Start and open it>" in FORMS["slack"](asleep, "", opens)["text"]
+    assert f"<{opens}|Open it again>" in FORMS["slack"](asleep, "", opens)["text"]
     (action,) = FORMS["teams"](asleep, "", opens)["attachments"][0]["content"]["actions"]
     assert (action["type"], action["url"]) == ("Action.OpenUrl", opens)
     assert FORMS["webhook"](asleep, "", opens)["open_url"] == opens
