@@ -24,8 +24,10 @@ from dormouse.errors import (
     SweepUnderWay,
     TooManyRequests,
 )
+from dormouse.http.cost_parameters import FROM, GROUP_BY, OF_BLUEPRINT, OF_ENVIRONMENT, OF_OWNER, TO, ZONE
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
 from dormouse.http.handlers.machines import MachineHold, MachineLease
+from dormouse.http.overview_parameters import MACHINE_ID, MINUTES, ROW_VERDICT, SEARCH, SORT
 from dormouse.http.parameters import (
     AFTER,
     DRY_RUN,
@@ -63,11 +65,13 @@ from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.services.changes.promotions import PromotionRequest
 from dormouse.services.changes.resizing import ResizeRequest
 from dormouse.services.views.blueprints import BlueprintList, BlueprintView, Health
+from dormouse.services.views.cost_report import CostReport
 from dormouse.services.views.environments import EnvironmentList, EnvironmentView
 from dormouse.services.views.heartbeats import HeartbeatAnswer
 from dormouse.services.views.machines import AdoptionPreview, HoldView, IdleReport, LeaseView, MachineList
 from dormouse.services.views.opening import OpeningView
 from dormouse.services.views.operations import CancelPreview, OperationList, OperationView
+from dormouse.services.views.overview import EvidenceView, Overview
 from dormouse.services.views.previews import (
     AlreadyDeleted,
     ApplyPreview,
@@ -77,6 +81,7 @@ from dormouse.services.views.previews import (
     ResizePreview,
 )
 from dormouse.services.views.promotions import PromotedImage, PromotionPreview
+from dormouse.services.views.rights import Me
 from dormouse.services.views.sizes import SizeList
 from dormouse.services.views.sweeps import SweepAccepted, SweepView
 
@@ -136,9 +141,13 @@ CANCEL = Contract(begun(CancelPreview), (DRY_RUN, FORCE), raises=(OperationNotFo
 LIST_BLUEPRINTS = Contract(ok(BlueprintList), (*PAGED, REGION, SIZE))
 SHOW_BLUEPRINT = Contract(ok(BlueprintView), (REGION, SIZE), raises=(BlueprintNotFound,))
 LIST_SIZES = Contract(ok(SizeList), (*PAGED, SIZES_REGION, GPU, MAX_PRICE))
+SHOW_COSTS = Contract(ok(CostReport), (*PAGED, FROM, TO, ZONE, GROUP_BY, OF_ENVIRONMENT, OF_OWNER, OF_BLUEPRINT))
 HEALTH = Contract(ok(Health))
 OPENAPI = Contract(ok(dict[str, Any]))
 DOCS = Contract((Reply(200, None, HTML),))
+OVERVIEW = Contract(ok(Overview), (*PAGED, SEARCH, ROW_VERDICT, SORT))
+EVIDENCE = Contract(ok(EvidenceView), (MACHINE_ID, MINUTES))
+ME = Contract(ok(Me))
 CACHED = ("ETag", "Cache-Control")
 DASHBOARD = Contract((Reply(200, None, HTML, (*CACHED, "Content-Security-Policy")), Reply(304, None, HTML, CACHED)))
 DASHBOARD_FILE = Contract(

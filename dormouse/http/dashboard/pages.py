@@ -65,7 +65,8 @@ def _policy(settings: Settings) -> str:
     tokens = f" {authority.scheme}://{authority.netloc}" if settings.entra_dashboard_client_id else ""
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'{tokens}; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
 

@@ -81,6 +81,7 @@ async def show_opening(name: str, context: Context) -> OpeningView:
         ways_in=tuple(WayInView.of(one, ready=phase is Phase.READY) for one in view.endpoints),
         hold=view.hold,
         lease=view.lease,
+        next=view.next,
         problem=view.problem,
         observed_at=str(view.observed_at),
     )

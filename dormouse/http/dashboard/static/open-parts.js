@@ -27,7 +27,7 @@ export function drawFacts(opening) {
     ["Owner", opening.owner],
     ["Blueprint", opening.blueprint],
     ["Kept awake", opening.hold ? `until ${moment(opening.hold.until)} by ${opening.hold.by}` : ""],
-    ["Lease", opening.lease ? `${opening.lease.then} at ${moment(opening.lease.until)}` : ""],
+    ["Next", opening.next.length ? upcoming(opening.next[0]) : ""],
     ["Problem", opening.problem],
   ];
   const rows = facts.filter(([, value]) => value).flatMap(([term, value]) => [made("dt", term), made("dd", value)]);
@@ -156,8 +156,12 @@ function money(amount, unit = "") {
   return amount ? `${amount.amount.toFixed(2)} ${amount.currency}${unit}` : "";
 }
 
+function upcoming({ what, at, because }) {
+  return `${what.replaceAll("_", " ")}${at ? ` at ${moment(at)}` : ""}: ${because}`;
+}
+
 function moment(text) {
-  return new Date(text).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short", timeZoneName: undefined });
+  return new Date(text).toLocaleString(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 }
 
 function seconds(total) {
