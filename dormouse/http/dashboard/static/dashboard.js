@@ -11,7 +11,7 @@ import * as session from "./session.js";
 import { minutes } from "./signals.js";
 import { exact, isUtc, money, plural, setNow, switchZone } from "./texts.js";
 
-const LIMIT = 50, COSTS_EVERY = 10 * 60_000;
+const LIMIT = 25, COSTS_EVERY = 10 * 60_000;
 const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 const asked = { search: query.get("search") ?? "", verdict: query.get("verdict") ?? "", sort: query.get("sort") ?? "attention" };

@@ -30,10 +30,14 @@ export function row(item, busyWith) {
         item.since && h("span", { class: "faint" }, ` since ${moment(item.since)}`)),
       h("p", { class: "reason", dir: "auto" }, item.reason),
       item.hold && h("p", { class: "faint", dir: "auto" }, `Hold of ${item.hold.by} until ${moment(item.hold.until)}${item.hold.reason ? `: ${item.hold.reason}` : ""}`)),
-    h("div", { class: "evidence" }, item.machines.length ? peaks(leading(item)) : h("p", { class: "faint" }, "No machines.")),
+    h("div", { class: "evidence" }, awakeOrSo(item) && peaks(leading(item))),
     h("div", { class: "next" }, h("ul", { "aria-label": "Next" }, nextSteps(item))),
     buttons(item, busyWith),
     item.machines.length > 0 && details(item));
+}
+
+function awakeOrSo(item) {
+  return item.machines.length > 0 && item.state !== "stopped";
 }
 
 function leading(item) {
@@ -57,7 +61,7 @@ function buttons(item, busyWith) {
   };
   const awake = AWAKE.includes(item.state);
   if (awake) add("hold:2h", "Keep awake 2 h", true);
-  add("hold:", "Hold…", true);
+  if (awake) add("hold:", "Hold…", true);
   if (item.hold) add("hold:end", "End hold", true);
   add("start", "Start", !running && ASLEEP.includes(item.state), running ? "" : `It is ${words(item.state).toLowerCase()}.`, "main");
   add("stop", "Stop…", !running && awake, running ? "" : `It is ${words(item.state).toLowerCase()}.`, "danger");
