@@ -47,8 +47,9 @@ def chromium() -> Iterator[Browser]:
 
 def opened(browser: Browser, key: str = "", **options: Any) -> tuple[BrowserContext, Page, Seen]:
     """A page of its own with nothing loaded; with a key, the user has signed in."""
-    settings: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "timezone_id": "Europe/Warsaw", "locale": "en-GB"}
-    context = browser.new_context(**{**settings, **options})
+    desktop = {"width": 1280, "height": 900}
+    usual = {"viewport": desktop, "timezone_id": "Europe/Warsaw", "locale": "en-GB"}
+    context = browser.new_context(**{**usual, **options})  # type: ignore[arg-type]
     context.set_default_timeout(15_000)
     context.add_init_script(REPORT_BREACHES)
     if key:

@@ -10,6 +10,7 @@ from tests.dashboard.browser import chromium, opened
 from tests.dashboard.stage import building, staged
 
 FOLDER = Path(__file__).resolve().parents[2] / ".screenshots"
+EXPIRED = {"detail": "The token has expired."}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
 
 
@@ -25,7 +26,7 @@ def main() -> None:
         }
         for name, options in looks.items():
             context, page, _ = opened(browser, ground.key, **options)
-            page.goto(f"{ground.api}/dashboard?search=research&sort=attention" if "phone" in name else f"{ground.api}/dashboard")
+            page.goto(f"{ground.api}/dashboard{'?search=research' if 'phone' in name else ''}")
             expect(page.locator(".row.busy")).to_be_visible()
             trainer = page.locator(".row.busy details.more").first
             trainer.locator("summary").first.click(timeout=5000)
@@ -36,7 +37,7 @@ def main() -> None:
                 page.get_by_role("button", name="Stop ml1").click()
                 _write(page, "confirm", full=False)
                 page.keyboard.press("Escape")
-                page.route("**/api/overview*", lambda route: route.fulfill(status=401, json={"detail": "The token has expired."}))
+                page.route("**/api/overview*", lambda route: route.fulfill(status=401, json=EXPIRED))
                 page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
                 expect(page.locator("#notice")).to_contain_text("Sign in again")
                 _write(page, "signed-out-again", full=False)
@@ -59,6 +60,7 @@ def main() -> None:
 
 
 def _write(page: Page, name: str, *, full: bool = True) -> None:
+    page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(200)
     path = FOLDER / f"{name}.png"
     page.screenshot(path=path, full_page=full, clip=None)

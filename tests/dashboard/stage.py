@@ -38,7 +38,7 @@ def building(ground: Ground, name: str) -> Iterator[str]:
     """An environment of this name that is being built; its machine waits until this ends."""
     with ground.client() as client, ground.simulation() as simulation:
         azure, control_plane = AzureSide(simulation), ControlPlane(client)
-        azure.spoil(method="PUT", path=f"virtualMachines/vm-{name}", status=429, code="TooManyRequests", retry_after=400, times=9)
+        azure.hold_up("PUT", f"virtualMachines/vm-{name}", times=9)
         accepted = control_plane.put(name)
         identifier = str(accepted.json()["operation"])
         control_plane.until_step(identifier, "nic", "done")

@@ -17,7 +17,7 @@ from dormouse.settings import Settings
 from dormouse.text.doc import doc
 
 SWEEPS_EVERY = 5 * MINUTE
-CHECKED = "Sweeps look every five minutes. It is stopped only if it was idle for the whole window, and it is warned before."
+CHECKED = "Stopped only if it was idle for the whole window, and after a warning."
 What: TypeAlias = Literal["check", "warn", "stop", "start", "delete", "hold_ends"]
 
 WHAT: dict[NextAction, What] = {
@@ -76,7 +76,7 @@ def _planned(row: ReportRow, now: float) -> NextStep | None:
             return NextStep("stop" if warned else WHAT[row.next_action], at, text)
         case _ if at and row.state in AWAKE and text.startswith("A warning was sent"):
             return NextStep("stop", at, text)
-        case _ if at and row.state is State.STOPPED_BILLED:
+        case _ if row.next_action_at and row.state is State.STOPPED_BILLED:
             return NextStep("stop", at, text)
         case _ if at and row.state in SHUT_DOWN:
             return None if row.schedule else NextStep("check", at, text)

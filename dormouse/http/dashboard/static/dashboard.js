@@ -15,7 +15,7 @@ const LIMIT = 25, COSTS_EVERY = 10 * 60_000;
 const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 const asked = { search: query.get("search") ?? "", verdict: query.get("verdict") ?? "", sort: query.get("sort") ?? "attention" };
-const shown = { overview: null, asOf: null, costs: null, costsProblem: "", costsAt: 0, groupBy: "environment" };
+const shown = { overview: null, asOf: null, costs: null, costsProblem: "", costsAt: 0, groupBy: "environment", failures: 0 };
 const evidence = new Map(); // by machine, of the rows that are open
 const busy = new Map(); // what was asked for a row and is not yet in the overview, by its ID
 let pages = [""]; // the cursors of the pages up to this one
@@ -28,10 +28,12 @@ async function refresh() {
     shown.overview = overview;
     shown.asOf = new Date();
     setNow(overview.now);
+    shown.failures = 0;
     busy.clear();
   } catch (problem) {
+    shown.failures += 1;
     if (problem.status === 401 || problem.status === 403) ended(problem);
-    else if (shown.overview === null || polling.failures + 1 >= MISSED) notice("error", `${problem.message} It is asked again; what is shown may be old.`);
+    else if (shown.overview === null || shown.failures >= MISSED) notice("error", `${problem.message} It is asked again; what is shown may be old.`);
     draw();
     throw problem;
   }
@@ -101,9 +103,8 @@ function draw() {
   $("zone").textContent = isUtc() ? "Times: UTC" : "Times: local";
   if (!overview) return;
   $("who").textContent = `${overview.me.name} · ${overview.me.role ?? "no role"}`;
-  const old = polling.failures + 1 >= MISSED || state !== "live";
   $("as-of").textContent = `As of ${exact(shown.asOf)}`;
-  $("as-of").classList.toggle("warning", old && state !== "live" || polling.failures >= MISSED);
+  $("as-of").classList.toggle("warning", shown.failures >= MISSED || state !== "live");
   drawSummary(overview);
   drawList(overview);
   for (const panel of PANELS) update($(panel.id), ...panel.draw(shown, may));
@@ -126,7 +127,7 @@ function drawList(overview) {
   const first = (pages.length - 1) * LIMIT + 1;
   const last = first + overview.value.length - 1;
   $("count").textContent = overview.total
-    ? `${first}–${last} of ${plural(overview.total, "environment or machine").replace("machines", "machines")}${filtered ? " that match" : ""}` : "";
+    ? `${first} to ${last} of ${overview.total} environments and machines${filtered ? " that match" : ""}` : "";
   const empty = filtered
     ? h("li", { class: "empty", "data-key": "empty" }, h("p", {}, "Nothing matches."), h("button", { type: "button", "data-clear": true }, "Show all"))
     : h("li", { class: "empty", "data-key": "empty" }, h("p", {}, "There is nothing here yet."),

@@ -12,7 +12,7 @@ export function operation(view, now) {
     .map((step) => ({ ...step, end: step.ended_seconds ?? Math.max(elapsed, step.began_seconds) }))
     .sort((one, other) => one.began_seconds - other.began_seconds || one.end - other.end);
   const waiting = view.steps.length - steps.length;
-  const scale = scaleOf(steps, elapsed);
+  const scale = scaleOf(steps);
   const critical = criticalPath(steps);
   const drawn = steps.slice(-MOST_BARS);
   const counts = Object.entries(view.step_counts).map(([state, count]) => `${count} ${state}`).join(", ");
@@ -21,7 +21,7 @@ export function operation(view, now) {
     h("p", {}, `By ${view.requested_by ?? "unknown"} through ${view.channel ?? "an unknown channel"}`,
       view.accepted_at ? `, accepted at ${moment(view.accepted_at)}. ` : ". ", counts && `Steps: ${counts}. `,
       elapsed > 0 && `Running for ${duration(elapsed)}; critical path so far ${duration(pathLength(critical))}.`),
-    scale.breaks.length && h("p", { class: "faint" }, `∥ marks ${scale.breaks.map((one) => duration(one.length)).join(", ")}`
+    scale.breaks.length > 0 && h("p", { class: "faint" }, `∥ marks ${scale.breaks.map((one) => duration(one.length)).join(", ")}`
       + " of waiting, drawn shorter than the rest."),
     steps.length - drawn.length > 0 && h("p", { class: "faint" }, `${steps.length - drawn.length} earlier steps are not drawn.`),
     h("ol", { class: "gantt" }, drawn.map((step) => bar(step, scale, critical.has(step.name)))),
@@ -43,14 +43,17 @@ function bar(step, scale, critical) {
 }
 
 // Percent by seconds: linear, but a long time in which no step begins or ends takes little room.
-function scaleOf(steps, elapsed) {
-  const points = [...new Set([0, elapsed, ...steps.flatMap((step) => [step.began_seconds, step.end])])].sort((a, b) => a - b);
-  const total = points.at(-1) || 1;
+function scaleOf(steps) {
+  const points = [...new Set([0, ...steps.flatMap((step) => [step.began_seconds, step.end])])].sort((a, b) => a - b);
   const parts = points.slice(1).map((end, place) => {
     const length = end - points[place];
-    const long = length > LONG && length > total * 0.4;
-    return { begin: points[place], length, long, shown: long ? LONG / 2 : length };
+    return { begin: points[place], length, long: length > LONG };
   });
+  const allLong = parts.every((part) => part.long);
+  for (const part of parts) {
+    part.long &&= !allLong;
+    part.shown = part.long ? LONG / 4 : part.length;
+  }
   const shown = parts.reduce((sum, part) => sum + part.shown, 0) || 1;
   let x = 0;
   for (const part of parts) {

@@ -58,7 +58,7 @@ function sweep({ overview }, may) {
       fact("Asleep by sweeps, in all", duration(summary.hours_asleep * 3600)),
       fact("Saved by that, at list prices", money(summary.saved_amount, "USD"))),
     !overview.complete && h("p", { class: "warning" }, "It did not see everything:"),
-    overview.problems.length && h("ul", { class: "warning" }, overview.problems.map((problem) => h("li", { dir: "auto" }, problem))),
+    overview.problems.length > 0 && h("ul", { class: "warning" }, overview.problems.map((problem) => h("li", { dir: "auto" }, problem))),
     run,
   ];
 }

@@ -25,7 +25,7 @@ export function row(item, busyWith) {
     h("div", { class: "who" }, h("h3", { dir: "auto" }, item.name), h("p", { class: "faint", dir: "auto" }, facts),
       item.machines[0]?.stale && h("p", { class: "warning" }, "The last sweep did not see it; it may be gone.")),
     h("div", { class: "why" },
-      h("p", {}, h("strong", { class: "badge" }, verdictName(item.verdict ?? "not_judged")), " ",
+      h("p", {}, h("strong", { class: "badge" }, verdictName(item.verdict ?? "not_judged")), " · ",
         h("span", { class: "state" }, words(item.state)),
         item.since && h("span", { class: "faint" }, ` since ${moment(item.since)}`)),
       h("p", { class: "reason", dir: "auto" }, item.reason),

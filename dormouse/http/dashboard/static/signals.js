@@ -12,7 +12,7 @@ const GROUPS = [
   ["Sessions", ["logins", "connections", "sessions_opaque", "terminals_active"]],
   ["Work", ["jobs", "batch_jobs", "terminal_jobs", "kernels_busy", "kernels_active", "kernels", "containers", "nodes_active"]],
 ];
-const DRAWN = ["gpu_percent", "cpu_percent", "network_bytes_per_second", "connections", "logins", "kernels_busy"];
+const DRAWN = ["gpu_percent", "cpu_percent", "network_bytes_per_second", "logins", "kernels_busy"];
 const NAMES = {
   gpu_percent: "GPU", cpu_percent: "CPU", network_bytes_per_second: "Network", disk_bytes_per_second: "Disk",
   connections: "Session connections", logins: "Sessions", kernels_busy: "Busy notebook kernels", gpu_processes: "GPU programs",
@@ -26,6 +26,7 @@ export function nameOf(signal) {
 export function valueOf(signal, value) {
   if (value === null || value === undefined) return "no data";
   if (signal.endsWith("_percent")) return `${round(value)} %`;
+  if (signal === "cpu_cores") return `${round(value)} cores`;
   if (!signal.endsWith("_bytes_per_second")) return String(round(value));
   const unit = value < 1e3 ? 0 : value < 1e6 ? 1 : value < 1e9 ? 2 : 3;
   return `${round(value / 1000 ** unit)} ${["B", "kB", "MB", "GB"][unit]}/s`;
@@ -67,7 +68,7 @@ export function minutes(evidence, machine) {
   const problems = Object.entries(evidence.problems).map(([name, why]) => h("li", {}, `${nameOf(name)}: ${why}`));
   return [
     h("div", { class: "lines" }, drawn.map((signal) => lineOf(signal, evidence, machine))),
-    problems.length && h("ul", { class: "faint" }, problems),
+    problems.length > 0 && h("ul", { class: "faint" }, problems),
     tableOf(drawn, evidence),
   ];
 }
