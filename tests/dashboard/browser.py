@@ -49,7 +49,7 @@ def opened(browser: Browser, key: str = "", **options: Any) -> tuple[BrowserCont
     """A page of its own with nothing loaded; with a key, the user has signed in."""
     desktop = {"width": 1280, "height": 900}
     usual = {"viewport": desktop, "timezone_id": "Europe/Warsaw", "locale": "en-GB"}
-    context = browser.new_context(**{**usual, **options})  # type: ignore[arg-type]
+    context = browser.new_context(**{**usual, **options})
     context.set_default_timeout(15_000)
     context.add_init_script(REPORT_BREACHES)
     if key:
