@@ -24,7 +24,7 @@ from dormouse.services.views.placements import PlacementView
 from dormouse.services.views.resources import DROPPED, EndpointView, ResourceView, SecretView
 from dormouse.services.views.rights import MAY, may_with_environment
 from dormouse.services.views.schema import HOLD, LEASE, NOON, OPERATION, Moment, moment_of, schema
-from dormouse.services.views.upcoming import NEXT, NextStep, next_steps
+from dormouse.services.views.upcoming import NEXT, UpcomingStep, next_steps
 from dormouse.text.doc import doc
 
 SPEC = {"blueprint": "workstation", "region": "polandcentral", "size": "Standard_NV6ads_A10_v5"}
@@ -90,7 +90,7 @@ class EnvironmentView:
     billed_by_use: Annotated[tuple[str, ...], BY_USE] = ()
     drift: Annotated[tuple[str, ...], DROPPED] = ()
     may: Annotated[tuple[str, ...], MAY] = ()
-    next: Annotated[tuple[NextStep, ...], NEXT] = ()
+    next: Annotated[tuple[UpcomingStep, ...], NEXT] = ()
 
 
 @schema("EnvironmentList")
