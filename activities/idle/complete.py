@@ -60,8 +60,10 @@ async def _note_shutdown(planned: PlannedAction, now: float, cloud: Cloud) -> No
     fleet, machine = MachineRecords(cloud.tables), planned.machine
     shutdown = await _shutdown(planned, now, cloud)
     before = _known(await fleet.tracked(machine.key))
-    interval = ended_interval(before, with_shutdown(before, shutdown)) if isinstance(machine, VirtualMachine) else None
-    if interval:  # before the tracked state: if this stops here, the next try finds the same interval again
+    interval = ended_interval(before, with_shutdown(before, shutdown))
+    if interval and (
+        interval.size or isinstance(machine, VirtualMachine)
+    ):  # before the tracked state: if this stops here, the next try finds the same interval again
         record = await Records(cloud.tables).environment(machine.environment) if machine.environment else None
         await keep_intervals([placed(interval, machine.region, machine.size, record, spot=machine.spot)], cloud)
     await fleet.change_tracked(machine.key, lambda tracked: with_shutdown(_known(tracked), shutdown))
@@ -75,14 +77,14 @@ def _known(tracked: TrackedMachine | None) -> TrackedMachine:
 async def _shutdown(planned: PlannedAction, now: float, cloud: Cloud) -> IdleShutdown:
     machine = planned.machine
     if isinstance(machine, ComputeCluster):
-        return await _scaled_down(machine, now, cloud)
+        return replace(await _scaled_down(machine, now, cloud), reason=planned.reason)
     try:
         price = await cloud.prices.of_machine(machine.region, machine.size, spot=machine.spot)
     except CloudUnavailable:
         price = None  # the hours are still counted
     # A pool would have kept its nodes: runners were on them.
     nodes = machine.count if isinstance(machine, NodePool) else 1
-    return IdleShutdown(now, price.per_hour * nodes if price else 0.0, price.currency if price else "USD")
+    return IdleShutdown(now, price.per_hour * nodes if price else 0.0, price.currency if price else "USD", planned.reason)
 
 
 async def _scaled_down(cluster: ComputeCluster, now: float, cloud: Cloud) -> IdleShutdown:

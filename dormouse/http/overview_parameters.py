@@ -38,7 +38,7 @@ def _minutes(text: str) -> int:
 VERDICTS = (*VerdictKind, NOT_JUDGED)
 SEARCH = Parameter(
     "search",
-    "Return only rows that contain every word: in name, owner, blueprint, region, size, state or verdict.",
+    "Return only rows that contain every word: in ID, name, owner, blueprint, region, size, state or verdict.",
     {"type": "string", "maxLength": LONGEST_SEARCH},
     _search,
     "",

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from dormouse.environments.operations import EnvironmentRecord
+from dormouse.idle.billing import billed_as, with_billing
 from dormouse.idle.evidence import Evaluation, Evidence, with_agent
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.holds import longest_hold
@@ -15,7 +16,7 @@ from dormouse.idle.responsibility import Neighbours, Unassigned, text_of_unrecor
 from dormouse.idle.schedules.schedule import Schedule, read_schedule
 from dormouse.idle.tags import tag_faults
 from dormouse.idle.targets import SleepTarget, Target, target_ids
-from dormouse.idle.tracking import TrackedMachine, with_delivered_warning, with_observation
+from dormouse.idle.tracking import TrackedMachine, with_observation
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, machine_ids
 from dormouse.resources.graph import dependents
@@ -103,6 +104,7 @@ def evaluation_of(
         except ValueError as error:
             faults.append(str(error))
     tracked, fault = with_observation(tracked, machine, written, now), "; ".join(faults)
+    tracked = with_billing(tracked, billed_as(machine, record), now)
     needed_by = (*served, *_needed_by(machine, record, states or {})) if record else ()
     missing = unreadable or doubts
     evaluation = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=missing, needed_by=needed_by)
@@ -146,6 +148,14 @@ def with_evidence(case: Evaluation, outside: Evidence, record: AgentRecord | Non
         with_delivered_warning(case.tracked, record),
     )
     return replace(case, tracked=tracked, evidence=evidence, hold=hold)
+
+
+def with_delivered_warning(tracked: TrackedMachine, record: AgentRecord) -> TrackedMachine:
+    """The tracked state with the delivery of the warning, if the agent reports that it was shown."""
+    warned = tracked.warning
+    if warned is None or warned.delivered_at or warned.id not in record.shown:
+        return tracked
+    return replace(tracked, warning=replace(warned, delivered_at=record.shown[warned.id], undelivered=""))
 
 
 def _is_machine_of(record: EnvironmentRecord, machine: SleepTarget) -> bool:

@@ -10,7 +10,7 @@ import azure.functions as func
 
 from dormouse.http.dashboard.files import StaticFile, static_file, static_files, version
 from dormouse.services.context import Context
-from dormouse.settings import HttpAuth, Settings
+from dormouse.services.dependencies import Dependencies
 
 ASSETS, SIGN_IN = "{assets}", "{sign-in}"
 # Files never change under their URL; the page is asked for each time, and answered with 304 if it is still the same.
@@ -26,7 +26,7 @@ HARDENED = {
 
 async def get_dashboard(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """The dashboard, a page for people; it holds no data, and asks the API for them after the user has signed in."""
-    return page(req, "dashboard.html", "dashboard", context.dependencies.settings)
+    return page(req, "dashboard.html", "dashboard", context.dependencies)
 
 
 async def get_dashboard_file(req: func.HttpRequest, context: Context) -> func.HttpResponse:
@@ -37,18 +37,19 @@ async def get_dashboard_file(req: func.HttpRequest, context: Context) -> func.Ht
     return _cached(req, known, {"Cache-Control": FOR_GOOD, **HARDENED})
 
 
-def page(req: func.HttpRequest, name: str, assets: str, settings: Settings) -> func.HttpResponse:
+def page(req: func.HttpRequest, name: str, assets: str, dependencies: Dependencies) -> func.HttpResponse:
     """A page of the table of files; `assets` is the URL of the route `dashboard`, as seen from the page."""
     text = static_files()[name].content.decode()
-    text = text.replace(ASSETS, f"{assets}/{version()}").replace(SIGN_IN, html.escape(json.dumps(_sign_in(settings))))
-    headers = {"Cache-Control": ASK_AGAIN, "Content-Security-Policy": _policy(settings), **HARDENED}
+    text = text.replace(ASSETS, f"{assets}/{version()}").replace(SIGN_IN, html.escape(json.dumps(_sign_in(dependencies))))
+    headers = {"Cache-Control": ASK_AGAIN, "Content-Security-Policy": _policy(dependencies), **HARDENED}
     return _cached(req, static_file(text.encode(), "text/html"), headers)
 
 
-def _sign_in(settings: Settings) -> dict[str, str | bool]:
+def _sign_in(dependencies: Dependencies) -> dict[str, str | bool]:
     """How users sign in: nothing of it is secret. `client` is "" unless an app registration of the page is set."""
+    settings = dependencies.settings
     return {
-        "keys": settings.http_auth is HttpAuth.FUNCTION_KEY,
+        "keys": settings.http_auth != "entra",
         "authority": settings.entra_authority_url,
         "tenant": settings.entra_tenant_id,
         "client": settings.entra_dashboard_client_id if settings.entra_tenant_id else "",
@@ -56,11 +57,12 @@ def _sign_in(settings: Settings) -> dict[str, str | bool]:
     }
 
 
-def _policy(settings: Settings) -> str:
+def _policy(dependencies: Dependencies) -> str:
     """Scripts and styles from here only, none inline, no HTML from texts, no frames; tokens from the one authority.
 
     https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Content-Security-Policy
     """
+    settings = dependencies.settings
     authority = urlsplit(settings.entra_authority_url)
     tokens = f" {authority.scheme}://{authority.netloc}" if settings.entra_dashboard_client_id else ""
     return (

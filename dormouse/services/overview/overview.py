@@ -40,7 +40,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningOperations:
     """The running operations by environment, and the newest of them with their steps."""
 
     by_environment: dict[str, str]
@@ -98,13 +98,13 @@ async def _rows(report: ReportReader, dependencies: Dependencies) -> tuple[Repor
     return cache.rows
 
 
-async def _running(context: Context) -> Running:
+async def _running(context: Context) -> RunningOperations:
     """What runs, with the steps of the newest; one question to Durable for each of these."""
     client, dependencies = context.client, context.dependencies
     found = await running_operations(client, dependencies.records, dependencies.now())
     newest = sorted(found.values(), key=lambda identifier: identifier[-26:], reverse=True)[:MOST_RUNNING]
     known = await asyncio.gather(*(_operation(identifier, context) for identifier in newest))
-    return Running(found, [view for view in known if view and view.outcome is None])
+    return RunningOperations(found, [view for view in known if view and view.outcome is None])
 
 
 async def _operation(identifier: str, context: Context) -> OperationView | None:

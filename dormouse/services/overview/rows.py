@@ -40,8 +40,22 @@ class Order(StrEnum):
     OWNER = "owner"
 
 
-# What people should look at first: what is billed without use, and what is not known.
-ATTENTION = {kind: place for place, kind in enumerate(("stopped_billed", "unknown", "blocked", "evicted", "idle"))}
+# What people should look at first: what is billed without use, and what is not known; then what is awake for a reason.
+ATTENTION_FIRST = (
+    VerdictKind.STOPPED_BILLED,
+    VerdictKind.UNKNOWN,
+    VerdictKind.BLOCKED,
+    VerdictKind.EVICTED,
+    VerdictKind.IDLE,
+    NOT_JUDGED,
+    VerdictKind.HELD,
+    VerdictKind.YOUNG,
+    VerdictKind.BUSY,
+    VerdictKind.SCHEDULED_ON,
+    VerdictKind.UNSTOPPABLE,
+    VerdictKind.UNMANAGED,
+    VerdictKind.STOPPED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +110,7 @@ def items_of(records: Iterable[EnvironmentRecord], rows: Iterable[ReportRow], op
 
 
 def matching(items: Iterable[Item], search: str) -> list[Item]:
-    """The items in which every word of the search occurs: in name, owner, blueprint, region, size, state or verdict."""
+    """The items in which every word of the search occurs: in ID, name, owner, blueprint, region, size, state or verdict."""
     words = search.lower().split()
     return [item for item in items if all(word in _text_of(item) for word in words)]
 
@@ -113,7 +127,7 @@ def in_order(items: Iterable[Item], order: Order) -> list[Item]:
 
 def _text_of(item: Item) -> str:
     record, first = item.record, item.leading
-    parts = [item.name, item.state, item.verdict]
+    parts = [item.id, item.name, item.state, item.verdict]
     parts += [record.owner, record.blueprint, record.region] if record else []
     parts += [first.region, first.size] if first else []
     return " ".join(parts).lower()
@@ -125,7 +139,7 @@ def _next_at(item: Item) -> float:
 
 KEYS: dict[Order, Callable[[Item], tuple[Any, ...]]] = {
     Order.NAME: lambda item: (),
-    Order.ATTENTION: lambda item: (not item.operation, ATTENTION.get(item.verdict, len(ATTENTION))),
+    Order.ATTENTION: lambda item: (not item.operation, ATTENTION_FIRST.index(item.verdict)),
     Order.NEXT: lambda item: (_next_at(item),),
     Order.SINCE: lambda item: (item.leading.since if item.leading else 0.0,),
     Order.OWNER: lambda item: (item.record is None, item.record.owner.lower() if item.record else ""),

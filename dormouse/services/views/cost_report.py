@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated
 
+from dormouse.clock import rfc3339
+from dormouse.costs.forecast import Forecast
+from dormouse.costs.ledger import Sort
+from dormouse.costs.months import month_in
 from dormouse.costs.query import GroupBy
+from dormouse.costs.tally import Tally, rounded, rounded_hours
 from dormouse.services.views.money import Money
 from dormouse.services.views.schema import Moment, schema
 from dormouse.text.doc import doc
@@ -54,10 +60,18 @@ class ForecastView:
     expected: Annotated[
         Money,
         doc(
-            "By the hours of the week in which each machine was on in the last 28 days, its schedule and its lease.", DOLLARS
+            "By the hours of the week in which each machine was on in the last 28 days, or its schedule, and its lease.",
+            DOLLARS,
         ),
     ]
     most: Annotated[Money, doc("If every machine ran from now on.", DOLLARS)]
+
+    @classmethod
+    def of(cls, forecast: Forecast, month: float, until: float, zone: str, currency: str) -> ForecastView:
+        """The view of a forecast of the month from one moment to another."""
+        amounts = (forecast.spent, forecast.least, forecast.expected, forecast.most)
+        money = [Money(rounded(amount), currency) for amount in amounts]
+        return cls(month_in(month, zone), rfc3339(until), *money)
 
 
 @schema("Budget")
@@ -96,6 +110,31 @@ class FiguresView:
     ]
     unpriced: Annotated[tuple[str, ...], doc("What has no known price.", ["disk vm-disk"])]
 
+    @classmethod
+    def of(cls, tally: Tally, currency: str) -> FiguresView:
+        """The figures of a sum, rounded once."""
+
+        def money(*sorts: Sort) -> Money:
+            return Money(rounded(tally.amount(*sorts)), currency)
+
+        def hours(sort: Sort) -> float:
+            return rounded_hours(tally.hours.get(sort, Decimal()))
+
+        return cls(
+            spent=money(Sort.COMPUTING, Sort.FEE),
+            computing=money(Sort.COMPUTING),
+            fees=money(Sort.FEE),
+            hours_on=hours(Sort.COMPUTING),
+            saved=money(Sort.SAVED),
+            hours_saved=hours(Sort.SAVED),
+            stopped_by_people=money(Sort.STOPPED),
+            hours_stopped_by_people=hours(Sort.STOPPED),
+            machines=len(tally.machines),
+            at_least=bool(tally.unpriced),
+            assumed_prices=tally.assumed,
+            unpriced=tuple(sorted(tally.unpriced)),
+        )
+
 
 @schema("CostRow")
 @dataclass(frozen=True, slots=True)
@@ -116,7 +155,7 @@ class CostRow:
     forecast: Annotated[
         ForecastView | None,
         doc(
-            "What the current month will have cost; null for days and parts, and if the window ends before this month.",
+            "Of the current month; null for days and parts, and if the window ends before it.",
             FORECAST,
         ),
     ]

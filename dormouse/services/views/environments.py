@@ -12,11 +12,12 @@ from dormouse.environments.open_link import open_link
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.ids import verb_of
 from dormouse.lifecycle import BILLED, State, Verb
+from dormouse.resources.billing.recorded import billed_in
 from dormouse.resources.keyvault import USERNAME, is_secret
 from dormouse.resources.kinds import PriceQuery
 from dormouse.resources.registry import kind_of
 from dormouse.services.costs.environment_costs import Memory, costs_of
-from dormouse.services.costs.pricing import billed_in, price_of
+from dormouse.services.costs.pricing import price_of
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.costs import EnvironmentCosts
 from dormouse.services.views.machines import CurrentHold, CurrentLease
@@ -25,7 +26,7 @@ from dormouse.services.views.placements import PlacementView
 from dormouse.services.views.resources import DROPPED, EndpointView, ResourceView, SecretView
 from dormouse.services.views.rights import MAY, may_with_environment
 from dormouse.services.views.schema import HOLD, LEASE, NOON, OPERATION, Moment, moment_of, schema
-from dormouse.services.views.upcoming import NEXT, NextStep, next_steps
+from dormouse.services.views.upcoming import NEXT, UpcomingStep, next_steps
 from dormouse.text.doc import doc
 
 SPEC = {"blueprint": "workstation", "region": "polandcentral", "size": "Standard_NV6ads_A10_v5"}
@@ -98,7 +99,7 @@ class EnvironmentView:
         ),
     ] = None
     may: Annotated[tuple[str, ...], MAY] = ()
-    next: Annotated[tuple[NextStep, ...], NEXT] = ()
+    next: Annotated[tuple[UpcomingStep, ...], NEXT] = ()
 
 
 @schema("EnvironmentList")

@@ -14,7 +14,7 @@ from dormouse.idle.verdict import VerdictKind
 from dormouse.lifecycle import State, Verb
 from dormouse.services.views.rights import MAY
 from dormouse.services.views.schema import HOLD, LEASE, MACHINE, NOON, ONE, SWEEP, Moment, moment, schema
-from dormouse.services.views.upcoming import NEXT, NextStep
+from dormouse.services.views.upcoming import NEXT, UpcomingStep
 from dormouse.text.doc import doc
 
 
@@ -87,7 +87,7 @@ class MachineView:
     currency: Annotated[str, doc("The ISO 4217 code of the currency of both amounts.", "USD")]
     as_of: Annotated[Moment | None, doc("When it was judged.", NOON)]
     stale: Annotated[bool, doc("Whether the last sweep did not see it, so that it may be gone.", False)]
-    next: Annotated[tuple[NextStep, ...], NEXT] = ()
+    next: Annotated[tuple[UpcomingStep, ...], NEXT] = ()
     may: Annotated[tuple[str, ...], MAY] = ()
     schedule: Annotated[str | None, doc("The weekly hours in which it runs; null if none are set.", None)] = None
     limits: Annotated[
@@ -102,7 +102,7 @@ class MachineView:
     ] = None
 
     @classmethod
-    def of(cls, row: ReportRow, steps: tuple[NextStep, ...] = (), may: tuple[str, ...] = ()) -> MachineView:
+    def of(cls, row: ReportRow, steps: tuple[UpcomingStep, ...] = (), may: tuple[str, ...] = ()) -> MachineView:
         """A row of the report as callers see it, with what happens next and what the caller may do."""
         return cls(
             id=row.id,

@@ -12,7 +12,7 @@ from dormouse.services.views.machines import CurrentHold, CurrentLease, MachineV
 from dormouse.services.views.operations import OperationView
 from dormouse.services.views.rights import MAY, Me
 from dormouse.services.views.schema import HOLD, LEASE, MACHINE, NOON, OPERATION, SWEEP, Moment, schema
-from dormouse.services.views.upcoming import NEXT, NextStep
+from dormouse.services.views.upcoming import NEXT, UpcomingStep
 from dormouse.text.doc import doc
 
 
@@ -35,7 +35,7 @@ class OverviewRow:
     verdict: Annotated[VerdictKind | None, doc("The verdict; null if no sweep has judged it.", "busy")]
     reason: Annotated[str, doc("Why it is in this state, in words.", "In use: GPU at 99 %.")]
     since: Annotated[Moment | None, doc("Since when the verdict has been this one; null if unknown.", NOON)]
-    next: Annotated[tuple[NextStep, ...], NEXT]
+    next: Annotated[tuple[UpcomingStep, ...], NEXT]
     hold: Annotated[CurrentHold | None, doc("The hold that keeps it running; null if there is none.", HOLD)]
     lease: Annotated[CurrentLease | None, doc("When it will be stopped or deleted; null if there is no lease.", LEASE)]
     schedule: Annotated[str | None, doc("Its weekly hours; null if none are set.", "mon-fri 08:00-19:00 Europe/Berlin")]
