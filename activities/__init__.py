@@ -53,6 +53,7 @@ ALL: tuple[Activity, ...] = (
     execute.begin_claims,
     hand_over.recheck_lease_end,
     hand_over.recheck_refused_start,
+    hand_over.recheck_environment_stop,
     execute.confirm_states,
     complete.close_sweep_operation,
     complete.finish_sweep,

@@ -25,6 +25,7 @@ from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.planning import Evaluated, plan_actions
 from dormouse.idle.power_history import PowerInterval, ended_interval
 from dormouse.idle.report import ReportPage, ReportRow, SweepSummary
+from dormouse.idle.stages.rules import with_planned, with_use
 from dormouse.idle.sweep import Alarm, PageFound, PageRequest, actions_per_page
 from dormouse.idle.targets import Target, target_key
 from dormouse.idle.tracking import TrackedMachine, with_verdict
@@ -161,6 +162,7 @@ def evaluated(case: Evaluation) -> Evaluated:
     """A machine with its verdict and decision, and with what is remembered of them."""
     verdict = evaluate(case)
     case = replace(case, tracked=with_verdict(case.tracked, verdict.kind, case.now))
+    case = with_use(case)
     decision = decide(case, verdict)
     text = alarm(case, verdict, decision)
     tracked = with_alarm(case, text)
@@ -169,7 +171,7 @@ def evaluated(case: Evaluation) -> Evaluated:
     if case.keep_minutes:
         tracked = replace(tracked, job_ended_at=last_job_ended(case))
     waits = "" if case.job is None or case.job.wakes else case.job.text
-    tracked = replace(tracked, job_problem=waits or case.nodes.blocked)
+    tracked = with_planned(replace(case, tracked=replace(tracked, job_problem=waits or case.nodes.blocked)), decision)
     return Evaluated(replace(case, tracked=tracked), verdict, decision, text)
 
 

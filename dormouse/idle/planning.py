@@ -20,9 +20,16 @@ from dormouse.resources.registry import kind_of
 REASON_TEXTS = {
     ActionReason.SCHEDULE: "Its schedule requires it.",
     ActionReason.LEASE: "Its lease has expired.",
+    ActionReason.STOP_AFTER: "Its GPU pool has slept for the stop_after of its spec, and nothing happened.",
     ActionReason.EVICTION: "Azure evicted it, and its spec has on_eviction=restart.",
 }
-ACTIONS_BY_URGENCY = (NextAction.STOP, NextAction.START, NextAction.DELETE, NextAction.WARN)
+ACTIONS_BY_URGENCY = (
+    NextAction.STOP,
+    NextAction.START,
+    NextAction.STOP_ENVIRONMENT,
+    NextAction.DELETE,
+    NextAction.WARN,
+)
 
 Records = Mapping[str, EnvironmentRecord]
 

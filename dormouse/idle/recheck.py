@@ -97,6 +97,8 @@ def _changed_cause(planned: PlannedAction, case: Evaluation, verdict: Verdict) -
         return _changed_eviction(case, verdict)
     if planned.reason is ActionReason.JOBS:
         return why_not_woken(case)
+    if planned.reason is ActionReason.STOP_AFTER:
+        return f"There is work for it: {'; '.join(case.nodes.work)}." if case.nodes.work else ""
     kind = VerdictKind.IDLE if planned.reason is ActionReason.IDLE else VerdictKind.STOPPED_BILLED
     if verdict.kind is not kind:
         return verdict.reason

@@ -21,7 +21,12 @@ BURST, BATCH, BATCH_SECONDS = 120, 30, 5.0
 START_SECONDS = 240.0
 # No environment can have this name.
 SWEEP_LOCK = ":sweep"
-VERBS = {NextAction.STOP: Verb.STOP, NextAction.START: Verb.START, NextAction.DELETE: Verb.DELETE}
+VERBS = {
+    NextAction.STOP: Verb.STOP,
+    NextAction.START: Verb.START,
+    NextAction.DELETE: Verb.DELETE,
+    NextAction.STOP_ENVIRONMENT: Verb.STOP,
+}
 
 
 def actions_per_page(pages: int) -> int:
@@ -166,6 +171,14 @@ class RefusedStart:
 @dataclass(frozen=True, slots=True)
 class StartElsewhere:
     """How a refused start goes on: the start with its other sizes, or why there is none."""
+
+    change: PowerChange | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentStop:
+    """How the stop of a whole environment goes on: the change, or why there is none."""
 
     change: PowerChange | None = None
     why: str = ""

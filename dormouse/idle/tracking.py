@@ -3,11 +3,11 @@
 docs/idle-state-machine.md shows the states that follow from it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dormouse.clock import DAY, HOUR
-from dormouse.idle.heartbeats.agent_record import AgentRecord
+from dormouse.idle.stages.sleep import SleepRecord
 from dormouse.idle.targets import SleepTarget
 from dormouse.lifecycle import State
 from dormouse.text.limits import LONGEST_SENTENCE, clipped
@@ -25,6 +25,7 @@ class ActionReason(StrEnum):
     BILLED = "stopped_billed"
     EVICTION = "eviction"
     JOBS = "jobs"
+    STOP_AFTER = "stop_after"
 
 
 class LeaseAction(StrEnum):
@@ -133,6 +134,7 @@ class TrackedMachine:
     free_since: float = 0.0
     watched_at: float = 0.0
     worked_at: float = 0.0
+    sleep: SleepRecord = field(default_factory=SleepRecord)
 
     @property
     def evicted(self) -> Eviction | None:
@@ -201,10 +203,12 @@ def _without_expired(tracked: TrackedMachine, now: float) -> TrackedMachine:
     Otherwise such a lease would stop the machine as soon as a user starts it again.
     """
     if tracked.hold and tracked.hold.until <= now:
-        tracked = replace(tracked, hold=None)
+        tracked = replace(tracked, hold=None, sleep=tracked.sleep.asked(tracked.hold.until))
     lease = tracked.lease
     is_over = lease is not None and lease.then is LeaseAction.STOP and lease.until <= now and tracked.state is State.STOPPED
-    return with_settled_eviction(replace(tracked, lease=None)) if is_over else tracked
+    if lease is None or not is_over:
+        return tracked
+    return with_settled_eviction(replace(tracked, lease=None, sleep=tracked.sleep.asked(lease.until)))
 
 
 def with_settled_eviction(tracked: TrackedMachine) -> TrackedMachine:
@@ -240,11 +244,3 @@ def with_shutdown(tracked: TrackedMachine, shutdown: IdleShutdown) -> TrackedMac
 def with_wakeup(tracked: TrackedMachine, now: float) -> TrackedMachine:
     """The tracked state of a machine that runs again: the time and savings of its stop are added to the totals."""
     return replace(tracked, shutdown=None, slept_hours=tracked.hours_asleep(now), saved=tracked.money_saved(now))
-
-
-def with_delivered_warning(tracked: TrackedMachine, record: AgentRecord) -> TrackedMachine:
-    """The tracked state with the delivery of the warning, if the agent reports that it was shown."""
-    warned = tracked.warning
-    if warned is None or warned.delivered_at or warned.id not in record.shown:
-        return tracked
-    return replace(tracked, warning=replace(warned, delivered_at=record.shown[warned.id], undelivered=""))

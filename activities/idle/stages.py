@@ -1,0 +1,184 @@
+"""Later stages of sleep: what is known of the rest of an environment while its leading target sleeps.
+
+While nothing is due, only the records are read. Once a warning may be due, Azure, the heartbeats and the trail are asked
+about everything else in the environment as well: the recheck before a stop does the same.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from activities.idle.pools import pool_now
+from dormouse.clock import MINUTE, moment_text, parse_moment
+from dormouse.cloud.clients import Cloud
+from dormouse.cloud.inventory import Inventory
+from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
+from dormouse.environments.operations import EnvironmentRecord, OperationRecord
+from dormouse.environments.rest import LAST_OPERATIONS, SWEEP
+from dormouse.errors import CloudUnavailable, RefusedByAzure, UnreadableRecord
+from dormouse.idle.clusters.node_pool import POOL_ID
+from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
+from dormouse.idle.evidence import Evaluation, Evidence
+from dormouse.idle.sources.registry import source_of
+from dormouse.idle.stages.leading import companions_of
+from dormouse.idle.stages.rules import counts_to_stop, stop_due, stop_lead
+from dormouse.idle.stages.sleep import EnvironmentSleep
+from dormouse.idle.targets import target_key
+from dormouse.idle.tracking import TrackedMachine
+from dormouse.lifecycle import State
+from dormouse.records.environments import Records
+from dormouse.records.machines import MachineRecords
+from dormouse.resources.compute.machines import VirtualMachine, parts_of_machine_id
+from dormouse.resources.naming import name_of
+from dormouse.resources.plan import Resource
+
+AT_ONCE = 8
+NOT_READ = "{name} could not be read ({why})"
+NEVER_SEEN = "no sweep has seen {name} yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """Another target of an environment: since when nothing was asked of it, why it must stay, and what is unread."""
+
+    since: float = 0.0
+    why_not: str = ""
+    unread: str = ""
+
+
+async def with_sleep(
+    cases: Sequence[Evaluation], records: Mapping[str, EnvironmentRecord], rules: EvaluationRules, cloud: Cloud
+) -> list[Evaluation]:
+    """The evaluations, those that lead an environment that sleeps with what is known of the rest of it."""
+    at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def seen(case: Evaluation) -> Evaluation:
+        record = records.get(case.machine.environment)
+        if record is None or case.unreadable or not counts_to_stop(case):
+            return case
+        async with at_once:
+            return await sleep_of(case, record, rules, cloud)
+
+    return list(await asyncio.gather(*map(seen, cases)))
+
+
+async def sleep_of(case: Evaluation, record: EnvironmentRecord, rules: EvaluationRules, cloud: Cloud) -> Evaluation:
+    """The evaluation of a leading target that sleeps, with the rest of its environment."""
+    others = companions_of(case.machine, record.resources)
+    remembered = await asyncio.gather(*(_remembered(one, case.now, cloud) for one in others))
+    since = max([known.since for _, known in remembered], default=0.0)
+    if max(stop_due(case), since + case.stages.stop_after * MINUTE) - stop_lead(case) > case.now:
+        return replace(case, sleep=_together([known for _, known in remembered], since))
+    asked_at, unread = await _asked_at(record.name, cloud)
+    tracked = replace(case.tracked, sleep=case.tracked.sleep.asked(asked_at)) if asked_at else case.tracked
+    pairs = list(zip(others, (tracked for tracked, _ in remembered), strict=True))
+    found = await asyncio.gather(*(_seen(one, known, case, record, rules, cloud) for one, known in pairs))
+    sleep = _together([*(known for _, known in remembered), *found, Companion(unread=unread)], since)
+    return replace(case, tracked=tracked, sleep=sleep)
+
+
+def _together(found: Sequence[Companion], since: float) -> EnvironmentSleep:
+    why = next((one.why_not for one in found if one.why_not), "")
+    return EnvironmentSleep(since, why, tuple(dict.fromkeys(one.unread for one in found if one.unread)))
+
+
+async def _remembered(other: Resource, now: float, cloud: Cloud) -> tuple[TrackedMachine | None, Companion]:
+    """What sweeps remember of another target."""
+    name = name_of(other.id)
+    try:
+        tracked = await MachineRecords(cloud.tables).tracked(target_key(other.id))
+    except (UnreadableRecord, CloudUnavailable) as error:
+        return None, Companion(unread=str(error).rstrip("."))
+    if tracked is None:
+        return None, Companion(unread="" if other.superseded else NEVER_SEEN.format(name=name))
+    return tracked, Companion(tracked.sleep.asked_at, _kept(name, tracked, now))
+
+
+def _kept(name: str, tracked: TrackedMachine, now: float) -> str:
+    hold, lease = tracked.hold, tracked.lease
+    if hold is not None and hold.until > now:
+        return f"{name} is on hold by {hold.by} until {moment_text(hold.until)}"
+    return f"{name} has a lease until {moment_text(lease.until)}" if lease else ""
+
+
+async def _asked_at(environment: str, cloud: Cloud) -> tuple[float, str]:
+    """When someone last had an operation carried out on an environment (0.0: not lately), and why that is not known.
+
+    What sweeps did is no such thing. Whether it succeeded does not matter: a start that failed was wanted, too.
+    """
+    try:
+        found, _ = await Records(cloud.tables).operations(limit=LAST_OPERATIONS, environment=environment)
+    except CloudUnavailable as error:
+        return 0.0, f"its operations could not be read ({str(error).rstrip('.')})"
+    known = [one for one in found if isinstance(one, OperationRecord)]
+    unread = "" if len(known) == len(found) else "one of its operations cannot be read"
+    by_people = [one for one in known if not one.by.startswith(SWEEP)]
+    return max((parse_moment(one.ended_at or one.accepted_at) for one in by_people), default=0.0), unread
+
+
+async def _seen(
+    other: Resource,
+    tracked: TrackedMachine | None,
+    lead: Evaluation,
+    record: EnvironmentRecord,
+    rules: EvaluationRules,
+    cloud: Cloud,
+) -> Companion:
+    """What Azure and its agent show of another target now."""
+    name = name_of(other.id)
+    try:
+        if POOL_ID.fullmatch(other.id):
+            return await _pool(other, name, cloud)
+        return await _machine(other, name, tracked, lead, record, rules, cloud)
+    except (CloudUnavailable, RefusedByAzure, UnreadableRecord) as error:
+        return Companion(unread=NOT_READ.format(name=name, why=str(error).rstrip(".")))
+
+
+async def _pool(other: Resource, name: str, cloud: Cloud) -> Companion:
+    pool = await pool_now(other.id, cloud)
+    if pool is None or pool.state is State.STOPPED:
+        return Companion()
+    return Companion(why_not=f"the pool {name} is {pool.state}")
+
+
+async def _machine(
+    other: Resource,
+    name: str,
+    tracked: TrackedMachine | None,
+    lead: Evaluation,
+    record: EnvironmentRecord,
+    rules: EvaluationRules,
+    cloud: Cloud,
+) -> Companion:
+    """A VM with its metrics and its agent: whether it is in use, excluded, or held from inside."""
+    view = await Inventory(cloud).look(other.id)
+    if view.state is State.ABSENT:
+        return Companion(why_not="" if other.superseded else f"{name} does not exist")
+    subscription, group, called = parts_of_machine_id(other.id)
+    size = other.settings.get("size", "")
+    machine = VirtualMachine(other.id, called, subscription, group, record.region, size, view.state, tags=view.tags)
+    asked = Question(machine, lead.policy.window)
+    measured, heard = await asyncio.gather(
+        HostMetrics(cloud).of([asked] if view.state is State.RUNNING else [], lead.now),
+        MachineRecords(cloud.tables).heard(target_key(other.id)),
+    )
+    host = measured.get(other.id.lower(), HostEvidence())
+    case = evaluation_of(machine, record, tracked, rules, lead.now)
+    return _judged(name, with_evidence(case, Evidence(host.tracks, host.end, host.problem), heard, rules))
+
+
+def _judged(name: str, case: Evaluation) -> Companion:
+    hold, state = case.hold, case.machine.state
+    if case.hands_off:
+        return Companion(why_not=f"{name} is excluded: {case.hands_off.rstrip('.')}")
+    if hold is not None and hold.until > case.now:
+        return Companion(why_not=f"{name} is on hold by {hold.by} until {moment_text(hold.until)}")
+    if case.fault or case.unreadable:
+        return Companion(unread=f"{name}: {case.fault or case.unreadable}")
+    if state is State.STOPPED:
+        return Companion()
+    if state is not State.RUNNING:
+        return Companion(unread=f"{name} is {state}")
+    source = source_of(case.machine)
+    used, missing = list(source.uses(case)), source.missing(case)
+    return Companion(why_not=f"{name} is in use: {'; '.join(used[:3])}" if used else "", unread="; ".join(missing))
