@@ -36,6 +36,7 @@ from dormouse.resources.compute.machines import VirtualMachine
 # A slower read of one machine is given up for now, so that it does not delay the others.
 READ_SECONDS = 4.0
 LOCK_LOST = "Another operation now has the lock of the machine."
+LATER_STAGES = (ActionReason.STOP_AFTER, ActionReason.FORGET_AFTER)
 GONE = "The machine no longer exists."
 
 
@@ -151,7 +152,7 @@ async def read_again(
     If the whole environment is concerned, also the rest of it.
     """
     case = await _target_again(planned, outside, rules, cloud)
-    record = await _environment_of(planned, cloud) if planned.reason is ActionReason.STOP_AFTER else None
+    record = await _environment_of(planned, cloud) if planned.reason in LATER_STAGES else None
     return case if case is None or record is None else (await with_sleep([case], {record.name: record}, rules, cloud))[0]
 
 

@@ -22,7 +22,7 @@ from dormouse.idle.clusters.gpu_work import RunnerWork, SeenInCluster, waiting_w
 from dormouse.idle.clusters.node_pool import NodePool, absent_pool, cluster_above, pool_ids, pool_in
 from dormouse.idle.decision import NextAction
 from dormouse.idle.evidence import Evaluation
-from dormouse.idle.stages.rules import counts_to_stop
+from dormouse.idle.stages.stop import counts_to_stop
 from dormouse.lifecycle import State
 from dormouse.resources.kubernetes.clusters import API_VERSION
 from dormouse.resources.kubernetes.manifests import WATCH

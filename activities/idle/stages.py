@@ -20,9 +20,11 @@ from dormouse.idle.clusters.node_pool import POOL_ID
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.sources.registry import source_of
+from dormouse.idle.stages.forget import counts_to_forget, first_lead, forget_due
 from dormouse.idle.stages.leading import companions_of
-from dormouse.idle.stages.rules import counts_to_stop, stop_due, stop_lead
+from dormouse.idle.stages.losses import losses_of, snapshots_before
 from dormouse.idle.stages.sleep import EnvironmentSleep
+from dormouse.idle.stages.stop import counts_to_stop, stop_due, stop_lead
 from dormouse.idle.targets import target_key
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.lifecycle import State
@@ -32,7 +34,7 @@ from dormouse.resources.compute.machines import VirtualMachine, parts_of_machine
 from dormouse.resources.naming import name_of
 from dormouse.resources.plan import Resource
 
-AT_ONCE = 8
+AT_ONCE, MOST_NAMED = 8, 5
 NOT_READ = "{name} could not be read ({why})"
 NEVER_SEEN = "no sweep has seen {name} yet"
 
@@ -54,7 +56,7 @@ async def with_sleep(
 
     async def seen(case: Evaluation) -> Evaluation:
         record = records.get(case.machine.environment)
-        if record is None or case.unreadable or not counts_to_stop(case):
+        if record is None or case.unreadable or not (counts_to_stop(case) or counts_to_forget(case)):
             return case
         async with at_once:
             return await sleep_of(case, record, rules, cloud)
@@ -64,17 +66,39 @@ async def with_sleep(
 
 async def sleep_of(case: Evaluation, record: EnvironmentRecord, rules: EvaluationRules, cloud: Cloud) -> Evaluation:
     """The evaluation of a leading target that sleeps, with the rest of its environment."""
-    others = companions_of(case.machine, record.resources)
-    remembered = await asyncio.gather(*(_remembered(one, case.now, cloud) for one in others))
+    others, forgets = companions_of(case.machine, record.resources), counts_to_forget(case)
+    remembered = await asyncio.gather(*(_remembered(one, case.now, cloud, forgets=forgets) for one in others))
     since = max([known.since for _, known in remembered], default=0.0)
-    if max(stop_due(case), since + case.stages.stop_after * MINUTE) - stop_lead(case) > case.now:
+    if _warns_at(case, since) > case.now:
         return replace(case, sleep=_together([known for _, known in remembered], since))
     asked_at, unread = await _asked_at(record.name, cloud)
+    needed = Companion(why_not=await _needed_by_others(record.name, cloud) if forgets else "")
     tracked = replace(case.tracked, sleep=case.tracked.sleep.asked(asked_at)) if asked_at else case.tracked
     pairs = list(zip(others, (tracked for tracked, _ in remembered), strict=True))
     found = await asyncio.gather(*(_seen(one, known, case, record, rules, cloud) for one, known in pairs))
-    sleep = _together([*(known for _, known in remembered), *found, Companion(unread=unread)], since)
-    return replace(case, tracked=tracked, sleep=sleep)
+    sleep = _together([*(known for _, known in remembered), *found, needed, Companion(unread=unread)], since)
+    return replace(case, tracked=tracked, sleep=_with_losses(sleep, case, record, cloud) if forgets else sleep)
+
+
+def _warns_at(case: Evaluation, since: float) -> float:
+    """When a warning may be due first; `since` is when the rest of the environment was last asked for."""
+    if counts_to_forget(case):
+        return max(forget_due(case), since + case.stages.forget_after * MINUTE) - first_lead(case)
+    return max(stop_due(case), since + case.stages.stop_after * MINUTE) - stop_lead(case)
+
+
+def _with_losses(sleep: EnvironmentSleep, case: Evaluation, record: EnvironmentRecord, cloud: Cloud) -> EnvironmentSleep:
+    settings = cloud.settings
+    snapshots = snapshots_before(
+        record, case, subscription=settings.azure_subscription_id, deployment=settings.deployment_id
+    )
+    return replace(sleep, losses=losses_of(record.resources, snapshots), snapshots=snapshots)
+
+
+async def _needed_by_others(environment: str, cloud: Cloud) -> str:
+    """Which environments depend on this one, in a phrase; "" if none does."""
+    names = await Records(cloud.tables).dependents(environment)
+    return f"other environments depend on it: {', '.join(names[:MOST_NAMED])}" if names else ""
 
 
 def _together(found: Sequence[Companion], since: float) -> EnvironmentSleep:
@@ -82,7 +106,9 @@ def _together(found: Sequence[Companion], since: float) -> EnvironmentSleep:
     return EnvironmentSleep(since, why, tuple(dict.fromkeys(one.unread for one in found if one.unread)))
 
 
-async def _remembered(other: Resource, now: float, cloud: Cloud) -> tuple[TrackedMachine | None, Companion]:
+async def _remembered(
+    other: Resource, now: float, cloud: Cloud, *, forgets: bool
+) -> tuple[TrackedMachine | None, Companion]:
     """What sweeps remember of another target."""
     name = name_of(other.id)
     try:
@@ -91,7 +117,11 @@ async def _remembered(other: Resource, now: float, cloud: Cloud) -> tuple[Tracke
         return None, Companion(unread=str(error).rstrip("."))
     if tracked is None:
         return None, Companion(unread="" if other.superseded else NEVER_SEEN.format(name=name))
-    return tracked, Companion(tracked.sleep.asked_at, _kept(name, tracked, now))
+    sleep, kept = tracked.sleep, _kept(name, tracked, now)
+    if not forgets or (other.superseded and tracked.state is State.ABSENT):
+        return tracked, Companion(sleep.asked_at, kept)
+    awake = "" if sleep.dormant_since else f"{name} is not known to sleep"
+    return tracked, Companion(max(sleep.dormant_since, sleep.asked_at), kept or awake)
 
 
 def _kept(name: str, tracked: TrackedMachine, now: float) -> str:
@@ -128,15 +158,15 @@ async def _seen(
     name = name_of(other.id)
     try:
         if POOL_ID.fullmatch(other.id):
-            return await _pool(other, name, cloud)
+            return await _pool(other, name, cloud, forgets=counts_to_forget(lead))
         return await _machine(other, name, tracked, lead, record, rules, cloud)
     except (CloudUnavailable, RefusedByAzure, UnreadableRecord) as error:
         return Companion(unread=NOT_READ.format(name=name, why=str(error).rstrip(".")))
 
 
-async def _pool(other: Resource, name: str, cloud: Cloud) -> Companion:
+async def _pool(other: Resource, name: str, cloud: Cloud, *, forgets: bool) -> Companion:
     pool = await pool_now(other.id, cloud)
-    if pool is None or pool.state is State.STOPPED:
+    if pool is None or (pool.state is State.STOPPED and not (forgets and (pool.scales or pool.forced))):
         return Companion()
     return Companion(why_not=f"the pool {name} is {pool.state}")
 
@@ -164,10 +194,10 @@ async def _machine(
     )
     host = measured.get(other.id.lower(), HostEvidence())
     case = evaluation_of(machine, record, tracked, rules, lead.now)
-    return _judged(name, with_evidence(case, Evidence(host.tracks, host.end, host.problem), heard, rules))
+    return _judged(name, lead, with_evidence(case, Evidence(host.tracks, host.end, host.problem), heard, rules))
 
 
-def _judged(name: str, case: Evaluation) -> Companion:
+def _judged(name: str, lead: Evaluation, case: Evaluation) -> Companion:
     hold, state = case.hold, case.machine.state
     if case.hands_off:
         return Companion(why_not=f"{name} is excluded: {case.hands_off.rstrip('.')}")
@@ -179,6 +209,8 @@ def _judged(name: str, case: Evaluation) -> Companion:
         return Companion()
     if state is not State.RUNNING:
         return Companion(unread=f"{name} is {state}")
+    if counts_to_forget(lead):
+        return Companion(why_not=f"{name} runs")
     source = source_of(case.machine)
     used, missing = list(source.uses(case)), source.missing(case)
     return Companion(why_not=f"{name} is in use: {'; '.join(used[:3])}" if used else "", unread="; ".join(missing))

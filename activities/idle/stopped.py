@@ -1,4 +1,4 @@
-"""What sweeps remember of an environment that one of them has stopped as a whole."""
+"""What sweeps remember of an environment that one of them has stopped as a whole, or could not delete."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -8,8 +8,10 @@ from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import CloudUnavailable, UnreadableRecord
 from dormouse.idle.power_history import ended_interval
+from dormouse.idle.stages.sleep import FailedDeletion
 from dormouse.idle.sweep import PlannedAction
-from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_shutdown
+from dormouse.idle.targets import target_key
+from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, with_shutdown
 from dormouse.lifecycle import State
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
@@ -49,3 +51,13 @@ async def _note_stop(resource: Resource, record: EnvironmentRecord, now: float, 
     if interval:
         await keep_intervals([placed(interval, record.region, size, record, spot=spot)], cloud)
     await fleet.change_tracked(key, lambda tracked: with_shutdown(tracked or before, shutdown))
+
+
+async def note_failed_deletion(request: FailedDeletion, cloud: Cloud) -> str:
+    """Track that the deletion of an environment that sleeps on has failed, so that it is tried again after a pause."""
+    with suppress(UnreadableRecord):
+        fleet, key = MachineRecords(cloud.tables), target_key(request.machine)
+        known = await fleet.tracked(key)
+        if known is not None:
+            await fleet.change_tracked(key, lambda tracked: with_failure(tracked or known, request.at))
+    return request.machine

@@ -163,7 +163,9 @@ DriverVersion = Annotated[
     doc("The version of the NVIDIA driver; empty for the newest.", "17.5"),
 ]
 STOP_AFTER = (30, 30 * DAY_MINUTES)  # minutes
+FORGET_AFTER = (2 * DAY_MINUTES, 365 * DAY_MINUTES)
 StopAfter = Annotated[StoredMinutes, between(*STOP_AFTER)]
+ForgetAfter = Annotated[StoredMinutes, between(*FORGET_AFTER)]
 AdminName = Annotated[Username, doc("The name of the administrator account.", "azureuser")]
 LoginKey = Annotated[
     PublicKey | None,

@@ -8,7 +8,8 @@ from pydantic import AfterValidator, Field, field_validator
 
 from dormouse.blueprints.cluster_hosts import ObjectStore, QueueHost, Variable, host_misfits
 from dormouse.blueprints.fields import CALLER, AdminName, PrivateNetwork, Size, Source, StopAfter, WeeklyHours
-from dormouse.blueprints.spec import EnvironmentSpec, Image, MarketplaceImage, Part
+from dormouse.blueprints.sleeping import SleepingSpec
+from dormouse.blueprints.spec import Image, MarketplaceImage, Part
 from dormouse.errors import Fault
 from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.resources.kubernetes.images import ImageReference
@@ -98,10 +99,10 @@ class RunnerSpec(Part):
     replicas: Annotated[int, Field(ge=0, le=MOST_RUNNERS), doc("The number of runners.", 1)] = 1
 
 
-class RunnerClusterSpec(EnvironmentSpec):
+class RunnerClusterSpec(SleepingSpec):
     """GPU runners on a managed Kubernetes cluster, with its own registry, and a queue and an object store if asked for."""
 
-    changeable: ClassVar[frozenset[str]] = EnvironmentSpec.changeable | {
+    changeable: ClassVar[frozenset[str]] = SleepingSpec.changeable | {
         *("runner", "gpu", "system", "kubernetes_version", "allow_from", "idle", "schedule"),
         "stop_after",
     }
@@ -180,7 +181,7 @@ class RunnerClusterSpec(EnvironmentSpec):
 
     def misfits(self) -> Sequence[Fault]:
         """The faults of sizes, hosts and runners that do not fit together."""
-        return tuple(self._misfits())
+        return (*super().misfits(), *self._misfits())
 
     def warnings(self) -> Sequence[str]:
         """That nothing but a start wakes a stopped cluster."""

@@ -22,7 +22,7 @@ from dormouse.text.wording import words_of
 LONGEST_PART = 100  # of a pointer, in characters
 MOST_FAULTS = 100
 # The fields of specs that are durations, in minutes as they are stored.
-STAGES = ("stop_after",)
+STAGES = ("stop_after", "forget_after")
 
 
 def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller: str) -> EnvironmentSpec:

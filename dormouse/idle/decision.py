@@ -16,7 +16,8 @@ from dormouse.idle.jobs.waking import why_not_woken
 from dormouse.idle.policy import Action
 from dormouse.idle.schedules.schedule import due, next_transition
 from dormouse.idle.sources.registry import source_of
-from dormouse.idle.stages.rules import stop_sleeping_environment
+from dormouse.idle.stages.forget import forget_sleeping_environment
+from dormouse.idle.stages.stop import stop_sleeping_environment
 from dormouse.idle.tracking import ActionReason, LeaseAction
 from dormouse.idle.verdict import Verdict, VerdictKind, busy
 from dormouse.idle.warning import Decision as Decision
@@ -35,6 +36,7 @@ BLOCKED = {
     ActionReason.EVICTION: "Not started again after its eviction",
     ActionReason.JOBS: "Not started for a waiting job",
     ActionReason.STOP_AFTER: "Its environment is not stopped",
+    ActionReason.FORGET_AFTER: "Its environment is not deleted",
 }
 ACTING = frozenset({NextAction.STOP, NextAction.START, NextAction.DELETE, NextAction.STOP_ENVIRONMENT})
 NOTHING = Decision(NextAction.NOTHING)
@@ -132,7 +134,7 @@ def _follow_schedule(case: Evaluation, verdict: Verdict) -> Decision | None:
 
 def _restart_evicted(case: Evaluation, verdict: Verdict) -> Decision | None:
     restart = restart_of(case) if verdict.kind is VerdictKind.EVICTED else None
-    if restart is None:
+    if restart is None or (not restart.at and case.stages.forget_after):  # then it is like any other that sleeps
         return None
     step = NextAction.START if 0.0 < restart.at <= case.now else NextAction.NOTHING
     return Decision(step, restart.text, restart.at, ActionReason.EVICTION, due=restart.at)
@@ -180,6 +182,7 @@ RULES: tuple[Callable[[Evaluation, Verdict], Decision | None], ...] = (
     _restart_evicted,
     _wake_for_job,
     stop_sleeping_environment,
+    forget_sleeping_environment,
     _deallocate_billed,
     _stop_idle,
 )

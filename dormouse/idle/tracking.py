@@ -26,6 +26,7 @@ class ActionReason(StrEnum):
     EVICTION = "eviction"
     JOBS = "jobs"
     STOP_AFTER = "stop_after"
+    FORGET_AFTER = "forget_after"
 
 
 class LeaseAction(StrEnum):

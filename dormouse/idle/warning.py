@@ -15,12 +15,14 @@ CAUSES = {
     ActionReason.SCHEDULE: " by its schedule",
     ActionReason.LEASE: " because its lease ends",
     ActionReason.STOP_AFTER: ", because its GPU pool sleeps on",
+    ActionReason.FORGET_AFTER: ", because it sleeps on and no one starts it,",
 }
 CONDITIONS = {
     ActionReason.IDLE: " unless it is used or held",
     ActionReason.SCHEDULE: " unless it is held",
     ActionReason.LEASE: " unless the lease is extended or it is held",
     ActionReason.STOP_AFTER: " unless work comes or it is held. Nothing wakes a stopped cluster: it has to be started",
+    ActionReason.FORGET_AFTER: " unless it is started or held",
 }
 
 

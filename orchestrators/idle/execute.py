@@ -120,7 +120,7 @@ def _claim(context: Context, planned: Sequence[PlannedAction]) -> Orchestration[
 
 
 def _delete(context: Context, jobs: Sequence[Job]) -> Orchestration[None]:
-    """Start the deletion of environments whose lease has expired; each is a separate orchestration, not awaited here."""
+    """Start the deletion of environments whose lease has ended, or that sleep on; each is an orchestration of its own."""
     if jobs:
         name = delete_at_lease_end.__name__
         tasks = [

@@ -1,10 +1,11 @@
 """Which target of an environment leads it: decisions about the later stages of its sleep are made there. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.idle.stages.sleep import Stages, stop_after_of
+from dormouse.idle.stages.sleep import Stages, stages_in
 from dormouse.idle.targets import SleepTarget, target_ids
 from dormouse.resources.kubernetes.node_pools import NODE_POOL
 from dormouse.resources.plan import Resource
@@ -12,10 +13,10 @@ from dormouse.resources.plan import Resource
 
 def stages_of(spec: Mapping[str, Any], machine: SleepTarget, record: EnvironmentRecord | None) -> Stages:
     """The later stages that the stored spec of an environment asks for, and whether this target leads it."""
-    stop_after = stop_after_of(spec)
-    if record is None or not stop_after:
+    asked = stages_in(spec)
+    if record is None or not (asked.stop_after or asked.forget_after):
         return Stages()
-    return Stages(stop_after, leads=leader_of(record.resources).lower() == machine.id.lower())
+    return replace(asked, leads=leader_of(record.resources).lower() == machine.id.lower())
 
 
 def leader_of(resources: Sequence[Resource]) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dormouse.resources.compute.snapshots import Snapshots
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedStage:
@@ -21,11 +23,13 @@ class PlannedStage:
 class SleepRecord:
     """What sweeps remember about the sleep of a target whose spec asks for a later stage.
 
-    `asked_at` is when someone last asked for it (a hold, a lease, an operation), or when it was last seen in use.
+    `asked_at` is when someone last asked for it (a hold, a lease, an operation), or when it was last seen in use, and
+    `dormant_since` since when sweeps see that nothing of it computes.
     """
 
     asked_at: float = 0.0
     planned: PlannedStage | None = None
+    dormant_since: float = 0.0
 
     def asked(self, moment: float) -> "SleepRecord":
         """The record after someone asked for the target, or it was in use, until this moment."""
@@ -36,28 +40,46 @@ class SleepRecord:
 class Stages:
     """The later stages that a spec asks for, in minutes of sleep (0: never).
 
-    `leads`: this target stands for its environment, so that decisions about the whole of it are made here.
+    `snapshots`: before a deletion, snapshots of the disks are taken. `leads`: this target stands for its environment, so
+    that decisions about the whole of it are made here.
     """
 
     stop_after: int = 0
     leads: bool = False
+    forget_after: int = 0
+    snapshots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentSleep:
     """The sleep of an environment beyond its leading target: since when the rest of it is at rest, and no one asked for it.
 
-    `why_not` says in a phrase why it must stay as it is ("": nothing does), `unread` what could not be read about it.
+    `why_not` says in a phrase why it must stay as it is ("": nothing does), `unread` what could not be read about it. Before
+    a deletion, `losses` says what is lost with it, and `snapshots` are those that are taken first.
     """
 
     since: float = 0.0
     why_not: str = ""
     unread: tuple[str, ...] = ()
+    losses: str = ""
+    snapshots: Snapshots | None = None
 
 
-def stop_after_of(spec: Mapping[str, Any]) -> int:
-    """After how many minutes of sleep of its GPU pool the environment of a stored spec is stopped; 0: never."""
-    return _minutes(spec.get("stop_after"))
+@dataclass(frozen=True, slots=True)
+class FailedDeletion:
+    """Input of `note_failed_deletion`: the leading target of an environment, and when its deletion failed."""
+
+    machine: str
+    at: float
+
+
+def stages_in(spec: Mapping[str, Any]) -> Stages:
+    """The later stages that a stored spec asks for."""
+    return Stages(
+        _minutes(spec.get("stop_after")),
+        forget_after=_minutes(spec.get("forget_after")),
+        snapshots=spec.get("forget") == "snapshot",
+    )
 
 
 def _minutes(stored: object) -> int:

@@ -222,7 +222,7 @@ def test_a_second_stage_changes_in_place_is_shown_as_written_and_warns_that_noth
     assert (before.stop_after, after.stop_after, change_faults(before, after)) == (None, 480, [])
     shown = stored_spec(serialization.text_of(after))
     assert shown["stop_after"] == "8h"
-    assert read_spec("rc1", shown, caller_address="", caller="ann").stop_after == 480
+    assert read_spec("rc1", shown, caller_address="", caller="ann") == after
     assert stored_spec(serialization.text_of(before))["stop_after"] is None
     assert list(before.warnings()) == []
     (warning,) = after.warnings()

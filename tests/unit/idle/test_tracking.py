@@ -182,7 +182,8 @@ def test_a_lease_that_has_stopped_its_machine_is_removed() -> None:
 
 
 def test_what_is_stored_has_these_words_and_defaults() -> None:
-    assert set(ActionReason) == {"idle", "schedule", "lease", "stopped_billed", "eviction", "jobs", "stop_after"}
+    stages = {"stop_after", "forget_after"}
+    assert set(ActionReason) == {"idle", "schedule", "lease", "stopped_billed", "eviction", "jobs"} | stages
     assert set(LeaseAction) == {"stop", "delete"}
     assert Lease(NOW, LeaseAction.STOP, "alice").since == 0.0
     told = PendingWarning("w", ActionReason.IDLE, "text", NOW, NOW + 60)
@@ -195,7 +196,7 @@ def test_what_is_stored_has_these_words_and_defaults() -> None:
     assert (new.ran_since, new.eviction, new.evicted) == (0.0, None, None)
     assert (Eviction(NOW, NOW).count, Eviction(NOW, NOW).settled) == (1, False)
     assert (new.woken_for, new.job_ended_at, new.job_problem) == ((), 0.0, "")
-    assert new.sleep == SleepRecord(0.0, None)
+    assert new.sleep == SleepRecord(0.0, None, 0.0)
 
 
 def test_the_texts_of_a_warning_are_shortened_before_they_are_stored() -> None:

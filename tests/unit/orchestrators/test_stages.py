@@ -6,18 +6,24 @@ import pytest
 
 from activities.idle.complete import close_sweep_operation
 from activities.idle.execute import claim_machines
-from activities.idle.hand_over import recheck_environment_stop
+from activities.idle.hand_over import recheck_environment_stop, recheck_lease_end
+from activities.idle.stopped import note_failed_deletion
 from activities.notifications import send_notifications
 from activities.operations import poll_operation
+from activities.records import close_operation, list_dependents
 from activities.resources.generic import change_resource_power, observe_resource
 from dormouse import serialization
 from dormouse.environments.answers import Answer, Done, Refused
 from dormouse.environments.operations import PowerChange
 from dormouse.environments.results import OutcomeStatus, Refusal, RefusalReason, ResourceStatus
-from dormouse.idle.sweep import ActionClaim, ClaimBatch, ClaimResult, EnvironmentStop, PageRequest, SweepClosing
+from dormouse.idle.decision import NextAction
+from dormouse.idle.stages.sleep import FailedDeletion
+from dormouse.idle.sweep import ActionClaim, ClaimBatch, ClaimResult, EnvironmentStop, LeaseEnd, PageRequest, SweepClosing
+from dormouse.idle.tracking import ActionReason
 from dormouse.lifecycle import State, Verb
 from dormouse.notifications.notification import Delivery, Notification
 from dormouse.resources.plan import Resource
+from orchestrators.environments.delete import delete_at_lease_end
 from orchestrators.idle.execute import execute_actions
 from orchestrators.idle.stages import stop_whole_environment
 from tests.unit.durable import DurableContext
@@ -115,3 +121,39 @@ def test_a_sweep_begins_it_under_the_lock_of_the_environment() -> None:
     assert [(claim.planned.lock, claim.planned.verb) for claim in batch.claims] == [("rc1", Verb.STOP)]
     assert stop.closing.outcome.status is OutcomeStatus.SUCCEEDED
     assert serialization.decode(SweepClosing, serialization.encode(stop.closing)) == stop.closing
+
+
+class Deletion:
+    """A deletion of an environment that sleeps on, as far as its recheck and what depends on it let it come."""
+
+    def __init__(self, why: str, dependents: list[str], reason: ActionReason = ActionReason.FORGET_AFTER) -> None:
+        plan = replace(PLAN, action=NextAction.DELETE, reason=reason)
+        self.context = DurableContext(
+            {
+                recheck_lease_end: lambda _: why,
+                list_dependents: lambda _: dependents,
+                close_operation: lambda _: "",
+                note_failed_deletion: lambda _: "",
+                send_notifications: lambda _: Delivery(),
+            },
+            request=LeaseEnd(ActionClaim("rc1-delete-01M8J8WFS2VXEX4MSYZ4DDW3F4", plan, "page", 0.0)),
+        )
+        self.context.run(delete_at_lease_end(self.context))
+        (self.completion,) = self.context.requests(close_operation)
+
+    @property
+    def failures(self) -> list[FailedDeletion]:
+        return self.context.requests(note_failed_deletion)
+
+
+def test_a_deletion_that_is_no_longer_due_is_cancelled_without_a_word() -> None:
+    kept = Deletion("It is now on hold by ann.", [])
+    assert kept.completion.outcome.status is OutcomeStatus.CANCELLED
+    assert (kept.failures, kept.context.requests(send_notifications)) == ([], [])
+
+
+def test_a_deletion_that_is_refused_waits_before_it_is_tried_again_and_one_of_a_lease_is_as_before() -> None:
+    refused = Deletion("", ["ml2"])
+    assert refused.completion.outcome.status is OutcomeStatus.REFUSED
+    assert [one.machine for one in refused.failures] == [PLAN.machine.id]
+    assert Deletion("", ["ml2"], ActionReason.LEASE).failures == []

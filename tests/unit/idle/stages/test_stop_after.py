@@ -17,8 +17,9 @@ from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.idle.recheck import recheck
 from dormouse.idle.schedules.schedule import read_schedule
 from dormouse.idle.stages.leading import companions_of, leader_of, stages_of
-from dormouse.idle.stages.rules import STOP_LEAD, with_planned, with_use
-from dormouse.idle.stages.sleep import EnvironmentSleep, Stages, stop_after_of
+from dormouse.idle.stages.record import with_planned
+from dormouse.idle.stages.sleep import EnvironmentSleep, Stages, stages_in
+from dormouse.idle.stages.stop import STOP_LEAD, with_use
 from dormouse.idle.sweep import PlannedAction
 from dormouse.idle.tracking import ActionReason, Hold, Lease, LeaseAction, PendingWarning, TrackedMachine, with_observation
 from dormouse.idle.verdict import evaluate
@@ -259,4 +260,4 @@ def test_the_gpu_pool_of_the_present_spec_leads() -> None:
     assert stages_of({"stop_after": AFTER}, FORCED, record) == STAGES
     assert stages_of({"stop_after": AFTER}, machine(id=VM), record) == Stages(AFTER, leads=False)
     assert stages_of({"stop_after": AFTER}, FORCED, None) == stages_of({}, FORCED, record) == Stages()
-    assert [stop_after_of({"stop_after": value}) for value in (True, "2h", None, 5)] == [0, 0, 0, 5]
+    assert [stages_in({"stop_after": value}).stop_after for value in (True, "2h", None, 5)] == [0, 0, 0, 5]

@@ -1,4 +1,4 @@
-"""The decisions about something that sleeps on: when the whole environment is stopped. Pure."""
+"""The stop of a whole environment whose GPU pool sleeps on: when it is due, and what prevents it. Pure."""
 
 from dataclasses import replace
 
@@ -8,8 +8,7 @@ from dormouse.idle.evidence import Evaluation
 from dormouse.idle.policy import Action
 from dormouse.idle.schedules.schedule import is_on
 from dormouse.idle.sources.registry import source_of
-from dormouse.idle.stages.sleep import PlannedStage
-from dormouse.idle.tracking import ActionReason, TrackedMachine
+from dormouse.idle.tracking import ActionReason
 from dormouse.idle.verdict import Verdict
 from dormouse.idle.warning import Decision, NextAction, warn_then_act
 from dormouse.lifecycle import State
@@ -58,7 +57,7 @@ def stop_sleeping_environment(case: Evaluation, verdict: Verdict) -> Decision | 
     if sleep is None or not counts_to_stop(case) or case.nodes.work:
         return None
     name = case.machine.environment
-    if why := next(iter(case.nodes.others), "") or _own_reason(case) or sleep.why_not:
+    if why := next(iter(case.nodes.others), "") or own_reason(case) or sleep.why_not:
         return Decision(NextAction.NOTHING, STAYS.format(why=why))
     due = max(stop_due(case), sleep.since + case.stages.stop_after * MINUTE)
     words = STOPPED_TOGETHER.format(name=name)
@@ -66,7 +65,7 @@ def stop_sleeping_environment(case: Evaluation, verdict: Verdict) -> Decision | 
     return act or Decision(NextAction.NOTHING, AHEAD.format(name=name, at=moment_text(due)), due)
 
 
-def _own_reason(case: Evaluation) -> str:
+def own_reason(case: Evaluation) -> str:
     """Why the leading target itself keeps the environment as it is, in a phrase; "" if it does not."""
     lease = case.tracked.lease
     if case.schedule is not None and is_on(case.schedule, case.clock):
@@ -75,18 +74,10 @@ def _own_reason(case: Evaluation) -> str:
 
 
 def with_use(case: Evaluation) -> Evaluation:
-    """The evaluation of a target that remembers when it was last in use, if its spec asks for later stages."""
+    """The evaluation of a target that remembers when it was last in use, if its spec asks for a stop of everything."""
     if not case.stages.stop_after or case.unreadable:
         return case
     in_use = (
         case.nodes.work or case.nodes.others or (case.machine.state is State.RUNNING and source_of(case.machine).uses(case))
     )
     return replace(case, tracked=replace(case.tracked, sleep=case.tracked.sleep.asked(case.now))) if in_use else case
-
-
-def with_planned(case: Evaluation, decision: Decision) -> TrackedMachine:
-    """The tracked state of a target with what is planned for its environment, as callers see it."""
-    tracked, held = case.tracked, case.hold is not None and case.hold.until > case.now
-    stops = case.sleep is not None and counts_to_stop(case) and decision.reason in (ActionReason.STOP_AFTER, None)
-    planned = PlannedStage("stop", decision.at, decision.then) if stops and not held and decision.then else None
-    return tracked if tracked.sleep.planned == planned else replace(tracked, sleep=replace(tracked.sleep, planned=planned))
