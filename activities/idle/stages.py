@@ -72,7 +72,7 @@ async def sleep_of(case: Evaluation, record: EnvironmentRecord, rules: Evaluatio
     if _warns_at(case, since) > case.now:
         return replace(case, sleep=_together([known for _, known in remembered], since))
     asked_at, unread = await _asked_at(record.name, cloud)
-    needed = Companion(why_not=await _needed_by_others(record.name, cloud) if forgets else "")
+    needed = await _needed_by_others(record.name, cloud) if forgets else Companion()
     tracked = replace(case.tracked, sleep=case.tracked.sleep.asked(asked_at)) if asked_at else case.tracked
     pairs = list(zip(others, (tracked for tracked, _ in remembered), strict=True))
     found = await asyncio.gather(*(_seen(one, known, case, record, rules, cloud) for one, known in pairs))
@@ -95,10 +95,13 @@ def _with_losses(sleep: EnvironmentSleep, case: Evaluation, record: EnvironmentR
     return replace(sleep, losses=losses_of(record.resources, snapshots), snapshots=snapshots)
 
 
-async def _needed_by_others(environment: str, cloud: Cloud) -> str:
-    """Which environments depend on this one, in a phrase; "" if none does."""
-    names = await Records(cloud.tables).dependents(environment)
-    return f"other environments depend on it: {', '.join(names[:MOST_NAMED])}" if names else ""
+async def _needed_by_others(environment: str, cloud: Cloud) -> Companion:
+    """Which environments depend on this one."""
+    try:
+        names = await Records(cloud.tables).dependents(environment)
+    except (CloudUnavailable, UnreadableRecord) as error:
+        return Companion(unread=f"it is not known what depends on it ({str(error).rstrip('.')})")
+    return Companion(why_not=f"other environments depend on it: {', '.join(names[:MOST_NAMED])}" if names else "")
 
 
 def _together(found: Sequence[Companion], since: float) -> EnvironmentSleep:
@@ -143,7 +146,8 @@ async def _asked_at(environment: str, cloud: Cloud) -> tuple[float, str]:
     known = [one for one in found if isinstance(one, OperationRecord)]
     unread = "" if len(known) == len(found) else "one of its operations cannot be read"
     by_people = [one for one in known if not one.by.startswith(SWEEP)]
-    return max((parse_moment(one.ended_at or one.accepted_at) for one in by_people), default=0.0), unread
+    moments = [one.ended_at or one.accepted_at for one in by_people]
+    return max((parse_moment(moment) for moment in moments if moment), default=0.0), unread
 
 
 async def _seen(
