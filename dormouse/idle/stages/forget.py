@@ -51,9 +51,8 @@ def first_lead(case: Evaluation) -> float:
 
 def forget_sleeping_environment(case: Evaluation, verdict: Verdict) -> Decision | None:
     """The deletion of an environment that has slept for `forget_after`; None: it is not asked for, or not asleep."""
-    sleep, evicted = case.sleep, case.tracked.evicted
-    restarts = case.restarts_evicted and evicted is not None and not evicted.settled
-    if sleep is None or restarts or not counts_to_forget(case):
+    sleep = case.sleep
+    if sleep is None or not counts_to_forget(case):
         return None
     if why := own_reason(case) or sleep.why_not:
         return Decision(NextAction.NOTHING, STAYS.format(why=why))

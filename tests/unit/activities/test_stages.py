@@ -249,17 +249,28 @@ def test_a_stop_that_is_no_longer_due_is_none(story: Story, words: str) -> None:
     assert lock.operation == story.holder
 
 
-def test_after_the_stop_machines_count_as_stopped_by_a_sweep() -> None:
-    place = Story().place()
+def test_a_vm_that_was_stopped_before_is_not_one_that_a_sweep_has_stopped() -> None:
+    _, vm = noted(Story(tracked=replace(RUNS, state=State.STOPPED)))
+    assert vm is not None
+    assert (vm.shutdown, vm.state_since) == (None, RUNS.state_since)
 
-    async def noted() -> tuple[TrackedMachine | None, TrackedMachine | None]:
+
+def noted(story: Story) -> tuple[TrackedMachine | None, TrackedMachine | None]:
+    """What is remembered of the pool and of the VM after a stop of everything."""
+    place = story.place()
+
+    async def note() -> tuple[TrackedMachine | None, TrackedMachine | None]:
         await place.prepare()
         for _ in range(2):
             await note_environment_stop(planned_stop(), NOW, place)
         fleet = MachineRecords(place.tables)
         return await fleet.tracked(FORCED.key), await fleet.tracked(key_of(VM))
 
-    pool, vm = asyncio.run(noted())
+    return asyncio.run(note())
+
+
+def test_after_the_stop_machines_count_as_stopped_by_a_sweep() -> None:
+    pool, vm = noted(Story())
     assert pool is not None
     assert (pool.warning, pool.shutdown) == (None, DUE.shutdown)
     assert vm is not None
