@@ -94,7 +94,13 @@ def old(ground: Ground) -> Iterator[Old]:
         one.days_pass(2.5)
         one.sweep()
         one.days_pass(0.8)
+        one.azure.spoil(effect="refuse", path="/dormouse", kind="hooks.localhost", status=503)
         seen["before"], seen["nothing yet"] = len(one.told("warned")), one.sweep()
+        one.days_pass(3)
+        one.sweep()
+        seen["not reached"] = one.sweep()
+        one.azure.behave()
+        one.sweep()
         seen["last"] = one.told("warned")
         one.days_pass(0.9)
         seen["still there"] = one.sweep()
@@ -141,6 +147,12 @@ def test_a_day_before_there_is_a_second_warning_and_nothing_happens_within_that_
     assert len(old.seen["last"]) == old.seen["before"] + 1
     assert old.seen["still there"]["then"] == "delete"
     assert old.seen["still there"]["text"].startswith("A warning was sent. It will be deleted")
+
+
+def test_an_owner_who_is_not_reached_loses_nothing_however_late_it_is(old: Old) -> None:
+    planned = old.seen["not reached"]
+    assert planned["text"].startswith("Not deleted with everything in the environment old yet, because the warning was not")
+    assert "HTTP 503" in planned["text"]
 
 
 def test_then_it_is_deleted_like_any_other_and_people_are_told(old: Old) -> None:
