@@ -14,9 +14,11 @@ from dormouse.idle.holds import longest_hold
 from dormouse.idle.policy import IdlePolicy, read_policy, stored_policy
 from dormouse.idle.responsibility import Neighbours, Unassigned, text_of_unrecorded
 from dormouse.idle.schedules.schedule import Schedule, read_schedule
+from dormouse.idle.stages.leading import stages_of
 from dormouse.idle.tags import tag_faults
 from dormouse.idle.targets import SleepTarget, Target, target_ids
 from dormouse.idle.tracking import TrackedMachine, with_observation
+from dormouse.idle.warning import with_delivered_warning
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, machine_ids
 from dormouse.resources.graph import dependents
@@ -114,6 +116,7 @@ def evaluation_of(
         resizes_at_start=_resizes_at_start(spec),
         wakes_for_jobs=spec.get("wake_for_jobs") is True,
         keep_minutes=_keep_minutes(spec),
+        stages=stages_of(spec, machine, record),
     )
 
 
@@ -148,14 +151,6 @@ def with_evidence(case: Evaluation, outside: Evidence, record: AgentRecord | Non
         with_delivered_warning(case.tracked, record),
     )
     return replace(case, tracked=tracked, evidence=evidence, hold=hold)
-
-
-def with_delivered_warning(tracked: TrackedMachine, record: AgentRecord) -> TrackedMachine:
-    """The tracked state with the delivery of the warning, if the agent reports that it was shown."""
-    warned = tracked.warning
-    if warned is None or warned.delivered_at or warned.id not in record.shown:
-        return tracked
-    return replace(tracked, warning=replace(warned, delivered_at=record.shown[warned.id], undelivered=""))
 
 
 def _is_machine_of(record: EnvironmentRecord, machine: SleepTarget) -> bool:

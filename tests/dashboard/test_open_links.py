@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import axe_playwright_python
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response, Route, expect
 
 from local.sandbox import Ground
+from tests.dashboard.browser import REPORT_BREACHES, faults_of, overflows
 from tests.support import AzureSide, ControlPlane
 
-AXE = next(pathlib.Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text()
-RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 PICTURES = pathlib.Path(__file__).resolve().parents[2] / ".screenshots"
 NAME = "opened1"
 PHONE: dict[str, Any] = {
@@ -26,7 +24,6 @@ PHONE: dict[str, Any] = {
     "timezone_id": "Asia/Tokyo",
 }
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"}
-LISTEN = "window.csp=[];document.addEventListener('securitypolicyviolation',e=>csp.push([e.violatedDirective,e.blockedURI]))"
 
 
 @dataclass(slots=True)
@@ -72,13 +69,11 @@ class Visit:
 
     def looked_at(self, picture: str) -> None:
         """Take a picture; axe finds nothing, nothing is cut off, and no policy was violated."""
-        self.page.evaluate(AXE)
-        found = self.page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)["violations"]
-        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
-        assert not self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert faults_of(self.page) == []
+        assert not overflows(self.page)
         PICTURES.mkdir(exist_ok=True)
         self.page.screenshot(path=PICTURES / f"open-{picture}.png", full_page=True)
-        assert self.page.evaluate("csp") == []
+        assert self.page.evaluate("breaches") == []
 
     def closed(self) -> None:
         """Nothing went wrong behind the scenes, and nobody else was asked."""
@@ -86,16 +81,6 @@ class Visit:
         assert [text for text in self.said if not any(each in text for each in expected)] == []
         assert [request.url for request in self.asked if not request.url.startswith((self.api, "blob:", "data:"))] == []
         assert not any(self.key in request.url for request in self.asked)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Nothing but this machine resolves; --no-sandbox because CI runs as root.
-    resolver = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", resolver])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -130,10 +115,10 @@ def tab(browser: Browser, ground: Ground) -> Iterator[Tab]:
             context.set_extra_http_headers({"Authorization": f"Bearer {bearer}"})
         page = context.new_page()
         visit = Visit(page, ground.api, ground.key, expected=expected or set())
-        page.on("request", lambda request: visit.asked.append(request))
+        page.on("request", lambda request: visit.asked.append(request))  # noqa: PLW0108 - playwright marks the function
         page.on("console", lambda said: visit.said.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: visit.said.append(str(error)))
-        page.add_init_script(LISTEN)
+        page.add_init_script(REPORT_BREACHES)
         page.clock.install()
         visits.append((context, visit))
         return visit
@@ -165,7 +150,11 @@ def test_following_a_link_starts_nothing(ground: Ground, asleep: ControlPlane, t
     before = last_operation(asleep)["id"]
     with ground.client() as client:
         for method in ("GET", "HEAD", "OPTIONS"):
-            for path in (f"/open/{NAME}", f"/open/{NAME}?start=true&next=https://evil.example", f"/environments/{NAME}/opening"):
+            for path in (
+                f"/open/{NAME}",
+                f"/open/{NAME}?start=true&next=https://evil.example",
+                f"/environments/{NAME}/opening",
+            ):
                 assert client.request(method, path).status_code < 500
         assert client.get(f"/environments/{NAME}/open").status_code in (404, 405)
     visit = tab(DESK)
@@ -291,8 +280,7 @@ def test_what_is_unknown_and_what_is_forbidden_look_alike(asleep: ControlPlane, 
 
 
 def test_a_start_that_azure_refuses_says_why_and_what_to_do(asleep: ControlPlane, azure: AzureSide, tab: Tab) -> None:
-    size = asleep.get(NAME)["resources"][0]["size"]
-    azure.exhaust("polandcentral", size)
+    azure.spoil(method="POST", path=f"vm-{NAME}/start", status=409, code="AllocationFailed", times=20)
     try:
         visit = tab(DESK)
         visit.open()
@@ -300,7 +288,7 @@ def test_a_start_that_azure_refuses_says_why_and_what_to_do(asleep: ControlPlane
         visit.page.get_by_role("button", name=f"Start {NAME}").click()
         visit.wait(lambda: visit.page.get_by_role("heading", name="The last start ended: failed").is_visible())
     finally:
-        azure.refill()
+        azure.behave()
     expect(visit.phase).to_contain_text("is asleep")
     refusal = visit.page.get_by_role("region", name="The last start ended")
     expect(refusal.get_by_role("listitem").first).to_contain_text(re.compile("capacity", re.IGNORECASE))

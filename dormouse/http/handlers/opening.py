@@ -16,7 +16,7 @@ FILES, FILES_BELOW_A_SLASH = "../dashboard", "../../dashboard"
 async def get_open_page(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """The page of an open link, a page for people: the same for every name, whether or not there is such an environment."""
     files = FILES_BELOW_A_SLASH if urlsplit(req.url).path.endswith("/") else FILES
-    return page(req, "open.html", files, context.dependencies.settings)
+    return page(req, "open.html", files, context.dependencies)
 
 
 async def get_opening(req: func.HttpRequest, context: Context) -> func.HttpResponse:

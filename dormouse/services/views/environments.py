@@ -20,7 +20,7 @@ from dormouse.services.costs.environment_costs import Memory, costs_of
 from dormouse.services.costs.pricing import price_of
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.costs import EnvironmentCosts
-from dormouse.services.views.machines import CurrentHold, CurrentLease
+from dormouse.services.views.machines import CurrentHold, CurrentLease, PlannedStageView
 from dormouse.services.views.money import ASLEEP, BY_USE, UNPRICED, Money
 from dormouse.services.views.placements import PlacementView
 from dormouse.services.views.resources import DROPPED, EndpointView, ResourceView, SecretView
@@ -100,6 +100,10 @@ class EnvironmentView:
     ] = None
     may: Annotated[tuple[str, ...], MAY] = ()
     next: Annotated[tuple[UpcomingStep, ...], NEXT] = ()
+    planned: Annotated[
+        PlannedStageView | None,
+        doc("What sweeps will do with it because it sleeps on; null if its spec asks for nothing, or it is awake.", None),
+    ] = None
 
 
 @schema("EnvironmentList")
@@ -169,6 +173,7 @@ async def environment_view_of(
             dependencies.now(),
             dependencies.settings,
         ),
+        planned=PlannedStageView.of(memory.planned),
     )
 
 

@@ -12,7 +12,7 @@ from dormouse.services.views.money import Money
 from dormouse.services.views.operations import OperationView
 from dormouse.services.views.resources import SSH, EndpointView
 from dormouse.services.views.schema import HOLD, LEASE, NOON, Moment, schema
-from dormouse.services.views.upcoming import NEXT, NextStep
+from dormouse.services.views.upcoming import NEXT, UpcomingStep
 from dormouse.text.doc import doc
 
 TITLES = {
@@ -113,6 +113,6 @@ class OpeningView:
     ways_in: Annotated[tuple[WayInView, ...], doc("The ways in; empty unless it runs.", [])]
     hold: Annotated[CurrentHold | None, doc("The hold that keeps its machines running; null if there is none.", HOLD)]
     lease: Annotated[CurrentLease | None, doc("When it will be stopped or deleted; null if there is no lease.", LEASE)]
-    next: Annotated[tuple[NextStep, ...], NEXT]
+    next: Annotated[tuple[UpcomingStep, ...], NEXT]
     problem: Annotated[str | None, doc("What is wrong with it; null if nothing is known to be.", None)]
     observed_at: Annotated[Moment, doc("When Azure was asked.", NOON)]
