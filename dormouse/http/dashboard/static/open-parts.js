@@ -68,9 +68,13 @@ export function drawRefusal(opening) {
   if (!ended && !hindered) return;
   element("refusal-title").textContent = hindered ? "Why it cannot be started" : `The last ${ended.verb} ended: ${ended.outcome}`;
   element("refusal-reason").textContent = hindered?.detail ?? ended.reason ?? "";
-  const tried = (ended?.attempts ?? []).map((one) => `Tried before: ${[one.size, one.region].filter(Boolean).join(" in ")}.`);
-  const refused = (ended?.refusals ?? []).map((one) => [one.detail, one.advice].filter(Boolean).join(" "));
-  element("refusal-list").replaceChildren(...[...refused, ...tried].map((text) => made("li", text)));
+  const tried = (ended?.attempts ?? []).map((one) => made("li", `Tried: ${[one.size, one.region].filter(Boolean).join(" in ")}.`));
+  const quotas = (ended?.refusals ?? []).filter((one) => one.quota).map(({ quota }) => {
+    const line = made("li", `The quota is ${quota.limit ?? "unknown"}; ${quota.new_limit ?? "more"} would suffice. `);
+    line.append(...linked(quota.link, "Ask for more in the Azure portal"));
+    return line;
+  });
+  element("refusal-list").replaceChildren(...quotas, ...tried);
 }
 
 export function drawWays(opening) {
@@ -85,15 +89,12 @@ export function drawWays(opening) {
 function way(one) {
   const row = made("li", "");
   row.append(made("strong", one.title), one.ready ? "" : " (not checked since it booted)", document.createElement("br"));
-  const page = address(one.url);
   const actions = made("p", "");
   actions.className = "row";
-  if (page) {
-    const link = made("a", `Open ${one.title}`);
-    link.href = page;
-    link.rel = "noopener noreferrer";
-    link.className = one.ready ? "button main" : "button";
-    actions.append(link);
+  const links = linked(one.url, `Open ${one.title}`);
+  if (links.length) {
+    links[0].className = one.ready ? "button main" : "button";
+    actions.append(...links);
   } else {
     row.append(made("code", one.command));
     if (one.kind === "rdp") actions.append(button("Download .rdp file", () => download(one)));
@@ -109,14 +110,13 @@ function way(one) {
   return row;
 }
 
-// The address of a page that the API named, or "": nothing but https is followed.
-function address(url) {
-  try {
-    const parsed = new URL(url);
-    return parsed.protocol === "https:" ? parsed.href : "";
-  } catch {
-    return "";
-  }
+// A link to a page that the API named, or nothing: only https is followed.
+function linked(url, text) {
+  if (!URL.canParse(url ?? "") || new URL(url).protocol !== "https:") return [];
+  const link = made("a", text);
+  link.href = new URL(url).href;
+  link.rel = "noopener noreferrer";
+  return [link];
 }
 
 // https://learn.microsoft.com/azure/virtual-desktop/rdp-properties

@@ -76,8 +76,9 @@ function again(seconds) {
 
 function draw() {
   const { phase } = opening;
-  const failed = phase === "asleep" && opening.operation?.outcome;
-  say(opening.text, { good: phase === "ready", bad: phase === "unhealthy" || phase === "unavailable" || Boolean(failed) });
+  const checked = opening.operation?.outcome === null && opening.operation.steps.some(isChecking);
+  const text = checked ? `${opening.name} runs; its health checks have not all passed yet.` : opening.text;
+  say(text, { good: phase === "ready", bad: phase === "unhealthy" || phase === "unavailable" });
   document.title = `${opening.name}: ${phase} - Dormouse`;
   show("sign-in", false);
   show("forget", true);
@@ -88,6 +89,10 @@ function draw() {
   drawRefusal(opening);
   drawWays(opening);
   drawStart(takeWish());
+}
+
+function isChecking(step) {
+  return step.name === "health" && step.state === "running";
 }
 
 function drawStart(wished) {
