@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from activities.idle.clusters import read_clusters, with_node_evidence
 from activities.idle.evaluate import Known, case_of, evaluated, rules_of, store_page
+from activities.idle.outside import ask_activity
 from activities.idle.pools import read_pools, with_pool_evidence
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import EnvironmentRecord
@@ -16,7 +17,7 @@ from dormouse.errors import UnreadableRecord
 from dormouse.idle.clusters.gpu_work import with_watch
 from dormouse.idle.clusters.ml_cluster import ComputeCluster
 from dormouse.idle.clusters.node_pool import NodePool
-from dormouse.idle.evaluation import with_evidence
+from dormouse.idle.evaluation import with_answer, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.report import SweepSummary
 from dormouse.idle.sources.compute_clusters import with_free_since
@@ -64,7 +65,9 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     cases += map(with_free_since, measured)
     of_pools = _cases(pools.found, pools.problems, known, request.now)
     cases += map(with_watch, await with_pool_evidence(of_pools, environments.readable, cloud))
-    stored = await store_page(request, [evaluated(case) for case in cases], known, set(), cloud)
+    activity = await ask_activity([case.machine for case in cases], cloud)
+    found = [evaluated(with_answer(case, activity)) for case in cases]
+    stored = await store_page(request, found, known, set(), cloud)
     return replace(stored, summary=replace(stored.summary, agents=agents))
 
 

@@ -8,6 +8,7 @@ from dormouse.clock import MINUTE, minutes_text
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.heartbeats.signals import GPU, HOST, INSIDE, Signal, Values
 from dormouse.idle.jobs.waiting import WaitingJob
+from dormouse.idle.outside.answers import ServiceAnswer
 from dormouse.idle.policy import OFF, Action, IdlePolicy
 from dormouse.idle.schedules.schedule import Schedule
 from dormouse.idle.targets import SleepTarget
@@ -90,7 +91,7 @@ class Evaluation:
     which machines of its environment need it and are not stopped. `restarts_evicted`: its spec has it started again after
     an eviction, and `resizes_at_start`: it may get another size if Azure has no capacity to start it. `job` is a job that
     waits for its agent, `wakes_for_jobs` whether such a job may start it, and `keep_minutes` how long it stays after its
-    last one.
+    last one. `activity` is what an activity service says of it.
     """
 
     machine: SleepTarget
@@ -109,6 +110,7 @@ class Evaluation:
     job: WaitingJob | None = None
     wakes_for_jobs: bool = False
     keep_minutes: int = 0
+    activity: ServiceAnswer = field(default_factory=ServiceAnswer)
 
     @property
     def hands_off(self) -> str:
