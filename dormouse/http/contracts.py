@@ -47,8 +47,10 @@ from dormouse.http.parameters import (
 from dormouse.http.route import CSV, FOLLOWED, FORM, HTML, Contract, Reply, begun, followed, ok
 from dormouse.idle.heartbeats.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
+from dormouse.idle.outside.requests import ActivityRequest, SignedActivityRequest
 from dormouse.services.changes.promotions import PromotionRequest
 from dormouse.services.changes.resizing import ResizeRequest
+from dormouse.services.views.activity import ActivityResult
 from dormouse.services.views.blueprints import BlueprintList, BlueprintView, Health
 from dormouse.services.views.environments import EnvironmentList, EnvironmentView
 from dormouse.services.views.heartbeats import HeartbeatAnswer
@@ -92,6 +94,13 @@ LIST_MACHINES = Contract(ok(MachineList), (*PAGED, VERDICT))
 IDLE_REPORT = Contract((*ok(IdleReport), Reply(200, None, CSV)), (*PAGED, FORMAT))
 HOLD_MACHINE = Contract(ok(HoldView), (DRY_RUN,), body=MachineHold, raises=MACHINE_ERRORS)
 EXTEND_MACHINE = Contract(ok(LeaseView), (DRY_RUN,), body=MachineLease, raises=MACHINE_ERRORS)
+REPORT_ACTIVITY = Contract(ok(ActivityResult), (DRY_RUN,), body=ActivityRequest, raises=(MachineNotFound, ConcurrentChange))
+SIGNED_ACTIVITY = Contract(
+    ok(ActivityResult),
+    body=SignedActivityRequest,
+    raises=(*SIGNATURE_ERRORS, MachineNotFound, ConcurrentChange, TooManyRequests),
+    auth_header=GENERIC,
+)
 ADOPT = Contract(begun(AdoptionPreview), (DRY_RUN,), body=AdoptRequest, raises=(*MACHINE_ERRORS, CommandNotPossible))
 RELEASE = Contract(begun(AdoptionPreview), (DRY_RUN,), body=ReleaseRequest, raises=(*MACHINE_ERRORS, CommandNotPossible))
 

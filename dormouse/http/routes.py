@@ -3,6 +3,7 @@
 from dormouse.chatops import endpoints
 from dormouse.http import contracts
 from dormouse.http.handlers import (
+    activity,
     adoption,
     blueprints,
     environments,
@@ -37,6 +38,8 @@ ROUTES = (
     Route("GET", "machines/idle-report", machines.idle_report, use.SHOW_MACHINES, contracts.IDLE_REPORT),
     Route("POST", "machines/hold", machines.hold_machine, use.KEEP_MACHINE, contracts.HOLD_MACHINE),
     Route("POST", "machines/extend", machines.extend_machine, use.KEEP_MACHINE, contracts.EXTEND_MACHINE),
+    Route("POST", "machines/activity", activity.report_activity, use.REPORT_ACTIVITY, contracts.REPORT_ACTIVITY),
+    Route("POST", "machines/activity/signed", activity.signed_activity, use.PUBLIC, contracts.SIGNED_ACTIVITY),
     Route("POST", "machines/adopt", adoption.adopt, use.ADOPT_MACHINE, contracts.ADOPT),
     Route("POST", "machines/release", adoption.release, use.ADOPT_MACHINE, contracts.RELEASE),
     Route("POST", "sweeps", sweeps.post_sweep, use.RUN_SWEEP, contracts.RUN_SWEEP),
