@@ -58,6 +58,7 @@ CHAT_USERS = (
 )
 
 
+BELOW = f"/subscriptions/{SUBSCRIPTION}/resourceGroups"
 NOTHING_ELSE: Mapping[str, str] = {}
 
 
@@ -189,7 +190,7 @@ class Ground:
             "NOTIFY_WEBHOOK_SECRET": NOTIFY_SECRET,
             "NOTIFY_HOSTS": HOOKS,
             "NOTIFY_PRIVATE_HOSTS": f"{HOOKS}, {ACTIVITY}",
-            "ACTIVITY_URL": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{activity.GROUP}={self._url(ACTIVITY)}/busy",
+            "ACTIVITY_URL": ", ".join(f"{BELOW}/{group}={self._url(ACTIVITY)}/busy" for group in activity.GROUPS),
             "ACTIVITY_URL_SECRET": ACTIVITY_SECRET,
             "ACTIVITY_REPORT_SECRET": REPORT_SECRET,
             "SLACK_HOOKS_URL": self._url(HOOKS),

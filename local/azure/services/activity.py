@@ -15,8 +15,8 @@ from local.azure.core.responses import Answer, not_simulated
 from local.azure.core.world import World
 
 SECRET = "local-activity-secret"  # noqa: S105 - it protects only what runs on this computer
-# The resource group whose machines the app asks about.
-GROUP = "observed"
+# Whose machines the app asks about: a resource group, and that of an environment.
+GROUP, GROUPS = "observed", ("observed", "rg-dormouse-observed")
 STATEMENTS, WHOLE, OLDEST = "activity statements", "activity answer", 300.0
 
 
