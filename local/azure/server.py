@@ -50,7 +50,7 @@ HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION = (
     "login.localhost",
     "simulation.localhost",
 )
-ACTIVITY = "activity.localhost"  # an organisation's activity service
+ACTIVITY = activity.HOST
 DIRECTORY = "graph.localhost"  # Microsoft Graph, which is not simulated: clients of it get a 501
 DEVOPS = "devops.localhost"
 CLUSTERS = credentials.HOST  # the API servers of all clusters, each below a path of its own

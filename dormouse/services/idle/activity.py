@@ -49,7 +49,7 @@ class Said:
 
 
 @dataclass(slots=True)
-class Outcome:
+class Recording:
     """What came of writing down reports: results by key, unknown machines, and the keys of concurrent changes."""
 
     found: dict[str, ReportResult] = field(default_factory=dict)
@@ -82,10 +82,10 @@ async def report_activity(
     left, unknown = await _resolved(asked, reporter, context.dependencies)
     found: dict[str, ReportResult] = {}
     for _ in range(TRIES):
-        outcome = await _record(left, reporter, at, context.dependencies, dry_run=dry_run)
-        found |= outcome.found
-        unknown += outcome.unknown
-        left = {key: left[key] for key in outcome.conflicts}
+        recording = await _record(left, reporter, at, context.dependencies, dry_run=dry_run)
+        found |= recording.found
+        unknown += recording.unknown
+        left = {key: left[key] for key in recording.conflicts}
         if not left:
             break
     else:
@@ -129,19 +129,19 @@ async def _environments(
     return {record.name: record for record in found if record is not None}
 
 
-async def _record(said: Reports, reporter: Reporter, at: float, dependencies: Dependencies, *, dry_run: bool) -> Outcome:
+async def _record(said: Reports, reporter: Reporter, at: float, dependencies: Dependencies, *, dry_run: bool) -> Recording:
     """Write down what was said, as far as no other change comes between."""
     stored, now = await _stored(said, dependencies.machines), dependencies.now()
     ends = now + dependencies.settings.longest_activity.total_seconds()
-    outcome = Outcome()
+    recording = Recording()
     changed: dict[str, tuple[TrackedMachine, str]] = {}
     for key, one in said.items():
         if key in stored.unreadable:
-            outcome.found[key] = ReportResult(one.machine, "unreadable", None, shortened=False)
+            recording.found[key] = ReportResult(one.machine, "unreadable", None, shortened=False)
             continue
         known = stored.readable.get(key)
         if known is None and not one.new:
-            outcome.unknown.append(one.machine)
+            recording.unknown.append(one.machine)
             continue
         tracked = known.tracked if known else TrackedMachine(one.machine, now, State.UNKNOWN, now)
         report = ActivityReport(reporter.key, reporter.name, min(one.until, ends), one.reason, at)
@@ -149,12 +149,12 @@ async def _record(said: Reports, reporter: Reporter, at: float, dependencies: De
         own = next((each for each in after.reports if each.reporter == reporter.key), report)
         news = own == report and report not in tracked.reports
         status: Status = ("recorded" if report.until else "withdrawn") if news else "unchanged"
-        outcome.found[key] = ReportResult(tracked.id, status, moment(own.until), shortened=one.until > ends)
+        recording.found[key] = ReportResult(tracked.id, status, moment(own.until), shortened=one.until > ends)
         if news:
             changed[key] = (after, known.etag if known else "")
     if changed and not dry_run:
-        outcome.conflicts |= await dependencies.machines.write_tracked(changed)
-    return outcome
+        recording.conflicts |= await dependencies.machines.write_tracked(changed)
+    return recording
 
 
 async def _stored(keys: Iterable[str], machines: MachineRecords) -> Documents[StoredMachine]:

@@ -12,12 +12,21 @@ from typing import Any
 
 from local.azure.core.requests import Request
 from local.azure.core.responses import Answer, not_simulated
-from local.azure.core.world import World
+from local.azure.core.world import SUBSCRIPTION, World
 
-SECRET = "local-activity-secret"  # noqa: S105 - it protects only what runs on this computer
+HOST = "activity.localhost"
+# These protect only what runs on this computer.
+SECRET, REPORT_SECRET = "local-activity-secret", "local-report-secret"
 # Whose machines the app asks about: a resource group, and that of an environment.
 GROUP, GROUPS = "observed", ("observed", "rg-dormouse-observed")
 STATEMENTS, WHOLE, OLDEST = "activity statements", "activity answer", 300.0
+
+
+def app_settings(url: str) -> dict[str, str]:
+    """The settings by which the app asks this service, and takes activity reports."""
+    below = f"/subscriptions/{SUBSCRIPTION}/resourceGroups"
+    services = ", ".join(f"{below}/{group}={url}/busy" for group in GROUPS)
+    return {"ACTIVITY_URL": services, "ACTIVITY_URL_SECRET": SECRET, "ACTIVITY_REPORT_SECRET": REPORT_SECRET}
 
 
 def answer(world: World, request: Request) -> Answer:

@@ -8,7 +8,7 @@ import pytest
 
 from dormouse.access.signatures import hub_signature
 from dormouse.clock import DAY, MINUTE, parse_moment, rfc3339
-from local.sandbox import REPORT_SECRET
+from local.azure.services.activity import REPORT_SECRET
 from tests.fleet import FleetSide, machine, sweep_ended
 from tests.support import until
 
