@@ -17,8 +17,8 @@ from local.azure.core.world import SUBSCRIPTION, World
 HOST = "activity.localhost"
 # These protect only what runs on this computer.
 SECRET, REPORT_SECRET = "local-activity-secret", "local-report-secret"
-# Whose machines the app asks about: a resource group, and that of an environment.
-GROUP, GROUPS = "observed", ("observed", "rg-dormouse-observed")
+# Whose machines the app asks about: a resource group, that of an environment, and that of a hazard.
+GROUP, GROUPS = "observed", ("observed", "rg-dormouse-observed", "activity-service-silent")
 STATEMENTS, WHOLE, OLDEST = "activity statements", "activity answer", 300.0
 
 
