@@ -120,6 +120,20 @@ def test_late_and_endless_answers_are_none(handle: Handle, words: str, caplog: p
     assert SECRET not in caplog.text
 
 
+def test_a_redirect_is_not_followed() -> None:
+    seen: list[Any] = []
+
+    async def elsewhere(request: web.BaseRequest) -> web.StreamResponse:
+        seen.append(request)
+        if len(seen) == 1:
+            return web.Response(status=307, headers={"Location": str(request.url)})
+        return await not_busy(request)
+
+    found, questions = asked(fleet(1), elsewhere)
+    assert {one.unknown for one in found.values()} == {"the activity service 127.0.0.1 answered HTTP 307"}
+    assert len(questions) == 1
+
+
 def test_a_failed_call_affects_only_its_own_machines() -> None:
     calls: list[Any] = []
 

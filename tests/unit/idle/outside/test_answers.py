@@ -43,6 +43,21 @@ def test_of_contradictory_statements_not_busy_never_counts(other: dict[str, Any]
     assert read(UNKNOWN, BUSY).until
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {**NOT_BUSY, "busy_until": BUSY["busy_until"]},
+        {**BUSY, "state": "idle"},
+        {**BUSY, "state": None},
+        {**BUSY, "busy_until": "2027-01-15T09:00:00"},
+        {**BUSY, "busy_until": rfc3339(NOW)},
+    ],
+)
+def test_a_statement_that_contradicts_itself_is_neither_busy_nor_not_busy(statement: dict[str, Any]) -> None:
+    answer = read(statement)
+    assert (bool(answer.unknown), answer.until, answer.failed) == (True, 0.0, True)
+
+
 @given(
     st.fixed_dictionaries(
         {},
