@@ -71,7 +71,8 @@ PUT    /images                 {"image", "exists": false}: a registry outside Az
 PUT    /peers                  {"address", "answer"}: what containers read from an address (host:port); null: nothing answers there
 PUT    /activity               {"id", "state"?, "busy_until"?, "reason"?}: what https://activity.localhost says of a machine from now on; without a
                                state, it leaves the machine out. {"text", "status"?, "location"?}: its whole answer, "ID" being that of the question
-DELETE /activity               it answers every question in full again, and says of every machine that it is not busy
+DELETE /activity               it answers every question in full again, says of every machine that it is not busy, and forgets the questions
+GET    /activity               the machines of each question that it was asked, in no particular order
 PUT    /metrics/without        {"id"}: Azure Monitor omits this machine from its responses
 """
 

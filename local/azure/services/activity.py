@@ -19,7 +19,7 @@ HOST = "activity.localhost"
 SECRET, REPORT_SECRET = "local-activity-secret", "local-report-secret"
 # Whose machines the app asks about: a resource group, that of an environment, and that of a hazard.
 GROUP, GROUPS = "observed", ("observed", "rg-dormouse-observed", "activity-service-silent")
-STATEMENTS, WHOLE, OLDEST = "activity statements", "activity answer", 300.0
+STATEMENTS, QUESTIONS, WHOLE, OLDEST = "activity statements", "activity questions", "activity answer", 300.0
 
 
 def app_settings(url: str) -> dict[str, str]:
@@ -40,7 +40,7 @@ def answer(world: World, request: Request) -> Answer:
     question = json.loads(request.body)
     if abs(world.seconds() - datetime.fromisoformat(question["at"]).timestamp()) > OLDEST:
         return Answer(401, {"error": "the question is old"})
-    world.messages.append({"path": "/busy", "headers": {}, "body": {**question, "machine": ""}, "at": world.text()})
+    world.store.put(QUESTIONS, question["id"], {"machines": question["machines"]})
     whole = world.store.get("facts", WHOLE)
     if whole:
         text = str(whole["text"]).replace("ID", question["id"])
@@ -70,12 +70,18 @@ def _state(world: World, request: Request) -> Answer:
 
 def _forget(world: World, _: Request) -> Answer:
     world.store.delete("facts", WHOLE)
-    for machine, _statement in world.store.items(STATEMENTS):
-        world.store.delete(STATEMENTS, machine)
+    for kind in (STATEMENTS, QUESTIONS):
+        for key, _document in list(world.store.items(kind)):
+            world.store.delete(kind, key)
     return Answer(204)
+
+
+def _asked(world: World, _: Request) -> Answer:
+    return Answer(200, {"value": [question for _, question in world.store.items(QUESTIONS)]})
 
 
 HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     ("PUT", "activity"): _state,
+    ("GET", "activity"): _asked,
     ("DELETE", "activity"): _forget,
 }

@@ -33,8 +33,7 @@ def says(fleet: FleetSide, name: str, hours: float | None = None, **statement: A
 
 def questions(fleet: FleetSide) -> list[list[str]]:
     """The machines of every question that the service was asked."""
-    told = fleet.simulation.get("/messages", params={"path": "/busy"}).json()["value"]
-    return [message["body"]["machines"] for message in told]
+    return [question["machines"] for question in fleet.simulation.get("/activity").json()["value"]]
 
 
 def test_one_question_about_all_machines_decides_which_may_be_idle(observed: FleetSide) -> None:
@@ -50,7 +49,6 @@ def test_one_question_about_all_machines_decides_which_may_be_idle(observed: Fle
     says(observed, "unheard")
     says(observed, "doubtful", state="unknown")
     says(observed, "working", state="not_busy")
-    observed.simulation.delete("/messages")
     summary = observed.sweep(dry_run=True)["summary"]
     lines = observed.lines()
     assert {name: line["verdict"] for name, line in lines.items()} == {
@@ -164,7 +162,6 @@ def test_the_service_is_asked_again_right_before_the_stop(observed: FleetSide, a
 
 def test_a_machine_that_the_service_calls_not_busy_is_stopped_by_its_own_evidence(observed: FleetSide) -> None:
     observed.load(done=machine(idle=AT_ONCE))
-    observed.simulation.delete("/messages")
     observed.sweep()
     assert observed.power("done") == "deallocated"
     assert len(questions(observed)) == 2, "for the verdict, and for the recheck"

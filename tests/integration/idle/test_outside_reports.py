@@ -80,6 +80,7 @@ def test_a_report_between_verdict_and_stop_is_seen_by_the_recheck(fleet: FleetSi
     fleet.load(late=machine(idle=AT_ONCE, tags={"dormouse-keep": "yes"}))
     fleet.sweep()  # it is known, and excluded
     fleet.simulation.put("/resources/tags", json={"id": fleet.id("late"), "tags": {"dormouse-idle": AT_ONCE}})
+    until(lambda: fleet.verdicts()["late"] == "idle", "Resource Graph does not show its tags")
     fleet.spoil(effect="slow", path="metrics:getBatch", seconds=240, times=1)
     accepted = fleet.control_plane.post("/sweeps")
     until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] == 1, "no metrics were queried")
