@@ -16,8 +16,10 @@ from dormouse.idle.clusters.ml_cluster import cluster_ids, cluster_key
 from dormouse.idle.clusters.node_pool import pool_ids, pool_key
 from dormouse.idle.power_history import last_interval
 from dormouse.lifecycle import State
+from dormouse.reconcile.passes import FormerEnvironment
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
+from dormouse.records.reconcile import ReconcileRecords
 from dormouse.resources.compute.machines import key_of, machine_ids
 from dormouse.resources.compute.spot import is_spot
 from dormouse.text.log_events import log_event
@@ -70,6 +72,7 @@ async def close_operation(request: Completion, cloud: Cloud) -> str:
         with suppress(UnreadableRecord):  # then retention deletes the rows of its VMs later
             known = await records.environment(request.environment)
             if known is not None:
+                await _remember_former(known, request, cloud)
                 await _forget_machines(known, request.ended_at, cloud)
         await records.forget_environment(request.environment)
     await records.release_lock(request.environment, request.operation)
@@ -84,6 +87,13 @@ async def close_operation(request: Completion, cloud: Cloud) -> str:
         ended = replace(record, began_at=request.began_at, ended_at=request.ended_at, outcome=request.outcome)
         await records.remember_operation(replace(ended, steps=request.steps))
     return request.outcome.status
+
+
+async def _remember_former(record: EnvironmentRecord, request: Completion, cloud: Cloud) -> None:
+    """Keep which resources the environment had: this proves that they were ours if one is found later."""
+    ended = parse_moment(request.ended_at)
+    former = FormerEnvironment(record.name, record.region, request.operation, ended, record.resources)
+    await ReconcileRecords(cloud.tables).remember_former(former)
 
 
 async def _forget_machines(record: EnvironmentRecord, ended_at: str, cloud: Cloud) -> None:

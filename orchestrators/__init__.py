@@ -16,6 +16,7 @@ from orchestrators.idle.execute import act_with_suspension
 from orchestrators.idle.fallback import start_with_other_size
 from orchestrators.idle.sweep import sweep, sweep_missing, sweep_page
 from orchestrators.machines.adopt import adopt_machine, release_machine
+from orchestrators.reconcile.reconcile import delete_orphans, reconcile
 
 ALL: tuple[Callable[[Any], Any], ...] = (
     provision_environment,
@@ -35,4 +36,6 @@ ALL: tuple[Callable[[Any], Any], ...] = (
     adopt_machine,
     release_machine,
     answer_command,
+    reconcile,
+    delete_orphans,
 )

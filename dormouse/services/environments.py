@@ -32,6 +32,7 @@ from dormouse.services.dependencies import Dependencies
 from dormouse.services.idle.keeping import extend_tracked, hold_tracked, keep_stopped, pool_sleeps
 from dormouse.services.locks import require_staying, running_operation, running_operations
 from dormouse.services.operations import Started, operation_of, start, under_way_already
+from dormouse.services.reconcile.findings import missing_environment
 from dormouse.services.recorded_plans import resources_on_record
 from dormouse.services.views.environments import (
     EnvironmentView,
@@ -103,7 +104,7 @@ async def show(name: str, context: Context) -> EnvironmentView:
     operation = await running_operation(client, dependencies.records, name, dependencies.now())
     memory = (await memories_of([record], dependencies))[name]
     view = await environment_view_of(record, seen, operation, dependencies, memory)
-    return shown_to(context.caller, record, view)
+    return shown_to(context.caller, record, await _with_missing(view, dependencies))
 
 
 async def list_environments(limit: int, after: str, context: Context) -> EnvironmentPage:
@@ -118,8 +119,14 @@ async def list_environments(limit: int, after: str, context: Context) -> Environ
     for record in records:
         operation = locks.get(record.name, "")
         view = await environment_view_of(record, seen.get(record.name), operation, dependencies, memories[record.name])
-        views.append(shown_to(context.caller, record, view))
+        views.append(shown_to(context.caller, record, await _with_missing(view, dependencies)))
     return EnvironmentPage(views, following, [str(error) for error in known.unreadable.values()])
+
+
+async def _with_missing(view: EnvironmentView, dependencies: Dependencies) -> EnvironmentView:
+    """The view with what reconciliation says of an environment of which Azure shows nothing."""
+    said = await missing_environment(view.name, dependencies) if view.state is State.ABSENT else ""
+    return replace(view, problem=" ".join(filter(None, (view.problem, said)))) if said else view
 
 
 async def set_power(name: str, verb: Verb, context: Context, *, dry_run: bool) -> Started | EnvironmentView | PowerPreview:
