@@ -118,7 +118,9 @@ def _same(before: Sighting, now: Sighting) -> bool:
 
 def digest_of(fresh: Iterable[Finding]) -> str:
     """The text that tells people of new findings in one message, or ""."""
-    lines = [f"{one.sighting.id}: {one.sighting.why}" for one in fresh]
+    # An environment that its owner may miss comes before what is left of others.
+    ordered = sorted(fresh, key=lambda one: (one.sighting.kind is not FindingKind.MISSING_ENVIRONMENT, one.sighting.id))
+    lines = [f"{one.sighting.id}: {one.sighting.why}" for one in ordered]
     if not lines:
         return ""
     more = f" … and {len(lines) - MOST_NAMED} more" if len(lines) > MOST_NAMED else ""
