@@ -91,7 +91,7 @@ async def close_operation(request: Completion, cloud: Cloud) -> str:
 
 async def _remember_former(record: EnvironmentRecord, request: Completion, cloud: Cloud) -> None:
     """Keep which resources the environment had: this proves that they were ours if one is found later."""
-    ended = parse_moment(request.ended_at)
+    ended = parse_moment(request.ended_at) if request.ended_at else cloud.now()
     former = FormerEnvironment(record.name, record.region, request.operation, ended, record.resources)
     await ReconcileRecords(cloud.tables).remember_former(former)
 
