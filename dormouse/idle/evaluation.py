@@ -7,7 +7,8 @@ from datetime import date
 from typing import Any
 
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.idle.evidence import Evaluation, Evidence, with_agent
+from dormouse.idle.evidence import Evaluation, Evidence
+from dormouse.idle.heartbeats.agent_evidence import with_agent, with_delivered_warning
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.holds import longest_hold
 from dormouse.idle.policy import IdlePolicy, read_policy, stored_policy
@@ -15,7 +16,7 @@ from dormouse.idle.responsibility import Neighbours, Unassigned, text_of_unrecor
 from dormouse.idle.schedules.schedule import Schedule, read_schedule
 from dormouse.idle.tags import tag_faults
 from dormouse.idle.targets import SleepTarget, Target, target_ids
-from dormouse.idle.tracking import TrackedMachine, with_delivered_warning, with_observation
+from dormouse.idle.tracking import TrackedMachine, with_observation
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, machine_ids
 from dormouse.resources.graph import dependents

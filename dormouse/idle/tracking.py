@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dormouse.clock import DAY, HOUR
-from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.targets import SleepTarget
 from dormouse.lifecycle import State
 from dormouse.text.limits import LONGEST_SENTENCE, clipped
@@ -103,6 +102,7 @@ class TrackedMachine:
 
     `woken_for` are the requests for jobs that it was started for, `told_of` those of whose wait its owner was told, and
     `job_problem` says why one waits. Sweeps see a cluster without work since `free_since`, and saw work last at `worked_at`.
+    `due_soon`: a warning or a stop may be due within two sweeps.
     """
 
     id: str
@@ -133,6 +133,7 @@ class TrackedMachine:
     free_since: float = 0.0
     watched_at: float = 0.0
     worked_at: float = 0.0
+    due_soon: bool = False
 
     @property
     def evicted(self) -> Eviction | None:
@@ -240,11 +241,3 @@ def with_shutdown(tracked: TrackedMachine, shutdown: IdleShutdown) -> TrackedMac
 def with_wakeup(tracked: TrackedMachine, now: float) -> TrackedMachine:
     """The tracked state of a machine that runs again: the time and savings of its stop are added to the totals."""
     return replace(tracked, shutdown=None, slept_hours=tracked.hours_asleep(now), saved=tracked.money_saved(now))
-
-
-def with_delivered_warning(tracked: TrackedMachine, record: AgentRecord) -> TrackedMachine:
-    """The tracked state with the delivery of the warning, if the agent reports that it was shown."""
-    warned = tracked.warning
-    if warned is None or warned.delivered_at or warned.id not in record.shown:
-        return tracked
-    return replace(tracked, warning=replace(warned, delivered_at=record.shown[warned.id], undelivered=""))

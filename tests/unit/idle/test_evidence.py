@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dormouse.clock import MINUTE
-from dormouse.idle.evidence import Evaluation, Evidence, TimeSeries, missing, numbers, tracks, with_agent
+from dormouse.idle.evidence import Evaluation, Evidence, TimeSeries, missing, numbers, tracks
+from dormouse.idle.heartbeats.agent_evidence import with_agent
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.heartbeats.signals import HOST, INSIDE, Values
 from dormouse.idle.policy import IdlePolicy

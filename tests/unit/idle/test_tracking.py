@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.clock import HOUR, MINUTE
+from dormouse.idle.heartbeats.agent_evidence import with_delivered_warning
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.tracking import (
     FIRST_PAUSE,
@@ -20,7 +21,6 @@ from dormouse.idle.tracking import (
     PendingWarning,
     TrackedMachine,
     is_replacement,
-    with_delivered_warning,
     with_failure,
     with_observation,
     with_shutdown,
