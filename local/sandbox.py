@@ -113,8 +113,7 @@ class Ground:
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.port, self.azure_port = home, port or free_port(), azure_port or free_port()
         self._identity_header = secrets.token_urlsafe(24)
-        # Both use the same simulated time, also for the state of an earlier run.
-        (home / "host").mkdir(exist_ok=True)
+        (home / "host").mkdir(exist_ok=True)  # both use the same simulated time, also for the state of an earlier run
         with contextlib.closing(Store(home / "host" / "host.sqlite")) as store:
             self.clock = store.clock(speed)
         here, pace = [sys.executable, "-m"], ["--speed", repr(self.clock.speed), "--origin", repr(self.clock.origin)]
