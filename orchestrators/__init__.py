@@ -14,6 +14,7 @@ from orchestrators.environments.resize import resize_environment
 from orchestrators.environments.rotate_password import rotate_password
 from orchestrators.idle.execute import act_with_suspension
 from orchestrators.idle.fallback import start_with_other_size
+from orchestrators.idle.stages import stop_whole_environment
 from orchestrators.idle.sweep import sweep, sweep_missing, sweep_page
 from orchestrators.machines.adopt import adopt_machine, release_machine
 
@@ -32,6 +33,7 @@ ALL: tuple[Callable[[Any], Any], ...] = (
     sweep_missing,
     act_with_suspension,
     start_with_other_size,
+    stop_whole_environment,
     adopt_machine,
     release_machine,
     answer_command,

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from activities.idle.power_history import keep_intervals, placed
+from activities.idle.stopped import note_environment_stop
 from activities.records import close_operation
 from dormouse.clock import DAY, rfc3339
 from dormouse.cloud.clients import Cloud
@@ -43,6 +44,8 @@ async def close_sweep_operation(request: SweepClosing, cloud: Cloud) -> bool:
     with suppress(UnreadableRecord):  # the tracked state stays as it is; the operation records what was done
         if outcome.status is OutcomeStatus.SUCCEEDED and planned.action is NextAction.STOP:
             await _note_shutdown(planned, request.ended_at, cloud)
+        elif outcome.status is OutcomeStatus.SUCCEEDED and planned.action is NextAction.STOP_ENVIRONMENT:
+            await note_environment_stop(planned, request.ended_at, cloud)
         elif outcome.status is OutcomeStatus.SUCCEEDED and planned.job is not None:
             woken_for = planned.job.request
             await fleet.change_tracked(planned.machine.key, lambda known: with_woken_for(_known(known), woken_for))

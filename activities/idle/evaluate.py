@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from activities.idle.evictions import with_evictions
 from activities.idle.power_history import keep_intervals, placed
+from activities.idle.stages import with_sleep
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
 from dormouse.cloud.vm_inventory import VmInventory
@@ -26,6 +27,7 @@ from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.planning import Evaluated, plan_actions
 from dormouse.idle.power_history import PowerInterval, ended_interval
 from dormouse.idle.report import ReportPage, ReportRow, SweepSummary
+from dormouse.idle.stages.record import with_planned, with_sleep_record
 from dormouse.idle.sweep import Alarm, PageFound, PageRequest, actions_per_page
 from dormouse.idle.targets import Target, target_key
 from dormouse.idle.tracking import TrackedMachine, with_verdict
@@ -68,7 +70,8 @@ async def evaluate_page(request: PageRequest, cloud: Cloud) -> PageFound:
     cases = [case for case in cases if not known.rules.leaves_to_others(case.machine)]
     cases, unknown = await with_evictions(cases, cloud)
     outside = await HostMetrics(cloud).of(list(_questions(cases)), request.now)
-    found = [evaluated(_with_evidence(case, known, outside)) for case in cases]
+    seen = [_with_evidence(case, known, outside) for case in cases]
+    found = list(map(evaluated, await with_sleep(seen, known.environments.readable, known.rules, cloud)))
     problems = {host.problem for host in outside.values() if host.problem}
     problems |= {text for text in (unknown, known.rules.neighbours.twins) if text}
     return await store_page(request, found, known, problems, cloud)
@@ -162,6 +165,7 @@ def evaluated(case: Evaluation) -> Evaluated:
     """A machine with its verdict and decision, and with what is remembered of them."""
     verdict = evaluate(case)
     case = replace(case, tracked=with_verdict(case.tracked, verdict.kind, case.now))
+    case = with_sleep_record(case)
     decision = decide(case, verdict)
     text = alarm(case, verdict, decision)
     tracked = with_alarm(case, text)
@@ -170,7 +174,8 @@ def evaluated(case: Evaluation) -> Evaluated:
     if case.keep_minutes:
         tracked = replace(tracked, job_ended_at=last_job_ended(case))
     waits = "" if case.job is None or case.job.wakes else case.job.text
-    tracked = replace(tracked, job_problem=waits or case.nodes.blocked, due_soon=is_due_soon(case))
+    tracked = with_planned(replace(case, tracked=replace(tracked, job_problem=waits or case.nodes.blocked)), decision)
+    tracked = replace(tracked, due_soon=is_due_soon(case))
     return Evaluated(replace(case, tracked=tracked), verdict, decision, text)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from activities.idle.clusters import cluster_now, node_metrics, read_runs, with_measurements, with_runs
 from activities.idle.evaluate import rules_of
 from activities.idle.pools import change_pool, pool_now, with_work
+from activities.idle.stages import with_sleep
 from activities.resources.generic import change_resource_power
 from dormouse.clock import rfc3339
 from dormouse.cloud.clients import Cloud
@@ -26,6 +27,7 @@ from dormouse.idle.evaluation import EvaluationRules, evaluation_of, machines_ne
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.recheck import has_begun, recheck
 from dormouse.idle.sweep import BATCH_SECONDS, ActionClaim, ActionStarted, ClaimBatch, ClaimResult, PlannedAction
+from dormouse.idle.tracking import ActionReason
 from dormouse.lifecycle import State
 from dormouse.records.environments import Lock, Records
 from dormouse.records.machines import MachineRecords
@@ -34,6 +36,7 @@ from dormouse.resources.compute.machines import VirtualMachine
 # A slower read of one machine is given up for now, so that it does not delay the others.
 READ_SECONDS = 4.0
 LOCK_LOST = "Another operation now has the lock of the machine."
+LATER_STAGES = (ActionReason.STOP_AFTER, ActionReason.FORGET_AFTER)
 GONE = "The machine no longer exists."
 
 
@@ -144,7 +147,18 @@ async def _change_power(claim: ActionClaim, case: Evaluation, cloud: Cloud) -> A
 async def read_again(
     planned: PlannedAction, outside: FreshMetrics, rules: EvaluationRules, cloud: Cloud
 ) -> Evaluation | None:
-    """The machine from fresh data: its state, tags, newest evidence, holds, leases; None if it no longer exists."""
+    """The machine from fresh data: its state, tags, newest evidence, holds, leases; None if it no longer exists.
+
+    If the whole environment is concerned, also the rest of it.
+    """
+    case = await _target_again(planned, outside, rules, cloud)
+    record = await _environment_of(planned, cloud) if planned.reason in LATER_STAGES else None
+    return case if case is None or record is None else (await with_sleep([case], {record.name: record}, rules, cloud))[0]
+
+
+async def _target_again(
+    planned: PlannedAction, outside: FreshMetrics, rules: EvaluationRules, cloud: Cloud
+) -> Evaluation | None:
     if isinstance(planned.machine, ComputeCluster):
         return await _cluster_again(planned, planned.machine, outside, rules, cloud)
     if isinstance(planned.machine, NodePool):

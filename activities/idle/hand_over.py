@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from activities.idle.evaluate import rules_of
 from activities.idle.execute import GONE, LOCK_LOST, FreshMetrics, read_again
+from activities.resources.environments import EnvironmentInventory
 from activities.resources.other_sizes import other_sizes
 from activities.resources.survey import observe
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import EnvironmentRecord, PowerChange
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.recheck import recheck
-from dormouse.idle.sweep import ActionClaim, LeaseEnd, PlannedAction, RefusedStart, StartElsewhere
+from dormouse.idle.sweep import ActionClaim, EnvironmentStop, LeaseEnd, PlannedAction, RefusedStart, StartElsewhere
 from dormouse.records.environments import Lock, Records
 
 HIBERNATED = "It is hibernated, and Azure resizes no hibernated machine."
@@ -25,6 +26,28 @@ async def recheck_lease_end(request: LeaseEnd, cloud: Cloud) -> str:
     """
     why = await _why_not(request.claim.planned, cloud)
     return why or ("" if await _take_over(request.claim, "", cloud) else LOCK_LOST)
+
+
+async def recheck_environment_stop(request: ActionClaim, cloud: Cloud) -> EnvironmentStop:
+    """The stop of an environment whose GPU pool sleeps on, or why it is not stopped, from fresh data.
+
+    On success the orchestration that stops it takes over the lock from the page of the sweep that took it.
+    """
+    planned = request.planned
+    why = await _why_not(planned, cloud)
+    if why:
+        return EnvironmentStop(why=why)
+    try:
+        record = await Records(cloud.tables).environment(planned.machine.environment)
+    except UnreadableRecord as error:
+        return EnvironmentStop(why=f"{error}.")
+    if record is None:
+        return EnvironmentStop(why=GONE)
+    seen = await EnvironmentInventory(cloud).observe(record)
+    if seen.unstoppable:
+        return EnvironmentStop(why=f"It cannot be stopped: {seen.unstoppable}.")
+    change = PowerChange(request.operation, record.name, planned.verb, record.resources, checked=False)
+    return EnvironmentStop(change) if await _take_over(request, "", cloud) else EnvironmentStop(why=LOCK_LOST)
 
 
 async def recheck_refused_start(request: RefusedStart, cloud: Cloud) -> StartElsewhere:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from activities.idle.clusters import read_clusters, with_node_evidence
 from activities.idle.evaluate import Known, case_of, evaluated, rules_of, store_page
 from activities.idle.pools import read_pools, with_pool_evidence
+from activities.idle.stages import with_sleep
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
@@ -63,7 +64,8 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     measured = await with_node_evidence(_cases(clusters.found, clusters.problems, known, request.now), cloud)
     cases += map(with_free_since, measured)
     of_pools = _cases(pools.found, pools.problems, known, request.now)
-    cases += map(with_watch, await with_pool_evidence(of_pools, environments.readable, cloud))
+    watched = [with_watch(case) for case in await with_pool_evidence(of_pools, environments.readable, cloud)]
+    cases += await with_sleep(watched, environments.readable, known.rules, cloud)
     stored = await store_page(request, [evaluated(case) for case in cases], known, set(), cloud)
     return replace(stored, summary=replace(stored.summary, agents=agents))
 

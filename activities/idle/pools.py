@@ -12,7 +12,7 @@ from typing import Any
 from activities.resources.arm import get_by_id, put_body
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.kubernetes.api import KubernetesApi
-from dormouse.cloud.kubernetes.workloads import gpu_pods, nodes, queue_depth
+from dormouse.cloud.kubernetes.workloads import gpu_and_other_pods, nodes, queue_depth
 from dormouse.cloud.sdk_errors import ReadRefused, get_or_none
 from dormouse.environments.answers import Answer, Done, Pending, Refused
 from dormouse.environments.operations import EnvironmentRecord
@@ -22,6 +22,7 @@ from dormouse.idle.clusters.gpu_work import RunnerWork, SeenInCluster, waiting_w
 from dormouse.idle.clusters.node_pool import NodePool, absent_pool, cluster_above, pool_ids, pool_in
 from dormouse.idle.decision import NextAction
 from dormouse.idle.evidence import Evaluation
+from dormouse.idle.stages.stop import counts_to_stop
 from dormouse.lifecycle import State
 from dormouse.resources.kubernetes.clusters import API_VERSION
 from dormouse.resources.kubernetes.manifests import WATCH
@@ -117,7 +118,7 @@ async def with_pool_evidence(
 async def with_work(case: Evaluation, record: EnvironmentRecord | None, cloud: Cloud) -> Evaluation:
     """The evaluation of a pool with what its cluster shows, and with the work that waits for it."""
     pool = pool_of(case)
-    asleep = pool.forced and case.tracked.shutdown is not None
+    asleep = (pool.forced and case.tracked.shutdown is not None) or counts_to_stop(case)
     if record is None or case.unreadable or not (pool.state is State.RUNNING or asleep):
         return case
     runners = _runners_of(pool, record)
@@ -133,12 +134,13 @@ def _runners_of(pool: NodePool, record: EnvironmentRecord) -> RunnerWork:
 async def _seen_in(cluster: str, runners: RunnerWork, cloud: Cloud) -> SeenInCluster:
     try:
         api = await cloud.cluster_api(cluster)
-        pods, found = await asyncio.gather(gpu_pods(api), nodes(api))
+        (pods, others), found = await asyncio.gather(gpu_and_other_pods(api, cloud.now()), nodes(api))
     except (CloudUnavailable, RefusedByAzure) as error:
         return SeenInCluster(problem=NOT_ASKED.format(why=str(error).rstrip(".")))
     except BROKEN as error:
         return SeenInCluster(problem=NOT_ASKED.format(why=f"its answer cannot be read: {type(error).__name__}"))
-    return SeenInCluster(tuple(pods), tuple(found), await _depth(api, runners, cloud) if runners.has_queue else None)
+    depth = await _depth(api, runners, cloud) if runners.has_queue else None
+    return SeenInCluster(tuple(pods), tuple(found), depth, others=tuple(others))
 
 
 async def _depth(api: KubernetesApi, runners: RunnerWork, cloud: Cloud) -> Any:

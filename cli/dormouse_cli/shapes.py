@@ -79,6 +79,7 @@ ENVIRONMENT = {
     "schedule": str,
     "hold": HOLD,
     "lease": LEASE,
+    "planned": {"then": str, "at": str, "text": str},
     "placement": PLACEMENT,
     "observed_at": str,
 }

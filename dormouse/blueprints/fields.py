@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from dormouse.idle.schedules.schedule import LONGEST, read_schedule
 from dormouse.resources.sizes.vm_sizes import find_size
 from dormouse.text.doc import doc
+from dormouse.text.durations import DAY_MINUTES, StoredMinutes, between
 from dormouse.text.plain_text import require_plain
 from dormouse.text.validators import Matching
 
@@ -161,6 +162,10 @@ DriverVersion = Annotated[
     Matching(r"(?:\d+(?:\.\d+){1,3})?", "a version of two to four numbers, such as 17.5 or 550.90.07, or empty"),
     doc("The version of the NVIDIA driver; empty for the newest.", "17.5"),
 ]
+STOP_AFTER = (30, 30 * DAY_MINUTES)  # minutes
+FORGET_AFTER = (2 * DAY_MINUTES, 365 * DAY_MINUTES)
+StopAfter = Annotated[StoredMinutes, between(*STOP_AFTER)]
+ForgetAfter = Annotated[StoredMinutes, between(*FORGET_AFTER)]
 AdminName = Annotated[Username, doc("The name of the administrator account.", "azureuser")]
 LoginKey = Annotated[
     PublicKey | None,

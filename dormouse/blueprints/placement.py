@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 from dormouse.blueprints.fields import Region, Size
-from dormouse.blueprints.spec import Disk, EnvironmentSpec, Hibernation, Image, Part, machine_misfits
+from dormouse.blueprints.sleeping import SleepingSpec
+from dormouse.blueprints.spec import Disk, Hibernation, Image, Part, machine_misfits
 from dormouse.blueprints.spot import MaxPrice, spot_misfits
 from dormouse.errors import Fault
 from dormouse.resources.compute.spot import NO_LIMIT, SPOT
@@ -46,10 +47,10 @@ def machine_of(spec: "MachineSpec", image: Image, ssh_public_key: str | None, dr
     return replace(machine, spot=spec.spot, max_price=spec.max_price)
 
 
-class MachineSpec(EnvironmentSpec):
+class MachineSpec(SleepingSpec):
     """The spec of an environment whose machines have one VM size."""
 
-    changeable: ClassVar[frozenset[str]] = EnvironmentSpec.changeable | {
+    changeable: ClassVar[frozenset[str]] = SleepingSpec.changeable | {
         *("disk", "fallback", "hibernation", "on_eviction", "size"),
     }
 
@@ -106,7 +107,7 @@ class MachineSpec(EnvironmentSpec):
 
     def misfits(self) -> Sequence[Fault]:
         """The faults of sizes that do not fit the disk or the setup, and of too many combinations."""
-        return tuple(self._misfits())
+        return (*super().misfits(), *self._misfits())
 
     def _misfits(self) -> Iterator[Fault]:
         yield from machine_misfits(self.size, self.disk)

@@ -7,13 +7,15 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from dormouse.blueprints.cluster_hosts import ObjectStore, QueueHost, Variable, host_misfits
-from dormouse.blueprints.fields import CALLER, AdminName, PrivateNetwork, Size, Source, WeeklyHours
-from dormouse.blueprints.spec import EnvironmentSpec, Image, MarketplaceImage, Part
+from dormouse.blueprints.fields import CALLER, AdminName, PrivateNetwork, Size, Source, StopAfter, WeeklyHours
+from dormouse.blueprints.sleeping import SleepingSpec
+from dormouse.blueprints.spec import Image, MarketplaceImage, Part
 from dormouse.errors import Fault
-from dormouse.idle.policy import IdlePolicy
+from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.resources.kubernetes.images import ImageReference
 from dormouse.resources.sizes.vm_sizes import Driver, find_size
 from dormouse.text.doc import doc
+from dormouse.text.durations import duration_text
 from dormouse.text.plain_text import PlainText
 from dormouse.text.validators import Matching, Several
 
@@ -31,6 +33,10 @@ SECRET = Matching(
     "the name of a Key Vault secret of letters, digits and hyphens that does not begin with dormouse-",
 )
 OWN_VARIABLES = ("AMQP_URL", "AMQP_MGT_URL", "QUEUE_LOGIN", "S3_ENDPOINT", "S3_PASSWORD")
+NEVER_WAKES = (
+    "With stop_after={after}, sweeps stop the whole environment when its GPU pool has slept for so long. Nothing wakes a "
+    "stopped cluster: its queue does not run either, so senders of messages get errors until someone starts it."
+)
 
 
 def _pinned(value: str) -> str:
@@ -93,11 +99,12 @@ class RunnerSpec(Part):
     replicas: Annotated[int, Field(ge=0, le=MOST_RUNNERS), doc("The number of runners.", 1)] = 1
 
 
-class RunnerClusterSpec(EnvironmentSpec):
+class RunnerClusterSpec(SleepingSpec):
     """GPU runners on a managed Kubernetes cluster, with its own registry, and a queue and an object store if asked for."""
 
-    changeable: ClassVar[frozenset[str]] = EnvironmentSpec.changeable | {
+    changeable: ClassVar[frozenset[str]] = SleepingSpec.changeable | {
         *("runner", "gpu", "system", "kubernetes_version", "allow_from", "idle", "schedule"),
+        "stop_after",
     }
 
     blueprint: Annotated[Literal["runner-cluster"], doc("The blueprint.", "runner-cluster")]
@@ -144,6 +151,14 @@ class RunnerClusterSpec(EnvironmentSpec):
     idle: Annotated[
         IdlePolicy | None, doc("When a GPU pool that holds nodes counts as idle; null for the default.", {"window": "45m"})
     ] = None
+    stop_after: Annotated[
+        StopAfter | None,
+        doc(
+            "After how much sleep of the GPU pool the whole environment is stopped; nothing but a start wakes it then. Null "
+            "for never.",
+            "4h",
+        ),
+    ] = None
     schedule: Annotated[
         WeeklyHours,
         doc(
@@ -166,7 +181,23 @@ class RunnerClusterSpec(EnvironmentSpec):
 
     def misfits(self) -> Sequence[Fault]:
         """The faults of sizes, hosts and runners that do not fit together."""
-        return tuple(self._misfits())
+        return (*super().misfits(), *self._misfits())
+
+    def warnings(self) -> Sequence[str]:
+        """That nothing but a start wakes a stopped cluster."""
+        if self.stop_after is None:
+            return super().warnings()
+        stops = NEVER_WAKES.format(after=duration_text(self.stop_after))
+        return (*super().warnings(), stops)
+
+    def _misfits_of_stop(self) -> Iterator[Fault]:
+        """Why no sweep would ever stop the environment."""
+        if self.private:
+            yield Fault("/stop_after", "needs the API server, which sweeps cannot reach in a private cluster; leave it out")
+        if self.idle is not None and not self.idle.enabled:
+            yield Fault("/stop_after", "needs idle shutdown, which `idle.enabled` switches off")
+        if self.idle is not None and self.idle.action is Action.NOTIFY:
+            yield Fault("/stop_after", "contradicts `idle.action: notify`, with which nothing is stopped")
 
     def _misfits(self) -> Iterator[Fault]:
         if find_size(self.gpu.size).driver is Driver.NONE:
@@ -175,6 +206,8 @@ class RunnerClusterSpec(EnvironmentSpec):
             yield Fault("/system/size", f"{self.system.size} has a GPU, which the system does not need")
         if self.private and not self.runner.replicas:
             yield Fault("/runner/replicas", "is 0, and in a private cluster runners prove that its GPUs work; ask for one")
+        if self.stop_after is not None:
+            yield from self._misfits_of_stop()
         subnet = ipaddress.IPv4Network(self.network.subnet)
         yield from host_misfits("/queue", self.queue, subnet)
         yield from host_misfits("/object_store", self.object_store, subnet)

@@ -44,6 +44,10 @@ class EnvironmentSpec(Part):
         """The faults of fields that are valid by themselves, but do not fit together in Azure."""
         return ()
 
+    def warnings(self) -> Sequence[str]:
+        """What to know before it is applied: what sweeps may do that no work undoes."""
+        return ()
+
     def placements(self) -> Sequence[Placement]:
         """Where it may be built, in the order in which that is tried; the first one is what was asked for."""
         return (Placement(self.region),)

@@ -13,7 +13,7 @@ from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import Fault, InvalidSpec
 from dormouse.idle.policy import policy_as_written
 from dormouse.resources.compute.machines import ENVIRONMENT_NAME
-from dormouse.text.durations import ASKED
+from dormouse.text.durations import ASKED, duration_text
 from dormouse.text.limits import clipped
 from dormouse.text.model_fields import example_at, names_beside
 from dormouse.text.plain_text import plain
@@ -21,6 +21,8 @@ from dormouse.text.wording import words_of
 
 LONGEST_PART = 100  # of a pointer, in characters
 MOST_FAULTS = 100
+# The fields of specs that are durations, in minutes as they are stored.
+STAGES = ("stop_after", "forget_after")
 
 
 def read_spec(name: str, body: Mapping[str, Any], *, caller_address: str, caller: str) -> EnvironmentSpec:
@@ -62,7 +64,8 @@ def _faults_beside(
 def stored_spec(text: str) -> dict[str, Any]:
     """A stored spec in the format that callers send, even if today's validation would reject it."""
     spec: dict[str, Any] = json.loads(text)
-    idle = spec.get("idle")
+    idle, times = spec.get("idle"), {name: spec[name] for name in STAGES if isinstance(spec.get(name), int)}
+    spec |= {name: duration_text(minutes) for name, minutes in times.items()}
     return {**spec, "idle": policy_as_written(idle)} if isinstance(idle, dict) else spec
 
 

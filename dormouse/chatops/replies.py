@@ -206,6 +206,7 @@ def _facts(view: EnvironmentView) -> tuple[tuple[str, str], ...]:
         ("This month", spent_text(view)),
         ("Hold", f"until {_moment(hold.until)}, {hold.by}" if hold else ""),
         ("Lease", f"{lease.then} at {_moment(lease.until)}" if lease else ""),
+        ("Planned", view.planned.text if view.planned else ""),
         ("Verdict", view.verdict or ""),
     )
     return tuple((name, value) for name, value in facts if value)

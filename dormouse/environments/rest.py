@@ -12,6 +12,7 @@ from dormouse.resources.registry import kind_of
 # A stop that is older than so many operations is long over.
 LAST_OPERATIONS = 20
 SWEEP = "sweep ("
+SWEEP_OF_ALL = "sweep (stop_after)"
 QUEUED = "{names} was stopped a short while ago, and Azure asks for a rest: it starts at {when}."
 
 
@@ -23,11 +24,13 @@ def rest_of(resources: Iterable[Resource]) -> float:
 def earliest_start(newest_first: Sequence[object], rest: float) -> float:
     """When a rest of so many seconds after the last stop among operations is over; 0.0 if there was none.
 
-    In seconds since 1970. Sweeps stop machines and pools, never what needs a rest. A stop outside the control plane is on no
-    record, and Azure does not show when it was.
+    In seconds since 1970. What sweeps stop needs no rest, unless they stop a whole environment. A stop outside the control
+    plane is on no record, and Azure does not show when it was.
     """
     for one in newest_first:
-        if not isinstance(one, OperationRecord) or one.verb is not Verb.STOP or not one.ended_at or one.by.startswith(SWEEP):
+        if not isinstance(one, OperationRecord) or one.verb is not Verb.STOP or not one.ended_at:
+            continue
+        if one.by.startswith(SWEEP) and one.by != SWEEP_OF_ALL:
             continue
         if one.outcome and one.outcome.status is OutcomeStatus.SUCCEEDED:
             return parse_moment(one.ended_at) + rest

@@ -4,9 +4,8 @@ A machine is stopped only after a warning: the lead counts from the delivery of 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from dormouse.clock import MINUTE, moment_text
 from dormouse.idle.eviction import restart_of
@@ -17,24 +16,17 @@ from dormouse.idle.jobs.waking import why_not_woken
 from dormouse.idle.policy import Action
 from dormouse.idle.schedules.schedule import due, next_transition
 from dormouse.idle.sources.registry import source_of
-from dormouse.idle.tracking import ActionReason, LeaseAction, PendingWarning
+from dormouse.idle.stages.forget import forget_sleeping_environment
+from dormouse.idle.stages.stop import stop_sleeping_environment
+from dormouse.idle.tracking import ActionReason, LeaseAction
 from dormouse.idle.verdict import Verdict, VerdictKind, busy
+from dormouse.idle.warning import Decision as Decision
+from dormouse.idle.warning import NextAction as NextAction
+from dormouse.idle.warning import warn_then_act
 from dormouse.lifecycle import SHUT_DOWN, State
 
 # A machine that was shut down from inside is seen by two sweeps before it is deallocated.
 BILLED_DELAY = 10 * MINUTE
-# A warning that was not followed by a stop expires, and a new one is sent.
-WARNING_EXPIRY = 30 * MINUTE
-CAUSES = {
-    ActionReason.IDLE: "",
-    ActionReason.SCHEDULE: " by its schedule",
-    ActionReason.LEASE: " because its lease ends",
-}
-CONDITIONS = {
-    ActionReason.IDLE: " unless it is used or held",
-    ActionReason.SCHEDULE: " unless it is held",
-    ActionReason.LEASE: " unless the lease is extended or it is held",
-}
 WHEN_FREE = "Its {what} ended at {at}; it is {words} when it is no longer in use."
 BLOCKED = {
     ActionReason.IDLE: "Not stopped for idleness",
@@ -43,35 +35,10 @@ BLOCKED = {
     ActionReason.BILLED: "Not deallocated after its shutdown from inside",
     ActionReason.EVICTION: "Not started again after its eviction",
     ActionReason.JOBS: "Not started for a waiting job",
+    ActionReason.STOP_AFTER: "Its environment is not stopped",
+    ActionReason.FORGET_AFTER: "Its environment is not deleted",
 }
-
-
-class NextAction(StrEnum):
-    """What a sweep does about a machine."""
-
-    NOTHING = "nothing"
-    WARN = "warn"
-    WITHDRAW = "withdraw"
-    STOP = "stop"
-    START = "start"
-    DELETE = "delete"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the sweep does now, or plans for the moment `at` (seconds since 1970; 0.0: no plan), with reason and text.
-
-    `blocked` says why an action that has been due since the moment `due` cannot be carried out.
-    """
-
-    action: NextAction
-    then: str = ""
-    at: float = 0.0
-    reason: ActionReason | None = None
-    blocked: str = ""
-    due: float = 0.0
-
-
+ACTING = frozenset({NextAction.STOP, NextAction.START, NextAction.DELETE, NextAction.STOP_ENVIRONMENT})
 NOTHING = Decision(NextAction.NOTHING)
 
 
@@ -87,7 +54,7 @@ def decide(case: Evaluation, verdict: Verdict) -> Decision:
         decisions = (rule(case, verdict) for rule in RULES)
         decision = _require_data(case, next((each for each in decisions if each is not None), NOTHING))
     until = case.tracked.retry_at
-    if decision.action in (NextAction.STOP, NextAction.START, NextAction.DELETE) and case.now < until:
+    if decision.action in ACTING and case.now < until:
         return replace(
             decision,
             action=NextAction.NOTHING,
@@ -132,12 +99,12 @@ def _end_lease(case: Evaluation, verdict: Verdict) -> Decision | None:
     if lease is None or (lease.then is LeaseAction.STOP and state not in (State.RUNNING, State.STOPPED_BILLED)):
         return None
     if lease.then is LeaseAction.DELETE:  # only machines of our environments are deleted
-        act = _warn_then_act(case, ActionReason.LEASE, lease.until, NextAction.DELETE, "deleted")
+        act = warn_then_act(case, ActionReason.LEASE, lease.until, NextAction.DELETE, "deleted")
         return act if case.machine.environment else None
     words = source_of(case.machine).words.stopped
     if lease.until <= case.now and not case.machine.interruptible and busy(case) is not None:
         return Decision(NextAction.NOTHING, WHEN_FREE.format(what="lease", at=moment_text(lease.until), words=words))
-    return _warn_then_act(case, ActionReason.LEASE, lease.until, NextAction.STOP, words)
+    return warn_then_act(case, ActionReason.LEASE, lease.until, NextAction.STOP, words)
 
 
 def _follow_schedule(case: Evaluation, verdict: Verdict) -> Decision | None:
@@ -159,15 +126,15 @@ def _follow_schedule(case: Evaluation, verdict: Verdict) -> Decision | None:
         if busy(case) is not None:  # also without idle shutdown
             ended = moment_text(missed.at.timestamp())
             return Decision(NextAction.NOTHING, WHEN_FREE.format(what="scheduled hours", at=ended, words=words))
-        return _warn_then_act(case, ActionReason.SCHEDULE, missed.at.timestamp(), NextAction.STOP, words)
+        return warn_then_act(case, ActionReason.SCHEDULE, missed.at.timestamp(), NextAction.STOP, words)
     if following and not following.on:
-        return _warn_then_act(case, ActionReason.SCHEDULE, following.at.timestamp(), NextAction.STOP, words)
+        return warn_then_act(case, ActionReason.SCHEDULE, following.at.timestamp(), NextAction.STOP, words)
     return None
 
 
 def _restart_evicted(case: Evaluation, verdict: Verdict) -> Decision | None:
     restart = restart_of(case) if verdict.kind is VerdictKind.EVICTED else None
-    if restart is None:
+    if restart is None or (not restart.at and case.stages.forget_after):  # then it is like any other that sleeps
         return None
     step = NextAction.START if 0.0 < restart.at <= case.now else NextAction.NOTHING
     return Decision(step, restart.text, restart.at, ActionReason.EVICTION, due=restart.at)
@@ -206,38 +173,7 @@ def _stop_idle(case: Evaluation, verdict: Verdict) -> Decision | None:
         return Decision(NextAction.NOTHING, text, grace_ends)
     if case.now < kept_until(case):
         return Decision(NextAction.NOTHING, kept_text(case), kept_until(case))
-    return _warn_then_act(case, ActionReason.IDLE, case.now, NextAction.STOP, words)
-
-
-def _warn_then_act(case: Evaluation, reason: ActionReason, due_at: float, act: NextAction, words: str) -> Decision | None:
-    """Warn one lead before `due_at` (at once if that has passed), act when the lead is over; None: too early to warn."""
-    now, lead, warned = case.now, case.policy.lead * MINUTE, case.tracked.warning
-    cause, condition = CAUSES[reason], CONDITIONS[reason]
-    if now < due_at - lead:
-        return None
-    if warned is None or warned.reason is not reason or now > max(warned.stop_at, case.tracked.retry_at) + WARNING_EXPIRY:
-        if not lead:
-            return Decision(act, f"It is being {words} now{cause}.", now, reason, due=due_at)
-        stop_at = now + lead  # never before `due_at`, which is at most one lead away
-        then = f"It will be {words} at {moment_text(stop_at)}{cause}{condition}."
-        return Decision(NextAction.WARN, then, stop_at, reason, due=due_at)
-    lead_ends = _end_of_lead(case, warned)
-    if lead_ends is None:
-        why = warned.undelivered or "no webhook and no terminal has accepted it"
-        text = f"Not {words} yet, because the warning was not delivered ({why}). It is sent again now."
-        return Decision(NextAction.WARN, text, now + lead, reason, due=due_at)
-    at = max(lead_ends, warned.stop_at, due_at, now)
-    step = act if at == now else NextAction.NOTHING
-    text = f"A warning was sent. It will be {words} at {moment_text(at)}{cause}{condition}."
-    return Decision(step, text, at, reason, due=due_at)
-
-
-def _end_of_lead(case: Evaluation, warned: PendingWarning) -> float | None:
-    """When the lead of a warning ends; None while it is undelivered and the policy requires delivery."""
-    lead = case.policy.lead * MINUTE
-    if warned.delivered_at:
-        return warned.delivered_at + lead
-    return warned.given_at + lead if case.policy.undeliverable == "proceed" else None
+    return warn_then_act(case, ActionReason.IDLE, case.now, NextAction.STOP, words)
 
 
 RULES: tuple[Callable[[Evaluation, Verdict], Decision | None], ...] = (
@@ -245,6 +181,8 @@ RULES: tuple[Callable[[Evaluation, Verdict], Decision | None], ...] = (
     _follow_schedule,
     _restart_evicted,
     _wake_for_job,
+    stop_sleeping_environment,
+    forget_sleeping_environment,
     _deallocate_billed,
     _stop_idle,
 )

@@ -8,15 +8,17 @@ from typing import Any
 
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.idle.evidence import Evaluation, Evidence
-from dormouse.idle.heartbeats.agent_evidence import with_agent, with_delivered_warning
+from dormouse.idle.heartbeats.agent_evidence import with_agent
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.holds import longest_hold
 from dormouse.idle.policy import IdlePolicy, read_policy, stored_policy
 from dormouse.idle.responsibility import Neighbours, Unassigned, text_of_unrecorded
 from dormouse.idle.schedules.schedule import Schedule, read_schedule
+from dormouse.idle.stages.leading import stages_of
 from dormouse.idle.tags import tag_faults
 from dormouse.idle.targets import SleepTarget, Target, target_ids
 from dormouse.idle.tracking import TrackedMachine, with_observation
+from dormouse.idle.warning import with_delivered_warning
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, machine_ids
 from dormouse.resources.graph import dependents
@@ -113,6 +115,7 @@ def evaluation_of(
         resizes_at_start=_resizes_at_start(spec),
         wakes_for_jobs=spec.get("wake_for_jobs") is True,
         keep_minutes=_keep_minutes(spec),
+        stages=stages_of(spec, machine, record),
     )
 
 

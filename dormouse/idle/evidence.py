@@ -9,6 +9,7 @@ from dormouse.idle.heartbeats.signals import GPU, HOST, INSIDE, Signal, Values
 from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.policy import OFF, Action, IdlePolicy
 from dormouse.idle.schedules.schedule import Schedule
+from dormouse.idle.stages.sleep import EnvironmentSleep, Stages
 from dormouse.idle.targets import SleepTarget
 from dormouse.idle.tracking import Hold, TrackedMachine
 from dormouse.lifecycle import State
@@ -68,7 +69,8 @@ class NodeEvidence:
     """What was measured on a group of nodes: the most nodes that worked, minute by minute, up to the moment `end`.
 
     `work` is what runs or waits on it now, in phrases; `unread` what could not be read about it, and why; `blocked` why work
-    that waits cannot begin ("": none does). As long as nothing was read, everything is missing.
+    that waits cannot begin ("": none does), and `others` what else runs in its cluster. As long as nothing was read,
+    everything is missing.
     """
 
     active: TimeSeries = field(default_factory=TimeSeries)
@@ -77,6 +79,7 @@ class NodeEvidence:
     work: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     blocked: str = ""
+    others: tuple[str, ...] = ()
     numbers: dict[str, float] = field(default_factory=dict)
 
 
@@ -88,7 +91,8 @@ class Evaluation:
     which machines of its environment need it and are not stopped. `restarts_evicted`: its spec has it started again after
     an eviction, and `resizes_at_start`: it may get another size if Azure has no capacity to start it. `job` is a job that
     waits for its agent, `wakes_for_jobs` whether such a job may start it, and `keep_minutes` how long it stays after its
-    last one.
+    last one. `stages` are the later stages of sleep in its spec, and `sleep` what is known of the rest of its environment if
+    it leads one that sleeps.
     """
 
     machine: SleepTarget
@@ -107,6 +111,8 @@ class Evaluation:
     job: WaitingJob | None = None
     wakes_for_jobs: bool = False
     keep_minutes: int = 0
+    stages: Stages = field(default_factory=Stages)
+    sleep: EnvironmentSleep | None = None
 
     @property
     def hands_off(self) -> str:

@@ -42,10 +42,12 @@ class LeaseRequest(CommandBody):
 def with_hold(tracked: TrackedMachine, request: HoldRequest, by: str, now: float, longest: int) -> TrackedMachine:
     """The tracked state with a hold of at most `longest` minutes from now, or without one; a longer hold stays."""
     if not request.minutes:
-        return replace(tracked, hold=None)
+        return replace(tracked, hold=None, sleep=tracked.sleep.asked(now))
     if keeps_longer(tracked, request, now, longest):
         return tracked
-    return replace(tracked, hold=Hold(by, request.reason, now, _until(request, now, longest)))
+    return replace(
+        tracked, hold=Hold(by, request.reason, now, _until(request, now, longest)), sleep=tracked.sleep.asked(now)
+    )
 
 
 def keeps_longer(tracked: TrackedMachine, request: HoldRequest, now: float, longest: int) -> bool:
@@ -60,8 +62,9 @@ def _until(request: HoldRequest, now: float, longest: int) -> float:
 def with_lease(tracked: TrackedMachine, request: LeaseRequest, by: str, now: float) -> TrackedMachine:
     """The tracked state with a lease that expires after the requested minutes, or without one."""
     if not request.minutes:
-        return replace(tracked, lease=None)
-    return replace(tracked, lease=Lease(now + request.minutes * MINUTE, LeaseAction(request.then), by, now))
+        return replace(tracked, lease=None, sleep=tracked.sleep.asked(now))
+    lease = Lease(now + request.minutes * MINUTE, LeaseAction(request.then), by, now)
+    return replace(tracked, lease=lease, sleep=tracked.sleep.asked(now))
 
 
 def longest_hold(own: Hold | None, inside: Iterable[HoldOnMachine], machine: str, now: float, longest: int) -> Hold | None:

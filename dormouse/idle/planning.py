@@ -20,9 +20,17 @@ from dormouse.resources.registry import kind_of
 REASON_TEXTS = {
     ActionReason.SCHEDULE: "Its schedule requires it.",
     ActionReason.LEASE: "Its lease has expired.",
+    ActionReason.FORGET_AFTER: "It has slept for the forget_after of its spec, and no one started it.",
+    ActionReason.STOP_AFTER: "Its GPU pool has slept for the stop_after of its spec, and nothing happened.",
     ActionReason.EVICTION: "Azure evicted it, and its spec has on_eviction=restart.",
 }
-ACTIONS_BY_URGENCY = (NextAction.STOP, NextAction.START, NextAction.DELETE, NextAction.WARN)
+ACTIONS_BY_URGENCY = (
+    NextAction.STOP,
+    NextAction.START,
+    NextAction.STOP_ENVIRONMENT,
+    NextAction.DELETE,
+    NextAction.WARN,
+)
 
 Records = Mapping[str, EnvironmentRecord]
 
@@ -81,6 +89,7 @@ def _planned(one: Evaluated, records: Records, home: str) -> PlannedAction:
         suspended=_suspended(one, records),
         job=job,
         resizes=case.resizes_at_start and decision.action is NextAction.START,
+        snapshots=case.sleep.snapshots if case.sleep and decision.reason is ActionReason.FORGET_AFTER else None,
     )
 
 

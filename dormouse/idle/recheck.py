@@ -6,6 +6,7 @@ from dormouse.idle.evidence import Evaluation
 from dormouse.idle.jobs.waking import why_not_woken
 from dormouse.idle.policy import Action
 from dormouse.idle.schedules.schedule import is_on
+from dormouse.idle.stages.forget import is_dormant
 from dormouse.idle.sweep import PlannedAction
 from dormouse.idle.tracking import ActionReason, LeaseAction
 from dormouse.idle.verdict import TRANSITIONS, Verdict, VerdictKind, busy, evaluate
@@ -97,6 +98,10 @@ def _changed_cause(planned: PlannedAction, case: Evaluation, verdict: Verdict) -
         return _changed_eviction(case, verdict)
     if planned.reason is ActionReason.JOBS:
         return why_not_woken(case)
+    if planned.reason is ActionReason.FORGET_AFTER:
+        return "" if is_dormant(case) else f"It is {STATE_WORDS.get(case.machine.state, case.machine.state)} now."
+    if planned.reason is ActionReason.STOP_AFTER:
+        return f"There is work for it: {'; '.join(case.nodes.work)}." if case.nodes.work else ""
     kind = VerdictKind.IDLE if planned.reason is ActionReason.IDLE else VerdictKind.STOPPED_BILLED
     if verdict.kind is not kind:
         return verdict.reason

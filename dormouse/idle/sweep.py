@@ -12,6 +12,7 @@ from dormouse.idle.report import SweepSummary
 from dormouse.idle.targets import Target
 from dormouse.idle.tracking import ActionReason
 from dormouse.lifecycle import Verb
+from dormouse.resources.compute.snapshots import Snapshots
 from dormouse.resources.plan import Resource
 
 # Resource Manager allows bursts of 200 writes and then 10 per second; all pages together use 60 % of that.
@@ -21,7 +22,12 @@ BURST, BATCH, BATCH_SECONDS = 120, 30, 5.0
 START_SECONDS = 240.0
 # No environment can have this name.
 SWEEP_LOCK = ":sweep"
-VERBS = {NextAction.STOP: Verb.STOP, NextAction.START: Verb.START, NextAction.DELETE: Verb.DELETE}
+VERBS = {
+    NextAction.STOP: Verb.STOP,
+    NextAction.START: Verb.START,
+    NextAction.DELETE: Verb.DELETE,
+    NextAction.STOP_ENVIRONMENT: Verb.STOP,
+}
 
 
 def actions_per_page(pages: int) -> int:
@@ -80,7 +86,7 @@ class PlannedAction:
     `lock` is the key of its lock and its operations: its environment, or a unique key of an adopted machine.
     `window` is the window of its policy in minutes. `suspended` are the resources inside it that are suspended before it
     stops, and resumed after it was started. `job` is the waiting job that it is started for. `resizes`: its spec allows
-    another size if Azure has no capacity to start it.
+    another size if Azure has no capacity to start it. `snapshots` are taken before it is deleted.
     """
 
     action: NextAction
@@ -96,6 +102,7 @@ class PlannedAction:
     suspended: tuple[Resource, ...] = ()
     job: WaitingJob | None = None
     resizes: bool = False
+    snapshots: Snapshots | None = None
 
     @property
     def verb(self) -> Verb:
@@ -147,7 +154,8 @@ class LeaseEnd:
     @property
     def teardown(self) -> DeleteRequest:
         """The deletion, if the recheck confirms it."""
-        return DeleteRequest(self.claim.operation, self.claim.planned.machine.environment)
+        planned = self.claim.planned
+        return DeleteRequest(self.claim.operation, planned.machine.environment, snapshots=planned.snapshots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,14 @@ class RefusedStart:
 @dataclass(frozen=True, slots=True)
 class StartElsewhere:
     """How a refused start goes on: the start with its other sizes, or why there is none."""
+
+    change: PowerChange | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentStop:
+    """How the stop of a whole environment goes on: the change, or why there is none."""
 
     change: PowerChange | None = None
     why: str = ""

@@ -3,10 +3,11 @@
 docs/idle-state-machine.md shows the states that follow from it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dormouse.clock import DAY, HOUR
+from dormouse.idle.stages.sleep import SleepRecord
 from dormouse.idle.targets import SleepTarget
 from dormouse.lifecycle import State
 from dormouse.text.limits import LONGEST_SENTENCE, clipped
@@ -24,6 +25,8 @@ class ActionReason(StrEnum):
     BILLED = "stopped_billed"
     EVICTION = "eviction"
     JOBS = "jobs"
+    STOP_AFTER = "stop_after"
+    FORGET_AFTER = "forget_after"
 
 
 class LeaseAction(StrEnum):
@@ -133,6 +136,7 @@ class TrackedMachine:
     free_since: float = 0.0
     watched_at: float = 0.0
     worked_at: float = 0.0
+    sleep: SleepRecord = field(default_factory=SleepRecord)
     due_soon: bool = False
 
     @property
@@ -202,10 +206,12 @@ def _without_expired(tracked: TrackedMachine, now: float) -> TrackedMachine:
     Otherwise such a lease would stop the machine as soon as a user starts it again.
     """
     if tracked.hold and tracked.hold.until <= now:
-        tracked = replace(tracked, hold=None)
+        tracked = replace(tracked, hold=None, sleep=tracked.sleep.asked(tracked.hold.until))
     lease = tracked.lease
     is_over = lease is not None and lease.then is LeaseAction.STOP and lease.until <= now and tracked.state is State.STOPPED
-    return with_settled_eviction(replace(tracked, lease=None)) if is_over else tracked
+    if lease is None or not is_over:
+        return tracked
+    return with_settled_eviction(replace(tracked, lease=None, sleep=tracked.sleep.asked(lease.until)))
 
 
 def with_settled_eviction(tracked: TrackedMachine) -> TrackedMachine:

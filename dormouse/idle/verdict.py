@@ -76,7 +76,7 @@ def _blocked(case: Evaluation) -> Verdict | None:
 
 
 def _not_running(case: Evaluation) -> Verdict | None:
-    state, words = case.machine.state, source_of(case.machine).words
+    state, source, words = case.machine.state, source_of(case.machine), source_of(case.machine).words
     if state is State.STOPPED:
         fault = f" {_misconfiguration(case)}" if case.fault else ""
         if evicted := case.tracked.evicted:
@@ -85,7 +85,7 @@ def _not_running(case: Evaluation) -> Verdict | None:
                 f"Evicted by Azure at {moment_text(evicted.at)}: {why}. Only its disks and addresses are billed.{fault}"
             )
             return Verdict(VerdictKind.EVICTED, sentence, {"evictions": evicted.count})
-        return Verdict(VerdictKind.STOPPED, f"{words.asleep}{fault}")
+        return Verdict(VerdictKind.STOPPED, f"{source.asleep(case) or words.asleep}{fault}")
     if state is State.ABSENT:
         return Verdict(VerdictKind.UNKNOWN, words.absent)
     if state in TRANSITIONS:

@@ -48,7 +48,7 @@ async def preview_of(desired: DesiredState, dependencies: Dependencies) -> Apply
         monthly,
         billed.covers,
         refusals,
-        survey.warnings,
+        (*survey.warnings, *desired.spec.warnings()),
         others,
         plan.depends_on,
         _spec_changes(desired.record.spec, desired.spec) if desired.record else (),

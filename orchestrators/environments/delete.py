@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from activities.idle.hand_over import recheck_lease_end
+from activities.idle.stopped import note_failed_deletion
 from activities.inventory import read_owned_resources
 from activities.records import list_dependents
 from activities.resources.generic import delete_resource, list_deleted, purge_resource, put_resource, take_snapshot
@@ -14,7 +15,10 @@ from dormouse.environments.dependents import dependents_text
 from dormouse.environments.operations import DeleteRequest
 from dormouse.environments.requests import PutRequest
 from dormouse.environments.results import Outcome, OutcomeStatus, Refusal, RefusalReason
+from dormouse.idle.stages.sleep import FailedDeletion
 from dormouse.idle.sweep import LeaseEnd
+from dormouse.idle.tracking import ActionReason
+from dormouse.notifications.notification import Notification
 from dormouse.resources.ownership import OwnedResources, text_of_recoverable, text_of_resources_kept
 from dormouse.resources.plan import Resource
 from dormouse.resources.registry import kind_of
@@ -32,6 +36,7 @@ from orchestrators.durable import (
 from orchestrators.environments.deletion_check import Leftovers, find_leftovers, find_tagged
 from orchestrators.environments.suspend import suspend_all, suspended_in
 from orchestrators.lock_check import lost_lock
+from orchestrators.notify import notify
 from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
 PURGE = "purge"
@@ -54,7 +59,7 @@ def delete_environment(context: Context) -> Orchestration[Any]:
 
 
 def delete_at_lease_end(context: Context) -> Orchestration[Any]:
-    """Delete an environment whose lease has expired, after checking again that it has."""
+    """Delete an environment whose lease has expired, or that has slept for too long, after checking that again."""
     request = serialization.decode(LeaseEnd, context.get_input())
     teardown, tracker = request.teardown, ProgressTracker(context)
     try:
@@ -65,7 +70,20 @@ def delete_at_lease_end(context: Context) -> Orchestration[Any]:
             details = yield from _delete(context, teardown, tracker)
     except RetriesExhausted as gave_up:
         details = CompletionDetails(Outcome.failed([gave_up.refusal]))
-    return (yield from complete(context, teardown.operation, teardown.environment, tracker, details))
+    ended = yield from complete(context, teardown.operation, teardown.environment, tracker, details)
+    if request.claim.planned.reason is ActionReason.FORGET_AFTER:
+        yield from _after_sleep(context, request, details.outcome)
+    return ended
+
+
+def _after_sleep(context: Context, request: LeaseEnd, outcome: Outcome) -> Orchestration[None]:
+    """Tell people that an environment is gone that slept for too long; a deletion that failed is tried again later."""
+    now, machine = context.current_utc_datetime.timestamp(), request.claim.planned.machine
+    if outcome.status is OutcomeStatus.SUCCEEDED:
+        text = f"{request.claim.planned.verdict_reason} {outcome.reason}"
+        yield from notify(context, [Notification("deleted", machine.id, machine.environment, text, now)])
+    elif outcome.status is not OutcomeStatus.CANCELLED:
+        yield from run(context, note_failed_deletion, FailedDeletion(machine.id, now))
 
 
 def _delete(context: Context, request: DeleteRequest, tracker: ProgressTracker) -> Orchestration[CompletionDetails]:

@@ -37,11 +37,12 @@ def change_power(context: Context) -> Orchestration[Any]:
     """Start, stop or restart what has power in an environment, verify it, and run health checks after a boot."""
     request = serialization.decode(PowerChange, context.get_input())
     tracker = ProgressTracker(context)
-    work = _change(context, request, tracker)
+    work = carry_out(context, request, tracker)
     return (yield from run_operation(context, request.operation, request.environment, tracker, work))
 
 
-def _change(context: Context, request: PowerChange, tracker: ProgressTracker) -> Orchestration[Outcome]:
+def carry_out(context: Context, request: PowerChange, tracker: ProgressTracker) -> Orchestration[Outcome]:
+    """Change the power of everything in an environment, in order, and verify it; raises RetriesExhausted."""
     suspended = suspended_in(request.resources)
     started = Start()
     if request.verb is Verb.STOP:

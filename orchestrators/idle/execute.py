@@ -26,6 +26,7 @@ from orchestrators.environments.delete import delete_at_lease_end
 from orchestrators.environments.suspend import resume_all, suspend_all
 from orchestrators.idle.jobs import TARGET_STATES, Job, close_ended, closing_notice, now_of
 from orchestrators.idle.power import SHORT_RETRY, change_power_of
+from orchestrators.idle.stages import begin_stops
 from orchestrators.notify import notify
 
 # Less than the five minutes for which a decision is valid.
@@ -44,6 +45,7 @@ def execute_actions(context: Context, planned: Sequence[PlannedAction], page: Pa
         jobs, found = yield from _claim(context, actions)
         problems += found
         yield from _delete(context, [job for job in jobs if job.planned.action is NextAction.DELETE])
+        yield from begin_stops(context, [job for job in jobs if job.planned.action is NextAction.STOP_ENVIRONMENT])
         powered = [job for job in jobs if job.planned.action in TARGET_STATES]
         apart = _begin_apart(context, [job for job in powered if job.planned.suspended])
         together = [job for job in powered if not job.planned.suspended]
@@ -118,7 +120,7 @@ def _claim(context: Context, planned: Sequence[PlannedAction]) -> Orchestration[
 
 
 def _delete(context: Context, jobs: Sequence[Job]) -> Orchestration[None]:
-    """Start the deletion of environments whose lease has expired; each is a separate orchestration, not awaited here."""
+    """Start the deletion of environments whose lease has ended, or that sleep on; each is an orchestration of its own."""
     if jobs:
         name = delete_at_lease_end.__name__
         tasks = [

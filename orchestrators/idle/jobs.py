@@ -13,6 +13,7 @@ from dormouse.notifications.notification import Notification
 from orchestrators.durable import TRANSIENT, Context, Orchestration, run_each
 
 TARGET_STATES = {NextAction.STOP: State.STOPPED, NextAction.START: State.RUNNING}
+ENDED_WELL = {NextAction.STOP: "stopped", NextAction.START: "started", NextAction.STOP_ENVIRONMENT: "stopped"}
 RUNS = "Azure confirms that it is running."
 
 
@@ -65,9 +66,7 @@ def closing_notice(closing: SweepClosing) -> Notification:
     """The notification of an action that has ended."""
     plan, outcome = closing.planned, closing.outcome
     good = outcome.status is OutcomeStatus.SUCCEEDED
-    event = (
-        {NextAction.STOP: "stopped", NextAction.START: "started"}[plan.action] if good else f"{plan.action} not confirmed"
-    )
+    event = ENDED_WELL[plan.action] if good else f"{plan.verb} not confirmed"
     return Notification(event, plan.machine.id, plan.machine.name, outcome.reason, closing.ended_at)
 
 

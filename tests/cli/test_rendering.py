@@ -43,6 +43,7 @@ ENVIRONMENT: dict[str, Any] = {
     "operation": None,
     "hold": HOLD,
     "lease": LEASE,
+    "planned": {"then": "delete", "at": None, "text": "Its environment is not deleted while vm-2 runs."},
     "schedule": None,
     "verdict": None,
     "ready": False,
@@ -120,6 +121,7 @@ def test_an_environment_is_shown_without_what_is_null(dormouse: Command, server:
         "password   dormouse password ml1",
         "hold       until 2026-05-01 14:00 UTC (set by ana: thesis)",
         "lease      stopped at 2026-05-03 12:00 UTC unless the lease is renewed",
+        "planned    Its environment is not deleted while vm-2 runs.",
         "observed   2026-05-01 12:00:00 UTC",
     ]
 

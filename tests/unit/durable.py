@@ -59,6 +59,7 @@ class DurableContext:
     seconds: float = 0.0
     calls: list[Call] = field(default_factory=list)
     statuses: list[Any] = field(default_factory=list)
+    instance_id: str = "instance"
 
     def run(self, story: Story) -> Any:
         """The result of an orchestration."""

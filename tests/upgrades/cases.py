@@ -18,6 +18,7 @@ from orchestrators.environments.resize import resize_environment
 from orchestrators.environments.rotate_password import rotate_password
 from orchestrators.idle.execute import act_with_suspension
 from orchestrators.idle.fallback import start_with_other_size
+from orchestrators.idle.stages import stop_whole_environment
 from orchestrators.idle.sweep import sweep, sweep_missing, sweep_page
 from orchestrators.machines.adopt import adopt_machine, release_machine
 from tests.fleet import CPU_SIZE, QUIET_OUTSIDE, machine
@@ -254,6 +255,7 @@ CASES = (
 NEVER_HELD = (sweep_missing,)
 # Gaps: no run has these in flight or records them; only the rule for orchestrators protects them. A sweep starts the first
 # only if a schedule or a job wakes a machine whose size has no capacity, which no case brings about. The kept release has
-# neither the second nor a blueprint with two registries: it gets a case when a release that has them is kept.
-NEVER_RUN = (start_with_other_size, promote_image)
+# neither the second nor a blueprint with two registries, and no runner cluster for the third: each gets a case when a
+# release that has them is kept.
+NEVER_RUN = (start_with_other_size, promote_image, stop_whole_environment)
 NEVER_ASKED = (Verb.PROMOTE_IMAGE,)

@@ -21,6 +21,7 @@ from dormouse_cli.render.values import (
 
 CHANGES = {"create": "would be created", "change": "would be updated", "nothing": "already matches the spec"}
 FEES = ("asleep", "unpriced", "by use")
+PROSE = ("problem", "ready", "depends on", "size", "placement", "price", *FEES, "schedule", "hold", "lease", "planned")
 NOT_READY = "no: the health checks have not passed yet"
 
 
@@ -146,9 +147,10 @@ def print_environment(environment: Fields) -> None:
             ("schedule", environment.get("schedule")),
             ("hold", hold_text(environment.get("hold"))),
             ("lease", lease_text(environment.get("lease"))),
+            ("planned", (environment.get("planned") or {}).get("text")),
             ("observed", time_text(environment.get("observed_at"))),
         ],
-        prose=("problem", "ready", "depends on", "size", "placement", "price", *FEES, "schedule", "hold", "lease"),
+        prose=PROSE,
     )
 
 

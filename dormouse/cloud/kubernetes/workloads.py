@@ -17,6 +17,12 @@ async def gpu_pods(api: KubernetesApi) -> list[GpuPod]:
     return workloads.gpu_pods(await api.items("api/v1/pods"))
 
 
+async def gpu_and_other_pods(api: KubernetesApi, now: float) -> tuple[list[GpuPod], list[str]]:
+    """What `gpu_pods` returns, and the names of the pods that others run without GPUs; one request. Raises as it does."""
+    listed = await api.items("api/v1/pods")
+    return workloads.gpu_pods(listed), workloads.other_pods(listed, now)
+
+
 async def nodes(api: KubernetesApi) -> list[ClusterNode]:
     """The nodes of the cluster; raises as `gpu_pods` does."""
     return workloads.nodes(await api.items("api/v1/nodes"))

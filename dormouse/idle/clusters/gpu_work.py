@@ -30,12 +30,16 @@ class RunnerWork:
 
 @dataclass(frozen=True, slots=True)
 class SeenInCluster:
-    """What a cluster showed: its pods for GPUs, its nodes, the depth of the queue (None: not known), or what went wrong."""
+    """What a cluster showed: its pods for GPUs, its nodes, the depth of the queue (None: not known), or what went wrong.
+
+    `others` are the pods that others run without GPUs.
+    """
 
     pods: tuple[GpuPod, ...] = ()
     nodes: tuple[ClusterNode, ...] = ()
     depth: QueueDepth | None = None
     problem: str = ""
+    others: tuple[str, ...] = ()
 
 
 def with_seen(case: Evaluation, pool: NodePool, seen: SeenInCluster, runners: RunnerWork) -> Evaluation:
@@ -53,7 +57,8 @@ def with_seen(case: Evaluation, pool: NodePool, seen: SeenInCluster, runners: Ru
     unread = (QUEUE_UNKNOWN,) if runners.has_queue and seen.depth is None else ()
     depth = {} if seen.depth is None else _depth(seen.depth)
     numbers = {**_counted(pool), "gpu_pods": len(pods), **depth}
-    return replace(case, nodes=NodeEvidence(end=case.now, work=work, unread=unread, numbers=numbers))
+    others = tuple(f"the pod {name} runs in its cluster, or has just ended" for name in seen.others[:MOST_NAMED])
+    return replace(case, nodes=NodeEvidence(end=case.now, work=work, unread=unread, numbers=numbers, others=others))
 
 
 def is_runner(pod: GpuPod, runners: RunnerWork) -> bool:

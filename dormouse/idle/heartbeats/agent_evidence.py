@@ -1,11 +1,10 @@
-"""What an agent reported, as evidence: its minutes of a window, how far behind it is, and which warning it has shown."""
+"""What an agent reported, as evidence: its minutes of a window, and how far behind it is."""
 
 from dataclasses import replace
 
 from dormouse.clock import MINUTE
 from dormouse.idle.evidence import Evaluation, Evidence, TimeSeries
 from dormouse.idle.heartbeats.agent_record import AgentRecord
-from dormouse.idle.tracking import TrackedMachine
 
 # Newer minutes may not have arrived yet, although the agent reports every minute.
 REPORTING_LAG = 3  # minutes
@@ -49,11 +48,3 @@ def unreported(case: Evaluation) -> list[str]:
     """That the agent's newest minutes are not known, which is no reason for another verdict but forbids an action."""
     behind = case.evidence.behind
     return [f"its agent has reported nothing about the last {REPORTING_LAG + behind} minutes"] if behind else []
-
-
-def with_delivered_warning(tracked: TrackedMachine, record: AgentRecord) -> TrackedMachine:
-    """The tracked state with the delivery of the warning, if the agent reports that it was shown."""
-    warned = tracked.warning
-    if warned is None or warned.delivered_at or warned.id not in record.shown:
-        return tracked
-    return replace(tracked, warning=replace(warned, delivered_at=record.shown[warned.id], undelivered=""))

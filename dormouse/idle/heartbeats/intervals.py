@@ -7,9 +7,9 @@ import math
 from zlib import crc32
 
 from dormouse.clock import MINUTE
-from dormouse.idle.decision import WARNING_EXPIRY
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.tracking import TrackedMachine
+from dormouse.idle.warning import WARNING_EXPIRY
 
 SWEEP_SECONDS = 300  # between two sweeps of the timer, which begin at whole multiples of it
 QUICK_SECONDS = 60

@@ -4,6 +4,7 @@ The API server shows the present only. A pool is idle if every sweep of the wind
 """
 
 from dormouse.clock import MINUTE, minutes_text
+from dormouse.idle.clusters.node_pool import NodePool
 from dormouse.idle.evidence import STALE, Evaluation
 from dormouse.idle.sources.source import EvidenceSource, Words
 
@@ -15,6 +16,7 @@ WORDS = Words(
     absent="The node pool does not exist: it was deleted outside Dormouse, or has not been created yet.",
     failed="Check the failed change of the node pool in the Azure portal.",
 )
+STOPPED = "Stopped, with its cluster: disks, addresses and the load balancer are billed. Work does not wake it: start it."
 
 
 def _uses(case: Evaluation) -> list[str]:
@@ -42,4 +44,14 @@ def _idle(case: Evaluation) -> str:
     return f"Idle for {case.policy.window} minutes: it holds {nodes}, and no sweep saw work on a GPU{queue}."
 
 
-NODE_POOLS = EvidenceSource(WORDS, _uses, _missing, lambda case: [], lambda case: dict(case.nodes.numbers), _idle)
+def _asleep(case: Evaluation) -> str:
+    """In a stopped cluster, nothing brings nodes; a stopped pool in one that runs looks the same."""
+    pool = case.machine
+    return STOPPED if isinstance(pool, NodePool) and not (pool.scales or pool.forced) else ""
+
+
+def _numbers(case: Evaluation) -> dict[str, float]:
+    return dict(case.nodes.numbers)
+
+
+NODE_POOLS = EvidenceSource(WORDS, _uses, _missing, lambda case: [], _numbers, _idle, asleep=_asleep)

@@ -29,6 +29,7 @@ class EvidenceSource:
     `uses` are the signals at their limits, the most convincing first, each in a phrase; `missing` is the data that a verdict
     of `idle` requires and that is missing; `unknown_holds` says why a hold may exist that is not known; `numbers` are the
     measurements; `blocked` says why work that waits cannot begin ("": none does); `idle` is the sentence about idleness.
+    `asleep` says what is still billed where `words.asleep` does not fit ("": it does).
     """
 
     words: Words
@@ -38,3 +39,4 @@ class EvidenceSource:
     numbers: Callable[[Evaluation], dict[str, float]]
     idle: Callable[[Evaluation], str]
     blocked: Callable[[Evaluation], str] = lambda case: ""
+    asleep: Callable[[Evaluation], str] = lambda case: ""

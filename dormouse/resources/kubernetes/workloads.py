@@ -19,6 +19,21 @@ QUEUE = re.compile(r"^(?P<at>\S+Z) queue ready=(?P<ready>\d+) unacknowledged=(?P
 FRACTION = re.compile(r"\.\d+(?=Z$)")
 # Of a log with timestamps: the watch writes every half minute.
 FRESH_SECONDS = 120.0
+# What AKS runs in a cluster for itself, and the device plugin. Pods of `aks-command` are someone who works in the cluster.
+# https://learn.microsoft.com/azure/aks/core-aks-concepts#namespaces
+OF_THE_SYSTEM = frozenset(
+    {
+        "kube-system",
+        "kube-public",
+        "kube-node-lease",
+        "gatekeeper-system",
+        "calico-system",
+        "tigera-operator",
+        "gpu-resources",
+    }
+)
+# A pod that ended so recently may have run between two sweeps.
+JUST_ENDED = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +102,40 @@ def _gpus_of(container: Mapping[str, Any]) -> int:
     resources = container.get("resources") or {}
     asked = {**(resources.get("requests") or {}), **(resources.get("limits") or {})}
     return sum(int(count) for name, count in asked.items() if name == GPU or str(name).startswith("nvidia.com/mig-"))
+
+
+def other_pods(listed: Sequence[Mapping[str, Any]], now: float) -> list[str]:
+    """The pods that someone else runs without GPUs, or that ended in the last ten minutes, as namespace/name.
+
+    Those of the system, of daemon sets and of the plan of an environment are none.
+    """
+    return sorted(
+        _named(pod) for pod in listed if _is_of_others(pod) and (_is_alive(pod) or _ended_at(pod) > now - JUST_ENDED)
+    )
+
+
+def _is_of_others(pod: Mapping[str, Any]) -> bool:
+    metadata, spec = pod["metadata"], pod.get("spec") or {}
+    owners = {owner.get("kind") for owner in metadata.get("ownerReferences") or []}
+    ours = MANAGED.items() <= (metadata.get("labels") or {}).items()
+    takes_gpus = any(_gpus_of(container) for container in spec.get("containers") or [])
+    system = metadata.get("namespace", "") in OF_THE_SYSTEM or "DaemonSet" in owners
+    return not (ours or system or (takes_gpus and _is_alive(pod)))
+
+
+def _is_alive(pod: Mapping[str, Any]) -> bool:
+    return (pod.get("status") or {}).get("phase", PENDING) in (PENDING, RUNNING, "Unknown")
+
+
+def _ended_at(pod: Mapping[str, Any]) -> float:
+    """When the last container of a pod ended; 0.0 if none is known to have."""
+    states = [one.get("state") or {} for one in (pod.get("status") or {}).get("containerStatuses") or []]
+    ended = [str((one.get("terminated") or {}).get("finishedAt") or "") for one in states]
+    return max((parse_moment(one) for one in ended if one), default=0.0)
+
+
+def _named(pod: Mapping[str, Any]) -> str:
+    return f"{pod['metadata'].get('namespace', '')}/{pod['metadata']['name']}"
 
 
 def nodes(listed: Sequence[Mapping[str, Any]]) -> list[ClusterNode]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.power_history import PowerInterval, Spent, last_interval, month_began, month_of, since, spent_in, together
+from dormouse.idle.stages.sleep import PlannedStage
 from dormouse.idle.targets import target_ids, target_key
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.resources.compute.machines import MACHINE_ID, key_of
@@ -33,6 +34,11 @@ class Memory:
     def first(self) -> TrackedMachine | None:
         """Its first machine, whose hold, lease and verdict stand for the environment."""
         return self.machines[0] if self.machines else None
+
+    @property
+    def planned(self) -> PlannedStage | None:
+        """What sweeps will do with the environment because it sleeps on; None for nothing."""
+        return next((machine.sleep.planned for machine in self.machines if machine.sleep.planned), None)
 
     @property
     def job_problem(self) -> str:

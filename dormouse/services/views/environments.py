@@ -18,7 +18,7 @@ from dormouse.services.costs.environment_costs import Memory, costs_of
 from dormouse.services.costs.pricing import billed_in, price_of
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.costs import EnvironmentCosts
-from dormouse.services.views.machines import CurrentHold, CurrentLease
+from dormouse.services.views.machines import CurrentHold, CurrentLease, PlannedStageView
 from dormouse.services.views.money import ASLEEP, BY_USE, UNPRICED, Money
 from dormouse.services.views.placements import PlacementView
 from dormouse.services.views.resources import DROPPED, EndpointView, ResourceView, SecretView
@@ -87,6 +87,10 @@ class EnvironmentView:
     unpriced: Annotated[tuple[str, ...], UNPRICED] = ()
     billed_by_use: Annotated[tuple[str, ...], BY_USE] = ()
     drift: Annotated[tuple[str, ...], DROPPED] = ()
+    planned: Annotated[
+        PlannedStageView | None,
+        doc("What sweeps will do with it because it sleeps on; null if its spec asks for nothing, or it is awake.", None),
+    ] = None
 
 
 @schema("EnvironmentList")
@@ -146,6 +150,7 @@ async def environment_view_of(
         unpriced=price.unpriced,
         billed_by_use=others.by_use,
         drift=seen.dropped if seen else (),
+        planned=PlannedStageView.of(memory.planned),
     )
 
 

@@ -9,6 +9,7 @@ from dormouse.clock import rfc3339
 from dormouse.idle import tracking
 from dormouse.idle.decision import NextAction
 from dormouse.idle.report import ReportRow, SweepSummary
+from dormouse.idle.stages.sleep import PlannedStage
 from dormouse.idle.tracking import LeaseAction
 from dormouse.idle.verdict import VerdictKind
 from dormouse.lifecycle import State, Verb
@@ -50,6 +51,21 @@ class CurrentLease:
         if lease is None:
             return None
         return cls(rfc3339(lease.until), lease.then, lease.by, moment(lease.since))
+
+
+@schema("PlannedStage")
+@dataclass(frozen=True, slots=True)
+class PlannedStageView:
+    """What sweeps will do with an environment because it sleeps on, or why they do not."""
+
+    then: Annotated[Literal["stop", "delete"], doc("What would be done with the whole environment.", "stop")]
+    at: Annotated[Moment | None, doc("When, as long as nothing happens; null if it is not planned for now.", ONE)]
+    text: Annotated[str, doc("The same as a sentence, with what prevents it.", "It will be stopped at 12:00 UTC.")]
+
+    @classmethod
+    def of(cls, planned: PlannedStage | None) -> PlannedStageView | None:
+        """A planned stage as callers see it."""
+        return cls("delete" if planned.then == "delete" else "stop", moment(planned.at), planned.text) if planned else None
 
 
 @schema("Machine")

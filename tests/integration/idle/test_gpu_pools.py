@@ -7,11 +7,13 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
+from dormouse.clock import MINUTE, parse_moment, rfc3339
 from local.sandbox import Ground, temporary_ground
 from tests.fleet import lines_of_the_report, sweep_ended, warm_up
-from tests.support import ROOT, AzureSide, ControlPlane
+from tests.support import ROOT, AzureSide, ControlPlane, until
 
 SPEED = 120.0
 RIGHTS: list[dict[str, Any]] = [{"role": "reader"}, {"actions": ["*"]}]
@@ -81,6 +83,35 @@ def ground() -> Iterator[Ground]:
         yield running
 
 
+def _sleep_on(runners: Runners, seen: dict[str, Any]) -> None:
+    """The second period of sleep: it ends with a message, with a hold, and at last with the stop of everything."""
+    plane, client = runners.control_plane, runners.control_plane.client
+    runners.until(lambda line: bool(line["state"] == "stopped"))
+    seen["not opted in"] = plane.get("rc1")["planned"]
+    asked = plane.put("rc1", {**SPEC, "stop_after": "30m"})
+    seen["opted in"] = plane.follow(asked) if asked.status_code == httpx.codes.ACCEPTED else plane.get("rc1")
+    runners.until(lambda line: "the whole environment rc1" in (line["next_action_text"] or ""))
+    seen["planned"] = plane.get("rc1")
+    runners.until(lambda line: bool(line["next_action"] == "warn"))
+    seen["warned to stop"] = runners.azure.client.get("/messages").json()["value"][-1]["body"]
+    runners.queue(1)
+    seen["woken"] = runners.until(lambda line: bool(line["state"] == "running"))
+    runners.queue(0)
+    runners.until(lambda line: bool(line["state"] == "stopped"))
+    client.post("/environments/rc1/hold", json={"for": "1h", "reason": "a look"}).raise_for_status()
+    seen["held asleep"] = [runners.sweep(), plane.get("rc1")["planned"]]
+    client.post("/environments/rc1/hold", json={"for": 0}).raise_for_status()
+    seen["unheld"] = runners.sweep()
+    until(lambda: runners.sweep() and is_at_rest(plane.get("rc1")), "it is not stopped")
+    seen["all stopped"] = plane.get("rc1")
+    seen["after"] = runners.sweep()
+    seen["stop"] = plane.client.get("/operations", params={"environment": "rc1"}).json()["value"][0]
+    seen["all notices"] = runners.azure.client.get("/messages").json()["value"]
+    asked = plane.post("rc1", "start")
+    seen["rest"], seen["started again"] = asked.json()["note"], plane.follow(asked)
+    seen["settings again"] = runners.settings
+
+
 @pytest.fixture(scope="module")
 def told(ground: Ground) -> Iterator[dict[str, Any]]:
     """What happened to the pool, moment by moment."""
@@ -111,6 +142,7 @@ def told(ground: Ground) -> Iterator[dict[str, Any]]:
         asked = runners.control_plane.post("rc1", "start")
         seen["note"], seen["started"] = asked.json().get("note"), runners.control_plane.follow(asked)
         seen["started settings"] = runners.settings
+        _sleep_on(runners, seen)
         yield seen
         runners.azure.as_before()
 
@@ -158,7 +190,7 @@ def test_a_message_gives_the_pool_back_to_the_autoscaler(told: dict[str, Any]) -
     assert (awake["enableAutoScaling"], awake["minCount"], awake["maxCount"]) == (True, 0, 2)
     assert runners.notices()[2:3] == ["started"]
     operations = runners.control_plane.client.get("/operations", params={"environment": "rc1"}).json()["value"]
-    (started,) = (one for one in operations if one["requested_by"] == "sweep (jobs)")
+    *_, started = (one for one in operations if one["requested_by"] == "sweep (jobs)")
     assert started["outcome"] == "succeeded"
     assert "There is work for it: its queue has 1 messages that wait" in started["reason"]
 
@@ -167,3 +199,58 @@ def test_a_start_brings_the_nodes_back_although_the_environment_runs(told: dict[
     assert told["started"]["outcome"] == "succeeded", told["started"]["reason"]
     assert told["started settings"]["enableAutoScaling"]
     assert not told["note"], "a stop by a sweep asks for no rest"
+
+
+def test_without_the_field_only_the_pool_sleeps(told: dict[str, Any]) -> None:
+    assert told["not opted in"] is None
+
+
+def test_an_environment_that_sleeps_on_says_when_it_is_stopped_and_warns_before(told: dict[str, Any]) -> None:
+    planned = told["planned"]["planned"]
+    assert planned["then"] == "stop"
+    assert planned["at"] is not None
+    assert "If it sleeps on, the whole environment rc1 is stopped at" in planned["text"]
+    assert told["planned"]["spec"]["stop_after"] == "30m"
+    warned = told["warned to stop"]
+    assert warned["event"] == "warned"
+    assert "stopped with its whole cluster and all VMs of the environment rc1 at" in warned["text"]
+    assert "Nothing wakes a stopped cluster" in warned["text"]
+
+
+def test_a_message_in_the_second_period_wakes_the_pool_and_nothing_is_stopped(told: dict[str, Any]) -> None:
+    assert told["woken"]["state"] == "running"
+
+
+def test_a_hold_ends_the_second_period_and_it_begins_again(told: dict[str, Any]) -> None:
+    held, planned = told["held asleep"]
+    assert (held["hold"]["reason"], planned) == ("a look", None)
+    assert told["stop"]["accepted_at"] >= minutes_later(told["unheld"]["as_of"], 29)
+
+
+def test_after_the_second_period_everything_is_stopped_and_said_to_be(told: dict[str, Any]) -> None:
+    stop = told["stop"]
+    assert (stop["verb"], stop["outcome"], stop["requested_by"]) == ("stop", "succeeded", "sweep (stop_after)"), stop
+    assert "rc1 is stopped, as confirmed by Azure" in stop["reason"]
+    assert "still are" in stop["reason"]
+    assert "`dormouse start rc1`" in stop["reason"]
+    states = {one["kind"]: one["state"] for one in told["all stopped"]["resources"] if one["state"]}
+    assert states == {"virtual_machine": "stopped", "managed_cluster": "stopped"}
+    notice = next(one["body"] for one in reversed(told["all notices"]) if one["body"]["event"] == "stopped")
+    assert notice["text"] == stop["reason"]
+    assert told["all stopped"]["planned"] is None
+    assert "Work does not wake it" in told["after"]["reason"]
+
+
+def test_it_starts_again_as_it_was_after_the_rest_that_azure_asks_for(told: dict[str, Any]) -> None:
+    assert "Azure asks for a rest" in told["rest"]
+    assert told["started again"]["outcome"] == "succeeded", told["started again"]["reason"]
+    again = told["settings again"]
+    assert (again["enableAutoScaling"], again["minCount"], again["maxCount"]) == (True, 0, 2)
+
+
+def is_at_rest(environment: dict[str, Any]) -> bool:
+    return (environment["state"], environment["operation"]) == ("stopped", None)
+
+
+def minutes_later(text: str, minutes: int) -> str:
+    return rfc3339(parse_moment(text) + minutes * MINUTE)

@@ -23,6 +23,7 @@ from dormouse.idle.clusters.node_pool import NodePool
 from dormouse.idle.decision import NextAction
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.responsibility import Neighbours
+from dormouse.idle.stages.sleep import Stages
 from dormouse.idle.sweep import ActionClaim, ActionStarted, ClaimBatch, PlannedAction
 from dormouse.idle.tracking import ActionReason, TrackedMachine
 from dormouse.lifecycle import State
@@ -161,6 +162,14 @@ def test_a_cluster_is_asked_only_if_its_pool_has_nodes_or_may_have_to_wake(
     found = evidence(api, case(machine=shows, tracked=memory))
     assert bool(api.asked) is asks
     assert bool(found.nodes.end) is asks
+
+
+def test_a_cluster_whose_stop_is_counted_to_is_asked_too_and_others_pods_are_seen(api: Api) -> None:
+    api.pods = [{"metadata": {"name": "web", "namespace": "theirs"}, "status": {"phase": "Running"}}]
+    empty = pool(state=State.STOPPED, count=0)
+    counts = case(machine=empty, tracked=tracked(), stages=Stages(stop_after=60, leads=True))
+    assert evidence(api, counts).nodes.others == ("the pod theirs/web runs in its cluster, or has just ended",)
+    assert evidence(api, replace(counts, stages=Stages(leads=True))).nodes.end == 0.0
 
 
 @pytest.mark.parametrize(

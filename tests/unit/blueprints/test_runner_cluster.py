@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from dormouse import serialization
 from dormouse.blueprints.catalog import plan_for
-from dormouse.blueprints.specs import change_faults, read_spec
+from dormouse.blueprints.specs import change_faults, read_spec, stored_spec
 from dormouse.errors import InvalidSpec
 from dormouse.resources.features import Container, DataDisks
 from dormouse.resources.kubernetes.pods import GPU
@@ -200,3 +201,30 @@ def test_resources_are_named_once_and_in_an_order_that_can_be_built() -> None:
     assert all(names.index(need) < names.index(one.name) for one in built.resources for need in one.needs)
     identifiers = [one.id.lower() for one in built.resources if one.id]
     assert len(set(identifiers)) == len(identifiers)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"private": True}, "sweeps cannot reach in a private cluster"),
+        ({"idle": {"enabled": False}}, "`idle.enabled` switches off"),
+        ({"idle": {"action": "notify"}}, "contradicts `idle.action: notify`"),
+        ({"stop_after": "29m"}, "must be between 30m and 30d"),
+        ({"stop_after": 30}, "no unit"),
+    ],
+)
+def test_a_second_stage_that_no_sweep_would_ever_carry_out_is_rejected(changes: dict[str, Any], words: str) -> None:
+    assert words in faults(**{"stop_after": "8h", **changes})["/stop_after"]
+
+
+def test_a_second_stage_changes_in_place_is_shown_as_written_and_warns_that_nothing_wakes_it() -> None:
+    before, after = spec_of(), spec_of(stop_after="8h")
+    assert (before.stop_after, after.stop_after, change_faults(before, after)) == (None, 480, [])
+    shown = stored_spec(serialization.text_of(after))
+    assert shown["stop_after"] == "8h"
+    assert read_spec("rc1", shown, caller_address="", caller="ann") == after
+    assert stored_spec(serialization.text_of(before))["stop_after"] is None
+    assert list(before.warnings()) == []
+    (warning,) = after.warnings()
+    assert "stop_after=8h" in warning
+    assert "Nothing wakes a stopped cluster" in warning

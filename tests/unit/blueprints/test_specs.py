@@ -181,8 +181,8 @@ def test_only_some_fields_can_change_in_place_and_each_other_one_is_named() -> N
     changed = change_faults(old, read(container="other", image={"sku": "minimal"}, network={"subnet": "10.0.1.0/28"}))
     assert {fault.pointer for fault in changed} == {"/container", "/image/sku", "/network/subnet"}
     assert (
-        "`allow_from`, `disk`, `fallback`, `hibernation`, `idle`, `max_hourly_cost`, `on_eviction`, `schedule`, `size` and "
-        "`stack` can be" in changed[0].detail
+        "`allow_from`, `disk`, `fallback`, `forget`, `forget_after`, `hibernation`, `idle`, `max_hourly_cost`, "
+        "`on_eviction`, `schedule`, `size` and `stack` can be" in changed[0].detail
     )
 
 

@@ -18,6 +18,7 @@ from dormouse.chatops.replies import (
 from dormouse.environments.results import OutcomeStatus
 from dormouse.idle.decision import NextAction
 from dormouse.idle.report import SweepSummary
+from dormouse.idle.stages.sleep import PlannedStage
 from dormouse.idle.tracking import LeaseAction
 from dormouse.idle.verdict import VerdictKind
 from dormouse.lifecycle import State
@@ -25,7 +26,15 @@ from dormouse.notifications.cards import MOST_LINES, Card, fitting
 from dormouse.services.environments import EnvironmentPage
 from dormouse.services.views.costs import EnvironmentCosts
 from dormouse.services.views.environments import EnvironmentView
-from dormouse.services.views.machines import CurrentHold, CurrentLease, HoldView, IdleReport, LeaseView, MachineView
+from dormouse.services.views.machines import (
+    CurrentHold,
+    CurrentLease,
+    HoldView,
+    IdleReport,
+    LeaseView,
+    MachineView,
+    PlannedStageView,
+)
 from dormouse.services.views.money import Money
 from dormouse.services.views.operations import OperationView
 from dormouse.services.views.resources import EndpointView, ResourceView
@@ -129,6 +138,15 @@ def test_what_to_know_about_a_way_in_is_said_beside_it() -> None:
     hub = EndpointView("https", "203.0.113.9", 8000, "https://203.0.113.9:8000", "ana", "self-signed certificate")
     facts = dict(environment_card(replace(VIEW, endpoints=(hub,))).facts)
     assert facts["HTTPS"] == "https://203.0.113.9:8000 (self-signed certificate)"
+
+
+def test_what_is_planned_for_an_environment_that_sleeps_on_is_said() -> None:
+    assert "Planned" not in dict(environment_card(VIEW).facts)
+    planned = PlannedStageView.of(PlannedStage("delete", 60.0, "It will be deleted."))
+    assert planned == PlannedStageView("delete", "1970-01-01T00:01:00Z", "It will be deleted.")
+    assert dict(environment_card(replace(VIEW, planned=planned)).facts)["Planned"] == "It will be deleted."
+    stays = PlannedStageView.of(PlannedStage("stop", 0.0, "It stays."))
+    assert stays == PlannedStageView("stop", None, "It stays.")
 
 
 def test_a_busy_environment_offers_only_status() -> None:

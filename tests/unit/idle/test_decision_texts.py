@@ -330,7 +330,7 @@ def test_a_machine_that_was_shut_down_from_inside_is_deallocated_after_ten_minut
 
 
 def test_actions_are_the_words_of_the_api() -> None:
-    assert set(NextAction) == {"nothing", "warn", "withdraw", "stop", "start", "delete"}
+    assert set(NextAction) == {"nothing", "warn", "withdraw", "stop", "start", "delete", "stop_environment"}
     assert Decision(NextAction.NOTHING) == Decision(NextAction.NOTHING, "", 0.0, None, "", 0.0)
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.clock import HOUR, MINUTE
-from dormouse.idle.heartbeats.agent_evidence import with_delivered_warning
 from dormouse.idle.heartbeats.agent_record import AgentRecord
+from dormouse.idle.stages.sleep import SleepRecord
 from dormouse.idle.tracking import (
     FIRST_PAUSE,
     TRANSITIONAL,
@@ -27,6 +27,7 @@ from dormouse.idle.tracking import (
     with_verdict,
     with_wakeup,
 )
+from dormouse.idle.warning import with_delivered_warning
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import VirtualMachine
 from tests.unit.builders import IDENTIFIER, LONG_AGO, NOW, machine, remembered, warned
@@ -181,7 +182,8 @@ def test_a_lease_that_has_stopped_its_machine_is_removed() -> None:
 
 
 def test_what_is_stored_has_these_words_and_defaults() -> None:
-    assert set(ActionReason) == {"idle", "schedule", "lease", "stopped_billed", "eviction", "jobs"}
+    stages = {"stop_after", "forget_after"}
+    assert set(ActionReason) == {"idle", "schedule", "lease", "stopped_billed", "eviction", "jobs"} | stages
     assert set(LeaseAction) == {"stop", "delete"}
     assert Lease(NOW, LeaseAction.STOP, "alice").since == 0.0
     told = PendingWarning("w", ActionReason.IDLE, "text", NOW, NOW + 60)
@@ -194,6 +196,7 @@ def test_what_is_stored_has_these_words_and_defaults() -> None:
     assert (new.ran_since, new.eviction, new.evicted) == (0.0, None, None)
     assert (Eviction(NOW, NOW).count, Eviction(NOW, NOW).settled) == (1, False)
     assert (new.woken_for, new.job_ended_at, new.job_problem) == ((), 0.0, "")
+    assert new.sleep == SleepRecord(0.0, None, 0.0)
 
 
 def test_the_texts_of_a_warning_are_shortened_before_they_are_stored() -> None:

@@ -117,6 +117,8 @@ def test_a_cluster_rests_for_a_quarter_of_an_hour_after_its_last_stop() -> None:
     assert rest_of([PLAN.resource("vm-queue")]) == 0.0
     of_a_pool = replace(operation(Verb.STOP, noon), by="sweep (idle)")
     assert earliest_start([of_a_pool], rest) == 0.0, "a sweep has stopped a pool, not the cluster"
+    of_all = replace(of_a_pool, by="sweep (stop_after)")
+    assert earliest_start([of_all], rest) > 0.0, "a sweep has stopped the cluster"
     assert queued_text(PLAN.resources, parse_moment(noon)) == (
         "The cluster was stopped a short while ago, and Azure asks for a rest: it starts at 2026-11-30 12:00 UTC."
     )

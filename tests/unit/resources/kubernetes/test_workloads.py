@@ -13,6 +13,7 @@ from dormouse.resources.kubernetes.workloads import (
     gpu_pods,
     gpu_trouble,
     nodes,
+    other_pods,
     queue_depth,
     waiting_reason,
 )
@@ -174,3 +175,39 @@ def test_a_queue_is_empty_if_nothing_waits_and_nothing_is_worked_on() -> None:
     assert QueueDepth(0, 0, NOW).is_empty
     assert not QueueDepth(0, 1, NOW).is_empty
     assert not QueueDepth(1, 0, NOW).is_empty
+
+
+def other(name: str = "web", namespace: str = "theirs", phase: str = "Running", **more: Any) -> dict[str, Any]:
+    """A pod without GPUs; `ended` is when its container ended, `owner` the kind of its owner."""
+    labels, ended = more.get("labels", {}), more.get("ended", "")
+    owners = [{"kind": more["owner"]}] if "owner" in more else []
+    metadata = {"namespace": namespace, "name": name, "labels": labels, "ownerReferences": owners}
+    statuses = [{"name": "c", "state": {"terminated": {"finishedAt": ended}} if ended else {"running": {}}}]
+    return {
+        "metadata": metadata,
+        "spec": {"containers": [{"name": "c"}]},
+        "status": {"phase": phase, "containerStatuses": statuses},
+    }
+
+
+@pytest.mark.parametrize(
+    ("pods", "named"),
+    [
+        ([other()], ["theirs/web"]),
+        ([other("b"), other("a", phase="Pending")], ["theirs/a", "theirs/b"]),
+        ([other(namespace="aks-command")], ["aks-command/web"]),
+        ([other(namespace="runners")], ["runners/web"]),
+        ([other(namespace="kube-system"), other(namespace="gpu-resources"), other(namespace="calico-system")], []),
+        ([other(owner="DaemonSet")], []),
+        ([other(labels={"app.kubernetes.io/managed-by": "dormouse"})], []),
+        ([other(labels={"app.kubernetes.io/managed-by": "Helm"})], ["theirs/web"]),
+        ([pod("runner-1")], []),
+        ([other(phase="Succeeded", ended="2027-01-15T07:50:01Z")], ["theirs/web"]),
+        ([other(phase="Failed", ended="2027-01-15T07:50:01Z")], ["theirs/web"]),
+        ([other(phase="Succeeded", ended="2027-01-15T07:50:00Z")], []),
+        ([other(phase="Succeeded")], []),
+        ([], []),
+    ],
+)
+def test_pods_of_others_count_while_they_live_and_shortly_after(pods: list[dict[str, Any]], named: list[str]) -> None:
+    assert other_pods(pods, 1_800_000_000.0) == named
