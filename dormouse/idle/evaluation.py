@@ -112,6 +112,8 @@ def evaluation_of(
         resizes_at_start=_resizes_at_start(spec),
         wakes_for_jobs=spec.get("wake_for_jobs") is True,
         keep_minutes=_keep_minutes(spec),
+        owner=record.owner if record else "",
+        blueprint=record.blueprint if record else "",
     )
 
 

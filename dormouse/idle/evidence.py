@@ -90,7 +90,7 @@ class Evaluation:
     which machines of its environment need it and are not stopped. `restarts_evicted`: its spec has it started again after
     an eviction, and `resizes_at_start`: it may get another size if Azure has no capacity to start it. `job` is a job that
     waits for its agent, `wakes_for_jobs` whether such a job may start it, and `keep_minutes` how long it stays after its
-    last one.
+    last one. `owner` and `blueprint` are those of its environment.
     """
 
     machine: SleepTarget
@@ -109,6 +109,8 @@ class Evaluation:
     job: WaitingJob | None = None
     wakes_for_jobs: bool = False
     keep_minutes: int = 0
+    owner: str = ""
+    blueprint: str = ""
 
     @property
     def hands_off(self) -> str:

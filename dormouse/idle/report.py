@@ -44,6 +44,8 @@ class ReportRow:
     as_of: str = ""
     stale: bool = False
     kind: str = "virtual_machine"
+    owner: str = ""
+    blueprint: str = ""
 
     @classmethod
     def of(cls, case: Evaluation, verdict: Verdict, decision: Decision) -> "ReportRow":
@@ -70,6 +72,8 @@ class ReportRow:
             price_per_hour_amount=tracked.shutdown.per_hour if tracked.shutdown else None,
             currency=tracked.shutdown.currency if tracked.shutdown else "USD",
             kind=machine.kind,
+            owner=case.owner,
+            blueprint=case.blueprint,
         )
 
 

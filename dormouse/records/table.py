@@ -133,6 +133,20 @@ class Table:
             return None
         return _row(entity)
 
+    async def read_all(self, partition: str, keys: Sequence[str]) -> list[Row | None]:
+        """The rows with these keys, in this order, None for a missing one; some are read side by side."""
+        found: dict[str, Row | None] = {}
+        waiting = iter(dict.fromkeys(keys))
+
+        async def read() -> None:
+            for key in waiting:
+                found[key] = await self.read(partition, key)
+
+        ends = await asyncio.gather(*(read() for _ in keys[:SIDE_BY_SIDE]), return_exceptions=True)
+        for trouble in filter(None, ends):
+            raise trouble
+        return [found[key] for key in keys]
+
     async def delete(self, partition: str, key: str, etag: str = "") -> None:
         """Delete a row; does nothing if it is gone, or no longer has the given ETag."""
         from azure.core import MatchConditions
@@ -145,11 +159,23 @@ class Table:
             return
 
     async def page(
-        self, partition: str, *, limit: int, first: str = "", after: str = "", until: str = "", **columns: str
+        self,
+        partition: str,
+        *,
+        limit: int,
+        first: str = "",
+        after: str = "",
+        until: str = "",
+        select: Sequence[str] = (),
+        **columns: str,
     ) -> RowPage:
-        """Up to `limit` rows with these column values and with keys >= `first`, > `after` and <= `until`."""
+        """Up to `limit` rows with these column values and with keys >= `first`, > `after` and <= `until`.
+
+        With `select`, only these columns are read, and no documents.
+        """
         question, values = _filter(partition, {"ge": first, "gt": after, "le": until}, columns)
-        rows = await self._send(lambda: self._rows(question, values, limit + 1))
+        wanted = ["RowKey", "Timestamp", *select] if select else None
+        rows = await self._send(lambda: self._rows(question, values, limit + 1, select=wanted))
         return RowPage(tuple(rows[:limit]), rows[limit - 1].key if len(rows) > limit else "")
 
     async def range(self, partition: str, first: str, last: str) -> list[Row]:

@@ -122,13 +122,16 @@ class OperationView:
 @schema("OperationList")
 @dataclass(frozen=True, slots=True)
 class OperationList:
-    """One page of operations, newest first."""
+    """One page of operations, newest first unless asked otherwise."""
 
     value: Annotated[tuple[OperationView, ...], doc("The operations on this page.", [])]
     next: Annotated[
         str | None, doc("The URL of the next page; null on the last page.", "/api/operations?limit=50&after=MTAx")
     ]
     problems: Annotated[tuple[str, ...], doc("What could not be read, and why.", [])]
+    total: Annotated[
+        int | None, doc("How many operations match, on all pages; null if there are more than 10,000 to look at.", 12)
+    ]
 
 
 @schema("CancelPreview")
