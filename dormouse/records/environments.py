@@ -1,22 +1,27 @@
 """Records of environments and operations, and the locks that allow one operation per environment."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from dormouse import serialization
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.errors import UnreadableRecord
-from dormouse.ids import CROCKFORD, first_ulid, ulid_of
+from dormouse.ids import first_ulid, ulid_of
 from dormouse.records.documents import Documents, read_document, read_each
-from dormouse.records.table import LARGEST_PAGE, Row, RowPage, Table, TableService
+from dormouse.records.operation_lists import OperationLists
+from dormouse.records.operation_rows import (
+    ENVIRONMENT,
+    NEWEST_FIRST,
+    OPERATIONS,
+    UnreadableOperation,
+    columns_of,
+    operation_in,
+    unreadable_operation,
+)
+from dormouse.records.table import Row, Table, TableService
 from dormouse.resources.registry import KINDS
 
-ENVIRONMENTS, OPERATIONS, LOCKS = "environments", "operations", "locks"
+ENVIRONMENTS, LOCKS = "environments", "locks"
 DEPENDS_ON = "DependsOn"
-ENVIRONMENT, VERB, BY, OUTCOME = "Environment", "Verb", "By", "Outcome"
-SUMMARY = (ENVIRONMENT, VERB, BY, OUTCOME)
-NEWEST_FIRST = str.maketrans(CROCKFORD, CROCKFORD[::-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +42,6 @@ class Lock:
         return self.instance_id or self.operation
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableOperation:
-    """An operation whose record is unreadable: its ID, its environment, and the reason."""
-
-    id: str
-    environment: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class OperationSummary:
-    """What lists of operations are narrowed and sorted by; `outcome` is "" while it runs, or if it cannot be read."""
-
-    key: str
-    environment: str
-    verb: str
-    requested_by: str
-    outcome: str
-
-    @property
-    def ulid(self) -> str:
-        """The part of its ID that says when it was accepted: earlier ones sort before later ones."""
-        return self.key.translate(NEWEST_FIRST)
-
-
 class Records:
     """The records of environments, operations and locks in one table service."""
 
@@ -70,6 +50,7 @@ class Records:
         self._environments = Table(service, ENVIRONMENTS)
         self._operations = Table(service, OPERATIONS)
         self._locks = Table(service, LOCKS)
+        self.operation_lists = OperationLists(self._operations)
 
     async def environment(self, name: str) -> EnvironmentRecord | None:
         """The record of an environment, or None."""
@@ -131,7 +112,7 @@ class Records:
         except ValueError:
             return None
         row = await self._operations.read(OPERATIONS, key)
-        record = _operation_in(row) if row else None
+        record = operation_in(row) if row else None
         return record if record and record.id == identifier else None
 
     async def operations(
@@ -141,57 +122,13 @@ class Records:
         until = first_ulid(int(since * 1000)).translate(NEWEST_FIRST) if since > 0 else ""
         columns = {ENVIRONMENT: environment} if environment else {}
         page = await self._operations.page(OPERATIONS, limit=limit, after=after, until=until, **columns)
-        found = read_each(OPERATIONS, page.rows, _operation_in)
+        found = read_each(OPERATIONS, page.rows, operation_in)
         return [found.readable.get(row.key) or unreadable_operation(row, found) for row in page.rows], page.after
-
-    async def operation_summaries(
-        self, *, environment: str = "", since: float = 0.0, limit: int
-    ) -> tuple[list[OperationSummary], bool]:
-        """The newest `limit` operations of one environment or all, accepted since a time, and whether these are all.
-
-        Reads their columns alone, 1,000 in a request; rows of an earlier release have none, and are read whole.
-        """
-        found: list[OperationSummary] = []
-        after = ""
-        while len(found) < limit:
-            page = await self._operation_columns(environment, since, after, SUMMARY)
-            rows = page.rows
-            if any(VERB not in row.columns for row in rows):
-                whole = await self._operations.range(OPERATIONS, rows[0].key, rows[-1].key)
-                keys = {row.key for row in rows}
-                rows = tuple(row for row in whole if row.key in keys)
-            found += map(_summary_in, rows)
-            if not (after := page.after):
-                return found, True
-        return found, False
-
-    async def count_operations(self, *, environment: str = "", since: float = 0.0, limit: int) -> int | None:
-        """How many operations of one environment or all were accepted since a time; None if at least `limit`."""
-        count, after = 0, ""
-        while count < limit:
-            page = await self._operation_columns(environment, since, after, (ENVIRONMENT,))
-            count += len(page.rows)
-            if not (after := page.after):
-                return count
-        return None
-
-    async def operations_at(self, keys: Sequence[str]) -> list[OperationRecord | UnreadableOperation]:
-        """The operations in the rows with these keys, in this order; those that were deleted since are missing."""
-        rows = [row for row in await self._operations.read_all(OPERATIONS, keys) if row]
-        found = read_each(OPERATIONS, rows, _operation_in)
-        return [found.readable.get(row.key) or unreadable_operation(row, found) for row in rows]
-
-    async def _operation_columns(self, environment: str, since: float, after: str, select: Sequence[str]) -> RowPage:
-        until = first_ulid(int(since * 1000)).translate(NEWEST_FIRST) if since > 0 else ""
-        columns = {ENVIRONMENT: environment} if environment else {}
-        return await self._operations.page(
-            OPERATIONS, limit=LARGEST_PAGE, after=after, until=until, select=select, **columns
-        )
 
     async def remember_operation(self, record: OperationRecord) -> None:
         """Write the record of an operation; safe to repeat."""
         key = ulid_of(record.id).translate(NEWEST_FIRST)
-        await self._operations.write(OPERATIONS, key, serialization.text_of(record), **_columns_of(record))
+        await self._operations.write(OPERATIONS, key, serialization.text_of(record), **columns_of(record))
 
     async def forget_operations_before(self, moment: float, *, limit: int = 1000) -> int:
         """Delete up to `limit` operation records from before a time (seconds since 1970); returns their number."""
@@ -240,36 +177,5 @@ def _environment_in(row: Row) -> EnvironmentRecord:
     return record
 
 
-def _operation_in(row: Row) -> OperationRecord:
-    return read_document(OPERATIONS, OperationRecord, row)
-
-
-def _columns_of(record: OperationRecord) -> dict[str, str]:
-    outcome = record.outcome.status.value if record.outcome else ""
-    return {ENVIRONMENT: record.environment, VERB: record.verb.value, BY: record.by, OUTCOME: outcome}
-
-
-def _summary_in(row: Row) -> OperationSummary:
-    """The summary of an operation, from its columns, or from its document if an earlier release has written it."""
-    columns = dict(row.columns)
-    if VERB not in columns:
-        try:
-            columns |= _columns_of(_operation_in(row))
-        except UnreadableRecord:
-            columns[VERB] = ""
-    return OperationSummary(row.key, *(columns.get(name, "") for name in SUMMARY))
-
-
 def _lock_in(row: Row) -> Lock:
     return read_document(LOCKS, Lock, row)
-
-
-def unreadable_operation(row: Row, found: Documents[OperationRecord]) -> UnreadableOperation:
-    """What is known of an operation whose record is unreadable."""
-    try:
-        content = json.loads(row.document)
-    except ValueError:
-        content = None
-    told = content if isinstance(content, dict) else {}
-    environment = row.columns.get(ENVIRONMENT, "")
-    return UnreadableOperation(str(told.get("id", row.key)), environment, str(found.unreadable[row.key]))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from dormouse.errors import CloudUnavailable, RefusedByAzure
+from dormouse.records.table_requests import TableMissing, filter_of, send
 from dormouse.records.transactions import DOCUMENT, NEW, RowChange, text_in, transactions
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 LARGEST_PAGE, SIDE_BY_SIDE = 1000, 8
-DENIED = "Azure Table Storage denied access (HTTP 403); check its firewall and the role Storage Table Data Contributor."
 
 
 class TableService(Protocol):
@@ -173,19 +172,19 @@ class Table:
 
         With `select`, only these columns are read, and no documents.
         """
-        question, values = _filter(partition, {"ge": first, "gt": after, "le": until}, columns)
+        question, values = filter_of(partition, {"ge": first, "gt": after, "le": until}, columns)
         wanted = ["RowKey", "Timestamp", *select] if select else None
         rows = await self._send(lambda: self._rows(question, values, limit + 1, select=wanted))
         return RowPage(tuple(rows[:limit]), rows[limit - 1].key if len(rows) > limit else "")
 
     async def range(self, partition: str, first: str, last: str) -> list[Row]:
         """All rows with keys from `first` to `last`, inclusive, in order."""
-        question, values = _filter(partition, {"ge": first, "le": last}, {})
+        question, values = filter_of(partition, {"ge": first, "le": last}, {})
         return await self._send(lambda: self._rows(question, values))
 
     async def keys(self, partition: str, *, first: str = "", after: str = "", limit: int = 0) -> dict[str, float]:
         """The keys of a partition that are >= `first` and > `after`, and when each row was last written."""
-        question, values = _filter(partition, {"ge": first, "gt": after}, {})
+        question, values = filter_of(partition, {"ge": first, "gt": after}, {})
         rows = await self._send(lambda: self._rows(question, values, limit, select=["RowKey", "Timestamp"]))
         return {row.key: row.written_at for row in rows}
 
@@ -221,41 +220,10 @@ class Table:
 
     async def _send(self, request: Callable[[], Awaitable[R]]) -> R:
         try:
-            return await _send(request)
-        except _TableMissing:
-            await _send(lambda: self._service.create_table_if_not_exists(self._name))
-            return await _send(request)
-
-
-class _TableMissing(Exception):
-    """The table does not exist yet."""
-
-
-async def _send(request: Callable[[], Awaitable[R]]) -> R:
-    """The response; raises the SDK errors 404, 409 and 412, which concern a row, RefusedByAzure or CloudUnavailable."""
-    from azure.core.exceptions import AzureError, HttpResponseError
-
-    try:
-        return await request()
-    except HttpResponseError as error:
-        if error.status_code == 404 and "TableNotFound" in str(error):
-            raise _TableMissing from error
-        if error.status_code in (404, 409, 412):
-            raise
-        if error.status_code == 403:
-            raise RefusedByAzure(DENIED) from error
-        raise CloudUnavailable(f"Azure Table Storage answered HTTP {error.status_code}; retry later.") from error
-    except AzureError as error:
-        raise CloudUnavailable(f"Azure Table Storage did not answer ({type(error).__name__}); retry later.") from error
-
-
-def _filter(partition: str, keys: dict[str, str], columns: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """A filter and its parameters: rows of a partition by key comparisons (if a key is given) and column values."""
-    wanted = {comparison: key for comparison, key in keys.items() if key}
-    conditions = ["PartitionKey eq @partition"]
-    conditions += [f"RowKey {comparison} @{comparison}" for comparison in wanted]
-    conditions += [f"{column} eq @{column}" for column in columns]
-    return " and ".join(conditions), {"partition": partition, **wanted, **columns}
+            return await send(request)
+        except TableMissing:
+            await send(lambda: self._service.create_table_if_not_exists(self._name))
+            return await send(request)
 
 
 def _row(entity: Any) -> Row:

@@ -4,7 +4,7 @@ from dormouse.access.roles import require_admin, require_own
 from dormouse.environments.operations import Cancellation, OperationRecord
 from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import CommandNotPossible, OperationFailed, OperationNotFound, SweepNotFound, UnreadableRecord
-from dormouse.records.environments import UnreadableOperation
+from dormouse.records.operation_rows import UnreadableOperation
 from dormouse.services import environments
 from dormouse.services.cancellation import cancel, end_by_force, end_sweep
 from dormouse.services.context import Context

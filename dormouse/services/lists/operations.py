@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from dormouse.environments.operations import OperationRecord
-from dormouse.records.environments import OperationSummary, UnreadableOperation
+from dormouse.records.operation_lists import OperationSummary
+from dormouse.records.operation_rows import UnreadableOperation
 from dormouse.services.context import Context
 from dormouse.services.lists.selection import Entry, Selection, Value, page_of
 from dormouse.services.views.operations import OperationView, recorded_operation, redacted_for
@@ -41,16 +42,16 @@ async def list_operations(
     known = context.dependencies.records
     if not selection.narrows and selection.sort in ("", NEWEST_FIRST):
         records, following = await known.operations(limit=limit, after=after, environment=environment, since=since)
-        counted = await known.count_operations(environment=environment, since=since, limit=MOST_COUNTED)
+        counted = await known.operation_lists.count(environment=environment, since=since, limit=MOST_COUNTED)
         return OperationPage(await _views(records, context), following, counted)
-    every, complete = await known.operation_summaries(environment=environment, since=since, limit=MOST_COUNTED)
+    every, complete = await known.operation_lists.summaries(environment=environment, since=since, limit=MOST_COUNTED)
     entries = (
         Entry(_value(one, selection.column or ACCEPTED_AT), one.ulid, one.key)
         for one in every
         if selection.allows(partial(_value, one), _searched(one))
     )
     chosen = page_of(entries, selection.sort or NEWEST_FIRST, limit=limit, after=after)
-    records, following = await known.operations_at(chosen.items), chosen.after
+    records, following = await known.operation_lists.at(chosen.items), chosen.after
     total = chosen.total if complete else None
     problems = () if complete else (MORE.format(most=MOST_COUNTED),)
     return OperationPage(await _views(records, context), following, total, problems)

@@ -11,7 +11,7 @@ from dormouse import serialization
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.lifecycle import Verb
-from dormouse.records.environments import NEWEST_FIRST
+from dormouse.records.operation_rows import NEWEST_FIRST
 from dormouse.resources.compute.machines import machine_id
 from dormouse.resources.plan import Resource
 from local.azure.core.world import SUBSCRIPTION
