@@ -144,6 +144,7 @@ def _reads(connect: Callable[[], Cloud]) -> Dependencies:
         sizes=Sizes(cloud),
         machines=MachineRecords(cloud.tables),
         power=PowerRecords(cloud.tables),
+        price_records=PriceRecords(cloud.tables),
         receipts=Receipts(cloud.tables),
         tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id, cloud.clock),
         passwords=PasswordInventory(cloud),

@@ -1,12 +1,11 @@
 """One table: rows of JSON text under two keys; the table is created on first use."""
 
-import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from dormouse.records.table_requests import TableMissing, filter_of, send
+from dormouse.records.table_requests import TableMissing, filter_of, send, side_by_side
 from dormouse.records.transactions import DOCUMENT, NEW, RowChange, text_in, transactions
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-LARGEST_PAGE, SIDE_BY_SIDE = 1000, 8
+LARGEST_PAGE = 1000
 
 
 class TableService(Protocol):
@@ -39,6 +38,7 @@ class Row:
     etag: str
     columns: Mapping[str, str] = field(default_factory=dict)
     written_at: float = 0.0
+    partition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +92,11 @@ class Table:
         """Write many rows, 100 per transaction; returns for each whether it was written; conflicts are per row."""
         sets = transactions(partition, rows)
         written: list[list[bool]] = [[] for _ in sets]
-        waiting = iter(enumerate(sets))
 
-        async def write() -> None:
-            for place, changes in waiting:
-                written[place] = await self._write_together(partition, changes)
+        async def write(place: int) -> None:
+            written[place] = await self._write_together(partition, sets[place])
 
-        # Await all writers before raising, so that none continues in the background.
-        ends = await asyncio.gather(*(write() for _ in sets[:SIDE_BY_SIDE]), return_exceptions=True)
-        for trouble in filter(None, ends):
-            raise trouble
+        await side_by_side(range(len(sets)), write)
         return list(itertools.chain.from_iterable(written))
 
     async def _write_together(self, partition: str, changes: list[RowChange]) -> list[bool]:
@@ -135,15 +130,11 @@ class Table:
     async def read_all(self, partition: str, keys: Sequence[str]) -> list[Row | None]:
         """The rows with these keys, in this order, None for a missing one; some are read side by side."""
         found: dict[str, Row | None] = {}
-        waiting = iter(dict.fromkeys(keys))
 
-        async def read() -> None:
-            for key in waiting:
-                found[key] = await self.read(partition, key)
+        async def read(key: str) -> None:
+            found[key] = await self.read(partition, key)
 
-        ends = await asyncio.gather(*(read() for _ in keys[:SIDE_BY_SIDE]), return_exceptions=True)
-        for trouble in filter(None, ends):
-            raise trouble
+        await side_by_side(dict.fromkeys(keys), read)
         return [found[key] for key in keys]
 
     async def delete(self, partition: str, key: str, etag: str = "") -> None:
@@ -188,17 +179,19 @@ class Table:
         rows = await self._send(lambda: self._rows(question, values, limit, select=["RowKey", "Timestamp"]))
         return {row.key: row.written_at for row in rows}
 
+    async def every_key(self) -> dict[str, list[str]]:
+        """The keys of a small table by partition, in order."""
+        rows = await self._send(
+            lambda: self._rows("PartitionKey ge @first", {"first": ""}, select=["PartitionKey", "RowKey"])
+        )
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            found.setdefault(row.partition, []).append(row.key)
+        return found
+
     async def delete_all(self, partition: str, keys: Iterable[str]) -> None:
         """Delete rows concurrently; missing ones are ignored."""
-        waiting = iter(list(keys))
-
-        async def delete() -> None:
-            for key in waiting:
-                await self.delete(partition, key)
-
-        ends = await asyncio.gather(*(delete() for _ in range(SIDE_BY_SIDE)), return_exceptions=True)
-        for trouble in filter(None, ends):
-            raise trouble
+        await side_by_side(list(keys), lambda key: self.delete(partition, key))
 
     async def older(self, partition: str, column: str, border: str, *, limit: int) -> list[Row]:
         """Up to `limit` rows whose column value is less than `border`."""
@@ -229,7 +222,14 @@ class Table:
 def _row(entity: Any) -> Row:
     text = {name: value for name, value in entity.items() if isinstance(value, str)}
     columns = {name: value for name, value in text.items() if name not in ("PartitionKey", "RowKey", DOCUMENT)}
-    return Row(entity["RowKey"], text_in(DOCUMENT, text), entity.metadata["etag"], columns, _written_at(entity))
+    return Row(
+        entity["RowKey"],
+        text_in(DOCUMENT, text),
+        entity.metadata["etag"],
+        columns,
+        _written_at(entity),
+        entity["PartitionKey"],
+    )
 
 
 def _written_at(entity: Any) -> float:

@@ -1,12 +1,28 @@
 """Requests to Table Storage: their filters, and what their errors mean."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from dormouse.errors import CloudUnavailable, RefusedByAzure
 
 R = TypeVar("R")
+T = TypeVar("T")
+SIDE_BY_SIDE = 8
 DENIED = "Azure Table Storage denied access (HTTP 403); check its firewall and the role Storage Table Data Contributor."
+
+
+async def side_by_side(items: Iterable[T], handle: Callable[[T], Awaitable[None]]) -> None:
+    """Handle all items, some of them at once; what is raised is raised when no other is under way any more."""
+    waiting = iter(items)
+
+    async def work() -> None:
+        for item in waiting:
+            await handle(item)
+
+    ends = await asyncio.gather(*(work() for _ in range(SIDE_BY_SIDE)), return_exceptions=True)
+    for trouble in filter(None, ends):
+        raise trouble
 
 
 class TableMissing(Exception):

@@ -16,6 +16,7 @@ from dormouse.records.deduplication import Receipts
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
 from dormouse.records.power_history import PowerRecords
+from dormouse.records.prices import PriceRecords
 from dormouse.settings import Settings
 
 # An agent sends one, and its tries again.
@@ -34,6 +35,7 @@ class Dependencies:
     sizes: Sizes
     machines: MachineRecords
     power: PowerRecords
+    price_records: PriceRecords
     receipts: Receipts
     tokens: Tokens
     passwords: PasswordInventory
