@@ -25,8 +25,8 @@ PYTHON = ROOT / ".venv-custodian" / "bin" / "python"
 STARTER = ROOT / "tests" / "conformance" / "tools" / "run_custodian.py"
 SIZES = (100, 500)
 GROUP, SPEED, PATIENCE = "peers", 1.0, 1800
-# Acts in the first sweep, as a policy of Custodian does: no lead. What has just been started is left alone.
-POLICY = {"dormouse-idle": "lead=0m, grace=30m, window=60m"}
+# Acts in the first sweep, as a policy of Custodian does: no lead, and no grace, which begins when a sweep first sees a machine.
+POLICY = {"dormouse-idle": "lead=0m, grace=0m, window=60m"}
 QUIET_ALL: dict[str, Any] = {"host": QUIET_HOST, "inside": QUIET, "agent": True}
 BUSY_CPU: dict[str, Any] = {"size": NO_GPU, "host": QUIET_HOST | {"cpu_percent": "60..90"}}
 # A hundredth of the estate each; `stops` says which are to end deallocated.
@@ -36,7 +36,7 @@ KINDS: Mapping[str, tuple[int, bool, dict[str, Any]]] = {
     "stopped-billed": (5, True, {"power": "stopped", "host": QUIET_HOST}),
     "busy": (25, False, BUSY_CPU),
     "training": (20, False, {"host": QUIET_HOST, "inside": TRAINING, "agent": True}),
-    "held": (10, False, QUIET_ALL),
+    "held": (10, False, QUIET_ALL | {"awake": [{"by": "bob", "reason": "a demo", "for": "4h"}]}),
     "just-started": (5, False, QUIET_ALL | {"started": "5m"}),
     "metrics-missing": (5, False, {}),
 }
@@ -125,8 +125,6 @@ def _run(machines: int, act: Callable[[Ground, httpx.Client], None]) -> Ran:
         azure.post("/estate", json=estate(machines), timeout=120).raise_for_status()
         azure.put("/permissions", json={"actions": ["*"]}).raise_for_status()
         wait_for_agents(azure)
-        if act is _sweep:
-            _hold(ground, _ids("held", machines))
         with slow(azure):
             azure.delete("/calls").raise_for_status()
             begun = time.perf_counter()
@@ -149,12 +147,6 @@ def _ids(kind: str, machines: int) -> list[str]:
 
 def _power(azure: httpx.Client, identifier: str) -> str:
     return str(azure.get("/machines/inside", params={"id": identifier}).json()["power"])
-
-
-def _hold(ground: Ground, machines: list[str]) -> None:
-    with ground.client() as client:
-        for machine in machines:
-            client.post("/machines/hold", json={"machine": machine, "for": "2h"}).raise_for_status()
 
 
 def _sweep(ground: Ground, azure: httpx.Client) -> None:
