@@ -25,7 +25,7 @@ PYTHON = ROOT / ".venv-custodian" / "bin" / "python"
 STARTER = ROOT / "tests" / "conformance" / "tools" / "run_custodian.py"
 SIZES = (100, 500)
 GROUP, SPEED, PATIENCE = "peers", 1.0, 1800
-# Acts in the first sweep, as a policy of Custodian does: no lead, and no grace, which begins when a sweep first sees a machine.
+# Acts in the first sweep, as a policy of Custodian does: no lead, and no grace, which begins when a machine is first seen.
 POLICY = {"dormouse-idle": "lead=0m, grace=0m, window=60m"}
 QUIET_ALL: dict[str, Any] = {"host": QUIET_HOST, "inside": QUIET, "agent": True}
 BUSY_CPU: dict[str, Any] = {"size": NO_GPU, "host": QUIET_HOST | {"cpu_percent": "60..90"}}
