@@ -228,7 +228,7 @@ def _row(entity: Any) -> Row:
         entity.metadata["etag"],
         columns,
         _written_at(entity),
-        entity["PartitionKey"],
+        entity.get("PartitionKey", ""),
     )
 
 
