@@ -8,10 +8,10 @@ from pydantic import AfterValidator, Field
 
 from dormouse.blueprints.blueprint import Blueprint
 from dormouse.blueprints.fields import CALLER, DriverVersion, PublicKey, Size, Source, Username, WeeklyHours
-from dormouse.blueprints.hub_users import MOST_USERS, HubUser, repeated_names, user_misfits
+from dormouse.blueprints.parts.hub_users import MOST_USERS, HubUser, repeated_names, user_misfits
+from dormouse.blueprints.parts.python_packages import PythonPackages
+from dormouse.blueprints.parts.rstudio import rstudio_misfits
 from dormouse.blueprints.placement import MachineSpec, machine_of
-from dormouse.blueprints.python_packages import PythonPackages
-from dormouse.blueprints.rstudio import rstudio_misfits
 from dormouse.blueprints.spec import PREMIUM, Disk, Image, MarketplaceImage, Network, Part
 from dormouse.errors import Fault
 from dormouse.idle.policy import IdlePolicy

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
-from dormouse.blueprints.private_access import PrivateAccess, private_access, private_faults
+from dormouse.blueprints.parts.private_access import PrivateAccess, private_access, private_faults
 from dormouse.blueprints.spec import EnvironmentSpec, Part
 from dormouse.errors import Fault
 from dormouse.resources.identity import STORAGE_BLOB_DATA_CONTRIBUTOR, role_assignment_to

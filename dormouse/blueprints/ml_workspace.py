@@ -8,8 +8,8 @@ from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
 from dormouse.blueprints.fields import WeeklyHours
-from dormouse.blueprints.ml_parts import HOST, Cluster, Datastore, containers_of
-from dormouse.blueprints.private_access import ENDPOINTS, links_in_parent
+from dormouse.blueprints.parts.ml_parts import HOST, Cluster, Datastore, containers_of
+from dormouse.blueprints.parts.private_access import ENDPOINTS, links_in_parent
 from dormouse.blueprints.spec import EnvironmentSpec
 from dormouse.errors import Fault
 from dormouse.idle.policy import IdlePolicy

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from dormouse.blueprints.blueprint import Blueprint
-from dormouse.blueprints.cluster_hosts import (
+from dormouse.blueprints.parts.cluster_hosts import (
     AMQP_PORT,
     MANAGEMENT_PORT,
     RUNNER_NAME,

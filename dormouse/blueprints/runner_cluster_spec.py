@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from dormouse.blueprints.cluster_hosts import ObjectStore, QueueHost, Variable, host_misfits
 from dormouse.blueprints.fields import CALLER, AdminName, PrivateNetwork, Size, Source, StopAfter, WeeklyHours
+from dormouse.blueprints.parts.cluster_hosts import ObjectStore, QueueHost, Variable, host_misfits
 from dormouse.blueprints.sleeping import SleepingSpec
 from dormouse.blueprints.spec import Image, MarketplaceImage, Part
 from dormouse.errors import Fault

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from dormouse.blueprints.blueprint import Blueprint
 from dormouse.blueprints.fields import CALLER, AdminName, Container, DriverVersion, LoginKey, Size, Source, WeeklyHours
+from dormouse.blueprints.parts.python_packages import PythonPackages
 from dormouse.blueprints.placement import MachineSpec, machine_of
-from dormouse.blueprints.python_packages import PythonPackages
 from dormouse.blueprints.spec import Image, MarketplaceImage, Network
 from dormouse.idle.policy import IdlePolicy
 from dormouse.resources.compute.hibernation import hibernation_extension

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from dormouse.blueprints.python_packages import PythonPackages
+from dormouse.blueprints.parts.python_packages import PythonPackages
 from dormouse.resources.pytorch import builds_in
 
 PACKAGES: TypeAdapter[tuple[str, ...]] = TypeAdapter(PythonPackages)
