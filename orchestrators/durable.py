@@ -107,6 +107,12 @@ def settled(task: Any) -> Orchestration[Any]:
         return TaskFailed(str(error).strip().partition("\n")[0].rstrip())
 
 
+def begin_apart(context: Context, tasks: Sequence[Any]) -> Orchestration[None]:
+    """Begin sub-orchestrations without waiting for their ends: the SDK schedules tasks only when something is awaited."""
+    if tasks:
+        yield context.task_any([*tasks, context.create_timer(context.current_utc_datetime)])
+
+
 def poll(
     context: Context,
     begin: Activity[Answer | Checked],

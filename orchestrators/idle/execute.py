@@ -21,7 +21,7 @@ from dormouse.idle.sweep import (
     SweepClosing,
 )
 from dormouse.ids import operation_id_at
-from orchestrators.durable import Context, Orchestration, run, settled
+from orchestrators.durable import Context, Orchestration, begin_apart, run, settled
 from orchestrators.environments.delete import delete_at_lease_end
 from orchestrators.environments.suspend import resume_all, suspend_all
 from orchestrators.idle.jobs import TARGET_STATES, Job, close_ended, closing_notice, now_of
@@ -47,7 +47,7 @@ def execute_actions(context: Context, planned: Sequence[PlannedAction], page: Pa
         yield from _delete(context, [job for job in jobs if job.planned.action is NextAction.DELETE])
         yield from begin_stops(context, [job for job in jobs if job.planned.action is NextAction.STOP_ENVIRONMENT])
         powered = [job for job in jobs if job.planned.action in TARGET_STATES]
-        apart = _begin_apart(context, [job for job in powered if job.planned.suspended])
+        apart = _with_suspension(context, [job for job in powered if job.planned.suspended])
         together = [job for job in powered if not job.planned.suspended]
         closings += yield from change_power_of(context, together, warnings, page)
         warnings = []
@@ -70,7 +70,7 @@ def rounds(planned: Sequence[PlannedAction]) -> list[list[PlannedAction]]:
     return found
 
 
-def _begin_apart(context: Context, jobs: Sequence[Job]) -> list[Any]:
+def _with_suspension(context: Context, jobs: Sequence[Job]) -> list[Any]:
     """Start an orchestration for each machine in which something is suspended first, so that it delays no other."""
     name = act_with_suspension.__name__
     return [context.call_sub_orchestrator(name, serialization.encode(job.claim), job.claim.operation) for job in jobs]
@@ -121,10 +121,8 @@ def _claim(context: Context, planned: Sequence[PlannedAction]) -> Orchestration[
 
 def _delete(context: Context, jobs: Sequence[Job]) -> Orchestration[None]:
     """Start the deletion of environments whose lease has ended, or that sleep on; each is an orchestration of its own."""
-    if jobs:
-        name = delete_at_lease_end.__name__
-        tasks = [
-            context.call_sub_orchestrator(name, serialization.encode(LeaseEnd(job.claim)), job.claim.operation)
-            for job in jobs
-        ]
-        yield context.task_any([*tasks, context.create_timer(context.current_utc_datetime)])
+    name = delete_at_lease_end.__name__
+    tasks = [
+        context.call_sub_orchestrator(name, serialization.encode(LeaseEnd(job.claim)), job.claim.operation) for job in jobs
+    ]
+    yield from begin_apart(context, tasks)

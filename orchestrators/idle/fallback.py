@@ -12,7 +12,7 @@ from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.idle.sweep import RefusedStart, SweepClosing
 from dormouse.ids import child_of
 from dormouse.lifecycle import Verb
-from orchestrators.durable import LONG_RETRY, Context, Orchestration, RetriesExhausted, run
+from orchestrators.durable import LONG_RETRY, Context, Orchestration, RetriesExhausted, begin_apart, run
 from orchestrators.environments.power import verify_power
 from orchestrators.environments.start_fallback import start_resized
 from orchestrators.environments.suspend import resume_all
@@ -31,8 +31,6 @@ def may_go_on(job: Job) -> bool:
 
 def begin_fallbacks(context: Context, jobs: Sequence[Job]) -> Orchestration[None]:
     """Start an orchestration for each of these refused starts, without waiting for it: a sweep ends within minutes."""
-    if not jobs:
-        return
     tasks = []
     for job in jobs:
         assert job.outcome is not None
@@ -41,7 +39,7 @@ def begin_fallbacks(context: Context, jobs: Sequence[Job]) -> Orchestration[None
         job.handed_over = True
         encoded = serialization.encode(request)
         tasks.append(context.call_sub_orchestrator(start_with_other_size.__name__, encoded, instance_id))
-    yield context.task_any([*tasks, context.create_timer(context.current_utc_datetime)])
+    yield from begin_apart(context, tasks)
 
 
 def start_with_other_size(context: Context) -> Orchestration[Any]:

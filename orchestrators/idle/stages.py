@@ -9,7 +9,7 @@ from activities.idle.hand_over import recheck_environment_stop
 from dormouse import serialization
 from dormouse.environments.results import Outcome, OutcomeStatus
 from dormouse.idle.sweep import ActionClaim, SweepClosing
-from orchestrators.durable import LONG_RETRY, Context, Orchestration, RetriesExhausted, run
+from orchestrators.durable import LONG_RETRY, Context, Orchestration, RetriesExhausted, begin_apart, run
 from orchestrators.environments.power import carry_out
 from orchestrators.idle.jobs import Job, closing_notice, now_of
 from orchestrators.notify import notify
@@ -20,10 +20,9 @@ START_IT = "Nothing starts it by itself, not even work: start {name} when it is 
 
 def begin_stops(context: Context, jobs: Sequence[Job]) -> Orchestration[None]:
     """Start an orchestration for each of these stops, without waiting for it: a sweep ends within minutes."""
-    if jobs:
-        name = stop_whole_environment.__name__
-        tasks = [context.call_sub_orchestrator(name, serialization.encode(job.claim), job.claim.operation) for job in jobs]
-        yield context.task_any([*tasks, context.create_timer(context.current_utc_datetime)])
+    name = stop_whole_environment.__name__
+    tasks = [context.call_sub_orchestrator(name, serialization.encode(job.claim), job.claim.operation) for job in jobs]
+    yield from begin_apart(context, tasks)
 
 
 def stop_whole_environment(context: Context) -> Orchestration[Any]:
