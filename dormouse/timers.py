@@ -10,6 +10,7 @@ from dormouse.clock import DAY
 from dormouse.errors import ControlPlaneError, SweepUnderWay
 from dormouse.records.deduplication import KINDS, MOST_AT_ONCE
 from dormouse.services.changes.rotation_by_age import rotate_aged
+from dormouse.services.costs.budgets import check_budgets
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import DurableClient
 from dormouse.services.idle.sweeps import start_sweep
@@ -49,8 +50,12 @@ async def receipts_timer(timer: func.TimerRequest, client: DurableClient, depend
 
 
 async def retention_timer(timer: func.TimerRequest, client: DurableClient, dependencies: Dependencies) -> None:
-    """Delete once an hour what has been kept for long enough: histories, trails, rows of machines that are gone."""
+    """Delete once an hour what has been kept for long enough: histories, trails, rows of machines; and look at budgets."""
     await retain(client, dependencies)
+    try:
+        await check_budgets(dependencies)
+    except ControlPlaneError as error:
+        log.warning("Budgets are looked at in an hour again: %s", error)
 
 
 async def rotation_timer(timer: func.TimerRequest, client: DurableClient, dependencies: Dependencies) -> None:

@@ -182,13 +182,11 @@ def _ended(found: Sequence[Evaluated], known: Known) -> list[PowerInterval]:
     ended = []
     for one in found:
         machine = one.case.machine
-        if not isinstance(machine, VirtualMachine):
-            continue  # what nodes of clusters cost does not follow from when there was one
-        before = known.remembered.readable.get(key_of(machine.id))
+        before = known.remembered.readable.get(target_key(machine.id))
         interval = ended_interval(before.tracked if before else None, one.case.tracked)
-        if interval:
-            record = known.environments.readable.get(machine.environment)
-            ended.append(placed(interval, machine.region, machine.size, record, spot=machine.spot))
+        if interval and (interval.size or isinstance(machine, VirtualMachine)):
+            record, spot = known.environments.readable.get(machine.environment), getattr(machine, "spot", False)
+            ended.append(placed(interval, machine.region, machine.size, record, spot=spot))
     return ended
 
 

@@ -10,6 +10,7 @@ from typer.completion import completion_init  # type: ignore[attr-defined]  # ty
 from dormouse_cli import __version__
 from dormouse_cli.commands import (
     blueprints,
+    costs,
     environments,
     images,
     login,
@@ -50,6 +51,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (IDLE, machines.adopt),
     (IDLE, machines.release),
     (IDLE, machines.sweep),
+    (OPERATIONS, costs.costs),
     (OPERATIONS, operations.operations),
     (OPERATIONS, operations.watch),
     (OPERATIONS, operations.cancel),

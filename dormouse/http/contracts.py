@@ -24,6 +24,7 @@ from dormouse.errors import (
     SweepUnderWay,
     TooManyRequests,
 )
+from dormouse.http.cost_parameters import FROM, GROUP_BY, OF_BLUEPRINT, OF_ENVIRONMENT, OF_OWNER, TO, ZONE
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
 from dormouse.http.handlers.machines import MachineHold, MachineLease
 from dormouse.http.parameters import (
@@ -50,6 +51,7 @@ from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.services.changes.promotions import PromotionRequest
 from dormouse.services.changes.resizing import ResizeRequest
 from dormouse.services.views.blueprints import BlueprintList, BlueprintView, Health
+from dormouse.services.views.cost_report import CostReport
 from dormouse.services.views.environments import EnvironmentList, EnvironmentView
 from dormouse.services.views.heartbeats import HeartbeatAnswer
 from dormouse.services.views.machines import AdoptionPreview, HoldView, IdleReport, LeaseView, MachineList
@@ -120,6 +122,7 @@ CANCEL = Contract(begun(CancelPreview), (DRY_RUN, FORCE), raises=(OperationNotFo
 LIST_BLUEPRINTS = Contract(ok(BlueprintList), (*PAGED, REGION, SIZE))
 SHOW_BLUEPRINT = Contract(ok(BlueprintView), (REGION, SIZE), raises=(BlueprintNotFound,))
 LIST_SIZES = Contract(ok(SizeList), (*PAGED, SIZES_REGION, GPU, MAX_PRICE))
+SHOW_COSTS = Contract(ok(CostReport), (*PAGED, FROM, TO, ZONE, GROUP_BY, OF_ENVIRONMENT, OF_OWNER, OF_BLUEPRINT))
 HEALTH = Contract(ok(Health))
 OPENAPI = Contract(ok(dict[str, Any]))
 DOCS = Contract((Reply(200, None, HTML),))

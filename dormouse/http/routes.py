@@ -5,6 +5,7 @@ from dormouse.http import contracts
 from dormouse.http.handlers import (
     adoption,
     blueprints,
+    costs,
     environments,
     heartbeats,
     machines,
@@ -56,6 +57,7 @@ ROUTES = (
     Route("GET", "blueprints", blueprints.list_blueprints, use.LIST_BLUEPRINTS, contracts.LIST_BLUEPRINTS),
     Route("GET", "blueprints/{name}", blueprints.get_blueprint, use.LIST_BLUEPRINTS, contracts.SHOW_BLUEPRINT),
     Route("GET", "sizes", sizes.list_sizes, use.LIST_SIZES, contracts.LIST_SIZES),
+    Route("GET", "costs", costs.get_costs, use.SHOW_COSTS, contracts.SHOW_COSTS),
     Route("GET", "health", blueprints.get_health, use.PUBLIC, contracts.HEALTH),
     Route("GET", "openapi.json", document.get_description, use.PUBLIC, contracts.OPENAPI),
     Route("GET", "docs", document.get_page, use.PUBLIC, contracts.DOCS),

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from dormouse.environments.operations import EnvironmentRecord
+from dormouse.idle.billing import billed_as, with_billing
 from dormouse.idle.evidence import Evaluation, Evidence, with_agent
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.holds import longest_hold
@@ -105,6 +106,7 @@ def evaluation_of(
         except ValueError as error:
             faults.append(str(error))
     tracked, fault = with_observation(tracked, machine, written, now), "; ".join(faults)
+    tracked = with_billing(tracked, billed_as(machine, record), now)
     needed_by = (*served, *_needed_by(machine, record, states or {})) if record else ()
     missing = unreadable or doubts
     evaluation = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=missing, needed_by=needed_by)

@@ -10,6 +10,7 @@ from dormouse.clock import DAY, HOUR
 from dormouse.idle.stages.sleep import SleepRecord
 from dormouse.idle.targets import SleepTarget
 from dormouse.lifecycle import State
+from dormouse.resources.billing.billed_as import BilledAs
 from dormouse.text.limits import LONGEST_SENTENCE, clipped
 
 FIRST_PAUSE = HOUR / 2  # after a failed action, doubled after each further one
@@ -79,11 +80,12 @@ class PendingWarning:
 
 @dataclass(frozen=True, slots=True)
 class IdleShutdown:
-    """A stop by Dormouse: since when, and what the machine would have cost per hour."""
+    """A stop by Dormouse: since when, what the machine would have cost per hour, and why ("": an earlier release did it)."""
 
     since: float
     per_hour: float
     currency: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class TrackedMachine:
 
     `woken_for` are the requests for jobs that it was started for, `told_of` those of whose wait its owner was told, and
     `job_problem` says why one waits. Sweeps see a cluster without work since `free_since`, and saw work last at `worked_at`.
+    `billed` is what it has been billed as since `billed_since`, or for as long as its state is known.
     """
 
     id: str
@@ -136,6 +139,8 @@ class TrackedMachine:
     watched_at: float = 0.0
     worked_at: float = 0.0
     sleep: SleepRecord = field(default_factory=SleepRecord)
+    billed: BilledAs | None = None
+    billed_since: float = 0.0
 
     @property
     def evicted(self) -> Eviction | None:

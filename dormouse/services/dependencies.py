@@ -12,10 +12,12 @@ from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
 from dormouse.cloud.prices import Prices
 from dormouse.cloud.sizes import Sizes
+from dormouse.records.budgets import BudgetWarnings
 from dormouse.records.deduplication import Receipts
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
 from dormouse.records.power_history import PowerRecords
+from dormouse.records.prices import PriceRecords
 from dormouse.settings import Settings
 
 # An agent sends one, and its tries again.
@@ -34,7 +36,9 @@ class Dependencies:
     sizes: Sizes
     machines: MachineRecords
     power: PowerRecords
+    price_records: PriceRecords
     receipts: Receipts
+    budget_warnings: BudgetWarnings
     tokens: Tokens
     passwords: PasswordInventory
     images: ImageInventory

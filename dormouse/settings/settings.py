@@ -4,12 +4,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 from dormouse.access.roles import ChatPerson, Role, read_chat_users
 from dormouse.chatops.parser import read_defaults
 from dormouse.clock import Clock
+from dormouse.costs.budgets import read_budgets
 from dormouse.idle.policy import IdlePolicy, read_policy
 from dormouse.idle.responsibility import Unassigned
 from dormouse.resources.compute.machines import read_scopes
@@ -78,6 +80,7 @@ class Settings:
     idle_scopes: tuple[str, ...] = setting(read_scopes, ())
     unassigned_machines: Unassigned = setting(choice(Unassigned), Unassigned.ALONE)
     holidays: frozenset[date] = setting(read_dates, frozenset(), example="2026-12-25, 2027-01-01")
+    budgets: Mapping[str, Decimal] = collection(read_budgets, dict, example="alice@contoso.com=500, ben=200")
     longest_hold: timedelta = setting(read_duration, timedelta(days=7))
     notify_webhook_url: str = secret(read_webhook_url, example="https://hooks.example.com/dormouse")
     notify_webhook_secret: str = secret()

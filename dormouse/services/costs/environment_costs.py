@@ -96,6 +96,8 @@ async def _spent_this_month(
             intervals.setdefault(key_of(machine.id), []).append(last_interval(machine, now))
     found = []
     for known in filter(None, intervals.values()):
+        if not MACHINE_ID.fullmatch(known[0].machine):
+            continue
         query = queries.get(known[0].machine.lower())
         price = await machine_price_of(region, [query], dependencies) if query else None
         found.append(spent_in(since(month_began(now), known), price.amount if price else None))

@@ -11,11 +11,12 @@ from dormouse.blueprints.specs import stored_spec
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.ids import verb_of
 from dormouse.lifecycle import BILLED, State, Verb
+from dormouse.resources.billing.recorded import billed_in
 from dormouse.resources.keyvault import USERNAME, is_secret
 from dormouse.resources.kinds import PriceQuery
 from dormouse.resources.registry import kind_of
 from dormouse.services.costs.environment_costs import Memory, costs_of
-from dormouse.services.costs.pricing import billed_in, price_of
+from dormouse.services.costs.pricing import price_of
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.costs import EnvironmentCosts
 from dormouse.services.views.machines import CurrentHold, CurrentLease, PlannedStageView

@@ -18,7 +18,7 @@ def power_rows(azure: AzureSide, environment: str) -> list[dict[str, Any]]:
     """The power history of an environment, oldest first."""
     rows = sorted(azure.rows("power"), key=lambda row: str(row["RowKey"]))
     intervals = [json.loads(row["properties"]["Document"][1]) for row in rows]
-    return [interval for interval in intervals if interval["environment"] == environment]
+    return [one for one in intervals if one["environment"] == environment and "machine" in one]
 
 
 def test_computing_is_counted_from_state_to_state_and_outlives_the_environment(fleet: FleetSide) -> None:
