@@ -27,6 +27,7 @@ from dormouse.errors import (
 from dormouse.http.cost_parameters import FROM, GROUP_BY, OF_BLUEPRINT, OF_ENVIRONMENT, OF_OWNER, TO, ZONE
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
 from dormouse.http.handlers.machines import MachineHold, MachineLease
+from dormouse.http.overview_parameters import MACHINE_ID, MINUTES, ROW_VERDICT, SEARCH, SORT
 from dormouse.http.parameters import (
     AFTER,
     DRY_RUN,
@@ -45,7 +46,20 @@ from dormouse.http.parameters import (
     USER,
     VERDICT,
 )
-from dormouse.http.route import CSV, FOLLOWED, FORM, HTML, Contract, Reply, begun, followed, ok
+from dormouse.http.route import (
+    CSV,
+    FOLLOWED,
+    FORM,
+    HTML,
+    PLAIN,
+    SCRIPT,
+    STYLE,
+    Contract,
+    Reply,
+    begun,
+    followed,
+    ok,
+)
 from dormouse.idle.heartbeats.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
 from dormouse.services.changes.promotions import PromotionRequest
@@ -56,6 +70,7 @@ from dormouse.services.views.environments import EnvironmentList, EnvironmentVie
 from dormouse.services.views.heartbeats import HeartbeatAnswer
 from dormouse.services.views.machines import AdoptionPreview, HoldView, IdleReport, LeaseView, MachineList
 from dormouse.services.views.operations import CancelPreview, OperationList, OperationView
+from dormouse.services.views.overview import EvidenceView, Overview
 from dormouse.services.views.previews import (
     AlreadyDeleted,
     ApplyPreview,
@@ -65,6 +80,7 @@ from dormouse.services.views.previews import (
     ResizePreview,
 )
 from dormouse.services.views.promotions import PromotedImage, PromotionPreview
+from dormouse.services.views.rights import Me
 from dormouse.services.views.sizes import SizeList
 from dormouse.services.views.sweeps import SweepAccepted, SweepView
 
@@ -126,3 +142,15 @@ SHOW_COSTS = Contract(ok(CostReport), (*PAGED, FROM, TO, ZONE, GROUP_BY, OF_ENVI
 HEALTH = Contract(ok(Health))
 OPENAPI = Contract(ok(dict[str, Any]))
 DOCS = Contract((Reply(200, None, HTML),))
+OVERVIEW = Contract(ok(Overview), (*PAGED, SEARCH, ROW_VERDICT, SORT))
+EVIDENCE = Contract(ok(EvidenceView), (MACHINE_ID, MINUTES))
+ME = Contract(ok(Me))
+CACHED = ("ETag", "Cache-Control")
+DASHBOARD = Contract((Reply(200, None, HTML, (*CACHED, "Content-Security-Policy")), Reply(304, None, HTML, CACHED)))
+DASHBOARD_FILE = Contract(
+    (
+        *(Reply(200, None, media, CACHED) for media in (SCRIPT, STYLE)),
+        Reply(304, None, PLAIN, CACHED),
+        Reply(404, None, PLAIN),
+    )
+)

@@ -2,6 +2,7 @@
 
 from dormouse.chatops import endpoints
 from dormouse.http import contracts
+from dormouse.http.dashboard import pages
 from dormouse.http.handlers import (
     adoption,
     blueprints,
@@ -10,6 +11,7 @@ from dormouse.http.handlers import (
     heartbeats,
     machines,
     operations,
+    overview,
     sizes,
     snooze,
     sweeps,
@@ -36,6 +38,7 @@ ROUTES = (
     Route("POST", "environments/{name}/extend", environments.extend_environment, use.KEEP_ENVIRONMENT, contracts.EXTEND),
     Route("GET", "machines", machines.list_machines, use.SHOW_MACHINES, contracts.LIST_MACHINES),
     Route("GET", "machines/idle-report", machines.idle_report, use.SHOW_MACHINES, contracts.IDLE_REPORT),
+    Route("GET", "machines/evidence", overview.get_evidence, use.SHOW_MACHINES, contracts.EVIDENCE),
     Route("POST", "machines/hold", machines.hold_machine, use.KEEP_MACHINE, contracts.HOLD_MACHINE),
     Route("POST", "machines/extend", machines.extend_machine, use.KEEP_MACHINE, contracts.EXTEND_MACHINE),
     Route("POST", "machines/adopt", adoption.adopt, use.ADOPT_MACHINE, contracts.ADOPT),
@@ -61,5 +64,9 @@ ROUTES = (
     Route("GET", "health", blueprints.get_health, use.PUBLIC, contracts.HEALTH),
     Route("GET", "openapi.json", document.get_description, use.PUBLIC, contracts.OPENAPI),
     Route("GET", "docs", document.get_page, use.PUBLIC, contracts.DOCS),
+    Route("GET", "overview", overview.get_overview, use.SHOW_OVERVIEW, contracts.OVERVIEW),
+    Route("GET", "me", overview.get_me, use.SHOW_ME, contracts.ME),
+    Route("GET", "dashboard", pages.get_dashboard, use.PUBLIC, contracts.DASHBOARD),
+    Route("GET", "dashboard/{version}/{file}", pages.get_dashboard_file, use.PUBLIC, contracts.DASHBOARD_FILE),
 )
 # fmt: on

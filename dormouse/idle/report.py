@@ -9,6 +9,7 @@ from pydantic import Field
 
 from dormouse.idle.decision import Decision, NextAction
 from dormouse.idle.evidence import Evaluation
+from dormouse.idle.heartbeats.signals import limits_of
 from dormouse.idle.tracking import Hold, Lease
 from dormouse.idle.verdict import Verdict, VerdictKind
 from dormouse.lifecycle import State
@@ -19,7 +20,8 @@ from dormouse.text.limits import LONGEST_SENTENCE, MOST_PROBLEMS, clipped, first
 class ReportRow:
     """One machine in the report: its verdict with the evidence, and the next action with its time.
 
-    `as_of` is when it was evaluated; `stale` says that the last sweep did not cover it, so it may be gone.
+    `limits` are those of its policy for the signals in `measurements`, over the last `window_minutes`. `as_of` is when it
+    was evaluated; `stale` says that the last sweep did not cover it, so it may be gone.
     """
 
     id: str
@@ -44,6 +46,9 @@ class ReportRow:
     as_of: str = ""
     stale: bool = False
     kind: str = "virtual_machine"
+    schedule: str = ""
+    limits: dict[str, float] = field(default_factory=dict)
+    window_minutes: int = 0
 
     @classmethod
     def of(cls, case: Evaluation, verdict: Verdict, decision: Decision) -> "ReportRow":
@@ -70,6 +75,9 @@ class ReportRow:
             price_per_hour_amount=tracked.shutdown.per_hour if tracked.shutdown else None,
             currency=tracked.shutdown.currency if tracked.shutdown else "USD",
             kind=machine.kind,
+            schedule=tracked.schedule,
+            limits=limits_of(case.policy, verdict.numbers),
+            window_minutes=case.policy.window,
         )
 
 

@@ -13,6 +13,7 @@ from dormouse.cloud.passwords import PasswordInventory
 from dormouse.cloud.prices import Prices
 from dormouse.cloud.sizes import Sizes
 from dormouse.records.budgets import BudgetWarnings
+from dormouse.idle.report import ReportHead, ReportRow
 from dormouse.records.deduplication import Receipts
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
@@ -22,6 +23,15 @@ from dormouse.settings import Settings
 
 # An agent sends one, and its tries again.
 HEARTBEATS_A_MINUTE = 10
+
+
+@dataclass(slots=True)
+class ReportCache:
+    """The rows of the last sweep's report: every poll of an open page asks for all of them, and sweeps come in minutes."""
+
+    head: ReportHead | None = None
+    rows: tuple[ReportRow, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,7 @@ class Dependencies:
     clock: Clock
     rate_limit: RateLimit
     read_rate_limit: RateLimit = field(default_factory=lambda: read_rate_limit(300))
+    report: ReportCache = field(default_factory=ReportCache)
     heartbeat_rate_limit: RateLimit = field(default_factory=lambda: RateLimit(HEARTBEATS_A_MINUTE))
 
     def now(self) -> float:

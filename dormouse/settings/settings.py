@@ -67,6 +67,7 @@ class Settings:
     entra_authority_url: str = setting(read_base_url, "https://login.microsoftonline.com")
     entra_tenant_id: str = setting(read_guid, "", example=GUID)
     entra_audience: str = setting(str, "api://dormouse")
+    entra_dashboard_client_id: str = setting(read_guid, "", example=GUID)
     http_auth: HttpAuth = setting(choice(HttpAuth), HttpAuth.FUNCTION_KEY)
     function_key_role: Role = setting(choice(Role), Role.OPERATOR)
     rate_limit: int = setting(number(1, 100_000), 300, example="300")

@@ -17,7 +17,7 @@ from dormouse.resources.compute.machines import parts_of_machine_id
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.idle import keeping
-from dormouse.services.idle.report import ReportReader, open_report, rows_of, show_report, some_rows
+from dormouse.services.idle.report import ReportReader, machine_views, open_report, rows_of, show_report, some_rows
 from dormouse.services.views.machines import MachineList, MachineView
 from dormouse.services.views.schema import MACHINE
 from dormouse.text.doc import doc
@@ -71,9 +71,8 @@ async def list_machines(req: func.HttpRequest, context: Context) -> func.HttpRes
     report = await open_report(context.dependencies)
     rows, after = await some_rows(report, context.dependencies, limit=limit, after=AFTER.of(req), verdict=verdict)
     query = {"limit": str(limit), **({"verdict": verdict} if verdict else {})}
-    return page(
-        MachineList, map(MachineView.of, rows), "/api/machines", after, query, report.all_problems, as_of=report.as_of
-    )
+    views = machine_views(rows, context)
+    return page(MachineList, views, "/api/machines", after, query, report.all_problems, as_of=report.as_of)
 
 
 async def idle_report(req: func.HttpRequest, context: Context) -> func.HttpResponse:

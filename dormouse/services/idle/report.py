@@ -1,6 +1,6 @@
 """The report of the last sweep; missing or outdated parts are reported, never shown as empty."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 
 from dormouse.clock import HOUR, moment_text, rfc3339
@@ -10,7 +10,9 @@ from dormouse.resources.compute.machines import ROWS_PER_PAGE
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.machines import IdleReport, MachineView
+from dormouse.services.views.rights import may_with_machine
 from dormouse.services.views.schema import moment
+from dormouse.services.views.upcoming import next_steps_of
 from dormouse.text.limits import MOST_PROBLEMS, first_of
 
 # Sweeps come every five minutes.
@@ -62,11 +64,20 @@ async def show_report(limit: int, after: str, context: Context) -> tuple[IdleRep
     report = await open_report(dependencies)
     rows, following = await some_rows(report, dependencies, limit=limit, after=after)
     head, problems = report.head, report.all_problems
-    machines = tuple(map(MachineView.of, rows))
+    machines = machine_views(rows, context)
     view = IdleReport(
         head.sweep or None, head.dry_run, report.as_of, report.complete, problems, head.summary, machines, None
     )
     return view, following
+
+
+def machine_views(rows: Iterable[ReportRow], context: Context) -> tuple[MachineView, ...]:
+    """Rows of the report as this caller sees them."""
+    now, settings = context.dependencies.now(), context.dependencies.settings
+    return tuple(
+        MachineView.of(row, next_steps_of(row, now, settings), may_with_machine(context.caller, adopted=not row.environment))
+        for row in rows
+    )
 
 
 async def some_rows(

@@ -23,7 +23,9 @@ from dormouse.services.views.machines import CurrentHold, CurrentLease, PlannedS
 from dormouse.services.views.money import ASLEEP, BY_USE, UNPRICED, Money
 from dormouse.services.views.placements import PlacementView
 from dormouse.services.views.resources import DROPPED, EndpointView, ResourceView, SecretView
+from dormouse.services.views.rights import MAY, may_with_environment
 from dormouse.services.views.schema import HOLD, LEASE, NOON, OPERATION, Moment, moment_of, schema
+from dormouse.services.views.upcoming import NEXT, UpcomingStep, next_steps
 from dormouse.text.doc import doc
 
 SPEC = {"blueprint": "workstation", "region": "polandcentral", "size": "Standard_NV6ads_A10_v5"}
@@ -92,6 +94,8 @@ class EnvironmentView:
         PlannedStageView | None,
         doc("What sweeps will do with it because it sleeps on; null if its spec asks for nothing, or it is awake.", None),
     ] = None
+    may: Annotated[tuple[str, ...], MAY] = ()
+    next: Annotated[tuple[UpcomingStep, ...], NEXT] = ()
 
 
 @schema("EnvironmentList")
@@ -118,6 +122,7 @@ async def environment_view_of(
     first = memory.first
     problems = (seen.problem if seen else "", unread, str(memory.problem or ""), memory.job_problem)
     hold = first.hold if first and first.hold and first.hold.until > dependencies.now() else None
+    schedule = str(spec.get("schedule") or "")
     billed = _billed(record, seen)
     others = billed_in(record.resources)
     price = await price_of(record.region, replace(others, machines=tuple(billed.values())), dependencies)
@@ -140,7 +145,7 @@ async def environment_view_of(
         operation=operation or None,
         hold=CurrentHold.of(hold),
         lease=CurrentLease.of(first.lease if first else None),
-        schedule=str(spec.get("schedule") or "") or None,
+        schedule=schedule or None,
         verdict=(first.verdict if first else "") or None,
         ready=record.ready,
         problem=" ".join(filter(None, problems)) or None,
@@ -152,11 +157,20 @@ async def environment_view_of(
         billed_by_use=others.by_use,
         drift=seen.dropped if seen else (),
         planned=PlannedStageView.of(memory.planned),
+        next=next_steps(
+            _state(seen, operation),
+            hold,
+            first.lease if first else None,
+            schedule,
+            dependencies.now(),
+            dependencies.settings,
+        ),
     )
 
 
 def shown_to(caller: Caller, record: EnvironmentRecord, view: EnvironmentView) -> EnvironmentView:
-    """A view without what this caller is refused elsewhere: the locations of secrets."""
+    """A view with what this caller may do, and without what they are refused elsewhere: the locations of secrets."""
+    view = replace(view, may=may_with_environment(caller, record))
     return view if may_act(caller, record.owner_id) else replace(view, secrets=None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from dormouse.clock import rfc3339
@@ -13,7 +13,9 @@ from dormouse.idle.stages.sleep import PlannedStage
 from dormouse.idle.tracking import LeaseAction
 from dormouse.idle.verdict import VerdictKind
 from dormouse.lifecycle import State, Verb
+from dormouse.services.views.rights import MAY
 from dormouse.services.views.schema import HOLD, LEASE, MACHINE, NOON, ONE, SWEEP, Moment, moment, schema
+from dormouse.services.views.upcoming import NEXT, UpcomingStep
 from dormouse.text.doc import doc
 
 
@@ -101,10 +103,23 @@ class MachineView:
     currency: Annotated[str, doc("The ISO 4217 code of the currency of both amounts.", "USD")]
     as_of: Annotated[Moment | None, doc("When it was judged.", NOON)]
     stale: Annotated[bool, doc("Whether the last sweep did not see it, so that it may be gone.", False)]
+    next: Annotated[tuple[UpcomingStep, ...], NEXT] = ()
+    may: Annotated[tuple[str, ...], MAY] = ()
+    schedule: Annotated[str | None, doc("The weekly hours in which it runs; null if none are set.", None)] = None
+    limits: Annotated[
+        dict[str, float],
+        doc(
+            "The limits of its policy for the signals in `measurements`: one that is reached means use.",
+            {"gpu_percent": 5.0},
+        ),
+    ] = field(default_factory=dict)
+    window_minutes: Annotated[
+        int | None, doc("The number of minutes in which every signal must stay below its limit; null if unknown.", 30)
+    ] = None
 
     @classmethod
-    def of(cls, row: ReportRow) -> MachineView:
-        """A row of the report as callers see it."""
+    def of(cls, row: ReportRow, steps: tuple[UpcomingStep, ...] = (), may: tuple[str, ...] = ()) -> MachineView:
+        """A row of the report as callers see it, with what happens next and what the caller may do."""
         return cls(
             id=row.id,
             kind=row.kind,
@@ -128,6 +143,11 @@ class MachineView:
             currency=row.currency,
             as_of=row.as_of or None,
             stale=row.stale,
+            next=steps,
+            may=may,
+            schedule=row.schedule or None,
+            limits=row.limits,
+            window_minutes=row.window_minutes or None,
         )
 
 
