@@ -39,8 +39,8 @@ test: ## everything that must hold: ruff, format, mypy, azure-functions-doctor, 
 	$(BIN)/azure-functions-doctor doctor --path .
 	$(BIN)/python -m tests.run
 
-bench: $(VENV)/.ready ## measure the figures we promise; also written to benchmarks/latest.json
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/.ready $(if $(PEERS),$(VENV)-custodian/.ready) ## measure the figures we promise (PEERS=1: beside Cloud Custodian, 700 MB)
+	@PEERS=$(PEERS) $(BIN)/python -m benchmarks
 
 azure-cli: $(VENV)/.ready $(VENV)-azure-cli/.ready ## Microsoft's az against the simulated Azure (first installs 750 MB)
 	OFFICIAL_TOOLS=1 $(BIN)/python -m pytest tests/conformance/tools/test_azure_cli.py

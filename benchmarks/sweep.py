@@ -122,7 +122,7 @@ def _dry_runs(ground: Ground, azure: httpx.Client, machines: int, found: Found) 
     ground.host.kill()
     ground.host.start()
     found.start_mib = _effort(ground).now_mib
-    with _slow(azure), ground.client() as client:
+    with slow(azure), ground.client() as client:
         found.cold[machines] = _dry_run(client, machines)
         azure.delete("/calls").raise_for_status()
         before = _effort(ground)
@@ -135,7 +135,7 @@ def _dry_runs(ground: Ground, azure: httpx.Client, machines: int, found: Found) 
 
 
 def _dry_run(client: httpx.Client, machines: int) -> float:
-    took, tally = _swept(client, dry_run=True)
+    took, tally = swept(client, dry_run=True)
     if tally["machines"] != machines or tally["verdicts"].get("idle", 0) * 20 != machines:
         raise RuntimeError(f"of {machines} machines one in twenty is idle, and the sweep found {tally}")
     return took
@@ -152,11 +152,11 @@ def _note_buckets(azure: httpx.Client, found: Found) -> None:
 def _act(ground: Ground, azure: httpx.Client, idle: list[str], found: Found) -> Stops:
     # Agents continue to report. Only they write heartbeats: that counts them.
     reports = {"effect": "slow", "method": "PUT", "path": "/heartbeats(", "seconds": SECONDS_PER_CALL}
-    with _slow(azure, reports), ground.client() as client:
+    with slow(azure, reports), ground.client() as client:
         _dry_run(client, THOUSAND)
         azure.delete("/calls").raise_for_status()
         before = azure.get("/faults").json()["value"][0]["spoilt"]
-        took, _ = _swept(client, dry_run=False)
+        took, _ = swept(client, dry_run=False)
         calls = azure.get("/calls").json()
         heartbeats = azure.get("/faults").json()["value"][0]["spoilt"] - before
     _note_buckets(azure, found)
@@ -168,7 +168,7 @@ def _act(ground: Ground, azure: httpx.Client, idle: list[str], found: Found) -> 
     asleep: set[str] = set()
     with ground.client() as client:
         for _ in range(LOOKS):  # Resource Graph shows changes some seconds later
-            _swept(client, dry_run=True)
+            swept(client, dry_run=True)
             asleep = {line["id"].lower() for line in listed(client, "/machines?limit=100") if line["state"] == "stopped"}
             if asleep == set(idle):
                 break
@@ -177,7 +177,7 @@ def _act(ground: Ground, azure: httpx.Client, idle: list[str], found: Found) -> 
     return Stops(took, calls, heartbeats)
 
 
-def _swept(client: httpx.Client, *, dry_run: bool) -> tuple[float, dict[str, Any]]:
+def swept(client: httpx.Client, *, dry_run: bool, patience: float = PATIENCE) -> tuple[float, dict[str, Any]]:
     """Real seconds from the request to the end of a sweep, and its summary."""
     begun = time.perf_counter()
     answer = client.post("/sweeps", json={"dry_run": dry_run})
@@ -189,13 +189,13 @@ def _swept(client: httpx.Client, *, dry_run: bool) -> tuple[float, dict[str, Any
         if view["state"] == "ended":
             tally: dict[str, Any] = view["summary"]
             return took, tally
-        if view["state"] != "running" or took > PATIENCE:
+        if view["state"] != "running" or took > patience:
             raise RuntimeError(f"the sweep does not end: {view}")
         time.sleep(0.05)
 
 
 @contextlib.contextmanager
-def _slow(azure: httpx.Client, *first: dict[str, Any]) -> Iterator[None]:
+def slow(azure: httpx.Client, *first: dict[str, Any]) -> Iterator[None]:
     """Delay every request to Azure by a network's latency while this is active."""
     for fault in (*first, {"effect": "slow", "seconds": SECONDS_PER_CALL}):
         azure.post("/faults", json=fault).raise_for_status()

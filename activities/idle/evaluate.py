@@ -57,7 +57,12 @@ async def count_machines(request: str, cloud: Cloud) -> int:
 
 
 async def evaluate_page(request: PageRequest, cloud: Cloud) -> PageFound:
-    """Evaluate the machines of one page and store their tracked state (not in a dry run)."""
+    """Evaluate the machines of one page and store their tracked state (not in a dry run); a few pages at once."""
+    async with cloud.pages_at_once:
+        return await _evaluated_page(request, cloud)
+
+
+async def _evaluated_page(request: PageRequest, cloud: Cloud) -> PageFound:
     machines = await VmInventory(cloud).page(request.number)
     if not machines and request.number == 0:
         # They vanished after they were counted. The previous rows stay, so that `finish_sweep` can look for the machines.

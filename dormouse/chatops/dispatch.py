@@ -29,7 +29,8 @@ from dormouse.services.context import Context
 from dormouse.services.deletion import delete
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import DurableClient
-from dormouse.services.idle.report import show_report
+from dormouse.services.lists.environments import list_environments
+from dormouse.services.lists.machines import show_report
 from dormouse.services.operations import Started
 from dormouse.services.use_cases import UseCase
 from dormouse.services.views.environments import EnvironmentView, spec_of
@@ -87,7 +88,7 @@ class CommandDispatcher:
         if command.word is Word.SIZES:
             return CommandResult(await _sizes(command, context))
         if command.word is Word.STATUS and not command.name:
-            return CommandResult(replies.list_card(await environments.list_environments(USUAL_PAGE, "", context)))
+            return CommandResult(replies.list_card(await list_environments(USUAL_PAGE, "", context)))
         if command.word is Word.COSTS and not command.name:
             return await _show_costs(command, context, None)
         known = await self._dependencies.records.environment(command.name) if command.name else None

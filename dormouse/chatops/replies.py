@@ -14,7 +14,7 @@ from dormouse.errors import ControlPlaneError, InvalidSpec
 from dormouse.http.problems import title_of
 from dormouse.lifecycle import State
 from dormouse.notifications.cards import Button, Card
-from dormouse.services.environments import EnvironmentPage
+from dormouse.services.lists.environments import EnvironmentPage
 from dormouse.services.sizes import SizePage
 from dormouse.services.views.environments import EnvironmentView
 from dormouse.services.views.machines import HoldView, IdleReport, LeaseView

@@ -27,6 +27,7 @@ from dormouse.errors import (
 from dormouse.http.cost_parameters import FROM, GROUP_BY, OF_BLUEPRINT, OF_ENVIRONMENT, OF_OWNER, TO, ZONE
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
 from dormouse.http.handlers.machines import MachineHold, MachineLease
+from dormouse.http.list_parameters import ENVIRONMENT_LIST, MACHINE_LIST, OPERATION_LIST
 from dormouse.http.overview_parameters import MACHINE_ID, MINUTES, ROW_VERDICT, SEARCH, SORT
 from dormouse.http.parameters import (
     AFTER,
@@ -44,7 +45,6 @@ from dormouse.http.parameters import (
     SIZES_REGION,
     SNAPSHOT,
     USER,
-    VERDICT,
 )
 from dormouse.http.route import (
     CSV,
@@ -96,7 +96,7 @@ APPLY = Contract(
     begun(EnvironmentView, ApplyPreview), (DRY_RUN,), body=ANY_SPEC, raises=(EnvironmentBusy, NameTaken, ParentNotReady)
 )
 SHOW_ENVIRONMENT = Contract(ok(EnvironmentView), raises=(EnvironmentNotFound,))
-LIST_ENVIRONMENTS = Contract(ok(EnvironmentList), PAGED)
+LIST_ENVIRONMENTS = Contract(ok(EnvironmentList), (*PAGED, *ENVIRONMENT_LIST))
 CHANGE_POWER = Contract(begun(EnvironmentView, PowerPreview), (DRY_RUN,), raises=POWER_ERRORS)
 RESIZE = Contract(begun(EnvironmentView, ResizePreview), (DRY_RUN,), body=ResizeRequest, raises=POWER_ERRORS)
 DELETE = Contract(begun(AlreadyDeleted, DeletePreview), (DRY_RUN, PURGE, SNAPSHOT), raises=POWER_ERRORS)
@@ -106,8 +106,8 @@ PROMOTE = Contract(begun(PromotedImage, PromotionPreview), (DRY_RUN,), body=Prom
 HOLD = Contract(ok(HoldView), (DRY_RUN,), body=HoldRequest, raises=KEEP_ERRORS)
 EXTEND = Contract(ok(LeaseView), (DRY_RUN,), body=LeaseRequest, raises=KEEP_ERRORS)
 
-LIST_MACHINES = Contract(ok(MachineList), (*PAGED, VERDICT))
-IDLE_REPORT = Contract((*ok(IdleReport), Reply(200, None, CSV)), (*PAGED, FORMAT))
+LIST_MACHINES = Contract(ok(MachineList), (*PAGED, *MACHINE_LIST))
+IDLE_REPORT = Contract((*ok(IdleReport), Reply(200, None, CSV)), (*PAGED, *MACHINE_LIST, FORMAT))
 HOLD_MACHINE = Contract(ok(HoldView), (DRY_RUN,), body=MachineHold, raises=MACHINE_ERRORS)
 EXTEND_MACHINE = Contract(ok(LeaseView), (DRY_RUN,), body=MachineLease, raises=MACHINE_ERRORS)
 ADOPT = Contract(begun(AdoptionPreview), (DRY_RUN,), body=AdoptRequest, raises=(*MACHINE_ERRORS, CommandNotPossible))
@@ -131,7 +131,7 @@ SLACK_FORM = Contract(ok(dict[str, Any]), raises=SIGNATURE_ERRORS, auth_header=S
 TEAMS_MESSAGE = Contract(ok(dict[str, Any]), body=dict[str, Any], raises=SIGNATURE_ERRORS, auth_header=TEAMS)
 GENERIC_MESSAGE = Contract(ok(GenericAnswer), body=GenericMessage, raises=SIGNATURE_ERRORS, auth_header=GENERIC)
 
-LIST_OPERATIONS = Contract(ok(OperationList), (*PAGED, ENVIRONMENT, SINCE))
+LIST_OPERATIONS = Contract(ok(OperationList), (*PAGED, ENVIRONMENT, SINCE, *OPERATION_LIST))
 SHOW_OPERATION = Contract(followed(OperationView), raises=(OperationNotFound,))
 SHOW_RESULT = Contract(begun(EnvironmentView, OperationView), raises=(OperationNotFound, OperationFailed))
 CANCEL = Contract(begun(CancelPreview), (DRY_RUN, FORCE), raises=(OperationNotFound, SweepNotFound, CommandNotPossible))

@@ -117,6 +117,8 @@ def evaluation_of(
         wakes_for_jobs=spec.get("wake_for_jobs") is True,
         keep_minutes=_keep_minutes(spec),
         stages=stages_of(spec, machine, record),
+        owner=record.owner if record else "",
+        blueprint=record.blueprint if record else "",
     )
 
 

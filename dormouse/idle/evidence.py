@@ -94,7 +94,7 @@ class Evaluation:
     an eviction, and `resizes_at_start`: it may get another size if Azure has no capacity to start it. `job` is a job that
     waits for its agent, `wakes_for_jobs` whether such a job may start it, and `keep_minutes` how long it stays after its
     last one. `stages` are the later stages of sleep in its spec, and `sleep` what is known of the rest of its environment if
-    it leads one that sleeps.
+    it leads one that sleeps. `owner` and `blueprint` are those of its environment.
     """
 
     machine: SleepTarget
@@ -115,6 +115,8 @@ class Evaluation:
     keep_minutes: int = 0
     stages: Stages = field(default_factory=Stages)
     sleep: EnvironmentSleep | None = None
+    owner: str = ""
+    blueprint: str = ""
 
     @property
     def hands_off(self) -> str:

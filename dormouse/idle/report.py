@@ -49,6 +49,8 @@ class ReportRow:
     schedule: str = ""
     limits: dict[str, float] = field(default_factory=dict)
     window_minutes: int = 0
+    owner: str = ""
+    blueprint: str = ""
 
     @classmethod
     def of(cls, case: Evaluation, verdict: Verdict, decision: Decision) -> "ReportRow":
@@ -78,6 +80,8 @@ class ReportRow:
             schedule=tracked.schedule,
             limits=limits_of(case.policy, verdict.numbers),
             window_minutes=case.policy.window,
+            owner=case.owner,
+            blueprint=case.blueprint,
         )
 
 

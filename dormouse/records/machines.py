@@ -2,10 +2,11 @@
 
 import asyncio
 import base64
+import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dormouse import serialization
 from dormouse.clock import MINUTE
@@ -15,11 +16,12 @@ from dormouse.idle.report import ReportHead, ReportPage
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.records import timeseries_codec
 from dormouse.records.documents import Documents, read, read_document, read_each
-from dormouse.records.table import Row, Table, TableService
+from dormouse.records.table import LARGEST_PAGE, Row, Table, TableService
 from dormouse.records.transactions import NEW, RowChange, parts_of, text_in
 
 HEARTBEATS, MACHINES, REPORTS = "heartbeats", "machines", "reports"
-HEAD, PART, MISSED = "head", "Part", "missed"
+HEAD, PART, ROWS, MISSED = "head", "Part", "Rows", "missed"
+PAGE_DIGITS = 5
 TRIES = 6
 T = TypeVar("T")
 
@@ -38,6 +40,17 @@ class PageRead:
 
     content: ReportPage | None = None
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPage:
+    """A page of the report as it is stored: a few hundred bytes for each machine."""
+
+    row: Row
+
+    def content(self) -> dict[str, Any]:
+        """The page as plain JSON values, in the shape of `ReportPage`; raises UnreadableRecord."""
+        return read(REPORTS, self.row, _plain_page_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +150,7 @@ class MachineRecords:
     async def write_report(self, page: ReportPage) -> None:
         """Write one page of a sweep's report over the page of the sweep before."""
         parts = parts_of(PART, _packed(serialization.text_of(page)))
-        await self._reports.write(REPORTS, _page_key(page.number), "{}", **parts)
+        await self._reports.write(REPORTS, _page_key(page.number), "{}", **parts, **{ROWS: str(len(page.rows))})
 
     async def finish_report(self, head: ReportHead) -> None:
         """Write the head of a sweep's report, which makes its pages the current report."""
@@ -155,6 +168,19 @@ class MachineRecords:
             return PageRead(read(REPORTS, row, _page_in) if row else None)
         except UnreadableRecord as error:
             return PageRead(problem=str(error))
+
+    async def packed_report_page(self, number: int) -> PackedPage | None:
+        """One page of the last sweep's report, not yet unpacked; None if it was never written."""
+        row = await self._reports.read(REPORTS, _page_key(number))
+        return PackedPage(row) if row else None
+
+    async def report_size(self, pages: int | None) -> int:
+        """How many machines the first pages of the report have, or all pages; from one query, without their content."""
+        last = _page_key(10**PAGE_DIGITS - 1 if pages is None else pages - 1)
+        if pages == 0:
+            return 0
+        rows = await self._reports.page(REPORTS, limit=LARGEST_PAGE, first=_page_key(0), until=last, select=(ROWS,))
+        return sum(int(row.columns.get(ROWS, "0")) for row in rows.rows)
 
 
 async def _changed(
@@ -177,8 +203,13 @@ def _page_in(row: Row) -> ReportPage:
     return serialization.read_text(ReportPage, _text(text_in(PART, row.columns)))
 
 
+def _plain_page_in(row: Row) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(_text(text_in(PART, row.columns)))
+    return {"sweep": str(content["sweep"]), "judged_at": float(content["judged_at"]), "rows": list(content["rows"])}
+
+
 def _page_key(number: int) -> str:
-    return f"page-{number:05}"
+    return f"page-{number:0{PAGE_DIGITS}}"
 
 
 def _packed(text: str) -> str:

@@ -1,9 +1,11 @@
 """Prices that were used, with the day from which each was in force: Azure's price list shows no past prices."""
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 from dormouse.clock import parse_moment, rfc3339
 from dormouse.records.documents import read_document, read_each
@@ -43,8 +45,20 @@ class PriceRecords:
         rows = await self._table.range(region, " ", AFTER_EVERY_MOMENT)
         found: dict[str, list[Price]] = defaultdict(list)
         for key, price in read_each(PRICES, rows, _price_in).readable.items():
-            found[key.rpartition(" ")[0]].append(price)
+            found[_subject(key)].append(price)
         return {key: sorted(prices, key=_began) for key, prices in found.items()}
+
+    async def forget_superseded(self, moment: float) -> int:
+        """Delete the prices that were no longer in force at a time (seconds since 1970); returns how many.
+
+        The price that was in force then stays, and all later ones. Raises CloudUnavailable.
+        """
+        deleted = 0
+        for region, keys in (await self._table.every_key()).items():
+            old = [key for key, later in pairwise(keys) if _subject(key) == _subject(later) and _since(later) <= moment]
+            await self._table.delete_all(region, old)
+            deleted += len(old)
+        return deleted
 
 
 def _price_in(row: Row) -> Price:
@@ -53,3 +67,15 @@ def _price_in(row: Row) -> Price:
 
 def _began(price: Price) -> float:
     return parse_moment(price.effective_since)
+
+
+def _subject(key: str) -> str:
+    return key.rpartition(" ")[0]
+
+
+def _since(key: str) -> float:
+    """Since when the price with a key has been in force; never, if that cannot be read."""
+    try:
+        return parse_moment(key.rpartition(" ")[2])
+    except ValueError:
+        return math.inf

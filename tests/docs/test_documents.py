@@ -24,7 +24,7 @@ DEFECTS = (
     "unknown block: no checker for the language 'cobol'",
     "a command in a block of text: $ dormouse ls",
     "No such option: --sideways",
-    "No such option: --limit",
+    "No such option: --colour",
     "the Makefile has no variable ESTATES",
     "examples/no-such-estate.yaml does not exist",
     "the API has no path environmental",

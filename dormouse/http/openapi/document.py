@@ -175,6 +175,8 @@ def _parameters(route: "Route") -> list[dict[str, Any]]:
                 "required": each.required,
                 "description": each.meaning,
                 "schema": dict(each.schema),
+                # Several values of one parameter are separated by commas.
+                **({"style": "form", "explode": False} if each.schema.get("type") == "array" else {}),
             }
             for each in route.contract.query
         ]

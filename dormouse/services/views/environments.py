@@ -101,13 +101,14 @@ class EnvironmentView:
 @schema("EnvironmentList")
 @dataclass(frozen=True, slots=True)
 class EnvironmentList:
-    """One page of environments, sorted by name."""
+    """One page of environments, sorted by name unless asked otherwise."""
 
     value: Annotated[tuple[EnvironmentView, ...], doc("The environments on this page.", [])]
     next: Annotated[
         str | None, doc("The URL of the next page; null on the last page.", "/api/environments?limit=50&after=MW1s")
     ]
     problems: Annotated[tuple[str, ...], doc("What could not be read, and why.", [])]
+    total: Annotated[int, doc("How many environments match, on all pages.", 12)]
 
 
 async def environment_view_of(
@@ -131,7 +132,7 @@ async def environment_view_of(
         blueprint=record.blueprint,
         owner=record.owner,
         region=record.region,
-        state=_state(seen, operation),
+        state=shown_state(seen, operation),
         # What is on its way out costs until it is gone.
         billed=seen is not None and any(one.state in BILLED for one in seen.resources),
         observed_at=moment_of(seen.observed_at) if seen else None,
@@ -199,7 +200,8 @@ def _billed(record: EnvironmentRecord, seen: EnvironmentObservation | None) -> d
     return {identifier: query for identifier, query in found.items() if query is not None}
 
 
-def _state(seen: EnvironmentObservation | None, operation: str) -> State:
+def shown_state(seen: EnvironmentObservation | None, operation: str) -> State:
+    """The state of an environment as views show it: what Azure shows, and what the running operation makes of it."""
     verb = verb_of(operation) if operation else None
     if verb is Verb.DELETE:
         return State.DELETING
@@ -211,7 +213,7 @@ def _state(seen: EnvironmentObservation | None, operation: str) -> State:
 
 def _endpoints(seen: EnvironmentObservation | None, operation: str, record: EnvironmentRecord) -> tuple[EndpointView, ...]:
     """The ways in; the health check that has the name of a protocol says what to know about it."""
-    if seen is None or _state(seen, operation) not in (State.RUNNING, State.PARTIAL, State.READY):
+    if seen is None or shown_state(seen, operation) not in (State.RUNNING, State.PARTIAL, State.READY):
         return ()
     notes = {check.name: check.detail for check in record.health_checks}
     return tuple(

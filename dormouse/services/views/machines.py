@@ -81,6 +81,8 @@ class MachineView:
     ]
     name: Annotated[str, doc("The name of the machine; of a cluster `workspace/cluster`.", "gpu1")]
     environment: Annotated[str | None, doc("The environment that it belongs to; null for an adopted machine.", "ml1")]
+    owner: Annotated[str | None, doc("The owner of its environment; null for an adopted machine.", "alice")]
+    blueprint: Annotated[str | None, doc("The blueprint of its environment; null for an adopted machine.", "workstation")]
     region: Annotated[str, doc("The Azure region.", "polandcentral")]
     size: Annotated[str, doc("The VM size.", "Standard_NV6ads_A10_v5")]
     state: Annotated[State, doc("Its state when it was judged.", "running")]
@@ -125,6 +127,8 @@ class MachineView:
             kind=row.kind,
             name=row.name,
             environment=row.environment or None,
+            owner=row.owner or None,
+            blueprint=row.blueprint or None,
             region=row.region,
             size=row.size,
             state=row.state,
@@ -160,6 +164,7 @@ class MachineList:
     next: Annotated[str | None, doc("The URL of the next page; null on the last page.", "/api/machines?limit=50&after=MTUw")]
     problems: Annotated[tuple[str, ...], doc("Which machines are missing or out of date here, and why.", [])]
     as_of: Annotated[Moment | None, doc("When the last sweep ended; null before the first one.", NOON)]
+    total: Annotated[int, doc("How many machines match, on all pages.", 12)]
 
 
 @schema("IdleReport")
@@ -180,6 +185,7 @@ class IdleReport:
     next: Annotated[
         str | None, doc("The URL of the next page; null on the last page.", "/api/machines/idle-report?limit=50&after=MTUw")
     ]
+    total: Annotated[int, doc("How many machines match, on all pages.", 12)]
 
 
 @schema("HoldResult")
