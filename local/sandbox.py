@@ -23,6 +23,7 @@ import httpx
 from local.azure.core.world import SUBSCRIPTION, TENANT
 from local.azure.providers.vaults import own_vault
 from local.azure.server import DEVOPS, HOOKS, IDENTITY, LOGIN, MANAGEMENT, METRICS, PRICES, SIMULATION, TABLES, VAULT
+from local.azure.services import activity
 from local.azure.services.registry_contents import SUFFIX as OF_REGISTRIES
 from local.host.durable.store import Store
 
@@ -37,12 +38,10 @@ TIMERS = ("sweep_timer", "receipts_timer", "retention_timer", "rotation_timer")
 SLACK_SECRET, CHATOPS_SECRET, NOTIFY_SECRET = "local-slack-secret", "local-chatops-secret", "local-notify-secret"
 TEAMS_SECRET = base64.b64encode(b"local-teams-secret").decode()
 
-
 CHAT_USERS = (
     "slack:UOPERATOR=operator, slack:UUSER=user, generic:operator=operator, "
     "teams:0d0e5e00-0000-4000-8000-0000000000b0=user, teams:0d0e5e00-0000-4000-8000-0000000000ca=user"
 )
-
 
 NOTHING_ELSE: Mapping[str, str] = {}
 
@@ -174,7 +173,8 @@ class Ground:
             "NOTIFY_WEBHOOK_URL": f"{self._url(HOOKS)}/dormouse",
             "NOTIFY_WEBHOOK_SECRET": NOTIFY_SECRET,
             "NOTIFY_HOSTS": HOOKS,
-            "NOTIFY_PRIVATE_HOSTS": HOOKS,
+            "NOTIFY_PRIVATE_HOSTS": f"{HOOKS}, {activity.HOST}",
+            **activity.app_settings(self._url(activity.HOST)),
             "SLACK_HOOKS_URL": self._url(HOOKS),
             "SLACK_SIGNING_SECRET": SLACK_SECRET,
             "TEAMS_WEBHOOK_SECRET": TEAMS_SECRET,

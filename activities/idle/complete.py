@@ -17,6 +17,7 @@ from dormouse.idle.clusters.ml_cluster import ComputeCluster
 from dormouse.idle.clusters.node_pool import NodePool
 from dormouse.idle.decision import NextAction
 from dormouse.idle.jobs.waking import with_woken_for
+from dormouse.idle.outside.alarm import activity_alarm, unanswered_sweeps
 from dormouse.idle.power_history import ended_interval
 from dormouse.idle.report import ReportHead
 from dormouse.idle.sweep import SWEEP_LOCK, PlannedAction, SweepClosing, SweepEnd
@@ -106,7 +107,8 @@ async def _scaled_down(cluster: ComputeCluster, now: float, cloud: Cloud) -> Idl
 async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
     """Publish the report and release the lock of the sweep; returns the notifications about the sweep as a whole.
 
-    A sweep that failed, or that found no machines where there were some before, is reported once a day.
+    A sweep that failed, or that found no machines where there were some before, is reported once a day. So is an activity
+    service that fails in sweep after sweep.
     """
     asked, fleet = request.request, MachineRecords(cloud.tables)
     try:
@@ -127,7 +129,10 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
         told_at=request.ended_at if notifies else told_at,
         blind=bool(problem),
         agents=request.agents,
+        unanswered_sweeps=unanswered_sweeps(before, asked.id, request.summary, dry_run=asked.dry_run),
+        unanswered_told_at=before.unanswered_told_at if before else 0.0,
     )
+    head, unanswered = activity_alarm(head)
     await fleet.finish_report(head)
     summary = head.summary
     counts = {"machines": summary.machines, "verdicts": summary.verdicts, "actions": summary.actions}
@@ -136,6 +141,8 @@ async def finish_sweep(request: SweepEnd, cloud: Cloud) -> list[Notification]:
     if not asked.dry_run:
         await Records(cloud.tables).release_lock(SWEEP_LOCK, asked.id)
     told = [Notification("sweep failed", "", "sweep", problem, request.ended_at)] if notifies else []
+    if unanswered:
+        told.append(Notification("activity service failed", "", "sweep", unanswered, request.ended_at))
     return told if asked.dry_run else [*told, *await _budget_warnings(request, cloud)]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from activities.idle.evictions import with_evictions
+from activities.idle.outside import ask_activity
 from activities.idle.power_history import keep_intervals, placed
 from activities.idle.stages import with_sleep
 from dormouse.clock import MINUTE
@@ -18,11 +19,12 @@ from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.alarms import alarm, with_alarm
 from dormouse.idle.decision import NextAction, decide
-from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_evidence
+from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_answer, with_evidence
 from dormouse.idle.eviction import is_news
 from dormouse.idle.evidence import REPORTING_LAG, Evaluation, Evidence
 from dormouse.idle.jobs.keeping import last_job_ended
 from dormouse.idle.jobs.waiting import WaitingJob
+from dormouse.idle.outside.alarm import problem_of
 from dormouse.idle.planning import Evaluated, plan_actions
 from dormouse.idle.power_history import PowerInterval, ended_interval
 from dormouse.idle.report import ReportPage, ReportRow, SweepSummary
@@ -73,8 +75,10 @@ async def _evaluated_page(request: PageRequest, cloud: Cloud) -> PageFound:
     cases = [case_of(machine, known, request.now) for machine in machines]
     cases = [case for case in cases if not known.rules.leaves_to_others(case.machine)]
     cases, unknown = await with_evictions(cases, cloud)
-    outside = await HostMetrics(cloud).of(list(_questions(cases)), request.now)
-    seen = [_with_evidence(case, known, outside) for case in cases]
+    outside, activity = await asyncio.gather(
+        HostMetrics(cloud).of(list(_questions(cases)), request.now), ask_activity([case.machine for case in cases], cloud)
+    )
+    seen = [with_answer(_with_evidence(case, known, outside), activity) for case in cases]
     found = list(map(evaluated, await with_sleep(seen, known.environments.readable, known.rules, cloud)))
     problems = {host.problem for host in outside.values() if host.problem}
     problems |= {text for text in (unknown, known.rules.neighbours.twins) if text}
@@ -100,6 +104,7 @@ async def store_page(
         await keep_intervals(_ended(found, known), cloud)
         await records.write_tracked(_changed(found, known.remembered))
     problems |= {one.case.unreadable for one in found if one.case.unreadable}
+    problems |= {problem_of(one.case.activity) for one in found if one.case.activity.failed}
     planned = plan_actions(found, known.environments.readable, cloud.settings.azure_subscription_id)
     most = actions_per_page(request.pages)
     if len(planned) > most:
@@ -128,6 +133,7 @@ async def rules_of(cloud: Cloud) -> EvaluationRules:
         settings.deployment_id,
         settings.unassigned_machines,
         await cloud.deployments.neighbours(),
+        settings.activity_url,
     )
 
 

@@ -62,8 +62,10 @@ from dormouse.http.route import (
 )
 from dormouse.idle.heartbeats.heartbeat import Heartbeat
 from dormouse.idle.holds import HoldRequest, LeaseRequest
+from dormouse.idle.outside.requests import ActivityRequest, SignedActivityRequest
 from dormouse.services.changes.promotions import PromotionRequest
 from dormouse.services.changes.resizing import ResizeRequest
+from dormouse.services.views.activity import ActivityResult
 from dormouse.services.views.blueprints import BlueprintList, BlueprintView, Health
 from dormouse.services.views.cost_report import CostReport
 from dormouse.services.views.environments import EnvironmentList, EnvironmentView
@@ -110,6 +112,13 @@ LIST_MACHINES = Contract(ok(MachineList), (*PAGED, *MACHINE_LIST))
 IDLE_REPORT = Contract((*ok(IdleReport), Reply(200, None, CSV)), (*PAGED, *MACHINE_LIST, FORMAT))
 HOLD_MACHINE = Contract(ok(HoldView), (DRY_RUN,), body=MachineHold, raises=MACHINE_ERRORS)
 EXTEND_MACHINE = Contract(ok(LeaseView), (DRY_RUN,), body=MachineLease, raises=MACHINE_ERRORS)
+REPORT_ACTIVITY = Contract(ok(ActivityResult), (DRY_RUN,), body=ActivityRequest, raises=(MachineNotFound, ConcurrentChange))
+SIGNED_ACTIVITY = Contract(
+    ok(ActivityResult),
+    body=SignedActivityRequest,
+    raises=(*SIGNATURE_ERRORS, MachineNotFound, ConcurrentChange, TooManyRequests),
+    auth_header=GENERIC,
+)
 ADOPT = Contract(begun(AdoptionPreview), (DRY_RUN,), body=AdoptRequest, raises=(*MACHINE_ERRORS, CommandNotPossible))
 RELEASE = Contract(begun(AdoptionPreview), (DRY_RUN,), body=ReleaseRequest, raises=(*MACHINE_ERRORS, CommandNotPossible))
 

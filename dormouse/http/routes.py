@@ -4,6 +4,7 @@ from dormouse.chatops import endpoints
 from dormouse.http import contracts
 from dormouse.http.dashboard import pages
 from dormouse.http.handlers import (
+    activity,
     adoption,
     blueprints,
     costs,
@@ -41,6 +42,8 @@ ROUTES = (
     Route("GET", "machines/evidence", overview.get_evidence, use.SHOW_MACHINES, contracts.EVIDENCE),
     Route("POST", "machines/hold", machines.hold_machine, use.KEEP_MACHINE, contracts.HOLD_MACHINE),
     Route("POST", "machines/extend", machines.extend_machine, use.KEEP_MACHINE, contracts.EXTEND_MACHINE),
+    Route("POST", "machines/activity", activity.report_activity, use.REPORT_ACTIVITY, contracts.REPORT_ACTIVITY),
+    Route("POST", "machines/activity/signed", activity.signed_activity, use.PUBLIC, contracts.SIGNED_ACTIVITY),
     Route("POST", "machines/adopt", adoption.adopt, use.ADOPT_MACHINE, contracts.ADOPT),
     Route("POST", "machines/release", adoption.release, use.ADOPT_MACHINE, contracts.RELEASE),
     Route("POST", "sweeps", sweeps.post_sweep, use.RUN_SWEEP, contracts.RUN_SWEEP),

@@ -11,6 +11,9 @@ from dormouse.idle.billing import billed_as, with_billing
 from dormouse.idle.evidence import Evaluation, Evidence, with_agent
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.holds import longest_hold
+from dormouse.idle.outside.answers import ServiceAnswer, unanswered
+from dormouse.idle.outside.reports import current_reports
+from dormouse.idle.outside.services import ActivityService, service_for
 from dormouse.idle.policy import IdlePolicy, read_policy, stored_policy
 from dormouse.idle.responsibility import Neighbours, Unassigned, text_of_unrecorded
 from dormouse.idle.schedules.schedule import Schedule, read_schedule
@@ -33,6 +36,7 @@ class EvaluationRules:
 
     `home` is the subscription in which environments are created, `deployment` the ID of this deployment ("": any).
     `unassigned` says whether it watches machines whose tags name no deployment, and `neighbours` which others there are.
+    `activity` are the services that are asked whether machines are in use.
     """
 
     policy: IdlePolicy = field(default_factory=IdlePolicy)
@@ -43,6 +47,7 @@ class EvaluationRules:
     deployment: str = ""
     unassigned: Unassigned = Unassigned.ALONE
     neighbours: Neighbours = field(default_factory=Neighbours)
+    activity: Sequence[ActivityService] = ()
 
     def leaves_to_others(self, machine: SleepTarget) -> bool:
         """Whether a machine belongs to none of our environments, and another deployment is responsible for it."""
@@ -107,6 +112,7 @@ def evaluation_of(
             faults.append(str(error))
     tracked, fault = with_observation(tracked, machine, written, now), "; ".join(faults)
     tracked = with_billing(tracked, billed_as(machine, record), now)
+    tracked = replace(tracked, reports=current_reports(tracked.reports, now))
     needed_by = (*served, *_needed_by(machine, record, states or {})) if record else ()
     missing = unreadable or doubts
     evaluation = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=missing, needed_by=needed_by)
@@ -119,6 +125,7 @@ def evaluation_of(
         stages=stages_of(spec, machine, record),
         owner=record.owner if record else "",
         blueprint=record.blueprint if record else "",
+        activity=_not_asked(machine, rules),
     )
 
 
@@ -153,6 +160,17 @@ def with_evidence(case: Evaluation, outside: Evidence, record: AgentRecord | Non
         with_delivered_warning(case.tracked, record),
     )
     return replace(case, tracked=tracked, evidence=evidence, hold=hold)
+
+
+def with_answer(case: Evaluation, answers: Mapping[str, ServiceAnswer]) -> Evaluation:
+    """The evaluation with what an activity service says of the machine, if one was asked about it; by ID in lower case."""
+    return replace(case, activity=answers.get(case.machine.id.lower(), case.activity))
+
+
+def _not_asked(machine: SleepTarget, rules: EvaluationRules) -> ServiceAnswer:
+    """The answer about a machine before its activity service is asked: nothing is known of its use."""
+    service = service_for(rules.activity, machine.id) if machine.state is State.RUNNING else None
+    return unanswered([machine.id], service.name, "was not asked")[machine.id.lower()] if service else ServiceAnswer()
 
 
 def _is_machine_of(record: EnvironmentRecord, machine: SleepTarget) -> bool:

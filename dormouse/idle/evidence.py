@@ -8,6 +8,7 @@ from dormouse.clock import MINUTE, minutes_text
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.heartbeats.signals import GPU, HOST, INSIDE, Signal, Values
 from dormouse.idle.jobs.waiting import WaitingJob
+from dormouse.idle.outside.answers import ServiceAnswer
 from dormouse.idle.policy import OFF, Action, IdlePolicy
 from dormouse.idle.schedules.schedule import Schedule
 from dormouse.idle.stages.sleep import EnvironmentSleep, Stages
@@ -94,7 +95,8 @@ class Evaluation:
     an eviction, and `resizes_at_start`: it may get another size if Azure has no capacity to start it. `job` is a job that
     waits for its agent, `wakes_for_jobs` whether such a job may start it, and `keep_minutes` how long it stays after its
     last one. `stages` are the later stages of sleep in its spec, and `sleep` what is known of the rest of its environment if
-    it leads one that sleeps. `owner` and `blueprint` are those of its environment.
+    it leads one that sleeps. `owner` and `blueprint` are those of its environment, and `activity` is what an activity
+    service says of it.
     """
 
     machine: SleepTarget
@@ -117,6 +119,7 @@ class Evaluation:
     sleep: EnvironmentSleep | None = None
     owner: str = ""
     blueprint: str = ""
+    activity: ServiceAnswer = field(default_factory=ServiceAnswer)
 
     @property
     def hands_off(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dormouse.clock import DAY, HOUR
+from dormouse.idle.outside.reports import ActivityReport
 from dormouse.idle.stages.sleep import SleepRecord
 from dormouse.idle.targets import SleepTarget
 from dormouse.lifecycle import State
@@ -107,7 +108,8 @@ class TrackedMachine:
 
     `woken_for` are the requests for jobs that it was started for, `told_of` those of whose wait its owner was told, and
     `job_problem` says why one waits. Sweeps see a cluster without work since `free_since`, and saw work last at `worked_at`.
-    `billed` is what it has been billed as since `billed_since`, or for as long as its state is known.
+    `billed` is what it has been billed as since `billed_since`, or for as long as its state is known. `reports` is what
+    was said about its use from outside.
     """
 
     id: str
@@ -141,6 +143,7 @@ class TrackedMachine:
     sleep: SleepRecord = field(default_factory=SleepRecord)
     billed: BilledAs | None = None
     billed_since: float = 0.0
+    reports: tuple[ActivityReport, ...] = ()
 
     @property
     def evicted(self) -> Eviction | None:
@@ -187,20 +190,22 @@ def is_replacement(known: TrackedMachine, machine: SleepTarget) -> bool:
 
 
 def with_replacement(known: TrackedMachine, machine: SleepTarget, now: float) -> TrackedMachine:
-    """The tracked state of a machine that was created again under an old ID: only newer holds and leases are kept."""
+    """The tracked state of a machine that was created again under an old ID: only newer requests are kept."""
     hold = known.hold if known.hold and known.hold.since >= machine.created else None
     lease = known.lease if known.lease and known.lease.since >= machine.created else None
-    return TrackedMachine(machine.id, now, machine.state, now, hold=hold, lease=lease, vm_id=machine.vm_id)
+    reports = tuple(report for report in known.reports if report.at >= machine.created)
+    return TrackedMachine(machine.id, now, machine.state, now, hold=hold, lease=lease, vm_id=machine.vm_id, reports=reports)
 
 
 def _with_first_vm_id(known: TrackedMachine, machine: SleepTarget, now: float) -> TrackedMachine:
     """The tracked state of a machine that is seen for the first time.
 
-    Its hold and lease may be older than the machine: they were set while the environment was being created.
+    Its hold, lease and reports may be older than the machine: they were set while the environment was being created.
     """
     if machine.created <= known.first_seen:
         return replace(known, vm_id=machine.vm_id)
-    return TrackedMachine(machine.id, now, machine.state, now, hold=known.hold, lease=known.lease, vm_id=machine.vm_id)
+    new = TrackedMachine(machine.id, now, machine.state, now, vm_id=machine.vm_id)
+    return replace(new, hold=known.hold, lease=known.lease, reports=known.reports)
 
 
 def _without_expired(tracked: TrackedMachine, now: float) -> TrackedMachine:

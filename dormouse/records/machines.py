@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -103,16 +103,30 @@ class MachineRecords:
         row = await self._machines.read(MACHINES, key)
         return StoredMachine(_memory_in(row), row.etag) if row else None
 
+    async def tracked_among(self, keys: Sequence[str]) -> Documents[StoredMachine]:
+        """The stored states of these VMs, by key; rows in `unreadable` must be left unchanged."""
+        found: Documents[StoredMachine] = Documents({})
+        read = await asyncio.gather(*map(self.tracked_with_etag, keys), return_exceptions=True)
+        for key, tracked in zip(keys, read, strict=True):
+            if isinstance(tracked, UnreadableRecord):
+                found.unreadable[key] = tracked
+            elif isinstance(tracked, BaseException):
+                raise tracked
+            elif tracked is not None:
+                found.readable[key] = tracked
+        return found
+
     async def tracked_between(self, first: str, last: str) -> Documents[StoredMachine]:
         """The stored states of VMs between two keys, by key; rows in `unreadable` must be left unchanged."""
         rows = await self._machines.range(MACHINES, first, last)
         return read_each(MACHINES, rows, lambda row: StoredMachine(_memory_in(row), row.etag))
 
-    async def write_tracked(self, changed: Mapping[str, tuple[TrackedMachine, str]]) -> None:
-        """Write VM states by key with the ETags they were read with; a concurrently modified one is skipped."""
-        await self._machines.write_all(
+    async def write_tracked(self, changed: Mapping[str, tuple[TrackedMachine, str]]) -> set[str]:
+        """Write VM states by key with the ETags they were read with; returns the keys of those modified concurrently."""
+        written = await self._machines.write_all(
             MACHINES, [RowChange(key, serialization.text_of(memory), etag or NEW) for key, (memory, etag) in changed.items()]
         )
+        return {key for key, done in zip(changed, written, strict=True) if not done}
 
     async def change_tracked(self, key: str, change: Callable[[TrackedMachine | None], TrackedMachine]) -> TrackedMachine:
         """Change the stored state of a VM; raises ConcurrentChange, UnreadableRecord, or CloudUnavailable."""

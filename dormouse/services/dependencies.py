@@ -12,8 +12,8 @@ from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
 from dormouse.cloud.prices import Prices
 from dormouse.cloud.sizes import Sizes
-from dormouse.records.budgets import BudgetWarnings
 from dormouse.idle.report import ReportHead, ReportRow
+from dormouse.records.budgets import BudgetWarnings
 from dormouse.records.deduplication import Receipts
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords

@@ -12,10 +12,12 @@ from dormouse.access.roles import ChatPerson, Role, read_chat_users
 from dormouse.chatops.parser import read_defaults
 from dormouse.clock import Clock
 from dormouse.costs.budgets import read_budgets
+from dormouse.idle.outside.services import ActivityService
 from dormouse.idle.policy import IdlePolicy, read_policy
 from dormouse.idle.responsibility import Unassigned
 from dormouse.resources.compute.machines import read_scopes
 from dormouse.resources.naming import DEFAULT_DEPLOYMENT, read_deployment
+from dormouse.settings.activity_services import read_activity_services
 from dormouse.settings.fields import SettingsError, collection, read_fields, required, secret, setting
 from dormouse.settings.readers import (
     HttpAuth,
@@ -39,7 +41,7 @@ REAL_AZURE = "https://management.azure.com"
 VAULT_ID = "/subscriptions/…/resourceGroups/…/providers/Microsoft.KeyVault/vaults/my-vault"
 GUID, DAYS = "00000000-0000-0000-0000-000000000000", number(2, 36_500)
 # The secrets of which two may be valid while one replaces the other, each as NAME and NAME_PREVIOUS.
-REPLACEABLE = ("slack_signing_secret", "teams_webhook_secret", "chatops_secret")
+REPLACEABLE = ("slack_signing_secret", "teams_webhook_secret", "chatops_secret", "activity_report_secret")
 # Hosts of these services' webhooks; Power Automate has moved its workflows from the first to the second.
 # https://learn.microsoft.com/power-automate/when-http-request-received-trigger
 WEBHOOK_HOSTS = {
@@ -83,6 +85,11 @@ class Settings:
     holidays: frozenset[date] = setting(read_dates, frozenset(), example="2026-12-25, 2027-01-01")
     budgets: Mapping[str, Decimal] = collection(read_budgets, dict, example="alice@contoso.com=500, ben=200")
     longest_hold: timedelta = setting(read_duration, timedelta(days=7))
+    activity_url: tuple[ActivityService, ...] = setting(read_activity_services, (), example="https://busy.example.com/gpus")
+    activity_url_secret: str = secret()
+    activity_report_secret: str = secret()
+    activity_report_secret_previous: str = secret()
+    longest_activity: timedelta = setting(read_duration, timedelta(days=1))
     notify_webhook_url: str = secret(read_webhook_url, example="https://hooks.example.com/dormouse")
     notify_webhook_secret: str = secret()
     notify_slack_url: str = secret(read_webhook_url, example="https://hooks.slack.com/services/T000/B000/secret")
@@ -111,6 +118,11 @@ class Settings:
     def longest_hold_minutes(self) -> int:
         """The longest hold, in minutes."""
         return self.longest_hold // timedelta(minutes=1)
+
+    @property
+    def activity_report_secrets(self) -> tuple[str, ...]:
+        """The secrets that reporters may sign activity reports with; during a change there are two."""
+        return tuple(filter(None, (self.activity_report_secret, self.activity_report_secret_previous)))
 
     @property
     def notify_urls(self) -> dict[str, str]:
@@ -174,6 +186,8 @@ def _conflicts(values: Mapping[str, Any], texts: Mapping[str, str]) -> list[str]
         for name in REPLACEABLE
         if texts[f"{name}_previous"] and not texts[name]
     ]
+    if any(service.url for service in values.get("activity_url", ())) and not texts["activity_url_secret"]:
+        complaints.append("ACTIVITY_URL_SECRET: is not set, and ACTIVITY_URL requires it: questions are signed with it")
     if texts["notify_hosts"] and "notify_hosts" not in values:
         return complaints
     named = values.get("notify_hosts", frozenset())

@@ -69,6 +69,10 @@ POST   /ml/runs                {"compute", "name"?, "nodes"?, "seconds"?, "ago"?
 POST   /ml/runs/end            {"id", "status"?}: it ends now, cancelled or with another status
 PUT    /images                 {"image", "exists": false}: a registry outside Azure has no such image
 PUT    /peers                  {"address", "answer"}: what containers read from an address (host:port); null: nothing answers there
+PUT    /activity               {"id", "state"?, "busy_until"?, "reason"?}: what https://activity.localhost says of a machine from now on; without a
+                               state, it leaves the machine out. {"text", "status"?, "location"?}: its whole answer, "ID" being that of the question
+DELETE /activity               it answers every question in full again, says of every machine that it is not busy, and forgets the questions
+GET    /activity               the machines of each question that it was asked, in no particular order
 PUT    /metrics/without        {"id"}: Azure Monitor omits this machine from its responses
 """
 
@@ -80,6 +84,7 @@ from local.azure.core.responses import Answer, Refused, not_simulated
 from local.azure.core.world import World
 from local.azure.providers.compute import annotations, spot
 from local.azure.providers.ml import runs
+from local.azure.services import activity
 from local.azure.services.tables import rows
 from local.azure.vms import control, estate_loader
 from local.azure.vms.control import machine_of
@@ -214,4 +219,5 @@ HANDLERS: dict[tuple[str, str], Callable[[World, Request], Answer]] = {
     **checkpoints.HANDLERS,
     ("PUT", "signals"): _signals,
     **runs.HANDLERS,
+    **activity.HANDLERS,
 }

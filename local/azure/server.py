@@ -24,6 +24,7 @@ from local.azure.providers import vaults
 from local.azure.providers.containers import credentials, long_running
 from local.azure.providers.containers.errors import bare
 from local.azure.services import (
+    activity,
     arm,
     cloud_metadata,
     key_vault,
@@ -49,16 +50,18 @@ HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION = (
     "login.localhost",
     "simulation.localhost",
 )
+ACTIVITY = activity.HOST
 DIRECTORY = "graph.localhost"  # Microsoft Graph, which is not simulated: clients of it get a 501
 DEVOPS = "devops.localhost"
 CLUSTERS = credentials.HOST  # the API servers of all clusters, each below a path of its own
-NAMES = (CLUSTERS, DIRECTORY, DEVOPS, MANAGEMENT, VAULT, TABLES, BLOBS, HOOKS, PRICES, IDENTITY, LOGIN, SIMULATION)
+NAMES = (CLUSTERS, DIRECTORY, DEVOPS, MANAGEMENT, VAULT, TABLES, BLOBS, HOOKS, ACTIVITY, PRICES, IDENTITY, LOGIN, SIMULATION)
 SERVICES: dict[str, Callable[[World, Request], Answer]] = {
     MANAGEMENT: arm.answer,
     VAULT: key_vault.answer,
     TABLES: tables.answer,
     BLOBS: blobs.answer,
     HOOKS: webhooks.answer,
+    ACTIVITY: activity.answer,
     DEVOPS: pipelines.answer,
     SIMULATION: control.answer,
     CLUSTERS: kubernetes.answer,
@@ -68,7 +71,7 @@ PAUSE_OF_WATCHES = 0.2  # of real time: nothing is sent in between
 LARGEST_REQUEST = 16 * 2**20
 METRICS = "metrics.localhost"  # each region has a host name below it
 REGISTRIES = "registry.localhost"  # and each registry
-SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS, HOOKS, DEVOPS, REGISTRIES, CLUSTERS)
+SPOILABLE = (MANAGEMENT, VAULT, TABLES, BLOBS, PRICES, METRICS, HOOKS, ACTIVITY, DEVOPS, REGISTRIES, CLUSTERS)
 
 
 @dataclass(frozen=True, slots=True)

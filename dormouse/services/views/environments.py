@@ -159,7 +159,7 @@ async def environment_view_of(
         drift=seen.dropped if seen else (),
         planned=PlannedStageView.of(memory.planned),
         next=next_steps(
-            _state(seen, operation),
+            shown_state(seen, operation),
             hold,
             first.lease if first else None,
             schedule,

@@ -14,7 +14,7 @@ from dormouse.idle.tracking import LeaseAction
 from dormouse.idle.verdict import VerdictKind
 from dormouse.lifecycle import State, Verb
 from dormouse.services.views.rights import MAY
-from dormouse.services.views.schema import HOLD, LEASE, MACHINE, NOON, ONE, SWEEP, Moment, moment, schema
+from dormouse.services.views.schema import ACTIVITY, HOLD, LEASE, MACHINE, NOON, ONE, SWEEP, Moment, moment, schema
 from dormouse.services.views.upcoming import NEXT, UpcomingStep
 from dormouse.text.doc import doc
 
@@ -70,6 +70,17 @@ class PlannedStageView:
         return cls("delete" if planned.then == "delete" else "stop", moment(planned.at), planned.text) if planned else None
 
 
+@schema("ReportedActivity")
+@dataclass(frozen=True, slots=True)
+class ReportedActivity:
+    """A statement from outside that a machine is busy until a moment."""
+
+    by: Annotated[str, doc("The reporter, or the activity service that was asked.", "slurm")]
+    until: Annotated[Moment, doc("Until when the machine is busy.", ONE)]
+    reason: Annotated[str | None, doc("Why; null if no reason was given.", "nightly training")]
+    since: Annotated[Moment, doc("When this was last said.", NOON)]
+
+
 @schema("Machine")
 @dataclass(frozen=True, slots=True)
 class MachineView:
@@ -105,6 +116,9 @@ class MachineView:
     currency: Annotated[str, doc("The ISO 4217 code of the currency of both amounts.", "USD")]
     as_of: Annotated[Moment | None, doc("When it was judged.", NOON)]
     stale: Annotated[bool, doc("Whether the last sweep did not see it, so that it may be gone.", False)]
+    activity: Annotated[
+        tuple[ReportedActivity, ...], doc("What keeps it awake from outside, the longest first.", [ACTIVITY])
+    ]
     next: Annotated[tuple[UpcomingStep, ...], NEXT] = ()
     may: Annotated[tuple[str, ...], MAY] = ()
     schedule: Annotated[str | None, doc("The weekly hours in which it runs; null if none are set.", None)] = None
@@ -147,6 +161,9 @@ class MachineView:
             currency=row.currency,
             as_of=row.as_of or None,
             stale=row.stale,
+            activity=tuple(
+                ReportedActivity(one.by, rfc3339(one.until), one.reason or None, rfc3339(one.at)) for one in row.activity
+            ),
             next=steps,
             may=may,
             schedule=row.schedule or None,

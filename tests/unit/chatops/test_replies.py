@@ -94,6 +94,7 @@ ROW = MachineView(
     verdict=VerdictKind.IDLE,
     reason="Idle.",
     measurements={},
+    activity=(),
     next_action=NextAction.WARN,
     next_action_at=None,
     next_action_text="It is warned.",
