@@ -38,6 +38,7 @@ from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
 from dormouse.records.power_history import PowerRecords
 from dormouse.records.prices import PriceRecords
+from dormouse.records.reconcile import ReconcileRecords
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import DurableClient
 from dormouse.settings import Settings, SettingsError, wants_keys
@@ -151,6 +152,7 @@ def _reads(connect: Callable[[], Cloud]) -> Dependencies:
         tokens=Tokens(SigningKeys(cloud), cloud.settings.entra_authority_url, cloud.settings.entra_tenant_id, cloud.clock),
         passwords=PasswordInventory(cloud),
         images=ImageInventory(cloud),
+        reconciled=ReconcileRecords(cloud.tables),
         settings=cloud.settings,
         clock=cloud.clock,
         rate_limit=RateLimit(cloud.settings.rate_limit),

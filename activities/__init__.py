@@ -5,6 +5,7 @@ from typing import Any
 
 from activities import chat, inventory, machines, notifications, operations, records
 from activities.idle import complete, evaluate, execute, hand_over, missing, stopped, waiting
+from activities.reconcile import delete, look
 from activities.resources import generic, permissions
 from activities.resources.platform import promotions
 from dormouse.cloud.clients import Cloud
@@ -60,6 +61,11 @@ ALL: tuple[Activity, ...] = (
     complete.finish_sweep,
     notifications.warn_machine,
     notifications.send_notifications,
+    look.look_for_findings,
+    look.note_told,
+    look.end_pass,
+    delete.claim_orphans,
+    delete.recheck_orphans,
     machines.read_machine,
     machines.tag_machine,
     machines.untag_machine,

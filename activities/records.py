@@ -18,9 +18,11 @@ from dormouse.idle.clusters.node_pool import pool_ids, pool_key
 from dormouse.idle.power_history import last_interval
 from dormouse.ids import verb_of
 from dormouse.lifecycle import State, Verb
+from dormouse.reconcile.passes import FormerEnvironment
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
 from dormouse.records.power_history import PowerRecords
+from dormouse.records.reconcile import ReconcileRecords
 from dormouse.resources.compute.machines import key_of, machine_ids
 from dormouse.resources.compute.spot import is_spot
 from dormouse.text.log_events import log_event
@@ -82,6 +84,7 @@ async def close_operation(request: Completion, cloud: Cloud) -> str:
         with suppress(UnreadableRecord):  # then retention deletes the rows of its VMs later
             known = await records.environment(request.environment)
             if known is not None:
+                await _remember_former(known, request, cloud)
                 await _forget_machines(known, request.ended_at, cloud)
                 if verb_of(request.operation) is Verb.DELETE:  # what a failed provision took back existed for minutes only
                     await PowerRecords(cloud.tables).add_fees(fees_of(known, parse_moment(request.ended_at)))
@@ -98,6 +101,13 @@ async def close_operation(request: Completion, cloud: Cloud) -> str:
         ended = replace(record, began_at=request.began_at, ended_at=request.ended_at, outcome=request.outcome)
         await records.remember_operation(replace(ended, steps=request.steps))
     return request.outcome.status
+
+
+async def _remember_former(record: EnvironmentRecord, request: Completion, cloud: Cloud) -> None:
+    """Keep which resources the environment had: this proves that they were ours if one is found later."""
+    ended = parse_moment(request.ended_at) if request.ended_at else cloud.now()
+    former = FormerEnvironment(record.name, record.region, request.operation, ended, record.resources)
+    await ReconcileRecords(cloud.tables).remember_former(former)
 
 
 async def _forget_machines(record: EnvironmentRecord, ended_at: str, cloud: Cloud) -> None:

@@ -14,6 +14,7 @@ from dormouse.services.costs.budgets import check_budgets
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.durable_client import DurableClient
 from dormouse.services.idle.sweeps import start_sweep
+from dormouse.services.reconcile.passes import start_pass
 from dormouse.services.retention import retain
 
 log = logging.getLogger(__name__)
@@ -66,9 +67,18 @@ async def rotation_timer(timer: func.TimerRequest, client: DurableClient, depend
         log.warning("No password is rotated by its age now, and they are looked at again in an hour: %s", error)
 
 
+async def reconcile_timer(timer: func.TimerRequest, client: DurableClient, dependencies: Dependencies) -> None:
+    """Begin once an hour to look for what has no record and what is recorded and gone, unless the pass before runs."""
+    try:
+        await start_pass(client, dependencies)
+    except ControlPlaneError as error:
+        log.warning("Nothing is reconciled now, and it is tried again in an hour: %s", error)
+
+
 TIMERS = (
     Timer("0 */5 * * * *", sweep_timer),
     Timer("0 40 * * * *", receipts_timer),
     Timer("0 20 * * * *", retention_timer),
     Timer("0 50 * * * *", rotation_timer),
+    Timer("0 10 * * * *", reconcile_timer),
 )

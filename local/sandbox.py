@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TIME_TO_START = 30.0
 # Operating systems use ports from 16000 upwards, most of them from 32768, for outgoing connections.
 NEVER_GIVEN_AWAY = range(10_000, 16_000)
-TIMERS = ("sweep_timer", "receipts_timer", "retention_timer", "rotation_timer")
+TIMERS = ("sweep_timer", "receipts_timer", "retention_timer", "rotation_timer", "reconcile_timer")
 
 
 # These secrets may be public: they protect only what runs on this computer.

@@ -163,6 +163,17 @@ COSTS = {
     "problems": [str],
     "next": str,
 }
+FINDING = {
+    "kind": str,
+    "id": Needed(str),
+    "environment": str,
+    "state": str,
+    "why": str,
+    "since": str,
+    "next_action": str,
+    "per_month": PRICE,
+}
+FINDINGS = {"as_of": str, "policy": str, "value": [FINDING], "problems": [str]}
 HELD = {"hold": HOLD, "kept": str}
 LEASED = {"lease": LEASE}
 # An operation or a sweep: both are watched in the same way.

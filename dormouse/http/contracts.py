@@ -82,6 +82,7 @@ from dormouse.services.views.previews import (
     ResizePreview,
 )
 from dormouse.services.views.promotions import PromotedImage, PromotionPreview
+from dormouse.services.views.reconcile import FindingList
 from dormouse.services.views.rights import Me
 from dormouse.services.views.sizes import SizeList
 from dormouse.services.views.sweeps import SweepAccepted, SweepView
@@ -129,6 +130,7 @@ SHOW_SWEEP = Contract(followed(SweepView), raises=(SweepNotFound,))
 SHOW_SWEEP_RESULT = Contract(
     (Reply(202, SweepView, headers=FOLLOWED), *ok(SweepView)), raises=(SweepNotFound, OperationFailed)
 )
+LIST_FINDINGS = Contract(ok(FindingList), PAGED)
 HEARTBEAT = Contract(
     ok(HeartbeatAnswer),
     body=Heartbeat,

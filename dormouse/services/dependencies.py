@@ -19,6 +19,7 @@ from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
 from dormouse.records.power_history import PowerRecords
 from dormouse.records.prices import PriceRecords
+from dormouse.records.reconcile import ReconcileRecords
 from dormouse.settings import Settings
 
 # An agent sends one, and its tries again.
@@ -52,6 +53,7 @@ class Dependencies:
     tokens: Tokens
     passwords: PasswordInventory
     images: ImageInventory
+    reconciled: ReconcileRecords
     settings: Settings
     clock: Clock
     rate_limit: RateLimit

@@ -32,6 +32,7 @@ from dormouse.services.dependencies import Dependencies
 from dormouse.services.idle.keeping import extend_tracked, hold_tracked, keep_stopped, pool_sleeps
 from dormouse.services.locks import require_staying, running_operation
 from dormouse.services.operations import Started, operation_of, start, under_way_already
+from dormouse.services.reconcile.findings import with_missing
 from dormouse.services.recorded_plans import resources_on_record
 from dormouse.services.views.environments import (
     EnvironmentView,
@@ -94,7 +95,7 @@ async def show(name: str, context: Context) -> EnvironmentView:
     operation = await running_operation(client, dependencies.records, name, dependencies.now())
     memory = (await memories_of([record], dependencies))[name]
     view = await environment_view_of(record, seen, operation, dependencies, memory)
-    return shown_to(context.caller, record, view)
+    return shown_to(context.caller, record, await with_missing(view, dependencies))
 
 
 async def set_power(name: str, verb: Verb, context: Context, *, dry_run: bool) -> Started | EnvironmentView | PowerPreview:

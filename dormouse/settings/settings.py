@@ -15,6 +15,7 @@ from dormouse.costs.budgets import read_budgets
 from dormouse.idle.outside.services import ActivityService
 from dormouse.idle.policy import IdlePolicy, read_policy
 from dormouse.idle.responsibility import Unassigned
+from dormouse.reconcile.findings import Policy
 from dormouse.resources.compute.machines import read_scopes
 from dormouse.resources.naming import DEFAULT_DEPLOYMENT, read_deployment
 from dormouse.settings.activity_services import read_activity_services
@@ -81,6 +82,7 @@ class Settings:
     control_plane_url: str = setting(read_control_plane_url, "", example="https://my-dormouse.azurewebsites.net/api")
     idle_policy: IdlePolicy = collection(read_policy, IdlePolicy)
     idle_scopes: tuple[str, ...] = setting(read_scopes, ())
+    reconcile: Policy = setting(choice(Policy), Policy.REPORT)
     unassigned_machines: Unassigned = setting(choice(Unassigned), Unassigned.ALONE)
     holidays: frozenset[date] = setting(read_dates, frozenset(), example="2026-12-25, 2027-01-01")
     budgets: Mapping[str, Decimal] = collection(read_budgets, dict, example="alice@contoso.com=500, ben=200")

@@ -43,6 +43,7 @@ from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords
 from dormouse.records.power_history import PowerRecords
 from dormouse.records.prices import PriceRecords
+from dormouse.records.reconcile import ReconcileRecords
 from dormouse.services.dependencies import Dependencies
 from dormouse.settings import Settings
 from local.host.http.requests import query_of
@@ -277,6 +278,7 @@ def reads_of(tables: MemoryTables, *, now: float = 0.0, settings: Settings = SET
         "tokens": Tokens(SigningKeys(cloud), settings.entra_authority_url, settings.entra_tenant_id, clock),
         "passwords": PasswordInventory(cloud),
         "images": ImageInventory(cloud),
+        "reconciled": ReconcileRecords(tables),
         "settings": settings,
         "clock": clock,
         "rate_limit": RateLimit(settings.rate_limit),

@@ -21,6 +21,7 @@ from orchestrators.idle.fallback import start_with_other_size
 from orchestrators.idle.stages import stop_whole_environment
 from orchestrators.idle.sweep import sweep, sweep_missing, sweep_page
 from orchestrators.machines.adopt import adopt_machine, release_machine
+from orchestrators.reconcile.reconcile import delete_orphans, reconcile
 from tests.fleet import CPU_SIZE, QUIET_OUTSIDE, machine
 from tests.integration.environments.test_build_agent import SPEC as BUILD_AGENT
 from tests.integration.environments.test_hibernation import ABLE
@@ -255,7 +256,7 @@ CASES = (
 NEVER_HELD = (sweep_missing,)
 # Gaps: no run has these in flight or records them; only the rule for orchestrators protects them. A sweep starts the first
 # only if a schedule or a job wakes a machine whose size has no capacity, which no case brings about. The kept release has
-# neither the second nor a blueprint with two registries, and no runner cluster for the third: each gets a case when a
-# release that has them is kept.
-NEVER_RUN = (start_with_other_size, promote_image, stop_whole_environment)
+# neither the second nor a blueprint with two registries, no runner cluster for the third, and no reconciliation: each gets a
+# case when a release that has them is kept.
+NEVER_RUN = (start_with_other_size, promote_image, stop_whole_environment, reconcile, delete_orphans)
 NEVER_ASKED = (Verb.PROMOTE_IMAGE,)

@@ -11,6 +11,7 @@ from dormouse.services.context import Context
 from dormouse.services.costs.environment_costs import Memory, memories_of
 from dormouse.services.lists.selection import Chosen, Entry, Selection, Value, page_of
 from dormouse.services.locks import running_operations
+from dormouse.services.reconcile.findings import with_missing
 from dormouse.services.views.environments import EnvironmentView, environment_view_of, shown_state, shown_to
 
 NAME, STATE, VERDICT = "name", "state", "verdict"
@@ -56,7 +57,7 @@ async def list_environments(limit: int, after: str, context: Context, selection:
     for record in chosen.items:
         operation, memory = known.locks.get(record.name, ""), known.memories[record.name]
         view = await environment_view_of(record, known.seen.get(record.name), operation, dependencies, memory)
-        views.append(shown_to(context.caller, record, view))
+        views.append(shown_to(context.caller, record, await with_missing(view, dependencies)))
     problems = [str(error) for error in unreadable.unreadable.values()]
     return EnvironmentPage(views, chosen.after, problems, chosen.total)
 
