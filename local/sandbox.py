@@ -106,14 +106,13 @@ class Ground:
         """Prepare both processes; nothing runs before `start`. Port 0 means any free one.
 
         With `tails`, one operation of Azure in ten takes unusually long. Without `timers` nothing happens without a
-        request, and without `agents` new machines do not report. `estate` is a file of existing machines, `settings`
-        override those of the app, and `app` is the folder of the app that is loaded.
+        request, and agents report every minute; without `agents` new machines do not report. `estate` is a file of
+        existing machines, `settings` override those of the app, and `app` is the folder of the app that is loaded.
         """
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.port, self.azure_port = home, port or free_port(), azure_port or free_port()
         self._identity_header = secrets.token_urlsafe(24)
-        # Both use the same simulated time, also for the state of an earlier run.
-        (home / "host").mkdir(exist_ok=True)
+        (home / "host").mkdir(exist_ok=True)  # both use the same simulated time, also for the state of an earlier run
         with contextlib.closing(Store(home / "host" / "host.sqlite")) as store:
             self.clock = store.clock(speed)
         here, pace = [sys.executable, "-m"], ["--speed", repr(self.clock.speed), "--origin", repr(self.clock.origin)]
@@ -123,7 +122,8 @@ class Ground:
         azure += ["--estate", str(estate.resolve())] if estate else []
         host = [*here, "local.host", "--app", str(app), "--home", str(home / "host"), "--port", str(self.port), *pace]
         self.azure = Process(azure, self._plain_environment, home / "azure.log")
-        changed = {} if timers else {f"AzureWebJobs.{name}.Disabled": "true" for name in TIMERS}
+        untimed = {f"AzureWebJobs.{name}.Disabled": "true" for name in TIMERS} | {"HEARTBEAT_SECONDS": "60"}
+        changed = {} if timers else untimed  # no heartbeat can be shortly before sweeps that come at any time
         changed |= {} if agents else {"CONTROL_PLANE_URL": ""}
         self.host = Process(host, {**self.app_environment, **changed, **settings}, home / "host.log")
 

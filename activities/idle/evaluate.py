@@ -11,7 +11,6 @@ from activities.idle.evictions import with_evictions
 from activities.idle.outside import ask_activity
 from activities.idle.power_history import keep_intervals, placed
 from activities.idle.stages import with_sleep
-from dormouse.clock import MINUTE
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
 from dormouse.cloud.vm_inventory import VmInventory
@@ -21,7 +20,9 @@ from dormouse.idle.alarms import alarm, with_alarm
 from dormouse.idle.decision import NextAction, decide
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_answer, with_evidence
 from dormouse.idle.eviction import is_news
-from dormouse.idle.evidence import REPORTING_LAG, Evaluation, Evidence
+from dormouse.idle.evidence import Evaluation, Evidence
+from dormouse.idle.heartbeats.agent_evidence import first_minute
+from dormouse.idle.heartbeats.due_soon import is_due_soon
 from dormouse.idle.jobs.keeping import last_job_ended
 from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.outside.alarm import problem_of
@@ -165,7 +166,7 @@ def case_of(machine: Target, known: Known, now: float) -> Evaluation:
 def _with_evidence(case: Evaluation, known: Known, outside: Mapping[str, HostEvidence]) -> Evaluation:
     row, host = known.heard.get(key_of(case.machine.id)), outside.get(case.machine.id.lower(), HostEvidence())
     try:
-        record = agent_record_in(row, int(case.now // MINUTE) - REPORTING_LAG - case.policy.window) if row else None
+        record = agent_record_in(row, first_minute(case.policy.window, case.now)) if row else None
     except UnreadableRecord as error:
         case, record = replace(case, unreadable=case.unreadable or str(error)), None
     return with_evidence(case, Evidence(host.tracks, host.end, host.problem), record, known.rules)
@@ -185,6 +186,7 @@ def evaluated(case: Evaluation) -> Evaluated:
         tracked = replace(tracked, job_ended_at=last_job_ended(case))
     waits = "" if case.job is None or case.job.wakes else case.job.text
     tracked = with_planned(replace(case, tracked=replace(tracked, job_problem=waits or case.nodes.blocked)), decision)
+    tracked = replace(tracked, due_soon=is_due_soon(case))
     return Evaluated(replace(case, tracked=tracked), verdict, decision, text)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.idle.billing import billed_as, with_billing
-from dormouse.idle.evidence import Evaluation, Evidence, with_agent
+from dormouse.idle.evidence import Evaluation, Evidence
+from dormouse.idle.heartbeats.agent_evidence import with_agent
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.holds import longest_hold
 from dormouse.idle.outside.answers import ServiceAnswer, unanswered

@@ -1,11 +1,10 @@
 """Evidence: what was measured on a machine every minute, and which required data is missing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dormouse.clock import MINUTE, minutes_text
-from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.heartbeats.signals import GPU, HOST, INSIDE, Signal, Values
 from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.outside.answers import ServiceAnswer
@@ -18,8 +17,6 @@ from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import KEEP_TAG
 
 STALE = 10 * MINUTE
-# Newer minutes may not have arrived yet, although the agent reports every minute.
-REPORTING_LAG = 3  # minutes
 # After so many failures, hibernation counts as impossible on this machine.
 HIBERNATION_TRIES = 3
 
@@ -53,7 +50,7 @@ class Evidence:
     """What was measured: by Azure Monitor from outside, and by the agent inside (None: no agent has ever reported).
 
     `host_end` is the moment up to which Azure Monitor has data for the machine's region; `problems` has the agent's reasons
-    for missing signals, by signal.
+    for missing signals, by signal. The agent's window ends `behind` minutes early, because it has not reported newer ones.
     """
 
     host: dict[str, TimeSeries] = field(default_factory=dict)
@@ -65,6 +62,7 @@ class Evidence:
     gpu: str = ""
     gpu_problem: str = ""
     problems: dict[str, str] = field(default_factory=dict)
+    behind: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,22 +143,6 @@ class Evaluation:
     def clock(self) -> datetime:
         """The present moment."""
         return datetime.fromtimestamp(self.now, UTC)
-
-
-def with_agent(evidence: Evidence, record: AgentRecord, window: int, now: float) -> Evidence:
-    """The evidence with the agent's data for the window of minutes that ends now."""
-    end, last = int(now // MINUTE) - REPORTING_LAG, int(now // MINUTE) + 1
-    series = record.series(end - window, last)
-    tracks = {name: TimeSeries(values[:window], values[window:]) for name, values in series.items()}
-    return replace(
-        evidence,
-        inside=tracks,
-        heard_at=record.heard_at,
-        booted_at=record.booted_at,
-        gpu=record.gpu,
-        gpu_problem=record.gpu_problem,
-        problems=record.problems,
-    )
 
 
 def tracks(case: Evaluation) -> Iterator[tuple[Signal, TimeSeries]]:

@@ -109,7 +109,7 @@ class TrackedMachine:
     `woken_for` are the requests for jobs that it was started for, `told_of` those of whose wait its owner was told, and
     `job_problem` says why one waits. Sweeps see a cluster without work since `free_since`, and saw work last at `worked_at`.
     `billed` is what it has been billed as since `billed_since`, or for as long as its state is known. `reports` is what
-    was said about its use from outside.
+    was said about its use from outside. `due_soon`: a warning or a stop may be due within two sweeps.
     """
 
     id: str
@@ -144,6 +144,7 @@ class TrackedMachine:
     billed: BilledAs | None = None
     billed_since: float = 0.0
     reports: tuple[ActivityReport, ...] = ()
+    due_soon: bool = False
 
     @property
     def evicted(self) -> Eviction | None:

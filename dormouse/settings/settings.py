@@ -30,6 +30,7 @@ from dormouse.settings.readers import (
     read_dates,
     read_duration,
     read_guid,
+    read_heartbeat_seconds,
     read_hosts,
     read_origin,
     read_positive,
@@ -79,6 +80,7 @@ class Settings:
     trail_kept_days: int = setting(DAYS, 400, example="400")
     rotate_passwords_after_days: int = setting(number(0, 3650), 0, example="90 (0: never)")
     heartbeat_audience: str = setting(str, "api://dormouse")
+    heartbeat_seconds: int = setting(read_heartbeat_seconds, 300, example="300")
     control_plane_url: str = setting(read_control_plane_url, "", example="https://my-dormouse.azurewebsites.net/api")
     idle_policy: IdlePolicy = collection(read_policy, IdlePolicy)
     idle_scopes: tuple[str, ...] = setting(read_scopes, ())

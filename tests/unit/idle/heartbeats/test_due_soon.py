@@ -1,0 +1,60 @@
+"""Whether a warning or a stop may follow within two sweeps, by the same rules that decide about them."""
+
+from typing import Any
+
+import pytest
+
+from dormouse.idle.evidence import TimeSeries
+from dormouse.idle.heartbeats.due_soon import is_due_soon
+from dormouse.idle.heartbeats.signals import INSIDE
+from dormouse.idle.policy import Action, IdlePolicy
+from dormouse.idle.schedules.schedule import read_schedule
+from dormouse.idle.tracking import Hold, Lease, LeaseAction
+from dormouse.lifecycle import State
+from tests.unit.builders import NOW, case, machine, quiet, remembered, warned, with_value
+
+ON_THEIR_WAY = {signal.name: TimeSeries((0.0,) * 27 + (None,) * 3, (None,) * 3) for signal in INSIDE}
+OFF = IdlePolicy(enabled=False)
+CASES: dict[str, tuple[dict[str, Any], bool]] = {
+    "unused for the whole window": ({}, True),
+    "used in the middle of it": ({"evidence": with_value(quiet(), "inside", "jobs", 10, 1.0)}, False),
+    "used before that": ({"evidence": with_value(quiet(), "inside", "jobs", 9, 1.0)}, True),
+    "Azure Monitor saw use lately": ({"evidence": with_value(quiet(), "host", "cpu_percent", 10, 90.0)}, False),
+    "and before that": ({"evidence": with_value(quiet(), "host", "cpu_percent", 9, 90.0)}, True),
+    "the newest minutes are on their way": ({"evidence": quiet(inside=ON_THEIR_WAY)}, True),
+    "behind, and used before": ({"evidence": with_value(quiet(behind=3), "inside", "jobs", 12, 1.0)}, True),
+    "behind, and used since": ({"evidence": with_value(quiet(behind=3), "inside", "jobs", 13, 1.0)}, False),
+    "a minute is missing for good": ({"evidence": with_value(quiet(), "inside", "jobs", 20, None)}, False),
+    "without an agent there is none to hurry": (
+        {"evidence": quiet(inside=None), "policy": IdlePolicy(gpu="optional")},
+        False,
+    ),
+    "stopped": ({"machine": machine(state=State.STOPPED)}, False),
+    "held for hours": ({"hold": Hold("ann", "", NOW, NOW + 7200)}, False),
+    "held for five more minutes": ({"hold": Hold("ann", "", NOW - 7200, NOW + 300)}, True),
+    "disabled": ({"policy": OFF}, False),
+    "notify only": ({"policy": IdlePolicy(action=Action.NOTIFY)}, True),
+    "and already told": ({"policy": IdlePolicy(action=Action.NOTIFY), "tracked": remembered(warning=warned())}, False),
+    "warned, and the stop is due": ({"tracked": remembered(warning=warned(stop_at=NOW + 300, given_at=NOW - 600))}, True),
+    "young for long": ({"evidence": quiet(booted_at=NOW - 300)}, False),
+    "young for nine more minutes": ({"evidence": quiet(booted_at=NOW - 21 * 60)}, True),
+    "its lease ends within lead and two sweeps": (
+        {"policy": OFF, "tracked": remembered(lease=Lease(NOW + 1400, LeaseAction.STOP, "ann"))},
+        True,
+    ),
+    "its lease ends later": (
+        {"policy": OFF, "tracked": remembered(lease=Lease(NOW + 1600, LeaseAction.STOP, "ann"))},
+        False,
+    ),
+    "its hours end within lead and two sweeps": (
+        {"policy": OFF, "schedule": read_schedule("mon-sun 06:00-08:20 UTC")},
+        True,
+    ),
+    "its hours end later": ({"policy": OFF, "schedule": read_schedule("mon-sun 06:00-09:20 UTC")}, False),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_stop_is_near_if_nothing_that_is_known_speaks_against_it(name: str) -> None:
+    fields, expected = CASES[name]
+    assert is_due_soon(case(**fields)) is expected
