@@ -31,7 +31,7 @@ class Phase(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-class Health(StrEnum):
+class BootHealth(StrEnum):
     """What is known of the health checks since the last boot."""
 
     PASSED = "passed"
@@ -40,7 +40,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Boot:
+class SeenBoot:
     """Since when a machine runs as sweeps have seen it, and since when they know it, in seconds since 1970."""
 
     since: float
@@ -54,10 +54,10 @@ PHASES = {
     State.STARTING: Phase.STARTING,
     State.STOPPING: Phase.BUSY,
 }
-AWAKE = {Health.PASSED: Phase.READY, Health.FAILED: Phase.UNHEALTHY, Health.UNKNOWN: Phase.UNCHECKED}
+AWAKE = {BootHealth.PASSED: Phase.READY, BootHealth.FAILED: Phase.UNHEALTHY, BootHealth.UNKNOWN: Phase.UNCHECKED}
 
 
-def phase_of(state: State, running: Verb | None, health: Health) -> Phase:
+def phase_of(state: State, running: Verb | None, health: BootHealth) -> Phase:
     """The phase of an environment in this state, while this operation runs (None: none does)."""
     if running is Verb.DELETE:
         return Phase.UNAVAILABLE
@@ -77,23 +77,23 @@ def last_power_change(newest_first: Sequence[object]) -> OperationRecord | None:
     return None
 
 
-def health_of(record: EnvironmentRecord, last: OperationRecord | None, boots: Iterable[Boot]) -> Health:
+def health_of(record: EnvironmentRecord, last: OperationRecord | None, boots: Iterable[SeenBoot]) -> BootHealth:
     """What the health checks after the last boot have found; a boot that nobody checked makes it unknown.
 
     `last` is the last power change, `boots` are those of its machines as sweeps have seen them.
     """
     failed = any(check.result is not Check.PASSED for check in record.health_checks)
     if last is None or last.outcome is None:  # forgotten by now, or never recorded: its checks are on the record
-        return Health.FAILED if failed or not record.ready else Health.PASSED
+        return BootHealth.FAILED if failed or not record.ready else BootHealth.PASSED
     if last.outcome.status is OutcomeStatus.UNHEALTHY:
-        return Health.FAILED
+        return BootHealth.FAILED
     if last.verb in SHUTDOWNS or last.outcome.status is not OutcomeStatus.SUCCEEDED:
-        return Health.UNKNOWN
+        return BootHealth.UNKNOWN
     if record.health_checks and not last.outcome.health_checks:
-        return Health.UNKNOWN  # started by a sweep, or resized while it slept
+        return BootHealth.UNKNOWN  # started by a sweep, or resized while it slept
     ended = parse_moment(last.ended_at) if last.ended_at else 0.0
     later = any(boot.since > max(ended + SEEN_LATE, boot.first_seen) for boot in boots)
-    return Health.UNKNOWN if later else Health.PASSED
+    return BootHealth.UNKNOWN if later else BootHealth.PASSED
 
 
 def usual_seconds(newest_first: Sequence[object]) -> float | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from activities.resources.environments import EnvironmentObservation, has_power
 from dormouse.access.roles import Caller, Channel, Permission, require_own, require_permission
 from dormouse.clock import DAY, moment_text
-from dormouse.environments.opening import Boot, Phase, health_of, last_power_change, phase_of, usual_seconds
+from dormouse.environments.opening import Phase, SeenBoot, health_of, last_power_change, phase_of, usual_seconds
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.environments.results import OutcomeStatus
 from dormouse.errors import CommandNotPossible, NotAllowed, OperationNotFound
@@ -97,9 +97,9 @@ async def open_environment(name: str, context: Context, *, dry_run: bool) -> Sta
     return await show_opening(name, context) if isinstance(begun, EnvironmentView) else begun
 
 
-def _boots(memory: Memory) -> list[Boot]:
+def _boots(memory: Memory) -> list[SeenBoot]:
     """Since when its machines run, as sweeps have seen it."""
-    return [Boot(one.state_since, one.first_seen) for one in memory.machines if one.state is State.RUNNING]
+    return [SeenBoot(one.state_since, one.first_seen) for one in memory.machines if one.state is State.RUNNING]
 
 
 def _text(name: str, phase: Phase, view: EnvironmentView, running: Verb | None) -> str:

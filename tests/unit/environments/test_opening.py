@@ -6,7 +6,7 @@ import pytest
 
 from dormouse.clock import HOUR, MINUTE, parse_moment, rfc3339
 from dormouse.environments.open_link import open_link
-from dormouse.environments.opening import Boot, Health, Phase, health_of, last_power_change, phase_of, usual_seconds
+from dormouse.environments.opening import BootHealth, Phase, SeenBoot, health_of, last_power_change, phase_of, usual_seconds
 from dormouse.environments.operations import OperationRecord
 from dormouse.environments.results import Check, HealthCheckResult, Outcome, OutcomeStatus
 from dormouse.lifecycle import State, Verb
@@ -30,9 +30,9 @@ def operation(
 
 
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("health", Health)
-def test_only_what_runs_and_was_checked_is_ready(state: State, health: Health) -> None:
-    ready = state in (State.RUNNING, State.READY) and health is Health.PASSED
+@pytest.mark.parametrize("health", BootHealth)
+def test_only_what_runs_and_was_checked_is_ready(state: State, health: BootHealth) -> None:
+    ready = state in (State.RUNNING, State.READY) and health is BootHealth.PASSED
     assert (phase_of(state, None, health) is Phase.READY) is ready
     for verb in Verb:
         assert phase_of(state, verb, health) in (Phase.STARTING, Phase.BUSY, Phase.UNAVAILABLE), verb
@@ -55,42 +55,42 @@ def test_only_what_runs_and_was_checked_is_ready(state: State, health: Health) -
     ],
 )
 def test_each_state_has_its_phase(state: State, running: Verb | None, phase: Phase) -> None:
-    assert phase_of(state, running, Health.PASSED) is phase
+    assert phase_of(state, running, BootHealth.PASSED) is phase
 
 
 @pytest.mark.parametrize(
     ("last", "health"),
     [
-        (operation(Verb.START), Health.PASSED),
-        (operation(Verb.PROVISION), Health.PASSED),
-        (operation(Verb.START, OutcomeStatus.UNHEALTHY), Health.FAILED),
-        (operation(Verb.START, OutcomeStatus.FAILED), Health.UNKNOWN),
-        (operation(Verb.START, checked=False), Health.UNKNOWN),
-        (operation(Verb.RESIZE, checked=False), Health.UNKNOWN),
-        (operation(Verb.STOP, checked=False), Health.UNKNOWN),
-        (operation(Verb.HIBERNATE, checked=False), Health.UNKNOWN),
-        (None, Health.PASSED),
+        (operation(Verb.START), BootHealth.PASSED),
+        (operation(Verb.PROVISION), BootHealth.PASSED),
+        (operation(Verb.START, OutcomeStatus.UNHEALTHY), BootHealth.FAILED),
+        (operation(Verb.START, OutcomeStatus.FAILED), BootHealth.UNKNOWN),
+        (operation(Verb.START, checked=False), BootHealth.UNKNOWN),
+        (operation(Verb.RESIZE, checked=False), BootHealth.UNKNOWN),
+        (operation(Verb.STOP, checked=False), BootHealth.UNKNOWN),
+        (operation(Verb.HIBERNATE, checked=False), BootHealth.UNKNOWN),
+        (None, BootHealth.PASSED),
     ],
 )
-def test_a_boot_that_no_check_followed_is_unknown(last: OperationRecord | None, health: Health) -> None:
+def test_a_boot_that_no_check_followed_is_unknown(last: OperationRecord | None, health: BootHealth) -> None:
     assert health_of(RECORD, last, []) is health
 
 
 def test_without_operations_on_record_its_checks_decide() -> None:
-    assert health_of(replace(RECORD, health_checks=(PASSED, FAILED)), None, []) is Health.FAILED
-    assert health_of(replace(RECORD, ready=False), None, []) is Health.FAILED
+    assert health_of(replace(RECORD, health_checks=(PASSED, FAILED)), None, []) is BootHealth.FAILED
+    assert health_of(replace(RECORD, ready=False), None, []) is BootHealth.FAILED
 
 
 @pytest.mark.parametrize(
     ("since", "first_seen", "health"),
     [
-        (NOON + 5 * MINUTE, NOON - HOUR, Health.PASSED),  # the sweep after the start
-        (NOON + HOUR, NOON - HOUR, Health.UNKNOWN),  # stopped and started in the portal
-        (NOON + HOUR, NOON + HOUR, Health.PASSED),  # the first sweep ever
+        (NOON + 5 * MINUTE, NOON - HOUR, BootHealth.PASSED),  # the sweep after the start
+        (NOON + HOUR, NOON - HOUR, BootHealth.UNKNOWN),  # stopped and started in the portal
+        (NOON + HOUR, NOON + HOUR, BootHealth.PASSED),  # the first sweep ever
     ],
 )
-def test_a_later_boot_seen_by_sweeps_makes_it_unknown(since: float, first_seen: float, health: Health) -> None:
-    assert health_of(RECORD, operation(Verb.START), [Boot(since, first_seen)]) is health
+def test_a_later_boot_seen_by_sweeps_makes_it_unknown(since: float, first_seen: float, health: BootHealth) -> None:
+    assert health_of(RECORD, operation(Verb.START), [SeenBoot(since, first_seen)]) is health
 
 
 def test_what_changed_nothing_is_no_power_change() -> None:
