@@ -82,6 +82,7 @@ ENVIRONMENT = {
     "planned": {"then": str, "at": str, "text": str},
     "placement": PLACEMENT,
     "observed_at": str,
+    "open_url": str,
 }
 PLAN = {
     "environment": str,
@@ -195,6 +196,18 @@ OPERATION = {
     "unverified": str,
     "dry_run": bool,
     "summary": SUMMARY,
+}
+
+OPENING = {
+    "name": Needed(str),
+    "phase": Needed(str),
+    "text": str,
+    "may_start": bool,
+    "obstacle": {"code": str, "detail": str},
+    "operation": OPERATION,
+    "ways_in": [{"title": str, "ready": bool, "command": str, "url": str, "username": str, "note": str}],
+    "price_per_hour": PRICE,
+    "spent_today": PRICE,
 }
 
 

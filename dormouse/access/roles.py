@@ -34,6 +34,7 @@ class Channel(StrEnum):
     GENERIC = "generic"
     KEY = "function key"
     TOKEN = "token"  # noqa: S105 - the name of a channel
+    LINK = "link"
     TIMER = "timer"
     NONE = "none"
 

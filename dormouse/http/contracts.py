@@ -71,6 +71,7 @@ from dormouse.services.views.cost_report import CostReport
 from dormouse.services.views.environments import EnvironmentList, EnvironmentView
 from dormouse.services.views.heartbeats import HeartbeatAnswer
 from dormouse.services.views.machines import AdoptionPreview, HoldView, IdleReport, LeaseView, MachineList
+from dormouse.services.views.opening import OpeningView
 from dormouse.services.views.operations import CancelPreview, OperationList, OperationView
 from dormouse.services.views.overview import EvidenceView, Overview
 from dormouse.services.views.previews import (
@@ -101,6 +102,8 @@ APPLY = Contract(
 SHOW_ENVIRONMENT = Contract(ok(EnvironmentView), raises=(EnvironmentNotFound,))
 LIST_ENVIRONMENTS = Contract(ok(EnvironmentList), (*PAGED, *ENVIRONMENT_LIST))
 CHANGE_POWER = Contract(begun(EnvironmentView, PowerPreview), (DRY_RUN,), raises=POWER_ERRORS)
+SHOW_OPENING = Contract(ok(OpeningView), raises=(EnvironmentNotFound,))
+OPEN = Contract(begun(OpeningView, PowerPreview), (DRY_RUN,), raises=POWER_ERRORS)
 RESIZE = Contract(begun(EnvironmentView, ResizePreview), (DRY_RUN,), body=ResizeRequest, raises=POWER_ERRORS)
 DELETE = Contract(begun(AlreadyDeleted, DeletePreview), (DRY_RUN, PURGE, SNAPSHOT), raises=POWER_ERRORS)
 LOCATE_PASSWORD = Contract(ok(PasswordLocation), (USER,), raises=(EnvironmentNotFound, CommandNotPossible))

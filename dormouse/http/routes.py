@@ -11,6 +11,7 @@ from dormouse.http.handlers import (
     environments,
     heartbeats,
     machines,
+    opening,
     operations,
     overview,
     reconcile,
@@ -30,6 +31,8 @@ ROUTES = (
     Route("GET", "environments", environments.list_environments, use.LIST_ENVIRONMENTS, contracts.LIST_ENVIRONMENTS),
     Route("POST", "environments/{name}/start", environments.start_environment, use.CHANGE_POWER, contracts.CHANGE_POWER),
     Route("POST", "environments/{name}/stop", environments.stop_environment, use.CHANGE_POWER, contracts.CHANGE_POWER),
+    Route("GET", "environments/{name}/opening", opening.get_opening, use.SHOW_ENVIRONMENT, contracts.SHOW_OPENING),
+    Route("POST", "environments/{name}/open", opening.open_environment, use.CHANGE_POWER, contracts.OPEN),
     Route("POST", "environments/{name}/restart", environments.restart_environment, use.CHANGE_POWER, contracts.CHANGE_POWER),
     Route("POST", "environments/{name}/hibernate", environments.post_hibernation, use.CHANGE_POWER, contracts.CHANGE_POWER),
     Route("POST", "environments/{name}/resize", environments.post_resize, use.RESIZE_ENVIRONMENT, contracts.RESIZE),
@@ -72,6 +75,7 @@ ROUTES = (
     Route("GET", "overview", overview.get_overview, use.SHOW_OVERVIEW, contracts.OVERVIEW),
     Route("GET", "me", overview.get_me, use.SHOW_ME, contracts.ME),
     Route("GET", "dashboard", pages.get_dashboard, use.PUBLIC, contracts.DASHBOARD),
+    Route("GET", "open/{name}", opening.get_open_page, use.PUBLIC, contracts.DASHBOARD),
     Route("GET", "dashboard/{version}/{file}", pages.get_dashboard_file, use.PUBLIC, contracts.DASHBOARD_FILE),
 )
 # fmt: on

@@ -238,14 +238,9 @@ def with_failure(tracked: TrackedMachine, now: float, *, hibernating: bool = Fal
     """The tracked state after a failed action: a growing pause before the next attempt, and one alarm a day."""
     alarmed = tracked.alarmed_at if now - tracked.alarmed_at < DAY else now
     pause = min(FIRST_PAUSE * 2**tracked.failures, DAY)
-    failures = tracked.hibernation_failures + hibernating
-    return replace(
-        tracked,
-        retry_at=now + pause,
-        failures=tracked.failures + 1,
-        alarmed_at=alarmed,
-        hibernation_failures=failures,
-    )
+    hibernations, failures = tracked.hibernation_failures + hibernating, tracked.failures + 1
+    paused = replace(tracked, retry_at=now + pause, failures=failures, alarmed_at=alarmed)
+    return replace(paused, hibernation_failures=hibernations)
 
 
 def with_shutdown(tracked: TrackedMachine, shutdown: IdleShutdown) -> TrackedMachine:

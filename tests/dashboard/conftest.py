@@ -17,14 +17,14 @@ Open = Callable[..., tuple[Page, Seen]]
 
 @pytest.fixture(scope="package")
 def stage() -> Iterator[Ground]:
-    if not CHROMIUM:
-        unchecked("chromium", "that the dashboard works in a browser (Debian, Ubuntu: apt install chromium)")
     with staged() as ground:
         yield ground
 
 
 @pytest.fixture(scope="package")
-def browser(stage: Ground) -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM:
+        unchecked("chromium", "that the pages work in a browser (Debian, Ubuntu: apt install chromium)")
     with chromium() as running:
         yield running
 

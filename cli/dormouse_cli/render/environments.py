@@ -143,6 +143,7 @@ def print_environment(environment: Fields) -> None:
             *_costs(environment.get("costs") or {}),
             *_states(environment),
             *_connection(environment),
+            ("open", environment.get("open_url")),
             ("verdict", environment.get("verdict")),
             ("schedule", environment.get("schedule")),
             ("hold", hold_text(environment.get("hold"))),

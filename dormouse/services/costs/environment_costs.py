@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dormouse.clock import day_began
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.power_history import PowerInterval, Spent, last_interval, month_began, month_of, since, spent_in, together
@@ -72,7 +73,7 @@ async def costs_of(
 ) -> EnvironmentCosts:
     """What an environment costs; `billed` is what is billed by the hour, by resource ID, and `per_hour` its price in all."""
     now, currency = dependencies.now(), per_hour.currency if per_hour else USD
-    spent = await _spent_this_month(region, billed, memory, dependencies)
+    spent = await _spent_since(month_began(now), region, billed, memory, dependencies)
     asleep = sum(machine.hours_asleep(now) for machine in memory.machines)
     saved = sum(machine.money_saved(now) for machine in memory.machines)
     return EnvironmentCosts(
@@ -84,10 +85,23 @@ async def costs_of(
     )
 
 
-async def _spent_this_month(
-    region: str, billed: Mapping[str, PriceQuery], memory: Memory, dependencies: Dependencies
+async def spent_today(
+    region: str,
+    billed: Mapping[str, PriceQuery],
+    per_hour: Money | None,
+    memory: Memory,
+    dependencies: Dependencies,
+) -> tuple[Money | None, float]:
+    """What computing has cost since midnight (UTC), None if a price is not known, and the billed hours of all machines."""
+    spent = await _spent_since(day_began(dependencies.now()), region, billed, memory, dependencies)
+    currency = per_hour.currency if per_hour else USD
+    return None if spent.amount is None else Money(round(spent.amount, 2), currency), round(spent.hours, 2)
+
+
+async def _spent_since(
+    began: float, region: str, billed: Mapping[str, PriceQuery], memory: Memory, dependencies: Dependencies
 ) -> Spent:
-    """The billed hours of all machines in this month: those that have ended, and those that go on."""
+    """The billed hours of all machines since a moment of this month: those that have ended, and those that go on."""
     now = dependencies.now()
     queries = {identifier.lower(): query for identifier, query in billed.items()}
     intervals = {key: list(ended) for key, ended in memory.intervals.items()}
@@ -100,5 +114,5 @@ async def _spent_this_month(
             continue
         query = queries.get(known[0].machine.lower())
         price = await machine_price_of(region, [query], dependencies) if query else None
-        found.append(spent_in(since(month_began(now), known), price.amount if price else None))
+        found.append(spent_in(since(began, known), price.amount if price else None))
     return together(found)

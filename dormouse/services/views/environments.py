@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from activities.resources.environments import EnvironmentObservation
 from dormouse.access.roles import Caller, may_act
 from dormouse.blueprints.specs import stored_spec
+from dormouse.environments.open_link import open_link
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.ids import verb_of
 from dormouse.lifecycle import BILLED, State, Verb
@@ -90,6 +91,13 @@ class EnvironmentView:
     unpriced: Annotated[tuple[str, ...], UNPRICED] = ()
     billed_by_use: Annotated[tuple[str, ...], BY_USE] = ()
     drift: Annotated[tuple[str, ...], DROPPED] = ()
+    open_url: Annotated[
+        str | None,
+        doc(
+            "A page to bookmark that leads into it, and starts it first if it sleeps; null without CONTROL_PLANE_URL.",
+            "https://dormouse.example/api/open/ml1",
+        ),
+    ] = None
     planned: Annotated[
         PlannedStageView | None,
         doc("What sweeps will do with it because it sleeps on; null if its spec asks for nothing, or it is awake.", None),
@@ -124,7 +132,7 @@ async def environment_view_of(
     problems = (seen.problem if seen else "", unread, str(memory.problem or ""), memory.job_problem)
     hold = first.hold if first and first.hold and first.hold.until > dependencies.now() else None
     schedule = str(spec.get("schedule") or "")
-    billed = _billed(record, seen)
+    billed = machines_billed(record, seen)
     others = billed_in(record.resources)
     price = await price_of(record.region, replace(others, machines=tuple(billed.values())), dependencies)
     return EnvironmentView(
@@ -157,6 +165,7 @@ async def environment_view_of(
         unpriced=price.unpriced,
         billed_by_use=others.by_use,
         drift=seen.dropped if seen else (),
+        open_url=open_link(dependencies.settings.control_plane_url, record.name) or None,
         planned=PlannedStageView.of(memory.planned),
         next=next_steps(
             shown_state(seen, operation),
@@ -192,7 +201,7 @@ def secrets_of(record: EnvironmentRecord, vault: str) -> tuple[SecretView, ...]:
     )
 
 
-def _billed(record: EnvironmentRecord, seen: EnvironmentObservation | None) -> dict[str, PriceQuery]:
+def machines_billed(record: EnvironmentRecord, seen: EnvironmentObservation | None) -> dict[str, PriceQuery]:
     """What is billed by the hour in an environment, by resource ID: as Azure shows it, or else according to its records."""
     if seen:
         return {one.id: one.billing for one in seen.resources if one.billing}

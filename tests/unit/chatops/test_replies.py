@@ -224,3 +224,11 @@ def test_a_card_of_any_length_fits_into_a_custom_status() -> None:
     few = Card("t", "x", (("a", "b"), ("c", "d"), ("e", "f")), ("one",))
     assert fitting(few).lines == ("one",)
     assert MOST_LINES > 0
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.STOPPED, State.STOPPED_BILLED, State.PARTIAL])
+def test_an_environment_has_its_open_link_if_that_is_known(state: State) -> None:
+    link = "https://ours.example/api/open/ml1"
+    view = replace(VIEW, state=state, operation=None)
+    assert [one.url for one in environment_card(replace(view, open_url=link)).buttons if one.url] == [link]
+    assert not any(one.url for one in environment_card(view).buttons)

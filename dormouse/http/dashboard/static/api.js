@@ -11,11 +11,12 @@ export class Problem extends Error {
   }
 }
 
-// The JSON of a successful answer; throws Problem. `path` is relative to the API, or a `next` link of it.
-export async function call(path, { method = "GET", body, signal } = {}) {
+// The JSON of a successful answer; throws Problem. `path` is relative to the API, or a `next` link of it. `key` is the
+// Idempotency-Key of a command that is sent again.
+export async function call(path, { method = "GET", body, signal, key } = {}) {
   const url = new URL(path.replace(/^\/api\//, ""), API);
   const headers = { Accept: "application/json", ...(await credentials()) };
-  if (method !== "GET") headers["Idempotency-Key"] = crypto.randomUUID();
+  if (method !== "GET") headers["Idempotency-Key"] = key ?? crypto.randomUUID();
   if (body) headers["Content-Type"] = "application/json";
   let response;
   try {
