@@ -66,8 +66,8 @@ async def evaluate_missing(request: PageRequest, cloud: Cloud) -> PageFound:
     of_pools = _cases(pools.found, pools.problems, known, request.now)
     cases += [with_watch(case) for case in await with_pool_evidence(of_pools, environments.readable, cloud)]
     activity = await ask_activity([case.machine for case in cases], cloud)
-    seen = [with_answer(case, activity) for case in cases]
-    found = list(map(evaluated, await with_sleep(seen, environments.readable, known.rules, cloud)))
+    asked = [with_answer(case, activity) for case in cases]
+    found = list(map(evaluated, await with_sleep(asked, environments.readable, known.rules, cloud)))
     stored = await store_page(request, found, known, set(), cloud)
     return replace(stored, summary=replace(stored.summary, agents=agents))
 

@@ -7,8 +7,9 @@ from dormouse.errors import InvalidRequest, UnreadableRecord
 from dormouse.lifecycle import State
 from dormouse.reconcile.findings import Finding, FindingKind, Sighting
 from dormouse.reconcile.passes import PassHead
+from dormouse.resources.billing.recorded import billed_in
 from dormouse.services.context import Context
-from dormouse.services.costs.pricing import billed_in, price_of
+from dormouse.services.costs.pricing import price_of
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.views.environments import EnvironmentView
 from dormouse.services.views.money import Money

@@ -201,6 +201,31 @@ def test_fees_of_an_environment_are_those_of_the_resources_that_it_had_then() ->
     assert report(tables).total.fees == figures.fees, "asking for the same again changes nothing"
 
 
+def test_asking_for_the_same_again_does_not_begin_a_new_time_of_fees() -> None:
+    tables = MemoryTables()
+    remember(tables, "ml1", at(2026, 4, 1))
+    before = report(tables).total.fees
+    cloud = Cloud(SETTINGS, stopped_clock(NOW))
+    cloud.tables = tables
+    asyncio.run(write_environment(environment_record("ml1", requested_at=rfc3339(NOW)), cloud))
+    assert report(tables).total.fees == before
+
+
+def test_a_machine_that_is_gone_is_not_expected_to_cost_anything() -> None:
+    tables = MemoryTables()
+    remember(tables, "ml1", at(2026, 4, 9))
+    (key,) = tables.keys("machines")
+
+    def without(known: TrackedMachine | None) -> TrackedMachine:
+        assert known is not None
+        return replace(known, state=State.ABSENT)
+
+    asyncio.run(MachineRecords(tables).change_tracked(key, without))
+    forecast = report(tables).forecast
+    assert forecast is not None
+    assert forecast.most == forecast.least
+
+
 def test_a_price_list_that_does_not_answer_leaves_the_last_known_prices() -> None:
     tables = MemoryTables()
     remember(tables, "ml1", at(2026, 4, 9))
