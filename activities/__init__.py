@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from activities import chat, inventory, machines, notifications, operations, records
-from activities.idle import complete, evaluate, execute, hand_over, missing, stopped, waiting
+from activities.idle import complete, confirm, evaluate, execute, hand_over, missing, stopped, waiting
 from activities.reconcile import delete, look
 from activities.resources import generic, permissions
 from activities.resources.platform import promotions
@@ -55,7 +55,7 @@ ALL: tuple[Activity, ...] = (
     hand_over.recheck_lease_end,
     hand_over.recheck_refused_start,
     hand_over.recheck_environment_stop,
-    execute.confirm_states,
+    confirm.confirm_states,
     complete.close_sweep_operation,
     stopped.note_failed_deletion,
     complete.finish_sweep,

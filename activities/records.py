@@ -15,7 +15,7 @@ from dormouse.environments.results import Refusal, RefusalReason
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.clusters.ml_cluster import cluster_ids, cluster_key
 from dormouse.idle.clusters.node_pool import pool_ids, pool_key
-from dormouse.idle.power_history import last_interval
+from dormouse.idle.power.history import last_interval
 from dormouse.ids import verb_of
 from dormouse.lifecycle import State, Verb
 from dormouse.reconcile.passes import FormerEnvironment

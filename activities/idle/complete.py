@@ -18,7 +18,7 @@ from dormouse.idle.clusters.node_pool import NodePool
 from dormouse.idle.decision import NextAction
 from dormouse.idle.jobs.waking import with_woken_for
 from dormouse.idle.outside.alarm import activity_alarm, unanswered_sweeps
-from dormouse.idle.power_history import ended_interval
+from dormouse.idle.power.history import ended_interval
 from dormouse.idle.report import ReportHead
 from dormouse.idle.sweep import SWEEP_LOCK, PlannedAction, SweepClosing, SweepEnd
 from dormouse.idle.tracking import IdleShutdown, TrackedMachine, with_failure, with_shutdown

@@ -27,7 +27,7 @@ from dormouse.idle.jobs.keeping import last_job_ended
 from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.outside.alarm import problem_of
 from dormouse.idle.planning import Evaluated, plan_actions
-from dormouse.idle.power_history import PowerInterval, ended_interval
+from dormouse.idle.power.history import PowerInterval, ended_interval
 from dormouse.idle.report import ReportPage, ReportRow, SweepSummary
 from dormouse.idle.stages.record import with_planned, with_sleep_record
 from dormouse.idle.sweep import Alarm, PageFound, PageRequest, actions_per_page

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from activities.idle.clusters import cluster_now, node_metrics, read_runs, with_measurements, with_runs
@@ -17,12 +16,11 @@ from dormouse.cloud.clusters.ml_metrics import WorkspaceMetrics
 from dormouse.cloud.clusters.ml_workspaces import scale_to_zero
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
-from dormouse.cloud.vm_inventory import VmInventory
 from dormouse.environments.answers import Answer, Done, Pending
 from dormouse.environments.operations import EnvironmentRecord, OperationRecord
 from dormouse.errors import CloudUnavailable, ConcurrentChange, RefusedByAzure, UnreadableRecord
-from dormouse.idle.clusters.ml_cluster import CLUSTER_ID, ComputeCluster
-from dormouse.idle.clusters.node_pool import POOL_ID, NodePool
+from dormouse.idle.clusters.ml_cluster import ComputeCluster
+from dormouse.idle.clusters.node_pool import NodePool
 from dormouse.idle.decision import NextAction
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, machines_needing, with_answer, with_evidence
 from dormouse.idle.evidence import Evaluation, Evidence
@@ -237,23 +235,3 @@ async def _states_of_dependents(machine: VirtualMachine, record: EnvironmentReco
 async def _environment_of(planned: PlannedAction, cloud: Cloud) -> EnvironmentRecord | None:
     name = planned.machine.environment
     return await Records(cloud.tables).environment(name) if name else None
-
-
-async def confirm_states(request: list, cloud: Cloud) -> dict[str, State]:  # type: ignore[type-arg]
-    """The current states of machines, clusters and pools according to Azure itself; one that is gone is missing."""
-    clusters = [one for one in request if CLUSTER_ID.fullmatch(one) or POOL_ID.fullmatch(one)]
-    machines = [one for one in request if one not in clusters]
-    found = await asyncio.gather(*(_shown(one, cloud) for one in clusters))
-    states = {one.lower(): state for one, state in zip(clusters, found, strict=True) if state is not None}
-    return {**states, **(await VmInventory(cloud).states_now(machines) if machines else {})}
-
-
-async def _shown(identifier: str, cloud: Cloud) -> State | None:
-    """The state of a cluster or pool as Azure shows it; None if it does not, which must not delay others."""
-    with suppress(CloudUnavailable, RefusedByAzure):
-        if POOL_ID.fullmatch(identifier):
-            pool = await pool_now(identifier, cloud)
-            return pool.confirmed_state if pool else None
-        cluster = await cluster_now(identifier, cloud)
-        return cluster.state if cluster else None
-    return None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from dormouse.cloud.clients import Cloud
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import CloudUnavailable
-from dormouse.idle.power_history import PowerInterval
+from dormouse.idle.power.history import PowerInterval
 from dormouse.lifecycle import BILLED, State
 from dormouse.records.power_history import PowerRecords
 

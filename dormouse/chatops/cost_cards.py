@@ -2,7 +2,7 @@
 
 from dormouse.clock import moment_text, parse_moment
 from dormouse.costs.query import CostQuery
-from dormouse.idle.power_history import month_began
+from dormouse.idle.power.history import month_began
 from dormouse.notifications.cards import Card
 from dormouse.services.context import Context
 from dormouse.services.costs.report import show_costs

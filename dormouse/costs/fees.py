@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from dormouse.clock import parse_moment
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.idle.power_history import next_month
+from dormouse.idle.power.history import next_month
 from dormouse.idle.targets import target_ids
 from dormouse.resources.billing.meters import Charge
 from dormouse.resources.billing.recorded import billed_in

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from dormouse.clock import DAY, HOUR
 from dormouse.costs.price_book import exact, hours_between
-from dormouse.idle.power_history import PowerInterval
+from dormouse.idle.power.history import PowerInterval
 from dormouse.idle.schedules.schedule import Schedule, is_on, transitions
 from dormouse.lifecycle import BILLED
 

@@ -10,7 +10,7 @@ from dormouse.costs.fees import FeeInterval
 from dormouse.costs.months import days_of
 from dormouse.costs.price_book import PriceBook, exact, hours_between
 from dormouse.costs.query import DAILY, CostQuery
-from dormouse.idle.power_history import EVICTION, PEOPLE, PowerInterval
+from dormouse.idle.power.history import EVICTION, PEOPLE, PowerInterval
 from dormouse.lifecycle import BILLED, State
 from dormouse.resources.billing.billed_as import machine_price_key
 from dormouse.resources.compute.machines import MACHINE_ID

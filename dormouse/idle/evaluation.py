@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 from dormouse.environments.operations import EnvironmentRecord
-from dormouse.idle.billing import billed_as, with_billing
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.heartbeats.agent_evidence import with_agent
 from dormouse.idle.heartbeats.agent_record import AgentRecord
@@ -16,12 +15,14 @@ from dormouse.idle.outside.answers import ServiceAnswer, unanswered
 from dormouse.idle.outside.reports import current_reports
 from dormouse.idle.outside.services import ActivityService, service_for
 from dormouse.idle.policy import IdlePolicy, read_policy, stored_policy
+from dormouse.idle.power.billing import billed_as, with_billing
+from dormouse.idle.power.observation import with_observation
 from dormouse.idle.responsibility import Neighbours, Unassigned, text_of_unrecorded
 from dormouse.idle.schedules.schedule import Schedule, read_schedule
 from dormouse.idle.stages.leading import stages_of
 from dormouse.idle.tags import tag_faults
 from dormouse.idle.targets import SleepTarget, Target, target_ids
-from dormouse.idle.tracking import TrackedMachine, with_observation
+from dormouse.idle.tracking import TrackedMachine
 from dormouse.idle.warning import with_delivered_warning
 from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import DEPLOYMENT_TAG, IDLE_TAG, SCHEDULE_TAG, machine_ids

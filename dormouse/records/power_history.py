@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from dormouse import serialization
 from dormouse.costs.fees import FeeInterval, fees_by_month
-from dormouse.idle.power_history import PowerInterval, by_month, month_of
+from dormouse.idle.power.history import PowerInterval, by_month, month_of
 from dormouse.idle.targets import target_key
 from dormouse.records.documents import read_document, read_each
 from dormouse.records.table import Table, TableService

@@ -7,7 +7,7 @@ from dormouse.clock import DAY
 from dormouse.costs.budgets import CostBudget, budgets_of, reached
 from dormouse.costs.forecast import LOOKED_BACK_DAYS, Calendar, Forecast
 from dormouse.costs.query import UTC_ZONE, CostQuery, GroupBy
-from dormouse.idle.power_history import month_began, month_of, next_month
+from dormouse.idle.power.history import month_began, month_of, next_month
 from dormouse.services.costs.forecasts import forecasts_of
 from dormouse.services.costs.inputs import CostInputs, read_inputs
 from dormouse.services.costs.sums import sums_of

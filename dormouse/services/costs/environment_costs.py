@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from dormouse.clock import day_began
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
-from dormouse.idle.power_history import PowerInterval, Spent, last_interval, month_began, month_of, since, spent_in, together
+from dormouse.idle.power.history import PowerInterval, Spent, last_interval, month_began, month_of, since, spent_in, together
 from dormouse.idle.stages.sleep import PlannedStage
 from dormouse.idle.targets import target_ids, target_key
 from dormouse.idle.tracking import TrackedMachine

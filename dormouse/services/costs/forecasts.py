@@ -10,7 +10,7 @@ from dormouse.costs.forecast import Calendar, Forecast, Running, forecast_of, to
 from dormouse.costs.ledger import UNATTRIBUTED
 from dormouse.costs.price_book import PriceBook
 from dormouse.costs.query import CostQuery, GroupBy
-from dormouse.idle.power_history import PowerInterval
+from dormouse.idle.power.history import PowerInterval
 from dormouse.idle.schedules.schedule import Schedule, read_schedule
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.lifecycle import BILLED, State

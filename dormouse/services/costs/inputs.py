@@ -11,7 +11,7 @@ from dormouse.costs.fees import FeeInterval, fees_of
 from dormouse.costs.price_book import PriceBook
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import CloudUnavailable, RefusedByAzure
-from dormouse.idle.power_history import PowerInterval, last_interval, month_of, next_month
+from dormouse.idle.power.history import PowerInterval, last_interval, month_of, next_month
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.lifecycle import State
 from dormouse.resources.billing.billed_as import machine_price_key

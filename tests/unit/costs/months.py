@@ -8,7 +8,7 @@ from dormouse.costs.ledger import lines_of_power
 from dormouse.costs.price_book import PriceBook
 from dormouse.costs.query import CostQuery
 from dormouse.costs.tally import Tally, tallied
-from dormouse.idle.power_history import PowerInterval
+from dormouse.idle.power.history import PowerInterval
 from dormouse.lifecycle import State
 from dormouse.resources.sizes.price_rows import Price
 

@@ -6,7 +6,7 @@ import pytest
 
 from dormouse.clock import DAY, HOUR
 from dormouse.costs.forecast import Calendar, Running, expected_hours, forecast_of, scheduled_hours, together
-from dormouse.idle.power_history import PowerInterval
+from dormouse.idle.power.history import PowerInterval
 from dormouse.idle.schedules.schedule import read_schedule
 from tests.unit.costs.months import WARSAW, at, ran, slept
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dormouse.idle.billing import billed_as, with_billing
 from dormouse.idle.clusters.node_pool import NodePool
-from dormouse.idle.power_history import (
+from dormouse.idle.power.billing import billed_as, with_billing
+from dormouse.idle.power.history import (
     PowerInterval,
     Spent,
     by_month,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dormouse.clock import DAY, HOUR
-from dormouse.idle.power_history import PowerInterval
+from dormouse.idle.power.history import PowerInterval
 from dormouse.idle.report import ReportHead, ReportPage, SweepSummary
 from dormouse.lifecycle import State
 from dormouse.records.environments import Records

@@ -14,7 +14,7 @@ from dormouse.idle.outside.reports import (
     current_reports,
     with_report,
 )
-from dormouse.idle.tracking import with_observation, with_replacement
+from dormouse.idle.power.observation import with_observation, with_replacement
 from tests.unit.builders import NOW, machine, remembered
 
 

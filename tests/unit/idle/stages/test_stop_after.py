@@ -14,6 +14,7 @@ from dormouse.idle.guard import unknowns
 from dormouse.idle.holds import HoldRequest, LeaseRequest, with_hold, with_lease
 from dormouse.idle.planning import Evaluated, plan_actions
 from dormouse.idle.policy import Action, IdlePolicy
+from dormouse.idle.power.observation import with_observation
 from dormouse.idle.recheck import recheck
 from dormouse.idle.schedules.schedule import read_schedule
 from dormouse.idle.stages.leading import companions_of, leader_of, stages_of
@@ -21,7 +22,7 @@ from dormouse.idle.stages.record import with_planned
 from dormouse.idle.stages.sleep import EnvironmentSleep, Stages, stages_in
 from dormouse.idle.stages.stop import STOP_LEAD, with_use
 from dormouse.idle.sweep import PlannedAction
-from dormouse.idle.tracking import ActionReason, Hold, Lease, LeaseAction, PendingWarning, TrackedMachine, with_observation
+from dormouse.idle.tracking import ActionReason, Hold, Lease, LeaseAction, PendingWarning, TrackedMachine
 from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State, Verb
 from dormouse.resources.plan import Resource
