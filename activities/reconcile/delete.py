@@ -18,7 +18,7 @@ from dormouse.reconcile.azure_view import SeenResource
 from dormouse.reconcile.deletion import in_order, is_role, is_tagged, objection_to
 from dormouse.reconcile.findings import Finding, Policy, Sighting
 from dormouse.reconcile.orphans import DERIVED, environment_in
-from dormouse.reconcile.passes import RECONCILE, Checked, OrphanDeletion
+from dormouse.reconcile.passes import RECONCILE, OrphanCheck, OrphanDeletion
 from dormouse.records.environments import Lock, Records
 from dormouse.records.reconcile import ReconcileRecords
 from dormouse.resources.keyvault import is_secret
@@ -55,25 +55,25 @@ async def claim_orphans(request: OrphanDeletion, cloud: Cloud) -> bool:
     return True
 
 
-async def recheck_orphans(request: OrphanDeletion, cloud: Cloud) -> Checked:
+async def recheck_orphans(request: OrphanDeletion, cloud: Cloud) -> OrphanCheck:
     """What of the confirmed orphans is deleted right now, or why nothing is, from fresh data; nothing is deleted here.
 
     Everything is read by its ID. One resource that is not as it was found keeps all the others of its environment.
     """
     if cloud.settings.reconcile is not Policy.DELETE:
-        return Checked(why=POLICY)
+        return OrphanCheck(why=POLICY)
     try:
         record = await Records(cloud.tables).environment(request.environment)
     except UnreadableRecord as error:
-        return Checked(why=f"{error}.")
+        return OrphanCheck(why=f"{error}.")
     if all(one.proof == DERIVED for one in request.orphans):
         return await _assignments(request.orphans, cloud)
     if record is not None:
-        return Checked(why=RECORDED.format(name=request.environment))
+        return OrphanCheck(why=RECORDED.format(name=request.environment))
     return await _everything(request, cloud)
 
 
-async def _assignments(orphans: Sequence[Sighting], cloud: Cloud) -> Checked:
+async def _assignments(orphans: Sequence[Sighting], cloud: Cloud) -> OrphanCheck:
     """Role assignments to identities that are gone, which may be at resources of an environment on record."""
     view, _, _ = await read_azure(cloud)
     resources = []
@@ -84,14 +84,14 @@ async def _assignments(orphans: Sequence[Sighting], cloud: Cloud) -> Checked:
             continue
         seen = assignment_in(found)
         if f"{seen.principal} {seen.created_on}" != one.unique or seen.created_by != view.own_principal:
-            return Checked(why=CHANGED.format(id=one.id))
+            return OrphanCheck(why=CHANGED.format(id=one.id))
         if view.hidden or view.identities is None or seen.principal in view.identities:
-            return Checked(why=IDENTITY.format(id=one.id))
+            return OrphanCheck(why=IDENTITY.format(id=one.id))
         resources.append(one.resource)
-    return Checked(tuple(resources))
+    return OrphanCheck(tuple(resources))
 
 
-async def _everything(request: OrphanDeletion, cloud: Cloud) -> Checked:
+async def _everything(request: OrphanDeletion, cloud: Cloud) -> OrphanCheck:
     """The recorded resources of an environment that has ended, as far as each is proven to be the one that was found."""
     recorded = in_order(await ReconcileRecords(cloud.tables).former(request.environment))
     found = {one.id.lower(): one for one in request.orphans}
@@ -102,11 +102,11 @@ async def _everything(request: OrphanDeletion, cloud: Cloud) -> Checked:
             named = environment_in(seen.tags, cloud.settings.deployment_id) if seen else ""
             why = objection_to(resource, seen, named == request.environment, found, recorded) if seen else ""
             if why:
-                return Checked(why=why)
+                return OrphanCheck(why=why)
             deleted += [resource] if seen and resource.id.lower() in found else []
         elif is_role(resource) and await _made_by(resource, principal, cloud):
             deleted.append(resource)
-    return Checked(tuple(deleted))
+    return OrphanCheck(tuple(deleted))
 
 
 async def _resource(resource: Resource, cloud: Cloud) -> SeenResource | None:

@@ -44,7 +44,7 @@ class OrphanDeletion:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class OrphanCheck:
     """What is deleted right now, each resource after those that it needs; or why nothing is ("": nothing prevents it)."""
 
     resources: tuple[Resource, ...] = ()

@@ -1,12 +1,9 @@
 """Records of VMs: heartbeats of agents, the sweep's state of each VM, and the report of the last sweep."""
 
 import asyncio
-import base64
-import json
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dormouse import serialization
 from dormouse.clock import MINUTE
@@ -16,12 +13,21 @@ from dormouse.idle.report import ReportHead, ReportPage
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.records import timeseries_codec
 from dormouse.records.documents import Documents, read, read_document, read_each
+from dormouse.records.report_pages import (
+    PAGE_DIGITS,
+    REPORTS,
+    ROWS,
+    PackedPage,
+    PageRead,
+    columns_of,
+    page_key,
+    page_read_of,
+)
 from dormouse.records.table import LARGEST_PAGE, Row, Table, TableService
-from dormouse.records.transactions import NEW, RowChange, parts_of, text_in
+from dormouse.records.transactions import NEW, RowChange
 
-HEARTBEATS, MACHINES, REPORTS = "heartbeats", "machines", "reports"
-HEAD, PART, ROWS, MISSED = "head", "Part", "Rows", "missed"
-PAGE_DIGITS = 5
+HEARTBEATS, MACHINES = "heartbeats", "machines"
+HEAD, MISSED = "head", "missed"
 TRIES = 6
 T = TypeVar("T")
 
@@ -32,25 +38,6 @@ class StoredMachine:
 
     tracked: TrackedMachine
     etag: str
-
-
-@dataclass(frozen=True, slots=True)
-class PageRead:
-    """A page of the report, or why it is unreadable; neither if it was never written."""
-
-    content: ReportPage | None = None
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PackedPage:
-    """A page of the report as it is stored: a few hundred bytes for each machine."""
-
-    row: Row
-
-    def content(self) -> dict[str, Any]:
-        """The page as plain JSON values, in the shape of `ReportPage`; raises UnreadableRecord."""
-        return read(REPORTS, self.row, _plain_page_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +145,12 @@ class MachineRecords:
 
     async def forget_report_from(self, number: int) -> None:
         """Delete report pages from `number` on, left by earlier and longer reports."""
-        keys = await self._reports.keys(REPORTS, first=_page_key(number))
+        keys = await self._reports.keys(REPORTS, first=page_key(number))
         await self._reports.delete_all(REPORTS, keys)
 
     async def write_report(self, page: ReportPage) -> None:
         """Write one page of a sweep's report over the page of the sweep before."""
-        parts = parts_of(PART, _packed(serialization.text_of(page)))
-        await self._reports.write(REPORTS, _page_key(page.number), "{}", **parts, **{ROWS: str(len(page.rows))})
+        await self._reports.write(REPORTS, page_key(page.number), "{}", **columns_of(page))
 
     async def finish_report(self, head: ReportHead) -> None:
         """Write the head of a sweep's report, which makes its pages the current report."""
@@ -177,23 +163,19 @@ class MachineRecords:
 
     async def report_page(self, number: int) -> PageRead:
         """One page of the last sweep's report."""
-        row = await self._reports.read(REPORTS, _page_key(number))
-        try:
-            return PageRead(read(REPORTS, row, _page_in) if row else None)
-        except UnreadableRecord as error:
-            return PageRead(problem=str(error))
+        return page_read_of(await self._reports.read(REPORTS, page_key(number)))
 
     async def packed_report_page(self, number: int) -> PackedPage | None:
         """One page of the last sweep's report, not yet unpacked; None if it was never written."""
-        row = await self._reports.read(REPORTS, _page_key(number))
+        row = await self._reports.read(REPORTS, page_key(number))
         return PackedPage(row) if row else None
 
     async def report_size(self, pages: int | None) -> int:
         """How many machines the first pages of the report have, or all pages; from one query, without their content."""
-        last = _page_key(10**PAGE_DIGITS - 1 if pages is None else pages - 1)
+        last = page_key(10**PAGE_DIGITS - 1 if pages is None else pages - 1)
         if pages == 0:
             return 0
-        rows = await self._reports.page(REPORTS, limit=LARGEST_PAGE, first=_page_key(0), until=last, select=(ROWS,))
+        rows = await self._reports.page(REPORTS, limit=LARGEST_PAGE, first=page_key(0), until=last, select=(ROWS,))
         return sum(int(row.columns.get(ROWS, "0")) for row in rows.rows)
 
 
@@ -211,27 +193,6 @@ async def _changed(
 
 def _memory_in(row: Row) -> TrackedMachine:
     return read_document(MACHINES, TrackedMachine, row)
-
-
-def _page_in(row: Row) -> ReportPage:
-    return serialization.read_text(ReportPage, _text(text_in(PART, row.columns)))
-
-
-def _plain_page_in(row: Row) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(_text(text_in(PART, row.columns)))
-    return {"sweep": str(content["sweep"]), "judged_at": float(content["judged_at"]), "rows": list(content["rows"])}
-
-
-def _page_key(number: int) -> str:
-    return f"page-{number:0{PAGE_DIGITS}}"
-
-
-def _packed(text: str) -> str:
-    return base64.b64encode(zlib.compress(text.encode())).decode()
-
-
-def _text(packed: str) -> str:
-    return zlib.decompress(base64.b64decode(packed)).decode()
 
 
 def _document(record: AgentRecord) -> str:

@@ -10,11 +10,12 @@ import typer
 
 from dormouse_cli.billing.exports import read_export
 from dormouse_cli.billing.gaps import Comparison, compare
+from dormouse_cli.billing.shapes import COSTS
 from dormouse_cli.client import ControlPlane, open_control_plane
 from dormouse_cli.options import AsJson, complete_environment
 from dormouse_cli.output import to_json, write_text
 from dormouse_cli.render.costs import print_comparison, print_costs
-from dormouse_cli.shapes import COSTS, ENVIRONMENT, page_of
+from dormouse_cli.shapes import ENVIRONMENT, page_of
 
 # In "/subscriptions/{id}/resourceGroups/{name}".
 GROUP_PARTS = 5

@@ -9,7 +9,7 @@ from dormouse import serialization
 from dormouse.clock import rfc3339
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.report import ReportRow
-from dormouse.records.machines import PackedPage
+from dormouse.records.report_pages import PackedPage
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.idle.report import ReportReader, machine_views, open_report, some_rows
