@@ -25,10 +25,10 @@ from dormouse.errors import (
     TooManyRequests,
 )
 from dormouse.http.cost_parameters import FROM, GROUP_BY, OF_BLUEPRINT, OF_ENVIRONMENT, OF_OWNER, TO, ZONE
+from dormouse.http.evidence_parameters import MACHINE_ID, MINUTES
 from dormouse.http.handlers.adoption import AdoptRequest, ReleaseRequest
 from dormouse.http.handlers.machines import MachineHold, MachineLease
-from dormouse.http.list_parameters import ENVIRONMENT_LIST, MACHINE_LIST, OPERATION_LIST
-from dormouse.http.overview_parameters import MACHINE_ID, MINUTES, ROW_VERDICT, SEARCH, SORT
+from dormouse.http.list_parameters import ENVIRONMENT_LIST, MACHINE_LIST, OPERATION_LIST, OVERVIEW_LIST
 from dormouse.http.parameters import (
     AFTER,
     DRY_RUN,
@@ -156,7 +156,7 @@ SHOW_COSTS = Contract(ok(CostReport), (*PAGED, FROM, TO, ZONE, GROUP_BY, OF_ENVI
 HEALTH = Contract(ok(Health))
 OPENAPI = Contract(ok(dict[str, Any]))
 DOCS = Contract((Reply(200, None, HTML),))
-OVERVIEW = Contract(ok(Overview), (*PAGED, SEARCH, ROW_VERDICT, SORT))
+OVERVIEW = Contract(ok(Overview), (*PAGED, *OVERVIEW_LIST))
 EVIDENCE = Contract(ok(EvidenceView), (MACHINE_ID, MINUTES))
 ME = Contract(ok(Me))
 CACHED = ("ETag", "Cache-Control")

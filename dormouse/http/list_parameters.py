@@ -16,6 +16,7 @@ from dormouse.services.lists.machines import SORTS as MACHINE_COLUMNS
 from dormouse.services.lists.operations import RUNNING
 from dormouse.services.lists.operations import SORTS as OPERATION_COLUMNS
 from dormouse.services.lists.selection import Selection
+from dormouse.services.overview.rows import NOT_JUDGED, Order
 
 Filter: TypeAlias = Parameter[tuple[str, ...]]
 
@@ -87,7 +88,7 @@ def _search_text(text: str) -> str:
 
 def _search(where: str) -> Parameter[str]:
     schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}
-    meaning = f"Return only items that contain this text in {where}; case does not matter."
+    meaning = f"Return only items that contain each of these words in {where}; case does not matter."
     return Parameter("search", meaning, schema, _search_text, "")
 
 
@@ -97,6 +98,7 @@ REGION_FILTER = _texts("region", "Return only what is in this Azure region")
 STATE = _words("state", "Return only what is in this state", State)
 VERDICT = _words("verdict", "Return only what has this verdict", VerdictKind)
 MACHINE_ENVIRONMENT = _texts("environment", "Return only machines of this environment")
+ROW_VERDICT = _words(VERDICT.name, "Return only what has this verdict", (*VerdictKind, NOT_JUDGED))
 VERB = _words("verb", "Return only operations that do this", Verb)
 OUTCOME = _words(
     "outcome", f"Return only operations that ended like this; `{RUNNING}` for those under way", (RUNNING, *OutcomeStatus)
@@ -121,6 +123,11 @@ MACHINE_LIST: tuple[Parameter[Any], ...] = (
     REGION_FILTER,
     _search("name, resource ID, environment, owner or size"),
     _sort(MACHINE_COLUMNS, "by resource ID"),
+)
+OVERVIEW_LIST: tuple[Parameter[Any], ...] = (
+    ROW_VERDICT,
+    _search("name, resource ID, owner, blueprint, region, size, state or verdict"),
+    _sort(Order, "by name"),
 )
 OPERATION_LIST: tuple[Parameter[Any], ...] = (
     VERB,

@@ -12,6 +12,7 @@ from dormouse.idle.evidence import Evaluation
 from dormouse.idle.heartbeats.signals import limits_of
 from dormouse.idle.outside.reports import ActivityReport
 from dormouse.idle.sources.activity import activity_of
+from dormouse.idle.stages.sleep import PlannedStage
 from dormouse.idle.tracking import Hold, Lease
 from dormouse.idle.verdict import Verdict, VerdictKind
 from dormouse.lifecycle import State
@@ -24,7 +25,8 @@ class ReportRow:
 
     `limits` are those of its policy for the signals in `measurements`, over the last `window_minutes`. `as_of` is when it
     was evaluated; `stale` says that the last sweep did not cover it, so it may be gone. `activity` is what keeps it awake
-    from outside, and `unanswered` says that its activity service gave no readable answer.
+    from outside, and `unanswered` says that its activity service gave no readable answer. `planned` is what follows for its
+    environment because it sleeps on.
     """
 
     id: str
@@ -56,6 +58,7 @@ class ReportRow:
     blueprint: str = ""
     activity: tuple[ActivityReport, ...] = ()
     unanswered: bool = False
+    planned: PlannedStage | None = None
 
     @classmethod
     def of(cls, case: Evaluation, verdict: Verdict, decision: Decision) -> "ReportRow":
@@ -89,6 +92,7 @@ class ReportRow:
             blueprint=case.blueprint,
             activity=activity_of(case),
             unanswered=case.activity.failed,
+            planned=tracked.sleep.planned,
         )
 
 

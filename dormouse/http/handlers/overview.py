@@ -4,23 +4,22 @@ from dataclasses import replace
 
 import azure.functions as func
 
-from dormouse.http.overview_parameters import MACHINE_ID, MINUTES, ROW_VERDICT, SEARCH, SORT
+from dormouse.http.evidence_parameters import MACHINE_ID, MINUTES
+from dormouse.http.list_parameters import OVERVIEW_LIST, as_query, selection_of
 from dormouse.http.parameters import AFTER, LIMIT
 from dormouse.http.responses import answer, following
 from dormouse.services.context import Context
 from dormouse.services.overview.evidence import show_evidence
-from dormouse.services.overview.overview import Asked, show_overview
-from dormouse.services.overview.rows import Order
+from dormouse.services.overview.overview import show_overview
 from dormouse.services.views.rights import Me
 
 
 async def get_overview(req: func.HttpRequest, context: Context) -> func.HttpResponse:
     """Environments and machines with verdict, reason and next steps, what runs, and what was done last."""
-    order, limit, search, verdict = SORT.of(req), LIMIT.of(req), SEARCH.of(req), ROW_VERDICT.of(req)
-    view, after = await show_overview(Asked(search, verdict, Order(order), limit, AFTER.of(req)), context)
-    given = {SEARCH.name: search, ROW_VERDICT.name: verdict, SORT.name: order, LIMIT.name: str(limit)}
-    more = following("/api/overview", after, {name: value for name, value in given.items() if value})
-    return answer(replace(view, next=more))
+    limit, selection = LIMIT.of(req), selection_of(req, OVERVIEW_LIST)
+    view, after = await show_overview(limit, AFTER.of(req), context, selection)
+    query = {**as_query(req, OVERVIEW_LIST), LIMIT.name: str(limit)}
+    return answer(replace(view, next=following("/api/overview", after, query)))
 
 
 async def get_evidence(req: func.HttpRequest, context: Context) -> func.HttpResponse:

@@ -15,7 +15,7 @@ NOT_OURS = "The cursor does not come from this list, or from one with another or
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What was asked of a list: the values that each filter allows, a text to search for, and an order.
+    """What was asked of a list: the values that each filter allows, words to search for, and an order.
 
     `sort` names a column, with a `-` before it for the opposite order; "" is the usual order of the list.
     """
@@ -43,12 +43,14 @@ class Selection:
         return Selection({name: allowed for name, allowed in self.filters.items() if name in columns})
 
     def allows(self, value_of: Callable[[str], Value], searched: Iterable[Value]) -> bool:
-        """Whether an item passes all filters, and one of the texts contains what is searched for; case does not matter."""
+        """Whether an item passes all filters, and each word of the search is in one of the texts; case does not matter."""
         for column, allowed in self.filters.items():
             if str(value_of(column) or "").lower() not in allowed:
                 return False
-        wanted = self.search.lower()
-        return not wanted or any(wanted in str(text or "").lower() for text in searched)
+        if not self.search:
+            return True
+        texts = [str(text or "").lower() for text in searched]
+        return all(any(word in text for text in texts) for word in self.search.lower().split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from dormouse.clock import rfc3339
-from dormouse.errors import InvalidRequest, UnreadableRecord
+from dormouse.errors import UnreadableRecord
 from dormouse.idle.report import ReportRow
 from dormouse.idle.targets import target_ids, target_key
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.idle.report import ReportReader, open_report, rows_of
+from dormouse.services.lists.selection import Selection, page_of
 from dormouse.services.locks import running_operations
-from dormouse.services.overview.rows import Item, Order, counted, in_order, items_of, matching
+from dormouse.services.overview.rows import Item, Order, counted, entry_of, items_of, matching
 from dormouse.services.views.environments import spec_of
 from dormouse.services.views.machines import CurrentHold, CurrentLease, MachineView
 from dormouse.services.views.operations import OperationView, recorded_operation, redacted_for, running_operation_view
@@ -23,20 +24,9 @@ from dormouse.services.views.schema import moment
 from dormouse.services.views.upcoming import next_steps, next_steps_of
 
 MOST_RUNNING, MOST_RECENT = 10, 20
-LONGEST_NUMBER = 9
+ALL = Selection()
 NOT_JUDGED = "No sweep has judged it yet."
 NO_MACHINES = "It has no machine that could be stopped."
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a caller wants of the overview: words to search for, a verdict, an order, and a page."""
-
-    search: str = ""
-    verdict: str = ""
-    order: Order = Order.NAME
-    limit: int = 50
-    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +37,18 @@ class RunningOperations:
     views: Sequence[OperationView] = field(default=())
 
 
-async def show_overview(asked: Asked, context: Context) -> tuple[Overview, str]:
+async def show_overview(limit: int, after: str, context: Context, selection: Selection = ALL) -> tuple[Overview, str]:
     """A page of the overview, without the URL of the next one, and the cursor of that; raises InvalidRequest."""
     dependencies, caller = context.dependencies, context.caller
     report, running = await asyncio.gather(open_report(dependencies), _running(context))
     rows, records, recent = await asyncio.gather(
         _rows(report, dependencies), dependencies.records.all_environments(), _recent(context)
     )
-    found = matching(items_of(records, rows, running.by_environment), asked.search)
-    wanted = in_order((item for item in found if not asked.verdict or item.verdict == asked.verdict), asked.order)
-    begin = _begin(asked.after)
-    shown = wanted[begin : begin + asked.limit]
-    tracked = await _tracked(shown, dependencies)
+    found = matching(items_of(records, rows, running.by_environment), Selection(search=selection.search))
+    wanted = matching(found, selection) if selection.filters else found
+    order = Order(selection.column or Order.NAME)
+    chosen = page_of((entry_of(item, order) for item in wanted), selection.sort or order, limit=limit, after=after)
+    tracked = await _tracked(chosen.items, dependencies)
     head = report.head
     view = Overview(
         me=Me.of(caller),
@@ -69,21 +59,15 @@ async def show_overview(asked: Asked, context: Context) -> tuple[Overview, str]:
         complete=report.complete,
         problems=report.all_problems,
         summary=head.summary,
-        total=len(wanted),
+        total=chosen.total,
         verdicts=counted(found),
-        value=tuple(_row(item, tracked, context) for item in shown),
+        value=tuple(_row(item, tracked, context) for item in chosen.items),
         next=None,
         running=tuple(running.views),
         running_total=len(running.by_environment),
         recent=recent,
     )
-    return view, str(begin + asked.limit) if len(wanted) > begin + asked.limit else ""
-
-
-def _begin(after: str) -> int:
-    if after and not (after.isascii() and after.isdigit() and len(after) <= LONGEST_NUMBER):
-        raise InvalidRequest("The cursor does not come from this list.")
-    return int(after or 0)
+    return view, chosen.after
 
 
 async def _rows(report: ReportReader, dependencies: Dependencies) -> tuple[ReportRow, ...]:
@@ -139,15 +123,17 @@ def _row(item: Item, tracked: dict[str, TrackedMachine], context: Context) -> Ov
     now, settings, caller = context.dependencies.now(), context.dependencies.settings, context.caller
     record, first = item.record, item.leading
     keys = [target_key(one) for one in target_ids(record.resources)] if record else []
-    memory = next((tracked[key] for key in keys if key in tracked), None)
+    memories = [tracked[key] for key in keys if key in tracked]
+    memory = memories[0] if memories else None
+    planned = next((one.sleep.planned for one in memories if one.sleep.planned), first.planned if first else None)
     hold = memory.hold if memory else first.hold if first else None
     hold = hold if hold and hold.until > now else None
     lease = memory.lease if memory else first.lease if first else None
     schedule = str(spec_of(record)[0].get("schedule") or "") if record else first.schedule if first else ""
     if first:
-        steps = next_steps_of(replace(first, hold=hold, lease=lease), now, settings)
+        steps = next_steps_of(replace(first, hold=hold, lease=lease, planned=planned), now, settings)
     else:
-        steps = next_steps(item.state, hold, lease, schedule, now, settings)
+        steps = next_steps(item.state, hold, lease, schedule, now, settings, planned=planned)
     machine_may = may_with_machine(caller, adopted=record is None)
     return OverviewRow(
         id=item.id,

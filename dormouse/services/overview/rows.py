@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from functools import partial
 
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.idle.report import ReportRow
 from dormouse.idle.verdict import VerdictKind
 from dormouse.ids import verb_of
 from dormouse.lifecycle import State, Verb, folded
+from dormouse.services.lists.selection import Entry, Selection, Value
 
 # What keeps an environment awake comes first; within it, the first machine that has such a verdict.
 AWAKE_FIRST = (
@@ -31,7 +32,7 @@ NOT_JUDGED = "not_judged"
 
 
 class Order(StrEnum):
-    """By what the overview is sorted."""
+    """By what the overview is sorted; what needs attention, happens soonest or is longest unchanged comes first."""
 
     NAME = "name"
     ATTENTION = "attention"
@@ -109,10 +110,9 @@ def items_of(records: Iterable[EnvironmentRecord], rows: Iterable[ReportRow], op
     return found
 
 
-def matching(items: Iterable[Item], search: str) -> list[Item]:
-    """The items in which every word of the search occurs: in ID, name, owner, blueprint, region, size, state or verdict."""
-    words = search.lower().split()
-    return [item for item in items if all(word in _text_of(item) for word in words)]
+def matching(items: Iterable[Item], selection: Selection) -> list[Item]:
+    """The items that pass the search and the filter."""
+    return [item for item in items if selection.allows(partial(getattr, item), _searched(item))]
 
 
 def counted(items: Iterable[Item]) -> dict[str, int]:
@@ -120,27 +120,22 @@ def counted(items: Iterable[Item]) -> dict[str, int]:
     return dict(sorted(Counter(str(item.verdict) for item in items).items()))
 
 
-def in_order(items: Iterable[Item], order: Order) -> list[Item]:
-    """The items in an order; those that are alike are sorted by name."""
-    return sorted(items, key=lambda item: (*KEYS[order](item), item.name, item.id))
+def entry_of(item: Item, order: Order) -> Entry[Item]:
+    """An item with the value that it is sorted by."""
+    return Entry(VALUES[order](item), f"{item.name} {item.id}", item)
 
 
-def _text_of(item: Item) -> str:
+def _searched(item: Item) -> tuple[str, ...]:
     record, first = item.record, item.leading
-    parts = [item.id, item.name, item.state, item.verdict]
-    parts += [record.owner, record.blueprint, record.region] if record else []
-    parts += [first.region, first.size] if first else []
-    return " ".join(parts).lower()
+    recorded = (record.owner, record.blueprint, record.region) if record else ()
+    seen = (first.region, first.size) if first else ()
+    return (item.id, item.name, item.state, item.verdict, *recorded, *seen)
 
 
-def _next_at(item: Item) -> float:
-    return min((row.next_action_at for row in item.rows if row.next_action_at), default=float("inf"))
-
-
-KEYS: dict[Order, Callable[[Item], tuple[Any, ...]]] = {
-    Order.NAME: lambda item: (),
-    Order.ATTENTION: lambda item: (not item.operation, ATTENTION_FIRST.index(item.verdict)),
-    Order.NEXT: lambda item: (_next_at(item),),
-    Order.SINCE: lambda item: (item.leading.since if item.leading else 0.0,),
-    Order.OWNER: lambda item: (item.record is None, item.record.owner.lower() if item.record else ""),
+VALUES: dict[Order, Callable[[Item], Value]] = {
+    Order.NAME: lambda item: item.name,
+    Order.ATTENTION: lambda item: -1 if item.operation else ATTENTION_FIRST.index(item.verdict),
+    Order.NEXT: lambda item: min((row.next_action_at for row in item.rows if row.next_action_at), default=None),
+    Order.SINCE: lambda item: (item.leading.since if item.leading else 0.0) or None,
+    Order.OWNER: lambda item: item.record.owner.lower() if item.record else None,
 }

@@ -174,6 +174,7 @@ async def environment_view_of(
             schedule,
             dependencies.now(),
             dependencies.settings,
+            planned=memory.planned,
         ),
     )
 

@@ -119,6 +119,9 @@ class MachineView:
     activity: Annotated[
         tuple[ReportedActivity, ...], doc("What keeps it awake from outside, the longest first.", [ACTIVITY])
     ]
+    unanswered: Annotated[
+        bool, doc("Whether its activity service gave no readable answer, so that it keeps running.", False)
+    ] = False
     next: Annotated[tuple[UpcomingStep, ...], NEXT] = ()
     may: Annotated[tuple[str, ...], MAY] = ()
     schedule: Annotated[str | None, doc("The weekly hours in which it runs; null if none are set.", None)] = None
@@ -164,6 +167,7 @@ class MachineView:
             activity=tuple(
                 ReportedActivity(one.by, rfc3339(one.until), one.reason or None, rfc3339(one.at)) for one in row.activity
             ),
+            unanswered=row.unanswered,
             next=steps,
             may=may,
             schedule=row.schedule or None,

@@ -10,7 +10,8 @@ from dormouse.clock import MINUTE
 from dormouse.idle.decision import NextAction
 from dormouse.idle.report import ReportRow
 from dormouse.idle.schedules.schedule import next_transition, read_schedule
-from dormouse.idle.tracking import Hold, Lease
+from dormouse.idle.stages.sleep import PlannedStage
+from dormouse.idle.tracking import Hold, Lease, LeaseAction
 from dormouse.lifecycle import AWAKE, SHUT_DOWN, State
 from dormouse.services.views.schema import ONE, Moment, moment, schema
 from dormouse.settings import Settings
@@ -42,13 +43,26 @@ NEXT = doc("What happens to it next, soonest first; empty if nothing is planned.
 
 
 def next_steps(
-    state: State, hold: Hold | None, lease: Lease | None, schedule: str, now: float, settings: Settings
+    state: State,
+    hold: Hold | None,
+    lease: Lease | None,
+    schedule: str,
+    now: float,
+    settings: Settings,
+    *,
+    planned: PlannedStage | None = None,
 ) -> tuple[UpcomingStep, ...]:
-    """What holds, leases and the schedule will do, soonest first; a schedule that cannot be read says nothing."""
+    """What holds, leases, the schedule and a later stage of sleep will do, soonest first.
+
+    A schedule that cannot be read says nothing. `planned` is as the last sweep saw it; a hold made since prevents it.
+    """
     found: list[tuple[float, UpcomingStep]] = []
     if hold and hold.until > now:
         words = f"The hold of {hold.by} ends; it is stopped only if it is idle then."
         found.append((hold.until, UpcomingStep("hold_ends", moment(hold.until), words)))
+    elif planned and planned.at:
+        soon = UpcomingStep(_stage(planned), moment(planned.at) if planned.at > now else None, planned.text)
+        found.append((planned.at, soon))
     if lease and lease.until > now and (state in AWAKE or lease.then == "delete"):
         words = f"The lease of {lease.by} ends, unless it is extended."
         found.append((lease.until, UpcomingStep(lease.then.value, moment(lease.until), words)))
@@ -59,23 +73,23 @@ def next_steps(
 def next_steps_of(row: ReportRow, now: float, settings: Settings) -> tuple[UpcomingStep, ...]:
     """What happens to a machine of the report, soonest first."""
     held = row.hold
-    steps = next_steps(row.state, held, row.lease, row.schedule, now, settings)
-    if held and held.until > now:
+    steps = next_steps(row.state, held, row.lease, row.schedule, now, settings, planned=row.planned)
+    if (row.planned and row.planned.at) or (held and held.until > now):
         return steps
-    planned = _planned(row, now)
+    planned = _decided(row, now)
     later = [step for step in steps if not planned or step.what != planned.what]
     return tuple(sorted([*([planned] if planned else []), *later], key=lambda step: step.at or ""))
 
 
-def _planned(row: ReportRow, now: float) -> UpcomingStep | None:
+def _decided(row: ReportRow, now: float) -> UpcomingStep | None:
     """What the sweep has decided; for a machine that runs, at least the next look at it."""
     text, at = row.next_action_text, moment(row.next_action_at) if row.next_action_at > now else None
     match row.next_action:
         case NextAction.WARN | NextAction.STOP | NextAction.START | NextAction.DELETE:
             warned = row.next_action is NextAction.WARN and bool(at)
-            return UpcomingStep("stop" if warned else WHAT[row.next_action], at, text)
+            return UpcomingStep(_announced(row) if warned else WHAT[row.next_action], at, text)
         case _ if at and row.state in AWAKE and text.startswith("A warning was sent"):
-            return UpcomingStep("stop", at, text)
+            return UpcomingStep(_announced(row), at, text)
         case _ if row.next_action_at and row.state is State.STOPPED_BILLED:
             return UpcomingStep("stop", at, text)
         case _ if at and row.state in SHUT_DOWN:
@@ -83,6 +97,16 @@ def _planned(row: ReportRow, now: float) -> UpcomingStep | None:
     if row.state not in AWAKE:
         return None
     return UpcomingStep("check", at or moment(now + SWEEPS_EVERY - now % SWEEPS_EVERY), text or CHECKED)
+
+
+def _announced(row: ReportRow) -> What:
+    """What a warning announces: the deletion by a lease that ends before, or a stop."""
+    lease = row.lease
+    return "delete" if lease and lease.then is LeaseAction.DELETE and lease.until <= row.next_action_at else "stop"
+
+
+def _stage(planned: PlannedStage) -> What:
+    return "delete" if planned.then == "delete" else "stop"
 
 
 def _scheduled(state: State, schedule: str, now: float, settings: Settings) -> list[tuple[float, UpcomingStep]]:
