@@ -50,6 +50,9 @@ POST   /machines/awake         {"id", "by", "reason", "for_seconds"}: a user on 
 POST   /machines/agent         {"id", "agent"}: start the agent (true), or kill it (false)
 POST   /machines/token         {"id", "audience", "expires_in"?, "claims"?}: a token of the machine's identity
 POST   /people/token           {"name", "roles"?, "audience"?, "expires_in"?, "claims"?}: a token of a user, and the object ID
+PUT    /people                 {"name", "roles"?}: an account that can sign in with a browser, with app roles; returns the object ID
+POST   /people/revoke          {"name"}: its sessions end, as `revokeSignInSessions` of Microsoft Graph ends them
+PUT    /applications           {"id", "redirects": {URI: "spa" or "web"}, "audience"?}: an app registration that users sign in to
 POST   /service-principals     {"name"}: a service principal with a new secret, as `az ad sp create-for-rbac` shows it
 PUT    /identity/roles         {"roles"}: the app roles of the managed identity, from the next token on
 GET    /agents                 how many agents have unreported minutes

@@ -33,6 +33,7 @@ from local.azure.services import (
     prices,
     registry_contents,
     service_principals,
+    sign_in,
     webhooks,
 )
 from local.azure.services.blobs import service as blobs
@@ -203,7 +204,7 @@ class SimulatedAzure:
             return managed_identity(
                 self._issuer, self._place.identity_secret, header, resource, roles, self.world.clock.speed
             )
-        login = service_principals.answer(self.world, request) if name == LOGIN else None
+        login = _login(self.world, request) if name == LOGIN else None
         if login is not None:
             return login
         if name == LOGIN and request.path == f"/{TENANT}/discovery/v2.0/keys":
@@ -211,6 +212,10 @@ class SimulatedAzure:
         if name == LOGIN and request.path == f"/{TENANT}/v2.0/.well-known/openid-configuration":
             return self._issuer.configuration()
         raise not_simulated(f"{request.method} https://{name}{request.path}")
+
+
+def _login(world: World, request: Request) -> Answer | None:
+    return sign_in.answer(world, request) or service_principals.answer(world, request)
 
 
 def _service_of(name: str) -> str:

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import axe_playwright_python
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-# Only this computer can be reached by name. Chromium has no sandbox for root, whom CI runs as.
-ARGUMENTS = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"]
+# Only this computer can be reached. Chromium has no sandbox for root, whom CI runs as.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE *.localhost",
+]
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 REPORT_BREACHES = (
@@ -28,7 +31,17 @@ class Seen:
     """What a page did that no user sees: requests, messages of the console, uncaught errors."""
 
     requests: list[str] = field(default_factory=list)
+    answered: int = 0
     errors: list[str] = field(default_factory=list)
+
+    @property
+    def open(self) -> int:
+        """How many requests wait for their answers."""
+        return len(self.requests) - self.answered
+
+    def answer(self, request: Request) -> None:
+        """Note that a request has ended, whatever its end."""
+        self.answered += 1
 
     def calls(self, part: str) -> int:
         """How many requests had this part in their URL."""
@@ -56,6 +69,8 @@ def opened(browser: Browser, key: str = "", **options: Any) -> tuple[BrowserCont
         context.add_init_script(f"if (!sessionStorage.getItem('left')) {KEY.format(key=key)}")
     page, seen = context.new_page(), Seen()
     page.on("request", lambda request: seen.requests.append(request.url))
+    page.on("requestfinished", seen.answer)
+    page.on("requestfailed", seen.answer)
     page.on("console", lambda message: seen.errors.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
     return context, page, seen

@@ -48,7 +48,12 @@ def tab(browser: Browser, stage: Ground) -> Iterator[Open]:
         context.close()
         assert not breaches
         assert not seen.errors
-        assert not [url for url in seen.requests if not url.startswith(stage.api)]
+        assert not [url for url in seen.requests if not url.startswith((stage.api, authority(stage)))]
+
+
+def authority(stage: Ground) -> str:
+    """Where users sign in."""
+    return stage.app_environment["ENTRA_AUTHORITY_URL"]
 
 
 def until(holds: Callable[[], bool], page: Page) -> None:

@@ -10,14 +10,18 @@ from tests.support import AzureSide, ControlPlane
 
 ESTATE = Path(__file__).parent / "estate.yaml"
 SPEED = 120.0
+CLIENT = "7d5f1c1e-6a55-4c86-9f6e-0c6c1c9a3b41"  # the app registration of the page
 PATIENCE = 60.0
 
 
 @contextlib.contextmanager
 def staged(settings: Mapping[str, str] = NOTHING_ELSE) -> Iterator[Ground]:
-    """A ground with the environment `ml1`, judged by one sweep."""
-    with temporary_ground(speed=SPEED, timers=False, estate=ESTATE, settings=settings) as ground:
-        with ground.client() as client:
+    """A ground with the environment `ml1`, judged by one sweep, to which users sign in by key or with Entra."""
+    known = {"ENTRA_DASHBOARD_CLIENT_ID": CLIENT, **settings}
+    with temporary_ground(speed=SPEED, timers=False, estate=ESTATE, settings=known) as ground:
+        with ground.client() as client, ground.simulation() as simulation:
+            page = {"id": CLIENT, "redirects": {f"{ground.api}/dashboard": "spa"}}
+            simulation.put("/applications", json=page).raise_for_status()
             ControlPlane(client).up("ml1")
         sweep(ground)
         yield ground

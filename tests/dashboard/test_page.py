@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from local.sandbox import Ground
-from tests.dashboard.browser import faults_of, overflows
+from tests.dashboard.browser import Seen, faults_of, overflows
 from tests.dashboard.conftest import Open, until
 from tests.dashboard.stage import building
 
@@ -22,6 +22,12 @@ def rows(page: Page) -> Any:
 
 def row(page: Page, name: str) -> Any:
     return rows(page).filter(has=page.locator("h3", has_text=re.compile(f"^{re.escape(name)}$")))
+
+
+def settle(page: Page, seen: Seen) -> None:
+    """Wait until every request has been answered, and the page has planned the next one; its clock stands still."""
+    until(lambda: seen.open == 0, page)
+    page.wait_for_timeout(20)
 
 
 def changed_overview(change: Any) -> Any:
@@ -193,7 +199,7 @@ def test_it_asks_rarely_when_nothing_runs_and_hardly_ever_when_hidden(tab: Open)
         before = seen.calls("/api/overview")
         for _ in range(seconds // 5):
             page.clock.run_for(5000)
-            page.wait_for_timeout(15)
+            settle(page, seen)
         return seen.calls("/api/overview") - before
 
     assert 3 <= polls_in(120) <= 5
@@ -214,7 +220,7 @@ def test_failures_are_asked_again_ever_later_and_what_is_shown_turns_old(tab: Op
     before = seen.calls("/api/overview")
     for _ in range(100):
         page.clock.run_for(5000)
-        page.wait_for_timeout(10)
+        settle(page, seen)
     assert 3 <= seen.calls("/api/overview") - before <= 5
     expect(page.locator("#notice")).to_contain_text("Azure is not available. It is asked again")
     expect(page.locator("#as-of")).to_have_class(re.compile("warning"))

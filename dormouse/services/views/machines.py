@@ -119,18 +119,14 @@ class MachineView:
     activity: Annotated[
         tuple[ReportedActivity, ...], doc("What keeps it awake from outside, the longest first.", [ACTIVITY])
     ]
-    unanswered: Annotated[
-        bool, doc("Whether its activity service gave no readable answer, so that it keeps running.", False)
-    ] = False
+    unanswered: Annotated[bool, doc("Whether its activity service gave no readable answer: it keeps running.", False)] = (
+        False
+    )
     next: Annotated[tuple[UpcomingStep, ...], NEXT] = ()
     may: Annotated[tuple[str, ...], MAY] = ()
     schedule: Annotated[str | None, doc("The weekly hours in which it runs; null if none are set.", None)] = None
     limits: Annotated[
-        dict[str, float],
-        doc(
-            "The limits of its policy for the signals in `measurements`: one that is reached means use.",
-            {"gpu_percent": 5.0},
-        ),
+        dict[str, float], doc("The limits of its policy by signal: one that is reached means use.", {"gpu_percent": 5.0})
     ] = field(default_factory=dict)
     window_minutes: Annotated[
         int | None, doc("The number of minutes in which every signal must stay below its limit; null if unknown.", 30)

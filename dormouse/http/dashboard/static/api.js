@@ -15,7 +15,10 @@ export class Problem extends Error {
 // Idempotency-Key of a command that is sent again.
 export async function call(path, { method = "GET", body, signal, key } = {}) {
   const url = new URL(path.replace(/^\/api\//, ""), API);
-  const headers = { Accept: "application/json", ...(await credentials()) };
+  const known = await credentials().catch((error) => {
+    throw new Problem(0, { detail: error.message }, 0);
+  });
+  const headers = { Accept: "application/json", ...known };
   if (method !== "GET") headers["Idempotency-Key"] = key ?? crypto.randomUUID();
   if (body) headers["Content-Type"] = "application/json";
   let response;

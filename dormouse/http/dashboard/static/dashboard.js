@@ -4,18 +4,18 @@ import { act, cancel } from "./actions.js";
 import { call, Problem } from "./api.js";
 import { offersEntra, offersKeys } from "./configuration.js";
 import { h, update } from "./dom.js";
-import { PANELS } from "./panels.js";
+import { PANELS, spentOf } from "./panels.js";
 import { MISSED, Polling } from "./polling.js";
 import { row, verdictName } from "./rows.js";
 import * as session from "./session.js";
 import { minutes } from "./signals.js";
-import { exact, isUtc, money, plural, setNow, switchZone } from "./texts.js";
+import { exact, isUtc, setNow, switchZone } from "./texts.js";
 
 const LIMIT = 25, COSTS_EVERY = 10 * 60_000;
 const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 const asked = { search: query.get("search") ?? "", verdict: query.get("verdict") ?? "", sort: query.get("sort") ?? "attention" };
-const shown = { overview: null, asOf: null, costs: null, costsProblem: "", costsAt: 0, groupBy: "environment", failures: 0 };
+const shown = { overview: null, asOf: null, costs: null, costsProblem: "", costsAt: 0, groupBy: "environment", findings: null, failures: 0 };
 const evidence = new Map(); // by machine, of the rows that are open
 const busy = new Map(); // what was asked for a row and is not yet in the overview, by its ID
 let pages = [""]; // the cursors of the pages up to this one
@@ -26,14 +26,14 @@ async function refresh() {
   try {
     const overview = await call(address());
     shown.overview = overview;
-    shown.asOf = new Date();
+    shown.asOf = overview.now;
     setNow(overview.now);
     shown.failures = 0;
     busy.clear();
   } catch (problem) {
     shown.failures += 1;
     if (problem.status === 401 || problem.status === 403) ended(problem);
-    else if (shown.overview === null || shown.failures >= MISSED) notice("error", `${problem.message} It is asked again; what is shown may be old.`);
+    else if (shown.overview === null || shown.failures >= MISSED) notice("error", `${problem.message} It is asked again.${shown.overview ? " What is shown may be old." : ""}`);
     draw();
     throw problem;
   }
@@ -60,6 +60,7 @@ async function refreshCosts() {
   } catch (problem) {
     [shown.costs, shown.costsProblem] = [null, problem.message];
   }
+  shown.findings = await call("reconcile?limit=20").catch((problem) => ({ value: [], problems: [problem.message] }));
   draw();
 }
 
@@ -117,9 +118,7 @@ function drawSummary(overview) {
     "aria-pressed": String(asked.verdict === verdict),
   }, h("strong", {}, String(count)), ` ${label}`);
   update($("verdicts"), chip("", "all", all), ...Object.entries(overview.verdicts).map(([name, count]) => chip(name, verdictName(name), count)));
-  const { summary } = overview;
-  $("saved").textContent = summary.hours_asleep > 0
-    ? `Sleep has saved ${money(summary.saved_amount, "USD")} so far (${plural(Math.round(summary.hours_asleep), "hour")}).` : "";
+  $("spent").textContent = shown.costs ? `This month: ${spentOf(shown.costs.total)}` : "";
 }
 
 function drawList(overview) {
@@ -131,7 +130,8 @@ function drawList(overview) {
   const empty = filtered
     ? h("li", { class: "empty", "data-key": "empty" }, h("p", {}, "Nothing matches."), h("button", { type: "button", "data-clear": true }, "Show all"))
     : h("li", { class: "empty", "data-key": "empty" }, h("p", {}, "There is nothing here yet."),
-      h("p", { class: "faint" }, "Build an environment with `dormouse apply`, or let sweeps watch a machine with `dormouse adopt`."));
+      h("p", { class: "faint" }, "Build an environment with ", h("code", {}, "dormouse apply"),
+        ", or let sweeps watch a machine with ", h("code", {}, "dormouse adopt"), "."));
   update($("rows"), ...(overview.value.length ? overview.value.map((item) => row(item, busy.get(item.id))) : [empty]));
   $("previous").disabled = pages.length === 1;
   $("following").disabled = !overview.next;

@@ -58,12 +58,8 @@ export async function finish() {
   sessionStorage.removeItem(PENDING);
   if (!pending || answer.get("state") !== pending.state) return "This sign-in was not begun in this tab. Sign in again.";
   if (answer.has("error")) return `Microsoft Entra: ${answer.get("error_description") ?? answer.get("error")}`;
-  const failure = await redeem({
-    grant_type: "authorization_code",
-    code: answer.get("code"),
-    redirect_uri: REDIRECT,
-    code_verifier: pending.verifier,
-  }, pending.nonce);
+  const grant = { grant_type: "authorization_code", code: answer.get("code"), redirect_uri: REDIRECT, code_verifier: pending.verifier };
+  const failure = await redeem(grant, pending.nonce).catch((error) => `${error.message} Sign in again.`);
   if (failure) return failure;
   const back = new URL(pending.returnTo, location.origin);
   if (back.origin === location.origin && back.pathname !== location.pathname && back.href.startsWith(API)) {
@@ -77,10 +73,12 @@ async function renew() {
   if (failure) forget();
 }
 
+// Says why Entra denies tokens, or ""; throws if it cannot be reached, which ends no session.
 async function redeem(grant, nonce) {
   const body = new URLSearchParams({ client_id: SIGN_IN.client, scope: SIGN_IN.scope, ...grant });
-  const response = await fetch(endpoint("token"), { method: "POST", body });
-  const tokens = await response.json();
+  const response = await fetch(endpoint("token"), { method: "POST", body }).catch(() => null);
+  const tokens = await response?.json().catch(() => null);
+  if (!tokens || response.status >= 500) throw new Error("Microsoft Entra cannot be reached.");
   if (!response.ok) return `Microsoft Entra: ${tokens.error_description ?? tokens.error ?? response.status}`;
   if (nonce && claims(tokens.id_token).nonce !== nonce) return "The answer of Microsoft Entra belongs to another sign-in.";
   access = { token: tokens.access_token, ends: Date.now() / 1000 + Number(tokens.expires_in) };

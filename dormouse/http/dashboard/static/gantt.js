@@ -18,7 +18,7 @@ export function operation(view, now) {
   const counts = Object.entries(view.step_counts).map(([state, count]) => `${count} ${state}`).join(", ");
   return h("article", { class: "operation", "data-key": view.id },
     h("h3", {}, `${words(view.verb)} ${view.environment ?? ""}`),
-    h("p", {}, `By ${view.requested_by ?? "unknown"} through ${view.channel ?? "an unknown channel"}`,
+    h("p", {}, `Requested by ${view.requested_by ?? "an unknown caller"} (${view.channel ?? "unknown channel"})`,
       view.accepted_at ? `, accepted at ${moment(view.accepted_at)}. ` : ". ", counts && `Steps: ${counts}. `,
       elapsed > 0 && `Running for ${duration(elapsed)}; critical path so far ${duration(pathLength(critical))}.`),
     scale.breaks.length > 0 && h("p", { class: "faint" }, `∥ marks ${scale.breaks.map((one) => duration(one.length)).join(", ")}`

@@ -7,6 +7,7 @@ import { duration, moment, money, plural, words } from "./texts.js";
 export const PANELS = [
   { id: "running", title: "Running now", draw: running },
   { id: "costs", title: "Costs this month", draw: costs },
+  { id: "orphans", title: "Left behind", draw: orphans },
   { id: "trail", title: "Trail", draw: trail },
   { id: "sweep", title: "Last sweep", draw: sweep },
 ];
@@ -31,6 +32,24 @@ function running({ overview }, may) {
 function mayCancel(overview, view) {
   const row = overview.value.find((item) => item.environment === view.environment);
   return overview.me.permissions.includes("operate") || Boolean(row?.may.includes("delete"));
+}
+
+// What exists without a record, or is recorded and gone. The section is there only if reconciliation has found or missed something.
+function orphans({ findings }) {
+  const section = document.getElementById("orphans-section");
+  section.hidden = !findings?.value.length && !findings?.problems.length;
+  if (section.hidden) return [];
+  const rows = findings.value.map((one) => [
+    [h("span", { dir: "auto" }, one.id.split("/").at(-1)), h("span", { class: "faint" }, ` ${words(one.kind).toLowerCase()}`)],
+    [h("span", { dir: "auto" }, one.why), one.since && h("span", { class: "faint" }, ` since ${moment(one.since)}`)],
+    one.per_month ? `${amount(one.per_month)} a month` : "–",
+    h("span", { dir: "auto" }, one.next_action),
+  ]);
+  return [
+    rows.length > 0 && table("Findings of reconciliation", ["What", "Why", "Price", "What is done with it"], rows, findings.value.map((one) => one.id)),
+    findings.next && h("p", { class: "faint" }, "Only the first findings are shown; the API has all of them."),
+    findings.problems.length > 0 && h("ul", { class: "faint" }, findings.problems.map((problem) => h("li", { dir: "auto" }, problem))),
+  ];
 }
 
 function trail({ overview }) {
@@ -88,6 +107,10 @@ function costs({ costs: report, costsProblem, groupBy }) {
   ];
 }
 
+export function spentOf(total) {
+  return `${amount(total.spent)} spent, ${amount(total.saved)} saved by sleep${total.at_least ? ", or more" : ""}`;
+}
+
 function amount(value) {
   return value ? money(value.amount, value.currency) : "unknown";
 }
@@ -96,9 +119,13 @@ function fact(name, value) {
   return h("div", {}, h("dt", {}, name), h("dd", {}, value));
 }
 
+// On a phone each row is shown as a card; the roles say all the same that it is a table.
 function table(label, heads, rows, keys) {
+  const cell = (content, column) => (column === 0
+    ? h("th", { scope: "row", role: "rowheader" }, content)
+    : h("td", { role: "cell", "data-head": heads[column] }, content));
   return h("div", { class: "wide", "data-key": "table", tabindex: "0", role: "region", "aria-label": label },
-    h("table", {}, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
-      h("tbody", {}, rows.map((cells, place) => h("tr", { "data-key": keys[place] },
-        cells.map((cell, column) => h(column === 0 ? "th" : "td", column === 0 ? { scope: "row" } : {}, cell)))))));
+    h("table", { class: "cards", role: "table" },
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map((head) => h("th", { scope: "col", role: "columnheader" }, head)))),
+      h("tbody", { role: "rowgroup" }, rows.map((cells, place) => h("tr", { role: "row", "data-key": keys[place] }, cells.map(cell))))));
 }

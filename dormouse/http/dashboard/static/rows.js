@@ -30,7 +30,7 @@ export function row(item, busyWith) {
         item.since && h("span", { class: "faint" }, ` since ${moment(item.since)}`)),
       h("p", { class: "reason", dir: "auto" }, item.reason),
       item.hold && h("p", { class: "faint", dir: "auto" }, `Hold of ${item.hold.by} until ${moment(item.hold.until)}${item.hold.reason ? `: ${item.hold.reason}` : ""}`)),
-    h("div", { class: "evidence" }, awakeOrSo(item) && peaks(leading(item))),
+    h("div", { class: "evidence" }, awakeOrSo(item) && peaks(leading(item)), item.machines.length > 0 && outside(leading(item))),
     h("div", { class: "next" }, h("ul", { "aria-label": "Next" }, nextSteps(item))),
     buttons(item, busyWith),
     item.machines.length > 0 && details(item));
@@ -38,6 +38,15 @@ export function row(item, busyWith) {
 
 function awakeOrSo(item) {
   return item.machines.length > 0 && item.state !== "stopped";
+}
+
+// What others say of a machine: a report or an activity service keeps it awake, and so does a service that cannot be read.
+function outside(machine) {
+  return [
+    ...machine.activity.map((one) => h("p", { class: "faint", dir: "auto" },
+      `${one.by} reports it busy until ${moment(one.until)}${one.reason ? `: ${one.reason}` : ""}`)),
+    machine.unanswered && h("p", { class: "warning" }, "Its activity service gave no readable answer."),
+  ];
 }
 
 function leading(item) {
