@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import axe_playwright_python
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 # Only this computer can be reached. Chromium has no sandbox for root, whom CI runs as.
@@ -31,17 +31,13 @@ class Seen:
     """What a page did that no user sees: requests, messages of the console, uncaught errors."""
 
     requests: list[str] = field(default_factory=list)
-    answered: int = 0
+    answered: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     @property
     def open(self) -> int:
         """How many requests wait for their answers."""
-        return len(self.requests) - self.answered
-
-    def answer(self, request: Request) -> None:
-        """Note that a request has ended, whatever its end."""
-        self.answered += 1
+        return len(self.requests) - len(self.answered)
 
     def calls(self, part: str) -> int:
         """How many requests had this part in their URL."""
@@ -69,8 +65,8 @@ def opened(browser: Browser, key: str = "", **options: Any) -> tuple[BrowserCont
         context.add_init_script(f"if (!sessionStorage.getItem('left')) {KEY.format(key=key)}")
     page, seen = context.new_page(), Seen()
     page.on("request", lambda request: seen.requests.append(request.url))
-    page.on("requestfinished", seen.answer)
-    page.on("requestfailed", seen.answer)
+    page.on("requestfinished", lambda request: seen.answered.append(request.url))
+    page.on("requestfailed", lambda request: seen.answered.append(request.url))
     page.on("console", lambda message: seen.errors.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
     return context, page, seen

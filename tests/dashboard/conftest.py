@@ -48,12 +48,7 @@ def tab(browser: Browser, stage: Ground) -> Iterator[Open]:
         context.close()
         assert not breaches
         assert not seen.errors
-        assert not [url for url in seen.requests if not url.startswith((stage.api, authority(stage)))]
-
-
-def authority(stage: Ground) -> str:
-    """Where users sign in."""
-    return stage.app_environment["ENTRA_AUTHORITY_URL"]
+        assert not [url for url in seen.requests if not url.startswith(stage.api)]
 
 
 def until(holds: Callable[[], bool], page: Page) -> None:

@@ -84,7 +84,7 @@ def app_settings() -> dict[str, Any]:
 
 def test_the_app_gets_settings_that_it_knows_and_none_that_flex_forbids() -> None:
     given = set(app_settings())
-    assert len(given) == 16
+    assert len(given) == 17
     assert given <= SETTINGS | OF_THE_HOST
     assert given >= OF_THE_HOST
     assert not given & FORBIDDEN
@@ -98,6 +98,7 @@ def test_the_app_starts_with_the_settings_as_azure_writes_them() -> None:
         "subscription().subscriptionId": guid,
         "tenant().tenantId": guid,
         "deploymentId": "pro",
+        "dashboardClientId": guid,
         "vault.properties.vaultUri": "https://dm-a.vault.azure.net/",
         "vault.id": VAULT,
         "storage.properties.primaryEndpoints.table": "https://dma.table.core.windows.net/",

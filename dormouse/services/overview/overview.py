@@ -22,6 +22,7 @@ from dormouse.services.views.overview import Overview, OverviewRow
 from dormouse.services.views.rights import Me, may_with_environment, may_with_machine
 from dormouse.services.views.schema import moment
 from dormouse.services.views.upcoming import next_steps, next_steps_of
+from dormouse.text.limits import MOST_PROBLEMS, first_of
 
 MOST_RUNNING, MOST_RECENT = 10, 20
 ALL = Selection()
@@ -42,9 +43,9 @@ async def show_overview(limit: int, after: str, context: Context, selection: Sel
     dependencies, caller = context.dependencies, context.caller
     report, running = await asyncio.gather(open_report(dependencies), _running(context))
     rows, records, recent = await asyncio.gather(
-        _rows(report, dependencies), dependencies.records.all_environments(), _recent(context)
+        _rows(report, dependencies), dependencies.records.all_environment_documents(), _recent(context)
     )
-    found = matching(items_of(records, rows, running.by_environment), Selection(search=selection.search))
+    found = matching(items_of(records.readable.values(), rows, running.by_environment), Selection(search=selection.search))
     wanted = matching(found, selection) if selection.filters else found
     order = Order(selection.column or Order.NAME)
     chosen = page_of((entry_of(item, order) for item in wanted), selection.sort or order, limit=limit, after=after)
@@ -57,7 +58,7 @@ async def show_overview(limit: int, after: str, context: Context, selection: Sel
         dry_run=head.dry_run,
         as_of=report.as_of,
         complete=report.complete,
-        problems=report.all_problems,
+        problems=first_of((*report.all_problems, *map(str, records.unreadable.values())), MOST_PROBLEMS),
         summary=head.summary,
         total=chosen.total,
         verdicts=counted(found),

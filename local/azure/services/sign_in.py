@@ -83,7 +83,7 @@ def _page(world: World, query: dict[str, str], fault: str) -> Answer:
         '<button name="do" value="sign-in">Sign in</button><button name="do" value="cancel">Cancel</button></form>'
     )
     said = f'<p role="alert">{html.escape(wrong or fault)}</p>' if wrong or fault else ""
-    text = f'<!doctype html><html lang="en"><title>Sign in</title><h1>Sign in</h1>{said}{"" if wrong else form}</html>'
+    text = f'<!doctype html><html lang="en"><title>Sign in</title><link rel="icon" href="data:,"><h1>Sign in</h1>{said}{"" if wrong else form}</html>'
     return Answer(400 if wrong else 200, text.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
 
