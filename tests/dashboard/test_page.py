@@ -10,7 +10,8 @@ from playwright.sync_api import Page, Route, expect
 from local.sandbox import Ground
 from tests.dashboard.browser import Seen, faults_of, overflows
 from tests.dashboard.conftest import Open, until
-from tests.dashboard.stage import building
+from tests.dashboard.stage import building, sweep
+from tests.support import ControlPlane
 
 PHONE = {"viewport": {"width": 320, "height": 700}, "is_mobile": True, "has_touch": True}
 EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
@@ -117,6 +118,55 @@ def test_hold_stop_and_start_are_done_by_the_api(tab: Open, stage: Ground) -> No
         until(lambda: client.get("/environments/ml1").json()["state"] == "stopped", page)
         trail = client.get("/operations?environment=ml1&limit=1").json()["value"][0]
         assert (trail["verb"], trail["channel"]) == ("stop", "function key")
+        sweep(client)
+
+        page.reload()
+        expect(ml1).to_contain_text("Asleep")
+        ml1.get_by_role("link", name="Open ml1").click()
+        expect(page.get_by_role("status")).to_contain_text("ml1 is asleep")
+        assert page.url == f"{stage.api}/open/ml1"
+        page.go_back()
+        ml1.get_by_role("button", name="Start ml1").click()
+        expect(page.get_by_role("status")).to_contain_text("Start of ml1 was accepted.")
+        until(lambda: client.get("/environments/ml1").json()["state"] == "running", page)
+        ControlPlane(client).wait(client.get("/operations?environment=ml1&limit=1").json()["value"][0]["id"])
+
+
+def test_a_lease_is_extended_by_a_day_and_keeps_what_it_does(tab: Open, stage: Ground) -> None:
+    with stage.client() as client:
+        client.post("/environments/ml1/extend", json={"for": "3d", "then": "delete"}).raise_for_status()
+        page, _ = tab("?search=ml1")
+        expect(row(page, "ml1").locator(".next")).to_contain_text("Is deleted in 3 days")
+        row(page, "ml1").get_by_role("button", name="Extend lease by 1 day ml1").click()
+        expect(page.get_by_role("status")).to_contain_text("The lease on ml1 now ends at")
+        expect(row(page, "ml1").locator(".next")).to_contain_text("Is deleted in 4 days")
+        assert client.get("/environments/ml1").json()["lease"]["then"] == "delete"
+        client.post("/environments/ml1/extend", json={"for": 0}).raise_for_status()
+
+
+def test_a_hold_is_made_with_the_keyboard_alone(tab: Open, stage: Ground) -> None:
+    page, _ = tab("?search=forgotten")
+    expect(rows(page)).to_have_count(1)
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('aria-label')") == "Hold forgotten":
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.get_by_label("For", exact=True)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    page.keyboard.type("by hand")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("forgotten is kept awake until")
+    expect(row(page, "forgotten")).to_contain_text(": by hand")
+    expect(page.get_by_role("button", name="Hold forgotten")).to_be_focused()
+
+
+def test_a_sweep_that_only_looks_is_begun(tab: Open) -> None:
+    page, _ = tab()
+    page.get_by_role("button", name="Sweep without acting").click()
+    expect(page.get_by_role("status")).to_contain_text("A sweep that only looks has begun")
 
 
 def test_a_machine_outside_environments_is_held_too(tab: Open, stage: Ground) -> None:

@@ -132,7 +132,8 @@ def leading_id(record: EnvironmentRecord) -> str:
 
 def shown(dependencies: Dependencies, limit: int = 50, after: str = "", **selection: Any) -> tuple[Overview, str]:
     caller = Caller("ann", Channel.TOKEN, Role.USER, "ann")
-    context = Context(Orchestrations(), dependencies, caller)
+    client: Any = Orchestrations()
+    context = Context(client, dependencies, caller)
     return asyncio.run(show_overview(limit, after, context, Selection(**selection)))
 
 

@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { h } from "./dom.js";
-import { moment, words } from "./texts.js";
+import { minutesUntil, moment, words } from "./texts.js";
 
 const REASON = "from the dashboard";
 
@@ -10,6 +10,7 @@ const REASON = "from the dashboard";
 export async function act(action, item) {
   const [verb, argument] = action.split(":");
   if (verb === "hold") return hold(argument, item);
+  if (verb === "extend") return extend(argument, item);
   const path = `environments/${encodeURIComponent(item.name)}/${verb}`;
   if (verb === "stop") {
     const preview = await call(`${path}?dry_run=true`, { method: "POST" });
@@ -40,6 +41,14 @@ async function hold(argument, item) {
   if (!done.hold) return `The hold on ${item.name} has ended; the next sweep judges it by its evidence.`;
   const longer = done.kept === "longer" ? " An earlier hold lasts longer and was kept." : "";
   return `${item.name} is kept awake until ${moment(done.hold.until)}.${longer}`;
+}
+
+// A lease counts from now on: a day more is what is left of it, and a day.
+async function extend(days, item) {
+  const path = item.environment ? `environments/${encodeURIComponent(item.name)}/extend` : "machines/extend";
+  const body = { for: minutesUntil(item.lease.until) + Number(days) * 24 * 60, then: item.lease.then };
+  const done = await call(path, { method: "POST", body: item.environment ? body : { machine: item.id, ...body } });
+  return done.lease ? `The lease on ${item.name} now ends at ${moment(done.lease.until)}.` : `${item.name} has no lease.`;
 }
 
 function askHold(item) {

@@ -23,6 +23,8 @@ export function row(item, busyWith) {
   const facts = [item.blueprint, item.owner && `of ${item.owner}`, item.size, item.region].filter(Boolean).join(" · ");
   return h("li", { "data-key": item.id, class: `row ${item.verdict ?? "not_judged"}` },
     h("div", { class: "who" }, h("h3", { dir: "auto" }, item.name), h("p", { class: "faint", dir: "auto" }, facts),
+      item.environment && item.state !== "deleting" && h("p", {}, h("a", { href: `open/${encodeURIComponent(item.name)}` },
+        "Open", h("span", { class: "hidden" }, ` ${item.name}`))),
       item.machines[0]?.stale && h("p", { class: "warning" }, "The last sweep did not see it; it may be gone.")),
     h("div", { class: "why" },
       h("p", {}, h("strong", { class: "badge" }, verdictName(item.verdict ?? "not_judged")), " · ",
@@ -72,6 +74,7 @@ function buttons(item, busyWith) {
   if (awake) add("hold:2h", "Keep awake 2 h", true);
   if (awake) add("hold:", "Hold…", true);
   if (item.hold) add("hold:end", "End hold", true);
+  if (item.lease) add("extend:1", "Extend lease by 1 day", true);
   add("start", "Start", !running && ASLEEP.includes(item.state), running ? "" : `It is ${words(item.state).toLowerCase()}.`, "main");
   add("stop", "Stop…", !running && awake, running ? "" : `It is ${words(item.state).toLowerCase()}.`, "danger");
   const shown = parts.filter((part) => part.possible || !["start", "stop"].includes(part.name) || running);

@@ -33,6 +33,10 @@ export function inWords(text) {
   return seconds >= 0 ? `in ${duration(seconds)}` : `${duration(-seconds)} ago`;
 }
 
+export function minutesUntil(text) {
+  return Math.max(0, Math.round((Date.parse(text) - now) / 60_000));
+}
+
 export function duration(seconds) {
   if (seconds < 90) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);
