@@ -62,7 +62,7 @@ Settings = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="Set one value of the spec: --set disk.size_gib=128."),
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", metavar="N", min=0, help="Only the first N rows; 0 lists all.")]
-Search = Annotated[str, typer.Option("--search", metavar="TEXT", help="Only rows that contain this text.")]
+Search = Annotated[str, typer.Option("--search", metavar="TEXT", help="Only rows that contain each of these words.")]
 Sort = Annotated[
     str, typer.Option("--sort", metavar="COLUMN", help="Sort by this column; -COLUMN sorts in the opposite order.")
 ]

@@ -20,7 +20,7 @@ export function moment(text) {
 
 export function exact(at) {
   const parts = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZoneName: "short", timeZone: zone };
-  return new Intl.DateTimeFormat("en-GB", parts).format(at);
+  return new Intl.DateTimeFormat("en-GB", parts).format(new Date(at));
 }
 
 let now = Date.now();
