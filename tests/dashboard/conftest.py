@@ -57,3 +57,9 @@ def until(holds: Callable[[], bool], page: Page) -> None:
     while not holds():
         assert time.monotonic() < deadline
         page.wait_for_timeout(50)
+
+
+def settle(page: Page, seen: Seen) -> None:
+    """Wait until every request has been answered, and the page has planned the next one; its clock stands still."""
+    until(lambda: seen.open == 0, page)
+    page.wait_for_timeout(20)

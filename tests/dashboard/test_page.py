@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from local.sandbox import Ground
-from tests.dashboard.browser import Seen, faults_of, overflows
-from tests.dashboard.conftest import Open, until
+from tests.dashboard.browser import faults_of, overflows
+from tests.dashboard.conftest import Open, settle, until
 from tests.dashboard.stage import building, sweep
 from tests.support import ControlPlane
 
@@ -23,12 +23,6 @@ def rows(page: Page) -> Any:
 
 def row(page: Page, name: str) -> Any:
     return rows(page).filter(has=page.locator("h3", has_text=re.compile(f"^{re.escape(name)}$")))
-
-
-def settle(page: Page, seen: Seen) -> None:
-    """Wait until every request has been answered, and the page has planned the next one; its clock stands still."""
-    until(lambda: seen.open == 0, page)
-    page.wait_for_timeout(20)
 
 
 def changed_overview(change: Any) -> Any:

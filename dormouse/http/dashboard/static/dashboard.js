@@ -13,8 +13,7 @@ import { exact, isUtc, setNow, switchZone } from "./texts.js";
 
 const LIMIT = 25, COSTS_EVERY = 10 * 60_000;
 const $ = (id) => document.getElementById(id);
-const query = new URLSearchParams(location.search);
-const asked = { search: query.get("search") ?? "", verdict: query.get("verdict") ?? "", sort: query.get("sort") ?? "attention" };
+const asked = { search: "", verdict: "", sort: "attention" };
 const shown = { overview: null, asOf: null, costs: null, costsProblem: "", costsAt: 0, groupBy: "environment", findings: null, failures: 0 };
 const evidence = new Map(); // by machine, of the rows that are open
 const busy = new Map(); // what was asked for a row and is not yet in the overview, by its ID
@@ -241,11 +240,12 @@ function begin() {
   polling.start();
 }
 
-$("search").value = asked.search;
-$("sort").value = asked.sort;
 $("key-form").hidden = !offersKeys;
 $("entra-form").hidden = !offersEntra;
-const failure = await session.finishSignIn();
+const failure = await session.finishSignIn(); // it leads back to the address that was left for it
+for (const [name, value] of new URLSearchParams(location.search)) if (name in asked) asked[name] = value;
+$("search").value = asked.search;
+$("sort").value = asked.sort;
 if (session.isSignedIn()) begin();
 else {
   document.body.dataset.state = "signed-out";

@@ -62,9 +62,9 @@ export async function finish() {
   const failure = await redeem(grant, pending.nonce).catch((error) => `${error.message} Sign in again.`);
   if (failure) return failure;
   const back = new URL(pending.returnTo, location.origin);
-  if (back.origin === location.origin && back.pathname !== location.pathname && back.href.startsWith(API)) {
-    location.replace(back.href);
-  }
+  if (!back.href.startsWith(API)) return "";
+  if (back.pathname === location.pathname) history.replaceState(null, "", back.href);
+  else location.replace(back.href);
   return "";
 }
 
