@@ -1,10 +1,10 @@
 """The rows of the overview: environments with their machines and machines outside environments, filtered and sorted."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.idle.report import ReportRow
@@ -59,7 +59,7 @@ ATTENTION_FIRST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is cached needs a place
 class Item:
     """An environment or a machine outside environments, as the records show it."""
 
@@ -69,9 +69,11 @@ class Item:
     rows: Sequence[ReportRow]
     operation: str
 
-    @property
+    @cached_property
     def leading(self) -> ReportRow | None:
         """The machine that keeps it awake, or the first one; None if no sweep has seen one."""
+        if len(self.rows) == 1:
+            return self.rows[0]
         return min(self.rows, key=lambda row: AWAKE_FIRST.index(row.verdict), default=None)
 
     @property
@@ -125,11 +127,12 @@ def entry_of(item: Item, order: Order) -> Entry[Item]:
     return Entry(VALUES[order](item), f"{item.name} {item.id}", item)
 
 
-def _searched(item: Item) -> tuple[str, ...]:
+def _searched(item: Item) -> Iterator[str]:
+    """The texts of an item that are searched; only those that are needed are made."""
     record, first = item.record, item.leading
-    recorded = (record.owner, record.blueprint, record.region) if record else ()
-    seen = (first.region, first.size) if first else ()
-    return (item.id, item.name, item.state, item.verdict, *recorded, *seen)
+    yield from (item.id, item.name, item.state, item.verdict)
+    yield from (record.owner, record.blueprint, record.region) if record else ()
+    yield from (first.region, first.size) if first else ()
 
 
 VALUES: dict[Order, Callable[[Item], Value]] = {

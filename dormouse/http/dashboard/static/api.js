@@ -18,6 +18,7 @@ export async function call(path, { method = "GET", body, signal, key } = {}) {
   const known = await credentials().catch((error) => {
     throw new Problem(0, { detail: error.message }, 0);
   });
+  if (!Object.keys(known).length) throw new Problem(401, { detail: "Your sign-in has ended." }, 0); // nothing is asked without
   const headers = { Accept: "application/json", ...known };
   if (method !== "GET") headers["Idempotency-Key"] = key ?? crypto.randomUUID();
   if (body) headers["Content-Type"] = "application/json";
