@@ -127,7 +127,9 @@ MACHINE_LIST: tuple[Parameter[Any], ...] = (
 OVERVIEW_LIST: tuple[Parameter[Any], ...] = (
     ROW_VERDICT,
     _search("name, resource ID, owner, blueprint, region, size, state or verdict"),
-    _sort(Order, "by name; `attention`, `next` and `since` begin with what needs it, happens soonest or is longest unchanged"),
+    _sort(
+        Order, "by name; `attention`, `next` and `since` begin with what needs it, happens soonest or is longest unchanged"
+    ),
 )
 OPERATION_LIST: tuple[Parameter[Any], ...] = (
     VERB,

@@ -9,6 +9,7 @@ from dormouse.errors import UnreadableRecord
 from dormouse.idle.report import ReportRow
 from dormouse.idle.targets import target_ids, target_key
 from dormouse.idle.tracking import TrackedMachine
+from dormouse.lifecycle import AWAKE
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
 from dormouse.services.idle.report import ReportReader, open_report, rows_of
@@ -112,18 +113,26 @@ async def _recent(context: Context) -> tuple[OperationView, ...]:
 
 
 async def _tracked(items: Sequence[Item], dependencies: Dependencies) -> dict[str, TrackedMachine]:
-    """The present records of machines of environments, one query for all: holds and leases made after the sweep."""
-    keys = [target_key(one) for item in items if item.record for one in target_ids(item.record.resources)]
-    if not keys:
-        return {}
-    known = await dependencies.machines.tracked_between(min(keys), max(keys))
-    return {key: known.readable[key].tracked for key in keys if key in known.readable}
+    """The present records of machines, for holds and leases made after the sweep.
+
+    One query for all environments, and one for each other machine that is awake; what sleeps is as the sweep saw it.
+    """
+    keys = [key for item in items if item.record for key in _keys(item)]
+    others = [key for item in items if not item.record and item.state in AWAKE for key in _keys(item)]
+    found = (await dependencies.machines.tracked_among(others)).readable
+    if keys:
+        found = {**found, **(await dependencies.machines.tracked_between(min(keys), max(keys))).readable}
+    return {key: found[key].tracked for key in (*keys, *others) if key in found}
+
+
+def _keys(item: Item) -> list[str]:
+    return [target_key(one) for one in (target_ids(item.record.resources) if item.record else (item.id,))]
 
 
 def _row(item: Item, tracked: dict[str, TrackedMachine], context: Context) -> OverviewRow:
     now, settings, caller = context.dependencies.now(), context.dependencies.settings, context.caller
     record, first = item.record, item.leading
-    keys = [target_key(one) for one in target_ids(record.resources)] if record else []
+    keys = _keys(item)
     memories = [tracked[key] for key in keys if key in tracked]
     memory = memories[0] if memories else None
     planned = next((one.sleep.planned for one in memories if one.sleep.planned), first.planned if first else None)

@@ -35,6 +35,10 @@ def row(name: str, environment: str = "", **fields: Any) -> ReportRow:
     return replace(line_of(case()), **{**known, **fields})
 
 
+def leading_id(record: EnvironmentRecord) -> str:
+    return target_ids(record.resources)[0]
+
+
 def item(*rows: ReportRow, record: EnvironmentRecord | None = None, operation: str = "") -> Item:
     return Item(record.name if record else rows[0].id, record.name if record else rows[0].name, record, rows, operation)
 
@@ -126,10 +130,6 @@ def tables() -> MemoryTables:
     return MemoryTables(now=NOW)
 
 
-def leading_id(record: EnvironmentRecord) -> str:
-    return target_ids(record.resources)[0]
-
-
 def shown(dependencies: Dependencies, limit: int = 50, after: str = "", **selection: Any) -> tuple[Overview, str]:
     caller = Caller("ann", Channel.TOKEN, Role.USER, "ann")
     client: Any = Orchestrations()
@@ -179,14 +179,14 @@ def test_pages_hold_every_row_once(dependencies: Dependencies, sort: str) -> Non
         shown(dependencies, 3, json.dumps(["other", 1, "x"]), sort=sort)
 
 
-def test_a_hold_made_since_the_sweep_is_shown_at_once(dependencies: Dependencies) -> None:
-    identifier = leading_id(environment_record())
+@pytest.mark.parametrize(("name", "identifier"), [("ml1", leading_id(environment_record())), ("gpu2", row("gpu2").id)])
+def test_a_hold_made_since_the_sweep_is_shown_at_once(dependencies: Dependencies, name: str, identifier: str) -> None:
 
     def held(known: TrackedMachine | None) -> TrackedMachine:
         return replace(known or remembered(id=identifier), hold=Hold("ann", "demo", NOW, NOW + HOUR))
 
     asyncio.run(dependencies.machines.change_tracked(target_key(identifier), held))
-    (one,) = shown(dependencies, search="ml1")[0].value
+    (one,) = shown(dependencies, search=name)[0].value
     assert one.hold
     assert (one.hold.by, [step.what for step in one.next]) == ("ann", ["hold_ends"])
 

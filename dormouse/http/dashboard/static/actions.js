@@ -46,7 +46,7 @@ async function hold(argument, item) {
 // A lease counts from now on: a day more is what is left of it, and a day.
 async function extend(days, item) {
   const path = item.environment ? `environments/${encodeURIComponent(item.name)}/extend` : "machines/extend";
-  const body = { for: minutesUntil(item.lease.until) + Number(days) * 24 * 60, then: item.lease.then };
+  const body = { for: `${minutesUntil(item.lease.until) + days * 24 * 60}m`, then: item.lease.then };
   const done = await call(path, { method: "POST", body: item.environment ? body : { machine: item.id, ...body } });
   return done.lease ? `The lease on ${item.name} now ends at ${moment(done.lease.until)}.` : `${item.name} has no lease.`;
 }
