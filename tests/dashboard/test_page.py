@@ -154,7 +154,7 @@ def test_a_hold_is_made_with_the_keyboard_alone(tab: Open, stage: Ground) -> Non
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("forgotten is kept awake until")
     expect(row(page, "forgotten")).to_contain_text(": by hand")
-    expect(page.get_by_role("button", name="Hold forgotten")).to_be_focused()
+    expect(page.get_by_role("button", name="Hold forgotten", exact=True)).to_be_focused()
 
 
 def test_a_sweep_that_only_looks_is_begun(tab: Open) -> None:
