@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from dormouse.clock import rfc3339
 from dormouse.errors import UnreadableRecord
+from dormouse.idle.holds import made_inside
 from dormouse.idle.report import ReportRow
 from dormouse.idle.targets import target_ids, target_key
-from dormouse.idle.tracking import TrackedMachine
+from dormouse.idle.tracking import Hold, TrackedMachine
 from dormouse.lifecycle import AWAKE
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
@@ -129,6 +130,13 @@ def _keys(item: Item) -> list[str]:
     return [target_key(one) for one in (target_ids(item.record.resources) if item.record else (item.id,))]
 
 
+def _hold(memory: TrackedMachine | None, seen: ReportRow | None, now: float) -> Hold | None:
+    """The hold that lasts longest: of the one on record now, and of one made on the machine, which only sweeps see."""
+    known = [memory.hold if memory else seen.hold if seen else None]
+    known += [seen.hold] if seen and made_inside(seen.hold, seen.name) else []
+    return max((hold for hold in known if hold and hold.until > now), key=lambda hold: hold.until, default=None)
+
+
 def _row(item: Item, tracked: dict[str, TrackedMachine], context: Context) -> OverviewRow:
     now, settings, caller = context.dependencies.now(), context.dependencies.settings, context.caller
     record, first = item.record, item.leading
@@ -136,8 +144,7 @@ def _row(item: Item, tracked: dict[str, TrackedMachine], context: Context) -> Ov
     memories = [tracked[key] for key in keys if key in tracked]
     memory = memories[0] if memories else None
     planned = next((one.sleep.planned for one in memories if one.sleep.planned), first.planned if first else None)
-    hold = memory.hold if memory else first.hold if first else None
-    hold = hold if hold and hold.until > now else None
+    hold = _hold(memory, first, now)
     lease = memory.lease if memory else first.lease if first else None
     schedule = str(spec_of(record)[0].get("schedule") or "") if record else first.schedule if first else ""
     if first:

@@ -191,6 +191,27 @@ def test_a_hold_made_since_the_sweep_is_shown_at_once(dependencies: Dependencies
     assert (one.hold.by, [step.what for step in one.next]) == ("ann", ["hold_ends"])
 
 
+@pytest.mark.parametrize(
+    ("by", "recorded", "shown_by"),
+    [
+        ("bob (on gpu2)", None, "bob (on gpu2)"),  # made on the machine: only sweeps see it
+        ("bob (on gpu2)", HOUR, "bob (on gpu2)"),
+        ("bob (on gpu2)", 9 * HOUR, "ann"),  # the longer one
+        ("bob", None, None),  # ended since the sweep
+    ],
+)
+def test_a_hold_made_on_the_machine_stays(
+    dependencies: Dependencies, by: str, recorded: float | None, shown_by: str | None
+) -> None:
+    seen = row("gpu2", hold=Hold(by, "", NOW - HOUR, NOW + 2 * HOUR))
+    asyncio.run(dependencies.machines.write_report(ReportPage(0, HEAD.sweep, NOW - 40, (seen,))))
+    own = Hold("ann", "", NOW, NOW + recorded) if recorded else None
+    tracked = replace(remembered(id=seen.id), hold=own)
+    asyncio.run(dependencies.machines.change_tracked(target_key(seen.id), lambda _: tracked))
+    (one,) = shown(dependencies, search="gpu2")[0].value
+    assert (one.hold.by if one.hold else None) == shown_by
+
+
 def test_the_report_is_read_once_for_each_sweep(dependencies: Dependencies) -> None:
     before = [one.name for one in shown(dependencies)[0].value]
     asyncio.run(dependencies.machines.write_report(ReportPage(0, "sweep-2", NOW - 10, (row("new"),))))

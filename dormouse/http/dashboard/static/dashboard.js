@@ -59,7 +59,7 @@ async function refreshCosts() {
   } catch (problem) {
     [shown.costs, shown.costsProblem] = [null, problem.message];
   }
-  shown.findings = await call("reconcile?limit=20").catch((problem) => ({ value: [], problems: [problem.message] }));
+  shown.findings = await call("reconcile?limit=20").catch((problem) => ({ value: [], as_of: shown.asOf, problems: [problem.message] }));
   draw();
 }
 

@@ -37,7 +37,7 @@ function mayCancel(overview, view) {
 // What exists without a record, or is recorded and gone. The section is there only if reconciliation has found or missed something.
 function orphans({ findings }) {
   const section = document.getElementById("orphans-section");
-  section.hidden = !findings?.value.length && !findings?.problems.length;
+  section.hidden = !findings?.value.length && !(findings?.as_of && findings.problems.length);
   if (section.hidden) return [];
   const rows = findings.value.map((one) => [
     [h("span", { dir: "auto" }, one.id.split("/").at(-1)), h("span", { class: "faint" }, ` ${words(one.kind).toLowerCase()}`)],

@@ -73,7 +73,7 @@ function buttons(item, busyWith) {
   const awake = AWAKE.includes(item.state);
   if (awake) add("hold:2h", "Keep awake 2 h", true);
   if (awake) add("hold:", "Hold…", true);
-  if (item.hold) add("hold:end", "End hold", true);
+  if (item.hold && !item.hold.by.endsWith(` (on ${leading(item)?.name})`)) add("hold:end", "End hold", true);
   if (item.lease) add("extend:1", "Extend lease by 1 day", true);
   add("start", "Start", !running && ASLEEP.includes(item.state), running ? "" : `It is ${words(item.state).toLowerCase()}.`, "main");
   add("stop", "Stop…", !running && awake, running ? "" : `It is ${words(item.state).toLowerCase()}.`, "danger");
