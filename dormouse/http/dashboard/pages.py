@@ -11,7 +11,6 @@ import azure.functions as func
 from dormouse.http.dashboard.files import StaticFile, static_file, static_files, version
 from dormouse.services.context import Context
 from dormouse.services.dependencies import Dependencies
-from dormouse.settings import Settings
 
 ASSETS, SIGN_IN = "{assets}", "{sign-in}"
 # Files never change under their URL; the page is asked for each time, and answered with 304 if it is still the same.
@@ -53,13 +52,14 @@ def _sign_in(dependencies: Dependencies) -> dict[str, str | bool]:
         "keys": settings.http_auth != "entra",
         "authority": settings.entra_authority_url,
         "tenant": settings.entra_tenant_id,
-        "client": settings.entra_dashboard_client_id if _takes_tokens(settings) else "",
+        "client": settings.entra_dashboard_client_id if _takes_tokens(dependencies) else "",
         "scope": f"{settings.entra_audience.rstrip('/')}/.default openid offline_access",
     }
 
 
-def _takes_tokens(settings: Settings) -> bool:
+def _takes_tokens(dependencies: Dependencies) -> bool:
     """Whether a token alone admits users of the page: with function keys, the host asks for a key before the app runs."""
+    settings = dependencies.settings
     return bool(settings.entra_dashboard_client_id) and settings.http_auth == "entra"
 
 
@@ -70,7 +70,7 @@ def _policy(dependencies: Dependencies) -> str:
     """
     settings = dependencies.settings
     authority = urlsplit(settings.entra_authority_url)
-    tokens = f" {authority.scheme}://{authority.netloc}" if _takes_tokens(settings) else ""
+    tokens = f" {authority.scheme}://{authority.netloc}" if _takes_tokens(dependencies) else ""
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'{tokens}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
