@@ -83,7 +83,7 @@ function ended(problem) {
   document.body.dataset.state = problem.status === 403 ? "forbidden" : "signed-out";
   const old = shown.asOf ? ` What is shown is as of ${exact(shown.asOf)}.` : "";
   const why = problem.status === 403
-    ? `${problem.message} Ask an admin for a role, or sign in as somebody else.`
+    ? `${problem.message} Ask an admin for a role, or sign in with another account.`
     : `${problem.message} Sign in again.`;
   notice("error", why + old);
 }

@@ -83,7 +83,7 @@ function draw() {
   show("sign-in", false);
   show("forget", true);
   show("again", false);
-  element("as-of").textContent = `As of ${new Date(opening.observed_at).toLocaleTimeString()}.`;
+  element("as-of").textContent = `As of ${new Date(opening.observed_at).toLocaleTimeString(undefined, { timeZoneName: "short" })}.`;
   drawFacts(opening);
   drawOperation(opening);
   drawRefusal(opening);
