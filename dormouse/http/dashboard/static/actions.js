@@ -77,7 +77,9 @@ function open(title, text, label, fields) {
   return new Promise((resolve) => {
     dialog.addEventListener("click", (event) => event.target.matches("button") && dialog.close(event.target.value));
     dialog.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.target.matches("input")) dialog.close("yes");
+      if (event.key !== "Enter" || !event.target.matches("input")) return;
+      event.preventDefault(); // else the key also presses the button that gets the focus back
+      dialog.close("yes");
     });
     dialog.addEventListener("close", () => {
       dialog.remove();
