@@ -28,7 +28,10 @@ UNREADABLE = "The records of {} machines cannot be read and are not counted."
 
 @dataclass(frozen=True, slots=True)
 class CostInputs:
-    """Everything that costs follow from; `current` are the machines that are tracked now, by the ID of their intervals."""
+    """Everything that costs follow from; `current` are the machines that are tracked now, by the ID of their intervals.
+
+    `confirmed`: the price list has answered for everything, so that no price in it may be out of date.
+    """
 
     now: float
     power: Sequence[PowerInterval]
@@ -38,6 +41,7 @@ class CostInputs:
     environments: Mapping[str, EnvironmentRecord]
     book: PriceBook
     problems: tuple[str, ...] = ()
+    confirmed: bool = True
 
 
 async def read_inputs(began: float, ended: float, dependencies: Dependencies) -> CostInputs:
@@ -63,7 +67,7 @@ async def read_inputs(began: float, ended: float, dependencies: Dependencies) ->
     problems += [UNREADABLE.format(len(known.unreadable))] if known.unreadable else []
     by_id = {tracked.id.lower(): tracked for tracked in current.values()}
     environments = {record.name: record for record in records}
-    return CostInputs(now, power, fees, open_fees, by_id, environments, book, tuple(problems))
+    return CostInputs(now, power, fees, open_fees, by_id, environments, book, tuple(problems), not old)
 
 
 def _months(began: float, ended: float) -> list[str]:

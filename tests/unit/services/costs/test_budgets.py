@@ -9,6 +9,7 @@ from typing import Any
 from activities.idle.complete import finish_sweep
 from dormouse.clock import DAY, HOUR
 from dormouse.cloud.clients import Cloud
+from dormouse.costs.budgets import OwnerBudget
 from dormouse.costs.query import GroupBy
 from dormouse.idle.report import SweepSummary
 from dormouse.idle.sweep import SweepEnd, SweepRequest
@@ -21,7 +22,7 @@ from tests.unit.twins import SETTINGS, MemoryTables, reads_of, stopped_clock
 
 # Ten days at 0.255 an hour cost 61.20, and the whole April 183.60.
 BEGAN = at(2026, 4, 1)
-OWNERS = replace(SETTINGS, budgets={"ann": Decimal(70), "ben": Decimal(1)})
+OWNERS = replace(SETTINGS, budgets={"ann": OwnerBudget(Decimal(70)), "ben": OwnerBudget(Decimal(1))})
 
 
 def check(tables: MemoryTables, now: float = NOW, settings: Any = OWNERS) -> int:
