@@ -14,6 +14,7 @@ from activities.idle.stages import with_sleep
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
 from dormouse.cloud.vm_inventory import VmInventory
+from dormouse.costs.budgets import stopping_owners
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.alarms import alarm, with_alarm
@@ -131,7 +132,6 @@ async def rules_of(cloud: Cloud) -> EvaluationRules:
     """
     settings = cloud.settings
     overspent = await BudgetWarnings(cloud.tables, RECEIPTS).overspent()
-    owners = {name: float(budget.monthly) for name, budget in settings.budgets.items() if budget.stops}
     return EvaluationRules(
         settings.idle_policy,
         settings.idle_scopes,
@@ -142,7 +142,7 @@ async def rules_of(cloud: Cloud) -> EvaluationRules:
         settings.unassigned_machines,
         await cloud.deployments.neighbours(),
         settings.activity_url,
-        overspent.with_owners(owners),
+        overspent.with_owners(stopping_owners(settings.budgets)),
     )
 
 

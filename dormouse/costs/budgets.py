@@ -57,17 +57,23 @@ def read_budgets(text: str) -> dict[str, OwnerBudget]:
     return found
 
 
+def stopping_owners(owners: Mapping[str, OwnerBudget]) -> dict[str, float]:
+    """What owners may spend in a month, those whose budgets ask for stops."""
+    return {name: float(budget.monthly) for name, budget in owners.items() if budget.stops}
+
+
 def budgets_of(records: Iterable[EnvironmentRecord], owners: Mapping[str, OwnerBudget]) -> Iterator[CostBudget]:
     """All budgets: those in the specs of environments, and those of owners."""
     for record in records:
-        spec = _read(record.spec)
+        spec = spec_in(record.spec)
         if (monthly := _monthly_in(spec)) is not None:
             yield CostBudget(GroupBy.ENVIRONMENT, record.name, monthly, stops=spec.get("on_budget") == STOP)
     for owner, budget in owners.items():
         yield CostBudget(GroupBy.OWNER, owner, budget.monthly, stops=budget.stops)
 
 
-def _read(spec: str) -> Mapping[str, Any]:
+def spec_in(spec: str) -> Mapping[str, Any]:
+    """A stored spec, whatever it says; empty if it cannot be read."""
     try:
         found = json.loads(spec)
     except ValueError:

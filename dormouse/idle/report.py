@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dormouse.idle.budgets.overspent import Overspent
 from dormouse.idle.decision import Decision, NextAction
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.heartbeats.signals import limits_of
@@ -24,7 +25,8 @@ class ReportRow:
 
     `limits` are those of its policy for the signals in `measurements`, over the last `window_minutes`. `as_of` is when it
     was evaluated; `stale` says that the last sweep did not cover it, so it may be gone. `activity` is what keeps it awake
-    from outside, and `unanswered` says that its activity service gave no readable answer.
+    from outside, and `unanswered` says that its activity service gave no readable answer. `overspent` is the budget because
+    of which it is stopped, and not started.
     """
 
     id: str
@@ -56,6 +58,7 @@ class ReportRow:
     blueprint: str = ""
     activity: tuple[ActivityReport, ...] = ()
     unanswered: bool = False
+    overspent: Overspent | None = None
 
     @classmethod
     def of(cls, case: Evaluation, verdict: Verdict, decision: Decision) -> "ReportRow":
@@ -89,6 +92,7 @@ class ReportRow:
             blueprint=case.blueprint,
             activity=activity_of(case),
             unanswered=case.activity.failed,
+            overspent=case.overspent,
         )
 
 

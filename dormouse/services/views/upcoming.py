@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
 
 from dormouse.clock import MINUTE
+from dormouse.idle.budgets.overspent import Overspent
 from dormouse.idle.decision import NextAction
+from dormouse.idle.power.history import month_of
 from dormouse.idle.report import ReportRow
 from dormouse.idle.schedules.schedule import next_transition, read_schedule
 from dormouse.idle.tracking import Hold, Lease
@@ -42,9 +44,18 @@ NEXT = doc("What happens to it next, soonest first; empty if nothing is planned.
 
 
 def next_steps(
-    state: State, hold: Hold | None, lease: Lease | None, schedule: str, now: float, settings: Settings
+    state: State,
+    hold: Hold | None,
+    lease: Lease | None,
+    schedule: str,
+    now: float,
+    settings: Settings,
+    overspent: Overspent | None = None,
 ) -> tuple[UpcomingStep, ...]:
-    """What holds, leases and the schedule will do, soonest first; a schedule that cannot be read says nothing."""
+    """What holds, leases and the schedule will do, soonest first; a schedule that cannot be read says nothing.
+
+    While a budget is used up (`overspent`), no schedule starts anything in the month.
+    """
     found: list[tuple[float, UpcomingStep]] = []
     if hold and hold.until > now:
         words = f"The hold of {hold.by} ends; it is stopped only if it is idle then."
@@ -52,14 +63,14 @@ def next_steps(
     if lease and lease.until > now and (state in AWAKE or lease.then == "delete"):
         words = f"The lease of {lease.by} ends, unless it is extended."
         found.append((lease.until, UpcomingStep(lease.then.value, moment(lease.until), words)))
-    found += _scheduled(state, schedule, now, settings)
+    found += [one for one in _scheduled(state, schedule, now, settings) if not _waits(one, overspent, now)]
     return tuple(step for _, step in sorted(found, key=lambda pair: pair[0]))
 
 
 def next_steps_of(row: ReportRow, now: float, settings: Settings) -> tuple[UpcomingStep, ...]:
     """What happens to a machine of the report, soonest first."""
     held = row.hold
-    steps = next_steps(row.state, held, row.lease, row.schedule, now, settings)
+    steps = next_steps(row.state, held, row.lease, row.schedule, now, settings, row.overspent)
     if held and held.until > now:
         return steps
     planned = _planned(row, now)
@@ -83,6 +94,11 @@ def _planned(row: ReportRow, now: float) -> UpcomingStep | None:
     if row.state not in AWAKE:
         return None
     return UpcomingStep("check", at or moment(now + SWEEPS_EVERY - now % SWEEPS_EVERY), text or CHECKED)
+
+
+def _waits(step: tuple[float, UpcomingStep], overspent: Overspent | None, now: float) -> bool:
+    """Whether a step is a start for which another month must begin."""
+    return overspent is not None and step[1].what == "start" and month_of(step[0]) == month_of(now)
 
 
 def _scheduled(state: State, schedule: str, now: float, settings: Settings) -> list[tuple[float, UpcomingStep]]:
