@@ -53,9 +53,8 @@ def decide(case: Evaluation, verdict: Verdict) -> Decision:
         text = f"Not stopped or started before its hold ends at {moment_text(case.hold.until)}."
         decision = Decision(NextAction.NOTHING, text, case.hold.until)
     elif not case.hands_off:
-        decisions = (rule(case, verdict) for rule in RULES)
-        first = next((each for each in decisions if each is not None), NOTHING)
-        decision = _require_data(case, without_starts(case, first))
+        decisions = (without_starts(case, rule(case, verdict)) for rule in RULES)
+        decision = _require_data(case, next((each for each in decisions if each is not None), NOTHING))
     until = case.tracked.retry_at
     if decision.action in ACTING and case.now < until:
         return replace(

@@ -42,12 +42,19 @@ def keep_to_budget(case: Evaluation, verdict: Verdict) -> Decision | None:
     return replace(act, then=f"{act.then} {over.text}")
 
 
-def without_starts(case: Evaluation, decision: Decision) -> Decision:
-    """The decision, without a start in this month if its budget is used up: neither by schedule nor for a job nor again."""
+def without_starts(case: Evaluation, decision: Decision | None) -> Decision | None:
+    """The decision of a rule, without a start in this month if its budget is used up; None: the next rule decides.
+
+    Sweeps then start it neither by its schedule, nor for a job, nor after an eviction.
+    """
     over = case.overspent
+    if over is None or decision is None:
+        return decision
     planned = case.machine.state is State.STOPPED and decision.reason in STARTS and decision.at > 0.0
-    if over is None or not (decision.action is NextAction.START or planned):
+    if not planned and decision.action is not NextAction.START:
         return decision
     if month_of(max(decision.at, case.now)) != month_of(case.now):
         return decision
+    if case.machine.state is State.STOPPED_BILLED:  # it is to be deallocated instead
+        return None
     return Decision(NextAction.NOTHING, NOT_STARTED.format(why=over.text), 0.0, decision.reason)

@@ -159,6 +159,13 @@ def test_a_machine_that_is_off_is_treated_as_before() -> None:
     assert (decision_on(off).action, decision_on(off).reason) == (NextAction.STOP, ActionReason.BILLED)
 
 
+def test_a_machine_that_was_shut_down_from_inside_is_deallocated_and_not_started_by_its_schedule() -> None:
+    billed = remembered(state=State.STOPPED_BILLED, state_since=NOW - 2 * HOUR)
+    off = over(machine=machine(state=State.STOPPED_BILLED), tracked=billed, policy=IdlePolicy(), schedule=DAYTIME)
+    assert decision_on(replace(off, overspent=None)).action is NextAction.START
+    assert (decision_on(off).action, decision_on(off).reason) == (NextAction.STOP, ActionReason.BILLED)
+
+
 def asleep(**fields: Any) -> Evaluation:
     return over(**{"machine": machine(state=State.STOPPED), "tracked": STOPPED, **fields})
 

@@ -136,6 +136,9 @@ def test_a_new_month_forgets_what_was_used_up() -> None:
     late = at(2026, 5, 31)
     check(tables, late, STOPS)
     assert used_up(tables).environments["ml1"].since == late
+    june = at(2026, 6, 30)
+    check(tables, june, STOPS)
+    assert used_up(tables).environments["ml1"].since == june
 
 
 def test_a_forecast_or_a_budget_that_only_warns_stops_nothing() -> None:
