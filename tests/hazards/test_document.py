@@ -7,7 +7,7 @@ from tests.hazards.table import DOCUMENT, rows_of
 
 
 def test_every_row_is_what_a_run_of_the_corpus_would_write() -> None:
-    wanted: list[str] = []
+    wanted: list[tuple[str, str, str]] = []
     for hazard in read_all():
         rows = rows_of(hazard, dict(hazard.expect), dict.fromkeys(hazard.stopped))
         wanted += [without_minutes(row) for row in rows]

@@ -29,19 +29,24 @@ def test_computing_is_counted_from_state_to_state_and_outlives_the_environment(f
     plane.up("spender", {**WORKSTATION, "idle": {"enabled": False}})
     fresh = plane.get("spender")["costs"]
     assert fresh["per_month"] == {"amount": round(WITH_FEES * 730, 2), "currency": "USD"}
-    assert (fresh["saved"], fresh["hours_asleep"]) == (None, 0.0)
+    assert (fresh["saved"]["amount"], fresh["hours_asleep"]) == (0.0, 0.0)
     fleet.sweep()
     until(lambda: plane.get("spender")["costs"]["hours_this_month"] > 0.05, "running hours are not counted")
 
     plane.follow(plane.post("spender", "stop"))
     fleet.sweep()
     stopped = plane.get("spender")["costs"]
-    assert stopped["this_month"]["amount"] == pytest.approx(stopped["hours_this_month"] * PER_HOUR, abs=ROUNDING)
+    (row,) = fleet.control_plane.get("/costs?environment=spender").json()["value"]
+    figures = row["figures"]
+    assert (stopped["hours_this_month"], stopped["saved"]) == (figures["hours_on"], figures["saved"])
+    assert figures["computing"]["amount"] == pytest.approx(stopped["hours_this_month"] * PER_HOUR, abs=ROUNDING)
+    assert figures["computing"]["amount"] < stopped["this_month"]["amount"] <= figures["spent"]["amount"], "fees go on"
     fleet.sweep()
     assert plane.get("spender")["costs"]["hours_this_month"] == stopped["hours_this_month"], "stopped hours cost nothing"
     listed = fleet.control_plane.get("/environments").json()["value"]
     (ours,) = [one for one in listed if one["name"] == "spender"]
-    assert ours["costs"] == {**stopped, "per_month": ours["costs"]["per_month"]}
+    assert ours["costs"] == {**stopped, "per_month": ours["costs"]["per_month"], "this_month": ours["costs"]["this_month"]}
+    assert stopped["this_month"]["amount"] <= ours["costs"]["this_month"]["amount"] < stopped["this_month"]["amount"] + 0.1
 
     plane.follow(plane.post("spender", "start"))
     fleet.sweep()

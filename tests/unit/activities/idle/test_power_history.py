@@ -19,7 +19,7 @@ HOUR = 3600.0
 def kept(state: State, known: dict[str, float] | None, **fields: float) -> tuple[float | None, str]:
     """The price and currency with which an interval is kept."""
     cloud = Cloud(SETTINGS, stopped_clock(NOW))
-    cloud.tables, cloud.prices = MemoryTables(), PriceList(known)  # type: ignore[assignment]
+    cloud.tables, cloud.prices = MemoryTables(), PriceList(known)
     one = PowerInterval(IDENTIFIER, state, NOW, NOW + HOUR, size=CPU_ONLY, region="polandcentral", **fields)  # type: ignore[arg-type]
 
     async def keep() -> PowerInterval:
