@@ -72,7 +72,7 @@ async def show_opening(name: str, context: Context) -> OpeningView:
         state=view.state,
         may_start=wakes and obstacle is None,
         obstacle=obstacle,
-        warnings=_warnings(record, memory, dependencies.now()) if wakes else (),
+        warnings=start_warnings(record, memory, dependencies.now()) if wakes else (),
         price_per_hour=view.price_per_hour,
         price_asleep_per_hour=view.price_asleep_per_hour,
         spent_today=spent,
@@ -127,7 +127,8 @@ def _obstacle(record: EnvironmentRecord, seen: EnvironmentObservation, busy: str
     return None
 
 
-def _warnings(record: EnvironmentRecord, memory: Memory, now: float) -> tuple[str, ...]:
+def start_warnings(record: EnvironmentRecord, memory: Memory, now: float) -> tuple[str, ...]:
+    """What to know before an environment is started, in sentences."""
     lease = memory.first.lease if memory.first else None
     over = lease is not None and lease.until <= now
     ended = LEASE_OVER.format(at=moment_text(lease.until), then=lease.then) if lease and over else ""

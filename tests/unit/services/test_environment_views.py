@@ -14,7 +14,7 @@ from dormouse.idle.budgets.overspent import Overspent
 from dormouse.lifecycle import State
 from dormouse.resources.kinds import Endpoint, PriceQuery
 from dormouse.services.costs.environment_costs import Memory
-from dormouse.services.opening.opening import _warnings
+from dormouse.services.opening.opening import start_warnings
 from dormouse.services.views.environments import EnvironmentView, environment_view_of, shown_to
 from dormouse.services.views.resources import EndpointView, SecretView
 from tests.unit.azure import PriceList
@@ -133,6 +133,6 @@ def test_a_start_by_schedule_is_not_announced_in_a_month_whose_budget_is_used_up
 
 def test_the_way_in_says_that_the_budget_is_used_up() -> None:
     over = Overspent("ml1", 10.0, 11.0, NOW)
-    assert _warnings(RECORD, Memory(), NOW) == ()
-    (warning,) = _warnings(RECORD, Memory(overspent=over), NOW)
+    assert start_warnings(RECORD, Memory(), NOW) == ()
+    (warning,) = start_warnings(RECORD, Memory(overspent=over), NOW)
     assert warning.startswith("Estimated costs of 11.00 USD have used up the budget of 10.00 USD for ml1 in this month. If")
