@@ -14,6 +14,7 @@ from activities.idle.stages import with_sleep
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.metrics import HostEvidence, HostMetrics, Question
 from dormouse.cloud.vm_inventory import VmInventory
+from dormouse.costs.budgets import stopping_owners
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import UnreadableRecord
 from dormouse.idle.alarms import alarm, with_alarm
@@ -35,6 +36,8 @@ from dormouse.idle.targets import Target, target_key
 from dormouse.idle.tracking import TrackedMachine, with_verdict
 from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State
+from dormouse.records.budgets import BudgetWarnings
+from dormouse.records.deduplication import RECEIPTS
 from dormouse.records.documents import Documents
 from dormouse.records.environments import Records
 from dormouse.records.machines import MachineRecords, StoredMachine, agent_record_in
@@ -123,8 +126,12 @@ def _alarms(found: Sequence[Evaluated]) -> Iterator[Alarm]:
 
 
 async def rules_of(cloud: Cloud) -> EvaluationRules:
-    """The settings that apply to all machines, and the other deployments; raises CloudUnavailable or ReadRefused."""
+    """The settings that apply to all machines, the other deployments, and the budgets that are used up.
+
+    Raises CloudUnavailable or ReadRefused.
+    """
     settings = cloud.settings
+    overspent = await BudgetWarnings(cloud.tables, RECEIPTS).overspent()
     return EvaluationRules(
         settings.idle_policy,
         settings.idle_scopes,
@@ -135,6 +142,7 @@ async def rules_of(cloud: Cloud) -> EvaluationRules:
         settings.unassigned_machines,
         await cloud.deployments.neighbours(),
         settings.activity_url,
+        overspent.with_owners(stopping_owners(settings.budgets)),
     )
 
 

@@ -37,11 +37,18 @@ async def ask_activity(
     targets: Iterable[SleepTarget], cloud: Cloud, *, within: float = TIMEOUT_SECONDS
 ) -> dict[str, ServiceAnswer]:
     """What activity services say of running sleep targets, by ID in lower case; without those that none is asked about."""
+    return await ask_about([target.id for target in targets if target.state is State.RUNNING], cloud, within=within)
+
+
+async def ask_about(
+    identifiers: Iterable[str], cloud: Cloud, *, within: float = TIMEOUT_SECONDS
+) -> dict[str, ServiceAnswer]:
+    """What activity services say of sleep targets, whether they run or not, by ID in lower case."""
     asked: dict[ActivityService, list[str]] = {}
-    for target in targets:
-        service = service_for(cloud.settings.activity_url, target.id) if target.state is State.RUNNING else None
+    for identifier in identifiers:
+        service = service_for(cloud.settings.activity_url, identifier)
         if service is not None:
-            asked.setdefault(service, []).append(target.id)
+            asked.setdefault(service, []).append(identifier)
     calls = [
         _answers(service, machines[begin : begin + MOST_PER_CALL], cloud, within)
         for service, machines in asked.items()

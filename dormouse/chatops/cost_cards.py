@@ -41,7 +41,8 @@ def costs_card(environment: str, report: CostReport) -> Card:
 
 def _line(row: CostRow) -> str:
     figures = row.figures
-    budget = f", {row.budget.used_percent:.0f} % of its budget" if row.budget else ""
+    stops = " (with stop)" if row.budget and row.budget.stops else ""
+    budget = f", {row.budget.used_percent:.0f} % of its budget{stops}" if row.budget else ""
     return f"{row.key}: {_spent(figures)}, saved {_text(figures.saved)}{budget}"
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from dormouse.environments.operations import EnvironmentRecord
+from dormouse.idle.budgets.overspent import OverspentBudgets
 from dormouse.idle.evidence import Evaluation, Evidence
 from dormouse.idle.heartbeats.agent_evidence import with_agent
 from dormouse.idle.heartbeats.agent_record import AgentRecord
@@ -38,7 +39,7 @@ class EvaluationRules:
 
     `home` is the subscription in which environments are created, `deployment` the ID of this deployment ("": any).
     `unassigned` says whether it watches machines whose tags name no deployment, and `neighbours` which others there are.
-    `activity` are the services that are asked whether machines are in use.
+    `activity` are the services that are asked whether machines are in use, and `overspent` the budgets that are used up.
     """
 
     policy: IdlePolicy = field(default_factory=IdlePolicy)
@@ -50,6 +51,7 @@ class EvaluationRules:
     unassigned: Unassigned = Unassigned.ALONE
     neighbours: Neighbours = field(default_factory=Neighbours)
     activity: Sequence[ActivityService] = ()
+    overspent: OverspentBudgets = field(default_factory=OverspentBudgets)
 
     def leaves_to_others(self, machine: SleepTarget) -> bool:
         """Whether a machine belongs to none of our environments, and another deployment is responsible for it."""
@@ -128,6 +130,7 @@ def evaluation_of(
         owner=record.owner if record else "",
         blueprint=record.blueprint if record else "",
         activity=_not_asked(machine, rules),
+        overspent=rules.overspent.valid(now).of(record, spec),
     )
 
 

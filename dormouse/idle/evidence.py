@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dormouse.clock import MINUTE, minutes_text
+from dormouse.idle.budgets.overspent import Overspent
 from dormouse.idle.heartbeats.signals import GPU, HOST, INSIDE, Signal, Values
 from dormouse.idle.jobs.waiting import WaitingJob
 from dormouse.idle.outside.answers import ServiceAnswer
@@ -94,7 +95,7 @@ class Evaluation:
     waits for its agent, `wakes_for_jobs` whether such a job may start it, and `keep_minutes` how long it stays after its
     last one. `stages` are the later stages of sleep in its spec, and `sleep` what is known of the rest of its environment if
     it leads one that sleeps. `owner` and `blueprint` are those of its environment, and `activity` is what an activity
-    service says of it.
+    service says of it. `overspent` is the budget that is used up, if its spec asks for a stop then.
     """
 
     machine: SleepTarget
@@ -118,6 +119,7 @@ class Evaluation:
     owner: str = ""
     blueprint: str = ""
     activity: ServiceAnswer = field(default_factory=ServiceAnswer)
+    overspent: Overspent | None = None
 
     @property
     def hands_off(self) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dormouse.idle.budgets.overspent import Overspent
 from dormouse.idle.decision import Decision, NextAction
 from dormouse.idle.evidence import Evaluation
 from dormouse.idle.heartbeats.signals import limits_of
@@ -26,7 +27,7 @@ class ReportRow:
     `limits` are those of its policy for the signals in `measurements`, over the last `window_minutes`. `as_of` is when it
     was evaluated; `stale` says that the last sweep did not cover it, so it may be gone. `activity` is what keeps it awake
     from outside, and `unanswered` says that its activity service gave no readable answer. `planned` is what follows for its
-    environment because it sleeps on.
+    environment because it sleeps on. `overspent` is the budget because of which it is stopped, and not started.
     """
 
     id: str
@@ -59,6 +60,7 @@ class ReportRow:
     activity: tuple[ActivityReport, ...] = ()
     unanswered: bool = False
     planned: PlannedStage | None = None
+    overspent: Overspent | None = None
 
     @classmethod
     def of(cls, case: Evaluation, verdict: Verdict, decision: Decision) -> "ReportRow":
@@ -93,6 +95,7 @@ class ReportRow:
             activity=activity_of(case),
             unanswered=case.activity.failed,
             planned=tracked.sleep.planned,
+            overspent=case.overspent,
         )
 
 

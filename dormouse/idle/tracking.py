@@ -27,6 +27,7 @@ class ActionReason(StrEnum):
     JOBS = "jobs"
     STOP_AFTER = "stop_after"
     FORGET_AFTER = "forget_after"
+    BUDGET = "budget"
 
 
 class LeaseAction(StrEnum):

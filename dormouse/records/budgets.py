@@ -1,14 +1,23 @@
-"""Warnings about budgets: each is told once per month and threshold, by the sweep that takes it first."""
+"""Warnings about budgets, each told once per month and threshold, and the budgets that are used up."""
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 
+from dormouse import serialization
 from dormouse.clock import rfc3339
+from dormouse.errors import UnreadableRecord
+from dormouse.idle.budgets.overspent import OverspentBudgets
+from dormouse.records.documents import read_document
 from dormouse.records.table import Row, Table, TableService
 
 BUDGETS = "budgets"
+# After the keys of all warnings, which begin with a month.
+OVERSPENT = "overspent"
 MOST_AT_ONCE = 1000
+
+log = logging.getLogger(__name__)
 
 
 class BudgetWarnings:
@@ -40,3 +49,20 @@ class BudgetWarnings:
         """Delete the warnings from before a moment."""
         old = await self._table.older(BUDGETS, "At", rfc3339(moment), limit=MOST_AT_ONCE)
         await self._table.delete_all(BUDGETS, [row.key for row in old])
+
+    async def keep_overspent(self, budgets: OverspentBudgets) -> None:
+        """Keep which budgets are used up, in place of what was kept before. Raises CloudUnavailable."""
+        document = serialization.text_of(budgets)
+        await self._table.write(BUDGETS, OVERSPENT, document, At=rfc3339(budgets.at), Told=OVERSPENT)
+
+    async def overspent(self) -> OverspentBudgets:
+        """The budgets that were used up when that was looked at last; none if that cannot be read.
+
+        Raises CloudUnavailable.
+        """
+        row = await self._table.read(BUDGETS, OVERSPENT)
+        try:
+            return read_document(BUDGETS, OverspentBudgets, row) if row else OverspentBudgets()
+        except UnreadableRecord as error:  # not knowing is no reason to stop anything
+            log.warning("%s", error)
+            return OverspentBudgets()

@@ -53,6 +53,12 @@ class PowerRecords:
             found[target_key(interval.machine)].append(interval)
         return found
 
+    async def fees_of_month(self, month: str, first: str, last: str) -> list[FeeInterval]:
+        """The fees in a month (2026-11) of the environments between two names; what cannot be read is left out."""
+        begin, end = f"{month} {AFTER_EVERY_KEY}{first} ", f"{month} {AFTER_EVERY_KEY}{last} {AFTER_EVERY_KEY}"
+        rows = await self._table.range(POWER, begin, end)
+        return list(read_each(POWER, rows, lambda row: read_document(POWER, FeeInterval, row)).readable.values())
+
     async def forget_before(self, moment: float, *, limit: int) -> int:
         """Delete up to `limit` rows of months before that of a moment; returns how many."""
         old = await self._table.page(POWER, limit=limit, until=f"{month_of(moment)} ")

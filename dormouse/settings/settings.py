@@ -4,14 +4,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 from dormouse.access.roles import ChatPerson, Role, read_chat_users
 from dormouse.chatops.parser import read_defaults
 from dormouse.clock import Clock
-from dormouse.costs.budgets import read_budgets
+from dormouse.costs.budgets import OwnerBudget, read_budgets
 from dormouse.idle.outside.services import ActivityService
 from dormouse.idle.policy import IdlePolicy, read_policy
 from dormouse.idle.responsibility import Unassigned
@@ -87,7 +86,7 @@ class Settings:
     reconcile: Policy = setting(choice(Policy), Policy.REPORT)
     unassigned_machines: Unassigned = setting(choice(Unassigned), Unassigned.ALONE)
     holidays: frozenset[date] = setting(read_dates, frozenset(), example="2026-12-25, 2027-01-01")
-    budgets: Mapping[str, Decimal] = collection(read_budgets, dict, example="alice@contoso.com=500, ben=200")
+    budgets: Mapping[str, OwnerBudget] = collection(read_budgets, dict, example="alice@contoso.com=500, ben=200:stop")
     longest_hold: timedelta = setting(read_duration, timedelta(days=7))
     activity_url: tuple[ActivityService, ...] = setting(read_activity_services, (), example="https://busy.example.com/gpus")
     activity_url_secret: str = secret()

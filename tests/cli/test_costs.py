@@ -48,7 +48,7 @@ def serve(server: FakeServer, *rows: dict[str, Any]) -> None:
 
 def test_costs_are_a_table_with_its_sum_and_what_it_rests_on(dormouse: Command, server: FakeServer) -> None:
     forecast = {"month": "2026-05", "least": money(3.1), "expected": money(40.0), "most": money(190.0)}
-    budget = {"monthly": money(50.0), "used_percent": 6.0, "forecast_percent": 80.0}
+    budget = {"monthly": money(50.0), "used_percent": 6.0, "forecast_percent": 80.0, "stops": True}
     row = {"key": "ml1", "figures": figures(3.0, at_least=True), "forecast": forecast, "budget": budget}
     total = figures(3.0, at_least=True, unpriced=["Standard_X"], assumed_prices=True)
     shown = report(row, total=total, forecast=forecast, billed_by_use=["outbound traffic"], problems=["No answer."])
@@ -60,7 +60,7 @@ def test_costs_are_a_table_with_its_sum_and_what_it_rests_on(dormouse: Command, 
         "Problem: No answer.",
         "From 2026-05-01 00:00:00 UTC to 2026-05-03 00:00:00 UTC, days of UTC. Estimated at list prices",
         "ml1          at least 3.00",
-        "40.00 USD  6 % of 50.00 USD",
+        "40.00 USD  6 % of 50.00 USD, stops",
         "total        at least 3.00",
         "2026-05 will cost about 40.00 USD: 3.10 USD if all is stopped from now on, 190.00 USD if all runs.",
         "At least: no price is known for Standard_X.",

@@ -14,7 +14,7 @@ FIGURES = {
     "unpriced": [str],
 }
 FORECAST = {"month": str, "least": PRICE, "expected": PRICE, "most": PRICE}
-BUDGET = {"monthly": PRICE, "used_percent": float, "forecast_percent": float}
+BUDGET = {"monthly": PRICE, "used_percent": float, "forecast_percent": float, "stops": bool}
 COSTS = {
     "since": str,
     "until": str,

@@ -80,7 +80,8 @@ def _amount(figures: Fields, name: str) -> str:
 def _budget_text(budget: Fields | None) -> str:
     if not budget:
         return ""
-    return f"{budget.get('used_percent') or 0:.0f} % of {money_text(budget, 'monthly')}"
+    stops = ", stops" if budget.get("stops") else ""
+    return f"{budget.get('used_percent') or 0:.0f} % of {money_text(budget, 'monthly')}{stops}"
 
 
 def _forecast_text(forecast: Fields) -> str:

@@ -3,13 +3,12 @@
 Months are those of UTC, by which Azure bills.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from dormouse.clock import HOUR
 from dormouse.idle.tracking import TrackedMachine
-from dormouse.lifecycle import BILLED, State
+from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import MACHINE_ID
 
 # Who stopped a machine if no sweep did, and a sweep of an earlier release, which has not recorded why.
@@ -39,19 +38,6 @@ class PowerInterval:
     spot: bool = False
     count: int = 1
     stopped_by: str = ""
-
-    @property
-    def billed_hours(self) -> float:
-        """For how many hours computing was billed, of all nodes: stopped from inside, a machine stays allocated."""
-        return max(self.ended - self.began, 0.0) / HOUR * self.count if self.state in BILLED else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """The billed hours of some intervals, and what they cost; `amount` is None if a price is not known."""
-
-    hours: float
-    amount: float | None
 
 
 def ended_interval(before: TrackedMachine | None, after: TrackedMachine) -> PowerInterval | None:
@@ -100,29 +86,6 @@ def by_month(interval: PowerInterval) -> Iterator[PowerInterval]:
         ended = min(next_month(began), interval.ended)
         yield replace(interval, began=began, ended=ended)
         began = ended
-
-
-def since(moment: float, intervals: Iterable[PowerInterval]) -> list[PowerInterval]:
-    """The parts of intervals from a moment on."""
-    return [replace(one, began=max(one.began, moment)) for one in intervals if one.ended > moment]
-
-
-def spent_in(intervals: Iterable[PowerInterval], per_hour: float | None) -> Spent:
-    """What the billed hours of intervals cost; `per_hour` is the price of those that have none."""
-    hours, amount, known = 0.0, 0.0, True
-    for one in intervals:
-        price = per_hour if one.per_hour is None else one.per_hour
-        hours += one.billed_hours
-        known = known and (price is not None or one.billed_hours == 0.0)
-        amount += one.billed_hours * (price or 0.0)
-    return Spent(hours, amount if known else None)
-
-
-def together(spent: Iterable[Spent]) -> Spent:
-    """The sum; unknown if a part of it is."""
-    every = list(spent)
-    amounts = [one.amount for one in every if one.amount is not None]
-    return Spent(sum(one.hours for one in every), sum(amounts) if len(amounts) == len(every) else None)
 
 
 def month_of(moment: float) -> str:

@@ -4,10 +4,12 @@ It keeps a target awake, or makes it unknown. What the target shows of itself is
 no service makes it idle.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dormouse.clock import MINUTE, moment_text
 from dormouse.idle.evidence import Evaluation
+from dormouse.idle.outside.answers import ServiceAnswer
 from dormouse.idle.outside.reports import ActivityReport, busy_reports
 from dormouse.idle.sources.source import EvidenceSource
 
@@ -18,7 +20,7 @@ def with_activity(source: EvidenceSource) -> EvidenceSource:
     """A source of evidence with the activity that was reported, and with what an activity service says."""
 
     def uses(case: Evaluation) -> list[str]:
-        return [*_phrases(activity_of(case)), *source.uses(case)]
+        return [*phrases_of(activity_of(case)), *source.uses(case)]
 
     def missing(case: Evaluation) -> list[str]:
         return [*source.missing(case), *([case.activity.unknown] if case.activity.unknown else [])]
@@ -36,12 +38,16 @@ def with_activity(source: EvidenceSource) -> EvidenceSource:
 
 def activity_of(case: Evaluation) -> tuple[ActivityReport, ...]:
     """Why a target is busy according to reporters and the activity service, what lasts longest first."""
-    asked = case.activity
-    said = [ActivityReport(asked.service, asked.service, asked.until, asked.reason, case.now)] if asked.until else []
-    return busy_reports([*case.tracked.reports, *said], case.now)
+    return said_busy(case.tracked.reports, case.activity, case.now)
 
 
-def _phrases(reports: tuple[ActivityReport, ...]) -> list[str]:
+def said_busy(reports: Sequence[ActivityReport], asked: ServiceAnswer, now: float) -> tuple[ActivityReport, ...]:
+    """Why something is busy according to these reports and to the answer of its activity service, the longest first."""
+    said = [ActivityReport(asked.service, asked.service, asked.until, asked.reason, now)] if asked.until else []
+    return busy_reports([*reports, *said], now)
+
+
+def phrases_of(reports: tuple[ActivityReport, ...]) -> list[str]:
     """The report that lasts longest, in a phrase that counts the others; nothing without reports."""
     if not reports:
         return []

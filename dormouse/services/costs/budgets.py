@@ -1,16 +1,16 @@
-"""The use case that looks at budgets: warnings for the sweeps to send, once per month and threshold."""
+"""The use case that looks at budgets: warnings for the sweeps to send, once per month and threshold, and what to stop."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 
 from dormouse.clock import DAY
-from dormouse.costs.budgets import CostBudget, budgets_of, reached
+from dormouse.costs.budgets import CostBudget, budgets_of, overspent_in, reached
 from dormouse.costs.forecast import LOOKED_BACK_DAYS, Calendar, Forecast
 from dormouse.costs.query import UTC_ZONE, CostQuery, GroupBy
 from dormouse.idle.power.history import month_began, month_of, next_month
 from dormouse.services.costs.forecasts import forecasts_of
 from dormouse.services.costs.inputs import CostInputs, read_inputs
-from dormouse.services.costs.sums import sums_of
+from dormouse.services.costs.sums import certainly_spent, sums_of
 from dormouse.services.dependencies import Dependencies
 
 KEPT_DAYS = 62
@@ -19,7 +19,8 @@ KEPT_DAYS = 62
 async def check_budgets(dependencies: Dependencies) -> int:
     """Keep a warning for each threshold that a budget has newly reached in this month; returns how many.
 
-    Without budgets, only the records of environments are read. Raises CloudUnavailable.
+    Budgets that ask for stops and are used up are kept for the sweeps; while the price list does not answer, they stay as
+    they were, and count for hours only. Without budgets, only the records of environments are read. Raises CloudUnavailable.
     """
     records, now = await dependencies.records.all_environments(), dependencies.now()
     budgets = list(budgets_of(records, dependencies.settings.budgets))
@@ -31,7 +32,20 @@ async def check_budgets(dependencies: Dependencies) -> int:
     for group in (GroupBy.ENVIRONMENT, GroupBy.OWNER):
         wanted = [budget for budget in budgets if budget.of is group]
         found += await _warn(wanted, month_so_far(inputs, group, dependencies) if wanted else {}, dependencies)
+    if inputs.confirmed and any(budget.stops for budget in budgets):
+        await _keep_overspent(budgets, inputs, dependencies)
     return found
+
+
+async def _keep_overspent(budgets: Sequence[CostBudget], inputs: CostInputs, dependencies: Dependencies) -> None:
+    """Keep which budgets are used up by what was certainly spent, and since when each was seen to be."""
+    now, kept = inputs.now, dependencies.budget_warnings
+    spent = {
+        group: certainly_spent(inputs, CostQuery(month_began(now), now, group_by=group))
+        for group in (GroupBy.ENVIRONMENT, GroupBy.OWNER)
+    }
+    before = (await kept.overspent()).of_month(now)
+    await kept.keep_overspent(overspent_in(budgets, spent, before, now))
 
 
 def month_so_far(inputs: CostInputs, group: GroupBy, dependencies: Dependencies) -> Mapping[str, Forecast]:

@@ -12,6 +12,7 @@ from dormouse.costs.price_book import PriceBook
 from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import CloudUnavailable, RefusedByAzure
 from dormouse.idle.power.history import PowerInterval, last_interval, month_of, next_month
+from dormouse.idle.targets import target_ids, target_key
 from dormouse.idle.tracking import TrackedMachine
 from dormouse.lifecycle import State
 from dormouse.resources.billing.billed_as import machine_price_key
@@ -21,6 +22,7 @@ from dormouse.resources.sizes.price_rows import Price
 from dormouse.services.dependencies import Dependencies
 
 FIRST_KEY, LAST_KEY = "0", "~"
+GROUP_PARTS = 2  # of a key: its subscription and its resource group
 ASKED_AT_ONCE = 8
 OLD_PRICES = "The price list did not answer for {}; the last prices that are known count."
 UNREADABLE = "The records of {} machines cannot be read and are not counted."
@@ -28,7 +30,10 @@ UNREADABLE = "The records of {} machines cannot be read and are not counted."
 
 @dataclass(frozen=True, slots=True)
 class CostInputs:
-    """Everything that costs follow from; `current` are the machines that are tracked now, by the ID of their intervals."""
+    """Everything that costs follow from; `current` are the machines that are tracked now, by the ID of their intervals.
+
+    `confirmed`: the price list has answered for everything, so that no price in it may be out of date.
+    """
 
     now: float
     power: Sequence[PowerInterval]
@@ -38,6 +43,7 @@ class CostInputs:
     environments: Mapping[str, EnvironmentRecord]
     book: PriceBook
     problems: tuple[str, ...] = ()
+    confirmed: bool = True
 
 
 async def read_inputs(began: float, ended: float, dependencies: Dependencies) -> CostInputs:
@@ -50,12 +56,7 @@ async def read_inputs(began: float, ended: float, dependencies: Dependencies) ->
         asyncio.gather(*(dependencies.power.whole_month(month) for month in _months(began, max(ended, now)))),
     )
     current = {key: stored.tracked for key, stored in known.readable.items() if stored.tracked.billed}
-    running = [
-        last_interval(tracked, min(now, missed.get(key, now)))
-        for key, tracked in current.items()
-        if tracked.state is not State.UNKNOWN
-    ]
-    power = [*(one for intervals, _ in months for one in intervals), *running]
+    power = [*(one for intervals, _ in months for one in intervals), *_running(current, missed, now)]
     open_fees = [fees_of(record, now) for record in records]
     fees = [*(one for _, kept in months for one in kept), *open_fees]
     book, old = await _book(power, fees, dependencies)
@@ -63,7 +64,52 @@ async def read_inputs(began: float, ended: float, dependencies: Dependencies) ->
     problems += [UNREADABLE.format(len(known.unreadable))] if known.unreadable else []
     by_id = {tracked.id.lower(): tracked for tracked in current.values()}
     environments = {record.name: record for record in records}
-    return CostInputs(now, power, fees, open_fees, by_id, environments, book, tuple(problems))
+    return CostInputs(now, power, fees, open_fees, by_id, environments, book, tuple(problems), not old)
+
+
+async def inputs_of(
+    records: Sequence[EnvironmentRecord], tracked: Mapping[str, TrackedMachine], dependencies: Dependencies
+) -> CostInputs:
+    """The same for some environments only, for the current month (UTC); `tracked` are their machines, by key.
+
+    The number of queries does not depend on how many there are; raises CloudUnavailable.
+    """
+    now, power = dependencies.now(), dependencies.power
+    environments = {record.name: record for record in records}
+    kept, fees, missed = await asyncio.gather(
+        _kept(month_of(now), [key for record in records for key in _keys(record)], dependencies),
+        power.fees_of_month(month_of(now), min(environments), max(environments)),
+        dependencies.machines.missed(),
+    )
+    current = {key: one for key, one in tracked.items() if one.billed}
+    intervals = [*(one for one in kept if one.environment in environments), *_running(current, missed, now)]
+    open_fees = [fees_of(record, now) for record in records]
+    every_fee = [*(one for one in fees if one.environment in environments), *open_fees]
+    book, old = await _book(intervals, every_fee, dependencies)
+    by_id = {one.id.lower(): one for one in current.values()}
+    return CostInputs(now, intervals, every_fee, open_fees, by_id, environments, book, confirmed=not old)
+
+
+def _keys(record: EnvironmentRecord) -> list[str]:
+    return [target_key(one) for one in target_ids(record.resources)]
+
+
+async def _kept(month: str, keys: Sequence[str], dependencies: Dependencies) -> list[PowerInterval]:
+    """The intervals of a month in the resource groups of these machines, and in those between."""
+    if not keys:
+        return []
+    first, last = (":".join(key.split(":")[:GROUP_PARTS]) for key in (min(keys), max(keys)))
+    found = await dependencies.power.of_month(month, f"{first}:", f"{last}:{LAST_KEY}")
+    return [one for intervals in found.values() for one in intervals]
+
+
+def _running(current: Mapping[str, TrackedMachine], missed: Mapping[str, float], now: float) -> list[PowerInterval]:
+    """What goes on, as if it ended now; a machine that is gone ended when it was missed."""
+    return [
+        last_interval(tracked, min(now, missed.get(key, now)))
+        for key, tracked in current.items()
+        if tracked.state is not State.UNKNOWN
+    ]
 
 
 def _months(began: float, ended: float) -> list[str]:

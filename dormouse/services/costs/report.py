@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from decimal import Decimal
 from urllib.parse import urlencode
 
 from dormouse.clock import DAY, rfc3339
-from dormouse.costs.budgets import budgets_of
+from dormouse.costs.budgets import CostBudget, budgets_of
 from dormouse.costs.forecast import LOOKED_BACK_DAYS, Calendar
 from dormouse.costs.ledger import UNATTRIBUTED
 from dormouse.costs.months import days_of, month_began_in, next_month_in
@@ -93,13 +92,13 @@ def figures_of(tally: Tally) -> FiguresView:
     return FiguresView.of(tally, USD)
 
 
-def _budgets(inputs: CostInputs, query: CostQuery, context: Context) -> dict[str, Decimal]:
+def _budgets(inputs: CostInputs, query: CostQuery, context: Context) -> dict[str, CostBudget]:
     """The budgets of what rows stand for."""
     known = budgets_of(inputs.environments.values(), context.dependencies.settings.budgets)
-    return {budget.name: budget.monthly for budget in known if budget.of is query.group_by}
+    return {budget.name: budget for budget in known if budget.of is query.group_by}
 
 
-def _row(key: str, tally: Tally, query: CostQuery, forecast: ForecastView | None, monthly: Decimal | None) -> CostRow:
+def _row(key: str, tally: Tally, query: CostQuery, forecast: ForecastView | None, budget: CostBudget | None) -> CostRow:
     return CostRow(
         key=key,
         environment=_only(tally.environments),
@@ -109,7 +108,7 @@ def _row(key: str, tally: Tally, query: CostQuery, forecast: ForecastView | None
         price_per_hour=Money.exactly(tally.per_hour, USD) if query.group_by is GroupBy.PART else None,
         figures=figures_of(tally),
         forecast=forecast,
-        budget=BudgetView.of(monthly, forecast, USD) if monthly and forecast else None,
+        budget=BudgetView.of(budget, forecast, USD) if budget and forecast else None,
         href=_href(key, query),
     )
 

@@ -19,7 +19,7 @@ from dormouse.services.environments import known_environment, set_power
 from dormouse.services.idle.keeping import pool_sleeps
 from dormouse.services.locks import running_operation
 from dormouse.services.operations import Started
-from dormouse.services.views.environments import EnvironmentView, environment_view_of, machines_billed
+from dormouse.services.views.environments import EnvironmentView, environment_view_of
 from dormouse.services.views.opening import ObstacleView, OpeningView, WayInView
 from dormouse.services.views.operations import OperationView
 from dormouse.services.views.previews import PowerPreview
@@ -40,6 +40,7 @@ ASLEEP_TEXTS = {
     State.PARTIAL: "A part of {name} is stopped; what runs is billed.",
 }
 LEASE_OVER = "Its lease ended at {at}. Extend it, or a sweep will {then} the environment again after a warning."
+OVER_BUDGET = "{why} If you start it, it is stopped again after some hours in which it is not held, when it is not in use."
 NOT_BUILT = "Its last build did not succeed; apply its spec again if something is missing."
 BEING_DELETED = "{name} is being deleted."
 
@@ -61,7 +62,7 @@ async def show_opening(name: str, context: Context) -> OpeningView:
     wakes = phase is Phase.ASLEEP or (not busy and await pool_sleeps(record, dependencies))
     hindered = wakes or phase in (Phase.BUSY, Phase.UNAVAILABLE)
     obstacle = _obstacle(record, seen, busy, context.caller) if hindered else None
-    spent, hours = await spent_today(record.region, machines_billed(record, seen), view.price_per_hour, memory, dependencies)
+    spent, hours = spent_today(name, memory)
     return OpeningView(
         name=name,
         blueprint=record.blueprint,
@@ -71,7 +72,7 @@ async def show_opening(name: str, context: Context) -> OpeningView:
         state=view.state,
         may_start=wakes and obstacle is None,
         obstacle=obstacle,
-        warnings=_warnings(record, memory, dependencies.now()) if wakes else (),
+        warnings=start_warnings(record, memory, dependencies.now()) if wakes else (),
         price_per_hour=view.price_per_hour,
         price_asleep_per_hour=view.price_asleep_per_hour,
         spent_today=spent,
@@ -126,11 +127,13 @@ def _obstacle(record: EnvironmentRecord, seen: EnvironmentObservation, busy: str
     return None
 
 
-def _warnings(record: EnvironmentRecord, memory: Memory, now: float) -> tuple[str, ...]:
+def start_warnings(record: EnvironmentRecord, memory: Memory, now: float) -> tuple[str, ...]:
+    """What to know before an environment is started, in sentences."""
     lease = memory.first.lease if memory.first else None
     over = lease is not None and lease.until <= now
     ended = LEASE_OVER.format(at=moment_text(lease.until), then=lease.then) if lease and over else ""
-    return tuple(filter(None, (ended, "" if record.ready else NOT_BUILT)))
+    spent = OVER_BUDGET.format(why=memory.overspent.text) if memory.overspent else ""
+    return tuple(filter(None, (ended, spent, "" if record.ready else NOT_BUILT)))
 
 
 async def _operation(busy: str, last: OperationRecord | None, context: Context) -> OperationView | None:

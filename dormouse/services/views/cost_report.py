@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from dormouse.clock import rfc3339
+from dormouse.costs.budgets import CostBudget
 from dormouse.costs.forecast import Forecast
 from dormouse.costs.ledger import Sort
 from dormouse.costs.months import month_in
@@ -31,6 +32,7 @@ BUDGET = {
     "monthly": {"amount": 500.0, "currency": "USD"},
     "used_percent": 42.5,
     "forecast_percent": 91.0,
+    "stops": False,
 }
 FIGURES = {
     "spent": DOLLARS,
@@ -85,12 +87,20 @@ class BudgetView:
     monthly: Annotated[Money, doc("The budget of a month.", {"amount": 500.0, "currency": "USD"})]
     used_percent: Annotated[float, doc("How much of it the current month has spent.", 42.5)]
     forecast_percent: Annotated[float, doc("How much of it the month is expected to spend.", 91.0)]
+    stops: Annotated[
+        bool,
+        doc(
+            "Whether machines are stopped when it is used up; under the budget of an owner, those whose specs ask for it.",
+            False,
+        ),
+    ]
 
     @classmethod
-    def of(cls, monthly: Decimal, forecast: ForecastView, currency: str) -> BudgetView:
+    def of(cls, budget: CostBudget, forecast: ForecastView, currency: str) -> BudgetView:
         """The view of a budget beside the forecast of the month."""
+        monthly = budget.monthly
         used, expected = (100 * Decimal(repr(money.amount)) / monthly for money in (forecast.spent, forecast.expected))
-        return cls(Money(float(monthly), currency), rounded(used, TENTH), rounded(expected, TENTH))
+        return cls(Money(float(monthly), currency), rounded(used, TENTH), rounded(expected, TENTH), budget.stops)
 
 
 @schema("CostFigures")

@@ -59,7 +59,7 @@ class EnvironmentView:
             {"amount": 0.6, "currency": "USD"},
         ),
     ]
-    costs: Annotated[EnvironmentCosts, doc("What it costs and what its computing has cost.", {"hours_this_month": 20.8})]
+    costs: Annotated[EnvironmentCosts, doc("What it costs, and what it has cost in this month.", {"hours_this_month": 20.8})]
     endpoints: Annotated[tuple[EndpointView, ...], doc("How to connect; empty while it is stopped.", [])]
     secrets: Annotated[
         tuple[SecretView, ...] | None, doc("Where its secrets are kept; null if the caller may not know.", [])
@@ -147,7 +147,7 @@ async def environment_view_of(
         fresh=bool(seen and seen.fresh),
         resources=tuple(ResourceView.of(one) for one in seen.resources) if seen else (),
         price_per_hour=price.running,
-        costs=await costs_of(record.region, billed, price.running, memory, dependencies),
+        costs=costs_of(price.running, memory),
         endpoints=_endpoints(seen, operation, record),
         secrets=secrets_of(record, dependencies.settings.key_vault_url),
         depends_on=record.depends_on,
@@ -175,6 +175,7 @@ async def environment_view_of(
             dependencies.now(),
             dependencies.settings,
             planned=memory.planned,
+            overspent=memory.overspent,
         ),
     )
 

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
 
 from dormouse.clock import MINUTE
+from dormouse.idle.budgets.overspent import Overspent
 from dormouse.idle.decision import NextAction
+from dormouse.idle.power.history import month_of
 from dormouse.idle.report import ReportRow
 from dormouse.idle.schedules.schedule import next_transition, read_schedule
 from dormouse.idle.stages.sleep import PlannedStage
@@ -51,10 +53,12 @@ def next_steps(
     settings: Settings,
     *,
     planned: PlannedStage | None = None,
+    overspent: Overspent | None = None,
 ) -> tuple[UpcomingStep, ...]:
     """What holds, leases, the schedule and a later stage of sleep will do, soonest first.
 
-    A schedule that cannot be read says nothing. `planned` is as the last sweep saw it; a hold made since prevents it.
+    A schedule that cannot be read says nothing, and starts nothing in a month whose budget is used up (`overspent`).
+    `planned` is as the last sweep saw it; a hold made since prevents it.
     """
     found: list[tuple[float, UpcomingStep]] = []
     if hold and hold.until > now:
@@ -66,14 +70,16 @@ def next_steps(
     if lease and lease.until > now and (state in AWAKE or lease.then == "delete"):
         words = f"The lease of {lease.by} ends, unless it is extended."
         found.append((lease.until, UpcomingStep(lease.then.value, moment(lease.until), words)))
-    found += _scheduled(state, schedule, now, settings)
+    found += [one for one in _scheduled(state, schedule, now, settings) if not _waits(one, overspent, now)]
     return tuple(step for _, step in sorted(found, key=lambda pair: pair[0]))
 
 
 def next_steps_of(row: ReportRow, now: float, settings: Settings) -> tuple[UpcomingStep, ...]:
     """What happens to a machine of the report, soonest first."""
     held = row.hold
-    steps = next_steps(row.state, held, row.lease, row.schedule, now, settings, planned=row.planned)
+    steps = next_steps(
+        row.state, held, row.lease, row.schedule, now, settings, planned=row.planned, overspent=row.overspent
+    )
     if (row.planned and row.planned.at) or (held and held.until > now):
         return steps
     planned = _decided(row, now)
@@ -107,6 +113,11 @@ def _announced(row: ReportRow) -> What:
 
 def _stage(planned: PlannedStage) -> What:
     return "delete" if planned.then == "delete" else "stop"
+
+
+def _waits(step: tuple[float, UpcomingStep], overspent: Overspent | None, now: float) -> bool:
+    """Whether a step is a start for which another month must begin."""
+    return overspent is not None and step[1].what == "start" and month_of(step[0]) == month_of(now)
 
 
 def _scheduled(state: State, schedule: str, now: float, settings: Settings) -> list[tuple[float, UpcomingStep]]:

@@ -180,7 +180,7 @@ def test_a_lease_that_has_stopped_its_machine_is_removed() -> None:
 
 
 def test_what_is_stored_has_these_words_and_defaults() -> None:
-    stages = {"stop_after", "forget_after"}
+    stages = {"stop_after", "forget_after", "budget"}
     assert set(ActionReason) == {"idle", "schedule", "lease", "stopped_billed", "eviction", "jobs"} | stages
     assert set(LeaseAction) == {"stop", "delete"}
     assert Lease(NOW, LeaseAction.STOP, "alice").since == 0.0

@@ -92,7 +92,7 @@ function costs({ costs: report, costsProblem, groupBy }) {
   const rows = report.value.map((line) => [
     h("span", { dir: "auto" }, line.key), amount(line.figures.spent), amount(line.figures.saved),
     line.forecast ? amount(line.forecast.expected) : "–",
-    line.budget ? `${Math.round(line.budget.used_percent)} % of ${amount(line.budget.monthly)}` : "none",
+    line.budget ? `${Math.round(line.budget.used_percent)} % of ${amount(line.budget.monthly)}${line.budget.stops ? ", stops" : ""}` : "none",
   ]);
   return [
     select,
