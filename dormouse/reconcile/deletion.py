@@ -24,14 +24,14 @@ OWNED = "{id} belongs to an environment on record."
 
 
 def in_order(former: Sequence[FormerEnvironment]) -> list[Resource]:
-    """All resources that the records of one name have had, each after those that it needs; those that specs keep left out.
+    """All resources that the records of one name have had, each after those that it needs; the newest of an ID counts.
 
-    A name that two of them share stays with the newest: the other goes by its ID.
+    Those that specs keep are left out. A name that two of them share stays with the newest: the other goes by its ID.
     """
-    found: dict[str, Resource] = {}
+    every: dict[str, Resource] = {}
     for one in sorted(former, key=lambda each: each.at):
-        kept = [resource for resource in one.resources if resource.id and not KEPT.items() <= resource.settings.items()]
-        found |= {resource.id.lower(): resource for resource in kept}
+        every |= {resource.id.lower(): resource for resource in one.resources if resource.id}
+    found = {key: resource for key, resource in every.items() if not KEPT.items() <= resource.settings.items()}
     last = {resource.name: key for key, resource in found.items()}
     return [
         resource if last[resource.name] == key else replace(resource, name=resource.id) for key, resource in found.items()
