@@ -4,6 +4,7 @@ import json
 import logging
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from dormouse import serialization
 from dormouse.clock import HOUR, moment_text
@@ -36,14 +37,17 @@ async def start_pass(client: DurableClient, dependencies: Dependencies, *, by: s
     status = await client.status(RECONCILE, show_input=True)
     if status is not None and not status.ended:
         given = status.input
-        running = serialization.decode(PassRequest, json.loads(given) if isinstance(given, str) else given)
-        if now - running.began > LONGEST_PASS:
+        if given and now - _requested_at(given) > LONGEST_PASS:
             await client.terminate(RECONCILE, HUNG)
             log.warning("The pass of reconciliation that was running did not end in time, and was ended.")
         return False
     request = await _with_locks(PassRequest(by, began=now), client, dependencies, now)
     await client.start(reconcile, RECONCILE, request)
     return True
+
+
+def _requested_at(given: Any) -> float:
+    return serialization.decode(PassRequest, json.loads(given) if isinstance(given, str) else given).began
 
 
 async def _with_locks(request: PassRequest, client: DurableClient, dependencies: Dependencies, now: float) -> PassRequest:

@@ -169,7 +169,7 @@ def test_two_passes_delete_what_is_proven_and_nothing_else(scene: Scene) -> None
     states = {one: second[one]["state"] for one in (orphans[REMADE], orphans[LATER], newer, orphans[LOST], BY_HAND)}
     assert list(states.values()) == ["suspected", "confirmed", "suspected", "confirmed", "confirmed"]
     assert second[orphans[LOST]]["proof"] is None
-    assert second[orphans[LOST]]["next_action"].startswith("Nothing: only tags say")
+    assert second[orphans[LOST]]["next_action"].startswith("Nothing: no record proves")
     assert second[orphans[LATER]]["per_month"]["currency"] == "USD"
     assert not {orphans[READOPTED], orphans[RETAGGED]} & second.keys()
     shown = scene.plane.get(BY_HAND)

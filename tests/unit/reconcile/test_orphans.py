@@ -1,4 +1,4 @@
-"""What is an orphan: it names an environment of this deployment that has no record, and only a record proves whose it was."""
+"""An orphan names an environment of this deployment that has no record; only a record proves whose it was."""
 
 from dataclasses import replace
 
