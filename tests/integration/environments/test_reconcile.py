@@ -13,7 +13,7 @@ from tests.integration.environments.test_ownership import both_tags
 from tests.integration.idle.test_retention import leap
 from tests.support import SUBSCRIPTION, AzureSide, ControlPlane, until
 
-HOUR = 3600.0
+HOUR, DAY = 3600.0, 86400.0
 ADDRESS, FIREWALL, ROLE = (
     "Microsoft.Network/publicIPAddresses",
     "Microsoft.Network/networkSecurityGroups",
