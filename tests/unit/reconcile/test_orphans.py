@@ -106,7 +106,7 @@ def test_secrets_are_orphans_by_their_tags_and_proven_by_their_names() -> None:
     one = only(shown, recorded(former=PAST))
     assert (one.kind, one.id, bool(one.proof)) == (FindingKind.SECRET, f"secrets/{SECRET}", True)
     assert only(shown, recorded()).proof == ""
-    assert found(shown, recorded(NAME)) == []
+    assert found(shown, Recorded((), frozenset({NAME}))) == [], "its record cannot be read"
     alive = environment_record(NAME)
     assert found(shown, Recorded([replace(alive, name="other1")], frozenset({"other1"}))) == [], "another one has it"
 
