@@ -69,7 +69,7 @@ class Passes(Scene):
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Ground]:
     settings = {"RECONCILE": "report"}
-    with temporary_ground(speed=400.0, timers=False, agents=False, settings=settings) as running:
+    with temporary_ground(speed=200.0, timers=False, agents=False, settings=settings) as running:
         yield running
 
 
