@@ -65,6 +65,7 @@ ALL: tuple[Activity, ...] = (
     look.note_told,
     look.end_pass,
     delete.claim_orphans,
+    delete.delete_orphan,
     delete.recheck_orphans,
     machines.read_machine,
     machines.tag_machine,

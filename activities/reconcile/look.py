@@ -5,9 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from activities.reconcile.reading import read_azure, read_records
+from activities.reconcile.reading import NOT_READ, WORDS, groups_there, read_azure, read_records
 from dormouse.cloud.clients import Cloud
-from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.sdk_errors import ReadRefused
 from dormouse.errors import CloudUnavailable, RefusedByAzure
 from dormouse.reconcile.azure_view import AzureView, Recorded
@@ -16,14 +15,13 @@ from dormouse.reconcile.missing import candidates, group_ids, missing_in
 from dormouse.reconcile.orphans import orphans_in
 from dormouse.reconcile.passes import PassEnd, PassHead, PassRequest, PassResult
 from dormouse.records.reconcile import ReconcileRecords
-from dormouse.resources.naming import name_of
 from dormouse.text.limits import MOST_PROBLEMS, first_of
 from dormouse.text.log_events import log_event
 
 log = logging.getLogger(__name__)
 
-# Each is asked for by itself; the others wait for the next pass.
-MOST_ASKED = 50
+# The most environments of which one pass deletes orphans, side by side; the others wait for the next pass.
+MOST_DELETIONS = 20
 TWINS = "Nothing is deleted: {why}"
 
 
@@ -35,7 +33,10 @@ async def look_for_findings(request: PassRequest, cloud: Cloud) -> PassResult:
     """
     view, problems, unseen = await read_azure(cloud)
     recorded = await read_records(cloud)  # after Azure: a new environment is on record before it has resources
-    view = replace(view, absent_groups=await _absent_groups(view, recorded, cloud))
+    absent, unknown = await _absent_groups(view, recorded, cloud)
+    view = replace(view, absent_groups=absent)
+    if unknown:
+        problems, unseen = (*problems, unknown), unseen | {FindingKind.MISSING_ENVIRONMENT}
     if request.locks_unread:
         problems, unseen = (*problems, request.locks_unread), unseen | {FindingKind.LOCK}
     records = ReconcileRecords(cloud.tables)
@@ -43,13 +44,14 @@ async def look_for_findings(request: PassRequest, cloud: Cloud) -> PassResult:
     seen = [*orphans_in(view, recorded), *missing_in(view, recorded), *request.locks]
     findings = _merged_once(stored.readable, seen, request.began, unseen)
     news = {key: one for key, one in findings.items() if one.confirmed and not one.told}
-    twins = await _twins(cloud)
-    problems = (*problems, *([TWINS.format(why=twins)] if twins else []))
+    # Where something may be hidden, a group that looks empty may not be.
+    acts = cloud.settings.reconcile is Policy.DELETE and not view.hidden
+    deletions = _deletions(findings, recorded, request.began) if acts else {}
+    if twins := await _twins(cloud) if deletions else "":
+        problems, deletions = (*problems, TWINS.format(why=twins)), {}
     await records.write_findings(findings)
     await records.forget_findings(stored.readable.keys() - findings.keys())
     await records.write_head(PassHead(request.began, first_of(problems, MOST_PROBLEMS)))
-    acts = cloud.settings.reconcile is Policy.DELETE and not twins
-    deletions = _deletions(findings, recorded, request.began) if acts else {}
     counts = Counter(one.sighting.kind.value for one in findings.values())
     return PassResult(deletions, digest_of(news.values()), dict(counts), tuple(problems))
 
@@ -91,24 +93,21 @@ def _deletions(findings: Mapping[str, Finding], recorded: Recorded, now: float) 
     for one in findings.values():
         if one.sighting.kind in ORPHANS:
             by_environment.setdefault(one.sighting.environment, []).append(one)
-    return {
-        name: tuple(one.sighting for one in sorted(group, key=lambda each: each.sighting.id))
+    due = [
+        (name, tuple(one.sighting for one in sorted(group, key=lambda each: each.sighting.id)))
         for name, group in sorted(by_environment.items())
         if name not in recorded.locked and all(one.deletable and one.may_be_tried(now) for one in group)
-    }
+    ]
+    return dict(due[:MOST_DELETIONS])
 
 
-async def _absent_groups(view: AzureView, recorded: Recorded, cloud: Cloud) -> frozenset[str]:
-    """The groups among those of recorded environments that do not exist, as Azure Resource Manager answers itself."""
-    absent: set[str] = set()
-    asked = [group for record in candidates(view, recorded) for group in group_ids(record)]
-    for group in asked[:MOST_ASKED]:
-        try:
-            if not (await Inventory(cloud).group(name_of(group))).id:
-                absent.add(group)
-        except (CloudUnavailable, ReadRefused) as error:
-            log.warning("Whether %s exists is not known: %s", group, error)
-    return frozenset(absent)
+async def _absent_groups(view: AzureView, recorded: Recorded, cloud: Cloud) -> tuple[frozenset[str], str]:
+    """The groups of recorded environments that Azure Resource Manager does not list either, and why that is not known."""
+    asked = {group for record in candidates(view, recorded) for group in group_ids(record)}
+    try:
+        return (frozenset(asked - await groups_there(cloud)) if asked else frozenset()), ""
+    except (CloudUnavailable, ReadRefused) as error:
+        return frozenset(), NOT_READ.format(what=WORDS["groups"], why=error)
 
 
 async def _twins(cloud: Cloud) -> str:

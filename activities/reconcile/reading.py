@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
 from activities.resources.permissions import check_sight
+from dormouse.clock import parse_moment, rfc3339
 from dormouse.cloud.clients import Cloud
 from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.kubernetes.access import own_principal
 from dormouse.cloud.plain_requests import list_at
 from dormouse.cloud.sdk_errors import ReadRefused, list_all
-from dormouse.environments.operations import EnvironmentRecord
 from dormouse.errors import CloudUnavailable
 from dormouse.reconcile.azure_view import AzureView, Recorded, SeenAssignment, SeenResource, SeenRole
 from dormouse.reconcile.findings import FindingKind
@@ -41,16 +41,18 @@ VAULTS = "/subscriptions/{subscription}/providers/Microsoft.KeyVault/deletedVaul
 AUTHORIZATION_VERSION = "2022-04-01"
 NOT_READ = "{what} could not be read, and findings about them are as they were: {why}"
 HIDDEN = "Azure may hide something, so that nothing is claimed to be gone: {why}"
-# Of which kinds a pass finds nothing without a part of the view.
+# Of which kinds a pass does not find everything without a part of the view.
 KINDS_OF = {
-    "resources": FindingKind.RESOURCE,
-    "groups": FindingKind.MISSING_ENVIRONMENT,
-    "secrets": FindingKind.SECRET,
-    "assignments": FindingKind.ROLE_ASSIGNMENT,
-    "identities": FindingKind.ROLE_ASSIGNMENT,
-    "roles": FindingKind.CUSTOM_ROLE,
-    "deleted_vaults": FindingKind.SOFT_DELETED,
+    "resources": {FindingKind.RESOURCE},
+    "groups": {FindingKind.MISSING_ENVIRONMENT, FindingKind.RESOURCE},
+    "secrets": {FindingKind.SECRET},
+    "assignments": {FindingKind.ROLE_ASSIGNMENT},
+    "identities": {FindingKind.ROLE_ASSIGNMENT},
+    "roles": {FindingKind.CUSTOM_ROLE},
+    "deleted_vaults": {FindingKind.SOFT_DELETED},
 }
+# Resource Graph leaves out what the identity may not read.
+HIDEABLE = {FindingKind.MISSING_ENVIRONMENT, FindingKind.RESOURCE, FindingKind.ROLE_ASSIGNMENT}
 WORDS = {
     "resources": "Resources",
     "groups": "Resource groups",
@@ -72,7 +74,7 @@ async def read_azure(cloud: Cloud) -> tuple[AzureView, tuple[str, ...], frozense
         "groups": _groups(cloud),
         "secrets": _secrets(cloud),
         "assignments": _assignments(cloud),
-        "identities": _identities(cloud),
+        "identities": read_identities(cloud),
         "roles": _roles(cloud),
         "deleted_vaults": _deleted_vaults(cloud),
     }
@@ -80,20 +82,20 @@ async def read_azure(cloud: Cloud) -> tuple[AzureView, tuple[str, ...], frozense
         found, why = await _settled(reading)
         if why:
             problems.append(NOT_READ.format(what=WORDS[name], why=why))
-            unseen.add(KINDS_OF[name])
+            unseen |= KINDS_OF[name]
         else:
             parts[name] = found
     groups = parts.pop("groups", None)
     if groups is not None and "resources" in parts:
         parts["resources"] = [*parts["resources"], *groups]
     ids = None if groups is None else frozenset(one.id.lower() for one in groups)
-    hidden, why = await _settled(check_sight([kind.type for kind in KINDS.values() if kind.type], cloud))
+    hidden, why = await _settled(hidden_things(cloud))
     own, unknown = await _settled(own_principal(cloud))
     hidden = hidden or why
     problems += [HIDDEN.format(why=hidden)] if hidden else []
     problems += [NOT_READ.format(what="The identity of the control plane", why=unknown)] if unknown else []
     # What cannot be claimed now stays as an earlier pass has found it.
-    unseen |= {FindingKind.MISSING_ENVIRONMENT, FindingKind.ROLE_ASSIGNMENT} if hidden else set()
+    unseen |= HIDEABLE if hidden else set()
     unseen |= {FindingKind.ROLE_ASSIGNMENT, FindingKind.CUSTOM_ROLE} if unknown else set()
     settings = cloud.settings
     view = AzureView(
@@ -113,16 +115,24 @@ async def read_records(cloud: Cloud) -> Recorded:
     Raises CloudUnavailable and RefusedByAzure.
     """
     records = Records(cloud.tables)
-    environments: list[EnvironmentRecord] = []
-    names, after = set[str](), ""
-    while True:
-        page, after = await records.environments(limit=1000, after=after)
-        environments += page.readable.values()
-        names |= {*page.readable, *page.unreadable}
-        if not after:
-            break
+    found = await records.all_environment_documents()
     former = await ReconcileRecords(cloud.tables).all_former()
-    return Recorded(environments, frozenset(names), former, frozenset(await records.locks()))
+    names = frozenset({*found.readable, *found.unreadable})
+    return Recorded([*found.readable.values()], names, former, frozenset(await records.locks()))
+
+
+async def hidden_things(cloud: Cloud) -> str:
+    """Why Azure may hide something of what Dormouse makes, or ""; raises CloudUnavailable."""
+    return await check_sight([kind.type for kind in KINDS.values() if kind.type], cloud)
+
+
+async def groups_there(cloud: Cloud) -> frozenset[str]:
+    """The IDs of all resource groups in lower case, as Azure Resource Manager lists them; raises as `list_all` does.
+
+    https://learn.microsoft.com/rest/api/resources/resource-groups/list
+    """
+    listed: list[Any] = await list_all(cloud.resources.resource_groups.list())
+    return frozenset(str(one["id"]).lower() for one in listed)
 
 
 async def _settled(reading: Awaitable[T]) -> tuple[T | None, str]:
@@ -146,7 +156,8 @@ async def _secrets(cloud: Cloud) -> dict[str, Mapping[str, str]]:
     return {str(one.name): dict(one.tags or {}) for one in listed}
 
 
-async def _identities(cloud: Cloud) -> frozenset[str]:
+async def read_identities(cloud: Cloud) -> frozenset[str]:
+    """The object IDs of the identities of all resources; raises CloudUnavailable."""
     rows = await Inventory(cloud).query(IDENTITIES)
     return frozenset(str(row[column]) for row in rows for column in ("of", "own") if row.get(column))
 
@@ -159,15 +170,7 @@ async def _assignments(cloud: Cloud) -> list[SeenAssignment]:
 
 async def _roles(cloud: Cloud) -> list[SeenRole]:
     listed = await cloud.deployments.custom_roles(cloud.settings.azure_subscription_id)
-    return [
-        SeenRole(
-            str(one["id"]),
-            str(one["properties"]["roleName"]),
-            str(one["properties"].get("createdBy") or ""),
-            str(one["properties"].get("createdOn") or ""),
-        )
-        for one in listed
-    ]
+    return [role_in(one) for one in listed]
 
 
 async def _deleted_vaults(cloud: Cloud) -> list[Mapping[str, Any]]:
@@ -182,9 +185,24 @@ def _authorization(cloud: Cloud) -> str:
 def seen_in(row: Mapping[str, Any]) -> SeenResource:
     """The resource in a row of Resource Graph, or in a response of Resource Manager."""
     properties = row.get("properties") or row
-    unique = next((str(properties[one]) for one in UNIQUE if properties.get(one)), "")
+    unique = next((_unique_in(str(properties[one])) for one in UNIQUE if properties.get(one)), "")
     tags = {str(name).lower(): str(value) for name, value in (row.get("tags") or {}).items()}
     return SeenResource(str(row["id"]), tags, unique, str(row.get("region") or row.get("location") or ""))
+
+
+def _unique_in(text: str) -> str:
+    """The same text for the same moment: Resource Graph and Resource Manager may write it with other fractions or zones."""
+    try:
+        return rfc3339(parse_moment(text)) if "T" in text and ":" in text else text.lower()
+    except ValueError:
+        return text
+
+
+def role_in(body: Mapping[str, Any]) -> SeenRole:
+    """The custom role in a response of Azure."""
+    properties = body["properties"]
+    created = str(properties.get("createdBy") or ""), str(properties.get("createdOn") or "")
+    return SeenRole(str(body["id"]), str(properties["roleName"]), *created)
 
 
 def assignment_in(body: Mapping[str, Any]) -> SeenAssignment:

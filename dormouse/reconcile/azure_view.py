@@ -30,6 +30,11 @@ class SeenAssignment:
     created_by: str
     created_on: str = ""
 
+    @property
+    def unique(self) -> str:
+        """What another assignment with the same ID would have otherwise."""
+        return f"{self.principal} {self.created_on}"
+
 
 @dataclass(frozen=True, slots=True)
 class SeenRole:
@@ -45,7 +50,7 @@ class SeenRole:
 class Recorded:
     """The environments on record: those that can be read, the names of all, and those that have ended.
 
-    `locked` are the names that an operation holds now, and `trail` the operations on record among those that tags name.
+    `locked` are the names that an operation holds now.
     """
 
     environments: Sequence[EnvironmentRecord] = ()

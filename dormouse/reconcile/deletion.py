@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dormouse.reconcile.azure_view import SeenResource
-from dormouse.reconcile.findings import Sighting
-from dormouse.reconcile.passes import FormerEnvironment
+from dormouse.environments.operations import EnvironmentRecord
+from dormouse.reconcile.azure_view import Recorded, SeenResource
+from dormouse.reconcile.findings import FindingKind, Sighting
+from dormouse.reconcile.orphans import DERIVED
+from dormouse.reconcile.passes import FormerEnvironment, OrphanDeletion
 from dormouse.resources.identity import ROLE_ASSIGNMENT
 from dormouse.resources.plan import KEPT, Resource
 from dormouse.resources.platform.custom_roles import CUSTOM_ROLE
@@ -17,17 +19,19 @@ UNTAGGED = ("microsoft.authorization/", "microsoft.consumption/", "microsoft.ins
 NOT_OURS = "{id} does not have the tags of the environment any more."
 NEW = "{id} exists and was not found by two passes."
 OTHER = "{id} was made again since it was found."
+RECORDED = "The environment {name} is on record again."
+OWNED = "{id} belongs to an environment on record."
 
 
 def in_order(former: Sequence[FormerEnvironment]) -> list[Resource]:
-    """All resources that the records of one name have had, each after those that it needs; those that specs keep left out.
+    """All resources that the records of one name have had, each after those that it needs; the newest of an ID counts.
 
-    A name that two of them share stays with the newest: the other goes by its ID.
+    Those that specs keep are left out. A name that two of them share stays with the newest: the other goes by its ID.
     """
-    found: dict[str, Resource] = {}
+    every: dict[str, Resource] = {}
     for one in sorted(former, key=lambda each: each.at):
-        kept = [resource for resource in one.resources if resource.id and not KEPT.items() <= resource.settings.items()]
-        found |= {resource.id.lower(): resource for resource in kept}
+        every |= {resource.id.lower(): resource for resource in one.resources if resource.id}
+    found = {key: resource for key, resource in every.items() if not KEPT.items() <= resource.settings.items()}
     last = {resource.name: key for key, resource in found.items()}
     return [
         resource if last[resource.name] == key else replace(resource, name=resource.id) for key, resource in found.items()
@@ -44,6 +48,25 @@ def is_tagged(resource: Resource) -> bool:
 def is_role(resource: Resource) -> bool:
     """Whether it is a role assignment or a custom role, of which Azure says who has made it."""
     return resource.kind in (ROLE_ASSIGNMENT.name, CUSTOM_ROLE.name)
+
+
+def objection_to_records(
+    request: OrphanDeletion, environments: Sequence[EnvironmentRecord], unreadable: Mapping[str, str]
+) -> str:
+    """Why the environments on record keep orphans from being deleted, or ""; `unreadable` has the errors of some, by name.
+
+    What cannot be read may name any role of which no identity is known to be gone.
+    """
+    owned = Recorded(environments).owned
+    for one in request.orphans:
+        if one.id.lower() in owned:
+            return OWNED.format(id=one.id)
+        if one.proof != DERIVED and one.environment in {record.name for record in environments}:
+            return RECORDED.format(name=one.environment)
+        of_any = one.kind in (FindingKind.ROLE_ASSIGNMENT, FindingKind.CUSTOM_ROLE) and one.proof != DERIVED
+        if unreadable and (of_any or one.environment in unreadable):
+            return f"{unreadable.get(one.environment) or next(iter(unreadable.values()))}."
+    return ""
 
 
 def objection_to(

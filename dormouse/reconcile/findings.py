@@ -90,8 +90,8 @@ class Finding:
         return self.confirmed and one.kind in ORPHANS and bool(one.proof and one.environment and one.resource)
 
     def may_be_tried(self, now: float) -> bool:
-        """Whether no deletion was tried within a day."""
-        return not self.tried_at or now - self.tried_at >= BETWEEN_TRIES
+        """Whether this pass has seen it, and no deletion was tried within a day."""
+        return self.last_seen == now and (not self.tried_at or now - self.tried_at >= BETWEEN_TRIES)
 
 
 def merged(

@@ -44,9 +44,15 @@ class FormerResources:
         """The environment that had a resource, and the resource as it was recorded, or None."""
         return self._by_id.get(identifier.lower())
 
-    def items(self) -> Iterator[tuple[FormerEnvironment, Resource]]:
-        """All of them."""
-        return iter(self._by_id.values())
+    def is_kept(self, identifier: str) -> bool:
+        """Whether a spec has kept a resource when its environment ended."""
+        known = self.of(identifier)
+        return known is not None and KEPT.items() <= known[1].settings.items()
+
+    def groups_of_kept(self, seen: Iterable[SeenResource]) -> frozenset[str]:
+        """The resource groups, by their IDs in lower case, that exist for those of these resources that specs have kept."""
+        kept = (one.id.lower() for one in seen if self.is_kept(one.id))
+        return frozenset(identifier.partition("/providers/")[0] for identifier in kept)
 
 
 def environment_in(tags: Mapping[str, str], deployment: str) -> str:
@@ -74,17 +80,18 @@ def sighting_of_resource(seen: SeenResource, view: AzureView, former: FormerReso
     environment = environment_in(seen.tags, view.deployment)
     if not environment:
         return None
-    known = former.of(seen.id)
-    if known and KEPT.items() <= known[1].settings.items():
+    if former.is_kept(seen.id):
         return None
+    known = former.of(seen.id)
     mine = known if known and known[0].name == environment else None
     why = TAGGED.format(environment=environment)
     return _sighting(FindingKind.RESOURCE, seen.id, environment, why, mine, seen.unique, seen.region)
 
 
 def _resources(view: AzureView, recorded: Recorded, former: FormerResources, owned: frozenset[str]) -> Iterator[Sighting]:
+    kept = owned | former.groups_of_kept(view.resources or ())
     for seen in view.resources or ():
-        sighting = None if seen.id.lower() in owned else sighting_of_resource(seen, view, former)
+        sighting = None if seen.id.lower() in kept else sighting_of_resource(seen, view, former)
         if sighting and sighting.environment not in recorded.names:
             yield sighting
 
@@ -108,7 +115,7 @@ def _assignments(view: AzureView, recorded: Recorded, former: FormerResources, o
 
 def _assignment(one: SeenAssignment, view: AzureView, recorded: Recorded, former: FormerResources) -> Sighting | None:
     """An assignment of ours whose environment has ended, or whose identity is gone, as far as that is proven."""
-    known, unique = former.of(one.id), f"{one.principal} {one.created_on}"
+    known, unique = former.of(one.id), one.unique
     if known and known[0].name not in recorded.names:
         why = ENDED.format(environment=known[0].name)
         return _sighting(FindingKind.ROLE_ASSIGNMENT, one.id, known[0].name, why, known, unique)
@@ -128,7 +135,8 @@ def _role_in(one: SeenAssignment, view: AzureView) -> str:
 def _roles(view: AzureView, recorded: Recorded, former: FormerResources, owned: frozenset[str]) -> Iterator[Sighting]:
     for role in view.roles or ():
         match = TITLE.fullmatch(role.title)
-        if not match or role.id.lower() in owned or role.created_by != view.own_principal:
+        ours = view.own_principal and role.created_by == view.own_principal
+        if not match or not ours or role.id.lower() in owned:
             continue
         environment = match["environment"]
         if (match["deployment"] or DEFAULT_DEPLOYMENT) == view.deployment and environment not in recorded.names:
@@ -150,7 +158,9 @@ def _vaults(view: AzureView, recorded: Recorded) -> Iterator[Sighting]:
 def _environment_of_group(group: str, deployment: str) -> str:
     """The environment whose resource group has this name, or ""."""
     name = group.lower().removeprefix(group_name(deployment, ""))
-    return name if group.lower() == group_name(deployment, name) and ENVIRONMENT_NAME.fullmatch(name) else ""
+    # Two hyphens in a row separate the ID of another deployment from the name of its environment.
+    named = ENVIRONMENT_NAME.fullmatch(name) and "--" not in name
+    return name if named and group.lower() == group_name(deployment, name) else ""
 
 
 def _sighting(

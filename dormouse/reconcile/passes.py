@@ -24,7 +24,10 @@ class FormerEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class PassRequest:
-    """Input of the orchestration `reconcile`: the locks that no operation holds, those released, and what was not read."""
+    """Input of the orchestration `reconcile`: the locks that no operation holds, those released, and what was not read.
+
+    `began` is when the pass was requested (seconds since 1970); to its activities, when it began.
+    """
 
     by: str = "timer"
     locks: tuple[Sighting, ...] = ()
@@ -41,6 +44,14 @@ class OrphanDeletion:
     environment: str
     orphans: tuple[Sighting, ...]
     accepted_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanStep:
+    """Input of the activity that deletes one resource: the deletion that it is part of, and the resource."""
+
+    deletion: OrphanDeletion
+    resource: Resource
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,10 +60,10 @@ class ReconcileRecords:
         key = f"{former.name}:{ulid_of(former.operation)}"
         await self._table.write(FORMER, key, serialization.text_of(former))
 
-    async def former(self, name: str) -> list[FormerEnvironment]:
-        """The environments that had this name, oldest first; those that this release cannot read are left out."""
+    async def former(self, name: str) -> Documents[FormerEnvironment]:
+        """The environments that had this name, oldest first; what this release cannot read is listed as such."""
         rows = await self._table.range(FORMER, f"{name}:", f"{name}:{LAST}")
-        return list(read_each(TABLE, rows, _former_in).readable.values())
+        return read_each(TABLE, rows, _former_in)
 
     async def all_former(self) -> list[FormerEnvironment]:
         """Every environment that has ended and is remembered; those that this release cannot read are left out."""

@@ -4,20 +4,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from activities.reconcile.delete import claim_orphans, recheck_orphans
+from activities.reconcile.delete import claim_orphans, delete_orphan, recheck_orphans
 from activities.reconcile.look import end_pass, look_for_findings, note_told
 from dormouse import serialization
-from dormouse.environments.results import Outcome, OutcomeStatus
+from dormouse.environments.results import Outcome, OutcomeStatus, Refusal
 from dormouse.ids import operation_id_at
 from dormouse.lifecycle import Verb
 from dormouse.notifications.notification import Notification
 from dormouse.reconcile.findings import Sighting
-from dormouse.reconcile.passes import OrphanDeletion, PassEnd, PassRequest, PassResult
+from dormouse.reconcile.passes import OrphanDeletion, OrphanStep, PassEnd, PassRequest, PassResult
 from dormouse.resources.ownership import OwnedResources, text_of_resources_kept
 from orchestrators.complete import run_operation
-from orchestrators.durable import LONG_RETRY, Context, Orchestration, RetriesExhausted, TaskFailed, run, run_each, settled
-from orchestrators.environments.delete import remove, wait_until_deleted
-from orchestrators.environments.deletion_check import find_leftovers
+from orchestrators.durable import (
+    LONG_RETRY,
+    Context,
+    Orchestration,
+    RetriesExhausted,
+    TaskFailed,
+    poll_to_end,
+    refusal_in,
+    run,
+    run_each,
+    settled,
+)
+from orchestrators.environments.delete import wait_until_deleted
+from orchestrators.environments.deletion_check import Leftovers, find_leftovers
+from orchestrators.environments.suspend import suspend_all, suspended_in
 from orchestrators.notify import notify
 from orchestrators.progress import DONE, REFUSED, ProgressTracker
 
@@ -41,9 +53,9 @@ def reconcile(context: Context) -> Orchestration[Any]:
         deleted, failed = yield from _delete_all(context, result.deletions, began)
     except RetriesExhausted as gave_up:
         result = PassResult(problems=(f"The pass failed: {gave_up.refusal.detail}",))
-    end = PassEnd(began, result, request.by, deleted, failed, request.released)
-    yield from run(context, end_pass, end, LONG_RETRY)
-    return serialization.encode(replace(result, deletions={}))
+    result = replace(result, deletions={})
+    yield from run(context, end_pass, PassEnd(began, result, request.by, deleted, failed, request.released), LONG_RETRY)
+    return serialization.encode(result)
 
 
 def delete_orphans(context: Context) -> Orchestration[Any]:
@@ -86,13 +98,29 @@ def _delete(context: Context, request: OrphanDeletion, tracker: ProgressTracker)
         return Outcome(OutcomeStatus.CANCELLED if checked.why else OutcomeStatus.SUCCEEDED, words)
     ours = OwnedResources(checked.resources)
     found = yield from find_leftovers(context, request.environment, ours)
-    refusals = yield from remove(context, ours, found, tracker)
+    refusals = yield from _remove(context, request, ours, found, tracker)
     tracker.begin("verify", needs=[report.name for report in tracker.reports])
     left = yield from wait_until_deleted(context, request.environment, ours)
-    leftovers = (*left.found, *left.unknown)
-    tracker.end("verify", REFUSED if leftovers else DONE)
+    tracker.end("verify", REFUSED if left.all else DONE)
     kept = text_of_resources_kept(left.left_alone)
-    if leftovers or refusals:
-        return Outcome.failed(refusals, leftovers, undone=kept)
-    ids = ", ".join(one.id for one in request.orphans)
-    return Outcome(OutcomeStatus.SUCCEEDED, DELETED.format(count=len(request.orphans), ids=ids, kept=kept).rstrip())
+    if left.all or refusals:
+        return Outcome.failed(refusals, left.all, undone=kept)
+    gone = [one.id for one in ours.resources if one not in left.resources]
+    if not gone:
+        return Outcome(OutcomeStatus.CANCELLED, NOTHING.format(why=kept))
+    return Outcome(OutcomeStatus.SUCCEEDED, DELETED.format(count=len(gone), ids=", ".join(gone), kept=kept).rstrip())
+
+
+def _remove(
+    context: Context, request: OrphanDeletion, ours: OwnedResources, found: Leftovers, tracker: ProgressTracker
+) -> Orchestration[list[Refusal]]:
+    """Delete dependents before what they need, each after another check; the first refusal keeps all that are left."""
+    yield from suspend_all(context, suspended_in(found.resources), tracker)
+    for resource in ours.removable(found.resources, found.whole_groups):
+        tracker.begin(resource.name, needs=("survey",))
+        answer = yield from poll_to_end(context, delete_orphan, OrphanStep(request, resource))
+        refusal = refusal_in(answer, resource.name)
+        tracker.end(resource.name, REFUSED if refusal else DONE)
+        if refusal:
+            return [refusal]
+    return []

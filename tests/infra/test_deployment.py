@@ -11,7 +11,16 @@ import pytest
 from dormouse.blueprints.catalog import plan_for
 from dormouse.blueprints.specs import read_spec
 from dormouse.http.routes import ROUTES
-from dormouse.records import deduplication, environments, machines, operation_rows, power_history, prices, report_pages
+from dormouse.records import (
+    deduplication,
+    environments,
+    machines,
+    operation_rows,
+    power_history,
+    prices,
+    reconcile,
+    report_pages,
+)
 from dormouse.resources.naming import table_prefix
 from dormouse.resources.plan import Resource
 from dormouse.resources.registry import KINDS
@@ -113,7 +122,7 @@ def test_every_table_of_the_records_is_created() -> None:
     tables = {
         *(environments.ENVIRONMENTS, operation_rows.OPERATIONS, environments.LOCKS),
         *(machines.HEARTBEATS, machines.MACHINES, report_pages.REPORTS),
-        *(deduplication.RECEIPTS, power_history.POWER, prices.PRICES),
+        *(deduplication.RECEIPTS, power_history.POWER, prices.PRICES, reconcile.TABLE),
     }
     file = read(INFRA / "modules" / "storage.bicep")
     assert set(file.of("variable")["tables"].value) == tables

@@ -1,11 +1,16 @@
 """Use case: start a pass of reconciliation, unless one is running."""
 
+import json
 import logging
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
+from dormouse import serialization
 from dormouse.clock import HOUR, moment_text
-from dormouse.errors import CloudUnavailable, RefusedByAzure
+from dormouse.errors import CloudUnavailable, RefusedByAzure, UnreadableRecord
 from dormouse.idle.sweep import SWEEP_LOCK
-from dormouse.reconcile.findings import BETWEEN_PASSES, FindingKind, Sighting
+from dormouse.reconcile.findings import BETWEEN_PASSES, Finding, FindingKind, Sighting
 from dormouse.reconcile.passes import RECONCILE, PassRequest
 from dormouse.records.environments import Lock
 from dormouse.services.dependencies import Dependencies
@@ -31,14 +36,18 @@ async def start_pass(client: DurableClient, dependencies: Dependencies, *, by: s
     now = dependencies.now()
     status = await client.status(RECONCILE, show_input=True)
     if status is not None and not status.ended:
-        head = await dependencies.reconciled.head()
-        if head is not None and now - head.as_of > LONGEST_PASS:
+        given = status.input
+        if given and now - _requested_at(given) > LONGEST_PASS:
             await client.terminate(RECONCILE, HUNG)
             log.warning("The pass of reconciliation that was running did not end in time, and was ended.")
         return False
-    request = await _with_locks(PassRequest(by), client, dependencies, now)
+    request = await _with_locks(PassRequest(by, began=now), client, dependencies, now)
     await client.start(reconcile, RECONCILE, request)
     return True
+
+
+def _requested_at(given: Any) -> float:
+    return serialization.decode(PassRequest, json.loads(given) if isinstance(given, str) else given).began
 
 
 async def _with_locks(request: PassRequest, client: DurableClient, dependencies: Dependencies, now: float) -> PassRequest:
@@ -49,15 +58,22 @@ async def _with_locks(request: PassRequest, client: DurableClient, dependencies:
             if name == SWEEP_LOCK:
                 continue  # the next sweep takes it over
             sighting = _sighting(name, held)
-            known = await dependencies.reconciled.finding(sighting.key)
+            known = await _known(sighting, dependencies)
             if known and known.sighting.unique == sighting.unique and now - known.first_seen >= BETWEEN_PASSES:
                 await release_stale_lock(client, records, name, held, now)
                 released.append(f"{name}: {held.operation}")
             else:
                 left.append(sighting)
     except (CloudUnavailable, RefusedByAzure) as error:
-        return PassRequest(request.by, tuple(left), tuple(released), UNREAD.format(why=error))
-    return PassRequest(request.by, tuple(left), tuple(released))
+        return replace(request, locks=tuple(left), released=tuple(released), locks_unread=UNREAD.format(why=error))
+    return replace(request, locks=tuple(left), released=tuple(released))
+
+
+async def _known(sighting: Sighting, dependencies: Dependencies) -> Finding | None:
+    """What earlier passes have stored of a lock; None if there is nothing that this release can read."""
+    with suppress(UnreadableRecord):
+        return await dependencies.reconciled.finding(sighting.key)
+    return None
 
 
 def _sighting(name: str, held: Lock) -> Sighting:

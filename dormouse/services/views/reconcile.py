@@ -14,7 +14,8 @@ from dormouse.text.doc import doc
 PROOF = "The record of ml1, which ml1-delete-01JABCDEFGHJKMNPQRSTVWXYZ0 ended, named it"
 LATER = "A pass after {at} confirms it if it is still there"
 REPORTED = "Nothing: RECONCILE is `report`"
-UNPROVEN = "Nothing: only tags say that it is ours. Check it, and delete it yourself"
+UNPROVEN = "Nothing: no record proves that it is ours. Check it, and delete it yourself"
+NOWHERE = "Nothing: it is of no environment whose lock a deletion could take. Check it, and delete it yourself"
 DELETED = "It is deleted together with the rest of the environment, once all of that is confirmed and proven"
 AGAIN = "A deletion was tried at {at}; it is tried again after {then} if nothing has changed"
 RELEASED = "The next pass releases the lock if it is still without an operation"
@@ -84,14 +85,16 @@ class FindingList:
 
 def next_action_of(one: Finding, policy: Policy) -> str:
     """What will be done with a finding, and when."""
-    kind, proven = one.sighting.kind, bool(one.sighting.proof and one.sighting.environment)
+    kind = one.sighting.kind
     others = {FindingKind.MISSING_ENVIRONMENT: MISSING, FindingKind.SOFT_DELETED: BLOCKED, FindingKind.LOCK: RELEASED}
     if not one.confirmed:
         return LATER.format(at=moment_text(one.first_seen + BETWEEN_PASSES))
     if kind not in ORPHANS:
         return others[kind]
-    if not proven:
+    if not one.sighting.proof:
         return UNPROVEN
+    if not one.deletable:
+        return NOWHERE
     if policy is Policy.REPORT:
         return REPORTED
     if one.tried_at:

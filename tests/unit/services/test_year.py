@@ -21,6 +21,7 @@ from dormouse.idle.report import SweepSummary
 from dormouse.idle.sweep import SWEEP_LOCK, PageRequest, SweepEnd, SweepRequest
 from dormouse.ids import first_ulid
 from dormouse.lifecycle import State, Verb
+from dormouse.reconcile.passes import FormerEnvironment
 from dormouse.records.deduplication import ANSWERS, CHAT
 from dormouse.records.environments import Lock
 from dormouse.resources.compute.machines import VirtualMachine, machine_id
@@ -87,7 +88,10 @@ class Year:
             await known.receipts.take(kind, f"message-{number}", "{}", now)
         if number % 10 == 0:
             await known.records.remember_environment(environment_record(f"e{number}"))
-            await known.records.forget_environment(f"e{number - 50}")
+            old = environment_record(f"e{number - 50}")
+            ended = FormerEnvironment(old.name, old.region, f"{old.name}-delete-{ulid}", now, tuple(old.resources))
+            await known.reconciled.remember_former(ended)
+            await known.records.forget_environment(old.name)
             price = Price(1 + number, "USD", "", known.clock.text())
             await known.price_records.keep("westeurope", "standard_d4s_v5", price, now)
 
