@@ -78,7 +78,7 @@ POLICIES: list[dict[str, Any]] = [
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """Runs over an estate: the seconds of each, all requests to Azure, and which kinds were treated wrongly, with how many."""
+    """Runs over an estate: the seconds of each, the requests of all, and which kinds were treated wrongly, with how many."""
 
     seconds: tuple[float, ...]
     calls: int
