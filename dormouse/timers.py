@@ -19,8 +19,6 @@ from dormouse.services.retention import retain
 
 log = logging.getLogger(__name__)
 
-KEPT = DAY
-
 
 @dataclass(frozen=True, slots=True)
 class Timer:
@@ -41,10 +39,11 @@ async def sweep_timer(timer: func.TimerRequest, client: DurableClient, dependenc
 
 
 async def receipts_timer(timer: func.TimerRequest, client: DurableClient, dependencies: Dependencies) -> None:
-    """Delete deduplication rows once an hour, a day after they were written."""
+    """Delete deduplication rows once an hour, `RECEIPTS_KEPT_DAYS` after they were written."""
+    border = dependencies.now() - dependencies.settings.receipts_kept_days * DAY
     try:
         for kind in KINDS:
-            while await dependencies.receipts.forget_older(kind, dependencies.now() - KEPT) == MOST_AT_ONCE:
+            while await dependencies.receipts.forget_older(kind, border) == MOST_AT_ONCE:
                 pass
     except ControlPlaneError as error:
         log.warning("Old receipts are kept for another hour: %s", error)

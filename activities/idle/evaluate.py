@@ -21,7 +21,7 @@ from dormouse.idle.alarms import alarm, with_alarm
 from dormouse.idle.decision import NextAction, decide
 from dormouse.idle.evaluation import EvaluationRules, evaluation_of, with_answer, with_evidence
 from dormouse.idle.eviction import is_news
-from dormouse.idle.evidence import Evaluation, Evidence
+from dormouse.idle.evidence import Evaluation, Evidence, with_tracked
 from dormouse.idle.heartbeats.agent_evidence import first_minute
 from dormouse.idle.heartbeats.due_soon import is_due_soon
 from dormouse.idle.jobs.keeping import last_job_ended
@@ -168,7 +168,8 @@ def case_of(machine: Target, known: Known, now: float) -> Evaluation:
     record = known.environments.readable.get(environment)
     unreadable = str(known.remembered.unreadable.get(key) or known.environments.unreadable.get(environment) or "")
     case = evaluation_of(machine, record, tracked, known.rules, now, unreadable=unreadable, states=known.states)
-    return replace(case, job=known.jobs.get(machine.id.lower()) if case.machine.environment else None)
+    job = known.jobs.get(machine.id.lower()) if case.machine.environment else None
+    return replace(case, job=job) if job else case
 
 
 def _with_evidence(case: Evaluation, known: Known, outside: Mapping[str, HostEvidence]) -> Evaluation:
@@ -183,8 +184,7 @@ def _with_evidence(case: Evaluation, known: Known, outside: Mapping[str, HostEvi
 def evaluated(case: Evaluation) -> Evaluated:
     """A machine with its verdict and decision, and with what is remembered of them."""
     verdict = evaluate(case)
-    case = replace(case, tracked=with_verdict(case.tracked, verdict.kind, case.now))
-    case = with_sleep_record(case)
+    case = with_sleep_record(with_tracked(case, with_verdict(case.tracked, verdict.kind, case.now)))
     decision = decide(case, verdict)
     text = alarm(case, verdict, decision)
     tracked = with_alarm(case, text)
@@ -193,9 +193,11 @@ def evaluated(case: Evaluation) -> Evaluated:
     if case.keep_minutes:
         tracked = replace(tracked, job_ended_at=last_job_ended(case))
     waits = "" if case.job is None or case.job.wakes else case.job.text
-    tracked = with_planned(replace(case, tracked=replace(tracked, job_problem=waits or case.nodes.blocked)), decision)
-    tracked = replace(tracked, due_soon=is_due_soon(case))
-    return Evaluated(replace(case, tracked=tracked), verdict, decision, text)
+    problem, soon = waits or case.nodes.blocked, is_due_soon(case)
+    if (problem, soon) != (tracked.job_problem, tracked.due_soon):
+        tracked = replace(tracked, job_problem=problem, due_soon=soon)
+    tracked = with_planned(with_tracked(case, tracked), decision)
+    return Evaluated(with_tracked(case, tracked), verdict, decision, text)
 
 
 def _ended(found: Sequence[Evaluated], known: Known) -> list[PowerInterval]:

@@ -58,13 +58,16 @@ async def with_sleep(
     at_once = asyncio.Semaphore(AT_ONCE)
 
     async def seen(case: Evaluation) -> Evaluation:
-        record = records.get(case.machine.environment)
-        if record is None or case.unreadable or not (counts_to_stop(case) or counts_to_forget(case)):
-            return case
         async with at_once:
-            return await sleep_of(case, record, rules, cloud)
+            return await sleep_of(case, records[case.machine.environment], rules, cloud)
 
-    return list(await asyncio.gather(*map(seen, cases)))
+    asleep = [
+        place
+        for place, case in enumerate(cases)
+        if case.machine.environment in records and not case.unreadable and (counts_to_stop(case) or counts_to_forget(case))
+    ]
+    known = dict(zip(asleep, await asyncio.gather(*(seen(cases[place]) for place in asleep)), strict=True))
+    return [known.get(place, case) for place, case in enumerate(cases)]
 
 
 async def sleep_of(case: Evaluation, record: EnvironmentRecord, rules: EvaluationRules, cloud: Cloud) -> Evaluation:

@@ -116,12 +116,18 @@ def evaluation_of(
             faults.append(str(error))
     tracked, fault = with_observation(tracked, machine, written, now), "; ".join(faults)
     tracked = with_billing(tracked, billed_as(machine, record), now)
-    tracked = replace(tracked, reports=current_reports(tracked.reports, now))
+    if tracked.reports:
+        tracked = replace(tracked, reports=current_reports(tracked.reports, now))
     needed_by = (*served, *_needed_by(machine, record, states or {})) if record else ()
-    missing = unreadable or doubts
-    evaluation = Evaluation(machine, tracked, policy, now, schedule, fault=fault, unreadable=missing, needed_by=needed_by)
-    return replace(
-        evaluation,
+    return Evaluation(
+        machine,
+        tracked,
+        policy,
+        now,
+        schedule,
+        fault=fault,
+        unreadable=unreadable or doubts,
+        needed_by=needed_by,
         restarts_evicted=spec.get("on_eviction") == "restart",
         resizes_at_start=_resizes_at_start(spec),
         wakes_for_jobs=spec.get("wake_for_jobs") is True,
@@ -169,7 +175,8 @@ def with_evidence(case: Evaluation, outside: Evidence, record: AgentRecord | Non
 
 def with_answer(case: Evaluation, answers: Mapping[str, ServiceAnswer]) -> Evaluation:
     """The evaluation with what an activity service says of the machine, if one was asked about it; by ID in lower case."""
-    return replace(case, activity=answers.get(case.machine.id.lower(), case.activity))
+    said = answers.get(case.machine.id.lower())
+    return replace(case, activity=said) if said else case
 
 
 def _not_asked(machine: SleepTarget, rules: EvaluationRules) -> ServiceAnswer:

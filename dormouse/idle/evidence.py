@@ -1,7 +1,7 @@
 """Evidence: what was measured on a machine every minute, and which required data is missing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from dormouse.clock import MINUTE, minutes_text
@@ -28,11 +28,12 @@ class TimeSeries:
 
     window: Values = ()
     recent: Values = ()
+    # The highest known value; a verdict asks for it again and again.
+    peak: float | None = field(init=False, repr=False, compare=False)
 
-    @property
-    def peak(self) -> float | None:
-        """The highest known value."""
-        return max([value for value in (*self.window, *self.recent) if value is not None], default=None)
+    def __post_init__(self) -> None:
+        peak = max([value for value in (*self.window, *self.recent) if value is not None], default=None)
+        object.__setattr__(self, "peak", peak)
 
     @property
     def missing(self) -> int:
@@ -41,6 +42,8 @@ class TimeSeries:
 
     def last_at(self, limit: float) -> int | None:
         """How many minutes before the newest minute the limit was last reached; None: never."""
+        if self.peak is None or self.peak < limit:
+            return None
         values = (*self.window, *self.recent)
         ago = (number for number, value in enumerate(reversed(values)) if value is not None and value >= limit)
         return next(ago, None)
@@ -145,6 +148,11 @@ class Evaluation:
     def clock(self) -> datetime:
         """The present moment."""
         return datetime.fromtimestamp(self.now, UTC)
+
+
+def with_tracked(case: Evaluation, tracked: TrackedMachine) -> Evaluation:
+    """The evaluation with another tracked state; the same evaluation if that has not changed."""
+    return case if tracked is case.tracked else replace(case, tracked=tracked)
 
 
 def tracks(case: Evaluation) -> Iterator[tuple[Signal, TimeSeries]]:

@@ -77,6 +77,7 @@ class Settings:
     history_kept_days: int = setting(DAYS, 30, example="30")
     machines_kept_days: int = setting(DAYS, 30, example="30")
     trail_kept_days: int = setting(DAYS, 400, example="400")
+    receipts_kept_days: int = setting(number(1, 36_500), 1, example="1")
     rotate_passwords_after_days: int = setting(number(0, 3650), 0, example="90 (0: never)")
     heartbeat_audience: str = setting(str, "api://dormouse")
     heartbeat_seconds: int = setting(read_heartbeat_seconds, 300, example="300")

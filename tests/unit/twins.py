@@ -252,6 +252,9 @@ class HttpAnswer:
     def text(self) -> str:
         return self.content if isinstance(self.content, str) else json.dumps(self.content)
 
+    async def read(self) -> bytes:
+        return self.text().encode()
+
 
 def stopped_clock(now: float) -> Clock:
     """A clock that always shows the same time (seconds since 1970)."""

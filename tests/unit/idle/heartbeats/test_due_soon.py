@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from dormouse.idle.decision import decide
 from dormouse.idle.evidence import TimeSeries
-from dormouse.idle.heartbeats.due_soon import is_due_soon
+from dormouse.idle.heartbeats.due_soon import ACTIONS, is_due_soon, unused_until_later
 from dormouse.idle.heartbeats.signals import INSIDE
 from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.idle.schedules.schedule import read_schedule
 from dormouse.idle.tracking import Hold, Lease, LeaseAction
+from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State
 from tests.unit.builders import NOW, case, machine, quiet, remembered, warned, with_value
 
@@ -58,3 +60,32 @@ CASES: dict[str, tuple[dict[str, Any], bool]] = {
 def test_a_stop_is_near_if_nothing_that_is_known_speaks_against_it(name: str) -> None:
     fields, expected = CASES[name]
     assert is_due_soon(case(**fields)) is expected
+
+
+BUSY = {"evidence": with_value(quiet(), "inside", "jobs", 29, 1.0)}
+IN_USE: dict[str, dict[str, Any]] = {
+    "in use": BUSY,
+    "and its lease ends": BUSY | {"tracked": remembered(lease=Lease(NOW + 1400, LeaseAction.STOP, "ann"))},
+    "and its hours end": BUSY | {"schedule": read_schedule("mon-sun 06:00-08:20 UTC")},
+    **{
+        f"used {30 - minute} minutes before the end of the window, {behind} behind": {
+            "evidence": with_value(quiet(behind=behind), "inside", "jobs", minute, 1.0)
+        }
+        for behind in (0, 2, 5)
+        for minute in range(8, 18)
+    },
+    **{
+        f"its host used in minute {minute}, {behind} behind": {
+            "evidence": with_value(quiet(behind=behind), "host", "cpu_percent", minute, 90.0)
+        }
+        for behind in (0, 5)
+        for minute in range(8, 18)
+    },
+}
+
+
+@pytest.mark.parametrize("name", IN_USE)
+def test_the_quick_look_at_what_is_in_use_agrees_with_the_rules(name: str) -> None:
+    seen = case(**IN_USE[name])
+    later = unused_until_later(seen)
+    assert is_due_soon(seen) is (decide(later, evaluate(later)).action in ACTIONS)
