@@ -17,7 +17,7 @@ _running: ContextVar[Line | None] = ContextVar("execution", default=None)
 
 
 class Executions:
-    """Writes a line per call: its function and trigger, when it began, how long it took (real seconds), and what it logged."""
+    """Writes a line per call: function and trigger, when it began, how long it took (real seconds), and what it logged."""
 
     def __init__(self, path: Path) -> None:
         """Append to a file; from now on, this process logs as the worker in Azure does, from INFO on."""
