@@ -10,7 +10,6 @@ import pytest
 
 from dormouse.blueprints.catalog import plan_for
 from dormouse.blueprints.specs import read_spec
-from dormouse.http.routes import ROUTES
 from dormouse.records import deduplication, environments, machines, operation_rows, power_history, prices, report_pages
 from dormouse.resources.naming import table_prefix
 from dormouse.resources.plan import Resource
@@ -307,10 +306,3 @@ def test_nothing_has_a_key_and_everything_is_encrypted_on_its_way() -> None:
 def test_every_parameter_is_documented() -> None:
     table = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "deployment.md").read_text(), re.MULTILINE)
     assert table == list(read(INFRA / "main.bicep").of("parameter"))
-
-
-def test_heartbeats_write_no_request_records() -> None:
-    levels = json.loads((ROOT / "host.json").read_text())["logging"]["logLevel"]
-    (name,) = [name.removeprefix("Function.") for name in levels if name.startswith("Function.")]
-    assert levels[f"Function.{name}"] == "Warning"
-    assert name == next(route.handler.__name__ for route in ROUTES if route.template == "heartbeats")

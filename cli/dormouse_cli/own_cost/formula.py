@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dormouse_cli.own_cost.prices import Price
+from dormouse_cli.own_cost.slots import QUICK_EVERY, active_share_in_slots, active_share_spread
 
 MONTH = 30 * 86_400  # seconds
 SWEEP_EVERY = 300  # seconds
@@ -18,6 +19,7 @@ TABLE_CALLS_A_HEARTBEAT = 3  # read and replace what the agent has said, read th
 QUEUES, POLL_EVERY = 5, 10
 STORAGE_CALLS_AN_ACTION = 6
 RECORD_KB, SWEEP_LOG_KB, OPERATION_LOG_KB, PLATFORM_LOG_GB = 1.5, 20.0, 30.0, 0.5
+SAMPLED_A_SECOND = 1  # maxTelemetryItemsPerSecond in host.json
 VAULT_CALLS_AN_OPERATION = 2
 ENDPOINTS = 4  # blob, queue, table, vault
 
@@ -36,12 +38,14 @@ class Load:
     machines: int
     memory_mb: int = 2048
     backend: Backend = Backend.STORAGE
-    heartbeat_seconds: float = 60
+    heartbeat_seconds: float = 300
+    quick_share: float = 0.05
     operations_per_machine: float = 60
     sweep_seconds: float = 10
     http_always_ready: bool = False
     heartbeat_records: bool = False
     private_network: bool = False
+    in_slots: bool = True
 
     @property
     def gigabytes(self) -> float:
@@ -50,8 +54,13 @@ class Load:
 
     @property
     def heartbeats(self) -> float:
-        """Heartbeats in a month."""
-        return self.machines * MONTH / self.heartbeat_seconds
+        """Heartbeats in a month: of machines for which a minute counts, and of the others."""
+        return MONTH * (self.quick / QUICK_EVERY + (self.machines - self.quick) / self.heartbeat_seconds)
+
+    @property
+    def quick(self) -> float:
+        """Machines whose agents report every minute, because a warning or a stop is near."""
+        return self.machines * self.quick_share
 
     @property
     def operations(self) -> float:
@@ -70,8 +79,10 @@ class Load:
 
     @property
     def active_share(self) -> float:
-        """The share of time in which an instance handles a heartbeat: each keeps it active for at least a second."""
-        return 1 - math.exp(-self.machines / self.heartbeat_seconds)
+        """The share of time in which an instance handles a heartbeat."""
+        if not self.in_slots:
+            return active_share_spread(self.machines, MONTH * self.machines / self.heartbeats) if self.machines else 0.0
+        return active_share_in_slots(self.machines - self.quick, self.quick, self.heartbeat_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +158,8 @@ def _said_of_heartbeats(load: Load) -> str:
 
 
 def log_gigabytes(load: Load) -> float:
-    """The logs of a month in GB."""
-    records = load.heartbeats * RECORD_KB if load.heartbeat_records else 0.0
+    """The logs of a month in GB; of the records of requests, sampling leaves `SAMPLED_A_SECOND`."""
+    records = (load.heartbeats if load.heartbeat_records else min(load.heartbeats, SAMPLED_A_SECOND * MONTH)) * RECORD_KB
     return PLATFORM_LOG_GB + (SWEEPS * SWEEP_LOG_KB + load.operations * OPERATION_LOG_KB + records) / 1e6
 
 

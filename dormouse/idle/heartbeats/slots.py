@@ -8,8 +8,11 @@ https://learn.microsoft.com/azure/azure-functions/functions-consumption-costs
 from zlib import crc32
 
 ENDS_BEFORE = 8  # seconds before a minute is over; sweeps begin with a minute
-NARROW, WIDE = 4.0, 45.0  # seconds of a slot
-AGENTS_A_SECOND = 40  # for one process: a fraction of what it can answer
+NARROW = 2.0  # seconds of the shortest slot
+# Seconds of the longest: each fits into its minute, and the newest minutes of calm agents are still no older than
+# `REPORTING_LAG` allows for.
+WIDE_QUICK, WIDE_CALM = 45.0, 60.0
+AGENTS_A_SECOND = 25  # a heartbeat takes about 10 ms of CPU time, and the smallest instance has a quarter of a core
 
 
 class Crowd:
@@ -18,8 +21,9 @@ class Crowd:
     It knows nothing of other instances: with several, each counts its share, and slots become as long as its share needs.
     """
 
-    def __init__(self) -> None:
-        """Begin without knowing how many agents there are."""
+    def __init__(self, widest: float) -> None:
+        """Begin without knowing how many agents there are; `widest`: the seconds of the longest slot."""
+        self._widest = widest
         self._interval, self._count, self._before = -1, 0, 0
 
     def seconds(self, now: float, every: int) -> float:
@@ -30,8 +34,8 @@ class Crowd:
             self._interval, self._count = interval, 0
         self._count += 1
         if self._count > max(self._before, NARROW * AGENTS_A_SECOND):
-            return WIDE  # more than before: it is unknown how many follow
-        return min(max(self._before / AGENTS_A_SECOND, NARROW), WIDE)
+            return self._widest  # more than before: it is unknown how many follow
+        return min(max(self._before / AGENTS_A_SECOND, NARROW), self._widest)
 
 
 class Slots:
@@ -39,7 +43,7 @@ class Slots:
 
     def __init__(self) -> None:
         """Begin without knowing how many there are of either."""
-        self.calm, self.quick = Crowd(), Crowd()
+        self.calm, self.quick = Crowd(WIDE_CALM), Crowd(WIDE_QUICK)
 
 
 def next_in_slot(key: str, earliest: float, every: int, seconds: float, minutes_before: int = 0) -> float:
