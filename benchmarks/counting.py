@@ -23,8 +23,7 @@ from local.sandbox import Ground, temporary_ground
 
 SPEED = 20.0
 BUSY, IDLE = 38, 2  # the idle ones are warned all the time, and report every minute
-SWEEP, OVER = 300, 120  # seconds: from one sweep to the next, and when only heartbeats follow until then
-SWEEPS = 4
+SWEEP, BEFORE, OVER = 300, 5, 120  # seconds: between sweeps, before one, and after one, when only heartbeats follow
 HEARTBEAT = "receive_heartbeat"
 # What the Durable Task Scheduler bills as actions: messages to the app.
 # https://learn.microsoft.com/azure/azure-functions/durable/durable-task-scheduler/durable-task-scheduler-billing
@@ -101,14 +100,9 @@ class Counted:
     swept: list[Stretch] = field(default_factory=list)
     calm: list[Stretch] = field(default_factory=list)
 
-    @property
-    def seconds(self) -> int:
-        """How long it was, in simulated seconds."""
-        return SWEEP * len(self.swept)
 
-
-def count(heartbeat_seconds: int) -> Counted:
-    """Let a fleet run for some sweeps with this setting; raises RuntimeError if the idle machines are not warned of."""
+def count(heartbeat_seconds: int, sweeps: int) -> Counted:
+    """Let a fleet run for some sweeps with an interval; raises RuntimeError if the idle machines are not warned of."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "executions")
         settings = {"HEARTBEAT_SECONDS": str(heartbeat_seconds), FILE: str(path)}
@@ -116,7 +110,7 @@ def count(heartbeat_seconds: int) -> Counted:
             azure.post("/estate", json=ESTATE, timeout=60).raise_for_status()
             wait_for_agents(azure)
             begin = _wait_until_warned(ground)
-            return _counted(ground, azure, path, begin)
+            return _counted(ground, azure, path, [begin + SWEEP * number for number in range(sweeps + 1)])
 
 
 def _wait_until_warned(ground: Ground) -> float:
@@ -133,10 +127,10 @@ def _wait_until_warned(ground: Ground) -> float:
             time.sleep(0.5)
 
 
-def _counted(ground: Ground, azure: httpx.Client, path: Path, begin: float) -> Counted:
-    counted, marks = Counted(), [begin + SWEEP * number + part for number in range(SWEEPS) for part in (-5, OVER)]
-    moments = []
-    for mark in [*marks, begin + SWEEP * SWEEPS - 5]:
+def _counted(ground: Ground, azure: httpx.Client, path: Path, sweeps: Sequence[float]) -> Counted:
+    counted, moments = Counted(), []
+    marks = [sweep + part for sweep in sweeps for part in (-BEFORE, OVER)][:-1]
+    for mark in marks:
         time.sleep(max(mark - ground.clock.seconds(), 0.0) / SPEED)
         moments.append((mark, _now(ground, azure)))
     lines = [json.loads(line) for line in path.read_text().splitlines()]

@@ -12,7 +12,7 @@ NARROW = 2.0  # seconds of the shortest slot
 # Seconds of the longest: each fits into its minute, and the newest minutes of calm agents are still no older than
 # `REPORTING_LAG` allows for.
 WIDE_QUICK, WIDE_CALM = 45.0, 60.0
-AGENTS_A_SECOND = 25  # a heartbeat takes about 10 ms of CPU time, and the smallest instance has a quarter of a core
+AGENTS_A_SECOND = 40  # a heartbeat takes about 10 ms of CPU time, and an instance of 2 GB has one core
 
 
 class Crowd:

@@ -103,11 +103,11 @@ def test_a_warning_that_no_stop_follows_does_not_make_an_agent_report_every_minu
     assert len(last_hour) <= 13
 
 
-@pytest.mark.parametrize("window", [5, 30, 60])
-def test_true_idleness_is_found_and_warned_of_in_time_whenever_it_begins(window: int) -> None:
+@pytest.mark.parametrize(("window", "others"), [(5, 0), (30, 0), (60, 0), (5, 3_000)])
+def test_true_idleness_is_found_and_warned_of_in_time_whenever_it_begins(window: int, others: int) -> None:
     for seed in SEEDS:
         ends = BEGIN + seed * 37.0
-        seen = Timeline(seed, until(ends), IdlePolicy(window=window)).run(window + 15)
+        seen = Timeline(seed, until(ends), IdlePolicy(window=window), others=others).run(window + 15)
         assert window <= (seen.found_at - ends) / MINUTE <= window + MOST, seed
         assert seen.warned_at == seen.found_at, "what is found is acted on"
 

@@ -42,7 +42,7 @@ class Fleet:
         return arrivals
 
 
-@pytest.mark.parametrize(("count", "seconds"), [(10, 2), (100, 4), (1_000, 40), (3_000, 60)])
+@pytest.mark.parametrize(("count", "seconds"), [(10, 2), (100, 3), (1_000, 25), (3_000, 60)])
 def test_a_calm_fleet_reports_in_as_many_seconds_as_one_process_needs(count: int, seconds: int) -> None:
     fleet = Fleet(count)
     arrivals = fleet.after(30)
@@ -66,7 +66,7 @@ def test_thousands_that_become_quick_at_once_spread_at_once() -> None:
     fleet.after(15)
     fleet.tracked = SOON
     first = fleet.after(20)
-    assert max(first.values()) <= 3 * 3_000 / WIDE_QUICK
+    assert max(first.values()) <= 4 * 3_000 / WIDE_QUICK
     later = fleet.after(25)
     assert later.total() == 5 * 3_000
     assert max(later.values()) <= 3_000 / WIDE_QUICK * 1.6

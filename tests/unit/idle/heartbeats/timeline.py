@@ -84,6 +84,7 @@ class Timeline:
         self._to_report = []
         for _ in range(self.others):
             self._slots.quick.seconds(now, 60)
+            self._slots.calm.seconds(now, self.usual)
         pause = float(next_heartbeat(self._key, self.record, self.tracked, now, self.usual, self._slots))
         if self.tracked.warning and not self.shown_at:
             self.shown_at = now
