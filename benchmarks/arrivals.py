@@ -1,13 +1,13 @@
-"""Arrivals: when heartbeats of large fleets come, by the answers that the control plane gives, and the seconds that are billed."""
+"""Arrivals: when heartbeats of large fleets come, by the answers of the control plane, and which seconds are billed."""
 
 import heapq
-import random
 from collections.abc import Iterator
 
 from dormouse.idle.heartbeats.agent_record import AgentRecord
 from dormouse.idle.heartbeats.intervals import SWEEP_SECONDS, next_heartbeat
 from dormouse.idle.heartbeats.slots import Slots
 from dormouse.idle.tracking import TrackedMachine
+from dormouse.lifecycle import State
 from dormouse.resources.compute.machines import machine_id
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
@@ -28,9 +28,9 @@ def share_billed(machines: int, quick: float) -> float:
 
 def _moments(machines: int, quick: int, end: float) -> Iterator[float]:
     """Every heartbeat up to a moment, in order."""
-    dice, slots = random.Random(1), Slots()
-    soon = TrackedMachine(due_soon=True)
-    due = [(dice.uniform(0, SWEEP_SECONDS), number) for number in range(machines)]
+    slots = Slots()
+    soon = TrackedMachine("", 0.0, State.RUNNING, 0.0, due_soon=True)
+    due = [(SWEEP_SECONDS * number / machines, number) for number in range(machines)]
     heapq.heapify(due)
     while due[0][0] < end:
         moment, number = due[0]

@@ -1,4 +1,4 @@
-"""What the control plane itself costs: counted per heartbeat and per sweep, times the prices of `dormouse cost-of-itself`."""
+"""What the control plane itself costs: counted per heartbeat and sweep, times the prices of `dormouse cost-of-itself`."""
 
 import statistics
 from collections.abc import Iterator

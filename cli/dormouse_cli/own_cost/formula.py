@@ -60,6 +60,11 @@ class Load:
         return self.memory_mb / 1024
 
     @property
+    def cores(self) -> float:
+        """The cores of an instance: https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#instance-sizes."""
+        return self.memory_mb / 2048
+
+    @property
     def heartbeats(self) -> float:
         """Heartbeats in a month: of machines for which a minute counts, and of the others."""
         return MONTH * (self.quick / QUICK_EVERY + (self.machines - self.quick) / self.heartbeat_seconds)
@@ -100,8 +105,8 @@ class Load:
         if not self.heartbeats:
             return 0.0
         if not self.in_slots:
-            return active_share_spread(self.heartbeats / MONTH)
-        return active_share_in_slots(self.machines - self.quick, self.quick, self.heartbeat_seconds)
+            return active_share_spread(self.heartbeats / MONTH, self.cores)
+        return active_share_in_slots(self.machines - self.quick, self.quick, self.heartbeat_seconds, self.cores)
 
 
 @dataclass(frozen=True, slots=True)
