@@ -6,6 +6,7 @@ from dataclasses import replace
 from dormouse.clock import MINUTE
 from dormouse.idle.decision import NextAction, decide
 from dormouse.idle.evidence import Evaluation, TimeSeries
+from dormouse.idle.heartbeats.signals import INSIDE
 from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State
 
@@ -21,6 +22,8 @@ def is_due_soon(case: Evaluation) -> bool:
     """
     if case.machine.state is not State.RUNNING or case.evidence.inside is None:
         return False
+    if case.schedule is None and case.tracked.lease is None and _is_used_until_later(case):
+        return False  # most machines: their evaluation costs little then
     later = unused_until_later(case)
     return decide(later, evaluate(later)).action in ACTIONS
 
@@ -33,6 +36,18 @@ def unused_until_later(case: Evaluation) -> Evaluation:
     host = _at_rest(evidence.host, AHEAD, case.policy.window)
     seen = replace(evidence, inside=inside, host=host, heard_at=now, host_end=now, behind=0)
     return replace(case, now=now, evidence=seen)
+
+
+def _is_used_until_later(case: Evaluation) -> bool:
+    """Whether use that the agent has measured is still within the window two sweeps later."""
+    tracks, passed = case.evidence.inside or {}, AHEAD + case.evidence.behind
+    for signal in INSIDE:
+        limit, track = signal.limit(case.policy), tracks.get(signal.name)
+        if limit is not None and track is not None:
+            left = (*track.window, *track.recent)[passed:]
+            if any(value is not None and value >= limit for value in left):
+                return True
+    return False
 
 
 def _at_rest(tracks: Mapping[str, TimeSeries], passed: int, window: int) -> dict[str, TimeSeries]:

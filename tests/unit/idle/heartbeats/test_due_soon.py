@@ -1,15 +1,19 @@
 """Whether a warning or a stop may follow within two sweeps, by the same rules that decide about them."""
 
+import random
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from dormouse.idle.decision import decide
 from dormouse.idle.evidence import TimeSeries
-from dormouse.idle.heartbeats.due_soon import is_due_soon
+from dormouse.idle.heartbeats.due_soon import ACTIONS, is_due_soon, unused_until_later
 from dormouse.idle.heartbeats.signals import INSIDE
 from dormouse.idle.policy import Action, IdlePolicy
 from dormouse.idle.schedules.schedule import read_schedule
 from dormouse.idle.tracking import Hold, Lease, LeaseAction
+from dormouse.idle.verdict import evaluate
 from dormouse.lifecycle import State
 from tests.unit.builders import NOW, case, machine, quiet, remembered, warned, with_value
 
@@ -42,6 +46,13 @@ CASES: dict[str, tuple[dict[str, Any], bool]] = {
         {"policy": OFF, "tracked": remembered(lease=Lease(NOW + 1400, LeaseAction.STOP, "ann"))},
         True,
     ),
+    "used, and its lease ends within lead and two sweeps": (
+        {
+            "evidence": with_value(quiet(), "inside", "jobs", 29, 1.0),
+            "tracked": remembered(lease=Lease(NOW + 1400, LeaseAction.STOP, "ann")),
+        },
+        True,
+    ),
     "its lease ends later": (
         {"policy": OFF, "tracked": remembered(lease=Lease(NOW + 1600, LeaseAction.STOP, "ann"))},
         False,
@@ -58,3 +69,24 @@ CASES: dict[str, tuple[dict[str, Any], bool]] = {
 def test_a_stop_is_near_if_nothing_that_is_known_speaks_against_it(name: str) -> None:
     fields, expected = CASES[name]
     assert is_due_soon(case(**fields)) is expected
+
+
+def test_what_is_used_lately_is_answered_at_once_and_not_otherwise() -> None:
+    """The short way is taken only where the long one says the same, whatever was used when, held, leased or scheduled."""
+    dice, found = random.Random(5), Counter[bool]()
+    for _ in range(300):
+        evidence = quiet(behind=dice.choice([0, 0, 3]))
+        for _ in range(dice.choice([0, 1, 1, 2])):
+            name = dice.choice([signal.name for signal in INSIDE])
+            evidence = with_value(
+                evidence, "inside", name, dice.randrange(30), dice.choice([0.5, 1.0, 4.0, 5.0, 99.0, None])
+            )
+        ends = NOW + dice.choice([300, 1400, 1600, 9000])
+        lease = dice.choice([None, None, Lease(ends, LeaseAction.STOP, "ann")])
+        hours = dice.choice([None, None, read_schedule("mon-sun 06:00-08:20 UTC")])
+        policy = IdlePolicy(enabled=dice.random() < 0.8, sessions=dice.choice(["active", "connected"]))
+        one = case(evidence=evidence, policy=policy, schedule=hours, tracked=remembered(lease=lease))
+        later = unused_until_later(one)
+        assert is_due_soon(one) is (decide(later, evaluate(later)).action in ACTIONS)
+        found[is_due_soon(one)] += 1
+    assert min(found[True], found[False]) > 50
