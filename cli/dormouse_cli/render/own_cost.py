@@ -8,7 +8,7 @@ from dormouse_cli.output import print_lines, print_table
 from dormouse_cli.own_cost.formula import Load, Part, total
 from dormouse_cli.own_cost.prices import Price
 
-ASSUMED = "how long sweeps and operations execute, calls and log lines per sweep and operation (docs/cost.md)"
+ASSUMED = "how long sweeps execute, actions of an operation, sizes of log lines, machines near a stop (docs/cost.md)"
 
 
 def print_own_cost(load: Load, parts: Sequence[Part], prices: Mapping[str, Price]) -> None:
