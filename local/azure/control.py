@@ -60,6 +60,8 @@ DELETE /buckets                reset the levels and counts
 PUT    /metrics/lag            {"minutes"}: how late the newest data points of Azure Monitor are
 POST   /checkpoints            save the complete state; returns its number
 POST   /checkpoints/restore    {"id"}: restore a saved state, including simulated time; not at real speed
+POST   /checkpoints/resume     {"id"}: after a restore, let simulated time go on from there once more: what was prepared took none
+PUT    /speed                  {"speed"}: so many simulated seconds pass in a real one from now on; the host must be told, too
 PUT    /durations              {"share"}: from now on every operation takes as long as this share of the recorded ones did at most
 DELETE /durations              durations are drawn again
 PUT    /network-cards          {"created"}: how new ones are created: "at once", "polled" (ready, with an operation) or "slowly"

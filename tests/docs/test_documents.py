@@ -94,7 +94,7 @@ def test_nothing_of_the_documents_is_left_out() -> None:
         assert seen[kind] >= least, (kind, seen[kind])
     assert seen["code in sentences"] > 1_500
     assert len(commands()) > 800
-    assert len(events()) == 4
+    assert len(events()) == 5
 
 
 def test_every_page_is_linked_from_the_readme() -> None:

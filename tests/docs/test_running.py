@@ -44,7 +44,7 @@ def test_the_commands_of_a_document_work(runner: Runner, path: Path) -> None:
 
 BROKEN_RUNS = (
     "`dormouse up ml1 --sideways` ended with 2, not 0",
-    "`dormouse ls --limit` ended with 2, not 0",
+    "`dormouse ls --colour` ended with 2, not 0",
     "`curl $API/environmental` ended with",
     '`curl -H "x-functions-key: $KEY" http://127.0.0.1:7071/api/environments/nothing` ended with 22, not 0',
     "`dormouse ls` does not print the heading 'COLOUR FLAVOUR'",

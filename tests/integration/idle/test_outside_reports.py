@@ -1,6 +1,7 @@
 """Activity reports keep machines awake; they never make one idle, and undo only what their own reporter said."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -9,10 +10,20 @@ import pytest
 from dormouse.access.signatures import hub_signature
 from dormouse.clock import DAY, MINUTE, parse_moment, rfc3339
 from local.azure.services.activity import REPORT_SECRET
+from local.sandbox import Ground, temporary_ground
 from tests.fleet import FleetSide, machine, sweep_ended
 from tests.support import until
 
+# A signature and a decision are valid for five minutes: at this speed they are long enough for some requests.
+SPEED = 30.0
 CALM, AT_ONCE = "window=5m, grace=0m, lead=30m", "window=5m, grace=0m, lead=0m"
+
+
+@pytest.fixture(scope="module")
+def fleet_ground() -> Iterator[Ground]:
+    """A slower ground of these tests' own."""
+    with temporary_ground(speed=SPEED, timers=False) as running:
+        yield running
 
 
 def now_of(fleet: FleetSide) -> float:
@@ -81,7 +92,7 @@ def test_a_report_between_verdict_and_stop_is_seen_by_the_recheck(fleet: FleetSi
     fleet.sweep()  # it is known, and excluded
     fleet.simulation.put("/resources/tags", json={"id": fleet.id("late"), "tags": {"dormouse-idle": AT_ONCE}})
     until(lambda: fleet.verdicts()["late"] == "idle", "Resource Graph does not show its tags")
-    fleet.spoil(effect="slow", path="metrics:getBatch", seconds=240, times=1)
+    fleet.spoil(effect="slow", path="metrics:getBatch", seconds=120, times=1)
     accepted = fleet.control_plane.post("/sweeps")
     until(lambda: fleet.simulation.get("/faults").json()["value"][0]["spoilt"] == 1, "no metrics were queried")
     report(fleet, item(fleet, "late", 60, reason="a restore")).raise_for_status()
@@ -89,7 +100,7 @@ def test_a_report_between_verdict_and_stop_is_seen_by_the_recheck(fleet: FleetSi
     assert fleet.lines()["late"]["verdict"] == "idle", "the verdict rests on what was known before"
     assert fleet.power("late") == "running"
     (operation,) = fleet.operations("late")
-    assert (operation["outcome"], "function-key reports it busy" in operation["reason"]) == ("cancelled", True)
+    assert (operation["outcome"], "function-key reports it busy" in operation["reason"]) == ("cancelled", True), operation
 
 
 def test_signed_reports_are_checked_ordered_and_undone_by_their_reporter_only(fleet: FleetSide) -> None:
