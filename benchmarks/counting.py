@@ -22,7 +22,7 @@ from local.host.functions.executions import FILE
 from local.sandbox import Ground, temporary_ground
 
 SPEED = 20.0
-BUSY, IDLE = 38, 2  # the idle ones are warned all the time, and report every minute
+BUSY, IDLE = 18, 2  # the idle ones are warned all the time, and report every minute
 SWEEP, BEFORE, OVER = 300, 5, 120  # seconds: between sweeps, before one, and after one, when only heartbeats follow
 HEARTBEAT = "receive_heartbeat"
 # What the Durable Task Scheduler bills as actions: messages to the app.
