@@ -93,8 +93,8 @@ def test_a_hundred_machines_part_by_part() -> None:
         "heartbeats": 5.38,  # 5.056 + 0.319
         "telemetry": 0.0,  # 0.5 + 0.738 + 1.555 GB of 5 that are free
         "metrics API": 0.17,  # 8,640 x 2 calls
-        # (1,036,800 x 3 + 8,640 x 16) x 0.036/M + (1,296,000 + 202,320 x 6) x 0.40/M
-        "storage": 1.12,  # 0.1170 + 1.0040
+        # (1,036,800 x 3 + 8,640 x 20) x 0.036/M + (1,296,000 + 202,320 x 6) x 0.40/M
+        "storage": 1.12,  # 0.1182 + 1.0040
         "scheduler": 0.0,
         "alerts": 3.5,  # 1.50 + 1.50 + 0.50
         "private endpoints": 0.0,
@@ -109,7 +109,7 @@ def test_a_thousand_machines_with_everything_else_that_costs() -> None:
     assert found["telemetry"] == pytest.approx((0.5 + (8_640 * 14 + 900_000) * 3.5e-6 + 8_640_000 * 1.5e-6 - 5) * 2.99)
     assert found["private endpoints"] == pytest.approx(4 * 7.80)
     assert found["metrics API"] == pytest.approx(1.728)
-    assert found["storage"] == pytest.approx((8_640_000 * 3 + 8_640 * 16) * 0.036e-6)
+    assert found["storage"] == pytest.approx((8_640_000 * 3 + 8_640 * 20) * 0.036e-6)
     assert amounts(replace(load, machines=1_001))["scheduler"] - found["scheduler"] == pytest.approx(
         (8_640 * 4 + 60 * 15) * 0.003
     )

@@ -16,7 +16,7 @@ MACHINES_A_PAGE, MACHINES_A_METRIC_CALL = 1_000, 50
 # What `make bench` counts (benchmarks/own_cost.py compares): of a sweep as a whole, and for each page of machines.
 ACTIONS_A_SWEEP, ACTIONS_A_PAGE = 9, 4
 EXECUTIONS_A_SWEEP, EXECUTIONS_A_PAGE = 10, 4
-TABLE_CALLS_A_PAGE = 16
+TABLE_CALLS_A_PAGE = 20
 TABLE_CALLS_A_HEARTBEAT = 3  # read and replace what the agent has said, read the machine
 # Assumed: an operation runs some ten activities, each with the steps of its orchestration.
 ACTIONS_AN_OPERATION = 15
