@@ -84,6 +84,7 @@ def test_a_slot_grows_with_the_count_of_the_interval_before() -> None:
     assert crowd.seconds(NOW + 180, 60) == NARROW, "one before"
     assert [crowd.seconds(NOW + 180, 60) for _ in range(9_999)][-1] == 20.0
     assert crowd.seconds(NOW + 240, 60) == 20.0, "never longer"
+    assert [crowd.seconds(NOW + 240, 60) for _ in range(9_998)][-1] == 20.0
     assert crowd.seconds(NOW + 360, 60) == NARROW, "none came for a minute"
 
 
