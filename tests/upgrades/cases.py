@@ -43,8 +43,8 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
 MACHINES = {
     "foundling": machine(idle=None, agent=False),
     "dismissed": machine(idle="off"),
-    "warned": machine(idle="window=5m, grace=0m, lead=2h"),
-    "held": machine(idle="window=5m, grace=0m, lead=2h"),
+    "warned": machine(idle="window=5m, grace=0m, lead=6h"),
+    "held": machine(idle="window=5m, grace=0m, lead=6h"),
     "quiet": machine(idle="window=5m, grace=0m, lead=0m", agent=False, size=CPU_SIZE, host=QUIET_OUTSIDE),
 }
 
