@@ -33,6 +33,14 @@ CASES: dict[str, tuple[dict[str, Any], bool]] = {
         {"evidence": quiet(inside=None), "policy": IdlePolicy(gpu="optional")},
         False,
     ),
+    "nor if its lease ends": (
+        {
+            "evidence": quiet(inside=None),
+            "policy": OFF,
+            "tracked": remembered(lease=Lease(NOW + 1400, LeaseAction.STOP, "ann")),
+        },
+        False,
+    ),
     "stopped": ({"machine": machine(state=State.STOPPED)}, False),
     "held for hours": ({"hold": Hold("ann", "", NOW, NOW + 7200)}, False),
     "held for five more minutes": ({"hold": Hold("ann", "", NOW - 7200, NOW + 300)}, True),
