@@ -130,13 +130,13 @@ def _dry_runs(ground: Ground, azure: httpx.Client, machines: int, found: Found) 
     """Dry runs of a freshly started host: the first one creates clients and tokens, the others reuse them."""
     ground.host.kill()
     ground.host.start()
-    found.start_mib = _effort(ground).now_mib
+    found.start_mib = effort(ground).now_mib
     with slow(azure), ground.client() as client:
         found.cold[machines] = _dry_run(client, machines)
         azure.delete("/calls").raise_for_status()
-        before = _effort(ground)
+        before = effort(ground)
         took = [_dry_run(client, machines) for _ in range(WARM_SWEEPS[machines])]
-        after = _effort(ground)
+        after = effort(ground)
         found.warm[machines], found.peak_mib[machines] = statistics.median(took), after.peak_mib
         found.cpu_seconds[machines] = (after.cpu_seconds - before.cpu_seconds) / len(took)
         found.tokens += azure.get("/calls").json().get(IDENTITY, 0)
@@ -223,7 +223,8 @@ class Effort:
     peak_mib: float
 
 
-def _effort(ground: Ground) -> Effort:
+def effort(ground: Ground) -> Effort:
+    """The resources that the host of a sandbox has used so far."""
     process = ground.host.running
     assert process is not None
     place = Path("/proc", str(process.pid))

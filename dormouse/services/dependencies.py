@@ -12,6 +12,7 @@ from dormouse.cloud.inventory import Inventory
 from dormouse.cloud.passwords import PasswordInventory
 from dormouse.cloud.prices import Prices
 from dormouse.cloud.sizes import Sizes
+from dormouse.idle.heartbeats.slots import Slots
 from dormouse.idle.report import ReportHead, ReportRow
 from dormouse.records.budgets import BudgetWarnings
 from dormouse.records.deduplication import Receipts
@@ -60,6 +61,7 @@ class Dependencies:
     read_rate_limit: RateLimit = field(default_factory=lambda: read_rate_limit(300))
     report: ReportCache = field(default_factory=ReportCache)
     heartbeat_rate_limit: RateLimit = field(default_factory=lambda: RateLimit(HEARTBEATS_A_MINUTE))
+    slots: Slots = field(default_factory=Slots)
 
     def now(self) -> float:
         """The current time, in seconds since 1970."""

@@ -35,7 +35,7 @@ async def receive_heartbeat(req: func.HttpRequest, context: Context) -> func.Htt
     hold = longest_hold(memory.hold if memory else None, record.holds, name, now, settings.longest_hold_minutes)
     warning = WarningView(warned.id, warned.text, max(warned.stop_at - now, 0.0)) if warned else None
     held = HeartbeatHold(hold.by, hold.reason, hold.until - now) if hold else None
-    following = next_heartbeat(key, record, memory, now, settings.heartbeat_seconds)
+    following = next_heartbeat(key, record, memory, now, settings.heartbeat_seconds, dependencies.slots)
     return answer(HeartbeatAnswer(following, confirmed=True, warning=warning, hold=held))
 
 

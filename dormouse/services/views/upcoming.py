@@ -77,9 +77,7 @@ def next_steps(
 def next_steps_of(row: ReportRow, now: float, settings: Settings) -> tuple[UpcomingStep, ...]:
     """What happens to a machine of the report, soonest first."""
     held = row.hold
-    steps = next_steps(
-        row.state, held, row.lease, row.schedule, now, settings, planned=row.planned, overspent=row.overspent
-    )
+    steps = next_steps(row.state, held, row.lease, row.schedule, now, settings, planned=row.planned, overspent=row.overspent)
     if (row.planned and row.planned.at) or (held and held.until > now):
         return steps
     planned = _decided(row, now)

@@ -1,9 +1,12 @@
 """Whether a warning or a stop may follow within two sweeps, by the same rules that decide about them."""
 
+import random
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from dormouse.idle.budgets.overspent import Overspent
 from dormouse.idle.decision import decide
 from dormouse.idle.evidence import TimeSeries
 from dormouse.idle.heartbeats.due_soon import ACTIONS, is_due_soon, unused_until_later
@@ -31,6 +34,14 @@ CASES: dict[str, tuple[dict[str, Any], bool]] = {
         {"evidence": quiet(inside=None), "policy": IdlePolicy(gpu="optional")},
         False,
     ),
+    "nor if its lease ends": (
+        {
+            "evidence": quiet(inside=None),
+            "policy": OFF,
+            "tracked": remembered(lease=Lease(NOW + 1400, LeaseAction.STOP, "ann")),
+        },
+        False,
+    ),
     "stopped": ({"machine": machine(state=State.STOPPED)}, False),
     "held for hours": ({"hold": Hold("ann", "", NOW, NOW + 7200)}, False),
     "held for five more minutes": ({"hold": Hold("ann", "", NOW - 7200, NOW + 300)}, True),
@@ -42,6 +53,13 @@ CASES: dict[str, tuple[dict[str, Any], bool]] = {
     "young for nine more minutes": ({"evidence": quiet(booted_at=NOW - 21 * 60)}, True),
     "its lease ends within lead and two sweeps": (
         {"policy": OFF, "tracked": remembered(lease=Lease(NOW + 1400, LeaseAction.STOP, "ann"))},
+        True,
+    ),
+    "used, and its lease ends within lead and two sweeps": (
+        {
+            "evidence": with_value(quiet(), "inside", "jobs", 29, 1.0),
+            "tracked": remembered(lease=Lease(NOW + 1400, LeaseAction.STOP, "ann")),
+        },
         True,
     ),
     "its lease ends later": (
@@ -89,3 +107,25 @@ def test_the_quick_look_at_what_is_in_use_agrees_with_the_rules(name: str) -> No
     seen = case(**IN_USE[name])
     later = unused_until_later(seen)
     assert is_due_soon(seen) is (decide(later, evaluate(later)).action in ACTIONS)
+
+
+def test_what_is_used_lately_is_answered_at_once_and_not_otherwise() -> None:
+    """The short way is taken only where the long one says the same, whatever was used when, held, leased or scheduled."""
+    dice, found = random.Random(5), Counter[bool]()
+    for _ in range(300):
+        evidence = quiet(behind=dice.choice([0, 0, 3]))
+        for _ in range(dice.choice([0, 1, 1, 2])):
+            name = dice.choice([signal.name for signal in INSIDE])
+            evidence = with_value(
+                evidence, "inside", name, dice.randrange(30), dice.choice([0.5, 1.0, 4.0, 5.0, 99.0, None])
+            )
+        ends = NOW + dice.choice([300, 1400, 1600, 9000])
+        lease = dice.choice([None, None, Lease(ends, LeaseAction.STOP, "ann")])
+        hours = dice.choice([None, None, read_schedule("mon-sun 06:00-08:20 UTC")])
+        policy = IdlePolicy(enabled=dice.random() < 0.8, sessions=dice.choice(["active", "connected"]))
+        spent = dice.choice([None, None, Overspent("ml1", 100.0, 120.0, NOW - HOUR)])
+        one = case(evidence=evidence, policy=policy, schedule=hours, tracked=remembered(lease=lease), overspent=spent)
+        later = unused_until_later(one)
+        assert is_due_soon(one) is (decide(later, evaluate(later)).action in ACTIONS)
+        found[is_due_soon(one)] += 1
+    assert min(found[True], found[False]) > 50

@@ -13,6 +13,7 @@ from dormouse.idle.heartbeats.agent_record import AgentRecord, merge_heartbeat
 from dormouse.idle.heartbeats.heartbeat import Heartbeat, Minute, SignalSummary
 from dormouse.idle.heartbeats.intervals import SWEEP_SECONDS, next_heartbeat
 from dormouse.idle.heartbeats.signals import INSIDE
+from dormouse.idle.heartbeats.slots import Slots
 from dormouse.idle.policy import IdlePolicy
 from dormouse.idle.tracking import ActionReason, PendingWarning, TrackedMachine
 from dormouse.idle.verdict import VerdictKind, evaluate
@@ -25,7 +26,10 @@ SHOWN_AT_ONCE = 10.0
 
 @dataclass
 class Timeline:
-    """`used` says whether a moment is one of use; `lost` which heartbeats get no answer; `at_once`: today's agent."""
+    """`used` says whether a moment is one of use; `lost` which heartbeats get no answer; `at_once`: today's agent.
+
+    `others`: of how many other agents a process answers heartbeats before each of this one.
+    """
 
     seed: int
     used: Callable[[float], bool]
@@ -34,6 +38,7 @@ class Timeline:
     lost: frozenset[int] = frozenset()
     at_once: bool = True
     webhook: bool = False
+    others: int = 0
     beats: list[float] = field(default_factory=list)
     found_at: float = 0.0
     warned_at: float = 0.0
@@ -48,6 +53,7 @@ class Timeline:
         self._phase = self._random.uniform(0, MINUTE)  # of the agent's minutes
         self._key = f"key-{self.seed}"
         self._told = -1
+        self._slots = Slots()
         self._to_report: list[str] = []
 
     def run(self, minutes: float) -> "Timeline":
@@ -76,7 +82,10 @@ class Timeline:
         body = about.model_copy(update={"shown": reported, "minutes": tuple(minutes)})
         self.record = merge_heartbeat(self.record, body, now)
         self._to_report = []
-        pause = float(next_heartbeat(self._key, self.record, self.tracked, now, self.usual))
+        for _ in range(self.others):
+            self._slots.quick.seconds(now, 60)
+            self._slots.calm.seconds(now, self.usual)
+        pause = float(next_heartbeat(self._key, self.record, self.tracked, now, self.usual, self._slots))
         if self.tracked.warning and not self.shown_at:
             self.shown_at = now
             self._to_report = [self.tracked.warning.id]
