@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dormouse.clock import HOUR
 from dormouse.idle.budgets.overspent import Overspent
 from dormouse.idle.decision import decide
 from dormouse.idle.evidence import TimeSeries
